@@ -1,0 +1,25 @@
+"""Text from outside is hostile: it is bounded, stripped of controls and markup tricks, and only then kept or shown."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Controls, formats (bidirectional overrides, zero-width joiners, tags), private use, surrogates, unassigned.
+_REFUSED = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+_KEPT = frozenset("\n\t")
+
+
+def clean_text(text: str, *, limit: int, multiline: bool = False) -> str:
+    """``text`` in NFC without control, format, private or unassigned characters, at most ``limit`` characters.
+
+    A text that had to be cut ends in ``…``. Without ``multiline`` every run of white space is one space.
+    Escaping for HTML is the template's work, not done here.
+    """
+    normal = unicodedata.normalize("NFC", text[: limit * 4])
+    kept = "".join(
+        c if c in _KEPT or unicodedata.category(c) not in _REFUSED else " " if c in "\r\v\f" else "" for c in normal
+    )
+    if not multiline:
+        kept = " ".join(kept.split())
+    kept = kept.strip()
+    return kept if len(kept) <= limit else kept[: limit - 1].rstrip() + "…"
