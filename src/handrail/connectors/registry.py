@@ -1,0 +1,149 @@
+"""The connectors of this process, by name. ``conf`` builds the registry once; everything else asks ``get``."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from handrail import connectors
+from handrail.connectors.config import Connector, ConnectorConfig, Kind
+from handrail.kernel.errors import Fault, Misconfigured
+from handrail.kernel.secrets import Secrets
+
+
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """Every kind that a folder beside this file declares in its ``KINDS``."""
+    found: dict[str, Kind] = {}
+    for module in pkgutil.iter_modules(connectors.__path__):
+        if not module.ispkg:
+            continue
+        declared: tuple[Kind, ...] = getattr(import_module(f"{connectors.__name__}.{module.name}"), "KINDS", ())
+        for kind in declared:
+            if kind.name in found:
+                raise RuntimeError(f"two folders declare the connector kind {kind.name}")
+            found[kind.name] = kind
+    return MappingProxyType(found)
+
+
+def parse(sections: Mapping[str, Any]) -> dict[str, ConnectorConfig]:
+    """The table ``[connectors]`` of handrail.toml as configuration models, by name.
+
+    Raises Misconfigured with one fault per mistake, each naming section and field.
+    """
+    parsed: dict[str, ConnectorConfig] = {}
+    faults: list[Fault] = []
+    for name, section in sections.items():
+        where = f"connectors.{name}"
+        try:
+            parsed[name] = parse_section(where, section)
+        except Misconfigured as error:
+            faults += error.faults
+    if faults:
+        raise _misconfigured(faults)
+    return parsed
+
+
+def parse_section(where: str, section: Any) -> ConnectorConfig:
+    """One section of handrail.toml, by its ``kind``. Raises Misconfigured naming ``where`` and the field."""
+    if not isinstance(section, Mapping):
+        raise _misconfigured([Fault(where, "must be a table")])
+    kind = kinds().get(str(section.get("kind", "")))
+    if kind is None:
+        raise _misconfigured([Fault(f"{where}.kind", f"must be one of {', '.join(sorted(kinds()))}")])
+    try:
+        return kind.config.model_validate(dict(section))
+    except ValidationError as error:
+        raise _misconfigured(faults_of(where, error)) from None
+
+
+def faults_of(where: str, error: ValidationError) -> list[Fault]:
+    """What pydantic refused, as faults named by section and field. Quotes no value: it could be a pasted secret."""
+    return [
+        Fault(".".join([where, *(str(part) for part in item["loc"])]), item["msg"].removeprefix("Value error, "))
+        for item in error.errors(include_input=False, include_url=False)
+    ]
+
+
+def _misconfigured(faults: list[Fault]) -> Misconfigured:
+    return Misconfigured("handrail.toml: " + "; ".join(str(fault) for fault in faults) + ".", faults=faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Open connectors by name. Opening resolves secrets and reads CA files; it calls nobody."""
+
+    connectors: Mapping[str, Connector]
+
+    @classmethod
+    def build(cls, configs: Mapping[str, ConnectorConfig], secrets: Secrets) -> Registry:
+        """Open every configured connector. Raises Misconfigured naming the section whose secret or file is missing."""
+        opened: dict[str, Connector] = {}
+        for name, config in configs.items():
+            try:
+                opened[name] = kinds()[config.kind].open(name, config, secrets)
+            except Misconfigured as error:
+                raise Misconfigured(f"connectors.{name}: {error.message}", code=error.code) from None
+        return cls(MappingProxyType(opened))
+
+    def get(self, name: str) -> Connector:
+        """The connector of that name. Raises Misconfigured."""
+        found = self.connectors.get(name)
+        if found is None:
+            known = ", ".join(sorted(self.connectors)) or "none"
+            raise Misconfigured(
+                f"No connector is called {name!r} (there is: {known}). Add [connectors.{name}] to handrail.toml, "
+                "then run: handrail check.",
+                code="no-such-connector",
+            )
+        return found
+
+    def names(self) -> list[str]:
+        return sorted(self.connectors)
+
+
+class _Current:
+    """The process's registry. A class attribute rather than a context variable: worker threads must see it too."""
+
+    registry: Registry | None = None
+
+
+def configure(registry: Registry) -> None:
+    """Make ``registry`` the one that ``get`` and ``names`` ask. Called by ``conf``, once."""
+    _Current.registry = registry
+
+
+def current() -> Registry:
+    """The process's registry. Raises Misconfigured before ``configure``."""
+    if _Current.registry is None:
+        raise Misconfigured("No connectors are configured. Add [connectors.NAME] sections to handrail.toml.")
+    return _Current.registry
+
+
+def get(name: str) -> Connector:
+    """The connector of that name. Raises Misconfigured, saying what to add."""
+    return current().get(name)
+
+
+def names() -> list[str]:
+    """The names of all configured connectors, sorted; none before ``configure``."""
+    return _Current.registry.names() if _Current.registry else []
+
+
+@contextmanager
+def use(registry: Registry) -> Iterator[Registry]:
+    """``registry`` for the length of a ``with`` block, in every thread; for tests."""
+    before = _Current.registry
+    _Current.registry = registry
+    try:
+        yield registry
+    finally:
+        _Current.registry = before

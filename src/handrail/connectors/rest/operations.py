@@ -1,0 +1,35 @@
+"""What can be asked of a JSON service over HTTP."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, Field, JsonValue
+
+from handrail.connectors.operation import IdempotencyKey, Operation, Path
+
+QueryValue = str | int | float | bool
+
+
+class Get(Operation):
+    """``GET path?query``. The path is already percent-encoded; query values are encoded here."""
+
+    path: Path
+    query: dict[str, QueryValue] = Field(default_factory=dict, max_length=50)
+
+
+class Call(Operation):
+    """An effect: ``method path`` with a JSON body, and ``Idempotency-Key`` where a key is given."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+    effect: ClassVar[bool] = True
+    method: Literal["POST", "PUT", "PATCH", "DELETE"]
+    path: Path
+    query: dict[str, QueryValue] = Field(default_factory=dict, max_length=50)
+    # Left out is not the same as null: without the field no body is sent (``has_body``).
+    json_body: JsonValue = Field(default=None, validation_alias="json")
+    idempotency_key: IdempotencyKey | None = None
+
+    @property
+    def has_body(self) -> bool:
+        return "json_body" in self.model_fields_set
