@@ -1,0 +1,116 @@
+"""Setting up workspaces, tenants and members; writing down refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability, Role
+from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
+from handrail.audit.actions import By, record
+from handrail.audit.events import Event, Outcome
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
+
+
+@transaction.atomic
+def create_workspace(*, slug: str, name: str, by: By) -> Workspace:
+    """A new workspace. Raises Conflict when the slug is taken."""
+    workspace, created = Workspace.objects.get_or_create(slug=slug, defaults={"name": name, "created_at": now()})
+    if not created:
+        raise Conflict(f"There is a workspace {slug} already.")
+    record(Event.WORKSPACE_CREATED, by=by, workspace_id=workspace.pk, subject_kind="workspace", subject=workspace.slug)
+    return workspace
+
+
+@transaction.atomic
+def create_tenant(*, key: str, name: str, by: Actor) -> Tenant:
+    """A new tenant of the actor's workspace. Raises Conflict when the key is taken."""
+    by.require(Capability.TENANT_MANAGE)
+    tenant, created = Tenant.objects.get_or_create(
+        workspace_id=by.workspace_id, key=key, defaults={"name": name, "created_at": now()}
+    )
+    if not created:
+        raise Conflict(f"There is a tenant {key} already.")
+    record(Event.TENANT_CREATED, by=by, tenant_id=tenant.pk, subject_kind="tenant", subject=key)
+    return tenant
+
+
+@transaction.atomic
+def add_member(
+    *,
+    email: str,
+    roles: Sequence[str],
+    tenants: Sequence[str] | None,
+    by: Actor,
+    password: str | None = None,
+    name: str = "",
+) -> Membership:
+    """Makes a person a member; ``tenants`` None entitles to all. Raises Invalid, Conflict, NotFound."""
+    by.require(Capability.MEMBER_MANAGE)
+    _check_roles(roles)
+    user = User.objects.filter(email__iexact=email).first() or User.objects.create_user(
+        email, password, first_name=name
+    )
+    membership, created = Membership.objects.get_or_create(
+        workspace_id=by.workspace_id,
+        user=user,
+        defaults={"roles": sorted(set(roles)), "all_tenants": tenants is None, "created_at": now()},
+    )
+    if not created:
+        raise Conflict(f"{email} is a member already.")
+    _entitle(membership, tenants or ())
+    record(Event.MEMBER_ADDED, by=by, subject_kind="member", subject=user.email, roles=", ".join(sorted(set(roles))))
+    return membership
+
+
+@transaction.atomic
+def change_member(
+    *, email: str, by: Actor, roles: Sequence[str] | None = None, is_active: bool | None = None
+) -> Membership:
+    """Sets a member's roles, or removes (``is_active=False``) or restores them. Raises Invalid, NotFound."""
+    by.require(Capability.MEMBER_MANAGE)
+    rows = Membership.objects.select_for_update().filter(workspace_id=by.workspace_id, user__email__iexact=email)
+    membership = rows.first()
+    if membership is None:
+        raise NotFound(f"{email} is not a member of this workspace.")
+    if roles is not None:
+        _check_roles(roles)
+        membership.roles = sorted(set(roles))
+    if is_active is not None:
+        membership.is_active = is_active
+    membership.save(update_fields=["roles", "is_active"])
+    event = Event.MEMBER_REMOVED if is_active is False else Event.MEMBER_CHANGED
+    record(event, by=by, subject_kind="member", subject=email.lower(), roles=", ".join(membership.roles))
+    return membership
+
+
+def record_denial(denied: Denied, *, by: Actor, where: str) -> None:
+    """Writes a refusal down after the refused action's transaction is gone. ``where`` is the route or command."""
+    record(
+        Event.ACCESS_DENIED,
+        by=by,
+        tenant_id=denied.tenant_id,
+        subject_kind="capability",
+        subject=denied.capability,
+        outcome=Outcome.DENIED,
+        where=where,
+    )
+
+
+def _check_roles(roles: Sequence[str]) -> None:
+    unknown = sorted(set(roles) - set(Role))
+    if unknown or not roles:
+        allowed = ", ".join(Role)
+        raise Invalid("A member needs known roles.", faults=[Fault("roles", f"give one or more of: {allowed}")])
+
+
+def _entitle(membership: Membership, keys: Sequence[str]) -> None:
+    found = {t.key: t for t in Tenant.objects.filter(workspace_id=membership.workspace_id, key__in=keys)}
+    if missing := sorted(set(keys) - set(found)):
+        raise NotFound(f"There is no tenant {', '.join(missing)} in this workspace.")
+    TenantEntitlement.objects.bulk_create(
+        TenantEntitlement(membership=membership, tenant=found[key], created_at=now()) for key in keys
+    )

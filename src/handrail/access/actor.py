@@ -1,0 +1,49 @@
+"""Whoever acts, with what they may do and for whom. Made once a request, never kept longer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from handrail.access.capabilities import Capability
+from handrail.kernel.errors import Denied
+
+
+class ActorKind(StrEnum):
+    PERSON = "person"
+    WORKER = "worker"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """``tenant_ids`` None means every tenant of the workspace. ``workspace_id`` 0 means no workspace at all."""
+
+    kind: ActorKind
+    name: str
+    workspace_id: int
+    capabilities: frozenset[Capability]
+    tenant_ids: frozenset[int] | None
+    user_id: int | None = None
+    roles: frozenset[str] = frozenset()
+
+    def may(self, capability: Capability) -> bool:
+        return capability in self.capabilities
+
+    def covers(self, *, workspace_id: int, tenant_id: int) -> bool:
+        """Whether a row of this workspace and tenant is in the actor's scope."""
+        return workspace_id == self.workspace_id and (self.tenant_ids is None or tenant_id in self.tenant_ids)
+
+    def require(self, capability: Capability, *, tenant_id: int | None = None) -> None:
+        """Raises Denied when the actor lacks ``capability``. Ask only after scope has been settled."""
+        if not self.may(capability):
+            raise Denied(
+                f"Your roles don't include {capability}. Ask a workspace administrator for a role that does.",
+                capability=capability,
+                tenant_id=tenant_id,
+            )
+
+
+NOBODY = Actor(
+    kind=ActorKind.PERSON, name="nobody", workspace_id=0, capabilities=frozenset(), tenant_ids=frozenset()
+)

@@ -1,0 +1,73 @@
+"""Capabilities (``subject:verb``) and the roles that bundle them. Code names the constant, never the string."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Capability(StrEnum):
+    TENANT_VIEW = "tenant:view"
+    TENANT_MANAGE = "tenant:manage"
+    MEMBER_VIEW = "member:view"
+    MEMBER_MANAGE = "member:manage"
+
+    RUN_VIEW = "run:view"
+    RUN_PREVIEW = "run:preview"
+    RUN_START = "run:start"
+    RUN_CANCEL = "run:cancel"
+    EXCEPTION_VIEW = "exception:view"
+    EXCEPTION_TAKE = "exception:take"
+    EXCEPTION_RESOLVE = "exception:resolve"
+
+    SUPPORT_VIEW = "support:view"
+    SUPPORT_REQUEST = "support:request"
+
+    DEFINITION_VIEW = "definition:view"
+    DEFINITION_PROPOSE = "definition:propose"
+    DEFINITION_DECIDE = "definition:decide"
+
+    PACKET_VIEW = "packet:view"
+    PACKET_ASSEMBLE = "packet:assemble"
+    PACKET_CLEAR_HOLD = "packet:clear_hold"
+    PACKET_APPROVE = "packet:approve"
+    PACKET_WITHDRAW = "packet:withdraw"
+    PACKET_RELEASE = "packet:release"
+
+    AUDIT_VIEW = "audit:view"
+    AUDIT_EXPORT = "audit:export"
+    EVALUATION_VIEW = "evaluation:view"
+
+
+class Role(StrEnum):
+    OPERATOR = "operator"
+    SENIOR_SUPPORT = "senior-support"
+    ESCALATION_OWNER = "escalation-owner"
+    GOVERNANCE_OWNER = "governance-owner"
+    AUDITOR = "auditor"
+    WORKSPACE_ADMINISTRATOR = "workspace-administrator"
+
+
+C = Capability
+_SEE = frozenset({C.TENANT_VIEW, C.RUN_VIEW, C.EXCEPTION_VIEW, C.DEFINITION_VIEW, C.PACKET_VIEW, C.SUPPORT_VIEW})
+_OPERATE = _SEE | {C.RUN_PREVIEW, C.RUN_START, C.RUN_CANCEL, C.SUPPORT_REQUEST, C.PACKET_ASSEMBLE}
+
+BUNDLES: Mapping[Role, frozenset[Capability]] = MappingProxyType(
+    {
+        Role.OPERATOR: _OPERATE,
+        Role.SENIOR_SUPPORT: _OPERATE
+        | {C.EXCEPTION_TAKE, C.EXCEPTION_RESOLVE, C.PACKET_CLEAR_HOLD, C.DEFINITION_PROPOSE, C.EVALUATION_VIEW},
+        Role.ESCALATION_OWNER: _SEE
+        | {C.PACKET_CLEAR_HOLD, C.PACKET_APPROVE, C.PACKET_WITHDRAW, C.PACKET_RELEASE, C.EVALUATION_VIEW},
+        Role.GOVERNANCE_OWNER: _SEE | {C.DEFINITION_PROPOSE, C.DEFINITION_DECIDE, C.AUDIT_VIEW, C.EVALUATION_VIEW},
+        Role.AUDITOR: _SEE | {C.AUDIT_VIEW, C.AUDIT_EXPORT, C.EVALUATION_VIEW, C.MEMBER_VIEW},
+        Role.WORKSPACE_ADMINISTRATOR: frozenset({C.TENANT_VIEW, C.TENANT_MANAGE, C.MEMBER_VIEW, C.MEMBER_MANAGE}),
+    }
+)
+
+
+def bundled(roles: Iterable[str]) -> frozenset[Capability]:
+    """The capabilities that ``roles`` give together. An unknown role gives none."""
+    known = set(Role)
+    return frozenset().union(*(BUNDLES[Role(role)] for role in roles if role in known))

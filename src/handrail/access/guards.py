@@ -1,0 +1,45 @@
+"""The one way to fetch what belongs to a tenant: out of scope is 404, in scope without the capability is 403."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.access.models import Tenant
+from handrail.kernel.errors import NotFound
+
+M = TypeVar("M", bound=Model)
+
+
+def scoped(actor: Actor, rows: QuerySet[M]) -> QuerySet[M]:
+    """Only those of ``rows`` (with ``workspace`` and ``tenant`` columns) that are in the actor's scope."""
+    rows = rows.filter(workspace_id=actor.workspace_id)
+    return rows if actor.tenant_ids is None else rows.filter(tenant_id__in=actor.tenant_ids)
+
+
+def get_scoped(actor: Actor, rows: QuerySet[M], capability: Capability, **key: Any) -> M:
+    """The one row of ``rows`` with ``key``. Raises NotFound outside the actor's scope, Denied inside it without
+    ``capability``."""
+    row = scoped(actor, rows).filter(**key).first()
+    if row is None:
+        raise NotFound
+    actor.require(capability, tenant_id=row.tenant_id)  # type: ignore[attr-defined]
+    return row
+
+
+def get_tenant(actor: Actor, key: str, capability: Capability = Capability.TENANT_VIEW) -> Tenant:
+    """The tenant with ``key`` in the actor's workspace. Raises NotFound or Denied as above."""
+    tenant = tenants_of(actor).filter(key=key).first()
+    if tenant is None:
+        raise NotFound
+    actor.require(capability, tenant_id=tenant.pk)
+    return tenant
+
+
+def tenants_of(actor: Actor) -> QuerySet[Tenant]:
+    """The tenants in the actor's scope, by name."""
+    rows = Tenant.objects.filter(workspace_id=actor.workspace_id).order_by("name", "pk")
+    return rows if actor.tenant_ids is None else rows.filter(pk__in=actor.tenant_ids)

@@ -1,0 +1,76 @@
+"""Workspaces, tenants, people and what they may do in them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+
+
+class UserManager(BaseUserManager["User"]):
+    use_in_migrations = True
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+
+class User(AbstractUser):
+    username = None  # type: ignore[assignment]
+    email = models.EmailField(unique=True)
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects = UserManager()  # type: ignore[assignment,misc]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_ci")]
+
+
+class Workspace(models.Model):
+    slug = models.SlugField(max_length=64, unique=True)
+    name = models.CharField(max_length=120)
+    created_at = models.DateTimeField()
+
+
+class Tenant(models.Model):
+    """``key`` is the customer's identifier in the authoritative registry, unique within the workspace."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    key = models.CharField(max_length=128)
+    name = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="tenant_key_once")]
+
+
+class Membership(models.Model):
+    """``all_tenants`` entitles to every tenant of the workspace; otherwise only to those in ``tenants``."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    user = models.ForeignKey(User, on_delete=models.PROTECT)
+    roles = ArrayField(models.CharField(max_length=32), default=list)
+    all_tenants = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+    tenants: models.ManyToManyField[Tenant, TenantEntitlement] = models.ManyToManyField(
+        Tenant, through="TenantEntitlement", related_name="+"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="membership_once")]
+
+
+class TenantEntitlement(models.Model):
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["membership", "tenant"], name="entitlement_once")]

@@ -1,0 +1,127 @@
+"""Actors from people and processes; tenants and members as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handrail.access.actor import NOBODY, Actor, ActorKind
+from handrail.access.capabilities import Capability, Role, bundled
+from handrail.access.guards import get_tenant as guarded_tenant
+from handrail.access.guards import tenants_of
+from handrail.access.models import Membership, User, Workspace
+from handrail.kernel.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class TenantSummary:
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceSummary:
+    slug: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSummary:
+    email: str
+    name: str
+    roles: tuple[str, ...]
+    all_tenants: bool
+    tenants: tuple[str, ...]
+    is_active: bool
+
+
+def actor_for(user: User, workspace_slug: str | None = None) -> Actor:
+    """The person ``user`` as a member of one workspace: the named one, else the first they joined; else NOBODY."""
+    rows = Membership.objects.filter(user=user, is_active=True, user__is_active=True).select_related("workspace")
+    if workspace_slug is not None:
+        rows = rows.filter(workspace__slug=workspace_slug)
+    membership = rows.order_by("pk").first()
+    if membership is None:
+        return NOBODY
+    tenants = None if membership.all_tenants else frozenset(membership.tenants.values_list("pk", flat=True))
+    return Actor(
+        kind=ActorKind.PERSON,
+        name=user.email,
+        workspace_id=membership.workspace_id,
+        capabilities=bundled(membership.roles),
+        tenant_ids=tenants,
+        user_id=user.pk,
+        roles=frozenset(membership.roles),
+    )
+
+
+def person(email: str, workspace_slug: str | None = None) -> Actor:
+    """The active member with this e-mail address. Raises NotFound."""
+    user = User.objects.filter(email__iexact=email, is_active=True).first()
+    actor = actor_for(user, workspace_slug) if user else NOBODY
+    if actor is NOBODY:
+        raise NotFound(f"No active member has the address {email}.")
+    return actor
+
+
+def command_line(workspace_slug: str | None = None) -> Actor:
+    """The installation's own operator at the command line: everything, in one workspace (the only one if unnamed)."""
+    return _process(ActorKind.COMMAND, "handrail-cli", get_workspace(workspace_slug).pk)
+
+
+def worker(name: str, workspace_id: int) -> Actor:
+    """A worker process acting in one workspace."""
+    return _process(ActorKind.WORKER, name, workspace_id)
+
+
+def _process(kind: ActorKind, name: str, workspace_id: int) -> Actor:
+    return Actor(kind=kind, name=name, workspace_id=workspace_id, capabilities=frozenset(Capability), tenant_ids=None)
+
+
+def get_workspace(slug: str | None = None) -> Workspace:
+    """The workspace with ``slug``, or the only one there is. Raises NotFound."""
+    rows = list(Workspace.objects.filter(**({"slug": slug} if slug else {}))[:2])
+    if len(rows) != 1:
+        wanted = f"There is no workspace {slug}." if slug else "Name the workspace: there is none, or more than one."
+        raise NotFound(wanted)
+    return rows[0]
+
+
+def workspaces_of(user: User) -> list[WorkspaceSummary]:
+    rows = Workspace.objects.filter(membership__user=user, membership__is_active=True).order_by("name")
+    return [WorkspaceSummary(w.slug, w.name) for w in rows]
+
+
+def workspace_summary(actor: Actor) -> WorkspaceSummary | None:
+    row = Workspace.objects.filter(pk=actor.workspace_id).first()
+    return WorkspaceSummary(row.slug, row.name) if row else None
+
+
+def list_tenants(actor: Actor) -> list[TenantSummary]:
+    actor.require(Capability.TENANT_VIEW)
+    return [TenantSummary(t.key, t.name) for t in tenants_of(actor)]
+
+
+def get_tenant(actor: Actor, key: str) -> TenantSummary:
+    tenant = guarded_tenant(actor, key)
+    return TenantSummary(tenant.key, tenant.name)
+
+
+def list_members(actor: Actor) -> list[MemberSummary]:
+    """The members of the actor's workspace, by e-mail address."""
+    actor.require(Capability.MEMBER_VIEW)
+    rows = Membership.objects.filter(workspace_id=actor.workspace_id).select_related("user").order_by("user__email")
+    return [
+        MemberSummary(
+            m.user.email,
+            m.user.get_full_name(),
+            tuple(m.roles),
+            m.all_tenants,
+            tuple(m.tenants.order_by("key").values_list("key", flat=True)),
+            m.is_active,
+        )
+        for m in rows.prefetch_related("tenants")
+    ]
+
+
+def role_names() -> list[str]:
+    return [role.value for role in Role]

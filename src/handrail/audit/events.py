@@ -1,0 +1,47 @@
+"""Every audit tag that Handrail writes, as ``subject.past_participle``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    ACCESS_DENIED = "access.denied"
+    MEMBER_ADDED = "member.added"
+    MEMBER_CHANGED = "member.changed"
+    MEMBER_REMOVED = "member.removed"
+    WORKSPACE_CREATED = "workspace.created"
+    TENANT_CREATED = "tenant.created"
+    USER_LOGGED_IN = "user.logged_in"
+    USER_LOGIN_REFUSED = "user.login_refused"
+
+    DEFINITION_PROPOSED = "definition.proposed"
+    DEFINITION_APPROVED = "definition.approved"
+    DEFINITION_REJECTED = "definition.rejected"
+    DEFINITION_DEPRECATED = "definition.deprecated"
+
+    TASK_REFUSED = "task.refused"
+    RUN_RECEIVED = "run.received"
+    RUN_CHECKED = "run.checked"
+    RUN_INVOKED = "run.invoked"
+    RUN_COMPLETED = "run.completed"
+    RUN_STOPPED = "run.stopped"
+    RUN_CANCELLED = "run.cancelled"
+    RUN_PREVIEWED = "run.previewed"
+    RUN_REPORTED = "run.reported"
+    EXCEPTION_TAKEN = "exception.taken"
+    EXCEPTION_RESOLVED = "exception.resolved"
+
+    SUPPORT_REQUEST_CREATED = "support_request.created"
+    SUPPORT_REQUEST_TICKET_CREATED = "support_request.external_ticket_created"
+    SUPPORT_REQUEST_TICKET_LINKED = "support_request.external_ticket_linked"
+    SUPPORT_REQUEST_HANDOFF_FAILED = "support_request.external_handoff_failed"
+
+    AUDIT_SEALED = "audit.sealed"
+    AUDIT_EXPORTED = "audit.exported"
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    DENIED = "denied"
+    FAILED = "failed"

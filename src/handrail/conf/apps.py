@@ -1,0 +1,16 @@
+"""Runs once Django is ready: logging, and the connectors that configuration names."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class Composition(AppConfig):
+    name = "handrail.conf"
+    label = "handrail_conf"
+
+    def ready(self) -> None:
+        from handrail.conf import logs, wiring  # noqa: PLC0415 - Django's apps must be loaded first
+
+        logs.configure()
+        wiring.connect()

@@ -1,0 +1,111 @@
+"""``handrail.toml``: what an installation of Handrail is told. Secrets stand in it by reference only."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from handrail.kernel.errors import Fault, Misconfigured
+from handrail.kernel.secrets import Secrets
+
+DEFAULT_FILE = "handrail.toml"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Database(Section):
+    """``url`` names any PostgreSQL from 15 on; without it an embedded server runs in ``directory``."""
+
+    url: str | None = None
+    directory: Path | None = None
+
+
+class Web(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    base_url: str | None = None
+    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
+    https: bool = False
+    secret_key: str | None = None
+    threads: int = Field(default=16, ge=2, le=64)
+
+
+class Worker(Section):
+    """``takeover_seconds``: how long after its last sign of life a worker's runs are taken over by another."""
+
+    concurrency: int = Field(default=4, ge=1, le=64)
+    takeover_seconds: float = Field(default=20, ge=2, le=600)
+    sweep_seconds: float = Field(default=5, ge=0.5, le=60)
+    pull_seconds: float = Field(default=30, ge=1, le=3600)
+
+
+class Tasks(Section):
+    """The support task system: where delegated tasks are pulled from and outcomes are written back to."""
+
+    connector: str
+    workspace: str
+    list_path: str = "/tasks?status=open"
+    items_at: str = "/items"
+    key_at: str = "/id"
+    runbook_at: str = "/runbook"
+    version_at: str = "/runbook_version"
+    payload_at: str = "/payload"
+    outcome_path: str = "/tasks/{task}/outcome"
+    webhook_secret: str | None = None
+
+
+class Config(Section):
+    state_directory: Path = Path("var")
+    database: Database = Database()
+    web: Web = Web()
+    worker: Worker = Worker()
+    tasks: Tasks | None = None
+    connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    desk: dict[str, Any] | None = None
+
+
+def parse(text: str, *, name: str = DEFAULT_FILE) -> Config:
+    """``text`` as configuration. Raises Misconfigured with one fault per wrong key."""
+    try:
+        return Config.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{name} is not valid TOML: {error}.", code="config-syntax") from None
+    except ValidationError as error:
+        faults = [Fault(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_url=False)]
+        raise Misconfigured(f"{name} is wrong: {'; '.join(map(str, faults))}.", code="config", faults=faults) from None
+
+
+@cache
+def load() -> Config:
+    """The installation's configuration: the file that ``HANDRAIL_CONFIG`` names, else ``./handrail.toml`` if present.
+
+    ``DATABASE_URL`` and ``HANDRAIL_STATE_DIR`` override the file.
+    """
+    named = os.environ.get("HANDRAIL_CONFIG")
+    path = Path(named or DEFAULT_FILE)
+    if named and not path.is_file():
+        raise Misconfigured(f"HANDRAIL_CONFIG names {named}, which is not a file.", code="config-missing")
+    config = parse(path.read_text(encoding="utf-8"), name=str(path)) if path.is_file() else Config()
+    return _overridden(config, os.environ)
+
+
+def _overridden(config: Config, environ: Mapping[str, str]) -> Config:
+    changes: dict[str, Any] = {}
+    if url := environ.get("DATABASE_URL"):
+        changes["database"] = config.database.model_copy(update={"url": url})
+    if directory := environ.get("HANDRAIL_STATE_DIR"):
+        changes["state_directory"] = Path(directory)
+    return config.model_copy(update=changes)
+
+
+def secrets() -> Secrets:
+    """Resolves ``env:`` and ``file:`` references against this process's environment."""
+    return Secrets(os.environ)

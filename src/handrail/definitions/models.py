@@ -1,0 +1,51 @@
+"""Definitions as kept: the text never changes after it was proposed."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from handrail.access.models import Workspace
+from handrail.definitions.states import DefinitionState, Kind
+
+
+class Definition(models.Model):
+    """``decided_*`` speaks of approval or rejection; ``deprecated_*`` of the end of an active definition."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in Kind])
+    name = models.CharField(max_length=64)
+    version = models.PositiveIntegerField()
+    title = models.CharField(max_length=200)
+    owner = models.CharField(max_length=254)
+    text = models.TextField()
+    digest = models.CharField(max_length=71)
+    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in DefinitionState])
+    proposed_at = models.DateTimeField()
+    proposed_by = models.CharField(max_length=254)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair decided_at
+    reason = models.CharField(max_length=500, default="")
+    deprecated_at = models.DateTimeField(null=True)
+    deprecated_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair deprecated_at
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "kind", "name", "version"], name="definition_version_once"),
+            models.UniqueConstraint(
+                fields=["workspace", "kind", "name"], condition=Q(state="active"), name="definition_one_active"
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_at=None, decided_by=None) | Q(decided_at__isnull=False, decided_by__isnull=False),
+                name="definition_decided_paired",
+            ),
+            models.CheckConstraint(
+                condition=Q(deprecated_at=None, deprecated_by=None)
+                | Q(deprecated_at__isnull=False, deprecated_by__isnull=False),
+                name="definition_deprecated_paired",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by=None) | ~Q(decided_by=models.F("proposed_by")),
+                name="definition_two_people",
+            ),
+        ]

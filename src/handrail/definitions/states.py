@@ -1,0 +1,33 @@
+"""What may become of a definition."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from handrail.kernel.statemachine import StateMachine
+
+
+class Kind(StrEnum):
+    RUNBOOK = "runbook"
+    PACKET = "packet"
+    TABLE = "table"
+
+
+class DefinitionState(StrEnum):
+    PROPOSED = "proposed"
+    ACTIVE = "active"
+    REJECTED = "rejected"
+    DEPRECATED = "deprecated"
+
+
+S = DefinitionState
+DEFINITION = StateMachine(
+    name="definition",
+    initial=S.PROPOSED,
+    transitions={
+        S.PROPOSED: frozenset({S.ACTIVE, S.REJECTED}),
+        S.ACTIVE: frozenset({S.DEPRECATED}),
+        S.REJECTED: frozenset(),
+        S.DEPRECATED: frozenset(),
+    },
+)

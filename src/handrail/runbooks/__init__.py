@@ -1,0 +1,1 @@
+"""Approved runbooks carried through: runs, checkpoint ledger, verification, exception packets."""

@@ -1,0 +1,146 @@
+"""A run, its ledgers, and what it leaves behind. Ledger rows are only ever added: the database refuses the rest."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from handrail.access.models import Tenant, Workspace
+from handrail.definitions.models import Definition
+from handrail.runbooks.states import EXCLUSIVE, Cause, Entry, Handling, RunState
+
+
+class OperationRun(models.Model):
+    """One execution of a runbook for one task. ``due_at``: when a run that has not moved by then is picked up again."""
+
+    ref = models.CharField(max_length=24, unique=True)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    definition = models.ForeignKey(Definition, on_delete=models.PROTECT)
+    definition_digest = models.CharField(max_length=71)
+    task_key = models.CharField(max_length=128)
+    task_digest = models.CharField(max_length=71)
+    task = models.JSONField()
+    subject = models.CharField(max_length=400)
+    retry_limit = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in RunState])
+    requested_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+    moved_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "task_key", "definition"], name="run_once_a_task"),
+            models.UniqueConstraint(
+                fields=["tenant", "subject"], condition=Q(state__in=EXCLUSIVE), name="run_one_a_subject"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["completed", "exception", "cancelled"], finished_at__isnull=False, due_at=None)
+                | (~Q(state__in=["completed", "exception", "cancelled"]) & Q(finished_at=None)),
+                name="run_finished_paired",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-created_at"], name="run_recent"),
+            models.Index(fields=["tenant", "-created_at"], name="run_tenant_recent"),
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="run_due"),
+        ]
+
+
+class Checkpoint(models.Model):
+    """A ledger row. (``run``, ``sequence``) is unique: whoever adds it first owns what follows.
+
+    ``deadline_at`` on an intent: until then the call may be under way in some process; after it, without a result
+    row, its outcome is unknown.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    run = models.ForeignKey(OperationRun, on_delete=models.PROTECT, related_name="checkpoints")
+    sequence = models.PositiveIntegerField()
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in Entry])
+    step = models.CharField(max_length=64, default="")
+    attempt = models.PositiveSmallIntegerField(null=True)
+    idempotency_key = models.CharField(max_length=100, default="")
+    worker = models.CharField(max_length=120)
+    at = models.DateTimeField()
+    deadline_at = models.DateTimeField(null=True)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "sequence"], name="checkpoint_sequence_once")]
+
+
+class RetryLedgerEntry(models.Model):
+    """One a run, written when it ends: how many attempts, how long waited, and why each was made."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="retry_ledger")
+    at = models.DateTimeField()
+    limit = models.PositiveSmallIntegerField()
+    attempts = models.PositiveSmallIntegerField()
+    waited_seconds = models.FloatField()
+    detail = models.JSONField()
+
+
+class CompletionRecord(models.Model):
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="completion")
+    at = models.DateTimeField()
+    fields = models.JSONField()
+    digest = models.CharField(max_length=71)
+
+
+class ExceptionPacket(models.Model):
+    """What a stopped run publishes. Only the handling columns may change after it was written."""
+
+    ref = models.CharField(max_length=24, unique=True)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="exception_packet")
+    at = models.DateTimeField()
+    cause = models.CharField(max_length=32, choices=[(c.value, c.value) for c in Cause])
+    reason = models.CharField(max_length=64)
+    says = models.CharField(max_length=500)
+    checkpoint = models.CharField(max_length=200)
+    step = models.CharField(max_length=64, default="")
+    escalate_to = models.CharField(max_length=120)
+    fields = models.JSONField()
+    evidence = models.JSONField()
+    attempts = models.JSONField()
+    handling = models.CharField(max_length=16, choices=[(h.value, h.value) for h in Handling])
+    taken_at = models.DateTimeField(null=True)
+    taken_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair taken_at
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair resolved_at
+    note = models.TextField(max_length=4000, default="")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(taken_at=None, taken_by=None) | Q(taken_at__isnull=False, taken_by__isnull=False),
+                name="exception_taken_paired",
+            ),
+            models.CheckConstraint(
+                condition=Q(resolved_at=None, resolved_by=None, note="")
+                | (Q(resolved_at__isnull=False, resolved_by__isnull=False) & ~Q(note="")),
+                name="exception_resolved_paired",
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "handling", "-at"], name="exception_open")]
+
+
+class Report(models.Model):
+    """Telling the task system how a run ended: delivered once, repeated until it is."""
+
+    run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="report")
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    failure = models.CharField(max_length=200, default="")

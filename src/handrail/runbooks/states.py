@@ -1,0 +1,85 @@
+"""Runs and exception packets: their states, what follows what, and the vocabulary of the ledger."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from handrail.kernel.statemachine import StateMachine
+
+
+class RunState(StrEnum):
+    RECEIVED = "received"
+    CHECKING = "checking"
+    INVOKING = "invoking"
+    VERIFYING = "verifying"
+    COMPLETED = "completed"
+    EXCEPTION = "exception"
+    CANCELLED = "cancelled"
+
+
+R = RunState
+RUN = StateMachine(
+    name="run",
+    initial=R.RECEIVED,
+    transitions={
+        R.RECEIVED: frozenset({R.CHECKING, R.EXCEPTION, R.CANCELLED}),
+        R.CHECKING: frozenset({R.INVOKING, R.EXCEPTION, R.CANCELLED}),
+        R.INVOKING: frozenset({R.VERIFYING, R.EXCEPTION}),
+        R.VERIFYING: frozenset({R.INVOKING, R.COMPLETED, R.EXCEPTION}),
+        R.COMPLETED: frozenset(),
+        R.EXCEPTION: frozenset(),
+        R.CANCELLED: frozenset(),
+    },
+)
+
+# While a run is in one of these, no other run of the same tenant and subject may be.
+EXCLUSIVE = (R.CHECKING, R.INVOKING, R.VERIFYING)
+
+
+class Handling(StrEnum):
+    """What people have done about an exception packet."""
+
+    OPEN = "open"
+    TAKEN = "taken"
+    RESOLVED = "resolved"
+
+
+HANDLING = StateMachine(
+    name="exception-packet",
+    initial=Handling.OPEN,
+    transitions={
+        Handling.OPEN: frozenset({Handling.TAKEN}),
+        Handling.TAKEN: frozenset({Handling.RESOLVED}),
+        Handling.RESOLVED: frozenset(),
+    },
+)
+
+
+class Entry(StrEnum):
+    """Kinds of checkpoint-ledger rows."""
+
+    RECEIVED = "received"
+    CLAIMED = "claimed"
+    CHECKED = "checked"
+    INTENT = "intent"
+    RESULT = "result"
+    UNKNOWN = "unknown"
+    RECONCILED = "reconciled"
+    VERIFIED = "verified"
+    COMPLETED = "completed"
+    EXCEPTION = "exception"
+    CANCELLED = "cancelled"
+
+
+class Cause(StrEnum):
+    """Why a run stopped, in the words of the domain."""
+
+    PREREQUISITE = "prerequisite"
+    BOUNDARY = "boundary"
+    AMBIGUOUS = "ambiguous-result"
+    TERMINAL = "terminal-result"
+    RETRIES_EXHAUSTED = "retries-exhausted"
+    VERIFICATION = "verification-failed"
+    UNKNOWN_OUTCOME = "outcome-unknown"
+    SOURCE = "source-unreadable"
+    DEFINITION = "definition-error"

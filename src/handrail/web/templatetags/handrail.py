@@ -1,0 +1,7 @@
+"""Template filters of Handrail's own."""
+
+from __future__ import annotations
+
+from django import template
+
+register = template.Library()
