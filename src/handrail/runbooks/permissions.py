@@ -1,0 +1,56 @@
+"""What may be done with a run or an exception packet, apart from who may ask: one answer for button, API and action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.runbooks.models import ExceptionPacket, OperationRun
+from handrail.runbooks.states import HANDLING, RUN, Handling, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not: a stable code, and a sentence that says what to do instead."""
+
+    code: str
+    says: str
+
+
+def _lacking(actor: Actor, capability: Capability) -> Refusal | None:
+    if actor.may(capability):
+        return None
+    return Refusal("denied", f"Your roles don't include {capability}. Ask a workspace administrator.")
+
+
+def why_not_cancel(actor: Actor, run: OperationRun) -> Refusal | None:
+    if refusal := _lacking(actor, Capability.RUN_CANCEL):
+        return refusal
+    if RUN.allows(RunState(run.state), RunState.CANCELLED):
+        return None
+    if RunState(run.state) in RUN.terminal:
+        return Refusal("run-ended", f"This run has ended ({run.state}).")
+    return Refusal(
+        "run-invoked", "The job has been invoked: a run can be cancelled only before that. Wait for its end."
+    )
+
+
+def why_not_take(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
+    if refusal := _lacking(actor, Capability.EXCEPTION_TAKE):
+        return refusal
+    if HANDLING.allows(Handling(packet.handling), Handling.TAKEN):
+        return None
+    return Refusal("exception-taken", f"{packet.taken_by} has taken this over. Talk to them.")
+
+
+def why_not_resolve(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
+    if refusal := _lacking(actor, Capability.EXCEPTION_RESOLVE):
+        return refusal
+    if packet.handling == Handling.OPEN:
+        return Refusal("exception-open", "Take this packet over first; then resolve it with a note.")
+    if packet.handling == Handling.RESOLVED:
+        return Refusal("exception-resolved", f"{packet.resolved_by} has resolved this.")
+    if packet.taken_by != actor.name:
+        return Refusal("exception-taken", f"Only {packet.taken_by}, who took this over, can resolve it.")
+    return None

@@ -1,0 +1,299 @@
+"""Runs and exception packets as the actor may see them: plain data for pages, API and CLI alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.access.guards import get_scoped, scoped
+from handrail.runbooks import permissions
+from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun
+from handrail.runbooks.permissions import Refusal
+from handrail.runbooks.states import RUN, Entry, Handling, RunState
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    ref: str
+    runbook: str
+    version: int
+    title: str
+    tenant: str
+    tenant_name: str
+    task: str
+    subject: str
+    state: RunState
+    created_at: datetime
+    moved_at: datetime
+    finished_at: datetime | None
+    attempts: int
+    exception: str | None
+    reason: str | None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in RUN.terminal
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One row of the checkpoint ledger. ``detail`` holds only fields that the definition lets out."""
+
+    sequence: int
+    kind: Entry
+    step: str
+    attempt: int | None
+    at: datetime
+    worker: str
+    idempotency_key: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLedger:
+    at: datetime
+    limit: int
+    attempts: int
+    waited_seconds: float
+    detail: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    at: datetime
+    fields: dict[str, Any]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportState:
+    """``failure`` is empty unless the last try to tell the task system failed."""
+
+    delivered_at: datetime | None
+    attempts: int
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    summary: RunSummary
+    definition_digest: str
+    definition_id: int
+    owner: str
+    requested_by: str
+    retry_limit: int
+    fields: dict[str, Any]
+    ledger: tuple[LedgerRow, ...]
+    retry_ledger: RetryLedger | None
+    completion: Completion | None
+    report: ReportState | None
+    why_not_cancel: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionSummary:
+    ref: str
+    run: str
+    runbook: str
+    tenant: str
+    tenant_name: str
+    at: datetime
+    cause: str
+    reason: str
+    says: str
+    escalate_to: str
+    handling: Handling
+    taken_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionDetail:
+    """``fields``: what the definition lets the packet carry. ``evidence``: the readings that decided. ``attempts``:
+    what was tried, each with its result class and reason."""
+
+    summary: ExceptionSummary
+    checkpoint: str
+    step: str
+    task: str
+    subject: str
+    definition_digest: str
+    fields: dict[str, Any]
+    evidence: list[dict[str, Any]]
+    attempts: list[dict[str, Any]]
+    taken_at: datetime | None
+    resolved_at: datetime | None
+    resolved_by: str | None
+    note: str
+    why_not_take: Refusal | None
+    why_not_resolve: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """``before`` pages backwards: only runs created before it. Empty texts filter nothing."""
+
+    tenant: str = ""
+    runbook: str = ""
+    state: str = ""
+    before: datetime | None = None
+    limit: int = PAGE
+
+
+def list_runs(actor: Actor, wanted: RunFilter | None = None) -> list[RunSummary]:
+    """Runs in the actor's scope, newest first. Raises Denied without ``run:view``."""
+    actor.require(Capability.RUN_VIEW)
+    wanted = wanted or RunFilter()
+    rows = _runs(actor).order_by("-created_at", "-pk")
+    if wanted.tenant:
+        rows = rows.filter(tenant__key=wanted.tenant)
+    if wanted.runbook:
+        rows = rows.filter(definition__name=wanted.runbook)
+    if wanted.state:
+        rows = rows.filter(state=wanted.state)
+    if wanted.before is not None:
+        rows = rows.filter(created_at__lt=wanted.before)
+    return [_summary(row) for row in rows[: min(wanted.limit, 500)]]
+
+
+def get_run(actor: Actor, ref: str) -> RunDetail:
+    """One run with its whole ledger. Raises NotFound, Denied."""
+    run = get_scoped(actor, _runs(actor), Capability.RUN_VIEW, ref=ref)
+    return RunDetail(
+        summary=_summary(run),
+        definition_digest=run.definition_digest,
+        definition_id=run.definition_id,
+        owner=run.definition.owner,
+        requested_by=run.requested_by,
+        retry_limit=run.retry_limit,
+        fields=run.task,
+        ledger=tuple(_row(c) for c in run.checkpoints.order_by("sequence")),
+        retry_ledger=_retry_ledger(run),
+        completion=_completion(run),
+        report=_report(run),
+        why_not_cancel=permissions.why_not_cancel(actor, run),
+    )
+
+
+def count_states(actor: Actor, *, tenant: str = "") -> dict[RunState, int]:
+    """How many runs are in each state, every state named. Raises Denied without ``run:view``."""
+    actor.require(Capability.RUN_VIEW)
+    rows = scoped(actor, OperationRun.objects.all())
+    if tenant:
+        rows = rows.filter(tenant__key=tenant)
+    counted = dict(rows.values_list("state").annotate(n=Count("pk")).order_by())
+    return {state: counted.get(state.value, 0) for state in RunState}
+
+
+def list_runbook_names(actor: Actor) -> list[str]:
+    """The names of runbooks that have runs in the actor's scope."""
+    rows = scoped(actor, OperationRun.objects.all())
+    return sorted(rows.order_by().values_list("definition__name", flat=True).distinct())
+
+
+def list_exceptions(actor: Actor, *, handling: str = "", tenant: str = "", limit: int = PAGE) -> list[ExceptionSummary]:
+    """Exception packets in the actor's scope, newest first. Raises Denied without ``exception:view``."""
+    actor.require(Capability.EXCEPTION_VIEW)
+    rows = _exceptions(actor).order_by("-at", "-pk")
+    if handling:
+        rows = rows.filter(handling=handling)
+    if tenant:
+        rows = rows.filter(tenant__key=tenant)
+    return [_exception(row) for row in rows[: min(limit, 500)]]
+
+
+def get_exception(actor: Actor, ref: str) -> ExceptionDetail:
+    """One exception packet. Raises NotFound, Denied."""
+    packet = get_scoped(actor, _exceptions(actor), Capability.EXCEPTION_VIEW, ref=ref)
+    return ExceptionDetail(
+        summary=_exception(packet),
+        checkpoint=packet.checkpoint,
+        step=packet.step,
+        task=packet.run.task_key,
+        subject=packet.run.subject,
+        definition_digest=packet.run.definition_digest,
+        fields=packet.fields,
+        evidence=packet.evidence,
+        attempts=packet.attempts,
+        taken_at=packet.taken_at,
+        resolved_at=packet.resolved_at,
+        resolved_by=packet.resolved_by,
+        note=packet.note,
+        why_not_take=permissions.why_not_take(actor, packet),
+        why_not_resolve=permissions.why_not_resolve(actor, packet),
+    )
+
+
+def _runs(actor: Actor) -> QuerySet[OperationRun]:
+    attempts = Count("checkpoints", filter=Q(checkpoints__kind=Entry.INTENT))
+    joined = ("tenant", "definition", "exception_packet", "retry_ledger", "completion", "report")
+    return scoped(actor, OperationRun.objects.select_related(*joined).annotate(attempts=attempts))
+
+
+def _exceptions(actor: Actor) -> QuerySet[ExceptionPacket]:
+    return scoped(actor, ExceptionPacket.objects.select_related("tenant", "run", "run__definition"))
+
+
+def _summary(run: OperationRun) -> RunSummary:
+    packet = getattr(run, "exception_packet", None)
+    return RunSummary(
+        ref=run.ref,
+        runbook=run.definition.name,
+        version=run.definition.version,
+        title=run.definition.title,
+        tenant=run.tenant.key,
+        tenant_name=run.tenant.name,
+        task=run.task_key,
+        subject=run.subject,
+        state=RunState(run.state),
+        created_at=run.created_at,
+        moved_at=run.moved_at,
+        finished_at=run.finished_at,
+        attempts=run.attempts,  # type: ignore[attr-defined] # annotated in _runs
+        exception=packet.ref if packet else None,
+        reason=packet.reason if packet else None,
+    )
+
+
+def _row(row: Checkpoint) -> LedgerRow:
+    return LedgerRow(
+        row.sequence, Entry(row.kind), row.step, row.attempt, row.at, row.worker, row.idempotency_key, row.detail
+    )
+
+
+def _retry_ledger(run: OperationRun) -> RetryLedger | None:
+    row = getattr(run, "retry_ledger", None)
+    return RetryLedger(row.at, row.limit, row.attempts, row.waited_seconds, row.detail) if row else None
+
+
+def _completion(run: OperationRun) -> Completion | None:
+    row = getattr(run, "completion", None)
+    return Completion(row.at, row.fields, row.digest) if row else None
+
+
+def _report(run: OperationRun) -> ReportState | None:
+    row = getattr(run, "report", None)
+    return ReportState(row.delivered_at, row.attempts, row.failure) if row else None
+
+
+def _exception(packet: ExceptionPacket) -> ExceptionSummary:
+    return ExceptionSummary(
+        ref=packet.ref,
+        run=packet.run.ref,
+        runbook=packet.run.definition.name,
+        tenant=packet.tenant.key,
+        tenant_name=packet.tenant.name,
+        at=packet.at,
+        cause=packet.cause,
+        reason=packet.reason,
+        says=packet.says,
+        escalate_to=packet.escalate_to,
+        handling=Handling(packet.handling),
+        taken_by=packet.taken_by,
+    )
