@@ -8,7 +8,7 @@ from typing import cast
 import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
-from jsonpointer import JsonPointer, JsonPointerException
+from jsonpointer import EndOfList, JsonPointer, JsonPointerException
 from pydantic import JsonValue
 
 from handrail.kernel.errors import Invalid
@@ -32,9 +32,12 @@ def extract(value: JsonValue, at: str) -> JsonValue:
     parsed = compile_path(at)
     try:
         if isinstance(parsed, JsonPointer):
-            return cast("JsonValue", parsed.resolve(value))
+            found = parsed.resolve(value)
+            if isinstance(found, EndOfList):  # "/list/-": the place after the last item, where nothing is
+                raise JsonPointerException
+            return cast("JsonValue", found)
         return cast("JsonValue", parsed.search(value))
-    except JsonPointerException:
+    except (JsonPointerException, TypeError):
         raise ExtractFailed(f"There is nothing at {at!r} in the answer.") from None
     except (JMESPathError, RecursionError):
         raise ExtractFailed(f"The expression {at!r} does not fit the answer.") from None

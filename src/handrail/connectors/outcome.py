@@ -80,7 +80,7 @@ class Reading:
 
     ``value`` is the whole parsed answer, or the list of all matching resources. ``version`` is the ETag (or the
     protocol's own version token) where there is one. ``digest`` is ``sha256:…``: over the body bytes of a single
-    answer, over the canonical JSON of a list that was gathered from several.
+    answer, over the JSON (names sorted) of a list that was gathered from several.
     """
 
     value: JsonValue

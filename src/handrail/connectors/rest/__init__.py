@@ -1,5 +1,6 @@
 """JSON over HTTP."""
 
+from handrail.connectors.rest.connector import KINDS, RestConfig, RestConnector
 from handrail.connectors.rest.operations import Call, Get
 
-__all__ = ["Call", "Get"]
+__all__ = ["KINDS", "Call", "Get", "RestConfig", "RestConnector"]

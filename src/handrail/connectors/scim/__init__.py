@@ -1,5 +1,6 @@
 """SCIM 2.0 (RFC 7643, RFC 7644)."""
 
+from handrail.connectors.scim.connector import KINDS, ScimConfig, ScimConnector
 from handrail.connectors.scim.operations import (
     AddMember,
     AddRole,
@@ -14,6 +15,7 @@ from handrail.connectors.scim.operations import (
 )
 
 __all__ = [
+    "KINDS",
     "AddMember",
     "AddRole",
     "Change",
@@ -24,4 +26,6 @@ __all__ = [
     "Read",
     "RemoveMember",
     "RemoveRole",
+    "ScimConfig",
+    "ScimConnector",
 ]

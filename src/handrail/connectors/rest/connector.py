@@ -1,0 +1,85 @@
+"""A JSON service: reads with ETags as versions, and effects with idempotency keys."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from handrail.connectors.config import HttpConfig, Kind
+from handrail.connectors.finding import Finding
+from handrail.connectors.http import Client, Exchange, json_bytes, probe, to_answer, to_reading
+from handrail.connectors.operation import Operation, Path, not_mine
+from handrail.connectors.outcome import Answer, Reading
+from handrail.connectors.rest.operations import Call, Get
+from handrail.kernel.secrets import Secrets
+
+_ACCEPT = {"accept": "application/json"}
+
+
+class RestConfig(HttpConfig):
+    """``kind = "rest"``. ``check_path`` is what ``handrail check`` asks for; else the root, where 404 will do."""
+
+    kind: Literal["rest"]
+    check_path: Path | None = Field(default=None)
+
+
+class RestConnector:
+    """One configured JSON service. Safe to share between threads."""
+
+    kind = "rest"
+
+    def __init__(self, name: str, client: Client, *, check_path: str | None = None) -> None:
+        self.name = name
+        self._client = client
+        self._check_path = check_path
+
+    def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+        """The state behind a Get. Raises ReadFailed for anything but 200 with JSON."""
+        if not isinstance(operation, Get):
+            raise not_mine(self.name, self.kind, operation)
+        return to_reading(self.name, self.call(operation, deadline_seconds=deadline_seconds))
+
+    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+        """A Get or a Call, with whatever came of it. Raises Misconfigured for a path outside the allowed origins."""
+        if isinstance(operation, Get):
+            return to_answer(
+                self._client.send(
+                    "GET",
+                    operation.path,
+                    query=operation.query,
+                    headers=_ACCEPT,
+                    deadline_seconds=deadline_seconds,
+                )
+            )
+        if isinstance(operation, Call):
+            return to_answer(self._send(operation, deadline_seconds))
+        raise not_mine(self.name, self.kind, operation)
+
+    def _send(self, call: Call, deadline_seconds: float | None) -> Exchange:
+        headers = dict(_ACCEPT)
+        if call.has_body:
+            headers["content-type"] = "application/json"
+        if call.idempotency_key is not None:
+            headers["idempotency-key"] = call.idempotency_key
+        return self._client.send(
+            call.method,
+            call.path,
+            query=call.query,
+            headers=headers,
+            content=json_bytes(call.json_body) if call.has_body else None,
+            deadline_seconds=deadline_seconds,
+        )
+
+    def check(self) -> list[Finding]:
+        """Whether the service answers and takes the credentials."""
+        path = self._check_path or "/"
+        return [probe(self.name, self._client, path, must_exist=self._check_path is not None)]
+
+
+def open_connector(name: str, config: Any, secrets: Secrets) -> RestConnector:
+    """A connector for a RestConfig. Raises Misconfigured for a missing secret or CA file."""
+    return RestConnector(name, Client(config, secrets), check_path=config.check_path)
+
+
+KINDS = (Kind("rest", RestConfig, open_connector),)

@@ -1,0 +1,186 @@
+"""A SCIM 2.0 service (RFC 7643, RFC 7644): paged queries, single reads, membership and roles.
+
+Of scim2-models we use the filter grammar (syntax checked before anything is sent, values quoted by it) and the model of
+the service's own configuration. We do not use scim2-client: it turns an answer into models and an error into an
+exception, and drops what this product turns on (whether the request was sent, the ETag, Retry-After, unknown attributes
+as they stand), and its engines bring an HTTP client of their own, without a total deadline. So resources stay the JSON
+that the service sent, and all traffic goes through ``connectors.http``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from urllib.parse import quote
+
+from pydantic import Field, JsonValue, ValidationError
+from scim2_models import ScimFilter, ServiceProviderConfig
+from scim2_models.exceptions import SCIMException
+
+from handrail.connectors.config import HttpConfig, Kind
+from handrail.connectors.finding import Finding
+from handrail.connectors.http import Client, json_bytes, judge, to_answer, to_reading
+from handrail.connectors.operation import Operation, not_mine
+from handrail.connectors.outcome import Answer, ReadFailed, Reading
+from handrail.connectors.scim.changes import Effect, as_patch, patch_body
+from handrail.connectors.scim.operations import Holders, Members, Patch, Query, Read
+from handrail.connectors.scim.pages import Pages
+from handrail.kernel.errors import Misconfigured
+from handrail.kernel.secrets import Secrets
+
+MEDIA_TYPE = "application/scim+json"
+_ACCEPT = {"accept": f"{MEDIA_TYPE}, application/json"}
+_CONFIG_PATH = "/ServiceProviderConfig"
+
+
+class ScimConfig(HttpConfig):
+    """``kind = "scim"``. ``base_url`` includes the version (``…/scim/v2``); a query over ``max_resources`` fails."""
+
+    kind: Literal["scim"]
+    page_size: int = Field(default=100, ge=1, le=1000)
+    max_resources: int = Field(default=5000, ge=1, le=100_000)
+
+
+class ScimConnector:
+    """One configured SCIM service. Safe to share between threads."""
+
+    kind = "scim"
+
+    def __init__(self, name: str, client: Client, config: ScimConfig) -> None:
+        self.name = name
+        self._client = client
+        self._config = config
+
+    def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+        """State for Query, Holders (lists, sorted by id), Read (one resource), Members (the group's list of members).
+
+        The deadline is one for all pages. Raises ReadFailed; also when the list moved while it was read, when it is
+        over ``max_resources``, or when holders come back that do not hold the role.
+        """
+        within = deadline_seconds or self._config.deadline_seconds
+        if isinstance(operation, Query):
+            return self._query(operation, within)
+        if isinstance(operation, Holders):
+            return self._holders(operation.role, within)
+        if isinstance(operation, Read):
+            return _with_meta_version(to_reading(self.name, self._get(operation, within)))
+        if isinstance(operation, Members):
+            return self._members(operation.group, within)
+        raise not_mine(self.name, self.kind, operation)
+
+    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+        """A Read, or a change by PATCH, with whatever came of it."""
+        if isinstance(operation, Read):
+            return self._get(operation, deadline_seconds)
+        if isinstance(operation, Effect):
+            return self._patch(as_patch(operation), deadline_seconds)
+        raise not_mine(self.name, self.kind, operation)
+
+    def _get(self, read: Read, within_seconds: float | None) -> Answer:
+        query = {"attributes": ",".join(read.attributes)} if read.attributes else None
+        path = _resource_path(read.resource, read.id)
+        return to_answer(self._client.send("GET", path, query=query, headers=_ACCEPT, deadline_seconds=within_seconds))
+
+    def _query(self, query: Query, within_seconds: float) -> Reading:
+        parameters: dict[str, str] = {}
+        if query.filter is not None:
+            parameters["filter"] = _checked_filter(query.filter)
+        if query.attributes:
+            parameters["attributes"] = ",".join(query.attributes)
+        pages = Pages(
+            name=self.name, client=self._client, page_size=self._config.page_size, cap=self._config.max_resources
+        )
+        return pages.gather(f"/{query.resource}", parameters, within_seconds)
+
+    def _holders(self, role: str, within_seconds: float) -> Reading:
+        reading = self._query(
+            Query(resource="Users", filter=f"roles.value eq {ScimFilter.quote(role)}"), within_seconds
+        )
+        # A service that does not know the filter may answer with everybody; that must never pass for "holders".
+        if isinstance(reading.value, list) and all(_holds(user, role) for user in reading.value):
+            return reading
+        raise ReadFailed(f"{self.name} answered with users that do not hold the role.", retryable=False, status=200)
+
+    def _members(self, group: str, within_seconds: float) -> Reading:
+        reading = self.read(Read(resource="Groups", id=group, attributes=("members",)), deadline_seconds=within_seconds)
+        group_resource = reading.value if isinstance(reading.value, dict) else {}
+        members = group_resource.get("members", [])
+        if group_resource.get("id") != group or not isinstance(members, list):
+            raise ReadFailed(f"{self.name} answered with something other than the group.", retryable=False, status=200)
+        return Reading(members, reading.version, reading.digest, reading.status, reading.read_at)
+
+    def _patch(self, patch: Patch, deadline_seconds: float | None) -> Answer:
+        headers = {**_ACCEPT, "content-type": MEDIA_TYPE}
+        if patch.if_match is not None:
+            headers["if-match"] = patch.if_match
+        return to_answer(
+            self._client.send(
+                "PATCH",
+                _resource_path(patch.resource, patch.id),
+                headers=headers,
+                content=json_bytes(patch_body(patch)),
+                deadline_seconds=deadline_seconds,
+            )
+        )
+
+    def check(self) -> list[Finding]:
+        """Whether the service answers, takes the credentials, and supports PATCH and filters."""
+        exchange = self._client.send("GET", _CONFIG_PATH, headers=_ACCEPT)
+        reachable = judge(self.name, exchange, _CONFIG_PATH, must_exist=True)
+        if not reachable.ok:
+            return [reachable]
+        body = to_answer(exchange).body
+        try:
+            offered = ServiceProviderConfig.model_validate(body)
+        except (ValidationError, SCIMException):
+            mend = "Check that base_url is the root of a SCIM 2.0 service, often ending in /scim/v2."
+            return [Finding(self.name, ok=False, message=f"GET {_CONFIG_PATH} is not SCIM.", mend=mend)]
+        return [
+            reachable,
+            self._feature("PATCH", bool(offered.patch and offered.patch.supported)),
+            self._feature("filters", bool(offered.filter and offered.filter.supported)),
+        ]
+
+    def _feature(self, what: str, supported: bool) -> Finding:
+        if supported:
+            return Finding(self.name, ok=True, message=f"The service supports {what}.")
+        return Finding(
+            self.name,
+            ok=False,
+            message=f"The service says that it does not support {what}.",
+            mend=f"Turn {what} on in the service, or use no runbook that needs it here.",
+        )
+
+
+def _checked_filter(text: str) -> str:
+    try:
+        return str(ScimFilter(text))
+    except SCIMException:
+        raise Misconfigured("A SCIM filter is malformed (RFC 7644 §3.4.2.2).", code="scim-filter") from None
+
+
+def _resource_path(resource: str, id_: str) -> str:
+    return f"/{resource}/{quote(id_, safe='')}"
+
+
+def _holds(user: JsonValue, role: str) -> bool:
+    roles = user.get("roles") if isinstance(user, dict) else None
+    return isinstance(roles, list) and any(
+        isinstance(item, dict) and str(item.get("value", "")).casefold() == role.casefold() for item in roles
+    )
+
+
+def _with_meta_version(reading: Reading) -> Reading:
+    """``meta.version`` is the same token as the ETag (RFC 7643 §3.1); some services send only the former."""
+    meta = reading.value.get("meta") if isinstance(reading.value, dict) else None
+    version = meta.get("version") if isinstance(meta, dict) else None
+    if reading.version is not None or not isinstance(version, str):
+        return reading
+    return Reading(reading.value, version, reading.digest, reading.status, reading.read_at)
+
+
+def open_connector(name: str, config: Any, secrets: Secrets) -> ScimConnector:
+    """A connector for a ScimConfig. Raises Misconfigured for a missing secret or CA file."""
+    return ScimConnector(name, Client(config, secrets), config)
+
+
+KINDS = (Kind("scim", ScimConfig, open_connector),)
