@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 from pydantic import JsonValue
 
 from handrail.kernel.errors import Unavailable
 
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 # An answer with one of these means "not now": asking again later may well help.
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -62,7 +60,7 @@ class Answer:
     status: int | None
     body: JsonValue | None = None
     etag: str | None = None
-    headers: Mapping[str, str] = field(default=NO_HEADERS)
+    headers: Mapping[str, str] = field(default_factory=dict)
     retry_after_seconds: float | None = None
     failure: Failure | None = None
     digest: str | None = None

@@ -28,7 +28,7 @@ from handrail.connectors.http.clock import Clock, NotReached, OutOfTime, running
 from handrail.connectors.http.network import TimedBackend
 from handrail.connectors.http.resolver import Resolver
 from handrail.connectors.http.urls import QueryValues, target_url
-from handrail.connectors.outcome import NO_HEADERS, Failure
+from handrail.connectors.outcome import Failure
 from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import Secrets
 
@@ -52,7 +52,7 @@ class Exchange:
     """
 
     status: int | None = None
-    headers: Mapping[str, str] = field(default=NO_HEADERS)
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     failure: Failure | None = None
     seconds: float = 0.0
