@@ -1,0 +1,139 @@
+"""The one configured service desk. Every difference between desks is in its configuration, none in this code."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Final
+
+from handrail.connectors.desk.auth import TokenSource
+from handrail.connectors.desk.config import Check, DeskConfig
+from handrail.connectors.desk.failure import Category, DeskFailure
+from handrail.connectors.desk.incoming import created_or_why
+from handrail.connectors.desk.linking import normalise
+from handrail.connectors.desk.outgoing import Outgoing, checked_reference, creation, question
+from handrail.connectors.desk.ticket import Created, Link, TicketDraft
+from handrail.connectors.extract import ExtractFailed, extract
+from handrail.connectors.finding import Finding
+from handrail.connectors.http import Client, judge, to_answer, to_reading
+from handrail.connectors.http.client import Exchange
+from handrail.kernel.errors import Invalid, Misconfigured, Unavailable
+from handrail.kernel.secrets import Secrets
+
+MAX_FOUND = 20
+_SHORTEST_SECONDS = 0.001
+
+
+class Desk:
+    """Creates, links, checks and looks up tickets. Safe to share between threads; holds no state but tokens."""
+
+    kind: Final = "desk"
+
+    def __init__(self, config: DeskConfig, secrets: Secrets) -> None:
+        """Resolves the secrets; calls nobody. Raises Misconfigured."""
+        self._config = config
+        self._client = Client(config, secrets)
+        self._tokens = TokenSource(config.oauth, self._client, secrets) if config.oauth else None
+
+    @property
+    def name(self) -> str:
+        """What people call the desk."""
+        return self._config.name
+
+    @property
+    def config(self) -> DeskConfig:
+        return self._config
+
+    def create(self, draft: TicketDraft) -> Created | DeskFailure:
+        """Make one ticket: one call, never repeated, all within ``budget_seconds``.
+
+        Raises Invalid only when the draft's reference is not one of Handrail's; everything else is a DeskFailure.
+        """
+        outgoing = creation(self._config, draft)
+        try:
+            exchange = self._send(outgoing)
+        except Misconfigured:
+            return DeskFailure(Category.MISCONFIGURED)
+        if isinstance(exchange, DeskFailure):
+            return exchange
+        outcome = created_or_why(self._config, to_answer(exchange))
+        if self._tokens and isinstance(outcome, DeskFailure) and outcome.category is Category.CREDENTIALS:
+            self._tokens.forget()
+        return outcome
+
+    def normalise_link(self, reference: str, url: str) -> Link:
+        """A ticket that exists, from what a person typed or pasted. Calls nobody.
+
+        Raises Invalid with a fault per field (``reference``, ``url``).
+        """
+        return normalise(self._config, reference, url)
+
+    def check(self) -> list[Finding]:
+        """Whether the desk answers and the account may work there. Creates nothing."""
+        return [self._check(check) for check in self._config.check]
+
+    def look_up(self, reference: str) -> list[str]:
+        """The desk's references of the tickets that carry Handrail's ``reference``.
+
+        Raises Misconfigured without ``[desk.lookup]``, Invalid for no reference of Handrail's, ReadFailed or
+        Unavailable when the desk gives no usable answer.
+        """
+        lookup = self._config.lookup
+        if lookup is None:
+            raise Misconfigured("This desk can't be searched: add [desk.lookup].", code="no-desk-lookup")
+        asked = question(self._config, lookup.path, lookup.query, reference=checked_reference(reference))
+        exchange = self._send(asked)
+        if isinstance(exchange, DeskFailure):
+            raise Unavailable(exchange.summary(desk=self.name, reference=reference), code="desk-unavailable")
+        found = extract(to_reading(self.name, to_answer(exchange)).value, lookup.references)
+        if not isinstance(found, list):
+            raise Invalid("[desk.lookup] references gave no list.", code="desk-lookup")
+        return [str(item) for item in found[:MAX_FOUND]]
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._client.close()
+
+    def _send(self, outgoing: Outgoing) -> Exchange | DeskFailure:
+        """Send within what is left of the budget after a token was fetched, if one is needed."""
+        started, headers = monotonic(), outgoing.headers
+        if self._tokens:
+            token = self._tokens.bearer(deadline_seconds=self._config.deadline_seconds)
+            if isinstance(token, DeskFailure):
+                return token
+            headers = {**headers, "authorization": f"Bearer {token.reveal()}"}
+        left = self._config.deadline_seconds - (monotonic() - started)
+        return self._client.send(
+            outgoing.method,
+            outgoing.path,
+            query=outgoing.query,
+            headers=headers,
+            content=outgoing.content,
+            deadline_seconds=max(left, _SHORTEST_SECONDS),
+        )
+
+    def _check(self, check: Check) -> Finding:
+        asked = question(self._config, check.path, check.query)
+        try:
+            exchange = self._send(asked)
+        except Misconfigured as error:
+            return Finding("desk", ok=False, message=error.message, mend="Mend [desk] in handrail.toml.")
+        if isinstance(exchange, DeskFailure):
+            words = exchange.summary(desk=self.name, reference="")
+            return Finding("desk", ok=False, message=words, mend="Check [desk.oauth].")
+        return _judged(check, asked.path, exchange)
+
+
+def _judged(check: Check, path: str, exchange: Exchange) -> Finding:
+    finding = judge("desk", exchange, path, must_exist=True)
+    if not finding.ok:
+        return finding
+    answer = to_answer(exchange)
+    if answer.failure is not None or not 200 <= (answer.status or 0) < 300:  # noqa: PLR2004 - HTTP success
+        return Finding("desk", ok=False, message=finding.message, mend=check.mend)
+    if check.expect is None:
+        return finding
+    try:
+        found = extract(answer.body, check.expect)
+    except ExtractFailed:
+        found = None
+    return finding if found else Finding("desk", ok=False, message=check.otherwise, mend=check.mend)

@@ -1,0 +1,175 @@
+"""The section ``[desk]`` of handrail.toml: everything that differs from one service desk to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
+
+from handrail.connectors.config import HeaderName, HttpConfig, NoAuth, Section, split_origin
+from handrail.connectors.desk.auth import ClientCredentials
+from handrail.connectors.desk.failure import NAME_LIMIT
+from handrail.connectors.desk.formats import Format
+from handrail.connectors.desk.links import is_reference, origin_of, reference_checker
+from handrail.connectors.desk.template import Scope, faults_in, names_in
+from handrail.connectors.desk.ticket import TICKET_FIELDS, Severity
+from handrail.connectors.extract import ExtractFailed, compile_path
+from handrail.kernel.errors import Fault
+
+MAX_BUDGET_SECONDS = 5.0
+MAX_ANSWER_BYTES = 1024 * 1024
+
+Scalar = str | int | float | bool
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Path = Annotated[str, StringConstraints(pattern=r"^/[\x21-\x7e]*$", max_length=1000)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
+
+def _location(at: str) -> str:
+    try:
+        compile_path(at)
+    except ExtractFailed as error:
+        raise ValueError(error.message) from None
+    return at
+
+
+def _pattern(pattern: str) -> str:
+    reference_checker(pattern)
+    return pattern
+
+
+# Where a value is in an answer: a JSON pointer when it starts with "/", else JMESPath.
+Location = Annotated[str, StringConstraints(min_length=1), AfterValidator(_location)]
+
+
+class Create(Section):
+    """The one call that makes a ticket, and where its answer says what came of it."""
+
+    method: Literal["POST", "PUT"] = "POST"
+    path: Path
+    query: dict[str, Scalar] = Field(default_factory=dict)
+    headers: dict[HeaderName, str] = Field(default_factory=dict)
+    encoding: Literal["json", "form"] = "json"
+    body: JsonValue
+    reference: Location
+    url: Location | None = None
+    take: dict[Name, Location] = Field(default_factory=dict)  # further answer values that [desk.web] url may name
+
+
+class Web(Section):
+    """The desk as people see it. ``url`` proves a ticket's page from its reference (and what ``take`` took)."""
+
+    origin: str | None = None
+    url: str | None = None
+
+
+class Linking(Section):
+    """Ticket pages that people paste: as ``[desk.web] url``, with ``{reference}``, and ``{any}`` for what varies."""
+
+    urls: tuple[str, ...] = ()
+
+
+class Check(Section):
+    """A GET that shows, without creating anything, that the account may work. ``expect`` must find something true."""
+
+    path: Path
+    query: dict[str, Scalar] = Field(default_factory=dict)
+    expect: Location | None = None
+    otherwise: Text = "The desk answers, but not as expected."
+    mend: Text = "Compare the settings under [desk] with the desk's guide."
+
+
+class Lookup(Section):
+    """A GET that finds tickets by Handrail's own reference: ``references`` gives a list of the desk's references."""
+
+    path: Path
+    query: dict[str, Scalar] = Field(default_factory=dict)
+    references: Location
+
+
+class DeskConfig(HttpConfig):
+    """``[desk]``. Raises pydantic's ValidationError; ``read_desk`` words it for people."""
+
+    kind: Literal["desk"] = "desk"
+    name: Annotated[str, StringConstraints(min_length=1, max_length=NAME_LIMIT, pattern=r"^[^\x00-\x1f{}]+$")]
+    oauth: ClientCredentials | None = None  # instead of auth
+    deadline_seconds: float = Field(
+        default=MAX_BUDGET_SECONDS, ge=0.1, le=MAX_BUDGET_SECONDS, allow_inf_nan=False, alias="budget_seconds"
+    )
+    max_bytes: int = Field(default=256 * 1024, ge=1024, le=MAX_ANSWER_BYTES)
+    headers: dict[HeaderName, str] = Field(default_factory=dict)  # sent with every request
+    reference_pattern: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_pattern)]
+    reference_example: str
+    subject_max: int = Field(default=200, ge=40, le=1000)
+    body_max: int = Field(default=20_000, ge=500, le=100_000)
+    body_format: Format = "text"
+    values: dict[Name, Scalar] = Field(default_factory=dict)
+    severity: dict[Severity, Scalar] = Field(default_factory=dict)
+    create: Create
+    web: Web = Web()
+    link: Linking = Linking()
+    check: tuple[Check, ...] = Field(min_length=1)
+    lookup: Lookup | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        faults = [*self._plain_faults(), *self._template_faults()]
+        if faults:
+            raise ValueError("; ".join(str(fault) for fault in faults))
+        return self
+
+    def _plain_faults(self) -> Iterator[Fault]:
+        if not is_reference(self.reference_example, self.reference_pattern):
+            yield Fault("reference_example", "does not match reference_pattern")
+        if self.oauth is not None and not isinstance(self.auth, NoAuth):
+            yield Fault("auth", "must be left out beside oauth")
+        if missing := set(Severity) - set(self.severity) if self.severity else set():
+            yield Fault("severity", f"has nothing for {', '.join(sorted(missing))}")
+        for name in sorted(set(self.values) & (TICKET_FIELDS | {"base_url", "web", "any"})):
+            yield Fault(f"values.{name}", "is the name of a ticket's own field; choose another")
+        if self.create.encoding == "form" and not _is_flat(self.create.body):
+            yield Fault("create.body", "must be a flat table, because encoding is form")
+        if self.web.origin is not None:
+            try:
+                split_origin(self.web.origin)
+            except ValueError as error:
+                yield Fault("web.origin", str(error))
+
+    def _template_faults(self) -> Iterator[Fault]:
+        constants = set(self.values)
+        fields = constants | TICKET_FIELDS
+        yield from faults_in("headers", dict(self.headers), constants)
+        yield from faults_in("create.path", self.create.path, constants)
+        yield from faults_in("create.query", dict(self.create.query), fields)
+        yield from faults_in("create.headers", dict(self.create.headers), constants | {"reference"})
+        yield from faults_in("create.body", self.create.body, fields)
+        page = constants | {"base_url", "web", "reference"}
+        yield from faults_in("web.url", self.web.url, page | set(self.create.take))
+        yield from faults_in("link.urls", list(self.link.urls), page | {"any"})
+        for index, check in enumerate(self.check):
+            yield from faults_in(f"check.{index}.path", check.path, constants)
+            yield from faults_in(f"check.{index}.query", dict(check.query), constants)
+        if self.lookup:
+            known = constants | {"reference"}
+            yield from faults_in("lookup.path", self.lookup.path, known)
+            yield from faults_in("lookup.query", dict(self.lookup.query), known)
+
+    @property
+    def web_origin(self) -> str:
+        """Where people see tickets: ``web.origin``, or else the origin of ``base_url``."""
+        return self.web.origin or origin_of(self.base_url)
+
+    @property
+    def page_scope(self) -> Scope:
+        """What URLs of the desk may name, but for the ticket itself."""
+        return {**self.values, "base_url": self.base_url, "web": self.web_origin}
+
+    @property
+    def reference_proves_url(self) -> bool:
+        """Whether ``web.url`` needs nothing of the answer but the reference."""
+        return self.web.url is not None and not names_in(self.web.url) & set(self.create.take)
+
+
+def _is_flat(body: JsonValue) -> bool:
+    return isinstance(body, dict) and not any(isinstance(value, dict | list) for value in body.values())

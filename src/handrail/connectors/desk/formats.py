@@ -1,0 +1,37 @@
+"""Plain text in the form that a desk reads as plain text: nobody's words become markup, mentions or macros there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import escape
+from typing import Literal
+
+Format = Literal["text", "html", "markdown", "jira"]
+
+_FENCES = re.compile(r"`{3,}")
+
+
+def _html(text: str) -> str:
+    return escape(text, quote=True).replace("\n", "<br>\n")
+
+
+def _markdown(text: str) -> str:
+    """A fenced block, with a fence longer than any inside: no mention, link or image in it comes alive."""
+    longest = max((len(fence) for fence in _FENCES.findall(text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _jira(text: str) -> str:
+    """Jira's ``{noformat}`` block: no macro or mention in it comes alive. The text can't close the block early."""
+    closed = re.sub(r"\{(?=noformat)", "{ ", text, flags=re.IGNORECASE)
+    return f"{{noformat}}\n{closed}\n{{noformat}}"
+
+
+_WRITERS: dict[Format, Callable[[str], str]] = {"text": str, "html": _html, "markdown": _markdown, "jira": _jira}
+
+
+def in_format(text: str, form: Format) -> str:
+    """``text`` (bounded and cleaned already) so that the desk shows it as it was written."""
+    return _WRITERS[form](text)
