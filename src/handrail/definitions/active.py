@@ -1,0 +1,32 @@
+"""The definitions in force, compiled once for each digest."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from handrail.definitions.compiled import CompiledRunbook
+from handrail.definitions.compiler import compile_runbook
+from handrail.definitions.models import Definition
+from handrail.definitions.states import DefinitionState, Kind
+from handrail.kernel.errors import NotFound
+
+
+def active_runbook(workspace_id: int, name: str) -> Definition:
+    """The active version of the runbook ``name``. Raises NotFound."""
+    rows = Definition.objects.filter(
+        workspace_id=workspace_id, kind=Kind.RUNBOOK, name=name, state=DefinitionState.ACTIVE
+    )
+    found = rows.first()
+    if found is None:
+        raise NotFound(f"No version of the runbook {name} is active. Propose one, and have it approved.")
+    return found
+
+
+def compiled(definition: Definition) -> CompiledRunbook:
+    """``definition`` ready to be followed; kept, because a digest always stands for the same text."""
+    return _compiled(definition.digest, definition.text)
+
+
+@lru_cache(maxsize=256)
+def _compiled(digest: str, text: str) -> CompiledRunbook:  # noqa: ARG001 - the digest is the short half of the key
+    return compile_runbook(text)

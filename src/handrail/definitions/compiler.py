@@ -1,0 +1,334 @@
+"""From text to a compiled runbook: the cross-checks that the models can't make, all faults told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from handrail.definitions import tablecheck
+from handrail.definitions.compiled import (
+    Check,
+    CheckKind,
+    CompiledRunbook,
+    Polling,
+    Read,
+    RetryPolicy,
+    Step,
+    Verification,
+)
+from handrail.definitions.context import Context
+from handrail.definitions.extraction import Extraction, check_at, compile_takes
+from handrail.definitions.faults import Faults, Path
+from handrail.definitions.forms import Send, Source, Start, Takes
+from handrail.definitions.loader import Document, load
+from handrail.definitions.names import RESERVED, ROOTS, Variables, nearest, prefixed
+from handrail.definitions.runbook import Check as WrittenCheck
+from handrail.definitions.runbook import Retry, Runbook, Verify
+from handrail.definitions.runbook import Step as WrittenStep
+from handrail.definitions.taskinput import TaskSchema, validator
+from handrail.definitions.validate import validate
+from handrail.definitions.valuetypes import ValueType
+from handrail.kernel.canonical import digest
+
+_HTTP: Variables = {"http.status": ValueType("integer")}
+
+
+def compile_runbook(text: str, *, file: str = "runbook") -> CompiledRunbook:
+    """The runbook in ``text``. Raises Invalid (``definition-invalid``) with every fault's field, line and column.
+
+    ``file`` is what the message calls the text.
+    """
+    document = load(text, file=file)
+    faults = Faults(file)
+    spec = validate(document, Runbook, faults)
+    compiled = _Compiler(document, spec, faults).compile()
+    faults.refuse_if_any()
+    return compiled
+
+
+class _Compiler:
+    """One pass from top to bottom; what it has met so far is what later parts may name."""
+
+    def __init__(self, document: Document, spec: Runbook, faults: Faults) -> None:
+        self.document = document
+        self.spec = spec
+        self.context = Context(document, faults)
+        self.task: Variables = {}
+        self.reads: dict[str, Read] = {}
+        self.steps: dict[str, Step] = {}
+
+    def compile(self) -> CompiledRunbook:
+        schema = self._task()
+        self._identity()
+        self._reads()
+        known = {**self.task, **self._read_variables(None)}
+        prerequisites = self._checks(self.spec.prerequisites, ("prerequisites",), known, "prerequisite")
+        for index, step in enumerate(self.spec.steps):
+            self.steps[step.name] = self._step(step, ("steps", index))
+        self._budget_against_steps()
+        self._copies()
+        self.context.faults.refuse_if_any()
+        assert schema is not None  # its faults were raised above
+        return CompiledRunbook(
+            self.spec, digest(self.document.data), schema, self.reads, prerequisites, tuple(self.steps.values())
+        )
+
+    # task, tenant, subject, budget
+
+    def _task(self) -> TaskSchema | None:
+        self._names_once(self.spec.task, ("task",))
+        before = len(self.context.faults.found)
+        types: dict[str, ValueType] = {}
+        for written, field in self.spec.task.items():
+            path = ("task", written)
+            types[written.removesuffix("?")] = field.value_type(optional=written.endswith("?"))
+            if (field.type == "array") != (field.items is not None):
+                self.context.add((*path, "items"), "a field of type array, and no other, says what its items are")
+            try:
+                validator(field)
+            except ValueError as error:
+                self.context.add(path, str(error))
+        self.task = prefixed("task", types)
+        return TaskSchema(self.spec.task) if len(self.context.faults.found) == before else None
+
+    def _identity(self) -> None:
+        tenant = self._task_field(self.spec.tenant, ("tenant",))
+        if tenant is not None and (tenant.base != "string" or tenant.many or tenant.optional):
+            self.context.add(("tenant",), "the tenant must be a required task field of type string")
+        for index, name in enumerate(self.spec.subject):
+            kind = self._task_field(name, ("subject", index))
+            if kind is not None and (not kind.scalar or kind.optional):
+                self.context.add(("subject", index), "the subject is made of required texts, numbers or booleans")
+        budget = self.spec.retry_budget
+        if budget is None or budget.task is None:
+            return
+        kind = self._task_field(f"task.{budget.task}", ("retry_budget", "task"))
+        if kind is not None and (kind.base != "integer" or kind.many):
+            self.context.add(("retry_budget", "task"), "the task field with the budget must be of type integer")
+
+    def _task_field(self, name: str, path: Path) -> ValueType | None:
+        if name not in self.task:
+            self.context.add(path, f"{name} is no declared task field; {nearest(name, self.task)}")
+        return self.task.get(name)
+
+    def _names_once(self, names: Iterable[str], path: Path) -> None:
+        seen: set[str] = set()
+        for written in names:
+            name = written.removesuffix("?")
+            if name in RESERVED:
+                self.context.add_key((*path, written), f"{name} is a word of the condition language; take another name")
+            if name in seen:
+                self.context.add_key((*path, written), f"{name} is declared twice, with and without ?")
+            seen.add(name)
+
+    # reads
+
+    def _reads(self) -> None:
+        for name, spec in self.spec.reads.items():
+            path: Path = ("reads", name)
+            if name in ROOTS or name in RESERVED:
+                taken = ", ".join(sorted(ROOTS))
+                self.context.add_key(path, f"{name} can't name a read; taken are {taken} and the words of conditions")
+            extraction = self._takes(spec.take, (*path, "take"))
+            answers = {f"steps.{s.name}.{k}": v for s in self.spec.steps for k, v in _declared(s.answer).items()}
+            used = self.context.source(spec, path, {**self.task, **self._read_variables(None, every=True), **answers})
+            self.reads[name] = self._read(name, spec, extraction, used)
+
+    def _read(self, name: str, spec: Source, extraction: Extraction, used: tuple[str, ...]) -> Read:
+        order = [step.name for step in self.spec.steps]
+        needs = tuple(dict.fromkeys(root for use in used if (root := use.split(".")[0]) in self.reads))
+        after = [use.split(".")[1] for use in used if use.startswith("steps.")]
+        after += [earlier for need in needs if (earlier := self.reads[need].after) is not None]
+        last = max(after, key=order.index) if after else None
+        return Read(name, spec.connector, spec, extraction, last, needs)  # type: ignore[arg-type]
+
+    def _takes(self, takes: Takes, path: Path) -> Extraction:
+        self._names_once(takes, path)
+        usable = {}
+        for written, take in takes.items():
+            problem = check_at(take)
+            if problem is None:
+                usable[written] = take
+            else:
+                at = (*path, written, "at")
+                self.context.add(at, problem)
+                usable[written] = take.model_copy(update={"at": None})
+        return compile_takes(usable)
+
+    def _read_variables(self, step: str | None, *, every: bool = False) -> dict[str, ValueType]:
+        """What is readable before the steps, or from ``step``'s verification on."""
+        order = [written.name for written in self.spec.steps]
+        last = order.index(step) if step else -1
+        found: dict[str, ValueType] = {}
+        for name, read in self.reads.items():
+            if every or read.after is None or order.index(read.after) <= last:
+                found |= prefixed(name, read.extraction.variables)
+        return found
+
+    # conditions
+
+    def _checks(
+        self, written: list[WrittenCheck], path: Path, known: Variables, default: CheckKind
+    ) -> tuple[Check, ...]:
+        checks: list[Check] = []
+        for index, check in enumerate(written):
+            condition = self.context.condition(check.that, (*path, index, "that"), known)
+            if condition is not None:
+                checks.append(Check(condition, check.otherwise, check.kind or default, check.says or ""))
+        return tuple(checks)
+
+    # steps
+
+    def _step(self, step: WrittenStep, path: Path) -> Step:
+        self._step_rules(step, path)
+        answers = self._takes(step.answer, (*path, "answer")) if step.answer else None
+        earlier = self._earlier()
+        known = {**self.task, **self._read_variables(self._previous()), **earlier}
+        self.context.source(step.call, (*path, "call"), known)
+        own = prefixed("answer", answers.variables) if answers else {}
+        if step.poll:
+            self.context.poll(step, path, {**known, **own})
+        rows = tablecheck.compile_rows(step, path, {**known, **own, **_HTTP}, self.context)
+        polling = Polling(step.poll, step.poll.every, step.poll.within) if step.poll else None
+        verify = self._verify(step.verify, step, (*path, "verify"), own) if step.verify else None
+        return Step(
+            step.name,
+            step.title or step.name,
+            step.effect == "mutating",
+            step.deduplicates or step.effect == "reading",
+            step.call.connector,
+            step.call,
+            answers,
+            polling,
+            rows,
+            _policies(step.retry),
+            verify,
+        )
+
+    def _previous(self) -> str | None:
+        return next(reversed(self.steps), None)
+
+    def _earlier(self) -> dict[str, ValueType]:
+        found: dict[str, ValueType] = {}
+        for name, step in self.steps.items():
+            if step.answers:
+                found |= prefixed(f"steps.{name}", step.answers.variables)
+        return found
+
+    def _step_rules(self, step: WrittenStep, path: Path) -> None:
+        add = self.context.add
+        if step.name in self.steps:
+            add((*path, "name"), f"two steps are called {step.name}")
+        if step.name in RESERVED:
+            add((*path, "name"), f"{step.name} is a word of the condition language; take another name")
+        if step.effect == "mutating" and step.verify is None:
+            add((*path, "verify"), "a mutating step must say how its effect is verified")
+        if step.effect == "mutating" and not _changes(step):
+            add((*path, "effect"), "a call with get changes nothing; give effect: reading")
+        if isinstance(step.call, Send) and len(step.call.methods) != 1:
+            add((*path, "call"), "expected exactly one of: post, put, patch, delete")
+        if isinstance(step.call, Start) and step.poll and not step.poll.get and "id" not in _declared(step.answer):
+            add((*path, "answer"), "polling a job needs its id; declare answer: {id: string}")
+        retry = step.retry
+        if retry is not None:
+            self._retry_rules(retry, (*path, "retry"))
+
+    def _retry_rules(self, retry: Retry, path: Path) -> None:
+        if retry.initial > retry.ceiling:
+            self.context.add((*path, "initial"), "the first wait is longer than the ceiling")
+        for name, policy in retry.classes.items():
+            own = (*path, "classes", name)
+            if (policy.initial or retry.initial) > (policy.ceiling or retry.ceiling):
+                self.context.add((*own, "initial"), "the first wait is longer than the ceiling")
+            if (policy.attempts or 0) > retry.attempts:
+                self.context.add((*own, "attempts"), f"more than the step's own {retry.attempts} attempts")
+
+    def _budget_against_steps(self) -> None:
+        budget = self.spec.retry_budget
+        for index, step in enumerate(self.spec.steps):
+            if budget and step.retry and step.retry.attempts - 1 > budget.at_most:
+                self.context.add(
+                    ("steps", index, "retry", "attempts"),
+                    f"{step.retry.attempts} attempts need a budget of {step.retry.attempts - 1}; "
+                    f"retry_budget.at_most is {budget.at_most}",
+                )
+
+    # verification and copies
+
+    def _verify(self, verify: Verify, step: WrittenStep, path: Path, own: Variables) -> Verification:
+        readable = self._readable(step)
+        for index, name in enumerate(verify.reads):
+            if name not in readable:
+                hint = "it needs a later step's answer" if name in self.reads else nearest(name, _kinds(readable))
+                self.context.add((*path, "reads", index), f"{name} can't be read here; {hint}")
+        before = prefixed("before", self._read_variables(self._previous()))
+        self._unchanged(verify, path, before)
+        wanted = {*verify.reads, *(name.split(".")[0] for name in verify.unchanged)}
+        reads = tuple(name for name in self.reads if name in wanted)
+        fresh: dict[str, ValueType] = {}
+        for name in reads:
+            fresh |= prefixed(name, self.reads[name].extraction.variables)
+        mine = {f"steps.{step.name}.{name.partition('.')[2]}": kind for name, kind in own.items()}
+        known = {**self.task, **fresh, **before, **self._earlier(), **own, **mine}
+        if verify.within and verify.every > verify.within:
+            self.context.add((*path, "every"), "longer than within; it would never be read again")
+        return Verification(
+            reads,
+            verify.within,
+            verify.every,
+            self._checks(verify.that, (*path, "that"), known, "verification"),
+            tuple(verify.unchanged),
+            self._checks(verify.guards, (*path, "guards"), known, "guard"),
+        )
+
+    def _readable(self, step: WrittenStep) -> list[str]:
+        order = [written.name for written in self.spec.steps]
+        last = order.index(step.name)
+        return [name for name, read in self.reads.items() if read.after is None or order.index(read.after) <= last]
+
+    def _unchanged(self, verify: Verify, path: Path, before: Variables) -> None:
+        plain = {name.removeprefix("before."): kind for name, kind in before.items()}
+        for index, name in enumerate(verify.unchanged):
+            if name not in plain:
+                self.context.add(
+                    (*path, "unchanged", index), f"{name} is no value read before this step; {nearest(name, plain)}"
+                )
+
+    def _copies(self) -> None:
+        known = {**self.task, **self._read_variables(None, every=True), **self._earlier()}
+        for part, names in (("completion", self.spec.completion.copy_), ("exception", self.spec.exception.copy_)):
+            for index, name in enumerate(names):
+                path = (part, "copy", index)
+                if name not in known:
+                    self.context.add(path, f"{name} is not declared; {nearest(name, known)}")
+                elif name in names[:index]:
+                    self.context.add(path, f"{name} is listed twice")
+
+
+def _declared(answer: Takes | None) -> dict[str, ValueType]:
+    return {
+        name.removesuffix("?"): ValueType(take.type.base, take.type.many, optional=name.endswith("?"))
+        for name, take in (answer or {}).items()
+    }
+
+
+def _changes(step: WrittenStep) -> bool:
+    return not hasattr(step.call, "get")
+
+
+def _kinds(names: Iterable[str]) -> dict[str, ValueType]:
+    return {name: ValueType("object") for name in names}
+
+
+def _policies(retry: Retry | None) -> Mapping[str | None, RetryPolicy]:
+    if retry is None:
+        return {None: RetryPolicy(1, 1.0, 1.0, 1.0)}
+    general = RetryPolicy(retry.attempts, retry.initial, float(retry.backoff), retry.ceiling)
+    return {None: general} | {
+        name: RetryPolicy(
+            own.attempts or general.attempts,
+            own.initial or general.initial_seconds,
+            float(own.backoff or general.backoff),
+            own.ceiling or general.ceiling_seconds,
+        )
+        for name, own in retry.classes.items()
+    }
