@@ -1,8 +1,9 @@
 """Merkle log arithmetic of RFC 6962, section 2.1: roots, inclusion and consistency proofs. No storage, no clock.
 
-A log keeps every complete subtree once, as a ``Node`` at (level, index): level 0 holds the leaf hashes, and the node at
-(level, index) covers the leaves from ``index << level`` up to ``(index + 1) << level``. ``Frontier.append`` says which nodes
-a new leaf completes; proofs read them back through a ``NodeAt``. Appending costs O(log n) hashes, proving O(log² n).
+A log keeps every complete subtree once, as a ``Node`` at (level, index): level 0 holds the leaf hashes, and the node
+at (level, index) covers the leaves from ``index << level`` up to ``(index + 1) << level``. ``Frontier.append`` says
+which nodes a new leaf completes; proofs read them back through a ``NodeAt``. Appending costs O(log n) hashes at most,
+proving O(log² n).
 """
 
 from __future__ import annotations
