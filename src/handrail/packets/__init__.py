@@ -1,0 +1,1 @@
+"""Packets: profiles applied, holds, approvals, one manifest, one lane."""

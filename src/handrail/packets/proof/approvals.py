@@ -1,0 +1,113 @@
+"""The approvals: a second in-toto Statement whose subject is the manifest's digest (docs/adr/0020)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from handrail.kernel.canonical import canonical_bytes
+from handrail.kernel.errors import Fault, Invalid
+from handrail.packets.proof import signers, terms
+from handrail.packets.proof.findings import Code
+from handrail.packets.proof.manifest import Manifest
+from handrail.packets.proof.terms import STRICT, Digest, Hexadecimal, Instant, Text
+
+PREDICATE_TYPE: Final = "https://handrail.example/packet-approvals/v1"
+SUBJECT_NAME: Final = "manifest"
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Approval:
+    """One person's vote for one manifest: who posted its digest back, and when."""
+
+    signer: Text
+    approved_at: Instant
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Approvals:
+    """The counted votes for ``manifest_digest``, ordered by signer."""
+
+    manifest_digest: Digest
+    votes: Annotated[tuple[Approval, ...], Field(max_length=signers.MAX_PEOPLE)]
+
+    def payload(self) -> bytes:
+        """The canonical bytes of the statement."""
+        return canonical_bytes(statement(self))
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class _Digests:
+    sha256: Hexadecimal
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class _Subject:
+    name: Literal["manifest"]
+    digest: _Digests
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class _Predicate:
+    approvals: Annotated[tuple[Approval, ...], Field(max_length=signers.MAX_PEOPLE)]
+
+
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(extra="forbid", strict=True, validate_by_alias=True, serialize_by_alias=True),
+)
+class _Statement:
+    type: Annotated[terms.StatementType, Field(alias="_type")]
+    subject: Annotated[tuple[_Subject, ...], Field(min_length=1, max_length=1)]
+    predicate_type: Annotated[Literal["https://handrail.example/packet-approvals/v1"], Field(alias="predicateType")]
+    predicate: _Predicate
+
+
+_STATEMENT = TypeAdapter(_Statement)
+
+
+def statement(approvals: Approvals) -> dict[str, Any]:
+    """The approvals as an in-toto Statement v1, plain JSON values."""
+    return {
+        "_type": terms.STATEMENT_TYPE,
+        "subject": [{"name": SUBJECT_NAME, "digest": {"sha256": approvals.manifest_digest.removeprefix("sha256:")}}],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "approvals": [
+                {"signer": vote.signer, "approved_at": terms.instant_text(vote.approved_at)} for vote in approvals.votes
+            ]
+        },
+    }
+
+
+def from_payload(payload: bytes) -> Approvals:
+    """Reads ``Approvals.payload``'s bytes back. Raises Invalid for anything but its one canonical form."""
+    read = terms.read(_STATEMENT, payload, what="approvals statement")
+    approvals = Approvals("sha256:" + read.subject[0].digest.sha256, read.predicate.approvals)
+    if approvals.payload() != payload:
+        fault = Fault("", "the statement is not in its one canonical form")
+        raise Invalid(f"The approvals statement is not valid: {fault}.", code="proof", faults=[fault])
+    return approvals
+
+
+def faults(manifest: Manifest, approvals: Approvals) -> Iterator[tuple[Code, str]]:
+    """Why these approvals don't open this manifest; nothing when they do. Sealing and verifying both ask this."""
+    if approvals.manifest_digest != manifest.digest():
+        yield Code.OTHER_MANIFEST, "the approvals are of another manifest than the one in the package"
+        return
+    voters = [vote.signer for vote in approvals.votes]
+    if voters != sorted(set(voters)):
+        yield Code.MALFORMED_APPROVALS, "somebody is counted twice, or the approvals are not ordered by signer"
+    for vote in approvals.votes:
+        why = manifest.signers.why_excluded(vote.signer)
+        if manifest.signers.find(vote.signer) is None:
+            yield Code.NOT_A_SIGNER, f"{vote.signer} may not approve this revision ({why or 'not among its signers'})"
+        if not manifest.created_at <= vote.approved_at < manifest.expires_at:
+            yield Code.APPROVED_OUT_OF_TIME, f"{vote.signer} approved outside the time that the manifest allows"
+    lacking = signers.shortfall(manifest.signers, voters)
+    if lacking:
+        yield Code.SHORT_OF_SIGNERS, f"approvals are lacking: {'; '.join(lacking)}"

@@ -1,0 +1,119 @@
+"""DSSE envelopes with exactly one Ed25519 signature by a release key.
+
+https://github.com/secure-systems-lab/dsse/blob/master/envelope.md. Signing and verifying are securesystemslib's; around
+them stands one rule of ours: an envelope has one byte form (canonical JSON, canonical base64, one signature), so that
+no byte of the file can be changed without being noticed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import Field, StringConstraints, TypeAdapter
+from pydantic.dataclasses import dataclass as validated
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+
+from handrail.kernel.canonical import canonical_bytes
+from handrail.kernel.errors import Invalid
+from handrail.packets.proof import terms
+from handrail.packets.proof.findings import Code, Refused
+from handrail.packets.proof.keys import KeyRing, SigningKey
+from handrail.packets.proof.terms import STRICT
+
+PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+MAX_BYTES = 6 * 1024 * 1024
+SIGNATURE_BYTES = 64
+MAX_SIGNATURES = 100
+
+_ShortText = Annotated[str, StringConstraints(max_length=200)]
+
+
+@validated(frozen=True, slots=True, config=STRICT)
+class _Signature:
+    keyid: _ShortText
+    sig: Annotated[str, StringConstraints(max_length=1000)]
+
+
+@validated(frozen=True, slots=True, config=STRICT)
+class _Envelope:
+    payload: str
+    payloadType: _ShortText  # noqa: N815 (the format's own spelling)
+    signatures: Annotated[tuple[_Signature, ...], Field(max_length=MAX_SIGNATURES)]
+
+
+_ENVELOPE = TypeAdapter(_Envelope)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An envelope whose signature holds."""
+
+    payload: bytes
+    key_id: str
+
+
+def sign(payload: bytes, key: SigningKey) -> bytes:
+    """The envelope's bytes. Ed25519 is deterministic: the same payload and key give the same bytes."""
+    envelope = Envelope(payload, PAYLOAD_TYPE, {})
+    envelope.sign(key.signer)
+    return canonical_bytes(envelope.to_dict())
+
+
+def open_envelope(raw: bytes, *, keys: KeyRing, file: str) -> Opened:
+    """The payload, once its one signature by an accepted key holds. Raises Refused, naming ``file``."""
+    read = _read(raw, file)
+    payload, key_id = _decoded(read.payload), _signed_by(read, file)
+    if payload is None or canonical_bytes(_ENVELOPE.dump_python(read, mode="json")) != raw:
+        raise Refused(Code.MALFORMED_ENVELOPE, "the envelope is not in its one canonical form", file=file)
+    if read.payloadType != PAYLOAD_TYPE:
+        raise Refused(Code.MALFORMED_ENVELOPE, f"the payload type is not {PAYLOAD_TYPE}", file=file)
+    key = keys.find(key_id)
+    if key is None:
+        raise _unaccepted(key_id, keys, file)
+    try:
+        Envelope.from_dict(_ENVELOPE.dump_python(read, mode="json")).verify([key.to_securesystemslib()], 1)
+    except (VerificationError, UnverifiedSignatureError):
+        raise Refused(Code.WRONG_SIGNATURE, "the signature doesn't fit the content", file=file) from None
+    return Opened(payload, key_id)
+
+
+def _read(raw: bytes, file: str) -> _Envelope:
+    if len(raw) > MAX_BYTES:
+        raise Refused(Code.TOO_LARGE, f"an envelope is at most {MAX_BYTES} bytes", file=file)
+    try:
+        return terms.read(_ENVELOPE, raw, what="envelope")
+    except Invalid:
+        raise Refused(Code.MALFORMED_ENVELOPE, "this is not a DSSE envelope", file=file) from None
+
+
+def _signed_by(envelope: _Envelope, file: str) -> str:
+    if not envelope.signatures:
+        raise Refused(Code.NO_SIGNATURE, "the envelope carries no signature", file=file)
+    if len(envelope.signatures) > 1:
+        raise Refused(Code.EXTRA_SIGNATURE, "the envelope carries more than its one signature", file=file)
+    signature = _decoded(envelope.signatures[0].sig)
+    if signature is None or len(signature) != SIGNATURE_BYTES:
+        raise Refused(Code.CUT_SIGNATURE, f"the signature is not {SIGNATURE_BYTES} bytes of base64", file=file)
+    return envelope.signatures[0].keyid
+
+
+def _unaccepted(key_id: str, keys: KeyRing, file: str) -> Refused:
+    shown = ascii(key_id[:64]).strip("'\"")
+    if key_id in keys.revoked:
+        return Refused(Code.REVOKED_KEY, f"it is signed with a revoked key, {shown}", file=file)
+    if key_id in keys.retired:
+        return Refused(Code.ROTATED_KEY, f"it is signed with a key that was rotated out, {shown}", file=file)
+    return Refused(Code.UNKNOWN_KEY, f"it is signed with a key that isn't among those given, {shown}", file=file)
+
+
+def _decoded(text: str) -> bytes | None:
+    """Canonical base64 only."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return raw if base64.b64encode(raw).decode() == text else None

@@ -1,0 +1,169 @@
+"""Release keys: Ed25519 pairs, their ids, and which ones a receiver accepts.
+
+A key id is the SHA-256 of the public key's DER (SubjectPublicKeyInfo), in hexadecimal, so that anybody can check it
+with ``openssl pkey -pubin -in KEY.pem -outform DER | sha256sum``. Private keys come from the caller, who resolves the
+reference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # no __all__
+
+from handrail.kernel.errors import Conflict, Invalid, Misconfigured
+
+MAX_KEYS = 100
+_PUBLIC_BLOCK = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """One public key by its id."""
+
+    key_id: str
+    crypto: Ed25519PublicKey = field(compare=False)
+
+    @classmethod
+    def of(cls, crypto: Ed25519PublicKey) -> PublicKey:
+        der = crypto.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return cls(hashlib.sha256(der).hexdigest(), crypto)
+
+    def to_pem(self) -> str:
+        return self.crypto.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    def to_securesystemslib(self) -> SSlibKey:
+        return SSlibKey.from_crypto(self.crypto, keyid=self.key_id)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SigningKey:
+    """A release key's private half. Shown by accident it prints its id only."""
+
+    signer: CryptoSigner
+    public: PublicKey
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.key_id})"
+
+    @property
+    def key_id(self) -> str:
+        return self.public.key_id
+
+    @classmethod
+    def of(cls, crypto: Ed25519PrivateKey) -> SigningKey:
+        public = PublicKey.of(crypto.public_key())
+        return cls(CryptoSigner(crypto, public.to_securesystemslib()), public)
+
+    @classmethod
+    def generate(cls) -> SigningKey:
+        """A fresh pair from the operating system's randomness."""
+        return cls.of(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_pem(cls, pem: str) -> SigningKey:
+        """Reads an unencrypted PKCS#8 Ed25519 key. Raises Misconfigured, never quoting it."""
+        try:
+            crypto = load_pem_private_key(pem.encode(), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            crypto = None
+        if not isinstance(crypto, Ed25519PrivateKey):
+            raise Misconfigured(
+                "The release key is not an Ed25519 key in unencrypted PKCS#8 PEM. Run: handrail keys generate.",
+                code="release-key",
+            )
+        return cls.of(crypto)
+
+    def to_pem(self) -> str:
+        """The private key itself: for the secret store, nothing else."""
+        raw: bytes = self.signer.private_bytes
+        return raw.decode()
+
+
+def public_keys(pem: str) -> tuple[PublicKey, ...]:
+    """Every public key in the text, at least one and at most 100.
+
+    Raises Invalid when there is none, or when one is not Ed25519.
+    """
+    blocks = _PUBLIC_BLOCK.findall(pem)
+    if not 1 <= len(blocks) <= MAX_KEYS:
+        raise Invalid(
+            f"A key file holds 1 to {MAX_KEYS} public keys in PEM; this one has {len(blocks)}.", code="key-file"
+        )
+    return tuple(_public(block, number) for number, block in enumerate(blocks, start=1))
+
+
+def _public(block: str, number: int) -> PublicKey:
+    try:
+        crypto = load_pem_public_key(block.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        crypto = None
+    if not isinstance(crypto, Ed25519PublicKey):
+        raise Invalid(f"Public key {number} of the key file is not an Ed25519 key.", code="key-file")
+    return PublicKey.of(crypto)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """Which keys count. ``current`` signs; every key in ``accepted`` verifies; ``retired`` and ``revoked`` ids refuse.
+
+    A key leaves ``accepted`` when what it signed has expired: then it is rotated out (retired). A revoked one is
+    refused at once.
+    """
+
+    accepted: tuple[PublicKey, ...]
+    current: str | None = None
+    retired: frozenset[str] = frozenset()
+    revoked: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        ids = [key.key_id for key in self.accepted]
+        if len(set(ids)) != len(ids):
+            raise Conflict("A key is listed twice.", code="key-ring")
+        if set(ids) & (self.retired | self.revoked):
+            raise Conflict("A key can't be accepted and retired or revoked at once.", code="key-ring")
+        if self.current is not None and self.current not in ids:
+            raise Conflict("The current key must be among the accepted ones.", code="key-ring")
+
+    @classmethod
+    def of(cls, keys: Iterable[PublicKey]) -> KeyRing:
+        """A ring of accepted keys, each once, that signs nothing: the receiver's."""
+        return cls(tuple({key.key_id: key for key in keys}.values()))
+
+    def find(self, key_id: str) -> PublicKey | None:
+        return next((key for key in self.accepted if key.key_id == key_id), None)
+
+    def rotate(self, key: PublicKey) -> KeyRing:
+        """``key`` signs from now on; the one before it is still accepted. Raises Conflict for a key used before."""
+        if self.find(key.key_id) or key.key_id in self.retired | self.revoked:
+            raise Conflict("This key was used before. Rotate to a fresh one.", code="key-ring")
+        return KeyRing((*self.accepted, key), key.key_id, self.retired, self.revoked)
+
+    def retire(self, key_id: str) -> KeyRing:
+        """The key is no longer accepted. Raises Conflict for the current one (rotate first) and one not accepted."""
+        if key_id == self.current or self.find(key_id) is None:
+            raise Conflict("Only an accepted key that no longer signs can be retired.", code="key-ring")
+        return KeyRing(self._without(key_id), self.current, self.retired | {key_id}, self.revoked)
+
+    def revoke(self, key_id: str) -> KeyRing:
+        """The key is refused at once; were it the current one, nothing can be signed until the next rotation."""
+        current = None if key_id == self.current else self.current
+        return KeyRing(self._without(key_id), current, self.retired - {key_id}, self.revoked | {key_id})
+
+    def to_pem(self) -> str:
+        """The accepted public keys, for receivers."""
+        return "".join(key.to_pem() for key in self.accepted)
+
+    def _without(self, key_id: str) -> tuple[PublicKey, ...]:
+        return tuple(key for key in self.accepted if key.key_id != key_id)

@@ -1,0 +1,111 @@
+"""Who may approve a revision, and whether those who did suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Annotated
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from handrail.packets.proof.terms import STRICT, Slug, Text
+
+MAX_PEOPLE = 200
+MAX_QUOTA = 20
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Quota:
+    """At least this many approvals must come from holders of this role."""
+
+    role: Slug
+    least: Annotated[int, Field(ge=1, le=MAX_QUOTA)]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Signer:
+    """One person who may approve, with the roles that let them."""
+
+    id: Text
+    name: Text
+    roles: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=MAX_QUOTA)]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Excluded:
+    """One person who may not, whatever their roles: who assembled the revision, or edited its holds."""
+
+    id: Text
+    why: Slug
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class SignerSet:
+    """``threshold`` different people, of which each quota's share by role; one person fills one place.
+
+    Raises pydantic's ValidationError when ids repeat, somebody is both eligible and excluded, or the eligible people
+    could never fill it.
+    """
+
+    threshold: Annotated[int, Field(ge=1, le=MAX_QUOTA)]
+    quotas: Annotated[tuple[Quota, ...], Field(max_length=MAX_QUOTA)]
+    eligible: Annotated[tuple[Signer, ...], Field(min_length=1, max_length=MAX_PEOPLE)]
+    excluded: Annotated[tuple[Excluded, ...], Field(max_length=MAX_PEOPLE)] = ()
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> SignerSet:
+        ids = [person.id for person in self.eligible]
+        if len(set(ids)) != len(ids):
+            raise ValueError("an eligible signer is named twice")
+        if len({quota.role for quota in self.quotas}) != len(self.quotas):
+            raise ValueError("a role has two quotas")
+        both = set(ids) & {person.id for person in self.excluded}
+        if both:
+            raise ValueError("a signer is both eligible and excluded")
+        lacking = shortfall(self, ids)
+        if lacking:
+            raise ValueError(f"the eligible signers can't suffice: {'; '.join(lacking)}")
+        return self
+
+    def find(self, signer_id: str) -> Signer | None:
+        return next((person for person in self.eligible if person.id == signer_id), None)
+
+    def why_excluded(self, signer_id: str) -> str | None:
+        return next((person.why for person in self.excluded if person.id == signer_id), None)
+
+
+def shortfall(signers: SignerSet, approved: Collection[str]) -> tuple[str, ...]:
+    """What is still lacking, in words; empty when these people suffice. Ids that aren't eligible count for nothing.
+
+    Who holds two roles fills one place only, so places are matched to people (augmenting paths), not counted by role.
+    """
+    people = {person.id: person for person in signers.eligible if person.id in set(approved)}
+    lacking = []
+    if len(people) < signers.threshold:
+        lacking.append(f"{len(people)} of {signers.threshold} approvals")
+    places = [quota.role for quota in signers.quotas for _ in range(quota.least)]
+    filled = _match(places, people)
+    for quota in signers.quotas:
+        got = sum(1 for place, role in enumerate(places) if role == quota.role and place in filled)
+        if got < quota.least:
+            lacking.append(f"{got} of {quota.least} from {quota.role}")
+    return tuple(lacking)
+
+
+def _match(places: list[str], people: Mapping[str, Signer]) -> dict[int, str]:
+    """A largest assignment of people to places, one each, by index of the place."""
+    place_of: dict[str, int] = {}
+
+    def seat(place: int, asked: set[str]) -> bool:
+        for person in people.values():
+            if person.id in asked or places[place] not in person.roles:
+                continue
+            asked.add(person.id)
+            if person.id not in place_of or seat(place_of[person.id], asked):
+                place_of[person.id] = place
+                return True
+        return False
+
+    for place in range(len(places)):
+        seat(place, set())
+    return {place: person for person, place in place_of.items()}

@@ -1,0 +1,202 @@
+"""The receiver's side: whether a package is what it says, for this lane, now. Offline, with public keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from handrail.kernel.errors import Invalid
+from handrail.packets.proof import approvals as approvals_
+from handrail.packets.proof import archive, bag, dsse, unpack
+from handrail.packets.proof import manifest as manifest_
+from handrail.packets.proof.approvals import Approvals
+from handrail.packets.proof.findings import Code, Finding, Refused
+from handrail.packets.proof.keys import KeyRing
+from handrail.packets.proof.manifest import Manifest
+from handrail.packets.proof.terms import instant_text
+from handrail.packets.proof.unpack import Unpacked
+
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found. ``manifest``, ``approvals`` and ``key_id`` are there only once their signatures hold."""
+
+    findings: tuple[Finding, ...]
+    manifest: Manifest | None = None
+    approvals: Approvals | None = None
+    key_id: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.manifest is not None and not self.refusals
+
+    @property
+    def refusals(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.refuses)
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        return tuple(finding.code for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the receiver holds a package against: keys, its own lane, the time, and what it accepted before.
+
+    ``once`` refuses a package that was accepted already; without it that is only noted. Raises ValueError for a naive
+    time.
+    """
+
+    keys: KeyRing
+    lane: str
+    at: datetime
+    accepted: Sequence[Manifest] = ()
+    once: bool = False
+    max_bytes: int = archive.MAX_BYTES
+
+    def __post_init__(self) -> None:
+        if self.at.tzinfo is None:
+            raise ValueError("at must be timezone-aware")
+
+
+def verify(package: Path | BinaryIO, expect: Expectation) -> Verdict:
+    """One pass over the package; memory doesn't grow with it.
+
+    Never raises for what a package holds: every fault is a finding. Raises Invalid when the file can't be read.
+    """
+    if not isinstance(package, Path):
+        return _verdict(package, expect)
+    try:
+        with package.open("rb") as stream:
+            return _verdict(stream, expect)
+    except OSError as error:
+        raise Invalid(f"{package} can't be read: {error.strerror}.", code="package-unreadable") from None
+
+
+def describe(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    """What the package is, for whom, by whom, what is held: rows of label and text. Empty when that isn't proved."""
+    manifest = verdict.manifest
+    if manifest is None:
+        return ()
+    votes = verdict.approvals.votes if verdict.approvals else ()
+    return (
+        ("Packet", f"{manifest.packet} revision {manifest.revision}"),
+        ("Profile", f"{manifest.profile.name} version {manifest.profile.version}"),
+        ("Lane", manifest.lane),
+        ("Audience", f"{manifest.audience.tlp}: {', '.join(manifest.audience.recipients)}"),
+        ("Manifest", manifest.digest()),
+        ("Signed with", verdict.key_id or ""),
+        ("Supersedes", manifest.supersedes or "nothing"),
+        ("Created", instant_text(manifest.created_at)),
+        ("Expires", instant_text(manifest.expires_at)),
+        *(("Approved by", _voter(manifest, vote)) for vote in votes),
+        *(("Content", f"{content.path} ({content.size} bytes)") for content in manifest.contents),
+        *(("Held", f"{annex.name} ({annex.kind}): {annex.reason}") for annex in manifest.held),
+    )
+
+
+def _voter(manifest: Manifest, vote: approvals_.Approval) -> str:
+    person = manifest.signers.find(vote.signer)
+    known = f"{person.name}, {' and '.join(person.roles)}" if person else f"{vote.signer}, not a signer"
+    return f"{known}, at {instant_text(vote.approved_at)}"
+
+
+def _verdict(stream: BinaryIO, expect: Expectation) -> Verdict:
+    try:
+        found = unpack.read(stream, keep={*bag.TAGS, *bag.PROOFS}, max_bytes=expect.max_bytes)
+        opened = dsse.open_envelope(_kept(found, bag.MANIFEST), keys=expect.keys, file=bag.MANIFEST)
+        manifest = _manifest(opened.payload)
+    except Refused as refused:
+        return Verdict((refused.finding,))
+    findings = [*_files(found, manifest), *_policy(manifest, expect)]
+    approvals: Approvals | None = None
+    try:
+        approvals = _approvals(found, expect, key_id=opened.key_id)
+        findings += [Finding(code, text, bag.APPROVALS) for code, text in approvals_.faults(manifest, approvals)]
+    except Refused as refused:
+        findings.append(refused.finding)
+    return Verdict(tuple(findings), manifest, approvals, opened.key_id)
+
+
+def _kept(found: Unpacked, path: str) -> bytes:
+    if path not in found.kept:
+        raise Refused(Code.MISSING_FILE, "the package doesn't hold this file", file=path)
+    return found.kept[path]
+
+
+def _manifest(payload: bytes) -> Manifest:
+    try:
+        return manifest_.from_payload(payload)
+    except Invalid as error:
+        raise Refused(Code.MALFORMED_MANIFEST, error.message, file=bag.MANIFEST) from None
+
+
+def _approvals(found: Unpacked, expect: Expectation, *, key_id: str) -> Approvals:
+    opened = dsse.open_envelope(_kept(found, bag.APPROVALS), keys=expect.keys, file=bag.APPROVALS)
+    if opened.key_id != key_id:
+        raise Refused(Code.MIXED_KEYS, "it is signed with another key than the manifest", file=bag.APPROVALS)
+    try:
+        return approvals_.from_payload(opened.payload)
+    except Invalid as error:
+        raise Refused(Code.MALFORMED_APPROVALS, error.message, file=bag.APPROVALS) from None
+
+
+def _files(found: Unpacked, manifest: Manifest) -> Iterator[Finding]:
+    """Every file against what the signed manifest says of it; the tag files against what follows from it."""
+    actual = {member.path: member for member in found.members}
+    expected = bag.paths(manifest)
+    yield from (
+        Finding(Code.MISSING_FILE, "it is in the manifest, not in the package", p) for p in expected if p not in actual
+    )
+    yield from (
+        Finding(Code.ADDED_FILE, "it is in the package, not in the manifest", p) for p in actual if p not in expected
+    )
+    if set(actual) == set(expected) and tuple(actual) != expected:
+        yield Finding(Code.ORDER, "the files are not in the order of a package")
+    if found.base != bag.base(manifest):
+        yield Finding(Code.ADDED_FILE, f"the package's directory is not {bag.base(manifest)}", found.base)
+    files = bag.payloads(manifest, {path: found.kept[path] for path in bag.PROOFS if path in found.kept})
+    digests = {path: bag.Payload.of(raw).digest for path, raw in bag.tag_files(manifest, files).items()}
+    digests.update({path: file.digest for path, file in files.items()})
+    for path, member in actual.items():
+        if member.digest != digests.get(path, member.digest):
+            text = f"its bytes are not those that were signed: {digests[path]} expected, {member.digest} found"
+            yield Finding(Code.ALTERED_FILE, text, path)
+        elif not member.checksum_holds:
+            yield Finding(Code.CHECKSUM, "the archive's checksum of it is wrong", path)
+
+
+def _policy(manifest: Manifest, expect: Expectation) -> Iterator[Finding]:
+    if manifest.lane != expect.lane:
+        yield Finding(Code.OTHER_LANE, f"the package is for the lane {manifest.lane}, not for {expect.lane}")
+    if expect.at >= manifest.expires_at:
+        yield Finding(Code.EXPIRED, f"the package expired at {instant_text(manifest.expires_at)}")
+    if expect.at + CLOCK_SKEW < manifest.created_at:
+        yield Finding(
+            Code.NOT_YET, f"the package was made at {instant_text(manifest.created_at)}, which is still to come"
+        )
+    for held in expect.accepted:
+        finding = _against(held, manifest, once=expect.once)
+        if finding is not None:
+            yield finding
+
+
+def _against(held: Manifest, manifest: Manifest, *, once: bool) -> Finding | None:
+    """What a manifest accepted before means for this one."""
+    if held.packet != manifest.packet:
+        return None
+    digest, before = manifest.digest(), f"revision {held.revision}, {held.digest()}"
+    if held.digest() == digest:
+        return Finding(Code.ALREADY_ACCEPTED, "this very package was accepted before", refuses=once)
+    if held.supersedes == digest or held.revision > manifest.revision:
+        return Finding(Code.SUPERSEDED, f"you accepted a later one of this packet: {before}")
+    if held.revision == manifest.revision:
+        return Finding(Code.CONFLICTING, f"you accepted another package that calls itself the same revision: {before}")
+    if manifest.supersedes == held.digest():
+        return Finding(Code.SUPERSEDES, f"it replaces one that you accepted: {before}", refuses=False)
+    return None
