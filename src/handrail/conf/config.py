@@ -54,6 +54,7 @@ class Tasks(Section):
     workspace: str
     list_path: str = "/tasks?status=open"
     items_at: str = "/items"
+    next_at: str = "/next"
     key_at: str = "/id"
     runbook_at: str = "/runbook"
     version_at: str = "/runbook_version"

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("handrail.web.routes")),
+]
+
+handler400 = "handrail.web.errors.bad_request"
+handler404 = "handrail.web.errors.not_found"
+handler500 = "handrail.web.errors.server_error"

@@ -13,6 +13,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 class TaskName(StrEnum):
     ADVANCE_RUN = "runbooks.advance"
     REPORT_RUN = "runbooks.report"
+    PULL_TASKS = "runbooks.pull"
 
 
 def enqueue(task: TaskName, *, at: datetime | None = None, once: str | None = None, **ids: int | str) -> bool:

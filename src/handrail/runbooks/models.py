@@ -19,6 +19,7 @@ class OperationRun(models.Model):
     definition = models.ForeignKey(Definition, on_delete=models.PROTECT)
     definition_digest = models.CharField(max_length=71)
     task_key = models.CharField(max_length=128)
+    task_version = models.PositiveIntegerField()
     task_digest = models.CharField(max_length=71)
     task = models.JSONField()
     subject = models.CharField(max_length=400)
@@ -132,6 +133,22 @@ class ExceptionPacket(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["workspace", "handling", "-at"], name="exception_open")]
+
+
+class TaskRefusal(models.Model):
+    """A task that could not become a run, once for each content: what was wrong, for whoever qualifies tasks."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    task_key = models.CharField(max_length=128)
+    task_digest = models.CharField(max_length=71)
+    at = models.DateTimeField()
+    code = models.CharField(max_length=64)
+    says = models.CharField(max_length=500)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "task_key", "task_digest"], name="task_refused_once")
+        ]
 
 
 class Report(models.Model):

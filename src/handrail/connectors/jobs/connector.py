@@ -80,6 +80,11 @@ class JobsConnector:
         self._client = client
         self._config = config
 
+    @property
+    def deadline_seconds(self) -> float:
+        """The total time that one call may take, unless it is given another."""
+        return self._client.config.deadline_seconds
+
     def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
         """The job run behind a Poll. Raises ReadFailed."""
         if not isinstance(operation, Poll):

@@ -34,6 +34,11 @@ class RestConnector:
         self._client = client
         self._check_path = check_path
 
+    @property
+    def deadline_seconds(self) -> float:
+        """The total time that one call may take, unless it is given another."""
+        return self._client.config.deadline_seconds
+
     def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
         """The state behind a Get. Raises ReadFailed for anything but 200 with JSON."""
         if not isinstance(operation, Get):

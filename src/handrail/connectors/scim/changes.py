@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pydantic import JsonValue
-from scim2_models import PatchOp, ScimFilter
 
+from handrail.connectors.scim.grammar import quoted
 from handrail.connectors.scim.operations import AddMember, AddRole, Change, Patch, RemoveMember, RemoveRole
+
+_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 Effect = Patch | AddMember | RemoveMember | AddRole | RemoveRole
 
@@ -24,9 +26,9 @@ def as_patch(effect: Effect) -> Patch:
 
 
 def patch_body(patch: Patch) -> dict[str, JsonValue]:
-    """The request's body. Built by hand: the typed PatchOp refuses paths into extensions that it has no model of."""
+    """The request's body. Built by hand: the typed PatchOp of scim2-models refuses paths into extensions that it has no model of."""
     operations: list[JsonValue] = [change.model_dump(exclude_unset=True) for change in patch.operations]
-    return {"schemas": [str(PatchOp.__schema__)], "Operations": operations}
+    return {"schemas": [_SCHEMA], "Operations": operations}
 
 
 def _add(attribute: str, value: str) -> Change:
@@ -34,4 +36,4 @@ def _add(attribute: str, value: str) -> Change:
 
 
 def _remove(attribute: str, value: str) -> Change:
-    return Change(op="remove", path=f"{attribute}[value eq {ScimFilter.quote(value)}]")
+    return Change(op="remove", path=f"{attribute}[value eq {quoted(value)}]")

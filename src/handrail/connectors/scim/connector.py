@@ -12,19 +12,17 @@ from __future__ import annotations
 from typing import Any, Literal
 from urllib.parse import quote
 
-from pydantic import Field, JsonValue, ValidationError
-from scim2_models import ScimFilter, ServiceProviderConfig
-from scim2_models.exceptions import SCIMException
+from pydantic import Field, JsonValue
 
 from handrail.connectors.config import HttpConfig, Kind
 from handrail.connectors.finding import Finding
-from handrail.connectors.http import Client, json_bytes, judge, to_answer, to_reading
+from handrail.connectors.http import Client, json_bytes, judge, probe, to_answer, to_reading
 from handrail.connectors.operation import Operation, not_mine
 from handrail.connectors.outcome import Answer, ReadFailed, Reading
 from handrail.connectors.scim.changes import Effect, as_patch, patch_body
+from handrail.connectors.scim.grammar import checked_filter, offered, quoted
 from handrail.connectors.scim.operations import Holders, Members, Patch, Query, Read
 from handrail.connectors.scim.pages import Pages
-from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import Secrets
 
 MEDIA_TYPE = "application/scim+json"
@@ -49,6 +47,11 @@ class ScimConnector:
         self.name = name
         self._client = client
         self._config = config
+
+    @property
+    def deadline_seconds(self) -> float:
+        """The total time that one call may take, unless it is given another."""
+        return self._client.config.deadline_seconds
 
     def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
         """State for Query, Holders (lists, sorted by id), Read (one resource), Members (the group's list of members).
@@ -83,7 +86,7 @@ class ScimConnector:
     def _query(self, query: Query, within_seconds: float) -> Reading:
         parameters: dict[str, str] = {}
         if query.filter is not None:
-            parameters["filter"] = _checked_filter(query.filter)
+            parameters["filter"] = checked_filter(query.filter)
         if query.attributes:
             parameters["attributes"] = ",".join(query.attributes)
         pages = Pages(
@@ -92,9 +95,7 @@ class ScimConnector:
         return pages.gather(f"/{query.resource}", parameters, within_seconds)
 
     def _holders(self, role: str, within_seconds: float) -> Reading:
-        reading = self._query(
-            Query(resource="Users", filter=f"roles.value eq {ScimFilter.quote(role)}"), within_seconds
-        )
+        reading = self._query(Query(resource="Users", filter=f"roles.value eq {quoted(role)}"), within_seconds)
         # A service that does not know the filter may answer with everybody; that must never pass for "holders".
         if isinstance(reading.value, list) and all(_holds(user, role) for user in reading.value):
             return reading
@@ -128,16 +129,15 @@ class ScimConnector:
         reachable = judge(self.name, exchange, _CONFIG_PATH, must_exist=True)
         if not reachable.ok:
             return [reachable]
-        body = to_answer(exchange).body
-        try:
-            offered = ServiceProviderConfig.model_validate(body)
-        except (ValidationError, SCIMException):
+        found = offered(to_answer(exchange).body)
+        if found is None:
             mend = "Check that base_url is the root of a SCIM 2.0 service, often ending in /scim/v2."
             return [Finding(self.name, ok=False, message=f"GET {_CONFIG_PATH} is not SCIM.", mend=mend)]
+        # The service's own description is often open to everybody; only a resource shows whether the secret is right.
         return [
-            reachable,
-            self._feature("PATCH", bool(offered.patch and offered.patch.supported)),
-            self._feature("filters", bool(offered.filter and offered.filter.supported)),
+            probe(self.name, self._client, "/Users?count=1", must_exist=True),
+            self._feature("PATCH", found.patch),
+            self._feature("filters", found.filters),
         ]
 
     def _feature(self, what: str, supported: bool) -> Finding:
@@ -149,13 +149,6 @@ class ScimConnector:
             message=f"The service says that it does not support {what}.",
             mend=f"Turn {what} on in the service, or use no runbook that needs it here.",
         )
-
-
-def _checked_filter(text: str) -> str:
-    try:
-        return str(ScimFilter(text))
-    except SCIMException:
-        raise Misconfigured("A SCIM filter is malformed (RFC 7644 §3.4.2.2).", code="scim-filter") from None
 
 
 def _resource_path(resource: str, id_: str) -> str:

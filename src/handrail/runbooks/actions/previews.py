@@ -1,0 +1,112 @@
+"""A dry run: reads and prerequisites as a run would do them, and what it would invoke. Nothing is written outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from handrail.access import guards
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.audit.actions import record
+from handrail.audit.events import Event
+from handrail.definitions.active import active_runbook, compiled
+from handrail.definitions.compiled import CompiledRunbook
+from handrail.kernel.errors import Invalid
+from handrail.runbooks.actions.runs import IncomingTask
+from handrail.runbooks.engine.checking import check_prerequisites
+from handrail.runbooks.engine.outside import Unreadable, read_all
+
+
+@dataclass(frozen=True, slots=True)
+class PrerequisiteResult:
+    """``result`` is empty when it holds, else ``not-met`` or ``error: …``."""
+
+    condition: str
+    reason: str
+    kind: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class WouldInvoke:
+    step: str
+    connector: str
+    effect: str
+    operation: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """``unreadable`` says which source could not be read; then the rest is empty. ``would_invoke`` is None when a run
+    would stop before invoking anything."""
+
+    runbook: str
+    version: int
+    definition_digest: str
+    tenant: str
+    subject: str
+    retry_limit: int
+    version_matches: bool
+    evidence: tuple[dict[str, Any], ...]
+    prerequisites: tuple[PrerequisiteResult, ...]
+    would_invoke: WouldInvoke | None
+    unreadable: str = ""
+
+    @property
+    def would_start(self) -> bool:
+        return self.would_invoke is not None
+
+
+def preview(*, task: IncomingTask, by: Actor) -> Preview:
+    """What a run of ``task`` would do now. Raises NotFound, Denied, Invalid as ``runs.start`` does."""
+    by.require(Capability.RUN_PREVIEW)
+    definition = active_runbook(by.workspace_id, task.runbook)
+    runbook = compiled(definition)
+    payload = runbook.validate_task(task.payload)
+    tenant = guards.get_tenant(by, runbook.tenant_key(payload), Capability.RUN_PREVIEW)
+    record(
+        Event.RUN_PREVIEWED,
+        by=by,
+        tenant_id=tenant.pk,
+        subject_kind="task",
+        subject=task.key,
+        definition=definition.digest,
+    )
+    scope: dict[str, Any] = {"task": payload}
+    base: dict[str, Any] = {
+        "runbook": runbook.name,
+        "version": runbook.version,
+        "definition_digest": definition.digest,
+        "tenant": tenant.key,
+        "subject": runbook.subject(payload),
+        "retry_limit": runbook.retry_limit(payload),
+        "version_matches": task.version == definition.version,
+    }
+    try:
+        readings = read_all(runbook, runbook.initial_reads, scope)
+    except Unreadable as error:
+        return Preview(**base, evidence=(), prerequisites=(), would_invoke=None, unreadable=error.says)
+    scope = {**scope, **readings.values, "before": readings.values}
+    results = _results(runbook, scope)
+    starts = base["version_matches"] and not any(r.result for r in results)
+    invoke = _would_invoke(runbook, scope) if starts else None
+    return Preview(**base, evidence=tuple(readings.evidence), prerequisites=results, would_invoke=invoke)
+
+
+def _results(runbook: CompiledRunbook, scope: dict[str, Any]) -> tuple[PrerequisiteResult, ...]:
+    outcomes = check_prerequisites(runbook, scope)
+    return tuple(
+        PrerequisiteResult(check.condition.source, check.otherwise, check.kind, result)
+        for check, result in zip(runbook.prerequisites, outcomes, strict=True)
+    )
+
+
+def _would_invoke(runbook: CompiledRunbook, scope: dict[str, Any]) -> WouldInvoke | None:
+    step = runbook.steps[0]
+    try:
+        operation = runbook.operation(step.call, scope, idempotency_key=f"RUN-PREVIEW:{step.name}")
+    except Invalid:
+        return None
+    shown = operation.model_dump(mode="json", exclude={"idempotency_key"}, exclude_none=True)
+    return WouldInvoke(step.name, step.connector, "mutating" if step.mutating else "reading", shown)

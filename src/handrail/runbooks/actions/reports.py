@@ -1,0 +1,101 @@
+"""Telling the task system how a run ended: at least once, harmless when repeated, until it has been heard."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from django.db import transaction
+
+from handrail.access.actor import Actor
+from handrail.audit.actions import record
+from handrail.audit.events import Event
+from handrail.connectors import registry
+from handrail.connectors.outcome import Answer
+from handrail.connectors.rest import Call
+from handrail.dispatch import TaskName, enqueue
+from handrail.kernel.clock import now
+from handrail.runbooks import task_system
+from handrail.runbooks.models import OperationRun, Report
+from handrail.runbooks.states import RunState
+
+FIRST_WAIT_SECONDS = 2
+CEILING_SECONDS = 300
+_ACCEPTED = range(200, 300)
+
+
+def deliver(*, run_id: int, by: Actor) -> datetime | None:
+    """Writes the outcome of an ended run back to the task system, once. Returns when to try again, or None.
+
+    The body is built anew from the rows each time, and sent with the run's reference as idempotency key, so that
+    two workers, a repeat after a crash, or a lost answer leave one record there.
+    """
+    report = Report.objects.select_related("run__definition").filter(run_id=run_id, delivered_at=None).first()
+    system = task_system.find()
+    if report is None or system is None:
+        return None
+    answer = _send(report.run, system)
+    if answer.failure is None and answer.status in _ACCEPTED:
+        _delivered(report, by)
+        return None
+    return _failed(report, answer)
+
+
+def sweep(*, limit: int = 200) -> int:
+    """Queues every report that is due and not delivered. Returns how many."""
+    rows = Report.objects.filter(delivered_at=None, due_at__lt=now() - timedelta(seconds=FIRST_WAIT_SECONDS))
+    due = list(rows.order_by("due_at").values_list("run_id", flat=True)[:limit])
+    return sum(enqueue(TaskName.REPORT_RUN, once=f"report:{pk}", run_id=pk) for pk in due)
+
+
+def outcome_of(run: OperationRun) -> dict[str, Any]:
+    """What is written back: the run, how it ended, its completion record or exception, and its retry ledger."""
+    ended: dict[str, Any] = {
+        "run": run.ref,
+        "runbook": run.definition.name,
+        "version": run.definition.version,
+        "definition_digest": run.definition_digest,
+        "state": run.state,
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+    }
+    if run.state == RunState.COMPLETED:
+        ended["completion"] = {"fields": run.completion.fields, "digest": run.completion.digest}
+    if run.state == RunState.EXCEPTION:
+        packet = run.exception_packet
+        ended["exception"] = {"packet": packet.ref, "cause": packet.cause, "reason": packet.reason}
+    ledger = getattr(run, "retry_ledger", None)
+    if ledger is not None:
+        ended["retry_ledger"] = {
+            "limit": ledger.limit,
+            "attempts": ledger.attempts,
+            "waited_seconds": ledger.waited_seconds,
+        }
+    return ended
+
+
+def _send(run: OperationRun, system: task_system.TaskSystem) -> Answer:
+    path = system.outcome_path.replace("{task}", quote(run.task_key, safe=""))
+    call = Call(method="PUT", path=path, json_body=outcome_of(run), idempotency_key=run.ref)
+    answer: Answer = registry.get(system.connector).call(call)  # type: ignore[attr-defined] # a rest connector
+    return answer
+
+
+@transaction.atomic
+def _delivered(report: Report, by: Actor) -> None:
+    changes = {"delivered_at": now(), "due_at": None, "failure": "", "attempts": report.attempts + 1}
+    if Report.objects.filter(pk=report.pk, delivered_at=None).update(**changes):
+        run = report.run
+        record(Event.RUN_REPORTED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
+
+
+@transaction.atomic
+def _failed(report: Report, answer: Answer) -> datetime:
+    wait = min(FIRST_WAIT_SECONDS * 2 ** min(report.attempts, 16), CEILING_SECONDS)
+    until = now() + timedelta(seconds=max(wait, answer.retry_after_seconds or 0))
+    what = f"status {answer.status}" if answer.failure is None else str(answer.failure)
+    Report.objects.filter(pk=report.pk, delivered_at=None).update(
+        attempts=report.attempts + 1, due_at=until, failure=f"The task system did not accept the outcome: {what}."
+    )
+    enqueue(TaskName.REPORT_RUN, at=until, once=f"report:{report.run_id}", run_id=report.run_id)
+    return until

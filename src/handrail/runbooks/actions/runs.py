@@ -1,0 +1,171 @@
+"""Runs: received from a task, carried forward by workers, cancelled by people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from handrail.access import guards
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.audit.actions import record
+from handrail.audit.events import Event
+from handrail.definitions.active import active_runbook, compiled
+from handrail.definitions.models import Definition
+from handrail.dispatch import TaskName, enqueue
+from handrail.kernel.canonical import digest
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict, HandrailError
+from handrail.kernel.ids import Prefix, new_ref
+from handrail.runbooks import permissions
+from handrail.runbooks.engine import drive, endings, journal
+from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.states import RUN, Entry, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingTask:
+    """A delegated task as the task system tells it. ``payload`` must fit the runbook's task schema."""
+
+    key: str
+    runbook: str
+    version: int
+    payload: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        return digest({"runbook": self.runbook, "version": self.version, "payload": dict(self.payload)})
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """``created`` is False for a duplicate trigger: the run that exists already."""
+
+    ref: str
+    created: bool
+
+
+def start(*, task: IncomingTask, by: Actor) -> Started:
+    """Makes the run for ``task`` and queues it; a repeated trigger gives the run that exists.
+
+    Raises NotFound (no active runbook, no such tenant), Denied, Invalid (a fault per wrong field), and Conflict
+    ``task-changed`` when the task's key has a run for other content.
+    """
+    by.require(Capability.RUN_START)
+    definition = active_runbook(by.workspace_id, task.runbook)
+    runbook = compiled(definition)
+    payload = runbook.validate_task(task.payload)
+    tenant = guards.get_tenant(by, runbook.tenant_key(payload), Capability.RUN_START)
+    if existing := _existing(task, by, definition):
+        return existing
+    at = now()
+    run = OperationRun(
+        ref=new_ref(Prefix.RUN),
+        workspace_id=by.workspace_id,
+        tenant=tenant,
+        definition=definition,
+        definition_digest=definition.digest,
+        task_key=task.key,
+        task_version=task.version,
+        task_digest=task.digest,
+        task=payload,
+        subject=runbook.subject(payload),
+        retry_limit=runbook.retry_limit(payload),
+        state=RUN.initial,
+        requested_by=by.name,
+        created_at=at,
+        moved_at=at,
+        due_at=at + UNNOTICED,
+    )
+    try:
+        with transaction.atomic():
+            _write(run, task, by)
+    except IntegrityError:
+        existing = _existing(task, by, definition)
+        if existing is None:
+            raise
+        return existing
+    return Started(run.ref, created=True)
+
+
+# A run whose queued task was lost is noticed by the sweep after this long.
+UNNOTICED = timedelta(seconds=15)
+
+
+def _write(run: OperationRun, task: IncomingTask, by: Actor) -> None:
+    run.save(force_insert=True)
+    Checkpoint.objects.create(
+        workspace_id=run.workspace_id,
+        tenant_id=run.tenant_id,
+        run=run,
+        sequence=1,
+        kind=Entry.RECEIVED,
+        worker=by.name,
+        at=run.created_at,
+        detail={"task": task.key, "runbook": task.runbook, "version": task.version},
+    )
+    record(
+        Event.RUN_RECEIVED,
+        by=by,
+        tenant_id=run.tenant_id,
+        subject_kind="run",
+        subject=run.ref,
+        task=task.key,
+        definition=run.definition_digest,
+    )
+    enqueue(TaskName.ADVANCE_RUN, run_id=run.pk)
+
+
+def _existing(task: IncomingTask, by: Actor, definition: Definition) -> Started | None:
+    run = OperationRun.objects.filter(workspace_id=by.workspace_id, task_key=task.key, definition=definition).first()
+    if run is None:
+        return None
+    if run.task_digest != task.digest:
+        raise Conflict(
+            f"The task {task.key} has the run {run.ref} for other content. A changed task needs a key of its own.",
+            code="task-changed",
+        )
+    return Started(run.ref, created=False)
+
+
+def advance(*, run_id: int, by: Actor, takeover: timedelta) -> datetime | None:
+    """Carries a run as far as it goes. Queues the next look at it and returns when, or None when there is none."""
+    run = OperationRun.objects.select_related("definition").filter(pk=run_id, workspace_id=by.workspace_id).first()
+    if run is None:
+        return None
+    until = drive.carry(run, by=by, takeover=takeover)
+    if until is not None:
+        enqueue(TaskName.ADVANCE_RUN, at=until, once=f"run:{run.pk}", run_id=run.pk)
+    return until
+
+
+@transaction.atomic
+def cancel(*, ref: str, by: Actor) -> None:
+    """Cancels a run that has invoked nothing yet. Raises NotFound, Denied, Conflict, Stale."""
+    run = guards.get_scoped(by, OperationRun.objects.all(), Capability.RUN_CANCEL, ref=ref)
+    if refusal := permissions.why_not_cancel(by, run):
+        raise Conflict(refusal.says, code=refusal.code)
+    last = run.checkpoints.order_by("-sequence").values_list("sequence", flat=True)[0]
+    row = NewRow(Entry.CANCELLED, detail={"by": by.name})
+    journal.append(run, row, after=last, worker=by.name, state=RunState.CANCELLED, due_at=None)
+    endings.close_cancelled(run)
+    record(Event.RUN_CANCELLED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
+
+
+def sweep(*, limit: int = 200) -> int:
+    """Queues every run that should have moved by now and has not. Returns how many. Safe to call from many places."""
+    due = OperationRun.objects.filter(due_at__lt=now()).order_by("due_at").values_list("pk", flat=True)[:limit]
+    return sum(enqueue(TaskName.ADVANCE_RUN, once=f"run:{pk}", run_id=pk) for pk in list(due))
+
+
+def workspace_of(run_id: int) -> int | None:
+    """Which workspace a run belongs to, for the worker that is to act there."""
+    return OperationRun.objects.filter(pk=run_id).values_list("workspace_id", flat=True).first()
+
+
+__all__ = ["HandrailError", "IncomingTask", "Started", "advance", "cancel", "start", "sweep", "workspace_of"]

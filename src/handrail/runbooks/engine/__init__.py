@@ -1,0 +1,1 @@
+"""Carries a run forward, from its ledger alone. Knows nothing of what a runbook is about."""

@@ -1,0 +1,117 @@
+"""Claiming a run, and checking that what its task says still holds in the authoritative systems."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from handrail.audit.actions import record
+from handrail.audit.events import Event
+from handrail.definitions.compiled import Check, CompiledRunbook, ConditionError
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Stale
+from handrail.runbooks.engine import endings
+from handrail.runbooks.engine.carriage import Carriage, Wait
+from handrail.runbooks.engine.endings import Stop
+from handrail.runbooks.engine.intent import commit_intent
+from handrail.runbooks.engine.journal import NewRow, postpone
+from handrail.runbooks.engine.outside import Unreadable, read_all
+from handrail.runbooks.models import OperationRun
+from handrail.runbooks.states import EXCLUSIVE, Cause, Entry, RunState
+
+# The run that holds the subject wakes this one when it ends; this is only for the case that nobody could.
+SUBJECT_BUSY = timedelta(seconds=30)
+
+
+def claim(carriage: Carriage) -> Wait | None:
+    """Takes the subject for this run, or waits while another run of the same tenant and subject is under way."""
+    run = carriage.run
+    others = OperationRun.objects.filter(tenant_id=run.tenant_id, subject=run.subject, state__in=EXCLUSIVE)
+    if not others.exists():
+        try:
+            carriage.append(NewRow(Entry.CLAIMED), state=RunState.CHECKING)
+        except Stale as error:
+            if not isinstance(error.__cause__, IntegrityError) or not others.exists():
+                raise
+        else:
+            return None
+    until = now() + SUBJECT_BUSY
+    postpone(run, until=until)
+    return Wait(until)
+
+
+def check(carriage: Carriage) -> Wait | None:
+    """Reads everything anew, checks every prerequisite, and commits the first step's intent; else stops the run."""
+    runbook = carriage.runbook
+    if mismatch := version_mismatch(carriage.run):
+        endings.stop(carriage, mismatch, scope=carriage.scope())
+        return None
+    try:
+        readings = read_all(runbook, runbook.initial_reads, carriage.scope())
+    except Unreadable as error:
+        why = Stop(Cause.SOURCE, f"source-unreadable-{error.read.replace('_', '-')}", error.says)
+        endings.stop(carriage, why, scope=carriage.scope())
+        return None
+    scope = carriage.scope(**readings.values)
+    results = check_prerequisites(runbook, scope)
+    failed = [(check, result) for check, result in zip(runbook.prerequisites, results, strict=True) if result]
+    if failed:
+        why = _refused(*failed[0], evidence=[*readings.evidence, {"prerequisites": _told(runbook, results)}])
+        endings.stop(carriage, why, scope=scope)
+        return None
+    first = runbook.steps[0]
+    checked = NewRow(Entry.CHECKED, detail={"readings": readings.values, "evidence": readings.evidence})
+    with transaction.atomic():
+        commit_intent(carriage, first, checked, repeat_of=0)
+        record(
+            Event.RUN_CHECKED,
+            by=carriage.by,
+            tenant_id=carriage.run.tenant_id,
+            subject_kind="run",
+            subject=carriage.run.ref,
+            prerequisites=len(results),
+        )
+    return None
+
+
+def version_mismatch(run: OperationRun) -> Stop | None:
+    """The task must name the version that is in force, both when it came and now."""
+    definition = run.definition
+    if run.task_version == definition.version and definition.state == "active":
+        return None
+    says = (
+        f"The task names version {run.task_version} of {definition.name}. In force is another: have the task "
+        "qualified again for the active version."
+    )
+    return Stop(Cause.PREREQUISITE, "runbook-version-mismatch", says)
+
+
+def check_prerequisites(runbook: CompiledRunbook, scope: dict[str, Any]) -> list[str]:
+    """For each prerequisite, in order: "" when it holds, "not-met" when it does not, or "error: …" when it could not
+    be evaluated, which is never a pass."""
+    results: list[str] = []
+    for check in runbook.prerequisites:
+        try:
+            results.append("" if check.condition.holds(scope) else "not-met")
+        except ConditionError as error:
+            results.append(f"error: {error.message}")
+    return results
+
+
+def _refused(check: Check, result: str, *, evidence: list[dict[str, Any]]) -> Stop:
+    if result.startswith("error"):
+        says = f"The prerequisite «{check.otherwise}» could not be evaluated, so it does not hold."
+        return Stop(Cause.DEFINITION, check.otherwise, says, evidence)
+    cause = Cause.BOUNDARY if check.kind == "boundary" else Cause.PREREQUISITE
+    return Stop(
+        cause, check.otherwise, check.says or f"The prerequisite «{check.condition.source}» does not hold.", evidence
+    )
+
+
+def _told(runbook: CompiledRunbook, results: list[str]) -> list[dict[str, str]]:
+    return [
+        {"condition": check.condition.source, "reason": check.otherwise, "result": result or "holds"}
+        for check, result in zip(runbook.prerequisites, results, strict=True)
+    ]

@@ -1,0 +1,156 @@
+"""How a run ends: one completion record, or one exception packet; always one retry-ledger entry and one report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from handrail.audit.actions import record
+from handrail.audit.events import Event, Outcome
+from handrail.dispatch import TaskName, enqueue
+from handrail.kernel.canonical import digest
+from handrail.kernel.clock import now
+from handrail.kernel.ids import Prefix, new_ref
+from handrail.runbooks.engine.carriage import Carriage
+from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.position import summary_of
+from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, Report, RetryLedgerEntry
+from handrail.runbooks.states import Cause, Entry, Handling, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run must stop. ``says`` is a sentence of ours or of the definition, never outside text."""
+
+    cause: Cause
+    reason: str
+    says: str
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    rows: tuple[NewRow, ...] = ()
+
+
+def complete(carriage: Carriage, *rows: NewRow, scope: dict[str, Any]) -> None:
+    """Ends the run as completed, with ``rows`` before the last one. Raises Stale when somebody else ended it."""
+    fields = carriage.runbook.copy(carriage.runbook.spec.completion.copy_, scope)
+    run = carriage.run
+    with transaction.atomic():
+        carriage.append(*rows, NewRow(Entry.COMPLETED, detail={"fields": fields}), state=RunState.COMPLETED)
+        CompletionRecord.objects.create(
+            workspace_id=run.workspace_id,
+            tenant_id=run.tenant_id,
+            run=run,
+            at=now(),
+            fields=fields,
+            digest=digest({"run": run.ref, "definition": run.definition_digest, "fields": fields}),
+        )
+        _close(carriage, rows)
+        _audit(carriage, Event.RUN_COMPLETED, Outcome.DONE)
+
+
+def stop(carriage: Carriage, why: Stop, *, scope: dict[str, Any]) -> None:
+    """Ends the run with one exception packet for the people whom the definition names. Raises Stale."""
+    run, runbook = carriage.run, carriage.runbook
+    with transaction.atomic():
+        packet = ExceptionPacket(
+            ref=new_ref(Prefix.EXCEPTION),
+            workspace_id=run.workspace_id,
+            tenant_id=run.tenant_id,
+            run=run,
+            at=now(),
+            cause=why.cause,
+            reason=why.reason,
+            says=why.says[:500],
+            checkpoint=_label(carriage),
+            step=carriage.position.step,
+            escalate_to=runbook.escalate_to,
+            fields=runbook.copy(runbook.spec.exception.copy_, scope),
+            evidence=why.evidence,
+            attempts=_attempts(carriage, why.rows),
+            handling=Handling.OPEN,
+        )
+        ended = NewRow(
+            Entry.EXCEPTION,
+            step=carriage.position.step,
+            detail={"cause": why.cause, "reason": why.reason, "says": why.says, "packet": packet.ref},
+        )
+        carriage.append(*why.rows, ended, state=RunState.EXCEPTION)
+        packet.save(force_insert=True)
+        _close(carriage, why.rows)
+        _audit(carriage, Event.RUN_STOPPED, Outcome.FAILED, why, packet.ref)
+
+
+def close_cancelled(run: OperationRun) -> None:
+    """What cancelling leaves behind, in the caller's transaction: the task system is told, the next run may begin."""
+    _report(run)
+    wake_next(run)
+
+
+def wake_next(run: OperationRun) -> None:
+    """Queues the oldest run that waited for this one's subject, if there is one."""
+    waiting = OperationRun.objects.filter(tenant_id=run.tenant_id, subject=run.subject, state=RunState.RECEIVED)
+    following = waiting.order_by("created_at", "pk").values_list("pk", flat=True).first()
+    if following is not None:
+        enqueue(TaskName.ADVANCE_RUN, run_id=following)
+
+
+def _close(carriage: Carriage, rows: tuple[NewRow, ...]) -> None:
+    run, position = carriage.run, carriage.position
+    RetryLedgerEntry.objects.create(
+        workspace_id=run.workspace_id,
+        tenant_id=run.tenant_id,
+        run=run,
+        at=now(),
+        limit=run.retry_limit,
+        attempts=sum(position.attempts.values()),
+        waited_seconds=position.waited_seconds,
+        detail=_attempts(carriage, rows),
+    )
+    _report(run)
+    wake_next(run)
+
+
+def _report(run: OperationRun) -> None:
+    Report.objects.create(workspace_id=run.workspace_id, tenant_id=run.tenant_id, run=run, due_at=now())
+    enqueue(TaskName.REPORT_RUN, run_id=run.pk)
+
+
+def _audit(
+    carriage: Carriage, event: Event, outcome: Outcome, why: Stop | None = None, packet: str | None = None
+) -> None:
+    run = carriage.run
+    record(
+        event,
+        by=carriage.by,
+        tenant_id=run.tenant_id,
+        subject_kind="run",
+        subject=run.ref,
+        outcome=outcome,
+        task=run.task_key,
+        definition=run.definition_digest,
+        cause=why.cause if why else None,
+        reason=why.reason if why else None,
+        packet=packet,
+    )
+
+
+def _label(carriage: Carriage) -> str:
+    """The human label of the last checkpoint that was passed."""
+    labels = carriage.runbook.spec.checkpoints
+    passed = {
+        RunState.RECEIVED: labels.received,
+        RunState.CHECKING: labels.received,
+        RunState.INVOKING: labels.invoked if carriage.position.attempts else labels.checked,
+        RunState.VERIFYING: labels.invoked,
+    }
+    return passed[RunState(carriage.run.state)]
+
+
+def _attempts(carriage: Carriage, rows: tuple[NewRow, ...]) -> list[dict[str, Any]]:
+    """Every attempt with its result, those in ``rows``, which are only now being written, included."""
+    told = [dict(attempt) for attempt in carriage.position.history]
+    for row in rows:
+        if row.kind in (Entry.RESULT, Entry.UNKNOWN) and told:
+            told[-1] |= summary_of(row.detail)
+    return told

@@ -1,0 +1,42 @@
+"""The intent to call, committed before the call: after a crash it tells that something may have happened."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from handrail.audit.actions import record
+from handrail.audit.events import Event
+from handrail.definitions.compiled import Step
+from handrail.kernel.clock import now
+from handrail.runbooks.engine.carriage import Carriage
+from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.outside import connector
+from handrail.runbooks.engine.timing import INTENT_MARGIN
+from handrail.runbooks.states import Entry, RunState
+
+
+def commit_intent(carriage: Carriage, step: Step, *before: NewRow, repeat_of: int) -> None:
+    """Adds the intent to call ``step`` behind the rows ``before``, in the caller's transaction.
+
+    ``repeat_of`` is the number of attempts already made in this step. The row's deadline is the call's own, with a
+    margin to write the result down: whoever finds the row without a result after that knows that its hand is gone.
+    """
+    deadline = now() + timedelta(seconds=connector(step.connector).deadline_seconds) + INTENT_MARGIN
+    intent = NewRow(
+        Entry.INTENT,
+        step=step.name,
+        attempt=repeat_of + 1,
+        idempotency_key=carriage.idempotency_key(step.name),
+        deadline_at=deadline,
+        detail={"connector": step.connector, "effect": "mutating" if step.mutating else "reading"},
+    )
+    carriage.append(*before, intent, state=RunState.INVOKING, due_at=deadline)
+    record(
+        Event.RUN_INVOKED,
+        by=carriage.by,
+        tenant_id=carriage.run.tenant_id,
+        subject_kind="run",
+        subject=carriage.run.ref,
+        step=step.name,
+        attempt=repeat_of + 1,
+    )

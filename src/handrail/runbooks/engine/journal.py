@@ -1,0 +1,88 @@
+"""Adds rows to a run's ledger and moves its state, so that of several hands only the first succeeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Stale
+from handrail.runbooks.engine.position import Row
+from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.states import RUN, Entry, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    kind: Entry
+    step: str = ""
+    attempt: int | None = None
+    idempotency_key: str = ""
+    deadline_at: datetime | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def rows_of(run: OperationRun) -> list[Row]:
+    """The whole ledger of ``run``, in order."""
+    return [
+        Row(c.sequence, Entry(c.kind), c.step, c.attempt, c.idempotency_key, c.at, c.deadline_at, c.detail)
+        for c in run.checkpoints.order_by("sequence")
+    ]
+
+
+def append(
+    run: OperationRun, *rows: NewRow, after: int, worker: str, state: RunState, due_at: datetime | None
+) -> list[Row]:
+    """Adds ``rows`` behind sequence number ``after`` and moves ``run`` to ``state``, in the caller's transaction.
+
+    Raises Stale when somebody else has added a row there or moved the run: the caller's transaction must end then.
+    """
+    at = now()
+    new = [
+        Checkpoint(
+            workspace_id=run.workspace_id,
+            tenant_id=run.tenant_id,
+            run=run,
+            sequence=after + number,
+            kind=row.kind,
+            step=row.step,
+            attempt=row.attempt,
+            idempotency_key=row.idempotency_key,
+            worker=worker,
+            at=at,
+            deadline_at=row.deadline_at,
+            detail=row.detail,
+        )
+        for number, row in enumerate(rows, start=1)
+    ]
+    try:
+        with transaction.atomic():
+            Checkpoint.objects.bulk_create(new)
+            _move(run, state, at=at, due_at=due_at)
+    except IntegrityError as error:
+        raise Stale from error
+    return [
+        Row(c.sequence, Entry(c.kind), c.step, c.attempt, c.idempotency_key, c.at, c.deadline_at, c.detail) for c in new
+    ]
+
+
+def postpone(run: OperationRun, *, until: datetime) -> None:
+    """Notes when ``run`` is to be looked at again. Raises Stale when it has moved meanwhile."""
+    if not OperationRun.objects.filter(pk=run.pk, state=run.state).update(due_at=until):
+        raise Stale
+
+
+def _move(run: OperationRun, state: RunState, *, at: datetime, due_at: datetime | None) -> None:
+    before = RunState(run.state)
+    if state is not before and not RUN.allows(before, state):
+        raise ValueError(f"a run can't go from {before} to {state}")
+    ended = state in RUN.terminal
+    moved = OperationRun.objects.filter(pk=run.pk, state=before).update(
+        state=state, moved_at=at, due_at=None if ended else due_at, finished_at=at if ended else None
+    )
+    if not moved:
+        raise Stale
+    run.state, run.moved_at = state, at

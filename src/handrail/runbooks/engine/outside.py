@@ -1,0 +1,93 @@
+"""Reads of authoritative state and calls, through the connectors. Never inside a transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from handrail.connectors import registry
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer, ReadFailed, Reading
+from handrail.definitions.compiled import CompiledRunbook
+from handrail.kernel.errors import Invalid
+from handrail.runbooks.engine.timing import INLINE_SECONDS
+
+# A read changes nothing, so a passing fault is asked about again at once; this many times in all.
+READ_TRIES = 3
+READ_PAUSE_SECONDS = 0.2
+
+
+class Asked(Protocol):
+    """What the engine needs of any connector."""
+
+    name: str
+    deadline_seconds: float
+
+    def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading: ...
+    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer: ...
+
+
+def connector(name: str) -> Asked:
+    """The configured connector. Raises Misconfigured."""
+    return cast(Asked, registry.get(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable(Exception):
+    """Authoritative state that could not be read, or did not look as declared. ``says`` holds no outside text."""
+
+    read: str
+    says: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """``values``: by read, what the definition takes. ``evidence``: by read, version, digest and time."""
+
+    values: dict[str, dict[str, Any]]
+    evidence: list[dict[str, Any]]
+
+
+def read_all(runbook: CompiledRunbook, names: Iterable[str], scope: dict[str, Any]) -> Readings:
+    """The named reads, in the order of the definition, each seeing those before it. Raises Unreadable."""
+    wanted = set(names)
+    values: dict[str, dict[str, Any]] = {}
+    evidence: list[dict[str, Any]] = []
+    for name, read in runbook.reads.items():
+        if name not in wanted:
+            continue
+        reading = _read(runbook, name, scope | values)
+        try:
+            values[name] = runbook.take(name, reading.value)
+        except Invalid as error:
+            raise Unreadable(name, error.message, retryable=False) from None
+        evidence.append(
+            {
+                "source": name,
+                "connector": read.connector,
+                "version": reading.version,
+                "digest": reading.digest,
+                "read_at": reading.read_at.isoformat(),
+                "values": values[name],
+            }
+        )
+    return Readings(values, evidence)
+
+
+def _read(runbook: CompiledRunbook, name: str, scope: dict[str, Any]) -> Reading:
+    read = runbook.reads[name]
+    try:
+        operation = runbook.operation(read.spec, scope)
+    except Invalid as error:
+        raise Unreadable(name, error.message, retryable=False) from None
+    for attempt in range(1, READ_TRIES + 1):
+        try:
+            return connector(read.connector).read(operation)
+        except ReadFailed as error:
+            if not error.retryable or attempt == READ_TRIES:
+                raise Unreadable(name, error.message, retryable=error.retryable) from None
+            time.sleep(min(error.retry_after_seconds or READ_PAUSE_SECONDS * attempt, INLINE_SECONDS))
+    raise AssertionError("the loop returns or raises")

@@ -1,0 +1,120 @@
+"""Where a run stands, read off its ledger: the rows are the run's only memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from handrail.runbooks.states import Entry
+
+
+class Phase(StrEnum):
+    """What is to be done next."""
+
+    CLAIM = "claim"
+    CHECK = "check"
+    IN_FLIGHT = "in-flight"
+    POLL = "poll"
+    RETRY = "retry"
+    RECONCILE = "reconcile"
+    VERIFY = "verify"
+    ENDED = "ended"
+
+
+class ResultClass(StrEnum):
+    """How an answer was classed by the runbook's table; UNKNOWN where no answer came that could be classed."""
+
+    SUCCEEDED = "succeeded"
+    PENDING = "pending"
+    RETRYABLE = "retryable"
+    TERMINAL = "terminal"
+    AMBIGUOUS = "ambiguous"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    sequence: int
+    kind: Entry
+    step: str
+    attempt: int | None
+    idempotency_key: str
+    at: datetime
+    deadline_at: datetime | None
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """``attempts`` counts the intents of each step; ``answers`` holds each step's last declared answer; ``before`` what
+    was read last, when prerequisites were checked or a step verified; ``history`` tells of every attempt."""
+
+    phase: Phase
+    last: Row
+    step: str
+    attempts: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+    waited_seconds: float = 0.0
+    history: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def repeats(self) -> int:
+        """Calls beyond each step's first: what the retry budget is spent on."""
+        return sum(count - 1 for count in self.attempts.values())
+
+
+_AFTER_RESULT = {
+    ResultClass.SUCCEEDED: Phase.VERIFY,
+    ResultClass.PENDING: Phase.POLL,
+    ResultClass.RETRYABLE: Phase.RETRY,
+    ResultClass.UNKNOWN: Phase.RECONCILE,
+}
+_AFTER = {
+    Entry.RECEIVED: Phase.CLAIM,
+    Entry.CLAIMED: Phase.CHECK,
+    Entry.INTENT: Phase.IN_FLIGHT,
+    Entry.UNKNOWN: Phase.RECONCILE,
+    Entry.RECONCILED: Phase.VERIFY,
+    Entry.COMPLETED: Phase.ENDED,
+    Entry.EXCEPTION: Phase.ENDED,
+    Entry.CANCELLED: Phase.ENDED,
+}
+
+
+def read(rows: Sequence[Row]) -> Position:
+    """The position that ``rows`` (a whole ledger, in order) leave a run in. Raises ValueError for an impossible one."""
+    if not rows:
+        raise ValueError("a run's ledger begins with the row that received it")
+    last = rows[-1]
+    phase = _AFTER_RESULT.get(last.detail.get("class", "")) if last.kind is Entry.RESULT else _AFTER.get(last.kind)
+    if phase is None:
+        raise ValueError(f"no ledger ends with {last.kind} {last.detail.get('class', '')}".rstrip())
+    attempts: dict[str, int] = {}
+    answers: dict[str, dict[str, Any]] = {}
+    before: dict[str, Any] = {}
+    history: list[dict[str, Any]] = []
+    waited = 0.0
+    for row in rows:
+        if row.kind is Entry.INTENT:
+            attempts[row.step] = row.attempt or attempts.get(row.step, 0) + 1
+            history.append({"step": row.step, "attempt": row.attempt, "at": row.at.isoformat()})
+        elif row.kind in (Entry.RESULT, Entry.UNKNOWN):
+            answers[row.step] = row.detail.get("answer", answers.get(row.step, {}))
+            waited += row.detail.get("wait_seconds", 0.0)
+            if history:
+                history[-1] |= summary_of(row.detail)
+        elif row.kind in (Entry.CHECKED, Entry.VERIFIED):
+            before |= row.detail.get("readings", {})
+    return Position(phase, last, last.step, attempts, answers, before, waited, tuple(history))
+
+
+def summary_of(detail: dict[str, Any]) -> dict[str, Any]:
+    """What the retry ledger and an exception packet tell of a result: its class and why, not the answer."""
+    return {key: value for key, value in detail.items() if key in _TOLD}
+
+
+_TOLD = frozenset({"class", "why", "status", "failure", "retry_class", "wait_seconds"})

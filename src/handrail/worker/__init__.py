@@ -1,0 +1,1 @@
+"""Runs queued tasks: each calls one action of a slice and nothing else."""

@@ -1,0 +1,147 @@
+"""The worker process: runs queued tasks, sweeps up what others left, and comes back after the database was away."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+import psycopg
+import structlog
+from asgiref.sync import sync_to_async
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+from procrastinate import App
+from procrastinate.contrib.django import app as django_app
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Status
+
+from handrail.dispatch import TaskName, enqueue
+from handrail.kernel.clock import now
+from handrail.runbooks import task_system
+from handrail.runbooks.actions import reports, runs
+from handrail.worker.identity import worker_name
+
+log = structlog.get_logger("handrail.worker")
+
+RECONNECT_SECONDS = 1.0
+_AWAY = (ConnectorException, DatabaseError, psycopg.Error, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """``takeover_seconds``: how long a silent worker is believed to live. The others: how often to look."""
+
+    concurrency: int
+    takeover_seconds: float
+    sweep_seconds: float
+    pull_seconds: float
+    graceful_seconds: float = 30.0
+
+
+def serve(pace: Pace) -> None:
+    """Works until SIGTERM or SIGINT, then lets running tasks end. Outlasts absences of the database."""
+    asyncio.run(_serve(pace))
+
+
+def drain(pace: Pace) -> None:
+    """Works until nothing is waiting, then returns."""
+    asyncio.run(_drain(pace))
+
+
+async def _drain(pace: Pace) -> None:
+    async with _queue().open_async() as queue:
+        await queue.run_worker_async(
+            wait=False, concurrency=pace.concurrency, install_signal_handlers=False, delete_jobs="successful"
+        )
+
+
+async def _serve(pace: Pace) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+    log.info("worker started", worker=worker_name(), concurrency=pace.concurrency)
+    while not stopping.is_set():
+        try:
+            await _until_stopped(pace, stopping)
+        except _AWAY as error:
+            log.warning("the database is away; trying again", error=type(error).__name__)
+            await _pause(stopping, RECONNECT_SECONDS)
+    log.info("worker stopped", worker=worker_name())
+
+
+async def _until_stopped(pace: Pace, stopping: asyncio.Event) -> None:
+    async with _queue().open_async() as queue:
+        working = asyncio.create_task(
+            queue.run_worker_async(
+                name=worker_name(),
+                concurrency=pace.concurrency,
+                install_signal_handlers=False,
+                fetch_job_polling_interval=min(pace.sweep_seconds, 1.0),
+                update_heartbeat_interval=max(pace.takeover_seconds / 4, 0.5),
+                stalled_worker_timeout=pace.takeover_seconds,
+                shutdown_graceful_timeout=pace.graceful_seconds,
+                delete_jobs="successful",
+            )
+        )
+        sweeping = asyncio.create_task(_every(pace.sweep_seconds, lambda: _sweep(queue, pace)))
+        stopped = asyncio.create_task(stopping.wait())
+        try:
+            done, _ = await asyncio.wait({working, sweeping, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sweeping, stopped, working):
+                task.cancel()
+            ended = await asyncio.gather(working, sweeping, stopped, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, _AWAY):
+                raise error
+        if stopped not in done:
+            log.warning("the worker's loop ended early; starting it again")
+            await _pause(stopping, RECONNECT_SECONDS)
+
+
+def _queue() -> App:
+    connector = cast(DjangoConnector, django_app.connector)
+    return django_app.with_connector(connector.get_worker_connector())
+
+
+async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await act()
+        await asyncio.sleep(seconds)
+
+
+async def _sweep(queue: App, pace: Pace) -> None:
+    """Queues anew what should have moved and has not, keeps the next pull waiting, buries jobs of dead workers.
+
+    A job of a dead worker is not run again: the rows that it was about say what is due, and the sweep reads those.
+    """
+    await sync_to_async(_sweep_rows, thread_sensitive=False)(pace)
+    for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=pace.takeover_seconds):
+        await queue.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
+        log.warning("buried the job of a dead worker", task=job.task_name)
+
+
+def _sweep_rows(pace: Pace) -> None:
+    close_old_connections()
+    try:
+        runs.sweep()
+        reports.sweep()
+        if task_system.find() is not None:
+            enqueue(TaskName.PULL_TASKS, at=now() + timedelta(seconds=pace.pull_seconds), once="pull")
+    finally:
+        close_old_connections()
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stopping.wait(), timeout=seconds)
+    except TimeoutError:
+        return

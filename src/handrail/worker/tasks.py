@@ -1,0 +1,35 @@
+"""The tasks that can be queued. Each names rows by id; a task run twice, late or elsewhere does no harm."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from procrastinate.contrib.django import app
+
+from handrail.access import queries as access
+from handrail.dispatch import TaskName
+from handrail.runbooks import task_system
+from handrail.runbooks.actions import reports, runs, tasks
+from handrail.worker.identity import worker_name
+
+
+@app.task(name=TaskName.ADVANCE_RUN)
+def advance_run(run_id: int) -> None:
+    workspace = runs.workspace_of(run_id)
+    if workspace is not None:
+        takeover = timedelta(seconds=settings.HANDRAIL_TAKEOVER_SECONDS)
+        runs.advance(run_id=run_id, by=access.worker(worker_name(), workspace), takeover=takeover)
+
+
+@app.task(name=TaskName.REPORT_RUN)
+def report_run(run_id: int) -> None:
+    workspace = runs.workspace_of(run_id)
+    if workspace is not None:
+        reports.deliver(run_id=run_id, by=access.worker(worker_name(), workspace))
+
+
+@app.task(name=TaskName.PULL_TASKS)
+def pull_tasks() -> None:
+    workspace = access.get_workspace(task_system.get().workspace)
+    tasks.pull(by=access.worker(worker_name(), workspace.pk))
