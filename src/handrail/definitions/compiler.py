@@ -55,12 +55,15 @@ class _Compiler:
         self.task: Variables = {}
         self.reads: dict[str, Read] = {}
         self.steps: dict[str, Step] = {}
+        # The reads that have been made by the point that the pass has come to, in declared order.
+        self.made: list[str] = []
 
     def compile(self) -> CompiledRunbook:
         schema = self._task()
         self._identity()
         self._reads()
-        known = {**self.task, **self._read_variables(None)}
+        self.made = [name for name, read in self.reads.items() if read.after is None]
+        known = {**self.task, **self._variables_of(self.made)}
         prerequisites = self._checks(self.spec.prerequisites, ("prerequisites",), known, "prerequisite")
         for index, step in enumerate(self.spec.steps):
             self.steps[step.name] = self._step(step, ("steps", index))
@@ -130,7 +133,7 @@ class _Compiler:
                 self.context.add_key(path, f"{name} can't name a read; taken are {taken} and the words of conditions")
             extraction = self._takes(spec.take, (*path, "take"))
             answers = {f"steps.{s.name}.{k}": v for s in self.spec.steps for k, v in _declared(s.answer).items()}
-            used = self.context.source(spec, path, {**self.task, **self._read_variables(None, every=True), **answers})
+            used = self.context.source(spec, path, {**self.task, **self._variables_of(self.reads), **answers})
             self.reads[name] = self._read(name, spec, extraction, used)
 
     def _read(self, name: str, spec: Source, extraction: Extraction, used: tuple[str, ...]) -> Read:
@@ -154,14 +157,10 @@ class _Compiler:
                 usable[written] = take.model_copy(update={"at": None})
         return compile_takes(usable)
 
-    def _read_variables(self, step: str | None, *, every: bool = False) -> dict[str, ValueType]:
-        """What is readable before the steps, or from ``step``'s verification on."""
-        order = [written.name for written in self.spec.steps]
-        last = order.index(step) if step else -1
+    def _variables_of(self, reads: Iterable[str]) -> dict[str, ValueType]:
         found: dict[str, ValueType] = {}
-        for name, read in self.reads.items():
-            if every or read.after is None or order.index(read.after) <= last:
-                found |= prefixed(name, read.extraction.variables)
+        for name in reads:
+            found |= prefixed(name, self.reads[name].extraction.variables)
         return found
 
     # conditions
@@ -182,7 +181,7 @@ class _Compiler:
         self._step_rules(step, path)
         answers = self._takes(step.answer, (*path, "answer")) if step.answer else None
         earlier = self._earlier()
-        known = {**self.task, **self._read_variables(self._previous()), **earlier}
+        known = {**self.task, **self._variables_of(self.made), **earlier}
         self.context.source(step.call, (*path, "call"), known)
         own = prefixed("answer", answers.variables) if answers else {}
         if step.poll:
@@ -203,9 +202,6 @@ class _Compiler:
             _policies(step.retry),
             verify,
         )
-
-    def _previous(self) -> str | None:
-        return next(reversed(self.steps), None)
 
     def _earlier(self) -> dict[str, ValueType]:
         found: dict[str, ValueType] = {}
@@ -255,18 +251,11 @@ class _Compiler:
     # verification and copies
 
     def _verify(self, verify: Verify, step: WrittenStep, path: Path, own: Variables) -> Verification:
-        readable = self._readable(step)
-        for index, name in enumerate(verify.reads):
-            if name not in readable:
-                hint = "it needs a later step's answer" if name in self.reads else nearest(name, _kinds(readable))
-                self.context.add((*path, "reads", index), f"{name} can't be read here; {hint}")
-        before = prefixed("before", self._read_variables(self._previous()))
+        before = prefixed("before", self._variables_of(self.made))
         self._unchanged(verify, path, before)
-        wanted = {*verify.reads, *(name.split(".")[0] for name in verify.unchanged)}
-        reads = tuple(name for name in self.reads if name in wanted)
-        fresh: dict[str, ValueType] = {}
-        for name in reads:
-            fresh |= prefixed(name, self.reads[name].extraction.variables)
+        reads = self._reread(verify, step, path)
+        fresh = self._variables_of(reads)
+        self.made = [name for name in self.reads if name in self.made or name in reads]
         mine = {f"steps.{step.name}.{name.partition('.')[2]}": kind for name, kind in own.items()}
         known = {**self.task, **fresh, **before, **self._earlier(), **own, **mine}
         if verify.within and verify.every > verify.within:
@@ -280,10 +269,20 @@ class _Compiler:
             self._checks(verify.guards, (*path, "guards"), known, "guard"),
         )
 
-    def _readable(self, step: WrittenStep) -> list[str]:
+    def _reread(self, verify: Verify, step: WrittenStep, path: Path) -> tuple[str, ...]:
+        """All that the verification reads, in declared order, those of ``unchanged`` among them."""
+        wanted = {*verify.reads, *(name.split(".")[0] for name in verify.unchanged)}
+        reads = tuple(name for name in self.reads if name in wanted)
         order = [written.name for written in self.spec.steps]
-        last = order.index(step.name)
-        return [name for name, read in self.reads.items() if read.after is None or order.index(read.after) <= last]
+        for index, name in enumerate(verify.reads):
+            read, at = self.reads.get(name), (*path, "reads", index)
+            if read is None:
+                self.context.add(at, f"{name} is no declared read; {nearest(name, self.reads)}")
+            elif read.after is not None and order.index(read.after) > order.index(step.name):
+                self.context.add(at, f"{name} needs the answer of a later step, {read.after}")
+            elif missing := [need for need in read.needs if need not in self.made and need not in wanted]:
+                self.context.add(at, f"{name} needs {', '.join(missing)} to be read here too")
+        return reads
 
     def _unchanged(self, verify: Verify, path: Path, before: Variables) -> None:
         plain = {name.removeprefix("before."): kind for name, kind in before.items()}
@@ -294,7 +293,7 @@ class _Compiler:
                 )
 
     def _copies(self) -> None:
-        known = {**self.task, **self._read_variables(None, every=True), **self._earlier()}
+        known = {**self.task, **self._variables_of(self.made), **self._earlier()}
         for part, names in (("completion", self.spec.completion.copy_), ("exception", self.spec.exception.copy_)):
             for index, name in enumerate(names):
                 path = (part, "copy", index)
@@ -313,10 +312,6 @@ def _declared(answer: Takes | None) -> dict[str, ValueType]:
 
 def _changes(step: WrittenStep) -> bool:
     return not hasattr(step.call, "get")
-
-
-def _kinds(names: Iterable[str]) -> dict[str, ValueType]:
-    return {name: ValueType("object") for name in names}
 
 
 def _policies(retry: Retry | None) -> Mapping[str | None, RetryPolicy]:

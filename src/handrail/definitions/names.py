@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from handrail.definitions.valuetypes import ValueType
@@ -66,7 +66,7 @@ def prefixed(prefix: str, variables: Variables) -> dict[str, ValueType]:
     return {f"{prefix}.{name}": kind for name, kind in variables.items()}
 
 
-def nearest(name: str, known: Variables) -> str:
+def nearest(name: str, known: Collection[str]) -> str:
     """A hint for a mistyped name, or what there is."""
 
     close = difflib.get_close_matches(name, list(known), n=1)
