@@ -1,0 +1,33 @@
+"""The guides cover the presets and every key of the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handrail.connectors.desk import Category, DeskConfig, preset_names
+from handrail.connectors.desk.ticket import TICKET_FIELDS
+
+ROOT = Path(__file__).parents[4]
+GUIDES = ROOT / "docs" / "guides" / "desks"
+INDEX = (GUIDES / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("preset", preset_names(ROOT / "desks"))
+def test_guide_says_what_the_preset_was_run_against(preset: str) -> None:
+    text = (GUIDES / f"{preset}.md").read_text(encoding="utf-8")
+    real = "Run against the real server" in text
+    assert real == (preset == "request-tracker")
+    assert real or "not against the real service" in text
+    assert f"({preset}.md)" in INDEX
+
+
+def test_index_names_every_key() -> None:
+    keys = {field.alias or name for name, field in DeskConfig.model_fields.items()} - {"kind", "allow_plain_http"}
+    assert [key for key in sorted(keys) if f"`{key}`" not in INDEX] == []
+
+
+def test_index_names_every_placeholder_and_category() -> None:
+    named = [f"`{{{field}}}`" for field in TICKET_FIELDS] + [f"`{category}`" for category in Category]
+    assert [name for name in named if name not in INDEX] == []

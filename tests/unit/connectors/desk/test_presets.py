@@ -1,0 +1,139 @@
+"""Every preset in desks/, against a server that knows that desk's documented shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handrail.connectors.desk import (
+    SUMMARY_LIMIT,
+    Category,
+    Created,
+    Desk,
+    DeskFailure,
+    Severity,
+    TicketDraft,
+    preset_names,
+    read_desk,
+)
+from handrail.kernel.secrets import Secrets
+from tests.peers.desk_shapes import REFERENCE, SECRET, ShapeServer, serving, shape_names
+
+ROOT = Path(__file__).parents[4]
+PRESETS = ROOT / "desks"
+HOSTILE = (
+    "Body with <script>alert(1)</script>, @everyone, {noformat}{color:red}, ``` and ![x](https://evil.test/x)\nline 2"
+)
+DRAFT = TicketDraft(
+    reference=REFERENCE,
+    summary="Admin entitlements\nare missing " + "word " * 100,
+    body=HOSTILE,
+    severity=Severity.URGENT,
+    contact_name="Ana Example",
+    contact_email="ana@example.com",
+    tenant="Acme",
+    run="RUN-7K3M9QX2ZA",
+)
+
+
+@pytest.fixture(params=preset_names(PRESETS))
+def shape(request: pytest.FixtureRequest) -> Iterator[tuple[str, ShapeServer]]:
+    with serving(request.param) as server:
+        yield request.param, server
+
+
+def open_desk(preset: str, server: ShapeServer, secret: str = SECRET) -> Desk:
+    section: dict[str, Any] = {"preset": preset, "base_url": server.base_url, **server.shape["settings"]}
+    config = read_desk(section, presets=PRESETS)
+    assert config is not None
+    return Desk(config, Secrets({"DESK_SECRET": secret}))
+
+
+def test_every_preset_has_a_shape_and_a_guide() -> None:
+    guides = sorted(path.stem for path in (ROOT / "docs" / "guides" / "desks").glob("*.md"))
+    assert preset_names(PRESETS) == shape_names() == [name for name in guides if name != "README"]
+
+
+def test_create_sends_the_desks_own_request_and_reads_reference_and_url(shape: tuple[str, ShapeServer]) -> None:
+    preset, server = shape
+    created = open_desk(preset, server).create(DRAFT)
+    assert server.complaints == []
+    expected = server.fill(server.shape["expect"])
+    assert created == Created(expected["reference"], expected["url"])
+    assert len(server.created) == 1
+
+
+def test_create_fits_the_shape_at_every_severity(shape: tuple[str, ShapeServer]) -> None:
+    preset, server = shape
+    desk = open_desk(preset, server)
+    for severity in Severity:
+        draft = TicketDraft(REFERENCE, "Short", "Text", severity, "Ana", "ana@example.com", "Acme")
+        assert isinstance(desk.create(draft), Created), server.complaints
+
+
+def test_create_turns_each_documented_error_into_its_category(shape: tuple[str, ShapeServer]) -> None:
+    preset, server = shape
+    desk = open_desk(preset, server)
+    for error in server.shape["errors"]:
+        server.forced = error
+        failure = desk.create(DRAFT)
+        assert failure == DeskFailure(Category(error["category"]), outcome_unknown=error.get("unknown", False)), error
+        summary = failure.summary(desk=desk.name, reference=REFERENCE)
+        assert len(summary) <= SUMMARY_LIMIT
+        assert str(error.get("text") or "\0") not in summary
+    assert server.complaints == []
+
+
+def test_create_with_a_wrong_secret_is_not_taken_for_success(shape: tuple[str, ShapeServer]) -> None:
+    preset, server = shape
+    failure = open_desk(preset, server, secret="other").create(DRAFT)
+    assert isinstance(failure, DeskFailure)
+    assert server.created == []
+
+
+def test_check_passes_and_creates_nothing(shape: tuple[str, ShapeServer]) -> None:
+    preset, server = shape
+    findings = open_desk(preset, server).check()
+    assert [finding.ok for finding in findings] == [True] * len(findings), (findings, server.complaints)
+    assert server.created == []
+
+
+def test_look_up_asks_by_the_support_reference(shape: tuple[str, ShapeServer]) -> None:
+    preset, server = shape
+    assert open_desk(preset, server).look_up(REFERENCE) == server.shape["lookup"]["gives"], server.complaints
+
+
+def test_link_reads_references_and_pages_that_people_give(shape: tuple[str, ShapeServer]) -> None:
+    preset, server = shape
+    desk = open_desk(preset, server)
+    for case in server.fill(server.shape["links"]):
+        link = desk.normalise_link(case["reference"], case["url"])
+        assert [link.reference, link.url] == case["gives"]
+    assert server.created == []
+
+
+def test_tokens_are_fetched_once_and_kept() -> None:
+    with serving("halopsa") as server:
+        desk = open_desk("halopsa", server)
+        assert all(isinstance(desk.create(DRAFT), Created) for _ in range(3))
+        assert server.tokens == 1
+
+
+def test_a_refused_token_is_forgotten() -> None:
+    with serving("halopsa") as server:
+        desk = open_desk("halopsa", server)
+        desk.create(DRAFT)
+        server.forced = {"status": 401, "text": ""}
+        assert desk.create(DRAFT) == DeskFailure(Category.CREDENTIALS)
+        server.forced = None
+        assert isinstance(desk.create(DRAFT), Created)
+        assert server.tokens == 2
+
+
+def test_a_wrong_client_secret_is_refused_credentials() -> None:
+    with serving("halopsa") as server:
+        assert open_desk("halopsa", server, secret="other").create(DRAFT) == DeskFailure(Category.CREDENTIALS)
+        assert server.created == []
