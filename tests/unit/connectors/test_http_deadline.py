@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 
-from handrail.connectors.http.resolver import Resolver
+from handrail.connectors.http.resolver import MAX_LOOKUPS, LookupFailed, LookupSlow, Resolver
 from handrail.connectors.outcome import Failure
 from tests.unit.connectors.peers import (
     Handler,
@@ -182,6 +182,31 @@ def test_resolver_shares_one_lookup_between_callers_of_one_name() -> None:
         caller.join(10)
     assert len(results) == 8
     assert asked.count("a.example") < 8
+
+
+def test_resolver_refuses_more_hanging_names_than_its_limit() -> None:
+    over = threading.Event()
+
+    def silent(host: str, port: int) -> list[tuple[socket.AddressFamily, object]]:
+        over.wait(30)
+        return []
+
+    resolver = Resolver(silent)
+    for number in range(MAX_LOOKUPS):
+        with pytest.raises(LookupSlow):
+            resolver.resolve(f"n{number}.example", 80, 0.001)
+    with pytest.raises(LookupFailed):
+        resolver.resolve("one-more.example", 80, 5.0)
+    over.set()
+
+
+def test_resolver_asks_anew_after_a_name_was_unknown() -> None:
+    known: list[tuple[socket.AddressFamily, object]] = []
+    resolver = Resolver(lambda host, port: list(known))
+    with pytest.raises(LookupFailed):
+        resolver.resolve("late.example", 80, 5.0)
+    known.append((socket.AF_INET, ("127.0.0.1", 80)))
+    assert resolver.resolve("late.example", 80, 5.0) == known
 
 
 def _wait_until(met: Callable[[], bool]) -> None:

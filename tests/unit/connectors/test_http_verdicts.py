@@ -281,3 +281,50 @@ def test_opening_refuses_a_ca_file_that_is_no_certificate(tmp_path: Path) -> Non
     with pytest.raises(Misconfigured) as caught:
         client("https://a.example", ca_file=tmp_path / "ca.pem")
     assert caught.value.code == "ca-file"
+
+
+def answer_early_then_close(server: Peer, conn: socket.socket) -> None:
+    """Refuse an upload before it is complete, as servers with a limit do."""
+    conn.recv(1000)
+    conn.sendall(response(413, b"{}", "Connection: close"))
+    conn.shutdown(socket.SHUT_WR)
+    while conn.recv(65536):
+        pass
+
+
+def test_send_hears_an_answer_that_comes_before_the_upload_ends() -> None:
+    with peer(answer_early_then_close) as server:
+        assert client(server.url).send("POST", "/", content=b"x" * 2_000_000).status == 413
+
+
+def test_send_works_again_after_close() -> None:
+    with peer(answering(response())) as server:
+        target = client(server.url)
+        target.send("GET", "/")
+        target.close()
+        assert target.send("GET", "/").status == 200
+        assert server.connections == 2
+
+
+def test_send_uploads_raw_bytes_and_returns_raw_bytes() -> None:
+    with peer(answering(response(201, b"\x00\xff", content_type="application/octet-stream"))) as server:
+        exchange = client(server.url).send(
+            "PUT", "/packet.zip", content=b"PK\x00", headers={"Content-Type": "application/zip"}
+        )
+        assert (exchange.status, exchange.body) == (201, b"\x00\xff")
+        assert exchange.headers["content-type"] == "application/octet-stream"
+        assert server.requests[0].endswith(b"\r\n\r\nPK\x00")
+
+
+def test_failure_says_sent_unless_it_is_certain_that_nothing_was() -> None:
+    assert {failure for failure in Failure if not failure.sent} == {
+        Failure.DNS,
+        Failure.CONNECT,
+        Failure.TLS,
+        Failure.TIMEOUT_BEFORE_SEND,
+    }
+    assert {failure for failure in Failure if failure.answered} == {
+        Failure.TOO_LARGE,
+        Failure.NOT_JSON,
+        Failure.REDIRECT,
+    }

@@ -56,13 +56,12 @@ def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _check(value: Any) -> None:
     """Walk level by level: the walk itself must not recurse."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for depth in range(MAX_DEPTH + 1):
         if any(isinstance(item, str) and not _storable(item) for item in level):
             raise NotJson
+        if depth == MAX_DEPTH and any(isinstance(item, dict | list) for item in level):
+            raise NotJson
         level = [child for item in level for child in _children(item)]
-        if not level:
-            return
-    raise NotJson
 
 
 def _children(item: Any) -> Iterator[Any]:

@@ -26,7 +26,7 @@ def as_patch(effect: Effect) -> Patch:
 
 
 def patch_body(patch: Patch) -> dict[str, JsonValue]:
-    """The request's body. Built by hand: the typed PatchOp of scim2-models refuses paths into extensions that it has no model of."""
+    """The request's body. By hand: the typed PatchOp of scim2-models refuses paths into extensions unknown to it."""
     operations: list[JsonValue] = [change.model_dump(exclude_unset=True) for change in patch.operations]
     return {"schemas": [_SCHEMA], "Operations": operations}
 
