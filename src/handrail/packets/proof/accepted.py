@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.proof import manifest as manifest_
+from handrail.packets.proof.durable import replacing
 from handrail.packets.proof.manifest import Manifest
 from handrail.packets.proof.verify import Verdict
 
@@ -45,12 +44,8 @@ class AcceptedManifests:
         payload = verdict.manifest.payload()
         self.directory.mkdir(parents=True, exist_ok=True)
         target = self.directory / f"{digest_bytes(payload).removeprefix('sha256:')}{SUFFIX}"
-        descriptor, temporary = tempfile.mkstemp(dir=self.directory, prefix=".accepting-")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(target)
+        with replacing(target) as out:
+            out.write(payload)
         return target
 
 

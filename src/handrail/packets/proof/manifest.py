@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import pydantic_core
+import rfc8785
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
@@ -196,7 +197,11 @@ def statement(manifest: Manifest) -> dict[str, Any]:
 
 def from_fields(fields: Mapping[str, Any]) -> Manifest:
     """A manifest of plain JSON values (instants as RFC 3339 text). Raises Invalid with a fault for each field."""
-    return terms.read(_MANIFEST, canonical_bytes(dict(fields)), what="manifest")
+    try:
+        raw = canonical_bytes(dict(fields))
+    except rfc8785.CanonicalizationError as error:
+        raise Invalid(f"The manifest can't be written as canonical JSON: {error}.", code="proof") from None
+    return terms.read(_MANIFEST, raw, what="manifest")
 
 
 def from_payload(payload: bytes) -> Manifest:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.proof import approvals as approvals_
 from handrail.packets.proof import archive, bag, dsse
 from handrail.packets.proof.approvals import Approvals
+from handrail.packets.proof.durable import replacing
 from handrail.packets.proof.keys import SigningKey
 from handrail.packets.proof.manifest import Manifest
 
@@ -87,16 +86,8 @@ def write(out: BinaryIO, sealed: Sealed, contents: Mapping[str, Origin]) -> Pack
 def write_file(directory: Path, sealed: Sealed, contents: Mapping[str, Origin]) -> tuple[Path, Packed]:
     """Writes the package into ``directory`` under its own name: whole and on disk, or not there at all."""
     target = directory / file_name(sealed.manifest)
-    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "w+b") as out:
-            packed = write(out, sealed, contents)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(target) as out:
+        packed = write(out, sealed, contents)
     return target, packed
 
 

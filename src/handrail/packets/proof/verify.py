@@ -20,6 +20,7 @@ from handrail.packets.proof.terms import instant_text
 from handrail.packets.proof.unpack import Unpacked
 
 CLOCK_SKEW = timedelta(minutes=5)
+_MISSING = "the package must hold this file and doesn't"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +121,12 @@ def _verdict(stream: BinaryIO, expect: Expectation) -> Verdict:
         findings += [Finding(code, text, bag.APPROVALS) for code, text in approvals_.faults(manifest, approvals)]
     except Refused as refused:
         findings.append(refused.finding)
-    return Verdict(tuple(findings), manifest, approvals, opened.key_id)
+    return Verdict(tuple(dict.fromkeys(findings)), manifest, approvals, opened.key_id)
 
 
 def _kept(found: Unpacked, path: str) -> bytes:
     if path not in found.kept:
-        raise Refused(Code.MISSING_FILE, "the package doesn't hold this file", file=path)
+        raise Refused(Code.MISSING_FILE, _MISSING, file=path)
     return found.kept[path]
 
 
@@ -150,11 +151,9 @@ def _files(found: Unpacked, manifest: Manifest) -> Iterator[Finding]:
     """Every file against what the signed manifest says of it; the tag files against what follows from it."""
     actual = {member.path: member for member in found.members}
     expected = bag.paths(manifest)
+    yield from (Finding(Code.MISSING_FILE, _MISSING, p) for p in expected if p not in actual)
     yield from (
-        Finding(Code.MISSING_FILE, "it is in the manifest, not in the package", p) for p in expected if p not in actual
-    )
-    yield from (
-        Finding(Code.ADDED_FILE, "it is in the package, not in the manifest", p) for p in actual if p not in expected
+        Finding(Code.ADDED_FILE, "the signed manifest doesn't know this file", p) for p in actual if p not in expected
     )
     if set(actual) == set(expected) and tuple(actual) != expected:
         yield Finding(Code.ORDER, "the files are not in the order of a package")

@@ -71,7 +71,10 @@ def test_open_refuses_every_cut() -> None:
         refusal(RAW[:end])
 
 
-@pytest.mark.parametrize("raw", [b"", b"null", b"[]", b"{}", b"[" * 200_000, b"\xff", RAW + b"\n", b" " + RAW])
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"null", b"[]", b"{}", b"[" * 200_000, b"\xff", RAW + b"\n", b" " + RAW, RAW.replace(b"a050", b"\\ud800")],
+)
 def test_open_refuses_what_is_no_envelope(raw: bytes) -> None:
     assert refusal(raw) is Code.MALFORMED_ENVELOPE
 

@@ -208,3 +208,15 @@ def test_held_digest_depends_on_the_salt() -> None:
 def test_held_digest_refuses_a_short_salt() -> None:
     with pytest.raises(ValueError, match="at least 16 bytes"):
         manifest.held_digest(salt=b"short", original=b"secret")
+
+
+@pytest.mark.parametrize("value", [2**53, float("nan"), datetime(2026, 1, 1), {1, 2}])  # noqa: DTZ001 (refused whatever)
+def test_from_fields_refuses_what_json_can_not_hold(value: object) -> None:
+    with pytest.raises(Invalid, match="canonical JSON"):
+        making.make_manifest(revision=value)
+
+
+@pytest.mark.parametrize("text", ["\\ud800", "\\udfff x"])
+def test_from_payload_refuses_half_a_character(text: str) -> None:
+    with pytest.raises(Invalid):
+        manifest.from_payload(MADE.payload().replace(b"/tenants/ten_acme", text.encode()))

@@ -8,6 +8,7 @@ import stat
 import struct
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -233,6 +234,18 @@ def test_read_refuses_another_order() -> None:
     names = list(FILES)
     names[-1], names[-2] = names[-2], names[-1]
     assert refused(making.zipped({name: FILES[name] for name in names})).code is Code.ORDER
+
+
+def test_read_refuses_a_checksum_that_is_wrong_everywhere() -> None:
+    """Header and directory agree with each other, not with the bytes."""
+    entries, raw, at = [], b"", 0
+    for name, content in FILES.items():
+        crc = zlib.crc32(content) ^ (name == LAST)
+        entries.append(archive.Entry(name, len(content), crc, at))
+        raw += archive.local_header(name, size=len(content), crc=crc) + content
+        at = len(raw)
+    verdict = making.check(raw + archive.directory(entries, offset=at))
+    assert [(found.code, found.file) for found in verdict.refusals] == [(Code.CHECKSUM, LAST.partition("/")[2])]
 
 
 def test_read_refuses_too_many_entries() -> None:
