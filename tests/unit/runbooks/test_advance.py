@@ -1,0 +1,168 @@
+"""What becomes of a run, for each thing that the outside may do to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from handrail.audit.models import AuditEvent
+from handrail.connectors.outcome import Answer, ReadFailed
+from handrail.runbooks.models import Checkpoint, CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
+from handrail.runbooks.states import Entry
+from tests.factories.runs import Estate, make_estate
+from tests.factories.switches import (
+    BUSY,
+    CLAIMS_DONE,
+    DONE,
+    FORBIDDEN,
+    ODD,
+    RUNBOOK,
+    SILENT_DONE,
+    SILENT_NOT_DONE,
+    UNREACHABLE,
+    SwitchBoard,
+    Turn,
+)
+
+
+def fate(run: OperationRun) -> str:
+    packet = ExceptionPacket.objects.filter(run=run).first()
+    return f"{packet.cause}:{packet.reason}" if packet else run.state
+
+
+def kinds(run: OperationRun) -> list[str]:
+    return list(Checkpoint.objects.filter(run=run).order_by("sequence").values_list("kind", flat=True))
+
+
+def test_advance_completes_and_leaves_one_record_of_each_kind(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.carry(estate.start())
+    assert run.state == "completed"
+    assert kinds(run) == ["received", "claimed", "checked", "intent", "result", "verified", "completed"]
+    record = CompletionRecord.objects.get(run=run)
+    assert record.fields == {"task.switch_id": "s1", "switch.state": "on"}
+    assert RetryLedgerEntry.objects.get(run=run).attempts == 1
+    assert len(board.effects) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "expected", "attempts"),
+    [
+        ([BUSY, DONE], "completed", 2),
+        ([UNREACHABLE, BUSY, DONE], "completed", 3),
+        ([BUSY] * 4, "retries-exhausted:retries-exhausted", 4),
+        ([FORBIDDEN], "terminal-result:terminal-result", 1),
+        ([ODD], "ambiguous-result:ambiguous-result", 1),
+        ([SILENT_DONE], "completed", 1),
+        ([SILENT_NOT_DONE, DONE], "completed", 2),
+        ([CLAIMS_DONE], "verification-failed:not-on", 1),
+    ],
+)
+def test_advance_ends_as_the_answers_say(
+    estate: Estate, board: SwitchBoard, script: list[Turn], expected: str, attempts: int
+) -> None:
+    board.script = list(script)
+    run = estate.carry(estate.start())
+    assert (fate(run), len(board.calls)) == (expected, attempts)
+    assert len(board.effects) <= 1
+    assert RetryLedgerEntry.objects.get(run=run).attempts == attempts
+
+
+def test_advance_spends_no_more_than_the_tasks_budget(estate: Estate, board: SwitchBoard) -> None:
+    board.script = [BUSY] * 4
+    run = estate.carry(estate.start(budget=1))
+    assert (fate(run), len(board.calls)) == ("retries-exhausted:retries-exhausted", 2)
+
+
+def test_advance_gives_up_when_told_to_wait_too_long(estate: Estate, board: SwitchBoard) -> None:
+    board.script = [Turn(effect=False, answer=Answer(status=503, retry_after_seconds=86_400))]
+    run = estate.carry(estate.start())
+    assert fate(run) == "retries-exhausted:retries-exhausted"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"owner": "ten_other"}, "prerequisite:owner-mismatch"),
+        ({"fuse": "sealed"}, "boundary:fuse-sealed"),
+        ({"fuse": None}, "source-unreadable:source-unreadable-switch"),
+    ],
+)
+def test_advance_stops_before_invoking_when_a_prerequisite_fails(
+    estate: Estate, board: SwitchBoard, change: dict[str, object], expected: str
+) -> None:
+    board.switches["s1"] |= change
+    run = estate.carry(estate.start())
+    assert fate(run) == expected
+    assert board.calls == []
+
+
+def test_advance_reads_again_after_a_passing_read_failure(estate: Estate, board: SwitchBoard) -> None:
+    board.read_failures = [ReadFailed("board: status 503", status=503, retryable=True)]
+    assert estate.carry(estate.start()).state == "completed"
+
+
+def test_advance_stops_when_a_guarded_value_changed_meanwhile(estate: Estate, board: SwitchBoard) -> None:
+    def change(world: SwitchBoard, switch: str) -> None:
+        world.switches[switch]["fuse"] = "bridged"
+
+    board.script = [Turn(also=change)]
+    run = estate.carry(estate.start())
+    assert fate(run) == "verification-failed:changed-switch-fuse"
+
+
+def test_advance_stops_at_a_boundary_when_a_guard_is_broken(estate: Estate, board: SwitchBoard) -> None:
+    def alarm(world: SwitchBoard, switch: str) -> None:
+        world.switches[switch]["marker"] = "alarm"
+
+    board.script = [Turn(also=alarm)]
+    assert fate(estate.carry(estate.start())) == "boundary:alarm-raised"
+
+
+def test_advance_stops_when_the_task_names_another_version(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.carry(estate.start(version=7))
+    assert fate(run) == "prerequisite:runbook-version-mismatch"
+    assert board.calls == []
+
+
+def test_advance_never_repeats_where_the_target_does_not_deduplicate(estate: Estate, board: SwitchBoard) -> None:
+    text = RUNBOOK.replace("deduplicates: true", "deduplicates: false").replace("[{status: [503]}, ", "[")
+    other = make_estate(text, workspace="other")
+    board.script = [SILENT_NOT_DONE]
+    run = other.carry(other.start())
+    assert (fate(run), len(board.calls)) == ("outcome-unknown:outcome-unknown", 1)
+
+
+def test_advance_an_ended_run_does_nothing(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.carry(estate.start())
+    before = kinds(run)
+    estate.carry(run)
+    assert kinds(run) == before
+
+
+def test_exception_packet_tells_every_attempt(estate: Estate, board: SwitchBoard) -> None:
+    board.script = [BUSY, ODD]
+    run = estate.carry(estate.start())
+    packet = ExceptionPacket.objects.get(run=run)
+    assert [(a["attempt"], a["class"]) for a in packet.attempts] == [(1, "retryable"), (2, "ambiguous")]
+    assert packet.escalate_to == "senior-support"
+    assert packet.checkpoint == "Flipped"
+
+
+def test_one_run_a_subject_the_second_waits_for_the_first(estate: Estate, board: SwitchBoard) -> None:
+    first, second = estate.start("TASK-1"), estate.start("TASK-2")
+    OperationRun.objects.filter(pk=first.pk).update(state="checking")
+    assert estate.carry(second).state == "received"
+    OperationRun.objects.filter(pk=first.pk).update(state="received")
+    assert estate.carry(first).state == "completed"
+    assert estate.carry(second).state == "completed"
+
+
+def test_every_act_is_audited(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.carry(estate.start())
+    events = AuditEvent.objects.filter(subject=run.ref).order_by("id").values_list("event", flat=True)
+    assert list(events) == ["run.received", "run.invoked", "run.checked", "run.completed"]
+
+
+def test_ledger_names_the_worker_of_each_row(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.carry(estate.start())
+    assert set(Checkpoint.objects.filter(run=run).values_list("worker", flat=True)) == {"worker-1"}
+    assert Checkpoint.objects.get(run=run, kind=Entry.INTENT).idempotency_key == f"{run.ref}:flip"
