@@ -34,6 +34,11 @@ class Performer(Protocol):
     @property
     def kind(self) -> str: ...
 
+    @property
+    def deadline_seconds(self) -> float:
+        """The total time that one call may take, unless it is given another."""
+        ...
+
     def check(self) -> list[Finding]: ...
 
     def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:

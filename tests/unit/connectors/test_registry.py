@@ -37,7 +37,8 @@ def test_build_opens_every_configured_connector() -> None:
     built = build()
     assert built.names() == ["roles", "sync", "tenants"]
     assert [built.get(name).kind for name in built.names()] == ["scim", "jobs", "rest"]
-    assert all(isinstance(built.get(name), Performer) for name in built.names())
+    performers = [connector for name in built.names() if isinstance(connector := built.get(name), Performer)]
+    assert [performer.deadline_seconds for performer in performers] == [10.0, 10.0, 10.0]
 
 
 def test_kinds_are_declared_by_their_own_folders() -> None:
