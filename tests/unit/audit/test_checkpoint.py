@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handrail.audit import checkpoint
@@ -113,12 +113,14 @@ def test_sign_refuses_a_bad_origin(origin: str) -> None:
         checkpoint.sign(Checkpoint(origin, 1, bytes(32)), KEY)
 
 
+@settings(deadline=None)
 @given(size=st.integers(0, 2**63 - 1), root=st.binary(min_size=32, max_size=32))
 def test_checkpoint_survives_a_round_trip(size: int, root: bytes) -> None:
     made = Checkpoint(ORIGIN, size, root)
     assert checkpoint.parse(checkpoint.sign(made, KEY)).checkpoint == made
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_parse_never_fails_otherwise_than_invalid(text: str) -> None:
     with pytest.raises(Invalid):

@@ -119,6 +119,7 @@ def test_consistency_proof_matches_the_reference_vector(where: tuple[int, int], 
     assert [step.hex() for step in merkle.consistency_proof(*where, Log(LEAVES).node_at)] == path
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=70))
 def test_root_equals_the_definition(leaves: list[bytes]) -> None:
     assert merkle.root_of([merkle.leaf_hash(leaf) for leaf in leaves]) == definition(leaves)
@@ -146,7 +147,7 @@ def test_consistency_holds_for_every_pair_of_sizes(log: Log) -> None:
             )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_inclusion_fails_when_anything_is_changed(log: Log, data: st.DataObject) -> None:
     size = data.draw(st.integers(2, MAX_SIZE))
@@ -169,7 +170,7 @@ def test_inclusion_fails_when_anything_is_changed(log: Log, data: st.DataObject)
     assert not check(index=size)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_consistency_fails_when_anything_is_changed(log: Log, data: st.DataObject) -> None:
     second = data.draw(st.integers(3, MAX_SIZE))

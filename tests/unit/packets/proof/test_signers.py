@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations, permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -41,6 +41,7 @@ def test_shortfall_names_the_role_that_lacks() -> None:
     assert shortfall(signers, ["ben", "dan"]) == ("0 of 1 from owner",)
 
 
+@settings(deadline=None)
 @given(
     roles=st.lists(st.sets(st.sampled_from("abc"), min_size=1), min_size=1, max_size=5),
     least=st.fixed_dictionaries({role: st.integers(0, 2) for role in "abc"}),
