@@ -15,10 +15,13 @@ from handrail.connectors.desk.links import is_reference, origin_of, reference_ch
 from handrail.connectors.desk.template import Scope, faults_in, names_in
 from handrail.connectors.desk.ticket import TICKET_FIELDS, Severity
 from handrail.connectors.extract import ExtractFailed, compile_path
+from handrail.connectors.http import json_bytes
 from handrail.kernel.errors import Fault
 
 MAX_BUDGET_SECONDS = 5.0
 MAX_ANSWER_BYTES = 1024 * 1024
+
+_PAGE_FIELDS = frozenset({"base_url", "web", "reference", "any"})
 
 Scalar = str | int | float | bool
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -126,8 +129,14 @@ class DeskConfig(HttpConfig):
             yield Fault("auth", "must be left out beside oauth")
         if missing := set(Severity) - set(self.severity) if self.severity else set():
             yield Fault("severity", f"has nothing for {', '.join(sorted(missing))}")
-        for name in sorted(set(self.values) & (TICKET_FIELDS | {"base_url", "web", "any"})):
+        for name in sorted(set(self.values) & (TICKET_FIELDS | _PAGE_FIELDS)):
             yield Fault(f"values.{name}", "is the name of a ticket's own field; choose another")
+        for name in sorted(set(self.create.take) & (set(self.values) | _PAGE_FIELDS)):
+            yield Fault(f"create.take.{name}", "is the name of something else; choose another")
+        try:
+            json_bytes([self.create.body, dict(self.values)])
+        except ValueError:
+            yield Fault("create.body", "must hold no NaN and no infinity, nor may values")
         if self.create.encoding == "form" and not _is_flat(self.create.body):
             yield Fault("create.body", "must be a flat table, because encoding is form")
         if self.web.origin is not None:
@@ -144,7 +153,7 @@ class DeskConfig(HttpConfig):
         yield from faults_in("create.query", dict(self.create.query), fields)
         yield from faults_in("create.headers", dict(self.create.headers), constants | {"reference"})
         yield from faults_in("create.body", self.create.body, fields)
-        page = constants | {"base_url", "web", "reference"}
+        page = constants | _PAGE_FIELDS - {"any"}
         yield from faults_in("web.url", self.web.url, page | set(self.create.take))
         yield from faults_in("link.urls", list(self.link.urls), page | {"any"})
         for index, check in enumerate(self.check):

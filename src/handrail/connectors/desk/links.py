@@ -16,7 +16,7 @@ from handrail.connectors.desk.template import Scope, render_url
 MAX_REFERENCE = 64
 MAX_URL = 2000
 # RFC 3986's characters. A backslash, white space or a control is how one URL gets read as two.
-_URL = re.compile(r"https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+_URL = re.compile(r"(?i:https?)://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
 # What may stand in a URL where the reference or anything else is expected; {any} is one piece between separators.
 _PIECES = {"{reference}": r"(?P<reference>[A-Za-z0-9._-]{1,64})", "{any}": r"[^/?#&]{1,200}"}
 _HOLE = re.compile(r"(\{reference\}|\{any\})")

@@ -66,6 +66,18 @@ def test_create_sends_the_desks_own_request_and_reads_reference_and_url(shape: t
     assert len(server.created) == 1
 
 
+def test_the_shape_server_refuses_a_request_off_its_shape(shape: tuple[str, ShapeServer]) -> None:
+    """Without this the tests above would prove nothing."""
+    preset, server = shape
+    desk = open_desk(preset, server)
+    body = desk.config.create.body
+    first = body[0] if isinstance(body, list) else body
+    assert isinstance(first, dict)
+    first["surprise"] = "field"
+    assert isinstance(desk.create(DRAFT), DeskFailure)
+    assert "surprise" in server.complaints[0]
+
+
 def test_create_fits_the_shape_at_every_severity(shape: tuple[str, ShapeServer]) -> None:
     preset, server = shape
     desk = open_desk(preset, server)
