@@ -38,18 +38,20 @@ class Faults:
     found: list[Fault] = field(default_factory=list)
 
     def add(self, path: Sequence[str | int], message: str, mark: Mark | None = None) -> None:
-        where = Fault(dotted(path), message, mark.line if mark else None, mark.column if mark else None)
-        if where not in self.found:
-            self.found.append(where)
+        if len(self.found) >= MAX_FAULTS:
+            return
+        fault = Fault(dotted(path), message, mark.line if mark else None, mark.column if mark else None)
+        if fault not in self.found:
+            self.found.append(fault)
 
     def refuse(self) -> NoReturn:
         """Raise Invalid with every fault, in the order of the text."""
         ordered = sorted(self.found, key=lambda fault: (fault.line or 0, fault.column or 0, fault.where))
-        count = len(ordered)
+        count = f"{len(ordered)} or more" if len(ordered) == MAX_FAULTS else str(len(ordered))
         raise Invalid(
-            f"{self.file} has {count} fault{'' if count == 1 else 's'}. First: {ordered[0]}",
+            f"{self.file} has {count} fault{'' if count == '1' else 's'}. First: {ordered[0]}",
             code="definition-invalid",
-            faults=ordered[:MAX_FAULTS],
+            faults=ordered,
         )
 
     def refuse_if_any(self) -> None:

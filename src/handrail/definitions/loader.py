@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml import events as ev
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from handrail.definitions.faults import Faults, Mark, Path
+from handrail.definitions.faults import MAX_FAULTS, Faults, Mark, Path
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
@@ -144,6 +144,8 @@ class _Reader:
     def _node(self, event: Any, path: Path) -> Any:
         mark = _mark(event)
         self.count += 1
+        if len(self.faults.found) >= MAX_FAULTS:
+            raise _Stop
         if self.count > MAX_VALUES:
             self._stop(path, f"more than {MAX_VALUES} values; split the definition", mark)
         if len(path) > MAX_DEPTH:
@@ -185,7 +187,9 @@ class _Reader:
             self.faults.add(path, "anchors and tags are not allowed on keys", mark)
         key = self._scalar(event, path, mark)
         if not isinstance(key, str) or (key == "<<" and event.style is None):
-            self.faults.add(path, f"the key {event.value[:60]!r} is not text; put it in quotes", mark)
+            self.faults.add(
+                (*path, str(event.value)), f"the key {event.value[:60]!r} is not text; put it in quotes", mark
+            )
             key = str(event.value)
         place = (*path, key)
         if key in items:
