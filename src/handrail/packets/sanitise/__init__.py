@@ -1,0 +1,143 @@
+"""Artifact sanitisers: bytes from outside in, bytes that may leave out, with the lineage of both.
+
+``sanitise("har/v1", data)`` never raises for bad bytes: what can't be cleared comes back uncleared, with reasons.
+Pure functions of the bytes; no clock, no files, no database. ``guard.read_path`` is the way in for files.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from handrail.kernel.canonical import digest_bytes
+from handrail.kernel.errors import Invalid
+from handrail.packets.sanitise import har, otlp
+from handrail.packets.sanitise.guard import Limits, Refused, read_json, read_path
+from handrail.packets.sanitise.redaction import Redaction
+from handrail.packets.sanitise.result import Reason, Sanitised
+from handrail.packets.sanitise.scan import Doubt, doubts, readings, shapes
+from handrail.packets.sanitise.urls import Urls
+
+__all__ = ["RULES", "SANITISERS", "Limits", "Reason", "Refused", "Sanitised", "read_path", "sanitise"]
+
+RULES = "rules/1"  # raised with every change of what may stay: vocabulary, headers, keys, shapes
+
+
+class Rebuilding(Protocol):
+    """What each sanitiser offers: one pass over a parsed document."""
+
+    redaction: Redaction
+    urls: Urls
+    fields: Counter[str]
+
+    def rebuild(self, document: Any) -> dict[str, Any] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A sanitiser: what it makes of a parsed document, and which declared content types it takes."""
+
+    start: Callable[[frozenset[str]], Rebuilding]
+    content_types: frozenset[str]
+    wants: str
+
+
+SANITISERS: Mapping[str, Kind] = {
+    "har/v1": Kind(har.Har, har.CONTENT_TYPES, "an object with log.entries, a list of objects"),
+    "otlp/v1": Kind(otlp.Otlp, otlp.CONTENT_TYPES, "an object with resourceSpans, a list of objects"),
+}
+
+
+def sanitise(
+    sanitiser: str, data: bytes, *, content_type: str | None = None, limits: Limits | None = None
+) -> Sanitised:
+    """``data`` rebuilt by ``sanitiser`` (a key of SANITISERS), or the reasons why it is held.
+
+    ``content_type`` is what the store declared, None when nothing. Raises Invalid for an unknown sanitiser only.
+    """
+    kind = SANITISERS.get(sanitiser)
+    if kind is None:
+        raise Invalid(f"There is no sanitiser of that name; there are: {', '.join(SANITISERS)}.", code="no-sanitiser")
+    with _without_collection():
+        return _sanitise(sanitiser, kind, data, content_type, limits)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """No cycle search while thousands of fresh, acyclic JSON values are built: it would find nothing, over and over."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _sanitise(sanitiser: str, kind: Kind, data: bytes, content_type: str | None, limits: Limits | None) -> Sanitised:
+    original = digest_bytes(data)
+    try:
+        document = read_json(data, content_type=content_type, expected=kind.content_types, limits=limits)
+    except Refused as error:
+        return _held(sanitiser, original, {}, Reason(error.code, error.message))
+    passed, output, doubtful = _pass(kind, document, frozenset())
+    if output is not None and (suspects := _suspects(passed, doubtful)):
+        passed, output, doubtful = _pass(kind, document, suspects)
+    if output is None:
+        return _held(sanitiser, original, {}, Reason("not-this-kind", f"The artifact is not {kind.wants}."))
+    cleared = output.encode("ascii")
+    report = _report(passed, doubtful, len(data), len(cleared))
+    if doubtful:
+        return _held(sanitiser, original, report, *_reasons(doubtful))
+    return Sanitised(original, digest_bytes(cleared), sanitiser, RULES, report, cleared, cleared=True, reasons=())
+
+
+def _pass(kind: Kind, document: Any, suspects: frozenset[str]) -> tuple[Rebuilding, str | None, list[Doubt]]:
+    started = kind.start(suspects)
+    rebuilt = started.rebuild(document)
+    if rebuilt is None:
+        return started, None, []
+    output = json.dumps(rebuilt, separators=(",", ":"), allow_nan=False)
+    return started, output, doubts(output, started.redaction)
+
+
+def _suspects(passed: Rebuilding, doubtful: list[Doubt]) -> frozenset[str]:
+    """Host labels in which something doubtful can be read: a second pass gives them pseudonyms."""
+    if not doubtful:
+        return frozenset()
+    returned = {doubt.text.lower() for doubt in doubtful if doubt.rule == "dropped-value"}
+    labels = {label for host in passed.urls.hosts() for label in host.split(".")}
+    return frozenset(
+        label
+        for label in labels
+        if any(shapes(label)) or any(token in reading.lower() for token in returned for reading in readings(label))
+    )
+
+
+def _reasons(doubtful: list[Doubt]) -> list[Reason]:
+    counted = Counter(doubt.rule for doubt in doubtful)
+    return [
+        Reason(
+            f"doubtful-{rule}", f"After sanitising, {n} kept value(s) still look like a secret by the rule '{rule}'."
+        )
+        for rule, n in sorted(counted.items())
+    ]
+
+
+def _report(passed: Rebuilding, doubtful: list[Doubt], bytes_in: int, bytes_out: int) -> dict[str, Any]:
+    return {
+        "bytes": {"original": bytes_in, "cleared": bytes_out},
+        "removed": passed.redaction.counts(),
+        "pseudonyms": passed.redaction.pseudonyms(),
+        "kept": dict(sorted(passed.fields.items())),
+        "doubtful": dict(sorted(Counter(doubt.rule for doubt in doubtful).items())),
+    }
+
+
+def _held(sanitiser: str, original: str, report: Mapping[str, Any], *reasons: Reason) -> Sanitised:
+    return Sanitised(original, None, sanitiser, RULES, report, None, cleared=False, reasons=reasons)

@@ -1,0 +1,164 @@
+"""Receives hostile bytes: size, shape, encoding and depth are checked before a parser sees them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from array import array
+from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import PurePosixPath
+from typing import Any, NoReturn
+
+from handrail.kernel.errors import Invalid
+
+MIB = 1024 * 1024
+# By magic number: what says "archive" is refused before anything looks inside, so that no bomb is ever unpacked.
+_MAGIC = (
+    (b"PK\x03\x04", "zip"),
+    (b"PK\x05\x06", "zip"),
+    (b"PK\x07\x08", "zip"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"Rar!\x1a\x07", "rar"),
+)
+_TAR_AT, _TAR = 257, b"ustar"
+_NOT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
+_QUOTE = b'"'
+_ESCAPE = re.compile(rb"\\.", re.S)
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: one deeper, one back
+
+
+class Refused(Invalid):
+    """The bytes are not taken in at all. The original stays as it is; ``code`` and message say why, quoting nothing."""
+
+    code = "artifact-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``max_bytes`` of the artifact, ``max_depth`` of brackets, ``max_values`` of JSON values (they cost memory)."""
+
+    max_bytes: int = 64 * MIB
+    max_depth: int = 64
+    max_values: int = 4_000_000
+
+
+def read_json(
+    data: bytes, *, content_type: str | None = None, expected: Collection[str] = (), limits: Limits | None = None
+) -> Any:
+    """The JSON value in ``data``: UTF-8, no duplicate keys, no NaN, at most ``limits``.
+
+    ``content_type`` is what the store declared, or None when it declared nothing; ``expected`` are those that are
+    taken. Raises Refused.
+    """
+    limits = limits or Limits()
+    if len(data) > limits.max_bytes:
+        _refuse("too-large", f"The artifact has {len(data)} bytes; the limit is {limits.max_bytes}.")
+    _check_type(data, content_type, expected)
+    _check_shape(data, limits)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        _refuse("not-utf8", f"The artifact is not UTF-8 (byte {error.start}).")
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        _refuse("not-json", f"The artifact is not JSON (line {error.lineno}, column {error.colno}).")
+    except (RecursionError, ValueError):  # ValueError: an integer of more digits than Python converts
+        _refuse("not-json", "The artifact is JSON that no reader should take: too deep, or a number without end.")
+
+
+def read_path(path: str, *, within: str | os.PathLike[str], limits: Limits | None = None) -> bytes:
+    """The bytes of the regular file ``path`` below the folder ``within``; no symlink on the way is followed.
+
+    Raises Refused for an absolute path, ``..``, a symlink, anything but a regular file, and files over the limit.
+    """
+    limits = limits or Limits()
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\x00" in path:
+        _refuse("bad-path", "The artifact's path must be relative, without '..'.")
+    folder = os.open(within, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        # O_NONBLOCK: a FIFO must not hold the worker before fstat can tell what it is.
+        file = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError as error:
+        _refuse("unreadable-path", f"The artifact's file can't be opened without following links ({error.strerror}).")
+    finally:
+        os.close(folder)
+    return _read_regular(file, limits)
+
+
+def _read_regular(file: int, limits: Limits) -> bytes:
+    with os.fdopen(file, "rb") as stream:
+        found = os.fstat(stream.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            _refuse("not-a-file", "The artifact's path names something that is not a regular file.")
+        data = stream.read(limits.max_bytes + 1) if found.st_size <= limits.max_bytes else None
+    if data is None or len(data) > limits.max_bytes:
+        _refuse("too-large", f"The artifact's file is over the limit of {limits.max_bytes} bytes.")
+    return data
+
+
+def _check_type(data: bytes, content_type: str | None, expected: Collection[str]) -> None:
+    for magic, name in _MAGIC:
+        if data.startswith(magic):
+            _refuse("archive", f"The artifact is an archive ({name}). Attach the file itself.")
+    if data[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
+        _refuse("archive", "The artifact is an archive (tar). Attach the file itself.")
+    if content_type is not None and content_type.partition(";")[0].strip().lower() not in expected:
+        wanted = ", ".join(sorted(expected))
+        _refuse("wrong-content-type", f"The artifact's declared content type is not one of: {wanted}.")
+
+
+def _check_shape(data: bytes, limits: Limits) -> None:
+    if not data or data.isspace():
+        _refuse("empty", "The artifact is empty.")
+    if b"\x00" in data:
+        _refuse("not-utf8", "The artifact holds NUL bytes; it is not UTF-8 text.")
+    brackets, strings = _skeleton(data)
+    if len(brackets) + strings > limits.max_values:
+        _refuse("too-many-values", f"The artifact may hold more than {limits.max_values} JSON values.")
+    if _deepest(brackets) > limits.max_depth:
+        _refuse("too-deep", f"The artifact nests deeper than {limits.max_depth} levels.")
+
+
+def _skeleton(data: bytes) -> tuple[bytes, int]:
+    """The brackets outside strings, and how many strings there are, found without parsing.
+
+    Exact up to the first byte that isn't JSON, which is as far as a parser gets: a backslash is only legal inside a
+    string, so after the escapes are gone, every second piece between quotes lies outside.
+    """
+    marks = _ESCAPE.sub(b"", data).translate(None, _NOT_MARKS)
+    pieces = marks.split(_QUOTE)
+    return b"".join(pieces[::2]), len(pieces) // 2
+
+
+def _deepest(brackets: bytes) -> int:
+    return max(accumulate(array("b", brackets.translate(_STEPS))), default=0)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        # Two readers may take different ones of the two: what was checked would not be what is read.
+        _refuse("duplicate-key", "The artifact has an object with the same key twice.")
+    return found
+
+
+def _no_constant(_name: str) -> NoReturn:
+    _refuse("not-json", "The artifact holds NaN or Infinity, which JSON does not have.")
+
+
+def _refuse(code: str, message: str) -> NoReturn:
+    raise Refused(message, code=code)

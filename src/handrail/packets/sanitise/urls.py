@@ -1,0 +1,218 @@
+"""URLs: the origin and the shape of the path stay; identifiers get pseudonyms; credentials, values, fragments go."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import unquote_plus
+
+from handrail.packets.sanitise.redaction import Redaction
+from handrail.packets.sanitise.vocabulary import EXTENSIONS, QUERY_NAMES, QUERY_VALUES, WORDS, reads_like_a_name
+
+VALUE = "~"  # stands where a value was
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}):")
+_HIERARCHICAL = frozenset({"http", "https", "ws", "wss"})
+_OPAQUE = frozenset({"data", "blob", "about", "file", "chrome-extension", "moz-extension", "safari-web-extension"})
+_PORT = re.compile(r"[0-9]{1,5}")
+_PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")
+_FIXED = re.compile(r"v?[0-9]{1,2}(?:\.[0-9]{1,2}){0,2}|[a-z]{2}-[A-Z]{2}")  # versions and locales
+_LABEL_PART = re.compile(r"([a-z]{0,24})([0-9]{0,4})([a-z]{0,3})")
+_MAX_LABEL_DIGITS, _MOST_LABELS = 6, 20
+_LONGEST_SEGMENT = 80
+_MAX_SEGMENT_DIGITS = 4
+_SAML = frozenset({"SAMLRequest", "SAMLResponse", "SAMLart", "wresult"})
+
+
+class Cleaned(NamedTuple):
+    """A URL made safe, and the rules under which something went, one for each removal."""
+
+    text: str
+    rules: tuple[str, ...]
+
+
+class Parameter(NamedTuple):
+    """A parameter as it may be shown, or None, and the rule under which something went."""
+
+    shown: dict[str, str] | None
+    rule: str | None
+
+
+_UNNAMED = Parameter(None, "query-parameter")
+
+
+class Urls:
+    """Cleans URLs of one artifact; the same input is worked out once.
+
+    ``suspects`` are host labels that must not be shown, because a dropped value was found in them.
+    """
+
+    def __init__(self, redaction: Redaction, suspects: frozenset[str] = frozenset()) -> None:
+        self._suspects = suspects
+        self._redaction = redaction
+        self._seen: dict[str, Cleaned] = {}
+        self.parameters: dict[tuple[str, str], Parameter] = {}  # what parameter() answered before
+        self._pairs: dict[str, Parameter] = {}
+        self._hosts: dict[str, str] = {}
+        self._segments: dict[str, str] = {}
+
+    def clean(self, raw: str, place: str) -> str:
+        """``raw`` as origin, path shape and names of known parameters; removals are counted under ``place``."""
+        found = self.cleaned(raw)
+        self._redaction.count(found.rules, place)
+        return found.text
+
+    def cleaned(self, raw: str) -> Cleaned:
+        """The same without counting."""
+        return self._seen.get(raw) or self._seen.setdefault(raw, self._clean(raw))
+
+    def host(self, raw: str) -> str:
+        """A host name whose unreadable labels, or private address, have stand-ins."""
+        found = self._hosts.get(raw)
+        if found is None:
+            found = self._hosts[raw] = self._host(raw.lower())
+        return found
+
+    def hosts(self) -> frozenset[str]:
+        """Every host as it is shown."""
+        return frozenset(self._hosts.values())
+
+    def path(self, raw: str) -> str:
+        """A path with the same number of segments, each of known words or a pseudonym."""
+        return "/".join([self._segments.get(s) or self._segment(s) for s in raw.split("/")])
+
+    def address(self, raw: str) -> str | None:
+        """A server's IP address: itself when public, a stand-in when private, None when it is no address."""
+        found = _address(raw.strip("[]"))
+        if found is None:
+            return None
+        return found if found != "private" else self._redaction.pseudonym(raw, "ip")
+
+    def _clean(self, raw: str) -> Cleaned:
+        rules: list[str] = []
+        scheme = _SCHEME.match(raw)
+        rest, prefix = raw, ""
+        if scheme is not None:
+            name = scheme[1].lower()
+            if name not in _HIERARCHICAL:
+                self._redaction.remember("opaque-url", raw)
+                return Cleaned(f"{name if name in _OPAQUE else 'other'}:{VALUE}", ("opaque-url",))
+            prefix, rest = f"{name}:", raw[scheme.end() :]
+        rest, _, fragment = rest.partition("#")
+        if fragment:
+            self._gone("fragment", fragment, rules)
+        rest, _, query = rest.partition("?")
+        if rest.startswith("//"):
+            authority, slash, rest = rest[2:].partition("/")
+            prefix += "//" + self._authority(authority, rules)
+            rest = slash + rest
+        shape = self._query(query, rules) if query else ""
+        return Cleaned(prefix + self.path(rest) + shape, tuple(rules))
+
+    def _gone(self, rule: str, value: str, rules: list[str]) -> None:
+        self._redaction.remember(rule, value)
+        self._redaction.remember(rule, unquote_plus(value))
+        rules.append(rule)
+
+    def _authority(self, raw: str, rules: list[str]) -> str:
+        user, at, host = raw.rpartition("@")
+        if at:
+            self._gone("userinfo", user, rules)
+        name, colon, port = host.rpartition(":")
+        if colon and _PORT.fullmatch(port):
+            return f"{self.host(name)}:{port}"
+        return self.host(host)
+
+    def _query(self, raw: str, rules: list[str]) -> str:
+        shape = []
+        for pair in raw.split("&"):
+            found = self._pairs.get(pair)
+            if found is None:
+                name, _, value = pair.partition("=")
+                if "%" in pair or "+" in pair:
+                    name, value = unquote_plus(name), unquote_plus(value)
+                found = self._pairs[pair] = self.parameter(name, value)
+            if found.shown is not None:
+                shape.append(f"{found.shown['name']}={found.shown['value']}")
+            if found.rule is not None:
+                rules.append(found.rule)
+        return "?" + "&".join(shape) if shape else ""
+
+    def parameter(self, name: str, value: str) -> Parameter:
+        """A parameter that may be named as HAR's name and value, its value only from a known list."""
+        found = self.parameters.get((name, value))
+        if found is None:
+            found = self.parameters[name, value] = self._parameter(name, value)
+        return found
+
+    def _parameter(self, name: str, value: str) -> Parameter:
+        if name not in QUERY_NAMES:
+            self._redaction.dropped.add(name)
+            self._redaction.dropped.add(value)
+            return _UNNAMED
+        if value in QUERY_VALUES.get(name, ()):
+            return Parameter({"name": name, "value": value}, None)
+        rule = "saml-message" if name in _SAML else "oauth-value"
+        if value:
+            self._redaction.remember(rule, value)
+        return Parameter({"name": name, "value": VALUE}, rule if value else None)
+
+    def _host(self, raw: str) -> str:
+        if (address := _address(raw.strip("[]"))) is not None:
+            if address == "private":
+                return self._redaction.pseudonym(raw, "ip", "private-")
+            return f"[{address}]" if ":" in address else address
+        labels = raw.rstrip(".").split(".", _MOST_LABELS)
+        return ".".join([self._label(label) for label in labels])
+
+    def _label(self, label: str) -> str:
+        if label not in self._suspects and _readable_label(label):
+            return label
+        return self._redaction.pseudonym(label, "label", "hidden-")
+
+    def _segment(self, raw: str) -> str:
+        kept, _, _parameters = raw.partition(";")  # matrix parameters carry session ids
+        if len(kept) > _LONGEST_SEGMENT or not kept.isascii() or not spelled_out(kept):
+            stem, dot, extension = kept.rpartition(".")
+            kept = self._redaction.pseudonym(stem if dot else kept)
+            if dot:
+                self._redaction.dropped.add(raw)
+                kept += f".{extension.lower()}" if extension.lower() in EXTENSIONS else ""
+        self._segments[raw] = kept
+        return kept
+
+
+@lru_cache(maxsize=4096)
+def _address(raw: str) -> str | None:
+    if not raw or raw[-1] not in "0123456789abcdefABCDEF:":
+        return None
+    try:
+        found = ipaddress.ip_address(raw)
+    except ValueError:
+        return None
+    return str(found) if found.is_global else "private"
+
+
+@lru_cache(maxsize=8192)
+def _readable_label(label: str) -> bool:
+    if sum(c.isdigit() for c in label) > _MAX_LABEL_DIGITS or label.startswith(("hidden-", "private-")):
+        return False
+    parts = [_LABEL_PART.fullmatch(part) for part in label.split("-")]
+    return all(m is not None and reads_like_a_name(m[1]) for m in parts) and 0 < len(label) <= _LONGEST_SEGMENT // 2
+
+
+@lru_cache(maxsize=8192)
+def spelled_out(text: str) -> bool:
+    """Whether ``text`` is made only of known words, joined by ``-_.`` or capitals, and short version numbers."""
+    if not text or text in {".", ".."} or _FIXED.fullmatch(text) or text.lower() in WORDS:
+        return True
+    if text.isdigit():
+        return False
+    digits = 0
+    for piece in _PIECES.findall(text):
+        if piece.isdigit():
+            digits += len(piece)
+        elif not (piece.lower() in WORDS or piece.lower() in EXTENSIONS or piece in {"-", "_", ".", "+"}):
+            return False
+    return digits <= _MAX_SEGMENT_DIGITS

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handrail.packets.sanitise import Limits, Refused, read_path, sanitise
+from handrail.packets.sanitise.guard import _deepest, _skeleton
+
+SMALL = b'{"log":{"entries":[]}}'
+
+
+def zipped() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a.har", SMALL)
+    return made.getvalue()
+
+
+def tarred() -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a.har"), io.BytesIO())
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty"),
+        (b" \n ", "empty"),
+        (zipped(), "archive"),
+        (tarred(), "archive"),
+        (gzip.compress(SMALL), "archive"),
+        (SMALL.decode().encode("utf-16"), "not-utf8"),
+        (b'{"log": "\xff"}', "not-utf8"),
+        (b'{"log": "\x00"}', "not-utf8"),
+        (b'{"log": {"entries": [], "entries": []}}', "duplicate-key"),
+        (b'{"log": NaN}', "not-json"),
+        (b'{"log": ' + b"9" * 5000 + b"}", "not-json"),
+        (b'{"log": ', "not-json"),
+        (b"<html></html>", "not-json"),
+        (b"[" * 10_000, "too-deep"),
+        (b"[" * 10_000 + b"]" * 10_000, "too-deep"),
+        (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "too-deep"),
+        (b'{"x":"]]]]\\"]]]]",' + b'"a":[' * 5_000 + b"]" * 5_000 + b"}", "too-deep"),
+    ],
+)
+def test_sanitise_holds_hostile_bytes_with_a_reason(data: bytes, code: str) -> None:
+    result = sanitise("har/v1", data)
+
+    assert (result.cleared, result.data) == (False, None)
+    assert [r.code for r in result.reasons] == [code]
+
+
+def test_sanitise_takes_a_byte_order_mark() -> None:
+    assert sanitise("har/v1", b"\xef\xbb\xbf" + SMALL).cleared
+
+
+@pytest.mark.parametrize("declared", ["application/zip", "text/html", "image/png", ""])
+def test_sanitise_holds_a_wrong_content_type(declared: str) -> None:
+    assert [r.code for r in sanitise("har/v1", SMALL, content_type=declared).reasons] == ["wrong-content-type"]
+
+
+def test_sanitise_takes_a_declared_content_type_with_parameters() -> None:
+    assert sanitise("har/v1", SMALL, content_type="Application/JSON; charset=utf-8").cleared
+
+
+def test_sanitise_holds_200_megabytes_at_once() -> None:
+    started = time.monotonic()
+
+    result = sanitise("har/v1", bytes(200_000_000))
+
+    assert [r.code for r in result.reasons] == ["too-large"]
+    assert time.monotonic() - started < 20
+
+
+def test_sanitise_holds_too_many_values() -> None:
+    data = b'{"log":{"entries":[' + b",".join([b"{}"] * 600) + b"]}}"
+
+    assert [r.code for r in sanitise("har/v1", data, limits=Limits(max_values=1000)).reasons] == ["too-many-values"]
+
+
+def test_reasons_quote_nothing_of_the_artifact() -> None:
+    for data in (b'{"hunter2":1,"hunter2":2}', b'{"log": hunter2}', b'["hunter2"]'):
+        assert "hunter2" not in str(sanitise("har/v1", data).reasons)
+
+
+JSON = st.recursive(
+    st.none() | st.text() | st.integers(), lambda x: st.lists(x) | st.dictionaries(st.text(), x), max_leaves=30
+)
+
+
+def nesting(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max((nesting(v) for v in inner), default=0)
+
+
+@given(JSON, st.booleans())
+def test_depth_without_parsing_is_the_depth_of_the_value(value: object, plain: bool) -> None:
+    assert _deepest(_skeleton(json.dumps(value, ensure_ascii=plain).encode())[0]) == nesting(value)
+
+
+def test_read_path_gives_the_bytes_of_a_regular_file(tmp_path: Path) -> None:
+    (tmp_path / "case").mkdir()
+    (tmp_path / "case" / "a.har").write_bytes(SMALL)
+
+    assert read_path("case/a.har", within=tmp_path) == SMALL
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../a.har", "case/../../a.har", "", "a\x00b"])
+def test_read_path_refuses_to_leave_its_folder(tmp_path: Path, path: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read_path(path, within=tmp_path)
+    assert refused.value.code == "bad-path"
+
+
+def test_read_path_follows_no_symlink_to_a_file(tmp_path: Path) -> None:
+    (tmp_path / "real.har").write_bytes(SMALL)
+    (tmp_path / "link.har").symlink_to(tmp_path / "real.har")
+
+    with pytest.raises(Refused) as refused:
+        read_path("link.har", within=tmp_path)
+    assert refused.value.code == "unreadable-path"
+
+
+def test_read_path_follows_no_symlink_to_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.har").write_bytes(SMALL)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+
+    with pytest.raises(Refused):
+        read_path("link/a.har", within=tmp_path)
+
+
+def test_read_path_refuses_a_pipe_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(Refused) as refused:
+        read_path("pipe", within=tmp_path)
+    assert refused.value.code == "not-a-file"
+
+
+def test_read_path_refuses_a_file_over_the_limit(tmp_path: Path) -> None:
+    with (tmp_path / "big").open("wb") as big:
+        big.truncate(300_000_000)
+
+    with pytest.raises(Refused) as refused:
+        read_path("big", within=tmp_path)
+    assert refused.value.code == "too-large"

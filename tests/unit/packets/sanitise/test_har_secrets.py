@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handrail.packets.sanitise import sanitise
+from tests.factories.captures import TOOLS, Plants, capture, found
+
+DATA = Path(__file__).parents[5] / "shared" / "data"
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_sanitise_leaves_no_planted_secret_in_any_place(tool: str) -> None:
+    data, plants = capture(tool)
+    assert len(plants.planted) >= 60
+
+    result = sanitise("har/v1", data)
+
+    assert result.cleared, result.reasons
+    assert result.data is not None
+    assert found(result.data, plants) == []
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_report_quotes_no_planted_secret(tool: str) -> None:
+    data, plants = capture(tool)
+
+    result = sanitise("har/v1", data)
+
+    assert found(json.dumps([result.report, [str(r) for r in result.reasons]]).encode(), plants) == []
+
+
+@pytest.mark.parametrize("form", ["plain", "hex", "url", "base64"])
+def test_sanitise_hides_a_host_in_which_a_cookie_reappears(form: str) -> None:
+    secret = "quiet7river42"
+    label = {"plain": secret, "hex": secret.encode().hex(), "url": secret, "base64": "cXVpZXQ3cml2ZXI0Mg"}[form]
+    har = minimal(f"https://{label}.example.com/login", [{"name": "Cookie", "value": f"sid={secret}"}])
+
+    result = sanitise("har/v1", har)
+
+    assert result.data is not None
+    assert b"https://hidden-label1.example.com/login" in result.data
+
+
+def test_sanitise_hides_a_wordlike_host_in_which_a_password_reappears() -> None:
+    har = minimal("https://starlight.example.com/login?password=starlight", [])
+
+    result = sanitise("har/v1", har)
+
+    assert result.data is not None
+    assert b"starlight" not in result.data
+
+
+@pytest.mark.parametrize("name", ["cnn-chrome.har", "humanssuck.net.har"])
+def test_sanitise_clears_a_real_capture_without_its_cookies_and_bodies(name: str) -> None:
+    path = DATA / name
+    if not path.exists():
+        pytest.skip("no real captures beside the checkout")
+    data = path.read_bytes()
+    plants = Plants(name)
+    for at, entry in enumerate(json.loads(data)["log"]["entries"]):
+        for header in entry["request"]["headers"] + entry["response"]["headers"]:
+            if header["name"].lower() in {"cookie", "set-cookie"} and len(header["value"]) > 30:
+                plants.planted[f"{at} cookie {len(plants.planted)}"] = header["value"]
+        for pair in entry["request"].get("queryString", []):
+            if len(pair["value"]) > 16 and "/" not in pair["value"] and "." not in pair["value"]:
+                plants.planted[f"{at} query {pair['name']}"] = pair["value"]
+        if text := entry["response"]["content"].get("text"):
+            plants.planted[f"{at} body"] = text
+
+    result = sanitise("har/v1", data)
+
+    assert result.cleared, result.reasons
+    assert result.data is not None
+    assert found(result.data, plants) == []
+
+
+@pytest.mark.parametrize("tool", ["chrome", "safari"])
+def test_sanitise_removes_a_real_saml_response_from_everywhere(tool: str) -> None:
+    path = DATA / "simplesamlphp_authnresponse.xml"
+    if not path.exists():
+        pytest.skip("no real SAML response beside the checkout")
+    wrapped = base64.b64encode(path.read_bytes()).decode()
+    har = json.loads(capture(tool)[0])
+    one = har["log"]["entries"][0]
+    one["request"]["postData"]["params"] = [{"name": "SAMLResponse", "value": wrapped}]
+    one["request"]["url"] = f"https://sp.example.com/saml2/acs/{wrapped[:2000]}"
+    one["response"]["content"]["text"] = wrapped
+
+    result = sanitise("har/v1", json.dumps(har).encode())
+
+    assert result.data is not None
+    assert not any(wrapped[at : at + 24].encode() in result.data for at in range(0, len(wrapped) - 24, 24))
+
+
+SECRETS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_size=12, max_size=40).filter(
+    lambda s: sum(c.isalnum() for c in s) >= 10 and len(set(s)) > 5
+)
+
+
+@given(data=st.data(), secret=SECRETS)
+@settings(max_examples=150, deadline=None)
+def test_sanitise_never_lets_a_secret_through_wherever_it_stands(data: st.DataObject, secret: str) -> None:
+    har = json.loads(data.draw(st.sampled_from(CAPTURES)))
+    place(har, data, secret)
+
+    result = sanitise("har/v1", json.dumps(har).encode())
+
+    assert found(result.data or b"", Plants("random", {"somewhere": secret})) == []
+
+
+CAPTURES = [capture(tool)[0] for tool in ("chrome", "firefox", "fiddler")]
+
+
+def place(har: Any, data: st.DataObject, secret: str) -> None:
+    """Puts ``secret`` into a value, a key or beside others, somewhere in the tree."""
+    node: Any = har
+    while True:
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(node[key], dict | list) or not node[key] or data.draw(st.integers(0, 9)) == 0:
+            break
+        node = node[key]
+    old = node[key] if isinstance(node[key], str) else ""
+    how = data.draw(st.sampled_from(["replace", "append", "prefix", "list", "object", "key"]))
+    if how == "key" and isinstance(node, dict):
+        node[secret] = node.pop(key)
+    else:
+        made = {"append": f"{old} {secret}", "prefix": secret + old, "list": [secret], "object": {secret: secret}}
+        node[key] = made.get(how, secret)
+
+
+def minimal(url: str, headers: list[dict[str, str]]) -> bytes:
+    request = {"method": "GET", "url": url, "httpVersion": "h2", "headers": headers}
+    return json.dumps({"log": {"entries": [{"request": request, "response": {"status": 200}}]}}).encode()
