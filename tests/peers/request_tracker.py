@@ -108,6 +108,14 @@ def why_absent() -> str | None:
     return None
 
 
+def require(why_absent: str | None, *, in_ci: bool) -> None:
+    """Skip the test with the reason, or fail it where everything is meant to be installed."""
+    if why_absent and in_ci:
+        pytest.fail(why_absent)
+    if why_absent:
+        pytest.skip(why_absent)
+
+
 @contextmanager
 def running_request_tracker() -> Iterator[RequestTracker]:
     """A Request Tracker for the length of a ``with`` block. Raises Failed with the end of its log."""
@@ -132,11 +140,7 @@ def running_request_tracker() -> Iterator[RequestTracker]:
 @pytest.fixture(scope="session")
 def request_tracker() -> Iterator[RequestTracker]:
     """The session's desk, shared by its tests: each looks for tickets by a key of its own."""
-    why = why_absent()
-    if why and os.environ.get("CI") == "true":
-        pytest.fail(why)
-    if why:
-        pytest.skip(why)
+    require(why_absent(), in_ci=os.environ.get("CI") == "true")
     with running_request_tracker() as desk:
         yield desk
 
