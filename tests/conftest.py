@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,22 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     connection.settings_dict["TEST"]["NAME"] = f"{name}_{os.getpid()}"
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: Any, django_db_modify_db_settings: None
+) -> Iterator[None]:
+    """The migrated database, also for sessions whose tests only use clones of it."""
+    from django.test.utils import setup_databases, teardown_databases
+
+    with django_db_blocker.unblock():
+        before = setup_databases(verbosity=0, interactive=False, aliases=["default"])
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(before, verbosity=0)
+
+
 @pytest.fixture
-def committed_db(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[str]:
+def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     """A database of this test's own, cloned from the migrated one, in which transactions really commit.
 
     Append-only tables refuse the TRUNCATE by which Django would clean up; a clone is dropped whole instead.
@@ -29,7 +44,7 @@ def committed_db(django_db_setup: None, django_db_blocker: pytest.FixtureRequest
     import psycopg
     from django.db import connection
 
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+    with django_db_blocker.unblock():
         template = connection.settings_dict["NAME"]
         connection.close()
         clone = f"{template}_{next(tempfile._get_candidate_names())}".lower()

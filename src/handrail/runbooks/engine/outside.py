@@ -34,13 +34,14 @@ def connector(name: str) -> Asked:
     return cast(Asked, registry.get(name))
 
 
-@dataclass(frozen=True, slots=True)
 class Unreadable(Exception):
     """Authoritative state that could not be read, or did not look as declared. ``says`` holds no outside text."""
 
-    read: str
-    says: str
-    retryable: bool
+    def __init__(self, read: str, says: str, *, retryable: bool) -> None:
+        super().__init__(says)
+        self.read = read
+        self.says = says
+        self.retryable = retryable
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,75 @@
+"""The switch board over real HTTP, with a task system beside it, for workers in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from handrail.connectors.operation import Operation
+from handrail.connectors.rest import Call, Get
+from tests.factories.switches import BoardConnector, SwitchBoard
+
+
+class BoardServer(ThreadingHTTPServer):
+    """``outcomes`` counts what the task system was told, by run."""
+
+    daemon_threads = True
+
+    def __init__(self, board: SwitchBoard) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.connector = BoardConnector(board)
+        self.outcomes: Counter[str] = Counter()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: BoardServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._answer(200, self._ask(Get(path=self.path)))
+
+    def do_PUT(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        key = self.headers["idempotency-key"]
+        if self.path.startswith("/tasks/"):
+            self.server.outcomes[body["run"]] = 1  # keyed by run, as an idempotent target does
+            self._answer(200, {})
+            return
+        answer = self.server.connector.call(Call(method="PUT", path=self.path, json_body=body, idempotency_key=key))
+        self._answer(answer.status or 500, answer.body)
+
+    def _ask(self, operation: Operation) -> Any:
+        return self.server.connector.read(operation).value
+
+    def _answer(self, status: int, body: Any) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests print nothing of their own."""
+
+
+@contextmanager
+def serving(board: SwitchBoard) -> Iterator[BoardServer]:
+    server = BoardServer(board)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

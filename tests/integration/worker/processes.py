@@ -1,0 +1,77 @@
+"""Workers as processes of their own, on the test's database and a configuration that points at its outside world."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+WORKER = (
+    "from handrail.conf.start import start; start();"
+    "from handrail.worker.service import Pace, serve;"
+    "serve(Pace(concurrency={concurrency}, takeover_seconds=2, sweep_seconds=0.5, pull_seconds=3600))"
+)
+
+
+def write_config(directory: Path, url: str, *, deadline_seconds: float = 1.0) -> Path:
+    path = directory / "handrail.toml"
+    path.write_text(
+        f"""
+        [worker]
+        takeover_seconds = 2
+        [tasks]
+        connector = "board"
+        workspace = "acme"
+        [connectors.board]
+        kind = "rest"
+        base_url = "{url}"
+        deadline_seconds = {deadline_seconds}
+        """
+    )
+    return path
+
+
+def environment(config: Path, database: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "HANDRAIL_CONFIG": str(config),
+        "HANDRAIL_STATE_DIR": str(config.parent),
+        "DATABASE_URL": database,
+        "DJANGO_SETTINGS_MODULE": "handrail.conf.settings",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def victim(when: str, kind: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("victim.py")), when, kind], env=env, stderr=subprocess.DEVNULL
+    )
+
+
+@contextmanager
+def worker(env: dict[str, str], *, concurrency: int = 4) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKER.format(concurrency=concurrency)], env=env, stderr=subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def wait_until(true: Callable[[], bool], *, seconds: float, what: str) -> None:
+    """Polls until ``true``; fails the test after ``seconds``, a bound far above what is expected."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.05)

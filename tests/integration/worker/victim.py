@@ -1,0 +1,48 @@
+"""A real worker that dies by SIGKILL just before or just after one durable point of a run: ``victim.py WHEN KIND``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from handrail.conf.start import start
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(when: str, kind: str) -> None:
+    start()
+    from django.db import transaction
+
+    from handrail.runbooks.actions import reports
+    from handrail.runbooks.engine import journal
+    from handrail.worker.service import Pace, serve
+
+    append, delivered = journal.append, reports._delivered
+
+    def dying_append(run: Any, *rows: Any, **where: Any) -> Any:
+        concerned = kind in {row.kind for row in rows}
+        if concerned and when == "before":
+            die()
+        new = append(run, *rows, **where)
+        if concerned:
+            transaction.on_commit(die)
+        return new
+
+    def dying_delivered(*args: Any) -> None:
+        if when == "before":
+            die()
+        delivered(*args)
+        die()
+
+    journal.append = dying_append
+    if kind == "reported":
+        reports._delivered = dying_delivered
+    serve(Pace(concurrency=1, takeover_seconds=2, sweep_seconds=0.5, pull_seconds=3600))
+
+
+main(*sys.argv[1:])
