@@ -1,7 +1,8 @@
 """A desk that knows one recorded shape: it checks each request strictly, and answers as that desk's documentation says.
 
-The shapes are data, ``shapes/<preset>.yaml``, each with the page that documents it; only Request Tracker's was recorded. ``{base}`` in them is this
-server's address. What does not fit the shape is answered with 418, and kept in ``complaints`` for the test to show.
+The shapes are data, ``shapes/<preset>.yaml``, each with the page that documents it; only Request Tracker's was
+recorded. ``{base}`` in them is this server's address. What does not fit the shape is answered with 418, and kept in
+``complaints`` for the test to show.
 """
 
 from __future__ import annotations
