@@ -1,0 +1,78 @@
+"""Audit events as plain data. Who may read them is asked one layer up, in ``access.trail``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from handrail.audit.models import AuditEvent
+
+PAGE = 100
+MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """``before`` pages backwards by event number. Empty texts filter nothing; ``subject`` and ``actor`` match whole."""
+
+    event: str = ""
+    actor: str = ""
+    subject: str = ""
+    outcome: str = ""
+    tenant_id: int | None = None
+    before: int | None = None
+    limit: int = PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    id: int
+    at: datetime
+    actor_kind: str
+    actor: str
+    event: str
+    outcome: str
+    tenant_id: int | None
+    subject_kind: str
+    subject: str
+    context: dict[str, Any]
+
+
+def list_events(workspace_id: int, tenant_ids: Collection[int] | None, wanted: EventFilter) -> list[EventRow]:
+    """Events of one workspace, newest first; of ``tenant_ids`` and of no tenant only, unless that is None."""
+    rows = _within(workspace_id, tenant_ids).order_by("-pk")
+    exact = {
+        "event": wanted.event,
+        "actor": wanted.actor,
+        "subject": wanted.subject,
+        "outcome": wanted.outcome,
+        "tenant_id": wanted.tenant_id,
+    }
+    rows = rows.filter(**{name: value for name, value in exact.items() if value})
+    if wanted.before is not None:
+        rows = rows.filter(pk__lt=wanted.before)
+    return [_row(event) for event in rows[: min(wanted.limit, MOST)]]
+
+
+def _within(workspace_id: int, tenant_ids: Collection[int] | None) -> QuerySet[AuditEvent]:
+    rows = AuditEvent.objects.filter(workspace_id=workspace_id)
+    return rows if tenant_ids is None else rows.filter(Q(tenant_id=None) | Q(tenant_id__in=tenant_ids))
+
+
+def _row(event: AuditEvent) -> EventRow:
+    return EventRow(
+        id=event.pk,
+        at=event.at,
+        actor_kind=event.actor_kind,
+        actor=event.actor,
+        event=event.event,
+        outcome=event.outcome,
+        tenant_id=event.tenant_id,
+        subject_kind=event.subject_kind,
+        subject=event.subject,
+        context=event.context,
+    )
