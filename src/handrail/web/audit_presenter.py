@@ -1,0 +1,81 @@
+"""The audit log with its filters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from handrail.access import trail
+from handrail.access.actor import Actor
+from handrail.access.trail import TrailEntry
+from handrail.audit.events import Event, Outcome
+from handrail.audit.queries import PAGE, EventFilter
+from handrail.web import words
+
+# Where the subject of an event can be seen, by kind of subject.
+_PLACES = {"run": "run", "exception": "exception", "tenant": "tenant"}
+_NUMBER_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    entry: TrailEntry
+    url: str | None
+    context: str
+
+    @property
+    def by_person(self) -> bool:
+        return self.entry.row.actor_kind == "person"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    wanted: EventFilter
+    entries: list[Entry]
+    events: list[str]
+    outcomes: list[str]
+    older_url: str | None
+
+    @property
+    def filtered(self) -> bool:
+        return self.wanted != EventFilter()
+
+
+def present(actor: Actor, asked: Mapping[str, str]) -> AuditPage:
+    """Raises Denied."""
+    wanted = _filter(asked)
+    entries = trail.list_events(actor, wanted)
+    older = replace(wanted, before=entries[-1].row.id) if len(entries) == PAGE else None
+    return AuditPage(
+        wanted=wanted,
+        entries=[_entry(entry) for entry in entries],
+        events=[event.value for event in Event],
+        outcomes=[outcome.value for outcome in Outcome],
+        older_url=_url(older) if older else None,
+    )
+
+
+def _entry(entry: TrailEntry) -> Entry:
+    route = _PLACES.get(entry.row.subject_kind)
+    url = reverse(route, args=[entry.row.subject]) if route and "/" not in entry.row.subject else None
+    context = " · ".join(f"{key} {words.value_text(value)}" for key, value in sorted(entry.row.context.items()))
+    return Entry(entry, url, context)
+
+
+def _filter(asked: Mapping[str, str]) -> EventFilter:
+    before = asked.get("before", "")
+    return EventFilter(
+        event=asked.get("event", ""),
+        actor=asked.get("actor", "").strip(),
+        subject=asked.get("subject", "").strip(),
+        outcome=asked.get("outcome", ""),
+        before=int(before) if before.isascii() and before.isdigit() and len(before) <= _NUMBER_DIGITS else None,
+    )
+
+
+def _url(wanted: EventFilter) -> str:
+    names = ("event", "actor", "subject", "outcome", "before")
+    return "?" + urlencode({name: value for name in names if (value := getattr(wanted, name))})

@@ -1,0 +1,29 @@
+"""The addresses of all pages. What is inside lies under /admin and asks for log-in at the door (``middleware``)."""
+
+from __future__ import annotations
+
+from allauth.account import views as account
+from django.urls import URLPattern, URLResolver, path
+
+from handrail.web import audit, evaluation, exceptions, home, operations, run, tenant, workspaces
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.root, name="root"),
+    path("accounts/login/", account.login, name="account_login"),
+    path("accounts/logout/", account.logout, name="account_logout"),
+    path("accounts/password/change/", account.password_change, name="account_change_password"),
+    path("accounts/inactive/", account.account_inactive, name="account_inactive"),
+    path("admin", home.page, name="home"),
+    path("admin/workspaces", workspaces.page, name="workspaces"),
+    path("admin/t/<str:tenant>", tenant.page, name="tenant"),
+    path("admin/operations", operations.page, name="operations"),
+    path("admin/operations/<str:run>", run.page, name="run"),
+    path("admin/operations/<str:run>/live", run.live, name="run-live"),
+    path("admin/operations/<str:run>/cancel", run.cancel, name="run-cancel"),
+    path("admin/exceptions", exceptions.page, name="exceptions"),
+    path("admin/exceptions/<str:exception>", exceptions.packet, name="exception"),
+    path("admin/exceptions/<str:exception>/take", exceptions.take, name="exception-take"),
+    path("admin/exceptions/<str:exception>/resolve", exceptions.resolve, name="exception-resolve"),
+    path("admin/audit", audit.page, name="audit"),
+    path("admin/evaluation", evaluation.page, name="evaluation"),
+]

@@ -1,0 +1,43 @@
+"""Where one run is, what it tried, what is proven."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from handrail.kernel.errors import Conflict
+from handrail.runbooks import queries as runbooks
+from handrail.runbooks.actions import runs
+from handrail.runbooks.states import RunState
+from handrail.web import run_presenter
+from handrail.web.request import PageRequest
+
+
+@require_safe
+def page(request: PageRequest, run: str) -> HttpResponse:
+    shown = run_presenter.present(runbooks.get_run(request.actor, run))
+    return render(request, "run.html", {"section": "operations", "run": shown})
+
+
+@require_safe
+def live(request: PageRequest, run: str) -> HttpResponse:
+    """The moving part of the page. Answers 204 while the ledger and state are those that the page shows."""
+    shown = run_presenter.present(runbooks.get_run(request.actor, run))
+    if request.GET.get("seen") == shown.mark:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return render(request, "parts/run_live.html", {"run": shown, "fragment": True})
+
+
+@require_POST
+def cancel(request: PageRequest, run: str) -> HttpResponse:
+    try:
+        runs.cancel(ref=run, by=request.actor)
+    except Conflict:
+        if runbooks.get_run(request.actor, run).summary.state is not RunState.CANCELLED:
+            raise
+    messages.success(request, f"{run} was cancelled. Nothing had been invoked.")
+    return redirect("run", run=run)

@@ -1,0 +1,59 @@
+"""A tenant's dashboard: counts, what stopped, what moves, what was done last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handrail.access import queries as access
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.access.queries import TenantSummary
+from handrail.runbooks import queries as runbooks
+from handrail.runbooks.queries import ExceptionSummary, RunFilter, RunSummary
+from handrail.runbooks.states import RUN, Handling, RunState
+
+RECENT = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """``runs`` and ``exceptions`` are None for roles that may not see them."""
+
+    tenant: TenantSummary
+    counts: dict[RunState, int]
+    runs: list[RunSummary] | None
+    exceptions: list[ExceptionSummary] | None
+
+    @property
+    def moving(self) -> int:
+        return sum(n for state, n in self.counts.items() if state in RUN.active)
+
+    @property
+    def completed(self) -> int:
+        return self.counts.get(RunState.COMPLETED, 0)
+
+    @property
+    def unresolved(self) -> list[ExceptionSummary]:
+        return [packet for packet in self.exceptions or () if packet.handling is not Handling.RESOLVED]
+
+    @property
+    def standing(self) -> tuple[str, str]:
+        """One sentence on how the tenant is, with its tone."""
+        if waiting := len(self.unresolved):
+            return "stop", f"{waiting} stopped run{'' if waiting == 1 else 's'} not resolved yet"
+        if self.moving:
+            return "move", f"{self.moving} run{'' if self.moving == 1 else 's'} under way"
+        return "good", "Nothing is waiting for a person"
+
+
+def present(actor: Actor, key: str) -> Dashboard:
+    """Raises NotFound, Denied."""
+    tenant = access.get_tenant(actor, key)
+    sees_runs = actor.may(Capability.RUN_VIEW)
+    sees_exceptions = actor.may(Capability.EXCEPTION_VIEW)
+    return Dashboard(
+        tenant=tenant,
+        counts=runbooks.count_states(actor, tenant=key) if sees_runs else {},
+        runs=runbooks.list_runs(actor, RunFilter(tenant=key, limit=RECENT)) if sees_runs else None,
+        exceptions=runbooks.list_exceptions(actor, tenant=key) if sees_exceptions else None,
+    )

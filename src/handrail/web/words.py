@@ -1,0 +1,99 @@
+"""How instants, spans, states and values read on a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+WEEK = 7 * DAY
+
+# A state's tone (the colour family in the style sheet) and its shape (a heroicon).
+STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "received": ("idle", "inbox-arrow-down"),
+        "checking": ("move", "magnifying-glass"),
+        "invoking": ("move", "bolt"),
+        "verifying": ("move", "eye"),
+        "completed": ("good", "check-circle"),
+        "exception": ("stop", "exclamation-triangle"),
+        "cancelled": ("idle", "minus-circle"),
+        "open": ("stop", "exclamation-triangle"),
+        "taken": ("wait", "hand-raised"),
+        "resolved": ("good", "check-circle"),
+        "proposed": ("wait", "pencil-square"),
+        "active": ("good", "check-badge"),
+        "rejected": ("stop", "x-circle"),
+        "deprecated": ("idle", "archive-box"),
+        "done": ("good", "check-circle"),
+        "denied": ("stop", "no-symbol"),
+        "failed": ("stop", "x-circle"),
+        "succeeded": ("good", "check-circle"),
+        "retryable": ("wait", "arrow-path"),
+        "terminal": ("stop", "x-circle"),
+        "ambiguous": ("stop", "question-mark-circle"),
+        "unknown": ("stop", "question-mark-circle"),
+        "pending": ("move", "clock"),
+        "holds": ("good", "check-circle"),
+        "does not hold": ("stop", "x-circle"),
+        "delivered": ("good", "check-circle"),
+    }
+)
+
+
+def exact(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def distance(at: datetime, now: datetime) -> str:
+    """``12 s ago``, ``in 3 min``, or the day when it is over a week away."""
+    seconds = (now - at).total_seconds()
+    size = abs(seconds)
+    if size < 1:
+        return "just now"
+    if size >= WEEK:
+        return at.astimezone(UTC).strftime("%-d %b %Y")
+    text = _largest(size)
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def _largest(size: float) -> str:
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if size >= unit:
+            return f"{int(size // unit)} {name}"
+    return f"{int(size)} s"
+
+
+def span(seconds: float | None) -> str:
+    """A length of time in at most two units: ``340 ms``, ``2.4 s``, ``3 min 20 s``, ``5 h 2 min``."""
+    if seconds is None:
+        return "—"
+    if seconds < 1:
+        return f"{round(seconds * 1000)} ms"
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s"
+    if seconds < HOUR:
+        return f"{int(seconds // MINUTE)} min {int(seconds % MINUTE)} s"
+    if seconds < DAY:
+        return f"{int(seconds // HOUR)} h {int(seconds % HOUR // MINUTE)} min"
+    return f"{int(seconds // DAY)} d {int(seconds % DAY // HOUR)} h"
+
+
+def humanise(code: str) -> str:
+    """``retries-exhausted`` as ``Retries exhausted``."""
+    text = str(code).replace("-", " ").replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def value_text(value: Any) -> str:
+    """A JSON value on one line, as a person writes it."""
+    if value is None:
+        return "absent"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ", ".join(value_text(v) for v in value) if value else "none"
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, dict) else str(value)

@@ -1,0 +1,263 @@
+"""Rows made directly, each as its slice would have left them: for tests of what is shown, not of how it came about."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from handrail.access.capabilities import Role
+from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
+from handrail.definitions.models import Definition
+from handrail.definitions.states import DefinitionState, Kind
+from handrail.kernel.canonical import digest, digest_bytes
+from handrail.kernel.clock import now
+from handrail.kernel.ids import Prefix, new_ref
+from handrail.runbooks.models import (
+    Checkpoint,
+    CompletionRecord,
+    ExceptionPacket,
+    OperationRun,
+    Report,
+    RetryLedgerEntry,
+)
+from handrail.runbooks.states import RUN, Cause, Entry, Handling, RunState
+
+PASSWORD = "correct horse battery"
+_number = itertools.count(1)
+
+
+def workspace(name: str = "Northwind Support") -> Workspace:
+    number = next(_number)
+    return Workspace.objects.create(slug=f"ws-{number}", name=name, created_at=now())
+
+
+def tenant(of: Workspace, *, name: str = "Contoso Ltd", key: str = "") -> Tenant:
+    return Tenant.objects.create(workspace=of, key=key or f"ten_{next(_number)}", name=name, created_at=now())
+
+
+def member(of: Workspace, *roles: Role, tenants: Sequence[Tenant] | None = None, email: str = "") -> User:
+    """A person with ``roles``; entitled to every tenant unless ``tenants`` says to which."""
+    address = email or f"{roles[0] if roles else 'nobody'}-{next(_number)}@example.com"
+    user = User.objects.filter(email=address).first() or User.objects.create_user(address, PASSWORD)
+    membership = Membership.objects.create(
+        workspace=of, user=user, roles=list(roles), all_tenants=tenants is None, created_at=now()
+    )
+    for entitled in tenants or ():
+        TenantEntitlement.objects.create(membership=membership, tenant=entitled, created_at=now())
+    return user
+
+
+def definition(
+    of: Workspace,
+    *,
+    text: str = "handrail: runbook/v1\nname: entitlement-resync\n",
+    name: str = "entitlement-resync",
+    title: str = "Resynchronise admin entitlements",
+    version: int = 1,
+    state: DefinitionState = DefinitionState.ACTIVE,
+    proposed_by: str = "author@example.com",
+    kind: Kind = Kind.RUNBOOK,
+) -> Definition:
+    decided = state is not DefinitionState.PROPOSED
+    return Definition.objects.create(
+        workspace=of,
+        kind=kind,
+        name=name,
+        version=version,
+        title=title,
+        owner="support-governance@example.com",
+        text=text,
+        digest=digest_bytes(text.encode()),
+        state=state,
+        proposed_at=now(),
+        proposed_by=proposed_by,
+        decided_at=now() if decided else None,
+        decided_by="owner@example.com" if decided else None,
+        reason="does not name the owner" if state is DefinitionState.REJECTED else "",
+        deprecated_at=now() if state is DefinitionState.DEPRECATED else None,
+        deprecated_by="owner@example.com" if state is DefinitionState.DEPRECATED else None,
+    )
+
+
+def run(
+    of: Tenant,
+    by: Definition,
+    *,
+    state: RunState = RunState.RECEIVED,
+    at: datetime | None = None,
+    task: dict[str, Any] | None = None,
+    subject: str = "",
+    lasted: timedelta = timedelta(seconds=7),
+) -> OperationRun:
+    at = at or now() - timedelta(seconds=60)
+    ended = state in RUN.terminal
+    number = next(_number)
+    payload = task or {"tenant_id": of.key, "role": "tenant-admin", "admins": ["ada@contoso.example"]}
+    return OperationRun.objects.create(
+        ref=new_ref(Prefix.RUN),
+        workspace_id=of.workspace_id,
+        tenant=of,
+        definition=by,
+        definition_digest=by.digest,
+        task_key=f"TASK-{number}",
+        task_version=by.version,
+        task_digest=digest(payload),
+        task=payload,
+        subject=subject or f"{of.key} / role-{number}",
+        retry_limit=3,
+        state=state,
+        requested_by="task-system",
+        created_at=at,
+        moved_at=at + lasted,
+        due_at=None if ended else at + timedelta(hours=1),
+        finished_at=at + lasted if ended else None,
+    )
+
+
+def entry(
+    of: OperationRun,
+    kind: Entry,
+    *,
+    after: float = 0.0,
+    step: str = "",
+    attempt: int | None = None,
+    key: str = "",
+    detail: dict[str, Any] | None = None,
+) -> Checkpoint:
+    """The next ledger row of a run, ``after`` seconds behind the run's start."""
+    return Checkpoint.objects.create(
+        workspace_id=of.workspace_id,
+        tenant_id=of.tenant_id,
+        run=of,
+        sequence=of.checkpoints.count() + 1,
+        kind=kind,
+        step=step,
+        attempt=attempt,
+        idempotency_key=key,
+        worker="worker-1",
+        at=of.created_at + timedelta(seconds=after),
+        detail=detail or {},
+    )
+
+
+def reading(of: OperationRun, source: str, after: float, **values: Any) -> dict[str, Any]:
+    """One piece of evidence, as the engine writes it."""
+    return {
+        "source": source,
+        "connector": f"{source}-service",
+        "version": 'W/"7"',
+        "digest": digest(values),
+        "read_at": (of.created_at + timedelta(seconds=after)).isoformat(),
+        "values": values,
+    }
+
+
+def checked(of: OperationRun, *, after: float = 0.6) -> None:
+    """The rows of a run whose prerequisites held."""
+    tenant_read = {"id": of.tenant.key, "status": "active", "tier": "premium", "contract": "C-114"}
+    entry(of, Entry.RECEIVED, detail={"task": of.task_key})
+    entry(of, Entry.CLAIMED, after=0.2)
+    evidence = [reading(of, "tenant", 0.35, **tenant_read), reading(of, "holders", 0.5, user_names=[])]
+    readings = {"tenant": tenant_read, "holders": {"user_names": []}}
+    entry(of, Entry.CHECKED, after=after, detail={"readings": readings, "evidence": evidence})
+
+
+def attempt(of: OperationRun, number: int, *, after: float, lasting: float, **result: Any) -> None:
+    """An intent and its result."""
+    key = f"{of.ref}:resynchronise"
+    intent = {"connector": "sync-jobs", "effect": "mutating"}
+    entry(of, Entry.INTENT, after=after, step="resynchronise", attempt=number, key=key, detail=intent)
+    told = {"answer": {}, "seconds": lasting} | result
+    entry(of, Entry.RESULT, after=after + lasting, step="resynchronise", attempt=number, detail=told)
+
+
+def completed_run(of: Tenant, by: Definition, *, at: datetime | None = None) -> OperationRun:
+    """Two attempts, the first answered 503; then verified and completed."""
+    done = run(of, by, state=RunState.COMPLETED, at=at)
+    checked(done)
+    busy = {"class": "retryable", "why": "row 1 of retryable: status 503", "status": 503, "retry_class": "busy"}
+    attempt(done, 1, after=0.6, lasting=0.4, wait_seconds=2.0, **busy)
+    good = {
+        "class": "succeeded",
+        "why": "row 1 of succeeded",
+        "status": 200,
+        "answer": {"status": "done", "skipped": 0},
+    }
+    attempt(done, 2, after=3.0, lasting=1.6, **good)
+    names = done.task["admins"]
+    evidence = [
+        reading(done, "holders", 6.6, user_names=names),
+        reading(done, "entitlement", 6.8, audit_marker="resync:2026-11-22"),
+        reading(done, "tenant", 6.9, id=of.key, status="active", tier="premium", contract="C-114"),
+    ]
+    required = ["task.admins.all(a, a in holders.user_names)", "entitlement.audit_marker.startsWith('resync:')"]
+    detail = {
+        "required": [{"condition": text, "result": "holds"} for text in required],
+        "unchanged": ["tenant.tier"],
+        "guards": [
+            {
+                "condition": "holders.user_names.all(u, u in before.holders.user_names || u in task.admins)",
+                "result": "holds",
+            }
+        ],
+        "evidence": evidence,
+    }
+    entry(done, Entry.VERIFIED, after=7, step="resynchronise", detail=detail)
+    fields = {"task.role": done.task["role"], "entitlement.audit_marker": "resync:2026-11-22"}
+    entry(done, Entry.COMPLETED, after=7, detail={"fields": fields})
+    owned = {"workspace_id": of.workspace_id, "tenant": of, "run": done}
+    CompletionRecord.objects.create(**owned, at=done.finished_at, fields=fields, digest=digest(fields))
+    RetryLedgerEntry.objects.create(
+        **owned, at=done.finished_at, limit=3, attempts=2, waited_seconds=2.0, detail=[{"attempt": 1} | busy]
+    )
+    Report.objects.create(**owned, attempts=1, delivered_at=done.finished_at)
+    return done
+
+
+def exception(
+    of: Tenant,
+    by: Definition,
+    *,
+    handling: Handling = Handling.OPEN,
+    taken_by: str = "senior@example.com",
+    says: str = "The target's answer is none that the runbook knows, so nobody may act on it.",
+    reason: str = "ambiguous-result",
+    cause: Cause = Cause.AMBIGUOUS,
+    at: datetime | None = None,
+) -> ExceptionPacket:
+    """A run that stopped after one ambiguous answer, with its packet."""
+    stopped = run(of, by, state=RunState.EXCEPTION, at=at, lasted=timedelta(seconds=2))
+    checked(stopped)
+    odd = {"class": "ambiguous", "why": "no row of the table matches", "status": 200}
+    attempt(stopped, 1, after=0.6, lasting=1.4, **odd)
+    ref = new_ref(Prefix.EXCEPTION)
+    told = {"cause": cause, "reason": reason, "says": says, "packet": ref}
+    entry(stopped, Entry.EXCEPTION, after=2, step="resynchronise", detail=told)
+    taken, resolved = handling is not Handling.OPEN, handling is Handling.RESOLVED
+    return ExceptionPacket.objects.create(
+        ref=ref,
+        workspace_id=of.workspace_id,
+        tenant=of,
+        run=stopped,
+        at=stopped.finished_at,
+        cause=cause,
+        reason=reason,
+        says=says,
+        checkpoint="Job invoked, result not yet known",
+        step="resynchronise",
+        escalate_to="senior-support",
+        fields={"task.role": "tenant-admin", "tenant.status": "active"},
+        evidence=[
+            reading(stopped, "tenant", 0.35, id=of.key, status="active", tier="premium"),
+            {"prerequisites": [{"condition": "tenant.status == 'active'", "reason": "inactive", "result": "holds"}]},
+        ],
+        attempts=[{"step": "resynchronise", "attempt": 1, "at": stopped.finished_at.isoformat()} | odd],
+        handling=handling,
+        taken_at=now() if taken else None,
+        taken_by=taken_by if taken else None,
+        resolved_at=now() if resolved else None,
+        resolved_by=taken_by if resolved else None,
+        note="Looked in the sync service: nothing had changed. Delegated anew." if resolved else "",
+    )

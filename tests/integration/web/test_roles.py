@@ -1,0 +1,86 @@
+"""Every page as every role: shown with the capability, refused and audited without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from handrail.access.capabilities import BUNDLES, Capability, Role
+from handrail.audit.models import AuditEvent
+from tests.integration.web.conftest import House
+from tests.integration.web.urlmap import inside
+
+pytestmark = pytest.mark.django_db
+
+C = Capability
+NEEDS: dict[str, Capability | None] = {
+    "admin": None,
+    "admin/workspaces": None,
+    "admin/t/<tenant>": C.TENANT_VIEW,
+    "admin/operations": C.RUN_VIEW,
+    "admin/operations/<run>": C.RUN_VIEW,
+    "admin/operations/<run>/live": C.RUN_VIEW,
+    "admin/exceptions": C.EXCEPTION_VIEW,
+    "admin/exceptions/<exception>": C.EXCEPTION_VIEW,
+    "admin/audit": C.AUDIT_VIEW,
+    "admin/evaluation": C.EVALUATION_VIEW,
+}
+# These take only POST.
+CHANGES: dict[str, Capability] = {
+    "admin/operations/<run>/cancel": C.RUN_CANCEL,
+    "admin/exceptions/<exception>/take": C.EXCEPTION_TAKE,
+    "admin/exceptions/<exception>/resolve": C.EXCEPTION_RESOLVE,
+}
+ROUTES = {route.path: route for route in inside()}
+
+
+def test_every_route_says_what_it_needs() -> None:
+    assert set(ROUTES) == set(NEEDS) | set(CHANGES)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("path", NEEDS)
+def test_page_follows_the_capability(house: House, as_role: Callable[..., Client], path: str, role: Role) -> None:
+    needed = NEEDS[path]
+    response = as_role(role).get(ROUTES[path].url(house.ids()))
+    denials = AuditEvent.objects.filter(event="access.denied")
+    if needed is None or needed in BUNDLES[role]:
+        assert response.status_code == 200
+        assert not denials.exists()
+    else:
+        assert response.status_code == 403
+        assert needed in response.content.decode()
+        assert [(d.subject, d.workspace_id) for d in denials] == [(needed, house.workspace.pk)]
+
+
+@pytest.mark.parametrize(
+    ("path", "role"), [(path, role) for path in CHANGES for role in Role if CHANGES[path] not in BUNDLES[role]]
+)
+def test_change_without_the_capability_is_refused_and_audited(
+    house: House, as_role: Callable[..., Client], path: str, role: Role
+) -> None:
+    response = as_role(role).post(ROUTES[path].url(house.ids()))
+    assert response.status_code == 403
+    assert AuditEvent.objects.filter(event="access.denied", subject=CHANGES[path]).count() == 1
+
+
+@pytest.mark.parametrize("role", Role)
+def test_navigation_offers_only_what_opens(house: House, as_role: Callable[..., Client], role: Role) -> None:
+    client = as_role(role)
+    body = client.get("/admin").content.decode()
+    for path in ("admin/operations", "admin/exceptions", "admin/audit", "admin/evaluation"):
+        needed = NEEDS[path]
+        assert (f'<li><a href="/{path}"' in body) == (needed in BUNDLES[role])
+
+
+@pytest.mark.parametrize("path", [p for p in NEEDS if "<" not in p])
+def test_empty_workspace_says_what_will_come(db: None, enter: Callable[..., Client], path: str) -> None:
+    from tests.factories import rows
+
+    client = enter(rows.member(rows.workspace("Empty"), *Role))
+    response = client.get(f"/{path}")
+    assert response.status_code == 200
+    if path not in {"admin/workspaces", "admin/audit"}:
+        assert 'class="empty"' in response.content.decode()

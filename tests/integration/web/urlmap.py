@@ -1,0 +1,41 @@
+"""The URL map of the pages, walked: what tests of every route are generated from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RoutePattern
+
+VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    path: str
+    parameters: tuple[str, ...]
+
+    def url(self, values: Mapping[str, str]) -> str:
+        text = self.path
+        for name in self.parameters:
+            text = text.replace(f"<{name}>", values[name])
+        return f"/{text}"
+
+
+def inside() -> list[Route]:
+    """Every route under /admin."""
+    return [route for route in _walk(get_resolver().url_patterns, "") if route.path.split("/")[0] == "admin"]
+
+
+def _walk(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[Route]:
+    for pattern in patterns:
+        assert isinstance(pattern.pattern, RoutePattern)
+        text = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern.url_patterns, text)
+            continue
+        for name, converter in pattern.pattern.converters.items():
+            kind = type(converter).__name__.removesuffix("Converter").lower()
+            text = text.replace(f"<{kind}:{name}>", f"<{name}>").replace("<str:", "<")
+        yield Route(text, tuple(pattern.pattern.converters))
