@@ -79,10 +79,12 @@ class Polling:
 class Verification:
     """``reads``: all that must be re-read, in declared order, those of ``unchanged`` among them.
 
-    ``unchanged``: dotted names; each must equal ``before.`` and the name.
+    ``reads_need_answer``: one of them names the step's own answer. ``unchanged``: dotted names; each must equal
+    ``before.`` and the name.
     """
 
     reads: tuple[str, ...]
+    reads_need_answer: bool
     within_seconds: float
     every_seconds: float
     that: tuple[Check, ...]
@@ -109,6 +111,16 @@ class Step:
     rows: tuple[Row, ...]
     retry: Mapping[str | None, RetryPolicy]
     verify: Verification | None
+
+    @property
+    def proof_needs_answer(self) -> bool:
+        """Whether the effect can't be looked for without this step's answer, as after a crash that lost it."""
+        if self.verify is None:
+            return True
+        own = ("answer.", f"steps.{self.name}.")
+        return self.verify.reads_need_answer or any(
+            name.startswith(own) for check in self.verify.that for name in check.condition.names
+        )
 
     def policy(self, retry_class: str | None) -> RetryPolicy:
         return self.retry.get(retry_class) or self.retry[None]

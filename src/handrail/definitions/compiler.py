@@ -262,6 +262,7 @@ class _Compiler:
             self.context.add((*path, "every"), "longer than within; it would never be read again")
         return Verification(
             reads,
+            any(self.reads[name].after == step.name for name in reads),
             verify.within,
             verify.every,
             self._checks(verify.that, (*path, "that"), known, "verification"),

@@ -108,7 +108,8 @@ class Context:
             return
         elif not kind.scalar:
             self.add(path, f"the placeholder {{{name}}} is {kind}; only texts, numbers and booleans can stand here")
-        elif kind.optional:
+        elif kind.optional and not name.startswith("steps."):
+            # A value that a poll brings at the end is optional, yet there once its step has succeeded.
             self.add(path, f"the placeholder {{{name}}} may be absent; only a required value can stand here")
 
     def _path_literals(self, template: Template, path: Path) -> None:

@@ -84,7 +84,7 @@ def test_validate_task_gives_declared_fields(runbook: CompiledRunbook) -> None:
         ({"seats": 0}, "task.seats", "at least 1"),
         ({"seats": 2.0}, "task.seats", "expected integer"),
         ({"seats": True}, "task.seats", "expected integer"),
-        ({"ratio": float("nan")}, "task.ratio", "finite"),
+        ({"ratio": float("nan")}, "task.ratio", "expected number"),
         ({"note": "x" * 101}, "task.note", "at most 100 characters"),
         ({"extra": "canary-7"}, "task", "does not declare"),
         ({"role": "x" * 70_000}, "task.role", "at most 65536"),
@@ -329,6 +329,15 @@ def test_classify_of_a_step_without_declared_answer(runbook: CompiledRunbook) ->
 
 
 # guards and copies
+
+
+def test_proof_needs_answer_where_reads_or_conditions_name_it(runbook: CompiledRunbook) -> None:
+    assert runbook.step("resynchronise").proof_needs_answer
+    assert not runbook.step("notify").proof_needs_answer
+    leaning = edited(RUNBOOK, "reads: [holders, entitlement, job]", "reads: [holders, entitlement]")
+    leaning = edited(leaning, "entitlement.marker.startsWith('resync:')", "entitlement.marker == answer.id")
+    leaning = leaning.replace("{job.state}", "x").replace(", job.state]", "]")
+    assert compile_runbook(leaning).step("resynchronise").proof_needs_answer
 
 
 def test_changed_compares_with_before(runbook: CompiledRunbook) -> None:
