@@ -19,7 +19,7 @@ from handrail.definitions.models import Definition
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, HandrailError
+from handrail.kernel.errors import Conflict
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import permissions
 from handrail.runbooks.engine import drive, endings, journal
@@ -166,6 +166,3 @@ def sweep(*, limit: int = 200) -> int:
 def workspace_of(run_id: int) -> int | None:
     """Which workspace a run belongs to, for the worker that is to act there."""
     return OperationRun.objects.filter(pk=run_id).values_list("workspace_id", flat=True).first()
-
-
-__all__ = ["HandrailError", "IncomingTask", "Started", "advance", "cancel", "start", "sweep", "workspace_of"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 
@@ -14,7 +14,7 @@ from handrail.audit.actions import record
 from handrail.audit.events import Event, Outcome
 from handrail.connectors import registry
 from handrail.connectors.extract import ExtractFailed, extract
-from handrail.connectors.outcome import Reading
+from handrail.connectors.operation import Performer
 from handrail.connectors.rest import Get
 from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
@@ -58,7 +58,7 @@ def pull(*, by: Actor) -> list[Received]:
     for _ in range(MAX_PAGES):
         if not path:
             break
-        reading: Reading = registry.get(system.connector).read(Get(path=path))  # type: ignore[attr-defined] # rest
+        reading = cast(Performer, registry.get(system.connector)).read(Get(path=path))
         items = extract(reading.value, system.items_at)
         if not isinstance(items, list):
             raise Invalid("The task system's list is none.", faults=[Fault(system.items_at, "expected a list")])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from handrail.connectors import registry
-from handrail.connectors.operation import Operation
-from handrail.connectors.outcome import Answer, ReadFailed, Reading
+from handrail.connectors.operation import Performer
+from handrail.connectors.outcome import ReadFailed, Reading
 from handrail.definitions.compiled import CompiledRunbook
 from handrail.kernel.errors import Invalid
 from handrail.runbooks.engine.timing import INLINE_SECONDS
@@ -19,19 +19,9 @@ READ_TRIES = 3
 READ_PAUSE_SECONDS = 0.2
 
 
-class Asked(Protocol):
-    """What the engine needs of any connector."""
-
-    name: str
-    deadline_seconds: float
-
-    def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading: ...
-    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer: ...
-
-
-def connector(name: str) -> Asked:
+def connector(name: str) -> Performer:
     """The configured connector. Raises Misconfigured."""
-    return cast(Asked, registry.get(name))
+    return cast(Performer, registry.get(name))
 
 
 class Unreadable(Exception):

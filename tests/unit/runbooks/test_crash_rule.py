@@ -1,0 +1,79 @@
+"""An intent without a result: nobody repeats a call without having looked."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from handrail.kernel.clock import now
+from handrail.runbooks.engine import drive, intent, invoking
+from handrail.runbooks.models import Checkpoint, OperationRun
+from tests.factories.runs import TAKEOVER, Estate
+from tests.factories.switches import SILENT_NOT_DONE, SwitchBoard
+
+
+class Died(BaseException):
+    """Stands for the end of the process: nothing after it runs."""
+
+
+@pytest.fixture
+def crashed(estate: Estate, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch) -> OperationRun:
+    """A run whose worker ended right after it had committed its intent."""
+
+    def die(*_: object) -> None:
+        raise Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr(invoking, "call", die)
+        run = estate.start()
+        with pytest.raises(Died):
+            drive.carry(run, by=estate.worker, takeover=TAKEOVER)
+    run.refresh_from_db()
+    return run
+
+
+@pytest.fixture
+def short_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intents whose deadline is the call's own, so that a test need not wait for the margin."""
+    monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(0))
+
+
+def pass_deadline(run: OperationRun) -> None:
+    deadline = Checkpoint.objects.get(run=run, kind="intent").deadline_at
+    assert deadline is not None
+    time.sleep(max((deadline - now()).total_seconds(), 0))
+
+
+def test_an_open_intent_is_left_alone_until_its_deadline(
+    estate: Estate, board: SwitchBoard, crashed: OperationRun
+) -> None:
+    until = drive.carry(crashed, by=estate.worker, takeover=TAKEOVER)
+    assert until is not None
+    assert until > now()
+    assert board.calls == []
+
+
+def test_effect_absent_at_a_deduplicating_target_is_called_again_with_the_same_key(
+    short_margin: None, estate: Estate, board: SwitchBoard, crashed: OperationRun
+) -> None:
+    pass_deadline(crashed)
+    assert estate.carry(crashed).state == "completed"
+    intents = Checkpoint.objects.filter(run=crashed, kind="intent").order_by("sequence")
+    assert [i.attempt for i in intents] == [1, 2]
+    assert len({i.idempotency_key for i in intents}) == 1
+
+
+def test_effect_present_is_verified_and_not_repeated(estate: Estate, board: SwitchBoard, crashed: OperationRun) -> None:
+    board.switches["s1"]["state"] = "on"
+    pass_deadline(crashed)
+    assert estate.carry(crashed).state == "completed"
+    assert board.calls == []
+
+
+def test_unknown_outcome_with_the_budget_spent_becomes_an_exception(estate: Estate, board: SwitchBoard) -> None:
+    board.script = [SILENT_NOT_DONE] * 9
+    run = estate.carry(estate.start(budget=1))
+    assert run.exception_packet.cause == "outcome-unknown"
+    assert len(board.calls) == 2

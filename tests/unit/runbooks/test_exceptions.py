@@ -1,0 +1,81 @@
+"""Taking exception packets over, and resolving them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Role, bundled
+from handrail.audit.models import AuditEvent
+from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from handrail.runbooks import queries
+from handrail.runbooks.actions import exceptions
+from handrail.runbooks.models import ExceptionPacket
+from tests.factories.runs import Estate
+from tests.factories.switches import ODD, SwitchBoard
+
+
+@pytest.fixture
+def packet(estate: Estate, board: SwitchBoard) -> ExceptionPacket:
+    board.script = [ODD]
+    return ExceptionPacket.objects.get(run=estate.carry(estate.start()))
+
+
+@pytest.fixture
+def senior(estate: Estate) -> Actor:
+    return dataclasses.replace(estate.worker, name="senior@example.com", capabilities=bundled([Role.SENIOR_SUPPORT]))
+
+
+def test_take_records_who_and_when(packet: ExceptionPacket, senior: Actor) -> None:
+    exceptions.take(ref=packet.ref, by=senior)
+    packet.refresh_from_db()
+    assert (packet.handling, packet.taken_by) == ("taken", "senior@example.com")
+    assert AuditEvent.objects.get(event="exception.taken").subject == packet.ref
+
+
+def test_take_a_taken_packet_is_refused(packet: ExceptionPacket, senior: Actor) -> None:
+    exceptions.take(ref=packet.ref, by=senior)
+    other = dataclasses.replace(senior, name="other@example.com")
+    with pytest.raises(Conflict, match=r"senior@example\.com has taken"):
+        exceptions.take(ref=packet.ref, by=other)
+
+
+def test_take_without_the_capability_is_denied(packet: ExceptionPacket, senior: Actor) -> None:
+    operator = dataclasses.replace(senior, capabilities=bundled([Role.OPERATOR]))
+    with pytest.raises(Denied):
+        exceptions.take(ref=packet.ref, by=operator)
+
+
+def test_take_another_tenants_packet_finds_nothing(packet: ExceptionPacket, senior: Actor) -> None:
+    foreign = dataclasses.replace(senior, tenant_ids=frozenset())
+    with pytest.raises(NotFound):
+        exceptions.take(ref=packet.ref, by=foreign)
+
+
+def test_resolve_keeps_the_note_and_leaves_the_run_ended(packet: ExceptionPacket, senior: Actor) -> None:
+    exceptions.take(ref=packet.ref, by=senior)
+    exceptions.resolve(ref=packet.ref, note="Done by hand.\u202e", by=senior)
+    detail = queries.get_exception(senior, packet.ref)
+    assert (detail.note, detail.resolved_by) == ("Done by hand.", "senior@example.com")
+    assert queries.get_run(senior, detail.summary.run).summary.state == "exception"
+
+
+def test_resolve_an_open_packet_is_refused(packet: ExceptionPacket, senior: Actor) -> None:
+    with pytest.raises(Conflict, match="Take this packet over first"):
+        exceptions.resolve(ref=packet.ref, note="x", by=senior)
+
+
+def test_resolve_somebody_elses_packet_is_refused(packet: ExceptionPacket, senior: Actor) -> None:
+    exceptions.take(ref=packet.ref, by=senior)
+    with pytest.raises(Conflict, match=r"Only senior@example\.com"):
+        exceptions.resolve(ref=packet.ref, note="x", by=dataclasses.replace(senior, name="other@example.com"))
+
+
+@pytest.mark.parametrize("note", ["", "  \n", "\u200b", "x" * 4001])
+def test_resolve_without_a_usable_note_is_invalid(packet: ExceptionPacket, senior: Actor, note: str) -> None:
+    exceptions.take(ref=packet.ref, by=senior)
+    with pytest.raises(Invalid) as caught:
+        exceptions.resolve(ref=packet.ref, note=note, by=senior)
+    assert caught.value.faults[0].where == "note"

@@ -1,0 +1,122 @@
+"""Starting, cancelling and previewing runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from handrail.access.capabilities import Role, bundled
+from handrail.audit.models import AuditEvent
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from handrail.runbooks import queries
+from handrail.runbooks.actions import previews, runs
+from handrail.runbooks.models import Checkpoint, OperationRun, Report
+from tests.factories.runs import Estate
+from tests.factories.switches import SwitchBoard
+
+
+def test_start_again_gives_the_same_run(estate: Estate, board: SwitchBoard) -> None:
+    first = runs.start(task=estate.task(), by=estate.worker)
+    second = runs.start(task=estate.task(), by=estate.worker)
+    assert (second.ref, second.created) == (first.ref, False)
+
+
+def test_start_again_with_other_content_is_refused(estate: Estate, board: SwitchBoard) -> None:
+    runs.start(task=estate.task(), by=estate.worker)
+    with pytest.raises(Conflict) as caught:
+        runs.start(task=estate.task(switch="s2"), by=estate.worker)
+    assert caught.value.code == "task-changed"
+
+
+def test_start_names_every_wrong_field(estate: Estate, board: SwitchBoard) -> None:
+    task = estate.task(budget="three", colour="red")
+    with pytest.raises(Invalid) as caught:
+        runs.start(task=task, by=estate.worker)
+    assert {fault.where for fault in caught.value.faults} == {"task.budget", "task"}
+
+
+def test_start_for_an_unknown_tenant_finds_nothing(estate: Estate, board: SwitchBoard) -> None:
+    task = estate.task(tenant_id="ten_nobody")
+    with pytest.raises(NotFound):
+        runs.start(task=task, by=estate.worker)
+
+
+def test_start_without_an_active_runbook_finds_nothing(estate: Estate, board: SwitchBoard) -> None:
+    task = dataclasses.replace(estate.task(), runbook="no-such")
+    with pytest.raises(NotFound, match="No version of the runbook no-such is active"):
+        runs.start(task=task, by=estate.worker)
+
+
+def test_start_without_the_capability_is_denied(estate: Estate, board: SwitchBoard) -> None:
+    auditor = dataclasses.replace(estate.worker, capabilities=bundled([Role.AUDITOR]))
+    with pytest.raises(Denied):
+        runs.start(task=estate.task(), by=auditor)
+
+
+def test_cancel_before_invocation_ends_the_run_and_tells(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.start()
+    runs.cancel(ref=run.ref, by=estate.worker)
+    run.refresh_from_db()
+    assert (run.state, run.due_at) == ("cancelled", None)
+    assert Report.objects.filter(run=run).exists()
+    assert estate.carry(run).state == "cancelled"
+    assert board.calls == []
+
+
+def test_cancel_after_the_end_is_refused(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.carry(estate.start())
+    with pytest.raises(Conflict, match="This run has ended"):
+        runs.cancel(ref=run.ref, by=estate.worker)
+
+
+def test_cancel_while_invoking_is_refused(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.start()
+    OperationRun.objects.filter(pk=run.pk).update(state="invoking")
+    with pytest.raises(Conflict) as caught:
+        runs.cancel(ref=run.ref, by=estate.worker)
+    assert caught.value.code == "run-invoked"
+
+
+def test_preview_says_what_would_be_invoked_and_writes_nothing_outside(estate: Estate, board: SwitchBoard) -> None:
+    shown = previews.preview(task=estate.task(), by=estate.worker)
+    assert shown.would_start
+    assert shown.would_invoke is not None
+    assert shown.would_invoke.operation["path"] == "/switches/s1"
+    assert board.calls == []
+    assert OperationRun.objects.count() == Checkpoint.objects.count() == 0
+    assert AuditEvent.objects.filter(event="run.previewed").count() == 1
+
+
+def test_preview_shows_the_prerequisite_that_fails(estate: Estate, board: SwitchBoard) -> None:
+    board.switches["s1"]["fuse"] = "sealed"
+    shown = previews.preview(task=estate.task(), by=estate.worker)
+    assert [(p.reason, p.result) for p in shown.prerequisites if p.result] == [("fuse-sealed", "not-met")]
+    assert not shown.would_start
+
+
+def test_preview_of_an_unreadable_source_says_so(estate: Estate, board: SwitchBoard) -> None:
+    shown = previews.preview(task=estate.task(switch="nowhere"), by=estate.worker)
+    assert shown.unreadable
+    assert not shown.would_start
+
+
+def test_sweep_queues_only_what_is_overdue_and_only_once(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.start()
+    assert runs.sweep() == 0
+    OperationRun.objects.filter(pk=run.pk).update(due_at=now() - timedelta(seconds=1))
+    assert (runs.sweep(), runs.sweep()) == (1, 0)
+
+
+def test_list_runs_is_scoped_to_the_actors_tenants(estate: Estate, board: SwitchBoard) -> None:
+    estate.start()
+    foreign = dataclasses.replace(estate.worker, tenant_ids=frozenset())
+    assert [len(queries.list_runs(actor)) for actor in (estate.worker, foreign)] == [1, 0]
+
+
+def test_count_states_names_every_state(estate: Estate, board: SwitchBoard) -> None:
+    estate.start()
+    counts = queries.count_states(estate.worker)
+    assert counts["received"] == sum(counts.values()) == 1
