@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from handrail.access.actor import Actor
@@ -85,6 +87,14 @@ def change_member(
     event = Event.MEMBER_REMOVED if is_active is False else Event.MEMBER_CHANGED
     record(event, by=by, subject_kind="member", subject=email.lower(), roles=", ".join(membership.roles))
     return membership
+
+
+def check_password(password: str) -> None:
+    """Raises Invalid when ``password`` breaks a rule that log-in passwords must keep."""
+    try:
+        validate_password(password)
+    except ValidationError as error:
+        raise Invalid("Choose another password.", faults=[Fault("password", m) for m in error.messages]) from None
 
 
 def record_denial(denied: Denied, *, by: Actor, where: str) -> None:

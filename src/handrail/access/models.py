@@ -8,6 +8,7 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 
 
@@ -74,3 +75,25 @@ class TenantEntitlement(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["membership", "tenant"], name="entitlement_once")]
+
+
+class AccessToken(models.Model):
+    """A key to the API. Only the digest is kept; what it opens is asked of the membership each time."""
+
+    ref = models.CharField(max_length=24, unique=True)
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT)
+    name = models.CharField(max_length=80)
+    digest = models.CharField(max_length=71, unique=True)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=254)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair revoked_at
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(revoked_at=None, revoked_by=None) | Q(revoked_at__isnull=False, revoked_by__isnull=False),
+                name="token_revoked_paired",
+            )
+        ]

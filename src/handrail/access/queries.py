@@ -11,6 +11,8 @@ from handrail.access.guards import tenants_of
 from handrail.access.models import Membership, User, Workspace
 from handrail.kernel.errors import NotFound
 
+COMMAND_LINE = "handrail-cli"
+
 
 @dataclass(frozen=True, slots=True)
 class TenantSummary:
@@ -36,20 +38,25 @@ class MemberSummary:
 
 def actor_for(user: User, workspace_slug: str | None = None) -> Actor:
     """The person ``user`` as a member of one workspace: the named one, else the first they joined; else NOBODY."""
-    rows = Membership.objects.filter(user=user, is_active=True, user__is_active=True).select_related("workspace")
+    rows = Membership.objects.filter(user=user, is_active=True, user__is_active=True).select_related("user")
     if workspace_slug is not None:
         rows = rows.filter(workspace__slug=workspace_slug)
     membership = rows.order_by("pk").first()
     if membership is None:
         return NOBODY
+    return member_actor(membership)
+
+
+def member_actor(membership: Membership) -> Actor:
+    """The person behind ``membership``, with what their roles and entitlements give them now."""
     tenants = None if membership.all_tenants else frozenset(membership.tenants.values_list("pk", flat=True))
     return Actor(
         kind=ActorKind.PERSON,
-        name=user.email,
+        name=membership.user.email,
         workspace_id=membership.workspace_id,
         capabilities=bundled(membership.roles),
         tenant_ids=tenants,
-        user_id=user.pk,
+        user_id=membership.user_id,
         roles=frozenset(membership.roles),
     )
 
@@ -65,7 +72,14 @@ def person(email: str, workspace_slug: str | None = None) -> Actor:
 
 def command_line(workspace_slug: str | None = None) -> Actor:
     """The installation's own operator at the command line: everything, in one workspace (the only one if unnamed)."""
-    return _process(ActorKind.COMMAND, "handrail-cli", get_workspace(workspace_slug).pk)
+    return _process(ActorKind.COMMAND, COMMAND_LINE, get_workspace(workspace_slug).pk)
+
+
+def operator() -> Actor:
+    """The installation's own operator before there is any workspace: for making one."""
+    return Actor(
+        kind=ActorKind.COMMAND, name=COMMAND_LINE, workspace_id=0, capabilities=frozenset(), tenant_ids=frozenset()
+    )
 
 
 def worker(name: str, workspace_id: int) -> Actor:
@@ -84,6 +98,11 @@ def get_workspace(slug: str | None = None) -> Workspace:
         wanted = f"There is no workspace {slug}." if slug else "Name the workspace: there is none, or more than one."
         raise NotFound(wanted)
     return rows[0]
+
+
+def list_workspaces() -> list[WorkspaceSummary]:
+    """Every workspace of the installation, for its operator."""
+    return [WorkspaceSummary(w.slug, w.name) for w in Workspace.objects.order_by("slug")]
 
 
 def workspaces_of(user: User) -> list[WorkspaceSummary]:

@@ -12,6 +12,8 @@ class Event(StrEnum):
     MEMBER_REMOVED = "member.removed"
     WORKSPACE_CREATED = "workspace.created"
     TENANT_CREATED = "tenant.created"
+    TOKEN_ISSUED = "token.issued"
+    TOKEN_REVOKED = "token.revoked"
     USER_LOGGED_IN = "user.logged_in"
     USER_LOGIN_REFUSED = "user.login_refused"
 

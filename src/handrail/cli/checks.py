@@ -1,0 +1,118 @@
+"""What ``handrail check`` looks at. Each look answers with findings and never ends the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from handrail.cli import installation
+from handrail.connectors.finding import Finding
+from handrail.kernel.clock import now
+from handrail.kernel.errors import HandrailError
+
+if TYPE_CHECKING:
+    from handrail.conf.config import Config
+
+OLDEST_POSTGRESQL = 150000
+CLOCK_TOLERANCE_SECONDS = 2.0
+MEND_CONFIG = "Mend handrail.toml as the message says. All settings: docs/reference/configuration.md."
+
+
+def all_findings() -> list[Finding]:
+    """Everything, in the order in which to mend it: without a database the looks that need one are left out."""
+    try:
+        config = installation.start()
+    except HandrailError as error:
+        return [Finding("configuration", ok=False, message=error.message, mend=MEND_CONFIG)]
+    findings = [Finding("configuration", ok=True, message="handrail.toml is understood, and its secrets are there.")]
+    findings += _guarded("connectors", connectors)
+    try:
+        findings += database()
+    except HandrailError as error:
+        return [*findings, Finding("database", ok=False, message=error.message, mend="Start it, or mend DATABASE_URL.")]
+    return [*findings, *_guarded("task system", lambda: list(task_system(config)))]
+
+
+def database() -> list[Finding]:
+    """Version, migrations, clock. Raises Unavailable when it does not answer."""
+    from django.db import Error, connection
+
+    from handrail.cli import migrations
+    from handrail.kernel.errors import Unavailable
+
+    try:
+        with connection.cursor() as cursor:
+            before = now()
+            cursor.execute("SELECT current_setting('server_version_num')::int, clock_timestamp()")
+            version, there = cursor.fetchone()
+            pending = migrations.pending()
+    except Error:
+        raise Unavailable("The database does not answer.") from None
+    return [_version(version), _migrations(pending), _clock(before, there, now())]
+
+
+def connectors() -> list[Finding]:
+    """What each configured connector says of itself."""
+    from handrail.connectors import registry
+
+    names = registry.names()
+    if not names:
+        return [Finding("connectors", ok=False, message="None is configured.", mend="Add [connectors.NAME] sections.")]
+    found: list[Finding] = []
+    for name in names:
+        found += _guarded(name, registry.get(name).check)
+    return found
+
+
+def task_system(config: Config) -> Iterator[Finding]:
+    """Whether the task list can be read, and whether runs of its tasks have a workspace to be in."""
+    if config.tasks is None:
+        mend = "Add [tasks], unless tasks shall come in by hand only."
+        yield Finding("task system", ok=True, message="None is configured.", mend=mend)
+        return
+    from handrail.access import queries
+    from handrail.connectors import registry
+    from handrail.connectors.extract import extract
+    from handrail.connectors.rest import Get, RestConnector
+
+    workspace = queries.get_workspace(config.tasks.workspace)
+    connector = registry.get(config.tasks.connector)
+    if not isinstance(connector, RestConnector):
+        message = f"connectors.{connector.name} is of kind {connector.kind}."
+        yield Finding("task system", ok=False, message=message, mend='[tasks] connector needs one of kind "rest".')
+        return
+    items = extract(connector.read(Get(path=config.tasks.list_path)).value, config.tasks.items_at)
+    count = len(items) if isinstance(items, list) else None
+    if count is None:
+        message = f"{config.tasks.items_at} of {config.tasks.list_path} is no list."
+        yield Finding("task system", ok=False, message=message, mend="Mend [tasks] items_at or list_path.")
+        return
+    yield Finding("task system", ok=True, message=f"{count} tasks on the first page, for workspace {workspace.slug}.")
+
+
+def _guarded(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    try:
+        return look()
+    except HandrailError as error:
+        return [Finding(name, ok=False, message=error.message, mend=MEND_CONFIG)]
+
+
+def _version(number: int) -> Finding:
+    ok = number >= OLDEST_POSTGRESQL
+    mend = "" if ok else f"Handrail needs PostgreSQL {OLDEST_POSTGRESQL // 10000} or later."
+    return Finding("database", ok=ok, message=f"PostgreSQL {number // 10000}.{number % 10000} answers.", mend=mend)
+
+
+def _migrations(pending: list[str]) -> Finding:
+    if not pending:
+        return Finding("migrations", ok=True, message="All are applied.")
+    return Finding("migrations", ok=False, message=f"{len(pending)} are pending.", mend="Run: handrail migrate")
+
+
+def _clock(before: datetime, there: datetime, after: datetime) -> Finding:
+    middle = before + (after - before) / 2
+    apart = abs((there - middle).total_seconds())
+    ok = apart <= CLOCK_TOLERANCE_SECONDS
+    message = f"This machine and the database are {apart:.2f} s apart."
+    return Finding("clock", ok=ok, message=message, mend="" if ok else "Set both clocks by NTP.")

@@ -1,0 +1,24 @@
+"""``handrail check``: is this installation fit to work, and if not, what is to be mended."""
+
+from __future__ import annotations
+
+import typer
+
+from handrail.cli import output
+from handrail.cli.options import Json
+
+
+def check(*, json: Json = False) -> None:
+    """Look at configuration, secrets, database, clock, connectors and task system, and say what to mend."""
+    from handrail.cli import checks
+
+    findings = checks.all_findings()
+    wrong = [finding for finding in findings if not finding.ok]
+    if json:
+        output.print_json(findings)
+    else:
+        cells = [(f.name, "ok" if f.ok else "wrong", f.message, f.mend) for f in findings]
+        output.print_table("", ("what", "state", "found", "mend"), cells)
+        output.say(f"{len(wrong)} of {len(findings)} need mending." if wrong else "Everything is in order.")
+    if wrong:
+        raise typer.Exit(1)

@@ -1,0 +1,93 @@
+"""``handrail exceptions``: the runs that had to stop, for a person to take over."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from handrail.cli import output
+from handrail.cli.installation import actor
+from handrail.cli.options import As, ExceptionRef, InWorkspace, Json, Limit, TenantKey
+
+group = typer.Typer(help="Exception packets: list, show, take, resolve.")
+
+Handled = Annotated[str, typer.Option("--handling", help="Only open, taken or resolved ones.")]
+Note = Annotated[str, typer.Option("--note", help="What was done, in up to 4000 characters.")]
+COLUMNS = ("exception", "run", "tenant", "cause", "reason", "handling", "taken by", "at")
+
+
+@group.command("list")
+def list_(
+    *,
+    tenant: TenantKey = "",
+    handling: Handled = "",
+    limit: Limit = 50,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """Exception packets in your scope, the newest first."""
+    who = actor(as_, workspace)
+    from handrail.runbooks import queries
+    from handrail.runbooks.states import Handling
+
+    if handling and handling not in list(Handling):
+        raise typer.BadParameter(f"one of: {', '.join(Handling)}", param_hint="--handling")
+    rows = queries.list_exceptions(who, handling=handling, tenant=tenant, limit=limit)
+    if json:
+        output.print_json(rows)
+        return
+    cells = [(r.ref, r.run, r.tenant, r.cause, r.reason, r.handling, r.taken_by, r.at) for r in rows]
+    output.print_table("", COLUMNS, cells, empty="No exception packets.")
+
+
+@group.command("show")
+def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """One exception packet: why, at which checkpoint, with which evidence, what was tried."""
+    who = actor(as_, workspace)
+    from handrail.runbooks import queries
+
+    found = queries.get_exception(who, exception)
+    if json:
+        output.print_json(found)
+        return
+    summary = found.summary
+    output.print_facts(
+        {
+            "exception": summary.ref,
+            "run": summary.run,
+            "tenant": f"{summary.tenant} ({summary.tenant_name})",
+            "task": found.task,
+            "why": f"{summary.cause}: {summary.reason}",
+            "says": summary.says,
+            "at checkpoint": found.checkpoint,
+            "escalate to": summary.escalate_to,
+            "handling": summary.handling,
+            "taken by": summary.taken_by and f"{summary.taken_by} at {found.taken_at:%Y-%m-%d %H:%M}Z",
+            "resolved by": found.resolved_by and f"{found.resolved_by}: {found.note}",
+            "fields": found.fields,
+        }
+    )
+    output.print_table("Evidence", ("reading",), [(entry,) for entry in found.evidence], empty="No evidence was read.")
+    output.print_table("Tried", ("attempt",), [(entry,) for entry in found.attempts], empty="Nothing was invoked.")
+
+
+@group.command("take")
+def take(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Take a packet over: from now on it is yours to resolve."""
+    who = actor(as_, workspace)
+    from handrail.runbooks.actions import exceptions
+
+    exceptions.take(ref=exception, by=who)
+    output.say(f"{exception} taken over by {who.name}")
+
+
+@group.command("resolve")
+def resolve(exception: ExceptionRef, *, note: Note, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Close a packet that you took over, with a note of what was done. The run itself never goes on."""
+    who = actor(as_, workspace)
+    from handrail.runbooks.actions import exceptions
+
+    exceptions.resolve(ref=exception, note=note, by=who)
+    output.say(f"{exception} resolved by {who.name}")

@@ -1,0 +1,148 @@
+"""``handrail runs``: what became of each task, and what would become of one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from handrail.cli import output
+from handrail.cli.installation import actor
+from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, RunRef, TenantKey
+
+group = typer.Typer(help="Runs: list, show, watch, preview, start, cancel.")
+
+State = Annotated[str, typer.Option("--state", help="Only runs in this state, such as exception.")]
+Runbook = Annotated[str, typer.Option("--runbook", metavar="NAME", help="Only runs of this runbook.")]
+COLUMNS = ("run", "task", "tenant", "runbook", "state", "attempts", "reason", "moved")
+
+
+@group.command("list")
+def list_(
+    *,
+    tenant: TenantKey = "",
+    runbook: Runbook = "",
+    state: State = "",
+    limit: Limit = 50,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """Runs in your scope, the newest first."""
+    who = actor(as_, workspace)
+    from handrail.runbooks import queries
+    from handrail.runbooks.states import RunState
+
+    _known(state, [s.value for s in RunState])
+    rows = queries.list_runs(who, queries.RunFilter(tenant=tenant, runbook=runbook, state=state, limit=limit))
+    if json:
+        output.print_json(rows)
+        return
+    cells = [
+        (r.ref, r.task, r.tenant, f"{r.runbook} v{r.version}", r.state, r.attempts, r.reason, r.moved_at) for r in rows
+    ]
+    output.print_table("", COLUMNS, cells, empty="No runs. Tasks come in by: handrail tasks pull")
+
+
+@group.command("show")
+def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """One run with its whole ledger, its completion record and its retry ledger."""
+    who = actor(as_, workspace)
+    from handrail.runbooks import queries
+
+    found = queries.get_run(who, run)
+    if json:
+        output.print_json(found)
+        return
+    summary = found.summary
+    output.print_facts(
+        {
+            "run": summary.ref,
+            "runbook": f"{summary.runbook} v{summary.version} ({found.definition_digest})",
+            "tenant": f"{summary.tenant} ({summary.tenant_name})",
+            "task": summary.task,
+            "subject": summary.subject,
+            "state": summary.state,
+            "exception": summary.exception and f"{summary.exception}: {summary.reason}",
+            "completion": found.completion and found.completion.fields,
+            "retries": found.retry_ledger and f"{found.retry_ledger.attempts} attempts of {found.retry_limit}",
+            "told the task system": found.report and (found.report.delivered_at or found.report.failure or "not yet"),
+        }
+    )
+    ledger = [(e.sequence, e.at, e.kind, e.step, e.attempt, e.worker, e.detail) for e in found.ledger]
+    output.print_table("Ledger", ("#", "at", "entry", "step", "attempt", "by", "detail"), ledger)
+
+
+@group.command("watch")
+def watch(
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="One run; without it all that have not ended.")] = "",
+    *,
+    as_: As = None,
+    workspace: InWorkspace = None,
+) -> None:
+    """Follow runs until they have ended. Ctrl-C stops watching, not the runs."""
+    from handrail.cli.watching import follow
+
+    follow(actor(as_, workspace), run)
+
+
+@group.command("preview")
+def preview(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """Do the reads and prerequisites of a task and say what would be invoked. Nothing is written outside.
+
+    FILE holds {"key": …, "runbook": …, "version": …, "payload": {…}}.
+    """
+    who = actor(as_, workspace)
+    from handrail.cli.incoming import read_task
+    from handrail.runbooks.actions import previews
+
+    seen = previews.preview(task=read_task(task), by=who)
+    if json:
+        output.print_json(seen)
+        return
+    invoke = seen.would_invoke
+    output.print_facts(
+        {
+            "runbook": f"{seen.runbook} v{seen.version} ({seen.definition_digest})",
+            "tenant": seen.tenant,
+            "subject": seen.subject,
+            "version": "matches" if seen.version_matches else "does not match: a run would stop",
+            "unreadable": seen.unreadable,
+            "would invoke": f"{invoke.step} through {invoke.connector}" if invoke else "nothing: a run would stop",
+            "operation": invoke.operation if invoke else None,
+        }
+    )
+    results = [(r.condition, r.result or "holds", r.reason, r.kind) for r in seen.prerequisites]
+    output.print_table("Prerequisites", ("condition", "result", "otherwise", "kind"), results)
+
+
+@group.command("start")
+def start(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """Start the run of one task. A repeated trigger gives the run that exists.
+
+    FILE holds {"key": …, "runbook": …, "version": …, "payload": {…}}.
+    """
+    who = actor(as_, workspace)
+    from handrail.cli.incoming import read_task
+    from handrail.runbooks.actions import runs
+
+    started = runs.start(task=read_task(task), by=who)
+    if json:
+        output.print_json(started)
+        return
+    output.say(f"{started.ref} {'started' if started.created else 'exists already for this task'}")
+
+
+@group.command("cancel")
+def cancel(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Cancel a run that has invoked nothing yet."""
+    who = actor(as_, workspace)
+    from handrail.runbooks.actions import runs
+
+    runs.cancel(ref=run, by=who)
+    output.say(f"{run} cancelled")
+
+
+def _known(word: str, allowed: list[str]) -> None:
+    if word and word not in allowed:
+        raise typer.BadParameter(f"one of: {', '.join(allowed)}", param_hint="--state")

@@ -1,0 +1,45 @@
+"""``handrail tasks``: delegated tasks come in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from handrail.cli import output
+from handrail.cli.installation import actor, task_workspace
+from handrail.cli.options import As, InWorkspace, Json, JsonFile
+
+if TYPE_CHECKING:
+    from handrail.runbooks.actions.tasks import Received
+
+group = typer.Typer(help="Delegated tasks: pull them from the task system, or receive one from a file.")
+
+
+@group.command("pull")
+def pull(*, as_: As = None, json: Json = False) -> None:
+    """Receive every open task of the configured task system. Workers do the same by themselves, every pull_seconds."""
+    who = actor(as_, task_workspace())
+    from handrail.runbooks.actions import tasks
+
+    _tell(tasks.pull(by=who), json=json)
+
+
+@group.command("receive")
+def receive(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """Receive one task, shaped as the task system tells it. Exit code 2 when it is refused."""
+    who = actor(as_, workspace)
+    from handrail.runbooks.actions import tasks
+
+    received = tasks.receive(item=output.read_json_object(task), by=who)
+    _tell([received], json=json)
+    if received.fate is tasks.Fate.REFUSED:
+        raise typer.Exit(2)
+
+
+def _tell(received: list[Received], *, json: bool) -> None:
+    if json:
+        output.print_json(received)
+        return
+    cells = [(r.task, r.fate, r.run, r.code, r.says) for r in received]
+    output.print_table("", ("task", "fate", "run", "code", "why"), cells, empty="The task system has no open tasks.")

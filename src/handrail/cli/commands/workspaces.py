@@ -1,0 +1,40 @@
+"""``handrail workspaces``: the organisations that run Handrail here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from handrail.cli import output
+from handrail.cli.installation import start
+from handrail.cli.options import Json
+
+group = typer.Typer(help="Workspaces: list, add. Only the installation's operator has these commands.")
+
+Slug = Annotated[str, typer.Argument(metavar="SLUG", help="A short name for addresses and commands, such as acme.")]
+Name = Annotated[str, typer.Option("--name", help="What people call the organisation.")]
+
+
+@group.command("list")
+def list_(*, json: Json = False) -> None:
+    """All workspaces of this installation."""
+    start()
+    from handrail.access import queries
+
+    rows = queries.list_workspaces()
+    if json:
+        output.print_json(rows)
+        return
+    empty = "No workspaces. Add one: handrail workspaces add SLUG --name NAME"
+    output.print_table("", ("workspace", "name"), [(r.slug, r.name) for r in rows], empty=empty)
+
+
+@group.command("add")
+def add(slug: Slug, *, name: Name) -> None:
+    """Add a workspace."""
+    start()
+    from handrail.access import actions, queries
+
+    actions.create_workspace(slug=slug, name=name, by=queries.operator())
+    output.say(f"workspace {slug} added")

@@ -1,0 +1,87 @@
+"""Runs one command and turns what goes wrong into one clear line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from typer import Abort, Exit
+from typer import echo as say
+from typer.main import get_command
+
+from handrail.cli import installation
+from handrail.cli.commands import app
+from handrail.kernel.errors import Denied, HandrailError, Unavailable
+
+USAGE = 2
+INTERRUPTED = 130
+
+EXIT_CODES = {
+    0: "done",
+    1: "something is wrong: a check failed, or an unexpected error (with its traceback)",
+    2: "the input or the command line is wrong; the message names the field or option",
+    3: "it does not exist, or is not yours to see",
+    4: "in your scope, but your roles don't include the capability; written to the audit log",
+    5: "a rule of the domain forbids it now, or somebody else was faster",
+    6: "the database or an outside system did not answer",
+    7: "handrail.toml or a secret needs mending",
+    INTERRUPTED: "interrupted",
+}
+
+
+def main() -> NoReturn:
+    """The program ``handrail``."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command that ``arguments`` spell and returns its exit code. Errors are told on standard error."""
+    try:
+        result = get_command(app)(args=list(arguments), prog_name="handrail", standalone_mode=False)
+    except HandrailError as error:
+        return _told(error, arguments)
+    except Exit as ended:
+        return ended.exit_code
+    except (Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the outer boundary: a usage error is shown, the rest is raised
+        return _other(error)
+    return result if isinstance(result, int) else 0
+
+
+def _told(error: HandrailError, arguments: Sequence[str]) -> int:
+    if isinstance(error, Denied):
+        _write_down(error, arguments)
+    say(f"handrail: {error.message} [{error.code}]", err=True)
+    for fault in error.faults:
+        say(f"  {fault}", err=True)
+    return error.exit_code
+
+
+def _write_down(denied: Denied, arguments: Sequence[str]) -> None:
+    who = installation.acting()
+    if who is not None:
+        from handrail.access import actions
+
+        words = [word for word in arguments[:2] if not word.startswith("-")]
+        actions.record_denial(denied, by=who, where=" ".join(["handrail", *words]))
+
+
+def _other(error: Exception) -> int:
+    show = getattr(error, "show", None)
+    if show is not None:  # a usage error of the command line itself: it knows how to show option and hint
+        show()
+        return USAGE
+    if _database_is_away(error):
+        say("handrail: The database does not answer. Is it running? Try: handrail check [unavailable]", err=True)
+        return Unavailable.exit_code
+    raise error
+
+
+def _database_is_away(error: Exception) -> bool:
+    if "django.db" not in sys.modules:
+        return False
+    from django.db import InterfaceError, OperationalError
+
+    return isinstance(error, OperationalError | InterfaceError)

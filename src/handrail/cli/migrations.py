@@ -1,0 +1,30 @@
+"""Migrations under a lock of the whole database, so that machines that start together do not collide."""
+
+from __future__ import annotations
+
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+# Any constant will do, so long as nothing else in this database takes the same advisory lock.
+LOCK = 0x48616E647261696C
+
+
+def apply() -> list[str]:
+    """Applies what is pending and returns its names, in order. Waits while another process does the same."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        try:
+            names = pending()
+            if names:
+                call_command("migrate", interactive=False, verbosity=0)
+            return names
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+
+def pending() -> list[str]:
+    """The migrations that this version has and the database lacks."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]

@@ -1,0 +1,23 @@
+"""Options that many commands share, each with its one help text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+As = Annotated[
+    str | None,
+    typer.Option("--as", metavar="EMAIL", help="Act as this member, instead of as the installation's operator."),
+]
+InWorkspace = Annotated[
+    str | None,
+    typer.Option("--workspace", metavar="SLUG", help="The workspace to act in. Needed only if there are several."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table for people.")]
+Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many rows, the newest first.")]
+TenantKey = Annotated[str, typer.Option("--tenant", metavar="KEY", help="Only what belongs to this tenant.")]
+RunRef = Annotated[str, typer.Argument(metavar="RUN", help="The run's reference, RUN-….")]
+ExceptionRef = Annotated[str, typer.Argument(metavar="EXCEPTION", help="The exception packet's reference, EXC-….")]
+JsonFile = Annotated[Path, typer.Argument(metavar="FILE", help="A JSON file, or - for standard input.")]

@@ -1,0 +1,125 @@
+"""What commands print: tables for people, JSON for programs. Outside text is shown as text, never as markup."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from handrail.kernel.errors import Fault, Invalid
+from handrail.kernel.hostile import clean_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+CELL_LIMIT = 300
+INPUT_LIMIT = 1024 * 1024
+
+COLOURS = {
+    "completed": "green",
+    "active": "green",
+    "ok": "green",
+    "agrees": "green",
+    "exception": "yellow",
+    "open": "yellow",
+    "proposed": "yellow",
+    "rejected": "red",
+    "wrong": "red",
+    "DIFFERS": "red",
+    "cancelled": "dim",
+    "resolved": "dim",
+}
+
+
+@cache
+def console() -> Console:
+    """Standard output as a terminal, or as plain text of a fixed width when it is a file or a pipe."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
+
+
+def print_json(value: Any) -> None:
+    """``value`` (dataclasses, lists, dicts, times) as indented JSON on standard output."""
+    print(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def plain(value: Any) -> Any:
+    """``value`` as what JSON knows. Times become ISO 8601 in UTC, sets become sorted lists."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "") -> None:
+    """A table of ``rows``; ``empty`` is said instead when there are none."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(cell, row))
+    console().print(table if table.row_count or not empty else empty)
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Names and values, one a line. Empty values are left out."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        if value not in (None, "", (), [], {}):
+            grid.add_row(name, cell(value))
+    console().print(grid)
+
+
+def cell(value: Any) -> Text:
+    """``value`` as the text of one cell: bounded, without control characters, coloured if it is a known word."""
+    from rich.text import Text
+
+    if value is None:
+        return Text("")
+    if isinstance(value, datetime):
+        return Text(f"{value:%Y-%m-%d %H:%M:%S}Z")
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, Mapping | list | tuple):
+        value = json.dumps(plain(value), ensure_ascii=False)
+    shown = clean_text(str(value), limit=CELL_LIMIT)
+    return Text(shown, style=COLOURS.get(shown, ""))
+
+
+def say(text: str) -> None:
+    """One line for people."""
+    console().print(cell(text))
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path`` (- is standard input), at most 1 MiB. Raises Invalid naming line and column."""
+    try:
+        data = sys.stdin.buffer.read(INPUT_LIMIT + 1) if str(path) == "-" else path.read_bytes()
+        if len(data) > INPUT_LIMIT:
+            raise Invalid(f"{path} is over {INPUT_LIMIT} bytes.", code="too-large")
+        value = json.loads(data)
+    except OSError as error:
+        raise Invalid(f"{path} can't be read: {error.strerror}.", code="file") from None
+    except json.JSONDecodeError as error:
+        fault = Fault("", error.msg, error.lineno, error.colno)
+        raise Invalid(f"{path} is not JSON.", code="not-json", faults=[fault]) from None
+    except (UnicodeDecodeError, RecursionError):
+        raise Invalid(f"{path} is not JSON in UTF-8 of a sane depth.", code="not-json") from None
+    if not isinstance(value, dict):
+        raise Invalid(f"{path} must hold one JSON object.", code="not-an-object")
+    return value
