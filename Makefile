@@ -1,0 +1,62 @@
+# Everything that a newcomer or a machine does with a clone of Handrail. Needs Python 3.11 or later, nothing else.
+
+PYTHON ?= python3
+JOBS ?= auto
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml HANDRAIL_STATE_DIR=var/check \
+	DJANGO_SETTINGS_MODULE=handrail.conf.settings HANDRAIL_DATABASE_PASSWORD=unused \
+	HANDRAIL_WEB_KEY=$(shell printf 'not-a-secret-%.0s' 1 2 3 4 5 6) TASKS_TOKEN=unused REGISTRY_TOKEN=unused \
+	ROLES_TOKEN=unused JOBS_TOKEN=unused TASKS_WEBHOOK_SECRET=unused
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check bench docs clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) ## Watch delegated tasks being carried out on a practice estate; ONCE=1 ends with a verdict
+	@$(BIN)/handrail demo $(if $(ONCE),--once)
+
+up: $(RUNTIME) ## Serve this directory's installation (handrail.toml): pages, API, two workers
+	@$(BIN)/handrail up
+
+test: $(DEV) ## Run all tests; needs Chromium and chromedriver for the browser tests
+	@$(BIN)/pytest -n $(JOBS) $(if $(CI),--cov --cov-report=term:skip-covered)
+
+check: $(DEV) ## Format, lint, types, directions between packages, migrations, deployment settings, generated docs
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timings
+	find src/handrail/web/templates -name '*.html' -print0 | xargs -0 $(BIN)/djade --target-version 5.2 --check
+	$(PRODUCTION) $(BIN)/python -W ignore::RuntimeWarning -m django makemigrations --check --dry-run
+	$(PRODUCTION) $(BIN)/python -m django check --deploy --fail-level WARNING
+	$(PRODUCTION) $(BIN)/python docs/generate.py --check
+
+bench: $(DEV) ## Print figures and ratios; they never pass or fail on a time
+	@for program in bench/bench_*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+
+docs: $(DEV) ## Write the generated pages of docs/ anew
+	$(PRODUCTION) $(BIN)/python docs/generate.py
+
+clean: ## Remove what was made: the environment, caches and all state under var/
+	rm -rf $(VENV) var dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# uv installs the locked packages in seconds; where it can't reach the index that pip is configured for, pip does it.
+$(RUNTIME): requirements-install.lock requirements.lock pyproject.toml
+	@echo "Installing into $(VENV) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-install.lock
+	@$(UV) --compile-bytecode --require-hashes -r requirements.lock || \
+		$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): $(RUNTIME) requirements-dev.lock
+	@$(UV) --require-hashes -r requirements-dev.lock || \
+		$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
