@@ -31,7 +31,7 @@ check: $(DEV) ## Format, lint, types, directions between packages, migrations, d
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timings
+	$(BIN)/lint-imports
 	find src/handrail/web/templates -name '*.html' -print0 | xargs -0 $(BIN)/djade --target-version 5.2 --check
 	$(PRODUCTION) $(BIN)/python -W ignore::RuntimeWarning -m django makemigrations --check --dry-run
 	$(PRODUCTION) $(BIN)/python -m django check --deploy --fail-level WARNING

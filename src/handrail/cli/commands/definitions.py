@@ -2,6 +2,164 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-group = typer.Typer(help="Definitions: check, propose, approve, reject, list, show.")
+from handrail.cli import output
+from handrail.cli.installation import actor
+from handrail.cli.options import As, InWorkspace, Json
+from handrail.kernel.errors import Fault, Invalid
+
+if TYPE_CHECKING:
+    from handrail.access.actor import Actor
+
+group = typer.Typer(help="Definitions: check, propose, list, show, approve, reject, deprecate.")
+
+YamlFile = Annotated[Path, typer.Argument(metavar="FILE", help="The definition's YAML file.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="DEFINITION", help="KIND/NAME or KIND/NAME/VERSION, such as runbook/entitlement-resync/2."),
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why, in up to 500 characters.")]
+KindIs = Annotated[str, typer.Option("--kind", help="Only runbook, packet or table definitions.")]
+StateIs = Annotated[str, typer.Option("--state", help="Only proposed, active, deprecated or rejected ones.")]
+Digest = Annotated[
+    str | None, typer.Option("--digest", metavar="SHA256", help="Refuse unless the proposal's digest is this one.")
+]
+_NAME = re.compile(r"(?P<kind>[a-z]+)/(?P<name>[a-z0-9-]+)(/(?P<version>[1-9][0-9]{0,8}))?")
+FILE_LIMIT = 1024 * 1024
+
+
+@group.command("check")
+def check(file: YamlFile, *, json: Json = False) -> None:
+    """Check a definition without proposing it. Needs no database; every fault is told with line and column."""
+    from handrail.definitions import texts
+
+    checked = texts.check(_read(file), file=file.name)
+    definition = checked.definition
+    facts = {
+        "kind": checked.kind.value,
+        "name": definition.name,
+        "version": definition.version,
+        "title": definition.title,
+        "owner": definition.owner,
+        "digest": definition.digest,
+    }
+    if json:
+        output.print_json(facts)
+    else:
+        output.print_facts(facts)
+
+
+@group.command("propose")
+def propose(file: YamlFile, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """Propose a definition. Another person, with the role governance-owner, must approve it."""
+    who = actor(as_, workspace)
+    from handrail.definitions import actions
+
+    proposed = actions.propose(text=_read(file), by=who, file=file.name)
+    if json:
+        output.print_json(proposed)
+    else:
+        output.say(f"{proposed.kind}/{proposed.name}/{proposed.version} {proposed.state}, {proposed.digest}")
+
+
+@group.command("list")
+def list_(
+    *, kind: KindIs = "", state: StateIs = "", as_: As = None, workspace: InWorkspace = None, json: Json = False
+) -> None:
+    """Definitions of the workspace, by kind and name, the newest version first."""
+    who = actor(as_, workspace)
+    from handrail.definitions import queries
+
+    rows = queries.list_definitions(who, queries.DefinitionFilter(kind=kind, state=state))
+    if json:
+        output.print_json(rows)
+        return
+    cells = [(f"{r.kind}/{r.name}/{r.version}", r.state, r.title, r.proposed_by, r.decided_by) for r in rows]
+    empty = "No definitions. Propose one: handrail definitions propose FILE"
+    output.print_table("", ("definition", "state", "title", "proposed by", "decided by"), cells, empty=empty)
+
+
+@group.command("show")
+def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """A definition's text and decisions. Without a version: the one in force."""
+    who = actor(as_, workspace)
+    from handrail.definitions import queries
+
+    found = queries.get_definition(who, _find(who, definition))
+    if json:
+        output.print_json(found)
+        return
+    summary = found.summary
+    output.print_facts(
+        {
+            "definition": f"{summary.kind}/{summary.name}/{summary.version}",
+            "title": summary.title,
+            "owner": summary.owner,
+            "state": summary.state,
+            "digest": summary.digest,
+            "proposed": f"{summary.proposed_by} at {summary.proposed_at:%Y-%m-%d %H:%M}Z",
+            "decided": summary.decided_by and f"{summary.decided_by} at {summary.decided_at:%Y-%m-%d %H:%M}Z",
+            "reason": summary.reason,
+        }
+    )
+    print(found.text)
+
+
+@group.command("approve")
+def approve(definition: Name, *, digest: Digest = None, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Put a proposal in force; the version in force until now is deprecated. Its proposer can't do this."""
+    who = actor(as_, workspace)
+    from handrail.definitions import actions
+
+    done = actions.approve(definition_id=_find(who, definition, needs_version=True), by=who, digest=digest)
+    output.say(f"{definition} {done.state}, approved by {who.name}")
+
+
+@group.command("reject")
+def reject(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Refuse a proposal for good."""
+    who = actor(as_, workspace)
+    from handrail.definitions import actions
+
+    actions.reject(definition_id=_find(who, definition, needs_version=True), reason=reason, by=who)
+    output.say(f"{definition} rejected by {who.name}")
+
+
+@group.command("deprecate")
+def deprecate(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Take the version in force out of force: no run of it starts from then on."""
+    who = actor(as_, workspace)
+    from handrail.definitions import actions
+
+    actions.deprecate(definition_id=_find(who, definition), reason=reason, by=who)
+    output.say(f"{definition} deprecated by {who.name}")
+
+
+def _find(who: Actor, definition: str, *, needs_version: bool = False) -> int:
+    from handrail.definitions import queries
+    from handrail.definitions.states import Kind
+
+    match = _NAME.fullmatch(definition)
+    if match is None or match["kind"] not in list(Kind) or (needs_version and not match["version"]):
+        wanted = "KIND/NAME/VERSION" if needs_version else "KIND/NAME or KIND/NAME/VERSION"
+        kinds = ", ".join(Kind)
+        fault = Fault("DEFINITION", f"expected {wanted}, where KIND is one of {kinds}")
+        raise Invalid("That is no name of a definition.", faults=[fault])
+    version = int(match["version"]) if match["version"] else None
+    return queries.find_definition_id(who, Kind(match["kind"]), match["name"], version)
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.stat().st_size > FILE_LIMIT:
+            raise Invalid(f"{file} is over {FILE_LIMIT} bytes.", code="too-large")
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Invalid(f"{file} can't be read: {error.strerror}.", code="file") from None
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{file} is not UTF-8 (byte {error.start}).", code="file") from None
