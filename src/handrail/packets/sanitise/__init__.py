@@ -7,7 +7,6 @@ Pure functions of the bytes; no clock, no files, no database. ``guard.read_path`
 from __future__ import annotations
 
 import gc
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +34,7 @@ class Rebuilding(Protocol):
     urls: Urls
     fields: Counter[str]
 
-    def rebuild(self, document: Any) -> dict[str, Any] | None: ...
+    def rebuild(self, document: Any) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +98,8 @@ def _sanitise(sanitiser: str, kind: Kind, data: bytes, content_type: str | None,
 
 def _pass(kind: Kind, document: Any, suspects: frozenset[str]) -> tuple[Rebuilding, str | None, list[Doubt]]:
     started = kind.start(suspects)
-    rebuilt = started.rebuild(document)
-    if rebuilt is None:
-        return started, None, []
-    output = json.dumps(rebuilt, separators=(",", ":"), allow_nan=False)
-    return started, output, doubts(output, started.redaction)
+    output = started.rebuild(document)
+    return started, output, doubts(output, started.redaction) if output is not None else []
 
 
 def _suspects(passed: Rebuilding, doubtful: list[Doubt]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from handrail.packets.sanitise.headers import Headers, mime
-from handrail.packets.sanitise.redaction import Redaction
+from handrail.packets.sanitise.redaction import Redaction, json_text
 from handrail.packets.sanitise.urls import VALUE, Parameter, Urls
 from handrail.packets.sanitise.vocabulary import METHODS, PROTOCOLS, words
 
@@ -81,8 +81,8 @@ class Har:
         self._pages: dict[str, str] = {}
         self._connections: dict[str, str] = {}
 
-    def rebuild(self, document: Any) -> dict[str, Any] | None:
-        """The safe HAR, or None when ``document`` isn't one (an object with ``log.entries``)."""
+    def rebuild(self, document: Any) -> str | None:
+        """The safe HAR as JSON, or None when ``document`` isn't one (an object with ``log.entries``)."""
         log = document.get("log") if type(document) is dict else None
         entries = log.get("entries") if type(log) is dict else None
         if type(log) is not dict or type(entries) is not list or any(type(e) is not dict for e in entries):
@@ -96,7 +96,7 @@ class Har:
         kept["entries"] = [self._entry(entry) for entry in entries]
         for entry in kept["entries"]:
             self.fields.update(entry.keys())
-        return {"log": kept}
+        return self.headers.splice(json_text({"log": kept}))
 
     def _producer(self, value: Any) -> dict[str, str]:
         found = self._dict(value, "creator")
@@ -180,9 +180,10 @@ class Har:
         kept, rules = [], []
         for item in self._list(items, place):
             try:
-                shown, rule = self.urls.parameters[item["name"], item["value"]]
-            except (KeyError, TypeError):  # not seen yet, or not of this form
-                shown, rule = self._parameter(item)
+                found = self.urls.parameters.get((item["name"], item["value"])) or self._parameter(item)
+            except (KeyError, TypeError):  # not of this form
+                found = self._parameter(item)
+            shown, rule = found
             if shown is not None:
                 kept.append(shown)
             if rule is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -191,12 +192,18 @@ COMMON: dict[str, Clean] = {
     "x-content-type-options": listed("nosniff"),
     "x-frame-options": listed("deny sameorigin"),
 }
-_LINKS = words("host origin referer location content-location access-control-allow-origin")
-_CREDENTIALS = {
+_LINKS = words("origin referer location content-location access-control-allow-origin")
+_DROPPED_AS = {
     "cookie": "cookie",
     "set-cookie": "cookie",
     "cookie2": "cookie",
     "set-cookie2": "cookie",
+    "host": "repeats-url",  # and pseudo-headers of HTTP/2: the URL says it already
+    ":authority": "repeats-url",
+    ":method": "repeats-url",
+    ":path": "repeats-url",
+    ":scheme": "repeats-url",
+    ":status": "repeats-url",
     "authorization": "authorisation",
     "proxy-authorization": "authorisation",
     "authentication-info": "authorisation",
@@ -208,10 +215,19 @@ _CREDENTIALS = {
 
 
 class Judged(NamedTuple):
-    """What becomes of one header: the pair to show, or None, and the rules under which something went."""
+    """What becomes of one header: the pair to show as JSON, or None, and the rules under which something went."""
 
-    shown: dict[str, str] | None
+    shown: str | None
     rules: tuple[str, ...]
+
+
+# Most of a capture is header lists made of the same few hundred pairs. Each pair becomes JSON once, and its list is
+# put where the mark stands when all else is written; no other value can be the mark, for none may hold this sign.
+MARK = "@"
+
+
+def _pair(name: str, value: str) -> str:
+    return json.dumps({"name": name, "value": value}, separators=(",", ":"))
 
 
 class Headers:
@@ -221,28 +237,36 @@ class Headers:
         self._redaction = redaction
         self._urls = urls
         self._seen: dict[tuple[str, str], Judged] = {}
+        self._lists: list[str] = []
 
-    def rebuild(self, items: Any, place: str) -> list[dict[str, str]]:
-        """Of HAR's ``[{"name", "value"}]`` those that may stay, in their order."""
-        if type(items) is not list:
-            if items is not None:
-                self._redaction.drop("malformed", place, items)
-            return []
-        kept = []
+    def rebuild(self, items: Any, place: str) -> str:
+        """Of HAR's ``[{"name", "value"}]`` those that may stay, in their order. See ``MARK``."""
+        kept: list[str] = []
         rules: list[str] = []
         seen = self._seen
+        if type(items) is not list:
+            items = [] if items is None else [items]
         for item in items:
             try:
-                judged = seen[item["name"], item["value"]]
-            except (KeyError, TypeError):  # not seen yet, or not of this form
+                judged = seen.get((item["name"], item["value"])) or self._first(item)
+            except (KeyError, TypeError):  # not of this form
                 judged = self._first(item)
-            if judged.shown is not None:
-                kept.append(judged.shown)
-            rules += judged.rules
-            if type(item) is not dict or len(item) != 2:  # noqa: PLR2004 # more than a name and a value: a comment, or a tool's own key
+            shown, gone = judged
+            if shown is not None:
+                kept.append(shown)
+            if gone:
+                rules += gone
+            if type(item) is not dict or len(item) != 2:  # noqa: PLR2004 # a comment, or a tool's own key
                 rules += self._more(item)
         self._redaction.count(rules, place)
-        return kept
+        self._lists.append(f"[{','.join(kept)}]")
+        return MARK
+
+    def splice(self, text: str) -> str:
+        """``text``, JSON of what holds the marks, with the header lists in their places."""
+        pieces = text.split(f'"{MARK}"')
+        whole = [part for pair in zip(pieces, self._lists, strict=False) for part in pair]
+        return "".join(whole) + pieces[-1]
 
     def _first(self, item: Any) -> Judged:
         name, value = (item.get("name"), item.get("value")) if type(item) is dict else (None, None)
@@ -262,7 +286,7 @@ class Headers:
         if name in _LINKS:
             judged = self._link(name, value)
         elif (rule := COMMON.get(name)) is None:
-            dropped = _CREDENTIALS.get(name, "custom-header")
+            dropped = _DROPPED_AS.get(name, "custom-header")
             self._redaction.remember(dropped, value)
             self._redaction.remember(dropped, given)
             judged = Judged(None, (dropped,))
@@ -270,13 +294,12 @@ class Headers:
             self._redaction.remember("unsafe-value", value)
             judged = Judged(None, ("unsafe-value",))
         else:
-            judged = Judged({"name": name, "value": clean}, ("narrowed-value",) if len(clean) < len(value) else ())
+            judged = Judged(_pair(name, clean), ("narrowed-value",) if len(clean) < len(value) else ())
         self._seen[given, value] = judged
         return judged
 
     def _link(self, name: str, value: str) -> Judged:
         if value in {"*", "null"}:
-            return Judged({"name": name, "value": value}, ())
-        cleaned = self._urls.cleaned(f"//{value}" if name == "host" else value)
-        text = cleaned.text[2:].partition("/")[0] if name == "host" else cleaned.text
-        return Judged({"name": name, "value": text}, cleaned.rules)
+            return Judged(_pair(name, value), ())
+        cleaned = self._urls.cleaned(value)
+        return Judged(_pair(name, cleaned.text), cleaned.rules)

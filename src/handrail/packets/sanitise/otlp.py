@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from handrail.packets.sanitise.redaction import Redaction
+from handrail.packets.sanitise.redaction import Redaction, json_text
 from handrail.packets.sanitise.urls import VALUE, Urls, spelled_out
 from handrail.packets.sanitise.vocabulary import METHODS, words
 
@@ -77,13 +77,13 @@ class Otlp:
             **dict.fromkeys(_METHOD_KEYS, lambda v: self._text(v, lambda raw: raw if raw in METHODS else None)),
         }
 
-    def rebuild(self, document: Any) -> dict[str, Any] | None:
-        """The safe trace, or None when ``document`` isn't one (an object with ``resourceSpans``)."""
+    def rebuild(self, document: Any) -> str | None:
+        """The safe trace as JSON, or None when ``document`` isn't one (an object with ``resourceSpans``)."""
         groups = document.get("resourceSpans") if type(document) is dict else None
         if type(document) is not dict or type(groups) is not list or any(type(g) is not dict for g in groups):
             return None
         self._rest(document, {"resourceSpans"}, "document")
-        return {"resourceSpans": [self._resource_spans(group) for group in groups]}
+        return json_text({"resourceSpans": [self._resource_spans(group) for group in groups]})
 
     def _resource_spans(self, group: dict[str, Any]) -> dict[str, Any]:
         self._rest(group, {"resource", "scopeSpans"}, "resourceSpans")

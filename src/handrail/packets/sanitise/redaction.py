@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -16,6 +17,11 @@ _SHAPES = (
 # Of rules that take away what opens doors: their values count as secret however plain they look.
 _SHORT_NUMBER = 99_999
 CREDENTIAL_RULES = frozenset({"authorisation", "cookie", "oauth-value", "userinfo", "fragment", "saml-message"})
+
+
+def json_text(value: Any) -> str:
+    """``value`` as compact JSON in ASCII, in the order in which it was built: the same text on every machine."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
 class Redaction:
