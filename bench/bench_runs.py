@@ -1,0 +1,113 @@
+"""Durable runs a second, how soon an idle worker picks a run up, and the database's own floor for the same rows.
+
+    python -m bench.bench_runs [--runs 1000] [--workers 2] [--concurrency 4] [--idle 100]
+
+Prints figures and ratios of one session on one machine. It passes and fails on nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.floor import floor_seconds
+from handrail.conf import database
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    given = arguments()
+    with tempfile.TemporaryDirectory(prefix="handrail-bench-") as directory:
+        url = os.environ.get("DATABASE_URL") or database.embedded(Path(directory) / "postgres")
+        os.environ |= {"DATABASE_URL": url, "HANDRAIL_STATE_DIR": directory, "HANDRAIL_CONFIG": config(directory)}
+        from handrail.conf.start import start
+
+        start()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+        measure(given)
+
+
+def measure(given: argparse.Namespace) -> None:
+    from tests.factories.runs import make_estate
+
+    from handrail.runbooks.models import OperationRun
+
+    estate = make_estate()
+    with workers(given.workers, given.concurrency):
+        warm = [estate.start(f"WARM-{n}", f"warm{n}") for n in range(20)]
+        wait_ended(len(warm))
+        idle = []
+        for number in range(given.idle):
+            run = estate.start(f"IDLE-{number}", f"idle{number}")
+            committed = time.time()
+            wait_ended(len(warm) + number + 1)
+            claimed = run.checkpoints.get(kind="claimed").at.timestamp()
+            idle.append((claimed - committed) * 1000)
+            time.sleep(0.05)
+    before = OperationRun.objects.exclude(finished_at=None).count()
+    for number in range(given.runs):
+        estate.start(f"LOAD-{number}", f"load{number}")
+    with workers(given.workers, given.concurrency):
+        wait_ended(before + 1)
+        started, done = time.perf_counter(), OperationRun.objects.exclude(finished_at=None).count()
+        wait_ended(before + given.runs, pause=0.1)
+        seconds = time.perf_counter() - started
+    rate = (before + given.runs - done) / seconds
+    floor = given.runs / floor_seconds(given.runs, connections=4)
+    idle.sort()
+    print(f"runs a second, {given.workers} workers of {given.concurrency} threads: {rate:8.1f}")
+    print(f"floor: same rows and transactions, raw driver:   {floor:8.1f} a second")
+    print(f"ratio floor / Handrail:                          {floor / rate:8.2f}")
+    print(f"idle pick-up after commit, p50:                  {statistics.median(idle):8.1f} ms")
+    print(f"idle pick-up after commit, p99:                  {idle[int(len(idle) * 0.99) - 1]:8.1f} ms")
+
+
+@contextmanager
+def workers(count: int, concurrency: int) -> Iterator[None]:
+    command = [sys.executable, "-m", "bench.worker_process", str(concurrency)]
+    started = [subprocess.Popen(command, cwd=ROOT) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait()
+
+
+def wait_ended(count: int, *, pause: float = 0.005) -> None:
+    from handrail.runbooks.models import OperationRun
+
+    while OperationRun.objects.exclude(finished_at=None).count() < count:
+        threading.Event().wait(pause)
+
+
+def config(directory: str) -> str:
+    path = Path(directory) / "handrail.toml"
+    path.write_text("# nothing outside is configured: the workers bring their own\n")
+    return str(path)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--idle", type=int, default=100)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
