@@ -1,0 +1,172 @@
+"""Proposing and deciding definitions. Two people are needed for each: one proposes, another decides."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.audit.actions import record
+from handrail.audit.events import Event
+from handrail.definitions import permissions, texts
+from handrail.definitions.models import Definition
+from handrail.definitions.permissions import Refusal
+from handrail.definitions.queries import DefinitionSummary, active_row, get_row, summary_of
+from handrail.definitions.states import DEFINITION, DefinitionState
+from handrail.definitions.texts import Checked
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
+from handrail.kernel.hostile import clean_text
+
+REASON_LIMIT = 500
+
+
+@transaction.atomic
+def propose(*, text: str, by: Actor, file: str = "definition") -> DefinitionSummary:
+    """Adds ``text`` as a proposal; ``file`` is what messages call it.
+
+    The same text proposed again, while it is proposed or active, is the same proposal. Raises Denied; Invalid
+    (``definition-invalid``) with every fault; Conflict ``version-exists`` for another text under a version that was
+    used, ``version-not-newer`` for one that is not above the active version; Stale.
+    """
+    by.require(Capability.DEFINITION_PROPOSE)
+    checked = texts.check(text, file=file)
+    definition = checked.definition
+    same_name = Definition.objects.filter(workspace_id=by.workspace_id, kind=checked.kind, name=definition.name)
+    existing = same_name.filter(version=definition.version).first()
+    if existing is not None:
+        return _again(existing, text)
+    active = same_name.filter(state=DefinitionState.ACTIVE).first()
+    if active is not None and active.version >= definition.version:
+        raise Conflict(
+            f"Version {active.version} of {definition.name} is in force; propose a higher one.",
+            code="version-not-newer",
+        )
+    row = _insert(checked, text, by)
+    _audit(Event.DEFINITION_PROPOSED, row, by)
+    return summary_of(row)
+
+
+@transaction.atomic
+def approve(*, definition_id: int, by: Actor, digest: str | None = None) -> DefinitionSummary:
+    """Puts a proposal in force; the version in force until now is deprecated.
+
+    ``digest``, where given, must be the proposal's: what was seen is what is approved. Raises NotFound, Denied;
+    Conflict (``own-proposal``, ``already-decided``, ``version-not-newer``, ``digest-differs``); Invalid where the text
+    no longer passes the checks; Stale.
+    """
+    row = _locked(by, definition_id)
+    active = active_row(row)
+    _refuse(permissions.why_not_approve(by, row, active))
+    if digest is not None and digest != row.digest:
+        raise Conflict("This is not the text that you were shown. Look again, then decide.", code="digest-differs")
+    texts.check(row.text, file=f"{row.name} v{row.version}")
+    if active is not None:
+        _deprecate(active, by, reason="")
+    _move(row, DefinitionState.ACTIVE, decided_at=now(), decided_by=by.name)
+    _audit(Event.DEFINITION_APPROVED, row, by)
+    return _fresh(row)
+
+
+@transaction.atomic
+def reject(*, definition_id: int, reason: str, by: Actor) -> DefinitionSummary:
+    """Refuses a proposal for good. Raises NotFound, Denied, Conflict as approve, Invalid without a reason, Stale."""
+    row = _locked(by, definition_id)
+    _refuse(permissions.why_not_reject(by, row))
+    said = _reason(reason)
+    _move(row, DefinitionState.REJECTED, decided_at=now(), decided_by=by.name, reason=said)
+    _audit(Event.DEFINITION_REJECTED, row, by)
+    return _fresh(row)
+
+
+@transaction.atomic
+def deprecate(*, definition_id: int, reason: str, by: Actor) -> DefinitionSummary:
+    """Takes the active version out of force; no run of it starts from then on.
+
+    Raises NotFound, Denied, Conflict (``not-active``), Invalid without a reason, Stale.
+    """
+    row = _locked(by, definition_id)
+    _refuse(permissions.why_not_deprecate(by, row))
+    _deprecate(row, by, reason=_reason(reason))
+    return _fresh(row)
+
+
+def _again(existing: Definition, text: str) -> DefinitionSummary:
+    if existing.text == text and existing.state in (DefinitionState.PROPOSED, DefinitionState.ACTIVE):
+        return summary_of(existing)
+    raise Conflict(
+        f"Version {existing.version} of {existing.name} was used already ({existing.state}). Raise the version.",
+        code="version-exists",
+    )
+
+
+def _insert(checked: Checked, text: str, by: Actor) -> Definition:
+    definition = checked.definition
+    try:
+        with transaction.atomic():
+            return Definition.objects.create(
+                workspace_id=by.workspace_id,
+                kind=checked.kind,
+                name=definition.name,
+                version=definition.version,
+                title=definition.title,
+                owner=definition.owner,
+                text=text,
+                digest=definition.digest,
+                state=DEFINITION.initial,
+                proposed_at=now(),
+                proposed_by=by.name,
+            )
+    except IntegrityError as error:
+        raise Stale from error
+
+
+def _locked(by: Actor, definition_id: int) -> Definition:
+    """The row, with all versions of its name held, so that two decisions about one name follow each other."""
+    row = get_row(by, definition_id, Capability.DEFINITION_DECIDE)
+    versions = Definition.objects.select_for_update().filter(
+        workspace_id=row.workspace_id, kind=row.kind, name=row.name
+    )
+    return {version.pk: version for version in versions.order_by("pk")}[row.pk]
+
+
+def _refuse(refusal: Refusal | None) -> None:
+    if refusal is not None:
+        raise Conflict(refusal.says, code=refusal.code)
+
+
+def _reason(given: str) -> str:
+    if len(given) > REASON_LIMIT:
+        raise Invalid("The reason is too long.", faults=[Fault("reason", f"at most {REASON_LIMIT} characters")])
+    cleaned = clean_text(given, limit=REASON_LIMIT)
+    if not cleaned:
+        raise Invalid("Say why.", faults=[Fault("reason", "a reason is needed")])
+    return cleaned
+
+
+def _deprecate(row: Definition, by: Actor, *, reason: str) -> None:
+    fields = {"reason": reason} if reason else {}
+    _move(row, DefinitionState.DEPRECATED, deprecated_at=now(), deprecated_by=by.name, **fields)
+    _audit(Event.DEFINITION_DEPRECATED, row, by)
+
+
+def _move(row: Definition, after: DefinitionState, **fields: object) -> None:
+    """A conditional update on the states that ``after`` can be entered from; no row means that somebody was faster."""
+    rows = Definition.objects.filter(pk=row.pk, state__in=DEFINITION.sources(after))
+    if not rows.update(state=after, **fields):
+        raise Stale
+
+
+def _fresh(row: Definition) -> DefinitionSummary:
+    row.refresh_from_db()
+    return summary_of(row)
+
+
+def _audit(event: Event, row: Definition, by: Actor) -> None:
+    record(
+        event,
+        by=by,
+        subject_kind="definition",
+        subject=f"{row.kind}/{row.name}/{row.version}",
+        digest=row.digest,
+    )

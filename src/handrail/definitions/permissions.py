@@ -1,0 +1,62 @@
+"""What may be done with a definition, and why not: one answer for button, API and action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.definitions.models import Definition
+from handrail.definitions.states import DEFINITION, DefinitionState
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not: a stable code, and a sentence that says what to do instead."""
+
+    code: str
+    says: str
+
+
+def why_not_propose(actor: Actor) -> Refusal | None:
+    return _lacking(actor, Capability.DEFINITION_PROPOSE)
+
+
+def why_not_approve(actor: Actor, definition: Definition, active: Definition | None) -> Refusal | None:
+    """``active`` is the version in force of the same kind and name, if there is one."""
+    if refusal := _why_not_decide(actor, definition):
+        return refusal
+    if active is not None and active.version >= definition.version:
+        return Refusal(
+            "version-not-newer",
+            f"Version {active.version} is in force. Propose the text again under a higher version.",
+        )
+    return None
+
+
+def why_not_reject(actor: Actor, definition: Definition) -> Refusal | None:
+    return _why_not_decide(actor, definition)
+
+
+def why_not_deprecate(actor: Actor, definition: Definition) -> Refusal | None:
+    if refusal := _lacking(actor, Capability.DEFINITION_DECIDE):
+        return refusal
+    if DEFINITION.allows(DefinitionState(definition.state), DefinitionState.DEPRECATED):
+        return None
+    return Refusal("not-active", f"Only an active definition can be deprecated; this one is {definition.state}.")
+
+
+def _why_not_decide(actor: Actor, definition: Definition) -> Refusal | None:
+    if refusal := _lacking(actor, Capability.DEFINITION_DECIDE):
+        return refusal
+    if definition.state != DefinitionState.PROPOSED:
+        return Refusal("already-decided", f"This was decided already: it is {definition.state}.")
+    if definition.proposed_by == actor.name:
+        return Refusal("own-proposal", "You proposed this yourself. Another governance owner must decide.")
+    return None
+
+
+def _lacking(actor: Actor, capability: Capability) -> Refusal | None:
+    if actor.may(capability):
+        return None
+    return Refusal("denied", f"Your roles don't include {capability}. Ask a workspace administrator.")

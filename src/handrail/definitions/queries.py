@@ -1,0 +1,144 @@
+"""Definitions as the actor may see them: plain data for pages, API and CLI alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.definitions import permissions
+from handrail.definitions.comparison import DiffLine, compare
+from handrail.definitions.models import Definition
+from handrail.definitions.permissions import Refusal
+from handrail.definitions.states import DefinitionState, Kind
+from handrail.kernel.errors import NotFound
+
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionSummary:
+    """``decided_*`` are set together, and so are ``deprecated_*``. ``reason`` is empty where none was given."""
+
+    id: int
+    kind: Kind
+    name: str
+    version: int
+    title: str
+    owner: str
+    state: DefinitionState
+    digest: str
+    proposed_at: datetime
+    proposed_by: str
+    decided_at: datetime | None
+    decided_by: str | None
+    reason: str
+    deprecated_at: datetime | None
+    deprecated_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionDetail:
+    """``active``: the version in force of the same kind and name, None if there is none or it is this one.
+    ``changes``: from the active text to this one. ``versions``: all of this kind and name, the newest first.
+    ``why_not_*``: None where the actor may do it now.
+    """
+
+    summary: DefinitionSummary
+    text: str
+    active: DefinitionSummary | None
+    changes: tuple[DiffLine, ...]
+    versions: tuple[DefinitionSummary, ...]
+    why_not_approve: Refusal | None
+    why_not_reject: Refusal | None
+    why_not_deprecate: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionFilter:
+    """Empty means any."""
+
+    kind: str = ""
+    name: str = ""
+    state: str = ""
+    limit: int = PAGE
+
+
+def list_definitions(actor: Actor, wanted: DefinitionFilter | None = None) -> list[DefinitionSummary]:
+    """Those of the actor's workspace, by kind and name, the newest version first. Raises Denied."""
+    actor.require(Capability.DEFINITION_VIEW)
+    chosen = wanted or DefinitionFilter()
+    keys = {"kind": chosen.kind, "name": chosen.name, "state": chosen.state}
+    rows = _rows(actor).filter(**{key: value for key, value in keys.items() if value})
+    return [summary_of(row) for row in rows.order_by("kind", "name", "-version")[: max(1, min(chosen.limit, PAGE))]]
+
+
+def get_definition(actor: Actor, definition_id: int) -> DefinitionDetail:
+    """Raises NotFound outside the actor's workspace, Denied inside it without ``definition:view``."""
+    row = get_row(actor, definition_id, Capability.DEFINITION_VIEW)
+    versions = list(_rows(actor).filter(kind=row.kind, name=row.name).order_by("-version")[:PAGE])
+    active = active_row(row)
+    other = active if active is not None and active.pk != row.pk else None
+    return DefinitionDetail(
+        summary=summary_of(row),
+        text=row.text,
+        active=summary_of(other) if other else None,
+        changes=compare(other.text, row.text) if other else (),
+        versions=tuple(summary_of(version) for version in versions),
+        why_not_approve=permissions.why_not_approve(actor, row, active),
+        why_not_reject=permissions.why_not_reject(actor, row),
+        why_not_deprecate=permissions.why_not_deprecate(actor, row),
+    )
+
+
+def find_definition_id(actor: Actor, kind: Kind, name: str, version: int | None = None) -> int:
+    """The id of a version, or of the active one if none is named. Raises NotFound, Denied as above."""
+    rows = _rows(actor).filter(kind=kind, name=name)
+    rows = rows.filter(state=DefinitionState.ACTIVE) if version is None else rows.filter(version=version)
+    row = rows.first()
+    if row is None:
+        raise NotFound
+    actor.require(Capability.DEFINITION_VIEW)
+    return row.pk
+
+
+def get_row(actor: Actor, definition_id: int, capability: Capability) -> Definition:
+    """The one guarded way to a row. Definitions belong to the workspace, to no tenant. Raises NotFound, Denied."""
+    row = _rows(actor).filter(pk=definition_id).first()
+    if row is None:
+        raise NotFound
+    actor.require(capability)
+    return row
+
+
+def active_row(of: Definition) -> Definition | None:
+    """The version in force of the same workspace, kind and name."""
+    same = Definition.objects.filter(workspace_id=of.workspace_id, kind=of.kind, name=of.name)
+    return same.filter(state=DefinitionState.ACTIVE).first()
+
+
+def summary_of(row: Definition) -> DefinitionSummary:
+    return DefinitionSummary(
+        id=row.pk,
+        kind=Kind(row.kind),
+        name=row.name,
+        version=row.version,
+        title=row.title,
+        owner=row.owner,
+        state=DefinitionState(row.state),
+        digest=row.digest,
+        proposed_at=row.proposed_at,
+        proposed_by=row.proposed_by,
+        decided_at=row.decided_at,
+        decided_by=row.decided_by,
+        reason=row.reason,
+        deprecated_at=row.deprecated_at,
+        deprecated_by=row.deprecated_by,
+    )
+
+
+def _rows(actor: Actor) -> QuerySet[Definition]:
+    return Definition.objects.filter(workspace_id=actor.workspace_id)
