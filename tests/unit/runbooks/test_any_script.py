@@ -1,0 +1,94 @@
+"""Whatever the outside does, and wherever workers die: at most one effect, one ending, and a ledger that tells it."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handrail.runbooks.engine import drive, intent, invoking, journal, position
+from handrail.runbooks.engine.position import Phase
+from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
+from handrail.runbooks.states import RUN
+from tests.factories.runs import TAKEOVER, Estate
+from tests.factories.switches import (
+    BUSY,
+    CLAIMS_DONE,
+    DONE,
+    FORBIDDEN,
+    ODD,
+    SILENT_DONE,
+    SILENT_NOT_DONE,
+    UNREACHABLE,
+    SwitchBoard,
+    Turn,
+)
+
+NUMBERS = itertools.count()
+TURNS = st.lists(
+    st.sampled_from([DONE, BUSY, FORBIDDEN, ODD, SILENT_DONE, SILENT_NOT_DONE, UNREACHABLE, CLAIMS_DONE]), max_size=6
+)
+# At which moves of the run's life its worker dies: before the move, or after it with its word unspoken.
+DEATHS = st.lists(st.booleans(), max_size=8)
+
+
+class Died(BaseException):
+    """The end of a worker: nothing after it runs."""
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits and margins of nothing, so that a thousand lives fit into a test."""
+    monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(seconds=-1))
+    monkeypatch.setattr(drive, "INLINE_SECONDS", 60.0)
+    monkeypatch.setattr(drive.time, "sleep", lambda _: None)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(script=TURNS, deaths=DEATHS, budget=st.integers(0, 5))
+def test_any_script_and_any_deaths_end_once(  # noqa: PLR0917 - fixtures and drawn values
+    hurried: None, estate: Estate, board: SwitchBoard, script: list[Turn], deaths: list[bool], budget: int
+) -> None:
+    name = f"p{next(NUMBERS)}"
+    board.add(name, owner=estate.tenant.key)
+    board.script, calls, effects = list(script), len(board.calls), len(board.effects)
+    run = estate.start(name, name, budget=budget)
+    live(run, estate, list(deaths))
+    run.refresh_from_db()
+    assert run.state in RUN.terminal
+    assert len(board.effects) - effects <= 1
+    assert len(board.calls) - calls <= 1 + min(budget, 3)
+    completed = CompletionRecord.objects.filter(run=run).count()
+    packets = ExceptionPacket.objects.filter(run=run).count()
+    assert (completed, packets) in {(1, 0), (0, 1)}
+    assert RetryLedgerEntry.objects.get(run=run).attempts == sum(position.read(journal.rows_of(run)).attempts.values())
+    if completed:
+        assert board.switches[name]["state"] == "on"
+
+
+def live(run: OperationRun, estate: Estate, deaths: list[bool]) -> None:
+    """Worker after worker carries the run; each dies at its call when ``deaths`` says so."""
+    real = invoking.call
+
+    def mortal(carriage: object) -> object:
+        if deaths and deaths.pop(0):
+            raise Died
+        return real(carriage)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(invoking, "call", mortal)
+        for _ in range(40):
+            run.refresh_from_db()
+            if run.state in RUN.terminal:
+                return
+            try:
+                drive.carry(run, by=estate.worker, takeover=TAKEOVER)
+            except Died:
+                continue
+
+
+def test_every_phase_has_a_move() -> None:
+    assert set(Phase) == {*drive.MOVES, Phase.IN_FLIGHT, Phase.ENDED}
