@@ -1,0 +1,1 @@
+"""One module per outside system. Each keeps its own state and says which routes it answers."""
