@@ -59,7 +59,8 @@ def append(
         for number, row in enumerate(rows, start=1)
     ]
     try:
-        with transaction.atomic():
+        # No savepoint: where this fails the caller's transaction ends too, and a savepoint costs two round trips.
+        with transaction.atomic(savepoint=False):
             Checkpoint.objects.bulk_create(new)
             _move(run, state, at=at, due_at=due_at)
     except IntegrityError as error:
