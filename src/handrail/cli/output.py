@@ -98,7 +98,7 @@ def cell(value: Any) -> Text:
     if isinstance(value, Mapping | list | tuple):
         value = json.dumps(plain(value), ensure_ascii=False)
     shown = clean_text(str(value), limit=CELL_LIMIT)
-    return Text(shown, style=COLOURS.get(shown, ""))
+    return Text(shown, style=COLOURS.get(shown, ""), overflow="fold")
 
 
 def say(text: str) -> None:

@@ -1,7 +1,9 @@
-"""``handrail audit``: who did what, when, to whom."""
+"""``handrail audit``: who did what, when, to whom; and the proof that nobody changed it since."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,12 +11,22 @@ import typer
 from handrail.cli import output
 from handrail.cli.installation import actor
 from handrail.cli.options import As, InWorkspace, Json, Limit
+from handrail.kernel.errors import Invalid
 
-group = typer.Typer(help="The audit log: list.")
+group = typer.Typer(help="The audit log: list, verify, seal, checkpoint, key, prove, export, check-export.")
 
 Tag = Annotated[str, typer.Option("--event", help="Only events of this tag, such as run.completed.")]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Only what this person or process did.")]
 Subject = Annotated[str, typer.Option("--subject", metavar="REF", help="Only what was done to this.")]
+Kept = Annotated[
+    list[Path] | None, typer.Option("--kept", metavar="FILE", help="A checkpoint kept elsewhere. Repeat for several.")
+]
+EventNumber = Annotated[int, typer.Argument(metavar="EVENT", min=1, help="The event's number, as in list --json.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A new file. Without it: standard output.")]
+ExportFile = Annotated[Path, typer.Argument(metavar="FILE", help="What handrail audit export wrote.")]
+Keys = Annotated[list[str], typer.Option("--key", metavar="NAME+ID+KEY", help="A public key that you trust.")]
+Origin = Annotated[str, typer.Option("--origin", help="The log's name.")]
+SMALL_FILE = 64 * 1024
 
 
 @group.command("list")
@@ -40,3 +52,105 @@ def list_(
     cells = [(e.row.at, e.row.event, e.row.outcome, e.row.actor, e.row.subject, e.tenant, e.row.context) for e in rows]
     columns = ("at", "event", "outcome", "by", "subject", "tenant", "context")
     output.print_table("", columns, cells, empty="No events.")
+
+
+@group.command("verify")
+def verify(*, kept: Kept = None, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """Compare every sealed row with the log, and the log with its checkpoints. Exit code 1 when they differ."""
+    who = actor(as_, workspace)
+    from handrail.access import evidence
+
+    found = evidence.verify(who, kept=[_small(path) for path in kept or ()])
+    if json:
+        output.print_json(found)
+    else:
+        facts = {"log": found.origin, "sealed": found.sealed_size, "root": found.root, "at": found.checkpoint_at}
+        output.print_facts({**facts, "not yet sealed": found.unsealed, "whole": found.whole})
+        rows = [(d.index, d.kind, d.source, d.row_id, d.says) for d in found.differences]
+        if rows:
+            output.print_table("Differences", ("leaf", "kind", "source", "row", "what"), rows)
+    if not found.whole:
+        raise typer.Exit(1)
+
+
+@group.command("seal")
+def seal(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """Seal everything that is waiting, now. Workers do it by themselves, every seal_seconds."""
+    who = actor(as_, workspace)
+    from handrail.access import evidence
+
+    done = evidence.seal(by=who)
+    if json:
+        output.print_json(done)
+        return
+    cells = [(s.at, s.rows, s.size) for s in done]
+    output.print_table("", ("at", "rows", "log size"), cells, empty="Everything is sealed.")
+
+
+@group.command("checkpoint")
+def checkpoint(*, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Print the newest signed checkpoint: keep it where this installation can't reach it."""
+    who = actor(as_, workspace)
+    from handrail.access import evidence
+
+    sys.stdout.write(evidence.checkpoint(who))
+
+
+@group.command("key")
+def key(*, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Print the public key that checkpoints are verified with."""
+    who = actor(as_, workspace)
+    from handrail.access import evidence
+
+    print(evidence.verifier_key(who))
+
+
+@group.command("prove")
+def prove(event: EventNumber, *, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Print one event with the proof that it is in the log, as JSON."""
+    who = actor(as_, workspace)
+    from handrail.access import evidence
+
+    output.print_json(evidence.inclusion(who, event))
+
+
+@group.command("export")
+def export(*, out: Out = None, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Seal, then write the whole log as JSON lines, with the events in your scope in clear."""
+    who = actor(as_, workspace)
+    from handrail.access import evidence
+
+    if out is None:
+        sys.stdout.writelines(evidence.export(by=who))
+        return
+    lines = evidence.export(by=who)
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise Invalid(f"{out} can't be written: {error.strerror}.", code="file") from None
+
+
+@group.command("check-export")
+def check_export(file: ExportFile, *, key: Keys, origin: Origin = "handrail/audit", json: Json = False) -> None:
+    """Check an export with the public key alone. Needs no database."""
+    from handrail.audit import exportcheck
+    from handrail.audit.checkpoint import VerifierKey
+
+    try:
+        with file.open(encoding="utf-8") as lines:
+            checked = exportcheck.check(lines, origin=origin, keys=[VerifierKey.from_text(text) for text in key])
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"{file} can't be read: {type(error).__name__}.", code="file") from None
+    if json:
+        output.print_json(checked)
+        return
+    output.say(f"whole: {checked.events} events in clear among {checked.size} leaves")
+
+
+def _small(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read(SMALL_FILE + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"{path} can't be read: {type(error).__name__}.", code="file") from None

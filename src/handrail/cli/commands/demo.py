@@ -1,7 +1,28 @@
-"""``handrail demo``."""
+"""``handrail demo``: the whole product on a practice estate."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
 
-def demo() -> None:
-    """Watch delegated tasks being carried through approved runbooks."""
+import typer
+
+from handrail.cli import installation
+
+Once = Annotated[bool, typer.Option("--once", help="End with the verdict instead of serving the pages.")]
+Where = Annotated[Path, typer.Option("--directory", help="Where the demo keeps its state. It starts afresh each time.")]
+
+
+def demo(*, once: Once = False, directory: Where = Path("var/demo")) -> None:
+    """Watch delegated tasks being carried through approved runbooks on a practice estate, then look around.
+
+    Exit code 1 when anything comes out otherwise than the practice estate expects.
+    """
+    from handrail.cli.demo import place as places
+
+    with places.prepare(directory) as place:
+        installation.use_file(place.configuration)
+        installation.start()
+        from handrail.cli.demo.play import play
+
+        raise typer.Exit(play(place, once=once))

@@ -53,10 +53,19 @@ def web(*, host: Host = None, port: Port = None) -> None:
 
 def worker() -> None:
     """Carry runs until SIGTERM, then let what is under way end. Start as many as you like, on any machine."""
-    pace = installation.start().worker
+    config = installation.start()
     from handrail.worker import service
 
-    service.serve(service.Pace(pace.concurrency, pace.takeover_seconds, pace.sweep_seconds, pace.pull_seconds))
+    pace = config.worker
+    service.serve(
+        service.Pace(
+            concurrency=pace.concurrency,
+            takeover_seconds=pace.takeover_seconds,
+            sweep_seconds=pace.sweep_seconds,
+            pull_seconds=pace.pull_seconds,
+            seal_seconds=config.audit.seal_seconds,
+        )
+    )
 
 
 def sandbox(*, port: SandboxPort = 8900) -> None:

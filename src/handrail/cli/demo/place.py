@@ -1,0 +1,98 @@
+"""Where the demo lives: a directory of its own with configuration, secrets, logs and an embedded PostgreSQL."""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from handrail.kernel.errors import Conflict
+from handrail.sandbox.estate import PRACTICE_TOKENS
+
+WORKSPACE = "practice"
+WEB_PORT = 8000
+
+_CONNECTORS = (
+    # name, kind, path below the estate's URL, token
+    ("tasks", "rest", "", "tasks"),
+    ("registry", "rest", "/registry", "registry"),
+    ("entitlements", "rest", "", "entitlements"),
+    ("credentials", "rest", "", "credentials"),
+    ("sync-jobs", "jobs", "", "sync-jobs"),
+    ("roles", "scim", "/scim/v2", "roles"),
+    ("control", "rest", "", "control"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    directory: Path
+    sandbox_port: int
+    web_port: int
+
+    @property
+    def configuration(self) -> Path:
+        return self.directory / "handrail.toml"
+
+    @property
+    def log(self) -> Path:
+        """What the demo's processes print."""
+        return self.directory / "processes.log"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.web_port}/"
+
+
+@contextmanager
+def prepare(directory: Path) -> Iterator[Place]:
+    """The demo's directory with its configuration written, held until the end. Raises Conflict while another runs."""
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"A demo is running in {directory} already. End it first.", code="demo-running") from None
+        place = Place(directory, _free_port(0), _free_port(WEB_PORT))
+        _write_secrets(directory / "secrets")
+        place.configuration.write_text(_toml(place), encoding="utf-8")
+        yield place
+
+
+def _free_port(wanted: int) -> int:
+    """``wanted`` if nobody listens there, else any port that is free now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return _free_port(0)
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _write_secrets(directory: Path) -> None:
+    directory.mkdir(mode=0o700, exist_ok=True)
+    for name, token in PRACTICE_TOKENS.items():
+        (directory / name).write_text(token + "\n", encoding="utf-8")
+
+
+def _toml(place: Place) -> str:
+    estate = f"http://127.0.0.1:{place.sandbox_port}"
+    secrets = place.directory / "secrets"
+    parts = [
+        f'state_directory = "{place.directory}"',
+        f"[web]\nport = {place.web_port}",
+        "[worker]\nconcurrency = 6\ntakeover_seconds = 5\nsweep_seconds = 1\npull_seconds = 5",
+        f'[tasks]\nconnector = "tasks"\nworkspace = "{WORKSPACE}"\nwebhook_secret = "file:{secrets / "webhook"}"',
+    ]
+    for name, kind, path, token in _CONNECTORS:
+        parts.append(
+            f'[connectors.{name}]\nkind = "{kind}"\nbase_url = "{estate}{path}"\ndeadline_seconds = 4\n'
+            f'auth = {{ kind = "bearer", secret = "file:{secrets / token}" }}'
+        )
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,82 @@
+"""The demo on the terminal: what happens now, the runs while they move, and the verdict."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from handrail.cli import output
+from handrail.cli.demo.cast import ACCOUNTS
+from handrail.cli.demo.verdict import Line, Proof
+from handrail.runbooks.queries import RunSummary
+
+EVERY_SECONDS = 0.25
+SHOWN = 12
+
+
+@contextmanager
+def stage(what: str) -> Iterator[None]:
+    """Says what happens now, and how long it took."""
+    began = time.monotonic()
+    yield
+    output.console().print(f"[dim]{time.monotonic() - began:6.1f} s[/dim]  {what}")
+
+
+def watch(list_runs: Callable[[], list[RunSummary]], *, total: int, stop: Callable[[], bool], seconds: float) -> bool:
+    """Shows the runs until ``total`` have ended; False when ``stop`` says so first, or after ``seconds``."""
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} ended")
+    )
+    progress.columns = (*progress.columns, TimeElapsedColumn())
+    bar = progress.add_task("Runs", total=total)
+    until = time.monotonic() + seconds
+    with Live(console=output.console(), refresh_per_second=8, transient=True) as live:
+        while time.monotonic() < until and not stop():
+            runs = list_runs()
+            ended = sum(run.ended for run in runs)
+            progress.update(bar, completed=ended)
+            live.update(Group(progress, _moving(runs)))
+            if ended >= total:
+                return True
+            time.sleep(EVERY_SECONDS)
+    return False
+
+
+def _moving(runs: list[RunSummary]) -> Table:
+    counted = Counter(run.state.value for run in runs)
+    title = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
+    table = Table("run", "task", "tenant", "state", "attempts", "reason", title=title, title_justify="left", box=None)
+    recent = sorted(runs, key=lambda run: (run.ended, -run.moved_at.timestamp()))
+    for run in recent[:SHOWN]:
+        table.add_row(*map(output.cell, (run.ref, run.task, run.tenant, run.state, run.attempts, run.reason)))
+    return table
+
+
+def tell_lines(lines: Iterable[Line]) -> None:
+    cells = []
+    for line in lines:
+        low, high = line.expected.attempts_at_least, line.expected.attempts_at_most
+        attempts = str(low) if low == high else f"{low} to {high}"
+        took = f"{line.seconds:.1f} s" if line.seconds is not None else ""
+        verdict = "agrees" if not line.differs else f"DIFFERS: {line.differs}"
+        actual = (line.state, line.attempts, line.reason, took)
+        cells.append((line.expected.task, line.expected.title, line.expected, attempts, *actual, verdict))
+    columns = ("task", "what happens", "expected", "attempts", "actual", "attempts", "reason", "took", "verdict")
+    output.print_table("", columns, cells)
+
+
+def tell_proofs(proofs: Iterable[Proof]) -> None:
+    cells = [(proof.holds, "wrong" if proof.wrong else "ok", "; ".join(proof.wrong)) for proof in proofs]
+    output.print_table("", ("what must hold", "state", "what breaks it"), cells)
+
+
+def tell_accounts(url: str, password: str) -> None:
+    rows = [(account.email, account.role, password) for account in ACCOUNTS]
+    output.print_table(f"Log in at {url}", ("e-mail", "role", "password"), rows)

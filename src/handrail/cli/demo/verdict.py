@@ -1,0 +1,128 @@
+"""Did it come out as it should: run by run, in the outside systems, and without a secret anywhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import connection
+from psycopg import sql
+
+from handrail.access.actor import Actor
+from handrail.cli.demo import estate
+from handrail.cli.demo.estate import Expectation
+from handrail.runbooks import queries
+from handrail.runbooks.queries import RunDetail
+from handrail.sandbox.estate import PRACTICE_TOKENS
+from handrail.sandbox.faults import CANARY
+from handrail.sandbox.world import BYSTANDERS
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One task: what was expected and what became of it. ``differs`` is empty when they agree."""
+
+    expected: Expectation
+    run: str
+    state: str
+    attempts: int
+    reason: str | None
+    seconds: float | None
+    differs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One thing that must hold over all tasks. ``wrong`` names what breaks it."""
+
+    holds: str
+    wrong: tuple[str, ...]
+
+
+def judge_runs(who: Actor, expected: Iterable[Expectation]) -> list[Line]:
+    runs = {run.task: run for run in queries.list_runs(who, queries.RunFilter(limit=500))}
+    return [_judge(expectation, runs.get(expectation.task)) for expectation in expected]
+
+
+def _judge(expected: Expectation, run: queries.RunSummary | None) -> Line:
+    if run is None:
+        return Line(expected, "", "no run", 0, None, None, "no run")
+    differs = []
+    if run.state != expected.state:
+        differs.append("state")
+    if run.reason != expected.reason:
+        differs.append("reason")
+    if not expected.attempts_at_least <= run.attempts <= expected.attempts_at_most:
+        differs.append("attempts")
+    seconds = (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
+    return Line(expected, run.ref, run.state, run.attempts, run.reason, seconds, ", ".join(differs))
+
+
+def prove(who: Actor, lines: list[Line], logs: Iterable[Path], passwords: Iterable[str]) -> list[Proof]:
+    """What must hold beyond the single runs, asked of the outside systems themselves."""
+    details = {line.expected.task: queries.get_run(who, line.run) for line in lines if line.run}
+    words = [CANARY, *PRACTICE_TOKENS.values(), *passwords]
+    return [
+        Proof("The SCIM server has the role for exactly whom it should", tuple(_misplaced_roles(details))),
+        Proof("At most one effect for each idempotency key", tuple(_repeated_effects())),
+        Proof("The task system was told one outcome of each task", tuple(_untold(details))),
+        Proof("Each run left one retry-ledger entry, and one completion record or packet", tuple(_unclosed(details))),
+        Proof("No secret and no customer text in database or logs", tuple(_leaks(words, logs))),
+    ]
+
+
+def _misplaced_roles(details: dict[str, RunDetail]) -> Iterator[str]:
+    """Completed: exactly the designated administrators. Stopped before any attempt: nobody. Stopped later: the job
+    may have worked, so nobody but them. Customers without a task: nobody."""
+    for task, run in details.items():
+        role, admins = run.fields.get("role"), set(run.fields.get("admins", ()))
+        if not isinstance(role, str):
+            continue
+        held = estate.holders(run.summary.tenant, role)
+        if run.summary.state == "completed" and held != admins:
+            yield f"{task}: {len(held & admins)} of {len(admins)}, and {len(held - admins)} others"
+        if run.summary.state != "completed" and held - (admins if run.summary.attempts else set()):
+            yield f"{task}: {', '.join(sorted(held))}"
+    for tenant in BYSTANDERS:
+        if held := estate.holders(tenant, "tenant-admin"):
+            yield f"{tenant}: {', '.join(sorted(held))}"
+
+
+def _repeated_effects() -> Iterator[str]:
+    for entry in estate.effects():
+        if entry["count"] > 1:
+            yield f"{entry['service']} {entry['key']}: {entry['count']} times"
+
+
+def _untold(details: dict[str, RunDetail]) -> Iterator[str]:
+    told = Counter(entry["key"] for entry in estate.effects() if entry["service"] == "tasks")
+    for task, run in details.items():
+        outcome = estate.outcome(task) or {}
+        seen = (outcome.get("run"), outcome.get("state"), told[run.summary.ref])
+        if seen != (run.summary.ref, run.summary.state.value, 1):
+            yield f"{task}: told {seen[1]}, {seen[2]} times"
+
+
+def _unclosed(details: dict[str, RunDetail]) -> Iterator[str]:
+    for task, run in details.items():
+        records = (run.completion is not None, run.summary.exception is not None)
+        wanted = (run.summary.state == "completed", run.summary.state == "exception")
+        if records != wanted or run.retry_ledger is None:
+            yield task
+
+
+def _leaks(words: list[str], logs: Iterable[Path]) -> Iterator[str]:
+    for path in logs:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if any(word in text for word in words):
+            yield path.name
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+        for (table,) in cursor.fetchall():
+            looked = sql.SQL("SELECT count(*) FROM {} row WHERE row::text LIKE ANY(%s)").format(sql.Identifier(table))
+            cursor.execute(looked, [[f"%{word}%" for word in words]])
+            (count,) = cursor.fetchone()
+            if count:
+                yield f"table {table}: {count} rows"
