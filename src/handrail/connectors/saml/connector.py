@@ -1,0 +1,179 @@
+"""Metadata over HTTP or from a file, signed where a certificate is configured."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path as FilePath
+from typing import Any, Literal
+
+from cryptography import x509
+from pydantic import Field
+
+from handrail.connectors.config import MAX_BYTES, ConnectorConfig, HttpConfig, Kind
+from handrail.connectors.finding import Finding
+from handrail.connectors.http import Client, probe, read_failed, retry_after_seconds
+from handrail.connectors.operation import Operation, Path, not_mine
+from handrail.connectors.outcome import Answer, ReadFailed, Reading
+from handrail.connectors.saml.document import MetadataRefused, trusted_root
+from handrail.connectors.saml.entity import describe, find_entity
+from handrail.connectors.saml.operations import Metadata
+from handrail.kernel.canonical import digest_bytes
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Misconfigured
+from handrail.kernel.secrets import Secrets
+
+_OK = 200
+_FILE_DEADLINE_SECONDS = 10.0
+_DEFAULT_MAX_BYTES = 16 * 1024 * 1024  # a national federation's aggregate has tens of megabytes; most have less
+
+# path, deadline in seconds → the document's bytes. Raises ReadFailed.
+Fetch = Callable[[str | None, float | None], bytes]
+
+
+class SamlConfig(HttpConfig):
+    """``kind = "saml"``: metadata over HTTP. ``metadata_path`` is the document that entities are looked up in.
+
+    ``certificate_file``: PEM of the federation's signing certificate; with it, unsigned metadata is refused.
+    """
+
+    kind: Literal["saml"]
+    metadata_path: Path = "/"
+    certificate_file: FilePath | None = None
+    max_bytes: int = Field(default=_DEFAULT_MAX_BYTES, ge=1, le=MAX_BYTES)
+
+
+class SamlFileConfig(ConnectorConfig):
+    """``kind = "saml-file"``: metadata that somebody else keeps up to date in ``file``."""
+
+    kind: Literal["saml-file"]
+    file: FilePath
+    certificate_file: FilePath | None = None
+    max_bytes: int = Field(default=_DEFAULT_MAX_BYTES, ge=1, le=MAX_BYTES)
+
+
+class SamlConnector:
+    """One configured source of metadata. Safe to share between threads."""
+
+    kind = "saml"
+
+    def __init__(
+        self,
+        name: str,
+        fetch: Fetch,
+        *,
+        certificate: x509.Certificate | None,
+        max_bytes: int,
+        deadline_seconds: float,
+        check: Callable[[], Finding],
+    ) -> None:
+        self.name = name
+        self.deadline_seconds = deadline_seconds
+        self._fetch = fetch
+        self._certificate = certificate
+        self._max_bytes = max_bytes
+        self._check = check
+
+    def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+        """The entity as ``entity.describe`` has it; ``version`` and ``digest`` are those of the document's bytes.
+
+        Raises ReadFailed; its ``code`` says what was wrong with the document.
+        """
+        if not isinstance(operation, Metadata):
+            raise not_mine(self.name, self.kind, operation)
+        data = self._fetch(operation.path, deadline_seconds)
+        at = now()
+        try:
+            root = trusted_root(data, certificate=self._certificate, max_bytes=self._max_bytes, at=at)
+            entity = find_entity(root, operation.entity_id, at)
+            value = describe(entity, at, signed=self._certificate is not None)
+        except MetadataRefused as error:
+            failed = ReadFailed(f"{self.name} could not be read: {error.message}", status=_OK, retryable=False)
+            failed.code = error.code
+            raise failed from None
+        digest = digest_bytes(data)
+        return Reading(value=value, version=digest, digest=digest, status=_OK, read_at=at)
+
+    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+        """Metadata is only ever read. Raises Misconfigured, whatever the deadline."""
+        del deadline_seconds
+        raise not_mine(self.name, self.kind, operation)
+
+    def check(self) -> list[Finding]:
+        """Whether the document can be had."""
+        return [self._check()]
+
+
+def open_http(name: str, config: Any, secrets: Secrets) -> SamlConnector:
+    """A connector for a SamlConfig. Raises Misconfigured for a missing secret, CA or certificate file."""
+    client = Client(config, secrets)
+
+    def fetch(path: str | None, deadline_seconds: float | None) -> bytes:
+        exchange = client.send("GET", path or config.metadata_path, deadline_seconds=deadline_seconds)
+        if exchange.failure is not None or exchange.status != _OK or not exchange.body:
+            wait = retry_after_seconds(exchange.headers.get("retry-after"), now())
+            answer = Answer(exchange.status, failure=exchange.failure, retry_after_seconds=wait)
+            raise read_failed(name, answer)
+        return exchange.body
+
+    return SamlConnector(
+        name,
+        fetch,
+        certificate=_certificate(config.certificate_file),
+        max_bytes=config.max_bytes,
+        deadline_seconds=config.deadline_seconds,
+        check=lambda: probe(name, client, config.metadata_path, must_exist=True),
+    )
+
+
+def open_file(name: str, config: Any, _secrets: Secrets) -> SamlConnector:
+    """A connector for a SamlFileConfig. Raises Misconfigured for a missing certificate file."""
+
+    def fetch(path: str | None, _deadline_seconds: float | None) -> bytes:
+        if path is not None:
+            raise Misconfigured(f"The connector {name} reads one file; ask by entity_id only.", code="wrong-connector")
+        try:
+            return _read_file(config.file, config.max_bytes)
+        except OSError as error:
+            raise ReadFailed(
+                f"{name} could not be read: its file can't be opened ({error.strerror}).", retryable=False
+            ) from None
+
+    def check() -> Finding:
+        try:
+            fetch(None, None)
+        except ReadFailed as error:
+            return Finding(name, ok=False, message=error.message, mend="Check file and who may read it.")
+        return Finding(name, ok=True, message="The metadata file can be read.")
+
+    return SamlConnector(
+        name,
+        fetch,
+        certificate=_certificate(config.certificate_file),
+        max_bytes=config.max_bytes,
+        deadline_seconds=_FILE_DEADLINE_SECONDS,
+        check=check,
+    )
+
+
+def _read_file(path: FilePath, max_bytes: int) -> bytes:
+    # One byte more than allowed is read, so that the parser's own limit refuses it and says so.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(0, "not a regular file")
+        return stream.read(max_bytes + 1)
+
+
+def _certificate(path: FilePath | None) -> x509.Certificate | None:
+    if path is None:
+        return None
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError):
+        raise Misconfigured(
+            f"certificate_file {path} can't be read as a PEM certificate.", code="certificate-unreadable"
+        ) from None
+
+
+KINDS = (Kind("saml", SamlConfig, open_http), Kind("saml-file", SamlFileConfig, open_file))

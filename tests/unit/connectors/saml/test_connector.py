@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handrail.connectors.outcome import Failure, ReadFailed
+from handrail.connectors.registry import Registry, parse
+from handrail.connectors.rest import Get
+from handrail.connectors.saml import Metadata, SamlConnector
+from handrail.kernel.canonical import digest_bytes
+from handrail.kernel.errors import Misconfigured
+from handrail.kernel.secrets import Secrets
+from tests.unit.connectors.peers import answering, peer, response
+from tests.unit.connectors.saml.making import der, entity, group, pem, signed
+
+ID = "https://idp.example.com/saml"
+
+
+def opened(**section: Any) -> SamlConnector:
+    made = Registry.build(parse({"federation": section}), Secrets({})).get("federation")
+    assert isinstance(made, SamlConnector)
+    return made
+
+
+def from_file(tmp_path: Path, data: bytes, **more: Any) -> SamlConnector:
+    (tmp_path / "metadata.xml").write_bytes(data)
+    return opened(kind="saml-file", file=tmp_path / "metadata.xml", **more)
+
+
+def test_read_gives_what_a_packet_needs(tmp_path: Path) -> None:
+    data = group(entity(), entity("https://other.example")).encode()
+
+    reading = from_file(tmp_path, data).read(Metadata(entity_id=ID))
+
+    assert reading.version == reading.digest == digest_bytes(data)
+    assert isinstance(reading.value, dict)
+    assert reading.value["registration_authority"] == "https://registrar.example.org"
+    role: Any = reading.value["roles"][0]  # type: ignore[index,call-overload]
+    assert role["single_sign_on"][0]["location"] == f"{ID}/sso"
+    assert role["signing_certificates"][0]["sha256"] == hashlib.sha256(der()).hexdigest()
+    assert role["signing_certificates"][0]["not_after"] == "2027-09-18T12:00:00+00:00"
+
+
+def test_read_believes_signed_metadata_only_where_a_certificate_is_configured(tmp_path: Path) -> None:
+    (tmp_path / "signer.pem").write_bytes(pem())
+
+    value = (
+        from_file(tmp_path, signed(entity()), certificate_file=tmp_path / "signer.pem")
+        .read(Metadata(entity_id=ID))
+        .value
+    )
+
+    assert isinstance(value, dict)
+    assert value["signed"] is True
+
+
+def test_read_refuses_unsigned_metadata_where_a_certificate_is_configured(tmp_path: Path) -> None:
+    (tmp_path / "signer.pem").write_bytes(pem())
+
+    with pytest.raises(ReadFailed) as failed:
+        from_file(tmp_path, entity().encode(), certificate_file=tmp_path / "signer.pem").read(Metadata(entity_id=ID))
+    assert (failed.value.code, failed.value.retryable) == ("bad-signature", False)
+
+
+def test_read_over_http_takes_the_path_of_the_operation() -> None:
+    with peer(answering(response(200, entity().encode(), content_type="application/samlmetadata+xml"))) as server:
+        reading = opened(kind="saml", base_url=server.url).read(Metadata(path="/entities/idp"))
+
+    assert b"GET /entities/idp HTTP/1.1" in server.requests[0]
+    assert isinstance(reading.value, dict)
+    assert reading.value["entity_id"] == ID
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(404, False), (503, True)])
+def test_read_over_http_says_whether_asking_again_may_help(status: int, retryable: bool) -> None:
+    with peer(answering(response(status, b""))) as server, pytest.raises(ReadFailed) as failed:
+        opened(kind="saml", base_url=server.url).read(Metadata(entity_id=ID))
+    assert (failed.value.http_status, failed.value.retryable) == (status, retryable)
+
+
+def test_read_over_http_stops_at_max_bytes() -> None:
+    with peer(answering(response(200, b"x" * 2000))) as server, pytest.raises(ReadFailed) as failed:
+        opened(kind="saml", base_url=server.url, max_bytes=1000).read(Metadata(entity_id=ID))
+    assert failed.value.failure is Failure.TOO_LARGE
+
+
+def test_read_refuses_a_file_over_max_bytes(tmp_path: Path) -> None:
+    with pytest.raises(ReadFailed) as failed:
+        from_file(tmp_path, b" " * 2000, max_bytes=1000).read(Metadata(entity_id=ID))
+    assert failed.value.code == "too-large"
+
+
+def test_read_says_that_the_file_is_missing(tmp_path: Path) -> None:
+    connector = opened(kind="saml-file", file=tmp_path / "none.xml")
+
+    with pytest.raises(ReadFailed, match="can't be opened"):
+        connector.read(Metadata(entity_id=ID))
+    assert [finding.ok for finding in connector.check()] == [False]
+
+
+def test_read_refuses_operations_of_other_kinds(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured):
+        from_file(tmp_path, b"").read(Get(path="/"))
+
+
+def test_open_refuses_a_certificate_file_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "signer.pem").write_text("no certificate")
+
+    with pytest.raises(Misconfigured, match=r"connectors\.federation: certificate_file"):
+        from_file(tmp_path, b"", certificate_file=tmp_path / "signer.pem")
+
+
+def test_metadata_asks_for_an_entity_or_a_path() -> None:
+    with pytest.raises(ValueError, match="entity_id, path, or both"):
+        Metadata()
