@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from handrail.access.capabilities import Role
@@ -24,6 +25,7 @@ from handrail.runbooks.models import (
 )
 from handrail.runbooks.states import RUN, Cause, Entry, Handling, RunState
 
+SHIPPED = Path(__file__).resolve().parents[2] / "definitions" / "runbooks" / "entitlement-resync.yaml"
 PASSWORD = "correct horse battery"
 _number = itertools.count(1)
 
@@ -47,6 +49,11 @@ def member(of: Workspace, *roles: Role, tenants: Sequence[Tenant] | None = None,
     for entitled in tenants or ():
         TenantEntitlement.objects.create(membership=membership, tenant=entitled, created_at=now())
     return user
+
+
+def runbook_text(version: int = 1) -> str:
+    """The shipped entitlement runbook as another version of itself."""
+    return SHIPPED.read_text(encoding="utf-8").replace("\nversion: 1\n", f"\nversion: {version}\n")
 
 
 def definition(

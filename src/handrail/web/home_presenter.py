@@ -8,6 +8,9 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
+from handrail.definitions import queries as definitions
+from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
+from handrail.definitions.states import DefinitionState
 from handrail.runbooks import queries as runbooks
 from handrail.runbooks.queries import ExceptionSummary, RunFilter, RunSummary
 from handrail.runbooks.states import RUN, Handling, RunState
@@ -21,6 +24,7 @@ class Home:
 
     stopped: list[ExceptionSummary] | None
     mine: list[ExceptionSummary]
+    proposals: list[DefinitionSummary]
     runs: list[RunSummary] | None
     counts: dict[RunState, int]
     tenants: list[TenantSummary]
@@ -35,6 +39,7 @@ def present(actor: Actor) -> Home:
     return Home(
         stopped=_open(actor),
         mine=_mine(actor),
+        proposals=_proposals(actor),
         runs=runbooks.list_runs(actor, RunFilter(limit=SHOWN)) if sees_runs else None,
         counts=runbooks.count_states(actor) if sees_runs else {},
         tenants=access.list_tenants(actor) if actor.may(Capability.TENANT_VIEW) else [],
@@ -52,3 +57,11 @@ def _mine(actor: Actor) -> list[ExceptionSummary]:
         return []
     taken = runbooks.list_exceptions(actor, handling=Handling.TAKEN)
     return [packet for packet in taken if packet.taken_by == actor.name]
+
+
+def _proposals(actor: Actor) -> list[DefinitionSummary]:
+    """Those that the actor may decide on: never their own."""
+    if not actor.may(Capability.DEFINITION_DECIDE):
+        return []
+    proposed = definitions.list_definitions(actor, DefinitionFilter(state=DefinitionState.PROPOSED))
+    return [row for row in proposed if row.proposed_by != actor.name]

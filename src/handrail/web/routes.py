@@ -5,7 +5,7 @@ from __future__ import annotations
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, path
 
-from handrail.web import audit, evaluation, exceptions, home, operations, run, tenant, workspaces
+from handrail.web import audit, definitions, evaluation, exceptions, home, operations, run, tenant, workspaces
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.root, name="root"),
@@ -24,6 +24,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/exceptions/<str:exception>", exceptions.packet, name="exception"),
     path("admin/exceptions/<str:exception>/take", exceptions.take, name="exception-take"),
     path("admin/exceptions/<str:exception>/resolve", exceptions.resolve, name="exception-resolve"),
+    path("admin/definitions", definitions.page, name="definitions"),
+    path("admin/definitions/<int:definition>", definitions.definition, name="definition"),
+    path("admin/definitions/<int:definition>/approve", definitions.approve, name="definition-approve"),
+    path("admin/definitions/<int:definition>/reject", definitions.reject, name="definition-reject"),
+    path("admin/definitions/<int:definition>/deprecate", definitions.deprecate, name="definition-deprecate"),
     path("admin/audit", audit.page, name="audit"),
     path("admin/evaluation", evaluation.page, name="evaluation"),
 ]

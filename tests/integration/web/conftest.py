@@ -45,7 +45,7 @@ MISSING = {"tenant": "ten_nobody", "run": "RUN-0000000000", "exception": "EXC-00
 def build(name: str) -> House:
     workspace = rows.workspace(name)
     tenant = rows.tenant(workspace, name=f"{name} customer")
-    definition = rows.definition(workspace)
+    definition = rows.definition(workspace, text=rows.runbook_text())
     received = rows.run(tenant, definition)
     rows.entry(received, Entry.RECEIVED)
     invoking = rows.run(tenant, definition, state=RunState.INVOKING)
@@ -55,7 +55,7 @@ def build(name: str) -> House:
         workspace,
         tenant,
         definition,
-        rows.definition(workspace, version=2, state=DefinitionState.PROPOSED, text="handrail: runbook/v1\n"),
+        rows.definition(workspace, version=2, state=DefinitionState.PROPOSED, text=rows.runbook_text(2)),
         received,
         invoking,
         rows.completed_run(tenant, definition),

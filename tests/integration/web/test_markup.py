@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\" ' {{7*7}} {% csrf_token %}"
 PAGES = [
-    route for route in inside() if not route.path.endswith(("/take", "/resolve", "/cancel", "/approve", "/reject"))
+    route
+    for route in inside()
+    if not route.path.endswith(("/take", "/resolve", "/cancel", "/approve", "/reject", "/deprecate"))
 ]
 
 
@@ -98,6 +100,8 @@ def test_hostile_texts_stay_texts(house: House) -> None:
         f"/admin/exceptions/{packet.ref}",
         "/admin/t/ten_%3Cb%3E",
         "/admin/evaluation",
+        "/admin/definitions",
+        f"/admin/definitions/{definition.pk}",
     ):
         body = client.get(url).content.decode()
         assert "&lt;script&gt;" in body or url == "/admin/evaluation"

@@ -24,6 +24,8 @@ NEEDS: dict[str, Capability | None] = {
     "admin/operations/<run>/live": C.RUN_VIEW,
     "admin/exceptions": C.EXCEPTION_VIEW,
     "admin/exceptions/<exception>": C.EXCEPTION_VIEW,
+    "admin/definitions": C.DEFINITION_VIEW,
+    "admin/definitions/<definition>": C.DEFINITION_VIEW,
     "admin/audit": C.AUDIT_VIEW,
     "admin/evaluation": C.EVALUATION_VIEW,
 }
@@ -32,6 +34,9 @@ CHANGES: dict[str, Capability] = {
     "admin/operations/<run>/cancel": C.RUN_CANCEL,
     "admin/exceptions/<exception>/take": C.EXCEPTION_TAKE,
     "admin/exceptions/<exception>/resolve": C.EXCEPTION_RESOLVE,
+    "admin/definitions/<definition>/approve": C.DEFINITION_DECIDE,
+    "admin/definitions/<definition>/reject": C.DEFINITION_DECIDE,
+    "admin/definitions/<definition>/deprecate": C.DEFINITION_DECIDE,
 }
 ROUTES = {route.path: route for route in inside()}
 
@@ -70,7 +75,7 @@ def test_change_without_the_capability_is_refused_and_audited(
 def test_navigation_offers_only_what_opens(house: House, as_role: Callable[..., Client], role: Role) -> None:
     client = as_role(role)
     body = client.get("/admin").content.decode()
-    for path in ("admin/operations", "admin/exceptions", "admin/audit", "admin/evaluation"):
+    for path in ("admin/operations", "admin/exceptions", "admin/definitions", "admin/audit", "admin/evaluation"):
         needed = NEEDS[path]
         assert (f'<li><a href="/{path}"' in body) == (needed in BUNDLES[role])
 

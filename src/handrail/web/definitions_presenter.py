@@ -1,0 +1,104 @@
+"""Definitions as lists, texts with line numbers, and differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from handrail.access.actor import Actor
+from handrail.definitions import queries
+from handrail.definitions.actions import REASON_LIMIT
+from handrail.definitions.comparison import DiffLine
+from handrail.definitions.permissions import Refusal
+from handrail.definitions.queries import DefinitionDetail, DefinitionFilter, DefinitionSummary
+from handrail.definitions.states import DefinitionState, Kind
+from handrail.kernel.hostile import clean_text
+from handrail.web import runbook_presenter
+from handrail.web.runbook_presenter import RunbookSummary
+
+_SIGNS = {"same": "", "added": "+", "removed": "\N{MINUS SIGN}", "gap": "⋯"}
+
+
+class Decision(Protocol):
+    def __call__(self, *, definition_id: int, reason: str, by: Actor) -> DefinitionSummary: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionList:
+    rows: list[DefinitionSummary]
+    kind: str
+    state: str
+    kinds: list[Kind]
+    states: list[DefinitionState]
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.kind or self.state)
+
+    @property
+    def proposals(self) -> int:
+        return sum(row.state is DefinitionState.PROPOSED for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A line of the difference with its sign, so that it is told without colour."""
+
+    line: DiffLine
+    sign: str
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionPage:
+    detail: DefinitionDetail
+    lines: list[str]
+    changes: list[Changed]
+    added: int
+    removed: int
+    summary: RunbookSummary | None
+    reason_limit: int
+
+    @property
+    def to_decide(self) -> bool:
+        return self.detail.summary.state is DefinitionState.PROPOSED
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why the actor can't decide on this proposal, where it is one."""
+        return self.detail.why_not_reject if self.to_decide else None
+
+
+def present_list(actor: Actor, asked: Mapping[str, str]) -> DefinitionList:
+    """Raises Denied."""
+    kind, state = asked.get("kind", ""), asked.get("state", "")
+    kind = kind if kind in set(Kind) else ""
+    state = state if state in set(DefinitionState) else ""
+    rows = queries.list_definitions(actor, DefinitionFilter(kind=kind, state=state))
+    return DefinitionList(rows, kind, state, list(Kind), list(DefinitionState))
+
+
+def present(detail: DefinitionDetail) -> DefinitionPage:
+    changes = [Changed(line, _SIGNS[line.change]) for line in detail.changes]
+    return DefinitionPage(
+        detail=detail,
+        lines=detail.text.splitlines(),
+        changes=changes,
+        added=sum(c.line.change == "added" for c in changes),
+        removed=sum(c.line.change == "removed" for c in changes),
+        summary=runbook_presenter.summarise(detail.text) if detail.summary.kind is Kind.RUNBOOK else None,
+        reason_limit=REASON_LIMIT,
+    )
+
+
+def is_approved_so(actor: Actor, definition: int, digest: str) -> bool:
+    """Whether approving again would only repeat what the actor has done: a second click, a reload."""
+    row = queries.get_definition(actor, definition).summary
+    return row.state is DefinitionState.ACTIVE and row.decided_by == actor.name and row.digest == digest
+
+
+def is_decided_so(actor: Actor, definition: int, reason: str) -> bool:
+    """Whether the actor has decided so with this very reason already."""
+    row = queries.get_definition(actor, definition).summary
+    by = {DefinitionState.REJECTED: row.decided_by, DefinitionState.DEPRECATED: row.deprecated_by}.get(row.state)
+    return by == actor.name and row.reason == clean_text(reason, limit=REASON_LIMIT)
