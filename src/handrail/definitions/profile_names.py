@@ -1,0 +1,72 @@
+"""The names of a packet profile: what a part may take, and where one may stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from handrail.definitions.context import Context
+from handrail.definitions.extraction import Extraction, check_at, compile_takes
+from handrail.definitions.faults import Path
+from handrail.definitions.forms import Takes
+from handrail.definitions.names import RESERVED, Variables
+from handrail.definitions.valuetypes import ValueType
+
+# The roots of names that no source may take.
+PROFILE_ROOTS = frozenset({"given", "packet", "item", "annex", "annexes", "profile"})
+PROFILE_VALUES: Variables = {
+    "profile.name": ValueType("string"),
+    "profile.version": ValueType("integer"),
+    "profile.title": ValueType("string"),
+    "profile.lane": ValueType("string"),
+    "profile.tlp": ValueType("string"),
+    "profile.recipients": ValueType("string", many=True),
+}
+
+
+def names_once(names: Iterable[str], path: Path, context: Context) -> None:
+    """Notes names declared twice (with and without ``?``) and words of the condition language."""
+    seen: set[str] = set()
+    for written in names:
+        name = written.removesuffix("?")
+        if name in RESERVED:
+            context.add_key((*path, written), f"{name} is a word of the condition language; take another name")
+        if name in seen:
+            context.add_key((*path, written), f"{name} is declared twice, with and without ?")
+        seen.add(name)
+
+
+def names_once_paths(paths: Iterable[str], path: Path, context: Context) -> None:
+    """Notes field paths that repeat one another, or of which one would lie inside the other."""
+    seen: dict[str, str] = {}
+    for written in paths:
+        name = bare(written)
+        if words := set(name.split(".")) & RESERVED:
+            context.add_key((*path, written), f"{min(words)} is a word of the condition language; take another name")
+        if name in seen:
+            context.add_key((*path, written), f"{name} is declared twice; the first is {seen[name]}")
+        for other in seen:
+            if other != name and (other.startswith(f"{name}.") or name.startswith(f"{other}.")):
+                context.add_key((*path, written), f"{name} and {other} can't both be: one would lie inside the other")
+        seen[name] = written
+
+
+def bare(written: str) -> str:
+    """A field's path without its marks."""
+    return written.rstrip("!?")
+
+
+def types_of(values: Mapping[str, Extraction]) -> dict[str, ValueType]:
+    return {name: kind for value in values.values() for name, kind in value.variables.items()}
+
+
+def compile_values(takes: Takes, path: Path, context: Context) -> dict[str, Extraction]:
+    """Each taken value as an extraction of its own."""
+    names_once(takes, path, context)
+    values: dict[str, Extraction] = {}
+    for written, take in takes.items():
+        problem = check_at(take)
+        if problem is not None:
+            context.add((*path, written, "at"), problem)
+        usable = take if problem is None else take.model_copy(update={"at": None})
+        values[written.removesuffix("?")] = compile_takes({written: usable})
+    return values

@@ -1,0 +1,116 @@
+"""The sources of a packet profile: the read forms of runbooks and two more, each saying what proves its freshness."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic_core import PydanticCustomError
+
+from handrail.definitions import forms
+from handrail.definitions.fields import Closed, Duration, Identifier, Kebab, Template
+
+WholeVersion = Literal["etag", "digest", "taken"]
+
+
+class VersionAt(Closed):
+    """A version that the record itself carries, by JSON pointer or JMESPath."""
+
+    at: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+def _version(given: Any) -> Any:
+    if isinstance(given, str) and given not in ("etag", "digest", "taken"):
+        raise PydanticCustomError(
+            "version", "expected etag, digest, taken, or a place in the answer such as {{at: /revision}}"
+        )
+    return given
+
+
+class Declared(Closed):
+    """What every source says beside what it asks.
+
+    ``version``: the token that proves that the record is the same. ``fresh_for``: how old a reading, or the record's
+    own time ``as_of``, may be. ``class``: whom its values are for. ``entitles``: it decides what may be done at all.
+    """
+
+    version: Annotated[WholeVersion | VersionAt, BeforeValidator(_version)]
+    fresh_for: Duration
+    class_: Annotated[Kebab, Field(alias="class")]
+    record: Identifier | None = None
+    as_of: Identifier | None = None
+    tlp: Identifier | None = None
+    entitles: bool = False
+
+
+class Saml(forms.Source):
+    """SAML metadata of one entity, parsed with entities and DTDs refused."""
+
+    saml: Template
+
+
+class Blobs(forms.Source):
+    """The blobs kept below a name."""
+
+    blobs: Template
+
+
+class GetSource(forms.GetTaken, Declared):
+    pass
+
+
+class ScimQuerySource(forms.ScimQueryTaken, Declared):
+    pass
+
+
+class ScimReadSource(forms.ScimReadTaken, Declared):
+    pass
+
+
+class MembersOfSource(forms.MembersOfTaken, Declared):
+    pass
+
+
+class HoldersOfSource(forms.HoldersOfTaken, Declared):
+    pass
+
+
+class SamlSource(Saml, Declared):
+    take: forms.Takes
+
+
+class BlobsSource(Blobs, Declared):
+    take: forms.Takes
+
+
+_FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("<get>", ("get",)),
+    ("<read>", ("scim", "id")),
+    ("<query>", ("scim",)),
+    ("<members_of>", ("members_of",)),
+    ("<holders_of>", ("holders_of",)),
+    ("<saml>", ("saml",)),
+    ("<blobs>", ("blobs",)),
+)
+
+
+def _form(given: Any) -> str | None:
+    keys = given if isinstance(given, dict) else ()
+    return next((tag for tag, needed in _FORMS if all(key in keys for key in needed)), None)
+
+
+Source = Annotated[
+    Annotated[GetSource, Tag("<get>")]
+    | Annotated[ScimReadSource, Tag("<read>")]
+    | Annotated[ScimQuerySource, Tag("<query>")]
+    | Annotated[MembersOfSource, Tag("<members_of>")]
+    | Annotated[HoldersOfSource, Tag("<holders_of>")]
+    | Annotated[SamlSource, Tag("<saml>")]
+    | Annotated[BlobsSource, Tag("<blobs>")],
+    Discriminator(
+        _form,
+        custom_error_type="form",
+        custom_error_message="expected a connector and one of: get, scim, members_of, holders_of, saml, blobs",
+    ),
+]
+AnySource = GetSource | ScimQuerySource | ScimReadSource | MembersOfSource | HoldersOfSource | SamlSource | BlobsSource
