@@ -12,8 +12,8 @@ class Event(StrEnum):
     MEMBER_REMOVED = "member.removed"
     WORKSPACE_CREATED = "workspace.created"
     TENANT_CREATED = "tenant.created"
-    TOKEN_ISSUED = "token.issued"
-    TOKEN_REVOKED = "token.revoked"
+    TOKEN_ISSUED = "token.issued"  # noqa: S105 - an event's name
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - an event's name
     USER_LOGGED_IN = "user.logged_in"
     USER_LOGIN_REFUSED = "user.login_refused"
 

@@ -22,3 +22,40 @@ class AuditEvent(models.Model):
             models.Index(fields=["workspace_id", "-id"], name="audit_workspace_recent"),
             models.Index(fields=["subject_kind", "subject"], name="audit_subject"),
         ]
+
+
+class AuditLeaf(models.Model):
+    """Which row stands at which place of the log, and its leaf hash (RFC 6962). ``source`` names its table's entry in
+    ``audit.sources``."""
+
+    index = models.BigIntegerField(unique=True)
+    source = models.CharField(max_length=64)
+    row_id = models.BigIntegerField()
+    leaf_hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "row_id"], name="audit_leaf_once")]
+
+
+class AuditNode(models.Model):
+    """The hash of one complete subtree above the leaves: ``level`` is 1 or more; level 0 is ``AuditLeaf``."""
+
+    level = models.PositiveSmallIntegerField()
+    index = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["level", "index"], name="audit_node_once")]
+
+
+class AuditCheckpoint(models.Model):
+    """A signed state of the log: ``text`` is the signed note, ``root`` and ``size`` what it says.
+
+    ``complete``: nothing that was committed then was left unsealed.
+    """
+
+    size = models.BigIntegerField(unique=True)
+    root = models.BinaryField(max_length=32)
+    text = models.TextField()
+    at = models.DateTimeField()
+    complete = models.BooleanField()

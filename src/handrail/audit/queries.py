@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from handrail.audit.models import AuditEvent
 
@@ -43,7 +43,8 @@ class EventRow:
 
 
 def list_events(workspace_id: int, tenant_ids: Collection[int] | None, wanted: EventFilter) -> list[EventRow]:
-    """Events of one workspace, newest first; of ``tenant_ids`` and of no tenant only, unless that is None."""
+    """Events of one workspace, newest first; of ``tenant_ids`` only, unless that is None: what concerns the whole
+    workspace is for those who are entitled to all of it."""
     rows = _within(workspace_id, tenant_ids).order_by("-pk")
     exact = {
         "event": wanted.event,
@@ -58,9 +59,14 @@ def list_events(workspace_id: int, tenant_ids: Collection[int] | None, wanted: E
     return [_row(event) for event in rows[: min(wanted.limit, MOST)]]
 
 
+def in_scope(workspace_id: int, tenant_ids: Collection[int] | None, event_id: int) -> bool:
+    """Whether there is such an event in that scope."""
+    return _within(workspace_id, tenant_ids).filter(pk=event_id).exists()
+
+
 def _within(workspace_id: int, tenant_ids: Collection[int] | None) -> QuerySet[AuditEvent]:
     rows = AuditEvent.objects.filter(workspace_id=workspace_id)
-    return rows if tenant_ids is None else rows.filter(Q(tenant_id=None) | Q(tenant_id__in=tenant_ids))
+    return rows if tenant_ids is None else rows.filter(tenant_id__in=tenant_ids)
 
 
 def _row(event: AuditEvent) -> EventRow:

@@ -11,6 +11,9 @@ APPEND_ONLY = [
     "runbooks_checkpoint",
     "runbooks_retryledgerentry",
     "runbooks_completionrecord",
+    "audit_auditleaf",
+    "audit_auditnode",
+    "audit_auditcheckpoint",
 ]
 KEPT = ["runbooks_operationrun", "runbooks_exceptionpacket", "definitions_definition"]
 

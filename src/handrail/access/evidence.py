@@ -1,0 +1,61 @@
+"""The sealed log as an actor may use it. The log is one for the whole installation: what is told of other workspaces'
+rows is that there are some, never what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.audit import actions, proofs, queries, signing, store, verification
+from handrail.audit.proofs import Consistency, Inclusion
+from handrail.audit.sealing import Sealed
+from handrail.audit.verification import Verification
+from handrail.kernel.errors import Conflict, NotFound
+
+
+def verify(actor: Actor, *, kept: Sequence[str] = ()) -> Verification:
+    """See ``verification.verify``. Raises Denied without ``audit:view``, Invalid for what is no checkpoint of ours."""
+    actor.require(Capability.AUDIT_VIEW)
+    return verification.verify(kept=kept)
+
+
+def inclusion(actor: Actor, event_id: int) -> Inclusion:
+    """The proof that an event is in the log. Raises Denied; NotFound out of scope; Conflict while it isn't sealed."""
+    actor.require(Capability.AUDIT_VIEW)
+    if not queries.in_scope(actor.workspace_id, actor.tenant_ids, event_id):
+        raise NotFound
+    return proofs.inclusion(event_id)
+
+
+def consistency(actor: Actor, first: int) -> Consistency:
+    """The proof that the log still begins with its first ``first`` leaves. Raises Denied, Conflict."""
+    actor.require(Capability.AUDIT_VIEW)
+    return proofs.consistency(first)
+
+
+def checkpoint(actor: Actor) -> str:
+    """The newest signed checkpoint, to be kept elsewhere. Raises Denied, Conflict when nothing was sealed yet."""
+    actor.require(Capability.AUDIT_VIEW)
+    last = store.latest()
+    if last is None:
+        raise Conflict("Nothing has been sealed yet. Run: handrail audit seal")
+    return last.text
+
+
+def verifier_key(actor: Actor) -> str:
+    """The public key of the checkpoints, as ``name+id+key``. Raises Denied."""
+    actor.require(Capability.AUDIT_VIEW)
+    return signing.get().verifier().to_text()
+
+
+def seal(*, by: Actor) -> list[Sealed]:
+    """Seals all that is waiting, now. Raises Denied without ``audit:export``."""
+    by.require(Capability.AUDIT_EXPORT)
+    return actions.seal_all(by=by)
+
+
+def export(*, by: Actor) -> Iterator[str]:
+    """The log as JSON lines, with the events in the actor's scope in clear. Raises Denied without ``audit:export``."""
+    by.require(Capability.AUDIT_EXPORT)
+    return actions.export(by=by, workspace_id=by.workspace_id, tenant_ids=by.tenant_ids)

@@ -1,0 +1,102 @@
+"""Checks an export of the log with a public key alone: no database, no installation.
+
+    {"handrail": "audit-export/v1", "origin": …, "size": 42, "key": "name+id+key"}
+    {"index": 0, "hash": "<base64>"}
+    {"index": 1, "hash": "<base64>", "source": "audit.event", "row": {…}}
+    …
+    {"checkpoint": "<signed note>"}
+
+Every leaf is there, so that the root can be computed; rows only of the events that the reader may see. The leaf hash
+of a row is that of the RFC 8785 JSON of ``{"row": …, "source": …}``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from handrail.audit import checkpoint
+from handrail.audit.checkpoint import VerifierKey
+from handrail.audit.merkle import HASH_BYTES, Frontier, leaf_hash
+from handrail.kernel.canonical import canonical_bytes
+from handrail.kernel.errors import Fault, Invalid
+
+FORMAT = "audit-export/v1"
+LINE_LIMIT = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a whole export proves: ``events`` in clear, among ``size`` leaves."""
+
+    size: int
+    events: int
+    checkpoint: str
+
+
+def check(given: Iterable[str], *, origin: str, keys: Sequence[VerifierKey]) -> Checked:
+    """Whether an export is whole: every row fits its leaf, all leaves the root, and a known key signed that.
+
+    Takes the keys from the caller, never from the file. Raises Invalid naming the first line that is wrong.
+    """
+    frontier, events, text = Frontier(), 0, ""
+    for number, line in enumerate(given, start=1):
+        part = _parsed(line, number)
+        if text:
+            raise _wrong(number, "nothing may follow the checkpoint")
+        if number == 1:
+            _require(part.get("handrail") == FORMAT, number, f"an export begins with its format, {FORMAT}")
+        elif "checkpoint" in part:
+            text = str(part["checkpoint"])
+        else:
+            value = _leaf(part, number, expected=frontier.size)
+            frontier, _ = frontier.append(value)
+            events += "row" in part
+    if not text:
+        raise _wrong(0, "the export has no checkpoint: it was cut off")
+    signed = checkpoint.verify(text, origin=origin, keys=keys)
+    if (signed.size, signed.root) != (frontier.size, frontier.root()):
+        raise _wrong(0, f"the leaves are not those that the checkpoint over {signed.size} leaves was signed for")
+    return Checked(signed.size, events, text)
+
+
+def _leaf(part: dict[str, Any], number: int, *, expected: int) -> bytes:
+    _require(part.get("index") == expected, number, f"leaf {expected} is missing or out of order")
+    try:
+        value = base64.b64decode(str(part.get("hash")), validate=True)
+    except ValueError:
+        raise _wrong(number, "hash is base64") from None
+    _require(len(value) == HASH_BYTES, number, "hash is 32 bytes")
+    if "row" in part:
+        _require(leaf_hash(_row(part, number)) == value, number, "the row is not the one that was sealed")
+    return value
+
+
+def _row(part: dict[str, Any], number: int) -> bytes:
+    try:
+        return canonical_bytes({"row": part["row"], "source": part.get("source")})
+    except ValueError:
+        raise _wrong(number, "the row holds a number that no leaf can hold") from None
+
+
+def _parsed(line: str, number: int) -> dict[str, Any]:
+    try:
+        part = json.loads(line) if len(line) <= LINE_LIMIT else None
+    except (ValueError, RecursionError):
+        part = None
+    if not isinstance(part, dict):
+        raise _wrong(number, f"expected a JSON object of at most {LINE_LIMIT} characters")
+    return part
+
+
+def _require(fulfilled: bool, number: int, message: str) -> None:
+    if not fulfilled:
+        raise _wrong(number, message)
+
+
+def _wrong(number: int, message: str) -> Invalid:
+    where = f"line {number}" if number else "end"
+    return Invalid(f"The export is not whole, {where}: {message}.", code="audit-export", faults=[Fault(where, message)])

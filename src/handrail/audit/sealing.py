@@ -1,0 +1,105 @@
+"""Sealing: every recorded row gets exactly one leaf, and every growth of the log a signed checkpoint.
+
+Rows become visible out of order: a transaction may draw id 7, another draw 8 and commit, and 7 be committed later.
+So the sealer does not go by "everything above the last id": it takes the rows that have no leaf yet, whatever their
+id, and the unique constraint on (source, row) holds it to once. Looking through a whole table for them costs time
+that grows with it, so an ordinary pass looks only ``LOOK_BACK`` ids behind the newest sealed row, and every
+``WHOLE_SECONDS`` a pass looks everywhere: a row that was committed very late is sealed then. Until a row is sealed,
+nothing proves it; ``verify`` says how many there are.
+
+One sealer works at a time: a transaction-level advisory lock makes the second wait, and then see what the first did.
+
+The last leaf of every seal is its own ``audit.sealed`` event. So the time of a seal, and whether it left anything
+out, are under the signature too: a row that turns up later and calls itself older than a complete seal was put in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Max
+
+from handrail.audit import rows, signing, sources, store
+from handrail.audit.checkpoint import Checkpoint, sign
+from handrail.audit.models import AuditCheckpoint, AuditEvent, AuditLeaf
+from handrail.audit.rows import SealedRow
+from handrail.audit.sources import EVENTS, Source
+from handrail.kernel.clock import now
+
+BATCH = 2000
+LOOK_BACK = 100_000
+WHOLE_SECONDS = 600
+LOCK = 0x48524C_53454C  # "HRL SEL": any number that nothing else in the database takes
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """``rows`` were added, the log's own event included. ``more``: the batch was full, so call again."""
+
+    size: int
+    rows: int
+    more: bool
+    at: datetime
+    checkpoint: str
+
+
+Announce = Callable[[int, bool], AuditEvent]
+"""Records the seal of so many rows, complete or not."""
+
+
+@transaction.atomic
+def seal_batch(announce: Announce, *, whole: bool | None) -> Sealed | None:
+    """Seals up to ``BATCH`` rows and signs the new state; None when nothing was waiting.
+
+    ``whole`` None looks everywhere only when the last complete seal is ``WHOLE_SECONDS`` ago.
+    """
+    _lock()
+    everywhere = _due() if whole is None else whole
+    waiting = _waiting(everywhere=everywhere)
+    found = sum(map(len, waiting.values()))
+    if not found:
+        return None
+    complete = everywhere and found < BATCH
+    event = announce(found, complete)
+    taken = [row for source, ids in waiting.items() for row in rows.read(source, ids)]
+    own = list(rows.read(EVENTS, [event.pk]))
+    return _sign([*taken, *own], at=event.at, complete=complete, more=found == BATCH)
+
+
+def _lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def _due() -> bool:
+    last = AuditCheckpoint.objects.filter(complete=True).order_by("-size").values_list("at", flat=True).first()
+    return last is None or last < now() - timedelta(seconds=WHOLE_SECONDS)
+
+
+def _waiting(*, everywhere: bool) -> dict[Source, list[int]]:
+    """The rows to seal now, by source; ``BATCH`` in all at most."""
+    waiting: dict[Source, list[int]] = {}
+    room = BATCH
+    for source in sources.known():
+        above = -1 if everywhere else _newest(source) - LOOK_BACK
+        ids = rows.unsealed(source, above=above, limit=room) if room else []
+        if ids:
+            waiting[source] = ids
+            room -= len(ids)
+    return waiting
+
+
+def _newest(source: Source) -> int:
+    newest = AuditLeaf.objects.filter(source=source.name).aggregate(newest=Max("row_id"))["newest"]
+    return int(newest or 0)
+
+
+def _sign(taken: list[SealedRow], *, at: datetime, complete: bool, more: bool) -> Sealed:
+    grown = store.append(taken)
+    by = signing.get()
+    text = sign(Checkpoint(by.origin, grown.size, grown.root()), by.key)
+    AuditCheckpoint.objects.create(size=grown.size, root=grown.root(), text=text, at=at, complete=complete)
+    return Sealed(grown.size, len(taken), more, at, text)

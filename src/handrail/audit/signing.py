@@ -1,0 +1,76 @@
+"""Who signs this installation's checkpoints, and whose signatures it takes. ``conf`` says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from handrail.audit.checkpoint import VerifierKey
+from handrail.kernel.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Signing:
+    """``origin`` names the log. ``earlier``: public keys whose checkpoints count beside those of ``key``."""
+
+    origin: str
+    key: Ed25519PrivateKey
+    earlier: tuple[VerifierKey, ...] = ()
+
+    def verifier(self) -> VerifierKey:
+        """The public half, as readers of checkpoints need it."""
+        return VerifierKey(self.origin, self.key.public_key())
+
+    def accepted(self) -> tuple[VerifierKey, ...]:
+        return (self.verifier(), *self.earlier)
+
+
+def load_key(pem: str) -> Ed25519PrivateKey:
+    """An unencrypted PKCS#8 Ed25519 key. Raises Misconfigured, never quoting it."""
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise Misconfigured(
+            "[audit] signing_key must be an Ed25519 private key in PEM. Make one: openssl genpkey -algorithm ed25519",
+            code="audit-key",
+        )
+    return key
+
+
+def new_key_pem() -> str:
+    """A fresh key from the operating system's randomness."""
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+_makers: list[Callable[[], Signing]] = []
+
+
+def configure(make: Callable[[], Signing]) -> None:
+    """Called once a process by ``conf``; ``make`` runs at first use, so that only a process that needs the key has
+    it."""
+    _makers[:] = [make]
+
+
+def get() -> Signing:
+    """Raises Misconfigured when nothing was configured or the key can't be had."""
+    if not _makers:
+        raise Misconfigured("The audit log's signing is not configured in this process.", code="audit-key")
+    return _makers[0]()
+
+
+@contextmanager
+def use(signing: Signing) -> Iterator[None]:
+    """``signing`` in place of the configured one, for a test."""
+    before = list(_makers)
+    _makers[:] = [lambda: signing]
+    try:
+        yield
+    finally:
+        _makers[:] = before

@@ -1,0 +1,70 @@
+"""The log as it is kept: leaves, the complete subtrees above them, and signed checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+
+from django.db.models import Max, Q
+
+from handrail.audit.merkle import Frontier, Node
+from handrail.audit.models import AuditCheckpoint, AuditLeaf, AuditNode
+from handrail.audit.rows import SealedRow
+
+
+def size() -> int:
+    """How many leaves there are."""
+    last = AuditLeaf.objects.aggregate(last=Max("index"))["last"]
+    return 0 if last is None else int(last) + 1
+
+
+def node_at(level: int, index: int) -> bytes:
+    """The hash of a complete subtree, for proofs. Raises DoesNotExist beyond the log's end."""
+    if level == 0:
+        return bytes(AuditLeaf.objects.values_list("leaf_hash", flat=True).get(index=index))
+    return bytes(AuditNode.objects.values_list("hash", flat=True).get(level=level, index=index))
+
+
+def frontier(of: int) -> Frontier:
+    """What is needed to append to a log of ``of`` leaves."""
+    levels = [level for level in reversed(range(of.bit_length())) if of >> level & 1]
+    return Frontier(of, tuple(node_at(level, (of >> level) - 1) for level in levels))
+
+
+def append(rows: Sequence[SealedRow]) -> Frontier:
+    """Adds a leaf a row, in the caller's transaction, which must hold the sealers' lock."""
+    grown = frontier(size())
+    leaves: list[AuditLeaf] = []
+    nodes: list[AuditNode] = []
+    for row in rows:
+        leaf = row.leaf_hash()
+        leaves.append(AuditLeaf(index=grown.size, source=row.source, row_id=row.id, leaf_hash=leaf))
+        grown, born = grown.append(leaf)
+        nodes += [AuditNode(level=n.level, index=n.index, hash=n.hash) for n in born if n.level]
+    AuditLeaf.objects.bulk_create(leaves, batch_size=1000)
+    AuditNode.objects.bulk_create(nodes, batch_size=1000)
+    return grown
+
+
+def nodes_between(begin: int, end: int) -> dict[tuple[int, int], bytes]:
+    """The kept subtrees that the leaves from ``begin`` up to ``end`` complete, by (level, index)."""
+    completed = [
+        Q(level=level, index__gte=begin >> level, index__lt=end >> level)
+        for level in range(1, end.bit_length())
+        if begin >> level < end >> level
+    ]
+    if not completed:
+        return {}
+    rows = AuditNode.objects.filter(reduce(or_, completed)).values_list("level", "index", "hash")
+    return {(level, index): bytes(value) for level, index, value in rows}
+
+
+def inner(born: Sequence[Node]) -> list[Node]:
+    """Those of ``born`` that are kept as nodes."""
+    return [node for node in born if node.level]
+
+
+def latest(*, above: int = 0) -> AuditCheckpoint | None:
+    """The newest checkpoint that covers more than ``above`` leaves."""
+    return AuditCheckpoint.objects.filter(size__gt=above).order_by("-size").first()

@@ -1,0 +1,259 @@
+"""Does the record still say what it said? Everything is computed anew from the rows as they are now.
+
+``verify`` walks the log leaf by leaf: the row behind each must still make that leaf, the leaves must make the subtrees
+that are kept, and at the size of every signed checkpoint the root that was signed. A checkpoint that was kept
+elsewhere counts like one of ours, and is what finds a database that was set back or signed anew.
+
+The walk ends at the newest checkpoint of the moment when it began. What is below that never changes, so sealers may
+go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import base64
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db import connection
+
+from handrail.audit import checkpoint, rows, signing, sources, store
+from handrail.audit.checkpoint import Checkpoint
+from handrail.audit.events import Event
+from handrail.audit.merkle import EMPTY_ROOT, Frontier, Node
+from handrail.audit.models import AuditCheckpoint, AuditLeaf
+from handrail.audit.rows import SealedRow
+from handrail.audit.signing import Signing
+from handrail.audit.sources import EVENTS
+from handrail.kernel.errors import Invalid
+
+CHUNK = 1000
+MOST = 100
+# No transaction of Handrail lasts as long: it makes no outside call while one is open.
+LATE = timedelta(hours=1)
+
+
+class Kind(StrEnum):
+    ALTERED = "altered"
+    MISSING = "missing"
+    EXTRA = "extra"
+    LEAF = "leaf"
+    SUBTREE = "subtree"
+    ROOT = "root"
+    CHECKPOINT = "checkpoint"
+    CUT_OFF = "cut-off"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """``says`` is one sentence. ``index``: where in the log; ``source`` and ``row_id``: which row, if one is meant."""
+
+    kind: Kind
+    says: str
+    index: int | None = None
+    source: str | None = None
+    row_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """``root`` is base64, as in the checkpoint. ``unsealed`` rows are waiting for the next seal and prove nothing yet.
+
+    ``differences`` holds the first 100, in the order of the log.
+    """
+
+    whole: bool
+    origin: str
+    sealed_size: int
+    root: str
+    checkpoint_at: datetime | None
+    unsealed: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def first_difference(self) -> Difference | None:
+        return self.differences[0] if self.differences else None
+
+
+def verify(*, kept: Sequence[str] = ()) -> Verification:
+    """Compares the rows with the log, and the log with every checkpoint: ours and those ``kept`` elsewhere.
+
+    Raises Invalid when a kept checkpoint is malformed, of another log, or signed by no key that is accepted.
+    """
+    by = signing.get()
+    outside = [checkpoint.verify(text, origin=by.origin, keys=by.accepted()) for text in kept]
+    leaves, size = _extent()
+    walk = _Walk(by, size)
+    outside.sort(key=_size)
+    walk.along(heapq.merge(_ours(walk, size), outside, key=_size))
+    walk.end(leaves, outside)
+    last = AuditCheckpoint.objects.filter(size=size).first()
+    return Verification(
+        whole=not walk.found,
+        origin=by.origin,
+        sealed_size=size,
+        root=base64.b64encode(bytes(last.root) if last else EMPTY_ROOT).decode(),
+        checkpoint_at=last.at if last else None,
+        unsealed=sum(rows.count_unsealed(source) for source in sources.known()),
+        differences=tuple(walk.found[:MOST]),
+    )
+
+
+def _size(mark: Checkpoint) -> int:
+    return mark.size
+
+
+def _extent() -> tuple[int, int]:
+    """How many leaves there are and how many of them the newest checkpoint covers, in one glance."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce((SELECT max(index) + 1 FROM audit_auditleaf), 0),"
+            " coalesce((SELECT max(size) FROM audit_auditcheckpoint), 0)"
+        )
+        leaves, size = cursor.fetchone()
+    return int(leaves), int(size)
+
+
+def _ours(walk: _Walk, size: int) -> Iterator[Checkpoint]:
+    """Our checkpoints whose signature is right; the others are differences."""
+    stored = AuditCheckpoint.objects.filter(size__lte=size).order_by("size").values_list("size", "root", "text")
+    for told, root, text in stored.iterator(chunk_size=CHUNK):
+        try:
+            signed = checkpoint.verify(text, origin=walk.by.origin, keys=walk.by.accepted())
+        except Invalid as error:
+            walk.add(Kind.CHECKPOINT, f"The checkpoint over {told} leaves doesn't hold: {error.message}", told)
+            continue
+        if (signed.size, signed.root) != (told, bytes(root)):
+            walk.add(Kind.CHECKPOINT, f"The checkpoint over {told} leaves is kept beside another text.", told)
+        yield signed
+
+
+@dataclass
+class _Walk:
+    """``torn``: from here on no root can fit, and saying so again would tell nothing."""
+
+    by: Signing
+    size: int
+    found: list[Difference] = field(default_factory=list)
+    frontier: Frontier = field(default_factory=Frontier)
+    torn: bool = False
+    good: int = 0
+    complete_at: datetime | None = None
+
+    def add(
+        self, kind: Kind, says: str, index: int | None = None, source: str | None = None, row_id: int | None = None
+    ) -> None:
+        if len(self.found) <= MOST:
+            self.found.append(Difference(kind, says, index, source, row_id))
+
+    def along(self, marks: Iterator[Checkpoint]) -> None:
+        """From the first leaf to the last that is covered, past every checkpoint."""
+        mark = next(marks, None)
+        for begin in range(0, self.size, CHUNK):
+            for index, row in self._chunk(begin, min(begin + CHUNK, self.size)):
+                while mark is not None and mark.size <= index:
+                    self._pass(mark)
+                    mark = next(marks, None)
+                if row is not None:
+                    self._look(index, row)
+        while mark is not None and mark.size <= self.size:
+            self._pass(mark)
+            mark = next(marks, None)
+
+    def end(self, leaves: int, outside: Sequence[Checkpoint]) -> None:
+        """What is beyond the newest checkpoint, or was before."""
+        if leaves > self.size:
+            says = f"The leaves from {self.size} to {leaves - 1} are under no checkpoint."
+            self.add(Kind.LEAF, says, self.size)
+        if ahead := [mark.size for mark in outside if mark.size > self.size]:
+            says = f"A checkpoint over {max(ahead)} leaves is known, but the log ends at {self.size}: it was set back."
+            self.add(Kind.CUT_OFF, says, self.size)
+        if self.complete_at is None:
+            return
+        for source in sources.known():
+            for row_id in rows.unsealed_before(source, self.complete_at - LATE, limit=MOST):
+                self._extra(source.name, row_id, None)
+
+    def _chunk(self, begin: int, end: int) -> Iterator[tuple[int, SealedRow | None]]:
+        """Each place of the log with the row that still makes its leaf; all else is a difference.
+
+        A place is given before its leaf is appended, so that the frontier stands where a checkpoint may have been.
+        """
+        kept = {leaf[0]: leaf for leaf in _leaves(begin, end)}
+        present = _rows_of(list(kept.values()))
+        subtrees = store.nodes_between(begin, end)
+        for index in range(begin, end):
+            if index not in kept:
+                self.add(Kind.LEAF, f"Leaf {index} of the log is missing.", index)
+                self.torn = True
+                yield index, None
+                continue
+            _, source, row_id, leaf = kept[index]
+            yield index, self._unchanged(index, source, row_id, leaf, present.get((source, row_id)))
+            if not self.torn:
+                self.frontier, born = self.frontier.append(leaf)
+                self._compare(store.inner(born), subtrees)
+
+    def _unchanged(self, index: int, source: str, row_id: int, leaf: bytes, row: SealedRow | None) -> SealedRow | None:
+        if row is None:
+            self.add(Kind.MISSING, f"{source} {row_id} was sealed and is not there any more.", index, source, row_id)
+        elif row.leaf_hash() != leaf:
+            says = f"{source} {row_id} is not what it was when it was sealed."
+            self.add(Kind.ALTERED, says, index, source, row_id)
+        else:
+            return row
+        return None
+
+    def _compare(self, born: Sequence[Node], subtrees: dict[tuple[int, int], bytes]) -> None:
+        for node in born:
+            if subtrees.get((node.level, node.index)) != node.hash:
+                says = f"The subtree at level {node.level}, place {node.index}, is not what its leaves make."
+                self.add(Kind.SUBTREE, says, ((node.index + 1) << node.level) - 1)
+
+    def _pass(self, mark: Checkpoint) -> None:
+        if self.torn or mark.size != self.frontier.size:
+            return
+        if mark.root == self.frontier.root():
+            self.good = mark.size
+            return
+        self.torn = True
+        says = f"The leaves from {self.good} to {mark.size - 1} are not those that were signed at {mark.size} leaves."
+        self.add(Kind.ROOT, says, self.good)
+
+    def _look(self, index: int, row: SealedRow) -> None:
+        """Whether the row came too late to be true; and whether it is the event of a complete seal."""
+        at = row.at()
+        if at is not None and self.complete_at is not None and at < self.complete_at - LATE:
+            self._extra(row.source, row.id, index)
+        if row.source == EVENTS.name and row.values.get("event") == Event.AUDIT_SEALED:
+            context = row.values.get("context")
+            if at is not None and isinstance(context, dict) and context.get("complete") is True:
+                self.complete_at = at
+
+    def _extra(self, source: str, row_id: int, index: int | None) -> None:
+        says = f"{source} {row_id} calls itself older than a seal that left nothing out: it was put in afterwards."
+        self.add(Kind.EXTRA, says, index, source, row_id)
+
+
+Leaf = tuple[int, str, int, bytes]
+
+
+def _leaves(begin: int, end: int) -> Iterator[Leaf]:
+    chunk = AuditLeaf.objects.filter(index__gte=begin, index__lt=end).order_by("index")
+    for index, source, row_id, value in chunk.values_list("index", "source", "row_id", "leaf_hash"):
+        yield index, source, row_id, bytes(value)
+
+
+def _rows_of(leaves: Sequence[Leaf]) -> dict[tuple[str, int], SealedRow]:
+    """The rows behind ``leaves`` as they are now. A source that nobody registers any more has none."""
+    ids: dict[str, list[int]] = {}
+    for _, name, row_id, _ in leaves:
+        ids.setdefault(name, []).append(row_id)
+    found = {}
+    for name, wanted in ids.items():
+        source = sources.find(name)
+        for row in rows.read(source, wanted) if source else ():
+            found[name, row.id] = row
+    return found

@@ -1,0 +1,38 @@
+"""Which rows of this slice go into the sealed log: the ledgers, and of an exception packet what never changes."""
+
+from __future__ import annotations
+
+from handrail.audit.sources import Source
+
+_OWNED = ("id", "at", "workspace_id", "tenant_id", "run_id")
+
+SOURCES = (
+    Source(
+        "runbooks.checkpoint",
+        "runbooks_checkpoint",
+        (*_OWNED, "sequence", "kind", "step", "attempt", "idempotency_key", "worker", "deadline_at", "detail"),
+    ),
+    Source(
+        "runbooks.retry_ledger_entry",
+        "runbooks_retryledgerentry",
+        (*_OWNED, "limit", "attempts", "waited_seconds", "detail"),
+    ),
+    Source("runbooks.completion_record", "runbooks_completionrecord", (*_OWNED, "fields", "digest")),
+    Source(
+        "runbooks.exception_packet",
+        "runbooks_exceptionpacket",
+        (
+            *_OWNED,
+            "ref",
+            "cause",
+            "reason",
+            "says",
+            "checkpoint",
+            "step",
+            "escalate_to",
+            "fields",
+            "evidence",
+            "attempts",
+        ),
+    ),
+)

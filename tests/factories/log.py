@@ -1,0 +1,48 @@
+"""Events for the sealed log, and a superuser who works against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from handrail.access import queries as access
+from handrail.audit.actions import record, seal_all
+from handrail.audit.events import Event, Outcome
+from handrail.audit.models import AuditEvent
+
+
+def event(subject: str = "s", **context: Any) -> AuditEvent:
+    return record(Event.RUN_RECEIVED, by=access.worker("worker-1", 1), subject_kind="run", subject=subject, **context)
+
+
+def sealed_events(count: int) -> list[int]:
+    """``count`` events under one checkpoint."""
+    ids = [event(f"s{number}").pk for number in range(count)]
+    seal_all(by=access.worker("worker-1", 0))
+    return ids
+
+
+def old_event(at: datetime, **columns: Any) -> int:
+    """An event that says it is of ``at``, as somebody with access to the database would slip it in."""
+    values = {"actor_kind": "person", "actor": "x", "event": "run.received", "subject_kind": "run", "subject": "y"}
+    return AuditEvent.objects.create(at=at, outcome=Outcome.DONE, **(values | columns)).pk
+
+
+@contextmanager
+def superuser(*tables: str) -> Iterator[None]:
+    """Append-only switched off for ``tables``, as only their owner or a superuser can."""
+    run("SET CONSTRAINTS ALL IMMEDIATE")  # a table with checks pending can't be altered
+    for table in tables:
+        run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    yield
+    for table in tables:
+        run(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+def run(statement: str, *parameters: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
