@@ -1,4 +1,4 @@
-"""Runs once Django is ready: logging, and the connectors that configuration names."""
+"""Runs once Django is ready: logging, the connectors that configuration names, and the audit log's key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ class Composition(AppConfig):
     label = "handrail_conf"
 
     def ready(self) -> None:
-        from handrail.conf import logs, wiring  # noqa: PLC0415 - Django's apps must be loaded first
+        from handrail.conf import logs, sealing, wiring  # noqa: PLC0415 - Django's apps must be loaded first
 
         logs.configure()
         wiring.connect()
+        sealing.connect()

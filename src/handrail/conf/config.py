@@ -63,12 +63,23 @@ class Tasks(Section):
     webhook_secret: str | None = None
 
 
+class Audit(Section):
+    """``signing_key`` refers to an Ed25519 key in PEM, the same on every machine; without it one is made once in the
+    state directory. ``verifier_keys``: public keys (name+id+key) whose checkpoints count besides."""
+
+    origin: str = Field(default="handrail/audit", pattern=r"^[^\s+]{1,100}$")
+    signing_key: str | None = None
+    verifier_keys: tuple[str, ...] = ()
+    seal_seconds: float = Field(default=30, ge=1, le=3600)
+
+
 class Config(Section):
     state_directory: Path = Path("var")
     database: Database = Database()
     web: Web = Web()
     worker: Worker = Worker()
     tasks: Tasks | None = None
+    audit: Audit = Audit()
     connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     desk: dict[str, Any] | None = None
 

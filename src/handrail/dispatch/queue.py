@@ -14,6 +14,7 @@ class TaskName(StrEnum):
     ADVANCE_RUN = "runbooks.advance"
     REPORT_RUN = "runbooks.report"
     PULL_TASKS = "runbooks.pull"
+    SEAL_AUDIT = "audit.seal"
 
 
 def enqueue(task: TaskName, *, at: datetime | None = None, once: str | None = None, **ids: int | str) -> bool:

@@ -42,6 +42,7 @@ class Pace:
     sweep_seconds: float
     pull_seconds: float
     graceful_seconds: float = 30.0
+    seal_seconds: float = 30.0
 
 
 def serve(pace: Pace) -> None:
@@ -119,7 +120,7 @@ async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _sweep(queue: App, pace: Pace) -> None:
-    """Queues anew what should have moved and has not, keeps the next pull waiting, buries jobs of dead workers.
+    """Queues anew what should have moved and has not, keeps the next pull and seal waiting, buries dead workers' jobs.
 
     A job of a dead worker is not run again: the rows that it was about say what is due, and the sweep reads those.
     """
@@ -134,6 +135,7 @@ def _sweep_rows(pace: Pace) -> None:
     try:
         runs.sweep()
         reports.sweep()
+        enqueue(TaskName.SEAL_AUDIT, at=now() + timedelta(seconds=pace.seal_seconds), once="seal")
         if task_system.find() is not None:
             enqueue(TaskName.PULL_TASKS, at=now() + timedelta(seconds=pace.pull_seconds), once="pull")
     finally:

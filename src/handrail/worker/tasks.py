@@ -8,10 +8,14 @@ from django.conf import settings
 from procrastinate.contrib.django import app
 
 from handrail.access import queries as access
+from handrail.audit import actions as audit
 from handrail.dispatch import TaskName
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import reports, runs, tasks
 from handrail.worker.identity import worker_name
+
+# What is left after so many waits for the next seal, so that sealing a backlog never keeps runs from their turn.
+SEAL_BATCHES = 20
 
 
 @app.task(name=TaskName.ADVANCE_RUN)
@@ -33,3 +37,9 @@ def report_run(run_id: int) -> None:
 def pull_tasks() -> None:
     workspace = access.get_workspace(task_system.get().workspace)
     tasks.pull(by=access.worker(worker_name(), workspace.pk))
+
+
+@app.task(name=TaskName.SEAL_AUDIT)
+def seal_audit() -> None:
+    """The log is one for all workspaces, so the worker seals it in none."""
+    audit.seal_all(by=access.worker(worker_name(), 0), whole=None, batches=SEAL_BATCHES)
