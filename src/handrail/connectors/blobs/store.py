@@ -1,0 +1,99 @@
+"""What every blob store offers, and the digests that name its contents."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Protocol, runtime_checkable
+
+from handrail.connectors.finding import Finding
+from handrail.kernel.errors import Invalid, Unavailable
+
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+CHUNK = 1024 * 1024
+
+
+class BlobUnavailable(Unavailable):
+    """The store did not answer, or what it holds under a digest is not what the digest says (``blob-corrupt``)."""
+
+    code = "blob-unavailable"
+
+
+@runtime_checkable
+class Blobs(Protocol):
+    """A content-addressed store. Digests are ``sha256:`` and 64 lower-case hexadecimal digits."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    def put(self, content: bytes | BinaryIO) -> str:
+        """Store it and give its digest; storing the same again changes nothing. Raises Invalid over ``max_bytes``."""
+        ...
+
+    def open(self, digest: str) -> BinaryIO:
+        """The content from its start, already verified. Raises NotFound, BlobUnavailable, Invalid."""
+        ...
+
+    def exists(self, digest: str) -> bool: ...
+
+    def size(self, digest: str) -> int:
+        """Bytes. Raises NotFound, BlobUnavailable, Invalid."""
+        ...
+
+    def check(self) -> list[Finding]: ...
+
+
+def hexadecimal(digest: str) -> str:
+    """The 64 digits of a digest, the only thing that ever becomes part of a name. Raises Invalid."""
+    found = _DIGEST.fullmatch(digest)
+    if found is None:
+        raise Invalid("A blob's digest must be sha256: and 64 lower-case hexadecimal digits.", code="bad-digest")
+    return found[1]
+
+
+def pour(source: bytes | BinaryIO, target: BinaryIO, *, max_bytes: int) -> tuple[str, int]:
+    """Copies and digests in one pass: (digest, bytes). Raises Invalid as soon as it is over ``max_bytes``."""
+    hashed, total = hashlib.sha256(), 0
+    for chunk in [source] if isinstance(source, bytes) else iter(lambda: source.read(CHUNK), b""):
+        total += len(chunk)
+        if total > max_bytes:
+            raise Invalid(f"The blob is over the limit of {max_bytes} bytes.", code="too-large")
+        hashed.update(chunk)
+        target.write(chunk)
+    return f"sha256:{hashed.hexdigest()}", total
+
+
+def verified(source: BinaryIO, digest: str, *, max_bytes: int) -> BinaryIO:
+    """A private copy of ``source`` whose bytes have ``digest``. Raises BlobUnavailable when they do not.
+
+    A copy, because the stored file could change between the check and the reading. Up to 1 MiB stays in memory.
+    """
+    copy = tempfile.SpooledTemporaryFile(max_size=CHUNK)  # noqa: SIM115 - the caller reads and closes it
+    try:
+        found, _ = pour(source, copy, max_bytes=max_bytes)  # type: ignore[arg-type] # it is one, from Python 3.11 on
+    except Invalid:
+        found = ""
+    if found != digest:
+        copy.close()
+        raise corrupt()
+    copy.seek(0)
+    return copy  # type: ignore[return-value]
+
+
+def corrupt() -> BlobUnavailable:
+    return BlobUnavailable("The store holds other bytes than the digest says; restore the blob.", code="blob-corrupt")
+
+
+@contextmanager
+def spool(content: bytes | BinaryIO, *, max_bytes: int) -> Iterator[tuple[BinaryIO, str]]:
+    """``content`` as a seekable file at its start, with its digest."""
+    with tempfile.SpooledTemporaryFile(max_size=CHUNK) as copy:
+        digest, _ = pour(content, copy, max_bytes=max_bytes)  # type: ignore[arg-type]
+        copy.seek(0)
+        yield copy, digest  # type: ignore[misc]
