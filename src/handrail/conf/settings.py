@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "handrail.access",
     "handrail.definitions",
     "handrail.runbooks",
+    "handrail.support",
     "handrail.web",
     "handrail.conf.apps.Composition",
 ]

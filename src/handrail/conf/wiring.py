@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from handrail.conf import config
-from handrail.connectors import registry
+from handrail.connectors import desk, registry
 from handrail.runbooks import task_system
+from handrail.support import setup
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+# Beside the package when it is installed, at the root of the repository otherwise.
+_PRESETS = (_PACKAGE / "desks", _PACKAGE.parents[1] / "desks")
+_THREADS_KEPT_FREE = 4
 
 
 def connect() -> None:
-    """Builds the configured connectors and task system. Raises Misconfigured naming section and field."""
+    """Builds the configured connectors, service desk and task system. Raises Misconfigured naming section and field."""
     loaded = config.load()
     registry.configure(registry.Registry.build(registry.parse(loaded.connectors), config.secrets()))
     task_system.configure(_task_system(loaded))
+    desk.configure(open_desk(loaded))
+    setup.configure(_support(loaded))
+
+
+def open_desk(loaded: config.Config) -> desk.Desk | None:
+    """The configured service desk, or None. Calls nobody. Raises Misconfigured with one fault per wrong field."""
+    presets = next((path for path in _PRESETS if path.is_dir()), _PRESETS[0])
+    settings = desk.read_desk(loaded.desk, presets=presets)
+    return desk.Desk(settings, config.secrets()) if settings is not None else None
+
+
+def _support(loaded: config.Config) -> setup.Setup:
+    """Addresses of the pages that a ticket points back to, and how many threads may wait for the desk."""
+    base, at_once = loaded.web.base_url, max(loaded.web.threads - _THREADS_KEPT_FREE, 1)
+    if base is None:
+        return setup.Setup(at_once=at_once)
+    root = base.rstrip("/").replace("{", "").replace("}", "")
+    return setup.Setup(f"{root}/admin/t/{{key}}", f"{root}/admin/operations/{{key}}", at_once)
 
 
 def _task_system(loaded: config.Config) -> task_system.TaskSystem | None:

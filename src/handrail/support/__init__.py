@@ -1,0 +1,1 @@
+"""Support requests, and their one-way handoff to the one configured service desk."""

@@ -1,0 +1,150 @@
+"""Support requests: stored first, then handed to the one desk, then finalized once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.audit.events import Event
+from handrail.connectors import desk as desks
+from handrail.connectors.desk import Desk, Link
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict
+from handrail.kernel.ids import Prefix, new_ref
+from handrail.support import context, handoff, queries
+from handrail.support.asked import Asked, Typed, checked, checked_key, link_for
+from handrail.support.context import Place
+from handrail.support.models import SupportRequest
+from handrail.support.queries import Handoff
+from handrail.support.states import AttachmentMode, HandoffMode, Outcome
+
+WAIT_SECONDS = 5.0
+_FIRST_LOOK_SECONDS, _LAST_LOOK_SECONDS = 0.02, 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """``repeated``: the key was used before for the same content; this is that request as it stands."""
+
+    handoff: Handoff
+    repeated: bool
+
+
+def submit(
+    *,
+    by: Actor,
+    submission_key: str,
+    summary: str,
+    tenant: str | None = None,
+    run: str | None = None,
+    mode: str = HandoffMode.INTERNAL_ONLY,
+    severity: str = "normal",
+    notes: str = "",
+    contact_name: str = "",
+    contact_email: str = "",
+    external_reference: str = "",
+    external_url: str = "",
+    attachment: str = AttachmentMode.CONTEXT,
+) -> Submitted:
+    """Raises a request from the tenant or the run that is named, and hands it over as ``mode`` says.
+
+    The internal record commits first and is never lost: when the desk fails, that is told in the answer, not raised.
+    A repeated submission waits for the first one's answer, at most 5 s, and never calls the desk. Must not be called
+    inside a transaction. Raises NotFound, Denied, Invalid (a fault per field; nothing is stored), and Conflict
+    ``submission-key-reused`` when the key stands for other content.
+    """
+    place = context.find_place(by, Capability.SUPPORT_REQUEST, tenant=tenant, run=run)
+    own = queries.contact_of(by)
+    asked = checked(
+        Typed(
+            mode=mode,
+            severity=severity,
+            summary=summary,
+            notes=notes,
+            contact_name=contact_name.strip() or own.name,
+            contact_email=contact_email.strip() or own.email,
+            external_reference=external_reference,
+            external_url=external_url,
+            attachment=attachment,
+        )
+    )
+    key = checked_key(submission_key)
+    content = asked.digest(place=f"{place.primary}:{place.key}", initiator=by.name)
+    if existing := _existing(by, key, content):
+        return existing
+    desk = desks.configured()
+    request = _new(asked, place, link_for(asked, desk), desk, by)
+    request.submission_key, request.content_digest = key, content
+    try:
+        _write(request, by)
+    except IntegrityError:
+        repeated = _existing(by, key, content)
+        if repeated is None:
+            raise
+        return repeated
+    if desk is not None and asked.mode is HandoffMode.CREATE:
+        handoff.carry_out(request, desk, by=by)
+    return Submitted(queries.told(request), repeated=False)
+
+
+def _new(asked: Asked, place: Place, link: Link | None, desk: Desk | None, by: Actor) -> SupportRequest:
+    at = now()
+    creates = desk is not None and asked.mode is HandoffMode.CREATE
+    return SupportRequest(
+        ref=new_ref(Prefix.SUPPORT_REQUEST),
+        workspace_id=place.tenant.workspace_id,
+        tenant=place.tenant,
+        run=place.run,
+        initiator=by.name,
+        primary_context=place.primary,
+        attachment_mode=asked.attachment,
+        severity=asked.severity,
+        summary=asked.summary,
+        reproduction_notes=asked.notes,
+        contact_name=asked.contact_name,
+        contact_email=asked.contact_email,
+        context_envelope=context.build(place),
+        created_at=at,
+        updated_at=at,
+        handoff_deadline_at=at + handoff.window(desk) if desk is not None and creates else None,
+        external_handoff_mode=asked.mode,
+        external_ticket_reference=link.reference if link else None,
+        external_ticket_url=link.url if link else None,
+    )
+
+
+def _write(request: SupportRequest, by: Actor) -> None:
+    """Commits the row with its audit events. Raises IntegrityError when the same key was faster.
+
+    ``durable``: an outer transaction would keep the row from being committed before the desk is called.
+    """
+    with transaction.atomic(durable=True):
+        request.save(force_insert=True)
+        handoff.audit(Event.SUPPORT_REQUEST_CREATED, request, by=by)
+        if request.external_handoff_mode == HandoffMode.LINK:
+            handoff.audit(Event.SUPPORT_REQUEST_TICKET_LINKED, request, by=by)
+
+
+def _existing(by: Actor, key: str, content: str) -> Submitted | None:
+    """The request that was submitted with ``key``, once the desk has answered or had its time."""
+    rows = SupportRequest.objects.select_related("tenant", "run").filter(
+        workspace_id=by.workspace_id, submission_key=key
+    )
+    request = rows.first()
+    if request is None:
+        return None
+    if request.content_digest != content:
+        raise Conflict(
+            "This form was submitted before with other content. Open the form again, and submit that.",
+            code="submission-key-reused",
+        )
+    until, pause = time.monotonic() + WAIT_SECONDS, _FIRST_LOOK_SECONDS
+    while (told := queries.told(request)).outcome is Outcome.UNDER_WAY and time.monotonic() < until:
+        time.sleep(pause)
+        pause = min(pause * 2, _LAST_LOOK_SECONDS)
+        request.refresh_from_db()
+    return Submitted(told, repeated=True)

@@ -1,0 +1,129 @@
+"""The handoff of one stored request: one call to the desk, outside any transaction, then the one finalization write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from urllib.parse import quote
+
+from django.db import transaction
+
+from handrail.access.actor import Actor
+from handrail.audit.actions import record
+from handrail.audit.events import Event, Outcome
+from handrail.connectors.desk import SUMMARY_LIMIT, Created, Desk, Severity, TicketDraft
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Stale
+from handrail.support import context, setup
+from handrail.support.models import SupportRequest
+from handrail.support.states import AttachmentMode, HandoffMode
+
+# Beyond the desk's own budget: for the two writes around the call.
+MARGIN = timedelta(seconds=2)
+_BUSY = (
+    "Handrail is waiting for {desk} with too many requests already, so it was not asked. "
+    "Try again in a minute. No ticket was created."
+)
+
+
+def window(desk: Desk) -> timedelta:
+    """How long after its row a handoff can be under way."""
+    return timedelta(seconds=desk.config.deadline_seconds) + MARGIN
+
+
+def carry_out(request: SupportRequest, desk: Desk, *, by: Actor) -> SupportRequest:
+    """Asks the desk for a ticket and finalizes ``request`` with the answer, whatever it is. Never repeated.
+
+    A process that dies in here leaves the row unfinished, which reads as outcome unknown after its deadline.
+    """
+    slots = setup.current().slots
+    if not slots.acquire(blocking=False):
+        return _finalize(request, by=by, failure=_BUSY.format(desk=desk.name)[:SUMMARY_LIMIT])
+    try:
+        answer = desk.create(draft(request))
+    finally:
+        slots.release()
+    if isinstance(answer, Created):
+        return _finalize(request, by=by, reference=answer.reference, url=answer.url)
+    return _finalize(request, by=by, failure=answer.summary(desk=desk.name, reference=request.ref))
+
+
+def draft(request: SupportRequest) -> TicketDraft:
+    """The ticket that ``request`` asks for. Its reference travels in it, so that a person can find it."""
+    return TicketDraft(
+        reference=request.ref,
+        summary=request.summary,
+        body="\n".join(_body(request)),
+        severity=Severity(request.severity),
+        contact_name=request.contact_name,
+        contact_email=request.contact_email,
+        tenant=request.tenant.name,
+        run=request.run.ref if request.run else None,
+        page_url=_page(request),
+    )
+
+
+def audit(event: Event, request: SupportRequest, *, by: Actor, outcome: Outcome = Outcome.DONE) -> None:
+    """Workspace, tenant and ``SR-…`` stand in the event's own columns; the context holds the rest, and nothing else."""
+    record(
+        event,
+        by=by,
+        tenant_id=request.tenant_id,
+        subject_kind="support_request",
+        subject=request.ref,
+        outcome=outcome,
+        primary_context=request.primary_context,
+        mode=request.external_handoff_mode,
+        external_reference=request.external_ticket_reference,
+    )
+
+
+@transaction.atomic
+def _finalize(
+    request: SupportRequest,
+    *,
+    by: Actor,
+    reference: str | None = None,
+    url: str | None = None,
+    failure: str | None = None,
+) -> SupportRequest:
+    """The one write. Raises Stale when the request is finished already; the database would refuse it too."""
+    unfinished = SupportRequest.objects.filter(
+        pk=request.pk,
+        external_handoff_mode=HandoffMode.CREATE,
+        external_ticket_reference=None,
+        external_handoff_failure_summary=None,
+    )
+    written = unfinished.update(
+        external_ticket_reference=reference,
+        external_ticket_url=url,
+        external_handoff_failure_summary=failure,
+        updated_at=now(),
+    )
+    if not written:
+        raise Stale
+    request.refresh_from_db()
+    if failure is None:
+        audit(Event.SUPPORT_REQUEST_TICKET_CREATED, request, by=by)
+    else:
+        audit(Event.SUPPORT_REQUEST_HANDOFF_FAILED, request, by=by, outcome=Outcome.FAILED)
+    return request
+
+
+def _body(request: SupportRequest) -> Iterator[str]:
+    if request.reproduction_notes:
+        yield from (request.reproduction_notes, "")
+    yield f"Handrail reference: {request.ref}"
+    yield f"Severity: {request.severity}"
+    yield f"Contact: {request.contact_name} <{request.contact_email}>"
+    if page := _page(request):
+        yield f"Page in Handrail: {page}"
+    if request.attachment_mode == AttachmentMode.CONTEXT:
+        yield from ("", context.as_text(request.context_envelope))
+
+
+def _page(request: SupportRequest) -> str | None:
+    """The address of the tenant's or the run's page, where the installation has a public one."""
+    pages = setup.current()
+    page, key = (pages.run_page, request.run.ref) if request.run else (pages.tenant_page, request.tenant.key)
+    return page.format(key=quote(key, safe="")) if page else None

@@ -1,0 +1,158 @@
+"""Support requests as the actor may see them: the latest of a tenant or a run, and what a form needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from handrail.access.actor import Actor, ActorKind
+from handrail.access.capabilities import Capability
+from handrail.access.models import User
+from handrail.connectors import desk as desks
+from handrail.connectors.desk import Severity, interrupted
+from handrail.kernel.clock import now
+from handrail.runbooks.permissions import Refusal
+from handrail.support import permissions
+from handrail.support.context import Place, find_place
+from handrail.support.models import SupportRequest
+from handrail.support.permissions import ModeChoice
+from handrail.support.states import HandoffMode, Outcome, PrimaryContext, outcome
+
+UNNAMED_DESK = "the service desk"
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """A request and what came of its handoff. ``external_url`` is there only where it is proven: link it, else show the
+    reference as text. ``failure``: what failed or is unknown, and what to do about it, in at most 300 characters."""
+
+    ref: str
+    tenant: str
+    run: str | None
+    primary_context: PrimaryContext
+    mode: HandoffMode
+    severity: Severity
+    created_at: datetime
+    outcome: Outcome
+    external_reference: str | None
+    external_url: str | None
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeskSummary:
+    """The configured desk, as far as a form tells of it. ``name`` is None when there is none."""
+
+    name: str | None
+    reference_example: str | None
+    origin: str | None
+
+    @property
+    def configured(self) -> bool:
+        return self.name is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """All that the page of a tenant or run shows about support. ``latest`` is None without ``support:view`` too."""
+
+    primary_context: PrimaryContext
+    latest: Handoff | None
+    why_not_request: Refusal | None
+    desk: DeskSummary
+    modes: tuple[ModeChoice, ...]
+    severities: tuple[Severity, ...]
+    contact: Contact
+
+
+def latest_for_tenant(actor: Actor, key: str) -> Handoff | None:
+    """The latest request whose primary context is the tenant. Raises NotFound, Denied."""
+    return _latest(find_place(actor, Capability.SUPPORT_VIEW, tenant=key, run=None))
+
+
+def latest_for_run(actor: Actor, ref: str) -> Handoff | None:
+    """The latest request raised from the run. Raises NotFound (a run of another tenant too), Denied."""
+    return _latest(find_place(actor, Capability.SUPPORT_VIEW, tenant=None, run=ref))
+
+
+def panel_for_tenant(actor: Actor, key: str) -> Panel:
+    """For the tenant's page. Raises NotFound, and Denied as that page does."""
+    return _panel(actor, find_place(actor, Capability.TENANT_VIEW, tenant=key, run=None))
+
+
+def panel_for_run(actor: Actor, ref: str) -> Panel:
+    """For the run's page. Raises NotFound, and Denied as that page does."""
+    return _panel(actor, find_place(actor, Capability.RUN_VIEW, tenant=None, run=ref))
+
+
+def desk_summary() -> DeskSummary:
+    """The one configured desk, or a summary that says there is none."""
+    desk = desks.configured()
+    if desk is None:
+        return DeskSummary(None, None, None)
+    return DeskSummary(desk.name, desk.config.reference_example, desk.config.web_origin)
+
+
+def contact_of(actor: Actor) -> Contact:
+    """The actor's own name and address; empty for a process, which has none."""
+    if actor.kind is not ActorKind.PERSON or actor.user_id is None:
+        return Contact("", "")
+    user = User.objects.filter(pk=actor.user_id).first()
+    return Contact((user.get_full_name() if user else "") or actor.name, actor.name)
+
+
+def told(request: SupportRequest) -> Handoff:
+    """``request`` as it stands now. One that was left behind by a process that died tells so, without being written."""
+    mode = HandoffMode(request.external_handoff_mode)
+    reference, failure = request.external_ticket_reference, request.external_handoff_failure_summary
+    came = outcome(mode, reference=reference, failure=failure, deadline_at=request.handoff_deadline_at, at=now())
+    if came is Outcome.UNKNOWN and failure is None:
+        failure = interrupted().summary(desk=desk_summary().name or UNNAMED_DESK, reference=request.ref)
+    return Handoff(
+        ref=request.ref,
+        tenant=request.tenant.key,
+        run=request.run.ref if request.run else None,
+        primary_context=PrimaryContext(request.primary_context),
+        mode=mode,
+        severity=Severity(request.severity),
+        created_at=request.created_at,
+        outcome=came,
+        external_reference=reference,
+        external_url=request.external_ticket_url,
+        failure=failure,
+    )
+
+
+def _latest(place: Place) -> Handoff | None:
+    row = _requests(place).order_by("-created_at", "-pk").first()
+    return told(row) if row else None
+
+
+def _requests(place: Place) -> QuerySet[SupportRequest]:
+    """The tenant is asked for beside the run too, so that a row that names both wrongly stays unseen."""
+    rows = SupportRequest.objects.select_related("tenant", "run").filter(
+        workspace_id=place.tenant.workspace_id, tenant=place.tenant
+    )
+    if place.run is not None:
+        return rows.filter(run=place.run)
+    return rows.filter(primary_context=PrimaryContext.TENANT)
+
+
+def _panel(actor: Actor, place: Place) -> Panel:
+    return Panel(
+        primary_context=place.primary,
+        latest=_latest(place) if actor.may(Capability.SUPPORT_VIEW) else None,
+        why_not_request=permissions.why_not_request(actor),
+        desk=desk_summary(),
+        modes=permissions.mode_choices(desks.configured()),
+        severities=tuple(Severity),
+        contact=contact_of(actor),
+    )

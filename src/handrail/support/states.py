@@ -1,0 +1,61 @@
+"""What a support request can be: where it was raised, how it is handed over, and what came of that."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+
+class PrimaryContext(StrEnum):
+    """Where the request was raised."""
+
+    TENANT = "tenant"
+    OPERATION_RUN = "operation_run"
+
+
+class HandoffMode(StrEnum):
+    INTERNAL_ONLY = "internal_only"
+    CREATE = "create_external_ticket"
+    LINK = "link_existing_ticket"
+
+
+class AttachmentMode(StrEnum):
+    """What a created ticket carries beside the person's own words. The envelope is kept with the request either way."""
+
+    CONTEXT = "redacted_context"
+    REFERENCE = "reference_only"
+
+
+class Outcome(StrEnum):
+    """What came of the handoff. Never stored: it follows from the row and the time (``outcome``)."""
+
+    NOT_ASKED = "not-asked"
+    UNDER_WAY = "under-way"
+    CREATED = "created"
+    LINKED = "linked"
+    FAILED = "failed"
+    UNKNOWN = "outcome-unknown"
+
+
+# Every summary of a handoff whose ticket may exist all the same has these words, and no other summary has them. The
+# summary is the only column that says so: the finalization write may touch four, and a fifth is not among them.
+UNKNOWN_WORDS = "Outcome unknown:"
+
+
+def outcome(
+    mode: HandoffMode, *, reference: str | None, failure: str | None, deadline_at: datetime | None, at: datetime
+) -> Outcome:
+    """What came of the handoff, as seen at ``at``.
+
+    A creation that has neither ticket nor failure is under way until its deadline. After that the process that made
+    it is gone, and nobody knows what the desk did.
+    """
+    if mode is HandoffMode.INTERNAL_ONLY:
+        return Outcome.NOT_ASKED
+    if mode is HandoffMode.LINK:
+        return Outcome.LINKED
+    if reference is not None:
+        return Outcome.CREATED
+    if failure is not None:
+        return Outcome.UNKNOWN if UNKNOWN_WORDS in failure else Outcome.FAILED
+    return Outcome.UNDER_WAY if deadline_at is not None and at < deadline_at else Outcome.UNKNOWN

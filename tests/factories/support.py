@@ -1,0 +1,95 @@
+"""A tenant with a run, the people around it, and a small desk to hand requests to."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from handrail.access import queries as access
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Role
+from handrail.access.models import Tenant
+from handrail.connectors import desk as desks
+from handrail.connectors.desk import Desk, DeskConfig
+from handrail.kernel.secrets import Secrets
+from handrail.runbooks.models import OperationRun
+from handrail.runbooks.states import RunState
+from handrail.support import setup
+from handrail.support.actions import support_requests
+from handrail.support.actions.support_requests import Submitted
+from tests.factories import rows
+from tests.factories.runs import make_estate
+
+SECTION: dict[str, Any] = {
+    "name": "Example Desk",
+    "base_url": "http://127.0.0.1:9",
+    "auth": {"kind": "bearer", "secret": "env:TOKEN"},
+    "reference_pattern": "T-[0-9]{1,6}",
+    "reference_example": "T-12",
+    "create": {
+        "path": "/tickets",
+        "body": {"title": "{subject}", "text": "{body}", "key": "{reference}", "page": "{page_url}"},
+        "reference": "/key",
+    },
+    "web": {"url": "{base_url}/t/{reference}"},
+    "link": {"urls": ["{base_url}/t/{reference}"]},
+    "check": [{"path": "/me"}],
+}
+TOKEN = "canary-desk-token"
+_number = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class House:
+    tenant: Tenant
+    run: OperationRun
+    operator: Actor
+    auditor: Actor
+    administrator: Actor
+
+    def submit(self, **given: Any) -> Submitted:
+        """A request by the operator, from the tenant unless ``run`` is given, with a key of its own unless told."""
+        place = {} if "run" in given or "tenant" in given else {"tenant": self.tenant.key}
+        fields = {"by": self.operator, "submission_key": f"form-{next(_number):06}", "summary": "Roles are missing"}
+        return support_requests.submit(**{**fields, **place, **given})
+
+    def outsider(self) -> Actor:
+        """An operator of the same workspace, entitled to another tenant only."""
+        other = rows.tenant(self.tenant.workspace, name="Neighbour Ltd")
+        return access.actor_for(rows.member(self.tenant.workspace, Role.OPERATOR, tenants=[other]))
+
+
+def make_house() -> House:
+    """One tenant, one stopped run, and a member of each kind that matters here."""
+    estate = make_estate(workspace=f"acme-{next(_number)}")
+    task = {"tenant_id": estate.tenant.key, "switch_id": "canary-switch", "note": "canary-payload"}
+    run = rows.run(estate.tenant, estate.definition, state=RunState.INVOKING, task=task, subject="canary-subject")
+    rows.checked(run)
+
+    def member(role: Role) -> Actor:
+        return access.actor_for(rows.member(estate.workspace, role))
+
+    return House(
+        estate.tenant,
+        run,
+        member(Role.OPERATOR),
+        member(Role.AUDITOR),
+        member(Role.WORKSPACE_ADMINISTRATOR),
+    )
+
+
+def open_desk(**own: Any) -> Desk:
+    """The small desk, with keys of your own over its section."""
+    return Desk(DeskConfig.model_validate({**SECTION, **own}), Secrets({"TOKEN": TOKEN}))
+
+
+@contextmanager
+def desk_at(url: str, *, at_once: int = 100, **own: Any) -> Iterator[Desk]:
+    """Handrail with the small desk at ``url`` as its one desk."""
+    desk = open_desk(base_url=url, **own)
+    with desks.use(desk), setup.use(setup.Setup(at_once=at_once)):
+        yield desk
+    desk.close()
