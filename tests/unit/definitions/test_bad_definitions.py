@@ -161,6 +161,20 @@ BAD = [
         "exception.copy[0]", "matches"),
     Bad("copy twice", "exception: {copy: [task.tenant_id, tenant.tier]}", "exception: {copy: [task.role, task.role]}",
         "exception.copy[1]", "twice"),
+    Bad("poll without path", "    retry: {attempts: 2}\n", "    retry: {attempts: 2}\n    poll: {every: 1s, within: 5s}\n", "steps[1].poll", "give get:", "    poll: {every: 1s, within: 5s}"),
+    Bad("poll query without path", "every: 1s, within: 60s", "every: 1s, within: 60s, query: {a: b}", "steps[0].poll.query", "goes with get"),
+    Bad("poll query undeclared", "every: 1s, within: 60s", 'every: 1s, within: 60s, get: /j, query: {a: "{answer.no}"}', "steps[0].poll.query.a", "not declared"),
+    Bad("poll path undeclared", "every: 1s, within: 60s", 'every: 1s, within: 60s, get: "/j/{answer.no}"', "steps[0].poll.get", "not declared"),
+    Bad("poll without pending", """      pending: [{status: [200, 202], when: 'answer.status in ["queued", "running"]'}]\n""", "", "steps[0].result.pending", "which answers are pending", "      succeeded: [{status: [200], when"),
+    Bad("space in a path", "/tenants/{task", "/ten ants/{task", "reads.tenant.get", "visible ASCII"),
+    Bad("step named by a reserved word", "  - name: notify", "  - name: while", "steps[1].name", "condition language"),
+    Bad("class slower than its ceiling", "{busy: {initial: 5s}}", "{busy: {initial: 50s}}", "steps[0].retry.classes.busy.initial", "ceiling"),
+    Bad("class with more attempts", "{busy: {initial: 5s}}", "{busy: {attempts: 4}}", "steps[0].retry.classes.busy.attempts", "step's own 3"),
+    Bad("verify slower than its window", "every: 2s\n", "every: 2m\n", "steps[0].verify.every", "longer than within"),
+    Bad("wait too short", "initial: 2s", "initial: 50ms", "steps[0].retry.initial", "100ms"),
+    Bad("retry that nothing uses", "      retryable: [{failure: [connect]}]\n", "", "steps[1].retry", "no retryable row", "    retry: {attempts: 2}"),
+    Bad("status of an unsent call", "[{status: [200, 204]}]", "[{status: [200, 204]}]\n      terminal: [{status: [200], failure: [dns]}]", "steps[1].result.terminal[0].status", "come with a status", "      terminal: [{status: [200], failure: [dns]}]"),
+    Bad("read of a later step", "reads: [holders, entitlement, job]", "reads: [holders, entitlement, late]", "steps[0].verify.reads[2]", "no declared read"),
 ]  # fmt: skip
 
 

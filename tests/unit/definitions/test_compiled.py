@@ -126,6 +126,20 @@ def test_retry_policy_backs_off_to_its_ceiling(runbook: CompiledRunbook) -> None
     assert step.policy("busy").attempts == 3
 
 
+def test_validate_task_refuses_a_missing_required_field_of_a_list() -> None:
+    text = edited(RUNBOOK, "minItems: 1, maxItems: 20}", "uniqueItems: true}")
+    with pytest.raises(Invalid) as refusal:
+        compile_runbook(text).validate_task({**TASK, "admins": ["a@example.com", "a@example.com"]})
+    assert [fault.message for fault in refusal.value.faults] == ["expected no item twice"]
+
+
+def test_validate_task_bounds_the_whole() -> None:
+    text = edited(RUNBOOK, "minItems: 1, maxItems: 20}", "maxItems: 9000}")
+    admins = [f"person{number}@example.com" for number in range(5000)]
+    with pytest.raises(Invalid, match="more than 65536 bytes"):
+        compile_runbook(text).validate_task({**TASK, "admins": admins})
+
+
 # operations
 
 
