@@ -1,0 +1,110 @@
+"""Every page in light and dark, wide and narrow, with axe and with a ruler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from handrail.access.capabilities import Role
+from handrail.definitions.states import DefinitionState
+from handrail.runbooks.states import Handling, RunState
+from tests.factories import rows
+from tests.functional.conftest import Visits
+
+NARROWEST = 320
+LONG = "An organisation whose name is longer than anybody expected when the table was laid out Incorporated"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    email: str
+    paths: list[str]
+
+
+@pytest.fixture
+def scene(committed_db: str) -> Scene:
+    """Something of everything, some of it long."""
+    workspace = rows.workspace()
+    tenant = rows.tenant(workspace, name=LONG)
+    definition = rows.definition(workspace, text=rows.runbook_text())
+    proposal = rows.definition(workspace, text=rows.runbook_text(2), version=2, state=DefinitionState.PROPOSED)
+    completed = rows.completed_run(tenant, definition)
+    admins = [f"{name}.with-a-very-long-local-part@subsidiary.contoso.example" for name in ("ada", "grace", "edsger")]
+    moving = rows.run(tenant, definition, state=RunState.INVOKING, task={"tenant_id": tenant.key, "admins": admins})
+    rows.checked(moving)
+    waiting = rows.run(tenant, definition)
+    rows.checked(waiting)
+    packet = rows.exception(tenant, definition)
+    taken = rows.exception(tenant, definition, handling=Handling.TAKEN, taken_by="lead@example.com")
+    resolved = rows.exception(tenant, definition, handling=Handling.RESOLVED)
+    rows.member(workspace, *Role, email="lead@example.com")
+    rows.member(rows.workspace("A second one"), Role.OPERATOR, email="lead@example.com")
+    paths = ["/admin", "/admin/operations", "/admin/operations?state=cancelled", "/admin/exceptions", "/admin/audit"]
+    paths += ["/admin/evaluation", "/admin/workspaces", "/accounts/password/change/", f"/admin/t/{tenant.key}"]
+    paths += [f"/admin/operations/{run.ref}" for run in (completed, moving, waiting, packet.run)]
+    paths += [f"/admin/exceptions/{each.ref}" for each in (packet, taken, resolved)]
+    paths += ["/admin/definitions", *(f"/admin/definitions/{each.pk}" for each in (definition, proposal))]
+    return Scene("lead@example.com", paths)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", NARROWEST)])
+def test_axe_finds_nothing(scene: Scene, visit: Visits, scheme: str, width: int) -> None:
+    found: dict[str, list[str]] = {}
+    with visit(scene.email, scheme=scheme, width=width) as person:
+        for path in scene.paths:
+            page = person.go(path)
+            violations = Axe().run(page).response["violations"]
+            if violations:
+                found[path] = [f"{v['id']}: {[n['html'][:120] for n in v['nodes']]}" for v in violations]
+    assert found == {}
+
+
+@pytest.mark.parametrize("width", [NARROWEST, 768, 1280, 1920])
+def test_nothing_is_wider_than_the_screen(scene: Scene, visit: Visits, width: int) -> None:
+    with visit(scene.email, width=width) as person:
+        measured = {
+            path: person.go(path).evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            for path in scene.paths
+        }
+    assert {path: over for path, over in measured.items() if over > 0} == {}
+
+
+def test_refusal_pages_pass_axe(scene: Scene, visit: Visits) -> None:
+    with visit(scene.email) as person:
+        page = person.go("/admin/operations/RUN-0000000000")
+        assert page.get_by_role("heading", name="There is nothing here").is_visible()
+        assert Axe().run(page).response["violations"] == []
+        person.complaints.clear()  # the browser reports the 404 itself
+
+
+def test_log_in_page_passes_axe(scene: Scene, visit: Visits) -> None:
+    with visit(scene.email) as person:
+        page = person.go("/accounts/logout/")
+        assert Axe().run(page).response["violations"] == []
+        page.get_by_role("button", name="Log out").click()
+        assert page.get_by_role("heading", name="Log in").is_visible()
+        assert Axe().run(page).response["violations"] == []
+
+
+def test_menu_of_a_narrow_screen_opens_and_closes_by_keyboard(scene: Scene, visit: Visits) -> None:
+    with visit(scene.email, width=NARROWEST) as person:
+        page = person.go("/admin")
+        link = page.get_by_role("link", name="Operations", exact=True)
+        assert not link.is_visible()
+        page.get_by_role("button", name="Menu").press("Enter")
+        assert link.is_visible()
+        assert Axe().run(page).response["violations"] == []
+        page.keyboard.press("Escape")
+        assert not link.is_visible()
+
+
+def test_first_tab_leads_past_the_navigation(scene: Scene, visit: Visits) -> None:
+    with visit(scene.email) as person:
+        page = person.go("/admin/operations")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"

@@ -1,0 +1,107 @@
+"""Watching a run move, cancelling one, and both without scripts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from handrail.access.capabilities import Role
+from handrail.kernel.clock import now
+from handrail.runbooks.models import OperationRun
+from handrail.runbooks.states import Entry, RunState
+from tests.factories import rows
+from tests.functional.conftest import Visits
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    email: str
+    run: OperationRun
+
+
+@pytest.fixture
+def scene(committed_db: str) -> Scene:
+    workspace = rows.workspace()
+    tenant = rows.tenant(workspace)
+    run = rows.run(tenant, rows.definition(workspace), at=now())
+    rows.entry(run, Entry.RECEIVED)
+    rows.member(workspace, Role.OPERATOR, email="operator@example.com")
+    return Scene("operator@example.com", run)
+
+
+def move(run: OperationRun, state: RunState) -> None:
+    run.state, run.moved_at = state, now()
+    if state is RunState.COMPLETED:
+        run.finished_at, run.due_at = run.moved_at, None
+    run.save(update_fields=["state", "moved_at", "finished_at", "due_at"])
+
+
+def test_run_moves_before_the_eyes_until_it_ends(scene: Scene, visit: Visits) -> None:
+    run = scene.run
+    with visit(scene.email) as person:
+        page = person.go(f"/admin/operations/{run.ref}")
+        assert page.locator("#run-live").get_attribute("data-state") == "received"
+        assert page.get_by_role("button", name="Cancel run").is_visible()
+        rows.entry(run, Entry.CLAIMED, after=0.1)
+        rows.entry(run, Entry.CHECKED, after=0.2, detail={"readings": {}, "evidence": []})
+        rows.entry(run, Entry.INTENT, after=0.2, step="resynchronise", attempt=1, key=f"{run.ref}:resynchronise")
+        move(run, RunState.INVOKING)
+        page.wait_for_selector("#run-live[data-state=invoking]")
+        assert not page.get_by_role("button", name="Cancel run").is_visible()
+        assert page.locator("#run-status").text_content() == "Invoking"
+        rows.entry(run, Entry.COMPLETED, after=0.9)
+        move(run, RunState.COMPLETED)
+        page.wait_for_selector("#run-live[data-state=completed]")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.wait_for_timeout(2500)
+        assert asked == []
+
+
+def test_page_that_shows_the_latest_gets_no_content(scene: Scene, visit: Visits) -> None:
+    with visit(scene.email) as person:
+        person.go("/admin")
+        with person.page.expect_response("**/live?*") as answer:
+            person.go(f"/admin/operations/{scene.run.ref}")
+        assert answer.value.status == 204
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_run_is_cancelled_before_anything_was_invoked(scene: Scene, visit: Visits, scripts: bool) -> None:
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go(f"/admin/operations/{scene.run.ref}")
+        page.get_by_role("button", name="Cancel run").click()
+        page.get_by_role("button", name="Cancel the run").click()
+        assert page.get_by_text("was cancelled. Nothing had been invoked.").is_visible()
+    scene.run.refresh_from_db()
+    assert scene.run.state == "cancelled"
+
+
+def test_counts_of_operations_follow(scene: Scene, visit: Visits) -> None:
+    with visit(scene.email) as person:
+        page = person.go("/admin/operations")
+        assert page.get_by_role("link", name="1 Received").is_visible()
+        rows.entry(scene.run, Entry.COMPLETED, after=0.1)
+        move(scene.run, RunState.COMPLETED)
+        page.wait_for_selector("text=0 Received")
+        assert page.get_by_role("link", name="1 Completed").is_visible()
+
+
+def test_runs_are_filtered_without_scripts(scene: Scene, visit: Visits) -> None:
+    with visit(scene.email, scripts=False) as person:
+        page = person.go("/admin/operations")
+        page.get_by_label("State", exact=True).select_option("completed")
+        page.get_by_role("button", name="Filter").click()
+        assert page.get_by_text("No run matches.").is_visible()
+        page.get_by_role("link", name="Show all").click()
+        assert page.get_by_role("link", name=scene.run.ref).is_visible()
+
+
+def test_reference_is_copied(scene: Scene, visit: Visits) -> None:
+    with visit(scene.email) as person:
+        page = person.go(f"/admin/operations/{scene.run.ref}")
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name=f"Copy {scene.run.ref}").first.click()
+        page.wait_for_selector(".copied")
+        assert page.evaluate("navigator.clipboard.readText()") == scene.run.ref
