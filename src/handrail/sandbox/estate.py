@@ -10,7 +10,7 @@ from handrail.sandbox.effects import Effects
 from handrail.sandbox.faults import Faults
 from handrail.sandbox.routing import Router, Service
 from handrail.sandbox.scenarios import SCENARIOS
-from handrail.sandbox.services import control, credentials, entitlements, jobs, registry, roles, tasks
+from handrail.sandbox.services import control, credentials, desk, entitlements, jobs, registry, roles, tasks
 from handrail.sandbox.world import World
 
 # One bearer token for each service; ``webhook`` is the key of signed webhooks. They open nothing but this estate.
@@ -21,6 +21,7 @@ PRACTICE_TOKENS: Mapping[str, str] = {
     "credentials": "practice-credentials",
     "tasks": "practice-tasks",
     "roles": "practice-roles",
+    "desk": "practice-desk",
     "control": "practice-control",
     "webhook": "whsec_cHJhY3RpY2UtZXN0YXRlLXdlYmhvb2sta2V5",
 }
@@ -39,6 +40,7 @@ class Estate:
         self.world = World(SCENARIOS)
         self.roles = roles.Roles(self)
         self.jobs = jobs.Jobs(self)
+        self.desk = desk.Desk(self)
         services: list[Service] = [
             registry.Registry(self),
             entitlements.Entitlements(self),
@@ -47,6 +49,7 @@ class Estate:
             control.Control(self),
             self.roles,
             self.jobs,
+            self.desk,
         ]
         self.router = Router(route for service in services for route in service.routes())
 
@@ -59,4 +62,5 @@ class Estate:
                 self.faults.add(*scenario.script())
             self.world = World(SCENARIOS)
             self.jobs.reset()
+            self.desk.reset()
             self.roles.reset()

@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -30,6 +31,7 @@ ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 _USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 _PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 _TYPE = "application/scim+json"
+_provider = cache(load_default_provider)
 
 
 @dataclass(slots=True)
@@ -45,13 +47,18 @@ class Roles:
         self._lock = threading.Lock()
         self._deferred: dict[str, _Deferred] = {}
         self._application: Any = None
+        self._pristine = False
 
     def routes(self) -> list[Route]:
         return [route("roles", "*", PREFIX + "{path:path}", self._handle)]
 
     def reset(self) -> None:
-        """The users of all customers, as the records have them."""
-        provider = load_default_provider()
+        """The users of all customers, as the records have them. Costs nothing when nobody wrote since."""
+        with self._lock:
+            self._deferred.clear()
+            if self._pristine:
+                return
+        provider = _provider()
         application = WSGIApplication(InMemoryStorage(), provider, ScimService(provider, secret="practice"))
         for tenant, people in self._estate.world.people.items():
             for person in people:
@@ -65,7 +72,7 @@ class Roles:
                 application.serve(self._scim("POST", "/Users", {}, {"content-type": _TYPE}, json.dumps(body).encode()))
         with self._lock:
             self._application = application
-            self._deferred.clear()
+            self._pristine = True
 
     def grant(self, user_names: Sequence[str], role: str) -> int:
         """Gives ``role`` to users over SCIM, by real requests. Returns to how many; those who have it are left."""
@@ -110,6 +117,7 @@ class Roles:
     def _serve(self, request: Request) -> Reply:
         scim = self._scim(request.method, request.params["path"], request.query, request.headers, request.body)
         with self._lock:
+            self._pristine = self._pristine and request.method == "GET"
             answer = self._application.serve(scim)
         body = b"" if answer.body is None else json.dumps(answer.body).encode()
         return Reply(int(answer.status), body, {name.lower(): value for name, value in answer.headers.items()})
