@@ -10,7 +10,18 @@ from handrail.sandbox.effects import Effects
 from handrail.sandbox.faults import Faults
 from handrail.sandbox.routing import Router, Service
 from handrail.sandbox.scenarios import SCENARIOS
-from handrail.sandbox.services import control, credentials, desk, entitlements, jobs, registry, roles, tasks
+from handrail.sandbox.services import (
+    cases,
+    control,
+    credentials,
+    desk,
+    entitlements,
+    jobs,
+    lane,
+    registry,
+    roles,
+    tasks,
+)
 from handrail.sandbox.world import World
 
 # One bearer token for each service; ``webhook`` is the key of signed webhooks. They open nothing but this estate.
@@ -22,6 +33,10 @@ PRACTICE_TOKENS: Mapping[str, str] = {
     "tasks": "practice-tasks",
     "roles": "practice-roles",
     "desk": "practice-desk",
+    "cases": "practice-cases",
+    "federation": "practice-federation",
+    "attachments": "practice-attachments",
+    "lane": "practice-lane",
     "control": "practice-control",
     "webhook": "whsec_cHJhY3RpY2UtZXN0YXRlLXdlYmhvb2sta2V5",
 }
@@ -41,6 +56,8 @@ class Estate:
         self.roles = roles.Roles(self)
         self.jobs = jobs.Jobs(self)
         self.desk = desk.Desk(self)
+        self.cases = cases.Cases(self)
+        self.lane = lane.Lane(self)
         services: list[Service] = [
             registry.Registry(self),
             entitlements.Entitlements(self),
@@ -50,6 +67,8 @@ class Estate:
             self.roles,
             self.jobs,
             self.desk,
+            self.cases,
+            self.lane,
         ]
         self.router = Router(route for service in services for route in service.routes())
 
@@ -63,4 +82,6 @@ class Estate:
             self.world = World(SCENARIOS)
             self.jobs.reset()
             self.desk.reset()
+            self.cases.reset()
+            self.lane.reset()
             self.roles.reset()
