@@ -6,7 +6,7 @@ Everything is placed in percent of the run's length, so that the drawing fits an
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from handrail.runbooks.queries import LedgerRow
@@ -126,7 +126,9 @@ class _Drawing:
         lane = self._lane(f"Invoking {step}")
         if lane.bars and lane.bars[-1].kind == "work":  # the attempt's bar gets the tone of its result
             made = lane.bars[-1]
-            lane.bars[-1] = Bar(made.left, made.width, tone, "work", f"attempt {row.attempt}: {result}")
+            length = made.says.rpartition(" · ")[2]
+            says = f"attempt {row.attempt}: {result} · {length}"
+            lane.bars[-1] = replace(made, tone=tone, says=says)
         if until <= row.at:  # the next row was written with this one: nothing went on between them
             return
         if result == "succeeded":

@@ -1,0 +1,103 @@
+"""Log-in, its audit, what there is no route for, and acting in one of several workspaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from handrail.access.capabilities import Role
+from handrail.access.models import User
+from handrail.audit.models import AuditEvent
+from tests.factories import rows
+from tests.integration.web.conftest import House
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits() -> None:
+    cache.clear()
+
+
+def log_in(client: Client, email: str, password: str, **more: str) -> int:
+    return client.post("/accounts/login/", {"login": email, "password": password} | more).status_code
+
+
+def test_log_in_is_audited_and_leads_home(house: House) -> None:
+    user = rows.member(house.workspace, Role.OPERATOR)
+    client = Client()
+    assert log_in(client, user.email, rows.PASSWORD) == 302
+    assert client.get("/admin").status_code == 200
+    event = AuditEvent.objects.get(event="user.logged_in")
+    assert (event.subject, event.workspace_id) == (user.email, house.workspace.pk)
+
+
+def test_wrong_password_is_audited_by_account(house: House) -> None:
+    user = rows.member(house.workspace, Role.OPERATOR)
+    assert log_in(Client(), user.email, "not the password") == 200
+    event = AuditEvent.objects.get(event="user.login_refused")
+    assert (event.subject, event.outcome) == (user.email, "denied")
+
+
+def test_unknown_account_is_audited_without_what_was_typed(house: House) -> None:
+    log_in(Client(), "my-password-by-mistake@example.com", "x")
+    assert AuditEvent.objects.get(event="user.login_refused").subject == "unknown"
+
+
+def test_log_in_does_not_lead_outside(house: House) -> None:
+    user = rows.member(house.workspace, Role.OPERATOR)
+    response = Client().post(
+        "/accounts/login/", {"login": user.email, "password": rows.PASSWORD, "next": "https://evil.example/"}
+    )
+    assert response.headers["Location"] == "/admin"
+
+
+@pytest.mark.parametrize("path", ["signup/", "email/", "password/reset/", "confirm-email/", "reauthenticate/"])
+def test_nobody_signs_up_or_resets(house: House, path: str) -> None:
+    assert Client().get(f"/accounts/{path}").status_code == 404
+
+
+def test_root_leads_home(house: House) -> None:
+    assert Client().get("/").headers["Location"] == "/admin"
+
+
+def test_member_of_two_workspaces_switches(house: House, neighbour: House, enter: Callable[[User], Client]) -> None:
+    user = rows.member(house.workspace, Role.OPERATOR, email="both@example.com")
+    rows.member(neighbour.workspace, Role.OPERATOR, email="both@example.com")
+    client = enter(user)
+    assert client.get(f"/admin/operations/{neighbour.completed.ref}").status_code == 404
+    assert client.post("/admin/workspaces", {"workspace": neighbour.workspace.slug}).status_code == 302
+    assert client.get(f"/admin/operations/{neighbour.completed.ref}").status_code == 200
+    assert client.get(f"/admin/operations/{house.completed.ref}").status_code == 404
+
+
+def test_switch_to_a_foreign_workspace_is_missing(
+    house: House, neighbour: House, as_role: Callable[..., Client]
+) -> None:
+    client = as_role(Role.OPERATOR)
+    foreign = client.post("/admin/workspaces", {"workspace": neighbour.workspace.slug})
+    missing = client.post("/admin/workspaces", {"workspace": "no-such"})
+    assert (foreign.status_code, foreign.content) == (404, missing.content)
+
+
+def test_lost_workspace_falls_back_to_the_other(
+    house: House, neighbour: House, enter: Callable[[User], Client]
+) -> None:
+    user = rows.member(house.workspace, Role.OPERATOR, email="both@example.com")
+    rows.member(neighbour.workspace, Role.OPERATOR, email="both@example.com")
+    client = enter(user)
+    client.post("/admin/workspaces", {"workspace": neighbour.workspace.slug})
+    user.membership_set.filter(workspace=neighbour.workspace).update(is_active=False)
+    assert house.workspace.name in client.get("/admin").content.decode()
+
+
+def test_password_is_changed(house: House, enter: Callable[[User], Client]) -> None:
+    user = rows.member(house.workspace, Role.OPERATOR)
+    client = enter(user)
+    new = "another horse altogether"
+    posted = {"oldpassword": rows.PASSWORD, "password1": new, "password2": new}
+    assert client.post("/accounts/password/change/", posted).status_code == 302
+    assert log_in(Client(), user.email, new) == 302

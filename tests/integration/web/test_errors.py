@@ -1,0 +1,70 @@
+"""Failures as pages: nothing of the request in them, and no need of what may have failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import OperationalError
+from django.test import Client, RequestFactory
+
+from handrail.access.capabilities import Role
+from handrail.web import errors
+from tests.integration.web.conftest import House
+
+pytestmark = pytest.mark.django_db
+
+
+def test_unknown_address_is_the_same_page_as_a_missing_run(house: House, as_role: Callable[..., Client]) -> None:
+    client = as_role(Role.OPERATOR)
+    assert client.get("/admin/no-such-page").content == client.get("/admin/operations/RUN-0000000000").content
+
+
+def test_unknown_address_outside_is_a_bare_page(house: House) -> None:
+    response = Client().get("/no-such-page")
+    assert response.status_code == 404
+    assert "There is nothing here" in response.content.decode()
+    assert "no-such-page" not in response.content.decode()
+
+
+def test_wrong_method_is_a_page_that_names_the_right_ones(house: House, as_role: Callable[..., Client]) -> None:
+    response = as_role(Role.OPERATOR).get(f"/admin/operations/{house.received.ref}/cancel")
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert "does not take that" in response.content.decode()
+
+
+def test_stale_form_changes_nothing_and_says_what_to_do(house: House) -> None:
+    from tests.factories import rows
+
+    client = Client(enforce_csrf_checks=True)
+    user = rows.member(house.workspace, Role.OPERATOR)
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    response = client.post(f"/admin/operations/{house.received.ref}/cancel")
+    assert response.status_code == 403
+    assert "The form had gone stale" in response.content.decode()
+    house.received.refresh_from_db()
+    assert house.received.state == "received"
+
+
+def test_breakage_is_a_page_without_details() -> None:
+    secret = "canary-7f3a"
+    try:
+        raise RuntimeError(secret)
+    except RuntimeError:
+        response = errors.server_error(RequestFactory().get(f"/admin?{secret}"))
+    assert response.status_code == 500
+    assert secret not in response.content.decode()
+
+
+def test_silent_database_is_said_to_be_that(django_assert_num_queries: Callable[..., object]) -> None:
+    try:
+        raise OperationalError("connection refused at secret-host")
+    except OperationalError:
+        with django_assert_num_queries(0):  # type: ignore[attr-defined]
+            response = errors.server_error(RequestFactory().get("/admin"))
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert "secret-host" not in response.content.decode()
+
+
+def test_pages_are_not_kept_by_caches(house: House, as_role: Callable[..., Client]) -> None:
+    assert as_role(Role.OPERATOR).get("/admin").headers["Cache-Control"] == "no-store"

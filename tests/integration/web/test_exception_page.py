@@ -1,0 +1,80 @@
+"""Taking over and resolving: once, by the right person, with a note."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from handrail.access.capabilities import Role
+from handrail.audit.models import AuditEvent
+from tests.factories import rows
+from tests.integration.web.conftest import House
+
+pytestmark = pytest.mark.django_db
+NOTE = "Nothing had changed there. Delegated anew."
+
+
+@pytest.fixture
+def senior(house: House, as_role: Callable[..., Client]) -> Client:
+    return as_role(Role.SENIOR_SUPPORT)
+
+
+def url(house: House, action: str = "") -> str:
+    return f"/admin/exceptions/{house.stopped.ref}{action}"
+
+
+def test_packet_shows_why_what_and_what_was_tried(house: House, senior: Client) -> None:
+    text = senior.get(url(house)).content.decode()
+    for told in (house.stopped.says, "no row of the table matches", "tenant-service", house.stopped.checkpoint):
+        assert told.replace("'", "&#x27;") in text
+
+
+def test_take_twice_is_the_same_answer(house: House, senior: Client) -> None:
+    assert [senior.post(url(house, "/take")).status_code for _ in range(2)] == [302, 302]
+    assert AuditEvent.objects.filter(event="exception.taken").count() == 1
+
+
+def test_take_of_what_another_has_says_look_again(house: House, senior: Client, as_role: Callable[..., Client]) -> None:
+    as_role(Role.SENIOR_SUPPORT).post(url(house, "/take"))
+    assert senior.post(url(house, "/take")).status_code == 409
+
+
+def test_resolve_twice_with_the_same_note_is_the_same_answer(house: House, senior: Client) -> None:
+    senior.post(url(house, "/take"))
+    assert [senior.post(url(house, "/resolve"), {"note": NOTE}).status_code for _ in range(2)] == [302, 302]
+    assert senior.post(url(house, "/resolve"), {"note": "Something else."}).status_code == 409
+    house.stopped.refresh_from_db()
+    assert house.stopped.note == NOTE
+
+
+def test_resolve_without_a_note_gives_the_form_back(house: House, senior: Client) -> None:
+    senior.post(url(house, "/take"))
+    long = "x" * 4001
+    for note, says in (("  ", "a resolution needs a note"), (long, "at most 4000 characters")):
+        response = senior.post(url(house, "/resolve"), {"note": note})
+        assert response.status_code == 422
+        assert says in response.content.decode()
+    assert long in response.content.decode()
+
+
+def test_operator_is_told_who_may_take_over(house: House, as_role: Callable[..., Client]) -> None:
+    text = as_role(Role.OPERATOR).get(url(house)).content.decode()
+    assert "exception:take" in text
+    assert "Take over</button>" not in text
+
+
+def test_packet_without_evidence_or_attempts_says_so(house: House, senior: Client) -> None:
+    from handrail.runbooks.models import ExceptionPacket
+
+    other = rows.exception(house.tenant, house.definition)
+    fields = {f.attname: getattr(other, f.attname) for f in ExceptionPacket._meta.concrete_fields}
+    run = rows.run(house.tenant, house.definition)
+    bare = ExceptionPacket(
+        **fields | {"id": None, "ref": "EXC-BARE000000", "run_id": run.pk, "evidence": [], "attempts": []}
+    )
+    bare.save(force_insert=True)
+    text = senior.get("/admin/exceptions/EXC-BARE000000").content.decode()
+    assert "No authoritative state had been read" in text
+    assert "Nothing was invoked" in text

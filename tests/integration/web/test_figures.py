@@ -1,0 +1,64 @@
+"""The evaluation page counts what the records say; the audit page shows what was done, to its own workspace only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Role
+from handrail.access.queries import actor_for
+from handrail.kernel.clock import now
+from handrail.runbooks.evaluation import evaluate
+from tests.factories import rows
+from tests.integration.web.conftest import House
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def auditor(house: House) -> Actor:
+    return actor_for(rows.member(house.workspace, Role.AUDITOR))
+
+
+def test_figures_count_this_workspace(house: House, neighbour: House, auditor: Actor) -> None:
+    total = evaluate(auditor).total
+    assert (total.ended, total.completed, total.stopped) == (2, 1, 1)
+    assert (total.first_time, total.repeats) == (0, 1)
+    assert (total.caught_before, total.caught_after) == (0, 1)
+    assert total.seconds_median == pytest.approx(7)
+
+
+def test_figures_of_a_period_leave_older_runs_out(house: House, auditor: Actor) -> None:
+    rows.completed_run(house.tenant, house.definition, at=now() - timedelta(days=40))
+    assert evaluate(auditor).total.completed == 2
+    assert evaluate(auditor, since=now() - timedelta(days=30)).total.completed == 1
+
+
+def test_causes_and_unresolved_are_counted(house: House, auditor: Actor) -> None:
+    result = evaluate(auditor)
+    assert [(c.cause, c.count) for c in result.causes] == [("ambiguous-result", 1)]
+    assert (result.unresolved, result.takeover_seconds) == (1, None)
+
+
+def test_audit_shows_own_events_and_filters_them(
+    house: House, neighbour: House, as_role: Callable[..., Client], enter: Callable[..., Client]
+) -> None:
+    enter(rows.member(neighbour.workspace, Role.SENIOR_SUPPORT)).post(f"/admin/exceptions/{neighbour.stopped.ref}/take")
+    as_role(Role.SENIOR_SUPPORT).post(f"/admin/exceptions/{house.stopped.ref}/take")
+    client = as_role(Role.AUDITOR)
+    shown = client.get("/admin/audit").content.decode()
+    assert house.stopped.ref in shown
+    assert neighbour.stopped.ref not in shown
+    assert "No event matches" in client.get("/admin/audit", {"event": "run.cancelled"}).content.decode()
+    assert house.stopped.ref in client.get("/admin/audit", {"subject": house.stopped.ref}).content.decode()
+
+
+def test_audit_of_one_tenant_only_shows_that_tenant(house: House, enter: Callable[..., Client]) -> None:
+    other = rows.tenant(house.workspace, name="Other")
+    enter(rows.member(house.workspace, Role.SENIOR_SUPPORT)).post(f"/admin/exceptions/{house.stopped.ref}/take")
+    client = enter(rows.member(house.workspace, Role.AUDITOR, tenants=[other]))
+    assert house.stopped.ref not in client.get("/admin/audit").content.decode()
