@@ -36,6 +36,7 @@ class Web(Section):
     https: bool = False
     secret_key: str | None = None
     threads: int = Field(default=16, ge=2, le=64)
+    metrics_secret: str | None = None
 
 
 class Worker(Section):

@@ -107,6 +107,8 @@ STATICFILES_DIRS: list[Path] = []
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
 
+_metrics = _loaded.web.metrics_secret
+HANDRAIL_METRICS_SECRET = _config.secrets().resolve(_metrics) if _metrics else None
 HANDRAIL_TAKEOVER_SECONDS = _loaded.worker.takeover_seconds
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""

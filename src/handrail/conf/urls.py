@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("handrail.web.routes")),
+    path("", include("handrail.api.urls")),
 ]
 
 handler400 = "handrail.web.errors.bad_request"

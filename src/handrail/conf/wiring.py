@@ -43,4 +43,6 @@ def _support(loaded: config.Config) -> setup.Setup:
 def _task_system(loaded: config.Config) -> task_system.TaskSystem | None:
     if loaded.tasks is None:
         return None
-    return task_system.TaskSystem(**loaded.tasks.model_dump(exclude={"webhook_secret"}))
+    reference = loaded.tasks.webhook_secret
+    secret = config.secrets().resolve(reference) if reference else None
+    return task_system.TaskSystem(**loaded.tasks.model_dump(exclude={"webhook_secret"}), webhook_secret=secret)

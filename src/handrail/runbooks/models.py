@@ -151,6 +151,17 @@ class TaskRefusal(models.Model):
         ]
 
 
+class TaskMessage(models.Model):
+    """A pushed message that was taken, remembered until its signature would be too old anyway."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    message_id = models.CharField(max_length=128)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "message_id"], name="task_message_once")]
+
+
 class Report(models.Model):
     """Telling the task system how a run ended: delivered once, repeated until it is."""
 

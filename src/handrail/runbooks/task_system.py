@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from handrail.kernel.errors import Misconfigured
+from handrail.kernel.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSystem:
     """``*_at``: where in a listed task (JSON pointer or JMESPath) its parts are. Paths are below the connector's URL;
-    ``outcome_path`` holds ``{task}`` once."""
+    ``outcome_path`` holds ``{task}`` once. Without ``webhook_secret`` no pushed task is accepted."""
 
     connector: str
     workspace: str
@@ -24,6 +25,7 @@ class TaskSystem:
     version_at: str
     payload_at: str
     outcome_path: str
+    webhook_secret: Secret | None = None
 
 
 _configured: list[TaskSystem | None] = [None]

@@ -1,0 +1,50 @@
+"""Exception packets: listed, shown, taken over, resolved."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django.http import HttpRequest
+from ninja import Router, Schema, Status
+from pydantic import ConfigDict, Field
+
+from handrail.api.auth import actor_of
+from handrail.api.fields import REFUSALS, ExceptionRef, Limit, Word
+from handrail.runbooks import queries
+from handrail.runbooks.actions import exceptions
+from handrail.runbooks.queries import ExceptionDetail, ExceptionSummary
+
+router = Router()
+
+
+class ResolutionBody(Schema):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    note: Annotated[str, Field(min_length=1, max_length=exceptions.NOTE_LIMIT, description="What was done.")]
+
+
+@router.get("/exceptions", response={200: list[ExceptionSummary], **REFUSALS}, operation_id="list_exceptions")
+def list_exceptions(
+    request: HttpRequest, handling: Word = "", tenant: Word = "", limit: Limit = 50
+) -> list[ExceptionSummary]:
+    """Exception packets in your scope, the newest first."""
+    return queries.list_exceptions(actor_of(request), handling=handling, tenant=tenant, limit=limit)
+
+
+@router.get("/exceptions/{ref}", response={200: ExceptionDetail, **REFUSALS}, operation_id="get_exception")
+def get_exception(request: HttpRequest, ref: ExceptionRef) -> ExceptionDetail:
+    """One exception packet."""
+    return queries.get_exception(actor_of(request), ref)
+
+
+@router.post("/exceptions/{ref}/take", response={204: None, **REFUSALS}, operation_id="take_exception")
+def take_exception(request: HttpRequest, ref: ExceptionRef) -> Status[None]:
+    """Take a packet over: from now on it is yours to resolve."""
+    exceptions.take(ref=ref, by=actor_of(request))
+    return Status(204, None)
+
+
+@router.post("/exceptions/{ref}/resolve", response={204: None, **REFUSALS}, operation_id="resolve_exception")
+def resolve_exception(request: HttpRequest, ref: ExceptionRef, body: ResolutionBody) -> Status[None]:
+    """Close a packet that you took over. The run itself never goes on."""
+    exceptions.resolve(ref=ref, note=body.note, by=actor_of(request))
+    return Status(204, None)

@@ -1,0 +1,19 @@
+"""Parameters that several operations share, with their bounds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from ninja import Path, Query
+from pydantic import StringConstraints
+
+from handrail.api.problems import Problem
+
+RunRef = Annotated[str, Path(pattern=r"^RUN-[0-9A-Z]{1,20}$", description="The run's reference, RUN-….")]
+ExceptionRef = Annotated[str, Path(pattern=r"^EXC-[0-9A-Z]{1,20}$", description="The exception packet's reference.")]
+DefinitionId = Annotated[int, Path(ge=1, le=2**62, description="The definition's id, as the list gives it.")]
+Word = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
+Limit = Annotated[int, Query(ge=1, le=500, description="At most so many, the newest first.")]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+REFUSALS: dict[int, Any] = {401: Problem, 403: Problem, 404: Problem, 409: Problem, 413: Problem, 422: Problem}

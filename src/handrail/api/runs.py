@@ -1,0 +1,66 @@
+"""Runs: listed, shown, previewed, started, cancelled."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django.http import HttpRequest
+from ninja import Router, Schema, Status
+from pydantic import ConfigDict, Field, JsonValue
+
+from handrail.api.auth import actor_of
+from handrail.api.fields import REFUSALS, Limit, RunRef, Word
+from handrail.runbooks import queries
+from handrail.runbooks.actions import previews, runs
+from handrail.runbooks.actions.previews import Preview
+from handrail.runbooks.actions.runs import IncomingTask, Started
+from handrail.runbooks.queries import RunDetail, RunFilter, RunSummary
+
+router = Router()
+
+
+class TaskBody(Schema):
+    """A delegated task. ``payload`` must fit the runbook's task schema."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    key: Annotated[str, Field(min_length=1, max_length=128)]
+    runbook: Annotated[str, Field(min_length=1, max_length=64)]
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    payload: dict[str, JsonValue]
+
+    def task(self) -> IncomingTask:
+        return IncomingTask(self.key, self.runbook, self.version, self.payload)
+
+
+@router.get("/runs", response={200: list[RunSummary], **REFUSALS}, operation_id="list_runs")
+def list_runs(
+    request: HttpRequest, tenant: Word = "", runbook: Word = "", state: Word = "", limit: Limit = 50
+) -> list[RunSummary]:
+    """Runs in your scope, the newest first."""
+    return queries.list_runs(actor_of(request), RunFilter(tenant=tenant, runbook=runbook, state=state, limit=limit))
+
+
+@router.get("/runs/{ref}", response={200: RunDetail, **REFUSALS}, operation_id="get_run")
+def get_run(request: HttpRequest, ref: RunRef) -> RunDetail:
+    """One run with its whole ledger."""
+    return queries.get_run(actor_of(request), ref)
+
+
+@router.post("/runs", response={200: Started, 201: Started, **REFUSALS}, operation_id="start_run")
+def start_run(request: HttpRequest, body: TaskBody) -> Status[Started]:
+    """Start the run of a task: 201. A repeated trigger gives the run that exists: 200."""
+    started = runs.start(task=body.task(), by=actor_of(request))
+    return Status(201 if started.created else 200, started)
+
+
+@router.post("/runs/{ref}/cancel", response={204: None, **REFUSALS}, operation_id="cancel_run")
+def cancel_run(request: HttpRequest, ref: RunRef) -> Status[None]:
+    """Cancel a run that has invoked nothing yet."""
+    runs.cancel(ref=ref, by=actor_of(request))
+    return Status(204, None)
+
+
+@router.post("/previews", response={200: Preview, **REFUSALS}, operation_id="preview_run")
+def preview_run(request: HttpRequest, body: TaskBody) -> Preview:
+    """What a run of this task would do now. Nothing is written outside."""
+    return previews.preview(task=body.task(), by=actor_of(request))

@@ -1,0 +1,81 @@
+"""The API as a whole: its routers, who may call, and the one error handler."""
+
+from __future__ import annotations
+
+import structlog
+from django.core.exceptions import RequestDataTooBig
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from handrail import __version__
+from handrail.access import actions as access
+from handrail.access.actor import NOBODY
+from handrail.api import definitions, exceptions, problems, runs, webhook
+from handrail.api.auth import Session, Token, actor_of
+from handrail.api.body import JsonBody
+from handrail.kernel.errors import Denied, Fault, HandrailError, Invalid, NotFound, Unavailable
+
+log = structlog.get_logger("handrail.api")
+WHERE_LIMIT = 200
+
+api = NinjaAPI(
+    title="Handrail",
+    version=__version__,
+    description="Runs, exception packets and definitions, for programs. Errors are problem documents (RFC 9457).",
+    auth=[Token(), Session()],
+    parser=JsonBody(),
+    docs_url=None,
+    urls_namespace="api",
+)
+api.add_router("", runs.router, tags=["runs"])
+api.add_router("", exceptions.router, tags=["exceptions"])
+api.add_router("", definitions.router, tags=["definitions"])
+api.add_router("", webhook.router, tags=["tasks"])
+
+
+@api.exception_handler(HandrailError)
+def refused(request: HttpRequest, error: HandrailError) -> HttpResponse:
+    """An error raised on purpose. A denial is written to the audit log first."""
+    if isinstance(error, Denied):
+        access.record_denial(error, by=actor_of(request), where=f"{request.method} {request.path}"[:WHERE_LIMIT])
+    log.info("refused", code=error.code, status=error.status)
+    return problems.of(error)
+
+
+@api.exception_handler(AuthenticationError)
+def unknown_caller(request: HttpRequest, error: AuthenticationError) -> HttpResponse:  # noqa: ARG001 - ninja's signature
+    detail = "Send a personal access token as Authorization: Bearer, or log in."
+    return problems.problem(401, "unauthenticated", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+@api.exception_handler(ValidationError)
+def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Input that does not fit. A reference that can't be one is answered like one that there is none of."""
+    if any(item["loc"][:1] == ("path",) for item in error.errors):
+        return refused(request, NotFound())
+    faults = [Fault(".".join(map(str, e["loc"][1:])), e["msg"].removeprefix("Value error, ")) for e in error.errors]
+    return refused(request, Invalid("The request does not fit.", faults=faults))
+
+
+@api.exception_handler(HttpError)
+def stopped(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """What the framework refuses: a body that can't be read, a missing CSRF token."""
+    cause = error.__cause__
+    if isinstance(cause, HandrailError):
+        return refused(request, cause)
+    if isinstance(cause, RequestDataTooBig):
+        return problems.problem(413, "too-large", "The request body is over 1 MiB.")
+    code = "csrf" if error.status_code == Denied.status else "bad-request"
+    return problems.problem(error.status_code, code, "The request was refused before it was looked at.")
+
+
+@api.exception_handler(OperationalError)
+def unreachable(request: HttpRequest, error: OperationalError) -> HttpResponse:  # noqa: ARG001 - ninja's signature
+    log.error("database unreachable")
+    detail = "The database does not answer. Try again in a few seconds."
+    return problems.problem(Unavailable.status, Unavailable.code, detail, headers={"Retry-After": "5"})
+
+
+__all__ = ["NOBODY", "api"]

@@ -1,0 +1,62 @@
+"""The task system pushes tasks: signed and replay-protected by Standard Webhooks (https://www.standardwebhooks.com)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router, Status
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from handrail.access import queries as access
+from handrail.api import body
+from handrail.api.fields import REFUSALS
+from handrail.kernel.errors import Fault, HandrailError, Invalid
+from handrail.runbooks import task_system
+from handrail.runbooks.actions import messages
+from handrail.runbooks.actions.messages import Delivered
+
+router = Router()
+BODY_LIMIT = 256 * 1024
+ID_LIMIT = 128
+DELEGATED = "task.delegated"
+
+
+class Unsigned(HandrailError):
+    status = 401
+    code = "unsigned"
+
+
+@router.post("/tasks", auth=None, response={202: Delivered, **REFUSALS}, operation_id="deliver_task")
+def deliver_task(request: HttpRequest) -> Status[Delivered]:
+    """One delegated task as ``{"type": "task.delegated", "data": {…}}``, signed with [tasks] webhook_secret.
+
+    Answers 202 for what was started, for what was refused (and written down), and for a message that came before.
+    """
+    system = task_system.get()
+    data = body.read(request, limit=BODY_LIMIT)
+    message_id = _verified(request, data, system)
+    item = _delegated(body.parse(data))
+    who = access.worker("task-webhook", access.get_workspace(system.workspace).pk)
+    return Status(202, messages.deliver(message_id=message_id, item=item, by=who))
+
+
+def _verified(request: HttpRequest, data: bytes, system: task_system.TaskSystem) -> str:
+    """The message's id. Raises Unsigned unless a current signature over exactly these bytes is there."""
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    headers = {name: request.headers.get(name, "") for name in names}
+    try:
+        if system.webhook_secret is None or not 0 < len(headers["webhook-id"]) <= ID_LIMIT:
+            raise WebhookVerificationError
+        Webhook(system.webhook_secret.reveal()).verify(data, headers, json_parse=False)
+    except (WebhookVerificationError, ValueError):
+        # ValueError: a signature that is not base64, or a body that is not UTF-8; the library passes both on.
+        raise Unsigned("The message is not signed with this installation's webhook secret, or too old.") from None
+    return headers["webhook-id"]
+
+
+def _delegated(message: Any) -> Any:
+    if not isinstance(message, dict) or message.get("type") != DELEGATED or "data" not in message:
+        fault = Fault("type", f'expected "{DELEGATED}", with the task in data')
+        raise Invalid("This is no message that Handrail expects.", code="message-malformed", faults=[fault])
+    return message["data"]
