@@ -1,0 +1,104 @@
+"""A process killed between the internal row and its finalization: the row stays, and reads as outcome unknown."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from handrail.access import queries as access
+from handrail.audit.models import AuditEvent
+from handrail.support import queries
+from handrail.support.actions import support_requests
+from handrail.support.models import SupportRequest
+from handrail.support.states import Outcome
+from tests.factories.support import House, desk_at, make_house
+from tests.unit.connectors.peers import Peer, hear_then_hang, peer
+
+ROOT = Path(__file__).resolve().parents[3]
+BUDGET_SECONDS = 2.0
+KEY = "the-killed-form"
+
+CONFIG = """
+[desk]
+name = "Example Desk"
+base_url = "{url}"
+budget_seconds = {budget}
+reference_pattern = "T-[0-9]+"
+reference_example = "T-12"
+create = {{ path = "/tickets", body = {{ title = "{{subject}}" }}, reference = "/key" }}
+check = [{{ path = "/me" }}]
+"""
+
+
+def test_killed_while_the_desk_is_asked_keeps_the_request(committed_db: str, tmp_path: Path) -> None:
+    house = make_house()
+    with peer(hear_then_hang) as server:
+        process = start_victim(house, server, committed_db, tmp_path)
+        try:
+            wait_until(lambda: bool(server.requests), what="the desk was asked")
+        finally:
+            process.send_signal(signal.SIGKILL)
+            assert process.wait(30) == -signal.SIGKILL
+        row = SupportRequest.objects.get()
+        assert row.external_ticket_reference is None
+        assert row.external_handoff_failure_summary is None
+        assert row.ref.encode() in server.requests[0]
+        wait_until(lambda: seen(house).outcome is not Outcome.UNDER_WAY, what="its deadline passed")
+    assert_reads_as_unknown(house, row)
+    assert_submitting_again_calls_nobody(house, row)
+
+
+def start_victim(house: House, server: Peer, database: str, directory: Path) -> subprocess.Popen[bytes]:
+    config = directory / "handrail.toml"
+    config.write_text(CONFIG.format(url=server.url, budget=BUDGET_SECONDS))
+    environment = {
+        **os.environ,
+        "HANDRAIL_CONFIG": str(config),
+        "HANDRAIL_STATE_DIR": str(directory),
+        "DATABASE_URL": database,
+        "DJANGO_SETTINGS_MODULE": "handrail.conf.settings",
+    }
+    script = Path(__file__).with_name("victim.py")
+    return subprocess.Popen([sys.executable, str(script), house.tenant.key, KEY], env=environment, cwd=ROOT)
+
+
+def seen(house: House) -> queries.Handoff:
+    latest = queries.latest_for_tenant(house.operator, house.tenant.key)
+    assert latest is not None
+    return latest
+
+
+def assert_reads_as_unknown(house: House, row: SupportRequest) -> None:
+    latest = seen(house)
+    assert (latest.ref, latest.outcome) == (row.ref, Outcome.UNKNOWN)
+    assert f"Look for {row.ref}" in (latest.failure or "")
+    assert [event.event for event in AuditEvent.objects.filter(subject=row.ref)] == ["support_request.created"]
+
+
+def assert_submitting_again_calls_nobody(house: House, row: SupportRequest) -> None:
+    with peer(hear_then_hang) as other, desk_at(other.url):
+        again = support_requests.submit(
+            by=access.command_line(house.tenant.workspace.slug),
+            tenant=house.tenant.key,
+            submission_key=KEY,
+            summary="Roles are missing",
+            mode="create_external_ticket",
+            contact_name="Ana",
+            contact_email="ana@example.com",
+        )
+        assert other.connections == 0
+    assert (again.repeated, again.handoff.ref, again.handoff.outcome) == (True, row.ref, Outcome.UNKNOWN)
+    assert SupportRequest.objects.count() == 1
+
+
+def wait_until(true: Callable[[], bool], *, what: str, seconds: float = 60.0) -> None:
+    """Polls until ``true``; fails the test after ``seconds``, a bound far above what is expected."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.05)

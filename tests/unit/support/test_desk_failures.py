@@ -1,0 +1,143 @@
+"""Every way in which a desk misbehaves: the request is kept, the answer is soon, bounded and honest."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from handrail.audit.models import AuditEvent
+from handrail.connectors.desk import SUMMARY_LIMIT, Category, DeskFailure
+from handrail.support.models import SupportRequest
+from handrail.support.states import UNKNOWN_WORDS, Outcome
+from tests.factories.support import TOKEN, House, desk_at
+from tests.unit.connectors.peers import (
+    Handler,
+    Peer,
+    answering,
+    certificate,
+    dripping,
+    hang,
+    hear_then_hang,
+    peer,
+    reset,
+    response,
+)
+
+CANARY = "canary-<script>alert(1)</script>"
+RAW = CANARY.encode()
+BUDGET_SECONDS = 0.7
+SLACK_SECONDS = 0.5
+MEGABYTE = b"x" * 1024 * 1024
+
+
+def cut(server: Peer, conn: socket.socket) -> None:
+    server.hear(conn)
+    reset(conn)
+
+
+def flooding(server: Peer, conn: socket.socket) -> None:
+    """100 MB, or as much of it as is taken."""
+    server.hear(conn)
+    conn.sendall(b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n\r\n")
+    for _ in range(100):
+        conn.sendall(MEGABYTE)
+
+
+FAULTS: dict[str, tuple[Handler, Outcome]] = {
+    "401": (answering(response(401, RAW)), Outcome.FAILED),
+    "403": (answering(response(403, RAW)), Outcome.FAILED),
+    "404": (answering(response(404, RAW)), Outcome.FAILED),
+    "422-html": (answering(response(422, b"<html>" + RAW, content_type="text/html")), Outcome.FAILED),
+    "429": (answering(response(429, RAW, "Retry-After: 60")), Outcome.FAILED),
+    "500": (answering(response(500, RAW)), Outcome.UNKNOWN),
+    "redirect": (answering(response(307, RAW, "Location: http://127.0.0.1:9/canary")), Outcome.FAILED),
+    "see-other": (answering(response(303, RAW, "Location: /canary")), Outcome.UNKNOWN),
+    "200-html": (answering(response(200, b"<html>" + RAW, content_type="text/html")), Outcome.UNKNOWN),
+    "201-no-reference": (answering(response(201, b'{"id": "canary"}')), Outcome.UNKNOWN),
+    "201-odd-reference": (answering(response(201, b'{"key": "T-1; canary"}')), Outcome.UNKNOWN),
+    "truncated-json": (answering(response(201, b'{"key": "T-1')), Outcome.UNKNOWN),
+    "cut": (cut, Outcome.UNKNOWN),
+    "100-mb": (flooding, Outcome.UNKNOWN),
+    "hang": (hear_then_hang, Outcome.UNKNOWN),
+    "drip-in-headers": (dripping(b"HTTP/1.1 201 Created\r\nX-A: "), Outcome.UNKNOWN),
+    "drip-in-body": (dripping(b"HTTP/1.1 201 Created\r\nContent-Length: 4000\r\n\r\n", b" "), Outcome.UNKNOWN),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_submit_on_a_misbehaving_desk_is_told_and_kept(fault: str, house: House) -> None:
+    handler, expected = FAULTS[fault]
+    with peer(handler) as server, desk_at(server.url, budget_seconds=BUDGET_SECONDS):
+        started = time.monotonic()
+        handoff = house.submit(mode="create_external_ticket").handoff
+        took = time.monotonic() - started
+        assert server.connections == 1
+    assert took < BUDGET_SECONDS + SLACK_SECONDS
+    assert handoff.outcome is expected
+    assert_kept_and_clean(handoff.ref)
+
+
+def test_submit_on_a_desk_that_is_away_is_told_and_kept(house: House) -> None:
+    with desk_at("http://127.0.0.1:9"):
+        handoff = house.submit(mode="create_external_ticket").handoff
+    assert handoff.outcome is Outcome.FAILED
+    assert_kept_and_clean(handoff.ref)
+
+
+def test_submit_on_an_unroutable_desk_is_told_within_the_budget(house: House) -> None:
+    # 192.0.2.0/24 is TEST-NET-1 (RFC 5737): routed nowhere.
+    with desk_at("https://192.0.2.1", budget_seconds=BUDGET_SECONDS):
+        started = time.monotonic()
+        handoff = house.submit(mode="create_external_ticket").handoff
+        assert time.monotonic() - started < BUDGET_SECONDS + SLACK_SECONDS
+    assert handoff.outcome is Outcome.FAILED
+    assert_kept_and_clean(handoff.ref)
+
+
+def test_submit_on_an_untrusted_desk_sends_nothing(house: House, tmp_path: Path) -> None:
+    context, _ = certificate(tmp_path)
+    with peer(hang, tls=context) as server, desk_at(server.url, budget_seconds=BUDGET_SECONDS):
+        handoff = house.submit(mode="create_external_ticket").handoff
+        assert server.requests == []
+    assert handoff.outcome is Outcome.FAILED
+    assert_kept_and_clean(handoff.ref)
+
+
+@pytest.mark.parametrize("handler", [hear_then_hang, dripping(b"HTTP/1.1 201 Created\r\nX-A: ")])
+def test_submit_with_the_whole_budget_is_told_within_five_and_a_half_seconds(handler: Handler, house: House) -> None:
+    with peer(handler) as server, desk_at(server.url):
+        started = time.monotonic()
+        house.submit(mode="create_external_ticket")
+        assert time.monotonic() - started < 5.5
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+@pytest.mark.parametrize("category", Category)
+def test_outcome_is_read_from_every_summary_as_the_desk_meant_it(category: Category, unknown: bool) -> None:
+    summary = DeskFailure(category, outcome_unknown=unknown).summary(desk="D", reference="SR-7K3M9QX2ZA")
+    meant = unknown and category is not Category.NOT_CONFIGURED
+    assert (UNKNOWN_WORDS in summary) == meant
+
+
+def assert_kept_and_clean(ref: str) -> None:
+    """One row, finished once, with a bounded summary and two events, and nothing that the desk said or was told."""
+    row = SupportRequest.objects.get(ref=ref)
+    failure = row.external_handoff_failure_summary or ""
+    assert 0 < len(failure) <= SUMMARY_LIMIT
+    assert (UNKNOWN_WORDS in failure) == (ref in failure)
+    assert (row.external_handoff_mode, row.external_ticket_reference, row.external_ticket_url) == (
+        "create_external_ticket",
+        None,
+        None,
+    )
+    events = list(AuditEvent.objects.filter(subject=ref).order_by("pk").values())
+    assert [event["event"] for event in events] == [
+        "support_request.created",
+        "support_request.external_handoff_failed",
+    ]
+    stored = str(SupportRequest.objects.filter(pk=row.pk).values().get()) + str(events)
+    for leak in ("canary", TOKEN, "script", "127.0.0.1", "192.0.2.1"):
+        assert leak not in stored

@@ -1,0 +1,140 @@
+"""What is shown of requests, to whom, and how a request that nobody finished reads."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from handrail.connectors import desk as desks
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Denied, NotFound
+from handrail.support import permissions, queries
+from handrail.support.states import HandoffMode, Outcome, PrimaryContext, outcome
+from tests.factories import rows
+from tests.factories.support import House, desk_at, open_desk
+from tests.unit.support.test_database import row
+
+
+def test_latest_for_tenant_is_the_newest_raised_from_the_tenant(house: House) -> None:
+    house.submit()
+    newest = house.submit().handoff
+    house.submit(run=house.run.ref)
+    assert queries.latest_for_tenant(house.operator, house.tenant.key) == newest
+
+
+def test_latest_for_run_is_the_newest_of_that_run(house: House) -> None:
+    newest = house.submit(run=house.run.ref).handoff
+    house.submit()
+    other = rows.run(house.tenant, house.run.definition)
+    assert queries.latest_for_run(house.operator, house.run.ref) == newest
+    assert queries.latest_for_run(house.operator, other.ref) is None
+
+
+def test_latest_is_none_before_the_first_request(house: House) -> None:
+    assert queries.latest_for_tenant(house.auditor, house.tenant.key) is None
+
+
+def test_latest_outside_the_scope_is_not_found(house: House) -> None:
+    house.submit()
+    house.submit(run=house.run.ref)
+    outsider = house.outsider()
+    with pytest.raises(NotFound):
+        queries.latest_for_tenant(outsider, house.tenant.key)
+    with pytest.raises(NotFound):
+        queries.latest_for_run(outsider, house.run.ref)
+
+
+def test_latest_without_the_capability_is_denied(house: House) -> None:
+    with pytest.raises(Denied) as caught:
+        queries.latest_for_tenant(house.administrator, house.tenant.key)
+    assert caught.value.capability == "support:view"
+
+
+def test_latest_of_an_unfinished_request_is_under_way_until_its_deadline(house: House) -> None:
+    row(house)
+    latest = queries.latest_for_tenant(house.operator, house.tenant.key)
+    assert latest is not None
+    assert (latest.outcome, latest.failure) == (Outcome.UNDER_WAY, None)
+
+
+def test_latest_of_an_abandoned_request_is_unknown_and_writes_nothing(house: House) -> None:
+    made = row(house, handoff_deadline_at=now() - timedelta(seconds=1))
+    latest = queries.latest_for_tenant(house.operator, house.tenant.key)
+    assert latest is not None
+    assert latest.outcome is Outcome.UNKNOWN
+    assert latest.failure is not None
+    assert f"Look for {made.ref}" in latest.failure
+    made.refresh_from_db()
+    assert made.external_handoff_failure_summary is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "reference", "failure", "expected"),
+    [
+        (HandoffMode.INTERNAL_ONLY, None, None, Outcome.NOT_ASKED),
+        (HandoffMode.LINK, "T-1", None, Outcome.LINKED),
+        (HandoffMode.CREATE, "T-1", None, Outcome.CREATED),
+        (HandoffMode.CREATE, None, "It failed. No ticket was created.", Outcome.FAILED),
+        (HandoffMode.CREATE, None, "Slow. Outcome unknown: a ticket may exist.", Outcome.UNKNOWN),
+    ],
+)
+def test_outcome_follows_from_the_row(
+    mode: HandoffMode, reference: str | None, failure: str | None, expected: Outcome
+) -> None:
+    late = now()
+    for deadline_at in (late - timedelta(days=1), late + timedelta(days=1)):
+        assert outcome(mode, reference=reference, failure=failure, deadline_at=deadline_at, at=late) is expected
+
+
+def test_panel_shows_what_the_page_needs(house: House) -> None:
+    latest = house.submit(run=house.run.ref).handoff
+    with desk_at("http://127.0.0.1:9"):
+        panel = queries.panel_for_run(house.operator, house.run.ref)
+    assert (panel.primary_context, panel.latest, panel.why_not_request) == (
+        PrimaryContext.OPERATION_RUN,
+        latest,
+        None,
+    )
+    assert panel.desk == queries.DeskSummary("Example Desk", "T-12", "http://127.0.0.1:9")
+    assert panel.contact == queries.Contact(house.operator.name, house.operator.name)
+    assert [(choice.mode, choice.effect, choice.refusal) for choice in panel.modes] == [
+        (HandoffMode.INTERNAL_ONLY, "Handrail only", None),
+        (HandoffMode.CREATE, "Handrail + external support desk", None),
+        (HandoffMode.LINK, "Handrail only", None),
+    ]
+
+
+def test_panel_without_a_desk_offers_internal_only_and_says_so(house: House) -> None:
+    panel = queries.panel_for_tenant(house.operator, house.tenant.key)
+    assert not panel.desk.configured
+    refused = {choice.mode for choice in panel.modes if choice.refusal}
+    assert refused == {HandoffMode.CREATE, HandoffMode.LINK}
+    assert panel.modes[1].refusal == permissions.why_not_mode(HandoffMode.CREATE, None)
+
+
+def test_panel_without_capabilities_shows_no_summary_and_refuses_the_act(house: House) -> None:
+    house.submit()
+    panel = queries.panel_for_tenant(house.administrator, house.tenant.key)
+    assert panel.latest is None
+    assert panel.why_not_request is not None
+    auditor = queries.panel_for_tenant(house.auditor, house.tenant.key)
+    assert auditor.latest is not None
+    assert auditor.why_not_request is not None
+
+
+def test_panel_outside_the_scope_is_not_found(house: House) -> None:
+    with pytest.raises(NotFound):
+        queries.panel_for_tenant(house.outsider(), house.tenant.key)
+
+
+def test_contact_prefers_the_full_name(house: House) -> None:
+    from handrail.access.models import User
+
+    User.objects.filter(pk=house.operator.user_id).update(first_name="Ana", last_name="Example")
+    assert queries.contact_of(house.operator) == queries.Contact("Ana Example", house.operator.name)
+
+
+def test_desk_summary_tells_nothing_secret(house: House) -> None:
+    with desks.use(open_desk()):
+        assert "canary" not in repr(queries.desk_summary())
