@@ -12,7 +12,7 @@ from handrail.access.actor import Actor
 from handrail.definitions.active import compiled
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
-from handrail.runbooks.engine import checking, invoking, journal, position, verifying
+from handrail.runbooks.engine import checking, invoking, journal, position, reconciling, verifying
 from handrail.runbooks.engine.carriage import Carriage, Hand, Wait
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.engine.timing import INLINE_SECONDS
@@ -27,7 +27,7 @@ MOVES: Mapping[Phase, Move] = {
     Phase.CHECK: checking.check,
     Phase.POLL: invoking.poll,
     Phase.RETRY: invoking.retry,
-    Phase.RECONCILE: invoking.reconcile,
+    Phase.RECONCILE: reconciling.reconcile,
     Phase.VERIFY: verifying.verify,
 }
 

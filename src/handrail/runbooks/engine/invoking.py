@@ -8,10 +8,8 @@ from typing import Any
 
 from django.db import transaction
 
-from handrail.connectors.jobs import LookUp
-from handrail.connectors.outcome import Answer, ReadFailed
+from handrail.connectors.outcome import Answer
 from handrail.definitions.compiled import Step
-from handrail.definitions.forms import Start
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid
 from handrail.runbooks.engine import endings, verifying
@@ -19,12 +17,10 @@ from handrail.runbooks.engine.carriage import Carriage, Wait
 from handrail.runbooks.engine.endings import Stop
 from handrail.runbooks.engine.intent import commit_intent
 from handrail.runbooks.engine.journal import NewRow, postpone
-from handrail.runbooks.engine.outside import Unreadable, connector, read_all
+from handrail.runbooks.engine.outside import connector
 from handrail.runbooks.engine.position import ResultClass
 from handrail.runbooks.engine.timing import RETRY_AFTER_CEILING_SECONDS
 from handrail.runbooks.states import Cause, Entry, RunState
-
-_NOT_FOUND = 404
 
 
 def call(carriage: Carriage) -> Wait | None:
@@ -38,7 +34,7 @@ def call(carriage: Carriage) -> Wait | None:
         return None
     started = time.monotonic()
     answer = connector(step.connector).call(operation)
-    return _settle(carriage, step, answer, seconds=time.monotonic() - started)
+    return settle(carriage, step, answer, seconds=time.monotonic() - started)
 
 
 def overdue(carriage: Carriage) -> Wait | None:
@@ -81,7 +77,7 @@ def poll(carriage: Carriage) -> Wait | None:
         row = _result(step, carriage, {"class": ResultClass.AMBIGUOUS, "why": "poll window over"})
         endings.stop(carriage, Stop(Cause.AMBIGUOUS, "poll-window-over", says, rows=(row,)), scope=scope)
         return None
-    return _settle(carriage, step, answer, seconds=time.monotonic() - started)
+    return settle(carriage, step, answer, seconds=time.monotonic() - started)
 
 
 def retry(carriage: Carriage) -> Wait | None:
@@ -96,54 +92,7 @@ def retry(carriage: Carriage) -> Wait | None:
     return None
 
 
-def reconcile(carriage: Carriage) -> Wait | None:
-    """Unknown outcome: looks first. Present → verify. Absent and deduplicated → the same key again. Else → stop."""
-    step = carriage.step
-    try:
-        present = _effect_present(carriage, step)
-    except Unreadable as error:
-        why = Stop(
-            Cause.UNKNOWN_OUTCOME, "outcome-unknown", f"Nobody knows whether the action took effect. {error.says}"
-        )
-        endings.stop(carriage, why, scope=carriage.scope())
-        return None
-    if present:
-        row = NewRow(Entry.RECONCILED, step=step.name, detail={"effect": "present"})
-        carriage.append(row, state=RunState.VERIFYING)
-        return None
-    made = carriage.position.attempts[step.name]
-    if step.deduplicates and not _spent(carriage, step, None):
-        row = NewRow(Entry.RECONCILED, step=step.name, detail={"effect": "not-seen", "then": "same key again"})
-        with transaction.atomic():
-            commit_intent(carriage, step, row, repeat_of=made)
-        return None
-    reason = (
-        "the retries are used up" if step.deduplicates else "the target does not deduplicate, so it is not repeated"
-    )
-    says = f"Nobody knows whether the action took effect: it is not seen in the authoritative state, and {reason}."
-    row = NewRow(Entry.RECONCILED, step=step.name, detail={"effect": "not-seen"})
-    endings.stop(carriage, Stop(Cause.UNKNOWN_OUTCOME, "outcome-unknown", says, rows=(row,)), scope=carriage.scope())
-    return None
-
-
-def _effect_present(carriage: Carriage, step: Step) -> bool:
-    """Whether the authoritative state shows the effect, or the job runner knows the key. Raises Unreadable."""
-    if step.verify is not None:
-        readings = read_all(carriage.runbook, step.verify.reads, carriage.scope())
-        return not verifying.unmet(carriage, step, readings.values)
-    if isinstance(step.call, Start):
-        key = carriage.idempotency_key(step.name)
-        try:
-            found = connector(step.connector).call(LookUp(idempotency_key=key))
-        except ReadFailed as error:
-            raise Unreadable(step.name, error.message, retryable=True) from None
-        if found.failure is not None:
-            raise Unreadable(step.name, "The job runner could not be asked.", retryable=True)
-        return found.status != _NOT_FOUND
-    return False
-
-
-def _settle(carriage: Carriage, step: Step, answer: Answer, *, seconds: float) -> Wait | None:
+def settle(carriage: Carriage, step: Step, answer: Answer, *, seconds: float) -> Wait | None:
     """Writes the classed result down, and stops the run where the class says so."""
     kind, detail = _class_of(carriage, step, answer)
     detail["seconds"] = round(seconds, 3)
@@ -153,7 +102,7 @@ def _settle(carriage: Carriage, step: Step, answer: Answer, *, seconds: float) -
     if kind in (ResultClass.PENDING, ResultClass.UNKNOWN):
         carriage.append(_result(step, carriage, detail), state=RunState.INVOKING)
         return None
-    if kind is ResultClass.RETRYABLE and not _spent(carriage, step, detail.get("retry_class")):
+    if kind is ResultClass.RETRYABLE and not spent(carriage, step, detail.get("retry_class")):
         detail["wait_seconds"] = _wait_seconds(carriage, step, answer, detail.get("retry_class"))
         if detail["wait_seconds"] <= RETRY_AFTER_CEILING_SECONDS:
             carriage.append(_result(step, carriage, detail), state=RunState.INVOKING)
@@ -193,7 +142,7 @@ def _result(step: Step, carriage: Carriage, detail: dict[str, Any]) -> NewRow:
     )
 
 
-def _spent(carriage: Carriage, step: Step, retry_class: str | None) -> bool:
+def spent(carriage: Carriage, step: Step, retry_class: str | None) -> bool:
     """Whether the step's own limit or the run's budget of repeats is used up."""
     allowed = step.policy(retry_class).attempts
     return carriage.position.attempts[step.name] >= allowed or carriage.position.repeats >= carriage.run.retry_limit
