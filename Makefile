@@ -38,7 +38,7 @@ check: $(DEV) ## Format, lint, types, directions between packages, migrations, d
 	$(PRODUCTION) $(BIN)/python docs/generate.py --check
 
 bench: $(DEV) ## Print figures and ratios; they never pass or fail on a time
-	@for program in bench/bench_*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+	@for program in bench/bench_*.py; do echo "== $$program"; $(BIN)/python -m bench.$$(basename $$program .py) || exit 1; done
 
 docs: $(DEV) ## Write the generated pages of docs/ anew
 	$(PRODUCTION) $(BIN)/python docs/generate.py
