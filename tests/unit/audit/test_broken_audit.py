@@ -1,0 +1,233 @@
+"""When the audit event can't be written, nothing else is. The database itself refuses the insert: no mock stands in."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+
+from handrail.access import actions as access_actions
+from handrail.access import evidence, tokens
+from handrail.access import queries as access
+from handrail.access.actor import Actor
+from handrail.audit.signing import Signing
+from handrail.definitions import actions as definitions
+from handrail.definitions.models import Definition
+from handrail.kernel.errors import Denied
+from handrail.runbooks import task_system
+from handrail.runbooks.actions import exceptions, previews, reports, runs, tasks
+from handrail.runbooks.models import OperationRun
+from handrail.runbooks.task_system import TaskSystem
+from tests.factories.log import event, run
+from tests.factories.runs import Estate, make_estate
+from tests.factories.switches import DONE, RUNBOOK, SwitchBoard, Turn, connected
+
+MODULES = (access_actions, tokens, evidence, definitions, exceptions, previews, reports, runs, tasks)
+MAIL = "a@example.com"
+
+
+@dataclass(frozen=True)
+class World:
+    estate: Estate
+    board: SwitchBoard
+
+    @property
+    def by(self) -> Actor:
+        return access.command_line("acme")
+
+    def stopped(self) -> str:
+        """A run that stopped, and its packet's reference."""
+        self.board.add("bad", owner="ten_other")
+        return str(self.estate.carry(self.estate.start("TASK-9", "bad")).exception_packet.ref)
+
+    def completed(self) -> OperationRun:
+        return self.estate.carry(self.estate.start("TASK-8", "s1"))
+
+    def proposed(self) -> int:
+        text = RUNBOOK.replace("version: 1", "version: 2")
+        definitions.propose(text=text, by=access.worker("author", self.estate.workspace.pk))
+        return Definition.objects.get(version=2).pk
+
+
+Act = Callable[[], Any]
+
+
+def item(world: World, **changes: object) -> dict[str, Any]:
+    task = world.estate.task("TASK-5")
+    told = {"id": task.key, "runbook": task.runbook, "runbook_version": 1, "payload": dict(task.payload)}
+    return told | changes
+
+
+def member(w: World) -> None:
+    access_actions.add_member(email=MAIL, roles=["auditor"], tenants=None, by=w.by, password=None)
+
+
+def taken(w: World) -> str:
+    ref = w.stopped()
+    exceptions.take(ref=ref, by=w.by)
+    return ref
+
+
+def a_token(w: World) -> str:
+    member(w)
+    return tokens.issue(email=MAIL, name="t", days=1, by=w.by).ref
+
+
+def listed(w: World) -> None:
+    w.board.add("open", owner="nobody", items=[item(w)], next=None)
+
+
+def reported(w: World) -> int:
+    pk = w.completed().pk
+    w.board.script = [Turn(effect=False, answer=DONE.answer)] * 2
+    return pk
+
+
+def done(prepare: Callable[[World], Any], act: Callable[[World, Any], Any]) -> Callable[[World], Act]:
+    def build(world: World) -> Act:
+        prepared = prepare(world)
+        return lambda: act(world, prepared)
+
+    return build
+
+
+def nothing(world: World) -> None:
+    """An action that needs no more than the estate."""
+
+
+DENIED = Denied("no", capability="run:start")
+# Every action: what must be there before, and the action itself.
+ACTIONS: dict[str, Callable[[World], Act]] = {
+    "actions.create_workspace": done(
+        nothing, lambda w, _: access_actions.create_workspace(slug="new", name="New", by=access.operator())
+    ),
+    "actions.create_tenant": done(nothing, lambda w, _: access_actions.create_tenant(key="t2", name="T", by=w.by)),
+    "actions.add_member": done(nothing, lambda w, _: member(w)),
+    "actions.change_member": done(
+        member, lambda w, _: access_actions.change_member(email=MAIL, by=w.by, roles=["operator"])
+    ),
+    "actions.record_denial": done(nothing, lambda w, _: access_actions.record_denial(DENIED, by=w.by, where="/x")),
+    "tokens.issue": done(member, lambda w, _: tokens.issue(email=MAIL, name="t", days=1, by=w.by)),
+    "tokens.revoke": done(a_token, lambda w, ref: tokens.revoke(ref=ref, by=w.by)),
+    "evidence.seal": done(lambda _: event(), lambda w, _: evidence.seal(by=w.by)),
+    "evidence.export": done(nothing, lambda w, _: evidence.export(by=w.by)),
+    "definitions.propose": done(nothing, lambda w, _: w.proposed()),
+    "definitions.approve": done(World.proposed, lambda w, pk: definitions.approve(definition_id=pk, by=w.by)),
+    "definitions.reject": done(
+        World.proposed, lambda w, pk: definitions.reject(definition_id=pk, reason="no", by=w.by)
+    ),
+    "definitions.deprecate": done(
+        nothing,
+        lambda w, _: definitions.deprecate(definition_id=w.estate.definition.pk, reason="old", by=w.by),
+    ),
+    "exceptions.take": done(World.stopped, lambda w, ref: exceptions.take(ref=ref, by=w.by)),
+    "exceptions.resolve": done(taken, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", by=w.by)),
+    "previews.preview": done(nothing, lambda w, _: previews.preview(task=w.estate.task(), by=w.by)),
+    "reports.deliver": done(reported, lambda w, pk: reports.deliver(run_id=pk, by=w.by)),
+    "runs.start": done(nothing, lambda w, _: runs.start(task=w.estate.task(), by=w.by)),
+    "runs.cancel": done(lambda w: w.estate.start().ref, lambda w, ref: runs.cancel(ref=ref, by=w.by)),
+    "tasks.receive": done(nothing, lambda w, _: tasks.receive(item=item(w), by=w.by)),
+    "tasks.receive refused": done(nothing, lambda w, _: tasks.receive(item=item(w, payload={}), by=w.by)),
+    "tasks.pull": done(listed, lambda w, _: tasks.pull(by=w.by)),
+}
+# A run is carried forward in several transactions, each with an event of its own: see the last test.
+CARRIED = {"runs.advance"}
+
+
+@pytest.fixture
+def world(committed_db: str, signer: Signing) -> Iterator[World]:
+    """On a database where every transaction is really committed: what an action leaves behind stays behind."""
+    board = SwitchBoard()
+    system = TaskSystem(
+        connector="board",
+        workspace="acme",
+        list_path="/tasks/open",
+        items_at="/items",
+        next_at="/next",
+        key_at="/id",
+        runbook_at="/runbook",
+        version_at="/runbook_version",
+        payload_at="/payload",
+        outcome_path="/tasks/{task}",
+    )
+    estate = make_estate()
+    board.add("s1", owner=estate.tenant.key)
+    with connected(board), task_system.use(system):
+        yield World(estate, board)
+
+
+def contents() -> dict[str, str]:
+    """Every table with a digest of its rows."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t")
+            found[table] = cursor.fetchone()[0]
+    return found
+
+
+def break_audit(only: str = "") -> None:
+    """From now on the database refuses audit events whose tag starts with ``only``."""
+    run(
+        "CREATE FUNCTION refuse_audit() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'the audit insert is broken'; END $$"
+    )
+    run(
+        "CREATE TRIGGER refuse_audit BEFORE INSERT ON audit_auditevent FOR EACH ROW"
+        f" WHEN (starts_with(NEW.event, '{only}')) EXECUTE FUNCTION refuse_audit()"
+    )
+
+
+def names(module: ModuleType) -> set[str]:
+    """The module's public functions with a ``by``."""
+    short = "definitions" if module is definitions else module.__name__.rpartition(".")[2]
+    found = inspect.getmembers(module, inspect.isfunction)
+    own = [(n, f) for n, f in found if f.__module__ == module.__name__ and not n.startswith("_")]
+    return {f"{short}.{name}" for name, function in own if "by" in inspect.signature(function).parameters}
+
+
+def test_every_action_is_in_the_table() -> None:
+    assert set().union(*map(names, MODULES)) == {name.split()[0] for name in ACTIONS} | CARRIED
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_action_changes_nothing_until_its_event_can_be_written(world: World, name: str) -> None:
+    act = ACTIONS[name](world)
+    break_audit()
+    before = contents()
+    with pytest.raises(DatabaseError, match="the audit insert is broken"):
+        act()
+    assert contents() == before
+    run("DROP TRIGGER refuse_audit ON audit_auditevent")
+    act()
+    assert contents()["audit_auditevent"] != before["audit_auditevent"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "switch", "kinds", "called"),
+    [
+        ("run.checked", "s1", ["received", "claimed"], 0),
+        ("run.invoked", "s1", ["received", "claimed"], 0),
+        ("run.completed", "s1", ["received", "claimed", "checked", "intent", "result"], 1),
+        ("run.stopped", "bad", ["received", "claimed"], 0),
+    ],
+)
+def test_advance_goes_no_further_than_its_events_can_be_written(
+    world: World, broken: str, switch: str, kinds: list[str], called: int
+) -> None:
+    world.board.add("bad", owner="ten_other")
+    started = world.estate.start("TASK-1", switch)
+    break_audit(broken)
+    with pytest.raises(DatabaseError, match="the audit insert is broken"):
+        world.estate.carry(started)
+    started.refresh_from_db()
+    assert list(started.checkpoints.order_by("sequence").values_list("kind", flat=True)) == kinds
+    assert len(world.board.calls) == called
+    assert started.finished_at is None
+    left = ("completion", "exception_packet", "retry_ledger", "report")
+    assert [name for name in left if hasattr(started, name)] == []
