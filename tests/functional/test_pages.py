@@ -41,7 +41,14 @@ def scene(committed_db: str) -> Scene:
     resolved = rows.exception(tenant, definition, handling=Handling.RESOLVED)
     rows.member(workspace, *Role, email="lead@example.com")
     rows.member(rows.workspace("A second one"), Role.OPERATOR, email="lead@example.com")
-    paths = ["/admin", "/admin/operations", "/admin/operations?state=cancelled", "/admin/exceptions", "/admin/audit"]
+    paths = [
+        "/admin",
+        "/admin/operations",
+        "/admin/operations?state=cancelled",
+        "/admin/exceptions",
+        "/admin/audit",
+        "/admin/audit/record",
+    ]
     paths += ["/admin/evaluation", "/admin/workspaces", "/accounts/password/change/", f"/admin/t/{tenant.key}"]
     paths += [f"/admin/operations/{run.ref}" for run in (completed, moving, waiting, packet.run)]
     paths += [f"/admin/exceptions/{each.ref}" for each in (packet, taken, resolved)]

@@ -1,11 +1,14 @@
-"""Who did what."""
+"""Who did what, and is the record whole."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
+from handrail.kernel.errors import Invalid
 from handrail.web import audit_presenter
 from handrail.web.request import PageRequest
 
@@ -14,3 +17,15 @@ from handrail.web.request import PageRequest
 def page(request: PageRequest) -> HttpResponse:
     shown = audit_presenter.present(request.actor, request.GET)
     return render(request, "audit.html", {"section": "audit", "audit": shown})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def record(request: PageRequest) -> HttpResponse:
+    """Verifies the whole log, which changes nothing; posted is a checkpoint that was kept elsewhere."""
+    kept = request.POST.get("kept", "")
+    try:
+        shown, fault = audit_presenter.present_record(request.actor, kept), None
+    except Invalid as error:
+        shown, fault = audit_presenter.present_record(request.actor, ""), error
+    context = {"section": "audit", "record": shown, "typed": kept, "fault": fault.message if fault else ""}
+    return render(request, "audit_record.html", context, status=fault.status if fault else HTTPStatus.OK)

@@ -8,11 +8,13 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from handrail.access import trail
+from handrail.access import evidence, trail
 from handrail.access.actor import Actor
 from handrail.access.trail import TrailEntry
 from handrail.audit.events import Event, Outcome
 from handrail.audit.queries import PAGE, EventFilter
+from handrail.audit.verification import Verification
+from handrail.kernel.errors import Conflict
 from handrail.web import words
 
 # Where the subject of an event can be seen, by kind of subject.
@@ -42,6 +44,27 @@ class AuditPage:
     @property
     def filtered(self) -> bool:
         return self.wanted != EventFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """``checkpoint``: the newest signed one, to be kept elsewhere; None while nothing has been sealed."""
+
+    verification: Verification
+    checkpoint: str | None
+    key: str
+    compared: bool
+
+
+def present_record(actor: Actor, kept: str) -> RecordPage:
+    """Raises Denied, and Invalid for a kept checkpoint that is none of this log's."""
+    text = kept.replace("\r\n", "\n")
+    verification = evidence.verify(actor, kept=[text] if text.strip() else [])
+    try:
+        checkpoint: str | None = evidence.checkpoint(actor)
+    except Conflict:
+        checkpoint = None
+    return RecordPage(verification, checkpoint, evidence.verifier_key(actor), compared=bool(text.strip()))
 
 
 def present(actor: Actor, asked: Mapping[str, str]) -> AuditPage:

@@ -30,5 +30,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/definitions/<int:definition>/reject", definitions.reject, name="definition-reject"),
     path("admin/definitions/<int:definition>/deprecate", definitions.deprecate, name="definition-deprecate"),
     path("admin/audit", audit.page, name="audit"),
+    path("admin/audit/record", audit.record, name="audit-record"),
     path("admin/evaluation", evaluation.page, name="evaluation"),
 ]

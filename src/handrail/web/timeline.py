@@ -95,7 +95,8 @@ class _Drawing:
             self._row(row, following.at if following else self.end, last=following is None)
         ticks = list(self._ticks())
         attempts = sum(row.kind is Entry.INTENT for row in ledger)
-        says = f"{words.span(self.seconds)} in {len(ledger)} ledger entries, {attempts} attempts"
+        says = f"{words.span(self.seconds)}, {_counted(len(ledger), 'entry', 'entries')}, "
+        says += _counted(attempts, "attempt", "attempts")
         return Timeline(list(self.lanes.values()), ticks, says)
 
     def _row(self, row: LedgerRow, until: datetime, *, last: bool) -> None:
@@ -170,6 +171,10 @@ class _Drawing:
         every = next((s for s in STEPS_SECONDS if self.seconds / s <= MOST_TICKS), self.seconds / MOST_TICKS)
         for number in range(int(self.seconds // every) + 1):
             yield Tick(round(number * every / self.seconds * 100, 2), "0" if not number else _tick(number * every))
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _tick(seconds: float) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+NOTHING = "—"
 MINUTE, HOUR, DAY = 60, 3600, 86400
 WEEK = 7 * DAY
 
@@ -70,7 +71,7 @@ def _largest(size: float) -> str:
 def span(seconds: float | None) -> str:
     """A length of time in at most two units: ``340 ms``, ``2.4 s``, ``3 min 20 s``, ``5 h 2 min``."""
     if seconds is None:
-        return "—"
+        return NOTHING
     if seconds < 1:
         return f"{round(seconds * 1000)} ms"
     if seconds < MINUTE:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from handrail.access import evidence
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Role
 from handrail.access.queries import actor_for
@@ -62,3 +63,21 @@ def test_audit_of_one_tenant_only_shows_that_tenant(house: House, enter: Callabl
     enter(rows.member(house.workspace, Role.SENIOR_SUPPORT)).post(f"/admin/exceptions/{house.stopped.ref}/take")
     client = enter(rows.member(house.workspace, Role.AUDITOR, tenants=[other]))
     assert house.stopped.ref not in client.get("/admin/audit").content.decode()
+
+
+def test_record_that_was_sealed_is_whole_and_fits_its_own_checkpoint(
+    house: House, auditor: Actor, as_role: Callable[..., Client]
+) -> None:
+    client = as_role(Role.AUDITOR)
+    assert "nothing is proven" in client.get("/admin/audit/record").content.decode()
+    evidence.seal(by=auditor)
+    shown = client.get("/admin/audit/record").content.decode()
+    assert "Whole: every sealed row is what it was" in shown
+    kept = evidence.checkpoint(auditor).replace("\n", "\r\n")  # as browsers send texts
+    assert "it fits." in client.post("/admin/audit/record", {"kept": kept}).content.decode()
+
+
+def test_text_that_is_no_checkpoint_comes_back(house: House, as_role: Callable[..., Client]) -> None:
+    response = as_role(Role.AUDITOR).post("/admin/audit/record", {"kept": "no checkpoint"})
+    assert response.status_code == 422
+    assert ">no checkpoint</textarea>" in response.content.decode()

@@ -27,6 +27,7 @@ NEEDS: dict[str, Capability | None] = {
     "admin/definitions": C.DEFINITION_VIEW,
     "admin/definitions/<definition>": C.DEFINITION_VIEW,
     "admin/audit": C.AUDIT_VIEW,
+    "admin/audit/record": C.AUDIT_VIEW,
     "admin/evaluation": C.EVALUATION_VIEW,
 }
 # These take only POST.
@@ -87,5 +88,5 @@ def test_empty_workspace_says_what_will_come(db: None, enter: Callable[..., Clie
     client = enter(rows.member(rows.workspace("Empty"), *Role))
     response = client.get(f"/{path}")
     assert response.status_code == 200
-    if path not in {"admin/workspaces", "admin/audit"}:
+    if path not in {"admin/workspaces", "admin/audit", "admin/audit/record"}:
         assert 'class="empty"' in response.content.decode()

@@ -25,7 +25,7 @@ register = template.Library()
 def ago(at: datetime | None) -> SafeString:
     """A ``<time>`` that reads as a distance from now, with the exact instant on hover."""
     if at is None:
-        return format_html('<span class="muted">—</span>')
+        return format_html('<span class="muted">{}</span>', words.NOTHING)
     exact = words.exact(at)
     return format_html(
         '<time datetime="{}" title="{}" data-ago>{}</time>', at.isoformat(), exact, words.distance(at, now())
@@ -36,7 +36,7 @@ def ago(at: datetime | None) -> SafeString:
 def instant(at: datetime | None) -> SafeString:
     """A ``<time>`` that reads as the exact instant."""
     if at is None:
-        return format_html('<span class="muted">—</span>')
+        return format_html('<span class="muted">{}</span>', words.NOTHING)
     return format_html('<time datetime="{}">{}</time>', at.isoformat(), words.exact(at))
 
 
