@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+from typing import Any
+
 import structlog
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 
 from handrail import __version__
 from handrail.access import actions as access
-from handrail.access.actor import NOBODY
-from handrail.api import definitions, exceptions, problems, runs, webhook
+from handrail.api import definitions, exceptions, problems, runs, support, webhook
 from handrail.api.auth import Session, Token, actor_of
 from handrail.api.body import JsonBody
 from handrail.kernel.errors import Denied, Fault, HandrailError, Invalid, NotFound, Unavailable
@@ -20,7 +23,21 @@ from handrail.kernel.errors import Denied, Fault, HandrailError, Invalid, NotFou
 log = structlog.get_logger("handrail.api")
 WHERE_LIMIT = 200
 
-api = NinjaAPI(
+
+class DocumentedAPI(NinjaAPI):
+    """NinjaAPI whose OpenAPI document gives refusals the media type that they have."""
+
+    def get_openapi_schema(self, **given: Any) -> OpenAPISchema:
+        schema = super().get_openapi_schema(**given)
+        for verbs in schema["paths"].values():
+            for operation in verbs.values():
+                for status, response in operation["responses"].items():
+                    if int(status) >= HTTPStatus.BAD_REQUEST and "application/json" in response.get("content", {}):
+                        response["content"] = {problems.MEDIA_TYPE: response["content"]["application/json"]}
+        return schema
+
+
+api = DocumentedAPI(
     title="Handrail",
     version=__version__,
     description="Runs, exception packets and definitions, for programs. Errors are problem documents (RFC 9457).",
@@ -32,6 +49,7 @@ api = NinjaAPI(
 api.add_router("", runs.router, tags=["runs"])
 api.add_router("", exceptions.router, tags=["exceptions"])
 api.add_router("", definitions.router, tags=["definitions"])
+api.add_router("", support.router, tags=["support"])
 api.add_router("", webhook.router, tags=["tasks"])
 
 
@@ -76,6 +94,3 @@ def unreachable(request: HttpRequest, error: OperationalError) -> HttpResponse: 
     log.error("database unreachable")
     detail = "The database does not answer. Try again in a few seconds."
     return problems.problem(Unavailable.status, Unavailable.code, detail, headers={"Retry-After": "5"})
-
-
-__all__ = ["NOBODY", "api"]

@@ -16,10 +16,18 @@ from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Fault, Invalid
 from handrail.kernel.hostile import clean_text
 from handrail.support import permissions
-from handrail.support.models import EMAIL_MAX, KEY_MAX, NAME_MAX, NOTES_MAX, SUMMARY_MAX, URL_MAX
-from handrail.support.states import AttachmentMode, HandoffMode
+from handrail.support.states import (
+    EMAIL_MAX,
+    KEY_MAX,
+    KEY_MIN,
+    NAME_MAX,
+    NOTES_MAX,
+    SUMMARY_MAX,
+    URL_MAX,
+    AttachmentMode,
+    HandoffMode,
+)
 
-KEY_MIN = 8
 _KEY = re.compile(rf"[\x21-\x7e]{{{KEY_MIN},{KEY_MAX}}}")
 _REFUSED = "The request can't be submitted as it was given. Nothing was stored."
 

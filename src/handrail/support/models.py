@@ -8,15 +8,18 @@ from django.db.models import Q
 from handrail.access.models import Tenant, Workspace
 from handrail.connectors.desk import SUMMARY_LIMIT, Severity
 from handrail.runbooks.models import OperationRun
-from handrail.support.states import AttachmentMode, HandoffMode, PrimaryContext
-
-SUMMARY_MAX = 200
-NOTES_MAX = 4000
-NAME_MAX = 120
-EMAIL_MAX = 254
-REFERENCE_MAX = 64
-URL_MAX = 2000
-KEY_MAX = 128
+from handrail.support.states import (
+    EMAIL_MAX,
+    KEY_MAX,
+    NAME_MAX,
+    NOTES_MAX,
+    REFERENCE_MAX,
+    SUMMARY_MAX,
+    URL_MAX,
+    AttachmentMode,
+    HandoffMode,
+    PrimaryContext,
+)
 
 
 class SupportRequest(models.Model):

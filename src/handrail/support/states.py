@@ -5,6 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+# Limits, in characters.
+SUMMARY_MAX = 200
+NOTES_MAX = 4000
+NAME_MAX = 120
+EMAIL_MAX = 254
+REFERENCE_MAX = 64
+URL_MAX = 2000
+KEY_MIN, KEY_MAX = 8, 128
+
 
 class PrimaryContext(StrEnum):
     """Where the request was raised."""

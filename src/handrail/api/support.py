@@ -1,0 +1,99 @@
+"""Support requests: raised from a tenant or a run, and the latest of each. There is no list of them, by design."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from django.http import HttpRequest
+from ninja import Header, Path, Router, Schema, Status
+from pydantic import ConfigDict, Field
+
+from handrail.api.auth import actor_of
+from handrail.api.fields import REFUSALS, RunRef
+from handrail.connectors.desk import Severity
+from handrail.support import queries, states
+from handrail.support.actions import support_requests
+from handrail.support.queries import Handoff
+from handrail.support.states import AttachmentMode, HandoffMode
+
+router = Router()
+
+TenantKey = Annotated[str, Path(max_length=128, pattern=r"^[^\x00]+$", description="The tenant's key.")]
+Key = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        pattern=rf"^[\x21-\x7e]{{{states.KEY_MIN},{states.KEY_MAX}}}$",
+        description="Fresh for each request. Sent again with the same content it gives the same answer: one ticket.",
+    ),
+]
+
+
+class SupportRequestBody(Schema):
+    """``external_reference`` and ``external_url`` only with the mode ``link_existing_ticket``. The contact is the
+    caller unless told otherwise."""
+
+    model_config = ConfigDict(extra="forbid")
+    summary: Annotated[str, Field(min_length=1, max_length=states.SUMMARY_MAX)]
+    mode: HandoffMode = HandoffMode.INTERNAL_ONLY
+    severity: Severity = Severity.NORMAL
+    notes: Annotated[str, Field(max_length=states.NOTES_MAX, description="How to see the problem, step by step.")] = ""
+    contact_name: Annotated[str, Field(max_length=states.NAME_MAX)] = ""
+    contact_email: Annotated[str, Field(max_length=states.EMAIL_MAX)] = ""
+    external_reference: Annotated[str, Field(max_length=states.URL_MAX, description="Or the ticket's address.")] = ""
+    external_url: Annotated[str, Field(max_length=states.URL_MAX)] = ""
+    attachment: AttachmentMode = AttachmentMode.CONTEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """``latest`` is null before the first request."""
+
+    latest: Handoff | None
+
+
+@router.post(
+    "/tenants/{tenant}/support-requests",
+    response={200: Handoff, 201: Handoff, **REFUSALS},
+    operation_id="request_support_for_tenant",
+)
+def request_for_tenant(request: HttpRequest, tenant: TenantKey, body: SupportRequestBody, key: Key) -> Status[Handoff]:
+    """Raise a request from a tenant: 201; 200 for a repeated key. A failing desk is told in the answer."""
+    by = actor_of(request)
+    return _told(support_requests.submit(by=by, tenant=tenant, submission_key=key, **body.model_dump()))
+
+
+@router.post(
+    "/runs/{ref}/support-requests",
+    response={200: Handoff, 201: Handoff, **REFUSALS},
+    operation_id="request_support_for_run",
+)
+def request_for_run(request: HttpRequest, ref: RunRef, body: SupportRequestBody, key: Key) -> Status[Handoff]:
+    """Raise a request from a run: 201; 200 for a repeated key. A failing desk is told in the answer."""
+    by = actor_of(request)
+    return _told(support_requests.submit(by=by, run=ref, submission_key=key, **body.model_dump()))
+
+
+@router.get(
+    "/tenants/{tenant}/support-requests/latest",
+    response={200: Latest, **REFUSALS},
+    operation_id="get_latest_support_request_of_tenant",
+)
+def latest_of_tenant(request: HttpRequest, tenant: TenantKey) -> Latest:
+    """The latest request that was raised from the tenant itself."""
+    return Latest(queries.latest_for_tenant(actor_of(request), tenant))
+
+
+@router.get(
+    "/runs/{ref}/support-requests/latest",
+    response={200: Latest, **REFUSALS},
+    operation_id="get_latest_support_request_of_run",
+)
+def latest_of_run(request: HttpRequest, ref: RunRef) -> Latest:
+    """The latest request that was raised from the run."""
+    return Latest(queries.latest_for_run(actor_of(request), ref))
+
+
+def _told(submitted: support_requests.Submitted) -> Status[Handoff]:
+    return Status(200 if submitted.repeated else 201, submitted.handoff)
