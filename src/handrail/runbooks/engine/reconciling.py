@@ -1,0 +1,96 @@
+"""After an outcome that nobody knows: look first, then go on, repeat with the same key, or stop."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+
+from handrail.connectors.jobs import LookUp
+from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
+from handrail.definitions.compiled import ConditionError, Step
+from handrail.definitions.forms import Start
+from handrail.kernel.clock import now
+from handrail.runbooks.engine import endings, verifying
+from handrail.runbooks.engine.carriage import Carriage, Wait
+from handrail.runbooks.engine.endings import Stop
+from handrail.runbooks.engine.intent import commit_intent
+from handrail.runbooks.engine.invoking import settle, spent
+from handrail.runbooks.engine.journal import NewRow, postpone
+from handrail.runbooks.engine.outside import Unreadable, connector, read_all
+from handrail.runbooks.states import Cause, Entry, RunState
+
+_NOT_FOUND = 404
+# What can't be read now is asked about again, this often and for this long after the outcome became unknown.
+LOOK_AGAIN = timedelta(seconds=2)
+LOOK_FOR = timedelta(seconds=60)
+
+
+def reconcile(carriage: Carriage) -> Wait | None:
+    """Unknown outcome: looks first. The job runner is asked by key, anything else by what the step verifies.
+
+    Present → on with it. Absent, or not to be seen without the lost answer, and deduplicated → the same key again.
+    Else → stop.
+    """
+    step = carriage.step
+    try:
+        if isinstance(step.call, Start):
+            found = _look_up(carriage, step)
+            if found is not None:
+                return settle(carriage, step, found, seconds=0.0)
+        elif not step.proof_needs_answer and _effect_present(carriage, step):
+            row = NewRow(Entry.RECONCILED, step=step.name, detail={"effect": "present"})
+            carriage.append(row, state=RunState.VERIFYING)
+            return None
+    except Unreadable as error:
+        return _look_again(carriage, error)
+    except ConditionError as error:
+        _unknown(carriage, f"What would prove it could not be evaluated. {error.message}")
+        return None
+    _not_seen(carriage, step)
+    return None
+
+
+def _look_up(carriage: Carriage, step: Step) -> Answer | None:
+    """How the job that was started with this step's key stands; None when the runner knows none. Raises Unreadable."""
+    found = connector(step.connector).call(LookUp(idempotency_key=carriage.idempotency_key(step.name)))
+    if found.failure is None and found.status == _NOT_FOUND:
+        return None
+    if found.failure is not None or found.status in RETRYABLE_STATUSES:
+        raise Unreadable(step.name, "The job runner could not be asked.", retryable=True)
+    return found
+
+
+def _effect_present(carriage: Carriage, step: Step) -> bool:
+    """Whether the authoritative state shows the effect. Raises Unreadable, ConditionError."""
+    assert step.verify is not None  # a step without verification needs its answer
+    readings = read_all(carriage.runbook, step.verify.reads, carriage.scope())
+    return verifying.unmet(carriage, step, readings.values) is None
+
+
+def _look_again(carriage: Carriage, error: Unreadable) -> Wait | None:
+    until = now() + LOOK_AGAIN
+    if error.retryable and until < carriage.position.last.at + LOOK_FOR:
+        postpone(carriage.run, until=until)
+        return Wait(until)
+    _unknown(carriage, error.says)
+    return None
+
+
+def _not_seen(carriage: Carriage, step: Step) -> None:
+    made = carriage.position.attempts[step.name]
+    if step.deduplicates and not spent(carriage, step, None):
+        row = NewRow(Entry.RECONCILED, step=step.name, detail={"effect": "not-seen", "then": "same key again"})
+        with transaction.atomic():
+            commit_intent(carriage, step, row, repeat_of=made)
+    elif step.deduplicates:
+        _unknown(carriage, "It is not seen in the authoritative state, and the retries are used up.")
+    else:
+        _unknown(carriage, "It is not seen, and the target does not deduplicate, so it is not repeated.")
+
+
+def _unknown(carriage: Carriage, says: str) -> None:
+    row = NewRow(Entry.RECONCILED, step=carriage.step.name, detail={"effect": "not-seen"})
+    whole = f"Nobody knows whether the action took effect. {says}"
+    why = Stop(Cause.UNKNOWN_OUTCOME, "outcome-unknown", whole, rows=(row,))
+    endings.stop(carriage, why, scope=carriage.scope())
