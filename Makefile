@@ -8,9 +8,9 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml HANDRAIL_STATE_DIR=var/check \
-	DJANGO_SETTINGS_MODULE=handrail.conf.settings HANDRAIL_DATABASE_PASSWORD=unused \
-	HANDRAIL_WEB_KEY=$(shell printf 'not-a-secret-%.0s' 1 2 3 4 5 6) TASKS_TOKEN=unused REGISTRY_TOKEN=unused \
-	ROLES_TOKEN=unused JOBS_TOKEN=unused TASKS_WEBHOOK_SECRET=unused
+	DJANGO_SETTINGS_MODULE=handrail.conf.settings \
+	HANDRAIL_WEB_KEY=unused-$(shell seq -s - 1 40) TASKS_TOKEN=unused REGISTRY_TOKEN=unused \
+	ROLES_TOKEN=unused JOBS_TOKEN=unused TASKS_WEBHOOK_SECRET=unused HANDRAIL_METRICS_TOKEN=unused
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test check bench docs clean

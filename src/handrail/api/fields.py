@@ -16,4 +16,4 @@ Word = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
 Limit = Annotated[int, Query(ge=1, le=500, description="At most so many, the newest first.")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
-REFUSALS: dict[int, Any] = {401: Problem, 403: Problem, 404: Problem, 409: Problem, 413: Problem, 422: Problem}
+REFUSALS: dict[int, Any] = dict.fromkeys((400, 401, 403, 404, 409, 413, 422, 500, 503), Problem)

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 
 from handrail.kernel.errors import Fault, HandrailError, NotFound
 
@@ -59,6 +60,7 @@ def of(error: HandrailError) -> JsonResponse:
     return problem(error.status, error.code, error.message, faults=error.faults)
 
 
-def nothing_here(request: HttpRequest, **_path: str) -> JsonResponse:  # noqa: ARG001 - the signature of a view
+@csrf_exempt
+def nothing_here(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - the signature of a view
     """The answer for an address that there is none of: the same as for a thing that is not there."""
     return of(NotFound())

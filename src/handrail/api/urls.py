@@ -9,7 +9,7 @@ from handrail.api.service import api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
-    re_path(r"^api(/.*)?$", problems.nothing_here),
+    re_path(r"^api(?:/.*)?$", problems.nothing_here),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),
     path("metrics", health.metrics, name="metrics"),

@@ -1,0 +1,163 @@
+"""Writes the pages of docs/ that follow from the code: states, commands, settings, the API's document.
+
+    python docs/generate.py [--check]
+
+With --check nothing is written; the exit code is 1, and the differing pages are named, when a page is not up to date.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+import types
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import django
+
+django.setup()
+
+from pydantic import BaseModel  # noqa: E402 - what follows needs Django
+from pydantic_core import PydanticUndefined  # noqa: E402
+from typer.main import get_command  # noqa: E402
+
+from handrail.api.service import api  # noqa: E402
+from handrail.cli.commands import app  # noqa: E402
+from handrail.cli.entry import EXIT_CODES  # noqa: E402
+from handrail.conf.config import Config  # noqa: E402
+from handrail.connectors import registry  # noqa: E402
+from handrail.definitions.states import DEFINITION  # noqa: E402
+from handrail.kernel.statemachine import StateMachine  # noqa: E402
+from handrail.runbooks.states import HANDLING, RUN  # noqa: E402
+
+DOCS = Path(__file__).resolve().parent
+MACHINES: tuple[StateMachine[Any], ...] = (RUN, HANDLING, DEFINITION)
+SECTIONS = ("database", "web", "worker", "tasks", "audit", "connectors", "desk")
+NOTE = "<!-- Made by docs/generate.py (make docs). Change the code, not this page. -->\n"
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Every generated page: its path below docs/, and its text."""
+    for machine in MACHINES:
+        yield f"states/{machine.name}.md", f"{NOTE}\n# States: {machine.name}\n\n{diagram(machine)}"
+    yield "reference/cli.md", f"{NOTE}\n# Commands\n\n{commands()}"
+    yield "reference/configuration.md", f"{NOTE}\n# handrail.toml\n\n{configuration()}"
+    yield "reference/openapi.json", json.dumps(api.get_openapi_schema(), indent=1, sort_keys=True) + "\n"
+
+
+def diagram(machine: StateMachine[Any]) -> str:
+    return f"```mermaid\n{machine.to_mermaid()}```\n"
+
+
+def commands() -> str:
+    codes = "\n".join(f"| {code} | {means} |" for code, means in EXIT_CODES.items())
+    parts = [f"`handrail COMMAND --help` says the same. Exit codes:\n\n| code | means |\n|---|---|\n{codes}\n"]
+    parts += [command_page(name, command) for name, command in leaves("handrail", get_command(app))]
+    return "\n".join(parts)
+
+
+def leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, with the words that call it."""
+    for word, child in getattr(command, "commands", {}).items():
+        yield from leaves(f"{name} {word}", child)
+    if not hasattr(command, "commands"):
+        yield name, command
+
+
+def command_page(name: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    usage = " ".join([name, *("[OPTIONS]" if options else "",), *(argument_of(a) for a in arguments)]).strip()
+    lines = [f"## {name}\n", f"{(command.help or '').strip()}\n", f"    {usage}\n"]
+    lines += [f"- `{argument_of(argument)}`: {argument.help}" for argument in arguments]
+    lines += [f"- `{', '.join(o.opts)}`{value_of(o)}: {o.help}" for o in options]
+    return "\n".join(lines) + "\n"
+
+
+def argument_of(argument: Any) -> str:
+    return str(argument.metavar or argument.name.upper())
+
+
+def value_of(option: Any) -> str:
+    if option.is_flag:
+        return ""
+    return f" {option.metavar or option.display_type(None).upper()}"
+
+
+def configuration() -> str:
+    said = tomllib.loads((DOCS / "reference" / "settings.toml").read_text(encoding="utf-8"))
+    parts = [
+        "Unknown keys are refused. Durations are in seconds. Secrets are given by reference: `env:NAME`, `file:PATH`. "
+        "`HANDRAIL_CONFIG` names another file than `./handrail.toml`; `DATABASE_URL` and `HANDRAIL_STATE_DIR` override "
+        "what stands in it.\n",
+        section("top level", Config, said["top"], skip=SECTIONS),
+    ]
+    for name in SECTIONS[:-2]:
+        model = model_of(Config.model_fields[name].annotation)
+        assert model is not None
+        parts.append(section(f"[{name}]", model, said[name]))
+    for name, connector in sorted(registry.kinds().items()):
+        parts.append(section(f'[connectors.NAME] of kind "{name}"', connector.config, said["connector"]))
+    parts.append("## [desk]\n\nThe one service desk: see [guides/desks](../guides/desks/README.md).\n")
+    return "\n".join(parts)
+
+
+def section(title: str, model: type[BaseModel], said: Mapping[str, str], *, skip: tuple[str, ...] = ()) -> str:
+    """One table. Raises KeyError for a key whose meaning nobody has written."""
+    fields = {name: field for name, field in model.model_fields.items() if name not in skip}
+    rows = [f"| `{name}` | {said[name]} | {kind(f.annotation)} | {default(f)} |" for name, f in fields.items()]
+    return f"## {title}\n\n| key | means | type | default |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def model_of(annotation: Any) -> type[BaseModel] | None:
+    """The section's model behind ``Model`` or ``Model | None``."""
+    found = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)]
+    return found[0] if found else None
+
+
+def kind(annotation: Any) -> str:
+    origin, args = get_origin(annotation), get_args(annotation)
+    if model_of(annotation) is not None:
+        return "table"
+    if origin is None:
+        return "nothing" if annotation is types.NoneType else getattr(annotation, "__name__", str(annotation)).lower()
+    if origin in (tuple, list):
+        return f"list of {kind(args[0])}"
+    if origin is dict or origin is Mapping:
+        return "table"
+    if str(origin).endswith("Literal"):
+        return " or ".join(f'"{arg}"' for arg in args)
+    if hasattr(annotation, "__metadata__"):
+        return kind(args[0])
+    return " or ".join(kind(arg) for arg in args if arg is not types.NoneType)
+
+
+def default(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default if field.default is not PydanticUndefined else None
+    if value is None or isinstance(value, BaseModel):
+        return ""
+    return f"`{json.dumps(list(value) if isinstance(value, tuple) else value, default=str)}`"
+
+
+def main() -> int:
+    stale = []
+    for name, text in pages():
+        path = DOCS / name
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    checked = "--check" in sys.argv
+    for name in stale:
+        print(f"docs/{name} {'is not up to date: run make docs' if checked else 'written'}")
+    return 1 if stale and checked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""Foreign and missing look alike on every route and verb; in scope without the capability is 403, and audited."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.test import Client
+
+from handrail.access import actions as access
+from handrail.access import queries
+from handrail.api.service import api
+from handrail.audit.models import AuditEvent
+from handrail.kernel.clock import now
+from handrail.runbooks.models import ExceptionPacket
+from tests.factories.runs import Estate, make_estate
+from tests.integration.api.conftest import Caller
+
+BODIES = {
+    "resolve_exception": {"note": "done"},
+    "approve_definition": {"digest": "sha256:" + "0" * 64},
+    "reject_definition": {"reason": "no"},
+    "propose_definition": {"text": "handrail: runbook/v1"},
+    "request_support_for_tenant": {"summary": "Roles are missing"},
+    "request_support_for_run": {"summary": "Roles are missing"},
+}
+# Operations that name a thing in their address, and those that do not.
+OPERATIONS = [
+    (op["operationId"], method.upper(), path)
+    for path, verbs in api.get_openapi_schema()["paths"].items()
+    for method, op in verbs.items()
+]
+NAMED = [operation for operation in OPERATIONS if "{" in operation[2]]
+OPEN = [operation for operation in OPERATIONS if "{" not in operation[2] and operation[0] != "deliver_task"]
+
+
+@pytest.fixture
+def foreign(estate: Estate, board: object) -> dict[str, str]:
+    """Things of another workspace: a run, an exception packet, a definition."""
+    other = make_estate(tenant="ten_two", workspace="other")
+    run = other.start("TASK-9")
+    packet = ExceptionPacket.objects.create(
+        ref="EXC-0000000001",
+        workspace=other.workspace,
+        tenant=other.tenant,
+        run=run,
+        at=now(),
+        cause="boundary",
+        reason="fuse-sealed",
+        says="A sealed fuse.",
+        checkpoint="Looked",
+        escalate_to="senior-support",
+        fields={},
+        evidence=[],
+        attempts=[],
+        handling="open",
+    )
+    return {"runs": run.ref, "exceptions": packet.ref, "definitions": str(other.definition.pk), "tenants": "ten_two"}
+
+
+MISSING = {"runs": "RUN-ZZZZZZZZZZ", "exceptions": "EXC-ZZZZZZZZZZ", "definitions": "999999999", "tenants": "ten_none"}
+
+
+def call(client: Client, operation: tuple[str, str, str], things: dict[str, str]) -> tuple[int, bytes]:
+    name, method, template = operation
+    start, _, end = template.partition("{")
+    kind = start.rstrip("/").rsplit("/", 1)[-1]
+    path = template if not end else start + things[kind] + end.partition("}")[2]
+    body, key = json.dumps(BODIES.get(name, {})), {"idempotency-key": "a-key-of-one-form"}
+    response = client.generic(method, path, body, "application/json", headers=key)
+    return response.status_code, response.content
+
+
+@pytest.mark.parametrize("operation", NAMED, ids=lambda operation: operation[0])
+def test_a_foreign_thing_is_answered_like_a_missing_one(
+    operation: tuple[str, str, str], foreign: dict[str, str], caller: Caller
+) -> None:
+    client = caller("operator", "senior-support", "governance-owner")
+    assert call(client, operation, foreign)[0] == 404
+    assert call(client, operation, foreign) == call(client, operation, MISSING)
+
+
+@pytest.mark.parametrize("operation", NAMED, ids=lambda operation: operation[0])
+@pytest.mark.parametrize("ref", ["x", "%00", "RUN-%E2%80%AE", "-1", "1e9"])
+def test_a_reference_that_can_not_be_one_is_answered_like_a_missing_one(
+    operation: tuple[str, str, str], ref: str, caller: Caller
+) -> None:
+    client = caller("operator", "senior-support", "governance-owner")
+    odd = dict.fromkeys(MISSING, ref)
+    assert call(client, operation, odd) == call(client, operation, MISSING)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation[0])
+def test_without_token_or_session_nothing_is_answered(operation: tuple[str, str, str], db: None) -> None:
+    if operation[0] == "deliver_task":
+        pytest.skip("pushed tasks are signed: tests/integration/api/test_webhook.py")
+    status, body = call(Client(), operation, MISSING)
+    assert (status, b"unauthenticated" in body) == (401, True)
+
+
+@pytest.mark.parametrize("operation", NAMED, ids=lambda operation: operation[0])
+def test_in_scope_without_the_capability_is_denied_and_audited(
+    operation: tuple[str, str, str], foreign: dict[str, str], caller: Caller
+) -> None:
+    other = queries.command_line("other")
+    client = caller("workspace-administrator", by=other)
+    assert call(client, operation, foreign)[0] == 403
+    event = AuditEvent.objects.get(event="access.denied")
+    assert (event.outcome, event.workspace_id) == ("denied", other.workspace_id)
+
+
+@pytest.mark.parametrize("operation", OPEN, ids=lambda operation: operation[0])
+def test_an_unnamed_operation_without_the_capability_is_denied_and_audited(
+    operation: tuple[str, str, str], estate: Estate, caller: Caller
+) -> None:
+    task = estate.task()
+    whole = {"key": task.key, "runbook": task.runbook, "version": 1, "payload": dict(task.payload)}
+    BODIES.update(start_run=whole, preview_run=whole)
+    assert call(caller("workspace-administrator"), operation, {})[0] == 403
+    assert AuditEvent.objects.filter(event="access.denied").count() == 1
+
+
+def test_an_unknown_address_is_answered_like_a_missing_thing(caller: Caller) -> None:
+    client = caller("operator")
+    assert client.get("/api/v1/nothing").content == client.get("/api/v1/runs/RUN-ZZZZZZZZZZ").content
+
+
+def test_a_removed_members_token_opens_nothing(caller: Caller, operator: object) -> None:
+    client = caller("operator")
+    access.change_member(email="member0@example.com", by=operator, is_active=False)
+    assert client.get("/api/v1/runs").status_code == 401
