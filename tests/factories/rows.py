@@ -149,16 +149,18 @@ def entry(
     )
 
 
-def reading(of: OperationRun, source: str, after: float, **values: Any) -> dict[str, Any]:
-    """One piece of evidence, as the engine writes it."""
-    return {
-        "source": source,
-        "connector": f"{source}-service",
-        "version": 'W/"7"',
-        "digest": digest(values),
-        "read_at": (of.created_at + timedelta(seconds=after)).isoformat(),
-        "values": values,
-    }
+def evidence(of: OperationRun, after: float, readings: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the engine notes of readings: of what, which version, which digest, when; a tenth of a second apart."""
+    return [
+        {
+            "source": name,
+            "connector": f"{name}-service",
+            "version": 'W/"7"',
+            "digest": digest(values),
+            "read_at": (of.created_at + timedelta(seconds=after + number / 10)).isoformat(),
+        }
+        for number, (name, values) in enumerate(readings.items())
+    ]
 
 
 def checked(of: OperationRun, *, after: float = 0.6) -> None:
@@ -166,9 +168,8 @@ def checked(of: OperationRun, *, after: float = 0.6) -> None:
     tenant_read = {"id": of.tenant.key, "status": "active", "tier": "premium", "contract": "C-114"}
     entry(of, Entry.RECEIVED, detail={"task": of.task_key})
     entry(of, Entry.CLAIMED, after=0.2)
-    evidence = [reading(of, "tenant", 0.35, **tenant_read), reading(of, "holders", 0.5, user_names=[])]
     readings = {"tenant": tenant_read, "holders": {"user_names": []}}
-    entry(of, Entry.CHECKED, after=after, detail={"readings": readings, "evidence": evidence})
+    entry(of, Entry.CHECKED, after=after, detail={"readings": readings, "evidence": evidence(of, 0.35, readings)})
 
 
 def attempt(of: OperationRun, number: int, *, after: float, lasting: float, **result: Any) -> None:
@@ -193,23 +194,20 @@ def completed_run(of: Tenant, by: Definition, *, at: datetime | None = None) -> 
         "answer": {"status": "done", "skipped": 0},
     }
     attempt(done, 2, after=3.0, lasting=1.6, **good)
-    names = done.task["admins"]
-    evidence = [
-        reading(done, "holders", 6.6, user_names=names),
-        reading(done, "entitlement", 6.8, audit_marker="resync:2026-11-22"),
-        reading(done, "tenant", 6.9, id=of.key, status="active", tier="premium", contract="C-114"),
-    ]
-    required = ["task.admins.all(a, a in holders.user_names)", "entitlement.audit_marker.startsWith('resync:')"]
+    readings = {
+        "holders": {"user_names": done.task["admins"]},
+        "entitlement": {"audit_marker": "resync:2026-11-22"},
+        "tenant": {"id": of.key, "status": "active", "tier": "premium", "contract": "C-114"},
+    }
     detail = {
-        "required": [{"condition": text, "result": "holds"} for text in required],
-        "unchanged": ["tenant.tier"],
-        "guards": [
-            {
-                "condition": "holders.user_names.all(u, u in before.holders.user_names || u in task.admins)",
-                "result": "holds",
-            }
+        "required": [
+            "task.admins.all(a, a in holders.user_names)",
+            "entitlement.audit_marker.startsWith('resync:')",
         ],
-        "evidence": evidence,
+        "unchanged": ["tenant.tier"],
+        "guards": ["holders.user_names.all(u, u in before.holders.user_names || u in task.admins)"],
+        "readings": readings,
+        "evidence": evidence(done, 6.6, readings),
     }
     entry(done, Entry.VERIFIED, after=7, step="resynchronise", detail=detail)
     fields = {"task.role": done.task["role"], "entitlement.audit_marker": "resync:2026-11-22"}
@@ -257,7 +255,7 @@ def exception(
         escalate_to="senior-support",
         fields={"task.role": "tenant-admin", "tenant.status": "active"},
         evidence=[
-            reading(stopped, "tenant", 0.35, id=of.key, status="active", tier="premium"),
+            *evidence(stopped, 0.35, {"tenant": {"id": of.key, "status": "active", "tier": "premium"}}),
             {"prerequisites": [{"condition": "tenant.status == 'active'", "reason": "inactive", "result": "holds"}]},
         ],
         attempts=[{"step": "resynchronise", "attempt": 1, "at": stopped.finished_at.isoformat()} | odd],

@@ -15,6 +15,7 @@ from handrail.runbooks.actions.exceptions import NOTE_LIMIT
 from handrail.runbooks.permissions import Refusal
 from handrail.runbooks.queries import ExceptionDetail, ExceptionSummary
 from handrail.runbooks.states import Cause, Handling
+from handrail.web.readings import Source, sources
 
 # What each cause means for the person who takes over: what is certain, and where to look first.
 ADVICE: Mapping[str, str] = {
@@ -48,7 +49,7 @@ class ExceptionPage:
     detail: ExceptionDetail
     advice: str
     conditions: list[dict[str, Any]]
-    readings: list[dict[str, Any]]
+    readings: list[Source]
     other_evidence: list[dict[str, Any]]
     note_limit: int
     may_take: bool
@@ -67,7 +68,6 @@ def present_list(actor: Actor, asked: Mapping[str, str]) -> ExceptionList:
 
 def present(detail: ExceptionDetail) -> ExceptionPage:
     conditions = [c for item in detail.evidence for c in item.get("prerequisites", [])]
-    readings = [item for item in detail.evidence if "source" in item]
     other = [item for item in detail.evidence if "source" not in item and "prerequisites" not in item]
     handling = detail.summary.handling
     # The button that fits the packet's state is the one whose refusal is worth explaining.
@@ -76,7 +76,7 @@ def present(detail: ExceptionDetail) -> ExceptionPage:
         detail=detail,
         advice=ADVICE.get(detail.summary.cause, ""),
         conditions=conditions,
-        readings=readings,
+        readings=sources(detail.evidence, {}),
         other_evidence=other,
         note_limit=NOTE_LIMIT,
         may_take=detail.why_not_take is None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from handrail.kernel.clock import now
 from handrail.runbooks.queries import LedgerRow, RunDetail
 from handrail.runbooks.states import Entry, RunState
 from handrail.web import timeline, words
+from handrail.web.readings import Source, sources
 from handrail.web.timeline import Timeline
 
 STAGES = (RunState.RECEIVED, RunState.CHECKING, RunState.INVOKING, RunState.VERIFYING, RunState.COMPLETED)
@@ -51,10 +52,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A required condition, whether it held, and the readings that it speaks of."""
+    """A condition that held, and the readings that it speaks of. What does not hold stops the run instead."""
 
     condition: str
-    holds: bool
     readings: list[tuple[str, str]]
 
 
@@ -63,7 +63,7 @@ class Verified:
     step: str
     at: datetime
     proofs: list[Proof]
-    sources: list[dict[str, Any]]
+    sources: list[Source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class RunPage:
     stages: list[Stage]
     lines: list[Line]
     verified: list[Verified]
-    checked: list[dict[str, Any]]
+    checked: list[Source]
     timeline: Timeline
     mark: str
     took: str
@@ -91,7 +91,7 @@ def present(detail: RunDetail) -> RunPage:
         stages=_stages(detail),
         lines=[_line(row, summary.created_at) for row in ledger],
         verified=list(_verified(detail)),
-        checked=next((row.detail.get("evidence", []) for row in ledger if row.kind is Entry.CHECKED), []),
+        checked=_checked(ledger),
         timeline=timeline.draw(ledger, start=summary.created_at, end=end, ended=summary.ended),
         mark=f"{ledger[-1].sequence if ledger else 0}-{summary.state}",
         took=words.span((end - summary.created_at).total_seconds()),
@@ -181,34 +181,35 @@ def _facts(row: LedgerRow) -> Iterator[tuple[str, str]]:
         yield f"answer.{key}", words.value_text(value)
 
 
+def _checked(ledger: Iterable[LedgerRow]) -> list[Source]:
+    rows = [row.detail for row in ledger if row.kind is Entry.CHECKED]
+    return [source for told in rows for source in sources(told.get("evidence", []), told.get("readings", {}))]
+
+
 def _verified(detail: RunDetail) -> Iterator[Verified]:
-    before: dict[str, Any] = next(
-        (row.detail.get("readings", {}) for row in detail.ledger if row.kind is Entry.CHECKED), {}
-    )
-    answers: dict[str, Any] = {}
+    before: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
     for row in detail.ledger:
-        if row.kind is Entry.RESULT:
-            answers = row.detail.get("answer") or {}
-        if row.kind is not Entry.VERIFIED:
-            continue
-        sources = row.detail.get("evidence", [])
-        read = {source["source"]: source.get("values", {}) for source in sources}
-        scope = {"task": detail.fields, "before": before, "answer": answers, **before, **read}
-        checks = [*row.detail.get("required", []), *row.detail.get("guards", [])]
-        proofs = [_proof(check, scope) for check in checks]
-        proofs += [
-            Proof(f"{name} unchanged", True, [("before", _read(name, before)), ("after", _read(name, read))])
-            for name in row.detail.get("unchanged", [])
-        ]
-        yield Verified(row.step, row.at, proofs, sources)
+        if row.kind is Entry.CHECKED:
+            before |= row.detail.get("readings", {})
+        elif row.kind is Entry.RESULT:
+            answer = row.detail.get("answer") or {}
+        elif row.kind is Entry.VERIFIED:
+            read: dict[str, Any] = row.detail.get("readings", {})
+            scope = {"task": detail.fields, "before": before, "answer": answer, **before, **read}
+            conditions = [*row.detail.get("required", []), *row.detail.get("guards", [])]
+            proofs = [_proof(str(condition), scope) for condition in conditions]
+            proofs += [
+                Proof(f"{name} unchanged", [("before", _read(name, before)), ("after", _read(name, read))])
+                for name in row.detail.get("unchanged", [])
+            ]
+            yield Verified(row.step, row.at, proofs, sources(row.detail.get("evidence", []), read))
 
 
-def _proof(check: Mapping[str, Any], scope: Mapping[str, Any]) -> Proof:
-    condition = str(check.get("condition", ""))
+def _proof(condition: str, scope: Mapping[str, Any]) -> Proof:
     names = dict.fromkeys(_NAME.findall(_STRING.sub("", condition)))
     found = ((name, _found(name, scope)) for name in names)
-    readings = [(name, text) for name, text in found if text is not None]
-    return Proof(condition, check.get("result") == "holds", readings)
+    return Proof(condition, [(name, text) for name, text in found if text is not None])
 
 
 def _read(name: str, scope: Mapping[str, Any]) -> str:
