@@ -18,7 +18,6 @@ from handrail.definitions.fields import (
     Line,
     OptionalIdentifier,
     Prose,
-    Template,
 )
 from handrail.definitions.forms import Takes
 from handrail.definitions.profile_sources import Source
@@ -97,22 +96,15 @@ class AnnexSort(Closed):
     says: Line | None = None
 
 
-class Fetch(Closed):
-    """Where an artifact's bytes are."""
-
-    connector: Kebab
-    blob: Template
-
-
 class Annexes(Closed):
-    """The artifacts of the case: the list that names them, how their bytes are fetched, what clears each sort."""
+    """The artifacts of the case: the list that names them, the store that has their bytes, what clears each sort."""
 
     each: Dotted
     take: Takes
     id: Dotted
+    digest: Dotted
     media_type: Dotted | None = None
-    digest: Dotted | None = None
-    fetch: Fetch
+    store: Kebab
     sorts: Annotated[dict[Kebab, AnnexSort], Field(min_length=1, max_length=20)]
 
 

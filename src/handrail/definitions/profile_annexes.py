@@ -11,7 +11,6 @@ from handrail.definitions.profile import Annexes as WrittenAnnexes
 from handrail.definitions.profile import AnnexSort, Profile
 from handrail.definitions.profile_compiled import Annexes, Sort, SourceSpec
 from handrail.definitions.profile_names import compile_values, types_of
-from handrail.definitions.templates import Place
 from handrail.definitions.valuetypes import ValueType
 
 # What ``packets.sanitise`` offers; a test holds the two together.
@@ -43,9 +42,8 @@ def compile_annexes(
                 (*path, "take", name.split(".")[1]), f"{name} is what Handrail itself says; take another name"
             )
     _named(spec.id, (*path, "id"), own, context, required=True)
+    _named(spec.digest, (*path, "digest"), own, context, required=True)
     _named(spec.media_type, (*path, "media_type"), own, context, required=False)
-    _named(spec.digest, (*path, "digest"), own, context, required=False)
-    context.template(spec.fetch.blob, (*path, "fetch", "blob"), Place.TEXT, {**known, **own})
     source = sources.get(spec.each.split(".")[0])
     inherited = source.classed if source else ""
     sorts = tuple(
@@ -55,9 +53,12 @@ def compile_annexes(
     _reachable(spec, path, context)
     if listed is None:
         return None
-    return Annexes(
-        spec.each, values, spec.id, spec.media_type, spec.digest, spec.fetch.connector, spec.fetch.blob, sorts
-    )
+    media_type = _last(spec.media_type) if spec.media_type else None
+    return Annexes(spec.each, values, _last(spec.id), _last(spec.digest), media_type, spec.store, sorts)
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _named(name: str | None, path: Path, own: Variables, context: Context, *, required: bool) -> None:

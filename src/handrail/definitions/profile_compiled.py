@@ -41,6 +41,7 @@ class SourceSpec:
     record: str | None
     as_of: str | None
     tlp: str | None
+    inside: tuple[str, ...]
     needs: tuple[str, ...]
 
     def place_of(self, value: str) -> str:
@@ -104,15 +105,17 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Annexes:
-    """``origin`` lists the artifacts. ``id``, ``media_type`` and ``digest`` name values of each."""
+    """``origin`` lists the artifacts; ``store`` has their bytes by digest.
+
+    ``id``, ``digest`` and ``media_type`` name values of each, without ``annex.``.
+    """
 
     origin: str
     values: Mapping[str, Extraction]
     id: str
+    digest: str
     media_type: str | None
-    digest: str | None
-    connector: str
-    blob: str
+    store: str
     sorts: tuple[Sort, ...]
 
 
@@ -204,9 +207,9 @@ class CompiledProfile:
 
     @property
     def connectors(self) -> tuple[str, ...]:
-        """The connectors that it reads, by name, sorted."""
+        """The connectors that it needs, by name, sorted."""
         named = {source.connector for source in self.sources.values()}
-        return tuple(sorted(named | ({self.annexes.connector} if self.annexes else set())))
+        return tuple(sorted(named | ({self.annexes.store} if self.annexes else set())))
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from handrail.definitions.profile_names import (
     names_once_paths,
     types_of,
 )
-from handrail.definitions.profile_sources import AnySource, Blobs, Saml, VersionAt
+from handrail.definitions.profile_sources import AnySource, Saml, VersionAt
 from handrail.definitions.tables import CompiledTable
 from handrail.definitions.taskinput import validator
 from handrail.definitions.templates import Place
@@ -119,11 +119,16 @@ class _Compiler:
             self.sources[name] = self._source(name, spec, values, used)
 
     def _asked(self, spec: AnySource, path: Path, known: Variables) -> tuple[str, ...]:
-        if isinstance(spec, Saml):
-            return self.context.template(spec.saml, (*path, "saml"), Place.TEXT, known)
-        if isinstance(spec, Blobs):
-            return self.context.template(spec.blobs, (*path, "blobs"), Place.TEXT, known)
-        return self.context.source(spec, path, known)
+        if not isinstance(spec, Saml):
+            return self.context.source(spec, path, known)
+        if spec.saml.entity is None and spec.saml.path is None:
+            self.context.add((*path, "saml"), "expected entity, path, or both")
+        used: tuple[str, ...] = ()
+        for key, place in (("entity", Place.TEXT), ("path", Place.PATH)):
+            text = getattr(spec.saml, key)
+            if text is not None:
+                used += self.context.template(text, (*path, "saml", key), place, known)
+        return used
 
     def _about_record(self, spec: AnySource, path: Path, values: Mapping[str, Extraction]) -> None:
         """The names by which a source speaks of its own record."""
@@ -136,6 +141,14 @@ class _Compiler:
                 self.context.add((*path, key), f"{name} is not among what this source takes; {nearest(name, types)}")
             elif types[name].base not in allowed or types[name].many:
                 self.context.add((*path, key), f"{name} is {types[name]}; expected {' or '.join(allowed)}")
+        if spec.record is not None and spec.class_ not in self.spec.audience.shows:
+            self.context.add(
+                (*path, "record"), f"a record's id is shown; this audience does not see class {spec.class_}"
+            )
+        for index, name in enumerate(spec.inside):
+            if name not in types:
+                hint = nearest(name, types)
+                self.context.add((*path, "inside", index), f"{name} is not among what this source takes; {hint}")
         if spec.fresh_for <= 0:
             self.context.add((*path, "fresh_for"), "nothing is fresh for no time at all; expected more than 0s")
         if isinstance(spec.version, VersionAt):
@@ -143,8 +156,8 @@ class _Compiler:
                 compile_path(spec.version.at)
             except ExtractFailed as error:
                 self.context.add((*path, "version", "at"), error.message)
-        elif spec.version == "etag" and isinstance(spec, Saml | Blobs):
-            self.context.add((*path, "version"), "this kind of source has no ETag; expected digest, taken or {at: …}")
+        elif spec.version == "etag" and isinstance(spec, Saml):
+            self.context.add((*path, "version"), "metadata has no ETag; expected digest, taken or {at: …}")
 
     def _source(
         self, name: str, spec: AnySource, values: Mapping[str, Extraction], used: tuple[str, ...]
@@ -154,7 +167,7 @@ class _Compiler:
         return SourceSpec(
             name, spec.connector, spec, values, types_of(values),
             "at" if isinstance(spec.version, VersionAt) else spec.version, at,
-            spec.fresh_for, spec.class_, spec.entitles, spec.record, spec.as_of, spec.tlp, needs,
+            spec.fresh_for, spec.class_, spec.entitles, spec.record, spec.as_of, spec.tlp, tuple(spec.inside), needs,
         )  # fmt: skip
 
     def _source_values(self) -> dict[str, ValueType]:

@@ -84,8 +84,11 @@ class FieldCompiler:
             self.context.add(path, f"{name} is what somebody typed, not a record; take the value from a source")
             return None
         kind = known.get(name)
+        source = self.sources.get(name.split(".", maxsplit=1)[0])
         if kind is None:
             self.context.add(path, f"{name} is not declared here; {nearest(name, known)}")
+        elif source is not None and name.partition(".")[2] in source.inside:
+            self.context.add(path, f"{name} is kept inside by its source; it never leaves")
         return kind
 
     def _kind(self, written: str, spec: Shown, origin: ValueType, path: Path) -> ValueType:

@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from handrail.connectors import saml
 from handrail.connectors.operation import Operation
 from handrail.definitions import operations, profile_sources
-from handrail.kernel.errors import Misconfigured
+from handrail.definitions.templates import Place, parse, render
 
 __all__ = ["Operation", "build"]
 
 
 def build(asked: profile_sources.AnySource, scope: Mapping[str, Any]) -> Operation:
     """Raises Invalid (``placeholder``) for a value that is absent or can't stand where it is asked to."""
-    if isinstance(asked, profile_sources.Saml | profile_sources.Blobs):
-        raise Misconfigured(f"The connector {asked.connector} has no such read.", code="wrong-connector")
+    if isinstance(asked, profile_sources.Saml):
+        return saml.Metadata(
+            entity_id=_rendered(asked.saml.entity, scope, Place.TEXT),
+            path=_rendered(asked.saml.path, scope, Place.PATH),
+        )
     return operations.build(asked, scope, None)
+
+
+def _rendered(text: str | None, scope: Mapping[str, Any], place: Place) -> str | None:
+    return None if text is None else render(parse(text), scope, place)

@@ -32,6 +32,7 @@ class Declared(Closed):
 
     ``version``: the token that proves that the record is the same. ``fresh_for``: how old a reading, or the record's
     own time ``as_of``, may be. ``class``: whom its values are for. ``entitles``: it decides what may be done at all.
+    ``inside``: values that never leave, and are looked for in everything that does.
     """
 
     version: Annotated[WholeVersion | VersionAt, BeforeValidator(_version)]
@@ -41,18 +42,20 @@ class Declared(Closed):
     as_of: Identifier | None = None
     tlp: Identifier | None = None
     entitles: bool = False
+    inside: Annotated[list[Identifier], Field(max_length=50)] = []
+
+
+class Entity(Closed):
+    """One SAML entity: by name, or the only one in the document at ``path``."""
+
+    entity: Template | None = None
+    path: Template | None = None
 
 
 class Saml(forms.Source):
-    """SAML metadata of one entity, parsed with entities and DTDs refused."""
+    """SAML metadata, parsed with entities and DTDs refused."""
 
-    saml: Template
-
-
-class Blobs(forms.Source):
-    """The blobs kept below a name."""
-
-    blobs: Template
+    saml: Entity
 
 
 class GetSource(forms.GetTaken, Declared):
@@ -79,10 +82,6 @@ class SamlSource(Saml, Declared):
     take: forms.Takes
 
 
-class BlobsSource(Blobs, Declared):
-    take: forms.Takes
-
-
 _FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("<get>", ("get",)),
     ("<read>", ("scim", "id")),
@@ -90,7 +89,6 @@ _FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("<members_of>", ("members_of",)),
     ("<holders_of>", ("holders_of",)),
     ("<saml>", ("saml",)),
-    ("<blobs>", ("blobs",)),
 )
 
 
@@ -105,12 +103,11 @@ Source = Annotated[
     | Annotated[ScimQuerySource, Tag("<query>")]
     | Annotated[MembersOfSource, Tag("<members_of>")]
     | Annotated[HoldersOfSource, Tag("<holders_of>")]
-    | Annotated[SamlSource, Tag("<saml>")]
-    | Annotated[BlobsSource, Tag("<blobs>")],
+    | Annotated[SamlSource, Tag("<saml>")],
     Discriminator(
         _form,
         custom_error_type="form",
-        custom_error_message="expected a connector and one of: get, scim, members_of, holders_of, saml, blobs",
+        custom_error_message="expected a connector and one of: get, scim, members_of, holders_of, saml",
     ),
 ]
-AnySource = GetSource | ScimQuerySource | ScimReadSource | MembersOfSource | HoldersOfSource | SamlSource | BlobsSource
+AnySource = GetSource | ScimQuerySource | ScimReadSource | MembersOfSource | HoldersOfSource | SamlSource

@@ -36,6 +36,7 @@ sources:
     record: id
     as_of: updated_at
     tlp: tlp
+    inside: [bridge_notes]
     take:
       id: string
       tenant_id: string
@@ -47,6 +48,7 @@ sources:
       timeline: [object]
       tags: [string]
       count: integer
+      bridge_notes: [string]
   tenant:
     connector: registry
     get: "/tenants/{case.tenant_id}"
@@ -68,6 +70,13 @@ sources:
     fresh_for: 1h
     class: identifier
     take: {entity_ids: {at: "items[].entity_id", type: [string]}, kinds: {at: "items[].kind", type: [string]}}
+  federation:
+    connector: federation
+    saml: {entity: "{tenant.entity_id}", path: "/metadata/{tenant.id}"}
+    version: digest
+    fresh_for: 24h
+    class: identifier
+    take: {entity_id: string, signed: boolean}
   roster:
     connector: cases
     get: /roster
@@ -108,11 +117,11 @@ fields:
 
 annexes:
   each: artifacts.items
-  take: {id: string, kind: string, content_type?: string, digest?: string}
+  take: {id: string, kind: string, content_type?: string, digest: string}
   id: annex.id
   media_type: annex.content_type
   digest: annex.digest
-  fetch: {connector: attachments, blob: "{annex.id}"}
+  store: evidence
   sorts:
     har: {where: annex.kind == "har", clear: har/v1, class: service, at_most: 20, says: Browser captures.}
     trace: {where: annex.kind == "trace", clear: otlp/v1}
@@ -125,7 +134,7 @@ holds:
   missing-lineage: {owner: escalation-owner}
   definition-changed: {owner: governance-owner}
   tenant-not-active: {when: tenant.status != "active", owner: escalation-owner, clears: nobody}
-  open-ended: {when: packet.impact.end == null, scope: field, on: [impact.end], owner: escalation-owner, blocking: false}
+  open-ended: {when: packet.impact.end == null, scope: field, on: [impact.end], owner: lead, blocking: false}
   big-annex: {when: annex.size > 5000000 && annex.cleared, scope: annex, owner: privacy}
 """
 
@@ -147,3 +156,9 @@ TABLES = (
     table("plan-labels", "{ent: Enterprise, biz: Business}"),
     table("event-kinds", "{impact-start: start, impact-end: end, update: update}"),
 )
+
+
+def edited(text: str, old: str, new: str) -> str:
+    """``text`` with its first ``old`` replaced. The test is wrong if there is none."""
+    assert old in text, old
+    return text.replace(old, new, 1)

@@ -143,7 +143,7 @@ class Assembled:
 
     @property
     def blocking(self) -> tuple[Hold, ...]:
-        """The holds for which the revision can't be released; it is ``held`` while there are any, else ``in_review``."""
+        """The holds for which it can't be released: it is ``held`` while there are any, else ``in_review``."""
         return tuple(hold for hold in self.holds if hold.blocks)
 
     @property

@@ -1,0 +1,132 @@
+"""The artifacts of one packet: those that a sanitiser has cleared, and the markers of those that stay inside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import JsonValue
+
+from handrail.definitions.conditions import ConditionError
+from handrail.definitions.profile_compiled import CompiledProfile, HoldRule, Sort
+from handrail.kernel.canonical import digest_bytes
+from handrail.packets.assembly.artifacts import Artifact
+from handrail.packets.assembly.register import Register, withholds
+from handrail.packets.assembly.results import Annex, HeldAnnex, Hold
+
+UNSORTED = "unsorted"
+MEDIA_TYPE = "application/json"
+
+
+@dataclass(slots=True)
+class Annexed:
+    """One artifact on its way: ``why`` says in codes and sentences why nothing has cleared it, empty if it is clear."""
+
+    artifact: Artifact
+    name: str
+    sort: Sort | None
+    why: tuple[str, ...]
+    holds: list[Hold] = field(default_factory=list)
+
+    @property
+    def held(self) -> list[str]:
+        return sorted({hold.code for hold in self.holds if withholds(hold)})
+
+    @property
+    def sort_name(self) -> str:
+        return self.sort.name if self.sort else UNSORTED
+
+
+def annex_all(
+    profile: CompiledProfile, artifacts: Sequence[Artifact], register: Register, scope: Mapping[str, Any]
+) -> list[Annexed]:
+    """Every artifact, named by its sort and number, with what holds it."""
+    sorts = {sort.name: sort for sort in profile.annexes.sorts} if profile.annexes else {}
+    numbers: Counter[str] = Counter()
+    annexed = []
+    for artifact in artifacts:
+        sort = sorts.get(artifact.sort or "")
+        name = sort.name if sort else UNSORTED
+        numbers[name] += 1
+        one = Annexed(artifact, f"{name}-{numbers[name]}", sort, _why_unsanitised(artifact, sort, numbers[name]))
+        if one.why:
+            facts: list[JsonValue] = [artifact.marker_digest, one.sort_name, *one.why]
+            one.holds.append(register.add("unsanitised-artifact", one.name, facts))
+        one.holds += _own_holds(profile, one, register, scope)
+        annexed.append(one)
+    return annexed
+
+
+def _why_unsanitised(artifact: Artifact, sort: Sort | None, number: int) -> tuple[str, ...]:
+    """The whole lineage from the listed bytes to the cleared ones, or what is missing in it."""
+    if artifact.problem:
+        return (artifact.problem,)
+    if sort is None:
+        return ("no sort of the profile takes it",)
+    if sort.sanitiser is None:
+        return ("the profile never lets this sort leave",)
+    if number > sort.at_most:
+        return (f"the profile takes at most {sort.at_most} of this sort",)
+    result = artifact.sanitised
+    if result is None or result.sanitiser != sort.sanitiser or result.original_digest != artifact.original_digest:
+        return ("it has no sanitisation lineage",)
+    if not result.cleared or result.data is None:
+        return tuple(reason.message for reason in result.reasons) or ("its sanitiser did not clear it",)
+    if digest_bytes(result.data) != result.cleared_digest:
+        return ("its cleared bytes are not those that were digested",)
+    return ()
+
+
+def _own_holds(profile: CompiledProfile, one: Annexed, register: Register, scope: Mapping[str, Any]) -> list[Hold]:
+    rules = [rule for rule in profile.holds.values() if rule.condition is not None and rule.scope == "annex"]
+    own = {**one.artifact.values, "sort": one.sort_name, "cleared": not one.why, "size": one.artifact.size}
+    names = {**scope, "annex": own}
+    return [
+        register.add(rule.code, one.name, [one.artifact.marker_digest, why])
+        for rule in rules
+        if (why := decided(rule, names)) is not None
+    ]
+
+
+def decided(rule: HoldRule, scope: Mapping[str, Any]) -> str | None:
+    """Why the rule's hold is raised, None when it is not. What can't be decided is held."""
+    assert rule.condition is not None
+    try:
+        return "it is so" if rule.condition.holds(scope) else None
+    except ConditionError as error:
+        return error.message
+
+
+def cleared(one: Annexed) -> Annex:
+    result = one.artifact.sanitised
+    assert result is not None and result.data is not None and result.cleared_digest is not None  # noqa: PT018
+    return Annex(
+        name=one.name,
+        sort=one.sort_name,
+        path=f"annexes/{one.name}.json",
+        media_type=MEDIA_TYPE,
+        size=len(result.data),
+        cleared_digest=result.cleared_digest,
+        sanitiser=result.sanitiser,
+        rule_version=result.rule_version,
+        report=result.report,
+        data=result.data,
+        artifact=one.artifact.id,
+        original_digest=result.original_digest,
+    )
+
+
+def marker(one: Annexed) -> HeldAnnex:
+    held = one.held
+    reason = "unsanitised-artifact" if "unsanitised-artifact" in held else held[0]
+    return HeldAnnex(
+        one.name,
+        one.sort_name,
+        reason,
+        one.artifact.marker_digest,
+        one.artifact.id,
+        one.artifact.original_digest,
+        one.why,
+    )

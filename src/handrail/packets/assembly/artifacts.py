@@ -1,0 +1,172 @@
+"""Attached artifacts: which sort each is, and what its sanitiser made of it. Originals are digested, never kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from pydantic import JsonValue
+
+from handrail.connectors.blobs import Blobs, BlobUnavailable
+from handrail.connectors.registry import Registry
+from handrail.definitions.conditions import ConditionError
+from handrail.definitions.extraction import Extraction
+from handrail.definitions.profile_compiled import Annexes, CompiledProfile, Sort
+from handrail.kernel.errors import Invalid, Misconfigured, NotFound
+from handrail.packets.assembly.snapshots import Snapshot
+from handrail.packets.proof.manifest import MIN_SALT_BYTES
+from handrail.packets.sanitise import Limits, Sanitised, sanitise
+
+CHUNK_BYTES = 1024 * 1024
+MAX_ARTIFACTS = 1000
+
+# A digest to the blob's bytes from their start. Raises NotFound, Invalid, BlobUnavailable.
+Open = Callable[[str], BinaryIO]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One attached artifact. ``values`` are what the profile takes of it. ``sort`` None: no sort takes it.
+
+    ``original_digest`` and ``size`` are of the bytes that were read, None when there were none; ``marker_digest`` is
+    their HMAC under the packet's salt (``proof.manifest.held_digest``). ``sanitised`` None: nothing went over it.
+    ``problem`` says why it could not be read, quoting nothing.
+    """
+
+    id: str
+    values: Mapping[str, JsonValue]
+    sort: str | None
+    sanitised: Sanitised | None
+    original_digest: str | None
+    marker_digest: str
+    size: int
+    problem: str = ""
+
+
+def through(registry: Registry, profile: CompiledProfile) -> Open:
+    """Opens blobs of the store that the profile names. Raises Misconfigured."""
+    if profile.annexes is None:
+        raise Misconfigured("This profile has no annexes, so no store is needed.", code="wrong-connector")
+    store = registry.get(profile.annexes.store)
+    if not isinstance(store, Blobs):
+        raise Misconfigured(f"The connector {profile.annexes.store} is no blob store.", code="wrong-connector")
+    return store.open
+
+
+def read_artifacts(
+    profile: CompiledProfile, snapshots: Mapping[str, Snapshot], open_blob: Open, *, salt: bytes
+) -> tuple[Artifact, ...]:
+    """Every artifact that the profile's list names, in the order of their ids, sanitised where its sort says so.
+
+    Raises BlobUnavailable when the store can't be asked now; Invalid for over 1 000 artifacts or a short salt.
+    """
+    if len(salt) < MIN_SALT_BYTES:
+        raise Invalid(f"The salt has {len(salt)} bytes; at least {MIN_SALT_BYTES} are needed.", code="short-salt")
+    if profile.annexes is None:
+        return ()
+    records = listed(profile.annexes, snapshots)
+    if len(records) > MAX_ARTIFACTS:
+        raise Invalid(f"The case has {len(records)} artifacts; at most {MAX_ARTIFACTS} are taken.", code="artifacts")
+    artifacts = [_read(profile.annexes, record, snapshots, open_blob, salt) for record in records]
+    return tuple(sorted(artifacts, key=lambda artifact: (len(artifact.id), artifact.id)))
+
+
+def listed(annexes: Annexes, snapshots: Mapping[str, Snapshot]) -> list[JsonValue]:
+    """The records of the list that names the artifacts; empty when its source has none."""
+    source, _, value = annexes.origin.partition(".")
+    found = snapshots[source].values.get(value)
+    return list(found) if isinstance(found, list) else []
+
+
+def _read(
+    annexes: Annexes, record: JsonValue, snapshots: Mapping[str, Snapshot], open_blob: Open, salt: bytes
+) -> Artifact:
+    values = take_each(annexes.values, record)
+    ident = values.get(annexes.id)
+    name = ident if isinstance(ident, str) and ident else ""
+    sort = _sort_of(annexes, values, snapshots)
+    digest = values.get(annexes.digest)
+    if not name or not isinstance(digest, str):
+        return _unread(name, values, sort, salt, "its record names no id or no digest")
+    try:
+        stream = open_blob(digest)
+    except BlobUnavailable as error:
+        if error.code != "blob-corrupt":
+            raise
+        return _unread(name, values, sort, salt, "the store holds other bytes than its digest says")
+    except (NotFound, Invalid):
+        return _unread(name, values, sort, salt, "the store has no bytes under its digest")
+    media_type = values.get(annexes.media_type) if annexes.media_type else None
+    with stream:
+        return _admitted(name, values, sort, stream, media_type=media_type, salt=salt)
+
+
+def _unread(name: str, values: Mapping[str, JsonValue], sort: Sort | None, salt: bytes, problem: str) -> Artifact:
+    mark = "sha256:" + hmac.new(salt, b"unread:" + name.encode(), hashlib.sha256).hexdigest()
+    return Artifact(name, values, sort.name if sort else None, None, None, mark, 0, problem)
+
+
+def _admitted(
+    name: str,
+    values: Mapping[str, JsonValue],
+    sort: Sort | None,
+    stream: BinaryIO,
+    *,
+    media_type: JsonValue,
+    salt: bytes,
+) -> Artifact:
+    """One pass over the bytes; they are only kept together for a sanitiser, and only up to its limit."""
+    plain, salted, size = hashlib.sha256(), hmac.new(salt, digestmod=hashlib.sha256), 0
+    sanitiser = sort.sanitiser if sort else None
+    limit = Limits().max_bytes if sanitiser else 0
+    kept = bytearray()
+    while chunk := stream.read(CHUNK_BYTES):
+        plain.update(chunk)
+        salted.update(chunk)
+        size += len(chunk)
+        if size <= limit:
+            kept += chunk
+    sanitised = None
+    if sanitiser and size <= limit:
+        declared = media_type if isinstance(media_type, str) else None
+        sanitised = sanitise(sanitiser, bytes(kept), content_type=declared)
+    return Artifact(
+        name,
+        values,
+        sort.name if sort else None,
+        sanitised,
+        f"sha256:{plain.hexdigest()}",
+        f"sha256:{salted.hexdigest()}",
+        size,
+        f"it has {size} bytes; its sanitiser takes {limit}" if sanitiser and size > limit else "",
+    )
+
+
+def take_each(values: Mapping[str, Extraction], record: JsonValue) -> dict[str, JsonValue]:
+    """The declared values that ``record`` has, each by itself; one that is missing or misfits is left out."""
+    taken: dict[str, JsonValue] = {}
+    for extraction in values.values():
+        try:
+            taken |= extraction.apply("record", record)
+        except Invalid:
+            continue
+    return taken
+
+
+def _sort_of(annexes: Annexes, values: Mapping[str, JsonValue], snapshots: Mapping[str, Snapshot]) -> Sort | None:
+    """The first sort that takes it. A condition that can't be decided takes nothing."""
+    scope: dict[str, Any] = {name: dict(snapshot.values) for name, snapshot in snapshots.items()}
+    scope["annex"] = dict(values)
+    return next((sort for sort in annexes.sorts if _fits(sort, scope)), None)
+
+
+def _fits(sort: Sort, scope: Mapping[str, Any]) -> bool:
+    if sort.where is None:
+        return True
+    try:
+        return sort.where.holds(scope)
+    except ConditionError:
+        return False

@@ -1,0 +1,155 @@
+"""What a revision stands on, and whether that holds: sources, entitlements, definitions, lane and audience."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import JsonValue
+
+from handrail.definitions.profile_compiled import CompiledProfile, SourceSpec
+from handrail.definitions.tables import CompiledTable
+from handrail.packets.assembly.register import Register
+from handrail.packets.assembly.results import Assembled
+from handrail.packets.assembly.snapshots import Moved, Snapshot
+from handrail.packets.assembly.values import Values
+
+# Clocks differ; a record that claims to be from later than this is not believed.
+CLOCK_SKEW_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A reason to hold the whole revision. ``facts`` stay inside."""
+
+    code: str
+    target: str
+    facts: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What the last revision stood on. ``states``: a salted digest of each source's record and version, by name.
+
+    ``open_holds``: (code, target, digest) of the holds that nobody had cleared.
+    """
+
+    profile_digest: str
+    schema_digest: str
+    tables: Mapping[str, str]
+    states: Mapping[str, str]
+    open_holds: frozenset[tuple[str, str, str]]
+
+    @classmethod
+    def of(cls, assembled: Assembled) -> Previous:
+        return cls.from_documents(assembled.trace, {"holds": [hold.document() for hold in assembled.holds]})
+
+    @classmethod
+    def from_documents(cls, trace: Mapping[str, Any], holds: Mapping[str, Any]) -> Previous:
+        """From the parsed ``trace.json`` and ``holds.json`` of that revision."""
+        return cls(
+            trace["about"]["digest"],
+            trace["about"]["schema"],
+            {name: table["digest"] for name, table in trace["tables"].items()},
+            {name: source["state"] for name, source in trace["sources"].items()},
+            frozenset(
+                (hold["code"], hold["target"], hold["digest"]) for hold in holds["holds"] if hold["cleared"] is None
+            ),
+        )
+
+
+def target_of(source: str) -> str:
+    return f"sources.{source}"
+
+
+def stale(profile: CompiledProfile, snapshots: Mapping[str, Snapshot], at: datetime) -> Iterator[Change]:
+    """Sources that are too old at ``at``, or can't prove their version. Asked at approval and release as well."""
+    for name, source in profile.sources.items():
+        snapshot = snapshots[name]
+        why = _why_stale(source, snapshot, at)
+        if why:
+            yield Change("stale-source", target_of(name), [why, snapshot.version])
+
+
+def _why_stale(source: SourceSpec, snapshot: Snapshot, at: datetime) -> str:
+    if snapshot.version is None:
+        return snapshot.problems.get("") or "it has no version"
+    ages = [at - snapshot.read_at]
+    if source.as_of is not None:
+        own = _instant(snapshot.values.get(source.as_of))
+        if own is None:
+            return "its own time is no instant with a time zone"
+        ages.append(at - own)
+    if min(ages) < timedelta(seconds=-CLOCK_SKEW_SECONDS):
+        return "it is from the future"
+    return "it is too old" if max(ages) > timedelta(seconds=source.fresh_for_seconds) else ""
+
+
+def _instant(value: JsonValue) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found is not None and found.utcoffset() is not None else None
+
+
+def moved_sources(
+    profile: CompiledProfile,
+    snapshots: Mapping[str, Snapshot],
+    drift: Sequence[Moved],
+    previous: Previous | None,
+    register: Register,
+) -> Iterator[Change]:
+    """Entitlement scope that changed since the last revision or while reading; other sources while reading."""
+    moved = {change.source for change in drift}
+    for name, source in profile.sources.items():
+        snapshot = snapshots[name]
+        if not source.entitles:
+            if name in moved:
+                yield Change("stale-source", target_of(name), ["it changed while it was read", snapshot.version])
+            continue
+        state = register.sign("state", name, snapshot.record, snapshot.version)
+        change = Change("entitlement-drift", target_of(name), [state])
+        since = previous is not None and previous.states.get(name, state) != state
+        if name in moved or since or _still_open(change, profile, previous, register):
+            yield change
+
+
+def changed_definitions(
+    profile: CompiledProfile, tables: Mapping[str, CompiledTable], previous: Previous | None, register: Register
+) -> Iterator[Change]:
+    """Profile, schema or a table other than those of the last revision, until somebody has accepted that."""
+    if previous is None:
+        return
+    now = {"profile": profile.digest, "schema": profile.schema_digest}
+    now |= {f"tables.{name}": table.digest for name, table in tables.items()}
+    before = {"profile": previous.profile_digest, "schema": previous.schema_digest}
+    before |= {f"tables.{name}": digest for name, digest in previous.tables.items()}
+    for target in sorted({*now, *before}):
+        change = Change("definition-changed", target, [now.get(target)])
+        if now.get(target) != before.get(target) or _still_open(change, profile, previous, register):
+            yield change
+
+
+def _still_open(change: Change, profile: CompiledProfile, previous: Previous | None, register: Register) -> bool:
+    """A hold that somebody may clear stays until they do; one that nobody may is gone with the next revision."""
+    if previous is None or not profile.rule(change.code).clears:
+        return False
+    return (change.code, change.target, register.sign(change.code, change.target, change.facts)) in previous.open_holds
+
+
+def lane_and_audience(profile: CompiledProfile, values: Values) -> Iterator[Change]:
+    """Whether the authoritative record names this lane and these recipients, where the profile says that it must."""
+    named = profile.spec.lane.confirmed_by
+    if named is not None and (found := values.origin(named)).value != profile.lane:
+        yield Change("lane-mismatch", "lane", [found.value, found.problem])
+    named = profile.spec.audience.confirmed_by
+    if named is None:
+        return
+    found = values.origin(named)
+    allowed = found.value if isinstance(found.value, list) else []
+    unknown: list[JsonValue] = [one for one in profile.recipients if one not in allowed]
+    if unknown:
+        yield Change("audience-mismatch", "audience", [unknown, found.problem])

@@ -1,0 +1,162 @@
+"""What moved between two revisions, from their documents alone; and which fields a moved source touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import JsonValue
+
+from handrail.definitions.profile_compiled import CompiledProfile, Field, ListField
+from handrail.packets.assembly.results import Assembled
+from handrail.packets.assembly.snapshots import Moved
+
+Kind = Literal["added", "removed", "changed"]
+Document = Mapping[str, Any]
+_ABSENT: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place that differs; ``before`` or ``after`` is None where there was, or is, nothing."""
+
+    where: str
+    kind: Kind
+    before: JsonValue
+    after: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Empty throughout when the revisions say the same."""
+
+    fields: tuple[Difference, ...]
+    lineage: tuple[Difference, ...]
+    sources: tuple[Difference, ...]
+    holds: tuple[Difference, ...]
+    annexes: tuple[Difference, ...]
+
+    @property
+    def same(self) -> bool:
+        return not (self.fields or self.lineage or self.sources or self.holds or self.annexes)
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The parsed ``packet.json``, ``trace.json`` and ``holds.json`` of one revision."""
+
+    packet: Document
+    trace: Document
+    holds: Document
+
+    @classmethod
+    def of(cls, assembled: Assembled) -> Documents:
+        return cls(assembled.packet, assembled.trace, {"holds": [hold.document() for hold in assembled.holds]})
+
+
+def compare(before: Documents, after: Documents) -> Comparison:
+    """What moved. Times of reading are no difference; versions and digests are."""
+    return Comparison(
+        fields=tuple(_differences("", before.packet["fields"], after.packet["fields"])),
+        lineage=tuple(_differences("", _rules(before.trace), _rules(after.trace))),
+        sources=tuple(_differences("", _sources(before.trace), _sources(after.trace))),
+        holds=tuple(_named(_holds(before.holds), _holds(after.holds))),
+        annexes=tuple(_named(_annexes(before.packet), _annexes(after.packet))),
+    )
+
+
+def affected_fields(profile: CompiledProfile, changes: Iterable[Moved]) -> tuple[str, ...]:
+    """The paths of the fields that the moved values feed, in the order of the profile. A moved version feeds none."""
+    moved = {f"{change.source}.{change.field}" for change in changes}
+    return tuple(field.path for field in profile.fields if moved & set(_feeds(field)))
+
+
+def _feeds(field: Field | ListField) -> Iterator[str]:
+    yield field.origin
+    if isinstance(field, ListField):
+        for member in field.show:
+            yield from _feeds(member)
+        return
+    yield from field.agrees
+    if field.among:
+        yield field.among
+
+
+def _rules(trace: Document) -> dict[str, Any]:
+    """What made each value, without the versions that ``sources`` already tells."""
+    kept = ("source", "path", "rule", "via", "entries")
+    return {
+        path: {key: value for key, value in found.items() if key in kept} for path, found in trace["fields"].items()
+    }
+
+
+def _sources(trace: Document) -> dict[str, Any]:
+    kept = ("record", "version", "digest")
+    return {name: {key: source[key] for key in kept} for name, source in trace["sources"].items()}
+
+
+def _holds(holds: Document) -> dict[str, JsonValue]:
+    return {f"{hold['code']} on {hold['target']}": _state(hold) for hold in holds["holds"]}
+
+
+def _state(hold: Document) -> JsonValue:
+    return {"cleared": hold["cleared"] is not None, "blocking": hold["blocking"], "digest": hold["digest"]}
+
+
+def _annexes(packet: Document) -> dict[str, JsonValue]:
+    cleared = {annex["name"]: {"cleared": True, "digest": annex["digest"]} for annex in packet["annexes"]}
+    held = {one["name"]: {"cleared": False, "digest": one["digest"], "reason": one["reason"]} for one in packet["held"]}
+    return {**cleared, **held}
+
+
+def _named(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> Iterator[Difference]:
+    for name in sorted({*before, *after}):
+        one, other = before.get(name, _ABSENT), after.get(name, _ABSENT)
+        if one != other:
+            yield _difference(name, one, other)
+
+
+def _difference(where: str, before: Any, after: Any) -> Difference:
+    if before is _ABSENT:
+        return Difference(where, "added", None, after)
+    if after is _ABSENT:
+        return Difference(where, "removed", before, None)
+    return Difference(where, "changed", before, after)
+
+
+def _differences(where: str, before: Any, after: Any) -> Iterator[Difference]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping) and not _is_held(before) and not _is_held(after):
+        for name in sorted({*before, *after}):
+            place = f"{where}.{name}" if where else name
+            one, other = before.get(name, _ABSENT), after.get(name, _ABSENT)
+            if one is _ABSENT or other is _ABSENT:
+                yield _difference(place, one, other)
+            else:
+                yield from _differences(place, one, other)
+    elif isinstance(before, list) and isinstance(after, list):
+        yield from _lists(where, before, after)
+    elif type(before) is not type(after) or before != after:
+        yield _difference(where, before, after)
+
+
+def _is_held(value: Mapping[str, Any]) -> bool:
+    return set(value) == {"held"}
+
+
+def _lists(where: str, before: list[Any], after: list[Any]) -> Iterator[Difference]:
+    """Entries that come before and after the changed stretch are the same ones, whatever their new positions."""
+    start = 0
+    while start < min(len(before), len(after)) and before[start] == after[start]:
+        start += 1
+    end = 0
+    while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
+        end += 1
+    old, new = before[start : len(before) - end], after[start : len(after) - end]
+    shared = min(len(old), len(new))
+    for offset in range(shared):
+        yield from _differences(f"{where}[{start + offset}]", old[offset], new[offset])
+    for offset, entry in enumerate(old[shared:], start=shared):
+        yield Difference(f"{where}[{start + offset}]", "removed", entry, None)
+    for offset, entry in enumerate(new[shared:], start=shared):
+        yield Difference(f"{where}[{start + offset}]", "added", None, entry)

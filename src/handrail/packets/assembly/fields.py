@@ -1,0 +1,194 @@
+"""The fields of one packet while it is made: what each would show, and what holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import JsonValue
+
+from handrail.definitions.conditions import ConditionError
+from handrail.definitions.profile_compiled import CompiledProfile, Field, ListField
+from handrail.packets.assembly.artifacts import take_each
+from handrail.packets.assembly.register import Register, withholds
+from handrail.packets.assembly.results import Hold
+from handrail.packets.assembly.values import Found, Item, Values
+
+ENTRIES = "[]"
+
+
+@dataclass(slots=True)
+class Made:
+    """One value: ``holds`` are all that were found on it."""
+
+    spec: Field
+    value: JsonValue
+    holds: list[Hold] = field(default_factory=list)
+
+    @property
+    def held(self) -> list[str]:
+        """The codes of the holds for which it stays inside, sorted."""
+        return sorted({hold.code for hold in self.holds if withholds(hold)})
+
+    def shown(self) -> JsonValue:
+        held: list[JsonValue] = [*self.held]
+        return {"held": held} if held else self.value
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entry of a list: ``index`` is its place in the source's list. Reasons are codes; the holds are the list's."""
+
+    index: int
+    values: list[JsonValue]
+    reasons: list[set[str]]
+    own: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class MadeList:
+    """One list. ``by_target``: its holds by target and code, each over all the entries that it concerns."""
+
+    spec: ListField
+    entries: list[Entry]
+    left_out: list[Item]
+    holds: list[Hold] = field(default_factory=list)
+    by_target: dict[tuple[str, str], Hold] = field(default_factory=dict)
+
+    @property
+    def held(self) -> list[str]:
+        return sorted({hold.code for hold in self.holds if withholds(hold)})
+
+    def shown(self) -> JsonValue:
+        if self.held:
+            return {"held": [*self.held]}
+        return [self._entry(entry) for entry in self.entries]
+
+    def _entry(self, entry: Entry) -> JsonValue:
+        own = self.held_in(entry.own, f"{self.spec.path}{ENTRIES}")
+        if own:
+            return {"held": [*own]}
+        shown: dict[str, JsonValue] = {}
+        for spec, value, reasons in zip(self.spec.show, entry.values, entry.reasons, strict=True):
+            held = self.held_in(reasons, member_target(self.spec, spec)) if reasons else []
+            put(shown, spec.path, {"held": [*held]} if held else value)
+        return shown
+
+    def held_in(self, reasons: Iterable[str], target: str) -> list[str]:
+        return sorted(code for code in reasons if withholds(self.by_target[target, code]))
+
+
+def member_target(each: ListField, member: Field) -> str:
+    return f"{each.path}{ENTRIES}.{member.path}"
+
+
+def put(tree: dict[str, JsonValue], path: str, value: JsonValue) -> None:
+    """Sets ``value`` under a dotted path, making the objects on the way."""
+    *parents, last = path.split(".")
+    level = tree
+    for part in parents:
+        deeper = level.setdefault(part, {})
+        assert isinstance(deeper, dict)
+        level = deeper
+    level[last] = value
+
+
+class FieldMaker:
+    """Makes fields; what it finds goes into the register."""
+
+    def __init__(self, profile: CompiledProfile, values: Values, register: Register, scope: Mapping[str, Any]) -> None:
+        self.profile = profile
+        self.values = values
+        self.register = register
+        self.scope = scope
+
+    def make(self, spec: Field) -> Made:
+        value, found = self.values.evaluate(spec)
+        made = Made(spec, value)
+        for one in merged(found):
+            made.holds.append(self.register.add(one.code, spec.path, one.facts, consequential=spec.consequential))
+        return made
+
+    def make_list(self, spec: ListField) -> MadeList:
+        origin = self.values.origin(spec.origin)
+        made = MadeList(spec, [], [])
+        records = origin.value if isinstance(origin.value, list) else []
+        whole = self.values.audience(spec.origin)
+        if not isinstance(origin.value, list):
+            whole.append(Found("missing-lineage", {spec.origin: origin.problem or "it is null"}))
+        facts: dict[tuple[str, str], list[JsonValue]] = {}
+        for index, record in enumerate(records):
+            self._entry(made, index, take_each(spec.values, record), facts)
+        if len(made.entries) > spec.at_most:
+            whole.append(Found("unfit-value", {"entries": len(made.entries), "at_most": spec.at_most}))
+        for one in merged(whole):
+            made.holds.append(self.register.add(one.code, spec.path, one.facts, consequential=spec.consequential))
+        self._register(made, facts)
+        return made
+
+    def _entry(self, made: MadeList, index: int, item: Item, facts: dict[tuple[str, str], list[JsonValue]]) -> None:
+        spec = made.spec
+        classed, reason = self._class(spec, item)
+        undecided = ""
+        if spec.where is not None:
+            try:
+                if not spec.where.holds({**self.scope, "item": item}):
+                    if classed is not None and classed not in self.profile.shows:
+                        made.left_out.append(item)
+                    return
+            except ConditionError as error:
+                undecided = error.message
+        entry = Entry(index, [], [])
+        for code, fact in (("missing-lineage" if undecided else "", undecided), (reason, classed)):
+            if code:
+                entry.own.add(code)
+                facts.setdefault((f"{spec.path}{ENTRIES}", code), []).append([index, fact])
+        if reason == "internal-note":
+            made.left_out.append(item)
+        for member in spec.show:
+            value, found = self.values.evaluate(member, item)
+            entry.values.append(value)
+            entry.reasons.append({one.code for one in found})
+            for one in found:
+                facts.setdefault((member_target(spec, member), one.code), []).append([index, one.facts])
+        made.entries.append(entry)
+
+    def _class(self, spec: ListField, item: Item) -> tuple[str | None, str]:
+        """The entry's class, and the code of the hold when the audience may not see it."""
+        if "." not in spec.classed:
+            return None, ""
+        found = item.get(spec.classed.partition(".")[2])
+        if not isinstance(found, str) or not found:
+            return "", "audience-mismatch"
+        if found in self.profile.never:
+            return found, "internal-note"
+        return found, "" if found in self.profile.shows else "audience-mismatch"
+
+    def _register(self, made: MadeList, facts: Mapping[tuple[str, str], list[JsonValue]]) -> None:
+        important = {
+            member_target(made.spec, member): member.consequential or made.spec.consequential
+            for member in made.spec.show
+        }
+        for (target, code), found in facts.items():
+            consequential = important.get(target, made.spec.consequential)
+            made.by_target[target, code] = self.register.add(code, target, found, consequential=consequential)
+
+    def quote(self, made: MadeList, places: Iterable[tuple[int, int]]) -> None:
+        """Members of entries (by position) that quote what must stay inside."""
+        facts: dict[tuple[str, str], list[JsonValue]] = {}
+        for position, at in places:
+            entry = made.entries[position]
+            entry.reasons[at].add("internal-note")
+            target = member_target(made.spec, made.spec.show[at])
+            facts.setdefault((target, "internal-note"), []).append([entry.index, entry.values[at]])
+        self._register(made, facts)
+
+
+def merged(found: Iterable[Found]) -> Iterator[Found]:
+    """One for each code, with the facts of all."""
+    facts: dict[str, list[JsonValue]] = {}
+    for one in found:
+        facts.setdefault(one.code, []).append(one.facts)
+    for code, several in facts.items():
+        yield Found(code, several[0] if len(several) == 1 else several)

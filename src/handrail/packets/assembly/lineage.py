@@ -1,0 +1,156 @@
+"""``trace.json``: for everything that the packet shows, where it is from and by which rule. It holds no values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import JsonValue
+
+from handrail.definitions.profile_compiled import CompiledProfile, Field, ListField
+from handrail.definitions.tables import CompiledTable
+from handrail.kernel.hostile import clean_text
+from handrail.packets.assembly.fields import ENTRIES, Made, MadeList
+from handrail.packets.assembly.register import Register
+from handrail.packets.assembly.results import Annex, instant
+from handrail.packets.assembly.snapshots import Snapshot
+
+MIN_WITHHELD = 3
+_PROFILE = "profile"
+
+
+class Tracer:
+    """Writes lineage. Record ids and version tokens in which a withheld value could be read are given salted."""
+
+    def __init__(
+        self,
+        profile: CompiledProfile,
+        snapshots: Mapping[str, Snapshot],
+        tables: Mapping[str, CompiledTable],
+        register: Register,
+        withheld: Iterable[str],
+    ) -> None:
+        self.profile = profile
+        self.snapshots = snapshots
+        self.tables = tables
+        self.register = register
+        self.withheld = tuple({text.casefold() for text in withheld if len(text) >= MIN_WITHHELD})
+        self.sources = {name: self._source(name, snapshot) for name, snapshot in snapshots.items()}
+
+    def _source(self, name: str, snapshot: Snapshot) -> dict[str, JsonValue]:
+        named = self.profile.sources[name].record is not None and self.profile.sources[name].record in snapshot.values
+        state: list[JsonValue] = [name, snapshot.record, snapshot.version]
+        return {
+            "record": self._safe(name, snapshot.record, plain=named),
+            "version": None if snapshot.version is None else self._safe(name, snapshot.version, plain=True),
+            "digest": snapshot.raw_digest or self.register.sign("no-answer", name),
+            "read_at": instant(snapshot.read_at),
+            "state": self.register.sign("state", *state),
+        }
+
+    def _safe(self, name: str, text: str, *, plain: bool) -> str:
+        """The text itself only where the profile shows it and nothing withheld can be read in it."""
+        lowered = text.casefold()
+        if plain and not any(secret in lowered for secret in self.withheld):
+            return text
+        return f"record-{self.register.sign('record', name, text).removeprefix('sha256:')[:32]}"
+
+    def field(self, made: Made) -> dict[str, JsonValue]:
+        return {**self._value(made.spec), **_held(made.held)}
+
+    def list(self, made: MadeList) -> dict[str, dict[str, JsonValue]]:
+        """The list's lineage under its path, and that of each member of its entries under ``path[].member``.
+
+        ``entries`` are the places in the source's list, in the order of the packet's.
+        """
+        spec = made.spec
+        indices: list[JsonValue] = [entry.index for entry in made.entries]
+        where = f" where {spec.where.source}" if spec.where else ""
+        own = self._from(spec.origin, f"each of {spec.origin}{where}")
+        found = {spec.path: {**own, "entries": indices, **_held(made.held)}}
+        for member in spec.show:
+            inner = self._value(member, within=spec)
+            found[f"{spec.path}{ENTRIES}.{member.path}"] = inner
+        return found
+
+    def annex(self, annex: Annex) -> dict[str, Any]:
+        return {
+            "sanitiser": annex.sanitiser,
+            "rules": annex.rule_version,
+            "digest": annex.cleared_digest,
+            "record": self.register.sign("artifact", annex.artifact),
+            "report": dict(annex.report),
+        }
+
+    def _value(self, spec: Field, within: ListField | None = None) -> dict[str, JsonValue]:
+        words = [f"from {spec.origin}"]
+        if spec.agrees:
+            words.append(f"agreeing with {', '.join(spec.agrees)}")
+        if spec.among:
+            words.append(f"among {spec.among}")
+        if spec.via:
+            words.append(f"via {spec.via}")
+        found = self._from(spec.origin, ", ".join(words), within)
+        others = [*spec.agrees, *([spec.among] if spec.among else [])]
+        if others:
+            found["compared"] = [self._from(name, "", within) for name in others]
+        table = self.tables.get(spec.via) if spec.via else None
+        if table is not None:
+            found["via"] = {"table": table.name, "version": table.version, "digest": table.digest}
+        return found
+
+    def _from(self, name: str, rule: str, within: ListField | None = None) -> dict[str, JsonValue]:
+        """Source, record, path, version and digest of a dotted name."""
+        root, _, rest = name.partition(".")
+        path = ""
+        if root == "item" and within is not None:
+            path = within.values[rest].takes[rest][0]
+            outer, _, value = within.origin.partition(".")
+            path = f"{self.profile.sources[outer].place_of(value)} · {path}"
+            root = outer
+        elif root == _PROFILE:
+            return self._of_profile(rest, rule)
+        else:
+            path = self.profile.sources[root].place_of(rest)
+        source = self.sources[root]
+        found: dict[str, JsonValue] = {
+            "source": root,
+            "record": source["record"],
+            "path": clean_text(path, limit=1000),
+            "version": source["version"],
+            "digest": source["digest"],
+        }
+        return {**found, "rule": rule} if rule else found
+
+    def _of_profile(self, name: str, rule: str) -> dict[str, JsonValue]:
+        found: dict[str, JsonValue] = {
+            "source": _PROFILE,
+            "record": self.profile.name,
+            "path": f"/{name}",
+            "version": str(self.profile.version),
+            "digest": self.profile.digest,
+        }
+        return {**found, "rule": rule} if rule else found
+
+
+def _held(codes: list[str]) -> dict[str, JsonValue]:
+    return {"held": [*codes]} if codes else {}
+
+
+def lineage_of(trace: Mapping[str, Any], pointer: Iterable[str | int]) -> Mapping[str, Any] | None:
+    """The lineage of a place in ``packet.json``, given as names and positions; None when there is none.
+
+    ``about`` is from the profile; annexes and markers have their own.
+    """
+    parts = list(pointer)
+    if parts[:1] == ["about"]:
+        about: Mapping[str, Any] = trace["about"]
+        return about
+    if parts[:1] != ["fields"]:
+        return None
+    name = ""
+    best: Mapping[str, Any] | None = None
+    for part in parts[1:]:
+        name = f"{name}{ENTRIES}" if isinstance(part, int) else f"{name}.{part}" if name else part
+        best = trace["fields"].get(name, best)
+    return best
