@@ -21,7 +21,7 @@ def connect() -> None:
     registry.configure(registry.Registry.build(registry.parse(loaded.connectors), config.secrets()))
     task_system.configure(_task_system(loaded))
     desk.configure(open_desk(loaded))
-    setup.configure(_support(loaded))
+    setup.configure(support_setup(loaded))
 
 
 def open_desk(loaded: config.Config) -> desk.Desk | None:
@@ -31,7 +31,7 @@ def open_desk(loaded: config.Config) -> desk.Desk | None:
     return desk.Desk(settings, config.secrets()) if settings is not None else None
 
 
-def _support(loaded: config.Config) -> setup.Setup:
+def support_setup(loaded: config.Config) -> setup.Setup:
     """Addresses of the pages that a ticket points back to, and how many threads may wait for the desk."""
     base, at_once = loaded.web.base_url, max(loaded.web.threads - _THREADS_KEPT_FREE, 1)
     if base is None:

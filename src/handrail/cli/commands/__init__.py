@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from handrail.cli.commands import audit, check, definitions, demo, exceptions, members, runs, serve, tasks, tenants
-from handrail.cli.commands import workspaces as workspaces
+from handrail.cli.commands import (
+    audit,
+    check,
+    definitions,
+    demo,
+    desk,
+    exceptions,
+    members,
+    runs,
+    serve,
+    support,
+    tasks,
+    tenants,
+    workspaces,
+)
 
 EPILOG = (
     "Exit codes: 0 done, 1 a check failed, 2 wrong input, 3 not there, 4 not allowed, "
@@ -35,6 +48,8 @@ for name, group in {
     "tasks": tasks.group,
     "runs": runs.group,
     "exceptions": exceptions.group,
+    "support": support.group,
+    "desk": desk.group,
     "workspaces": workspaces.group,
     "tenants": tenants.group,
     "members": members.group,

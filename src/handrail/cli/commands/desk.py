@@ -1,0 +1,77 @@
+"""``handrail desk``: the one configured service desk, looked at without or with a ticket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from handrail.cli import installation, output
+from handrail.cli.options import Json
+
+if TYPE_CHECKING:
+    from handrail.connectors.desk import Desk
+
+group = typer.Typer(help="The service desk: check it without creating a ticket, or try it with one.")
+
+Contact = Annotated[
+    str, typer.Option("--contact-email", metavar="EMAIL", help="Whom the desk should take for the requestor.")
+]
+COLUMNS = ("what", "state", "found", "mend")
+FAILED = 6
+
+
+@group.command("check")
+def check(*, json: Json = False) -> None:
+    """Look whether the settings, the credentials and the account's rights will do. Creates nothing."""
+    findings = _desk().check()
+    if json:
+        output.print_json(findings)
+    else:
+        output.print_table("", COLUMNS, [(f.name, "ok" if f.ok else "wrong", f.message, f.mend) for f in findings])
+    if any(not finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@group.command("try")
+def try_(*, contact_email: Contact, json: Json = False) -> None:
+    """Create one ticket, marked as a trial, and show where it is. Nothing is stored in Handrail.
+
+    Exit code 6 when the desk made none, or when it is unknown whether it did.
+    """
+    desk = _desk()
+    from handrail.connectors.desk import Created, Severity, TicketDraft
+    from handrail.kernel.ids import Prefix, new_ref
+
+    ref = new_ref(Prefix.SUPPORT_REQUEST)
+    body = f"This ticket was created by: handrail desk try\nHandrail reference: {ref}\nIt can be closed."
+    draft = TicketDraft(
+        ref, "Trial ticket from Handrail", body, Severity.LOW, "Handrail", contact_email, "No tenant: a trial"
+    )
+    came = desk.create(draft)
+    created = isinstance(came, Created)
+    told = {
+        "desk": desk.name,
+        "handrail reference": ref,
+        "ticket": came.reference if isinstance(came, Created) else None,
+        "address": came.url if isinstance(came, Created) else None,
+        "failure": None if isinstance(came, Created) else came.summary(desk=desk.name, reference=ref),
+    }
+    if json:
+        output.print_json(told)
+    else:
+        output.print_facts(told)
+    if not created:
+        raise typer.Exit(FAILED)
+
+
+def _desk() -> Desk:
+    """The configured desk. Raises Misconfigured when there is none."""
+    installation.start()
+    from handrail.connectors import desk
+    from handrail.kernel.errors import Misconfigured
+
+    found = desk.configured()
+    if found is None:
+        raise Misconfigured("No external service desk is configured: add [desk] to handrail.toml.", code="no-desk")
+    return found

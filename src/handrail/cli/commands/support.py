@@ -1,0 +1,137 @@
+"""``handrail support``: a request raised from a tenant or a run, and the latest of each."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from handrail.cli import output
+from handrail.cli.installation import actor
+from handrail.cli.options import As, InWorkspace, Json
+
+if TYPE_CHECKING:
+    from handrail.support.queries import Handoff
+
+group = typer.Typer(help="Support requests, from a tenant or a run: request, latest, diagnostics.")
+
+Tenant = Annotated[str | None, typer.Option("--tenant", metavar="KEY", help="The tenant that it is about.")]
+Run = Annotated[str | None, typer.Option("--run", metavar="RUN", help="The run that it is about, instead of a tenant.")]
+Summary = Annotated[str, typer.Option("--summary", help="What is wrong, in one line of up to 200 characters.")]
+Mode = Annotated[str, typer.Option("--mode", help="internal_only, create_external_ticket or link_existing_ticket.")]
+Severity = Annotated[str, typer.Option("--severity", help="low, normal, high or urgent.")]
+Notes = Annotated[str, typer.Option("--notes", help="How to see it, step by step, in up to 4000 characters.")]
+Ticket = Annotated[str, typer.Option("--ticket", help="With link_existing_ticket: its reference, or its address.")]
+TicketUrl = Annotated[str, typer.Option("--ticket-url", help="With link_existing_ticket: its address, if known.")]
+Name = Annotated[str, typer.Option("--contact-name", help="Whom to answer. Default: the member who acts.")]
+Email = Annotated[str, typer.Option("--contact-email", help="Where to answer. Default: the member who acts.")]
+Key = Annotated[
+    str, typer.Option("--key", help="Repeat a submission with its key to get the same answer, never a second ticket.")
+]
+Attachment = Annotated[str, typer.Option("--attachment", help="redacted_context or reference_only.")]
+NOT_HANDED_OVER = 6
+
+
+@group.command("request")
+def request(
+    *,
+    summary: Summary,
+    tenant: Tenant = None,
+    run: Run = None,
+    mode: Mode = "internal_only",
+    severity: Severity = "normal",
+    notes: Notes = "",
+    ticket: Ticket = "",
+    ticket_url: TicketUrl = "",
+    contact_name: Name = "",
+    contact_email: Email = "",
+    attachment: Attachment = "redacted_context",
+    key: Key = "",
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """Raise a support request, and hand it to the desk as --mode says.
+
+    Exit code 6 when the desk made no ticket, or when that is unknown: the request itself is kept.
+    """
+    _one_place(tenant, run)
+    who = actor(as_, workspace)
+    from handrail.support.actions import support_requests
+    from handrail.support.states import Outcome
+
+    told = support_requests.submit(
+        by=who,
+        tenant=tenant or None,
+        run=run or None,
+        submission_key=key or secrets.token_urlsafe(16),
+        mode=mode,
+        severity=severity,
+        summary=summary,
+        notes=notes,
+        contact_name=contact_name,
+        contact_email=contact_email,
+        external_reference=ticket,
+        external_url=ticket_url,
+        attachment=attachment,
+    ).handoff
+    _show(told, json=json)
+    if told.outcome in {Outcome.FAILED, Outcome.UNKNOWN}:
+        raise typer.Exit(NOT_HANDED_OVER)
+
+
+@group.command("latest")
+def latest(
+    *, tenant: Tenant = None, run: Run = None, as_: As = None, workspace: InWorkspace = None, json: Json = False
+) -> None:
+    """The latest request of a tenant or a run, and what came of its handoff."""
+    _one_place(tenant, run)
+    who = actor(as_, workspace)
+    from handrail.support import queries
+
+    found = queries.latest_for_run(who, run) if run else queries.latest_for_tenant(who, tenant or "")
+    if found is None and not json:
+        output.say("No support request was raised here.")
+        return
+    _show(found, json=json)
+
+
+@group.command("diagnostics")
+def diagnostics(
+    *, tenant: Tenant = None, run: Run = None, as_: As = None, workspace: InWorkspace = None, json: Json = False
+) -> None:
+    """Exactly what a request raised now would attach. Nothing is stored or sent."""
+    _one_place(tenant, run)
+    who = actor(as_, workspace)
+    from handrail.support import context
+
+    seen = context.diagnostics(who, tenant=tenant or None, run=run or None)
+    if json:
+        output.print_json(seen.envelope)
+        return
+    for line in seen.text.splitlines():
+        output.say(line)
+
+
+def _one_place(tenant: str | None, run: str | None) -> None:
+    if bool(tenant) == bool(run):
+        raise typer.BadParameter("give either --tenant or --run")
+
+
+def _show(told: Handoff | None, *, json: bool) -> None:
+    if json or told is None:
+        output.print_json(told)
+        return
+    output.print_facts(
+        {
+            "support reference": told.ref,
+            "tenant": told.tenant,
+            "run": told.run,
+            "raised": told.created_at,
+            "handoff": f"{told.mode}: {told.outcome}",
+            "external ticket": told.external_reference,
+            "address": told.external_url,
+            "failure": told.failure,
+        }
+    )

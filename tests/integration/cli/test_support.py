@@ -1,0 +1,116 @@
+"""``handrail support`` and ``handrail desk``: what is typed, what is answered, and the exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from handrail.cli.entry import run as handrail
+from handrail.connectors import desk as desks
+from handrail.support.models import SupportRequest
+from tests.factories.support import House, desk_at, make_house
+from tests.unit.connectors.peers import answering, answering_json, peer, response
+
+
+@pytest.fixture
+def house(db: None) -> House:
+    return make_house()
+
+
+@pytest.fixture(autouse=True)
+def no_desk() -> Iterator[None]:
+    with desks.use(None):
+        yield
+
+
+def ask(house: House, *arguments: str) -> int:
+    who = ["--as", house.operator.name, "--workspace", house.tenant.workspace.slug]
+    return handrail(["support", *arguments, *who])
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_request_creates_a_ticket_and_prints_both_references(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url):
+        given = ["--summary", "Roles are missing", "--mode", "create_external_ticket"]
+        assert ask(house, "request", "--run", house.run.ref, *given) == 0
+    shown = capsys.readouterr().out
+    assert SupportRequest.objects.get().ref in shown
+    assert "T-7" in shown
+
+
+def test_request_on_a_failing_desk_keeps_the_request_and_tells_by_its_exit_code(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with desk_at("http://127.0.0.1:9"):
+        given = ["--summary", "Roles are missing", "--mode", "create_external_ticket", "--json"]
+        assert ask(house, "request", "--tenant", house.tenant.key, *given) == 6
+    told = printed(capsys)
+    assert (told["ref"], told["outcome"]) == (SupportRequest.objects.get().ref, "failed")
+
+
+def test_request_again_with_its_key_gives_the_same_request(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["request", "--tenant", house.tenant.key, "--summary", "Roles are missing", "--key", "one-form-1", "--json"]
+    told = []
+    for _ in range(2):
+        assert ask(house, *given) == 0
+        told.append(printed(capsys))
+    assert told[0] == told[1]
+
+
+def test_latest_shows_the_request(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    ref = house.submit().handoff.ref
+    assert ask(house, "latest", "--tenant", house.tenant.key, "--json") == 0
+    assert printed(capsys)["ref"] == ref
+    assert ask(house, "latest", "--run", house.run.ref) == 0
+    assert "No support request" in capsys.readouterr().out
+
+
+def test_diagnostics_prints_what_would_be_attached(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(house, "diagnostics", "--run", house.run.ref, "--json") == 0
+    envelope = printed(capsys)
+    house.submit(run=house.run.ref)
+    assert SupportRequest.objects.get().context_envelope == envelope
+
+
+@pytest.mark.parametrize("place", [[], ["--tenant", "ten_one", "--run", "RUN-0000000000"]])
+def test_support_needs_exactly_one_place(house: House, place: list[str]) -> None:
+    assert ask(house, "latest", *place) == 2
+
+
+def test_request_for_a_missing_tenant_is_not_found(house: House) -> None:
+    assert ask(house, "request", "--tenant", "ten_none", "--summary", "x") == 3
+
+
+def test_desk_check_tells_what_to_mend(capsys: pytest.CaptureFixture[str]) -> None:
+    with peer(answering_json({"active": True})) as server, desk_at(server.url):
+        assert handrail(["desk", "check"]) == 0
+    with peer(answering(response(401))) as server, desk_at(server.url):
+        assert handrail(["desk", "check", "--json"]) == 1
+        assert all(request.startswith(b"GET ") for request in server.requests)
+
+
+@pytest.mark.parametrize("command", [["check"], ["try", "--contact-email", "a@example.com"]])
+def test_desk_without_configuration_says_what_to_add(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert handrail(["desk", *command]) == 7
+    assert "add [desk]" in capsys.readouterr().err
+
+
+def test_desk_try_creates_one_ticket_and_stores_nothing(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url):
+        assert handrail(["desk", "try", "--contact-email", "a@example.com", "--json"]) == 0
+        assert len(server.requests) == 1
+    told = printed(capsys)
+    assert (told["ticket"], told["failure"]) == ("T-7", None)
+    assert not SupportRequest.objects.exists()
+
+
+def test_desk_try_on_a_failing_desk_tells_by_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with desk_at("http://127.0.0.1:9"):
+        assert handrail(["desk", "try", "--contact-email", "a@example.com"]) == 6
+    assert "can't be reached" in capsys.readouterr().out.replace("\n", " ")
