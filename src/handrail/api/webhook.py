@@ -12,6 +12,7 @@ from handrail.access import queries as access
 from handrail.api import body
 from handrail.api.fields import REFUSALS
 from handrail.kernel.errors import Fault, HandrailError, Invalid
+from handrail.kernel.secrets import Secret
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import messages
 from handrail.runbooks.actions.messages import Delivered
@@ -20,6 +21,7 @@ router = Router()
 BODY_LIMIT = 256 * 1024
 ID_LIMIT = 128
 DELEGATED = "task.delegated"
+UNSIGNED = "The message is not signed with this installation's webhook secret, or too old."
 
 
 class Unsigned(HandrailError):
@@ -33,25 +35,27 @@ def deliver_task(request: HttpRequest) -> Status[Delivered]:
 
     Answers 202 for what was started, for what was refused (and written down), and for a message that came before.
     """
-    system = task_system.get()
+    system = task_system.find()
+    if system is None or system.webhook_secret is None:
+        raise Unsigned(UNSIGNED)
     data = body.read(request, limit=BODY_LIMIT)
-    message_id = _verified(request, data, system)
+    message_id = _verified(request, data, system.webhook_secret)
     item = _delegated(body.parse(data))
     who = access.worker("task-webhook", access.get_workspace(system.workspace).pk)
     return Status(202, messages.deliver(message_id=message_id, item=item, by=who))
 
 
-def _verified(request: HttpRequest, data: bytes, system: task_system.TaskSystem) -> str:
+def _verified(request: HttpRequest, data: bytes, secret: Secret) -> str:
     """The message's id. Raises Unsigned unless a current signature over exactly these bytes is there."""
     names = ("webhook-id", "webhook-timestamp", "webhook-signature")
     headers = {name: request.headers.get(name, "") for name in names}
     try:
-        if system.webhook_secret is None or not 0 < len(headers["webhook-id"]) <= ID_LIMIT:
+        if not 0 < len(headers["webhook-id"]) <= ID_LIMIT:
             raise WebhookVerificationError
-        Webhook(system.webhook_secret.reveal()).verify(data, headers, json_parse=False)
+        Webhook(secret.reveal()).verify(data, headers, json_parse=False)
     except (WebhookVerificationError, ValueError):
         # ValueError: a signature that is not base64, or a body that is not UTF-8; the library passes both on.
-        raise Unsigned("The message is not signed with this installation's webhook secret, or too old.") from None
+        raise Unsigned(UNSIGNED) from None
     return headers["webhook-id"]
 
 

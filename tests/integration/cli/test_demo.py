@@ -1,0 +1,29 @@
+"""The demo as a newcomer runs it: real processes, real HTTP, an embedded PostgreSQL of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+UNSET = ("DATABASE_URL", "HANDRAIL_CONFIG", "HANDRAIL_STATE_DIR", "DJANGO_SETTINGS_MODULE")
+
+
+def demo(directory: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name not in UNSET}
+    command = [sys.executable, "-m", "handrail", "demo", "--once", "--directory", str(directory)]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280, check=False)
+
+
+@pytest.mark.slow
+def test_demo_agrees_with_every_scripted_fate_twice(tmp_path: Path) -> None:
+    first = demo(tmp_path)
+    assert first.returncode == 0, first.stdout[-4000:] + first.stderr[-2000:]
+    assert first.stdout.count("agrees") >= 14
+    assert "proofs agree" in first.stdout
+    second = demo(tmp_path)
+    assert second.returncode == 0, second.stdout[-4000:] + second.stderr[-2000:]
