@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -66,6 +67,11 @@ class Asked:
     def digest(self, *, place: str, initiator: str) -> str:
         """Tells one submission's content from another's: the same words, place and person give the same digest."""
         return digest({**asdict(self), "place": place, "initiator": initiator})
+
+
+def new_key() -> str:
+    """A key for one form, made when the form is shown: 128 random bits."""
+    return secrets.token_urlsafe(16)
 
 
 def checked_key(key: str) -> str:

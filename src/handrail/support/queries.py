@@ -15,6 +15,7 @@ from handrail.connectors.desk import Severity, interrupted
 from handrail.kernel.clock import now
 from handrail.runbooks.permissions import Refusal
 from handrail.support import permissions
+from handrail.support.asked import new_key
 from handrail.support.context import Place, find_place
 from handrail.support.models import SupportRequest
 from handrail.support.permissions import ModeChoice
@@ -62,7 +63,8 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """All that the page of a tenant or run shows about support. ``latest`` is None without ``support:view`` too."""
+    """All that the page of a tenant or run shows about support. ``latest`` is None without ``support:view`` too.
+    ``submission_key`` is fresh: it goes into the form, and comes back with it."""
 
     primary_context: PrimaryContext
     latest: Handoff | None
@@ -71,6 +73,7 @@ class Panel:
     modes: tuple[ModeChoice, ...]
     severities: tuple[Severity, ...]
     contact: Contact
+    submission_key: str
 
 
 def latest_for_tenant(actor: Actor, key: str) -> Handoff | None:
@@ -155,4 +158,5 @@ def _panel(actor: Actor, place: Place) -> Panel:
         modes=permissions.mode_choices(desks.configured()),
         severities=tuple(Severity),
         contact=contact_of(actor),
+        submission_key=new_key(),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,13 +58,14 @@ def request(
     _one_place(tenant, run)
     who = actor(as_, workspace)
     from handrail.support.actions import support_requests
+    from handrail.support.asked import new_key
     from handrail.support.states import Outcome
 
     told = support_requests.submit(
         by=who,
         tenant=tenant or None,
         run=run or None,
-        submission_key=key or secrets.token_urlsafe(16),
+        submission_key=key or new_key(),
         mode=mode,
         severity=severity,
         summary=summary,
