@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict
@@ -17,6 +17,7 @@ from handrail.support.models import SupportRequest
 from handrail.support.states import Outcome
 from tests.factories.support import desk_at, make_house
 from tests.unit.connectors.peers import Peer, answering, hear_then_hang, peer, response
+from tests.unit.support.test_database import row
 
 TIMES = 50
 TICKET = response(201, b'{"key": "T-7"}')
@@ -69,6 +70,22 @@ def test_submit_other_content_at_once_with_one_key_stores_one(committed_db: str)
 
     answers = all_at_once(submit, 10)
     assert sorted(answers) == sorted([SupportRequest.objects.get().ref] + ["submission-key-reused"] * 9)
+
+
+def test_finalizing_at_once_succeeds_once(committed_db: str) -> None:
+    """Past Handrail's own code: each thread writes straight into the database."""
+    request = row(make_house())
+
+    def write(number: int) -> bool:
+        try:
+            SupportRequest.objects.filter(pk=request.pk).update(external_ticket_reference=f"T-{number}")
+        except IntegrityError:
+            return False
+        return True
+
+    written = all_at_once(write, 10)
+    assert written.count(True) == 1
+    assert SupportRequest.objects.get().external_ticket_reference == f"T-{written.index(True)}"
 
 
 def test_submit_while_the_desk_hangs_holds_no_transaction_and_no_lock(committed_db: str) -> None:

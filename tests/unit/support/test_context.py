@@ -58,6 +58,9 @@ def test_envelope_of_a_stopped_run_says_why(house: House) -> None:
     assert run["reason"] == packet.reason
     assert run["exception"] == {"ref": packet.ref, "cause": packet.cause}
     assert run["last_checkpoint"]["label"] == packet.checkpoint
+    text = context.as_text(envelope(house, run=packet.run.ref))
+    assert f"Exception packet: {packet.ref}, {packet.cause}" in text
+    assert f"Last checkpoint: {packet.checkpoint}" in text
 
 
 @pytest.mark.parametrize(

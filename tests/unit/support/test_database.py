@@ -41,7 +41,7 @@ def row(house: House, **given: Any) -> SupportRequest:
         "summary": "Roles are missing",
         "contact_name": "Ana",
         "contact_email": "ana@example.com",
-        "context_envelope": {},
+        "context_envelope": {"tenant": {"key": house.tenant.key, "name": house.tenant.name}, "recent_runs": []},
         "submission_key": new_ref(Prefix.SUPPORT_REQUEST),
         "content_digest": "sha256:0",
         "created_at": at,
