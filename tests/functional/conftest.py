@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.factories import rows
 
@@ -29,6 +29,8 @@ FLAGS = (
     "--disable-quic",
     "--no-first-run",
 )
+# Two cores may be shared with other tests; a page that never comes still fails.
+PATIENCE_MS = 20_000
 ABSENT = "Chromium is not installed. Debian: apt-get install chromium"
 
 
@@ -49,6 +51,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail(ABSENT)
         pytest.skip(ABSENT)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium
@@ -124,7 +127,7 @@ def visit(browser: Browser, site: str) -> Visits:
             java_script_enabled=scripts,
         )
         page = context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(PATIENCE_MS)
         visit = Visit(page, site)
         page.on("console", visit.heard)
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from playwright.sync_api import expect
 
 from handrail.access.capabilities import Role
 from handrail.definitions.models import Definition
@@ -39,7 +40,7 @@ def scene(committed_db: str) -> Scene:
 def test_first_person_is_refused_and_told_why(scene: Scene, visit: Visits) -> None:
     with visit(scene.first) as person:
         page = person.go(f"/admin/definitions/{scene.proposal.pk}")
-        assert page.get_by_text("You proposed this yourself. Another governance owner must decide.").is_visible()
+        expect(page.get_by_text("You proposed this yourself. Another governance owner must decide.")).to_be_visible()
         assert page.get_by_role("button", name="Approve").count() == 0
 
 
@@ -49,9 +50,9 @@ def test_second_person_sees_the_change_and_approves(scene: Scene, visit: Visits,
         page = person.page
         page.get_by_role("link", name="entitlement-resync v2").click()
         difference = page.get_by_role("region", name="Difference from the version in force")
-        assert difference.get_by_text("retry: {attempts: 4,").is_visible()
+        expect(difference.get_by_text("retry: {attempts: 4,")).to_be_visible()
         page.get_by_role("button", name="Approve").click()
-        assert page.get_by_text("Approved. It is in force from now on").is_visible()
+        expect(page.get_by_text("Approved. It is in force from now on")).to_be_visible()
     scene.proposal.refresh_from_db()
     scene.active.refresh_from_db()
     assert (scene.proposal.state, scene.active.state) == ("active", "deprecated")
@@ -63,9 +64,9 @@ def test_rejection_needs_a_reason(scene: Scene, visit: Visits) -> None:
         page = person.go(f"/admin/definitions/{scene.proposal.pk}")
         page.get_by_label("Why it is rejected").fill("   ")
         page.get_by_role("button", name="Reject").click()
-        assert page.get_by_text("a reason is needed").is_visible()
+        expect(page.get_by_text("a reason is needed")).to_be_visible()
         person.complaints.clear()  # the browser reports the 422 itself
         page.get_by_label("Why it is rejected").fill("The guard on the tier is gone.")
         page.get_by_role("button", name="Reject").click()
-        assert page.get_by_text("Rejected, with your reason.").is_visible()
-        assert page.get_by_text("The guard on the tier is gone.").is_visible()
+        expect(page.get_by_text("Rejected, with your reason.")).to_be_visible()
+        expect(page.get_by_text("The guard on the tier is gone.")).to_be_visible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from playwright.sync_api import expect
 
 from handrail.access.capabilities import Role
 from handrail.runbooks.models import ExceptionPacket
@@ -33,11 +34,11 @@ def test_packet_is_taken_over_and_resolved(scene: Scene, visit: Visits, scripts:
         page = person.page
         page.get_by_role("link", name=scene.packet.ref).click()
         page.get_by_role("button", name="Take over").click()
-        assert page.get_by_text(f"{scene.packet.ref} is yours.").is_visible()
+        expect(page.get_by_text(f"{scene.packet.ref} is yours.")).to_be_visible()
         page.get_by_label("What was done").fill("Nothing had changed in the sync service.\nDelegated anew.")
         page.get_by_role("button", name="Resolve").click()
-        assert page.get_by_text("was resolved, with your note.").is_visible()
-        assert page.get_by_text("Delegated anew.").is_visible()
+        expect(page.get_by_text("was resolved, with your note.")).to_be_visible()
+        expect(page.get_by_text("Delegated anew.")).to_be_visible()
     scene.packet.refresh_from_db()
     assert (scene.packet.handling, scene.packet.resolved_by) == ("resolved", scene.email)
 
@@ -49,17 +50,17 @@ def test_slower_of_two_people_is_told_to_look_again(scene: Scene, visit: Visits)
         second.go(path)
         first.page.get_by_role("button", name="Take over").click()
         second.page.get_by_role("button", name="Take over").click()
-        assert second.page.get_by_role("heading", name="Look again before you decide").is_visible()
-        assert second.page.get_by_text(f"{scene.email} has taken this over.").is_visible()
+        expect(second.page.get_by_role("heading", name="Look again before you decide")).to_be_visible()
+        expect(second.page.get_by_text(f"{scene.email} has taken this over.")).to_be_visible()
         second.complaints.clear()  # the browser reports the 409 itself
         second.go(path)
-        assert not second.page.get_by_role("button", name="Resolve").is_visible()
+        expect(second.page.get_by_role("button", name="Resolve")).not_to_be_visible()
 
 
 def test_packet_prints_without_controls(scene: Scene, visit: Visits) -> None:
     with visit(scene.email) as person:
         page = person.go(f"/admin/exceptions/{scene.packet.ref}")
         page.emulate_media(media="print")
-        assert not page.get_by_role("button", name="Take over").is_visible()
-        assert not page.get_by_role("navigation", name="Main").is_visible()
-        assert page.get_by_role("heading", name="Evidence").is_visible()
+        expect(page.get_by_role("button", name="Take over")).not_to_be_visible()
+        expect(page.get_by_role("navigation", name="Main")).not_to_be_visible()
+        expect(page.get_by_role("heading", name="Evidence")).to_be_visible()

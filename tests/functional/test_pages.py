@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from handrail.access.capabilities import Role
 from handrail.definitions.states import DefinitionState
@@ -83,7 +84,7 @@ def test_nothing_is_wider_than_the_screen(scene: Scene, visit: Visits, width: in
 def test_refusal_pages_pass_axe(scene: Scene, visit: Visits) -> None:
     with visit(scene.email) as person:
         page = person.go("/admin/operations/RUN-0000000000")
-        assert page.get_by_role("heading", name="There is nothing here").is_visible()
+        expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
         assert Axe().run(page).response["violations"] == []
         person.complaints.clear()  # the browser reports the 404 itself
 
@@ -93,7 +94,7 @@ def test_log_in_page_passes_axe(scene: Scene, visit: Visits) -> None:
         page = person.go("/accounts/logout/")
         assert Axe().run(page).response["violations"] == []
         page.get_by_role("button", name="Log out").click()
-        assert page.get_by_role("heading", name="Log in").is_visible()
+        expect(page.get_by_role("heading", name="Log in")).to_be_visible()
         assert Axe().run(page).response["violations"] == []
 
 
@@ -101,12 +102,12 @@ def test_menu_of_a_narrow_screen_opens_and_closes_by_keyboard(scene: Scene, visi
     with visit(scene.email, width=NARROWEST) as person:
         page = person.go("/admin")
         link = page.get_by_role("link", name="Operations", exact=True)
-        assert not link.is_visible()
+        expect(link).not_to_be_visible()
         page.get_by_role("button", name="Menu").press("Enter")
-        assert link.is_visible()
+        expect(link).to_be_visible()
         assert Axe().run(page).response["violations"] == []
         page.keyboard.press("Escape")
-        assert not link.is_visible()
+        expect(link).not_to_be_visible()
 
 
 def test_first_tab_leads_past_the_navigation(scene: Scene, visit: Visits) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from playwright.sync_api import expect
 
 from handrail.access.capabilities import Role
 from handrail.kernel.clock import now
@@ -42,13 +43,13 @@ def test_run_moves_before_the_eyes_until_it_ends(scene: Scene, visit: Visits) ->
     with visit(scene.email) as person:
         page = person.go(f"/admin/operations/{run.ref}")
         assert page.locator("#run-live").get_attribute("data-state") == "received"
-        assert page.get_by_role("button", name="Cancel run").is_visible()
+        expect(page.get_by_role("button", name="Cancel run")).to_be_visible()
         rows.entry(run, Entry.CLAIMED, after=0.1)
         rows.entry(run, Entry.CHECKED, after=0.2, detail={"readings": {}, "evidence": []})
         rows.entry(run, Entry.INTENT, after=0.2, step="resynchronise", attempt=1, key=f"{run.ref}:resynchronise")
         move(run, RunState.INVOKING)
         page.wait_for_selector("#run-live[data-state=invoking]")
-        assert not page.get_by_role("button", name="Cancel run").is_visible()
+        expect(page.get_by_role("button", name="Cancel run")).not_to_be_visible()
         assert page.locator("#run-status").text_content() == "Invoking"
         rows.entry(run, Entry.COMPLETED, after=0.9)
         move(run, RunState.COMPLETED)
@@ -73,7 +74,7 @@ def test_run_is_cancelled_before_anything_was_invoked(scene: Scene, visit: Visit
         page = person.go(f"/admin/operations/{scene.run.ref}")
         page.get_by_role("button", name="Cancel run").click()
         page.get_by_role("button", name="Cancel the run").click()
-        assert page.get_by_text("was cancelled. Nothing had been invoked.").is_visible()
+        expect(page.get_by_text("was cancelled. Nothing had been invoked.")).to_be_visible()
     scene.run.refresh_from_db()
     assert scene.run.state == "cancelled"
 
@@ -81,11 +82,11 @@ def test_run_is_cancelled_before_anything_was_invoked(scene: Scene, visit: Visit
 def test_counts_of_operations_follow(scene: Scene, visit: Visits) -> None:
     with visit(scene.email) as person:
         page = person.go("/admin/operations")
-        assert page.get_by_role("link", name="1 Received").is_visible()
+        page.get_by_role("link", name="1 Received").wait_for()
         rows.entry(scene.run, Entry.COMPLETED, after=0.1)
         move(scene.run, RunState.COMPLETED)
-        page.wait_for_selector("text=0 Received")
-        assert page.get_by_role("link", name="1 Completed").is_visible()
+        page.get_by_role("link", name="0 Received").wait_for()
+        page.get_by_role("link", name="1 Completed").wait_for()
 
 
 def test_runs_are_filtered_without_scripts(scene: Scene, visit: Visits) -> None:
@@ -93,9 +94,9 @@ def test_runs_are_filtered_without_scripts(scene: Scene, visit: Visits) -> None:
         page = person.go("/admin/operations")
         page.get_by_label("State", exact=True).select_option("completed")
         page.get_by_role("button", name="Filter").click()
-        assert page.get_by_text("No run matches.").is_visible()
+        expect(page.get_by_text("No run matches.")).to_be_visible()
         page.get_by_role("link", name="Show all").click()
-        assert page.get_by_role("link", name=scene.run.ref).is_visible()
+        expect(page.get_by_role("link", name=scene.run.ref)).to_be_visible()
 
 
 def test_reference_is_copied(scene: Scene, visit: Visits) -> None:
