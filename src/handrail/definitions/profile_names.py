@@ -44,10 +44,14 @@ def names_once_paths(paths: Iterable[str], path: Path, context: Context) -> None
             context.add_key((*path, written), f"{min(words)} is a word of the condition language; take another name")
         if name in seen:
             context.add_key((*path, written), f"{name} is declared twice; the first is {seen[name]}")
-        for other in seen:
-            if other != name and (other.startswith(f"{name}.") or name.startswith(f"{other}.")):
-                context.add_key((*path, written), f"{name} and {other} can't both be: one would lie inside the other")
+        clash = next((other for other in seen if _one_inside(name, other)), None)
+        if clash is not None:
+            context.add_key((*path, written), f"{name} and {clash} can't both be: one would lie inside the other")
         seen[name] = written
+
+
+def _one_inside(name: str, other: str) -> bool:
+    return other.startswith(f"{name}.") or name.startswith(f"{other}.")
 
 
 def bare(written: str) -> str:

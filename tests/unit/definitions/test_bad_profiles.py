@@ -1,0 +1,173 @@
+# ruff: noqa: E501 — a table
+"""Packet profiles that must be refused, each with the field and the line that are at fault."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from handrail.definitions.profile_annexes import SANITISERS
+from handrail.definitions.profile_compiler import compile_profile
+from handrail.definitions.tables import compile_table
+from handrail.kernel.errors import Invalid
+from handrail.packets import sanitise
+from tests.unit.definitions.profile_samples import PROFILE, TABLES, edited
+
+
+@dataclass(frozen=True)
+class Bad:
+    """``old`` becomes ``new``; the fault is in ``field``, on the line where ``at`` (else ``new``) first stands."""
+
+    name: str
+    old: str
+    new: str
+    field: str
+    says: str
+    at: str = ""
+
+
+BAD = [
+    # the shape
+    Bad("other format", "packet/v1", "packet/v2", "handrail", "packet/v1"),
+    Bad("duplicate key", "version: 2\n", "version: 2\nversion: 3\n", "version", "given twice", "version: 3"),
+    Bad("unknown field", "expires_after:", "expires_in: 1h\nexpires_after:", "expires_in", "expected one of: handrail"),
+    Bad("missing field", "hold_owner: escalation-owner\n", "", "hold_owner", "required", "handrail:"),
+    Bad("no such duration", "expires_after: 12h", "expires_after: 2 days", "expires_after", "12h"),
+    # lane, audience, signers
+    Bad("lane not kebab", "name: vendor-intake", "name: Vendor_Intake", "lane.name", "kebab-case"),
+    Bad("lane confirmed by nothing", "confirmed_by: roster.lane", "confirmed_by: roster.queue", "lane.confirmed_by", "no value of a source"),
+    Bad("lane confirmed by a list", "confirmed_by: roster.lane", "confirmed_by: roster.emails", "lane.confirmed_by", "expected string"),
+    Bad("TLP label", "tlp: AMBER+STRICT", "tlp: AMBER-STRICT", "audience.tlp", "AMBER+STRICT"),
+    Bad("no recipients", "recipients: [vendor-support]", "recipients: []", "audience.recipients", "at least 1 item"),
+    Bad("class both shown and not", "never: [internal-note]", "never: [internal-note, contact]", "audience.never[1]", "can't be both"),
+    Bad("audience confirmed by a text", "confirmed_by: roster.recipients", "confirmed_by: roster.lane", "audience.confirmed_by", "expected [string]", "confirmed_by: roster.lane\n  shows"),
+    Bad("quotas over threshold", "threshold: 2", "threshold: 1", "signers.from", "more than the threshold"),
+    Bad("assembler may sign", "never: [assembler, hold-editor]", "never: [hold-editor]", "signers.never", "expected [assembler, hold-editor]"),
+    # given
+    Bad("tenant undeclared", "tenant: given.tenant", "tenant: given.tenants", "tenant", "did you mean given.tenant"),
+    Bad("tenant optional", "tenant: given.tenant", "tenant: given.note", "tenant", "required"),
+    Bad("bad pattern", "^CASE-[0-9]+$", "^CASE-(", "given.case", "pattern"),
+    # sources
+    Bad("no form", '    get: "/cases/{given.case}"\n', "", "sources.case", "one of: get", "    connector: cases"),
+    Bad("no version", "    version: etag\n", "", "sources.case.version", "required", "    connector: cases"),
+    Bad("no such version", "version: etag", "version: latest", "sources.case.version", "etag, digest, taken"),
+    Bad("version place malformed", "{at: /revision}", "{at: \"a[\"}", "sources.tenant.version.at", "neither a JSON pointer"),
+    Bad("never fresh", "fresh_for: 2h", "fresh_for: 0s", "sources.case.fresh_for", "more than 0s"),
+    Bad("source named as a root", "  federation:\n", "  packet:\n", "sources.packet", "can't name a source"),
+    Bad("later source named", "/cases/{given.case}", "/cases/{tenant.id}", "sources.case.get", "not declared here"),
+    Bad("record unknown", "record: id", "record: ident", "sources.case.record", "not among what this source takes"),
+    Bad("as_of a list", "as_of: updated_at", "as_of: tags", "sources.case.as_of", "expected string"),
+    Bad("inside unknown", "inside: [bridge_notes]", "inside: [bridge_note]", "sources.case.inside[0]", "did you mean bridge_notes"),
+    Bad("metadata by etag", 'saml: {entity: "{tenant.entity_id}", path: "/metadata/{tenant.id}"}\n    version: digest', 'saml: {entity: "{tenant.entity_id}"}\n    version: etag', "sources.federation.version", "no ETag", "    version: etag\n    fresh_for: 24h"),
+    Bad("metadata of nobody", '{entity: "{tenant.entity_id}", path: "/metadata/{tenant.id}"}', "{}", "sources.federation.saml", "entity, path", "saml: {}"),
+    Bad("record of a class not seen", "    class: service\n    record: id", "    class: secret\n    record: id", "sources.case.record", "does not see class secret", "    record: id"),
+    # fields
+    Bad("field name", "  tenant.id!:", "  tenant.Id!:", "fields.tenant.Id!", "joined by dots"),
+    Bad("field inside another", "  contacts:", "  tenant:", "fields.tenant", "inside the other", "  tenant: roster"),
+    Bad("field twice", "  contacts:", "  impact.count!:", "fields.impact.count!", "declared twice"),
+    Bad("undeclared origin", "connector.kinds: inventory.kinds", "connector.kinds: inventory.kind", "fields.connector.kinds", "did you mean inventory.kinds"),
+    Bad("what somebody typed", "contacts: roster.emails", "contacts: given.case", "fields.contacts", "somebody typed"),
+    Bad("whole object", "contacts: roster.emails", "contacts: tenant.detail", "fields.contacts", "not shown whole"),
+    Bad("what stays inside", "contacts: roster.emails", "contacts: case.bridge_notes", "fields.contacts", "never leaves"),
+    Bad("class never seen", "minimum: 0, class: service", "minimum: 0, class: internal-note", "fields.impact.count.class", "never sees"),
+    Bad("class unknown", "minimum: 0, class: service", "minimum: 0, class: gossip", "fields.impact.count.class", "not among service"),
+    Bad("table of numbers", "from: case.count, minimum: 0", "from: case.count, via: plan-labels", "fields.impact.count.via", "asked with texts"),
+    Bad("table unknown", "via: plan-labels", "via: plan-label", "fields.tenant.plan!.via", "did you mean plan-labels"),
+    Bad("table of another type", "via: event-kinds, type: string", "via: event-kinds, type: integer", "fields.timeline.show.kind.via", "gives string"),
+    Bad("type without table", "from: case.count, minimum: 0", "from: case.count, type: string", "fields.impact.count.type", "only via"),
+    Bad("agrees with itself", "agrees: case.plan", "agrees: tenant.plan", "fields.tenant.plan!.agrees", "second source"),
+    Bad("could never agree", "agrees: case.plan", "agrees: case.count", "fields.tenant.plan!.agrees", "could never agree"),
+    Bad("inventory no list", "among: inventory.entity_ids", "among: tenant.id", "fields.connector.entity_id!.among", "expected [string]"),
+    Bad("optional of what is always there", "  contacts: roster.emails", "  contacts?: roster.emails", "fields.contacts?", "never absent"),
+    Bad("list of no records", "each: case.timeline", "each: case.tags", "fields.timeline.each", "list of records"),
+    Bad("undeclared in where", 'item.visibility != "internal"', 'item.audience != "internal"', "fields.timeline.where", "item.audience is not declared"),
+    Bad("class of an entry unknown", "class: item.visibility", "class: item.secrecy", "fields.timeline.class", "not declared"),
+    Bad("member undeclared", "from: item.text", "from: item.texts", "fields.timeline.show.text.from", "did you mean item.text"),
+    Bad("bad rule", "{from: tenant.entity_id, among: inventory.entity_ids, maxLength: 300}", '{from: tenant.entity_id, pattern: "("}', "fields.connector.entity_id!", "not a usable rule"),
+    # annexes
+    Bad("artifacts from no list", "each: artifacts.items", "each: artifacts.item", "annexes.each", "did you mean artifacts.items"),
+    Bad("digest not taken", "digest: annex.digest", "digest: annex.sha256", "annexes.digest", "not among"),
+    Bad("no such sanitiser", "clear: har/v1", "clear: har/v2", "annexes.sorts.har.clear", "har/v1, otlp/v1 or never"),
+    Bad("sort never reached", '{where: annex.kind == "trace", clear: otlp/v1}', "{clear: otlp/v1}", "annexes.sorts.other", "never reached", "    other:"),
+    Bad("sort by an unknown name", 'annex.kind == "har"', 'annex.type == "har"', "annexes.sorts.har.where", "annex.type is not declared"),
+    Bad("taken name of ours", "digest: string}\n  id:", "digest: string, cleared: boolean}\n  id:", "annexes.take.cleared", "Handrail itself", "  take: {id: string, kind"),
+    # holds
+    Bad("own hold without when", "missing-lineage: {owner", "missing-lineages: {owner", "holds.missing-lineages", "did you mean missing-lineage"),
+    Bad("built-in hold with when", "missing-lineage: {owner", "missing-lineage: {when: case.count > 1, owner", "holds.missing-lineage.when", "finds its own reasons"),
+    Bad("built-in hold with scope", "missing-lineage: {owner", "missing-lineage: {scope: annex, owner", "holds.missing-lineage.scope", "leave scope out"),
+    Bad("when gives no truth", 'tenant.status != "active"', "tenant.status", "holds.tenant-not-active.when", "true or false"),
+    Bad("when of an undeclared field", "packet.impact.end == null", "packet.impact.stop == null", "holds.open-ended.when", "packet.impact.stop is not declared"),
+    Bad("annex in another scope", "scope: annex, owner: privacy", "scope: revision, owner: privacy", "holds.big-annex.when", "annex.size is not declared"),
+    Bad("on no field", "on: [impact.end]", "on: [impact.stop]", "holds.open-ended.on[0]", "did you mean impact.start"),
+    Bad("field hold without on", "scope: field, on: [impact.end],", "scope: field,", "holds.open-ended", "on which fields"),
+    Bad("nobody and somebody", "clears: nobody, says", "clears: [nobody, privacy], says", "holds.unsanitised-artifact.clears", "stands alone"),
+    Bad("revision hold that lets pass", "owner: escalation-owner, clears: nobody}", "owner: escalation-owner, blocking: false}", "holds.tenant-not-active.blocking", "always blocks"),
+]  # fmt: skip
+
+
+def tables() -> dict[str, object]:
+    return {table.name: table for table in map(compile_table, TABLES)}
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
+def test_compile_refuses(bad: Bad) -> None:
+    text = edited(PROFILE, bad.old, bad.new)
+    needle = bad.at or bad.new
+    line = text[: text.index(needle)].count("\n") + 1
+    with pytest.raises(Invalid) as refusal:
+        compile_profile(text, file="bad.yaml", tables=tables())  # type: ignore[arg-type]
+    faults = [fault for fault in refusal.value.faults if fault.where == bad.field and bad.says in fault.message]
+    assert faults, [str(fault) for fault in refusal.value.faults]
+    assert [fault.line for fault in faults] == [line]
+    assert "bad.yaml" in refusal.value.message
+
+
+def test_compile_tells_many_faults_at_once() -> None:
+    text = PROFILE
+    for old, new in (
+        ("threshold: 2", "threshold: 1"),
+        ("record: id", "record: ident"),
+        ("each: case.timeline", "each: case.tags"),
+        ("clear: har/v1", "clear: har/v2"),
+        ("on: [impact.end]", "on: [impact.stop]"),
+    ):
+        text = edited(text, old, new)
+    with pytest.raises(Invalid) as refusal:
+        compile_profile(text)
+    fields = [fault.where for fault in refusal.value.faults]
+    assert fields == [
+        "signers.from", "sources.case.record", "fields.timeline.each", "annexes.sorts.har.clear", "holds.open-ended.on[0]",
+    ]  # fmt: skip
+
+
+def test_sanitisers_are_those_that_there_are() -> None:
+    assert set(SANITISERS) == set(sanitise.SANITISERS)
+
+
+def test_profile_digest_is_of_what_it_says_not_of_how_it_is_laid_out() -> None:
+    laid_out = edited(PROFILE, "name: outage-escalation\nversion: 2\n", "version: 2\n\nname: outage-escalation\n")
+    assert compile_profile(laid_out).digest == compile_profile(PROFILE).digest
+
+
+def test_schema_of_the_packet_is_closed_throughout() -> None:
+    def objects(schema: object) -> list[dict[str, object]]:
+        if isinstance(schema, list):
+            return [one for item in schema for one in objects(item)]
+        if not isinstance(schema, dict):
+            return []
+        inner = [one for item in schema.values() for one in objects(item)]
+        return [*inner, schema] if schema.get("type") == "object" else inner
+
+    found = objects(dict(compile_profile(PROFILE).schema))
+    assert len(found) > 8
+    assert all(one["additionalProperties"] is False for one in found)
+
+
+def test_given_is_refused_in_its_own_words() -> None:
+    with pytest.raises(Invalid) as refusal:
+        compile_profile(PROFILE).validate_given({"tenant": "TEN", "note": 5})
+    assert [fault.where for fault in refusal.value.faults] == ["given.tenant", "given.case", "given.note"]
+    with pytest.raises(Invalid) as refusal:
+        compile_profile(PROFILE).validate_given({"tenant": "ten_a", "case": "CASE-1", "cause": "x"})
+    assert "does not declare" in refusal.value.faults[0].message
