@@ -27,6 +27,7 @@ def all_findings() -> list[Finding]:
         return [Finding("configuration", ok=False, message=error.message, mend=MEND_CONFIG)]
     findings = [Finding("configuration", ok=True, message="handrail.toml is understood, and its secrets are there.")]
     findings += _guarded("connectors", connectors)
+    findings += _guarded("desk", desk)
     try:
         findings += database()
     except HandrailError as error:
@@ -63,6 +64,17 @@ def connectors() -> list[Finding]:
     for name in names:
         found += _guarded(name, registry.get(name).check)
     return found
+
+
+def desk() -> list[Finding]:
+    """What the service desk says of itself; nothing is wrong with having none."""
+    from handrail.connectors import desk
+
+    found = desk.configured()
+    if found is None:
+        mend = "Add [desk], unless support requests shall stay internal."
+        return [Finding("desk", ok=True, message="None is configured.", mend=mend)]
+    return found.check()
 
 
 def task_system(config: Config) -> Iterator[Finding]:

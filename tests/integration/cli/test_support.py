@@ -95,6 +95,15 @@ def test_desk_check_tells_what_to_mend(capsys: pytest.CaptureFixture[str]) -> No
         assert all(request.startswith(b"GET ") for request in server.requests)
 
 
+def test_check_of_the_installation_looks_at_the_desk(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    with peer(answering(response(401))) as server, desk_at(server.url):
+        handrail(["check", "--json"])
+        assert len(server.requests) == 1
+    assert [f["ok"] for f in printed(capsys) if f["name"] == "desk"] == [False]
+    handrail(["check", "--json"])
+    assert [f["ok"] for f in printed(capsys) if f["name"] == "desk"] == [True]
+
+
 @pytest.mark.parametrize("command", [["check"], ["try", "--contact-email", "a@example.com"]])
 def test_desk_without_configuration_says_what_to_add(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert handrail(["desk", *command]) == 7
