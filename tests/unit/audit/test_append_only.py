@@ -15,7 +15,12 @@ APPEND_ONLY = [
     "audit_auditnode",
     "audit_auditcheckpoint",
 ]
-KEPT = ["runbooks_operationrun", "runbooks_exceptionpacket", "definitions_definition"]
+KEPT = [
+    "runbooks_operationrun",
+    "runbooks_exceptionpacket",
+    "definitions_definition",
+    "support_supportrequest",
+]
 
 
 def refused(statement: str) -> str:

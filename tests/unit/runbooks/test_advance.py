@@ -147,6 +147,13 @@ def test_exception_packet_tells_every_attempt(estate: Estate, board: SwitchBoard
     assert packet.checkpoint == "Flipped"
 
 
+def test_exception_packet_carries_only_values_that_the_definition_names(estate: Estate, board: SwitchBoard) -> None:
+    board.switches["s1"]["fuse"] = "sealed"
+    packet = ExceptionPacket.objects.get(run=estate.carry(estate.start()))
+    assert packet.evidence[0]["values"] == {"state": "off"}
+    assert packet.fields == {"task.switch_id": "s1", "switch.state": "off"}
+
+
 def test_one_run_a_subject_the_second_waits_for_the_first(estate: Estate, board: SwitchBoard) -> None:
     first, second = estate.start("TASK-1"), estate.start("TASK-2")
     OperationRun.objects.filter(pk=first.pk).update(state="checking")

@@ -66,7 +66,7 @@ def stop(carriage: Carriage, why: Stop, *, scope: dict[str, Any]) -> None:
             step=carriage.position.step,
             escalate_to=runbook.escalate_to,
             fields=runbook.copy(runbook.spec.exception.copy_, scope),
-            evidence=why.evidence,
+            evidence=_carried(why.evidence, frozenset(runbook.spec.exception.copy_)),
             attempts=_attempts(carriage, why.rows),
             handling=Handling.OPEN,
         )
@@ -133,6 +133,16 @@ def _audit(
         reason=why.reason if why else None,
         packet=packet,
     )
+
+
+def _carried(evidence: list[dict[str, Any]], allowed: frozenset[str]) -> list[dict[str, Any]]:
+    """``evidence`` with no other values than those that the definition lets an exception packet carry."""
+    return [
+        {**item, "values": {k: v for k, v in item["values"].items() if f"{item['source']}.{k}" in allowed}}
+        if "values" in item
+        else item
+        for item in evidence
+    ]
 
 
 def _label(carriage: Carriage) -> str:
