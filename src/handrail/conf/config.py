@@ -35,7 +35,7 @@ class Web(Section):
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     https: bool = False
     secret_key: str | None = None
-    threads: int = Field(default=16, ge=2, le=64)
+    threads: int = Field(default=32, ge=2, le=64)
     metrics_secret: str | None = None
 
 
@@ -74,6 +74,16 @@ class Audit(Section):
     seal_seconds: float = Field(default=30, ge=1, le=3600)
 
 
+class Release(Section):
+    """``signing_key`` refers to the release key (Ed25519, PKCS#8 PEM); without it the file that ``handrail keys
+    generate`` makes in the state directory. ``key_ring``: the directory of public keys, current, retired and revoked.
+    """
+
+    signing_key: str | None = None
+    key_ring: Path | None = None
+    poll_seconds: float = Field(default=60, ge=0.5, le=3600)
+
+
 class Config(Section):
     state_directory: Path = Path("var")
     database: Database = Database()
@@ -83,6 +93,9 @@ class Config(Section):
     audit: Audit = Audit()
     connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     desk: dict[str, Any] | None = None
+    release: Release = Release()
+    lanes: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    blobs: dict[str, Any] | None = None
 
 
 def parse(text: str, *, name: str = DEFAULT_FILE) -> Config:
