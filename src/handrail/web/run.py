@@ -7,20 +7,24 @@ from http import HTTPStatus
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from handrail.kernel.errors import Conflict
 from handrail.runbooks import queries as runbooks
 from handrail.runbooks.actions import runs
 from handrail.runbooks.states import RunState
-from handrail.web import run_presenter
+from handrail.web import run_presenter, support
 from handrail.web.request import PageRequest
+from handrail.web.support_presenter import SupportPart
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def page(request: PageRequest, run: str) -> HttpResponse:
-    shown = run_presenter.present(runbooks.get_run(request.actor, run))
-    return render(request, "run.html", {"section": "operations", "run": shown})
+    def show(part: SupportPart) -> HttpResponse:
+        shown = run_presenter.present(runbooks.get_run(request.actor, run))
+        return render(request, "run.html", {"section": "operations", "run": shown, "support": part}, status=part.status)
+
+    return support.answer(request, support.at_run(run), show)
 
 
 @require_safe

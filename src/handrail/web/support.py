@@ -1,0 +1,52 @@
+"""Request support on the page of a tenant or a run: the form, its submission, and what came of it.
+
+The form has no address of its own: it is the page with ``?support=KEY``, and is submitted to that same address. The key
+in the address is what makes reload, back and a second tab the same submission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from handrail.kernel.errors import Conflict, Invalid
+from handrail.support.actions import support_requests
+from handrail.web import support_presenter as presenter
+from handrail.web.request import PageRequest
+from handrail.web.support_presenter import FORM, SupportPart, Surface, Typed
+
+RAISED = "support_raised"
+KEY_REUSED = "submission-key-reused"
+Show = Callable[[SupportPart], HttpResponse]
+
+
+def at_tenant(key: str) -> Surface:
+    return Surface("tenant", key)
+
+
+def at_run(ref: str) -> Surface:
+    return Surface("run", ref)
+
+
+def answer(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
+    """The page, made by ``show`` around its part about support; or, after a submission, the way back to it."""
+    if request.method == "POST":
+        return _submit(request, surface, show)
+    raised = request.session.pop(RAISED, None) if request.method == "GET" else None
+    return show(presenter.present(request.actor, surface, opened=request.GET.get(FORM), raised=raised))
+
+
+def _submit(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
+    typed = Typed.of(request.POST)
+    try:
+        submitted = support_requests.submit(by=request.actor, **surface.named, **typed.given())
+    except Invalid as error:
+        return show(presenter.present_again(request.actor, surface, typed, error))
+    except Conflict as error:
+        if error.code != KEY_REUSED:
+            raise
+        return show(presenter.present_again(request.actor, surface, typed, error))
+    request.session[RAISED] = submitted.handoff.ref
+    return redirect(f"{surface.url}#support-latest")

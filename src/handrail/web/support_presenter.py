@@ -1,0 +1,230 @@
+"""What the page of a tenant or a run shows about support: the latest handoff, and the form when it is open."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import quote
+
+from django.urls import reverse
+
+from handrail.access.actor import Actor
+from handrail.kernel.errors import HandrailError
+from handrail.support import context, permissions, queries, states
+from handrail.support.context import Diagnostics
+from handrail.support.queries import Handoff, Panel
+from handrail.support.states import AttachmentMode, HandoffMode, Outcome
+from handrail.web import words
+
+FORM = "support"
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+REUSED = (
+    "This form was submitted before with other content, so nothing was stored now. "
+    "To raise another request, read this one through and submit it again."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """Where support is requested. ``route`` is both the page's route and the name of its one parameter."""
+
+    route: str
+    key: str
+
+    @property
+    def url(self) -> str:
+        return reverse(self.route, args=[self.key])
+
+    @property
+    def named(self) -> dict[str, str]:
+        return {self.route: self.key}
+
+    def panel(self, actor: Actor) -> Panel:
+        """Raises NotFound, and Denied as the page itself does."""
+        load = queries.panel_for_tenant if self.route == "tenant" else queries.panel_for_run
+        return load(actor, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The form as it stands, by the names of its fields."""
+
+    submission_key: str
+    mode: str = HandoffMode.INTERNAL_ONLY.value
+    severity: str = "normal"
+    summary: str = ""
+    notes: str = ""
+    contact_name: str = ""
+    contact_email: str = ""
+    external_reference: str = ""
+    external_url: str = ""
+    attachment: str = AttachmentMode.CONTEXT.value
+
+    @classmethod
+    def of(cls, posted: Mapping[str, str]) -> Typed:
+        return cls(**{name: str(posted.get(name, "")) for name in cls.__slots__ if name != "attachment"}).attached(
+            "attachment" in posted
+        )
+
+    def attached(self, diagnostics: bool) -> Typed:
+        """An unticked box is left out of what a browser sends."""
+        attachment = AttachmentMode.CONTEXT if diagnostics else AttachmentMode.REFERENCE
+        return Typed(**{**asdict(self), "attachment": attachment.value})
+
+    def given(self) -> dict[str, str]:
+        """As the action takes it. The fields of a ticket that exists are hidden, and count for nothing, in the other
+        modes; whoever changed their mind has nothing to clear first."""
+        fields: dict[str, str] = asdict(self)
+        if self.mode != HandoffMode.LINK:
+            fields |= {"external_reference": "", "external_url": ""}
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The open form. ``faults``: by field, what is wrong with it. ``about``: the context that the request is about."""
+
+    url: str
+    typed: Typed
+    faults: dict[str, str]
+    refusal: str
+    about: list[tuple[str, str]]
+    diagnostics: Diagnostics
+    limits: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What came of a handoff: a word with tone and icon, and the sentence that answers a submission."""
+
+    word: str
+    tone: str
+    icon: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupportPart:
+    """``raised``: the reference that was just given to this person, until the page is looked at again."""
+
+    url: str
+    open_url: str
+    panel: Panel
+    form: Form | None
+    raised: str | None
+    status: int = 200
+
+    @property
+    def latest(self) -> Handoff | None:
+        return self.panel.latest
+
+    @property
+    def standing(self) -> Standing | None:
+        return STANDINGS[self.latest.outcome] if self.latest else None
+
+    @property
+    def mode_label(self) -> str:
+        return next((c.label for c in self.panel.modes if self.latest and c.mode is self.latest.mode), "")
+
+    @property
+    def just_raised(self) -> bool:
+        return self.latest is not None and self.latest.ref == self.raised
+
+
+def present(actor: Actor, surface: Surface, *, opened: str | None, raised: str | None) -> SupportPart:
+    """``opened``: the key in the address when the form is asked for. Raises NotFound, Denied."""
+    panel = surface.panel(actor)
+    form = None
+    if opened is not None:
+        key = opened if _KEY.fullmatch(opened) else new_key()
+        typed = Typed(key, contact_name=panel.contact.name, contact_email=panel.contact.email)
+        form = _form(actor, surface, typed)
+    return SupportPart(surface.url, _open_url(surface, new_key()), panel, form, raised)
+
+
+def present_again(actor: Actor, surface: Surface, typed: Typed, error: HandrailError) -> SupportPart:
+    """The form with what was typed and what is wrong with it. A key that was used up, or is none, is replaced."""
+    faults = {fault.where: fault.message[:1].upper() + fault.message[1:] for fault in error.faults}
+    spoilt = not faults or "submission_key" in faults
+    again = Typed(**{**asdict(typed), "submission_key": new_key()}) if spoilt else typed
+    form = _form(actor, surface, again, faults=faults, refusal=error.message if faults else REUSED)
+    return SupportPart(surface.url, _open_url(surface, new_key()), surface.panel(actor), form, None, error.status)
+
+
+def new_key() -> str:
+    return secrets.token_urlsafe(18)
+
+
+def _open_url(surface: Surface, key: str) -> str:
+    return f"{surface.url}?{FORM}={quote(key, safe='')}"
+
+
+def _form(
+    actor: Actor, surface: Surface, typed: Typed, *, faults: dict[str, str] | None = None, refusal: str = ""
+) -> Form:
+    diagnostics = context.diagnostics(actor, **surface.named)
+    return Form(
+        url=_open_url(surface, typed.submission_key),
+        typed=typed,
+        faults=faults or {},
+        refusal=refusal,
+        about=_about(diagnostics.envelope),
+        diagnostics=diagnostics,
+        limits={
+            "summary": states.SUMMARY_MAX,
+            "notes": states.NOTES_MAX,
+            "name": states.NAME_MAX,
+            "email": states.EMAIL_MAX,
+            "url": states.URL_MAX,
+        },
+    )
+
+
+def _about(envelope: Mapping[str, Any]) -> list[tuple[str, str]]:
+    tenant, run = envelope["tenant"], envelope.get("run")
+    about = [("Tenant", f"{tenant['name']} ({tenant['key']})")]
+    if run is None:
+        return about
+    about += [("Run", f"{run['ref']}, {run['runbook']}"), ("State", words.humanise(run["state"]))]
+    if run["reason"]:
+        about.append(("Stopped because", words.humanise(run["reason"])))
+    if run["last_checkpoint"]:
+        about.append(("Last checkpoint", run["last_checkpoint"]["label"]))
+    return about
+
+
+STANDINGS: Mapping[Outcome, Standing] = {
+    Outcome.NOT_ASKED: Standing(
+        permissions.HANDRAIL_ONLY,
+        "idle",
+        "inbox",
+        "The request is stored in Handrail. No external ticket was asked for.",
+    ),
+    Outcome.CREATED: Standing(
+        "External ticket created",
+        "good",
+        "check-circle",
+        "The request is stored, and an external ticket was created.",
+    ),
+    Outcome.LINKED: Standing(
+        "External ticket linked", "good", "link", "The request is stored, and the external ticket is linked to it."
+    ),
+    Outcome.FAILED: Standing(
+        "No external ticket",
+        "stop",
+        "x-circle",
+        "Partly done: the request is stored in Handrail, but no external ticket was created.",
+    ),
+    Outcome.UNKNOWN: Standing(
+        "Outcome unknown",
+        "wait",
+        "question-mark-circle",
+        "Partly done: the request is stored in Handrail. Whether an external ticket exists is not known.",
+    ),
+    Outcome.UNDER_WAY: Standing(
+        "Being handed over", "move", "arrow-path", "The request is stored. The service desk is being asked."
+    ),
+}
