@@ -46,7 +46,7 @@ def web(*, host: Host = None, port: Port = None) -> None:
         workers=1,
         blocking_threads=config.threads,
         workers_kill_timeout=10,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         websockets=False,
     ).serve()
 
