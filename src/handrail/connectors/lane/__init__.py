@@ -1,0 +1,12 @@
+"""The lane: the one restricted vendor-intake queue. Whatever the carrier, one manifest digest is delivered once.
+
+lane ────── what every carrier offers, and what can come of a call
+config ──── the sections ``[lanes.NAME]``
+current ─── the lanes of this process, by name
+intake, drop, bucket ─ HTTP intake, directory drop, S3
+"""
+
+from handrail.connectors.lane.current import Lanes, configure, get, names, parse, use
+from handrail.connectors.lane.lane import Fate, Lane, LaneFailed, Receipt, Trouble
+
+__all__ = ["Fate", "Lane", "LaneFailed", "Lanes", "Receipt", "Trouble", "configure", "get", "names", "parse", "use"]

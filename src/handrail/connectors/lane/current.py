@@ -1,0 +1,82 @@
+"""The lanes of this process, by name. ``conf`` opens them once; everything else asks ``get``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from handrail.connectors.lane.config import LANE, AnyLane, open_lane
+from handrail.connectors.lane.lane import Lane
+from handrail.connectors.registry import faults_of
+from handrail.kernel.errors import Misconfigured
+from handrail.kernel.secrets import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Open lanes by name. Opening calls nobody."""
+
+    lanes: Mapping[str, Lane] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, configs: Mapping[str, AnyLane], secrets: Secrets) -> Lanes:
+        """Raises Misconfigured naming the section whose secret or file is missing."""
+        opened: dict[str, Lane] = {}
+        for name, config in configs.items():
+            try:
+                opened[name] = open_lane(name, config, secrets)
+            except Misconfigured as error:
+                raise Misconfigured(f"lanes.{name}: {error.message}", code=error.code) from None
+        return cls(opened)
+
+
+def parse(sections: Mapping[str, Any]) -> dict[str, AnyLane]:
+    """The table ``[lanes]`` of handrail.toml, by name. Raises Misconfigured with one fault per mistake."""
+    parsed: dict[str, AnyLane] = {}
+    for name, section in sections.items():
+        try:
+            parsed[name] = LANE.validate_python(section)
+        except ValidationError as error:
+            faults = faults_of(f"lanes.{name}", error)
+            raise Misconfigured(
+                "handrail.toml: " + "; ".join(map(str, faults)) + ".", faults=faults, code="lane"
+            ) from None
+    return parsed
+
+
+_current: list[Lanes] = [Lanes()]
+
+
+def configure(lanes: Lanes) -> None:
+    """Called once a process by ``conf``."""
+    _current[0] = lanes
+
+
+def get(name: str) -> Lane:
+    """The lane of that name. Raises Misconfigured, saying what to add."""
+    found = _current[0].lanes.get(name)
+    if found is None:
+        raise Misconfigured(
+            f"No lane is called {name}. Add [lanes.{name}] to handrail.toml, then run: handrail check.",
+            code="no-such-lane",
+        )
+    return found
+
+
+def names() -> list[str]:
+    return sorted(_current[0].lanes)
+
+
+@contextmanager
+def use(lanes: Lanes) -> Iterator[Lanes]:
+    """``lanes`` in every thread for the length of a ``with`` block; for tests."""
+    before = _current[0]
+    _current[0] = lanes
+    try:
+        yield lanes
+    finally:
+        _current[0] = before

@@ -1,0 +1,107 @@
+"""A lane over HTTP: ``PUT deliveries/{digest}``, ``GET deliveries/{digest}``, ``POST deliveries/{digest}/withdraw``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from handrail.connectors.finding import Finding
+from handrail.connectors.http import Client, Exchange, describe, json_bytes, probe, retry_after_seconds
+from handrail.connectors.http.jsontext import NotJson, parse_json
+from handrail.connectors.lane.lane import Fate, LaneFailed, Receipt, Trouble, hexadecimal
+from handrail.connectors.outcome import RETRYABLE_STATUSES, Failure
+from handrail.kernel.canonical import digest_bytes
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Invalid
+from handrail.kernel.hostile import clean_text
+
+_TAKEN = frozenset({200, 201})
+_ABSENT = frozenset({404, 410})
+# "Not now", said before anything was taken; other 5xx answers may come from behind a take-over that happened.
+_NOT_NOW = frozenset({408, 425, 429, 503})
+_ERROR = 500
+MAX_REFERENCE = 120
+
+
+class HttpLane:
+    """One configured intake. A package is read into memory to be sent: at most ``max_package_bytes``."""
+
+    kind = "http"
+
+    def __init__(self, name: str, client: Client, *, path: str, max_package_bytes: int) -> None:
+        self.name = name
+        self._client = client
+        self._path = path.rstrip("/")
+        self._max_package_bytes = max_package_bytes
+
+    @property
+    def deadline_seconds(self) -> float:
+        return self._client.config.deadline_seconds
+
+    def deliver(self, package: Path, manifest_digest: str) -> Receipt:
+        if package.stat().st_size > self._max_package_bytes:
+            limit = f"The package is over max_package_bytes ({self._max_package_bytes}) of this lane."
+            raise LaneFailed(limit, Trouble.REFUSED)
+        data = package.read_bytes()
+        headers = {"content-type": "application/zip", "accept": "application/json", "idempotency-key": manifest_digest}
+        exchange = self._client.send("PUT", self._one(manifest_digest), headers=headers, content=data)
+        if exchange.failure is None and exchange.status in _TAKEN:
+            receipt = _receipt(exchange, manifest_digest)
+            if receipt.package_digest and receipt.package_digest != digest_bytes(data):
+                raise LaneFailed("The lane holds another package under this manifest.", Trouble.REFUSED)
+            return receipt
+        raise self._trouble(exchange)
+
+    def status(self, manifest_digest: str) -> Receipt:
+        exchange = self._client.send("GET", self._one(manifest_digest), headers={"accept": "application/json"})
+        return self._told(exchange, manifest_digest)
+
+    def withdraw(self, manifest_digest: str, reason: str) -> Receipt:
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        path = self._one(manifest_digest) + "/withdraw"
+        exchange = self._client.send("POST", path, headers=headers, content=json_bytes({"reason": reason}))
+        return self._told(exchange, manifest_digest)
+
+    def check(self) -> list[Finding]:
+        return [probe(self.name, self._client, self._path or "/", must_exist=True)]
+
+    def _one(self, manifest_digest: str) -> str:
+        return f"{self._path}/deliveries/sha256:{hexadecimal(manifest_digest)}"
+
+    def _told(self, exchange: Exchange, manifest_digest: str) -> Receipt:
+        if exchange.failure is None and exchange.status in _ABSENT:
+            return Receipt(Fate.ABSENT)
+        if exchange.failure is None and exchange.status in _TAKEN:
+            return _receipt(exchange, manifest_digest)
+        raise self._trouble(exchange)
+
+    def _trouble(self, exchange: Exchange) -> LaneFailed:
+        wait = retry_after_seconds(exchange.headers.get("retry-after"), now())
+        if exchange.failure is not None:
+            trouble = Trouble.UNKNOWN if exchange.failure.sent else Trouble.NOT_SENT
+            if exchange.failure is Failure.REDIRECT:
+                trouble = Trouble.REFUSED
+            return LaneFailed(f"The lane {self.name}: {describe(exchange.failure)}.", trouble, retry_after_seconds=wait)
+        status = exchange.status or 0
+        said = f"The lane {self.name} answered with status {status}."
+        if status in _NOT_NOW:
+            return LaneFailed(said, Trouble.BUSY, retry_after_seconds=wait)
+        if status >= _ERROR or status in RETRYABLE_STATUSES:
+            return LaneFailed(said, Trouble.UNKNOWN, retry_after_seconds=wait)
+        return LaneFailed(said, Trouble.REFUSED)
+
+
+def _receipt(exchange: Exchange, manifest_digest: str) -> Receipt:
+    """The lane's word. Raises LaneFailed (unknown) when it is none: what can't be understood proves nothing."""
+    try:
+        told: Any = parse_json(exchange.body)
+        fate = Fate(told["state"])
+        digest = str(told.get("package_digest") or "")
+        if told.get("manifest_digest", manifest_digest) != manifest_digest:
+            raise ValueError(manifest_digest)
+        if digest:
+            hexadecimal(digest)
+    except (NotJson, json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, Invalid):
+        raise LaneFailed("The lane's answer is not a receipt for this manifest.", Trouble.UNKNOWN) from None
+    return Receipt(fate, clean_text(str(told.get("receipt") or ""), limit=MAX_REFERENCE), digest)
