@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from django.contrib.auth.password_validation import validate_password
@@ -15,6 +16,8 @@ from handrail.audit.actions import By, record
 from handrail.audit.events import Event, Outcome
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
+
+_GROUP = re.compile(r"(?=.{1,32}$)[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @transaction.atomic
@@ -49,30 +52,42 @@ def add_member(
     by: Actor,
     password: str | None = None,
     name: str = "",
+    groups: Sequence[str] = (),
 ) -> Membership:
-    """Makes a person a member; ``tenants`` None entitles to all. Raises Invalid, Conflict, NotFound."""
+    """Makes a person a member; ``tenants`` None entitles to all. Raises Invalid, Conflict, NotFound.
+
+    ``groups`` are names of the workspace's own, such as support-privacy: profiles name who signs by them. They give
+    no capability, and stand among the member's roles.
+    """
     by.require(Capability.MEMBER_MANAGE)
     _check_roles(roles)
+    _check_groups(groups)
+    held = sorted({*roles, *groups})
     user = User.objects.filter(email__iexact=email).first() or User.objects.create_user(
         email, password, first_name=name
     )
     membership, created = Membership.objects.get_or_create(
         workspace_id=by.workspace_id,
         user=user,
-        defaults={"roles": sorted(set(roles)), "all_tenants": tenants is None, "created_at": now()},
+        defaults={"roles": held, "all_tenants": tenants is None, "created_at": now()},
     )
     if not created:
         raise Conflict(f"{email} is a member already.")
     _entitle(membership, tenants or ())
-    record(Event.MEMBER_ADDED, by=by, subject_kind="member", subject=user.email, roles=", ".join(sorted(set(roles))))
+    record(Event.MEMBER_ADDED, by=by, subject_kind="member", subject=user.email, roles=", ".join(held))
     return membership
 
 
 @transaction.atomic
 def change_member(
-    *, email: str, by: Actor, roles: Sequence[str] | None = None, is_active: bool | None = None
+    *,
+    email: str,
+    by: Actor,
+    roles: Sequence[str] | None = None,
+    is_active: bool | None = None,
+    groups: Sequence[str] | None = None,
 ) -> Membership:
-    """Sets a member's roles, or removes (``is_active=False``) or restores them. Raises Invalid, NotFound."""
+    """Sets a member's roles or groups, or removes (``is_active=False``) or restores them. Raises Invalid, NotFound."""
     by.require(Capability.MEMBER_MANAGE)
     rows = Membership.objects.select_for_update().filter(workspace_id=by.workspace_id, user__email__iexact=email)
     membership = rows.first()
@@ -80,7 +95,10 @@ def change_member(
         raise NotFound(f"{email} is not a member of this workspace.")
     if roles is not None:
         _check_roles(roles)
-        membership.roles = sorted(set(roles))
+        membership.roles = sorted({*roles, *_groups_of(membership)})
+    if groups is not None:
+        _check_groups(groups)
+        membership.roles = sorted({*groups, *(set(membership.roles) & set(Role))})
     if is_active is not None:
         membership.is_active = is_active
     membership.save(update_fields=["roles", "is_active"])
@@ -115,6 +133,17 @@ def _check_roles(roles: Sequence[str]) -> None:
     if unknown or not roles:
         allowed = ", ".join(Role)
         raise Invalid("A member needs known roles.", faults=[Fault("roles", f"give one or more of: {allowed}")])
+
+
+def _groups_of(membership: Membership) -> set[str]:
+    return set(membership.roles) - set(Role)
+
+
+def _check_groups(groups: Sequence[str]) -> None:
+    wrong = [name for name in groups if name in set(Role) or not _GROUP.fullmatch(name)]
+    if wrong:
+        expected = "a name such as support-privacy, at most 32 characters, that is no role's"
+        raise Invalid("A group needs a name of its own.", faults=[Fault("groups", f"expected {expected}")])
 
 
 def _entitle(membership: Membership, keys: Sequence[str]) -> None:
