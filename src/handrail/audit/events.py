@@ -39,6 +39,23 @@ class Event(StrEnum):
     SUPPORT_REQUEST_TICKET_LINKED = "support_request.external_ticket_linked"
     SUPPORT_REQUEST_HANDOFF_FAILED = "support_request.external_handoff_failed"
 
+    PACKET_REQUESTED = "packet.requested"
+    PACKET_ASSEMBLED = "packet.assembled"
+    PACKET_HOLD_CLEARED = "packet.hold_cleared"
+    PACKET_SIGNED = "packet.signed"
+    PACKET_APPROVED = "packet.approved"
+    PACKET_REOPENED = "packet.reopened"
+    PACKET_REJECTED = "packet.rejected"
+    PACKET_WITHDRAWN = "packet.withdrawn"
+    PACKET_EXPIRED = "packet.expired"
+    PACKET_SUPERSEDED = "packet.superseded"
+    PACKET_RELEASED = "packet.released"
+    PACKET_DELIVERED = "packet.delivered"
+    PACKET_DELIVERY_REFUSED = "packet.delivery_refused"
+    PACKET_CONSUMED = "packet.consumed"
+    PACKET_RECALLED = "packet.recalled"
+    PACKET_EXPORTED = "packet.exported"
+
     AUDIT_SEALED = "audit.sealed"
     AUDIT_EXPORTED = "audit.exported"
 

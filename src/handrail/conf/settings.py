@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "handrail.definitions",
     "handrail.runbooks",
     "handrail.support",
+    "handrail.packets",
     "handrail.web",
     "handrail.conf.apps.Composition",
 ]

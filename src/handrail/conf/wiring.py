@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from handrail.conf import config
+from handrail.conf import config, release
 from handrail.connectors import desk, registry
 from handrail.runbooks import task_system
 from handrail.support import setup
@@ -22,6 +22,7 @@ def connect() -> None:
     task_system.configure(_task_system(loaded))
     desk.configure(open_desk(loaded))
     setup.configure(support_setup(loaded))
+    release.connect(loaded)
 
 
 def open_desk(loaded: config.Config) -> desk.Desk | None:

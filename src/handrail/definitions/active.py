@@ -7,6 +7,8 @@ from functools import lru_cache
 from handrail.definitions.compiled import CompiledRunbook
 from handrail.definitions.compiler import compile_runbook
 from handrail.definitions.models import Definition
+from handrail.definitions.profile_compiled import CompiledProfile
+from handrail.definitions.profile_compiler import compile_profile
 from handrail.definitions.states import DefinitionState, Kind
 from handrail.definitions.tables import CompiledTable, compile_table
 from handrail.kernel.errors import NotFound
@@ -15,6 +17,11 @@ from handrail.kernel.errors import NotFound
 def active_runbook(workspace_id: int, name: str) -> Definition:
     """The active version of the runbook ``name``. Raises NotFound."""
     return _active(workspace_id, Kind.RUNBOOK, name)
+
+
+def active_profile(workspace_id: int, name: str) -> Definition:
+    """The active version of the packet profile ``name``. Raises NotFound."""
+    return _active(workspace_id, Kind.PACKET, name)
 
 
 def active_table(workspace_id: int, name: str) -> Definition:
@@ -38,6 +45,16 @@ def compiled(definition: Definition) -> CompiledRunbook:
 def compiled_table(definition: Definition) -> CompiledTable:
     """``definition`` ready to be looked up in; kept likewise."""
     return _compiled_table(definition.digest, definition.text)
+
+
+def compiled_profile(definition: Definition) -> CompiledProfile:
+    """``definition`` ready to assemble packets by; kept likewise."""
+    return _compiled_profile(definition.digest, definition.text)
+
+
+@lru_cache(maxsize=256)
+def _compiled_profile(digest: str, text: str) -> CompiledProfile:  # noqa: ARG001 - the digest is the short half
+    return compile_profile(text)
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from handrail.definitions.compiler import compile_runbook
 from handrail.definitions.faults import Faults
 from handrail.definitions.loader import load
+from handrail.definitions.profile_compiler import compile_profile
 from handrail.definitions.states import Kind
 from handrail.definitions.tables import compile_table
 
@@ -42,7 +43,11 @@ class Checked:
 
 
 FORMATS: Mapping[str, tuple[Kind, Compile]] = MappingProxyType(
-    {"runbook/v1": (Kind.RUNBOOK, compile_runbook), "table/v1": (Kind.TABLE, compile_table)}
+    {
+        "runbook/v1": (Kind.RUNBOOK, compile_runbook),
+        "packet/v1": (Kind.PACKET, compile_profile),
+        "table/v1": (Kind.TABLE, compile_table),
+    }
 )
 
 

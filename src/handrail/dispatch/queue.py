@@ -13,6 +13,8 @@ from procrastinate.exceptions import AlreadyEnqueued
 class TaskName(StrEnum):
     ADVANCE_RUN = "runbooks.advance"
     REPORT_RUN = "runbooks.report"
+    ASSEMBLE_PACKET = "packets.assemble"
+    RELEASE_PACKET = "packets.release"
     PULL_TASKS = "runbooks.pull"
     SEAL_AUDIT = "audit.seal"
 

@@ -23,6 +23,7 @@ from procrastinate.jobs import Status
 
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
+from handrail.packets.actions import releasing
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import reports, runs
 from handrail.worker.identity import worker_name
@@ -135,6 +136,8 @@ def _sweep_rows(pace: Pace) -> None:
     try:
         runs.sweep()
         reports.sweep()
+        releasing.sweep()
+        releasing.expire_all(name=worker_name())
         enqueue(TaskName.SEAL_AUDIT, at=now() + timedelta(seconds=pace.seal_seconds), once="seal")
         if task_system.find() is not None:
             enqueue(TaskName.PULL_TASKS, at=now() + timedelta(seconds=pace.pull_seconds), once="pull")

@@ -1,0 +1,1 @@
+"""What can be done with packets: each function one bare verb, atomic with its audit event."""

@@ -1,0 +1,211 @@
+"""Assembling: a packet is asked for, a worker builds its next revision from what the sources say."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from handrail.access import guards
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.audit.events import Event
+from handrail.definitions.active import active_profile, compiled_profile
+from handrail.definitions.profile_compiled import CompiledProfile
+from handrail.dispatch import TaskName, enqueue
+from handrail.kernel.canonical import digest
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict, HandrailError, Stale
+from handrail.kernel.hostile import clean_text
+from handrail.kernel.ids import Prefix, new_ref
+from handrail.packets import documents, setup
+from handrail.packets.actions.reasons import reason_of
+from handrail.packets.assembly.assemble import Inputs
+from handrail.packets.assembly.assemble import assemble as assemble_documents
+from handrail.packets.assembly.results import Assembled
+from handrail.packets.models import AnnexRow, Clearance, HoldRow, Packet, Revision, Snapshot
+from handrail.packets.queries import get_packet_row
+from handrail.packets.revising import binding, moves, outside
+from handrail.packets.revising.moves import Assembler
+from handrail.packets.states import Cause, RevisionState
+
+SALT_BYTES = 32
+SUBJECT_LIMIT = 400
+FAILURE_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A revision that a worker is to assemble."""
+
+    ref: str
+    revision: int
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """``state``: held, or in_review."""
+
+    ref: str
+    revision: int
+    state: RevisionState
+    manifest_digest: str | None
+
+
+def request(*, profile: str, given: Mapping[str, Any], by: Actor) -> Requested:
+    """Asks for the packet of one case: its first revision, or the next one where it exists.
+
+    Raises NotFound (no active profile, no such tenant), Denied, Invalid (a fault per given value), Conflict
+    ``assembling`` while a revision is being assembled.
+    """
+    by.require(Capability.PACKET_ASSEMBLE)
+    definition = active_profile(by.workspace_id, profile)
+    compiled = compiled_profile(definition)
+    values = compiled.validate_given(given)
+    tenant = guards.get_tenant(by, compiled.tenant_key(values), Capability.PACKET_ASSEMBLE)
+    packet = _packet(compiled, values, by, tenant.pk)
+    with transaction.atomic():
+        moves.lock(packet.pk)
+        cause = Cause.EVIDENCE if packet.revisions.exists() else Cause.FIRST
+        revision = _begin(packet, cause, by, assembler=Assembler.of(by))
+    return Requested(packet.ref, revision.number, revision.pk)
+
+
+def again(*, ref: str, reason: str, by: Actor) -> Requested:
+    """Asks for the next revision because of new evidence. What stands now is superseded at once, its votes void.
+
+    Raises NotFound, Denied, Invalid without a reason, Conflict ``assembling``.
+    """
+    packet = get_packet_row(by, ref, Capability.PACKET_ASSEMBLE)
+    said = reason_of(reason)
+    with transaction.atomic():
+        moves.lock(packet.pk)
+        revision = _begin(packet, Cause.EVIDENCE, by, assembler=Assembler.of(by), detail=[{"reason": said}])
+    return Requested(packet.ref, revision.number, revision.pk)
+
+
+def build(*, revision_id: int, by: Actor) -> Built | None:
+    """Reads every source, assembles, and commits the revision with its manifest; None when it was built already.
+
+    Reading and storing come first, outside any transaction. Raises HandrailError as reading and assembling do, and
+    Stale when the revision ended meanwhile.
+    """
+    rows = Revision.objects.select_related("packet", "definition").filter(pk=revision_id, workspace_id=by.workspace_id)
+    revision = rows.first()
+    if revision is None or revision.state != RevisionState.ASSEMBLING:
+        return None
+    packet, profile = revision.packet, compiled_profile(revision.definition)
+    gathered = outside.gather(revision, packet)
+    clearances = list(Clearance.objects.filter(packet=packet).order_by("pk"))
+    made = assemble_documents(
+        Inputs(
+            profile=profile,
+            given=packet.given,
+            snapshots=gathered.snapshots,
+            tables=gathered.tables,
+            artifacts=gathered.artifacts,
+            salt=bytes(packet.salt),
+            at=now(),
+            clearances=documents.clearances_of(clearances),
+            drift=gathered.drift,
+            previous=outside.previous_of(revision),
+        )
+    )
+    _keep(made)
+    return _commit(revision, profile, made, clearances, by)
+
+
+def carry(*, revision_id: int, by: Actor) -> datetime | None:
+    """A worker's go at a revision. Returns when to try again, or None when there is nothing left to do."""
+    try:
+        build(revision_id=revision_id, by=by)
+    except Stale:
+        return None
+    except HandrailError as error:
+        return _postpone(revision_id, error)
+    return None
+
+
+def _packet(profile: CompiledProfile, given: dict[str, Any], by: Actor, tenant_id: int) -> Packet:
+    """The one packet of this profile and case, made if need be."""
+    key = {"workspace_id": by.workspace_id, "profile": profile.name, "given_digest": digest(given)}
+    subject = " / ".join(str(value) for value in given.values() if value is not None)
+    packet, _ = Packet.objects.get_or_create(
+        **key,
+        defaults={
+            "ref": new_ref(Prefix.PACKET),
+            "tenant_id": tenant_id,
+            "lane": profile.lane,
+            "given": given,
+            "subject": clean_text(subject, limit=SUBJECT_LIMIT),
+            "salt": secrets.token_bytes(SALT_BYTES),
+            "created_at": now(),
+            "created_by": by.name,
+        },
+    )
+    return packet
+
+
+def _begin(
+    packet: Packet, cause: Cause, by: Actor, *, assembler: Assembler, detail: list[Any] | None = None
+) -> Revision:
+    standing = moves.current(packet)
+    if standing is not None and standing.state == RevisionState.ASSEMBLING:
+        raise Conflict(f"Revision {standing.number} is being assembled. Wait a moment.", code="assembling")
+    definition = active_profile(packet.workspace_id, packet.profile)
+    if compiled_profile(definition).lane != packet.lane:
+        raise Conflict("The active profile names another lane than this packet was made for.", code="lane-changed")
+    return moves.begin(packet, definition, cause, assembler=assembler, by=by, detail=detail)
+
+
+def _keep(made: Assembled) -> None:
+    """The cleared annexes, by digest; keeping one twice changes nothing."""
+    for annex in made.annexes:
+        setup.blobs().put(annex.data)
+
+
+@transaction.atomic
+def _commit(
+    revision: Revision, profile: CompiledProfile, made: Assembled, clearances: list[Clearance], by: Actor
+) -> Built:
+    moves.lock(revision.packet_id)
+    bound = binding.bind(revision, profile, made, clearances)
+    assembly = binding.rows_of(revision, profile, made, bound)
+    state = RevisionState.HELD if made.blocking or bound[0] is None else RevisionState.IN_REVIEW
+    moves.move(revision, state)
+    try:
+        with transaction.atomic():
+            assembly.save(force_insert=True)
+    except IntegrityError as error:
+        raise Stale from error
+    Snapshot.objects.bulk_create(documents.snapshot_rows(revision, made.snapshots.values()))
+    HoldRow.objects.bulk_create(documents.hold_rows(revision, made, clearances))
+    AnnexRow.objects.bulk_create(documents.annex_rows(revision, made))
+    moves.audit(
+        Event.PACKET_ASSEMBLED,
+        revision,
+        by,
+        state=state,
+        manifest=assembly.manifest_digest,
+        blocking=len(made.blocking),
+        held_annexes=len(made.held),
+    )
+    return Built(revision.packet.ref, revision.number, state, assembly.manifest_digest)
+
+
+def _postpone(revision_id: int, error: HandrailError) -> datetime | None:
+    told = setup.current()
+    revision = Revision.objects.filter(pk=revision_id, state=RevisionState.ASSEMBLING).first()
+    if revision is None:
+        return None
+    age = now() - revision.created_at
+    until = now() + min(max(age, told.retry_first), told.retry_ceiling, timedelta(days=1))
+    rows = Revision.objects.filter(pk=revision_id, state=RevisionState.ASSEMBLING)
+    rows.update(failure=error.message[:FAILURE_LIMIT], due_at=until)
+    enqueue(TaskName.ASSEMBLE_PACKET, at=until, once=f"assemble:{revision_id}", revision_id=revision_id)
+    return until

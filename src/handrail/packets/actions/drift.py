@@ -1,0 +1,41 @@
+"""What a revision stands on, compared with what the sources say now, before anybody decides about it."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from handrail.access.actor import Actor
+from handrail.kernel.errors import Stale
+from handrail.packets.errors import Drifted
+from handrail.packets.models import Revision
+from handrail.packets.revising import moves, outside
+from handrail.packets.revising.moves import Assembler
+from handrail.packets.states import DECIDABLE
+
+
+def refuse_if_moved(revision: Revision, *, by: Actor) -> None:
+    """Raises Drifted when a source or definition moved, after asking for a new revision: its votes begin at nought.
+
+    Raises Unavailable when a source can't be read, NotFound when no version of the profile is active any more.
+    """
+    changes = outside.changes(revision, revision.assembly)
+    if not changes:
+        return
+    definition = outside.replacing(revision)
+    with transaction.atomic():
+        moves.lock(revision.packet_id)
+        revision.refresh_from_db(fields=["state"])
+        if revision.state not in DECIDABLE:
+            raise Stale
+        moves.begin(
+            revision.packet,
+            definition,
+            changes[0].cause,
+            assembler=Assembler.before(revision),
+            by=by,
+            detail=[change.document() for change in changes],
+        )
+    raise Drifted(
+        "What this revision stands on has moved. A new revision is being assembled; all votes are void.",
+        faults=[change.fault() for change in changes],
+    )

@@ -1,0 +1,146 @@
+"""Releasing one approved revision into its one lane, once; and what workers do for it afterwards."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from handrail.access import queries as access
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.audit.events import Event
+from handrail.dispatch import TaskName, enqueue
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict, Stale
+from handrail.packets import documents, electorate, ledger, permissions, setup
+from handrail.packets.actions.drift import refuse_if_moved
+from handrail.packets.actions.reasons import refuse
+from handrail.packets.delivery import carry
+from handrail.packets.ledger import NewRow
+from handrail.packets.models import Assembly, Release, Revision
+from handrail.packets.proof import package
+from handrail.packets.proof.approvals import Approval, Approvals
+from handrail.packets.proof.manifest import Manifest
+from handrail.packets.proof.package import Sealed
+from handrail.packets.queries import get_revision_row
+from handrail.packets.revising import moves
+from handrail.packets.states import CURRENT, Entry, RevisionState
+
+
+def release(*, ref: str, revision: int, by: Actor) -> None:
+    """Decides the release: signs both envelopes and has a worker deliver the package to the profile's lane.
+
+    Every source is read anew and every vote counted again. Raises NotFound, Denied; Drifted; Conflict as
+    ``why_not_release`` says (a revision whose votes stopped counting is in review again); Unavailable; Misconfigured
+    without a release key; Stale.
+    """
+    row = get_revision_row(by, ref, revision, Capability.PACKET_RELEASE)
+    _reopen_if_short(row, by)
+    refuse(permissions.why_not_release(by, row))
+    key = setup.current().signing_key()
+    refuse_if_moved(row, by=by)
+    with transaction.atomic():
+        moves.lock(row.packet_id)
+        row.refresh_from_db(fields=["state"])
+        refuse(permissions.why_not_release(by, row))
+        sealed = package.seal(*_opened(row), key=key)
+        Release.objects.create(
+            workspace_id=row.workspace_id,
+            tenant_id=row.tenant_id,
+            at=now(),
+            revision=row,
+            manifest_digest=sealed.manifest_digest,
+            manifest_envelope=sealed.manifest_envelope,
+            approvals_envelope=sealed.approvals_envelope,
+            key_id=sealed.key_id,
+            by=by.name,
+        )
+        _decided(row, sealed, by)
+
+
+def deliver(*, revision_id: int, by: Actor) -> datetime | None:
+    """A worker's go at a delivery: sends, asks, polls or takes back, whatever its ledger says is next.
+
+    Returns when it is to be looked at again (and has that queued), or None.
+    """
+    if not Revision.objects.filter(pk=revision_id, workspace_id=by.workspace_id).exists():
+        return None
+    until = carry.carry(revision_id, by=by)
+    if until is not None:
+        enqueue(TaskName.RELEASE_PACKET, at=until, once=f"release:{revision_id}", revision_id=revision_id)
+    return until
+
+
+def expire(*, revision_id: int, by: Actor) -> bool:
+    """Withdraws a revision whose time is over, whatever its votes; False when somebody ended it first."""
+    row = Revision.objects.select_related("packet", "assembly").filter(pk=revision_id).first()
+    if row is None or row.state not in CURRENT:
+        return False
+    try:
+        carry.expire(row, by=by)
+    except Stale:
+        return False
+    return True
+
+
+def expire_all(*, name: str, limit: int = 200) -> int:
+    """Withdraws every revision whose time is over, as the worker ``name``. Returns how many."""
+    rows = Assembly.objects.filter(expires_at__lte=now(), revision__state__in=CURRENT).order_by("expires_at")
+    due = list(rows.values_list("revision_id", "workspace_id")[:limit])
+    return sum(expire(revision_id=pk, by=access.worker(name, workspace)) for pk, workspace in due)
+
+
+def sweep(*, limit: int = 200) -> int:
+    """Queues every revision that should have moved by now and has not. Returns how many."""
+    due = Revision.objects.filter(due_at__lt=now()).order_by("due_at").values_list("pk", "state")[:limit]
+    queued = 0
+    for pk, state in list(due):
+        if state == RevisionState.ASSEMBLING:
+            queued += enqueue(TaskName.ASSEMBLE_PACKET, once=f"assemble:{pk}", revision_id=pk)
+        else:
+            queued += enqueue(TaskName.RELEASE_PACKET, once=f"release:{pk}", revision_id=pk)
+    return queued
+
+
+def workspace_of(revision_id: int) -> int | None:
+    """Which workspace a revision belongs to, for the worker that is to act there."""
+    return Revision.objects.filter(pk=revision_id).values_list("workspace_id", flat=True).first()
+
+
+def _reopen_if_short(row: Revision, by: Actor) -> None:
+    """An approved revision whose votes stopped counting goes back into review, so that others can approve."""
+    if row.state != RevisionState.APPROVED:
+        return
+    with transaction.atomic():
+        moves.lock(row.packet_id)
+        row.refresh_from_db(fields=["state"])
+        if row.state != RevisionState.APPROVED:
+            raise Stale
+        manifest = documents.manifest_of(row.assembly)
+        assert manifest is not None  # it was approved
+        lacking = electorate.count(row, manifest, manifest_digest=manifest.digest()).lacking
+        if not lacking:
+            return
+        moves.move(row, RevisionState.IN_REVIEW, approved_at=None)
+        moves.audit(Event.PACKET_REOPENED, row, by, lacking="; ".join(lacking))
+
+
+def _opened(row: Revision) -> tuple[Manifest, Approvals]:
+    """The manifest, and the votes for it that count now."""
+    manifest = documents.manifest_of(row.assembly)
+    if manifest is None or manifest.digest() != row.assembly.manifest_digest:
+        raise Conflict("The manifest is not what its digest says; nothing is released.", code="manifest-altered")
+    count = electorate.count(row, manifest, manifest_digest=manifest.digest())
+    votes = sorted((Approval(vote.signer, vote.at) for vote in count.valid), key=lambda vote: vote.signer)
+    return manifest, Approvals(manifest.digest(), tuple(votes))
+
+
+def _decided(row: Revision, sealed: Sealed, by: Actor) -> None:
+    if row.state == RevisionState.IN_REVIEW:  # a vote that counts again completed it
+        moves.move(row, RevisionState.APPROVED, approved_at=now())
+    moves.move(row, RevisionState.RELEASED, released_at=now(), due_at=now() + moves.UNNOTICED)
+    detail = {"manifest": sealed.manifest_digest, "lane": row.packet.lane, "key": sealed.key_id}
+    ledger.append(row, NewRow(Entry.RELEASED, detail=detail), worker=by.name)
+    moves.audit(Event.PACKET_RELEASED, row, by, manifest=sealed.manifest_digest, lane=row.packet.lane)
+    enqueue(TaskName.RELEASE_PACKET, revision_id=row.pk)

@@ -1,0 +1,105 @@
+"""Approving, rejecting and withdrawing one exact revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.audit.events import Event
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict, Stale
+from handrail.packets import documents, electorate, permissions
+from handrail.packets.actions.drift import refuse_if_moved
+from handrail.packets.actions.reasons import reason_of, refuse
+from handrail.packets.models import Revision, Vote
+from handrail.packets.queries import get_revision_row
+from handrail.packets.revising import moves
+from handrail.packets.states import Ballot, Cause, RevisionState
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """``lacking``: what the threshold still needs, in words; empty when the revision is approved."""
+
+    state: RevisionState
+    lacking: tuple[str, ...]
+
+
+def approve(*, ref: str, revision: int, digest: str, by: Actor) -> Approved:
+    """One person's vote for exactly the manifest ``digest``; the last one needed approves the revision.
+
+    Every source is read anew first. Raises NotFound, Denied; Drifted (a new revision is under way, all votes void);
+    Conflict ``digest-differs`` or as ``why_not_approve`` says; Unavailable when a source can't be read; Stale.
+    """
+    row = get_revision_row(by, ref, revision, Capability.PACKET_APPROVE)
+    _check(row, digest, by)
+    refuse_if_moved(row, by=by)
+    with transaction.atomic():
+        moves.lock(row.packet_id)
+        row.refresh_from_db(fields=["state"])
+        _check(row, digest, by)
+        _write(row, Ballot.APPROVE, by, digest=digest)
+        moves.audit(Event.PACKET_SIGNED, row, by, manifest=digest)
+        lacking = _recount(row, by)
+    return Approved(RevisionState(row.state), lacking)
+
+
+@transaction.atomic
+def reject(*, ref: str, revision: int, reason: str, by: Actor) -> None:
+    """Ends a revision for good. Raises NotFound, Denied, Invalid without a reason, Conflict, Stale."""
+    row = get_revision_row(by, ref, revision, Capability.PACKET_APPROVE)
+    said = reason_of(reason)
+    moves.lock(row.packet_id)
+    row.refresh_from_db(fields=["state"])
+    refuse(permissions.why_not_reject(by, row))
+    _write(row, Ballot.REJECT, by, reason=said)
+    moves.end(row, RevisionState.REJECTED, Cause.REJECTED, by=by, reason=said)
+
+
+@transaction.atomic
+def withdraw(*, ref: str, revision: int, reason: str, by: Actor) -> None:
+    """Takes a revision back, from the lane too where it is there. Raises as ``reject`` does."""
+    row = get_revision_row(by, ref, revision, Capability.PACKET_WITHDRAW)
+    said = reason_of(reason)
+    moves.lock(row.packet_id)
+    row.refresh_from_db(fields=["state"])
+    refuse(permissions.why_not_withdraw(by, row))
+    _write(row, Ballot.WITHDRAW, by, reason=said)
+    moves.end(row, RevisionState.WITHDRAWN, Cause.WITHDRAWN, by=by, reason=said)
+
+
+def _check(row: Revision, digest: str, by: Actor) -> None:
+    refuse(permissions.why_not_approve(by, row))
+    if digest != row.assembly.manifest_digest:
+        raise Conflict("This is not the manifest that you were shown. Look again, then decide.", code="digest-differs")
+
+
+def _recount(row: Revision, by: Actor) -> tuple[str, ...]:
+    manifest = documents.manifest_of(row.assembly)
+    assert manifest is not None  # checked
+    lacking = electorate.count(row, manifest, manifest_digest=manifest.digest()).lacking
+    if not lacking and row.state == RevisionState.IN_REVIEW:
+        moves.move(row, RevisionState.APPROVED, approved_at=now())
+        moves.audit(Event.PACKET_APPROVED, row, by, manifest=manifest.digest())
+    return lacking
+
+
+def _write(row: Revision, ballot: Ballot, by: Actor, *, digest: str = "", reason: str = "") -> None:
+    try:
+        with transaction.atomic():
+            Vote.objects.create(
+                workspace_id=row.workspace_id,
+                tenant_id=row.tenant_id,
+                at=now(),
+                revision=row,
+                ballot=ballot,
+                user_id=by.user_id,
+                name=by.name,
+                manifest_digest=digest,
+                reason=reason,
+            )
+    except IntegrityError as error:
+        raise Stale from error

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+from handrail.audit import sources
+from handrail.packets.sealed import SOURCES
+
+
+class PacketsConfig(AppConfig):
+    name = "handrail.packets"
+    label = "packets"
+
+    def ready(self) -> None:
+        for source in SOURCES:
+            sources.register(source)

@@ -1,0 +1,225 @@
+"""Carries a delivery as far as it goes now. Any worker may do this at any time, twice or late, without harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+
+from handrail.access.actor import Actor
+from handrail.audit.events import Event
+from handrail.connectors import lane as lanes
+from handrail.connectors.lane import Fate, Lane, LaneFailed, Receipt, Trouble
+from handrail.kernel.clock import now
+from handrail.kernel.errors import HandrailError, Stale
+from handrail.packets import ledger, setup
+from handrail.packets.delivery import packing
+from handrail.packets.delivery import standing as standings
+from handrail.packets.delivery.standing import Phase, Standing
+from handrail.packets.ledger import NewRow, Row
+from handrail.packets.models import Revision
+from handrail.packets.revising import moves
+from handrail.packets.states import RESULTS, Cause, Entry, RevisionState
+
+log = structlog.get_logger("handrail.packets")
+
+# Beyond the call's own deadline: to write its result down. After it, whoever made the call is gone.
+INTENT_MARGIN = timedelta(seconds=5)
+REASON_LIMIT = 300
+_RESULT_OF = {Trouble.NOT_SENT: Entry.NOT_TAKEN, Trouble.BUSY: Entry.NOT_TAKEN, Trouble.REFUSED: Entry.REFUSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A released revision, its lane, where it stands, and who carries it."""
+
+    revision: Revision
+    lane: Lane
+    digest: str
+    standing: Standing
+    by: Actor
+
+    def append(self, *rows: NewRow, unless: Callable[[Revision, list[Row]], bool], due_at: datetime | None) -> Row:
+        return ledger.append(self.revision, *rows, worker=self.by.name, unless=unless, due_at=due_at, failure="")[-1]
+
+    def backoff(self, asked: float | None = None) -> datetime:
+        """When to try again: about twice as long as the last row is old, within the configured bounds."""
+        told = setup.current()
+        age = now() - self.standing.last.at if self.standing.last else timedelta()
+        return now() + max(min(max(age, told.retry_first), told.retry_ceiling), timedelta(seconds=asked or 0))
+
+
+def carry(revision_id: int, *, by: Actor) -> datetime | None:
+    """Moves the delivery until nothing is to be done (None) or it has to wait (until when)."""
+    while True:
+        rows = Revision.objects.select_related("packet", "assembly", "release").filter(pk=revision_id)
+        revision = rows.filter(release__isnull=False).first()
+        if revision is None:
+            return None
+        standing = standings.read(ledger.rows_of(revision_id))
+        move = MOVES.get(standing.phase)
+        if move is None:
+            Revision.objects.filter(pk=revision_id).update(due_at=None)
+            return None
+        lane = lanes.get(revision.packet.lane)
+        delivery = Delivery(revision, lane, revision.release.manifest_digest, standing, by)
+        try:
+            until = move(delivery)
+        except Stale:
+            log.info("delivery taken by another hand", packet=revision.packet.ref, revision=revision.number)
+            return None
+        except LaneFailed as error:
+            until = _postpone(delivery, error.message, delivery.backoff(error.retry_after_seconds))
+        except HandrailError as error:
+            until = _postpone(delivery, error.message, delivery.backoff())
+        if until is not None:
+            Revision.objects.filter(pk=revision_id).update(due_at=until)
+            return until
+
+
+def send(delivery: Delivery) -> None:
+    """Commits the intent, calls the lane once, and writes down what came of it."""
+    revision = delivery.revision
+    if now() >= revision.assembly.expires_at:
+        expire(revision, by=delivery.by)
+        return
+    with packing.packed(revision) as package:
+        deadline = now() + timedelta(seconds=delivery.lane.deadline_seconds) + INTENT_MARGIN
+        intent = delivery.append(NewRow(Entry.INTENT, deadline_at=deadline), unless=_not_to_be_sent, due_at=deadline)
+        try:
+            receipt = delivery.lane.deliver(package, delivery.digest)
+        except LaneFailed as error:
+            _not_delivered(delivery, intent, error)
+            return
+    _delivered(delivery, intent, receipt)
+
+
+def in_flight(delivery: Delivery) -> datetime | None:
+    """Another hand's call: until its deadline it may be under way; after it nobody knows."""
+    intent = delivery.standing.intent
+    assert intent is not None and intent.deadline_at is not None  # noqa: PT018
+    if now() < intent.deadline_at:
+        return intent.deadline_at
+    _result(delivery, intent, NewRow(Entry.UNKNOWN, intent.sequence, detail={"why": "its worker is gone"}), now())
+    return None
+
+
+def ask(delivery: Delivery) -> datetime | None:
+    """An answer was lost: the lane says whether the package is there. Nothing is sent."""
+    receipt = delivery.lane.status(delivery.digest)
+    if receipt.fate is Fate.ABSENT:
+        delivery.append(NewRow(Entry.ABSENT), unless=_resolved, due_at=now())
+        return None
+    with transaction.atomic():
+        due = now() + setup.current().poll_every
+        delivery.append(NewRow(Entry.RECEIPT, detail=_told(receipt)), unless=_resolved, due_at=due)
+        moves.audit(Event.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest, asked=True)
+    return None
+
+
+def poll(delivery: Delivery) -> datetime | None:
+    """Whether the receiver has consumed it."""
+    receipt = delivery.lane.status(delivery.digest)
+    if receipt.fate is not Fate.CONSUMED:
+        return now() + setup.current().poll_every
+    with transaction.atomic():
+        moves.lock(delivery.revision.packet_id)
+        delivery.revision.refresh_from_db(fields=["state"])
+        delivery.append(NewRow(Entry.CONSUMED, detail=_told(receipt)), unless=_recalled, due_at=None)
+        moves.move(delivery.revision, RevisionState.CONSUMED, consumed_at=now())
+        moves.audit(Event.PACKET_CONSUMED, delivery.revision, delivery.by, manifest=delivery.digest)
+    return None
+
+
+def recall(delivery: Delivery) -> datetime | None:
+    """Takes back what is there unconsumed; what was consumed gets a notice."""
+    rows = ledger.rows_of(delivery.revision.pk)
+    if delivery.standing.receipt is None and not any(row.kind is Entry.UNKNOWN for row in rows):
+        delivery.append(NewRow(Entry.NEVER_DELIVERED), unless=_closed, due_at=None)
+        return None
+    assert delivery.standing.recall is not None
+    reason = str(delivery.standing.recall.detail.get("reason", ""))[:REASON_LIMIT]
+    receipt = delivery.lane.withdraw(delivery.digest, reason)
+    if receipt.fate is Fate.DELIVERED:
+        return delivery.backoff()
+    kinds = {Fate.WITHDRAWN: Entry.WITHDRAWN, Fate.CONSUMED: Entry.NOTICED, Fate.ABSENT: Entry.NEVER_DELIVERED}
+    delivery.append(NewRow(kinds[receipt.fate], detail=_told(receipt)), unless=_closed, due_at=None)
+    return None
+
+
+def expire(revision: Revision, *, by: Actor) -> None:
+    """Withdraws a revision whose time is over. Raises Stale when somebody ended it first."""
+    with transaction.atomic():
+        moves.lock(revision.packet_id)
+        revision.refresh_from_db(fields=["state"])
+        if now() >= revision.assembly.expires_at:
+            moves.end(revision, RevisionState.WITHDRAWN, Cause.EXPIRED, by=by)
+
+
+MOVES: Mapping[Phase, Callable[[Delivery], datetime | None]] = {
+    Phase.SEND: send,
+    Phase.IN_FLIGHT: in_flight,
+    Phase.ASK: ask,
+    Phase.POLL: poll,
+    Phase.RECALL: recall,
+}
+
+
+def _delivered(delivery: Delivery, intent: Row, receipt: Receipt) -> None:
+    if receipt.fate not in (Fate.DELIVERED, Fate.CONSUMED):
+        detail = {"why": f"the lane says {receipt.fate}"}
+        _result(delivery, intent, NewRow(Entry.REFUSED, intent.sequence, detail=detail), None)
+        return
+    with transaction.atomic():
+        row = NewRow(Entry.RECEIPT, intent.sequence, detail=_told(receipt))
+        _result(delivery, intent, row, now() + setup.current().poll_every)
+        moves.audit(Event.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest)
+
+
+def _not_delivered(delivery: Delivery, intent: Row, error: LaneFailed) -> None:
+    kind = _RESULT_OF.get(error.trouble, Entry.UNKNOWN)
+    with transaction.atomic():
+        row = NewRow(kind, intent.sequence, detail={"why": error.message, "trouble": error.trouble})
+        _result(delivery, intent, row, None if kind is Entry.REFUSED else now())
+        if kind is Entry.REFUSED:
+            moves.audit(Event.PACKET_DELIVERY_REFUSED, delivery.revision, delivery.by, manifest=delivery.digest)
+    if kind is Entry.NOT_TAKEN:
+        raise error
+
+
+def _result(delivery: Delivery, intent: Row, row: NewRow, due_at: datetime | None) -> None:
+    """The one result of an intent. Raises Stale when it has one."""
+
+    def answered(_: Revision, rows: list[Row]) -> bool:
+        return any(known.kind in RESULTS and known.intent == intent.sequence for known in rows)
+
+    delivery.append(row, unless=answered, due_at=due_at)
+
+
+def _not_to_be_sent(revision: Revision, rows: list[Row]) -> bool:
+    expired = now() >= revision.assembly.expires_at
+    return expired or revision.state != RevisionState.RELEASED or standings.read(rows).phase is not Phase.SEND
+
+
+def _resolved(_: Revision, rows: list[Row]) -> bool:
+    return standings.read(rows).phase is not Phase.ASK
+
+
+def _recalled(_: Revision, rows: list[Row]) -> bool:
+    return standings.read(rows).phase is not Phase.POLL
+
+
+def _closed(_: Revision, rows: list[Row]) -> bool:
+    return standings.read(rows).phase is not Phase.RECALL
+
+
+def _told(receipt: Receipt) -> dict[str, str]:
+    return {"fate": receipt.fate, "receipt": receipt.reference, "package_digest": receipt.package_digest}
+
+
+def _postpone(delivery: Delivery, why: str, until: datetime) -> datetime:
+    Revision.objects.filter(pk=delivery.revision.pk).update(failure=why[:REASON_LIMIT], due_at=until)
+    return until

@@ -1,0 +1,140 @@
+"""Between rows and plain data: manifests, snapshots, holds and clearances as they were assembled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from handrail.packets.assembly import results, snapshots
+from handrail.packets.models import AnnexRow, Assembly, Clearance, HoldRow, Revision, Snapshot
+from handrail.packets.proof import manifest as manifests
+from handrail.packets.proof.manifest import Manifest
+
+
+def manifest_of(assembly: Assembly) -> Manifest | None:
+    """The manifest of a revision, None when it has none."""
+    return _manifest(bytes(assembly.manifest)) if assembly.manifest is not None else None
+
+
+@lru_cache(maxsize=128)
+def _manifest(payload: bytes) -> Manifest:
+    return manifests.from_payload(payload)
+
+
+def assembly_of(revision: Revision) -> Assembly | None:
+    return Assembly.objects.filter(revision=revision).first()
+
+
+def documents_of(assembly: Assembly) -> dict[str, bytes]:
+    """The three documents that leave, by path, byte for byte."""
+    texts = {"packet.json": assembly.packet, "trace.json": assembly.trace, "holds.json": assembly.holds}
+    return {path: text.encode() for path, text in texts.items()}
+
+
+def parsed(text: str) -> Any:
+    return json.loads(text)
+
+
+def snapshots_of(revision: Revision) -> dict[str, snapshots.Snapshot]:
+    """The sources as they were read for this revision, in the order of the profile."""
+    return {
+        row.name: snapshots.Snapshot(
+            row.name, row.record, row.version, row.digest, row.raw_digest, row.at, row.values, row.problems
+        )
+        for row in Snapshot.objects.filter(revision=revision).order_by("position")
+    }
+
+
+def clearances_of(rows: Iterable[Clearance]) -> tuple[results.Clearance, ...]:
+    return tuple(
+        results.Clearance(row.code, row.target, row.digest, row.role, row.by, row.reason, row.at) for row in rows
+    )
+
+
+def snapshot_rows(revision: Revision, read: Iterable[snapshots.Snapshot]) -> list[Snapshot]:
+    return [
+        Snapshot(
+            workspace_id=revision.workspace_id,
+            tenant_id=revision.tenant_id,
+            at=one.read_at,
+            revision=revision,
+            position=position,
+            name=one.name,
+            record=one.record,
+            version=one.version,
+            digest=one.digest,
+            raw_digest=one.raw_digest,
+            values=dict(one.values),
+            problems=dict(one.problems),
+        )
+        for position, one in enumerate(read)
+    ]
+
+
+def hold_rows(revision: Revision, made: results.Assembled, clearances: Iterable[Clearance]) -> list[HoldRow]:
+    by_hold = {(row.code, row.target, row.digest): row for row in clearances}
+    return [
+        HoldRow(
+            workspace_id=revision.workspace_id,
+            tenant_id=revision.tenant_id,
+            at=made.at,
+            revision=revision,
+            position=position,
+            code=hold.code,
+            scope=hold.scope,
+            target=hold.target,
+            owner=hold.owner,
+            clears=list(hold.clears),
+            blocking=hold.blocking,
+            says=hold.says,
+            released_by=hold.released_by,
+            digest=hold.digest,
+            cleared=by_hold[hold.code, hold.target, hold.digest] if hold.cleared else None,
+            inside=dict(hold.inside),
+        )
+        for position, hold in enumerate(made.holds)
+    ]
+
+
+def annex_rows(revision: Revision, made: results.Assembled) -> list[AnnexRow]:
+    owned: dict[str, Any] = {
+        "workspace_id": revision.workspace_id,
+        "tenant_id": revision.tenant_id,
+        "at": made.at,
+        "revision": revision,
+    }
+    cleared = [
+        AnnexRow(
+            **owned,
+            position=position,
+            name=one.name,
+            sort=one.sort,
+            artifact=one.artifact[:300],
+            original_digest=one.original_digest,
+            path=one.path,
+            media_type=one.media_type,
+            size=one.size,
+            cleared_digest=one.cleared_digest,
+            sanitiser=one.sanitiser,
+            rule_version=one.rule_version,
+            report=dict(one.report),
+        )
+        for position, one in enumerate(made.annexes)
+    ]
+    held = [
+        AnnexRow(
+            **owned,
+            position=len(cleared) + position,
+            name=one.name,
+            sort=one.sort,
+            artifact=one.artifact[:300],
+            original_digest=one.original_digest,
+            reason=one.reason,
+            reasons=list(one.reasons),
+            marker=one.digest,
+        )
+        for position, one in enumerate(made.held)
+    ]
+    return cleared + held

@@ -1,0 +1,78 @@
+"""The figures by which packet work is judged: counted from rows, in the actor's scope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.access.guards import scoped
+from handrail.packets.models import Packet, Release, Revision, Vote
+from handrail.packets.states import Ballot, RevisionState
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A cause or state, and how often."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacketFigures:
+    """``accepted``: packets that the vendor consumed; ``accepted_first``: those whose first approved revision was it.
+
+    ``corrections``: approved or released revisions that ended all the same, by cause. ``bound`` of ``released``: whose
+    manifest, package and every vote name one and the same digest. ``superseded``: by the state that they were in.
+    """
+
+    since: datetime | None
+    packets: int
+    revisions: int
+    accepted: int
+    accepted_first: int
+    corrections: tuple[Named, ...]
+    released: int
+    bound: int
+    superseded: tuple[Named, ...]
+
+
+def evaluate(actor: Actor, *, since: datetime | None = None) -> PacketFigures:
+    """Figures over packets asked for from ``since`` on. Raises Denied without ``evaluation:view``."""
+    actor.require(Capability.EVALUATION_VIEW)
+    packets = scoped(actor, Packet.objects.all())
+    if since is not None:
+        packets = packets.filter(created_at__gte=since)
+    revisions = Revision.objects.filter(packet__in=packets)
+    approved = Q(approved_at__isnull=False)
+    consumed = revisions.filter(state=RevisionState.CONSUMED)
+    counted = packets.annotate(approvals=Count("revisions", filter=Q(revisions__approved_at__isnull=False)))
+    ended = revisions.filter(ended_at__isnull=False)
+    releases = Release.objects.filter(revision__in=revisions)
+    return PacketFigures(
+        since=since,
+        packets=packets.count(),
+        revisions=revisions.count(),
+        accepted=consumed.values("packet_id").distinct().count(),
+        accepted_first=counted.filter(approvals=1, pk__in=consumed.values("packet_id")).count(),
+        corrections=_named(ended.filter(approved), "ended_cause"),
+        released=releases.count(),
+        bound=_bound(releases),
+        superseded=_named(ended.filter(state=RevisionState.SUPERSEDED), "ended_from"),
+    )
+
+
+def _bound(releases: QuerySet[Release]) -> int:
+    approvals = Vote.objects.filter(revision_id=OuterRef("revision_id"), ballot=Ballot.APPROVE)
+    others = approvals.exclude(manifest_digest=OuterRef("manifest_digest"))
+    rows = releases.filter(revision__assembly__manifest_digest=F("manifest_digest"))
+    return rows.filter(Exists(approvals), ~Exists(others)).count()
+
+
+def _named(rows: QuerySet[Revision], column: str) -> tuple[Named, ...]:
+    counted = rows.order_by().values_list(column).annotate(n=Count("pk"))
+    return tuple(Named(name, number) for name, number in sorted(counted))

@@ -1,0 +1,85 @@
+"""Adds rows to a revision's delivery ledger, under the revision's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Stale
+from handrail.packets.models import DeliveryEntry, Revision
+from handrail.packets.states import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    kind: Entry
+    intent: int | None = None
+    deadline_at: datetime | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    sequence: int
+    kind: Entry
+    intent: int | None
+    at: datetime
+    worker: str
+    deadline_at: datetime | None
+    detail: dict[str, Any]
+
+
+def rows_of(revision_id: int) -> list[Row]:
+    """The whole ledger, in order."""
+    return [
+        Row(e.sequence, Entry(e.kind), e.intent, e.at, e.worker, e.deadline_at, e.detail)
+        for e in DeliveryEntry.objects.filter(revision_id=revision_id).order_by("sequence")
+    ]
+
+
+def append(
+    revision: Revision,
+    *rows: NewRow,
+    worker: str,
+    unless: Callable[[Revision, list[Row]], bool] | None = None,
+    **changes: Any,
+) -> list[Row]:
+    """Adds ``rows`` behind the last one, and ``changes`` to the revision's changeable columns.
+
+    ``unless`` sees the locked revision and its ledger; where it says yes nothing is added. Raises Stale then, and when
+    somebody else added a row at the same moment.
+    """
+    with transaction.atomic():
+        locked = Revision.objects.select_for_update(of=("self",)).select_related("packet").get(pk=revision.pk)
+        known = rows_of(revision.pk)
+        if unless is not None and unless(locked, known):
+            raise Stale
+        after = known[-1].sequence if known else 0
+        new = [
+            DeliveryEntry(
+                workspace_id=revision.workspace_id,
+                tenant_id=revision.tenant_id,
+                revision_id=revision.pk,
+                at=now(),
+                sequence=after + number,
+                kind=row.kind,
+                intent=row.intent,
+                worker=worker,
+                deadline_at=row.deadline_at,
+                detail=row.detail,
+            )
+            for number, row in enumerate(rows, start=1)
+        ]
+        try:
+            with transaction.atomic():
+                DeliveryEntry.objects.bulk_create(new)
+        except IntegrityError as error:
+            raise Stale from error
+        if changes:
+            Revision.objects.filter(pk=revision.pk).update(**changes)
+    return [Row(e.sequence, Entry(e.kind), e.intent, e.at, e.worker, e.deadline_at, e.detail) for e in new]

@@ -1,0 +1,122 @@
+"""What may be done with a revision, and why not: one answer for button, API and action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.kernel.clock import now
+from handrail.packets import documents, electorate
+from handrail.packets.models import HoldRow, Revision, Vote
+from handrail.packets.states import CURRENT, DECIDABLE, Ballot, RevisionState
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not: a stable code, and a sentence that says what to do instead."""
+
+    code: str
+    says: str
+
+
+def why_not_assemble(actor: Actor) -> Refusal | None:
+    return _lacking(actor, Capability.PACKET_ASSEMBLE)
+
+
+def why_not_clear(actor: Actor, revision: Revision, hold: HoldRow) -> Refusal | None:
+    if refusal := _lacking(actor, Capability.PACKET_CLEAR_HOLD) or _not_current(revision, DECIDABLE):
+        return refusal
+    if hold.cleared_id is not None:
+        return Refusal("hold-cleared", "This hold is cleared already.")
+    if not hold.clears:
+        return Refusal("hold-stays", f"Nobody can clear this hold. {hold.released_by}")
+    if actor.user_id is None:
+        return Refusal("not-a-person", "Only a person can clear a hold: act as a member (--as EMAIL).")
+    if not set(hold.clears) & actor.roles:
+        return Refusal("not-yours", f"Only {' or '.join(hold.clears)} can clear this hold.")
+    return None
+
+
+def why_not_approve(actor: Actor, revision: Revision) -> Refusal | None:
+    """Drift is not looked for here: that asks the sources, and ``votes.approve`` does."""
+    if refusal := _lacking(actor, Capability.PACKET_APPROVE):
+        return refusal
+    if revision.state == RevisionState.HELD:
+        return Refusal("held", "Holds are open: they must be released before anybody can approve.")
+    waiting = (RevisionState.IN_REVIEW, RevisionState.APPROVED)
+    if refusal := _not_current(revision, waiting) or _unsignable(revision):
+        return refusal
+    if actor.user_id is None:
+        return Refusal("not-a-person", "Only a person can approve: act as a member (--as EMAIL).")
+    if refusal := _not_a_signer(actor.user_id, revision):
+        return refusal
+    if Vote.objects.filter(revision=revision, ballot=Ballot.APPROVE, user_id=actor.user_id).exists():
+        return Refusal("voted", "You have approved this revision. One person has one vote.")
+    return None
+
+
+def why_not_reject(actor: Actor, revision: Revision) -> Refusal | None:
+    return _lacking(actor, Capability.PACKET_APPROVE) or _not_current(revision, DECIDABLE)
+
+
+def why_not_withdraw(actor: Actor, revision: Revision) -> Refusal | None:
+    return _lacking(actor, Capability.PACKET_WITHDRAW) or _not_current(revision, CURRENT)
+
+
+def why_not_release(actor: Actor, revision: Revision) -> Refusal | None:
+    """Drift is not looked for here either."""
+    if refusal := _lacking(actor, Capability.PACKET_RELEASE):
+        return refusal
+    if revision.state in (RevisionState.RELEASED, RevisionState.CONSUMED):
+        return Refusal("released", "This revision was released. It is released once.")
+    if refusal := _not_current(revision, (RevisionState.APPROVED, RevisionState.IN_REVIEW)) or _unsignable(revision):
+        return refusal
+    if blocking := HoldRow.objects.filter(revision=revision, blocking=True, cleared=None).count():
+        return Refusal("held", f"{blocking} blocking holds are open.")
+    if lacking := _lacking_votes(revision):
+        return Refusal("short-of-signers", f"Approvals are lacking: {'; '.join(lacking)}.")
+    return None
+
+
+def _lacking_votes(revision: Revision) -> tuple[str, ...]:
+    manifest = documents.manifest_of(revision.assembly)
+    assert manifest is not None  # asked before
+    return electorate.count(revision, manifest, manifest_digest=str(revision.assembly.manifest_digest)).lacking
+
+
+def _not_a_signer(user_id: int, revision: Revision) -> Refusal | None:
+    manifest = documents.manifest_of(revision.assembly)
+    assert manifest is not None  # asked before
+    signer = electorate.signer_id(user_id)
+    why = manifest.signers.why_excluded(signer)
+    if why == electorate.ASSEMBLER:
+        return Refusal("assembler", "You assembled this packet. Another person must approve it.")
+    if why is not None:
+        return Refusal("hold-editor", "You cleared a hold of this revision. Another person must approve it.")
+    if manifest.signers.find(signer) is None:
+        return Refusal("not-a-signer", "You are not among this revision's signers: its profile names their roles.")
+    return None
+
+
+def _unsignable(revision: Revision) -> Refusal | None:
+    assembly = documents.assembly_of(revision)
+    if assembly is None or assembly.manifest is None:
+        return Refusal("no-manifest", assembly.fault if assembly else "It has not been assembled yet.")
+    if now() >= assembly.expires_at:
+        return Refusal("expired", "This revision has expired. Assemble it again.")
+    return None
+
+
+def _not_current(revision: Revision, states: tuple[RevisionState, ...]) -> Refusal | None:
+    if revision.state in states:
+        return None
+    if revision.state == RevisionState.ASSEMBLING:
+        return Refusal("assembling", "This revision is being assembled. Wait a moment.")
+    return Refusal(f"is-{revision.state.replace('_', '-')}", f"This revision is {revision.state.replace('_', ' ')}.")
+
+
+def _lacking(actor: Actor, capability: Capability) -> Refusal | None:
+    if actor.may(capability):
+        return None
+    return Refusal("denied", f"Your roles don't include {capability}. Ask a workspace administrator.")

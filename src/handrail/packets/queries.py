@@ -1,0 +1,250 @@
+"""Packets as the actor may see them: plain data for pages, API and CLI alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.access.guards import get_scoped, scoped
+from handrail.kernel.errors import NotFound
+from handrail.packets import permissions
+from handrail.packets.models import Packet, Revision
+from handrail.packets.permissions import Refusal
+from handrail.packets.review import (
+    AnnexView,
+    DeliveryView,
+    FieldView,
+    HoldView,
+    SourceView,
+    VotesView,
+    annexes,
+    delivery,
+    fields,
+    holds,
+    sources,
+    votes,
+)
+from handrail.packets.states import REVISION, Cause, RevisionState
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionSummary:
+    """``cause`` says why it was made, ``cause_detail`` in particulars; ``ended_*`` are empty while it is not over.
+
+    ``failure``: why the last try of a worker did not succeed, empty when it did.
+    """
+
+    number: int
+    state: RevisionState
+    cause: Cause
+    cause_detail: list[Any]
+    assembled_by: str
+    created_at: datetime
+    moved_at: datetime
+    ended_at: datetime | None
+    ended_from: str
+    ended_cause: str
+    ended_by: str
+    ended_reason: str
+    failure: str
+
+    @property
+    def over(self) -> bool:
+        return self.state in REVISION.terminal
+
+
+@dataclass(frozen=True, slots=True)
+class PacketSummary:
+    """One packet, and its newest revision. ``subject``: the given values of its case, joined."""
+
+    ref: str
+    profile: str
+    profile_version: int
+    title: str
+    tenant: str
+    tenant_name: str
+    subject: str
+    lane: str
+    created_at: datetime
+    created_by: str
+    revision: RevisionSummary
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestView:
+    """What an approver signs. ``digest`` None: nobody can, and ``fault`` says why."""
+
+    digest: str | None
+    fault: str
+    expires_at: datetime
+    tlp: str
+    recipients: tuple[str, ...]
+    shows: tuple[str, ...]
+    never: tuple[str, ...]
+    packet_digest: str
+    trace_digest: str
+    holds_digest: str
+    sources_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class PacketDetail:
+    """One revision of a packet. The parts from ``manifest`` on are None or empty while it is being assembled.
+
+    ``why_not_*``: None where the actor may do it now; for holds it stands with each hold.
+    """
+
+    summary: PacketSummary
+    given: dict[str, Any]
+    revisions: tuple[RevisionSummary, ...]
+    definition_id: int
+    profile_digest: str
+    manifest: ManifestView | None
+    fields: tuple[FieldView, ...]
+    holds: tuple[HoldView, ...]
+    annexes: tuple[AnnexView, ...]
+    sources: tuple[SourceView, ...]
+    votes: VotesView | None
+    delivery: DeliveryView | None
+    why_not_assemble: Refusal | None
+    why_not_approve: Refusal | None
+    why_not_reject: Refusal | None
+    why_not_withdraw: Refusal | None
+    why_not_release: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PacketFilter:
+    """``before`` pages backwards: only packets created before it. Empty texts filter nothing."""
+
+    tenant: str = ""
+    profile: str = ""
+    state: str = ""
+    before: datetime | None = None
+    limit: int = PAGE
+
+
+def list_packets(actor: Actor, wanted: PacketFilter | None = None) -> list[PacketSummary]:
+    """Packets in the actor's scope with their newest revision, newest first. Raises Denied without ``packet:view``."""
+    actor.require(Capability.PACKET_VIEW)
+    wanted = wanted or PacketFilter()
+    rows = _newest(actor)
+    keys = {"packet__tenant__key": wanted.tenant, "packet__profile": wanted.profile, "state": wanted.state}
+    rows = rows.filter(**{key: value for key, value in keys.items() if value})
+    if wanted.before is not None:
+        rows = rows.filter(packet__created_at__lt=wanted.before)
+    limit = max(1, min(wanted.limit, 500))
+    return [_summary(row) for row in rows.order_by("-packet__created_at", "-packet_id")[:limit]]
+
+
+def get_packet(actor: Actor, ref: str, number: int | None = None) -> PacketDetail:
+    """One revision of a packet, the newest unless named. Raises NotFound, Denied."""
+    row = get_revision_row(actor, ref, number, Capability.PACKET_VIEW)
+    assembled = hasattr(row, "assembly")
+    everything = Revision.objects.filter(packet_id=row.packet_id).order_by("-number")
+    return PacketDetail(
+        summary=_summary(row),
+        given=row.packet.given,
+        revisions=tuple(_revision(one) for one in everything),
+        definition_id=row.definition_id,
+        profile_digest=row.profile_digest,
+        manifest=_manifest(row) if assembled else None,
+        fields=fields(row) if assembled else (),
+        holds=holds(actor, row) if assembled else (),
+        annexes=annexes(row),
+        sources=sources(row),
+        votes=votes(row) if assembled else None,
+        delivery=delivery(row),
+        why_not_assemble=permissions.why_not_assemble(actor),
+        why_not_approve=permissions.why_not_approve(actor, row),
+        why_not_reject=permissions.why_not_reject(actor, row),
+        why_not_withdraw=permissions.why_not_withdraw(actor, row),
+        why_not_release=permissions.why_not_release(actor, row),
+    )
+
+
+def list_profiles(actor: Actor) -> list[str]:
+    """The names of profiles that have packets in the actor's scope."""
+    rows = scoped(actor, Packet.objects.all())
+    return sorted(rows.order_by().values_list("profile", flat=True).distinct())
+
+
+def get_packet_row(actor: Actor, ref: str, capability: Capability) -> Packet:
+    """The one guarded way to a packet. Raises NotFound, Denied."""
+    return get_scoped(actor, Packet.objects.select_related("tenant"), capability, ref=ref)
+
+
+def get_revision_row(actor: Actor, ref: str, number: int | None, capability: Capability) -> Revision:
+    """The revision ``number`` of a packet, or its newest. Raises NotFound, Denied."""
+    packet = get_packet_row(actor, ref, capability)
+    rows = Revision.objects.select_related("packet__tenant", "definition", "assembly").filter(packet=packet)
+    rows = rows if number is None else rows.filter(number=number)
+    row = rows.order_by("-number").first()
+    if row is None:
+        raise NotFound(f"The packet {ref} has no such revision.")
+    return row
+
+
+def _newest(actor: Actor) -> QuerySet[Revision]:
+    rows = scoped(actor, Revision.objects.select_related("packet__tenant", "definition"))
+    latest = Revision.objects.order_by("packet_id", "-number").distinct("packet_id").values("pk")
+    return rows.filter(pk__in=latest)
+
+
+def _summary(row: Revision) -> PacketSummary:
+    packet = row.packet
+    return PacketSummary(
+        ref=packet.ref,
+        profile=packet.profile,
+        profile_version=row.definition.version,
+        title=row.definition.title,
+        tenant=packet.tenant.key,
+        tenant_name=packet.tenant.name,
+        subject=packet.subject,
+        lane=packet.lane,
+        created_at=packet.created_at,
+        created_by=packet.created_by,
+        revision=_revision(row),
+    )
+
+
+def _revision(row: Revision) -> RevisionSummary:
+    return RevisionSummary(
+        number=row.number,
+        state=RevisionState(row.state),
+        cause=Cause(row.cause),
+        cause_detail=row.cause_detail,
+        assembled_by=row.assembled_by,
+        created_at=row.created_at,
+        moved_at=row.moved_at,
+        ended_at=row.ended_at,
+        ended_from=row.ended_from,
+        ended_cause=row.ended_cause,
+        ended_by=row.ended_by,
+        ended_reason=row.ended_reason,
+        failure=row.failure,
+    )
+
+
+def _manifest(row: Revision) -> ManifestView:
+    assembly = row.assembly
+    return ManifestView(
+        digest=assembly.manifest_digest,
+        fault=assembly.fault,
+        expires_at=assembly.expires_at,
+        tlp=assembly.audience["tlp"],
+        recipients=tuple(assembly.audience["recipients"]),
+        shows=tuple(assembly.audience["shows"]),
+        never=tuple(assembly.audience["never"]),
+        packet_digest=assembly.packet_digest,
+        trace_digest=assembly.trace_digest,
+        holds_digest=assembly.holds_digest,
+        sources_digest=assembly.sources_digest,
+    )

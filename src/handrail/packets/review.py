@@ -1,0 +1,327 @@
+"""The parts of one revision as its reviewers see them: what would leave, what is held, who signed, where it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import JsonValue
+
+from handrail.access.actor import Actor
+from handrail.packets import documents, electorate, ledger, permissions
+from handrail.packets.models import AnnexRow, HoldRow, Release, Revision, Snapshot, Vote
+from handrail.packets.permissions import Refusal
+from handrail.packets.proof.signers import shortfall
+from handrail.packets.states import Ballot, Entry
+
+_LIST = "[]"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """One field of ``packet.json``. ``held``: the codes for which its value stays inside; then ``value`` is None.
+
+    ``members``: of a list, the lineage of each member of its entries by name. ``via``: the reference table.
+    """
+
+    path: str
+    value: JsonValue
+    held: tuple[str, ...]
+    source: str
+    record: str
+    at: str
+    version: str | None
+    digest: str | None
+    rule: str
+    via: str
+    members: tuple[FieldView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClearanceView:
+    by: str
+    role: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """``blocks``: it keeps the whole revision. ``inside``: the facts, for those who decide; they never leave."""
+
+    code: str
+    scope: str
+    target: str
+    owner: str
+    clears: tuple[str, ...]
+    blocking: bool
+    blocks: bool
+    says: str
+    released_by: str
+    digest: str
+    cleared: ClearanceView | None
+    inside: dict[str, Any]
+    why_not_clear: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnexView:
+    """``cleared``: it leaves as ``path``; else ``reason`` and ``reasons`` say why it stays, ``marker`` stands for it.
+
+    ``removed``: how many of what were removed, by rule and place, as the sanitiser's report counts them.
+    """
+
+    name: str
+    sort: str
+    artifact: str
+    cleared: bool
+    original_digest: str | None
+    path: str
+    media_type: str
+    size: int
+    cleared_digest: str | None
+    sanitiser: str
+    rule_version: str
+    removed: dict[str, Any]
+    report: dict[str, Any]
+    reason: str
+    reasons: tuple[str, ...]
+    marker: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    name: str
+    record: str
+    version: str | None
+    digest: str | None
+    read_at: datetime
+    problems: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class VoteView:
+    """``why_not``: why an approval does not count any more, empty where it does."""
+
+    ballot: Ballot
+    name: str
+    at: datetime
+    manifest_digest: str
+    reason: str
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignerView:
+    """Somebody who may sign; ``signed`` only where their vote counts now."""
+
+    name: str
+    roles: tuple[str, ...]
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VotesView:
+    """``lacking``: what the threshold still needs, in words. ``missing``: how that reads without any vote."""
+
+    threshold: int
+    quotas: dict[str, int]
+    votes: tuple[VoteView, ...]
+    signers: tuple[SignerView, ...]
+    lacking: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerView:
+    sequence: int
+    kind: Entry
+    at: datetime
+    worker: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """``state``: sending, unknown, delivered, consumed, refused, recalling, withdrawn, noticed, never-delivered."""
+
+    lane: str
+    manifest_digest: str
+    key_id: str
+    released_at: datetime
+    released_by: str
+    state: str
+    attempts: int
+    receipt: str
+    delivered_at: datetime | None
+    consumed_at: datetime | None
+    ledger: tuple[LedgerView, ...]
+
+
+def fields(revision: Revision) -> tuple[FieldView, ...]:
+    """What would leave, with the lineage of each value, in the order of the profile."""
+    packet, trace = documents.parsed(revision.assembly.packet), documents.parsed(revision.assembly.trace)
+    paths = [path for path in trace["fields"] if _LIST not in path]
+    return tuple(_field(path, packet["fields"], trace["fields"]) for path in paths)
+
+
+def holds(actor: Actor, revision: Revision) -> tuple[HoldView, ...]:
+    rows = HoldRow.objects.filter(revision=revision).select_related("cleared").order_by("position")
+    return tuple(_hold(actor, revision, row) for row in rows)
+
+
+def annexes(revision: Revision) -> tuple[AnnexView, ...]:
+    return tuple(_annex(row) for row in AnnexRow.objects.filter(revision=revision).order_by("position"))
+
+
+def sources(revision: Revision) -> tuple[SourceView, ...]:
+    rows = Snapshot.objects.filter(revision=revision).order_by("position")
+    return tuple(SourceView(row.name, row.record, row.version, row.digest, row.at, row.problems) for row in rows)
+
+
+def votes(revision: Revision) -> VotesView | None:
+    """Who said what, and who still must; None where the revision has no manifest."""
+    manifest = documents.manifest_of(revision.assembly)
+    if manifest is None:
+        return None
+    count = electorate.count(revision, manifest, manifest_digest=manifest.digest())
+    why = {vote.user_id: vote.why_not for vote in count.votes}
+    rows = Vote.objects.filter(revision=revision).order_by("at", "pk")
+    signed = {vote.signer for vote in count.valid}
+    return VotesView(
+        threshold=manifest.signers.threshold,
+        quotas={quota.role: quota.least for quota in manifest.signers.quotas},
+        votes=tuple(
+            VoteView(
+                Ballot(row.ballot), row.name, row.at, row.manifest_digest, row.reason, why.get(row.user_id or 0, "")
+            )
+            for row in rows
+        ),
+        signers=tuple(SignerView(one.name, one.roles, one.id in signed) for one in manifest.signers.eligible),
+        lacking=count.lacking,
+        missing=shortfall(manifest.signers, ()),
+    )
+
+
+def delivery(revision: Revision) -> DeliveryView | None:
+    """Where a released revision is; None before release."""
+    release = Release.objects.filter(revision=revision).first()
+    if release is None:
+        return None
+    rows = ledger.rows_of(revision.pk)
+    receipt = next((row for row in rows if row.kind is Entry.RECEIPT), None)
+    return DeliveryView(
+        lane=revision.packet.lane,
+        manifest_digest=release.manifest_digest,
+        key_id=release.key_id,
+        released_at=release.at,
+        released_by=release.by,
+        state=_delivery_state([row.kind for row in rows]),
+        attempts=sum(row.kind is Entry.INTENT for row in rows),
+        receipt=str(receipt.detail.get("receipt", "")) if receipt else "",
+        delivered_at=receipt.at if receipt else None,
+        consumed_at=revision.consumed_at,
+        ledger=tuple(LedgerView(row.sequence, row.kind, row.at, row.worker, row.detail) for row in rows),
+    )
+
+
+_STATE_OF = {
+    Entry.WITHDRAWN: "withdrawn",
+    Entry.NOTICED: "noticed",
+    Entry.NEVER_DELIVERED: "never-delivered",
+    Entry.RECALL: "recalling",
+    Entry.CONSUMED: "consumed",
+    Entry.RECEIPT: "delivered",
+    Entry.REFUSED: "refused",
+}
+
+
+def _delivery_state(kinds: list[Entry]) -> str:
+    """The furthest that the ledger tells of; an unknown outcome is told until the lane was asked."""
+    known = next((word for kind, word in _STATE_OF.items() if kind in kinds), None)
+    if known is not None:
+        return known
+    return "unknown" if kinds and kinds[-1] is Entry.UNKNOWN else "sending"
+
+
+def _field(path: str, values: Mapping[str, Any], traced: Mapping[str, Any]) -> FieldView:
+    found = traced[path]
+    held = tuple(found.get("held", ()))
+    value = None if held else _at(values, path)
+    return _view(path, value, held, found, tuple(_members(path, traced)))
+
+
+def _members(path: str, traced: Mapping[str, Any]) -> Iterator[FieldView]:
+    prefix = f"{path}{_LIST}."
+    for name, found in traced.items():
+        if name.startswith(prefix):
+            yield _view(name.removeprefix(prefix), None, (), found, ())
+
+
+def _view(
+    path: str, value: JsonValue, held: tuple[str, ...], found: Mapping[str, Any], members: tuple[FieldView, ...]
+) -> FieldView:
+    via = found.get("via")
+    return FieldView(
+        path=path,
+        value=value,
+        held=held,
+        source=found["source"],
+        record=found["record"],
+        at=found["path"],
+        version=found["version"],
+        digest=found["digest"],
+        rule=found.get("rule", ""),
+        via=f"{via['table']} version {via['version']}" if via else "",
+        members=members,
+    )
+
+
+def _at(values: Mapping[str, Any], path: str) -> JsonValue:
+    found: Any = values
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    value: JsonValue = found
+    return value
+
+
+def _hold(actor: Actor, revision: Revision, row: HoldRow) -> HoldView:
+    cleared = row.cleared
+    return HoldView(
+        code=row.code,
+        scope=row.scope,
+        target=row.target,
+        owner=row.owner,
+        clears=tuple(row.clears),
+        blocking=row.blocking,
+        blocks=row.blocking and cleared is None,
+        says=row.says,
+        released_by=row.released_by,
+        digest=row.digest,
+        cleared=ClearanceView(cleared.by, cleared.role, cleared.at, cleared.reason) if cleared else None,
+        inside=row.inside,
+        why_not_clear=permissions.why_not_clear(actor, revision, row),
+    )
+
+
+def _annex(row: AnnexRow) -> AnnexView:
+    return AnnexView(
+        name=row.name,
+        sort=row.sort,
+        artifact=row.artifact,
+        cleared=row.cleared_digest is not None,
+        original_digest=row.original_digest,
+        path=row.path,
+        media_type=row.media_type,
+        size=row.size,
+        cleared_digest=row.cleared_digest,
+        sanitiser=row.sanitiser,
+        rule_version=row.rule_version,
+        removed=row.report.get("removed", {}),
+        report=row.report,
+        reason=row.reason,
+        reasons=tuple(row.reasons),
+        marker=row.marker,
+    )

@@ -1,0 +1,137 @@
+"""The manifest of what was assembled: one revision, one lane, audience, signers, held annexes, expiry, sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from handrail.definitions.profile_compiled import CompiledProfile
+from handrail.kernel.canonical import digest
+from handrail.kernel.errors import Invalid
+from handrail.packets import electorate
+from handrail.packets.assembly.results import Assembled, instant
+from handrail.packets.assembly.snapshots import Snapshot
+from handrail.packets.electorate import ASSEMBLER, HOLD_EDITOR
+from handrail.packets.models import Assembly, Clearance, Release, Revision
+from handrail.packets.proof import manifest as manifests
+from handrail.packets.proof.manifest import Manifest, delivery_order
+
+MEDIA_TYPE = "application/json"
+FAULT_LIMIT = 500
+
+
+def excluded(revision: Revision, made: Assembled, clearances: list[Clearance]) -> dict[int, str]:
+    """The people who may not sign it: who assembled it, and whoever edited holds that it has."""
+    used = {(hold.code, hold.target, hold.digest) for hold in made.holds if hold.cleared}
+    editors = {row.user_id for row in clearances if (row.code, row.target, row.digest) in used}
+    # A clearance that made this revision edits its holds, also where the hold is gone in it.
+    editors |= {row.user_id for row in clearances if row.revision_id == revision.supersedes_id}
+    found = dict.fromkeys(editors, HOLD_EDITOR)
+    if revision.assembled_by_user is not None:
+        found[revision.assembled_by_user] = ASSEMBLER
+    return found
+
+
+def bind(
+    revision: Revision, profile: CompiledProfile, made: Assembled, clearances: list[Clearance]
+) -> tuple[Manifest | None, str]:
+    """The manifest, or None and why there can be none, such as that its signers could never suffice."""
+    people = electorate.signer_set(
+        profile,
+        workspace_id=revision.workspace_id,
+        tenant_id=revision.tenant_id,
+        excluded=excluded(revision, made, clearances),
+    )
+    try:
+        return manifests.from_fields(_fields(revision, profile, made, people)), ""
+    except Invalid as error:
+        says = "; ".join(dict.fromkeys(fault.message for fault in error.faults)) or error.message
+        return None, f"Nobody can sign this revision: {says}."[:FAULT_LIMIT]
+
+
+def sources_digest(made: Assembled) -> str:
+    """One digest over every source's record, version and digest."""
+    return digest([_source(snapshot) for snapshot in made.snapshots.values()])
+
+
+def superseded_digest(revision: Revision) -> str | None:
+    """The manifest that this one replaces: the last one that was released, else the last one that there was."""
+    earlier = {"revision__packet_id": revision.packet_id, "revision__number__lt": revision.number}
+    released = Release.objects.filter(**earlier).order_by("-revision__number").first()
+    if released is not None:
+        return released.manifest_digest
+    rows = Assembly.objects.filter(**earlier, manifest_digest__isnull=False).order_by("-revision__number")
+    return rows.values_list("manifest_digest", flat=True).first()
+
+
+def _fields(revision: Revision, profile: CompiledProfile, made: Assembled, people: Mapping[str, Any]) -> dict[str, Any]:
+    media_types = {annex.path: annex.media_type for annex in made.annexes}
+    contents = [
+        {
+            "path": path,
+            "media_type": media_types.get(path, MEDIA_TYPE),
+            "size": len(data),
+            "digest": made.digests[path],
+        }
+        for path, data in sorted(made.documents.items(), key=lambda item: delivery_order(item[0]))
+    ]
+    held = [{"name": one.name, "kind": one.sort, "reason": one.reason, "digest": one.digest} for one in made.held]
+    return {
+        "packet": revision.packet.ref,
+        "revision": revision.number,
+        "lane": made.lane,
+        "profile": {"name": made.profile, "version": made.profile_version, "digest": made.profile_digest},
+        "audience": {"tlp": made.tlp, "recipients": list(made.recipients)},
+        "privacy": {"shows": list(profile.shows), "never": list(profile.never)},
+        "signers": people,
+        "contents": contents,
+        "held": held,
+        "sources": [_source(snapshot) for snapshot in made.snapshots.values()],
+        "supersedes": superseded_digest(revision),
+        "created_at": instant(made.at),
+        "expires_at": instant(made.at + timedelta(seconds=profile.expires_after_seconds)),
+    }
+
+
+def _source(snapshot: Snapshot) -> dict[str, Any]:
+    """An unusable answer is bound as what was had of it: nothing."""
+    return {
+        "name": snapshot.name.replace("_", "-"),
+        "record": snapshot.record,
+        "version": snapshot.version,
+        "digest": snapshot.digest or digest({}),
+        "read_at": instant(snapshot.read_at),
+    }
+
+
+def rows_of(
+    revision: Revision, profile: CompiledProfile, made: Assembled, bound: tuple[Manifest | None, str]
+) -> Assembly:
+    """The one row that keeps the bytes, not saved yet."""
+    manifest, fault = bound
+    return Assembly(
+        workspace_id=revision.workspace_id,
+        tenant_id=revision.tenant_id,
+        at=made.at,
+        revision=revision,
+        packet=made.packet_bytes.decode(),
+        trace=made.trace_bytes.decode(),
+        holds=made.holds_bytes.decode(),
+        packet_digest=made.digests["packet.json"],
+        trace_digest=made.digests["trace.json"],
+        holds_digest=made.digests["holds.json"],
+        sources_digest=sources_digest(made),
+        schema_digest=made.schema_digest,
+        manifest=manifest.payload() if manifest else None,
+        manifest_digest=manifest.digest() if manifest else None,
+        fault=fault,
+        tables={name: list(table) for name, table in made.tables.items()},
+        audience={
+            "tlp": made.tlp,
+            "recipients": list(made.recipients),
+            "shows": list(profile.shows),
+            "never": list(profile.never),
+        },
+        expires_at=made.at + timedelta(seconds=profile.expires_after_seconds),
+    )

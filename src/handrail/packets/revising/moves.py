@@ -1,0 +1,156 @@
+"""Beginning, moving and ending revisions. Everything that decides about a packet first takes the packet's lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from handrail.access.actor import Actor
+from handrail.audit.actions import record
+from handrail.audit.events import Event
+from handrail.definitions.models import Definition
+from handrail.dispatch import TaskName, enqueue
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Stale
+from handrail.packets import ledger
+from handrail.packets.ledger import NewRow
+from handrail.packets.models import DeliveryEntry, Packet, Revision
+from handrail.packets.states import CURRENT, REVISION, Cause, Entry, RevisionState
+
+# A revision whose queued task was lost is noticed by the sweep after this long.
+UNNOTICED = timedelta(seconds=15)
+_DELIVERED_FROM = (RevisionState.RELEASED, RevisionState.CONSUMED)
+_ENDED_EVENTS = {
+    Cause.REJECTED: Event.PACKET_REJECTED,
+    Cause.WITHDRAWN: Event.PACKET_WITHDRAWN,
+    Cause.EXPIRED: Event.PACKET_EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Assembler:
+    """Who counts as the assembler of a revision: a person, or a process (without ``user_id``)."""
+
+    name: str
+    user_id: int | None
+
+    @classmethod
+    def of(cls, actor: Actor) -> Assembler:
+        return cls(actor.name, actor.user_id)
+
+    @classmethod
+    def before(cls, revision: Revision) -> Assembler:
+        """Whoever assembled ``revision``: drift and clearances change the bytes, not whose case it is."""
+        return cls(revision.assembled_by, revision.assembled_by_user)
+
+
+def lock(packet_id: int) -> Packet:
+    """The packet, held until the caller's transaction ends: decisions about one packet follow each other."""
+    return Packet.objects.select_for_update().get(pk=packet_id)
+
+
+def current(packet: Packet) -> Revision | None:
+    """The revision that is not over, if there is one. Ask under the lock to decide by it."""
+    return Revision.objects.filter(packet=packet, state__in=CURRENT).select_related("definition").first()
+
+
+def begin(
+    packet: Packet,
+    definition: Definition,
+    cause: Cause,
+    *,
+    assembler: Assembler,
+    by: Actor,
+    detail: list[Any] | None = None,
+) -> Revision:
+    """Supersedes the revision that stands and makes the next one, to be assembled by a worker. Needs the lock.
+
+    A consumed revision stays consumed; the lane is told that another follows.
+    """
+    standing = current(packet)
+    last = Revision.objects.filter(packet=packet).order_by("-number").first()
+    if standing is not None:
+        end(standing, RevisionState.SUPERSEDED, cause, by=by)
+    elif last is not None and last.state == RevisionState.CONSUMED:
+        recall(last, by, f"Revision {last.number + 1} is being made: {cause}.")
+    at = now()
+    revision = Revision.objects.create(
+        packet=packet,
+        workspace_id=packet.workspace_id,
+        tenant_id=packet.tenant_id,
+        number=last.number + 1 if last else 1,
+        definition=definition,
+        profile_digest=definition.digest,
+        supersedes=last,
+        cause=cause,
+        cause_detail=detail or [],
+        assembled_by=assembler.name,
+        assembled_by_user=assembler.user_id,
+        created_at=at,
+        state=REVISION.initial,
+        moved_at=at,
+        due_at=at + UNNOTICED,
+    )
+    audit(Event.PACKET_REQUESTED, revision, by, cause=cause, definition=definition.digest)
+    enqueue(TaskName.ASSEMBLE_PACKET, revision_id=revision.pk)
+    return revision
+
+
+def move(
+    revision: Revision, after: RevisionState, *, due_at: datetime | None = None, **times: datetime | str | None
+) -> None:
+    """One allowed transition, as a conditional UPDATE. Raises Stale when somebody else has moved it."""
+    before = RevisionState(revision.state)
+    if not REVISION.allows(before, after):
+        raise Stale
+    at = now()
+    rows = Revision.objects.filter(pk=revision.pk, state=before)
+    if not rows.update(state=after, moved_at=at, due_at=due_at, failure="", **times):
+        raise Stale
+    revision.state, revision.moved_at, revision.due_at = after, at, due_at
+    for name, value in times.items():
+        setattr(revision, name, value)
+
+
+def end(revision: Revision, state: RevisionState, cause: Cause, *, by: Actor, reason: str = "") -> None:
+    """Supersedes, rejects or withdraws a revision; its votes are void with it. Needs the lock. Raises Stale.
+
+    What was released is taken back from the lane, or gets a notice there if it was consumed meanwhile.
+    """
+    before = RevisionState(revision.state)
+    move(
+        revision,
+        state,
+        ended_at=now(),
+        ended_from=before,
+        ended_cause=cause,
+        ended_by=by.name,
+        ended_reason=reason,
+    )
+    audit(_ENDED_EVENTS.get(cause, Event.PACKET_SUPERSEDED), revision, by, was=before, cause=cause)
+    if before in _DELIVERED_FROM:
+        recall(revision, by, f"Revision {revision.number} does not count any more: {cause}.")
+
+
+def recall(revision: Revision, by: Actor, reason: str) -> None:
+    """Has the lane told, once. Needs the lock."""
+    if DeliveryEntry.objects.filter(revision=revision, kind=Entry.RECALL).exists():
+        return
+    ledger.append(revision, NewRow(Entry.RECALL, detail={"reason": reason}), worker=by.name)
+    Revision.objects.filter(pk=revision.pk).update(due_at=now())
+    audit(Event.PACKET_RECALLED, revision, by)
+    enqueue(TaskName.RELEASE_PACKET, revision_id=revision.pk)
+
+
+def audit(event: Event, revision: Revision, by: Actor, **context: Any) -> None:
+    record(
+        event,
+        by=by,
+        workspace_id=revision.workspace_id,
+        tenant_id=revision.tenant_id,
+        subject_kind="packet",
+        subject=revision.packet.ref,
+        revision=revision.number,
+        **context,
+    )

@@ -1,0 +1,154 @@
+"""What the authoritative sources say now, and what moved since a revision was assembled. Never inside a transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from handrail.connectors import registry
+from handrail.connectors.outcome import ReadFailed
+from handrail.definitions.active import active_profile, active_table, compiled_profile, compiled_table
+from handrail.definitions.models import Definition
+from handrail.definitions.profile_compiled import CompiledProfile
+from handrail.definitions.states import DefinitionState
+from handrail.definitions.tables import CompiledTable
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Fault, NotFound, Unavailable
+from handrail.kernel.hostile import clean_text
+from handrail.packets import documents
+from handrail.packets.assembly import artifacts, sources
+from handrail.packets.assembly.artifacts import Artifact
+from handrail.packets.assembly.changes import Previous, stale
+from handrail.packets.assembly.snapshots import Moved, Snapshot
+from handrail.packets.models import Assembly, Packet, Revision
+from handrail.packets.states import Cause
+
+VALUE_LIMIT = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that a revision stands on and that is not so any more."""
+
+    cause: Cause
+    where: str
+    before: str
+    after: str
+
+    def fault(self) -> Fault:
+        return Fault(self.where, f"moved from {self.before} to {self.after}")
+
+    def document(self) -> dict[str, str]:
+        return {"where": self.where, "before": self.before, "after": self.after}
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that a revision is made of, read now."""
+
+    snapshots: dict[str, Snapshot]
+    artifacts: tuple[Artifact, ...]
+    tables: dict[str, CompiledTable]
+    drift: tuple[Moved, ...]
+
+
+def gather(revision: Revision, packet: Packet) -> Gathered:
+    """Every source once, the artifacts, and every source again to see that nothing moved meanwhile.
+
+    Raises ReadFailed, BlobUnavailable or Misconfigured where trying again, or the operator, may help.
+    """
+    profile = compiled_profile(revision.definition)
+    connectors = registry.current()
+    read = sources.through(connectors)
+    snapshots = sources.read_sources(profile, packet.given, read)
+    found: tuple[Artifact, ...] = ()
+    if profile.annexes is not None:
+        opened = artifacts.through(connectors, profile)
+        found = artifacts.read_artifacts(profile, snapshots, opened, salt=bytes(packet.salt))
+    drift = sources.versions(profile, packet.given, snapshots, read)
+    return Gathered(snapshots, found, active_tables(profile, revision.workspace_id), drift)
+
+
+def active_tables(profile: CompiledProfile, workspace_id: int) -> dict[str, CompiledTable]:
+    """The reference tables in force that the profile goes through; one that is not active is left out."""
+    tables: dict[str, CompiledTable] = {}
+    for name in profile.tables:
+        try:
+            tables[name] = compiled_table(active_table(workspace_id, name))
+        except NotFound:
+            continue
+    return tables
+
+
+def previous_of(revision: Revision) -> Previous | None:
+    """What the last assembled revision before this one stood on."""
+    before = Assembly.objects.filter(revision__packet_id=revision.packet_id, revision__number__lt=revision.number)
+    last = before.order_by("-revision__number").first()
+    if last is None:
+        return None
+    return Previous.from_documents(documents.parsed(last.trace), documents.parsed(last.holds))
+
+
+def changes(revision: Revision, assembly: Assembly) -> tuple[Change, ...]:
+    """What moved since ``revision`` was assembled: definitions first, then every source, read anew.
+
+    Empty when all of it still stands. Raises Unavailable when a source can't be asked now: what was not compared is
+    not proven.
+    """
+    defined = tuple(_defined(revision, assembly))
+    if defined:
+        return defined
+    profile, packet = compiled_profile(revision.definition), revision.packet
+    try:
+        fresh = sources.read_sources(profile, packet.given, sources.through(registry.current()))
+    except ReadFailed as error:
+        raise Unavailable(f"The sources can't be compared now: {error.message}", code="source-unreadable") from None
+    before = documents.snapshots_of(revision)
+    moved = [_moved(profile, one) for one in sources.drift(before, fresh)]
+    return tuple(moved) or tuple(_old(profile, fresh, revision))
+
+
+def replacing(revision: Revision) -> Definition:
+    """The definition that the next revision goes by. Raises NotFound when no version of the profile is active."""
+    return active_profile(revision.workspace_id, revision.packet.profile)
+
+
+def _defined(revision: Revision, assembly: Assembly) -> Iterable[Change]:
+    definition = Definition.objects.get(pk=revision.definition_id)
+    if definition.state != DefinitionState.ACTIVE or definition.digest != revision.profile_digest:
+        try:
+            version = f"version {replacing(revision).version}"
+        except NotFound:
+            version = "no active version"
+        yield Change(Cause.DEFINITION, "profile", f"version {definition.version}", version)
+        return
+    tables = active_tables(compiled_profile(definition), revision.workspace_id)
+    for name, (version, digest) in assembly.tables.items():
+        table = tables.get(name)
+        if table is None or table.digest != digest:
+            after = f"version {table.version}" if table else "no active version"
+            yield Change(Cause.DEFINITION, f"tables.{name}", f"version {version}", after)
+
+
+def _moved(profile: CompiledProfile, one: Moved) -> Change:
+    """A value that the profile keeps inside is not quoted."""
+    source = profile.sources[one.source]
+    inside = one.field in source.inside
+    before, after = ("what it was", "another value") if inside else (_shown(one.before), _shown(one.after))
+    return Change(Cause.DRIFT, f"{one.source}.{one.field}", before, after)
+
+
+def _old(profile: CompiledProfile, fresh: dict[str, Snapshot], revision: Revision) -> Iterable[Change]:
+    """A source that became too old by its own word since the assembly."""
+    at = revision.assembly.at
+    known = {change.target for change in stale(profile, documents.snapshots_of(revision), at)}
+    for change in stale(profile, fresh, now()):
+        if change.target not in known:
+            yield Change(Cause.DRIFT, change.target, "fresh", "too old")
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return clean_text(text, limit=VALUE_LIMIT) or "nothing"

@@ -1,0 +1,31 @@
+"""Which rows of this slice go into the sealed log: those that are only ever added."""
+
+from __future__ import annotations
+
+from handrail.audit.sources import Source
+
+_OWNED = ("id", "at", "workspace_id", "tenant_id")
+
+SOURCES = (
+    Source(
+        "packets.assembly",
+        "packets_assembly",
+        (*_OWNED, "revision_id", "packet_digest", "trace_digest", "holds_digest", "manifest_digest", "sources_digest"),
+    ),
+    Source(
+        "packets.clearance",
+        "packets_clearance",
+        (*_OWNED, "packet_id", "revision_id", "code", "target", "digest", "role", "by", "reason"),
+    ),
+    Source(
+        "packets.vote",
+        "packets_vote",
+        (*_OWNED, "revision_id", "ballot", "user_id", "name", "manifest_digest", "reason"),
+    ),
+    Source("packets.release", "packets_release", (*_OWNED, "revision_id", "manifest_digest", "key_id", "by")),
+    Source(
+        "packets.delivery_entry",
+        "packets_deliveryentry",
+        (*_OWNED, "revision_id", "sequence", "kind", "intent", "worker", "deadline_at", "detail"),
+    ),
+)

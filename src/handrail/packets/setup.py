@@ -1,0 +1,63 @@
+"""What ``conf`` tells this slice about the installation: where cleared annexes are kept, and with what it signs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from handrail.connectors.blobs import Blobs
+from handrail.kernel.errors import Misconfigured
+from handrail.packets.proof.keys import SigningKey
+
+
+def _no_key() -> SigningKey:
+    raise Misconfigured("There is no release key yet. Run: handrail keys generate", code="release-key")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """``blobs`` keeps cleared annexes by digest. ``signing_key`` gives the release key, or raises Misconfigured.
+
+    ``poll_every``: how often the lane is asked whether it was consumed. ``takeover``: how long a silent worker is
+    believed to live. ``retry_first`` and ``retry_ceiling``: how long to wait before the lane is asked again.
+    """
+
+    blobs: Blobs | None = None
+    signing_key: Callable[[], SigningKey] = _no_key
+    poll_every: timedelta = timedelta(seconds=60)
+    takeover: timedelta = timedelta(seconds=20)
+    retry_first: timedelta = timedelta(seconds=2)
+    retry_ceiling: timedelta = timedelta(minutes=5)
+
+
+_current: list[Setup] = [Setup()]
+
+
+def configure(setup: Setup) -> None:
+    """Called once a process by ``conf``."""
+    _current[0] = setup
+
+
+def current() -> Setup:
+    return _current[0]
+
+
+def blobs() -> Blobs:
+    """Where cleared annexes are kept. Raises Misconfigured."""
+    store = _current[0].blobs
+    if store is None:
+        raise Misconfigured("No store is configured: add [blobs] to handrail.toml.", code="blobs-unconfigured")
+    return store
+
+
+@contextmanager
+def use(setup: Setup) -> Iterator[None]:
+    """``setup`` in place of the configured one, for a test."""
+    before = _current[0]
+    _current[0] = setup
+    try:
+        yield
+    finally:
+        _current[0] = before

@@ -1,0 +1,89 @@
+"""Revisions: their states, what follows what, and the vocabulary of votes and of the delivery ledger."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from handrail.kernel.statemachine import StateMachine
+
+
+class RevisionState(StrEnum):
+    ASSEMBLING = "assembling"
+    HELD = "held"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    RELEASED = "released"
+    CONSUMED = "consumed"
+    SUPERSEDED = "superseded"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+R = RevisionState
+_ENDINGS = frozenset({R.SUPERSEDED, R.REJECTED, R.WITHDRAWN})
+# Back from approved to in_review: a vote stopped counting because its voter lost the role.
+REVISION = StateMachine(
+    name="packet-revision",
+    initial=R.ASSEMBLING,
+    transitions={
+        R.ASSEMBLING: frozenset({R.HELD, R.IN_REVIEW}) | _ENDINGS,
+        R.HELD: _ENDINGS,
+        R.IN_REVIEW: frozenset({R.APPROVED}) | _ENDINGS,
+        R.APPROVED: frozenset({R.RELEASED, R.IN_REVIEW}) | _ENDINGS,
+        R.RELEASED: frozenset({R.CONSUMED}) | _ENDINGS,
+        R.CONSUMED: frozenset(),
+        R.SUPERSEDED: frozenset(),
+        R.REJECTED: frozenset(),
+        R.WITHDRAWN: frozenset(),
+    },
+)
+
+# A packet has at most one revision in these.
+CURRENT = (R.ASSEMBLING, R.HELD, R.IN_REVIEW, R.APPROVED, R.RELEASED)
+# What people decide about: clear, reject.
+DECIDABLE = (R.HELD, R.IN_REVIEW, R.APPROVED)
+
+
+class Cause(StrEnum):
+    """Why a revision was made, or why one ended."""
+
+    FIRST = "first"
+    EVIDENCE = "new-evidence"
+    DRIFT = "drift"
+    DEFINITION = "definition-changed"
+    CLEARANCE = "hold-cleared"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class Ballot(StrEnum):
+    """What somebody said about one manifest digest. Only approvals are counted; the others end the revision."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    WITHDRAW = "withdraw"
+
+
+class Entry(StrEnum):
+    """Kinds of delivery-ledger rows.
+
+    ``intent`` is committed before the lane is called, and each has one result: ``receipt``, ``not-taken`` (certainly
+    nothing there, or "not now"), ``refused`` (for good) or ``unknown``, which only asking the lane resolves.
+    """
+
+    RELEASED = "released"
+    INTENT = "intent"
+    RECEIPT = "receipt"
+    NOT_TAKEN = "not-taken"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+    CONSUMED = "consumed"
+    RECALL = "recall"
+    WITHDRAWN = "withdrawn"
+    NOTICED = "noticed"
+    NEVER_DELIVERED = "never-delivered"
+
+
+RESULTS = frozenset({Entry.RECEIPT, Entry.NOT_TAKEN, Entry.REFUSED, Entry.UNKNOWN})

@@ -1,0 +1,258 @@
+"""A workspace with one tenant, one approved packet profile, the people who sign it, and the outside world in memory."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO
+
+from handrail.access import queries as access
+from handrail.access.actor import Actor
+from handrail.access.models import Membership, Tenant, User, Workspace
+from handrail.connectors import lane as lanes
+from handrail.connectors import registry
+from handrail.connectors.blobs import FolderBlobs
+from handrail.connectors.finding import Finding
+from handrail.connectors.lane import Fate, LaneFailed, Receipt, Trouble
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer, Reading
+from handrail.definitions.models import Definition
+from handrail.definitions.profile_compiler import compile_profile
+from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.tables import compile_table
+from handrail.kernel.canonical import digest_bytes
+from handrail.kernel.clock import now
+from handrail.packets import setup
+from handrail.packets.actions import assembling, releasing, votes
+from handrail.packets.actions.assembling import Built
+from handrail.packets.models import Packet, Revision
+from handrail.packets.setup import Setup
+from tests.unit.definitions.profile_samples import PROFILE, TABLES
+from tests.unit.packets.assembly.estate import GIVEN
+from tests.unit.packets.assembly.estate import Estate as Sources
+from tests.unit.packets.proof.making import KEY
+
+LANE = "vendor-intake"
+SIGNERS = {"ada": ["escalation-owner"], "ben": ["packet-signer", "privacy"], "cy": ["escalation-owner", "privacy"]}
+
+
+@dataclass
+class Records:
+    """The connector behind every source: records by path, as ``Sources`` keeps them, read at the present time."""
+
+    name: str
+    sources: Sources
+    kind: str = "rest"
+    deadline_seconds: float = 1.0
+
+    def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+        self.sources.at = now()
+        return self.sources.read(self.name, operation)
+
+    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+        raise AssertionError("assembling a packet calls nothing")
+
+    def check(self) -> list[Finding]:
+        return []
+
+
+@dataclass
+class Attachments:
+    """The attachment store."""
+
+    name: str
+    sources: Sources
+    kind: str = "blobs"
+
+    def put(self, content: bytes | BinaryIO) -> str:
+        raise AssertionError("nothing is put where originals are")
+
+    def open(self, digest: str) -> BinaryIO:
+        return self.sources.open(digest)
+
+    def exists(self, digest: str) -> bool:
+        return digest in self.sources.blobs
+
+    def size(self, digest: str) -> int:
+        return len(self.sources.blobs[digest])
+
+    def check(self) -> list[Finding]:
+        return []
+
+
+@dataclass
+class Vendor:
+    """The lane: takes each manifest once. ``script``: what the next deliveries meet instead of an answer.
+
+    ``lost``: it takes the package, and the answer gets lost. ``unheard``: nothing arrives, and nobody knows.
+    """
+
+    name: str = LANE
+    kind: str = "memory"
+    deadline_seconds: float = 0.2
+    packages: dict[str, bytes] = field(default_factory=dict)
+    fates: dict[str, Fate] = field(default_factory=dict)
+    notices: dict[str, list[str]] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    script: list[str] = field(default_factory=list)
+
+    def deliver(self, package: Path, manifest_digest: str) -> Receipt:
+        self.calls.append(("deliver", manifest_digest))
+        turn = self.script.pop(0) if self.script else "take"
+        if turn in Trouble.__members__.values():
+            raise LaneFailed("The lane failed as the test says.", Trouble(turn))
+        if turn != "unheard":
+            self.packages.setdefault(manifest_digest, package.read_bytes())
+            self.fates.setdefault(manifest_digest, Fate.DELIVERED)
+        if turn in ("lost", "unheard"):
+            raise LaneFailed("No answer came.", Trouble.UNKNOWN)
+        return self._receipt(manifest_digest)
+
+    def status(self, manifest_digest: str) -> Receipt:
+        self.calls.append(("status", manifest_digest))
+        return self._receipt(manifest_digest)
+
+    def withdraw(self, manifest_digest: str, reason: str) -> Receipt:
+        self.calls.append(("withdraw", manifest_digest))
+        if self.fates.get(manifest_digest) is Fate.DELIVERED:
+            self.fates[manifest_digest] = Fate.WITHDRAWN
+        if manifest_digest in self.fates:
+            self.notices.setdefault(manifest_digest, []).append(reason)
+        return self._receipt(manifest_digest)
+
+    def consume(self, manifest_digest: str) -> None:
+        """The vendor opens it, unless it was taken back."""
+        if self.fates.get(manifest_digest) is Fate.DELIVERED:
+            self.fates[manifest_digest] = Fate.CONSUMED
+
+    def check(self) -> list[Finding]:
+        return []
+
+    def _receipt(self, manifest_digest: str) -> Receipt:
+        if manifest_digest not in self.fates:
+            return Receipt(Fate.ABSENT)
+        number = list(self.fates).index(manifest_digest) + 1
+        return Receipt(self.fates[manifest_digest], f"RCPT-{number}", digest_bytes(self.packages[manifest_digest]))
+
+
+@dataclass
+class Desk:
+    """Everything that a test of packets needs, in one place."""
+
+    workspace: Workspace
+    tenant: Tenant
+    sources: Sources
+    vendor: Vendor
+    worker: Actor
+    people: dict[str, User]
+
+    def person(self, name: str) -> Actor:
+        return access.person(f"{name}@example.com", self.workspace.slug)
+
+    def given(self, **changes: Any) -> dict[str, Any]:
+        return {**GIVEN, **changes}
+
+    def assemble(self, by: str = "dee") -> Revision:
+        """The next revision of the case, built."""
+        asked = assembling.request(profile="outage-escalation", given=self.given(), by=self.person(by))
+        return self.build(asked.id)
+
+    def build(self, revision_id: int) -> Revision:
+        built = assembling.build(revision_id=revision_id, by=self.worker)
+        assert isinstance(built, Built)
+        return Revision.objects.select_related("packet", "assembly").get(pk=revision_id)
+
+    def approve(self, revision: Revision, *names: str) -> None:
+        for name in names:
+            votes.approve(
+                ref=revision.packet.ref,
+                revision=revision.number,
+                digest=revision.assembly.manifest_digest or "",
+                by=self.person(name),
+            )
+        revision.refresh_from_db()
+
+    def release(self, revision: Revision, by: str = "ada") -> None:
+        releasing.release(ref=revision.packet.ref, revision=revision.number, by=self.person(by))
+        revision.refresh_from_db()
+
+    def deliver(self, revision: Revision) -> None:
+        releasing.deliver(revision_id=revision.pk, by=self.worker)
+        revision.refresh_from_db()
+
+    def released(self) -> Revision:
+        revision = self.assemble()
+        self.approve(revision, "ada", "ben")
+        self.release(revision)
+        return revision
+
+    @property
+    def packet(self) -> Packet:
+        return Packet.objects.get()
+
+    @property
+    def newest(self) -> Revision:
+        return Revision.objects.select_related("packet").order_by("-number")[0]
+
+
+def define(of: Workspace, text: str, kind: Kind) -> Definition:
+    compiled = compile_profile(text) if kind is Kind.PACKET else compile_table(text)
+    at = now()
+    return Definition.objects.create(
+        workspace=of,
+        kind=kind,
+        name=compiled.name,
+        version=compiled.version,
+        title=compiled.title,
+        owner=compiled.owner,
+        text=text,
+        digest=compiled.digest,
+        state=DefinitionState.ACTIVE,
+        proposed_at=at,
+        proposed_by="author@example.com",
+        decided_at=at,
+        decided_by="owner@example.com",
+    )
+
+
+def member(of: Workspace, name: str, roles: list[str]) -> User:
+    user = User.objects.create_user(f"{name}@example.com", first_name=name.title())
+    Membership.objects.create(workspace=of, user=user, roles=roles, all_tenants=True, created_at=now())
+    return user
+
+
+def make_desk(text: str = PROFILE) -> Desk:
+    """The rows. Ada and Cy own escalations, Ben signs for privacy, Cy could too; Dee assembles."""
+    space = Workspace.objects.create(slug="acme", name="Acme", created_at=now())
+    tenant = Tenant.objects.create(workspace=space, key="ten_a", name="One Ltd", created_at=now())
+    define(space, text, Kind.PACKET)
+    for table in TABLES:
+        define(space, table, Kind.TABLE)
+    people = {name: member(space, name, roles) for name, roles in SIGNERS.items()}
+    people["dee"] = member(space, "dee", ["operator", "escalation-owner"])
+    people["eve"] = member(space, "eve", ["senior-support", "identity-owner"])
+    sources = Sources(now())
+    sources.case["updated_at"] = (now() - timedelta(minutes=10)).isoformat()
+    return Desk(space, tenant, sources, Vendor(), access.worker("worker-1", space.pk), people)
+
+
+@contextmanager
+def connected(desk: Desk, **told: Any) -> Iterator[Desk]:
+    """Handrail with this desk's outside world."""
+    named = {name: Records(name, desk.sources) for name in ("cases", "registry", "federation", "attachments")}
+    folder = Path(tempfile.mkdtemp(prefix="handrail-blobs-"))
+    blobs = FolderBlobs("blobs", folder, max_bytes=10**8)
+    connectors: dict[str, Any] = {**named, "evidence": Attachments("evidence", desk.sources)}
+    quick = {"retry_first": timedelta(milliseconds=10), "poll_every": timedelta(milliseconds=10)}
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        stack.enter_context(registry.use(registry.Registry(MappingProxyType(connectors))))
+        stack.enter_context(lanes.use(lanes.Lanes({LANE: desk.vendor})))
+        stack.enter_context(setup.use(Setup(blobs=blobs, signing_key=lambda: KEY, **{**quick, **told})))
+        yield desk

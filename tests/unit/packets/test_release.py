@@ -1,0 +1,162 @@
+"""Release: decided once, delivered once, whatever gets lost on the way."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from handrail.access.models import Membership
+from handrail.connectors.lane import Fate
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict, Denied
+from handrail.packets.models import DeliveryEntry, Revision
+from handrail.packets.proof import verify
+from handrail.packets.proof.keys import KeyRing
+from tests.factories.packets import LANE, Desk
+from tests.unit.packets.proof.making import KEY
+
+
+def kinds(revision: Revision) -> list[str]:
+    return list(DeliveryEntry.objects.filter(revision=revision).order_by("sequence").values_list("kind", flat=True))
+
+
+def test_release_delivers_a_package_that_the_vendor_accepts(desk: Desk) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    digest = revision.assembly.manifest_digest
+    assert list(desk.vendor.packages) == [digest]
+    expect = verify.Expectation(keys=KeyRing.of([KEY.public]), lane=LANE, at=now())
+    verdict = verify.verify(io.BytesIO(desk.vendor.packages[digest]), expect)
+    assert verdict.accepted, verdict.findings
+    assert kinds(revision) == ["released", "intent", "receipt"]
+
+
+def test_release_twice_is_refused_and_delivers_once(desk: Desk) -> None:
+    revision = desk.released()
+    with pytest.raises(Conflict, match="released once"):
+        desk.release(revision)
+    desk.deliver(revision)
+    desk.deliver(revision)
+    assert [call for call, _ in desk.vendor.calls].count("deliver") == 1
+
+
+def test_release_without_capability_is_denied(desk: Desk) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, "ada", "ben")
+    with pytest.raises(Denied):
+        desk.release(revision, by="eve")
+
+
+@pytest.mark.parametrize("names", [[], ["ada"], ["ben"], ["ada", "cy"]])
+def test_release_short_of_signers_is_refused(desk: Desk, names: list[str]) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, *names)
+    if names == ["ada", "cy"]:  # Cy is of both groups, so the two suffice
+        desk.release(revision)
+        assert revision.state == "released"
+        return
+    with pytest.raises(Conflict):
+        desk.release(revision)
+    assert revision.state == "in_review"
+
+
+def test_release_after_a_signer_was_demoted_reopens_the_review(desk: Desk) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, "ada", "ben")
+    assert revision.state == "approved"
+    Membership.objects.filter(user=desk.people["ben"]).update(roles=["packet-signer"])
+    with pytest.raises(Conflict) as refused:
+        desk.release(revision)
+    assert refused.value.code == "short-of-signers"
+    revision.refresh_from_db()
+    assert revision.state == "in_review"
+    desk.approve(revision, "cy")
+    desk.release(revision)
+    assert revision.state == "released"
+
+
+def test_a_lost_answer_is_resolved_by_asking(desk: Desk) -> None:
+    desk.vendor.script = ["lost"]
+    revision = desk.released()
+    desk.deliver(revision)
+    assert kinds(revision) == ["released", "intent", "unknown", "receipt"]
+    assert [call for call, _ in desk.vendor.calls].count("deliver") == 1
+
+
+def test_a_package_that_never_arrived_is_sent_once_the_lane_says_so(desk: Desk) -> None:
+    desk.vendor.script = ["unheard"]
+    revision = desk.released()
+    desk.deliver(revision)
+    assert kinds(revision) == ["released", "intent", "unknown", "absent", "intent", "receipt"]
+
+
+def test_a_lane_that_refuses_is_not_asked_again(desk: Desk) -> None:
+    desk.vendor.script = ["refused"]
+    revision = desk.released()
+    desk.deliver(revision)
+    desk.deliver(revision)
+    assert kinds(revision) == ["released", "intent", "refused"]
+
+
+def test_a_busy_lane_is_tried_again_later(desk: Desk) -> None:
+    desk.vendor.script = ["busy"]
+    revision = desk.released()
+    desk.deliver(revision)
+    assert kinds(revision) == ["released", "intent", "not-taken"]
+    assert revision.due_at is not None
+    desk.deliver(revision)
+    assert kinds(revision)[-1] == "receipt"
+
+
+def test_consumption_is_recorded_when_the_lane_reports_it(desk: Desk) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    desk.vendor.consume(revision.assembly.manifest_digest or "")
+    desk.deliver(revision)
+    assert revision.state == "consumed"
+    assert revision.due_at is None
+
+
+def test_a_delivered_revision_is_withdrawn_from_the_lane_when_superseded(desk: Desk) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    desk.assemble()
+    desk.deliver(revision)
+    assert revision.state == "superseded"
+    assert desk.vendor.fates[revision.assembly.manifest_digest or ""] is Fate.WITHDRAWN
+    assert kinds(revision)[-2:] == ["recall", "withdrawn"]
+
+
+def test_a_consumed_revision_gets_a_notice_when_another_follows(desk: Desk) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    digest = revision.assembly.manifest_digest or ""
+    desk.vendor.consume(digest)
+    desk.deliver(revision)
+    following = desk.assemble()
+    desk.deliver(revision)
+    assert revision.state == "consumed"
+    assert len(desk.vendor.notices[digest]) == 1
+    manifest = following.assembly.manifest
+    assert manifest is not None
+    assert digest.removeprefix("sha256:").encode() in bytes(manifest)
+
+
+def test_a_revision_consumed_before_the_recall_arrives_gets_a_notice(desk: Desk) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    digest = revision.assembly.manifest_digest or ""
+    desk.assemble()
+    desk.vendor.consume(digest)
+    desk.deliver(revision)
+    assert kinds(revision)[-1] == "noticed"
+    assert desk.vendor.notices[digest]
+
+
+def test_a_revision_superseded_before_it_was_sent_is_never_sent(desk: Desk) -> None:
+    revision = desk.released()
+    desk.assemble()
+    desk.deliver(revision)
+    assert kinds(revision) == ["released", "recall", "never-delivered"]
+    assert desk.vendor.packages == {}

@@ -1,0 +1,226 @@
+"""Votes: one person, one vote, for one exact manifest; and what moved meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from handrail.access.models import Membership
+from handrail.definitions.models import Definition
+from handrail.definitions.states import Kind
+from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound, Unavailable
+from handrail.packets import evaluation, queries
+from handrail.packets.actions import assembling, holds, releasing, votes
+from handrail.packets.errors import Drifted
+from handrail.packets.models import Assembly, HoldRow, Revision, Vote
+from tests.factories.packets import Desk, define
+from tests.unit.definitions.profile_samples import PROFILE
+
+
+def vote(desk: Desk, revision: Revision, name: str, digest: str | None = None) -> None:
+    votes.approve(
+        ref=revision.packet.ref,
+        revision=revision.number,
+        digest=digest or str(revision.assembly.manifest_digest),
+        by=desk.person(name),
+    )
+
+
+def test_two_owners_approve_a_revision(desk: Desk) -> None:
+    revision = desk.assemble()
+    assert revision.state == "in_review", list(HoldRow.objects.values_list("code", "target", "blocking"))
+    desk.approve(revision, "ada")
+    assert revision.state == "in_review"
+    desk.approve(revision, "ben")
+    assert revision.state == "approved"
+
+
+def test_approve_another_digest_is_refused(desk: Desk) -> None:
+    revision = desk.assemble()
+    with pytest.raises(Conflict) as refused:
+        vote(desk, revision, "ada", "sha256:" + "0" * 64)
+    assert refused.value.code == "digest-differs"
+
+
+def test_approve_as_the_assembler_is_refused(desk: Desk) -> None:
+    with pytest.raises(Conflict) as refused:
+        vote(desk, desk.assemble(), "dee")
+    assert refused.value.code == "assembler"
+
+
+def test_approve_twice_is_refused(desk: Desk) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, "ada")
+    with pytest.raises(Conflict) as refused:
+        vote(desk, revision, "ada")
+    assert refused.value.code == "voted"
+
+
+def test_approve_without_capability_is_denied(desk: Desk) -> None:
+    with pytest.raises(Denied):
+        vote(desk, desk.assemble(), "eve")
+
+
+def test_approve_by_somebody_who_joined_later_is_refused(desk: Desk) -> None:
+    revision = desk.assemble()
+    Membership.objects.filter(user=desk.people["eve"]).update(roles=["escalation-owner"])
+    with pytest.raises(Conflict) as refused:
+        vote(desk, revision, "eve")
+    assert refused.value.code == "not-a-signer"
+
+
+def test_a_member_of_another_workspace_sees_nothing(desk: Desk) -> None:
+    revision = desk.assemble()
+    stranger = desk.person("ada").__class__(**{**_fields(desk.person("ada")), "workspace_id": 10**6})
+    with pytest.raises(NotFound):
+        queries.get_packet(stranger, revision.packet.ref)
+
+
+def test_approve_after_a_source_moved_makes_a_new_revision(desk: Desk) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, "ada")
+    desk.sources["/tenants/ten_a"]["status"] = "suspended"
+    with pytest.raises(Drifted) as refused:
+        vote(desk, revision, "ben")
+    assert ("tenant.status", "moved from active to suspended") in [
+        (fault.where, fault.message) for fault in refused.value.faults
+    ]
+    revision.refresh_from_db()
+    assert (revision.state, revision.ended_cause) == ("superseded", "drift")
+    following = desk.build(desk.newest.pk)
+    assert following.state == "held"
+    assert not Vote.objects.filter(revision=following).exists()
+
+
+def test_a_moved_value_that_stays_inside_is_not_quoted(desk: Desk) -> None:
+    revision = desk.assemble()
+    desk.sources.case["bridge_notes"] = ["Another secret."]
+    with pytest.raises(Drifted) as refused:
+        vote(desk, revision, "ben")
+    assert "secret" not in str(refused.value.faults)
+
+
+def test_release_after_a_source_moved_supersedes_instead(desk: Desk) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, "ada", "ben")
+    desk.sources.case["count"] = 4
+    with pytest.raises(Drifted):
+        desk.release(revision)
+    revision.refresh_from_db()
+    assert revision.state == "superseded"
+    figures = evaluation.evaluate(desk.person("ada"))
+    assert [(one.name, one.count) for one in figures.corrections] == [("drift", 1)]
+    assert [(one.name, one.count) for one in figures.superseded] == [("approved", 1)]
+
+
+def test_approve_after_the_profile_changed_makes_a_held_revision(desk: Desk) -> None:
+    revision = desk.assemble()
+    Definition.objects.filter(kind=Kind.PACKET).update(
+        state="deprecated", deprecated_at=revision.created_at, deprecated_by="x"
+    )
+    define(desk.workspace, PROFILE.replace("version: 2", "version: 3"), Kind.PACKET)
+    with pytest.raises(Drifted):
+        vote(desk, revision, "ada")
+    following = desk.build(desk.newest.pk)
+    assert following.cause == "definition-changed"
+    assert HoldRow.objects.filter(revision=following, code="definition-changed").exists()
+
+
+def test_approve_while_a_source_is_away_changes_nothing(desk: Desk) -> None:
+    revision = desk.assemble()
+    desk.sources.failing.add("/tenants/ten_a")
+    with pytest.raises(Unavailable):
+        vote(desk, revision, "ada")
+    assert desk.newest == revision
+
+
+def test_reject_needs_a_reason_and_ends_the_revision(desk: Desk) -> None:
+    revision = desk.assemble()
+    with pytest.raises(Invalid):
+        votes.reject(ref=revision.packet.ref, revision=1, reason=" ", by=desk.person("ada"))
+    votes.reject(ref=revision.packet.ref, revision=1, reason="Wrong impact.", by=desk.person("ada"))
+    revision.refresh_from_db()
+    assert (revision.state, revision.ended_reason) == ("rejected", "Wrong impact.")
+
+
+def test_an_expired_revision_is_withdrawn_and_can_not_be_approved(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, "ada", "ben")
+    later = revision.assembly.expires_at
+    for module in ("permissions", "delivery.carry", "actions.releasing"):
+        monkeypatch.setattr(f"handrail.packets.{module}.now", lambda: later)
+    with pytest.raises(Conflict) as refused:
+        desk.release(revision)
+    assert refused.value.code == "expired"
+    assert releasing.expire_all(name="worker-1") == 1
+    revision.refresh_from_db()
+    assert (revision.state, revision.ended_cause) == ("withdrawn", "expired")
+
+
+def test_clearing_a_hold_makes_a_revision_that_its_clearer_can_not_approve(desk: Desk) -> None:
+    desk.sources.case["plan"] = "biz"  # the tenant registry says otherwise
+    revision = desk.assemble()
+    assert revision.state == "held"
+    hold = HoldRow.objects.get(revision=revision, code="source-conflict")
+    with pytest.raises(Conflict) as refused:
+        clear(desk, revision, hold, "ada")
+    assert refused.value.code == "not-yours"
+    Membership.objects.filter(user=desk.people["cy"]).update(roles=["escalation-owner", "privacy", "identity-owner"])
+    asked = clear(desk, revision, hold, "cy")
+    revision.refresh_from_db()
+    assert (revision.state, revision.ended_cause) == ("superseded", "hold-cleared")
+    following = desk.build(asked.id)
+    assert following.state == "in_review"
+    with pytest.raises(Conflict) as barred:
+        vote(desk, following, "cy")
+    assert barred.value.code == "hold-editor"
+    desk.approve(following, "ada", "ben")
+    assert following.state == "approved"
+
+
+def test_a_revision_that_nobody_could_sign_is_held_and_says_why(desk: Desk) -> None:
+    Membership.objects.filter(user__email__in=["ben@example.com", "cy@example.com"]).update(is_active=False)
+    revision = desk.assemble()
+    assert revision.state == "held"
+    assert "privacy" in revision.assembly.fault
+
+
+def test_the_database_refuses_to_change_what_was_assembled_or_voted(desk: Desk) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, "ada")
+    for rows, changes in (
+        (Assembly.objects.all(), {"packet": "{}"}),
+        (Vote.objects.all(), {"name": "somebody"}),
+        (Revision.objects.all(), {"number": 9}),
+    ):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            rows.update(**changes)
+    assert connection.is_usable()
+
+
+def test_a_page_gets_all_parts_of_a_revision(desk: Desk) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, "ada")
+    found = queries.get_packet(desk.person("ben"), revision.packet.ref)
+    assert found.why_not_approve is None
+    assert found.votes is not None
+    assert found.votes.lacking == ("1 of 2 approvals", "0 of 1 from privacy")
+    assert {one.name: one.signed for one in found.votes.signers} == {"Ada": True, "Ben": False, "Cy": False}
+    assert next(one for one in found.fields if one.path == "tenant.id").value == "VND-0017"
+    assert {one.cleared for one in found.annexes} == {True, False}
+    assert queries.list_packets(desk.person("ben"))[0].ref == revision.packet.ref
+
+
+def clear(desk: Desk, revision: Revision, hold: HoldRow, name: str) -> assembling.Requested:
+    return holds.clear(
+        ref=revision.packet.ref,
+        revision=revision.number,
+        code=hold.code,
+        target=hold.target,
+        reason="Both plans mean the same contract.",
+        by=desk.person(name),
+    )
+
+
+def _fields(actor: object) -> dict[str, object]:
+    return {name: getattr(actor, name) for name in actor.__slots__}  # type: ignore[attr-defined]
