@@ -11,7 +11,7 @@ import json
 import sys
 import tomllib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -34,7 +34,6 @@ from handrail.runbooks.states import HANDLING, RUN  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent
 MACHINES: tuple[StateMachine[Any], ...] = (RUN, HANDLING, DEFINITION)
-SECTIONS = ("database", "web", "worker", "tasks", "audit", "connectors", "desk")
 NOTE = "<!-- Made by docs/generate.py (make docs). Change the code, not this page. -->\n"
 
 
@@ -92,19 +91,16 @@ def configuration() -> str:
         "Unknown keys are refused. Durations are in seconds. Secrets are given by reference: `env:NAME`, `file:PATH`. "
         "`HANDRAIL_CONFIG` names another file than `./handrail.toml`; `DATABASE_URL` and `HANDRAIL_STATE_DIR` override "
         "what stands in it.\n",
-        section("top level", Config, said["top"], skip=SECTIONS),
+        section("top level", Config, said["top"], skip=list(SECTIONS)),
     ]
-    for name in SECTIONS[:-2]:
-        model = model_of(Config.model_fields[name].annotation)
-        assert model is not None
-        parts.append(section(f"[{name}]", model, said[name]))
+    parts += [section(f"[{name}]", model, said[name]) for name, model in SECTIONS.items()]
     for name, connector in sorted(registry.kinds().items()):
         parts.append(section(f'[connectors.NAME] of kind "{name}"', connector.config, said["connector"]))
     parts.append("## [desk]\n\nThe one service desk: see [guides/desks](../guides/desks/README.md).\n")
     return "\n".join(parts)
 
 
-def section(title: str, model: type[BaseModel], said: Mapping[str, str], *, skip: tuple[str, ...] = ()) -> str:
+def section(title: str, model: type[BaseModel], said: Mapping[str, str], *, skip: Sequence[str] = ()) -> str:
     """One table. Raises KeyError for a key whose meaning nobody has written."""
     fields = {name: field for name, field in model.model_fields.items() if name not in skip}
     rows = [f"| `{name}` | {said[name]} | {kind(f.annotation)} | {default(f)} |" for name, f in fields.items()]
@@ -141,6 +137,10 @@ def default(field: Any) -> str:
     if value is None or isinstance(value, BaseModel):
         return ""
     return f"`{json.dumps(list(value) if isinstance(value, tuple) else value, default=str)}`"
+
+
+# Sections with a model of their own in Config.
+SECTIONS = {name: model for name, field in Config.model_fields.items() if (model := model_of(field.annotation))}
 
 
 def main() -> int:
