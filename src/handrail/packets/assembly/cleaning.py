@@ -67,7 +67,7 @@ class InsideTexts:
 
 
 def _normal(text: str) -> str:
-    return " ".join(clean_text(text, limit=MAX_TEXT).casefold().split())
+    return " ".join(_clean_text(text, multiline=False).casefold().split())
 
 
 def texts_of(value: JsonValue) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol, cast
@@ -20,6 +21,7 @@ from handrail.kernel.hostile import clean_text
 from handrail.packets.assembly.snapshots import Moved, Snapshot, moved
 
 MAX_TOKEN = 200
+_TOKEN = re.compile(r"[A-Za-z0-9._:/+=\"-]{1,200}")
 _NOTHING = ""
 
 
@@ -136,9 +138,8 @@ def _version(source: SourceSpec, reading: Reading, taken: str) -> tuple[str | No
             found = None
     if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
         return None, "it does not carry the version that the profile names"
-    token = clean_text(str(found), limit=MAX_TOKEN)
-    # A token that had to be cleaned or cut could stand for two versions.
-    return (token if token == str(found) else digest(str(found))), None
+    # A token is shown in the trace. What does not look like one may be anybody's text: its digest proves as much.
+    return (str(found) if _TOKEN.fullmatch(str(found)) else digest(str(found))), None
 
 
 def _place(operation: Operation) -> str:

@@ -1,0 +1,155 @@
+"""What changes between revisions: profile, tables, entitlements, sources; and what the comparison says of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from handrail.connectors.outcome import ReadFailed
+from handrail.definitions.tables import compile_table
+from handrail.packets.assembly.assemble import assemble
+from handrail.packets.assembly.changes import Previous, stale
+from handrail.packets.assembly.compare import Documents, affected_fields, compare
+from handrail.packets.assembly.holds import clear
+from handrail.packets.assembly.results import Assembled
+from handrail.packets.assembly.sources import versions
+from tests.unit.definitions.profile_samples import table
+from tests.unit.packets.assembly.estate import AT, GIVEN, Estate, codes, event, sample, tables
+
+
+def after(first: Assembled) -> Previous:
+    return Previous.of(first)
+
+
+def test_assemble_after_another_table_holds_until_somebody_accepts_it() -> None:
+    first = Estate().assemble()
+    newer = {**tables(), "plan-labels": compile_table(table("plan-labels", "{ent: Enterprise, biz: B}", 2))}
+    second = Estate().assemble(tables=newer, previous=after(first))
+    third = Estate().assemble(tables=newer, previous=after(second))
+    hold = next(hold for hold in third.holds if hold.code == "definition-changed")
+    assert hold.target == "tables.plan-labels"
+    decision = clear(hold, roles={"governance-owner"}, by="gil", reason="The new labels were agreed.", at=AT)
+    fourth = Estate().assemble(tables=newer, previous=after(third), clearances=[decision])
+    fifth = Estate().assemble(tables=newer, previous=after(fourth))
+    assert second.blocking
+    assert not fourth.blocking
+    assert not fifth.blocking
+
+
+def test_assemble_after_the_entitlement_moved_holds_once_when_nobody_clears_it() -> None:
+    first = Estate().assemble()
+    moved = Estate()
+    moved["/tenants/ten_a"]["revision"] = 5
+    second = moved.assemble(previous=after(first))
+    third = moved.assemble(previous=after(second))
+    assert ("entitlement-drift", "sources.tenant") in codes(second)
+    assert ("entitlement-drift", "sources.tenant") not in codes(third)
+
+
+def test_previous_is_the_same_from_documents() -> None:
+    first = Estate().assemble()
+    holds = {"holds": [hold.document() for hold in first.holds]}
+    assert Previous.from_documents(first.trace, holds) == Previous.of(first)
+
+
+def test_versions_of_an_unmoved_estate_are_the_same() -> None:
+    estate = Estate()
+    inputs = estate.inputs()
+    estate.at += timedelta(minutes=30)
+    assert versions(sample(), GIVEN, inputs.snapshots, estate.read) == ()
+
+
+def test_versions_say_what_moved_from_what_to_what() -> None:
+    estate = Estate()
+    inputs = estate.inputs()
+    estate["/tenants/ten_a"]["plan"] = "biz"
+    estate["/tenants/ten_a"]["revision"] = 5
+    moved = versions(sample(), GIVEN, inputs.snapshots, estate.read)
+    assert [(one.source, one.field, one.before, one.after) for one in moved] == [
+        ("tenant", "version", "4", "5"),
+        ("tenant", "plan", "ent", "biz"),
+    ]
+    assert affected_fields(sample(), moved) == ("tenant.plan",)
+
+
+def test_versions_count_a_value_that_moved_under_the_same_token() -> None:
+    estate = Estate()
+    inputs = estate.inputs()
+    estate["/tenants/ten_a"]["status"] = "frozen"
+    moved = versions(sample(), GIVEN, inputs.snapshots, estate.read)
+    assert [one.field for one in moved] == ["status"]
+
+
+def test_versions_of_a_source_that_does_not_answer_prove_nothing() -> None:
+    estate = Estate()
+    inputs = estate.inputs()
+    estate.failing.add("/roster")
+    with pytest.raises(ReadFailed):
+        versions(sample(), GIVEN, inputs.snapshots, estate.read)
+
+
+def test_stale_is_told_at_any_later_time() -> None:
+    snapshots = Estate().inputs().snapshots
+    assert list(stale(sample(), snapshots, AT + timedelta(minutes=59))) == []
+    late = {change.target for change in stale(sample(), snapshots, AT + timedelta(minutes=91))}
+    assert late == {"sources.case", "sources.inventory"}
+
+
+def test_record_from_the_future_is_stale() -> None:
+    estate = Estate()
+    estate.case["updated_at"] = "2026-11-22T12:10:00Z"
+    assert ("stale-source", "sources.case") in codes(estate.assemble())
+
+
+def test_record_whose_time_has_no_zone_is_stale() -> None:
+    estate = Estate()
+    estate.case["updated_at"] = "2026-11-22T11:59:00"
+    assert ("stale-source", "sources.case") in codes(estate.assemble())
+
+
+def test_source_without_its_version_is_stale() -> None:
+    estate = Estate()
+    del estate["/tenants/ten_a"]["revision"]
+    assert ("stale-source", "sources.tenant") in codes(estate.assemble())
+
+
+def test_compare_of_a_revision_with_itself_finds_nothing() -> None:
+    one = Documents.of(Estate().assemble())
+    later = Estate(at=AT + timedelta(minutes=3))
+    assert compare(one, one).same
+    assert compare(one, Documents.of(later.assemble())).same
+
+
+def test_compare_says_what_moved() -> None:
+    before = Estate()
+    later = Estate()
+    later.case["count"] = 4
+    later.case["timeline"].insert(1, event("update", "A late entry."))
+    later["/roster"]["lane"] = "other"
+    later.attach("ATT-9", "har", next(iter(later.blobs.values())))
+    found = compare(Documents.of(before.assemble()), Documents.of(later.assemble()))
+    assert [(one.where, one.kind) for one in found.fields] == [("impact.count", "changed"), ("timeline[1]", "added")]
+    assert found.fields[0].before == 3
+    assert [(one.where, one.kind) for one in found.holds] == [("lane-mismatch on lane", "added")]
+    assert [(one.where, one.kind) for one in found.annexes] == [("har-2", "added")]
+    assert "case.version" in {one.where for one in found.sources}
+
+
+def test_compare_tells_a_value_that_became_held() -> None:
+    later = Estate()
+    later.case["plan"] = "biz"
+    found = compare(Documents.of(Estate().assemble()), Documents.of(later.assemble()))
+    assert [(one.where, one.before, one.after) for one in found.fields] == [
+        ("tenant.plan", "Enterprise", {"held": ["source-conflict"]})
+    ]
+
+
+def test_drift_while_reading_holds_the_revision() -> None:
+    estate = Estate()
+    inputs = estate.inputs()
+    estate["/tenants/ten_a"]["revision"] = 5
+    drift = versions(inputs.profile, inputs.given, inputs.snapshots, estate.read)
+    assembled = assemble(replace(inputs, drift=drift))
+    assert ("entitlement-drift", "sources.tenant") in codes(assembled)
