@@ -11,6 +11,9 @@ from handrail.api.problems import Problem
 
 RunRef = Annotated[str, Path(pattern=r"^RUN-[0-9A-Z]{1,20}$", description="The run's reference, RUN-….")]
 ExceptionRef = Annotated[str, Path(pattern=r"^EXC-[0-9A-Z]{1,20}$", description="The exception packet's reference.")]
+PacketRef = Annotated[str, Path(pattern=r"^PKT-[0-9A-Z]{1,20}$", description="The packet's reference, PKT-….")]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="The revision's number.")]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 DefinitionId = Annotated[int, Path(ge=1, le=2**62, description="The definition's id, as the list gives it.")]
 Word = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
 Limit = Annotated[int, Query(ge=1, le=500, description="At most so many, the newest first.")]

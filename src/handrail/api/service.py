@@ -15,7 +15,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from handrail import __version__
 from handrail.access import actions as access
-from handrail.api import definitions, exceptions, problems, runs, support, webhook
+from handrail.api import definitions, exceptions, packets, problems, runs, support, webhook
 from handrail.api.auth import Session, Token, actor_of
 from handrail.api.body import JsonBody
 from handrail.kernel.errors import Denied, Fault, HandrailError, Invalid, NotFound, Unavailable
@@ -50,6 +50,7 @@ api.add_router("", runs.router, tags=["runs"])
 api.add_router("", exceptions.router, tags=["exceptions"])
 api.add_router("", definitions.router, tags=["definitions"])
 api.add_router("", support.router, tags=["support"])
+api.add_router("", packets.router, tags=["packets"])
 api.add_router("", webhook.router, tags=["tasks"])
 
 

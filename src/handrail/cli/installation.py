@@ -11,6 +11,7 @@ from handrail.kernel.errors import Misconfigured
 if TYPE_CHECKING:
     from handrail.access.actor import Actor
     from handrail.conf.config import Config
+    from handrail.packets.keyring import KeyRingDirectory
 
 _acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
 
@@ -50,6 +51,20 @@ def actor(email: str | None, workspace: str | None) -> Actor:
 def acting() -> Actor | None:
     """Whoever ``actor`` gave last, for writing a refusal down."""
     return _acting.get()
+
+
+def key_ring() -> KeyRingDirectory:
+    """Which public release keys count. Needs no database. Raises Misconfigured."""
+    from handrail.conf import config, release
+
+    return release.key_ring(config.load())
+
+
+def release_key_reference() -> str:
+    """Where the private release key is, as ``env:NAME`` or ``file:PATH``."""
+    from handrail.conf import config, release
+
+    return release.key_reference(config.load())
 
 
 def task_workspace() -> str:

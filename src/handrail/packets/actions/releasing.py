@@ -28,12 +28,12 @@ from handrail.packets.revising import moves
 from handrail.packets.states import CURRENT, Entry, RevisionState
 
 
-def release(*, ref: str, revision: int, by: Actor) -> None:
+def release(*, ref: str, revision: int, by: Actor) -> int:
     """Decides the release: signs both envelopes and has a worker deliver the package to the profile's lane.
 
     Every source is read anew and every vote counted again. Raises NotFound, Denied; Drifted; Conflict as
     ``why_not_release`` says (a revision whose votes stopped counting is in review again); Unavailable; Misconfigured
-    without a release key; Stale.
+    without a release key; Stale. Gives the id by which a worker delivers it.
     """
     row = get_revision_row(by, ref, revision, Capability.PACKET_RELEASE)
     _reopen_if_short(row, by)
@@ -57,6 +57,7 @@ def release(*, ref: str, revision: int, by: Actor) -> None:
             by=by.name,
         )
         _decided(row, sealed, by)
+    return row.pk
 
 
 def deliver(*, revision_id: int, by: Actor) -> datetime | None:

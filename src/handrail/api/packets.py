@@ -1,0 +1,136 @@
+"""Packets: listed, shown, compared, assembled, cleared, signed, released."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema, Status
+from pydantic import ConfigDict, Field, JsonValue
+
+from handrail.api.auth import actor_of
+from handrail.api.fields import REFUSALS, Digest, Limit, Line, Number, PacketRef, Word
+from handrail.packets import comparison, evaluation, queries
+from handrail.packets.actions import assembling, holds, releasing, votes
+from handrail.packets.actions.assembling import Requested
+from handrail.packets.actions.votes import Approved
+from handrail.packets.assembly.compare import Comparison
+from handrail.packets.evaluation import PacketFigures
+from handrail.packets.queries import PacketDetail, PacketFilter, PacketSummary
+
+router = Router()
+Revision = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="This revision instead of the newest.")]
+
+
+class AssembleBody(Schema):
+    """``given`` must fit the profile's own declaration."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    profile: Annotated[str, Field(min_length=1, max_length=64)]
+    given: dict[str, JsonValue]
+
+
+class PacketReasonBody(Schema):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    reason: Line
+
+
+class ClearanceBody(Schema):
+    """The hold as it stands in the revision, by code and target."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+    target: Annotated[str, Field(min_length=1, max_length=300)]
+    reason: Line
+
+
+class VoteBody(Schema):
+    """``digest`` is that of the manifest which was looked at: another is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    digest: Digest
+
+
+@router.get("/packets", response={200: list[PacketSummary], **REFUSALS}, operation_id="list_packets")
+def list_packets(
+    request: HttpRequest, tenant: Word = "", profile: Word = "", state: Word = "", limit: Limit = 50
+) -> list[PacketSummary]:
+    """Packets in your scope with their newest revision, the newest first."""
+    wanted = PacketFilter(tenant=tenant, profile=profile, state=state, limit=limit)
+    return queries.list_packets(actor_of(request), wanted)
+
+
+@router.get("/packet-figures", response={200: PacketFigures, **REFUSALS}, operation_id="packet_figures")
+def packet_figures(request: HttpRequest) -> PacketFigures:
+    """The figures by which packet work is judged."""
+    return evaluation.evaluate(actor_of(request))
+
+
+@router.get("/packets/{ref}", response={200: PacketDetail, **REFUSALS}, operation_id="get_packet")
+def get_packet(request: HttpRequest, ref: PacketRef, revision: Revision = None) -> PacketDetail:
+    """One revision: what would leave, what is held, who signed, where it went."""
+    return queries.get_packet(actor_of(request), ref, revision)
+
+
+@router.get("/packets/{ref}/diff", response={200: Comparison | None, **REFUSALS}, operation_id="diff_packet")
+def diff_packet(
+    request: HttpRequest, ref: PacketRef, revision: Revision = None, against: Revision = None
+) -> Comparison | None:
+    """What moved since the revision before; null where there is none."""
+    return comparison.diff(actor_of(request), ref, revision, against)
+
+
+@router.post("/packets", response={202: Requested, **REFUSALS}, operation_id="assemble_packet")
+def assemble_packet(request: HttpRequest, body: AssembleBody) -> Status[Requested]:
+    """Have the packet of a case assembled by a worker: its first revision, or the next one."""
+    return Status(202, assembling.request(profile=body.profile, given=body.given, by=actor_of(request)))
+
+
+@router.post("/packets/{ref}/reassemble", response={202: Requested, **REFUSALS}, operation_id="reassemble_packet")
+def reassemble_packet(request: HttpRequest, ref: PacketRef, body: PacketReasonBody) -> Status[Requested]:
+    """Have the next revision assembled because of new evidence. All votes are void."""
+    return Status(202, assembling.again(ref=ref, reason=body.reason, by=actor_of(request)))
+
+
+@router.post(
+    "/packets/{ref}/revisions/{number}/clear", response={202: Requested, **REFUSALS}, operation_id="clear_hold"
+)
+def clear_hold(request: HttpRequest, ref: PacketRef, number: Number, body: ClearanceBody) -> Status[Requested]:
+    """Clear one hold, with a reason. This makes a new revision, which you can't approve yourself."""
+    asked = holds.clear(
+        ref=ref, revision=number, code=body.code, target=body.target, reason=body.reason, by=actor_of(request)
+    )
+    return Status(202, asked)
+
+
+@router.post(
+    "/packets/{ref}/revisions/{number}/approve", response={200: Approved, **REFUSALS}, operation_id="approve_packet"
+)
+def approve_packet(request: HttpRequest, ref: PacketRef, number: Number, body: VoteBody) -> Approved:
+    """Approve exactly the manifest that you looked at. Every source is read anew first."""
+    return votes.approve(ref=ref, revision=number, digest=body.digest, by=actor_of(request))
+
+
+@router.post("/packets/{ref}/revisions/{number}/reject", response={204: None, **REFUSALS}, operation_id="reject_packet")
+def reject_packet(request: HttpRequest, ref: PacketRef, number: Number, body: PacketReasonBody) -> Status[None]:
+    """Refuse a revision for good."""
+    votes.reject(ref=ref, revision=number, reason=body.reason, by=actor_of(request))
+    return Status(204, None)
+
+
+@router.post(
+    "/packets/{ref}/revisions/{number}/withdraw", response={204: None, **REFUSALS}, operation_id="withdraw_packet"
+)
+def withdraw_packet(request: HttpRequest, ref: PacketRef, number: Number, body: PacketReasonBody) -> Status[None]:
+    """Take a revision back, from the lane too where it is there."""
+    votes.withdraw(ref=ref, revision=number, reason=body.reason, by=actor_of(request))
+    return Status(204, None)
+
+
+@router.post(
+    "/packets/{ref}/revisions/{number}/release", response={202: None, **REFUSALS}, operation_id="release_packet"
+)
+def release_packet(request: HttpRequest, ref: PacketRef, number: Number) -> Status[None]:
+    """Release an approved revision into its lane, once. A worker delivers it."""
+    releasing.release(ref=ref, revision=number, by=actor_of(request))
+    return Status(202, None)

@@ -1,0 +1,78 @@
+"""``handrail intake``: the vendor's side. Offline: no database, no Django, no configuration."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from handrail.cli import output
+from handrail.cli.options import Json
+from handrail.kernel.errors import Invalid
+
+group = typer.Typer(help="The receiver's side: verify.")
+
+REFUSED = 1
+KEY_FILE_LIMIT = 1024 * 1024
+
+
+@group.command("verify")
+def verify(
+    package: Annotated[Path, typer.Argument(metavar="PACKAGE", help="The package, a ZIP file.")],
+    *,
+    key: Annotated[Path, typer.Option("--key", metavar="PUB", help="The sender's public keys, PEM.")],
+    lane: Annotated[str, typer.Option("--lane", metavar="LANE", help="The name of your own lane.")],
+    accepted: Annotated[
+        Path | None,
+        typer.Option(
+            "--accepted", metavar="DIRECTORY", help="What you accepted before; kept up to date with --record."
+        ),
+    ] = None,
+    record: Annotated[bool, typer.Option("--record", help="Remember an accepted package in --accepted.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Refuse a package that was accepted before.")] = False,
+    at: Annotated[datetime | None, typer.Option("--at", help="As of this time (UTC), instead of now.")] = None,
+    json: Json = False,
+) -> None:
+    """Say what a package is, for which lane, who approved it and what is held; refuse anything that is not in order.
+
+    Exits with 0 when it is accepted, 1 when it is refused.
+    """
+    if record and accepted is None:
+        raise typer.BadParameter("needs --accepted DIRECTORY", param_hint="--record")
+    from datetime import UTC
+
+    from handrail.kernel.clock import now
+    from handrail.packets.proof.accepted import AcceptedManifests
+    from handrail.packets.proof.keys import KeyRing, public_keys
+    from handrail.packets.proof.verify import Expectation, describe
+    from handrail.packets.proof.verify import verify as check
+
+    memory = AcceptedManifests(accepted) if accepted else None
+    ring = KeyRing.of(public_keys(_read(key)))
+    as_of = at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at or now()
+    known = memory.load() if memory else ()
+    verdict = check(package, Expectation(keys=ring, lane=lane, at=as_of, accepted=known, once=once))
+    if verdict.accepted and memory is not None and record:
+        memory.record(verdict)
+    findings = [{"code": f.code, "says": str(f), "refuses": f.refuses} for f in verdict.findings]
+    if json:
+        output.print_json({"accepted": verdict.accepted, "package": list(describe(verdict)), "findings": findings})
+    else:
+        output.print_table("", ("what", "it says"), describe(verdict))
+        output.print_table("Findings", ("finding", "why"), [(f["code"], f["says"]) for f in findings], empty="")
+        output.say("accepted" if verdict.accepted else "REFUSED")
+    if not verdict.accepted:
+        raise typer.Exit(REFUSED)
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.stat().st_size > KEY_FILE_LIMIT:
+            raise Invalid(f"{file} is over {KEY_FILE_LIMIT} bytes.", code="too-large")
+        return file.read_text(encoding="ascii")
+    except OSError as error:
+        raise Invalid(f"{file} can't be read: {error.strerror}.", code="file") from None
+    except UnicodeDecodeError:
+        raise Invalid(f"{file} is not PEM.", code="key-file") from None

@@ -1,0 +1,264 @@
+"""``handrail packets``: assemble, review, sign, release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from handrail.cli import output
+from handrail.cli.installation import actor
+from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, TenantKey
+
+if TYPE_CHECKING:
+    from handrail.access.actor import Actor
+    from handrail.packets.actions.assembling import Requested
+
+group = typer.Typer(
+    help="Packets: list, assemble, reassemble, show, diff, holds, clear, approve, reject, withdraw, release, export."
+)
+
+PacketRef = Annotated[str, typer.Argument(metavar="PACKET", help="The packet's reference, PKT-….")]
+Number = Annotated[int | None, typer.Option("--revision", min=1, help="This revision instead of the newest.")]
+Exact = Annotated[int, typer.Option("--revision", min=1, help="The revision that you looked at.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, in up to 500 characters.")]
+Digest = Annotated[str, typer.Option("--digest", metavar="SHA256", help="The manifest digest that you looked at.")]
+COLUMNS = ("packet", "revision", "state", "profile", "tenant", "case", "lane", "moved")
+
+
+@group.command("list")
+def list_(
+    *,
+    tenant: TenantKey = "",
+    profile: Annotated[str, typer.Option("--profile", metavar="NAME", help="Only packets of this profile.")] = "",
+    state: Annotated[str, typer.Option("--state", help="Only those whose newest revision is in this state.")] = "",
+    limit: Limit = 50,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """Packets in your scope, the newest first."""
+    who = actor(as_, workspace)
+    from handrail.packets import queries
+    from handrail.packets.states import RevisionState
+
+    if state and state not in list(RevisionState):
+        raise typer.BadParameter(f"one of: {', '.join(RevisionState)}", param_hint="--state")
+    rows = queries.list_packets(who, queries.PacketFilter(tenant=tenant, profile=profile, state=state, limit=limit))
+    if json:
+        output.print_json(rows)
+        return
+    cells = [
+        (r.ref, r.revision.number, r.revision.state, f"{r.profile} v{r.profile_version}", r.tenant, r.subject, r.lane,
+         r.revision.moved_at)
+        for r in rows
+    ]  # fmt: skip
+    output.print_table("", COLUMNS, cells, empty="No packets. Assemble one: handrail packets assemble PROFILE FILE")
+
+
+@group.command("assemble")
+def assemble(
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="The packet profile's name.")],
+    given: JsonFile,
+    *,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """Assemble the packet of a case now: its first revision, or the next one. FILE holds the given values.
+
+    The revision that stands is superseded, its votes are void.
+    """
+    who = actor(as_, workspace)
+    from handrail.packets.actions import assembling
+
+    asked = assembling.request(profile=profile, given=output.read_json_object(given), by=who)
+    _build(who, asked, json=json)
+
+
+@group.command("reassemble")
+def reassemble(
+    packet: PacketRef, *, reason: Reason, as_: As = None, workspace: InWorkspace = None, json: Json = False
+) -> None:
+    """Make the next revision because of new evidence; the one that stands is superseded, its votes are void."""
+    who = actor(as_, workspace)
+    from handrail.packets.actions import assembling
+
+    _build(who, assembling.again(ref=packet, reason=reason, by=who), json=json)
+
+
+@group.command("show")
+def show(
+    packet: PacketRef, *, revision: Number = None, as_: As = None, workspace: InWorkspace = None, json: Json = False
+) -> None:
+    """One revision: what would leave, what is held, who signed and who still must, and where it went."""
+    who = actor(as_, workspace)
+    from handrail.cli import packetview
+    from handrail.packets import queries
+
+    found = queries.get_packet(who, packet, revision)
+    if json:
+        output.print_json(found)
+    else:
+        packetview.show(found)
+
+
+@group.command("diff")
+def diff(
+    packet: PacketRef,
+    *,
+    revision: Number = None,
+    against: Annotated[int | None, typer.Option("--against", min=1, help="Instead of the one before.")] = None,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """What moved since the revision before."""
+    who = actor(as_, workspace)
+    from handrail.packets import comparison
+
+    found = comparison.diff(who, packet, revision, against)
+    if json:
+        output.print_json(found)
+        return
+    if found is None or found.same:
+        output.say("There is no earlier revision." if found is None else "Both revisions say the same.")
+        return
+    parts = {"field": found.fields, "rule": found.lineage, "source": found.sources, "hold": found.holds}
+    parts["annex"] = found.annexes
+    rows = [(part, one.where, one.kind, one.before, one.after) for part, all_ in parts.items() for one in all_]
+    output.print_table("", ("part", "where", "what", "before", "after"), rows)
+
+
+@group.command("holds")
+def holds(
+    packet: PacketRef, *, revision: Number = None, as_: As = None, workspace: InWorkspace = None, json: Json = False
+) -> None:
+    """What is held, why, who owns it, and what releases it."""
+    who = actor(as_, workspace)
+    from handrail.cli import packetview
+    from handrail.packets import queries
+
+    found = queries.get_packet(who, packet, revision)
+    if json:
+        output.print_json(found.holds)
+    else:
+        packetview.show_holds(found)
+
+
+@group.command("clear")
+def clear(
+    packet: PacketRef,
+    code: Annotated[str, typer.Argument(metavar="HOLD", help="The hold's code, such as source-conflict.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="What it holds, as: handrail packets holds.")],
+    *,
+    revision: Exact,
+    reason: Reason,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """Clear one hold, with a reason. This makes a new revision, which you can't approve yourself."""
+    who = actor(as_, workspace)
+    from handrail.packets.actions import holds
+
+    asked = holds.clear(ref=packet, revision=revision, code=code, target=target, reason=reason, by=who)
+    _build(who, asked, json=json)
+
+
+@group.command("approve")
+def approve(
+    packet: PacketRef, *, revision: Exact, digest: Digest, as_: As = None, workspace: InWorkspace = None
+) -> None:
+    """Approve exactly the manifest that you looked at. Every source is read anew first."""
+    who = actor(as_, workspace)
+    from handrail.packets.actions import votes
+
+    done = votes.approve(ref=packet, revision=revision, digest=digest, by=who)
+    output.say(
+        f"{packet} revision {revision} {done.state}" + (f"; lacking: {'; '.join(done.lacking)}" * bool(done.lacking))
+    )
+
+
+@group.command("reject")
+def reject(
+    packet: PacketRef, *, revision: Exact, reason: Reason, as_: As = None, workspace: InWorkspace = None
+) -> None:
+    """Refuse a revision for good."""
+    who = actor(as_, workspace)
+    from handrail.packets.actions import votes
+
+    votes.reject(ref=packet, revision=revision, reason=reason, by=who)
+    output.say(f"{packet} revision {revision} rejected")
+
+
+@group.command("withdraw")
+def withdraw(
+    packet: PacketRef, *, revision: Exact, reason: Reason, as_: As = None, workspace: InWorkspace = None
+) -> None:
+    """Take a revision back, from the lane too where it is there."""
+    who = actor(as_, workspace)
+    from handrail.packets.actions import votes
+
+    votes.withdraw(ref=packet, revision=revision, reason=reason, by=who)
+    output.say(f"{packet} revision {revision} withdrawn")
+
+
+@group.command("release")
+def release(
+    packet: PacketRef,
+    *,
+    revision: Exact,
+    deliver: Annotated[bool, typer.Option("--deliver", help="Deliver from here, instead of by a worker.")] = False,
+    as_: As = None,
+    workspace: InWorkspace = None,
+) -> None:
+    """Release an approved revision into its lane, once. Every source is read and every vote counted anew."""
+    who = actor(as_, workspace)
+    from handrail.packets import queries
+    from handrail.packets.actions import releasing
+
+    asked = releasing.release(ref=packet, revision=revision, by=who)
+    if deliver:
+        releasing.deliver(revision_id=asked, by=who)
+    found = queries.get_packet(who, packet, revision).delivery
+    output.say(f"{packet} revision {revision} released" + (f", {found.state} {found.receipt}" if found else ""))
+
+
+@group.command("export")
+def export(
+    packet: PacketRef,
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where to write the package.")],
+    *,
+    revision: Number = None,
+    as_: As = None,
+    workspace: InWorkspace = None,
+) -> None:
+    """Write the package of a released revision, byte for byte as the lane got it."""
+    who = actor(as_, workspace)
+    from handrail.packets.actions import exporting
+
+    output.say(str(exporting.export(ref=packet, revision=revision, directory=directory, by=who)))
+
+
+def _build(who: Actor, asked: Requested, *, json: bool) -> None:
+    """Assembles here and now; a worker that was faster has done the same."""
+    from handrail.cli import packetview
+    from handrail.packets import queries
+    from handrail.packets.actions import assembling
+
+    assembling.build(revision_id=asked.id, by=who)
+    found = queries.get_packet(who, asked.ref, asked.revision)
+    facts: dict[str, Any] = {
+        "packet": asked.ref,
+        "revision": asked.revision,
+        "state": found.summary.revision.state,
+        "manifest": found.manifest and found.manifest.digest,
+        "fault": found.manifest and found.manifest.fault,
+    }
+    if json:
+        output.print_json(facts)
+        return
+    output.print_facts(facts)
+    packetview.show_holds(found)

@@ -1,0 +1,70 @@
+"""One revision on the terminal."""
+
+from __future__ import annotations
+
+from handrail.cli import output
+from handrail.packets.queries import PacketDetail
+from handrail.packets.review import VotesView
+
+
+def show(found: PacketDetail) -> None:
+    """All of it, as tables."""
+    summary, manifest = found.summary, found.manifest
+    output.print_facts(
+        {
+            "packet": f"{summary.ref} revision {summary.revision.number}",
+            "profile": f"{summary.profile} v{summary.profile_version} ({found.profile_digest})",
+            "tenant": f"{summary.tenant} ({summary.tenant_name})",
+            "case": summary.subject,
+            "lane": summary.lane,
+            "state": summary.revision.state,
+            "made because of": summary.revision.cause,
+            "ended": summary.revision.ended_at
+            and f"{summary.revision.ended_cause}, by {summary.revision.ended_by}: {summary.revision.ended_reason}",
+            "audience": manifest and f"{manifest.tlp}: {', '.join(manifest.recipients)}",
+            "manifest": manifest and (manifest.digest or manifest.fault),
+            "expires": manifest and manifest.expires_at,
+            "last try": summary.revision.failure,
+        }
+    )
+    fields = [
+        (one.path, one.value if not one.held else f"held: {', '.join(one.held)}", one.source, one.at, one.rule)
+        for one in found.fields
+    ]
+    output.print_table("Would leave", ("field", "value", "source", "path", "rule"), fields)
+    show_holds(found)
+    annexes = [
+        (a.name, a.sort, "cleared" if a.cleared else f"held: {a.reason}", a.size, a.sanitiser, a.removed)
+        for a in found.annexes
+    ]
+    output.print_table("Annexes", ("annex", "sort", "state", "bytes", "sanitiser", "removed"), annexes, empty="")
+    if found.votes is not None:
+        _show_votes(found.votes)
+    if found.delivery is not None:
+        ledger = [(e.sequence, e.at, e.kind, e.worker, e.detail) for e in found.delivery.ledger]
+        title = f"Delivery: {found.delivery.state} {found.delivery.receipt}"
+        output.print_table(title, ("#", "at", "entry", "by", "detail"), ledger)
+
+
+def show_holds(found: PacketDetail) -> None:
+    """What is held."""
+    rows = [
+        (
+            h.code,
+            h.target,
+            f"cleared by {h.cleared.by}" if h.cleared else "blocks" if h.blocks else "stays inside",
+            h.owner,
+            h.says,
+            h.released_by,
+        )
+        for h in found.holds
+    ]
+    output.print_table("Holds", ("hold", "target", "state", "owner", "why", "released by"), rows, empty="No holds.")
+
+
+def _show_votes(votes: VotesView) -> None:
+    rows = [(one.name, ", ".join(one.roles), "signed" if one.signed else "not yet") for one in votes.signers]
+    lacking = f"lacking: {'; '.join(votes.lacking)}" if votes.lacking else "complete"
+    output.print_table(f"Signers ({votes.threshold} needed; {lacking})", ("signer", "roles", "vote"), rows)
+    against = [(one.ballot, one.name, one.at, one.reason or one.why_not) for one in votes.votes]
+    output.print_table("Votes", ("vote", "by", "at", "note"), against, empty="No votes yet.")
