@@ -1,0 +1,237 @@
+"""The shipped profiles: the outage against the practice estate over HTTP, the database one in memory."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from handrail.connectors import registry, scim
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Reading
+from handrail.connectors.registry import Registry
+from handrail.definitions.profile_compiled import CompiledProfile
+from handrail.definitions.profile_compiler import compile_profile
+from handrail.definitions.tables import CompiledTable, compile_table
+from handrail.kernel.canonical import digest
+from handrail.kernel.clock import now
+from handrail.kernel.secrets import Secrets
+from handrail.packets.assembly import artifacts, sources
+from handrail.packets.assembly.assemble import Inputs, assemble
+from handrail.packets.assembly.holds import clear
+from handrail.packets.assembly.results import Assembled
+from handrail.sandbox import outage
+from handrail.sandbox.estate import PRACTICE_TOKENS
+from handrail.sandbox.faults import CANARY
+from handrail.sandbox.server import Sandbox
+from tests.unit.packets.assembly.estate import AT, SALT, codes
+
+ROOT = Path(__file__).parents[4] / "definitions"
+_CERTIFICATE = re.compile("(<ds:X509Certificate>).*?(</ds:X509Certificate>)")
+TOKENS = {
+    "cases": "cases",
+    "registry": "registry",
+    "entitlements": "entitlements",
+    "federation": "federation",
+    "federation-metadata": "federation",
+    "attachments": "attachments",
+    "vendor-lanes": "lane",
+}
+
+
+def tables() -> dict[str, CompiledTable]:
+    found = [compile_table(path.read_text(encoding="utf-8")) for path in (ROOT / "tables").glob("*.yaml")]
+    return {table.name: table for table in found}
+
+
+def shipped(name: str) -> CompiledProfile:
+    return compile_profile((ROOT / f"profiles/{name}.yaml").read_text(encoding="utf-8"), tables=tables())
+
+
+@dataclass
+class Practice:
+    """The practice estate with the connectors that the outage profile needs."""
+
+    sandbox: Sandbox
+    connectors: Registry
+    profile: CompiledProfile
+
+    def change(self, record: str, **fields: Any) -> None:
+        headers = {"authorization": f"Bearer {PRACTICE_TOKENS['control']}"}
+        answer = httpx2.post(f"{self.sandbox.url}/change/{record}", json=fields, headers=headers, trust_env=False)
+        assert answer.status_code == 200
+
+    def assemble(self, **more: Any) -> Assembled:
+        given = self.profile.validate_given({"tenant": "ten_alder", "case": "CASE-7001"})
+        snapshots = sources.read_sources(self.profile, given, sources.through(self.connectors))
+        self.store()
+        opened = artifacts.through(self.connectors, self.profile)
+        found = artifacts.read_artifacts(self.profile, snapshots, opened, salt=SALT)
+        return assemble(
+            Inputs(
+                profile=self.profile,
+                given=given,
+                snapshots=snapshots,
+                tables=tables(),
+                artifacts=found,
+                salt=SALT,
+                at=now(),
+                **more,
+            )
+        )
+
+    def store(self) -> None:
+        """Puts what is attached into the evidence store, as its intake does."""
+        headers = {"authorization": f"Bearer {PRACTICE_TOKENS['attachments']}"}
+        with httpx2.Client(base_url=self.sandbox.url, headers=headers, trust_env=False) as client:
+            listed = client.get("/attachments", params={"case": "CASE-7001"}).json()["items"]
+            for item in listed:
+                store: Any = self.connectors.get("evidence")
+                assert store.put(client.get(f"/attachments/{item['id']}/content").content) == item["digest"]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def certificate() -> str:
+    """A certificate that can be read, in base64."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "practice")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, AT, AT + timedelta(days=3650))
+    return base64.b64encode(builder.sign(key, SHA256()).public_bytes(Encoding.DER)).decode()
+
+
+@pytest.fixture
+def practice(running: Sandbox, tmp_path: Path, certificate: str, monkeypatch: pytest.MonkeyPatch) -> Practice:
+    published = outage.metadata
+
+    def metadata(entity_id: str = outage.ENTITY_ID) -> str:
+        return _CERTIFICATE.sub(rf"\g<1>{certificate}\g<2>", published(entity_id))
+
+    monkeypatch.setattr(outage, "metadata", metadata)
+    running.estate.reset()
+    sections: dict[str, Any] = {
+        name: {
+            "kind": "saml" if name == "federation-metadata" else "rest",
+            "base_url": running.url + ("/registry" if name == "registry" else ""),
+            "auth": {"kind": "bearer", "secret": f"env:{token.upper()}"},
+        }
+        for name, token in TOKENS.items()
+    }
+    sections["evidence"] = {"kind": "blobs", "folder": tmp_path}
+    environ = {token.upper(): PRACTICE_TOKENS[token] for token in TOKENS.values()}
+    connectors = Registry.build(registry.parse(sections), Secrets(environ))
+    return Practice(running, connectors, shipped("identity-outage-vendor-escalation"))
+
+
+def test_outage_assembles_from_the_practice_estate(practice: Practice) -> None:
+    assembled = practice.assemble()
+    assert codes(assembled) == {("unsanitised-artifact", "other-1"), ("end-while-open", "impact.end")}
+    fields = assembled.packet["fields"]
+    assert fields["connector"]["entity_id"] == "https://idp.alder.example/saml"
+    assert fields["impact"] == {"start": "2026-11-20T07:58:00Z", "end": {"held": ["end-while-open"]}}
+    assert [entry["kind"] for entry in fields["timeline"]] == [
+        "IMPACT_START", "OBSERVATION", "COORDINATION", "IMPACT_END",
+    ]  # fmt: skip
+    assert {annex.sort for annex in assembled.annexes} == {"har", "trace"}
+
+
+def test_outage_leaves_nothing_that_was_planted(practice: Practice) -> None:
+    documents = practice.assemble().documents
+    assert not [path for path, data in documents.items() if CANARY.encode() in data]
+
+
+def test_outage_ends_in_review_once_the_end_is_confirmed(practice: Practice) -> None:
+    held = practice.assemble()
+    hold = next(hold for hold in held.holds if hold.code == "end-while-open")
+    decision = clear(hold, roles={"senior-support"}, by="sam", reason="Confirmed on the bridge.", at=now())
+    assembled = practice.assemble(clearances=[decision])
+    assert held.blocking
+    assert not assembled.blocking
+    assert assembled.packet["fields"]["impact"]["end"] == "2026-11-20T09:12:00Z"
+
+
+def test_outage_with_other_metadata_is_held(practice: Practice) -> None:
+    practice.change("metadata", entity_id="https://idp.elsewhere.example/saml")
+    assembled = practice.assemble()
+    found = {code for code, target in codes(assembled) if target == "connector.entity_id"}
+    assert found == {"source-conflict", "not-in-inventory"}
+    assert b"elsewhere" not in b"".join(assembled.documents.values())
+
+
+INCIDENT = {
+    "/incidents/INC-204": {
+        "version": 7, "number": "INC-204", "customer": "ten_birch", "instance": "db-9",
+        "began_at": "2026-11-22T10:00:00Z", "updated_at": "2026-11-22T11:40:00Z",
+        "classification": {"tlp": "AMBER"}, "responders": [{"name": "Ines Vidal Roca"}],
+    },
+    "/instances/db-9": {
+        "id": "db-9", "labels": {"customer": "ten_birch"}, "engine": {"name": "postgresql", "version": "18.1"},
+        "shape": "large", "region": "eu-1",
+    },
+    "/instances/db-9/replicas": {"primary": {"version": "18.1"}, "replicas": [1, 2]},
+    "/support/ten_birch": {
+        "tier": "production",
+        "vendors": [
+            {"product": "database", "queue": "vendor-database-support"},
+            {"product": "database", "queue": "vendor-database-engineering"},
+        ],
+    },
+    "/summaries/db-9": {
+        "until": "2026-11-22T11:55:00Z", "latency": {"p50": 12, "p99": 950.5, "baseline_p99": 80}, "connections": 190,
+        "saturated": True,
+        "statements": [
+            {"fingerprint": "0123456789abcdef", "calls": 12, "mean_ms": 88.1, "origin": "measurement"},
+            {"fingerprint": "fedcba9876543210", "calls": 0, "mean_ms": 0, "origin": "measurement"},
+            {"fingerprint": "select name from people", "calls": 3, "mean_ms": 9, "origin": "customer-data"},
+        ],
+    },
+}  # fmt: skip
+
+
+def read_incident(_: str, operation: Operation) -> Reading:
+    value: Any = [] if isinstance(operation, scim.Holders) else INCIDENT[getattr(operation, "path", "")]
+    found = digest(value)
+    return Reading(value=value, version=found, digest=found, status=200, read_at=AT)
+
+
+def database(profile: CompiledProfile, at: timedelta = timedelta(minutes=1)) -> Assembled:
+    given = profile.validate_given({"customer": "ten_birch", "incident": "INC-204"})
+    snapshots = sources.read_sources(profile, given, read_incident)
+    return assemble(
+        Inputs(profile=profile, given=given, snapshots=snapshots, tables=tables(), artifacts=(), salt=SALT, at=AT + at)
+    )
+
+
+def test_database_packet_shows_measurements_and_holds_what_is_the_customers() -> None:
+    assembled = database(shipped("database-latency-escalation"))
+    fields = assembled.packet["fields"]
+    assert codes(assembled) == {("internal-note", "statements[]"), ("unfit-value", "statements[].fingerprint")}
+    assert fields["statements"] == [
+        {"fingerprint": "0123456789abcdef", "calls": 12, "mean_ms": 88.1},
+        {"held": ["internal-note"]},
+    ]
+    assert fields["instance"]["memory_gib"] == 128
+    assert fields["incident"]["ended_at"] is None
+    assert b"select name" not in b"".join(assembled.documents.values())
+
+
+def test_database_packet_is_stale_after_a_quarter_of_an_hour() -> None:
+    found = codes(database(shipped("database-latency-escalation"), timedelta(minutes=11)))
+    assert ("stale-source", "sources.summary") in found
