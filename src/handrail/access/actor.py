@@ -44,6 +44,4 @@ class Actor:
             )
 
 
-NOBODY = Actor(
-    kind=ActorKind.PERSON, name="nobody", workspace_id=0, capabilities=frozenset(), tenant_ids=frozenset()
-)
+NOBODY = Actor(kind=ActorKind.PERSON, name="nobody", workspace_id=0, capabilities=frozenset(), tenant_ids=frozenset())
