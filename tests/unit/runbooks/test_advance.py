@@ -144,6 +144,7 @@ def test_exception_packet_tells_every_attempt(estate: Estate, board: SwitchBoard
     packet = ExceptionPacket.objects.get(run=run)
     assert [(a["attempt"], a["class"]) for a in packet.attempts] == [(1, "retryable"), (2, "ambiguous")]
     assert packet.escalate_to == "senior-support"
+    assert [e["source"] for e in packet.evidence] == ["switch"]
     assert packet.checkpoint == "Flipped"
 
 

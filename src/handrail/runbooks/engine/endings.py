@@ -66,7 +66,9 @@ def stop(carriage: Carriage, why: Stop, *, scope: dict[str, Any]) -> None:
             step=carriage.position.step,
             escalate_to=runbook.escalate_to,
             fields=runbook.copy(runbook.spec.exception.copy_, scope),
-            evidence=_carried(why.evidence, frozenset(runbook.spec.exception.copy_)),
+            evidence=_carried(
+                why.evidence or list(carriage.position.evidence), frozenset(runbook.spec.exception.copy_)
+            ),
             attempts=_attempts(carriage, why.rows),
             handling=Handling.OPEN,
         )

@@ -50,7 +50,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Position:
     """``attempts`` counts the intents of each step; ``answers`` holds each step's last declared answer; ``before`` what
-    was read last, when prerequisites were checked or a step verified; ``history`` tells of every attempt."""
+    was read last, when prerequisites were checked or a step verified; ``history`` tells of every attempt,
+    ``evidence`` of the readings that were last written down."""
 
     phase: Phase
     last: Row
@@ -60,6 +61,7 @@ class Position:
     before: dict[str, Any] = field(default_factory=dict)
     waited_seconds: float = 0.0
     history: tuple[dict[str, Any], ...] = ()
+    evidence: tuple[dict[str, Any], ...] = ()
 
     @property
     def repeats(self) -> int:
@@ -97,6 +99,7 @@ def read(rows: Sequence[Row]) -> Position:
     answers: dict[str, dict[str, Any]] = {}
     before: dict[str, Any] = {}
     history: list[dict[str, Any]] = []
+    evidence: list[dict[str, Any]] = []
     waited = 0.0
     for row in rows:
         if row.kind is Entry.INTENT:
@@ -109,7 +112,8 @@ def read(rows: Sequence[Row]) -> Position:
                 history[-1] |= summary_of(row.detail)
         elif row.kind in (Entry.CHECKED, Entry.VERIFIED):
             before |= row.detail.get("readings", {})
-    return Position(phase, last, last.step, attempts, answers, before, waited, tuple(history))
+            evidence = row.detail.get("evidence", [])
+    return Position(phase, last, last.step, attempts, answers, before, waited, tuple(history), tuple(evidence))
 
 
 def summary_of(detail: dict[str, Any]) -> dict[str, Any]:
