@@ -103,8 +103,6 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/admin"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = _package / "web" / "static"
-STATICFILES_DIRS: list[Path] = []
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
 
