@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from handrail.cli.demo import desk
 from handrail.kernel.errors import Conflict
 from handrail.sandbox.estate import PRACTICE_TOKENS
 
@@ -86,7 +87,7 @@ def _toml(place: Place) -> str:
     secrets = place.directory / "secrets"
     parts = [
         f'state_directory = "{place.directory}"',
-        f"[web]\nport = {place.web_port}",
+        f'[web]\nport = {place.web_port}\nbase_url = "{place.url}"',
         "[worker]\nconcurrency = 6\ntakeover_seconds = 5\nsweep_seconds = 1\npull_seconds = 5",
         f'[tasks]\nconnector = "tasks"\nworkspace = "{WORKSPACE}"\nwebhook_secret = "file:{secrets / "webhook"}"',
     ]
@@ -95,4 +96,5 @@ def _toml(place: Place) -> str:
             f'[connectors.{name}]\nkind = "{kind}"\nbase_url = "{estate}{path}"\ndeadline_seconds = 4\n'
             f'auth = {{ kind = "bearer", secret = "file:{secrets / token}" }}'
         )
+    parts.append(desk.text(estate, token=f"file:{secrets / 'desk'}"))
     return "\n\n".join(parts) + "\n"

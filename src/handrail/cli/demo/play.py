@@ -7,7 +7,7 @@ import time
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.cli import output
-from handrail.cli.demo import cast, estate, show, state, verdict
+from handrail.cli.demo import cast, estate, show, state, support_story, verdict
 from handrail.cli.demo.place import WORKSPACE, Place
 from handrail.cli.processes import Family
 from handrail.kernel.errors import Unavailable
@@ -56,8 +56,9 @@ def _carry(place: Place, family: Family, password: str) -> int:
         _wait(who, family, len(expected))
     lines = verdict.judge_runs(who, expected)
     show.tell_lines(lines)
+    asked = support_story.tell()
     with show.stage("outside systems, every table and the logs looked at"):
-        proofs = verdict.prove(who, lines, [place.log], [password])
+        proofs = [*verdict.prove(who, lines, [place.log], [password]), asked]
     show.tell_proofs(proofs)
     wrong = sum(bool(line.differs) for line in lines) + sum(bool(proof.wrong) for proof in proofs)
     output.say(f"{wrong} things differ." if wrong else f"All {len(lines)} tasks and {len(proofs)} proofs agree.")
