@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from handrail.kernel.canonical import digest_bytes
-from handrail.sandbox import outage, wire
+from handrail.sandbox import federation, outage, wire
 from handrail.sandbox.faults import disturbed
 from handrail.sandbox.routing import Route, route
 from handrail.sandbox.services.records import record_reply, text_field
@@ -35,7 +35,7 @@ class Cases:
             "holds": outage.hold_history(),
             "connectors": outage.inventory(),
         }
-        self._metadata = outage.metadata()
+        self._metadata = federation.metadata()
         self._attachments = outage.attachments()
 
     def routes(self) -> list[Route]:
@@ -126,7 +126,7 @@ class Cases:
         name, body = request.params["record"], request.json()
         with self._estate.lock:
             if name == "metadata":
-                self._metadata = outage.metadata(text_field(body, "entity_id"))
+                self._metadata = federation.metadata(text_field(body, "entity_id"))
                 return wire.json_reply(200, {"status": "changed"})
             store, key = self._records, name
             if name.startswith("entitlements/"):

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from handrail.connectors import registry, scim
 from handrail.connectors.operation import Operation
@@ -32,14 +27,13 @@ from handrail.packets.assembly import artifacts, sources
 from handrail.packets.assembly.assemble import Inputs, assemble
 from handrail.packets.assembly.holds import clear
 from handrail.packets.assembly.results import Assembled
-from handrail.sandbox import outage
+from handrail.sandbox import capture
 from handrail.sandbox.estate import PRACTICE_TOKENS
 from handrail.sandbox.faults import CANARY
 from handrail.sandbox.server import Sandbox
 from tests.unit.packets.assembly.estate import AT, SALT, codes
 
 ROOT = Path(__file__).parents[4] / "definitions"
-_CERTIFICATE = re.compile("(<ds:X509Certificate>).*?(</ds:X509Certificate>)")
 TOKENS = {
     "cases": "cases",
     "registry": "registry",
@@ -108,23 +102,8 @@ def running() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(scope="module")
-def certificate() -> str:
-    """A certificate that can be read, in base64."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "practice")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, AT, AT + timedelta(days=3650))
-    return base64.b64encode(builder.sign(key, SHA256()).public_bytes(Encoding.DER)).decode()
-
-
 @pytest.fixture
-def practice(running: Sandbox, tmp_path: Path, certificate: str, monkeypatch: pytest.MonkeyPatch) -> Practice:
-    published = outage.metadata
-
-    def metadata(entity_id: str = outage.ENTITY_ID) -> str:
-        return _CERTIFICATE.sub(rf"\g<1>{certificate}\g<2>", published(entity_id))
-
-    monkeypatch.setattr(outage, "metadata", metadata)
+def practice(running: Sandbox, tmp_path: Path) -> Practice:
     running.estate.reset()
     sections: dict[str, Any] = {
         name: {
@@ -152,9 +131,23 @@ def test_outage_assembles_from_the_practice_estate(practice: Practice) -> None:
     assert {annex.sort for annex in assembled.annexes} == {"har", "trace"}
 
 
+def writings(secret: str) -> Iterator[bytes]:
+    """``secret`` plain, for a URL, in hexadecimal, and in base64 at every alignment; all in lower case."""
+    raw = secret.encode()
+    yield raw.lower()
+    yield quote(secret, safe="").lower().encode()
+    yield raw.hex().encode()
+    for before in range(3):
+        text = base64.b64encode(b"-" * before + raw)
+        yield text[4 * (before > 0) : -4].lower()
+
+
 def test_outage_leaves_nothing_that_was_planted(practice: Practice) -> None:
-    documents = practice.assemble().documents
-    assert not [path for path, data in documents.items() if CANARY.encode() in data]
+    assembled = practice.assemble()
+    left = b"".join([*assembled.documents.values(), *(annex.data for annex in assembled.annexes)]).lower()
+    planted = {"anywhere": CANARY, **capture.secrets()}
+    assert len(planted) > 100
+    assert not [place for place, secret in planted.items() if any(form in left for form in writings(secret))]
 
 
 def test_outage_ends_in_review_once_the_end_is_confirmed(practice: Practice) -> None:
