@@ -90,6 +90,7 @@ class Attachments:
 class Vendor:
     """The lane: takes each manifest once. ``script``: what the next deliveries meet instead of an answer.
 
+    ``repeats``: what was sent again although it was there.
     ``lost``: it takes the package, and the answer gets lost. ``unheard``: nothing arrives, and nobody knows.
     """
 
@@ -101,9 +102,12 @@ class Vendor:
     notices: dict[str, list[str]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     script: list[str] = field(default_factory=list)
+    repeats: list[str] = field(default_factory=list)
 
     def deliver(self, package: Path, manifest_digest: str) -> Receipt:
         self.calls.append(("deliver", manifest_digest))
+        if manifest_digest in self.packages:
+            self.repeats.append(manifest_digest)
         turn = self.script.pop(0) if self.script else "take"
         if turn in Trouble.__members__.values():
             raise LaneFailed("The lane failed as the test says.", Trouble(turn))
@@ -254,5 +258,5 @@ def connected(desk: Desk, **told: Any) -> Iterator[Desk]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.enter_context(registry.use(registry.Registry(MappingProxyType(connectors))))
         stack.enter_context(lanes.use(lanes.Lanes({LANE: desk.vendor})))
-        stack.enter_context(setup.use(Setup(blobs=blobs, signing_key=lambda: KEY, **{**quick, **told})))
+        stack.enter_context(setup.use(Setup(**{"blobs": blobs, "signing_key": lambda: KEY, **quick, **told})))
         yield desk

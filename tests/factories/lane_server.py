@@ -1,0 +1,91 @@
+"""A vendor's HTTP intake that counts what reaches it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from handrail.kernel.canonical import digest_bytes
+
+
+@dataclass
+class Intake:
+    """``puts``: how often each manifest was sent; ``states``: how it stands here."""
+
+    url: str = ""
+    puts: Counter[str] = field(default_factory=Counter)
+    states: dict[str, str] = field(default_factory=dict)
+    packages: dict[str, bytes] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, digest: str, package: bytes) -> None:
+        with self.lock:
+            self.puts[digest] += 1
+            self.packages.setdefault(digest, package)
+            self.states.setdefault(digest, "delivered")
+
+    def consume(self) -> None:
+        with self.lock:
+            for digest, state in self.states.items():
+                self.states[digest] = "consumed" if state == "delivered" else state
+
+    def withdraw(self, digest: str) -> None:
+        with self.lock:
+            if self.states.get(digest) == "delivered":
+                self.states[digest] = "withdrawn"
+
+    def told(self, digest: str) -> dict[str, str]:
+        package = digest_bytes(self.packages[digest])
+        return {"receipt": "RCPT-1", "manifest_digest": digest, "package_digest": package, "state": self.states[digest]}
+
+
+@contextmanager
+def serving() -> Iterator[Intake]:
+    intake = Intake()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            intake.take(self.digest, self.body())
+            self.answer()
+
+        def do_GET(self) -> None:
+            self.answer()
+
+        def do_POST(self) -> None:
+            self.body()
+            intake.withdraw(self.digest)
+            self.answer()
+
+        @property
+        def digest(self) -> str:
+            return self.path.split("/deliveries/")[1].split("/")[0]
+
+        def body(self) -> bytes:
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+
+        def answer(self) -> None:
+            known = self.digest in intake.states
+            data = json.dumps(intake.told(self.digest) if known else {"title": "not found"}).encode()
+            self.send_response(200 if known else 404)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    intake.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield intake
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,76 @@
+"""A release whose process is killed just before and just after each durable step still delivers once, by itself."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from handrail.connectors.blobs import FolderBlobs
+from handrail.kernel.clock import now
+from handrail.packets.models import Revision
+from handrail.packets.proof import verify
+from handrail.packets.proof.keys import KeyRing
+from tests.factories.lane_server import Intake, serving
+from tests.factories.packets import LANE, connected, make_desk
+from tests.integration.worker import processes
+from tests.unit.packets.proof.making import KEY
+
+
+def write_config(directory: Path, intake: Intake) -> Path:
+    path = directory / "handrail.toml"
+    path.write_text(
+        f"""
+        [worker]
+        takeover_seconds = 2
+        [release]
+        poll_seconds = 0.5
+        [blobs]
+        kind = "blobs"
+        folder = "{directory / "blobs"}"
+        [lanes.{LANE}]
+        kind = "http"
+        base_url = "{intake.url}"
+        deadline_seconds = 1
+        """
+    )
+    return path
+
+
+def killed(when: str, kind: str, env: dict[str, str], updated_at: str) -> None:
+    script = [sys.executable, str(Path(__file__).with_name("victim.py")), when, kind, updated_at]
+    assert subprocess.run(script, check=False, env=env, stderr=subprocess.DEVNULL, timeout=90).returncode == -9
+
+
+@pytest.mark.parametrize("kind", ["released", "intent", "receipt", "consumed"])
+def test_release_killed_before_and_after_a_step_delivers_once(kind: str, committed_db: str, tmp_path: Path) -> None:
+    desk = make_desk()
+    blobs = FolderBlobs("blobs", tmp_path / "blobs", max_bytes=10**8)
+    with serving() as intake:
+        env = processes.environment(write_config(tmp_path, intake), committed_db)
+        with connected(desk, blobs=blobs):
+            revision = desk.assemble()
+            desk.approve(revision, "ada", "ben")
+            if kind != "released":
+                desk.release(revision)
+        if kind == "consumed":
+            with processes.worker(env, concurrency=1):
+                processes.wait_until(lambda: bool(intake.packages), seconds=60, what="delivered")
+            intake.consume()
+        for when in ("before", "after"):
+            killed(when, kind, env, desk.sources.case["updated_at"])
+        with processes.worker(env, concurrency=1):
+            processes.wait_until(lambda: bool(intake.packages), seconds=60, what="delivered")
+            intake.consume()
+            processes.wait_until(lambda: _state() == "consumed", seconds=60, what="consumption recorded")
+        digest = str(revision.assembly.manifest_digest)
+        assert dict(intake.puts) == {digest: 1}
+        expect = verify.Expectation(keys=KeyRing.of([KEY.public]), lane=LANE, at=now())
+        assert verify.verify(io.BytesIO(intake.packages[digest]), expect).accepted
+
+
+def _state() -> str:
+    return Revision.objects.get().state

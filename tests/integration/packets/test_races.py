@@ -1,0 +1,122 @@
+"""Two people at the same moment, on a database that really commits: one serial winner, and never a stale approval.
+
+``HANDRAIL_RACES=200`` runs as many of each kind.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+
+import pytest
+from django.db import connection
+
+from handrail.connectors.lane import Fate
+from handrail.kernel.errors import Conflict, HandrailError
+from handrail.packets.actions import assembling, releasing, votes
+from handrail.packets.models import Revision, Vote
+from handrail.packets.states import CURRENT
+from tests.factories.packets import Desk, connected, make_desk
+
+RACES = int(os.environ.get("HANDRAIL_RACES", "12"))
+
+
+def at_once(*acts: Callable[[], object]) -> list[HandrailError | None]:
+    """Each of ``acts`` in a thread with a connection of its own, begun together; what each was refused with."""
+    barrier = Barrier(len(acts))
+
+    def one(act: Callable[[], object]) -> HandrailError | None:
+        try:
+            barrier.wait(timeout=30)
+            act()
+        except HandrailError as refused:
+            return refused
+        finally:
+            connection.close()
+        return None
+
+    with ThreadPoolExecutor(max_workers=len(acts)) as pool:
+        return list(pool.map(one, acts))
+
+
+@pytest.fixture
+def desk(committed_db: str) -> Desk:
+    return make_desk()
+
+
+def approve(desk: Desk, revision: Revision, name: str) -> Callable[[], object]:
+    who, digest = desk.person(name), str(revision.assembly.manifest_digest)
+    return partial(votes.approve, ref=revision.packet.ref, revision=revision.number, digest=digest, by=who)
+
+
+def release(desk: Desk, revision: Revision, name: str) -> Callable[[], object]:
+    """Releases and delivers; delivers also where somebody else released."""
+    who = desk.person(name)
+
+    def act() -> None:
+        try:
+            releasing.release(ref=revision.packet.ref, revision=revision.number, by=who)
+        finally:
+            releasing.deliver(revision_id=revision.pk, by=desk.worker)
+
+    return act
+
+
+def test_approving_against_a_new_revision_leaves_no_stale_approval(desk: Desk) -> None:
+    with connected(desk):
+        for _ in range(RACES):
+            revision = desk.assemble()
+            desk.approve(revision, "ada")
+            late = {"ref": revision.packet.ref, "reason": "A late trace.", "by": desk.person("dee")}
+            refused = at_once(approve(desk, revision, "ben"), partial(assembling.again, **late))
+            assert refused[1] is None
+            revision.refresh_from_db()
+            assert revision.state == "superseded"
+            voted = Vote.objects.filter(revision=revision, name="ben@example.com").exists()
+            assert voted is (refused[0] is None)
+            assert (revision.ended_from == "approved") is voted
+            assert not Vote.objects.filter(revision=desk.newest).exists()
+            desk.build(desk.newest.pk)
+    assert Revision.objects.filter(state__in=CURRENT).count() == 1
+
+
+def test_withdrawing_against_releasing_leaves_one_serial_outcome(desk: Desk) -> None:
+    with connected(desk):
+        for _ in range(RACES):
+            revision = desk.assemble()
+            desk.approve(revision, "ada", "ben")
+            asked = {"ref": revision.packet.ref, "revision": revision.number, "reason": "Not so."}
+            refused = at_once(release(desk, revision, "ada"), partial(votes.withdraw, **asked, by=desk.person("cy")))
+            assert refused[1] is None
+            releasing.deliver(revision_id=revision.pk, by=desk.worker)
+            revision.refresh_from_db()
+            assert revision.state == "withdrawn"
+            fate = desk.vendor.fates.get(str(revision.assembly.manifest_digest), Fate.WITHDRAWN)
+            assert fate is Fate.WITHDRAWN
+            assert (revision.released_at is None) is isinstance(refused[0], Conflict)
+    assert desk.vendor.repeats == []
+
+
+def test_two_people_approving_at_once_are_both_counted(desk: Desk) -> None:
+    with connected(desk):
+        for _ in range(max(RACES // 4, 2)):
+            revision = desk.assemble()
+            refused = at_once(*(approve(desk, revision, name) for name in ("ada", "ben", "ada")))
+            assert sum(one is not None for one in refused) == 1
+            revision.refresh_from_db()
+            assert revision.state == "approved"
+
+
+def test_releasing_twice_at_once_delivers_once(desk: Desk) -> None:
+    with connected(desk):
+        for _ in range(max(RACES // 4, 2)):
+            revision = desk.assemble()
+            desk.approve(revision, "ada", "ben")
+            refused = at_once(release(desk, revision, "ada"), release(desk, revision, "cy"))
+            assert sum(one is None for one in refused) == 1
+            releasing.deliver(revision_id=revision.pk, by=desk.worker)
+            assert desk.vendor.fates[str(revision.assembly.manifest_digest)] is Fate.DELIVERED
+    assert desk.vendor.repeats == []

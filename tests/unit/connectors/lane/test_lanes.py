@@ -1,0 +1,95 @@
+"""Every lane takes one manifest once, says how it stands, and gives back what was not consumed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from handrail.connectors import lane as lanes
+from handrail.connectors.lane import Fate, Lane, LaneFailed, Trouble
+from handrail.connectors.lane.drop import DirectoryLane
+from handrail.kernel.errors import Invalid, Misconfigured
+from handrail.kernel.secrets import Secrets
+from tests.factories.lane_server import Intake, serving
+
+DIGEST = "sha256:" + "ab" * 32
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    file = tmp_path / "PKT-7K3M9QX2ZA-r1.zip"
+    file.write_bytes(b"PK package")
+    return file
+
+
+def opened(section: dict[str, object]) -> Lane:
+    return lanes.Lanes.open(lanes.parse({"vendor": section}), Secrets({})).lanes["vendor"]
+
+
+def http(intake: Intake) -> Lane:
+    return opened({"kind": "http", "base_url": intake.url, "deadline_seconds": 2})
+
+
+@pytest.mark.parametrize("kind", ["http", "directory"])
+def test_a_lane_takes_a_manifest_once_and_gives_it_back(kind: str, package: Path, tmp_path: Path) -> None:
+    with serving() as intake:
+        lane = http(intake) if kind == "http" else DirectoryLane("vendor", tmp_path / "lane")
+        assert lane.status(DIGEST).fate is Fate.ABSENT
+        receipt = lane.deliver(package, DIGEST)
+        assert receipt.fate is Fate.DELIVERED
+        assert lane.deliver(package, DIGEST) == receipt == lane.status(DIGEST)
+        assert lane.withdraw(DIGEST, "Another follows.").fate is Fate.WITHDRAWN
+        assert lane.status(DIGEST).fate is Fate.WITHDRAWN
+
+
+@pytest.mark.parametrize("kind", ["http", "directory"])
+def test_another_package_under_the_same_manifest_is_refused(kind: str, package: Path, tmp_path: Path) -> None:
+    with serving() as intake:
+        lane = http(intake) if kind == "http" else DirectoryLane("vendor", tmp_path / "lane")
+        lane.deliver(package, DIGEST)
+        package.write_bytes(b"PK another")
+        with pytest.raises(LaneFailed) as refused:
+            lane.deliver(package, DIGEST)
+    assert refused.value.trouble is Trouble.REFUSED
+
+
+def test_what_the_receiver_took_out_of_the_directory_is_consumed(package: Path, tmp_path: Path) -> None:
+    lane = DirectoryLane("vendor", tmp_path / "lane")
+    lane.deliver(package, DIGEST)
+    name = f"{'ab' * 32}.zip"
+    os.rename(tmp_path / "lane" / "incoming" / name, tmp_path / "lane" / "consumed" / name)
+    assert lane.withdraw(DIGEST, "Another follows.").fate is Fate.CONSUMED
+    assert len(list((tmp_path / "lane" / "notices").iterdir())) == 1
+
+
+def test_nobody_listening_is_certainly_not_sent(package: Path) -> None:
+    lane = opened({"kind": "http", "base_url": "http://127.0.0.1:9", "deadline_seconds": 2})
+    with pytest.raises(LaneFailed) as failed:
+        lane.deliver(package, DIGEST)
+    assert failed.value.trouble is Trouble.NOT_SENT
+
+
+def test_an_answer_that_is_no_receipt_leaves_it_unknown(package: Path) -> None:
+    with serving() as intake:
+        intake.told = lambda digest: {"state": "delivered", "manifest_digest": "sha256:" + "0" * 64}  # type: ignore[method-assign]
+        with pytest.raises(LaneFailed) as failed:
+            http(intake).deliver(package, DIGEST)
+    assert failed.value.trouble is Trouble.UNKNOWN
+
+
+def test_a_digest_that_is_none_never_becomes_a_path(package: Path, tmp_path: Path) -> None:
+    with pytest.raises(Invalid):
+        DirectoryLane("vendor", tmp_path / "lane").deliver(package, "sha256:../../etc/passwd")
+
+
+def test_a_lane_that_is_not_configured_says_what_to_add() -> None:
+    with pytest.raises(Misconfigured, match=r"\[lanes.nowhere\]"):
+        lanes.get("nowhere")
+
+
+def test_a_wrong_section_names_the_field() -> None:
+    with pytest.raises(Misconfigured) as refused:
+        lanes.parse({"vendor": {"kind": "http"}})
+    assert "lanes.vendor" in refused.value.message

@@ -1,0 +1,265 @@
+"""Whatever people, sources, clocks and lanes do, in any order: nothing leaves that should not, and nothing twice.
+
+What must hold is worked out here anew, from the rows and from what the test itself did, not by asking the product.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from handrail.access.models import Membership
+from handrail.kernel import clock
+from handrail.kernel.errors import Conflict, Denied, HandrailError, NotFound
+from handrail.packets.actions import assembling, holds, releasing, votes
+from handrail.packets.errors import Drifted
+from handrail.packets.models import Clearance, HoldRow, Revision, Vote
+from handrail.packets.states import CURRENT
+from tests.factories.packets import SIGNERS, Desk, connected, make_desk
+
+EXAMPLES = int(os.environ.get("HANDRAIL_PACKET_EXAMPLES", "8"))
+SIGNING = ("ada", "ben", "cy", "dee")
+PLACES = ("escalation-owner", "privacy")
+
+
+class Shifted(datetime):
+    """The clock that the test moves forward."""
+
+    ahead = timedelta()
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:
+        return datetime.now(tz) + cls.ahead
+
+
+class AnyOrder(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.stack.enter_context(transaction.atomic())
+        self.stack.callback(transaction.set_rollback, True)
+        Shifted.ahead = timedelta()
+        self.desk: Desk = self.stack.enter_context(connected(make_desk()))
+        self.roles = {name: set(held) for name, held in SIGNERS.items()} | {"dee": {"operator", "escalation-owner"}}
+        self.roles["eve"] = {"senior-support", "identity-owner"}
+        self.built: dict[int, tuple[dict[str, set[str]], str]] = {}
+        self.released: dict[int, str] = {}
+
+    def teardown(self) -> None:
+        self.stack.close()
+
+    @initialize()
+    def begin(self) -> None:
+        self.assemble(by="dee")
+        self.build()
+
+    # what the test knows by itself
+
+    @property
+    def newest(self) -> Revision | None:
+        return Revision.objects.select_related("packet", "assembly").order_by("-number").first()
+
+    def world(self) -> str:
+        return repr(sorted(self.desk.sources.records.items()))
+
+    def people(self) -> dict[str, set[str]]:
+        return {name: set(held) for name, held in self.roles.items()}
+
+    def barred(self, revision: Revision) -> set[str]:
+        cleared = Clearance.objects.filter(packet=revision.packet, revision__number__lt=revision.number)
+        used = HoldRow.objects.filter(revision=revision, cleared__in=cleared).values_list("cleared__by", flat=True)
+        made = cleared.filter(revision__number=revision.number - 1).values_list("by", flat=True)
+        return {str(name).partition("@")[0] for name in [*used, *made, revision.assembled_by]}
+
+    def may_leave(self, revision: Revision) -> bool:
+        known, world = self.built[revision.pk]
+        digest = revision.assembly.manifest_digest
+        names = Vote.objects.filter(revision=revision, ballot="approve", manifest_digest=digest)
+        voted = {name.partition("@")[0] for name in names.values_list("name", flat=True)}
+        wanted = set(PLACES)
+        good = [n for n in voted - self.barred(revision) if known[n] & wanted and known[n] & wanted <= self.roles[n]]
+        seated = any(
+            all(place in known[name] for place, name in zip(PLACES, pair, strict=True))
+            for pair in permutations(good, 2)
+        )
+        blocked = HoldRow.objects.filter(revision=revision, blocking=True, cleared=None).exists()
+        return seated and not blocked and clock.now() < revision.assembly.expires_at and world == self.world()
+
+    # what people do
+
+    @rule(by=st.sampled_from(["dee", "eve"]))
+    def assemble(self, by: str) -> None:
+        try:
+            assembling.request(profile="outage-escalation", given=self.desk.given(), by=self.desk.person(by))
+        except (Conflict, Denied, NotFound):
+            return
+
+    @precondition(lambda self: self.newest is not None and self.newest.state == "assembling")
+    @rule()
+    def build(self) -> None:
+        revision = self.newest
+        assert revision is not None
+        self.desk.build(revision.pk)
+        self.built[revision.pk] = (self.people(), self.world())
+
+    @precondition(lambda self: self.newest is not None)
+    @rule(name=st.sampled_from([*SIGNING, "eve"]), other=st.booleans())
+    def approve(self, name: str, other: bool) -> None:
+        revision = self.newest
+        assert revision is not None
+        digest = revision.assembly.manifest_digest if revision.pk in self.built else ""
+        if other:
+            digest = "sha256:" + "0" * 64
+        before = Vote.objects.count()
+        stood = self.built.get(revision.pk, ({}, ""))[1] == self.world()
+        try:
+            votes.approve(
+                ref=revision.packet.ref, revision=revision.number, digest=digest or "", by=self.desk.person(name)
+            )
+        except Drifted:
+            assert (Vote.objects.count(), stood) == (before, False)
+        except HandrailError:
+            assert Vote.objects.count() == before
+        else:
+            assert stood
+            assert not other
+            assert name not in self.barred(revision)
+
+    @rule(first=st.permutations(["ada", "ben", "cy"]), further=st.integers(0, 3))
+    def go_far(self, first: list[str], further: int) -> None:
+        """Assembles a case in order, and mostly signs and releases it, so that what comes then is often reached."""
+        self.desk.sources.case["plan"] = "ent"
+        self.desk.sources["/tenants/ten_a"]["status"] = "active"
+        self.assemble(by="dee")
+        revision = self.newest
+        assert revision is not None
+        if revision.state == "assembling":
+            self.build()
+        for name in first:
+            self.approve(name=name, other=False)
+        if further:
+            self.release(by="ada")
+
+    @precondition(lambda self: self.newest is not None)
+    @rule(name=st.sampled_from(SIGNING), way=st.sampled_from(["reject", "withdraw"]), luck=st.integers(0, 3))
+    def stop(self, name: str, way: str, luck: int) -> None:
+        if luck:
+            return
+        revision = self.newest
+        assert revision is not None
+        try:
+            getattr(votes, way)(
+                ref=revision.packet.ref, revision=revision.number, reason="No.", by=self.desk.person(name)
+            )
+        except (Conflict, Denied):
+            return
+
+    @precondition(lambda self: HoldRow.objects.exists())
+    @rule(name=st.sampled_from(["eve", "ada", "cy"]))
+    def clear(self, name: str) -> None:
+        revision = self.newest
+        assert revision is not None
+        for hold in HoldRow.objects.filter(revision=revision, code="source-conflict"):
+            try:
+                holds.clear(
+                    ref=revision.packet.ref,
+                    revision=revision.number,
+                    code=hold.code,
+                    target=hold.target,
+                    reason="They mean the same.",
+                    by=self.desk.person(name),
+                )
+            except (Conflict, Denied):
+                assert not (name == "eve" and revision.state == "held" and "senior-support" in self.roles["eve"])
+
+    @precondition(lambda self: self.newest is not None)
+    @rule(by=st.sampled_from(["ada", "cy", "eve"]))
+    def release(self, by: str) -> None:
+        revision = self.newest
+        assert revision is not None
+        allowed = revision.pk in self.built and self.may_leave(revision)
+        try:
+            self.desk.release(revision, by=by)
+        except HandrailError:
+            return
+        assert allowed
+        assert revision.pk not in self.released
+        self.released[revision.pk] = str(revision.assembly.manifest_digest)
+
+    # what happens to them
+
+    @rule(name=st.sampled_from(SIGNING), full=st.booleans())
+    def demote(self, name: str, full: bool) -> None:
+        original = ["operator", "escalation-owner"] if name == "dee" else SIGNERS[name]
+        roles = original if full else ["packet-signer"]
+        Membership.objects.filter(user=self.desk.people[name]).update(roles=roles, is_active=True)
+        self.roles[name] = set(roles)
+
+    @rule(what=st.sampled_from(["count", "plan", "status"]), value=st.integers(0, 1))
+    def drift(self, what: str, value: int) -> None:
+        if what == "count":
+            self.desk.sources.case["count"] = 3 + value
+        elif what == "plan":
+            self.desk.sources.case["plan"] = ("ent", "biz")[value]
+        else:
+            self.desk.sources["/tenants/ten_a"]["status"] = ("active", "suspended")[value]
+
+    @rule(luck=st.integers(0, 3))
+    def expire(self, luck: int) -> None:
+        if luck:
+            return
+        Shifted.ahead += timedelta(hours=13)
+        self.desk.sources.case["updated_at"] = clock.now().astimezone(UTC).isoformat()
+        releasing.expire_all(name="worker-1")
+
+    @rule(meets=st.sampled_from(["take", "lost", "unheard", "busy", "not-sent", "refused"]))
+    def deliver(self, meets: str) -> None:
+        self.desk.vendor.script = [meets]
+        for pk in self.released:
+            releasing.deliver(revision_id=pk, by=self.desk.worker)
+
+    @rule()
+    def consume(self) -> None:
+        for digest in self.desk.vendor.packages:
+            self.desk.vendor.consume(digest)
+
+    # what must hold, always
+
+    @invariant()
+    def nothing_is_sent_twice_or_undecided(self) -> None:
+        assert self.desk.vendor.repeats == []
+        assert set(self.desk.vendor.packages) <= set(self.released.values())
+
+    @invariant()
+    def at_most_one_revision_is_current(self) -> None:
+        assert Revision.objects.filter(state__in=CURRENT).count() <= 1
+
+    @invariant()
+    def only_what_was_decided_is_released_or_consumed(self) -> None:
+        out = set(Revision.objects.filter(state__in=["released", "consumed"]).values_list("pk", flat=True))
+        assert out <= set(self.released)
+
+
+@pytest.mark.usefixtures("db")
+def test_any_order_releases_only_what_may_leave_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "datetime", Shifted)
+    quiet = settings(
+        max_examples=EXAMPLES, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    run_state_machine_as_test(AnyOrder, settings=quiet)

@@ -1,0 +1,143 @@
+"""When the audit event can't be written, nothing else is. The database itself refuses the insert: no mock stands in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import DatabaseError, connection, transaction
+
+from handrail.packets.actions import assembling, exporting, holds, releasing, votes
+from handrail.packets.models import HoldRow, Revision
+from tests.factories.packets import Desk
+
+Act = Callable[[], Any]
+REFUSE = """
+CREATE FUNCTION test_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no audit'; END $$;
+CREATE TRIGGER test_refuse BEFORE INSERT ON audit_auditevent FOR EACH ROW EXECUTE FUNCTION test_refuse();
+"""
+
+
+def approved(desk: Desk) -> Revision:
+    revision = desk.assemble()
+    desk.approve(revision, "ada", "ben")
+    return revision
+
+
+def of(revision: Revision, desk: Desk, name: str) -> dict[str, Any]:
+    return {"ref": revision.packet.ref, "revision": revision.number, "by": desk.person(name)}
+
+
+def building(desk: Desk) -> Act:
+    asked = assembling.request(profile="outage-escalation", given=desk.given(), by=desk.person("dee"))
+    return lambda: assembling.build(revision_id=asked.id, by=desk.worker)
+
+
+def clearing(desk: Desk) -> Act:
+    desk.sources.case["plan"] = "biz"
+    revision = desk.assemble()
+    hold = HoldRow.objects.get(revision=revision, code="source-conflict")
+    return lambda: holds.clear(
+        **of(revision, desk, "eve"), code=hold.code, target=hold.target, reason="They mean the same."
+    )
+
+
+def approving(desk: Desk) -> Act:
+    revision = desk.assemble()
+    digest = str(revision.assembly.manifest_digest)
+    return lambda: votes.approve(**of(revision, desk, "ada"), digest=digest)
+
+
+def drifting(desk: Desk) -> Act:
+    act = approving(desk)
+    desk.sources.case["count"] = 9
+    return act
+
+
+def consuming(desk: Desk) -> Act:
+    revision = desk.released()
+    desk.deliver(revision)
+    desk.vendor.consume(str(revision.assembly.manifest_digest))
+    return lambda: releasing.deliver(revision_id=revision.pk, by=desk.worker)
+
+
+def superseding(desk: Desk) -> Act:
+    revision = desk.released()
+    return lambda: assembling.again(ref=revision.packet.ref, reason="Late trace.", by=desk.person("dee"))
+
+
+def asking(desk: Desk) -> Act:
+    revision = desk.assemble()
+    return lambda: assembling.again(ref=revision.packet.ref, reason="Late trace.", by=desk.person("dee"))
+
+
+def ending(way: str) -> Callable[[Desk], Act]:
+    def prepare(desk: Desk) -> Act:
+        revision = approved(desk)
+        return lambda: getattr(votes, way)(**of(revision, desk, "ada"), reason="No.")
+
+    return prepare
+
+
+def releasing_one(desk: Desk) -> Act:
+    revision = approved(desk)
+    return lambda: releasing.release(**of(revision, desk, "ada"))
+
+
+def exporting_one(desk: Desk) -> Act:
+    revision = desk.released()
+    return lambda: exporting.export(**of(revision, desk, "ada"), directory=desk.sources)  # type: ignore[arg-type]
+
+
+ACTIONS: dict[str, Callable[[Desk], Act]] = {
+    "again": asking,
+    "again-after-release": superseding,
+    "build": building,
+    "clear": clearing,
+    "approve": approving,
+    "approve-after-drift": drifting,
+    "reject": ending("reject"),
+    "withdraw": ending("withdraw"),
+    "release": releasing_one,
+    "consume": consuming,
+    "export": exporting_one,
+}
+
+
+def rows() -> dict[str, list[Any]]:
+    """Every row of the slice, and what is queued."""
+    found = {
+        model.__name__: list(model.objects.order_by("pk").values())
+        for model in apps.get_app_config("packets").get_models()
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs")
+        found["queued"] = cursor.fetchall()
+    return found
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_a_broken_audit_insert_undoes_the_action(desk: Desk, name: str) -> None:
+    act = ACTIONS[name](desk)
+    before = rows()
+    with connection.cursor() as cursor:
+        cursor.execute(REFUSE)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        act()
+    assert rows() == before
+
+
+def test_every_action_is_tried() -> None:
+    tried = {name.partition("-")[0] for name in ACTIONS}
+    modules = {"assembling": assembling, "holds": holds, "votes": votes, "exporting": exporting, "releasing": releasing}
+    public = {
+        name
+        for module in modules.values()
+        for name, value in vars(module).items()
+        if callable(value) and not name.startswith("_") and value.__module__ == module.__name__ and name.islower()
+    }
+    # Those that only queue, or go by the actions above: a worker's go at one, sweeps, and ``request``, as ``again``.
+    public -= {"carry", "deliver", "expire", "expire_all", "request", "sweep", "workspace_of"}
+    assert public <= tried
