@@ -1,0 +1,264 @@
+"""Requesting support in a real browser, from tenant and run, with the practice desk behind; without scripts too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from handrail.access.capabilities import Role
+from handrail.sandbox.server import Sandbox
+from handrail.support.models import SupportRequest
+from tests.factories import rows
+from tests.factories.practice_desk import counts, open_ticket, practice_desk, tickets
+from tests.functional.conftest import Visits
+
+NARROWEST = 320
+SURFACES = ("tenant", "run")
+SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+ON = pytest.mark.parametrize("surface", SURFACES)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    email: str
+    paths: dict[str, str]
+
+
+@pytest.fixture
+def scene(committed_db: str) -> Scene:
+    workspace = rows.workspace()
+    tenant = rows.tenant(workspace)
+    definition = rows.definition(workspace, text=rows.runbook_text())
+    rows.completed_run(tenant, definition)
+    packet = rows.exception(tenant, definition)
+    rows.member(workspace, Role.OPERATOR, email="operator@example.com")
+    rows.member(workspace, Role.AUDITOR, email="auditor@example.com")
+    paths = {"tenant": f"/admin/t/{tenant.key}", "run": f"/admin/operations/{packet.run.ref}"}
+    return Scene("operator@example.com", paths)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running: Sandbox) -> Iterator[Sandbox]:
+    running.estate.reset()
+    with practice_desk(running, budget_seconds=1.5):
+        yield running
+
+
+def ask(page: Page, summary: str, mode: str = "") -> None:
+    """Opens the form and fills it in, as far as the mode."""
+    page.get_by_role("link", name="Request support").click()
+    form = page.get_by_role("dialog", name="Request support")
+    form.get_by_label("Summary").fill(summary)
+    form.get_by_label("Severity").select_option("high")
+    form.get_by_label("Steps to see it").fill("1. Open the portal.\n2. The role is missing.")
+    if mode:
+        form.get_by_label(mode).check()
+
+
+def send(page: Page) -> None:
+    page.get_by_role("button", name="Submit request").click()
+
+
+@SCRIPTS
+@ON
+def test_internal_only_is_stored_and_seen_in_place(
+    scene: Scene, sandbox: Sandbox, visit: Visits, surface: str, scripts: bool
+) -> None:
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go(scene.paths[surface])
+        ask(page, "Only for us")
+        expect(page.locator(".writes strong:visible")).to_have_text("Handrail only")
+        expect(page.get_by_label("External ticket", exact=True)).to_be_hidden()
+        send(page)
+        expect(page.get_by_text("The request is stored in Handrail.")).to_be_visible()
+        assert page.url.split("#")[0] == person.site + scene.paths[surface]
+        expect(page.get_by_text(SupportRequest.objects.get().ref, exact=True)).to_be_visible()
+    assert counts(sandbox)["creations"] == 0
+
+
+@SCRIPTS
+@ON
+def test_ticket_is_created_and_opens(
+    scene: Scene, sandbox: Sandbox, visit: Visits, surface: str, scripts: bool
+) -> None:
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go(scene.paths[surface])
+        ask(page, "For the desk", "Create external ticket")
+        expect(page.locator(".writes strong:visible")).to_have_text("Handrail + external support desk")
+        send(page)
+        expect(page.get_by_text("an external ticket was created")).to_be_visible()
+        ref = SupportRequest.objects.get().ref
+        expect(page.get_by_text(ref, exact=True)).to_be_visible()
+        page.get_by_role("link", name=tickets(sandbox)[0]["id"]).click()
+        expect(page.get_by_role("heading", name=ref)).to_be_visible()
+        page.go_back()
+        person.complaints.clear()  # the practice desk has no icon
+    assert counts(sandbox) == {"creations": 1, "tickets": 1, "faults_left": 0}
+
+
+@SCRIPTS
+@ON
+def test_existing_ticket_is_linked_after_a_bad_reference(
+    scene: Scene, sandbox: Sandbox, visit: Visits, surface: str, scripts: bool
+) -> None:
+    ticket = open_ticket(sandbox)
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go(scene.paths[surface])
+        ask(page, "Known to the desk", "Link existing ticket")
+        expect(page.locator(".writes strong:visible")).to_have_text("Handrail only")
+        reference = page.get_by_label("External ticket", exact=True)
+        reference.fill("12 or so")
+        send(page)
+        expect(page.get_by_text("Is no reference of Practice Desk; one looks like T-1001")).to_be_visible()
+        person.complaints.clear()  # the browser reports the 422 itself
+        assert not SupportRequest.objects.exists()
+        assert reference.input_value() == "12 or so"
+        assert page.get_by_label("Summary").input_value() == "Known to the desk"
+        assert "The role is missing." in page.get_by_label("Steps to see it").input_value()
+        if scripts:
+            assert Axe().run(page).response["violations"] == []
+        reference.fill(ticket["url"])
+        send(page)
+        expect(page.get_by_role("link", name=ticket["id"])).to_have_attribute("href", ticket["url"])
+    assert counts(sandbox)["creations"] == 1  # by hand, above
+
+
+@SCRIPTS
+@ON
+def test_failing_desk_is_told_as_partial_success(
+    scene: Scene, sandbox: Sandbox, visit: Visits, surface: str, scripts: bool
+) -> None:
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go(scene.paths[surface])
+        ask(page, "[fault:markup-error] nothing works", "Create external ticket")
+        send(page)
+        expect(page.get_by_text("Partly done: the request is stored in Handrail")).to_be_visible()
+        request = SupportRequest.objects.get()
+        expect(page.get_by_text(request.ref, exact=True)).to_be_visible()
+        expect(page.get_by_text(str(request.external_handoff_failure_summary))).to_be_visible()
+    assert counts(sandbox) == {"creations": 1, "tickets": 0, "faults_left": 0}
+
+
+def test_hanging_desk_is_told_as_unknown_and_never_asked_again(scene: Scene, sandbox: Sandbox, visit: Visits) -> None:
+    with visit(scene.email) as person:
+        page = person.go(scene.paths["run"])
+        ask(page, "[fault:hang-after] slow today", "Create external ticket")
+        page.get_by_role("button", name="Submit request").dblclick()
+        expect(page.get_by_text("Outcome unknown: a ticket may exist.")).to_be_visible()
+        page.reload()
+        expect(page.get_by_text("Outcome unknown: a ticket may exist.")).to_be_visible()
+    assert SupportRequest.objects.count() == 1
+    assert counts(sandbox)["creations"] == 1
+
+
+@SCRIPTS
+@ON
+def test_without_a_desk_the_form_says_so(scene: Scene, visit: Visits, surface: str, scripts: bool) -> None:
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go(scene.paths[surface])
+        ask(page, "Only for us")
+        expect(page.get_by_text("No external support desk is configured")).to_be_visible()
+        expect(page.get_by_role("radio")).to_have_count(0)
+        expect(page.locator(".writes strong:visible")).to_have_text("Handrail only")
+        send(page)
+        expect(page.get_by_text("The request is stored in Handrail.")).to_be_visible()
+
+
+def test_back_and_a_second_tab_are_the_same_request(scene: Scene, sandbox: Sandbox, visit: Visits) -> None:
+    with visit(scene.email) as person:
+        page = person.go(scene.paths["run"])
+        ask(page, "Once is enough", "Create external ticket")
+        tab = page.context.new_page()
+        tab.goto(page.url)
+        for each in (page, tab):
+            form = each.get_by_role("dialog", name="Request support")
+            form.get_by_label("Summary").fill("Once is enough")
+            form.get_by_label("Severity").select_option("high")
+            form.get_by_label("Steps to see it").fill("1. Open the portal.\n2. The role is missing.")
+            form.get_by_label("Create external ticket").check()
+            send(each)
+            expect(each.get_by_text("an external ticket was created")).to_be_visible()
+        page.go_back()
+        page.get_by_label("Summary").fill("Something else by now")
+        send(page)
+        expect(page.get_by_text("submitted before with other content")).to_be_visible()
+        person.complaints.clear()  # the browser reports the 409 itself
+    assert SupportRequest.objects.count() == 1
+    assert counts(sandbox)["creations"] == 1
+
+
+def test_slide_over_is_modal_closes_by_key_and_keeps_what_was_typed(
+    scene: Scene, sandbox: Sandbox, visit: Visits
+) -> None:
+    with visit(scene.email) as person:
+        page = person.go(scene.paths["tenant"])
+        ask(page, "Half a thought")
+        assert page.evaluate("document.querySelector('dialog').matches(':modal')")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert page.url == person.site + scene.paths["tenant"]
+        assert page.evaluate("document.activeElement.textContent").strip() == "Request support"
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog", name="Request support")).to_be_visible()
+        assert page.get_by_label("Summary").input_value() == "Half a thought"
+        page.get_by_role("link", name="Cancel").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    assert not SupportRequest.objects.exists()
+
+
+@SCRIPTS
+def test_diagnostics_open_beside_the_action(scene: Scene, sandbox: Sandbox, visit: Visits, scripts: bool) -> None:
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go(scene.paths["run"])
+        page.get_by_role("link", name="Open support diagnostics").click()
+        expect(page.get_by_text("Definition: sha256:")).to_be_visible()
+        expect(page.get_by_text("Exactly this is kept with the request")).to_be_visible()
+
+
+def test_role_without_the_capability_is_told_whom_to_ask(scene: Scene, sandbox: Sandbox, visit: Visits) -> None:
+    with visit("auditor@example.com") as person:
+        page = person.go(scene.paths["run"])
+        expect(page.get_by_role("link", name="Request support")).to_have_count(0)
+        expect(page.get_by_text("Ask a workspace administrator.")).to_be_visible()
+        assert Axe().run(page).response["violations"] == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", NARROWEST)])
+def test_axe_finds_nothing_and_nothing_is_too_wide(
+    scene: Scene, sandbox: Sandbox, visit: Visits, scheme: str, width: int
+) -> None:
+    found: dict[str, list[str]] = {}
+    with visit(scene.email, scheme=scheme, width=width) as person:
+        for surface, path in scene.paths.items():
+            page = person.go(path)
+            ask(page, "[fault:throttled] " + "Wide" * 40, "Create external ticket")
+            send(page)
+            page.wait_for_selector("#support-latest")
+            for state in ("closed", "create", "link", "diagnostics"):
+                if state == "create":
+                    ask(page, "Another", "Create external ticket")
+                elif state == "link":
+                    page.get_by_label("Link existing ticket").check()
+                elif state == "diagnostics":
+                    page.get_by_text("Open support diagnostics").last.click()
+                    page.get_by_text("The same as it is stored").click()
+                found |= _wrong(page, f"{surface} {state}")
+    assert found == {}
+
+
+def _wrong(page: Page, name: str) -> dict[str, list[str]]:
+    wrong = [f"{v['id']}: {[n['html'][:160] for n in v['nodes']]}" for v in Axe().run(page).response["violations"]]
+    for element in ("document.documentElement", "document.querySelector('dialog') ?? document.documentElement"):
+        over = page.evaluate(f"(e => e.scrollWidth - e.clientWidth)({element})")
+        wrong += [f"{element} is {over} px too wide"] if over > 0 else []
+    return {name: wrong} if wrong else {}
