@@ -28,6 +28,7 @@ def all_findings() -> list[Finding]:
     findings = [Finding("configuration", ok=True, message="handrail.toml is understood, and its secrets are there.")]
     findings += _guarded("connectors", connectors)
     findings += _guarded("desk", desk)
+    findings += _guarded("release", release)
     try:
         findings += database()
     except HandrailError as error:
@@ -75,6 +76,28 @@ def desk() -> list[Finding]:
         mend = "Add [desk], unless support requests shall stay internal."
         return [Finding("desk", ok=True, message="None is configured.", mend=mend)]
     return found.check()
+
+
+def release() -> list[Finding]:
+    """The release key, the store of cleared annexes and every lane. Without lanes nothing can be released: no fault."""
+    from handrail.connectors import lane
+    from handrail.packets import setup
+
+    names = lane.names()
+    if not names:
+        mend = "Add [lanes.NAME] sections, unless no packet shall leave."
+        return [Finding("lanes", ok=True, message="None is configured.", mend=mend)]
+    found = _guarded("blobs", setup.blobs().check)
+    for name in names:
+        found += _guarded(name, lane.get(name).check)
+    return [*found, *_guarded("release key", _release_key)]
+
+
+def _release_key() -> list[Finding]:
+    from handrail.packets import setup
+
+    key = setup.current().signing_key()
+    return [Finding("release key", ok=True, message=f"It signs as {key.key_id[:12]}….")]
 
 
 def task_system(config: Config) -> Iterator[Finding]:

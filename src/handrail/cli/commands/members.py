@@ -18,6 +18,12 @@ Roles = Annotated[list[str], typer.Option("--role", metavar="ROLE", help="A role
 Tenants = Annotated[
     list[str] | None, typer.Option("--tenant", metavar="KEY", help="Entitle to this tenant only. Repeat for several.")
 ]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group", metavar="GROUP", help="A group of your own that profiles name signers by. Repeat for several."
+    ),
+]
 Name = Annotated[str, typer.Option("--name", help="What people call the member.")]
 PasswordIn = Annotated[
     bool, typer.Option("--password-stdin", help="Read the first password from standard input, instead of asking.")
@@ -51,6 +57,7 @@ def add(
     role: Roles,
     tenant: Tenants = None,
     name: Name = "",
+    group_: Groups = None,
     password_stdin: PasswordIn = False,
     as_: As = None,
     workspace: InWorkspace = None,
@@ -61,17 +68,19 @@ def add(
 
     password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask()
     actions.check_password(password)
-    actions.add_member(email=email, roles=role, tenants=tenant or None, by=who, password=password, name=name)
+    actions.add_member(
+        email=email, roles=role, tenants=tenant or None, by=who, password=password, name=name, groups=group_ or ()
+    )
     output.say(f"{email} added")
 
 
 @group.command("change")
-def change(email: Email, *, role: Roles, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Set a member's roles: these, and no others."""
+def change(email: Email, *, role: Roles, group_: Groups = None, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Set a member's roles: these, and no others. Groups stay as they are unless some are given."""
     who = actor(as_, workspace)
     from handrail.access import actions
 
-    actions.change_member(email=email, by=who, roles=role)
+    actions.change_member(email=email, by=who, roles=role, groups=group_)
     output.say(f"{email} now has: {', '.join(sorted(set(role)))}")
 
 
