@@ -28,12 +28,14 @@ from handrail.cli.commands import app  # noqa: E402
 from handrail.cli.entry import EXIT_CODES  # noqa: E402
 from handrail.conf.config import Config  # noqa: E402
 from handrail.connectors import registry  # noqa: E402
+from handrail.connectors.lane.config import DirectoryLaneConfig, HttpLaneConfig, S3LaneConfig  # noqa: E402
 from handrail.definitions.states import DEFINITION  # noqa: E402
 from handrail.kernel.statemachine import StateMachine  # noqa: E402
+from handrail.packets.states import REVISION  # noqa: E402
 from handrail.runbooks.states import HANDLING, RUN  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent
-MACHINES: tuple[StateMachine[Any], ...] = (RUN, HANDLING, DEFINITION)
+MACHINES: tuple[StateMachine[Any], ...] = (RUN, HANDLING, DEFINITION, REVISION)
 NOTE = "<!-- Made by docs/generate.py (make docs). Change the code, not this page. -->\n"
 
 
@@ -96,6 +98,8 @@ def configuration() -> str:
     parts += [section(f"[{name}]", model, said[name]) for name, model in SECTIONS.items()]
     for name, connector in sorted(registry.kinds().items()):
         parts.append(section(f'[connectors.NAME] of kind "{name}"', connector.config, said["connector"]))
+    for name, lane in LANES.items():
+        parts.append(section(f'[lanes.NAME] of kind "{name}"', lane, {**said["connector"], **said["lane"]}))
     parts.append("## [desk]\n\nThe one service desk: see [guides/desks](../guides/desks/README.md).\n")
     return "\n".join(parts)
 
@@ -139,6 +143,7 @@ def default(field: Any) -> str:
     return f"`{json.dumps(list(value) if isinstance(value, tuple) else value, default=str)}`"
 
 
+LANES = {"directory": DirectoryLaneConfig, "http": HttpLaneConfig, "s3": S3LaneConfig}
 # Sections with a model of their own in Config.
 SECTIONS = {name: model for name, field in Config.model_fields.items() if (model := model_of(field.annotation))}
 
