@@ -15,6 +15,7 @@ from handrail.sandbox.federation import ENTITY_ID
 
 Record = dict[str, Any]
 CASE, TENANT, VENDOR = "CASE-7001", "ten_alder", "signing-co"
+SPAN, LATE_SPAN = "eee19b7ec3c1b174", "b7ad6b7169203331"
 
 
 def _entry(at: str, kind: str, visibility: str, text: str) -> Record:
@@ -72,16 +73,16 @@ def inventory() -> Record:
     return {"revision": 1, "items": [{**item, "signing_key_id": "kid-2026-10", "client_secret": f"{CANARY}client"}]}
 
 
-def trace() -> bytes:
-    """A trace of the same log-in as OTLP/JSON."""
+def trace(span: str = SPAN) -> bytes:
+    """A trace of the same log-in as OTLP/JSON, of the span of that id."""
     attributes = [
         {"key": "http.response.status_code", "value": {"intValue": "500"}},
         {"key": "http.request.header.authorization", "value": {"stringValue": f"Bearer {CANARY}otlp"}},
         {"key": "enduser.id", "value": {"stringValue": f"{CANARY}otlp-user"}},
     ]
-    span = {
+    one = {
         "traceId": "5b8efff798038103d269b633813fc60c",
-        "spanId": "eee19b7ec3c1b174",
+        "spanId": span,
         "name": "verify-assertion",
         "kind": 3,
         "startTimeUnixNano": "1795161723250000000",
@@ -90,7 +91,7 @@ def trace() -> bytes:
         "status": {"code": 2, "message": f"signature of unknown key, token {CANARY}otlp-status"},
     }
     name = {"key": "service.name", "value": {"stringValue": "sso-gateway"}}
-    scopes = [{"scope": {"name": "gateway"}, "spans": [span]}]
+    scopes = [{"scope": {"name": "gateway"}, "spans": [one]}]
     return json.dumps({"resourceSpans": [{"resource": {"attributes": [name]}, "scopeSpans": scopes}]}).encode()
 
 

@@ -25,5 +25,6 @@ def test_demo_agrees_with_every_scripted_fate_twice(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stdout[-4000:] + first.stderr[-2000:]
     assert first.stdout.count("agrees") >= 14
     assert "proofs agree" in first.stdout
+    assert "steps of the packet agree" in first.stdout
     second = demo(tmp_path)
     assert second.returncode == 0, second.stdout[-4000:] + second.stderr[-2000:]

@@ -31,10 +31,12 @@ OTHERS = (
     Account("olivia@practice.example", "Olivia", "operator"),
     Account("sam@practice.example", "Sam", "senior-support"),
     Account("eva@practice.example", "Eva", "escalation-owner"),
+    Account("emil@practice.example", "Emil", "escalation-owner"),
     Account("audrey@practice.example", "Audrey", "auditor"),
     Account("ada@practice.example", "Ada", "workspace-administrator"),
 )
 ACCOUNTS = (PROPOSER, APPROVER, *OTHERS)
+ESCALATION_OWNERS = tuple(account.email for account in OTHERS if account.role == "escalation-owner")
 
 
 def new_password() -> str:

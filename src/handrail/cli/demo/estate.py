@@ -39,7 +39,7 @@ def wait_until_up(family: Family) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and family.ended() is None:
         try:
-            _get("control", "/healthz")
+            read("control", "/healthz")
         except ReadFailed:
             time.sleep(0.05)
         else:
@@ -49,21 +49,21 @@ def wait_until_up(family: Family) -> None:
 
 def expectations() -> list[Expectation]:
     """Every scripted task with its expected fate, in the order of task ids."""
-    items = _get("control", "/scenarios")["items"]
+    items = read("control", "/scenarios")["items"]
     told = [Expectation(i["task"], i["title"], i["tenant"], **i["expected"]) for i in items]
     return sorted(told, key=lambda expectation: expectation.task)
 
 
 def effects() -> list[dict[str, Any]]:
     """The estate's own ledger of what really happened in it."""
-    items: list[dict[str, Any]] = _get("control", "/ledger")["items"]
+    items: list[dict[str, Any]] = read("control", "/ledger")["items"]
     return items
 
 
 def outcome(task: str) -> dict[str, Any] | None:
     """What the task system was told of a task; None when nothing."""
     try:
-        told: dict[str, Any] = _get("tasks", f"/tasks/{quote(task, safe='')}/outcome")
+        told: dict[str, Any] = read("tasks", f"/tasks/{quote(task, safe='')}/outcome")
     except ReadFailed:
         return None
     return told
@@ -78,7 +78,8 @@ def holders(tenant: str, role: str) -> set[str]:
     return {p["userName"] for p in people if role in {held["value"] for held in p.get("roles", [])}}
 
 
-def _get(name: str, path: str) -> Any:
+def read(name: str, path: str) -> Any:
+    """The record at ``path``, asked through the connector ``name``. Raises ReadFailed."""
     connector = registry.get(name)
     assert isinstance(connector, RestConnector)
     return connector.read(Get(path=path)).value

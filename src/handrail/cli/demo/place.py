@@ -25,6 +25,11 @@ _CONNECTORS = (
     ("sync-jobs", "jobs", "", "sync-jobs"),
     ("roles", "scim", "/scim/v2", "roles"),
     ("control", "rest", "", "control"),
+    ("cases", "rest", "", "cases"),
+    ("federation", "rest", "", "federation"),
+    ("federation-metadata", "saml", "", "federation"),
+    ("attachments", "rest", "", "attachments"),
+    ("vendor-lanes", "rest", "", "lane"),
 )
 
 
@@ -42,6 +47,11 @@ class Place:
     def log(self) -> Path:
         """What the demo's processes print."""
         return self.directory / "processes.log"
+
+    @property
+    def estate(self) -> str:
+        """Where the practice estate listens."""
+        return f"http://127.0.0.1:{self.sandbox_port}"
 
     @property
     def url(self) -> str:
@@ -83,7 +93,6 @@ def _write_secrets(directory: Path) -> None:
 
 
 def _toml(place: Place) -> str:
-    estate = f"http://127.0.0.1:{place.sandbox_port}"
     secrets = place.directory / "secrets"
     parts = [
         f'state_directory = "{place.directory}"',
@@ -91,10 +100,23 @@ def _toml(place: Place) -> str:
         "[worker]\nconcurrency = 6\ntakeover_seconds = 5\nsweep_seconds = 1\npull_seconds = 5",
         f'[tasks]\nconnector = "tasks"\nworkspace = "{WORKSPACE}"\nwebhook_secret = "file:{secrets / "webhook"}"',
     ]
+    parts += _packets(place)
     for name, kind, path, token in _CONNECTORS:
         parts.append(
-            f'[connectors.{name}]\nkind = "{kind}"\nbase_url = "{estate}{path}"\ndeadline_seconds = 4\n'
+            f'[connectors.{name}]\nkind = "{kind}"\nbase_url = "{place.estate}{path}"\ndeadline_seconds = 4\n'
             f'auth = {{ kind = "bearer", secret = "file:{secrets / token}" }}'
         )
-    parts.append(desk.text(estate, token=f"file:{secrets / 'desk'}"))
+    parts.append(desk.text(place.estate, token=f"file:{secrets / 'desk'}"))
     return "\n\n".join(parts) + "\n"
+
+
+def _packets(place: Place) -> list[str]:
+    """Where packets come from and go to: the store of originals, that of cleared annexes, the vendor's lane."""
+    lane = "vendor-signing-intake"
+    return [
+        "[release]\npoll_seconds = 1",
+        f'[blobs]\nkind = "blobs"\nfolder = "{place.directory / "annexes"}"',
+        f'[connectors.evidence]\nkind = "blobs"\nfolder = "{place.directory / "evidence"}"',
+        f'[lanes.{lane}]\nkind = "http"\nbase_url = "{place.estate}"\npath = "/lane/{lane}"\ndeadline_seconds = 10\n'
+        f'auth = {{ kind = "bearer", secret = "file:{place.directory / "secrets" / "lane"}" }}',
+    ]

@@ -7,7 +7,7 @@ import time
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.cli import output
-from handrail.cli.demo import cast, estate, show, state, support_story, verdict
+from handrail.cli.demo import cast, estate, packets, show, state, support_story, verdict
 from handrail.cli.demo.place import WORKSPACE, Place
 from handrail.cli.processes import Family
 from handrail.kernel.errors import Unavailable
@@ -33,7 +33,7 @@ def play(place: Place, *, once: bool) -> int:
             family.start("web")
         with show.stage("practice estate up"):
             estate.wait_until_up(family)
-        code = _carry(place, family, password)
+        code = _carry(place, family, password) or _release_a_packet(place)
         if once or family.asked_to_stop:
             return code
         show.tell_accounts(place.url, password)
@@ -62,6 +62,14 @@ def _carry(place: Place, family: Family, password: str) -> int:
     show.tell_proofs(proofs)
     wrong = sum(bool(line.differs) for line in lines) + sum(bool(proof.wrong) for proof in proofs)
     output.say(f"{wrong} things differ." if wrong else f"All {len(lines)} tasks and {len(proofs)} proofs agree.")
+    return WRONG if wrong else 0
+
+
+def _release_a_packet(place: Place) -> int:
+    steps = packets.play(place)
+    packets.tell(steps)
+    wrong = sum(bool(step.differs) for step in steps)
+    output.say("The packet's story differs." if wrong else f"All {len(steps)} steps of the packet agree.")
     return WRONG if wrong else 0
 
 

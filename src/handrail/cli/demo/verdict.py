@@ -69,7 +69,7 @@ def prove(who: Actor, lines: list[Line], logs: Iterable[Path], passwords: Iterab
         Proof("At most one effect for each idempotency key", tuple(_repeated_effects())),
         Proof("The task system was told one outcome of each task", tuple(_untold(details))),
         Proof("Each run left one retry-ledger entry, and one completion record or packet", tuple(_unclosed(details))),
-        Proof("No secret and no customer text in database or logs", tuple(_leaks(words, logs))),
+        Proof("No secret and no customer text in database or logs", tuple(leaks(words, logs))),
     ]
 
 
@@ -113,7 +113,8 @@ def _unclosed(details: dict[str, RunDetail]) -> Iterator[str]:
             yield task
 
 
-def _leaks(words: list[str], logs: Iterable[Path]) -> Iterator[str]:
+def leaks(words: list[str], logs: Iterable[Path]) -> Iterator[str]:
+    """The log files and tables in which any of ``words`` stands."""
     for path in logs:
         text = path.read_text(encoding="utf-8", errors="replace")
         if any(word in text for word in words):
