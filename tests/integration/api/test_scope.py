@@ -12,6 +12,7 @@ from handrail.access import queries
 from handrail.api.service import api
 from handrail.audit.models import AuditEvent
 from handrail.kernel.clock import now
+from handrail.packets.models import Packet, Revision
 from handrail.runbooks.models import ExceptionPacket
 from tests.factories.runs import Estate, make_estate
 from tests.integration.api.conftest import Caller
@@ -21,6 +22,12 @@ BODIES = {
     "approve_definition": {"digest": "sha256:" + "0" * 64},
     "reject_definition": {"reason": "no"},
     "propose_definition": {"text": "handrail: runbook/v1"},
+    "assemble_packet": {"profile": "outage-escalation", "given": {}},
+    "reassemble_packet": {"reason": "A late trace."},
+    "clear_hold": {"code": "source-conflict", "target": "tenant.plan", "reason": "They mean the same."},
+    "approve_packet": {"digest": "sha256:" + "0" * 64},
+    "reject_packet": {"reason": "no"},
+    "withdraw_packet": {"reason": "no"},
     "request_support_for_tenant": {"summary": "Roles are missing"},
     "request_support_for_run": {"summary": "Roles are missing"},
 }
@@ -36,7 +43,7 @@ OPEN = [operation for operation in OPERATIONS if "{" not in operation[2] and ope
 
 @pytest.fixture
 def foreign(estate: Estate, board: object) -> dict[str, str]:
-    """Things of another workspace: a run, an exception packet, a definition."""
+    """Things of another workspace: a run, an exception packet, a definition, a packet."""
     other = make_estate(tenant="ten_two", workspace="other")
     run = other.start("TASK-9")
     packet = ExceptionPacket.objects.create(
@@ -55,17 +62,50 @@ def foreign(estate: Estate, board: object) -> dict[str, str]:
         attempts=[],
         handling="open",
     )
-    return {"runs": run.ref, "exceptions": packet.ref, "definitions": str(other.definition.pk), "tenants": "ten_two"}
+    pack(other)
+    return {
+        "packets": "PKT-0000000001",
+        "runs": run.ref,
+        "exceptions": packet.ref,
+        "definitions": str(other.definition.pk),
+        "tenants": "ten_two",
+    }
 
 
-MISSING = {"runs": "RUN-ZZZZZZZZZZ", "exceptions": "EXC-ZZZZZZZZZZ", "definitions": "999999999", "tenants": "ten_none"}
+def pack(of: Estate) -> None:
+    """A packet whose first revision is being assembled."""
+    owned = {"workspace": of.workspace, "tenant": of.tenant, "created_at": now()}
+    digest = of.definition.digest
+    packet = Packet.objects.create(
+        **owned, ref="PKT-0000000001", profile="p", lane="l", given={}, given_digest=digest, subject="s", salt=b"0" * 32
+    )
+    Revision.objects.create(
+        **owned,
+        packet=packet,
+        number=1,
+        definition=of.definition,
+        profile_digest=digest,
+        cause="first",
+        assembled_by="dee@example.com",
+        state="assembling",
+        moved_at=now(),
+    )
+
+
+MISSING = {
+    "packets": "PKT-ZZZZZZZZZZ",
+    "runs": "RUN-ZZZZZZZZZZ",
+    "exceptions": "EXC-ZZZZZZZZZZ",
+    "definitions": "999999999",
+    "tenants": "ten_none",
+}
 
 
 def call(client: Client, operation: tuple[str, str, str], things: dict[str, str]) -> tuple[int, bytes]:
     name, method, template = operation
     start, _, end = template.partition("{")
     kind = start.rstrip("/").rsplit("/", 1)[-1]
-    path = template if not end else start + things[kind] + end.partition("}")[2]
+    path = template if not end else start + things[kind] + end.partition("}")[2].replace("{number}", "1")
     body, key = json.dumps(BODIES.get(name, {})), {"idempotency-key": "a-key-of-one-form"}
     response = client.generic(method, path, body, "application/json", headers=key)
     return response.status_code, response.content
