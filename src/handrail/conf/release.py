@@ -27,7 +27,6 @@ def connect(loaded: config.Config) -> None:
             blobs=open_blobs(loaded),
             signing_key=signing_key,
             poll_every=timedelta(seconds=loaded.release.poll_seconds),
-            takeover=timedelta(seconds=loaded.worker.takeover_seconds),
         )
     )
 

@@ -84,7 +84,7 @@ class AnnexView:
     cleared_digest: str | None
     sanitiser: str
     rule_version: str
-    removed: dict[str, Any]
+    removed: list[dict[str, Any]]
     report: dict[str, Any]
     reason: str
     reasons: tuple[str, ...]
@@ -319,7 +319,7 @@ def _annex(row: AnnexRow) -> AnnexView:
         cleared_digest=row.cleared_digest,
         sanitiser=row.sanitiser,
         rule_version=row.rule_version,
-        removed=row.report.get("removed", {}),
+        removed=row.report.get("removed", []),
         report=row.report,
         reason=row.reason,
         reasons=tuple(row.reasons),

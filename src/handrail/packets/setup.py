@@ -20,14 +20,13 @@ def _no_key() -> SigningKey:
 class Setup:
     """``blobs`` keeps cleared annexes by digest. ``signing_key`` gives the release key, or raises Misconfigured.
 
-    ``poll_every``: how often the lane is asked whether it was consumed. ``takeover``: how long a silent worker is
-    believed to live. ``retry_first`` and ``retry_ceiling``: how long to wait before the lane is asked again.
+    ``poll_every``: how often the lane is asked whether it was consumed. ``retry_first`` and ``retry_ceiling``: how long
+    to wait before a source or the lane is asked again.
     """
 
     blobs: Blobs | None = None
     signing_key: Callable[[], SigningKey] = _no_key
     poll_every: timedelta = timedelta(seconds=60)
-    takeover: timedelta = timedelta(seconds=20)
     retry_first: timedelta = timedelta(seconds=2)
     retry_ceiling: timedelta = timedelta(minutes=5)
 

@@ -1,0 +1,79 @@
+"""A packet's way over the API and the command line, from assembly to release."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from handrail.access import queries as access
+from handrail.access import tokens
+from handrail.cli.entry import run
+from tests.factories.packets import LANE, Desk, connected, make_desk
+from tests.unit.packets.proof.making import KEY
+
+
+@pytest.fixture
+def desk(db: None) -> Iterator[Desk]:
+    with connected(make_desk()) as one:
+        yield one
+
+
+def caller(desk: Desk, name: str) -> Client:
+    by = access.command_line(desk.workspace.slug)
+    issued = tokens.issue(email=f"{name}@example.com", name="test", days=1, by=by)
+    return Client(headers={"authorization": f"Bearer {issued.secret}"})
+
+
+def post(client: Client, path: str, **body: Any) -> Any:
+    return client.post(f"/api/v1/packets{path}", json.dumps(body), "application/json")
+
+
+def test_a_packet_goes_all_its_way_over_the_api(desk: Desk) -> None:
+    dee, ada, ben = (caller(desk, name) for name in ("dee", "ada", "ben"))
+    asked = post(dee, "", profile="outage-escalation", given=desk.given())
+    assert asked.status_code == 202
+    desk.build(asked.json()["id"])
+    ref = asked.json()["ref"]
+    shown = ada.get(f"/api/v1/packets/{ref}").json()
+    digest = shown["manifest"]["digest"]
+    assert post(dee, f"/{ref}/revisions/1/approve", digest=digest).json()["code"] == "assembler"
+    assert post(ada, f"/{ref}/revisions/1/approve", digest=digest).json()["lacking"]
+    assert post(ben, f"/{ref}/revisions/1/approve", digest=digest).json() == {"state": "approved", "lacking": []}
+    assert post(ada, f"/{ref}/revisions/1/release").status_code == 202
+    desk.deliver(desk.newest)
+    assert ada.get(f"/api/v1/packets/{ref}").json()["delivery"]["state"] == "delivered"
+    assert ada.get(f"/api/v1/packets/{ref}/diff").json() is None
+    assert ada.get("/api/v1/packet-figures").json()["bound"] == 1
+
+
+def test_a_packet_goes_all_its_way_at_the_command_line(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = tmp_path / "given.json"
+    given.write_text(json.dumps(desk.given()))
+    made = said(capsys, "packets", "assemble", "outage-escalation", str(given), "--as", "dee@example.com", "--json")
+    ref, digest = made["packet"], made["manifest"]
+    for name in ("ada", "ben"):
+        vote = ["packets", "approve", ref, "--revision", "1", "--digest", digest, "--as", f"{name}@example.com"]
+        assert run(vote) == 0
+    assert run(["packets", "release", ref, "--revision", "1", "--deliver", "--as", "ada@example.com"]) == 0
+    assert run(["packets", "export", ref, str(tmp_path), "--as", "ada@example.com"]) == 0
+    assert (tmp_path / f"{ref}-r1.zip").read_bytes() == desk.vendor.packages[digest]
+    (tmp_path / "keys.pem").write_text(KEY.public.to_pem())
+    package, keys = str(tmp_path / f"{ref}-r1.zip"), str(tmp_path / "keys.pem")
+    assert run(["intake", "verify", package, "--key", keys, "--lane", LANE]) == 0
+    assert run(["packets", "show", ref]) == 0
+    assert run(["packets", "reassemble", ref, "--reason", "A late trace.", "--as", "dee@example.com"]) == 0
+    assert run(["packets", "diff", ref]) == 0
+    assert said(capsys, "packets", "list", "--json")[0]["revision"]["number"] == 2
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    capsys.readouterr()
+    assert run(list(arguments)) == 0
+    return json.loads(capsys.readouterr().out)
