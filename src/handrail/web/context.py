@@ -26,6 +26,7 @@ PLACES = (
     Place("home", "Home", "home"),
     Place("operations", "Operations", "play-circle", Capability.RUN_VIEW),
     Place("exceptions", "Exceptions", "exclamation-triangle", Capability.EXCEPTION_VIEW),
+    Place("packets", "Packets", "cube", Capability.PACKET_VIEW),
     Place("definitions", "Definitions", "book-open", Capability.DEFINITION_VIEW),
     Place("audit", "Audit", "finger-print", Capability.AUDIT_VIEW),
     Place("evaluation", "Evaluation", "chart-bar", Capability.EVALUATION_VIEW),

@@ -10,7 +10,9 @@ from handrail.access.actor import Actor
 from handrail.kernel.clock import now
 from handrail.runbooks import evaluation
 from handrail.runbooks.evaluation import Evaluation
-from handrail.web import words
+from handrail.web import packet_figures, words
+from handrail.web.figures import Figure, share
+from handrail.web.packet_figures import PacketFiguresPart
 
 SPANS: Mapping[str, tuple[str, timedelta | None]] = {
     "7d": ("7 days", timedelta(days=7)),
@@ -22,21 +24,12 @@ DEFAULT = "30d"
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """``share`` is in percent of ``of``, for the meter; None where it is no share."""
-
-    name: str
-    value: str
-    share: float | None
-    says: str
-
-
-@dataclass(frozen=True, slots=True)
 class EvaluationPage:
     result: Evaluation
     figures: list[Figure]
     spans: list[tuple[str, str, bool]]
     most_causes: int
+    packets: PacketFiguresPart
 
 
 def present(actor: Actor, asked: Mapping[str, str]) -> EvaluationPage:
@@ -44,37 +37,39 @@ def present(actor: Actor, asked: Mapping[str, str]) -> EvaluationPage:
     chosen = asked.get("span", DEFAULT)
     chosen = chosen if chosen in SPANS else DEFAULT
     length = SPANS[chosen][1]
-    result = evaluation.evaluate(actor, since=now() - length if length else None)
+    since = now() - length if length else None
+    result = evaluation.evaluate(actor, since=since)
     return EvaluationPage(
         result=result,
         figures=_figures(result),
         spans=[(key, label, key == chosen) for key, (label, _) in SPANS.items()],
         most_causes=max((c.count for c in result.causes), default=1),
+        packets=packet_figures.present(actor, since),
     )
 
 
 def _figures(result: Evaluation) -> list[Figure]:
     total = result.total
     return [
-        _share(
+        share(
             "First-time completion",
             total.first_time,
             total.ended,
             "Completed with one attempt in every step, of all runs that ended.",
         ),
-        _share(
+        share(
             "Completed",
             total.completed,
             total.ended,
             "Proven by reading the authoritative state again, of all runs that ended.",
         ),
-        _share(
+        share(
             "Mismatches caught before acting",
             total.caught_before,
             total.stopped,
             "Stopped before anything was invoked, of all stopped runs.",
         ),
-        _share(
+        share(
             "Caught before completion",
             total.caught_after,
             total.stopped,
@@ -100,10 +95,3 @@ def _figures(result: Evaluation) -> list[Figure]:
             "Mean, from the stop to a person taking it over.",
         ),
     ]
-
-
-def _share(name: str, part: int, whole: int, says: str) -> Figure:
-    if not whole:
-        return Figure(name, "—", None, says)
-    share = part / whole * 100
-    return Figure(name, f"{share:.0f} %", round(share, 1), f"{part:,} of {whole:,}. {says}")

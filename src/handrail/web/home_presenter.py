@@ -11,6 +11,8 @@ from handrail.access.queries import TenantSummary
 from handrail.definitions import queries as definitions
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionState
+from handrail.packets import waiting
+from handrail.packets.waiting import OwnedHold, ToSign
 from handrail.runbooks import queries as runbooks
 from handrail.runbooks.queries import ExceptionSummary, RunFilter, RunSummary
 from handrail.runbooks.states import RUN, Handling, RunState
@@ -25,6 +27,8 @@ class Home:
     stopped: list[ExceptionSummary] | None
     mine: list[ExceptionSummary]
     proposals: list[DefinitionSummary]
+    to_sign: list[ToSign]
+    holds: list[OwnedHold]
     runs: list[RunSummary] | None
     counts: dict[RunState, int]
     tenants: list[TenantSummary]
@@ -40,6 +44,8 @@ def present(actor: Actor) -> Home:
         stopped=_open(actor),
         mine=_mine(actor),
         proposals=_proposals(actor),
+        to_sign=waiting.list_to_sign(actor, limit=SHOWN),
+        holds=waiting.list_owned_holds(actor, limit=SHOWN),
         runs=runbooks.list_runs(actor, RunFilter(limit=SHOWN)) if sees_runs else None,
         counts=runbooks.count_states(actor) if sees_runs else {},
         tenants=access.list_tenants(actor) if actor.may(Capability.TENANT_VIEW) else [],

@@ -5,7 +5,18 @@ from __future__ import annotations
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, path
 
-from handrail.web import audit, definitions, evaluation, exceptions, home, operations, run, tenant, workspaces
+from handrail.web import (
+    audit,
+    definitions,
+    evaluation,
+    exceptions,
+    home,
+    operations,
+    packets,
+    run,
+    tenant,
+    workspaces,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.root, name="root"),
@@ -24,6 +35,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/exceptions/<str:exception>", exceptions.packet, name="exception"),
     path("admin/exceptions/<str:exception>/take", exceptions.take, name="exception-take"),
     path("admin/exceptions/<str:exception>/resolve", exceptions.resolve, name="exception-resolve"),
+    path("admin/packets", packets.page, name="packets"),
+    path("admin/packets/assemble", packets.assemble, name="packet-assemble"),
+    path("admin/packets/<str:packet>", packets.packet, name="packet"),
+    path("admin/packets/<str:packet>/again", packets.again, name="packet-again"),
+    path("admin/packets/<str:packet>/clear", packets.clear, name="packet-clear"),
+    path("admin/packets/<str:packet>/approve", packets.approve, name="packet-approve"),
+    path("admin/packets/<str:packet>/reject", packets.reject, name="packet-reject"),
+    path("admin/packets/<str:packet>/withdraw", packets.withdraw, name="packet-withdraw"),
+    path("admin/packets/<str:packet>/release", packets.release, name="packet-release"),
     path("admin/definitions", definitions.page, name="definitions"),
     path("admin/definitions/<int:definition>", definitions.definition, name="definition"),
     path("admin/definitions/<int:definition>/approve", definitions.approve, name="definition-approve"),

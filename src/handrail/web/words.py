@@ -41,6 +41,23 @@ STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "holds": ("good", "check-circle"),
         "does not hold": ("stop", "x-circle"),
         "delivered": ("good", "check-circle"),
+        "assembling": ("move", "cog-6-tooth"),
+        "held": ("stop", "lock-closed"),
+        "in_review": ("wait", "eye"),
+        "approved": ("good", "check-badge"),
+        "released": ("move", "paper-airplane"),
+        "consumed": ("good", "envelope-open"),
+        "superseded": ("idle", "arrow-path-rounded-square"),
+        "withdrawn": ("stop", "arrow-uturn-left"),
+        "sending": ("move", "paper-airplane"),
+        "refused": ("stop", "x-circle"),
+        "recalling": ("wait", "arrow-uturn-left"),
+        "noticed": ("stop", "megaphone"),
+        "never-delivered": ("idle", "minus-circle"),
+        "blocks": ("stop", "lock-closed"),
+        "stays inside": ("wait", "lock-closed"),
+        "cleared": ("good", "lock-open"),
+        "leaves": ("good", "arrow-up-right"),
     }
 )
 

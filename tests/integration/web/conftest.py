@@ -12,9 +12,10 @@ from handrail.access.capabilities import Role
 from handrail.access.models import Tenant, User, Workspace
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
+from handrail.packets.models import Packet
 from handrail.runbooks.models import ExceptionPacket, OperationRun
 from handrail.runbooks.states import Entry, RunState
-from tests.factories import rows
+from tests.factories import packet_rows, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class House:
     invoking: OperationRun
     completed: OperationRun
     stopped: ExceptionPacket
+    packet: Packet
 
     def ids(self) -> dict[str, str]:
         """A value for every kind of parameter in the URL map."""
@@ -35,11 +37,18 @@ class House:
             "run": self.completed.ref,
             "exception": self.stopped.ref,
             "definition": str(self.proposal.pk),
+            "packet": self.packet.ref,
         }
 
 
 # For each kind of parameter, something that nobody has.
-MISSING = {"tenant": "ten_nobody", "run": "RUN-0000000000", "exception": "EXC-0000000000", "definition": "987654321"}
+MISSING = {
+    "tenant": "ten_nobody",
+    "run": "RUN-0000000000",
+    "exception": "EXC-0000000000",
+    "definition": "987654321",
+    "packet": "PKT-0000000000",
+}
 
 
 def build(name: str) -> House:
@@ -60,6 +69,7 @@ def build(name: str) -> House:
         invoking,
         rows.completed_run(tenant, definition),
         rows.exception(tenant, definition),
+        packet_rows.packet(tenant, packet_rows.profile(workspace)),
     )
 
 

@@ -24,6 +24,9 @@ NEEDS: dict[str, Capability | None] = {
     "admin/operations/<run>/live": C.RUN_VIEW,
     "admin/exceptions": C.EXCEPTION_VIEW,
     "admin/exceptions/<exception>": C.EXCEPTION_VIEW,
+    "admin/packets": C.PACKET_VIEW,
+    "admin/packets/assemble": C.PACKET_ASSEMBLE,
+    "admin/packets/<packet>": C.PACKET_VIEW,
     "admin/definitions": C.DEFINITION_VIEW,
     "admin/definitions/<definition>": C.DEFINITION_VIEW,
     "admin/audit": C.AUDIT_VIEW,
@@ -35,6 +38,12 @@ CHANGES: dict[str, Capability] = {
     "admin/operations/<run>/cancel": C.RUN_CANCEL,
     "admin/exceptions/<exception>/take": C.EXCEPTION_TAKE,
     "admin/exceptions/<exception>/resolve": C.EXCEPTION_RESOLVE,
+    "admin/packets/<packet>/again": C.PACKET_ASSEMBLE,
+    "admin/packets/<packet>/clear": C.PACKET_CLEAR_HOLD,
+    "admin/packets/<packet>/approve": C.PACKET_APPROVE,
+    "admin/packets/<packet>/reject": C.PACKET_APPROVE,
+    "admin/packets/<packet>/withdraw": C.PACKET_WITHDRAW,
+    "admin/packets/<packet>/release": C.PACKET_RELEASE,
     "admin/definitions/<definition>/approve": C.DEFINITION_DECIDE,
     "admin/definitions/<definition>/reject": C.DEFINITION_DECIDE,
     "admin/definitions/<definition>/deprecate": C.DEFINITION_DECIDE,
@@ -76,7 +85,14 @@ def test_change_without_the_capability_is_refused_and_audited(
 def test_navigation_offers_only_what_opens(house: House, as_role: Callable[..., Client], role: Role) -> None:
     client = as_role(role)
     body = client.get("/admin").content.decode()
-    for path in ("admin/operations", "admin/exceptions", "admin/definitions", "admin/audit", "admin/evaluation"):
+    for path in (
+        "admin/operations",
+        "admin/exceptions",
+        "admin/packets",
+        "admin/definitions",
+        "admin/audit",
+        "admin/evaluation",
+    ):
         needed = NEEDS[path]
         assert (f'<li><a href="/{path}"' in body) == (needed in BUNDLES[role])
 

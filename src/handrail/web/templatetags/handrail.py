@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from handrail.kernel.clock import now
-from handrail.web import words
+from handrail.web import packet_values, words
 
 register = template.Library()
 
@@ -59,6 +59,7 @@ def clock_time(at: datetime | None) -> SafeString:
 register.filter("span", words.span)
 register.filter("humanise", words.humanise)
 register.filter("value_text", words.value_text)
+register.filter("seen", packet_values.value)
 
 
 @register.filter

@@ -1,0 +1,234 @@
+"""The pages of packets: what they show to whom, which decisions they take, and how they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from handrail.access.models import User
+from handrail.packets.models import Clearance, Packet, Revision, Vote
+from tests.factories.packets import Desk, connected, make_desk
+
+pytestmark = pytest.mark.django_db
+
+MARKUP = "<script>alert(1)</script><b onclick=x>"
+Enter = Callable[[User], Client]
+
+
+@pytest.fixture
+def desk(db: None) -> Iterator[Desk]:
+    with connected(make_desk()) as one:
+        yield one
+
+
+@pytest.fixture
+def browser_of(desk: Desk, enter: Enter) -> Callable[[str], Client]:
+    def _browser(name: str) -> Client:
+        return enter(desk.people[name])
+
+    return _browser
+
+
+Browser = Callable[[str], Client]
+
+
+def url(revision: Revision, action: str = "") -> str:
+    return f"/admin/packets/{revision.packet.ref}{action}"
+
+
+def text(response: HttpResponse) -> str:
+    return response.content.decode()
+
+
+def approve(client: Client, revision: Revision, digest: str = "") -> HttpResponse:
+    posted = {"revision": revision.number, "digest": digest or revision.assembly.manifest_digest}
+    answer: HttpResponse = client.post(url(revision, "/approve"), posted)
+    return answer
+
+
+def held(desk: Desk) -> Revision:
+    """A revision with a hold that Eve may clear: two sources disagree on the plan."""
+    desk.sources.case["plan"] = "biz"
+    return desk.assemble()
+
+
+def test_page_shows_what_leaves_what_stays_and_the_digest(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    shown = text(browser_of("ada").get(url(revision)))
+    assert "tenant.id" in shown
+    assert "VND-0017" in shown
+    assert "tenant-aliases" in shown
+    assert "Unsanitised artifact" in shown
+    assert f'name="digest" value="{revision.assembly.manifest_digest}"' in shown
+    assert "Still lacking" in shown
+
+
+def test_list_shows_the_newest_revision_and_filters(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    client = browser_of("ada")
+    assert revision.packet.ref in text(client.get("/admin/packets"))
+    assert revision.packet.ref not in text(client.get("/admin/packets", {"state": "consumed"}))
+
+
+def test_approve_as_two_owners_approves(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    assert [approve(browser_of(name), revision).status_code for name in ("ada", "ben")] == [302, 302]
+    revision.refresh_from_db()
+    assert revision.state == "approved"
+
+
+def test_approve_twice_is_the_same_answer(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    assert [approve(browser_of("ada"), revision).status_code for _ in range(2)] == [302, 302]
+    assert Vote.objects.count() == 1
+
+
+def test_approve_of_another_digest_than_shown_is_refused(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    response = approve(browser_of("ada"), revision, "sha256:" + "0" * 64)
+    assert response.status_code == 409
+    assert "not the manifest that you were shown" in text(response)
+    assert not Vote.objects.exists()
+
+
+def test_approve_as_the_assembler_is_refused_and_explained(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    client = browser_of("dee")
+    shown = text(client.get(url(revision)))
+    assert "You assembled this packet. Another person must approve it." in shown
+    assert "Approve this revision" not in shown
+    assert approve(client, revision).status_code == 409
+
+
+def test_approve_after_drift_says_what_moved(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, "ada")
+    desk.sources["/tenants/ten_a"]["status"] = "suspended"
+    response = approve(browser_of("ben"), revision)
+    assert response.status_code == 409
+    assert "moved from active to suspended" in text(response)
+    old = text(browser_of("ben").get(url(revision), {"revision": 1}))
+    assert "Superseded: a source moved. 1 approval is void." in old
+    assert "Go to revision 2" in old
+
+
+def test_clear_a_hold_with_a_reason_makes_a_new_revision(desk: Desk, browser_of: Browser) -> None:
+    revision = held(desk)
+    posted = {"revision": 1, "code": "source-conflict", "target": "tenant.plan"}
+    client = browser_of("eve")
+    assert "Clear this hold" in text(client.get(url(revision)))
+    again = client.post(url(revision, "/clear"), posted | {"reason": " "})
+    assert again.status_code == 422
+    assert "a reason is needed" in text(again)
+    assert not Clearance.objects.exists()
+    assert client.post(url(revision, "/clear"), posted | {"reason": "The contract says so."}).status_code == 302
+    assert Clearance.objects.get().reason == "The contract says so."
+    assert desk.newest.number == 2
+
+
+def test_hold_of_another_role_is_explained(desk: Desk, browser_of: Browser) -> None:
+    revision = held(desk)
+    shown = text(browser_of("ada").get(url(revision)))
+    assert "Only identity-owner or senior-support can clear this hold." in shown
+    assert "Clear this hold" not in shown
+
+
+@pytest.mark.parametrize(("action", "state"), [("reject", "rejected"), ("withdraw", "withdrawn")])
+def test_ending_needs_a_reason(desk: Desk, browser_of: Browser, action: str, state: str) -> None:
+    revision = desk.assemble()
+    client = browser_of("ada")
+    assert client.post(url(revision, f"/{action}"), {"revision": 1, "reason": ""}).status_code == 422
+    assert client.post(url(revision, f"/{action}"), {"revision": 1, "reason": MARKUP}).status_code == 302
+    revision.refresh_from_db()
+    assert revision.state == state
+    shown = text(client.get(url(revision)))
+    assert MARKUP not in shown
+    assert "&lt;script&gt;" in shown
+
+
+def test_release_shows_receipt_and_consumption(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, "ada", "ben")
+    client = browser_of("ada")
+    assert "Release to vendor-intake" in text(client.get(url(revision)))
+    assert client.post(url(revision, "/release"), {"revision": 1}).status_code == 302
+    desk.deliver(revision)
+    assert "RCPT-1" in text(client.get(url(revision)))
+    desk.vendor.consume(str(revision.assembly.manifest_digest))
+    desk.deliver(revision)
+    assert "The vendor has opened it." in text(client.get(url(revision)))
+
+
+def test_release_short_of_signers_is_refused(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    response = browser_of("ada").post(url(revision, "/release"), {"revision": 1})
+    assert response.status_code == 409
+    assert "Approvals are lacking" in text(response)
+
+
+def test_comparison_shows_the_field_that_moved(desk: Desk, browser_of: Browser) -> None:
+    desk.assemble()
+    desk.sources.case["count"] = 4
+    revision = desk.assemble()
+    shown = text(browser_of("ben").get(url(revision)))
+    assert "What moved since the revision before" in shown
+    assert "impact.count" in shown
+    assert "Revision 2 was made because: new evidence." in shown
+
+
+def test_assemble_form_asks_for_what_the_profile_declares(desk: Desk, browser_of: Browser) -> None:
+    client = browser_of("dee")
+    assert 'name="given.case"' in text(client.get("/admin/packets/assemble"))
+    posted = {"profile": "outage-escalation", "given.tenant": "ten_a", "given.case": "wrong"}
+    wrong = client.post("/admin/packets/assemble", posted)
+    assert wrong.status_code == 422
+    assert 'id="fault-case"' in text(wrong)
+    done = client.post("/admin/packets/assemble", posted | {"given.case": "CASE-7"})
+    packet = Packet.objects.get()
+    assert (done.status_code, done.headers["Location"]) == (302, f"/admin/packets/{packet.ref}")
+    assert packet.given == {"tenant": "ten_a", "case": "CASE-7", "note": None}
+
+
+def test_assemble_again_needs_what_is_new(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    client = browser_of("dee")
+    assert client.post(url(revision, "/again"), {"reason": ""}).status_code == 422
+    assert client.post(url(revision, "/again"), {"reason": "A late trace."}).status_code == 302
+    assert "A late trace." in text(client.get(url(revision)))
+
+
+def test_hostile_values_are_only_text(desk: Desk, browser_of: Browser) -> None:
+    desk.sources.case["timeline"][0]["text"] = MARKUP + "\u202egnp.exe"
+    shown = text(browser_of("ada").get(url(desk.assemble())))
+    assert MARKUP not in shown
+    assert "&lt;script&gt;alert(1)" in shown
+    assert "\u202e" not in shown
+
+
+def test_home_names_what_awaits_me(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    assert "Packets that await your approval" in text(browser_of("ada").get("/admin"))
+    assert "Packets that await your approval" not in text(browser_of("dee").get("/admin"))
+    desk.approve(revision, "ada")
+    assert "Packets that await your approval" not in text(browser_of("ada").get("/admin"))
+
+
+def test_home_names_the_holds_that_are_mine(desk: Desk, browser_of: Browser) -> None:
+    held(desk)
+    assert "Holds that are yours" in text(browser_of("eve").get("/admin"))
+    assert "Source conflict" not in text(browser_of("ada").get("/admin"))
+
+
+def test_evaluation_counts_packets(desk: Desk, browser_of: Browser) -> None:
+    desk.deliver(desk.released())
+    shown = text(browser_of("ada").get("/admin/evaluation"))
+    assert "Manifest binding complete" in shown
+    assert "1 of 1. Manifest, package" in shown
+
+
+@pytest.mark.parametrize("number", ["2", "0", "x", "-1", "9" * 30])
+def test_revision_that_is_none_is_missing(desk: Desk, browser_of: Browser, number: str) -> None:
+    assert browser_of("ada").get(url(desk.assemble()), {"revision": number}).status_code == 404
