@@ -29,7 +29,7 @@ _MAGIC = (
     (b"Rar!\x1a\x07", "rar"),
 )
 _TAR_AT, _TAR = 257, b"ustar"
-_NOT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
+_NOT_MARKS = bytes(set(range(256)) - set(b'[]{}":'))
 _QUOTE = b'"'
 _ESCAPE = re.compile(rb"\\.", re.S)
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: one deeper, one back
@@ -62,13 +62,13 @@ def read_json(
     if len(data) > limits.max_bytes:
         _refuse("too-large", f"The artifact has {len(data)} bytes; the limit is {limits.max_bytes}.")
     _check_type(data, content_type, expected)
-    _check_shape(data, limits)
+    members = _check_shape(data, limits)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         _refuse("not-utf8", f"The artifact is not UTF-8 (byte {error.start}).")
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return _unique(text, members)
     except json.JSONDecodeError as error:
         _refuse("not-json", f"The artifact is not JSON (line {error.lineno}, column {error.colno}).")
     except (RecursionError, ValueError):  # ValueError: an integer of more digits than Python converts
@@ -121,39 +121,64 @@ def _check_type(data: bytes, content_type: str | None, expected: Collection[str]
         _refuse("wrong-content-type", f"The artifact's declared content type is not one of: {wanted}.")
 
 
-def _check_shape(data: bytes, limits: Limits) -> None:
+def _check_shape(data: bytes, limits: Limits) -> int:
+    """How many members all objects together have, if ``data`` is JSON."""
     if not data or data.isspace():
         _refuse("empty", "The artifact is empty.")
     if b"\x00" in data:
         _refuse("not-utf8", "The artifact holds NUL bytes; it is not UTF-8 text.")
-    brackets, strings = _skeleton(data)
+    brackets, strings, members = _skeleton(data)
     if len(brackets) + strings > limits.max_values:
         _refuse("too-many-values", f"The artifact may hold more than {limits.max_values} JSON values.")
-    if _deepest(brackets) > limits.max_depth:
+    if _deeper(brackets, limits.max_depth):
         _refuse("too-deep", f"The artifact nests deeper than {limits.max_depth} levels.")
+    return members
 
 
-def _skeleton(data: bytes) -> tuple[bytes, int]:
-    """The brackets outside strings, and how many strings there are, found without parsing.
+def _skeleton(data: bytes) -> tuple[bytes, int, int]:
+    """The brackets outside strings, how many strings there are, and how many colons outside, found without parsing.
 
     Exact up to the first byte that isn't JSON, which is as far as a parser gets: a backslash is only legal inside a
     string, so after the escapes are gone, every second piece between quotes lies outside.
     """
     marks = _ESCAPE.sub(b"", data).translate(None, _NOT_MARKS)
     pieces = marks.split(_QUOTE)
-    return b"".join(pieces[::2]), len(pieces) // 2
+    outside = b"".join(pieces[::2])
+    brackets = outside.translate(None, b":")
+    return brackets, len(pieces) // 2, len(outside) - len(brackets)
+
+
+def _deeper(brackets: bytes, levels: int) -> bool:
+    """Whether they nest deeper than ``levels``. Taking away all empty pairs of one kind is one level at most."""
+    left = brackets
+    for level in range(levels):
+        left = left.replace(b"{}" if level % 2 else b"[]", b"")
+        if not left:
+            return False
+    return _deepest(brackets) > levels
 
 
 def _deepest(brackets: bytes) -> int:
     return max(accumulate(array("b", brackets.translate(_STEPS))), default=0)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _unique(text: str, members: int) -> Any:
+    """The value of ``text``, whose objects have ``members`` members as they are written; refused when any is lost.
+
+    Every member is written with one colon, so a key that stands twice in an object leaves fewer members than colons.
+    """
+    kept = 0
+
+    def count(found: dict[str, Any]) -> dict[str, Any]:
+        nonlocal kept
+        kept += len(found)
+        return found
+
+    value = json.loads(text, object_hook=count, parse_constant=_no_constant)
+    if kept != members:
         # Two readers may take different ones of the two: what was checked would not be what is read.
         _refuse("duplicate-key", "The artifact has an object with the same key twice.")
-    return found
+    return value
 
 
 def _no_constant(_name: str) -> NoReturn:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 
 from handrail.packets.sanitise.redaction import Redaction
@@ -227,7 +227,7 @@ MARK = "@"
 
 
 def _pair(name: str, value: str) -> str:
-    return json.dumps({"name": name, "value": value}, separators=(",", ":"))
+    return f'{{"name":{encode_basestring_ascii(name)},"value":{encode_basestring_ascii(value)}}}'
 
 
 class Headers:

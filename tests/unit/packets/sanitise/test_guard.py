@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handrail.packets.sanitise import Limits, Refused, read_path, sanitise
-from handrail.packets.sanitise.guard import _deepest, _skeleton
+from handrail.packets.sanitise.guard import _deeper, _deepest, _skeleton
 
 SMALL = b'{"log":{"entries":[]}}'
 
@@ -105,9 +105,32 @@ def nesting(value: object) -> int:
     return 0 if inner is None else 1 + max((nesting(v) for v in inner), default=0)
 
 
+def members(value: object) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(members(v) for v in value.values())
+    return sum(members(v) for v in value) if isinstance(value, list) else 0
+
+
 @given(JSON, st.booleans())
 def test_depth_without_parsing_is_the_depth_of_the_value(value: object, plain: bool) -> None:
     assert _deepest(_skeleton(json.dumps(value, ensure_ascii=plain).encode())[0]) == nesting(value)
+
+
+@given(JSON, st.booleans())
+def test_members_without_parsing_are_the_members_of_the_value(value: object, plain: bool) -> None:
+    assert _skeleton(json.dumps(value, ensure_ascii=plain).encode())[2] == members(value)
+
+
+@given(st.text("[]{}").map(str.encode), st.integers(0, 12))
+def test_depth_by_pairs_is_the_depth_by_counting(brackets: bytes, levels: int) -> None:
+    balanced = brackets + b"".join({ord("["): b"]", ord("{"): b"}"}.get(b, b"") for b in reversed(brackets))
+    for one in (brackets, balanced):
+        assert _deeper(one, levels) == (_deepest(one) > levels)
+
+
+@pytest.mark.parametrize("data", ['{"a": 1, "\\u0061": 2}', '{"x": [{"b": ":", "b": "\\":"}]}', '{"": 1, "": 2}'])
+def test_sanitise_holds_a_key_that_stands_twice_however_it_is_written(data: str) -> None:
+    assert [reason.code for reason in sanitise("har/v1", data.encode()).reasons] == ["duplicate-key"]
 
 
 def test_read_path_gives_the_bytes_of_a_regular_file(tmp_path: Path) -> None:
