@@ -1,0 +1,113 @@
+"""Workspaces, tenants and members: made by administrators, scoped for everybody."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from handrail.access import actions, guards, queries
+from handrail.access.actor import NOBODY, Actor
+from handrail.access.capabilities import BUNDLES, Capability, Role, bundled
+from handrail.audit.models import AuditEvent
+from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from tests.factories.runs import Estate, make_estate
+
+EMAIL = "ann@example.com"
+
+
+@pytest.fixture
+def estate(db: None) -> Estate:
+    return make_estate()
+
+
+def ann(estate: Estate, *roles: Role, tenants: list[str] | None = None) -> Actor:
+    actions.add_member(email=EMAIL, roles=roles, tenants=tenants, by=estate.worker, name="Ann")
+    return queries.person(EMAIL)
+
+
+def test_add_member_gives_the_roles_capabilities(estate: Estate) -> None:
+    actor = ann(estate, Role.OPERATOR)
+    assert actor.capabilities == BUNDLES[Role.OPERATOR]
+    assert actor.tenant_ids is None
+
+
+def test_add_member_for_some_tenants_sees_only_those(estate: Estate) -> None:
+    actor = ann(estate, Role.OPERATOR, tenants=[estate.tenant.key])
+    actions.create_tenant(key="ten_two", name="Two Ltd", by=estate.worker)
+    assert [tenant.key for tenant in queries.list_tenants(actor)] == [estate.tenant.key]
+    with pytest.raises(NotFound):
+        guards.get_tenant(actor, "ten_two")
+
+
+@pytest.mark.parametrize("roles", [[], ["captain"]])
+def test_add_member_without_known_roles_is_invalid(estate: Estate, roles: list[str]) -> None:
+    with pytest.raises(Invalid) as caught:
+        actions.add_member(email=EMAIL, roles=roles, tenants=None, by=estate.worker)
+    assert caught.value.faults[0].where == "roles"
+
+
+def test_add_member_twice_is_refused(estate: Estate) -> None:
+    ann(estate, Role.OPERATOR)
+    with pytest.raises(Conflict):
+        actions.add_member(email=EMAIL.upper(), roles=[Role.AUDITOR], tenants=None, by=estate.worker)
+
+
+def test_add_member_for_an_unknown_tenant_adds_nobody(estate: Estate) -> None:
+    with pytest.raises(NotFound, match="ten_nowhere"):
+        ann(estate, Role.OPERATOR, tenants=["ten_nowhere"])
+    with pytest.raises(NotFound):
+        queries.person(EMAIL)
+
+
+def test_add_member_needs_the_capability(estate: Estate) -> None:
+    operator = ann(estate, Role.OPERATOR)
+    with pytest.raises(Denied):
+        actions.add_member(email="x@example.com", roles=[Role.OPERATOR], tenants=None, by=operator)
+
+
+def test_change_member_removes_and_audits(estate: Estate) -> None:
+    ann(estate, Role.OPERATOR)
+    actions.change_member(email=EMAIL, by=estate.worker, is_active=False)
+    with pytest.raises(NotFound):
+        queries.person(EMAIL)
+    assert AuditEvent.objects.get(event="member.removed").subject == EMAIL
+
+
+def test_change_member_sets_roles(estate: Estate) -> None:
+    ann(estate, Role.OPERATOR)
+    actions.change_member(email=EMAIL, by=estate.worker, roles=[Role.AUDITOR])
+    assert queries.person(EMAIL).roles == {"auditor"}
+
+
+def test_create_tenant_twice_is_refused(estate: Estate) -> None:
+    with pytest.raises(Conflict):
+        actions.create_tenant(key=estate.tenant.key, name="Again", by=estate.worker)
+
+
+def test_another_workspaces_tenant_is_not_found(estate: Estate) -> None:
+    other = make_estate(workspace="other", tenant="ten_other")
+    with pytest.raises(NotFound):
+        guards.get_tenant(estate.worker, other.tenant.key)
+
+
+def test_in_scope_without_the_capability_is_denied(estate: Estate) -> None:
+    blind = dataclasses.replace(estate.worker, capabilities=frozenset())
+    with pytest.raises(Denied) as caught:
+        guards.get_tenant(blind, estate.tenant.key)
+    assert (caught.value.capability, caught.value.tenant_id) == (Capability.TENANT_VIEW, estate.tenant.pk)
+
+
+def test_record_denial_writes_who_and_what(estate: Estate) -> None:
+    denied = Denied("no", capability="run:start", tenant_id=estate.tenant.pk)
+    actions.record_denial(denied, by=estate.worker, where="/admin/x")
+    event = AuditEvent.objects.get(event="access.denied")
+    assert (event.subject, event.outcome, event.context) == ("run:start", "denied", {"where": "/admin/x"})
+
+
+def test_nobody_may_nothing() -> None:
+    assert not any(NOBODY.may(capability) for capability in Capability)
+
+
+def test_every_capability_is_in_some_role() -> None:
+    assert bundled(Role) == frozenset(Capability)

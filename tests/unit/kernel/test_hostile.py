@@ -1,0 +1,49 @@
+"""Text from outside, made harmless."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handrail.kernel.hostile import clean_text
+
+REFUSED = {"Cc", "Cf", "Co", "Cs", "Cn"}
+
+
+@given(text=st.text(max_size=300), limit=st.integers(1, 80), multiline=st.booleans())
+def test_clean_text_is_bounded_and_holds_no_controls(text: str, limit: int, multiline: bool) -> None:
+    cleaned = clean_text(text, limit=limit, multiline=multiline)
+    assert len(cleaned) <= limit
+    assert {unicodedata.category(c) for c in cleaned if c not in "\n\t"} & REFUSED == set()
+
+
+@given(text=st.text(max_size=100))
+def test_clean_text_twice_changes_nothing_more(text: str) -> None:
+    once = clean_text(text, limit=1000)
+    assert clean_text(once, limit=1000) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("pay\u202edegnahc", "paydegnahc"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("line\r\nline", "line line"),
+        ("  spaces  \t inside ", "spaces inside"),
+        ("e\u0301", "é"),
+        ("bell\x07", "bell"),
+    ],
+)
+def test_clean_text_strips_what_misleads(text: str, cleaned: str) -> None:
+    assert clean_text(text, limit=100) == cleaned
+
+
+def test_clean_text_keeps_lines_when_asked() -> None:
+    assert clean_text("one\ntwo", limit=100, multiline=True) == "one\ntwo"
+
+
+def test_clean_text_shows_that_it_cut() -> None:
+    assert clean_text("x" * 50, limit=10) == "x" * 9 + "…"
