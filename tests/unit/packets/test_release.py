@@ -7,9 +7,10 @@ import io
 import pytest
 
 from handrail.access.models import Membership
+from handrail.connectors import lane as lanes
 from handrail.connectors.lane import Fate
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, Denied
+from handrail.kernel.errors import Conflict, Denied, Misconfigured
 from handrail.packets.models import DeliveryEntry, Revision
 from handrail.packets.proof import verify
 from handrail.packets.proof.keys import KeyRing
@@ -160,3 +161,20 @@ def test_a_revision_superseded_before_it_was_sent_is_never_sent(desk: Desk) -> N
     desk.deliver(revision)
     assert kinds(revision) == ["released", "recall", "never-delivered"]
     assert desk.vendor.packages == {}
+
+
+def test_release_without_its_lane_says_what_to_add(desk: Desk) -> None:
+    revision = desk.assemble()
+    desk.approve(revision, "ada", "ben")
+    with lanes.use(lanes.Lanes()), pytest.raises(Misconfigured, match="vendor-intake"):
+        desk.release(revision)
+    assert revision.state == "approved"
+
+
+def test_a_delivery_whose_lane_is_gone_from_the_configuration_waits(desk: Desk) -> None:
+    revision = desk.released()
+    with lanes.use(lanes.Lanes()):
+        desk.deliver(revision)
+    assert "vendor-intake" in revision.failure
+    desk.deliver(revision)
+    assert kinds(revision)[-1] == "receipt"

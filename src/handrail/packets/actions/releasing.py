@@ -10,6 +10,7 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit.events import Event
+from handrail.connectors import lane as lanes
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
@@ -33,12 +34,13 @@ def release(*, ref: str, revision: int, by: Actor) -> int:
 
     Every source is read anew and every vote counted again. Raises NotFound, Denied; Drifted; Conflict as
     ``why_not_release`` says (a revision whose votes stopped counting is in review again); Unavailable; Misconfigured
-    without a release key; Stale. Gives the id by which a worker delivers it.
+    without a release key or the lane; Stale. Gives the id by which a worker delivers it.
     """
     row = get_revision_row(by, ref, revision, Capability.PACKET_RELEASE)
     _reopen_if_short(row, by)
     refuse(permissions.why_not_release(by, row))
     key = setup.current().signing_key()
+    lanes.get(row.packet.lane)
     refuse_if_moved(row, by=by)
     with transaction.atomic():
         moves.lock(row.packet_id)

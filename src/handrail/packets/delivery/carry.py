@@ -14,7 +14,7 @@ from handrail.audit.events import Event
 from handrail.connectors import lane as lanes
 from handrail.connectors.lane import Fate, Lane, LaneFailed, Receipt, Trouble
 from handrail.kernel.clock import now
-from handrail.kernel.errors import HandrailError, Stale
+from handrail.kernel.errors import HandrailError, Misconfigured, Stale
 from handrail.packets import ledger, setup
 from handrail.packets.delivery import packing
 from handrail.packets.delivery import standing as standings
@@ -64,7 +64,12 @@ def carry(revision_id: int, *, by: Actor) -> datetime | None:
         if move is None:
             Revision.objects.filter(pk=revision_id).update(due_at=None)
             return None
-        lane = lanes.get(revision.packet.lane)
+        try:
+            lane = lanes.get(revision.packet.lane)
+        except Misconfigured as error:  # until somebody mends it, and tells this process by starting it anew
+            later = now() + setup.current().retry_ceiling
+            rows.update(failure=error.message[:REASON_LIMIT], due_at=later)
+            return later
         delivery = Delivery(revision, lane, revision.release.manifest_digest, standing, by)
         try:
             until = move(delivery)
