@@ -27,7 +27,7 @@ from handrail.packets.assembly import artifacts, sources
 from handrail.packets.assembly.assemble import Inputs, assemble
 from handrail.packets.assembly.holds import clear
 from handrail.packets.assembly.results import Assembled
-from handrail.sandbox import capture
+from handrail.sandbox import capture, federation
 from handrail.sandbox.estate import PRACTICE_TOKENS
 from handrail.sandbox.faults import CANARY
 from handrail.sandbox.server import Sandbox
@@ -166,6 +166,28 @@ def test_outage_with_other_metadata_is_held(practice: Practice) -> None:
     found = {code for code, target in codes(assembled) if target == "connector.entity_id"}
     assert found == {"source-conflict", "not-in-inventory"}
     assert b"elsewhere" not in b"".join(assembled.documents.values())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<!DOCTYPE md:EntityDescriptor [<!ENTITY x SYSTEM "file:///etc/hostname">]>',
+        '<!DOCTYPE md:EntityDescriptor SYSTEM "http://127.0.0.1:9/evil.dtd">',
+        '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY x "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+    ],
+    ids=["external-entity", "external-dtd", "expansion"],
+)
+def test_outage_with_a_dtd_in_its_metadata_is_held(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch, head: str
+) -> None:
+    document = federation.metadata("&x;" if "ENTITY x" in head else federation.ENTITY_ID)
+    hostile = document.replace("?>\n", f"?>\n{head}\n", 1)
+    monkeypatch.setattr(federation, "metadata", lambda: hostile)
+    practice.sandbox.estate.reset()
+    assembled = practice.assemble()
+    assert ("missing-lineage", "connector.entity_id") in codes(assembled)
+    assert assembled.packet["fields"]["connector"]["entity_id"] == {"held": ["missing-lineage"]}
+    assert assembled.blocking
 
 
 INCIDENT = {
