@@ -90,6 +90,12 @@ def stopped(request: HttpRequest, error: HttpError) -> HttpResponse:
     return problems.problem(error.status_code, code, "The request was refused before it was looked at.")
 
 
+@api.exception_handler(RequestDataTooBig)
+def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:  # noqa: ARG001 - ninja's signature
+    """Raised where the framework looks whether there is a body, before it reads it."""
+    return problems.problem(413, "too-large", "The request body is over 1 MiB.")
+
+
 @api.exception_handler(OperationalError)
 def unreachable(request: HttpRequest, error: OperationalError) -> HttpResponse:  # noqa: ARG001 - ninja's signature
     log.error("database unreachable")

@@ -1,0 +1,181 @@
+"""Tasks from the task system: pulled page by page, refused once where they can't become a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from handrail.audit.models import AuditEvent
+from handrail.connectors import registry
+from handrail.connectors.finding import Finding
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer, Failure, Reading
+from handrail.connectors.rest import Call, Get
+from handrail.kernel.canonical import digest
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Invalid, Misconfigured
+from handrail.runbooks import task_system
+from handrail.runbooks.actions import reports, runs, tasks
+from handrail.runbooks.models import OperationRun, Report, TaskRefusal
+from tests.factories.runs import Estate
+from tests.factories.switches import BoardConnector, SwitchBoard
+
+SYSTEM = task_system.TaskSystem(
+    connector="queue",
+    workspace="acme",
+    list_path="/tasks",
+    items_at="/items",
+    next_at="/next",
+    key_at="/id",
+    runbook_at="/runbook",
+    version_at="/version",
+    payload_at="/payload",
+    outcome_path="/tasks/{task}/outcome",
+)
+
+
+class Queue:
+    """The task system at the connector's edge: pages by path, and the outcomes that it was told."""
+
+    name, kind, deadline_seconds = "queue", "rest", 1.0
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Any] = {"/tasks": {"items": []}}
+        self.told: list[Call] = []
+        self.answer = Answer(status=200)
+
+    def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+        assert isinstance(operation, Get)
+        page = self.pages[operation.path]
+        return Reading(page, None, digest(page), 200, now())
+
+    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+        assert isinstance(operation, Call)
+        self.told.append(operation)
+        return self.answer
+
+    def check(self) -> list[Finding]:
+        return []
+
+
+@pytest.fixture
+def queue(estate: Estate, board: SwitchBoard) -> Iterator[Queue]:
+    world = Queue()
+    both = {"queue": world, "board": BoardConnector(board)}
+    with registry.use(registry.Registry(MappingProxyType(both))), task_system.use(SYSTEM):
+        yield world
+
+
+def item(estate: Estate, key: str, **payload: object) -> dict[str, Any]:
+    full = {"tenant_id": estate.tenant.key, "switch_id": "s1", **payload}
+    return {"id": key, "runbook": "flip-switch", "version": 1, "payload": full}
+
+
+def test_pull_starts_every_task_of_every_page(estate: Estate, queue: Queue) -> None:
+    queue.pages = {
+        "/tasks": {"items": [item(estate, "T1")], "next": "/tasks?page=2"},
+        "/tasks?page=2": {"items": [item(estate, "T2")], "next": None},
+    }
+    received = tasks.pull(by=estate.worker)
+    assert [(r.task, r.fate) for r in received] == [("T1", "started"), ("T2", "started")]
+
+
+def test_pull_again_starts_nothing(estate: Estate, queue: Queue) -> None:
+    queue.pages["/tasks"] = {"items": [item(estate, "T1")]}
+    tasks.pull(by=estate.worker)
+    assert [r.fate for r in tasks.pull(by=estate.worker)] == ["duplicate"]
+    assert OperationRun.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"payload": {"tenant_id": "ten_one"}}, "task"),
+        ({"runbook": "no-such"}, "not-found"),
+        ({"version": "one"}, "task-malformed"),
+        ({"version": True}, "task-malformed"),
+        ({"id": "x" * 129}, "task-malformed"),
+        ({"payload": None}, "task-malformed"),
+    ],
+)
+def test_receive_refuses_and_writes_down_why_once(
+    estate: Estate, queue: Queue, change: dict[str, object], code: str
+) -> None:
+    wrong = item(estate, "T1") | change
+    for _ in range(2):
+        received = tasks.receive(item=wrong, by=estate.worker)
+        assert received.fate == "refused"
+    assert TaskRefusal.objects.get().code == received.code
+    assert AuditEvent.objects.filter(event="task.refused").count() == 1
+    assert received.code == code
+
+
+def test_receive_a_changed_task_is_refused(estate: Estate, queue: Queue) -> None:
+    tasks.receive(item=item(estate, "T1"), by=estate.worker)
+    received = tasks.receive(item=item(estate, "T1", budget=2), by=estate.worker)
+    assert (received.fate, received.code) == ("refused", "task-changed")
+
+
+def test_pull_of_what_is_no_list_says_so(estate: Estate, queue: Queue) -> None:
+    queue.pages["/tasks"] = {"items": "none"}
+    with pytest.raises(Invalid, match="list"):
+        tasks.pull(by=estate.worker)
+
+
+def test_pull_without_a_task_system_says_what_to_add(estate: Estate) -> None:
+    with task_system.use(None), pytest.raises(Misconfigured, match=r"add \[tasks\]"):
+        tasks.pull(by=estate.worker)
+
+
+def test_deliver_tells_the_task_system_once(estate: Estate, queue: Queue) -> None:
+    run = estate.carry(estate.start("T/1"))
+    for _ in range(2):
+        assert reports.deliver(run_id=run.pk, by=estate.worker) is None
+    call = queue.told[0]
+    assert (len(queue.told), call.path, call.idempotency_key) == (1, "/tasks/T%2F1/outcome", run.ref)
+    assert call.json_body["completion"]["fields"] == {"task.switch_id": "s1", "switch.state": "on"}  # type: ignore[index,call-overload]
+    assert AuditEvent.objects.filter(event="run.reported").count() == 1
+
+
+def test_deliver_of_a_stopped_run_names_the_packet_and_its_reason(
+    estate: Estate, queue: Queue, board: SwitchBoard
+) -> None:
+    board.switches["s1"]["fuse"] = "sealed"
+    run = estate.carry(estate.start())
+    told = reports.outcome_of(run)
+    assert told["exception"] == {"packet": run.exception_packet.ref, "cause": "boundary", "reason": "fuse-sealed"}
+
+
+@pytest.mark.parametrize("answer", [Answer(status=503), Answer(status=None, failure=Failure.CONNECT)])
+def test_deliver_that_fails_is_tried_again_later(estate: Estate, queue: Queue, answer: Answer) -> None:
+    run = estate.carry(estate.start())
+    queue.answer = answer
+    first = reports.deliver(run_id=run.pk, by=estate.worker)
+    second = reports.deliver(run_id=run.pk, by=estate.worker)
+    assert first is not None
+    assert second is not None
+    assert second > first > now()
+    report = Report.objects.get(run=run)
+    assert (report.attempts, report.delivered_at) == (2, None)
+    assert "did not accept" in report.failure
+
+
+def test_deliver_without_a_task_system_waits(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.carry(estate.start())
+    with task_system.use(None):
+        assert reports.deliver(run_id=run.pk, by=estate.worker) is None
+    assert Report.objects.get(run=run).delivered_at is None
+
+
+def test_sweep_queues_what_is_due_and_undelivered(estate: Estate, queue: Queue) -> None:
+    run = estate.carry(estate.start())
+    assert reports.sweep() == 0
+    Report.objects.filter(run=run).update(due_at=now().replace(year=2020))
+    assert (reports.sweep(), reports.sweep()) == (1, 0)
+
+
+def test_workspace_of_an_unknown_run_is_none(estate: Estate) -> None:
+    assert runs.workspace_of(0) is None
