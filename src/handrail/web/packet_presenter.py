@@ -302,6 +302,8 @@ def _again(detail: PacketDetail, typed: Typed) -> ReasonForm | None:
 def _refusals(detail: PacketDetail) -> list[str]:
     """Why the two decisions that move a packet forward are not the actor's to take now, each once."""
     over = detail.summary.revision.over or detail.delivery is not None
-    asked: tuple[Refusal | None, ...] = () if over else (detail.why_not_approve, detail.why_not_release)
+    if over or detail.why_not_approve is None or detail.why_not_release is None:
+        return []  # nothing is left to decide, or the one step that is the actor's to take is on the page
+    asked: tuple[Refusal | None, ...] = (detail.why_not_approve, detail.why_not_release)
     said: dict[str, Any] = {refusal.says: None for refusal in asked if refusal is not None}
     return list(said)

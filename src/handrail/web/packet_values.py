@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from handrail.web import words
 ENTRIES_SHOWN = 100
 DIFFERENCES_SHOWN = 200
 _SIGNS = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "→"}
+_DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 
 
@@ -112,7 +114,30 @@ def _diffs(found: tuple[Difference, ...]) -> list[DiffRow]:
 
 
 def _side(of: Any) -> str:
-    return words.NOTHING if of is None else value(of)
+    """What stood there, in words where it is a hold, an annex or a withheld value; digests in short."""
+    if of is None:
+        return words.NOTHING
+    if not isinstance(of, dict):
+        return _short(value(of))
+    if set(of) == {"held"}:
+        return f"held: {value(of['held'])}"
+    if "cleared" in of:
+        return _short(", ".join(_standing(of)))
+    return value(of)
+
+
+def _standing(of: Mapping[str, Any]) -> Iterator[str]:
+    if of["cleared"]:
+        yield "cleared"
+    else:
+        yield "blocks" if of.get("blocking") else "stays inside"
+    if "reason" in of:
+        yield value(of["reason"])
+    yield str(of.get("digest", ""))
+
+
+def _short(text: str) -> str:
+    return _DIGEST.sub(lambda found: found[0][:19], text)
 
 
 def _field(one: FieldView, *, whole: bool) -> FieldRow:

@@ -1,0 +1,138 @@
+"""A packet from its hold to its release, in a real browser; without scripts too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from handrail.packets.models import Revision, Vote
+from tests.factories import rows
+from tests.factories.packets import Desk, connected, make_desk
+from tests.functional.conftest import Visits
+
+NARROWEST = 320
+SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+
+
+@pytest.fixture
+def desk(committed_db: str) -> Iterator[Desk]:
+    with connected(make_desk()) as one:
+        for person in one.people.values():
+            person.set_password(rows.PASSWORD)
+            person.save()
+        yield one
+
+
+def path(revision: Revision, *, exact: bool = False) -> str:
+    return f"/admin/packets/{revision.packet.ref}" + (f"?revision={revision.number}" if exact else "")
+
+
+def approve(visit: Visits, revision: Revision, name: str, scripts: bool) -> None:
+    with visit(f"{name}@example.com", scripts=scripts) as person:
+        page = person.page
+        page.get_by_role("link", name=revision.packet.ref).first.click()
+        digest = str(revision.assembly.manifest_digest)
+        expect(page.get_by_role("complementary").get_by_text(digest, exact=True)).to_be_visible()
+        page.get_by_role("button", name="Approve this revision").click()
+        expect(page.get_by_text("Approved by you.")).to_be_visible()
+
+
+@SCRIPTS
+def test_packet_from_hold_to_release(desk: Desk, visit: Visits, scripts: bool) -> None:
+    desk.sources.case["plan"] = "biz"
+    first = desk.assemble()
+    with visit("eve@example.com", scripts=scripts) as person:
+        page = person.page
+        page.get_by_role("link", name=first.packet.ref).first.click()
+        page.locator("summary", has_text="Clear this hold").first.click()
+        page.get_by_label("Why it may be cleared").first.fill("The contract names the plan.")
+        page.get_by_role("button", name="Clear this hold").first.click()
+        expect(page.get_by_text("Cleared, with your reason.")).to_be_visible()
+        desk.build(desk.newest.pk)
+        if not scripts:
+            page.get_by_role("link", name="Look again").click()
+        expect(page.get_by_role("complementary").get_by_text("Manifest digest")).to_be_visible()
+    with visit("dee@example.com", scripts=scripts) as person:
+        page = person.go(path(first))
+        expect(page.get_by_text("You assembled this packet. Another person must approve it.")).to_be_visible()
+        assert page.get_by_role("button", name="Approve this revision").count() == 0
+
+    second = Revision.objects.select_related("packet", "assembly").get(pk=desk.newest.pk)
+    for name in ("ada", "ben"):
+        approve(visit, second, name, scripts)
+    desk.sources["/cases/CASE-7/attachments"]["items"].pop()
+    with visit("dee@example.com", scripts=scripts) as person:
+        page = person.go(path(second))
+        page.locator("summary", has_text="Assemble again").click()
+        page.get_by_label("What is new").fill("A late trace.")
+        page.get_by_role("button", name="Assemble again").click()
+        expect(page.get_by_text("The votes of the one before are void.").first).to_be_visible()
+        third = desk.build(desk.newest.pk)
+        person.go(path(second, exact=True))
+        expect(page.get_by_text("Superseded: new evidence. 2 approvals are void.")).to_be_visible()
+        page.get_by_role("link", name=re.compile("Go to revision 3")).click()
+        expect(page.get_by_role("region", name="What moved since the revision before")).to_be_visible()
+
+    assert not Vote.objects.filter(revision=third).exists()
+    for name in ("ada", "ben"):
+        approve(visit, third, name, scripts)
+    with visit("ada@example.com", scripts=scripts) as person:
+        page = person.go(path(third))
+        page.get_by_role("button", name="Release to vendor-intake").click()
+        expect(page.get_by_text("Released. It is delivered to its lane once")).to_be_visible()
+        desk.deliver(third)
+        desk.vendor.consume(str(third.assembly.manifest_digest))
+        desk.deliver(third)
+        person.go(path(third))
+        expect(page.get_by_text("RCPT-1", exact=True)).to_be_visible()
+        expect(page.get_by_text("The vendor has opened it.")).to_be_visible()
+
+
+def test_stale_page_signs_nothing(desk: Desk, visit: Visits) -> None:
+    revision = desk.assemble()
+    with visit("ada@example.com", scripts=False) as person:
+        page = person.go(path(revision))
+        desk.sources["/tenants/ten_a"]["status"] = "suspended"
+        page.get_by_role("button", name="Approve this revision").click()
+        expect(page.get_by_role("alert").get_by_text("moved from active to suspended")).to_be_visible()
+        person.complaints.clear()  # the browser reports the 409 itself
+    assert not Vote.objects.exists()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", NARROWEST)])
+def test_axe_finds_nothing(desk: Desk, visit: Visits, scheme: str, width: int) -> None:
+    desk.sources.case["plan"] = "biz"
+    desk.sources.case["timeline"][0]["text"] = "long" * 200
+    held = desk.assemble()
+    desk.sources.case["plan"] = "ent"
+    open_one = desk.assemble()
+    paths = {
+        "eve": ["/admin/packets", path(held, exact=True), path(open_one), "/admin", "/admin/packets/assemble"],
+        "ada": [path(open_one)],
+    }
+    found: dict[str, object] = {}
+    for name, each in paths.items():
+        with visit(f"{name}@example.com", scheme=scheme, width=width) as person:
+            for one in each:
+                page = person.go(one)
+                over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                violations = Axe().run(page).response["violations"]
+                if violations or over > 0:
+                    found[f"{name} {one}"] = over, [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in violations]
+    assert found == {}
+
+
+def test_clearing_works_by_keyboard(desk: Desk, visit: Visits) -> None:
+    desk.sources.case["plan"] = "biz"
+    revision = desk.assemble()
+    with visit("eve@example.com") as person:
+        page = person.go(path(revision))
+        page.locator("summary", has_text="Clear this hold").first.press("Enter")
+        page.get_by_label("Why it may be cleared").first.press_sequentially("So says the contract.")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Cleared, with your reason.")).to_be_visible()
