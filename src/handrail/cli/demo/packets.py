@@ -179,7 +179,7 @@ class _Story:
             was = queries.get_packet(_who(), self._ref, before).summary.revision
             _expect(was.state == "superseded", f"revision {before} is {was.state}")
             where = ", ".join(fault.where for fault in error.faults)
-            return f"release refused: {where} has moved. Revision {before} is superseded, its two votes are void"
+            return f"release refused, for {where} moved. Revision {before} is superseded, its two votes are void"
         raise Differs("a revision was released although a source had moved")
 
     def _assembled_again(self) -> str:
