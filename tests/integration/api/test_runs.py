@@ -73,3 +73,8 @@ def test_list_gives_only_runs_of_entitled_tenants(estate: Estate, caller: Caller
     seen = caller("operator").get("/api/v1/runs").json()
     hidden = caller("operator", tenants=[]).get("/api/v1/runs").json()
     assert ([run["task"] for run in seen], hidden) == (["TASK-1"], [])
+
+
+def test_an_oversized_body_is_a_problem_document(estate: Estate, caller: Caller) -> None:
+    response = post(caller("operator"), "/runs", body(estate, note="x" * (1024 * 1024)))
+    assert (response.status_code, response.headers["content-type"]) == (413, "application/problem+json")

@@ -12,10 +12,10 @@ from handrail.definitions.tables import compile_table
 from handrail.packets.assembly.assemble import assemble
 from handrail.packets.assembly.changes import Previous, stale
 from handrail.packets.assembly.compare import Documents, affected_fields, compare
-from handrail.packets.assembly.holds import clear
 from handrail.packets.assembly.results import Assembled
 from handrail.packets.assembly.sources import versions
 from tests.unit.definitions.profile_samples import table
+from tests.unit.packets.assembly.clearing import clear
 from tests.unit.packets.assembly.estate import AT, GIVEN, Estate, codes, event, sample, tables
 
 

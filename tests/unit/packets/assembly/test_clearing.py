@@ -1,12 +1,9 @@
-"""Clearing holds: who may, what it lets go, and that it counts for exactly the facts that were decided on."""
+"""Cleared holds: what clearing lets go, and that it counts for exactly the facts that were decided on."""
 
 from __future__ import annotations
 
-import pytest
-
-from handrail.kernel.errors import Conflict, Invalid
-from handrail.packets.assembly.holds import clear, why_not_clear
 from handrail.packets.assembly.results import Assembled, Hold
+from tests.unit.packets.assembly.clearing import clear
 from tests.unit.packets.assembly.estate import AT, Estate, sample
 
 REASON = "Checked with the registry's owner by phone."
@@ -70,39 +67,6 @@ def test_clear_of_an_own_annex_rule_lets_the_cleared_bytes_go() -> None:
     assembled = Estate().assemble(strict, clearances=[decision])
     assert [annex.name for annex in held.annexes] == []
     assert [annex.name for annex in assembled.annexes] == ["har-1"]
-
-
-def test_clear_by_a_role_that_the_profile_does_not_name_is_refused() -> None:
-    hold = hold_of(in_conflict().assemble(), "source-conflict")
-    refusal = why_not_clear(hold, {"operator"})
-    assert refusal is not None
-    assert refusal.code == "not-yours-to-clear"
-    with pytest.raises(Conflict, match="identity-owner or senior-support"):
-        clear(hold, roles={"operator"}, by="ana", reason=REASON, at=AT)
-
-
-def test_clear_of_what_nobody_clears_is_refused() -> None:
-    refusal = why_not_clear(hold_of(Estate().assemble(), "unsanitised-artifact"), {"privacy"})
-    assert refusal is not None
-    assert refusal.code == "nobody-clears"
-    assert "a clean capture" in refusal.message
-
-
-def test_clear_twice_is_refused() -> None:
-    estate = in_conflict()
-    decision = clear(
-        hold_of(estate.assemble(), "source-conflict"), roles={"identity-owner"}, by="ana", reason=REASON, at=AT
-    )
-    refusal = why_not_clear(hold_of(estate.assemble(clearances=[decision]), "source-conflict"), {"identity-owner"})
-    assert refusal is not None
-    assert refusal.code == "already-cleared"
-
-
-def test_clear_without_a_reason_is_refused() -> None:
-    hold = hold_of(in_conflict().assemble(), "source-conflict")
-    for reason in ("", "ok", " \u200b" * 20, "x" * 1001):
-        with pytest.raises(Invalid, match="10 to 1000"):
-            clear(hold, roles={"identity-owner"}, by="ana", reason=reason, at=AT)
 
 
 def test_clearance_by_a_role_that_no_longer_clears_does_not_count() -> None:

@@ -25,12 +25,12 @@ from handrail.kernel.clock import now
 from handrail.kernel.secrets import Secrets
 from handrail.packets.assembly import artifacts, sources
 from handrail.packets.assembly.assemble import Inputs, assemble
-from handrail.packets.assembly.holds import clear
 from handrail.packets.assembly.results import Assembled
 from handrail.sandbox import capture, federation
 from handrail.sandbox.estate import PRACTICE_TOKENS
 from handrail.sandbox.faults import CANARY
 from handrail.sandbox.server import Sandbox
+from tests.unit.packets.assembly.clearing import clear
 from tests.unit.packets.assembly.estate import AT, SALT, codes
 
 ROOT = Path(__file__).parents[4] / "definitions"
