@@ -20,7 +20,20 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\" ' {{7*7}} {% 
 PAGES = [
     route
     for route in inside()
-    if not route.path.endswith(("/take", "/resolve", "/cancel", "/approve", "/reject", "/deprecate"))
+    if not route.path.endswith(
+        (
+            "/take",
+            "/resolve",
+            "/cancel",
+            "/approve",
+            "/reject",
+            "/deprecate",
+            "/again",
+            "/clear",
+            "/withdraw",
+            "/release",
+        )
+    )
 ]
 
 

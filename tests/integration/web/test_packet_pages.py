@@ -113,6 +113,7 @@ def test_approve_after_drift_says_what_moved(desk: Desk, browser_of: Browser) ->
     old = text(browser_of("ben").get(url(revision), {"revision": 1}))
     assert "Superseded: a source moved. 1 approval is void." in old
     assert "Go to revision 2" in old
+    assert "<del>signed</del> void" in old
 
 
 def test_clear_a_hold_with_a_reason_makes_a_new_revision(desk: Desk, browser_of: Browser) -> None:

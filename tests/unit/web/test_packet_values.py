@@ -1,0 +1,60 @@
+"""Values as reviewers read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from handrail.packets.assembly.compare import Comparison, Difference
+from handrail.packets.review import FieldView
+from handrail.web import packet_values
+
+DIGEST = "sha256:" + "a" * 64
+
+
+def listed(entries: int) -> FieldView:
+    value = [{"at": number, "who": {"name": "x"}} for number in range(entries)]
+    return FieldView("timeline", value, (), "case", "CASE-7", "/timeline", "1", DIGEST, "each", "")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("a\u202eb", "a⟨U+202E⟩b"),
+        ("zero\u200bwidth", "zero⟨U+200B⟩width"),
+        ("two\nlines", "two\nlines"),
+        ("עברית", "עברית"),
+    ],
+)
+def test_what_shows_nothing_is_written_out(text: str, shown: str) -> None:
+    assert packet_values.visible(text) == shown
+
+
+def test_long_list_is_cut_and_says_so() -> None:
+    [row] = packet_values.field_rows([listed(250)], whole=False)
+    assert (len(row.entries), row.more, row.text) == (packet_values.ENTRIES_SHOWN, 150, "250 entries")
+
+
+def test_long_list_is_whole_when_asked() -> None:
+    [row] = packet_values.field_rows([listed(250)], whole=True)
+    assert (len(row.entries), row.more) == (250, 0)
+
+
+@pytest.mark.parametrize(
+    ("after", "shown"),
+    [
+        (None, "—"),
+        ({"held": ["source-conflict"]}, "held: source-conflict"),
+        ({"cleared": False, "blocking": True, "digest": DIGEST}, "blocks, sha256:aaaaaaaaaaaa"),
+        ({"cleared": True, "digest": DIGEST}, "cleared, sha256:aaaaaaaaaaaa"),
+        ("moved", "moved"),
+    ],
+)
+def test_difference_reads_as_words(after: object, shown: str) -> None:
+    moved = Difference("plan", "changed", "before", after)  # type: ignore[arg-type]
+    [group] = packet_values.diff_groups(Comparison((moved,), (), (), (), ()))
+    assert (group.name, group.rows[0].after) == ("Fields", shown)
+
+
+def test_no_earlier_revision_gives_no_groups() -> None:
+    assert packet_values.diff_groups(None) == []
