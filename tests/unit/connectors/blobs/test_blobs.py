@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import io
 import stat
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -15,62 +12,30 @@ from handrail.connectors.registry import Registry, parse
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Invalid, NotFound
 from handrail.kernel.secrets import Secrets
+from tests.factories.bucket_server import BucketServer, serving
 
 
-class Bucket(BaseHTTPRequestHandler):
-    """An S3 of a few verbs: path-style GET, HEAD and PUT of objects, on a real socket."""
-
-    objects: ClassVar[dict[str, bytes]] = {}
-    protocol_version = "HTTP/1.1"
-
-    def do_PUT(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if "aws-chunked" in self.headers.get("Content-Encoding", ""):
-            size, _, rest = body.partition(b"\r\n")
-            body = rest[: int(size.partition(b";")[0], 16)]
-        self.objects[self.path] = body
-        self.answer(200, b"")
-
-    def do_GET(self) -> None:
-        body = self.objects.get(self.path)
-        missing = b"<Error><Code>NoSuchKey</Code></Error>"
-        self.answer(404 if body is None else 200, missing if body is None else body)
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
+@pytest.fixture
+def bucket() -> Iterator[BucketServer]:
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture(params=["folder", "s3"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Blobs]:
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, bucket: BucketServer) -> Blobs:
     if request.param == "folder":
-        section: dict[str, object] = {"kind": "blobs", "folder": tmp_path / "blobs", "max_bytes": 3_000_000}
-        yield opened(section)
-        return
-    Bucket.objects = {}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Bucket)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    section = {
-        "kind": "blobs-s3",
-        "bucket": "evidence",
-        "prefix": "a/",
-        "endpoint": f"http://127.0.0.1:{server.server_port}",
-        "access_key": "env:KEY",
-        "secret_key": "env:KEY",
-        "max_bytes": 3_000_000,
-    }
-    yield opened(section)
-    server.shutdown()
-    server.server_close()
+        return opened({"kind": "blobs", "folder": tmp_path / "blobs", "max_bytes": 3_000_000})
+    return opened(
+        {
+            "kind": "blobs-s3",
+            "bucket": "evidence",
+            "prefix": "a/",
+            "endpoint": bucket.url,
+            "access_key": "env:KEY",
+            "secret_key": "env:KEY",
+            "max_bytes": 3_000_000,
+        }
+    )
 
 
 def opened(section: dict[str, object]) -> Blobs:
@@ -120,9 +85,9 @@ def test_check_writes_and_reads(blobs: Blobs) -> None:
 
 
 @pytest.mark.parametrize("blobs", ["s3"], indirect=True)
-def test_open_refuses_changed_content_in_a_bucket(blobs: Blobs) -> None:
+def test_open_refuses_changed_content_in_a_bucket(blobs: Blobs, bucket: BucketServer) -> None:
     digest = blobs.put(b"evidence")
-    Bucket.objects = dict.fromkeys(Bucket.objects, b"tampered")
+    bucket.objects = dict.fromkeys(bucket.objects, b"tampered")
 
     with pytest.raises(BlobUnavailable) as failed:
         blobs.open(digest)

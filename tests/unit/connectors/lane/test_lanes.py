@@ -12,6 +12,8 @@ from handrail.connectors.lane import Fate, Lane, LaneFailed, Trouble
 from handrail.connectors.lane.drop import DirectoryLane
 from handrail.kernel.errors import Invalid, Misconfigured
 from handrail.kernel.secrets import Secrets
+from tests.factories import bucket_server
+from tests.factories.bucket_server import BucketServer
 from tests.factories.lane_server import Intake, serving
 
 DIGEST = "sha256:" + "ab" * 32
@@ -93,3 +95,57 @@ def test_a_wrong_section_names_the_field() -> None:
     with pytest.raises(Misconfigured) as refused:
         lanes.parse({"vendor": {"kind": "http"}})
     assert "lanes.vendor" in refused.value.message
+
+
+def s3(bucket: BucketServer) -> Lane:
+    section = {"kind": "s3", "bucket": "intake", "prefix": "handrail/", "endpoint": bucket.url}
+    keys = {"access_key": "env:KEY", "secret_key": "env:KEY"}
+    return lanes.Lanes.open(lanes.parse({"vendor": section | keys}), Secrets({"KEY": "k"})).lanes["vendor"]
+
+
+def test_a_bucket_takes_a_manifest_once_and_gives_it_back(package: Path) -> None:
+    with bucket_server.serving() as bucket:
+        lane = s3(bucket)
+        assert lane.status(DIGEST).fate is Fate.ABSENT
+        receipt = lane.deliver(package, DIGEST)
+        assert lane.deliver(package, DIGEST) == receipt == lane.status(DIGEST)
+        assert [path for path in bucket.objects if path.endswith(".zip")] == [f"/intake/handrail/{'ab' * 32}.zip"]
+        assert lane.withdraw(DIGEST, "Another follows.").fate is Fate.WITHDRAWN
+
+
+def test_a_bucket_refuses_another_package_under_the_same_manifest(package: Path) -> None:
+    with bucket_server.serving() as bucket:
+        lane = s3(bucket)
+        lane.deliver(package, DIGEST)
+        package.write_bytes(b"PK another")
+        with pytest.raises(LaneFailed) as refused:
+            lane.deliver(package, DIGEST)
+        assert refused.value.trouble is Trouble.REFUSED
+        assert b"PK package" in bucket.objects.values()
+
+
+def test_a_package_marked_as_consumed_in_a_bucket_gets_a_notice_only(package: Path) -> None:
+    with bucket_server.serving() as bucket:
+        lane = s3(bucket)
+        lane.deliver(package, DIGEST)
+        bucket.objects[f"/intake/handrail/{'ab' * 32}.consumed"] = b""
+        assert lane.withdraw(DIGEST, "Another follows.").fate is Fate.CONSUMED
+        assert any(".notice-" in path for path in bucket.objects)
+
+
+def test_a_bucket_that_denies_says_what_to_mend(package: Path) -> None:
+    with bucket_server.serving() as bucket:
+        bucket.denied = True
+        lane = s3(bucket)
+        with pytest.raises(LaneFailed) as refused:
+            lane.deliver(package, DIGEST)
+        assert refused.value.trouble is Trouble.REFUSED
+        assert not lane.check()[0].ok
+
+
+def test_a_bucket_that_nobody_serves_is_certainly_not_sent(package: Path) -> None:
+    with bucket_server.serving() as bucket:
+        lane = s3(bucket)
+    with pytest.raises(LaneFailed) as failed:
+        lane.deliver(package, DIGEST)
+    assert failed.value.trouble is Trouble.NOT_SENT

@@ -1,0 +1,84 @@
+"""An S3 of a few verbs on a real socket: path-style GET, HEAD and PUT, with conditional puts and metadata."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+TAKEN = b"<Error><Code>PreconditionFailed</Code></Error>"
+MISSING = b"<Error><Code>NoSuchKey</Code></Error>"
+DENIED = b"<Error><Code>AccessDenied</Code></Error>"
+
+
+class BucketServer(ThreadingHTTPServer):
+    """``objects`` by path; ``denied`` makes it refuse everything, as for a wrong key."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.objects: dict[str, bytes] = {}
+        self.metadata: dict[str, dict[str, str]] = {}
+        self.denied = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: BucketServer
+    protocol_version = "HTTP/1.1"
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if "aws-chunked" in self.headers.get("Content-Encoding", ""):
+            size, _, rest = body.partition(b"\r\n")
+            body = rest[: int(size.partition(b";")[0], 16)]
+        if self.server.denied:
+            self._answer(403, DENIED)
+        elif self.headers.get("If-None-Match") == "*" and self.path in self.server.objects:
+            self._answer(412, TAKEN)
+        else:
+            self.server.objects[self.path] = body
+            self.server.metadata[self.path] = {
+                name: value for name, value in self.headers.items() if name.lower().startswith("x-amz-meta-")
+            }
+            self._answer(200, b"")
+
+    def do_GET(self) -> None:
+        body = self.server.objects.get(self.path)
+        if self.server.denied:
+            self._answer(403, DENIED)
+        elif body is None:
+            self._answer(404, MISSING)
+        else:
+            self._answer(200, body, self.server.metadata.get(self.path, {}))
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def serving() -> Iterator[BucketServer]:
+    server = BucketServer()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
