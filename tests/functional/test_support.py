@@ -206,7 +206,7 @@ def test_slide_over_is_modal_closes_by_key_and_keeps_what_was_typed(
         assert page.evaluate("document.querySelector('dialog').matches(':modal')")
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
-        assert page.url == person.site + scene.paths["tenant"]
+        expect(page).to_have_url(person.site + scene.paths["tenant"])
         assert page.evaluate("document.activeElement.textContent").strip() == "Request support"
         page.keyboard.press("Enter")
         expect(page.get_by_role("dialog", name="Request support")).to_be_visible()

@@ -89,6 +89,8 @@ def _check_one(value: JsonValue, base: Base) -> JsonValue:
         raise ValueError(f"an integer beyond ±{MAX_INTEGER}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("a number that is not finite")
+    if isinstance(value, float) and value.is_integer() and abs(value) > MAX_INTEGER:
+        raise ValueError(f"a whole number beyond ±{MAX_INTEGER}, which canonical JSON can't keep")
     return value
 
 

@@ -16,7 +16,7 @@ from handrail.connectors.outcome import ReadFailed, Reading
 from handrail.definitions.profile_compiled import CompiledProfile
 from handrail.definitions.profile_compiler import compile_profile
 from handrail.definitions.tables import CompiledTable, compile_table
-from handrail.kernel.canonical import digest, digest_bytes
+from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import NotFound
 from handrail.packets.assembly.artifacts import read_artifacts
 from handrail.packets.assembly.assemble import Inputs, assemble
@@ -118,7 +118,7 @@ class Estate:
         if path not in self.records:
             raise ReadFailed(f"{connector} has no such record.", status=404, retryable=False)
         value = copy.deepcopy(self.records[path])
-        found = digest(value)
+        found = digest_bytes(json.dumps(value, sort_keys=True).encode())  # as connectors do: over bytes
         return Reading(value=value, version=found[7:19], digest=found, status=200, read_at=self.at)
 
     def open(self, found: str) -> BinaryIO:
