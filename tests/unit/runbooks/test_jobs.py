@@ -1,0 +1,123 @@
+"""Steps that start a job: polled until decided, and asked for by key when the answer was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import pytest
+
+from handrail.connectors import registry
+from handrail.connectors.finding import Finding
+from handrail.connectors.jobs import LookUp, Poll, Start
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer, Failure, ReadFailed, Reading
+from handrail.runbooks.models import OperationRun
+from tests.factories.runs import Estate, make_estate
+from tests.factories.switches import RUNBOOK, BoardConnector, SwitchBoard
+
+TEXT = (
+    RUNBOOK.replace(
+        'call: {connector: board, put: "/switches/{task.switch_id}", json: {state: "on"}}',
+        'call: {connector: runner, start: flip, with: {switch: "{task.switch_id}"}}\n'
+        "    poll: {every: 100ms, within: 300ms}",
+    )
+    .replace("answer: {status: string}", "answer: {id: string, status: string}")
+    .replace(
+        'succeeded: [{status: [200], when: answer.status == "done"}]',
+        'succeeded: [{status: [200], when: answer.status == "done"}]\n'
+        '      pending: [{status: [200, 202], when: answer.status == "running"}]',
+    )
+)
+LOST = Answer(status=None, failure=Failure.TIMEOUT_AFTER_SEND)
+ABSENT = Answer(status=404)
+
+
+def job(status: str) -> Answer:
+    return Answer(status=202 if status == "running" else 200, body={"id": "j1", "status": status})
+
+
+@dataclass
+class Runner:
+    """A job runner at the connector's edge: each list is what the next start, poll or look-up is answered with."""
+
+    board: SwitchBoard
+    starts: list[Answer] = field(default_factory=list)
+    polls: list[Answer] = field(default_factory=list)
+    look_ups: list[Answer] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    name: str = "runner"
+    kind: str = "jobs"
+    deadline_seconds: float = 1.0
+
+    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+        kinds = {Start: ("start", self.starts), Poll: ("poll", self.polls), LookUp: ("look-up", self.look_ups)}
+        said, answers = kinds[type(operation)]
+        self.asked.append(said)
+        self.board.switches["s1"]["state"] = "on"
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+        raise ReadFailed("not asked here", retryable=False)
+
+    def check(self) -> list[Finding]:
+        return []
+
+
+@pytest.fixture
+def estate(db: None) -> Estate:
+    return make_estate(TEXT)
+
+
+@pytest.fixture
+def runner(estate: Estate) -> Iterator[Runner]:
+    board = SwitchBoard()
+    board.add("s1", owner=estate.tenant.key)
+    world = Runner(board)
+    both = {"runner": world, "board": BoardConnector(board)}
+    with registry.use(registry.Registry(MappingProxyType(both))):
+        yield world
+
+
+def fate(run: OperationRun) -> str:
+    packet = getattr(run, "exception_packet", None)
+    return packet.reason if packet else run.state
+
+
+def test_a_job_is_polled_until_it_is_done(estate: Estate, runner: Runner) -> None:
+    runner.starts, runner.polls = [job("running")], [job("running"), job("done")]
+    assert fate(estate.carry(estate.start())) == "completed"
+    assert runner.asked == ["start", "poll", "poll"]
+
+
+def test_a_job_that_stays_running_stops_when_the_window_is_over(estate: Estate, runner: Runner) -> None:
+    runner.starts, runner.polls = [job("running")], [job("running")]
+    assert fate(estate.carry(estate.start())) == "poll-window-over"
+
+
+def test_a_poll_that_fails_is_asked_again(estate: Estate, runner: Runner) -> None:
+    runner.starts, runner.polls = [job("running")], [LOST, job("done")]
+    assert fate(estate.carry(estate.start())) == "completed"
+
+
+def test_a_lost_answer_is_found_by_the_key_and_not_started_again(estate: Estate, runner: Runner) -> None:
+    runner.starts, runner.look_ups = [LOST], [job("done")]
+    assert fate(estate.carry(estate.start())) == "completed"
+    assert runner.asked == ["start", "look-up"]
+
+
+def test_a_lost_answer_of_a_job_that_nobody_knows_is_started_again_with_the_same_key(
+    estate: Estate, runner: Runner
+) -> None:
+    runner.starts, runner.look_ups = [LOST, job("done")], [ABSENT]
+    run = estate.carry(estate.start())
+    assert fate(run) == "completed"
+    assert runner.asked == ["start", "look-up", "start"]
+
+
+def test_a_runner_that_can_not_be_asked_is_asked_again_later(estate: Estate, runner: Runner) -> None:
+    runner.starts, runner.look_ups = [LOST], [Answer(status=503)]
+    run = estate.carry(estate.start())
+    assert run.state == "invoking"
+    assert run.due_at is not None
