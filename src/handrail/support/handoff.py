@@ -31,8 +31,10 @@ def window(desk: Desk) -> timedelta:
     return timedelta(seconds=desk.config.deadline_seconds) + MARGIN
 
 
-def carry_out(request: SupportRequest, desk: Desk, *, by: Actor) -> SupportRequest:
+def carry_out(request: SupportRequest, desk: Desk, *, by: Actor, since: float) -> SupportRequest:
     """Asks the desk for a ticket and finalizes ``request`` with the answer, whatever it is. Never repeated.
+
+    The desk's budget counts from ``since``, a reading of ``time.monotonic``: when the submission arrived.
 
     A process that dies in here leaves the row unfinished, which reads as outcome unknown after its deadline.
     """
@@ -40,7 +42,7 @@ def carry_out(request: SupportRequest, desk: Desk, *, by: Actor) -> SupportReque
     if not slots.acquire(blocking=False):
         return _finalize(request, by=by, failure=_BUSY.format(desk=desk.name)[:SUMMARY_LIMIT])
     try:
-        answer = desk.create(draft(request))
+        answer = desk.create(draft(request), since=since)
     finally:
         slots.release()
     if isinstance(answer, Created):

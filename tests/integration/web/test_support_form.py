@@ -40,7 +40,7 @@ def running() -> Iterator[Sandbox]:
 def sandbox(running: Sandbox) -> Iterator[Sandbox]:
     """The practice estate as at the beginning, and its desk as Handrail's one desk."""
     running.estate.reset()
-    with practice_desk(running, budget_seconds=1):
+    with practice_desk(running, budget_seconds=1.5):
         yield running
 
 

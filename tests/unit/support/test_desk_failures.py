@@ -28,7 +28,7 @@ from tests.unit.connectors.peers import (
 
 CANARY = "canary-<script>alert(1)</script>"
 RAW = CANARY.encode()
-BUDGET_SECONDS = 0.7
+BUDGET_SECONDS = 1.5
 SLACK_SECONDS = 0.5
 MEGABYTE = b"x" * 1024 * 1024
 

@@ -20,7 +20,7 @@ from handrail.kernel.errors import Invalid, Misconfigured, Unavailable
 from handrail.kernel.secrets import Secrets
 
 MAX_FOUND = 20
-_SHORTEST_SECONDS = 0.001
+_SHORTEST_SECONDS = 0.1  # with less, a desk could take the ticket but hardly say so
 
 
 class Desk:
@@ -43,14 +43,16 @@ class Desk:
     def config(self) -> DeskConfig:
         return self._config
 
-    def create(self, draft: TicketDraft) -> Created | DeskFailure:
+    def create(self, draft: TicketDraft, *, since: float | None = None) -> Created | DeskFailure:
         """Make one ticket: one call, never repeated, all within ``budget_seconds``.
 
+        The budget is that of the person who waits. It counts from ``since`` (a reading of ``time.monotonic``), when
+        they submitted, so that what a busy server took before the call is taken off it; without one from now.
         Raises Invalid only when the draft's reference is not one of Handrail's; everything else is a DeskFailure.
         """
         outgoing = creation(self._config, draft)
         try:
-            exchange = self._send(outgoing)
+            exchange = self._send(outgoing, since=since)
         except Misconfigured:
             return DeskFailure(Category.MISCONFIGURED)
         if isinstance(exchange, DeskFailure):
@@ -93,22 +95,25 @@ class Desk:
         """Close idle connections."""
         self._client.close()
 
-    def _send(self, outgoing: Outgoing) -> Exchange | DeskFailure:
-        """Send within what is left of the budget after a token was fetched, if one is needed."""
-        started, headers = monotonic(), outgoing.headers
+    def _send(self, outgoing: Outgoing, *, since: float | None = None) -> Exchange | DeskFailure:
+        """Send within what is left of the budget, also after a token was fetched, if one is needed."""
+        until = (monotonic() if since is None else since) + self._config.deadline_seconds
+        headers = outgoing.headers
         if self._tokens:
-            token = self._tokens.bearer(deadline_seconds=self._config.deadline_seconds)
+            token = self._tokens.bearer(deadline_seconds=max(until - monotonic(), _SHORTEST_SECONDS))
             if isinstance(token, DeskFailure):
                 return token
             headers = {**headers, "authorization": f"Bearer {token.reveal()}"}
-        left = self._config.deadline_seconds - (monotonic() - started)
+        left = until - monotonic()
+        if left < _SHORTEST_SECONDS:
+            return DeskFailure(Category.NO_TIME)
         return self._client.send(
             outgoing.method,
             outgoing.path,
             query=outgoing.query,
             headers=headers,
             content=outgoing.content,
-            deadline_seconds=max(left, _SHORTEST_SECONDS),
+            deadline_seconds=left,
         )
 
     def _check(self, check: Check) -> Finding:

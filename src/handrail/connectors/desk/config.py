@@ -98,7 +98,7 @@ class DeskConfig(HttpConfig):
     name: Annotated[str, StringConstraints(min_length=1, max_length=NAME_LIMIT, pattern=r"^[^\x00-\x1f{}]+$")]
     oauth: ClientCredentials | None = None  # instead of auth
     deadline_seconds: float = Field(
-        default=MAX_BUDGET_SECONDS, ge=0.1, le=MAX_BUDGET_SECONDS, allow_inf_nan=False, alias="budget_seconds"
+        default=MAX_BUDGET_SECONDS, ge=0.5, le=MAX_BUDGET_SECONDS, allow_inf_nan=False, alias="budget_seconds"
     )
     max_bytes: int = Field(default=256 * 1024, ge=1024, le=MAX_ANSWER_BYTES)
     headers: dict[HeaderName, str] = Field(default_factory=dict)  # sent with every request

@@ -25,6 +25,7 @@ class Category(StrEnum):
     NO_REFERENCE = "no-reference"
     ANSWER_TOO_LARGE = "answer-too-large"
     UNREACHABLE = "unreachable"
+    NO_TIME = "no-time"  # left of the budget: Handrail was too busy to ask
     NOT_TRUSTED = "not-trusted"
     TIMEOUT_UNKNOWN = "timeout-unknown"
     CONNECTION_LOST_UNKNOWN = "connection-lost-unknown"
@@ -46,6 +47,7 @@ _TEXTS: dict[Category, str] = {
     Category.NO_REFERENCE: "{desk} accepted the ticket but gave no usable reference.",
     Category.ANSWER_TOO_LARGE: "{desk} gave an answer that is too large to read.",
     Category.UNREACHABLE: "{desk} can't be reached. Try again later, or tell an administrator.",
+    Category.NO_TIME: "Handrail was too busy to ask {desk} in time. Try again in a minute.",
     Category.NOT_TRUSTED: "No trusted connection to {desk} was possible. An administrator should check certificates.",
     Category.TIMEOUT_UNKNOWN: "{desk} did not answer in time.",
     Category.CONNECTION_LOST_UNKNOWN: "The connection to {desk} broke before its answer was complete.",

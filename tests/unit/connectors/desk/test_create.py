@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from handrail.connectors.desk import SUMMARY_LIMIT, Category, Created, DeskFailure, TicketDraft
+from handrail.connectors.desk.config import MAX_BUDGET_SECONDS
 from handrail.kernel.errors import Invalid
 from tests.unit.connectors.desk.conftest import REFERENCE, Peer, answer, open_desk
 
@@ -86,6 +87,22 @@ def test_create_ends_within_the_budget_with_the_outcome_unknown(
         assert time.monotonic() - started < BUDGET_SECONDS + SLACK_SECONDS
         assert outcome == DeskFailure(Category.TIMEOUT_UNKNOWN, outcome_unknown=True)
         assert len(peer.requests) == 1
+
+
+def test_create_does_not_ask_when_the_time_was_up_before_the_call(draft: TicketDraft) -> None:
+    with Peer([]) as peer:
+        outcome = open_desk(base_url=peer.url).create(draft, since=time.monotonic() - 60)
+        assert outcome == DeskFailure(Category.NO_TIME)
+        assert peer.requests == []
+
+
+def test_create_takes_what_was_waited_before_off_the_budget(draft: TicketDraft) -> None:
+    began = time.monotonic()
+    with Peer([], hang=True) as peer:
+        desk = open_desk(base_url=peer.url, budget_seconds=MAX_BUDGET_SECONDS)
+        outcome = desk.create(draft, since=began - MAX_BUDGET_SECONDS + BUDGET_SECONDS)
+        assert time.monotonic() - began < MAX_BUDGET_SECONDS
+    assert outcome == DeskFailure(Category.TIMEOUT_UNKNOWN, outcome_unknown=True)
 
 
 def test_create_on_a_closed_port_is_unreachable(draft: TicketDraft) -> None:
