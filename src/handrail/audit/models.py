@@ -14,7 +14,7 @@ class AuditEvent(models.Model):
     workspace_id = models.BigIntegerField(null=True)
     tenant_id = models.BigIntegerField(null=True)
     subject_kind = models.CharField(max_length=32)
-    subject = models.CharField(max_length=128)
+    subject = models.CharField(max_length=254)
     context = models.JSONField(default=dict)
 
     class Meta:

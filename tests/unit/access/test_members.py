@@ -47,6 +47,12 @@ def test_add_member_without_known_roles_is_invalid(estate: Estate, roles: list[s
     assert caught.value.faults[0].where == "roles"
 
 
+def test_add_member_with_the_longest_address_is_recorded_whole(estate: Estate) -> None:
+    longest = "a" * 242 + "@example.com"
+    actions.add_member(email=longest, roles=[Role.OPERATOR], tenants=None, by=estate.worker)
+    assert AuditEvent.objects.get(event="member.added").subject == longest
+
+
 def test_add_member_twice_is_refused(estate: Estate) -> None:
     ann(estate, Role.OPERATOR)
     with pytest.raises(Conflict):

@@ -66,6 +66,12 @@ def test_cancel_before_invocation_ends_the_run_and_tells(estate: Estate, board: 
     assert board.calls == []
 
 
+def test_cancel_by_the_longest_address_names_it_in_the_ledger(estate: Estate, board: SwitchBoard) -> None:
+    run, longest = estate.start(), dataclasses.replace(estate.worker, name="a" * 242 + "@example.com")
+    runs.cancel(ref=run.ref, by=longest)
+    assert run.checkpoints.get(kind="cancelled").worker == longest.name
+
+
 def test_cancel_after_the_end_is_refused(estate: Estate, board: SwitchBoard) -> None:
     run = estate.carry(estate.start())
     with pytest.raises(Conflict, match="This run has ended"):
