@@ -24,14 +24,15 @@ demo: $(RUNTIME) ## Watch delegated tasks being carried out on a practice estate
 up: $(RUNTIME) ## Serve this directory's installation (handrail.toml): pages, API, two workers
 	@$(BIN)/handrail up
 
-test: $(DEV) ## Run all tests; needs Chromium and chromedriver for the browser tests
-	@$(BIN)/pytest -n $(JOBS) $(if $(CI),--cov --cov-report=term:skip-covered)
+test: $(DEV) ## Run all tests; what needs a server or browser that is absent is skipped with the reason. COVER=1 measures branches
+	@$(BIN)/pytest -n $(JOBS) $(if $(COVER),--cov --cov-report=term:skip-covered)
 
-check: $(DEV) ## Format, lint, types, directions between packages, migrations, deployment settings, generated docs
+check: $(DEV) ## Format, lint, types, directions between packages, dependencies, migrations, deployment settings, generated docs
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry src
 	find src/handrail/web/templates -name '*.html' -print0 | xargs -0 $(BIN)/djade --target-version 5.2 --check
 	$(PRODUCTION) $(BIN)/python -W ignore::RuntimeWarning -m django makemigrations --check --dry-run
 	$(PRODUCTION) $(BIN)/python -m django check --deploy --fail-level WARNING
