@@ -225,6 +225,12 @@ def define(of: Workspace, text: str, kind: Kind) -> Definition:
     )
 
 
+def retire(kind: Kind) -> None:
+    """Takes every definition of this kind out of force, so that another version can be."""
+    active = Definition.objects.filter(kind=kind, state=DefinitionState.ACTIVE)
+    active.update(state=DefinitionState.DEPRECATED, deprecated_at=now(), deprecated_by="owner@example.com")
+
+
 def member(of: Workspace, name: str, roles: list[str]) -> User:
     user = User.objects.create_user(f"{name}@example.com", first_name=name.title())
     Membership.objects.create(workspace=of, user=user, roles=roles, all_tenants=True, created_at=now())

@@ -62,7 +62,8 @@ BUNDLES: Mapping[Role, frozenset[Capability]] = MappingProxyType(
         Role.ESCALATION_OWNER: _SEE
         | {C.PACKET_CLEAR_HOLD, C.PACKET_APPROVE, C.PACKET_WITHDRAW, C.PACKET_RELEASE, C.EVALUATION_VIEW},
         Role.PACKET_SIGNER: _SEE | {C.PACKET_CLEAR_HOLD, C.PACKET_APPROVE},
-        Role.GOVERNANCE_OWNER: _SEE | {C.DEFINITION_PROPOSE, C.DEFINITION_DECIDE, C.AUDIT_VIEW, C.EVALUATION_VIEW},
+        Role.GOVERNANCE_OWNER: _SEE
+        | {C.DEFINITION_PROPOSE, C.DEFINITION_DECIDE, C.PACKET_CLEAR_HOLD, C.AUDIT_VIEW, C.EVALUATION_VIEW},
         Role.AUDITOR: _SEE | {C.AUDIT_VIEW, C.AUDIT_EXPORT, C.EVALUATION_VIEW, C.MEMBER_VIEW},
         Role.WORKSPACE_ADMINISTRATOR: frozenset({C.TENANT_VIEW, C.TENANT_MANAGE, C.MEMBER_VIEW, C.MEMBER_MANAGE}),
     }
@@ -73,3 +74,9 @@ def bundled(roles: Iterable[str]) -> frozenset[Capability]:
     """The capabilities that ``roles`` give together. An unknown role gives none."""
     known = set(Role)
     return frozenset().union(*(BUNDLES[Role(role)] for role in roles if role in known))
+
+
+def withholds(role: str, capability: Capability) -> bool:
+    """Whether ``role`` is one of Handrail's own and does not give ``capability``. A group of yours gives nothing by
+    itself and is held beside one that does, so nothing is withheld by it."""
+    return role in set(Role) and capability not in BUNDLES[Role(role)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from handrail.access.capabilities import Capability, withholds
 from handrail.definitions.conditions import Condition
 from handrail.definitions.context import Context
 from handrail.definitions.faults import Path
@@ -115,6 +116,9 @@ def _rule(
     if NOBODY in clears and len(clears) > 1:
         context.add((*path, "clears"), "nobody stands alone")
     who = () if NOBODY in clears else tuple(clears)
+    for role in who:
+        if withholds(role, Capability.PACKET_CLEAR_HOLD):
+            context.add((*path, "owner" if spec.clears is None else "clears"), f"the role {role} may not clear holds")
     return HoldRule(
         code,
         condition,

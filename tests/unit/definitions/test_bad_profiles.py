@@ -104,6 +104,8 @@ BAD = [
     Bad("sort by an unknown name", 'annex.kind == "har"', 'annex.type == "har"', "annexes.sorts.har.where", "annex.type is not declared"),
     Bad("taken name of ours", "digest: string}\n  id:", "digest: string, cleared: boolean}\n  id:", "annexes.take.cleared", "Handrail itself", "  take: {id: string, kind"),
     # holds
+    Bad("cleared by who may not", "clears: [identity-owner, senior-support]", "clears: [identity-owner, auditor]", "holds.source-conflict.clears", "auditor may not clear holds"),
+    Bad("owned by who may not clear", "missing-lineage: {owner: escalation-owner}", "missing-lineage: {owner: operator}", "holds.missing-lineage.owner", "operator may not clear holds"),
     Bad("own hold without when", "missing-lineage: {owner", "missing-lineages: {owner", "holds.missing-lineages", "did you mean missing-lineage"),
     Bad("built-in hold with when", "missing-lineage: {owner", "missing-lineage: {when: case.count > 1, owner", "holds.missing-lineage.when", "finds its own reasons"),
     Bad("built-in hold with scope", "missing-lineage: {owner", "missing-lineage: {scope: annex, owner", "holds.missing-lineage.scope", "leave scope out"),

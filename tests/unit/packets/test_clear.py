@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from handrail.access.models import Membership
+from handrail.definitions.profile_compiler import compile_profile
+from handrail.definitions.states import Kind
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.packets.actions import holds
+from handrail.packets.errors import Drifted
 from handrail.packets.models import Clearance, HoldRow, Revision
-from tests.factories.packets import Desk
+from tests.factories.packets import Desk, define, retire
+from tests.unit.definitions.profile_samples import PROFILE
 
 REASON = "Checked with the registry's owner by phone."
 
@@ -27,6 +33,14 @@ def clear(desk: Desk, revision: Revision, name: str, *, code: str = "source-conf
     holds.clear(
         ref=revision.packet.ref, revision=revision.number, code=code, target=target, reason=reason, by=desk.person(name)
     )
+
+
+def add_hold(revision: Revision, *, code: str, clears: list[str]) -> None:
+    """A hold like the conflict, under another code and with other clearers."""
+    like = HoldRow.objects.get(revision=revision, code="source-conflict")
+    names = [field.attname for field in HoldRow._meta.concrete_fields if not field.primary_key]
+    told = {name: getattr(like, name) for name in names} | {"code": code, "clears": clears, "position": 99}
+    HoldRow.objects.bulk_create([HoldRow(**told)])
 
 
 def test_clear_keeps_who_why_and_in_which_role(desk: Desk, held: Revision) -> None:
@@ -62,18 +76,39 @@ def test_clear_without_the_capability_is_denied(desk: Desk, held: Revision) -> N
 
 
 def test_clear_what_nobody_clears_is_refused(desk: Desk, held: Revision) -> None:
-    HoldRow.objects.bulk_create(
-        [
-            HoldRow(
-                **{
-                    field.attname: getattr(HoldRow.objects.get(revision=held, code="source-conflict"), field.attname)
-                    for field in HoldRow._meta.concrete_fields
-                    if not field.primary_key
-                }
-                | {"code": "for-nobody", "clears": [], "position": 99}
-            )
-        ]
-    )
+    add_hold(held, code="for-nobody", clears=[])
     with pytest.raises(Conflict) as refused:
         clear(desk, held, "cy", code="for-nobody")
     assert refused.value.code == "hold-stays"
+
+
+def clearers() -> list[str]:
+    """Every role that a hold of a shipped profile names as its clearer."""
+    shipped = (Path(__file__).parents[3] / "definitions/profiles").glob("*.yaml")
+    rules = [rule for path in shipped for rule in compile_profile(path.read_text("utf-8")).holds.values()]
+    return sorted({role for rule in rules for role in rule.clears})
+
+
+@pytest.mark.parametrize("role", clearers())
+def test_clear_by_a_clearer_that_a_shipped_profile_names(desk: Desk, held: Revision, role: str) -> None:
+    add_hold(held, code="theirs", clears=[role])
+    Membership.objects.filter(user=desk.people["cy"]).update(roles=[role])
+    clear(desk, held, "cy", code="theirs")
+    assert Clearance.objects.get().role == role
+
+
+def test_a_packet_outlives_another_version_of_its_profile(desk: Desk) -> None:
+    revision = desk.assemble()
+    retire(Kind.PACKET)
+    define(desk.workspace, PROFILE.replace("version: 2", "version: 3"), Kind.PACKET)
+    with pytest.raises(Drifted):
+        desk.approve(revision, "ada")
+    Membership.objects.filter(user=desk.people["eve"]).update(roles=["governance-owner"])
+    following = desk.build(desk.newest.pk)
+    for target in ("profile", "schema"):
+        assert following.state == "held"
+        named = {"ref": following.packet.ref, "revision": following.number, "by": desk.person("eve")}
+        asked = holds.clear(code="definition-changed", target=target, reason=REASON, **named)
+        following = desk.build(asked.id)
+    desk.approve(following, "ada", "ben")
+    assert following.state == "approved"

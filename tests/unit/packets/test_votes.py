@@ -6,14 +6,13 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from handrail.access.models import Membership
-from handrail.definitions.models import Definition
 from handrail.definitions.states import Kind
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound, Unavailable
 from handrail.packets import evaluation, queries
 from handrail.packets.actions import assembling, holds, releasing, votes
 from handrail.packets.errors import Drifted
 from handrail.packets.models import Assembly, HoldRow, Revision, Vote
-from tests.factories.packets import Desk, define
+from tests.factories.packets import Desk, define, retire
 from tests.unit.definitions.profile_samples import PROFILE
 
 
@@ -115,9 +114,7 @@ def test_release_after_a_source_moved_supersedes_instead(desk: Desk) -> None:
 
 def test_approve_after_the_profile_changed_makes_a_held_revision(desk: Desk) -> None:
     revision = desk.assemble()
-    Definition.objects.filter(kind=Kind.PACKET).update(
-        state="deprecated", deprecated_at=revision.created_at, deprecated_by="x"
-    )
+    retire(Kind.PACKET)
     define(desk.workspace, PROFILE.replace("version: 2", "version: 3"), Kind.PACKET)
     with pytest.raises(Drifted):
         vote(desk, revision, "ada")
