@@ -15,9 +15,13 @@ from handrail.kernel.canonical import digest_bytes
 
 @dataclass
 class Intake:
-    """``puts``: how often each manifest was sent; ``states``: how it stands here."""
+    """``puts``: how often each manifest was sent; ``states``: how it stands here.
+
+    ``says``: the status that a taken package is answered with, where it is not 200.
+    """
 
     url: str = ""
+    says: int | None = None
     puts: Counter[str] = field(default_factory=Counter)
     states: dict[str, str] = field(default_factory=dict)
     packages: dict[str, bytes] = field(default_factory=dict)
@@ -51,7 +55,7 @@ def serving() -> Iterator[Intake]:
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
             intake.take(self.digest, self.body())
-            self.answer()
+            self.answer(intake.says)
 
         def do_GET(self) -> None:
             self.answer()
@@ -68,10 +72,10 @@ def serving() -> Iterator[Intake]:
         def body(self) -> bytes:
             return self.rfile.read(int(self.headers.get("content-length") or 0))
 
-        def answer(self) -> None:
+        def answer(self, status: int | None = None) -> None:
             known = self.digest in intake.states
             data = json.dumps(intake.told(self.digest) if known else {"title": "not found"}).encode()
-            self.send_response(200 if known else 404)
+            self.send_response(status or (200 if known else 404))
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(data)))
             self.end_headers()

@@ -11,9 +11,11 @@ from handrail.connectors import lane as lanes
 from handrail.connectors.lane import Fate
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Misconfigured
+from handrail.kernel.secrets import Secrets
 from handrail.packets.models import DeliveryEntry, Revision
 from handrail.packets.proof import verify
 from handrail.packets.proof.keys import KeyRing
+from tests.factories.lane_server import serving
 from tests.factories.packets import LANE, Desk
 from tests.unit.packets.proof.making import KEY
 
@@ -161,6 +163,41 @@ def test_a_revision_superseded_before_it_was_sent_is_never_sent(desk: Desk) -> N
     desk.deliver(revision)
     assert kinds(revision) == ["released", "recall", "never-delivered"]
     assert desk.vendor.packages == {}
+
+
+@pytest.mark.parametrize("meets", ["busy", "refused"])
+def test_a_recall_asks_the_lane_unless_nothing_was_sent(meets: str, desk: Desk) -> None:
+    desk.vendor.script = [meets]
+    revision = desk.released()
+    desk.deliver(revision)
+    desk.assemble()
+    desk.deliver(revision)
+    assert ("withdraw", revision.assembly.manifest_digest) in desk.vendor.calls
+    assert kinds(revision)[-1] == "never-delivered"
+
+
+def test_a_recall_of_what_was_certainly_never_sent_asks_nobody(desk: Desk) -> None:
+    desk.vendor.script = ["not-sent"]
+    revision = desk.released()
+    desk.deliver(revision)
+    desk.assemble()
+    desk.deliver(revision)
+    assert [call for call, _ in desk.vendor.calls] == ["deliver"]
+    assert kinds(revision)[-1] == "never-delivered"
+
+
+def test_an_intake_that_answers_202_has_the_package(desk: Desk) -> None:
+    with serving() as intake:
+        intake.says = 202
+        section = {"kind": "http", "base_url": intake.url, "deadline_seconds": 5}
+        with lanes.use(lanes.Lanes.open(lanes.parse({LANE: section}), Secrets({}))):
+            revision = desk.released()
+            desk.deliver(revision)
+            assert kinds(revision) == ["released", "intent", "unknown", "receipt"]
+            desk.assemble()
+            desk.deliver(revision)
+        assert intake.states[str(revision.assembly.manifest_digest)] == "withdrawn"
+    assert kinds(revision)[-1] == "withdrawn"
 
 
 def test_release_without_its_lane_says_what_to_add(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, Exchange, describe, json_bytes, probe, retry_after_seconds
 from handrail.connectors.http.jsontext import NotJson, parse_json
 from handrail.connectors.lane.lane import Fate, LaneFailed, Receipt, Trouble, hexadecimal
-from handrail.connectors.outcome import RETRYABLE_STATUSES, Failure
+from handrail.connectors.outcome import Failure
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid
@@ -20,7 +20,8 @@ _TAKEN = frozenset({200, 201})
 _ABSENT = frozenset({404, 410})
 # "Not now", said before anything was taken; other 5xx answers may come from behind a take-over that happened.
 _NOT_NOW = frozenset({408, 425, 429, 503})
-_ERROR = 500
+# A refusal for good. What else has no meaning here (202, 204, 206, 5xx …) may stand for a package that was taken.
+_FOR_GOOD = range(400, 500)
 MAX_REFERENCE = 120
 
 
@@ -87,9 +88,8 @@ class HttpLane:
         said = f"The lane {self.name} answered with status {status}."
         if status in _NOT_NOW:
             return LaneFailed(said, Trouble.BUSY, retry_after_seconds=wait)
-        if status >= _ERROR or status in RETRYABLE_STATUSES:
-            return LaneFailed(said, Trouble.UNKNOWN, retry_after_seconds=wait)
-        return LaneFailed(said, Trouble.REFUSED)
+        trouble = Trouble.REFUSED if status in _FOR_GOOD else Trouble.UNKNOWN
+        return LaneFailed(said, trouble, retry_after_seconds=wait)
 
 
 def _receipt(exchange: Exchange, manifest_digest: str) -> Receipt:

@@ -140,9 +140,11 @@ def poll(delivery: Delivery) -> datetime | None:
 
 
 def recall(delivery: Delivery) -> datetime | None:
-    """Takes back what is there unconsumed; what was consumed gets a notice."""
-    rows = ledger.rows_of(delivery.revision.pk)
-    if delivery.standing.receipt is None and not any(row.kind is Entry.UNKNOWN for row in rows):
+    """Takes back what is there unconsumed; what was consumed gets a notice.
+
+    The lane is asked even where it refused or was busy: only what was certainly never sent can't be there.
+    """
+    if not delivery.standing.sent:
         delivery.append(NewRow(Entry.NEVER_DELIVERED), unless=_closed, due_at=None)
         return None
     assert delivery.standing.recall is not None

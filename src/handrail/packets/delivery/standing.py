@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from handrail.connectors.lane import Trouble
 from handrail.packets.ledger import Row
 from handrail.packets.states import RESULTS, Entry
 
@@ -26,11 +27,15 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``intent``: the one without a result. ``attempts``: intents so far. ``receipt``, ``recall``: those rows."""
+    """``intent``: the one without a result. ``attempts``: intents so far. ``receipt``, ``recall``: those rows.
+
+    ``sent``: something may have left for the lane.
+    """
 
     phase: Phase
     intent: Row | None
     attempts: int
+    sent: bool
     receipt: Row | None
     recall: Row | None
     last: Row | None
@@ -43,7 +48,10 @@ def read(rows: Sequence[Row]) -> Standing:
     receipt = next((row for row in rows if row.kind is Entry.RECEIPT), None)
     recall = next((row for row in rows if row.kind is Entry.RECALL), None)
     phase = _phase(rows, open_intent, receipt, recall)
-    return Standing(phase, open_intent, len(intents), receipt, recall, rows[-1] if rows else None)
+    unsent = [row for row in rows if row.kind is Entry.NOT_TAKEN and row.detail.get("trouble") == Trouble.NOT_SENT]
+    return Standing(
+        phase, open_intent, len(intents), len(intents) > len(unsent), receipt, recall, rows[-1] if rows else None
+    )
 
 
 def _phase(rows: Sequence[Row], intent: Row | None, receipt: Row | None, recall: Row | None) -> Phase:

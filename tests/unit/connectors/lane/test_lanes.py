@@ -81,6 +81,25 @@ def test_an_answer_that_is_no_receipt_leaves_it_unknown(package: Path) -> None:
     assert failed.value.trouble is Trouble.UNKNOWN
 
 
+@pytest.mark.parametrize("status", [202, 203, 206, 226, 500, 502, 504, 599])
+def test_a_status_that_says_nothing_for_sure_leaves_it_unknown(status: int, package: Path) -> None:
+    with serving() as intake:
+        intake.says = status
+        with pytest.raises(LaneFailed) as failed:
+            http(intake).deliver(package, DIGEST)
+        assert failed.value.trouble is Trouble.UNKNOWN
+        assert http(intake).status(DIGEST).fate is Fate.DELIVERED
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 415, 422])
+def test_a_status_of_4xx_is_a_refusal_for_good(status: int, package: Path) -> None:
+    with serving() as intake:
+        intake.says = status
+        with pytest.raises(LaneFailed) as failed:
+            http(intake).deliver(package, DIGEST)
+    assert failed.value.trouble is Trouble.REFUSED
+
+
 def test_a_digest_that_is_none_never_becomes_a_path(package: Path, tmp_path: Path) -> None:
     with pytest.raises(Invalid):
         DirectoryLane("vendor", tmp_path / "lane").deliver(package, "sha256:../../etc/passwd")
