@@ -16,6 +16,7 @@ from handrail.definitions.compiled import (
     Verification,
 )
 from handrail.definitions.context import Context
+from handrail.definitions.declared import inputs, names_once
 from handrail.definitions.extraction import Extraction, check_at, compile_takes
 from handrail.definitions.faults import Faults, Path
 from handrail.definitions.forms import Send, Source, Start, Takes
@@ -24,7 +25,7 @@ from handrail.definitions.names import RESERVED, ROOTS, Variables, nearest, pref
 from handrail.definitions.runbook import Check as WrittenCheck
 from handrail.definitions.runbook import Retry, Runbook, Verify
 from handrail.definitions.runbook import Step as WrittenStep
-from handrail.definitions.taskinput import TaskSchema, validator
+from handrail.definitions.taskinput import TaskSchema
 from handrail.definitions.validate import validate
 from handrail.definitions.valuetypes import ValueType
 from handrail.kernel.canonical import digest
@@ -59,7 +60,7 @@ class _Compiler:
         self.made: list[str] = []
 
     def compile(self) -> CompiledRunbook:
-        schema = self._task()
+        self.task = inputs(self.spec.task, "task", self.context)
         self._identity()
         self._reads()
         self.made = [name for name, read in self.reads.items() if read.after is None]
@@ -70,28 +71,12 @@ class _Compiler:
         self._budget_against_steps()
         self._copies()
         self.context.faults.refuse_if_any()
-        assert schema is not None  # its faults were raised above
+        schema = TaskSchema(self.spec.task)
         return CompiledRunbook(
             self.spec, digest(self.document.data), schema, self.reads, prerequisites, tuple(self.steps.values())
         )
 
-    # task, tenant, subject, budget
-
-    def _task(self) -> TaskSchema | None:
-        self._names_once(self.spec.task, ("task",))
-        before = len(self.context.faults.found)
-        types: dict[str, ValueType] = {}
-        for written, field in self.spec.task.items():
-            path = ("task", written)
-            types[written.removesuffix("?")] = field.value_type(optional=written.endswith("?"))
-            if (field.type == "array") != (field.items is not None):
-                self.context.add((*path, "items"), "a field of type array, and no other, says what its items are")
-            try:
-                validator(field)
-            except ValueError as error:
-                self.context.add(path, str(error))
-        self.task = prefixed("task", types)
-        return TaskSchema(self.spec.task) if len(self.context.faults.found) == before else None
+    # tenant, subject, budget
 
     def _identity(self) -> None:
         tenant = self._task_field(self.spec.tenant, ("tenant",))
@@ -112,16 +97,6 @@ class _Compiler:
         if name not in self.task:
             self.context.add(path, f"{name} is no declared task field; {nearest(name, self.task)}")
         return self.task.get(name)
-
-    def _names_once(self, names: Iterable[str], path: Path) -> None:
-        seen: set[str] = set()
-        for written in names:
-            name = written.removesuffix("?")
-            if name in RESERVED:
-                self.context.add_key((*path, written), f"{name} is a word of the condition language; take another name")
-            if name in seen:
-                self.context.add_key((*path, written), f"{name} is declared twice, with and without ?")
-            seen.add(name)
 
     # reads
 
@@ -145,7 +120,7 @@ class _Compiler:
         return Read(name, spec.connector, spec, extraction, last, needs)  # type: ignore[arg-type]
 
     def _takes(self, takes: Takes, path: Path) -> Extraction:
-        self._names_once(takes, path)
+        names_once(takes, path, self.context)
         usable = {}
         for written, take in takes.items():
             problem = check_at(take)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from handrail.connectors.extract import ExtractFailed, compile_path
 from handrail.definitions import profile_schema
 from handrail.definitions.context import Context
+from handrail.definitions.declared import inputs
 from handrail.definitions.extraction import Extraction
 from handrail.definitions.faults import Faults, Path
 from handrail.definitions.given import GivenSchema
@@ -21,13 +22,11 @@ from handrail.definitions.profile_names import (
     PROFILE_ROOTS,
     PROFILE_VALUES,
     compile_values,
-    names_once,
     names_once_paths,
     types_of,
 )
 from handrail.definitions.profile_sources import AnySource, Saml, VersionAt
 from handrail.definitions.tables import CompiledTable
-from handrail.definitions.taskinput import validator
 from handrail.definitions.templates import Place
 from handrail.definitions.validate import validate
 from handrail.definitions.valuetypes import ValueType
@@ -64,7 +63,8 @@ class _Compiler:
         self.sources: dict[str, SourceSpec] = {}
 
     def compile(self) -> CompiledProfile:
-        given = self._given()
+        self.given = inputs(self.spec.given, "given", self.context)
+        self._tenant()
         self._sources()
         known = {**PROFILE_VALUES, **self._source_values()}
         fields = self._fields(known)
@@ -73,36 +73,19 @@ class _Compiler:
         self._audience(known)
         self._signers()
         self.context.faults.refuse_if_any()
-        assert given is not None  # its faults were raised above
         schema = profile_schema.packet_schema(self.spec, fields)
         return CompiledProfile(
-            self.spec, digest(self.document.data), given, self.sources, fields, annexes, holds,
+            self.spec, digest(self.document.data), GivenSchema(self.spec.given), self.sources, fields, annexes, holds,
             schema, digest(schema), profile_schema.validator(schema),
         )  # fmt: skip
 
-    # given, tenant
-
-    def _given(self) -> GivenSchema | None:
-        names_once(self.spec.given, ("given",), self.context)
-        before = len(self.context.faults.found)
-        types: dict[str, ValueType] = {}
-        for written, field in self.spec.given.items():
-            path = ("given", written)
-            types[written.removesuffix("?")] = field.value_type(optional=written.endswith("?"))
-            if (field.type == "array") != (field.items is not None):
-                self.context.add((*path, "items"), "a field of type array, and no other, says what its items are")
-            try:
-                validator(field)
-            except ValueError as error:
-                self.context.add(path, str(error))
-        self.given = prefixed("given", types)
+    def _tenant(self) -> None:
         tenant = self.given.get(self.spec.tenant)
         if tenant is None:
             hint = nearest(self.spec.tenant, self.given)
             self.context.add(("tenant",), f"{self.spec.tenant} is no declared given value; {hint}")
         elif tenant.base != "string" or tenant.many or tenant.optional:
             self.context.add(("tenant",), "the tenant must be a required given value of type string")
-        return GivenSchema(self.spec.given) if len(self.context.faults.found) == before else None
 
     # sources
 

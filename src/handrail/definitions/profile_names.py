@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from handrail.definitions.context import Context
+from handrail.definitions.declared import names_once
 from handrail.definitions.extraction import Extraction, check_at, compile_takes
 from handrail.definitions.faults import Path
 from handrail.definitions.forms import Takes
@@ -21,18 +22,6 @@ PROFILE_VALUES: Variables = {
     "profile.tlp": ValueType("string"),
     "profile.recipients": ValueType("string", many=True),
 }
-
-
-def names_once(names: Iterable[str], path: Path, context: Context) -> None:
-    """Notes names declared twice (with and without ``?``) and words of the condition language."""
-    seen: set[str] = set()
-    for written in names:
-        name = written.removesuffix("?")
-        if name in RESERVED:
-            context.add_key((*path, written), f"{name} is a word of the condition language; take another name")
-        if name in seen:
-            context.add_key((*path, written), f"{name} is declared twice, with and without ?")
-        seen.add(name)
 
 
 def names_once_paths(paths: Iterable[str], path: Path, context: Context) -> None:

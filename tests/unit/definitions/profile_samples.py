@@ -156,9 +156,3 @@ TABLES = (
     table("plan-labels", "{ent: Enterprise, biz: Business}"),
     table("event-kinds", "{impact-start: start, impact-end: end, update: update}"),
 )
-
-
-def edited(text: str, old: str, new: str) -> str:
-    """``text`` with its first ``old`` replaced. The test is wrong if there is none."""
-    assert old in text, old
-    return text.replace(old, new, 1)

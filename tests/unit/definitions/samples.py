@@ -105,9 +105,3 @@ rows:
   P-100: Basic
   P-200: Business
 """
-
-
-def edited(text: str, old: str, new: str) -> str:
-    """``text`` with its first ``old`` replaced. The test is wrong if there is none."""
-    assert old in text
-    return text.replace(old, new, 1)

@@ -20,7 +20,8 @@ from handrail.definitions.queries import DefinitionSummary
 from handrail.definitions.states import DefinitionState, Kind
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound, Stale
 from tests.factories import rows
-from tests.unit.definitions.samples import RUNBOOK, TABLE, edited
+from tests.unit.definitions.bad import edited
+from tests.unit.definitions.samples import RUNBOOK, TABLE
 
 NEXT = edited(edited(RUNBOOK, "version: 3", "version: 4"), "within: 60s\n      every", "within: 90s\n      every")
 

@@ -3,26 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
 from handrail.definitions.compiler import compile_runbook
 from handrail.kernel.errors import Invalid
-from tests.unit.definitions.samples import RUNBOOK, edited
-
-
-@dataclass(frozen=True)
-class Bad:
-    """``old`` becomes ``new``; the fault is in ``field``, on the line where ``at`` (else ``new``) first stands."""
-
-    name: str
-    old: str
-    new: str
-    field: str
-    says: str
-    at: str = ""
-
+from tests.unit.definitions.bad import FILE, Bad, edited
+from tests.unit.definitions.samples import RUNBOOK
 
 BAD = [
     # the text
@@ -180,15 +168,7 @@ BAD = [
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
 def test_compile_refuses(bad: Bad) -> None:
-    text = edited(RUNBOOK, bad.old, bad.new)
-    needle = bad.at or bad.new
-    line = text[: text.index(needle)].count("\n") + 1
-    with pytest.raises(Invalid) as refusal:
-        compile_runbook(text, file="bad.yaml")
-    faults = [fault for fault in refusal.value.faults if fault.where == bad.field and bad.says in fault.message]
-    assert faults, [str(fault) for fault in refusal.value.faults]
-    assert [fault.line for fault in faults] == [line]
-    assert "bad.yaml" in refusal.value.message
+    bad.check(RUNBOOK, partial(compile_runbook, file=FILE))
 
 
 def test_compile_tells_many_faults_at_once() -> None:

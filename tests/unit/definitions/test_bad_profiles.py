@@ -3,29 +3,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
 from handrail.definitions.profile_annexes import SANITISERS
 from handrail.definitions.profile_compiler import compile_profile
-from handrail.definitions.tables import compile_table
+from handrail.definitions.tables import CompiledTable, compile_table
 from handrail.kernel.errors import Invalid
 from handrail.packets import sanitise
-from tests.unit.definitions.profile_samples import PROFILE, TABLES, edited
-
-
-@dataclass(frozen=True)
-class Bad:
-    """``old`` becomes ``new``; the fault is in ``field``, on the line where ``at`` (else ``new``) first stands."""
-
-    name: str
-    old: str
-    new: str
-    field: str
-    says: str
-    at: str = ""
-
+from tests.unit.definitions.bad import FILE, Bad, edited
+from tests.unit.definitions.profile_samples import PROFILE, TABLES
 
 BAD = [
     # the shape
@@ -119,21 +107,13 @@ BAD = [
 ]  # fmt: skip
 
 
-def tables() -> dict[str, object]:
+def tables() -> dict[str, CompiledTable]:
     return {table.name: table for table in map(compile_table, TABLES)}
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
 def test_compile_refuses(bad: Bad) -> None:
-    text = edited(PROFILE, bad.old, bad.new)
-    needle = bad.at or bad.new
-    line = text[: text.index(needle)].count("\n") + 1
-    with pytest.raises(Invalid) as refusal:
-        compile_profile(text, file="bad.yaml", tables=tables())  # type: ignore[arg-type]
-    faults = [fault for fault in refusal.value.faults if fault.where == bad.field and bad.says in fault.message]
-    assert faults, [str(fault) for fault in refusal.value.faults]
-    assert [fault.line for fault in faults] == [line]
-    assert "bad.yaml" in refusal.value.message
+    bad.check(PROFILE, partial(compile_profile, file=FILE, tables=tables()))
 
 
 def test_compile_tells_many_faults_at_once() -> None:

@@ -11,7 +11,8 @@ from handrail.connectors.outcome import Answer, Failure
 from handrail.definitions.compiled import CompiledRunbook
 from handrail.definitions.compiler import compile_runbook
 from handrail.kernel.errors import Invalid
-from tests.unit.definitions.samples import RUNBOOK, edited
+from tests.unit.definitions.bad import edited
+from tests.unit.definitions.samples import RUNBOOK
 
 TASK = {
     "tenant_id": "ten_1",

@@ -12,7 +12,8 @@ from handrail.definitions import actions
 from handrail.definitions.models import Definition
 from handrail.kernel.errors import Conflict
 from tests.factories import rows
-from tests.unit.definitions.samples import RUNBOOK, edited
+from tests.unit.definitions.bad import edited
+from tests.unit.definitions.samples import RUNBOOK
 
 
 def test_approve_two_versions_at_once_leaves_the_newer_in_force(committed_db: str) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from handrail.definitions.tables import compile_table
 from handrail.kernel.errors import Invalid, NotFound
-from tests.unit.definitions.samples import TABLE, edited
+from tests.unit.definitions.bad import edited
+from tests.unit.definitions.samples import TABLE
 
 
 def test_compile_gives_rows() -> None:

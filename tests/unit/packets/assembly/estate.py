@@ -22,7 +22,8 @@ from handrail.packets.assembly.artifacts import read_artifacts
 from handrail.packets.assembly.assemble import Inputs, assemble
 from handrail.packets.assembly.results import Assembled
 from handrail.packets.assembly.sources import read_sources
-from tests.unit.definitions.profile_samples import PROFILE, TABLES, edited
+from tests.unit.definitions.bad import edited
+from tests.unit.definitions.profile_samples import PROFILE, TABLES
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SALT = bytes(range(32))
