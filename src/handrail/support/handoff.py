@@ -55,7 +55,8 @@ def draft(request: SupportRequest) -> TicketDraft:
     return TicketDraft(
         reference=request.ref,
         summary=request.summary,
-        body="\n".join(_body(request)),
+        body=request.reproduction_notes,
+        facts="\n".join(_facts(request)),
         severity=Severity(request.severity),
         contact_name=request.contact_name,
         contact_email=request.contact_email,
@@ -112,9 +113,7 @@ def _finalize(
     return request
 
 
-def _body(request: SupportRequest) -> Iterator[str]:
-    if request.reproduction_notes:
-        yield from (request.reproduction_notes, "")
+def _facts(request: SupportRequest) -> Iterator[str]:
     yield f"Handrail reference: {request.ref}"
     yield f"Severity: {request.severity}"
     yield f"Contact: {request.contact_name} <{request.contact_email}>"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from time import monotonic
 
 import pytest
 
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Stale
-from handrail.support import handoff
+from handrail.support import context, handoff, setup
 from tests.factories.support import House, desk_at
 from tests.unit.connectors.peers import answering_json, peer
 from tests.unit.support.test_database import row
@@ -23,3 +24,18 @@ def test_carry_out_a_second_time_writes_nothing(house: House) -> None:
     request.refresh_from_db()
     assert request.external_ticket_reference == "T-7"
     assert AuditEvent.objects.filter(subject=request.ref).count() == 1
+
+
+def test_draft_with_the_longest_notes_reaches_a_small_desk_with_contact_page_and_diagnostics(house: House) -> None:
+    request = row(house)
+    request.reproduction_notes = "note " * 800
+    request.context_envelope = context.build(context.Place(house.tenant, house.run))
+    with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, body_max=4000) as desk:
+        with setup.use(setup.Setup(tenant_page="https://handrail.example/t/{key}")):
+            desk.create(handoff.draft(request))
+        text = json.loads(server.requests[0].partition(b"\r\n\r\n")[2])["text"]
+    assert text.startswith("note note")
+    assert request.contact_email in text
+    assert f"Page in Handrail: https://handrail.example/t/{house.tenant.key}" in text
+    assert text.endswith(context.as_text(request.context_envelope))
+    assert len(text) <= 4000

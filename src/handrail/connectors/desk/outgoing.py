@@ -17,6 +17,7 @@ from handrail.kernel.hostile import clean_text
 
 MAX_NAME = 120
 MAX_EMAIL = 254
+_BETWEEN = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,11 @@ def _ticket(config: DeskConfig, draft: TicketDraft) -> Scope:
     """The ticket's fields, cleaned and bounded. The subject begins with the reference, so that cutting keeps it."""
     reference = checked_reference(draft.reference)
     summary = clean_text(draft.summary, limit=config.subject_max)
-    body = clean_text(draft.body, limit=config.body_max, multiline=True)
     return {
         "reference": reference,
         "subject": clean_text(f"[{reference}] {summary}", limit=config.subject_max),
         "summary": summary,
-        "body": in_format(body, config.body_format),
+        "body": in_format(_body(config.body_max, draft), config.body_format),
         "severity": config.severity.get(draft.severity, draft.severity.value),
         "contact_name": clean_text(draft.contact_name, limit=MAX_NAME) or None,
         "contact_email": clean_text(draft.contact_email, limit=MAX_EMAIL) or None,
@@ -69,6 +69,14 @@ def _ticket(config: DeskConfig, draft: TicketDraft) -> Scope:
         "run": draft.run,
         "page_url": draft.page_url,
     }
+
+
+def _body(limit: int, draft: TicketDraft) -> str:
+    """Words, then facts, in at most ``limit`` characters. The facts are what the desk can't ask for again."""
+    facts = clean_text(draft.facts, limit=limit, multiline=True)
+    room = limit - len(facts) - len(_BETWEEN) if facts else limit
+    words = clean_text(draft.body, limit=room, multiline=True) if room > 0 else ""
+    return _BETWEEN.join(part for part in (words, facts) if part)
 
 
 def _encoded(body: JsonValue, encoding: str) -> tuple[bytes, str]:

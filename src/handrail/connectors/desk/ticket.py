@@ -37,7 +37,8 @@ class Severity(StrEnum):
 class TicketDraft:
     """One ticket to create. ``reference`` is Handrail's own (``SR-…``); the adapter puts it into the subject.
 
-    ``body`` is plain text with line breaks; the adapter bounds it and puts it into the desk's own format.
+    ``body`` (a person's words) and ``facts`` are plain text with line breaks. The adapter puts them into the desk's own
+    format, one after the other; where a desk has no room for both, the words are cut and the facts come through.
     ``run`` and ``page_url`` (the page in Handrail) may be missing: fields that would be empty are left out.
     """
 
@@ -50,6 +51,7 @@ class TicketDraft:
     tenant: str
     run: str | None = None
     page_url: str | None = None
+    facts: str = ""
 
 
 @dataclass(frozen=True, slots=True)

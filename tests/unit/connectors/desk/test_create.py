@@ -135,6 +135,24 @@ def test_create_sends_the_secret_and_the_subject_with_the_reference(draft: Ticke
     assert request.endswith(b'{"title":"[SR-7K3M9QX2ZA] Roles are missing","text":"Text"}')
 
 
+@pytest.mark.parametrize(
+    ("words", "facts", "sent"),
+    [
+        ("Words", "Facts", "Words\n\nFacts"),
+        ("", "Facts", "Facts"),
+        ("Words", "", "Words"),
+        ("w" * 500, "", "w" * 500),
+        ("w" * 600, "Facts", "w" * 492 + "…\n\nFacts"),
+        ("Words", "f" * 600, "f" * 499 + "…"),
+    ],
+)
+def test_create_cuts_the_words_and_not_the_facts(words: str, facts: str, sent: str, draft: TicketDraft) -> None:
+    with Peer([answer("201 Created", b'{"key":"T-77"}')]) as peer:
+        open_desk(base_url=peer.url, body_max=500).create(replace(draft, body=words, facts=facts))
+        body = peer.requests[0].partition(b"\r\n\r\n")[2]
+    assert json.loads(body)["text"] == sent
+
+
 def test_create_sends_a_form_where_the_desk_wants_one(draft: TicketDraft) -> None:
     create = {"path": "/t", "encoding": "form", "body": {"title": "{subject}", "public": False}, "reference": "key"}
     with Peer([answer("200 OK", b'{"key":"T-1"}')]) as peer:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,16 @@ def test_create_fits_the_shape_at_every_severity(shape: tuple[str, ShapeServer])
     for severity in Severity:
         draft = TicketDraft(REFERENCE, "Short", "Text", severity, "Ana", "ana@example.com", "Acme")
         assert isinstance(desk.create(draft), Created), server.complaints
+
+
+def test_create_with_the_longest_notes_carries_every_fact(shape: tuple[str, ShapeServer]) -> None:
+    preset, server = shape
+    facts = [f"Fact {number}: " + "x" * 80 for number in range(30)]
+    draft = replace(DRAFT, body="note " * 800, facts="\n".join(facts))
+    assert isinstance(open_desk(preset, server).create(draft), Created), server.complaints
+    sent = json.dumps(server.created[0])
+    assert [fact for fact in facts if fact not in sent] == []
+    assert "note note" in sent
 
 
 def test_create_turns_each_documented_error_into_its_category(shape: tuple[str, ShapeServer]) -> None:
