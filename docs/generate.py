@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that follow from the code: states, commands, settings, the API's document.
+"""Writes the pages of docs/ that follow from the code: states, commands, roles, settings, the API's document.
 
     python docs/generate.py [--check]
 
@@ -23,6 +23,7 @@ from pydantic import BaseModel  # noqa: E402 - what follows needs Django
 from pydantic_core import PydanticUndefined  # noqa: E402
 from typer.main import get_command  # noqa: E402
 
+from handrail.access.capabilities import BUNDLES, Capability, Role  # noqa: E402
 from handrail.api.service import api  # noqa: E402
 from handrail.cli.commands import app  # noqa: E402
 from handrail.cli.entry import EXIT_CODES  # noqa: E402
@@ -45,6 +46,7 @@ def pages() -> Iterator[tuple[str, str]]:
         yield f"states/{machine.name}.md", f"{NOTE}\n# States: {machine.name}\n\n{diagram(machine)}"
     yield "reference/cli.md", f"{NOTE}\n# Commands\n\n{commands()}"
     yield "reference/configuration.md", f"{NOTE}\n# handrail.toml\n\n{configuration()}"
+    yield "reference/roles.md", f"{NOTE}\n# Roles\n\n{roles()}"
     yield "reference/openapi.json", json.dumps(api.get_openapi_schema(), indent=1, sort_keys=True) + "\n"
 
 
@@ -85,6 +87,23 @@ def value_of(option: Any) -> str:
     if option.is_flag:
         return ""
     return f" {option.metavar or option.display_type(None).upper()}"
+
+
+def roles() -> str:
+    """What each role may do. Raises KeyError for a role or capability whose meaning nobody has written."""
+    said = tomllib.loads((DOCS / "reference" / "roles.toml").read_text(encoding="utf-8"))
+    parts = [
+        "A member holds one role or more (`handrail members add --role`), for some tenants or for all of them. "
+        "The groups that a packet profile may ask signatures of (`--group`) give nothing by themselves. "
+        "Nobody approves what they proposed, and nobody signs what they assembled where the profile forbids it.\n",
+        "| role | for whom |\n|---|---|",
+        *(f"| `{role}` | {said['role'][role]} |" for role in Role),
+        "\n| capability | lets | roles |\n|---|---|---|",
+    ]
+    for capability in Capability:
+        holders = ", ".join(f"`{role}`" for role, held in BUNDLES.items() if capability in held)
+        parts.append(f"| `{capability}` | {said['capability'][capability]} | {holders} |")
+    return "\n".join(parts) + "\n"
 
 
 def configuration() -> str:
