@@ -13,7 +13,7 @@ from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState, Kind
 from handrail.kernel.clock import now
 from handrail.runbooks.actions import runs
-from handrail.runbooks.actions.runs import IncomingTask
+from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import OperationRun
 from tests.factories.switches import RUNBOOK
 

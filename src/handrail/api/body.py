@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja.parser import Parser
 
 from handrail.kernel.errors import Fault, Invalid
+from handrail.kernel.hostile import is_storable
 
 DEPTH_LIMIT = 64
 
@@ -66,5 +67,5 @@ def _check(value: Any, where: str, depth: int) -> None:
 
 
 def _check_text(text: str, where: str) -> None:
-    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+    if not is_storable(text):
         raise Invalid("The request body can't be kept.", faults=[Fault(where, "no NUL and no half surrogate pairs")])

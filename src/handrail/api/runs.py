@@ -13,7 +13,8 @@ from handrail.api.fields import REFUSALS, Limit, RunRef, Word
 from handrail.runbooks import queries
 from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.actions.previews import Preview
-from handrail.runbooks.actions.runs import IncomingTask, Started
+from handrail.runbooks.actions.runs import Started
+from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.queries import RunDetail, RunFilter, RunSummary
 
 router = Router()

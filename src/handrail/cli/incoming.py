@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from handrail.cli import output
 from handrail.kernel.errors import Fault, Invalid
-from handrail.runbooks.actions.runs import IncomingTask
+from handrail.runbooks.delegated import IncomingTask
 
 
 class TaskFile(BaseModel):

@@ -9,6 +9,11 @@ _REFUSED = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 _KEPT = frozenset("\n\t")
 
 
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL can keep ``text`` at all: it knows neither NUL nor half a surrogate pair."""
+    return (text.isascii() and "\0" not in text) or not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
+
+
 def clean_text(text: str, *, limit: int, multiline: bool = False) -> str:
     """``text`` in NFC without control, format, private or unassigned characters, at most ``limit`` characters.
 

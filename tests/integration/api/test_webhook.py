@@ -142,6 +142,12 @@ def test_deliver_writes_down_a_task_that_can_not_become_a_run(estate: Estate) ->
     assert (TaskRefusal.objects.count(), OperationRun.objects.count()) == (1, 0)
 
 
+@pytest.mark.parametrize("changes", [{"version": 3_000_000_000}, {"note": 2**60, "version": 0}])
+def test_deliver_of_an_odd_task_is_accepted_and_refused(estate: Estate, changes: dict[str, object]) -> None:
+    response = push(message(estate, **changes))
+    assert (response.status_code, response.json()["received"]["code"]) == (202, "task-malformed")
+
+
 def test_deliver_forgets_messages_that_are_too_old_to_be_accepted(estate: Estate) -> None:
     old = now() - messages.REMEMBERED - timedelta(seconds=1)
     TaskMessage.objects.create(workspace=estate.workspace, message_id="msg_old", at=old)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import MappingProxyType
 
 import pytest
 
+from handrail.connectors import registry
+from handrail.runbooks import task_system
 from tests.factories.runs import Estate, make_estate
-from tests.factories.switches import SwitchBoard, connected
+from tests.factories.switches import BoardConnector, SwitchBoard, connected
+from tests.factories.task_queue import SYSTEM, Queue
 
 
 @pytest.fixture
@@ -18,4 +22,12 @@ def board(estate: Estate) -> Iterator[SwitchBoard]:
     world = SwitchBoard()
     world.add("s1", owner=estate.tenant.key)
     with connected(world):
+        yield world
+
+
+@pytest.fixture
+def queue(estate: Estate, board: SwitchBoard) -> Iterator[Queue]:
+    world = Queue()
+    both = {"queue": world, "board": BoardConnector(board)}
+    with registry.use(registry.Registry(MappingProxyType(both))), task_system.use(SYSTEM):
         yield world

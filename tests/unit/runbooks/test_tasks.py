@@ -2,76 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import MappingProxyType
-from typing import Any
-
 import pytest
 
 from handrail.audit.models import AuditEvent
-from handrail.connectors import registry
-from handrail.connectors.finding import Finding
-from handrail.connectors.operation import Operation
-from handrail.connectors.outcome import Answer, Failure, Reading
-from handrail.connectors.rest import Call, Get
-from handrail.kernel.canonical import digest
+from handrail.connectors.outcome import Answer, Failure
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid, Misconfigured
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import reports, runs, tasks
 from handrail.runbooks.models import OperationRun, Report, TaskRefusal
 from tests.factories.runs import Estate
-from tests.factories.switches import BoardConnector, SwitchBoard
-
-SYSTEM = task_system.TaskSystem(
-    connector="queue",
-    workspace="acme",
-    list_path="/tasks",
-    items_at="/items",
-    next_at="/next",
-    key_at="/id",
-    runbook_at="/runbook",
-    version_at="/version",
-    payload_at="/payload",
-    outcome_path="/tasks/{task}/outcome",
-)
-
-
-class Queue:
-    """The task system at the connector's edge: pages by path, and the outcomes that it was told."""
-
-    name, kind, deadline_seconds = "queue", "rest", 1.0
-
-    def __init__(self) -> None:
-        self.pages: dict[str, Any] = {"/tasks": {"items": []}}
-        self.told: list[Call] = []
-        self.answer = Answer(status=200)
-
-    def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
-        assert isinstance(operation, Get)
-        page = self.pages[operation.path]
-        return Reading(page, None, digest(page), 200, now())
-
-    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
-        assert isinstance(operation, Call)
-        self.told.append(operation)
-        return self.answer
-
-    def check(self) -> list[Finding]:
-        return []
-
-
-@pytest.fixture
-def queue(estate: Estate, board: SwitchBoard) -> Iterator[Queue]:
-    world = Queue()
-    both = {"queue": world, "board": BoardConnector(board)}
-    with registry.use(registry.Registry(MappingProxyType(both))), task_system.use(SYSTEM):
-        yield world
-
-
-def item(estate: Estate, key: str, **payload: object) -> dict[str, Any]:
-    full = {"tenant_id": estate.tenant.key, "switch_id": "s1", **payload}
-    return {"id": key, "runbook": "flip-switch", "version": 1, "payload": full}
+from tests.factories.switches import SwitchBoard
+from tests.factories.task_queue import Queue, item
 
 
 def test_pull_starts_every_task_of_every_page(estate: Estate, queue: Queue) -> None:

@@ -9,6 +9,8 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
+from handrail.kernel.hostile import is_storable
+
 MAX_DEPTH = 64
 
 
@@ -57,7 +59,7 @@ def _check(value: Any) -> None:
     """Walk level by level: the walk itself must not recurse."""
     level = [value]
     for depth in range(MAX_DEPTH + 1):
-        if any(isinstance(item, str) and not _storable(item) for item in level):
+        if any(isinstance(item, str) and not is_storable(item) for item in level):
             raise NotJson
         if depth == MAX_DEPTH and any(isinstance(item, dict | list) for item in level):
             raise NotJson
@@ -70,7 +72,3 @@ def _children(item: Any) -> Iterator[Any]:
         yield from item.values()
     elif isinstance(item, list):
         yield from item
-
-
-def _storable(text: str) -> bool:
-    return (text.isascii() and "\0" not in text) or not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)

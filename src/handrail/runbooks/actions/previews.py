@@ -13,7 +13,7 @@ from handrail.audit.events import Event
 from handrail.definitions.active import active_runbook, compiled
 from handrail.definitions.compiled import CompiledRunbook
 from handrail.kernel.errors import Invalid
-from handrail.runbooks.actions.runs import IncomingTask
+from handrail.runbooks.delegated import IncomingTask, subject_of
 from handrail.runbooks.engine.checking import check_prerequisites
 from handrail.runbooks.engine.outside import Unreadable, read_all
 
@@ -79,7 +79,7 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
         "version": runbook.version,
         "definition_digest": definition.digest,
         "tenant": tenant.key,
-        "subject": runbook.subject(payload),
+        "subject": subject_of(runbook, payload),
         "retry_limit": runbook.retry_limit(payload),
         "version_matches": task.version == definition.version,
     }

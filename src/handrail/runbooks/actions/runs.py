@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -17,29 +15,15 @@ from handrail.audit.events import Event
 from handrail.definitions.active import active_runbook, compiled
 from handrail.definitions.models import Definition
 from handrail.dispatch import TaskName, enqueue
-from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import permissions
+from handrail.runbooks.delegated import IncomingTask, subject_of
 from handrail.runbooks.engine import drive, endings, journal
 from handrail.runbooks.engine.journal import NewRow
 from handrail.runbooks.models import Checkpoint, OperationRun
 from handrail.runbooks.states import RUN, Entry, RunState
-
-
-@dataclass(frozen=True, slots=True)
-class IncomingTask:
-    """A delegated task as the task system tells it. ``payload`` must fit the runbook's task schema."""
-
-    key: str
-    runbook: str
-    version: int
-    payload: Mapping[str, Any]
-
-    @property
-    def digest(self) -> str:
-        return digest({"runbook": self.runbook, "version": self.version, "payload": dict(self.payload)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +58,7 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
         task_version=task.version,
         task_digest=task.digest,
         task=payload,
-        subject=runbook.subject(payload),
+        subject=subject_of(runbook, payload),
         retry_limit=runbook.retry_limit(payload),
         state=RUN.initial,
         requested_by=by.name,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
-from django.db import transaction
+import structlog
+from django.db import DataError, transaction
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
@@ -16,17 +18,21 @@ from handrail.connectors import registry
 from handrail.connectors.extract import ExtractFailed, extract
 from handrail.connectors.operation import Performer
 from handrail.connectors.rest import Get
-from handrail.kernel.canonical import digest
+from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault, HandrailError, Invalid, NotFound
 from handrail.kernel.hostile import clean_text
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import runs
-from handrail.runbooks.actions.runs import IncomingTask
+from handrail.runbooks.delegated import KEY_LIMIT, IncomingTask
 from handrail.runbooks.models import TaskRefusal
 
+log = structlog.get_logger("handrail.runbooks")
+
 MAX_PAGES = 100
-KEY_LIMIT = 128
+# What an item can still break that no bound foresaw. That of the database's server or of its connection is not here:
+# it is no fault of the item, and the item is received the next time.
+_UNFORESEEN = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, DataError)
 
 
 class Fate(StrEnum):
@@ -68,21 +74,27 @@ def pull(*, by: Actor) -> list[Received]:
 
 
 def receive(*, item: Any, by: Actor) -> Received:
-    """Makes a run of one task as the task system tells it, or writes down why not, once for each content."""
+    """Makes a run of one task as the task system tells it, or writes down why not, once for each content.
+
+    An item never keeps those behind it waiting: one that breaks something unforeseen is refused as ``task-unusable``.
+    """
     by.require(Capability.RUN_START)
-    key = "?"
+    key = _key(item, task_system.get())
     try:
         task = parse(item, task_system.get())
-        key = task.key
-        started = runs.start(task=task, by=by)
+        with transaction.atomic():
+            started = runs.start(task=task, by=by)
     except (Invalid, NotFound, Conflict) as error:
-        _refuse(key, item, error, by)
-        return Received(key, Fate.REFUSED, code=error.code, says=error.message)
+        return _refused(key, item, error, by)
+    except _UNFORESEEN as error:
+        log.warning("unusable task", task=key, error=type(error).__name__)
+        unusable = Invalid("This task can't be used. The log says what it broke.", code="task-unusable")
+        return _refused(key, item, unusable, by)
     return Received(task.key, Fate.STARTED if started.created else Fate.DUPLICATE, started.ref)
 
 
 def parse(item: Any, system: task_system.TaskSystem) -> IncomingTask:
-    """``item`` as a task. Raises Invalid with a fault for each part that is missing or of the wrong type."""
+    """``item`` as a task. Raises Invalid with a fault for each part that is missing, of the wrong type or too big."""
     faults: list[Fault] = []
     parts: dict[str, Any] = {}
     for name, at, kind in (
@@ -91,35 +103,39 @@ def parse(item: Any, system: task_system.TaskSystem) -> IncomingTask:
         ("version", system.version_at, int),
         ("payload", system.payload_at, dict),
     ):
-        try:
-            parts[name] = extract(item, at)
-        except ExtractFailed:
-            parts[name] = None
+        parts[name] = _part(item, at)
         if not isinstance(parts[name], kind) or isinstance(parts[name], bool):
             faults.append(Fault(at, f"expected {name}, a {kind.__name__}"))
-    if not faults and not 0 < len(parts["key"]) <= KEY_LIMIT:
-        faults.append(Fault(system.key_at, f"expected 1 to {KEY_LIMIT} characters"))
     if faults:
         raise Invalid("This is not a task that Handrail can read.", code="task-malformed", faults=faults)
     return IncomingTask(**parts)
 
 
-def _next(page: Any, system: task_system.TaskSystem) -> str | None:
+def _key(item: Any, system: task_system.TaskSystem) -> str:
+    """The task's key as far as it can be told."""
+    key = _part(item, system.key_at)
+    return (clean_text(key, limit=KEY_LIMIT) if isinstance(key, str) else "") or "?"
+
+
+def _part(item: Any, at: str) -> Any:
     try:
-        following = extract(page, system.next_at)
+        return extract(item, at)
     except ExtractFailed:
         return None
+
+
+def _next(page: Any, system: task_system.TaskSystem) -> str | None:
+    following = _part(page, system.next_at)
     return following if isinstance(following, str) and following.startswith("/") else None
 
 
 @transaction.atomic
-def _refuse(key: str, item: Any, error: HandrailError, by: Actor) -> None:
-    cleaned = clean_text(key, limit=KEY_LIMIT) or "?"
+def _refused(key: str, item: Any, error: HandrailError, by: Actor) -> Received:
     says = "; ".join([error.message, *map(str, error.faults)])
     _, created = TaskRefusal.objects.get_or_create(
         workspace_id=by.workspace_id,
-        task_key=cleaned,
-        task_digest=digest({"item": item}),
+        task_key=key,
+        task_digest=_fingerprint(item),
         defaults={"at": now(), "code": error.code, "says": clean_text(says, limit=500)},
     )
     if created:
@@ -127,7 +143,16 @@ def _refuse(key: str, item: Any, error: HandrailError, by: Actor) -> None:
             Event.TASK_REFUSED,
             by=by,
             subject_kind="task",
-            subject=cleaned,
+            subject=key,
             outcome=Outcome.FAILED,
             code=error.code,
         )
+    return Received(key, Fate.REFUSED, code=error.code, says=error.message)
+
+
+def _fingerprint(item: Any) -> str:
+    """Tells one item's content from another's, also where the content is none that RFC 8785 can say."""
+    try:
+        return digest_bytes(json.dumps(item, sort_keys=True).encode())
+    except (RecursionError, TypeError, ValueError):
+        return digest_bytes(b"")

@@ -1,0 +1,80 @@
+"""Whatever a task system lists, pulling goes on behind it: every item ends as a run, a duplicate or a refusal."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handrail.kernel.errors import Invalid
+from handrail.runbooks.actions import tasks
+from handrail.runbooks.delegated import IncomingTask
+from handrail.runbooks.models import OperationRun, TaskRefusal
+from tests.factories.runs import Estate
+from tests.factories.task_queue import Queue, item
+
+NUMBERS = itertools.count()
+TEXT = st.text(max_size=8) | st.sampled_from(["\0", "\ud800", "x" * 200, "\u202e", "flip-switch", "ten_one", "s1", ""])
+NUMBER = st.integers() | st.sampled_from([0, -1, 3_000_000_000, 2**53, 2**63, 10**400]) | st.floats()
+VALUE = st.recursive(
+    st.none() | st.booleans() | NUMBER | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+PAYLOAD = st.fixed_dictionaries({}, optional={"tenant_id": VALUE, "switch_id": VALUE, "budget": VALUE, "else": VALUE})
+ITEM = VALUE | st.fixed_dictionaries(
+    {}, optional={"id": VALUE, "runbook": VALUE, "version": NUMBER, "payload": PAYLOAD | VALUE}
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"note": 2**60},
+        {"version": 3_000_000_000},
+        {"version": 0},
+        {"id": "T\0"},
+        {"id": "\ud800"},
+        {"runbook": "x" * 65},
+        {"payload": {"tenant_id": "ten_one", "switch_id": "s" * 401}},
+        {"payload": {"tenant_id": "ten_one", "switch_id": "s\0"}},
+        {"payload": {"tenant_id": "ten_one", "switch_id": "s1", "budget": 2**60}},
+        {"payload": {"tenant_id": "ten_one", "switch_id": "\ud800"}},
+    ],
+    ids="-".join,
+)
+def test_pull_goes_on_behind_an_odd_item(estate: Estate, queue: Queue, change: dict[str, Any]) -> None:
+    queue.pages["/tasks"] = {"items": [item(estate, "T1") | change, item(estate, "T2")]}
+    first, second = tasks.pull(by=estate.worker)
+    assert (second.task, second.fate) == ("T2", "started")
+    assert first.fate == ("started" if "note" in change else "refused")
+
+
+@given(found=st.lists(ITEM, max_size=3))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_pull_receives_what_stands_behind_any_items(estate: Estate, queue: Queue, found: list[Any]) -> None:
+    key = f"T-{next(NUMBERS)}"
+    queue.pages["/tasks"] = {"items": [*found, item(estate, key)]}
+    received = tasks.pull(by=estate.worker)
+    assert (received[-1].task, received[-1].fate, len(received)) == (key, "started", len(found) + 1)
+
+
+def test_receive_a_bottomless_item_is_refused_once(estate: Estate, queue: Queue) -> None:
+    deep: Any = "s1"
+    for _ in range(5000):
+        deep = [deep]
+    odd = item(estate, "T1", switch_id=deep)
+    assert [tasks.receive(item=odd, by=estate.worker).fate for _ in range(2)] == ["refused", "refused"]
+    assert TaskRefusal.objects.count() == 1
+    assert not OperationRun.objects.exists()
+
+
+@pytest.mark.parametrize("parts", [{"key": ""}, {"runbook": ""}, {"version": 2**31}, {"payload": {"a": float("nan")}}])
+def test_a_task_that_no_run_could_keep_names_the_part(parts: dict[str, Any]) -> None:
+    whole: dict[str, Any] = {"key": "T1", "runbook": "flip-switch", "version": 1, "payload": {}}
+    with pytest.raises(Invalid) as caught:
+        IncomingTask(**(whole | parts))
+    assert [fault.where for fault in caught.value.faults] == list(parts)
