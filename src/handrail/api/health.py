@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 
 from django.conf import settings
 from django.db import Error, connection
@@ -19,6 +20,17 @@ from handrail.runbooks import gauges
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
+class Probes:
+    """Answers machines that watch before anything looks at host or scheme: they ask a process by its own address."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        view = PROBES.get(request.path_info)
+        return view(request) if view is not None else self.get_response(request)
+
+
 @require_safe
 def alive(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the signature of a view
     """200 while the process answers. Asks nothing else, so that a lost database does not get it killed."""
@@ -32,7 +44,7 @@ def ready(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the signature
         executor = MigrationExecutor(connection)
         pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except Error:
-        return problems.problem(503, "unavailable", "The database does not answer.", headers={"Retry-After": "5"})
+        return problems.database_away()
     if pending:
         return problems.problem(503, "migrations-pending", "The database lacks migrations. Run: handrail migrate")
     return JsonResponse({"status": "ready"}, headers=_NO_STORE)
@@ -47,7 +59,14 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return problems.nothing_here(request)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Installation())
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
+    try:
+        text = generate_latest(registry)
+    except Error:
+        return problems.database_away()
+    return HttpResponse(text, content_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
+
+
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": alive, "/readyz": ready, "/metrics": metrics}
 
 
 class _Installation(Collector):

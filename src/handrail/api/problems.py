@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from handrail.kernel.errors import Fault, HandrailError, NotFound
+from handrail.kernel.errors import Fault, HandrailError, NotFound, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger("handrail.api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,24 @@ def problem(
 
 def of(error: HandrailError) -> JsonResponse:
     return problem(error.status, error.code, error.message, faults=error.faults)
+
+
+def wrong_method(*, allowed: str) -> JsonResponse:
+    detail = f"This address takes {allowed}." if allowed else "This address takes no such method."
+    return problem(405, "method-not-allowed", detail, headers={"Allow": allowed})
+
+
+def database_away() -> JsonResponse:
+    log.error("database unreachable")
+    detail = "The database does not answer. Try again in a few seconds."
+    return problem(Unavailable.status, Unavailable.code, detail, headers={"Retry-After": "5"})
+
+
+def broken() -> JsonResponse:
+    """What nobody foresaw. The request's number finds it in the log; nothing else of it is told."""
+    number = structlog.contextvars.get_contextvars().get("request_id", "unknown")
+    detail = f"Something broke on our side. Tell whoever runs Handrail this request's number: {number}"
+    return problem(500, "internal", detail)
 
 
 @csrf_exempt

@@ -18,7 +18,7 @@ from handrail.access import actions as access
 from handrail.api import definitions, exceptions, packets, problems, runs, support, webhook
 from handrail.api.auth import Session, Token, actor_of
 from handrail.api.body import JsonBody
-from handrail.kernel.errors import Denied, Fault, HandrailError, Invalid, NotFound, Unavailable
+from handrail.kernel.errors import Denied, Fault, HandrailError, Invalid, NotFound
 
 log = structlog.get_logger("handrail.api")
 WHERE_LIMIT = 200
@@ -40,7 +40,8 @@ class DocumentedAPI(NinjaAPI):
 api = DocumentedAPI(
     title="Handrail",
     version=__version__,
-    description="Runs, exception packets and definitions, for programs. Errors are problem documents (RFC 9457).",
+    description="Runs, exception packets and definitions, for programs. Errors are problem documents (RFC 9457), "
+    "also the 405, with Allow, for a method that an address does not take.",
     auth=[Token(), Session()],
     parser=JsonBody(),
     docs_url=None,
@@ -98,6 +99,11 @@ def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:  
 
 @api.exception_handler(OperationalError)
 def unreachable(request: HttpRequest, error: OperationalError) -> HttpResponse:  # noqa: ARG001 - ninja's signature
-    log.error("database unreachable")
-    detail = "The database does not answer. Try again in a few seconds."
-    return problems.problem(Unavailable.status, Unavailable.code, detail, headers={"Retry-After": "5"})
+    return problems.database_away()
+
+
+@api.exception_handler(Exception)
+def broken(request: HttpRequest, error: Exception) -> HttpResponse:  # noqa: ARG001 - ninja's signature
+    """What nobody foresaw: its class and place go to the log, its text to nobody."""
+    log.error("request broke", exc_info=error)
+    return problems.broken()

@@ -9,6 +9,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("handrail.api.urls")),
 ]
 
-handler400 = "handrail.web.errors.bad_request"
+handler400 = "handrail.conf.failures.bad_request"
 handler404 = "handrail.web.errors.not_found"
-handler500 = "handrail.web.errors.server_error"
+handler500 = "handrail.conf.failures.server_error"

@@ -39,7 +39,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _page(request, NotFound.status)
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - Django's handler400
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - as Django hands it over
     return HttpResponse(render_to_string("errors/400.html"), status=HTTPStatus.BAD_REQUEST)
 
 
@@ -47,11 +47,13 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
     return HttpResponse(render_to_string("errors/csrf.html"), status=HTTPStatus.FORBIDDEN)
 
 
-def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django's handler500
-    """Django's handler500. Asks neither database nor session, for they may be what failed."""
+def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - as Django hands it over
+    """For what nobody foresaw. Asks neither database nor session, for they may be what failed."""
     if isinstance(sys.exc_info()[1], OperationalError):
         return unreachable()
-    return HttpResponse(render_to_string("errors/500.html"), status=HTTPStatus.INTERNAL_SERVER_ERROR)
+    number = structlog.contextvars.get_contextvars().get("request_id")
+    page = render_to_string("errors/500.html", {"number": number})
+    return HttpResponse(page, status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def unreachable() -> HttpResponse:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 
 from handrail.access.capabilities import Role
@@ -54,6 +55,16 @@ def test_breakage_is_a_page_without_details() -> None:
         response = errors.server_error(RequestFactory().get(f"/admin?{secret}"))
     assert response.status_code == 500
     assert secret not in response.content.decode()
+
+
+def test_breakage_is_a_page_with_the_number_of_the_request(house: House, as_role: Callable[..., Client]) -> None:
+    client = as_role(Role.OPERATOR)
+    client.raise_request_exception = False
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE runbooks_operationrun RENAME TO elsewhere")
+    response = client.get("/admin/operations")
+    assert response.status_code == 500
+    assert re.search(r"<code>[0-9a-f-]{36}</code>", response.content.decode())
 
 
 def test_silent_database_is_said_to_be_that(django_assert_num_queries: Callable[..., object]) -> None:
