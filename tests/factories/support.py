@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from handrail.access import queries as access
@@ -14,12 +15,16 @@ from handrail.access.capabilities import Role
 from handrail.access.models import Tenant
 from handrail.connectors import desk as desks
 from handrail.connectors.desk import Desk, DeskConfig
+from handrail.kernel.clock import now
+from handrail.kernel.ids import Prefix, new_ref
 from handrail.kernel.secrets import Secrets
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import RunState
 from handrail.support import setup
 from handrail.support.actions import support_requests
 from handrail.support.actions.support_requests import Submitted
+from handrail.support.models import SupportRequest
+from handrail.support.states import HandoffMode
 from tests.factories import rows
 from tests.factories.runs import make_estate
 
@@ -79,6 +84,32 @@ def make_house() -> House:
         member(Role.AUDITOR),
         member(Role.WORKSPACE_ADMINISTRATOR),
     )
+
+
+def unfinished(tenant: Tenant, **given: Any) -> SupportRequest:
+    """A request made directly: one that waits for its finalization unless told otherwise."""
+    at = now()
+    fields = {
+        "ref": new_ref(Prefix.SUPPORT_REQUEST),
+        "workspace_id": tenant.workspace_id,
+        "tenant": tenant,
+        "initiator": "ana@example.com",
+        "primary_context": "tenant",
+        "attachment_mode": "redacted_context",
+        "severity": "normal",
+        "summary": "Roles are missing",
+        "contact_name": "Ana",
+        "contact_email": "ana@example.com",
+        "context_envelope": {"tenant": {"key": tenant.key, "name": tenant.name}, "recent_runs": []},
+        "submission_key": new_ref(Prefix.SUPPORT_REQUEST),
+        "content_digest": "sha256:0",
+        "created_at": at,
+        "updated_at": at,
+        "handoff_deadline_at": at + timedelta(seconds=7),
+        "external_handoff_mode": HandoffMode.CREATE,
+        **given,
+    }
+    return SupportRequest.objects.create(**fields)
 
 
 def open_desk(**own: Any) -> Desk:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from handrail.access.capabilities import Role
+from handrail.kernel.clock import now
+from handrail.runbooks.models import OperationRun
 from handrail.sandbox.server import Sandbox
 from handrail.support.models import SupportRequest
 from tests.factories import rows
 from tests.factories.practice_desk import counts, open_ticket, practice_desk, tickets
+from tests.factories.support import unfinished
 from tests.functional.conftest import Visits
 
 NARROWEST = 320
@@ -25,6 +29,7 @@ ON = pytest.mark.parametrize("surface", SURFACES)
 @dataclass(frozen=True, slots=True)
 class Scene:
     email: str
+    run: OperationRun
     paths: dict[str, str]
 
 
@@ -38,7 +43,7 @@ def scene(committed_db: str) -> Scene:
     rows.member(workspace, Role.OPERATOR, email="operator@example.com")
     rows.member(workspace, Role.AUDITOR, email="auditor@example.com")
     paths = {"tenant": f"/admin/t/{tenant.key}", "run": f"/admin/operations/{packet.run.ref}"}
-    return Scene("operator@example.com", paths)
+    return Scene("operator@example.com", packet.run, paths)
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +164,25 @@ def test_hanging_desk_is_told_as_unknown_and_never_asked_again(scene: Scene, san
         expect(page.get_by_text("Outcome unknown: a ticket may exist.")).to_be_visible()
     assert SupportRequest.objects.count() == 1
     assert counts(sandbox)["creations"] == 1
+
+
+@SCRIPTS
+@ON
+def test_look_again_shows_what_the_desk_answered_since(
+    scene: Scene, visit: Visits, surface: str, scripts: bool
+) -> None:
+    where = {"run": scene.run, "primary_context": "operation_run"} if surface == "run" else {}
+    request = unfinished(
+        scene.run.tenant, initiator=scene.email, handoff_deadline_at=now() + timedelta(minutes=5), **where
+    )
+    path = f"{scene.paths[surface]}?raised={request.ref}#support-latest"
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go(path)
+        expect(page.get_by_text("The service desk is being asked.")).to_be_visible()
+        SupportRequest.objects.filter(pk=request.pk).update(external_ticket_reference="T-1001")
+        page.get_by_role("link", name="Look again").click()
+        expect(page.get_by_text("an external ticket was created")).to_be_visible()
+        expect(page.get_by_text("T-1001", exact=True)).to_be_visible()
 
 
 @SCRIPTS

@@ -64,10 +64,12 @@ class Contact:
 @dataclass(frozen=True, slots=True)
 class Panel:
     """All that the page of a tenant or run shows about support. ``latest`` is None without ``support:view`` too.
+    ``own``: the request that the actor asked about by its reference, if they raised it here themselves.
     ``submission_key`` is fresh: it goes into the form, and comes back with it."""
 
     primary_context: PrimaryContext
     latest: Handoff | None
+    own: Handoff | None
     why_not_request: Refusal | None
     desk: DeskSummary
     modes: tuple[ModeChoice, ...]
@@ -86,14 +88,14 @@ def latest_for_run(actor: Actor, ref: str) -> Handoff | None:
     return _latest(find_place(actor, Capability.SUPPORT_VIEW, tenant=None, run=ref))
 
 
-def panel_for_tenant(actor: Actor, key: str) -> Panel:
-    """For the tenant's page. Raises NotFound, and Denied as that page does."""
-    return _panel(actor, find_place(actor, Capability.TENANT_VIEW, tenant=key, run=None))
+def panel_for_tenant(actor: Actor, key: str, *, raised: str | None = None) -> Panel:
+    """For the tenant's page. ``raised``: a reference to ask about. Raises NotFound, and Denied as that page does."""
+    return _panel(actor, find_place(actor, Capability.TENANT_VIEW, tenant=key, run=None), raised)
 
 
-def panel_for_run(actor: Actor, ref: str) -> Panel:
-    """For the run's page. Raises NotFound, and Denied as that page does."""
-    return _panel(actor, find_place(actor, Capability.RUN_VIEW, tenant=None, run=ref))
+def panel_for_run(actor: Actor, ref: str, *, raised: str | None = None) -> Panel:
+    """For the run's page. ``raised``: a reference to ask about. Raises NotFound, and Denied as that page does."""
+    return _panel(actor, find_place(actor, Capability.RUN_VIEW, tenant=None, run=ref), raised)
 
 
 def desk_summary() -> DeskSummary:
@@ -139,6 +141,11 @@ def _latest(place: Place) -> Handoff | None:
     return told(row) if row else None
 
 
+def _own(actor: Actor, place: Place, ref: str) -> Handoff | None:
+    row = _requests(place).filter(ref=ref, initiator=actor.name).first()
+    return told(row) if row else None
+
+
 def _requests(place: Place) -> QuerySet[SupportRequest]:
     """The tenant is asked for beside the run too, so that a row that names both wrongly stays unseen."""
     rows = SupportRequest.objects.select_related("tenant", "run").filter(
@@ -149,10 +156,12 @@ def _requests(place: Place) -> QuerySet[SupportRequest]:
     return rows.filter(primary_context=PrimaryContext.TENANT)
 
 
-def _panel(actor: Actor, place: Place) -> Panel:
+def _panel(actor: Actor, place: Place, raised: str | None) -> Panel:
+    sees = actor.may(Capability.SUPPORT_VIEW)
     return Panel(
         primary_context=place.primary,
-        latest=_latest(place) if actor.may(Capability.SUPPORT_VIEW) else None,
+        latest=_latest(place) if sees else None,
+        own=_own(actor, place, raised) if sees and raised else None,
         why_not_request=permissions.why_not_request(actor),
         desk=desk_summary(),
         modes=permissions.mode_choices(desks.configured()),

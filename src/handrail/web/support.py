@@ -1,12 +1,14 @@
 """Request support on the page of a tenant or a run: the form, its submission, and what came of it.
 
 The form has no address of its own: it is the page with ``?support=KEY``, and is submitted to that same address. The key
-in the address is what makes reload, back and a second tab the same submission.
+in the address is what makes reload, back and a second tab the same submission. A submission leads back to the page with
+``?raised=SR-…``: whoever raised that request there reads what came of it, however many others were raised since.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPMethod
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -15,9 +17,8 @@ from handrail.kernel.errors import Conflict, Invalid
 from handrail.support.actions import support_requests
 from handrail.web import support_presenter as presenter
 from handrail.web.request import PageRequest
-from handrail.web.support_presenter import FORM, SupportPart, Surface, Typed
+from handrail.web.support_presenter import FORM, RAISED, SupportPart, Surface, Typed
 
-RAISED = "support_raised"
 KEY_REUSED = "submission-key-reused"
 Show = Callable[[SupportPart], HttpResponse]
 
@@ -32,10 +33,10 @@ def at_run(ref: str) -> Surface:
 
 def answer(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
     """The page, made by ``show`` around its part about support; or, after a submission, the way back to it."""
-    if request.method == "POST":
+    if request.method == HTTPMethod.POST:
         return _submit(request, surface, show)
-    raised = request.session.pop(RAISED, None) if request.method == "GET" else None
-    return show(presenter.present(request.actor, surface, opened=request.GET.get(FORM), raised=raised))
+    opened, raised = request.GET.get(FORM), request.GET.get(RAISED)
+    return show(presenter.present(request.actor, surface, opened=opened, raised=raised))
 
 
 def _submit(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
@@ -48,5 +49,4 @@ def _submit(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
         if error.code != KEY_REUSED:
             raise
         return show(presenter.present_again(request.actor, surface, typed, error))
-    request.session[RAISED] = submitted.handoff.ref
-    return redirect(f"{surface.url}#support-latest")
+    return redirect(f"{surface.url}?{RAISED}={submitted.handoff.ref}#support-latest")

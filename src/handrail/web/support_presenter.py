@@ -19,8 +19,9 @@ from handrail.support.queries import Handoff, Panel
 from handrail.support.states import AttachmentMode, HandoffMode, Outcome
 from handrail.web import words
 
-FORM = "support"
+FORM, RAISED = "support", "raised"
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_REF = re.compile(r"SR-[0-9A-Z]{10}")
 REUSED = (
     "This form was submitted before with other content, so nothing was stored now. "
     "To raise another request, read this one through and submit it again."
@@ -42,10 +43,10 @@ class Surface:
     def named(self) -> dict[str, str]:
         return {self.route: self.key}
 
-    def panel(self, actor: Actor) -> Panel:
+    def panel(self, actor: Actor, *, raised: str | None = None) -> Panel:
         """Raises NotFound, and Denied as the page itself does."""
         load = queries.panel_for_tenant if self.route == "tenant" else queries.panel_for_run
-        return load(actor, self.key)
+        return load(actor, self.key, raised=raised)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,42 +108,58 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class SupportPart:
-    """``raised``: the reference that was just given to this person, until the page is looked at again."""
+class Card:
+    """One handoff as the page shows it. ``own``: it answers the submission of whoever looks."""
 
+    title: str
+    handoff: Handoff
+    mode_label: str
+    own: bool
+
+    @property
+    def standing(self) -> Standing:
+        return STANDINGS[self.handoff.outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class SupportPart:
     url: str
     open_url: str
     panel: Panel
     form: Form | None
-    raised: str | None
     status: int = 200
 
     @property
-    def latest(self) -> Handoff | None:
-        return self.panel.latest
+    def again(self) -> str:
+        """Where to see how it stands by now. A link to this page with a fragment would load nothing."""
+        return f"{self.url}?{RAISED}={self.panel.own.ref}" if self.panel.own else self.url
 
     @property
-    def standing(self) -> Standing | None:
-        return STANDINGS[self.latest.outcome] if self.latest else None
+    def cards(self) -> list[Card]:
+        """The latest handoff; above it one's own that was just raised, unless it is the latest."""
+        own, latest = self.panel.own, self.panel.latest
+        if own is None:
+            return [self._card("Latest support request", latest)] if latest else []
+        if latest is None or latest.ref == own.ref:
+            return [self._card("Latest support request", own, own=True)]
+        return [self._card("Your support request", own, own=True), self._card("Latest support request", latest)]
 
-    @property
-    def mode_label(self) -> str:
-        return next((c.label for c in self.panel.modes if self.latest and c.mode is self.latest.mode), "")
-
-    @property
-    def just_raised(self) -> bool:
-        return self.latest is not None and self.latest.ref == self.raised
+    def _card(self, title: str, handoff: Handoff, *, own: bool = False) -> Card:
+        label = next(choice.label for choice in self.panel.modes if choice.mode is handoff.mode)
+        return Card(title, handoff, label, own)
 
 
 def present(actor: Actor, surface: Surface, *, opened: str | None, raised: str | None) -> SupportPart:
-    """``opened``: the key in the address when the form is asked for. Raises NotFound, Denied."""
-    panel = surface.panel(actor)
+    """``opened``: the key in the address when the form is asked for; ``raised``: the reference in it after a
+    submission. Raises NotFound, Denied."""
+    asks = opened is None and raised is not None and _REF.fullmatch(raised)
+    panel = surface.panel(actor, raised=raised if asks else None)
     form = None
     if opened is not None:
         key = opened if _KEY.fullmatch(opened) else new_key()
         typed = Typed(key, contact_name=panel.contact.name, contact_email=panel.contact.email)
         form = _form(actor, surface, typed)
-    return SupportPart(surface.url, _open_url(surface, new_key()), panel, form, raised)
+    return SupportPart(surface.url, _open_url(surface, new_key()), panel, form)
 
 
 def present_again(actor: Actor, surface: Surface, typed: Typed, error: HandrailError) -> SupportPart:
@@ -151,7 +168,7 @@ def present_again(actor: Actor, surface: Surface, typed: Typed, error: HandrailE
     spoilt = not faults or "submission_key" in faults
     again = Typed(**{**asdict(typed), "submission_key": new_key()}) if spoilt else typed
     form = _form(actor, surface, again, faults=faults, refusal=error.message if faults else REUSED)
-    return SupportPart(surface.url, _open_url(surface, new_key()), surface.panel(actor), form, None, error.status)
+    return SupportPart(surface.url, _open_url(surface, new_key()), surface.panel(actor), form, error.status)
 
 
 def new_key() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handrail.kernel.clock import now
-from handrail.kernel.ids import Prefix, new_ref
 from handrail.support.models import SupportRequest
-from tests.factories.support import House
+from tests.factories.support import House, unfinished
 
 TABLE = "support_supportrequest"
 FOUR = (
@@ -29,28 +27,7 @@ CREATE, LINK, INTERNAL = "create_external_ticket", "link_existing_ticket", "inte
 
 def row(house: House, **given: Any) -> SupportRequest:
     """A request made directly: one that waits for its finalization unless told otherwise."""
-    at = now()
-    fields = {
-        "ref": new_ref(Prefix.SUPPORT_REQUEST),
-        "workspace_id": house.tenant.workspace_id,
-        "tenant": house.tenant,
-        "initiator": "ana@example.com",
-        "primary_context": "tenant",
-        "attachment_mode": "redacted_context",
-        "severity": "normal",
-        "summary": "Roles are missing",
-        "contact_name": "Ana",
-        "contact_email": "ana@example.com",
-        "context_envelope": {"tenant": {"key": house.tenant.key, "name": house.tenant.name}, "recent_runs": []},
-        "submission_key": new_ref(Prefix.SUPPORT_REQUEST),
-        "content_digest": "sha256:0",
-        "created_at": at,
-        "updated_at": at,
-        "handoff_deadline_at": at + timedelta(seconds=7),
-        "external_handoff_mode": CREATE,
-        **given,
-    }
-    return SupportRequest.objects.create(**fields)
+    return unfinished(house.tenant, **given)
 
 
 @contextmanager
