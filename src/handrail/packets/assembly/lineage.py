@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,10 +18,16 @@ from handrail.packets.assembly.snapshots import Snapshot
 
 MIN_WITHHELD = 3
 _PROFILE = "profile"
+_DIGEST = "sha256:"
+# A token that may be a digest of the answer (ETags often are) could be found by trying, as a digest could.
+_LIKE_A_DIGEST = re.compile(r"[A-Za-z0-9+/_-]{16}")
 
 
 class Tracer:
-    """Writes lineage. Record ids and version tokens in which a withheld value could be read are given salted."""
+    """Writes lineage. Record ids and version tokens in which a withheld value could be read are given salted.
+
+    So are all digests of what sources answered: a short answer with one unknown value could be found by trying.
+    """
 
     def __init__(
         self,
@@ -39,21 +46,22 @@ class Tracer:
 
     def _source(self, name: str, snapshot: Snapshot) -> dict[str, JsonValue]:
         named = self.profile.sources[name].record is not None and self.profile.sources[name].record in snapshot.values
-        state: list[JsonValue] = [name, snapshot.record, snapshot.version]
+        version = snapshot.version
+        state: list[JsonValue] = [name, snapshot.record, version]
         return {
-            "record": self._safe(name, snapshot.record, plain=named),
-            "version": None if snapshot.version is None else self._safe(name, snapshot.version, plain=True),
-            "digest": snapshot.raw_digest or self.register.sign("no-answer", name),
+            "record": self._safe("record", name, snapshot.record, plain=named),
+            "version": version and self._safe("version", name, version, plain=not _LIKE_A_DIGEST.search(version)),
+            "digest": self.register.sign("answer", name, snapshot.raw_digest),
             "read_at": instant(snapshot.read_at),
             "state": self.register.sign("state", *state),
         }
 
-    def _safe(self, name: str, text: str, *, plain: bool) -> str:
+    def _safe(self, kind: str, name: str, text: str, *, plain: bool) -> str:
         """The text itself only where the profile shows it and nothing withheld can be read in it."""
         lowered = text.casefold()
         if plain and not any(secret in lowered for secret in self.withheld):
             return text
-        return f"record-{self.register.sign('record', name, text).removeprefix('sha256:')[:32]}"
+        return f"{kind}-{self.register.sign(kind, name, text).removeprefix(_DIGEST)[:32]}"
 
     def field(self, made: Made) -> dict[str, JsonValue]:
         return {**self._value(made.spec), **_held(made.held)}

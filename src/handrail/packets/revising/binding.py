@@ -11,7 +11,6 @@ from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Invalid
 from handrail.packets import electorate
 from handrail.packets.assembly.results import Assembled, instant
-from handrail.packets.assembly.snapshots import Snapshot
 from handrail.packets.electorate import ASSEMBLER, HOLD_EDITOR
 from handrail.packets.models import Assembly, Clearance, Release, Revision
 from handrail.packets.proof import manifest as manifests
@@ -44,15 +43,24 @@ def bind(
         excluded=excluded(revision, made, clearances),
     )
     try:
-        return manifests.from_fields(_fields(revision, profile, made, people)), ""
+        return manifests.from_fields(
+            fields(
+                profile,
+                made,
+                packet=revision.packet.ref,
+                number=revision.number,
+                supersedes=superseded_digest(revision),
+                people=people,
+            )
+        ), ""
     except Invalid as error:
         says = "; ".join(dict.fromkeys(fault.message for fault in error.faults)) or error.message
         return None, f"Nobody can sign this revision: {says}."[:FAULT_LIMIT]
 
 
 def sources_digest(made: Assembled) -> str:
-    """One digest over every source's record, version and digest."""
-    return digest([_source(snapshot) for snapshot in made.snapshots.values()])
+    """One digest over what is bound of every source."""
+    return digest(_sources(made))
 
 
 def superseded_digest(revision: Revision) -> str | None:
@@ -65,7 +73,16 @@ def superseded_digest(revision: Revision) -> str | None:
     return rows.values_list("manifest_digest", flat=True).first()
 
 
-def _fields(revision: Revision, profile: CompiledProfile, made: Assembled, people: Mapping[str, Any]) -> dict[str, Any]:
+def fields(
+    profile: CompiledProfile,
+    made: Assembled,
+    *,
+    packet: str,
+    number: int,
+    supersedes: str | None,
+    people: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The manifest's fields for ``proof.manifest.from_fields``. ``people`` are the signers."""
     media_types = {annex.path: annex.media_type for annex in made.annexes}
     contents = [
         {
@@ -78,8 +95,8 @@ def _fields(revision: Revision, profile: CompiledProfile, made: Assembled, peopl
     ]
     held = [{"name": one.name, "kind": one.sort, "reason": one.reason, "digest": one.digest} for one in made.held]
     return {
-        "packet": revision.packet.ref,
-        "revision": revision.number,
+        "packet": packet,
+        "revision": number,
         "lane": made.lane,
         "profile": {"name": made.profile, "version": made.profile_version, "digest": made.profile_digest},
         "audience": {"tlp": made.tlp, "recipients": list(made.recipients)},
@@ -87,22 +104,20 @@ def _fields(revision: Revision, profile: CompiledProfile, made: Assembled, peopl
         "signers": people,
         "contents": contents,
         "held": held,
-        "sources": [_source(snapshot) for snapshot in made.snapshots.values()],
-        "supersedes": superseded_digest(revision),
+        "sources": _sources(made),
+        "supersedes": supersedes,
         "created_at": instant(made.at),
         "expires_at": instant(made.at + timedelta(seconds=profile.expires_after_seconds)),
     }
 
 
-def _source(snapshot: Snapshot) -> dict[str, Any]:
-    """An unusable answer is bound as what was had of it: nothing."""
-    return {
-        "name": snapshot.name.replace("_", "-"),
-        "record": snapshot.record,
-        "version": snapshot.version,
-        "digest": snapshot.digest or digest({}),
-        "read_at": instant(snapshot.read_at),
-    }
+def _sources(made: Assembled) -> list[dict[str, Any]]:
+    """Each source as the trace shows it: the manifest leaves with it, and the receiver can match the two."""
+    bound = ("record", "version", "digest", "read_at")
+    return [
+        {"name": name.replace("_", "-"), **{key: source[key] for key in bound}}
+        for name, source in made.trace["sources"].items()
+    ]
 
 
 def rows_of(

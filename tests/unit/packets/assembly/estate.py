@@ -22,6 +22,9 @@ from handrail.packets.assembly.artifacts import read_artifacts
 from handrail.packets.assembly.assemble import Inputs, assemble
 from handrail.packets.assembly.results import Assembled
 from handrail.packets.assembly.sources import read_sources
+from handrail.packets.proof import manifest
+from handrail.packets.proof.manifest import Manifest
+from handrail.packets.revising import binding
 from tests.unit.definitions.bad import edited
 from tests.unit.definitions.profile_samples import PROFILE, TABLES
 
@@ -165,6 +168,25 @@ def sample(*edits: tuple[str, str]) -> CompiledProfile:
 @lru_cache(maxsize=1)
 def tables() -> dict[str, CompiledTable]:
     return {table.name: table for table in map(compile_table, TABLES)}
+
+
+def bound(assembled: Assembled, profile: CompiledProfile | None = None) -> Manifest:
+    """The manifest of a first revision, with two people to sign it."""
+    people = {
+        "threshold": 2,
+        "quotas": [{"role": "escalation-owner", "least": 1}],
+        "eligible": [{"id": f"usr-{name}", "name": name, "roles": ["escalation-owner"]} for name in ("ada", "ben")],
+        "excluded": [],
+    }
+    told = binding.fields(
+        profile or sample(), assembled, packet="PKT-7K3M9QX2ZA", number=1, supersedes=None, people=people
+    )
+    return manifest.from_fields(told)
+
+
+def leaving(assembled: Assembled, profile: CompiledProfile | None = None) -> dict[str, bytes]:
+    """All that leaves with a release, by name: the documents and the manifest that binds them."""
+    return {**assembled.documents, "manifest": bound(assembled, profile).payload()}
 
 
 def codes(assembled: Assembled) -> set[tuple[str, str]]:

@@ -9,7 +9,7 @@ import pytest
 from handrail.definitions.profile_holds import BUILT_IN
 from handrail.packets.assembly.assemble import assemble
 from handrail.packets.assembly.results import Assembled
-from tests.unit.packets.assembly.estate import Estate, codes, sample
+from tests.unit.packets.assembly.estate import Estate, codes, leaving, sample
 from tests.unit.packets.assembly.kinds import KINDS, PLANTED, Kind
 
 
@@ -24,7 +24,7 @@ def spoilt(*kinds: Kind) -> Assembled:
 
 
 def refuse_leak(assembled: Assembled) -> None:
-    for path, data in assembled.documents.items():
+    for path, data in leaving(assembled).items():
         assert PLANTED.encode() not in data.lower(), path
 
 

@@ -17,7 +17,7 @@ from handrail.kernel.canonical import digest_bytes
 from handrail.packets.assembly.lineage import lineage_of
 from handrail.packets.assembly.results import Assembled
 from tests.unit.definitions.profile_samples import PROFILE
-from tests.unit.packets.assembly.estate import AT, HAR, Estate, event, sample
+from tests.unit.packets.assembly.estate import AT, HAR, Estate, event, leaving, sample
 
 SECRET = "zx9planted"
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -107,7 +107,7 @@ def test_no_value_that_is_held_leaves(estate: Estate) -> None:
     """A planted value is in no trace and no register, and in the packet only where a field shows it."""
     assembled = estate.assemble()
     shown = {value for _, value in leaves(assembled.packet["fields"]) if isinstance(value, str) and SECRET in value}
-    text = b"".join(data for path, data in assembled.documents.items() if path != "packet.json").decode()
+    text = b"".join(data for path, data in leaving(assembled).items() if path != "packet.json").decode()
     assert SECRET not in text
     assert bool(shown) == (SECRET in assembled.packet_bytes.decode())
     held = [hold for hold in assembled.holds if hold.scope == "field"]

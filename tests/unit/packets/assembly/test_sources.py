@@ -13,8 +13,9 @@ from handrail.connectors.rest import RestConnector
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Invalid, Misconfigured
 from handrail.packets.assembly import artifacts, sources
+from handrail.packets.assembly.assemble import assemble
 from handrail.packets.proof.manifest import held_digest
-from tests.unit.packets.assembly.estate import GIVEN, HAR, SALT, Estate, codes, sample
+from tests.unit.packets.assembly.estate import GIVEN, HAR, SALT, Estate, bound, codes, leaving, sample
 
 
 def test_read_asks_every_source_once_in_order() -> None:
@@ -157,3 +158,34 @@ def test_annex_has_its_lineage_and_keeps_the_original_digest_inside() -> None:
     assert annex.original_digest == digest_bytes(HAR)
     assert not any(annex.original_digest.encode() in data for data in assembled.documents.values())
     assert "S3CR3T" not in json.dumps(traced) + annex.data.decode()
+
+
+def test_manifest_binds_each_source_as_the_trace_shows_it() -> None:
+    assembled = Estate().assemble()
+    listed = {source.name: (source.record, source.version, source.digest) for source in bound(assembled).sources}
+    traced = assembled.trace["sources"]
+    assert listed == {
+        name.replace("_", "-"): (source["record"], source["version"], source["digest"])
+        for name, source in traced.items()
+    }
+    assert (traced["case"]["record"], traced["tenant"]["version"]) == ("CASE-7", "4")
+
+
+def test_nothing_that_leaves_has_an_unsalted_digest_of_an_answer() -> None:
+    estate = Estate()
+    estate["/tenants/ten_a"]["revision"] = "4 and a text that no token is"
+    inputs = estate.inputs()
+    left = b"".join(leaving(assemble(inputs)).values()).decode()
+    plain = [one for read in inputs.snapshots.values() for one in (read.digest, read.raw_digest, read.version) if one]
+    assert not [one for one in plain if len(one) > 16 and one.removeprefix("sha256:") in left]
+
+
+def test_digest_of_a_source_moves_with_its_answer_and_with_nothing_else() -> None:
+    def digests(estate: Estate) -> dict[str, str]:
+        return {source.name: source.digest for source in bound(estate.assemble()).sources}
+
+    moved = Estate()
+    moved["/tenants/ten_a"]["status"] = "closing"
+    before, after = digests(Estate()), digests(moved)
+    assert before == digests(Estate())
+    assert {name for name in before if before[name] != after[name]} == {"tenant"}
