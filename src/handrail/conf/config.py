@@ -34,6 +34,9 @@ class Web(Section):
     base_url: str | None = None
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     https: bool = False
+    hsts_subdomains: bool = False
+    hsts_preload: bool = False
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
     secret_key: str | None = None
     threads: int = Field(default=32, ge=2, le=64)
     metrics_secret: str | None = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 
 from handrail.access.capabilities import Role
@@ -53,6 +55,34 @@ def test_log_in_does_not_lead_outside(house: House) -> None:
         "/accounts/login/", {"login": user.email, "password": rows.PASSWORD, "next": "https://evil.example/"}
     )
     assert response.headers["Location"] == "/admin"
+
+
+def guess(address: str, email: str, *, forged: str = "") -> str:
+    """One wrong password, as the one trusted proxy hands it on."""
+    client = Client(headers={"x-forwarded-for": f"{forged}{address}"})
+    return client.post("/accounts/login/", {"login": email, "password": "wrong"}).content.decode()
+
+
+def guess_too_often(address: str) -> None:
+    """As often as an address may in a minute, each time for another account."""
+    for number in range(10):
+        assert "Too many failed" not in guess(address, f"nobody{number}@example.com", forged=f"10.0.0.{number}, ")
+    assert "Too many failed" in guess(address, "nobody@example.com", forged="10.0.0.99, ")
+
+
+def test_one_address_guessing_locks_out_itself_only(house: House, settings: Any) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    user = rows.member(house.workspace, Role.OPERATOR)
+    guess_too_often("198.51.100.7")
+    other = Client(headers={"x-forwarded-for": "203.0.113.9"})
+    assert log_in(other, user.email, rows.PASSWORD) == 302
+
+
+def test_refused_log_ins_are_counted_over_all_processes(house: House) -> None:
+    log_in(Client(), "nobody@example.com", "wrong")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM handrail_cache WHERE cache_key LIKE '%login_failed%'")
+        assert cursor.fetchone() == (2,)  # one for the address, one for the account
 
 
 @pytest.mark.parametrize("path", ["signup/", "email/", "password/reset/", "confirm-email/", "reauthenticate/"])
