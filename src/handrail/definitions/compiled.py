@@ -203,11 +203,6 @@ class CompiledRunbook:
         """The read's declared values. Raises Invalid (``answer-unusable``) naming read and field."""
         return self.reads[read].extraction.apply(read, value)
 
-    def answer(self, step: str, body: JsonValue) -> dict[str, JsonValue]:
-        """The step's declared answer values, none if it declares none. Raises Invalid (``answer-unusable``)."""
-        answers = self.step(step).answers
-        return answers.apply("answer", body) if answers else {}
-
     def classify(self, step: str | Step, scope: Mapping[str, Any], answer: Answer) -> Classification:
         """What came of a call or a poll, by the step's result table. Never raises for what an answer holds."""
         chosen = self.step(step) if isinstance(step, str) else step

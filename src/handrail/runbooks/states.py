@@ -24,7 +24,8 @@ RUN = StateMachine(
     transitions={
         R.RECEIVED: frozenset({R.CHECKING, R.EXCEPTION, R.CANCELLED}),
         R.CHECKING: frozenset({R.INVOKING, R.EXCEPTION, R.CANCELLED}),
-        R.INVOKING: frozenset({R.VERIFYING, R.EXCEPTION}),
+        # Straight to its end goes a run whose last step only reads, and has nothing to verify.
+        R.INVOKING: frozenset({R.VERIFYING, R.COMPLETED, R.EXCEPTION}),
         R.VERIFYING: frozenset({R.INVOKING, R.COMPLETED, R.EXCEPTION}),
         R.COMPLETED: frozenset(),
         R.EXCEPTION: frozenset(),

@@ -279,10 +279,9 @@ def test_take_refuses_missing_or_wrongly_typed_values(
     assert "canary-9" not in str(refusal.value)
 
 
-def test_answer_takes_declared_values(runbook: CompiledRunbook) -> None:
-    body = {"id": "j1", "status": "done", "x": 1}
-    assert runbook.answer("resynchronise", body) == {"id": "j1", "status": "done", "skipped": None}
-    assert runbook.answer("notify", {"whatever": 1}) == {}
+def test_classify_takes_the_answers_declared_values(runbook: CompiledRunbook) -> None:
+    classified = runbook.classify("resynchronise", scope(), Answer(202, {"id": "j1", "status": "running", "x": 1}))
+    assert classified.answer == {"id": "j1", "status": "running", "skipped": None}
 
 
 # classification

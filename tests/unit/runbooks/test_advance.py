@@ -167,7 +167,7 @@ def test_one_run_a_subject_the_second_waits_for_the_first(estate: Estate, board:
 def test_every_act_is_audited(estate: Estate, board: SwitchBoard) -> None:
     run = estate.carry(estate.start())
     events = AuditEvent.objects.filter(subject=run.ref).order_by("id").values_list("event", flat=True)
-    assert list(events) == ["run.received", "run.invoked", "run.checked", "run.completed"]
+    assert list(events) == ["run.received", "run.checked", "run.invoked", "run.completed"]
 
 
 def test_ledger_names_the_worker_of_each_row(estate: Estate, board: SwitchBoard) -> None:

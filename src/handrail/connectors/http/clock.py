@@ -37,10 +37,6 @@ class Clock:
         self.opened = False
         self.heard = False
 
-    @classmethod
-    def starting(cls, seconds: float) -> Clock:
-        return cls(monotonic() + seconds)
-
     def remaining_seconds(self) -> float:
         """The time left, always over zero. Raises OutOfTime when there is none."""
         left = self.expires_at - monotonic()

@@ -110,14 +110,11 @@ class ScimConnector:
         return Reading(members, reading.version, reading.digest, reading.status, reading.read_at)
 
     def _patch(self, patch: Patch, deadline_seconds: float | None) -> Answer:
-        headers = {**_ACCEPT, "content-type": MEDIA_TYPE}
-        if patch.if_match is not None:
-            headers["if-match"] = patch.if_match
         return to_answer(
             self._client.send(
                 "PATCH",
                 _resource_path(patch.resource, patch.id),
-                headers=headers,
+                headers={**_ACCEPT, "content-type": MEDIA_TYPE},
                 content=json_bytes(patch_body(patch)),
                 deadline_seconds=deadline_seconds,
             )

@@ -50,13 +50,12 @@ class Change(Operation):
 
 
 class Patch(Operation):
-    """Change one resource. ``if_match`` (an ETag) makes the service refuse when it changed meanwhile."""
+    """Change one resource."""
 
     effect: ClassVar[bool] = True
     resource: Resource
     id: Id
     operations: tuple[Change, ...] = Field(min_length=1, max_length=100, strict=False)
-    if_match: Annotated[str, StringConstraints(pattern=r'^(W/)?"[\x21\x23-\x7e]*"$', max_length=256)] | None = None
 
 
 class AddMember(Operation):

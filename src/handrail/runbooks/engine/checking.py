@@ -64,7 +64,6 @@ def check(carriage: Carriage) -> Wait | None:
     first = runbook.steps[0]
     checked = NewRow(Entry.CHECKED, detail={"readings": readings.values, "evidence": readings.evidence})
     with transaction.atomic():
-        commit_intent(carriage, first, checked, repeat_of=0)
         record(
             Event.RUN_CHECKED,
             by=carriage.by,
@@ -73,6 +72,7 @@ def check(carriage: Carriage) -> Wait | None:
             subject=carriage.run.ref,
             prerequisites=len(results),
         )
+        commit_intent(carriage, first, checked, repeat_of=0)
     return None
 
 

@@ -1,0 +1,84 @@
+"""Steps that only read and have nothing to verify: alone, and as the last of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import pytest
+
+from handrail.connectors import registry
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer
+from handrail.connectors.rest import Get
+from handrail.runbooks.models import Checkpoint, CompletionRecord, OperationRun
+from tests.factories.runs import Estate, make_estate
+from tests.factories.switches import RUNBOOK, BoardConnector, SwitchBoard, connected
+
+LOOK = """
+  - name: look
+    effect: reading
+    call: {connector: lamp, get: "/lamps/{task.switch_id}"}
+    answer: {status: string}
+    result: {succeeded: [{status: [200], when: answer.status == "lit"}]}
+"""
+HEAD, _, REST = RUNBOOK.partition("steps:\n")
+FLIP, _, TAIL = REST.partition("completion:")
+ENDS = "completion: {copy: [task.switch_id, switch.state, steps.look.status]}" + TAIL.partition("}")[2]
+ALONE = f"{HEAD}steps:{LOOK}{ENDS}"
+LAST = f"{HEAD}steps:\n{FLIP.rstrip()}{LOOK}{ENDS}"
+
+
+@dataclass
+class Lamp(BoardConnector):
+    """Answers how the lamp is; a call that changes nothing."""
+
+    answer: str = "lit"
+    name: str = "lamp"
+
+    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+        assert isinstance(operation, Get)
+        return Answer(status=200, body={"status": self.answer})
+
+
+@pytest.fixture
+def lamp(db: None) -> Iterator[Lamp]:
+    board = SwitchBoard()
+    world = Lamp(board)
+    with (
+        connected(board),
+        registry.use(registry.Registry(MappingProxyType({"board": BoardConnector(board), "lamp": world}))),
+    ):
+        yield world
+
+
+def carried(lamp: Lamp, text: str) -> tuple[Estate, OperationRun]:
+    estate = make_estate(text)
+    lamp.board.add("s1", owner=estate.tenant.key)
+    return estate, estate.carry(estate.start())
+
+
+def kinds(run: OperationRun) -> list[str]:
+    return list(Checkpoint.objects.filter(run=run).order_by("sequence").values_list("kind", flat=True))
+
+
+def test_a_single_reading_step_completes(lamp: Lamp) -> None:
+    _, run = carried(lamp, ALONE)
+    assert run.state == "completed"
+    assert kinds(run) == ["received", "claimed", "checked", "intent", "result", "completed"]
+    assert CompletionRecord.objects.get(run=run).fields["steps.look.status"] == "lit"
+
+
+def test_a_final_reading_step_completes_after_the_change_was_verified(lamp: Lamp) -> None:
+    _, run = carried(lamp, LAST)
+    assert run.state == "completed"
+    assert kinds(run)[3:] == ["intent", "result", "verified", "intent", "result", "completed"]
+    record = CompletionRecord.objects.get(run=run)
+    assert record.fields == {"task.switch_id": "s1", "switch.state": "on", "steps.look.status": "lit"}
+
+
+def test_a_reading_step_whose_answer_is_odd_stops(lamp: Lamp) -> None:
+    lamp.answer = "dim"
+    _, run = carried(lamp, ALONE)
+    assert run.exception_packet.cause == "ambiguous-result"
