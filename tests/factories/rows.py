@@ -108,6 +108,7 @@ def run(
         tenant=of,
         definition=by,
         definition_digest=by.digest,
+        runbook=by.name,
         task_key=f"TASK-{number}",
         task_version=by.version,
         task_digest=digest(payload),

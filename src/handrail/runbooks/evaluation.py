@@ -75,7 +75,7 @@ def evaluate(actor: Actor, *, since: datetime | None = None) -> Evaluation:
     return Evaluation(
         since=since,
         total=_figures(runs, "All runbooks"),
-        runbooks=[_figures(runs.filter(definition__name=name), name) for name in _names(runs)],
+        runbooks=[_figures(runs.filter(runbook=name), name) for name in _names(runs)],
         causes=[CauseCount(cause.value, causes[cause.value]) for cause in Cause if cause.value in causes],
         unresolved=packets.exclude(handling="resolved").count(),
         takeover_seconds=taken.total_seconds() if taken is not None else None,
@@ -83,7 +83,7 @@ def evaluate(actor: Actor, *, since: datetime | None = None) -> Evaluation:
 
 
 def _names(runs: QuerySet[OperationRun]) -> list[str]:
-    return sorted(runs.order_by().values_list("definition__name", flat=True).distinct())
+    return sorted(runs.order_by().values_list("runbook", flat=True).distinct())
 
 
 def _figures(runs: QuerySet[OperationRun], name: str) -> RunbookFigures:

@@ -11,13 +11,17 @@ from handrail.runbooks.states import EXCLUSIVE, Cause, Entry, Handling, RunState
 
 
 class OperationRun(models.Model):
-    """One execution of a runbook for one task. ``due_at``: when a run that has not moved by then is picked up again."""
+    """One execution of a runbook for one task. ``due_at``: when a run that has not moved by then is picked up again.
+
+    ``runbook`` and ``task_version`` are what the task names; ``definition`` is what was in force when it came.
+    """
 
     ref = models.CharField(max_length=24, unique=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     definition = models.ForeignKey(Definition, on_delete=models.PROTECT)
     definition_digest = models.CharField(max_length=71)
+    runbook = models.CharField(max_length=64)
     task_key = models.CharField(max_length=128)
     task_version = models.PositiveIntegerField()
     task_digest = models.CharField(max_length=71)
@@ -33,7 +37,9 @@ class OperationRun(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "task_key", "definition"], name="run_once_a_task"),
+            models.UniqueConstraint(
+                fields=["workspace", "task_key", "runbook", "task_version", "tenant"], name="run_once_a_task"
+            ),
             models.UniqueConstraint(
                 fields=["tenant", "subject"], condition=Q(state__in=EXCLUSIVE), name="run_one_a_subject"
             ),

@@ -154,7 +154,7 @@ def list_runs(actor: Actor, wanted: RunFilter | None = None) -> list[RunSummary]
     if wanted.tenant:
         rows = rows.filter(tenant__key=wanted.tenant)
     if wanted.runbook:
-        rows = rows.filter(definition__name=wanted.runbook)
+        rows = rows.filter(runbook=wanted.runbook)
     if wanted.state:
         rows = rows.filter(state=wanted.state)
     if wanted.before is not None:
@@ -194,7 +194,7 @@ def count_states(actor: Actor, *, tenant: str = "") -> dict[RunState, int]:
 def list_runbook_names(actor: Actor) -> list[str]:
     """The names of runbooks that have runs in the actor's scope."""
     rows = scoped(actor, OperationRun.objects.all())
-    return sorted(rows.order_by().values_list("definition__name", flat=True).distinct())
+    return sorted(rows.order_by().values_list("runbook", flat=True).distinct())
 
 
 def list_exceptions(actor: Actor, *, handling: str = "", tenant: str = "", limit: int = PAGE) -> list[ExceptionSummary]:

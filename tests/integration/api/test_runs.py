@@ -37,7 +37,7 @@ def test_start_again_gives_the_run_that_exists(estate: Estate, caller: Caller) -
 def test_start_with_other_content_under_the_same_key_is_a_conflict(estate: Estate, caller: Caller) -> None:
     client = caller("operator")
     post(client, "/runs", body(estate))
-    response = post(client, "/runs", {**body(estate), "version": 2})
+    response = post(client, "/runs", body(estate, switch_id="s2"))
     assert (response.status_code, response.json()["code"]) == (409, "task-changed")
 
 

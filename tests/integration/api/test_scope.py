@@ -14,6 +14,7 @@ from handrail.audit.models import AuditEvent
 from handrail.kernel.clock import now
 from handrail.packets.models import Packet, Revision
 from handrail.runbooks.models import ExceptionPacket
+from tests.factories import rows
 from tests.factories.runs import Estate, make_estate
 from tests.integration.api.conftest import Caller
 
@@ -158,6 +159,23 @@ def test_an_unnamed_operation_without_the_capability_is_denied_and_audited(
     BODIES.update(start_run=whole, preview_run=whole)
     assert call(caller("workspace-administrator"), operation, {})[0] == 403
     assert AuditEvent.objects.filter(event="access.denied").count() == 1
+
+
+def test_another_tenants_task_key_tells_nothing_of_its_run(estate: Estate, board: object, caller: Caller) -> None:
+    theirs = estate.start("TASK-7")
+    rows.tenant(estate.workspace, key="ten_two")
+    client = caller("operator", tenants=["ten_two"])
+
+    def post(tenant: str) -> tuple[int, bytes]:
+        payload = {"tenant_id": tenant, "switch_id": "s1"}
+        body = {"key": "TASK-7", "runbook": "flip-switch", "version": 1, "payload": payload}
+        response = client.post("/api/v1/runs", body, content_type="application/json")
+        return response.status_code, response.content
+
+    assert post("ten_one") == post("ten_none")
+    assert post("ten_one")[0] == 404
+    status, content = post("ten_two")
+    assert (status, theirs.ref.encode() in content) == (201, False)
 
 
 def test_an_unknown_address_is_answered_like_a_missing_thing(caller: Caller) -> None:

@@ -6,16 +6,19 @@ import dataclasses
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from handrail.access.capabilities import Role, bundled
 from handrail.audit.models import AuditEvent
+from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.runbooks import queries
 from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.models import Checkpoint, OperationRun, Report
+from tests.factories import rows
 from tests.factories.runs import Estate
-from tests.factories.switches import SwitchBoard
+from tests.factories.switches import RUNBOOK, SwitchBoard
 
 
 def test_start_again_gives_the_same_run(estate: Estate, board: SwitchBoard) -> None:
@@ -29,6 +32,51 @@ def test_start_again_with_other_content_is_refused(estate: Estate, board: Switch
     with pytest.raises(Conflict) as caught:
         runs.start(task=estate.task(switch="s2"), by=estate.worker)
     assert caught.value.code == "task-changed"
+
+
+def activate_next(estate: Estate, version: int = 2) -> None:
+    """Puts the next version of the estate's runbook in force, as its approval does."""
+    Definition.objects.filter(pk=estate.definition.pk).update(
+        state="deprecated", deprecated_at=now(), deprecated_by="b@example.com"
+    )
+    rows.definition(
+        estate.workspace, text=RUNBOOK.replace("version: 1", f"version: {version}"), name="flip-switch", version=version
+    )
+
+
+def test_start_a_finished_task_again_under_a_new_version_gives_its_run(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.carry(estate.start())
+    activate_next(estate)
+    again = runs.start(task=estate.task(), by=estate.worker)
+    assert (again.ref, again.created, board.calls) == (run.ref, False, board.calls[:1])
+
+
+def test_start_a_task_that_names_the_new_version_makes_a_run(estate: Estate, board: SwitchBoard) -> None:
+    estate.start()
+    activate_next(estate)
+    assert runs.start(task=estate.task(version=2), by=estate.worker).created
+
+
+def test_start_again_when_no_version_is_active_gives_its_run(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.start()
+    Definition.objects.update(state="deprecated", deprecated_at=now(), deprecated_by="b@example.com")
+    assert runs.start(task=estate.task(), by=estate.worker).ref == run.ref
+
+
+def test_start_another_tenants_task_key_makes_a_run_of_ones_own(estate: Estate, board: SwitchBoard) -> None:
+    theirs = estate.start()
+    mine = rows.tenant(estate.workspace, key="ten_two")
+    member = dataclasses.replace(estate.worker, tenant_ids=frozenset({mine.pk}))
+    started = runs.start(task=estate.task(tenant_id="ten_two"), by=member)
+    assert (started.created, started.ref == theirs.ref) == (True, False)
+    assert runs.start(task=estate.task(), by=estate.worker).ref == theirs.ref
+
+
+def test_the_database_keeps_one_run_a_task_and_version(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.start()
+    run.pk, run.ref = None, "RUN-0000000002"
+    with pytest.raises(IntegrityError, match="run_once_a_task"), transaction.atomic():
+        run.save(force_insert=True)
 
 
 def test_start_names_every_wrong_field(estate: Estate, board: SwitchBoard) -> None:

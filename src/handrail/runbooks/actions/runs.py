@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,10 +11,10 @@ from django.db import IntegrityError, transaction
 from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.models import Tenant
 from handrail.audit.actions import record
 from handrail.audit.events import Event
 from handrail.definitions.active import active_runbook, compiled
-from handrail.definitions.models import Definition
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
@@ -35,18 +36,22 @@ class Started:
 
 
 def start(*, task: IncomingTask, by: Actor) -> Started:
-    """Makes the run for ``task`` and queues it; a repeated trigger gives the run that exists.
+    """Makes the run for ``task`` and queues it; a repeated trigger gives the run that exists, whatever version of the
+    runbook is active by now.
 
     Raises NotFound (no active runbook, no such tenant), Denied, Invalid (a fault per wrong field), and Conflict
-    ``task-changed`` when the task's key has a run for other content.
+    ``task-changed`` when the tenant has a run of this task and version for other content. What other tenants' runs
+    there are never shows.
     """
     by.require(Capability.RUN_START)
+    known = _runs_of(task, by)
+    if repeated := _repeated(task, known):
+        return repeated
     definition = active_runbook(by.workspace_id, task.runbook)
     runbook = compiled(definition)
     payload = runbook.validate_task(task.payload)
     tenant = guards.get_tenant(by, runbook.tenant_key(payload), Capability.RUN_START)
-    if existing := _existing(task, by, definition):
-        return existing
+    _refuse_changed(task, known, tenant)
     at = now()
     run = OperationRun(
         ref=new_ref(Prefix.RUN),
@@ -54,6 +59,7 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
         tenant=tenant,
         definition=definition,
         definition_digest=definition.digest,
+        runbook=task.runbook,
         task_key=task.key,
         task_version=task.version,
         task_digest=task.digest,
@@ -70,10 +76,12 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
         with transaction.atomic():
             _write(run, task, by)
     except IntegrityError:
-        existing = _existing(task, by, definition)
-        if existing is None:
+        known = _runs_of(task, by)
+        _refuse_changed(task, known, tenant)
+        repeated = _repeated(task, known)
+        if repeated is None:
             raise
-        return existing
+        return repeated
     return Started(run.ref, created=True)
 
 
@@ -105,16 +113,24 @@ def _write(run: OperationRun, task: IncomingTask, by: Actor) -> None:
     enqueue(TaskName.ADVANCE_RUN, run_id=run.pk)
 
 
-def _existing(task: IncomingTask, by: Actor, definition: Definition) -> Started | None:
-    run = OperationRun.objects.filter(workspace_id=by.workspace_id, task_key=task.key, definition=definition).first()
-    if run is None:
-        return None
-    if run.task_digest != task.digest:
-        raise Conflict(
-            f"The task {task.key} has the run {run.ref} for other content. A changed task needs a key of its own.",
-            code="task-changed",
-        )
-    return Started(run.ref, created=False)
+def _runs_of(task: IncomingTask, by: Actor) -> list[OperationRun]:
+    """The runs in the actor's scope of this task and the runbook version that it names: at most one a tenant."""
+    rows = OperationRun.objects.filter(task_key=task.key, runbook=task.runbook, task_version=task.version)
+    return list(guards.scoped(by, rows))
+
+
+def _repeated(task: IncomingTask, known: Sequence[OperationRun]) -> Started | None:
+    digest = task.digest
+    return next((Started(run.ref, created=False) for run in known if run.task_digest == digest), None)
+
+
+def _refuse_changed(task: IncomingTask, known: Sequence[OperationRun], tenant: Tenant) -> None:
+    for run in known:
+        if run.tenant_id == tenant.pk and run.task_digest != task.digest:
+            raise Conflict(
+                f"The task {task.key} has the run {run.ref} for other content. A changed task needs a key of its own.",
+                code="task-changed",
+            )
 
 
 def advance(*, run_id: int, by: Actor, takeover: timedelta) -> datetime | None:
