@@ -14,7 +14,7 @@ DIGEST = 71
 
 
 class Packet(models.Model):
-    """One case under one profile. ``salt`` keys every marker of what is held; it stays inside."""
+    """One case under one profile for one lane. ``salt`` keys every marker of what is held; it stays inside."""
 
     ref = models.CharField(max_length=24, unique=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
@@ -30,7 +30,9 @@ class Packet(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "profile", "given_digest"], name="packet_once_a_case")
+            models.UniqueConstraint(
+                fields=["workspace", "profile", "given_digest", "lane"], name="packet_once_a_case_and_lane"
+            )
         ]
         indexes = [models.Index(fields=["workspace", "-created_at"], name="packet_recent")]
 

@@ -103,6 +103,9 @@ def _unsignable(revision: Revision) -> Refusal | None:
     assembly = documents.assembly_of(revision)
     if assembly is None or assembly.manifest is None:
         return Refusal("no-manifest", assembly.fault if assembly else "It has not been assembled yet.")
+    manifest = documents.manifest_of(assembly)
+    if manifest is not None and manifest.lane != revision.packet.lane:
+        return Refusal("lane-differs", f"Its manifest names the lane {manifest.lane}, not {revision.packet.lane}.")
     if now() >= assembly.expires_at:
         return Refusal("expired", "This revision has expired. Assemble it again.")
     return None

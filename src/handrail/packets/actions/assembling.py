@@ -31,7 +31,7 @@ from handrail.packets.models import AnnexRow, Clearance, HoldRow, Packet, Revisi
 from handrail.packets.queries import get_packet_row
 from handrail.packets.revising import binding, moves, outside
 from handrail.packets.revising.moves import Assembler
-from handrail.packets.states import Cause, RevisionState
+from handrail.packets.states import CURRENT, Cause, RevisionState
 
 SALT_BYTES = 32
 SUBJECT_LIMIT = 400
@@ -61,16 +61,18 @@ def request(*, profile: str, given: Mapping[str, Any], by: Actor) -> Requested:
     """Asks for the packet of one case: its first revision, or the next one where it exists.
 
     Raises NotFound (no active profile, no such tenant), Denied, Invalid (a fault per given value), Conflict
-    ``assembling`` while a revision is being assembled.
+    ``assembling`` while a revision is being assembled, ``lane-changed`` while a packet of the case stands for the
+    lane that the profile named before.
     """
     by.require(Capability.PACKET_ASSEMBLE)
     definition = active_profile(by.workspace_id, profile)
     compiled = compiled_profile(definition)
     values = compiled.validate_given(given)
     tenant = guards.get_tenant(by, compiled.tenant_key(values), Capability.PACKET_ASSEMBLE)
-    packet = _packet(compiled, values, by, tenant.pk)
     with transaction.atomic():
+        packet = _packet(compiled, values, by, tenant.pk)
         moves.lock(packet.pk)
+        _refuse_other_lane(packet)
         cause = Cause.EVIDENCE if packet.revisions.exists() else Cause.FIRST
         revision = _begin(packet, cause, by, assembler=Assembler.of(by))
     return Requested(packet.ref, revision.number, revision.pk)
@@ -132,15 +134,15 @@ def carry(*, revision_id: int, by: Actor) -> datetime | None:
 
 
 def _packet(profile: CompiledProfile, given: dict[str, Any], by: Actor, tenant_id: int) -> Packet:
-    """The one packet of this profile and case, made if need be."""
-    key = {"workspace_id": by.workspace_id, "profile": profile.name, "given_digest": digest(given)}
+    """The one packet of this profile, case and lane, made if need be."""
+    named = {"profile": profile.name, "lane": profile.lane, "given_digest": digest(given)}
     subject = " / ".join(str(value) for value in given.values() if value is not None)
     packet, _ = Packet.objects.get_or_create(
-        **key,
+        workspace_id=by.workspace_id,
+        **named,
         defaults={
             "ref": new_ref(Prefix.PACKET),
             "tenant_id": tenant_id,
-            "lane": profile.lane,
             "given": given,
             "subject": clean_text(subject, limit=SUBJECT_LIMIT),
             "salt": secrets.token_bytes(SALT_BYTES),
@@ -151,6 +153,18 @@ def _packet(profile: CompiledProfile, given: dict[str, Any], by: Actor, tenant_i
     return packet
 
 
+def _refuse_other_lane(packet: Packet) -> None:
+    """One case is decided for one lane at a time: what stands for the lane before is withdrawn first, by a person."""
+    others = Packet.objects.filter(
+        workspace_id=packet.workspace_id, profile=packet.profile, given_digest=packet.given_digest
+    ).exclude(pk=packet.pk)
+    standing = others.filter(revisions__state__in=CURRENT).first()
+    if standing is not None:
+        raise Conflict(
+            f"{standing.ref} stands for this case and the lane {standing.lane}. Withdraw it first.", code="lane-changed"
+        )
+
+
 def _begin(
     packet: Packet, cause: Cause, by: Actor, *, assembler: Assembler, detail: list[Any] | None = None
 ) -> Revision:
@@ -158,8 +172,6 @@ def _begin(
     if standing is not None and standing.state == RevisionState.ASSEMBLING:
         raise Conflict(f"Revision {standing.number} is being assembled. Wait a moment.", code="assembling")
     definition = active_profile(packet.workspace_id, packet.profile)
-    if compiled_profile(definition).lane != packet.lane:
-        raise Conflict("The active profile names another lane than this packet was made for.", code="lane-changed")
     return moves.begin(packet, definition, cause, assembler=assembler, by=by, detail=detail)
 
 

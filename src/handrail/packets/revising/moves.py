@@ -9,10 +9,11 @@ from typing import Any
 from handrail.access.actor import Actor
 from handrail.audit.actions import record
 from handrail.audit.events import Event
+from handrail.definitions.active import compiled_profile
 from handrail.definitions.models import Definition
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Stale
+from handrail.kernel.errors import Conflict, Stale
 from handrail.packets import ledger
 from handrail.packets.ledger import NewRow
 from handrail.packets.models import DeliveryEntry, Packet, Revision
@@ -66,8 +67,16 @@ def begin(
 ) -> Revision:
     """Supersedes the revision that stands and makes the next one, to be assembled by a worker. Needs the lock.
 
-    A consumed revision stays consumed; the lane is told that another follows.
+    A consumed revision stays consumed; the lane is told that another follows. Raises Conflict ``lane-changed`` where
+    ``definition`` names another lane than the packet was made for: what was decided for one vendor reaches no other.
     """
+    lane = compiled_profile(definition).lane
+    if lane != packet.lane:
+        raise Conflict(
+            f"{packet.ref} was made for the lane {packet.lane}, and its profile now names {lane}. "
+            "Withdraw it, then assemble the case: that makes a packet for the new lane.",
+            code="lane-changed",
+        )
     standing = current(packet)
     last = Revision.objects.filter(packet=packet).order_by("-number").first()
     if standing is not None:
