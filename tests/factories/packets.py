@@ -30,7 +30,7 @@ from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.packets import setup
 from handrail.packets.actions import assembling, releasing, votes
-from handrail.packets.actions.assembling import Built
+from handrail.packets.actions.assembling import Built, Requested
 from handrail.packets.models import Packet, Revision
 from handrail.packets.setup import Setup
 from tests.unit.definitions.profile_samples import PROFILE, TABLES
@@ -164,8 +164,14 @@ class Desk:
 
     def assemble(self, by: str = "dee") -> Revision:
         """The next revision of the case, built."""
-        asked = assembling.request(profile="outage-escalation", given=self.given(), by=self.person(by))
-        return self.build(asked.id)
+        return self.build(self.ask(by).id)
+
+    def ask(self, by: str = "dee") -> Requested:
+        """Asks for the packet of the case, or for its next revision."""
+        packet = Packet.objects.first()
+        if packet is None:
+            return assembling.request(profile="outage-escalation", given=self.given(), by=self.person(by))
+        return assembling.again(ref=packet.ref, reason="New evidence came in.", by=self.person(by))
 
     def build(self, revision_id: int) -> Revision:
         built = assembling.build(revision_id=revision_id, by=self.worker)

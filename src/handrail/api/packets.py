@@ -82,7 +82,11 @@ def diff_packet(
 
 @router.post("/packets", response={202: Requested, **REFUSALS}, operation_id="assemble_packet")
 def assemble_packet(request: HttpRequest, body: AssembleBody) -> Status[Requested]:
-    """Have the packet of a case assembled by a worker: its first revision, or the next one."""
+    """Have the packet of a case assembled by a worker: its first revision.
+
+    Where the case has its packet nothing changes: the answer is 409 `packet-exists`, and its fault names the packet to
+    reassemble.
+    """
     return Status(202, assembling.request(profile=body.profile, given=body.given, by=actor_of(request)))
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.actions import assembling, holds, releasing, votes
-from handrail.packets.errors import Drifted
+from handrail.packets.errors import Drifted, Exists
 from handrail.web import packet_presenter, packets_presenter
 from handrail.web.packet_presenter import PacketPage, Refused, Typed
 from handrail.web.request import PageRequest
@@ -36,6 +36,9 @@ def assemble(request: PageRequest) -> HttpResponse:
         asked = assembling.request(profile=request.POST.get("profile", ""), given=given, by=request.actor)
     except Invalid as error:
         return _form(request, request.POST, error)
+    except Exists as error:
+        messages.warning(request, "This case has its packet. Below, say what is new to assemble its next revision.")
+        return redirect("packet", packet=error.ref)
     messages.success(request, f"Revision {asked.revision} of {asked.ref} is being assembled.")
     return redirect("packet", packet=asked.ref)
 

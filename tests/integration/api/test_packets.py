@@ -51,6 +51,13 @@ def test_a_packet_goes_all_its_way_over_the_api(desk: Desk) -> None:
     assert ada.get("/api/v1/packet-figures").json()["bound"] == 1
 
 
+def test_assembling_a_case_twice_names_its_packet(desk: Desk) -> None:
+    dee = caller(desk, "dee")
+    first, second = (post(dee, "", profile="outage-escalation", given=desk.given()) for _ in range(2))
+    assert (second.status_code, second.json()["code"]) == (409, "packet-exists")
+    assert first.json()["ref"] in str(second.json())
+
+
 def test_a_packet_goes_all_its_way_at_the_command_line(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -193,6 +193,15 @@ def test_assemble_form_asks_for_what_the_profile_declares(desk: Desk, browser_of
     assert packet.given == {"tenant": "ten_a", "case": "CASE-7", "note": None}
 
 
+def test_assemble_of_a_case_that_has_its_packet_leads_to_it(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.assemble()
+    posted = {"profile": "outage-escalation", "given.tenant": "ten_a", "given.case": "CASE-7"}
+    done = browser_of("dee").post("/admin/packets/assemble", posted, follow=True)
+    assert done.redirect_chain == [(url(revision), 302)]
+    assert "This case has its packet." in text(done)
+    assert desk.newest == revision
+
+
 def test_assemble_again_needs_what_is_new(desk: Desk, browser_of: Browser) -> None:
     revision = desk.assemble()
     client = browser_of("dee")

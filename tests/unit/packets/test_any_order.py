@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from handrail.access.models import Membership
 from handrail.kernel import clock
 from handrail.kernel.errors import Conflict, Denied, HandrailError, NotFound
-from handrail.packets.actions import assembling, holds, releasing, votes
+from handrail.packets.actions import holds, releasing, votes
 from handrail.packets.errors import Drifted
 from handrail.packets.models import Clearance, HoldRow, Revision, Vote
 from handrail.packets.states import CURRENT
@@ -106,7 +106,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(by=st.sampled_from(["dee", "eve"]))
     def assemble(self, by: str) -> None:
         try:
-            assembling.request(profile="outage-escalation", given=self.desk.given(), by=self.desk.person(by))
+            self.desk.ask(by)
         except (Conflict, Denied, NotFound):
             return
 

@@ -66,9 +66,9 @@ def assemble(
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Assemble the packet of a case now: its first revision, or the next one. FILE holds the given values.
+    """Assemble the packet of a case now: its first revision. FILE holds the given values.
 
-    The revision that stands is superseded, its votes are void.
+    Where the case has its packet nothing changes: reassemble makes the next revision.
     """
     who = actor(as_, workspace)
     from handrail.packets.actions import assembling

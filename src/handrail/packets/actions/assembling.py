@@ -27,6 +27,7 @@ from handrail.packets.actions.reasons import reason_of
 from handrail.packets.assembly.assemble import Inputs
 from handrail.packets.assembly.assemble import assemble as assemble_documents
 from handrail.packets.assembly.results import Assembled
+from handrail.packets.errors import Exists
 from handrail.packets.models import AnnexRow, Clearance, HoldRow, Packet, Revision, Snapshot
 from handrail.packets.queries import get_packet_row
 from handrail.packets.revising import binding, moves, outside
@@ -58,11 +59,11 @@ class Built:
 
 
 def request(*, profile: str, given: Mapping[str, Any], by: Actor) -> Requested:
-    """Asks for the packet of one case: its first revision, or the next one where it exists.
+    """Asks for the packet of one case: its first revision. Whatever follows is asked for with ``again``.
 
-    Raises NotFound (no active profile, no such tenant), Denied, Invalid (a fault per given value), Conflict
-    ``assembling`` while a revision is being assembled, ``lane-changed`` while a packet of the case stands for the
-    lane that the profile named before.
+    So a call that is repeated because its answer was lost never supersedes, or recalls, what was made meanwhile.
+    Raises NotFound (no active profile, no such tenant), Denied, Invalid (a fault per given value), Exists where the
+    case has its packet, Conflict ``lane-changed`` while one stands for the lane that the profile named before.
     """
     by.require(Capability.PACKET_ASSEMBLE)
     definition = active_profile(by.workspace_id, profile)
@@ -72,9 +73,10 @@ def request(*, profile: str, given: Mapping[str, Any], by: Actor) -> Requested:
     with transaction.atomic():
         packet = _packet(compiled, values, by, tenant.pk)
         moves.lock(packet.pk)
+        if packet.revisions.exists():
+            raise Exists(packet.ref)
         _refuse_other_lane(packet)
-        cause = Cause.EVIDENCE if packet.revisions.exists() else Cause.FIRST
-        revision = _begin(packet, cause, by, assembler=Assembler.of(by))
+        revision = moves.begin(packet, definition, Cause.FIRST, assembler=Assembler.of(by), by=by)
     return Requested(packet.ref, revision.number, revision.pk)
 
 
@@ -87,7 +89,12 @@ def again(*, ref: str, reason: str, by: Actor) -> Requested:
     said = reason_of(reason)
     with transaction.atomic():
         moves.lock(packet.pk)
-        revision = _begin(packet, Cause.EVIDENCE, by, assembler=Assembler.of(by), detail=[{"reason": said}])
+        standing = moves.current(packet)
+        if standing is not None and standing.state == RevisionState.ASSEMBLING:
+            raise Conflict(f"Revision {standing.number} is being assembled. Wait a moment.", code="assembling")
+        definition = active_profile(packet.workspace_id, packet.profile)
+        detail = [{"reason": said}]
+        revision = moves.begin(packet, definition, Cause.EVIDENCE, assembler=Assembler.of(by), by=by, detail=detail)
     return Requested(packet.ref, revision.number, revision.pk)
 
 
@@ -163,16 +170,6 @@ def _refuse_other_lane(packet: Packet) -> None:
         raise Conflict(
             f"{standing.ref} stands for this case and the lane {standing.lane}. Withdraw it first.", code="lane-changed"
         )
-
-
-def _begin(
-    packet: Packet, cause: Cause, by: Actor, *, assembler: Assembler, detail: list[Any] | None = None
-) -> Revision:
-    standing = moves.current(packet)
-    if standing is not None and standing.state == RevisionState.ASSEMBLING:
-        raise Conflict(f"Revision {standing.number} is being assembled. Wait a moment.", code="assembling")
-    definition = active_profile(packet.workspace_id, packet.profile)
-    return moves.begin(packet, definition, cause, assembler=assembler, by=by, detail=detail)
 
 
 def _keep(made: Assembled) -> None:
