@@ -78,6 +78,11 @@ def split_origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname.lower(), parts.port or _DEFAULT_PORTS[parts.scheme]
 
 
+def is_default_port(scheme: str, port: int) -> bool:
+    """Whether ``port`` is the one that goes without saying."""
+    return _DEFAULT_PORTS.get(scheme) == port
+
+
 def _checked(url: str) -> SplitResult:
     split_origin(url)
     parts = urlsplit(url)
@@ -94,6 +99,9 @@ def _origin(url: str) -> str:
     if _checked(url).path not in {"", "/"}:
         raise ValueError("must be an origin: scheme, host and port, without a path")
     return url.rstrip("/")
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
 
 
 def _is_loopback(host: str) -> bool:
@@ -113,7 +121,7 @@ class HttpConfig(ConnectorConfig):
     """What every connector that speaks HTTP has. Other kinds inherit from it."""
 
     base_url: Annotated[str, AfterValidator(_base_url)]
-    allow: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
+    allow: tuple[Origin, ...] = ()
     auth: Auth = NoAuth()
     deadline_seconds: float = Field(default=10.0, gt=0, le=MAX_DEADLINE_SECONDS, allow_inf_nan=False)
     max_bytes: int = Field(default=1024 * 1024, ge=1, le=MAX_BYTES)

@@ -7,12 +7,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
-from handrail.connectors.config import HeaderName, HttpConfig, NoAuth, Section, split_origin
+from handrail.connectors.config import HeaderName, HttpConfig, NoAuth, Origin, Section
 from handrail.connectors.desk.auth import ClientCredentials
 from handrail.connectors.desk.failure import NAME_LIMIT
 from handrail.connectors.desk.formats import Format
-from handrail.connectors.desk.links import is_reference, origin_of, reference_checker
-from handrail.connectors.desk.template import Scope, faults_in, names_in
+from handrail.connectors.desk.links import checked_url, is_reference, origin_of, reference_checker
+from handrail.connectors.desk.pages import recognised
+from handrail.connectors.desk.template import Scope, faults_in, names_in, render_page
 from handrail.connectors.desk.ticket import TICKET_FIELDS, Severity
 from handrail.connectors.extract import ExtractFailed, compile_path
 from handrail.connectors.http import json_bytes
@@ -63,7 +64,7 @@ class Create(Section):
 class Web(Section):
     """The desk as people see it. ``url`` proves a ticket's page from its reference (and what ``take`` took)."""
 
-    origin: str | None = None
+    origin: Origin | None = None
     url: str | None = None
 
 
@@ -117,7 +118,7 @@ class DeskConfig(HttpConfig):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        faults = [*self._plain_faults(), *self._template_faults()]
+        faults = [*self._plain_faults(), *self._template_faults()] or list(self._page_faults())
         if faults:
             raise ValueError("; ".join(str(fault) for fault in faults))
         return self
@@ -139,11 +140,6 @@ class DeskConfig(HttpConfig):
             yield Fault("create.body", "must hold no NaN and no infinity, nor may values")
         if self.create.encoding == "form" and not _is_flat(self.create.body):
             yield Fault("create.body", "must be a flat table, because encoding is form")
-        if self.web.origin is not None:
-            try:
-                split_origin(self.web.origin)
-            except ValueError as error:
-                yield Fault("web.origin", str(error))
 
     def _template_faults(self) -> Iterator[Fault]:
         constants = set(self.values)
@@ -164,14 +160,34 @@ class DeskConfig(HttpConfig):
             yield from faults_in("lookup.path", self.lookup.path, known)
             yield from faults_in("lookup.query", dict(self.lookup.query), known)
 
+    def _page_faults(self) -> Iterator[Fault]:
+        """Tries every pattern of a page with a reference: it must give an address of the desk, and be found there."""
+        sample = {"reference": self.reference_example, "any": "1", **dict.fromkeys(self.create.take, "1")}
+        patterns = [("web.url", self.web.url)] if self.web.url is not None else []
+        patterns += [(f"link.urls.{index}", url) for index, url in enumerate(self.link.urls)]
+        for where, pattern in patterns:
+            address = checked_url(render_page(pattern, self.constants, sample), self.web_origin)
+            if address is None:
+                yield Fault(where, f"gives no address at {self.web_origin}, where people see tickets (web.origin)")
+            elif where != "web.url" and "reference" in names_in(pattern):
+                once = pattern.count("{reference}") == 1
+                found = recognised(address, (pattern,), self.constants) if once else None
+                if found is None or found.reference != self.reference_example:
+                    yield Fault(where, "must name {reference} once, in the path, the fragment or a value of the query")
+
+    @property
+    def pages_hold_reference(self) -> bool:
+        """Whether a ticket's pasted page can give its reference."""
+        return any("reference" in names_in(url) for url in self.link.urls)
+
     @property
     def web_origin(self) -> str:
         """Where people see tickets: ``web.origin``, or else the origin of ``base_url``."""
         return self.web.origin or origin_of(self.base_url)
 
     @property
-    def page_scope(self) -> Scope:
-        """What URLs of the desk may name, but for the ticket itself."""
+    def constants(self) -> Scope:
+        """What addresses of the desk's pages may name, but for the ticket itself."""
         return {**self.values, "base_url": self.base_url, "web": self.web_origin}
 
     @property

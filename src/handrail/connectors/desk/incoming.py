@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from handrail.connectors.desk.config import DeskConfig
 from handrail.connectors.desk.failure import Category, DeskFailure, failure_of
 from handrail.connectors.desk.links import checked_url, is_reference
-from handrail.connectors.desk.template import render_url
+from handrail.connectors.desk.template import render_page
 from handrail.connectors.desk.ticket import Created
 from handrail.connectors.extract import ExtractFailed, extract
 from handrail.connectors.outcome import Answer
@@ -52,5 +52,5 @@ def _proven_url(config: DeskConfig, body: JsonValue, reference: str) -> str | No
     taken = {name: text_at(body, at) for name, at in config.create.take.items()}
     if any(value is None or not _TAKEN.fullmatch(value) for value in taken.values()):
         return None
-    url = render_url(config.web.url, {**config.page_scope, **taken, "reference": reference})
+    url = render_page(config.web.url, config.constants, {**taken, "reference": reference})
     return checked_url(url, config.web_origin)

@@ -1,4 +1,4 @@
-"""A ticket that a person names, by reference or by a pasted URL, made into one reference and one URL."""
+"""What passes for a reference of the desk, and for an address of it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 
-from handrail.connectors.config import split_origin
-from handrail.connectors.desk.template import Scope, render_url
+from handrail.connectors.config import is_default_port, split_origin
 
 MAX_REFERENCE = 64
 MAX_URL = 2000
 # RFC 3986's characters. A backslash, white space or a control is how one URL gets read as two.
 _URL = re.compile(r"(?i:https?)://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
-# What may stand in a URL where the reference or anything else is expected; {any} is one piece between separators.
-_PIECES = {"{reference}": r"(?P<reference>[A-Za-z0-9._-]{1,64})", "{any}": r"[^/?#&]{1,200}"}
-_HOLE = re.compile(r"(\{reference\}|\{any\})")
 
 
 @lru_cache(maxsize=32)
@@ -46,33 +42,22 @@ def is_reference(text: str, pattern: str) -> bool:
 
 
 def checked_url(url: str, origin: str) -> str | None:
-    """``url`` with scheme and host in lower case, or None unless it is an http(s) URL of that origin, without user."""
+    """``url`` with its origin in plain form, or None unless it is an http(s) URL of that origin, without user.
+
+    Plain: scheme and host in lower case, and no port where it is the scheme's own.
+    """
     if len(url) > MAX_URL or not _URL.fullmatch(url.strip()):
         return None
     try:
-        parts = urlsplit(url.strip())
-        if split_origin(parts.geturl()) != split_origin(origin):
+        scheme, host, port = split_origin(url.strip())
+        if (scheme, host, port) != split_origin(origin):
             return None
     except ValueError:
         return None
-    return urlunsplit(parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()))
-
-
-def reference_in(url: str, templates: tuple[str, ...], scope: Scope) -> tuple[bool, str | None]:
-    """Whether ``url`` looks like one of the configured ticket pages, and the reference that it holds, if any."""
-    for template in templates:
-        found = _compiled(render_url(template, {**scope, "reference": "\0r", "any": "\0a"})).fullmatch(url)
-        if found:
-            return True, found.groupdict().get("reference")
-    return False, None
-
-
-@lru_cache(maxsize=64)
-def _compiled(template: str) -> re.Pattern[str]:
-    """A rendered template as a pattern. What follows the page's own address (a fragment, more query) is allowed."""
-    marked = template.replace("%00r", "{reference}").replace("%00a", "{any}")
-    pieces = (_PIECES.get(piece) or re.escape(piece) for piece in _HOLE.split(marked))
-    return re.compile("".join(pieces) + r"(?:[/?#&].*)?")
+    name = f"[{host}]" if ":" in host else host
+    return urlunsplit(
+        urlsplit(url.strip())._replace(netloc=name if is_default_port(scheme, port) else f"{name}:{port}")
+    )
 
 
 def origin_of(url: str) -> str:

@@ -64,12 +64,18 @@ def render_text(template: str, scope: Scope) -> str:
 
 
 def render_url(template: str, scope: Scope) -> str:
-    """As ``render_text``, every value percent-encoded as one piece of a path or query.
+    """As ``render_text``, every value percent-encoded as one piece of a path or query."""
+    return render_text(template, {name: quote(_plain(value), safe="") for name, value in scope.items()})
 
-    ``base_url`` and ``web`` are whole URLs from configuration, and are kept as they are.
+
+def render_page(template: str, constants: Scope, ticket: Scope) -> str:
+    """The address of a page: a ticket's own values are each one piece of it, as in ``render_url``.
+
+    Constants come from configuration: in a page's address one may be a path of several pieces (a group's project), so
+    that its slashes stay. ``base_url`` and ``web`` are whole URLs, and are kept as they are.
     """
-    encoded = {name: value if name in _URLS else quote(_plain(value), safe="") for name, value in scope.items()}
-    return render_text(template, encoded)
+    paths = {name: value if name in _URLS else quote(_plain(value)) for name, value in constants.items()}
+    return render_text(template, paths | {name: quote(_plain(value), safe="") for name, value in ticket.items()})
 
 
 def names_in(template: str) -> set[str]:

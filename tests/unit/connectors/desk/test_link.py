@@ -28,7 +28,10 @@ PAGE = f"{ORIGIN}/t/T-12"
         ("", PAGE, Link("T-12", PAGE)),
         (PAGE, "", Link("T-12", PAGE)),
         ("", "HTTPS://Desk.Example/t/T-12?tab=2#note", Link("T-12", PAGE)),
+        (PAGE, PAGE, Link("T-12", PAGE)),
+        ("", f"{ORIGIN}:443/T/T-12/edit/", Link("T-12", PAGE)),
         ("T-12", f"{ORIGIN}/queue/all", Link("T-12", f"{ORIGIN}/queue/all")),
+        ("T-12", f"{ORIGIN}:443/queue/all?a=1#b", Link("T-12", f"{ORIGIN}/queue/all?a=1#b")),
     ],
 )
 def test_link_takes_what_names_one_ticket(reference: str, url: str, link: Link) -> None:
@@ -53,6 +56,11 @@ def test_link_takes_what_names_one_ticket(reference: str, url: str, link: Link) 
         ("T-12", f"{ORIGIN}/t/T-13", ["url"]),
         ("T-12", ORIGIN + "/" + "a" * 3000, ["url"]),
         ("", f"{ORIGIN}/queue/all", ["reference"]),
+        (f"{ORIGIN}/queue/all", "", ["reference"]),
+        (f"{ORIGIN}/t/T-1234567", "", ["reference"]),
+        ("https://evil.test/t/T-12", "", ["reference"]),
+        ("", "https://evil.test/t/T-12", ["url"]),
+        ("https://evil.test/t/T-12", PAGE, ["reference"]),
         ("bad", "https://evil.test/", ["url", "reference"]),
     ],
 )
@@ -66,6 +74,37 @@ def test_link_shows_what_a_reference_looks_like() -> None:
     with pytest.raises(Invalid) as refused:
         DESK.normalise_link("nonsense", "")
     assert "T-12" in refused.value.faults[0].message
+
+
+@pytest.mark.parametrize(
+    ("reference", "url", "says"),
+    [
+        ("https://evil.test/t/T-12", "", f"is no address at {ORIGIN}, where Example Desk is"),
+        (f"{ORIGIN}/queue", "", "does not hold the reference; type that here, such as T-12"),
+        ("", f"{ORIGIN}/queue", "is needed too, such as T-12"),
+    ],
+)
+def test_link_says_what_to_do_with_an_address(reference: str, url: str, says: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        DESK.normalise_link(reference, url)
+    assert says in refused.value.faults[0].message
+
+
+QUERIES = open_desk(base_url=ORIGIN, web={}, link={"urls": ["{base_url}/show?id={reference}", "{base_url}/#t/{any}"]})
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("/show?id=T-12", Link("T-12", f"{ORIGIN}/show?id=T-12")),
+        ("/show?results=a%26b&id=T-12&x#top", Link("T-12", f"{ORIGIN}/show?id=T-12")),
+        ("/#t/7/comment/8?x", Link("T-9", f"{ORIGIN}/#t/7")),
+        ("/show/more?id=T-12", Link("T-9", f"{ORIGIN}/show/more?id=T-12")),
+        ("/show?id=T-12&id=T-13", Link("T-9", f"{ORIGIN}/show?id=T-12&id=T-13")),
+    ],
+)
+def test_link_keeps_of_a_recognised_page_what_its_pattern_names(url: str, link: Link) -> None:
+    assert QUERIES.normalise_link("" if link.reference == "T-12" else "T-9", ORIGIN + url) == link
 
 
 @given(st.text(max_size=200), st.text(max_size=200))

@@ -21,6 +21,7 @@ from handrail.connectors.desk import (
     preset_names,
     read_desk,
 )
+from handrail.kernel.errors import Invalid
 from handrail.kernel.secrets import Secrets
 from tests.peers.desk_shapes import REFERENCE, SECRET, ShapeServer, serving, shape_names
 
@@ -137,6 +138,24 @@ def test_link_reads_references_and_pages_that_people_give(shape: tuple[str, Shap
         link = desk.normalise_link(case["reference"], case["url"])
         assert [link.reference, link.url] == case["gives"]
     assert server.created == []
+
+
+def test_link_asks_for_the_reference_where_a_page_does_not_hold_it(shape: tuple[str, ShapeServer]) -> None:
+    preset, server = shape
+    desk = open_desk(preset, server)
+    for case in server.fill(server.shape.get("refused_links", [])):
+        with pytest.raises(Invalid) as refused:
+            desk.normalise_link(case["reference"], case["url"])
+        (fault,) = refused.value.faults
+        assert fault.where == "reference"
+        assert "does not hold" in fault.message
+        assert desk.config.reference_example in fault.message
+
+
+def test_every_page_that_can_be_pasted_alone_is_tried_alone(shape: tuple[str, ShapeServer]) -> None:
+    preset, server = shape
+    alone = [case for case in server.shape["links"] if not case["reference"]]
+    assert bool(alone) == open_desk(preset, server).config.pages_hold_reference
 
 
 def test_tokens_are_fetched_once_and_kept() -> None:

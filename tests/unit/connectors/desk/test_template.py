@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handrail.connectors.desk.formats import in_format
-from handrail.connectors.desk.template import faults_in, render, render_text, render_url
+from handrail.connectors.desk.template import faults_in, render, render_page, render_text, render_url
 
 SCOPE = {"queue": 7, "subject": "A {subject}", "run": None, "yes": True}
 
@@ -31,8 +31,13 @@ def test_render_takes_doubled_braces_for_braces() -> None:
 
 
 def test_render_url_encodes_each_value_as_one_piece() -> None:
-    scope = {"base_url": "https://d.test/x", "project": "a/b?c#d e"}
-    assert render_url("{base_url}/p/{project}", scope) == "https://d.test/x/p/a%2Fb%3Fc%23d%20e"
+    assert render_url("/p/{project}/x", {"project": "a/b?c#d e"}) == "/p/a%2Fb%3Fc%23d%20e/x"
+
+
+def test_render_page_keeps_the_slashes_of_constants_alone() -> None:
+    constants = {"base_url": "https://d.test/x", "project": "a/b?c"}
+    page = render_page("{base_url}/{project}/{reference}", constants, {"reference": "1/2?3"})
+    assert page == "https://d.test/x/a/b%3Fc/1%2F2%3F3"
 
 
 @pytest.mark.parametrize(
