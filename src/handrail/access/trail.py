@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
@@ -19,9 +19,15 @@ class TrailEntry:
     tenant: str | None
 
 
-def list_events(actor: Actor, wanted: EventFilter) -> list[TrailEntry]:
-    """Newest first. Raises Denied without ``audit:view``."""
+def list_events(actor: Actor, wanted: EventFilter, *, tenant: str = "") -> list[TrailEntry]:
+    """Newest first; of the one tenant with the key ``tenant`` where that is given: none, if it is outside the actor's
+    scope. Raises Denied without ``audit:view``."""
     actor.require(Capability.AUDIT_VIEW)
+    if tenant:
+        found = tenants_of(actor).filter(key=tenant).first()
+        if found is None:
+            return []
+        wanted = replace(wanted, tenant_id=found.pk)
     rows = queries.list_events(actor.workspace_id, actor.tenant_ids, wanted)
     keys = dict(tenants_of(actor).values_list("pk", "key"))
     return [TrailEntry(row, keys.get(row.tenant_id) if row.tenant_id else None) for row in rows]

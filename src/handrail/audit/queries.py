@@ -17,13 +17,18 @@ MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """``before`` pages backwards by event number. Empty texts filter nothing; ``subject`` and ``actor`` match whole."""
+    """``before`` pages backwards by event number. Empty texts filter nothing; ``subject`` and ``actor`` match whole.
+
+    ``since`` is included, ``until`` is not.
+    """
 
     event: str = ""
     actor: str = ""
     subject: str = ""
     outcome: str = ""
     tenant_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     before: int | None = None
     limit: int = PAGE
 
@@ -54,6 +59,10 @@ def list_events(workspace_id: int, tenant_ids: Collection[int] | None, wanted: E
         "tenant_id": wanted.tenant_id,
     }
     rows = rows.filter(**{name: value for name, value in exact.items() if value})
+    if wanted.since is not None:
+        rows = rows.filter(at__gte=wanted.since)
+    if wanted.until is not None:
+        rows = rows.filter(at__lt=wanted.until)
     if wanted.before is not None:
         rows = rows.filter(pk__lt=wanted.before)
     return [_row(event) for event in rows[: min(wanted.limit, MOST)]]

@@ -181,12 +181,17 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
     )
 
 
-def count_states(actor: Actor, *, tenant: str = "") -> dict[RunState, int]:
-    """How many runs are in each state, every state named. Raises Denied without ``run:view``."""
+def count_states(actor: Actor, *, tenant: str = "", runbook: str = "") -> dict[RunState, int]:
+    """How many runs are in each state, every state named; of one tenant or runbook where they are given.
+
+    Raises Denied without ``run:view``.
+    """
     actor.require(Capability.RUN_VIEW)
     rows = scoped(actor, OperationRun.objects.all())
     if tenant:
         rows = rows.filter(tenant__key=tenant)
+    if runbook:
+        rows = rows.filter(definition__name=runbook)
     counted = dict(rows.values_list("state").annotate(n=Count("pk")).order_by())
     return {state: counted.get(state.value, 0) for state in RunState}
 

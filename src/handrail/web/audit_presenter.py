@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from handrail.access import evidence, trail
+from handrail.access import queries as access
 from handrail.access.actor import Actor
+from handrail.access.queries import TenantSummary
 from handrail.access.trail import TrailEntry
 from handrail.audit.events import Event, Outcome
 from handrail.audit.queries import PAGE, EventFilter
@@ -18,8 +21,9 @@ from handrail.kernel.errors import Conflict
 from handrail.web import words
 
 # Where the subject of an event can be seen, by kind of subject.
-_PLACES = {"run": "run", "exception": "exception", "tenant": "tenant"}
+_PLACES = {"run": "run", "exception": "exception", "tenant": "tenant", "packet": "packet"}
 _NUMBER_DIGITS = 18
+_DAYS = (date(1970, 1, 1), date(9998, 12, 31))  # what a day after can still be told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
+    """``first`` and ``last`` are days, both included, in UTC; ``tenants`` are those to choose from."""
+
     wanted: EventFilter
+    tenant: str
+    first: date | None
+    last: date | None
+    tenants: list[TenantSummary]
     entries: list[Entry]
     events: list[str]
     outcomes: list[str]
@@ -43,7 +53,7 @@ class AuditPage:
 
     @property
     def filtered(self) -> bool:
-        return self.wanted != EventFilter()
+        return self.wanted != EventFilter() or bool(self.tenant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +78,17 @@ def present_record(actor: Actor, kept: str) -> RecordPage:
 
 
 def present(actor: Actor, asked: Mapping[str, str]) -> AuditPage:
-    """Raises Denied."""
-    wanted = _filter(asked)
-    entries = trail.list_events(actor, wanted)
-    older = replace(wanted, before=entries[-1].row.id) if len(entries) == PAGE else None
+    """Raises Denied. What is no day filters nothing; a tenant that is none of the actor's finds nothing."""
+    tenant, first, last = asked.get("tenant", ""), _day(asked.get("from", "")), _day(asked.get("to", ""))
+    wanted = _filter(asked, first, last)
+    entries = trail.list_events(actor, wanted, tenant=tenant)
+    older = {**asked, "before": str(entries[-1].row.id)} if len(entries) == PAGE else None
     return AuditPage(
         wanted=wanted,
+        tenant=tenant,
+        first=first,
+        last=last,
+        tenants=access.list_tenants(actor),
         entries=[_entry(entry) for entry in entries],
         events=[event.value for event in Event],
         outcomes=[outcome.value for outcome in Outcome],
@@ -88,17 +103,27 @@ def _entry(entry: TrailEntry) -> Entry:
     return Entry(entry, url, context)
 
 
-def _filter(asked: Mapping[str, str]) -> EventFilter:
+def _filter(asked: Mapping[str, str], first: date | None, last: date | None) -> EventFilter:
     before = asked.get("before", "")
     return EventFilter(
         event=asked.get("event", ""),
         actor=asked.get("actor", "").strip(),
         subject=asked.get("subject", "").strip(),
         outcome=asked.get("outcome", ""),
+        since=datetime.combine(first, time.min, UTC) if first else None,
+        until=datetime.combine(last + timedelta(days=1), time.min, UTC) if last else None,
         before=int(before) if before.isascii() and before.isdigit() and len(before) <= _NUMBER_DIGITS else None,
     )
 
 
-def _url(wanted: EventFilter) -> str:
-    names = ("event", "actor", "subject", "outcome", "before")
-    return "?" + urlencode({name: value for name in names if (value := getattr(wanted, name))})
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if _DAYS[0] <= day <= _DAYS[1] else None
+
+
+def _url(asked: Mapping[str, str]) -> str:
+    names = ("event", "actor", "subject", "outcome", "tenant", "from", "to", "before")
+    return "?" + urlencode({name: value for name in names if (value := asked.get(name, ""))})

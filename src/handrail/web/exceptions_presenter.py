@@ -30,6 +30,11 @@ ADVICE: Mapping[str, str] = {
     Cause.DEFINITION: "The runbook itself could not be evaluated. Its owner must mend it.",
 }
 
+# Where the reason says more than the cause.
+ADVICE_BY_REASON: Mapping[str, str] = {
+    "poll-window-over": "The action was accepted and may still end. Look at its job before anybody repeats it.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ExceptionList:
@@ -74,7 +79,7 @@ def present(detail: ExceptionDetail) -> ExceptionPage:
     refusal = detail.why_not_take if handling is Handling.OPEN else detail.why_not_resolve
     return ExceptionPage(
         detail=detail,
-        advice=ADVICE.get(detail.summary.cause, ""),
+        advice=ADVICE_BY_REASON.get(detail.summary.reason) or ADVICE.get(detail.summary.cause, ""),
         conditions=conditions,
         readings=sources(detail.evidence, {}),
         other_evidence=other,

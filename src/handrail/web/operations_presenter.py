@@ -52,7 +52,7 @@ def present(actor: Actor, asked: Mapping[str, str]) -> Operations:
     """Raises Denied. A filter value that names nothing known finds nothing."""
     wanted = _filter(asked)
     runs = runbooks.list_runs(actor, wanted)
-    counts = runbooks.count_states(actor, tenant=wanted.tenant)
+    counts = runbooks.count_states(actor, tenant=wanted.tenant, runbook=wanted.runbook)
     return Operations(
         wanted=wanted,
         runs=runs,

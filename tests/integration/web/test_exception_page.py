@@ -31,6 +31,13 @@ def test_packet_shows_why_what_and_what_was_tried(house: House, senior: Client) 
         assert told.replace("'", "&#x27;") in text
 
 
+def test_packet_of_a_job_that_did_not_end_in_time_says_that_it_may_still_end(house: House, senior: Client) -> None:
+    waited = rows.exception(house.tenant, house.definition, reason="poll-window-over")
+    text = senior.get(f"/admin/exceptions/{waited.ref}").content.decode()
+    assert "may still end" in text
+    assert "none that the runbook knows" not in text
+
+
 def test_take_twice_is_the_same_answer(house: House, senior: Client) -> None:
     assert [senior.post(url(house, "/take")).status_code for _ in range(2)] == [302, 302]
     assert AuditEvent.objects.filter(event="exception.taken").count() == 1

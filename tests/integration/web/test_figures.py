@@ -58,6 +58,47 @@ def test_audit_shows_own_events_and_filters_them(
     assert house.stopped.ref in client.get("/admin/audit", {"subject": house.stopped.ref}).content.decode()
 
 
+def events(client: Client, **asked: str) -> str:
+    return client.get("/admin/audit", asked).content.decode()
+
+
+@pytest.fixture
+def taken(house: House, enter: Callable[..., Client]) -> str:
+    """The exception packet of which one event tells, today."""
+    enter(rows.member(house.workspace, Role.SENIOR_SUPPORT)).post(f"/admin/exceptions/{house.stopped.ref}/take")
+    return house.stopped.ref
+
+
+def test_audit_of_a_chosen_tenant_shows_that_tenants_events(
+    house: House, taken: str, as_role: Callable[..., Client]
+) -> None:
+    other, client = rows.tenant(house.workspace, name="Other"), as_role(Role.AUDITOR)
+    assert taken in events(client, tenant=house.tenant.key)
+    assert taken not in events(client, tenant=other.key)
+
+
+def test_audit_of_a_tenant_out_of_scope_shows_nothing(
+    house: House, neighbour: House, taken: str, as_role: Callable[..., Client]
+) -> None:
+    client = as_role(Role.AUDITOR)
+    foreign, unknown = (events(client, tenant=key) for key in (neighbour.tenant.key, "ten_nothing"))
+    assert "No event matches" in foreign
+    assert foreign.replace(neighbour.tenant.key, "ten_nothing") == unknown
+
+
+def test_audit_of_days_includes_the_first_and_the_last(taken: str, as_role: Callable[..., Client]) -> None:
+    client, today = as_role(Role.AUDITOR), now().date()
+    yesterday, tomorrow = (str(today + timedelta(days=days)) for days in (-1, 1))
+    assert taken in events(client, **{"from": str(today), "to": str(today)})
+    assert taken not in events(client, **{"from": tomorrow})
+    assert taken not in events(client, to=yesterday)
+
+
+@pytest.mark.parametrize("day", ["soon", "2026-02-30", "9999-12-31", "0001-01-01", "20260101T00"])
+def test_audit_day_that_is_none_filters_nothing(day: str, taken: str, as_role: Callable[..., Client]) -> None:
+    assert taken in events(as_role(Role.AUDITOR), to=day)
+
+
 def test_audit_of_one_tenant_only_shows_that_tenant(house: House, enter: Callable[..., Client]) -> None:
     other = rows.tenant(house.workspace, name="Other")
     enter(rows.member(house.workspace, Role.SENIOR_SUPPORT)).post(f"/admin/exceptions/{house.stopped.ref}/take")

@@ -170,6 +170,13 @@ def test_list_runs_is_scoped_to_the_actors_tenants(estate: Estate, board: Switch
     assert [len(queries.list_runs(actor)) for actor in (estate.worker, foreign)] == [1, 0]
 
 
+def test_count_states_of_a_runbook_counts_only_its_runs(estate: Estate, board: SwitchBoard) -> None:
+    estate.start()
+    (name,) = queries.list_runbook_names(estate.worker)
+    for runbook, count in ((name, 1), ("another", 0)):
+        assert sum(queries.count_states(estate.worker, runbook=runbook).values()) == count
+
+
 def test_count_states_names_every_state(estate: Estate, board: SwitchBoard) -> None:
     estate.start()
     counts = queries.count_states(estate.worker)

@@ -10,7 +10,7 @@ import typer
 
 from handrail.cli import output
 from handrail.cli.installation import actor
-from handrail.cli.options import As, InWorkspace, Json, Limit
+from handrail.cli.options import As, InWorkspace, Json, Limit, TenantKey
 from handrail.kernel.errors import Invalid
 
 group = typer.Typer(help="The audit log: list, verify, seal, checkpoint, key, prove, export, check-export.")
@@ -35,6 +35,7 @@ def list_(
     event: Tag = "",
     by: By = "",
     subject: Subject = "",
+    tenant: TenantKey = "",
     limit: Limit = 50,
     as_: As = None,
     workspace: InWorkspace = None,
@@ -45,7 +46,7 @@ def list_(
     from handrail.access import trail
     from handrail.audit.queries import EventFilter
 
-    rows = trail.list_events(who, EventFilter(event=event, actor=by, subject=subject, limit=limit))
+    rows = trail.list_events(who, EventFilter(event=event, actor=by, subject=subject, limit=limit), tenant=tenant)
     if json:
         output.print_json([{**output.plain(entry.row), "tenant": entry.tenant} for entry in rows])
         return
