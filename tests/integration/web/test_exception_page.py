@@ -32,7 +32,8 @@ def test_packet_shows_why_what_and_what_was_tried(house: House, senior: Client) 
 
 
 def test_packet_of_a_job_that_did_not_end_in_time_says_that_it_may_still_end(house: House, senior: Client) -> None:
-    waited = rows.exception(house.tenant, house.definition, reason="poll-window-over")
+    says = "The action was accepted but not decided within 8 s."
+    waited = rows.exception(house.tenant, house.definition, reason="poll-window-over", says=says)
     text = senior.get(f"/admin/exceptions/{waited.ref}").content.decode()
     assert "may still end" in text
     assert "none that the runbook knows" not in text
