@@ -31,6 +31,8 @@ class Event(StrEnum):
     RUN_CANCELLED = "run.cancelled"
     RUN_PREVIEWED = "run.previewed"
     RUN_REPORTED = "run.reported"
+    RUN_REPORT_REFUSED = "run.report_refused"
+    RUN_REPORT_REPEATED = "run.report_repeated"
     EXCEPTION_TAKEN = "exception.taken"
     EXCEPTION_RESOLVED = "exception.resolved"
 

@@ -13,7 +13,8 @@ from handrail.runbooks.states import Handling, RunState
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """``overdue``: runs whose next move should have been made. ``untold``: outcomes the task system lacks."""
+    """``overdue``: runs whose next move should have been made. ``untold``: outcomes that are
+    still to be told; what the task system refused for good is not among them."""
 
     runs: dict[str, int]
     packets: dict[str, int]

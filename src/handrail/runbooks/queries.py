@@ -74,11 +74,12 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class ReportState:
-    """``failure`` is empty unless the last try to tell the task system failed."""
+    """``failure`` is empty unless the last try to tell the task system failed; ``refused``: there will be no other."""
 
     delivered_at: datetime | None
     attempts: int
     failure: str
+    refused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +285,9 @@ def _completion(run: OperationRun) -> Completion | None:
 
 def _report(run: OperationRun) -> ReportState | None:
     row = getattr(run, "report", None)
-    return ReportState(row.delivered_at, row.attempts, row.failure) if row else None
+    if row is None:
+        return None
+    return ReportState(row.delivered_at, row.attempts, row.failure, row.delivered_at is None and row.due_at is None)
 
 
 def _exception(packet: ExceptionPacket) -> ExceptionSummary:

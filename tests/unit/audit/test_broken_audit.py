@@ -16,6 +16,7 @@ from handrail.access import evidence, tokens
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.audit.signing import Signing
+from handrail.connectors.outcome import Answer
 from handrail.definitions import actions as definitions
 from handrail.definitions.models import Definition
 from handrail.kernel.errors import Denied
@@ -88,6 +89,12 @@ def reported(w: World) -> int:
     return pk
 
 
+def refused(w: World) -> int:
+    pk = w.completed().pk
+    w.board.script = [Turn(effect=False, answer=Answer(status=409))] * 2
+    return pk
+
+
 def done(prepare: Callable[[World], Any], act: Callable[[World, Any], Any]) -> Callable[[World], Act]:
     def build(world: World) -> Act:
         prepared = prepare(world)
@@ -129,6 +136,8 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "exceptions.resolve": done(taken, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", by=w.by)),
     "previews.preview": done(nothing, lambda w, _: previews.preview(task=w.estate.task(), by=w.by)),
     "reports.deliver": done(reported, lambda w, pk: reports.deliver(run_id=pk, by=w.by)),
+    "reports.deliver refused": done(refused, lambda w, pk: reports.deliver(run_id=pk, by=w.by)),
+    "reports.repeat": done(World.completed, lambda w, run: reports.repeat(ref=run.ref, by=w.by)),
     "runs.start": done(nothing, lambda w, _: runs.start(task=w.estate.task(), by=w.by)),
     "runs.cancel": done(lambda w: w.estate.start().ref, lambda w, ref: runs.cancel(ref=ref, by=w.by)),
     "tasks.receive": done(nothing, lambda w, _: tasks.receive(item=item(w), by=w.by)),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from handrail.audit.models import AuditEvent
 from handrail.connectors.outcome import Answer, Failure
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Invalid, Misconfigured
-from handrail.runbooks import task_system
+from handrail.kernel.errors import Conflict, Invalid, Misconfigured
+from handrail.runbooks import queries, task_system
 from handrail.runbooks.actions import reports, runs, tasks
 from handrail.runbooks.models import OperationRun, Report, TaskRefusal
 from tests.factories.runs import Estate
 from tests.factories.switches import SwitchBoard
-from tests.factories.task_queue import Queue, item
+from tests.factories.task_queue import SYSTEM, Queue, item
 
 
 def test_pull_starts_every_task_of_every_page(estate: Estate, queue: Queue) -> None:
@@ -103,6 +105,59 @@ def test_deliver_that_fails_is_tried_again_later(estate: Estate, queue: Queue, a
     report = Report.objects.get(run=run)
     assert (report.attempts, report.delivered_at) == (2, None)
     assert "did not accept" in report.failure
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
+def test_deliver_that_is_refused_for_good_ends_with_what_was_answered(
+    estate: Estate, queue: Queue, status: int
+) -> None:
+    run = estate.carry(estate.start())
+    queue.answer = Answer(status=status)
+    assert [reports.deliver(run_id=run.pk, by=estate.worker) for _ in range(2)] == [None, None]
+    Report.objects.filter(due_at__isnull=False).update(due_at=now().replace(year=2020))
+    told = queries.get_run(estate.worker, run.ref).report
+    assert told is not None
+    assert (len(queue.told), reports.sweep(), told.refused) == (1, 0, True)
+    assert str(status) in told.failure
+    assert AuditEvent.objects.get(event="run.report_refused").context == {"status": status}
+
+
+@pytest.mark.parametrize("status", [401, 403, 408, 425, 429])
+def test_deliver_that_may_be_heard_later_goes_on(estate: Estate, queue: Queue, status: int) -> None:
+    run = estate.carry(estate.start())
+    queue.answer = Answer(status=status)
+    assert reports.deliver(run_id=run.pk, by=estate.worker) is not None
+
+
+def test_repeat_tells_what_was_refused(estate: Estate, queue: Queue) -> None:
+    run = estate.carry(estate.start())
+    queue.answer = Answer(status=404)
+    reports.deliver(run_id=run.pk, by=estate.worker)
+    queue.answer = Answer(status=200)
+    reports.repeat(ref=run.ref, by=estate.worker)
+    reports.deliver(run_id=run.pk, by=estate.worker)
+    assert Report.objects.get(run=run).delivered_at is not None
+    with pytest.raises(Conflict, match="has heard"):
+        reports.repeat(ref=run.ref, by=estate.worker)
+
+
+def test_repeat_for_a_run_that_has_not_ended_is_refused(estate: Estate, queue: Queue) -> None:
+    with pytest.raises(Conflict, match="has not ended"):
+        reports.repeat(ref=estate.start().ref, by=estate.worker)
+
+
+def test_deliver_tells_nothing_of_another_workspaces_runs(estate: Estate, queue: Queue) -> None:
+    run = estate.carry(estate.start())
+    with task_system.use(dataclasses.replace(SYSTEM, workspace="other")):
+        assert reports.deliver(run_id=run.pk, by=estate.worker) is None
+    assert queue.told == []
+
+
+def test_sweep_without_a_task_system_queues_nothing(estate: Estate, board: SwitchBoard) -> None:
+    estate.carry(estate.start())
+    Report.objects.update(due_at=now().replace(year=2020))
+    with task_system.use(None):
+        assert reports.sweep() == 0
 
 
 def test_deliver_without_a_task_system_waits(estate: Estate, board: SwitchBoard) -> None:

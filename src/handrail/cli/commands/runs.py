@@ -10,7 +10,7 @@ from handrail.cli import output
 from handrail.cli.installation import actor
 from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, RunRef, TenantKey
 
-group = typer.Typer(help="Runs: list, show, watch, preview, start, cancel.")
+group = typer.Typer(help="Runs: list, show, watch, preview, start, cancel, tell.")
 
 State = Annotated[str, typer.Option("--state", help="Only runs in this state, such as exception.")]
 Runbook = Annotated[str, typer.Option("--runbook", metavar="NAME", help="Only runs of this runbook.")]
@@ -141,6 +141,16 @@ def cancel(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> Non
 
     runs.cancel(ref=run, by=who)
     output.say(f"{run} cancelled")
+
+
+@group.command("tell")
+def tell(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Tell the task system anew how a run ended, after it had refused to hear it."""
+    who = actor(as_, workspace)
+    from handrail.runbooks.actions import reports
+
+    reports.repeat(ref=run, by=who)
+    output.say(f"{run} is told again by the next free worker")
 
 
 def _known(word: str, allowed: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Telling the task system how a run ended: at least once, harmless when repeated, until it has been heard."""
+"""Telling the task system how a run ended: at least once, harmless when repeated, until it is heard or refused."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from django.db import transaction
+from django.db.models import QuerySet
 
+from handrail.access import guards
 from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
 from handrail.audit.actions import record
-from handrail.audit.events import Event
+from handrail.audit.events import Event, Outcome
 from handrail.connectors import registry
 from handrail.connectors.operation import Performer
-from handrail.connectors.outcome import Answer
+from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
 from handrail.connectors.rest import Call
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict
 from handrail.runbooks import task_system
 from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.states import RunState
@@ -24,28 +28,54 @@ from handrail.runbooks.states import RunState
 FIRST_WAIT_SECONDS = 2
 CEILING_SECONDS = 300
 _ACCEPTED = range(200, 300)
+_REFUSED = range(400, 500)
+# A wrong credential is mended on this side, and the outcome is heard then: no reason to fall silent.
+_OURS_TO_MEND = frozenset({401, 403, 407})
 
 
 def deliver(*, run_id: int, by: Actor) -> datetime | None:
     """Writes the outcome of an ended run back to the task system, once. Returns when to try again, or None.
 
     The body is built anew from the rows each time, and sent with the run's reference as idempotency key, so that
-    two workers, a repeat after a crash, or a lost answer leave one record there.
+    two workers, a repeat after a crash, or a lost answer leave one record there. An answer that no repeat will change
+    ends it, with what was answered; ``repeat`` begins anew.
     """
-    report = Report.objects.select_related("run__definition").filter(run_id=run_id, delivered_at=None).first()
     system = task_system.find()
+    report = _due(system).select_related("run__definition").filter(run_id=run_id).first() if system else None
     if report is None or system is None:
         return None
     answer = _send(report.run, system)
     if answer.failure is None and answer.status in _ACCEPTED:
         _delivered(report, by)
         return None
+    if _is_final(answer):
+        _refused(report, answer, by)
+        return None
     return _failed(report, answer)
 
 
+@transaction.atomic
+def repeat(*, ref: str, by: Actor) -> None:
+    """Tells the task system anew how a run ended, after it refused to hear it or before it is due.
+
+    Raises NotFound, Denied, Misconfigured (no task system), Conflict (the run has not ended, or was heard).
+    """
+    run = guards.get_scoped(by, OperationRun.objects.all(), Capability.RUN_START, ref=ref)
+    task_system.get()
+    if run.finished_at is None:
+        raise Conflict("This run has not ended: there is nothing to tell yet.", code="run-not-ended")
+    if not Report.objects.filter(run=run, delivered_at=None).update(due_at=now()):
+        raise Conflict("The task system has heard how this run ended.", code="report-delivered")
+    enqueue(TaskName.REPORT_RUN, once=f"report:{run.pk}", run_id=run.pk)
+    record(Event.RUN_REPORT_REPEATED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
+
+
 def sweep(*, limit: int = 200) -> int:
-    """Queues every report that is due and not delivered. Returns how many."""
-    rows = Report.objects.filter(delivered_at=None, due_at__lt=now() - timedelta(seconds=FIRST_WAIT_SECONDS))
+    """Queues every report that is due and not delivered. Returns how many; none while there is no task system."""
+    system = task_system.find()
+    if system is None:
+        return 0
+    rows = _due(system).filter(due_at__lt=now() - timedelta(seconds=FIRST_WAIT_SECONDS))
     due = list(rows.order_by("due_at").values_list("run_id", flat=True)[:limit])
     return sum(enqueue(TaskName.REPORT_RUN, once=f"report:{pk}", run_id=pk) for pk in due)
 
@@ -75,6 +105,16 @@ def outcome_of(run: OperationRun) -> dict[str, Any]:
     return ended
 
 
+def _due(system: task_system.TaskSystem) -> QuerySet[Report]:
+    """What is still to be told, of the workspace whose tasks ``system`` holds: no other's runs are its business."""
+    return Report.objects.filter(workspace__slug=system.workspace, delivered_at=None, due_at__isnull=False)
+
+
+def _is_final(answer: Answer) -> bool:
+    status = answer.status
+    return answer.failure is None and status in _REFUSED and status not in RETRYABLE_STATUSES | _OURS_TO_MEND
+
+
 def _send(run: OperationRun, system: task_system.TaskSystem) -> Answer:
     path = system.outcome_path.replace("{task}", quote(run.task_key, safe=""))
     call = Call(method="PUT", path=path, json_body=outcome_of(run), idempotency_key=run.ref)
@@ -87,6 +127,23 @@ def _delivered(report: Report, by: Actor) -> None:
     if Report.objects.filter(pk=report.pk, delivered_at=None).update(**changes):
         run = report.run
         record(Event.RUN_REPORTED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
+
+
+@transaction.atomic
+def _refused(report: Report, answer: Answer, by: Actor) -> None:
+    says = f"The task system refused the outcome for good: status {answer.status}."
+    changes = {"due_at": None, "failure": says, "attempts": report.attempts + 1}
+    if Report.objects.filter(pk=report.pk, delivered_at=None, due_at__isnull=False).update(**changes):
+        run = report.run
+        record(
+            Event.RUN_REPORT_REFUSED,
+            by=by,
+            tenant_id=run.tenant_id,
+            subject_kind="run",
+            subject=run.ref,
+            outcome=Outcome.FAILED,
+            status=answer.status,
+        )
 
 
 @transaction.atomic
