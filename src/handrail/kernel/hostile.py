@@ -17,14 +17,19 @@ def is_storable(text: str) -> bool:
 def clean_text(text: str, *, limit: int, multiline: bool = False) -> str:
     """``text`` in NFC without control, format, private or unassigned characters, at most ``limit`` characters.
 
-    A text that had to be cut ends in ``…``. Without ``multiline`` every run of white space is one space.
-    Escaping for HTML is the template's work, not done here.
+    A text that had to be cut ends in ``…``. Without ``multiline`` every run of white space is one space; with it lines
+    end in ``\\n``. Escaping for HTML is the template's work, not done here.
     """
-    normal = unicodedata.normalize("NFC", text[: limit * 4])
+    normal = unicodedata.normalize("NFC", unix_lines(text[: limit * 4]))
     kept = "".join(
-        c if c in _KEPT or unicodedata.category(c) not in _REFUSED else " " if c in "\r\v\f" else "" for c in normal
+        c if c in _KEPT or unicodedata.category(c) not in _REFUSED else " " if c in "\v\f" else "" for c in normal
     )
     if not multiline:
         kept = " ".join(kept.split())
     kept = kept.strip()
     return kept if len(kept) <= limit else kept[: limit - 1].rstrip() + "…"
+
+
+def unix_lines(text: str) -> str:
+    """``text`` with ``\\n`` for every line break. A form's text area counts a break as one character and sends two."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

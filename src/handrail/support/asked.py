@@ -15,7 +15,7 @@ from django.core.validators import validate_email
 from handrail.connectors.desk import Desk, Link, Severity
 from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Fault, Invalid
-from handrail.kernel.hostile import clean_text
+from handrail.kernel.hostile import clean_text, unix_lines
 from handrail.support import permissions
 from handrail.support.states import (
     EMAIL_MAX,
@@ -138,8 +138,9 @@ def _word(where: str, value: str, known: type[Word]) -> Iterator[Fault]:
 
 
 def _text(where: str, value: str, limit: int, *, needed: bool) -> Iterator[Fault]:
-    if len(value) > limit:
-        yield Fault(where, f"at most {limit} characters; these are {len(value)}")
+    length = len(unix_lines(value))
+    if length > limit:
+        yield Fault(where, f"at most {limit} characters; these are {length}")
     elif needed and not _line(value, limit):
         yield Fault(where, "is needed")
 

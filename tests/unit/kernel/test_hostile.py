@@ -45,5 +45,10 @@ def test_clean_text_keeps_lines_when_asked() -> None:
     assert clean_text("one\ntwo", limit=100, multiline=True) == "one\ntwo"
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_clean_text_ends_lines_in_one_way(ending: str) -> None:
+    assert clean_text(f"one{ending}{ending}two{ending}", limit=100, multiline=True) == "one\n\ntwo"
+
+
 def test_clean_text_shows_that_it_cut() -> None:
     assert clean_text("x" * 50, limit=10) == "x" * 9 + "…"

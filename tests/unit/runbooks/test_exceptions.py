@@ -73,6 +73,12 @@ def test_resolve_somebody_elses_packet_is_refused(packet: ExceptionPacket, senio
         exceptions.resolve(ref=packet.ref, note="x", by=dataclasses.replace(senior, name="other@example.com"))
 
 
+def test_resolve_takes_the_longest_note_as_a_browser_sends_it(packet: ExceptionPacket, senior: Actor) -> None:
+    exceptions.take(ref=packet.ref, by=senior)
+    exceptions.resolve(ref=packet.ref, note="x\r\n" * 1999 + "xx", by=senior)
+    assert queries.get_exception(senior, packet.ref).note == "x\n" * 1999 + "xx"
+
+
 @pytest.mark.parametrize("note", ["", "  \n", "\u200b", "x" * 4001])
 def test_resolve_without_a_usable_note_is_invalid(packet: ExceptionPacket, senior: Actor, note: str) -> None:
     exceptions.take(ref=packet.ref, by=senior)

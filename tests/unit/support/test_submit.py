@@ -179,6 +179,27 @@ def test_submit_without_a_desk_takes_only_internal_requests(house: House, mode: 
     assert not SupportRequest.objects.exists()
 
 
+# 80 characters a line, its break counted as the one character that a browser's form counts.
+LONGEST_NOTES = ("x" * 79 + "\n") * 49 + "x" * 80
+
+
+def test_submit_takes_the_longest_notes_as_a_browser_sends_them(house: House) -> None:
+    assert len(LONGEST_NOTES) == 4000
+    house.submit(notes=LONGEST_NOTES.replace("\n", "\r\n"))
+    assert SupportRequest.objects.get().reproduction_notes == LONGEST_NOTES
+
+
+def test_submit_refuses_notes_that_are_a_character_longer(house: House) -> None:
+    with pytest.raises(Invalid) as caught:
+        house.submit(notes=LONGEST_NOTES.replace("\n", "\r\n") + "x")
+    assert [fault.message for fault in caught.value.faults] == ["at most 4000 characters; these are 4001"]
+
+
+def test_submit_again_with_other_line_breaks_is_the_same_request(house: House) -> None:
+    first, second = (house.submit(notes=notes, submission_key="one-form-1") for notes in ("a\r\nb", "a\nb"))
+    assert second.handoff == first.handoff
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [

@@ -11,7 +11,7 @@ from handrail.audit.actions import record
 from handrail.audit.events import Event
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
-from handrail.kernel.hostile import clean_text
+from handrail.kernel.hostile import clean_text, unix_lines
 from handrail.runbooks import permissions
 from handrail.runbooks.models import ExceptionPacket
 from handrail.runbooks.states import Handling
@@ -35,7 +35,7 @@ def resolve(*, ref: str, note: str, by: Actor) -> None:
     packet = guards.get_scoped(by, ExceptionPacket.objects.all(), Capability.EXCEPTION_RESOLVE, ref=ref)
     if refusal := permissions.why_not_resolve(by, packet):
         raise Conflict(refusal.says, code=refusal.code)
-    if len(note) > NOTE_LIMIT:
+    if len(unix_lines(note)) > NOTE_LIMIT:
         raise Invalid("The note is too long.", faults=[Fault("note", f"at most {NOTE_LIMIT} characters")])
     cleaned = clean_text(note, limit=NOTE_LIMIT, multiline=True)
     if not cleaned:
