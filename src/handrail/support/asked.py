@@ -64,9 +64,9 @@ class Asked:
     external_url: str
     attachment: AttachmentMode
 
-    def digest(self, *, place: str, initiator: str) -> str:
-        """Tells one submission's content from another's: the same words, place and person give the same digest."""
-        return digest({**asdict(self), "place": place, "initiator": initiator})
+    def digest(self, *, place: str) -> str:
+        """Tells one submission's content from another's: the same words and place give the same digest."""
+        return digest({**asdict(self), "place": place})
 
 
 def new_key() -> str:

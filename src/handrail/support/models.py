@@ -59,7 +59,7 @@ class SupportRequest(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "submission_key"], name="support_submitted_once"),
+            models.UniqueConstraint(fields=["workspace", "initiator", "submission_key"], name="support_submitted_once"),
             models.CheckConstraint(
                 condition=Q(primary_context="tenant", run=None) | Q(primary_context="operation_run", run__isnull=False),
                 name="support_context_paired",

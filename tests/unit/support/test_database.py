@@ -162,9 +162,11 @@ def test_insert_of_a_tenants_request_with_a_run_is_refused(house: House) -> None
         row(house, run=house.run)
 
 
-def test_insert_with_a_used_key_is_refused(house: House) -> None:
+def test_insert_with_a_used_key_is_refused_to_its_user_alone(house: House) -> None:
+    used = row(house).submission_key
     with refused():
-        row(house, submission_key=row(house).submission_key)
+        row(house, submission_key=used)
+    assert row(house, submission_key=used, initiator="ben@example.com").pk
 
 
 texts = st.sampled_from([None, "", "T-1", "https://d/t/T-1", "It failed."])

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from handrail.access import queries as access
+from handrail.access.capabilities import Role
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.support import setup
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffMode, Outcome
+from tests.factories import rows
 from tests.factories.support import House, desk_at
 from tests.unit.connectors.peers import Peer, answering, answering_json, hear_then_hang, peer, response
 
@@ -260,16 +262,16 @@ def test_submit_again_from_another_place_is_refused(house: House) -> None:
         house.submit(submission_key="one-form-1", run=house.run.ref)
 
 
-def test_submit_with_anothers_key_is_refused(house: House) -> None:
-    house.submit(submission_key="one-form-1")
-    colleague = replace(house.operator, name="colleague@example.com")
-    with pytest.raises(Conflict):
-        house.submit(submission_key="one-form-1", by=colleague)
+def test_submit_with_a_key_that_somebody_else_used_is_a_request_of_ones_own(house: House) -> None:
+    theirs = house.submit(submission_key="one-form-1").handoff
+    elsewhere = rows.tenant(house.tenant.workspace, name="Neighbour Ltd")
+    colleague = access.actor_for(rows.member(house.tenant.workspace, Role.OPERATOR, tenants=[elsewhere]))
+    mine = house.submit(submission_key="one-form-1", by=colleague, tenant=elsewhere.key)
+    assert not mine.repeated
+    assert (mine.handoff.tenant, mine.handoff.ref != theirs.ref) == (elsewhere.key, True)
 
 
 def test_submit_by_a_process_needs_a_contact(house: House) -> None:
-    from handrail.access import queries as access
-
     operator = access.command_line(house.tenant.workspace.slug)
     with pytest.raises(Invalid) as caught:
         house.submit(by=operator)

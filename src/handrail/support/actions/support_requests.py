@@ -74,7 +74,7 @@ def submit(
         )
     )
     key = checked_key(submission_key)
-    content = asked.digest(place=f"{place.primary}:{place.key}", initiator=by.name)
+    content = asked.digest(place=f"{place.primary}:{place.key}")
     if existing := _existing(by, key, content):
         return existing
     desk = desks.configured()
@@ -131,11 +131,9 @@ def _write(request: SupportRequest, by: Actor) -> None:
 
 
 def _existing(by: Actor, key: str, content: str) -> Submitted | None:
-    """The request that was submitted with ``key``, once the desk has answered or had its time."""
-    rows = SupportRequest.objects.select_related("tenant", "run").filter(
-        workspace_id=by.workspace_id, submission_key=key
-    )
-    request = rows.first()
+    """The request that the actor submitted with ``key``. What others do with theirs is not told by it."""
+    rows = SupportRequest.objects.select_related("tenant", "run")
+    request = rows.filter(workspace_id=by.workspace_id, initiator=by.name, submission_key=key).first()
     if request is None:
         return None
     if request.content_digest != content:
