@@ -41,7 +41,9 @@ class SupportRequestBody(Schema):
     notes: Annotated[str, Field(max_length=states.NOTES_MAX, description="How to see the problem, step by step.")] = ""
     contact_name: Annotated[str, Field(max_length=states.NAME_MAX)] = ""
     contact_email: Annotated[str, Field(max_length=states.EMAIL_MAX)] = ""
-    external_reference: Annotated[str, Field(max_length=states.URL_MAX, description="Or the ticket's address.")] = ""
+    external_reference: Annotated[
+        str, Field(max_length=states.URL_MAX, description="Or the ticket's address, if that holds it.")
+    ] = ""
     external_url: Annotated[str, Field(max_length=states.URL_MAX)] = ""
     attachment: AttachmentMode = AttachmentMode.CONTEXT
 

@@ -44,11 +44,15 @@ class Handoff:
 
 @dataclass(frozen=True, slots=True)
 class DeskSummary:
-    """The configured desk, as far as a form tells of it. ``name`` is None when there is none."""
+    """The configured desk, as far as a form tells of it. ``name`` is None when there is none.
 
-    name: str | None
-    reference_example: str | None
-    origin: str | None
+    ``pages_hold_reference``: the pasted address of a ticket's page can stand for its reference.
+    """
+
+    name: str | None = None
+    reference_example: str | None = None
+    origin: str | None = None
+    pages_hold_reference: bool = False
 
     @property
     def configured(self) -> bool:
@@ -102,8 +106,9 @@ def desk_summary() -> DeskSummary:
     """The one configured desk, or a summary that says there is none."""
     desk = desks.configured()
     if desk is None:
-        return DeskSummary(None, None, None)
-    return DeskSummary(desk.name, desk.config.reference_example, desk.config.web_origin)
+        return DeskSummary()
+    config = desk.config
+    return DeskSummary(desk.name, config.reference_example, config.web_origin, config.pages_hold_reference)
 
 
 def contact_of(actor: Actor) -> Contact:

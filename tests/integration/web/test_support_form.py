@@ -221,6 +221,43 @@ def test_bad_input_gives_the_form_back(  # noqa: PLR0917 - fixtures
     assert not AuditEvent.objects.filter(event__startswith="support_request").exists()
 
 
+FAULT = re.compile(r'<p class="fault" id="support-([a-z]+)-fault">.*?</p>', re.DOTALL)
+
+
+def test_form_asks_for_an_address_only_where_addresses_hold_the_reference(
+    house: House, sandbox: Sandbox, operator: Client
+) -> None:
+    form = {"support": KEY}
+    assert "or the address of its page" in operator.get(url(house, "run"), form).content.decode()
+    with practice_desk(sandbox, link={"urls": ["{base_url}/desk/{any}"]}):
+        body = operator.get(url(house, "run"), form).content.decode()
+    assert "Its reference, such as T-1001." in body
+
+
+@pytest.mark.parametrize(
+    ("reference", "address", "field", "says"),
+    [
+        ("https://evil.example/T-1", "", "reference", "Is no address at"),
+        ("", "https://evil.example/T-1", "url", "Is no address at"),
+        ("@DESK/desk/queue", "", "reference", "does not hold the reference; type that here, such as T-1001"),
+        ("", "@DESK/desk/queue", "reference", "Is needed too, such as T-1001"),
+    ],
+)
+def test_an_address_that_will_not_do_is_one_fault(  # noqa: PLR0917 - fixtures
+    house: House, sandbox: Sandbox, operator: Client, reference: str, address: str, field: str, says: str
+) -> None:
+    given = {name: text.replace("@DESK", sandbox.url) for name, text in (("reference", reference), ("url", address))}
+    body = refused(
+        operator,
+        url(house, "run"),
+        mode="link_existing_ticket",
+        external_reference=given["reference"],
+        external_url=given["url"],
+    )
+    assert FAULT.findall(body) == [field]
+    assert says in body
+
+
 def test_fields_of_a_link_do_not_count_after_a_change_of_mind(house: House, sandbox: Sandbox, operator: Client) -> None:
     submit(operator, url(house, "tenant"), external_reference="T-1", external_url="half an addr")
     assert SupportRequest.objects.get().external_handoff_mode == "internal_only"

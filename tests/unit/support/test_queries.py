@@ -96,7 +96,7 @@ def test_panel_shows_what_the_page_needs(house: House) -> None:
         latest,
         None,
     )
-    assert panel.desk == queries.DeskSummary("Example Desk", "T-12", "http://127.0.0.1:9")
+    assert panel.desk == queries.DeskSummary("Example Desk", "T-12", "http://127.0.0.1:9", pages_hold_reference=True)
     assert panel.contact == queries.Contact(house.operator.name, house.operator.name)
     assert [(choice.mode, choice.effect, choice.refusal) for choice in panel.modes] == [
         (HandoffMode.INTERNAL_ONLY, "Handrail only", None),

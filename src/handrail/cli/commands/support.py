@@ -21,7 +21,9 @@ Summary = Annotated[str, typer.Option("--summary", help="What is wrong, in one l
 Mode = Annotated[str, typer.Option("--mode", help="internal_only, create_external_ticket or link_existing_ticket.")]
 Severity = Annotated[str, typer.Option("--severity", help="low, normal, high or urgent.")]
 Notes = Annotated[str, typer.Option("--notes", help="How to see it, step by step, in up to 4000 characters.")]
-Ticket = Annotated[str, typer.Option("--ticket", help="With link_existing_ticket: its reference, or its address.")]
+Ticket = Annotated[
+    str, typer.Option("--ticket", help="With link_existing_ticket: its reference, or its address if that holds it.")
+]
 TicketUrl = Annotated[str, typer.Option("--ticket-url", help="With link_existing_ticket: its address, if known.")]
 Name = Annotated[str, typer.Option("--contact-name", help="Whom to answer. Default: the member who acts.")]
 Email = Annotated[str, typer.Option("--contact-email", help="Where to answer. Default: the member who acts.")]
