@@ -121,3 +121,30 @@ def test_a_runner_that_can_not_be_asked_is_asked_again_later(estate: Estate, run
     run = estate.carry(estate.start())
     assert run.state == "invoking"
     assert run.due_at is not None
+
+
+@pytest.mark.parametrize("busy", [Answer(status=503), Answer(status=429)])
+def test_a_poll_that_is_turned_away_for_now_is_asked_again_and_nothing_is_started_anew(
+    estate: Estate, runner: Runner, busy: Answer
+) -> None:
+    runner.starts, runner.polls = [job("running")], [busy, job("done")]
+    run = estate.carry(estate.start(budget=0))
+    assert fate(run) == "completed"
+    assert runner.asked == ["start", "poll", "poll"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_poll_that_is_refused_leaves_the_accepted_action_undecided(
+    estate: Estate, runner: Runner, status: int
+) -> None:
+    runner.starts, runner.polls = [job("running")], [Answer(status=status)]
+    run = estate.carry(estate.start())
+    assert (run.exception_packet.cause, runner.asked) == ("ambiguous-result", ["start", "poll"])
+    assert run.exception_packet.attempts[-1]["why"] == f"asking how it stands: status {status}"
+
+
+@pytest.mark.parametrize("status", [401, 403, 202])
+def test_a_look_up_that_is_refused_proves_nothing(estate: Estate, runner: Runner, status: int) -> None:
+    runner.starts, runner.look_ups = [LOST], [Answer(status=status)]
+    run = estate.carry(estate.start())
+    assert (run.exception_packet.cause, runner.asked) == ("outcome-unknown", ["start", "look-up"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from handrail.connectors.outcome import Answer
+from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
 from handrail.definitions.compiled import Step
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid
@@ -21,6 +21,8 @@ from handrail.runbooks.engine.outside import connector
 from handrail.runbooks.engine.position import ResultClass
 from handrail.runbooks.engine.timing import RETRY_AFTER_CEILING_SECONDS
 from handrail.runbooks.states import Cause, Entry, RunState
+
+_SUCCESSFUL = range(200, 300)
 
 
 def call(carriage: Carriage) -> Wait | None:
@@ -67,7 +69,8 @@ def poll(carriage: Carriage) -> Wait | None:
         return None
     answer = connector(step.connector).call(operation)
     window_ends_at = last.at + timedelta(seconds=step.poll.within_seconds)
-    undecided = answer.failure is not None or _class_of(carriage, step, answer)[0] is ResultClass.PENDING
+    kind, detail = _class_of_poll(carriage, step, answer)
+    undecided = kind is ResultClass.PENDING
     if undecided and now() < window_ends_at:
         until = min(now() + timedelta(seconds=step.poll.every_seconds), window_ends_at)
         postpone(carriage.run, until=until)
@@ -77,7 +80,8 @@ def poll(carriage: Carriage) -> Wait | None:
         row = _result(step, carriage, {"class": ResultClass.AMBIGUOUS, "why": "poll window over"})
         endings.stop(carriage, Stop(Cause.AMBIGUOUS, "poll-window-over", says, rows=(row,)), scope=scope)
         return None
-    return settle(carriage, step, answer, seconds=time.monotonic() - started)
+    detail["seconds"] = round(time.monotonic() - started, 3)
+    return _conclude(carriage, step, answer, kind, detail)
 
 
 def retry(carriage: Carriage) -> Wait | None:
@@ -96,6 +100,10 @@ def settle(carriage: Carriage, step: Step, answer: Answer, *, seconds: float) ->
     """Writes the classed result down, and stops the run where the class says so."""
     kind, detail = _class_of(carriage, step, answer)
     detail["seconds"] = round(seconds, 3)
+    return _conclude(carriage, step, answer, kind, detail)
+
+
+def _conclude(carriage: Carriage, step: Step, answer: Answer, kind: ResultClass, detail: dict[str, Any]) -> Wait | None:
     if kind is ResultClass.SUCCEEDED:
         _succeeded(carriage, step, detail)
         return None
@@ -133,6 +141,20 @@ def _class_of(carriage: Carriage, step: Step, answer: Answer) -> tuple[ResultCla
     }
     if classified.retry_class:
         detail["retry_class"] = classified.retry_class
+    return kind, detail
+
+
+def _class_of_poll(carriage: Carriage, step: Step, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:
+    """As the table says, where it decides. A status that tells of the question, not of the action, decides nothing:
+    one that may pass is asked again, any other leaves open how the action stands."""
+    kind, detail = _class_of(carriage, step, answer)
+    if kind in (ResultClass.SUCCEEDED, ResultClass.PENDING):
+        return kind, detail
+    if answer.failure is not None or answer.status in RETRYABLE_STATUSES:
+        return ResultClass.PENDING, detail
+    if answer.status not in _SUCCESSFUL:
+        kind = ResultClass.AMBIGUOUS
+        detail |= {"class": kind, "why": f"asking how it stands: status {answer.status}"}
     return kind, detail
 
 

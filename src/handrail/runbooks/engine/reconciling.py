@@ -20,6 +20,7 @@ from handrail.runbooks.engine.journal import NewRow, postpone
 from handrail.runbooks.engine.outside import Unreadable, connector, read_all
 from handrail.runbooks.states import Cause, Entry, RunState
 
+_OK = 200
 _NOT_FOUND = 404
 # What can't be read now is asked about again, this often and for this long after the outcome became unknown.
 LOOK_AGAIN = timedelta(seconds=2)
@@ -58,6 +59,9 @@ def _look_up(carriage: Carriage, step: Step) -> Answer | None:
         return None
     if found.failure is not None or found.status in RETRYABLE_STATUSES:
         raise Unreadable(step.name, "The job runner could not be asked.", retryable=True)
+    if found.status != _OK:
+        says = f"The job runner refused to say: status {found.status}."
+        raise Unreadable(step.name, says, retryable=False)
     return found
 
 
