@@ -74,6 +74,8 @@ class Context:
     def poll(self, step: Step, path: Path, known: Variables) -> None:
         poll = step.poll
         assert poll is not None
+        if poll.get is not None and not isinstance(step.call, (forms.Send, forms.Get)):
+            self.add((*path, "poll", "get"), "goes with a step that calls over REST; a started job is polled by its id")
         if poll.get is not None:
             self.template(poll.get, (*path, "poll", "get"), Place.PATH, known)
         elif not isinstance(step.call, forms.Start):

@@ -6,6 +6,7 @@ A value is never coerced: ``"5"`` is no integer and ``1`` is no boolean. ``5`` i
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -18,6 +19,8 @@ MAX_INTEGER = 2**53 - 1
 # Enough for a reason or a marker; what is longer is no fact to decide on.
 MAX_TEXT = 64 * 1024
 MAX_ITEMS = 10_000
+# PostgreSQL keeps neither in jsonb; JSON can bring both.
+_UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
 
 _CEL = {
     "string": cel.Type.STRING,
@@ -83,15 +86,41 @@ def _check_one(value: JsonValue, base: Base) -> JsonValue:
         got, value = "number", float(value)  # type: ignore[arg-type]
     if got != base:
         raise ValueError(f"expected {base}, got {got}")
-    if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise ValueError(f"a text of {len(value)} characters; at most {MAX_TEXT} are taken")
-    if base == "integer" and abs(value) > MAX_INTEGER:  # type: ignore[arg-type]
-        raise ValueError(f"an integer beyond ±{MAX_INTEGER}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("a number that is not finite")
-    if isinstance(value, float) and value.is_integer() and abs(value) > MAX_INTEGER:
-        raise ValueError(f"a whole number beyond ±{MAX_INTEGER}, which canonical JSON can't keep")
+    _keepable(value)
     return value
+
+
+def _keepable(value: JsonValue) -> None:
+    """Refuses, at any depth, what could not be written down later: after an effect that would be too late."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _text(name)
+            _keepable(item)
+    elif isinstance(value, list):
+        if len(value) > MAX_ITEMS:
+            raise ValueError(f"a list of {len(value)}; at most {MAX_ITEMS} are taken")
+        for item in value:
+            _keepable(item)
+    elif isinstance(value, str):
+        _text(value)
+    elif isinstance(value, float):
+        _number(value)
+    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise ValueError(f"an integer beyond ±{MAX_INTEGER}")
+
+
+def _text(value: str) -> None:
+    if len(value) > MAX_TEXT:
+        raise ValueError(f"a text of {len(value)} characters; at most {MAX_TEXT} are taken")
+    if _UNKEEPABLE.search(value):
+        raise ValueError("a text with a null character or half a surrogate pair, which can't be kept")
+
+
+def _number(value: float) -> None:
+    if not math.isfinite(value):
+        raise ValueError("a number that is not finite")
+    if value.is_integer() and abs(value) > MAX_INTEGER:
+        raise ValueError(f"a whole number beyond ±{MAX_INTEGER}, which canonical JSON can't keep")
 
 
 def name_of(value: JsonValue) -> str:

@@ -153,6 +153,7 @@ BAD = [
     Bad("poll query without path", "every: 1s, within: 60s", "every: 1s, within: 60s, query: {a: b}", "steps[0].poll.query", "goes with get"),
     Bad("poll query undeclared", "every: 1s, within: 60s", 'every: 1s, within: 60s, get: /j, query: {a: "{answer.no}"}', "steps[0].poll.query.a", "not declared"),
     Bad("poll path undeclared", "every: 1s, within: 60s", 'every: 1s, within: 60s, get: "/j/{answer.no}"', "steps[0].poll.get", "not declared"),
+    Bad("job polled by a path", "every: 1s, within: 60s", "every: 1s, within: 60s, get: /j", "steps[0].poll.get", "polled by its id"),
     Bad("poll without pending", """      pending: [{status: [200, 202], when: 'answer.status in ["queued", "running"]'}]\n""", "", "steps[0].result.pending", "which answers are pending", "      succeeded: [{status: [200], when"),
     Bad("space in a path", "/tenants/{task", "/ten ants/{task", "reads.tenant.get", "visible ASCII"),
     Bad("step named by a reserved word", "  - name: notify", "  - name: while", "steps[1].name", "condition language"),

@@ -29,3 +29,33 @@ def test_check_refuses_whole_numbers_that_lose_digits(value: float) -> None:
 def test_check_coerces_nothing(value: object, base: str) -> None:
     with pytest.raises(ValueError, match=f"expected {base}"):
         check(value, ValueType(base))  # type: ignore[arg-type]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec=None)), inner),
+)
+
+
+@given(value=st.dictionaries(st.text(), JSON))
+def test_check_takes_no_object_that_canonical_json_refuses(value: dict[str, object]) -> None:
+    try:
+        taken = check(value, ValueType("object"))  # type: ignore[arg-type]
+    except ValueError:
+        return
+    assert b"\\u0000" not in canonical_bytes(taken)
+
+
+@pytest.mark.parametrize("inner", [MAX_INTEGER + 1, float("inf"), "a\x00b", "\ud800", {"\x00": 1}, ["x" * 70_000]])
+@pytest.mark.parametrize("base", ["object", "list"])
+def test_check_looks_into_objects_and_lists(inner: object, base: str) -> None:
+    wanted = ValueType("object", many=base == "list")
+    value = {"deep": [{"er": inner}]}
+    with pytest.raises(ValueError, match=r"beyond|finite|can't be kept|at most"):
+        check([value] if wanted.many else value, wanted)  # type: ignore[arg-type,list-item]
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\udfff"])
+def test_check_refuses_texts_that_the_database_can_not_keep(text: str) -> None:
+    with pytest.raises(ValueError, match="can't be kept"):
+        check(text, ValueType("string"))
