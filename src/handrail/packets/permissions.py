@@ -24,6 +24,11 @@ def why_not_assemble(actor: Actor) -> Refusal | None:
     return _lacking(actor, Capability.PACKET_ASSEMBLE)
 
 
+def may_see_inside(actor: Actor) -> bool:
+    """Whether the facts behind holds, such as the text of an internal note, are shown: to those who decide by them."""
+    return actor.may(Capability.PACKET_CLEAR_HOLD) or actor.may(Capability.PACKET_APPROVE)
+
+
 def why_not_clear(actor: Actor, revision: Revision, hold: HoldRow) -> Refusal | None:
     if refusal := _lacking(actor, Capability.PACKET_CLEAR_HOLD) or _not_current(revision, DECIDABLE):
         return refusal

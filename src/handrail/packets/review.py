@@ -49,7 +49,8 @@ class ClearanceView:
 
 @dataclass(frozen=True, slots=True)
 class HoldView:
-    """``blocks``: it keeps the whole revision. ``inside``: the facts, for those who decide; they never leave."""
+    """``blocks``: it keeps the whole revision. ``inside``: the facts, which never leave; empty but for those who decide
+    (``permissions.may_see_inside``)."""
 
     code: str
     scope: str
@@ -301,7 +302,7 @@ def _hold(actor: Actor, revision: Revision, row: HoldRow) -> HoldView:
         released_by=row.released_by,
         digest=row.digest,
         cleared=ClearanceView(cleared.by, cleared.role, cleared.at, cleared.reason) if cleared else None,
-        inside=row.inside,
+        inside=row.inside if permissions.may_see_inside(actor) else {},
         why_not_clear=permissions.why_not_clear(actor, revision, row),
     )
 

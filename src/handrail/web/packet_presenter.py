@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handrail.access.actor import Actor
-from handrail.access.capabilities import Capability
 from handrail.kernel.errors import Fault
 from handrail.packets import comparison, queries
 from handrail.packets.actions.reasons import REASON_LIMIT
@@ -85,7 +84,6 @@ class HoldCard:
     id: str
     hold: HoldView
     form: ReasonForm | None
-    inside: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +173,7 @@ def present(
     following = later[-1] if later else None
     votes = detail.votes.votes if detail.votes else ()
     compared = _compared(actor, detail)
-    cards = [_card(actor, detail, hold, typed, f"hold-{at}") for at, hold in enumerate(detail.holds, start=1)]
+    cards = [_card(detail, hold, typed, f"hold-{at}") for at, hold in enumerate(detail.holds, start=1)]
     return PacketPage(
         detail=detail,
         story=_story(shown),
@@ -237,8 +235,7 @@ def _approvals(detail: PacketDetail) -> list[VoteView]:
     return [vote for vote in detail.votes.votes if vote.ballot is Ballot.APPROVE] if detail.votes else []
 
 
-def _card(actor: Actor, detail: PacketDetail, hold: HoldView, typed: Typed, id_: str) -> HoldCard:
-    decides = actor.may(Capability.PACKET_CLEAR_HOLD) or actor.may(Capability.PACKET_APPROVE)
+def _card(detail: PacketDetail, hold: HoldView, typed: Typed, id_: str) -> HoldCard:
     form = None
     if hold.why_not_clear is None:
         form = ReasonForm(
@@ -251,7 +248,7 @@ def _card(actor: Actor, detail: PacketDetail, hold: HoldView, typed: Typed, id_:
             hidden=_named(detail) | {"code": hold.code, "target": hold.target},
             typed=typed,
         )
-    return HoldCard(id_, hold, form, inside=decides and bool(hold.inside))
+    return HoldCard(id_, hold, form)
 
 
 def _named(detail: PacketDetail) -> dict[str, str]:

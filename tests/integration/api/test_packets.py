@@ -12,7 +12,9 @@ from django.test import Client
 
 from handrail.access import queries as access
 from handrail.access import tokens
+from handrail.access.models import Membership
 from handrail.cli.entry import run
+from handrail.packets.models import Revision
 from tests.factories.packets import LANE, Desk, connected, make_desk
 from tests.unit.packets.proof.making import KEY
 
@@ -56,6 +58,31 @@ def test_assembling_a_case_twice_names_its_packet(desk: Desk) -> None:
     first, second = (post(dee, "", profile="outage-escalation", given=desk.given()) for _ in range(2))
     assert (second.status_code, second.json()["code"]) == (409, "packet-exists")
     assert first.json()["ref"] in str(second.json())
+
+
+NOTE = "The customer threatened to leave over this outage."
+
+
+@pytest.fixture
+def quoted(desk: Desk) -> Revision:
+    """A revision that is held because a text would quote a note that stays inside."""
+    desk.sources.case["timeline"][0]["text"] = NOTE
+    return desk.assemble()
+
+
+@pytest.mark.parametrize(
+    ("roles", "shown"),
+    [(["senior-support"], True), (["packet-signer"], True), (["operator"], False), (["auditor"], False)],
+)
+def test_facts_behind_holds_are_for_those_who_decide(
+    desk: Desk, quoted: Revision, capsys: pytest.CaptureFixture[str], roles: list[str], shown: bool
+) -> None:
+    Membership.objects.filter(user=desk.people["eve"]).update(roles=roles)
+    path = f"/api/v1/packets/{quoted.packet.ref}"
+    held = caller(desk, "eve").get(path).json()["holds"]
+    told = said(capsys, "packets", "holds", quoted.packet.ref, "--as", "eve@example.com", "--json")
+    assert {hold["code"] for hold in held} >= {"internal-note"}
+    assert (NOTE in str(held), NOTE in str(told)) == (shown, shown)
 
 
 def test_a_packet_goes_all_its_way_at_the_command_line(
