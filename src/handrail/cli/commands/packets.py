@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,10 +12,12 @@ import typer
 from handrail.cli import output
 from handrail.cli.installation import actor
 from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, TenantKey
+from handrail.kernel.errors import Stale
 
 if TYPE_CHECKING:
     from handrail.access.actor import Actor
     from handrail.packets.actions.assembling import Requested
+    from handrail.packets.queries import PacketDetail
 
 group = typer.Typer(
     help="Packets: list, assemble, reassemble, show, diff, holds, clear, approve, reject, withdraw, release, export."
@@ -24,6 +28,7 @@ Number = Annotated[int | None, typer.Option("--revision", min=1, help="This revi
 Exact = Annotated[int, typer.Option("--revision", min=1, help="The revision that you looked at.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in up to 500 characters.")]
 Digest = Annotated[str, typer.Option("--digest", metavar="SHA256", help="The manifest digest that you looked at.")]
+WAIT_SECONDS, LOOK_SECONDS = 60.0, 0.2
 COLUMNS = ("packet", "revision", "state", "profile", "tenant", "case", "lane", "moved")
 
 
@@ -243,22 +248,37 @@ def export(
 
 
 def _build(who: Actor, asked: Requested, *, json: bool) -> None:
-    """Assembles here and now; a worker that was faster has done the same."""
+    """Assembles here and now, or waits for the worker that was faster, and tells what came of it."""
     from handrail.cli import packetview
-    from handrail.packets import queries
     from handrail.packets.actions import assembling
 
-    assembling.build(revision_id=asked.id, by=who)
-    found = queries.get_packet(who, asked.ref, asked.revision)
+    with suppress(Stale):  # it ended meanwhile; its state says how
+        assembling.build(revision_id=asked.id, by=who)
+    found = _settled(who, asked)
+    revision = found.summary.revision
     facts: dict[str, Any] = {
         "packet": asked.ref,
         "revision": asked.revision,
-        "state": found.summary.revision.state,
+        "state": revision.state,
         "manifest": found.manifest and found.manifest.digest,
-        "fault": found.manifest and found.manifest.fault,
+        "fault": found.manifest.fault if found.manifest else revision.failure,
     }
     if json:
         output.print_json(facts)
         return
     output.print_facts(facts)
     packetview.show_holds(found)
+
+
+def _settled(who: Actor, asked: Requested) -> PacketDetail:
+    """The revision once it is assembled, failed, or has taken a worker longer than anybody waits at a prompt."""
+    from handrail.packets import queries
+    from handrail.packets.states import RevisionState
+
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        found = queries.get_packet(who, asked.ref, asked.revision)
+        revision = found.summary.revision
+        if revision.state is not RevisionState.ASSEMBLING or revision.failure or time.monotonic() > until:
+            return found
+        time.sleep(LOOK_SECONDS)

@@ -30,7 +30,8 @@ from handrail.packets.assembly.results import Assembled
 from handrail.packets.errors import Exists
 from handrail.packets.models import AnnexRow, Clearance, HoldRow, Packet, Revision, Snapshot
 from handrail.packets.queries import get_packet_row
-from handrail.packets.revising import binding, moves, outside
+from handrail.packets.revising import binding, claims, moves, outside
+from handrail.packets.revising.claims import Claim
 from handrail.packets.revising.moves import Assembler
 from handrail.packets.states import CURRENT, Cause, RevisionState
 
@@ -99,17 +100,39 @@ def again(*, ref: str, reason: str, by: Actor) -> Requested:
 
 
 def build(*, revision_id: int, by: Actor) -> Built | None:
-    """Reads every source, assembles, and commits the revision with its manifest; None when it was built already.
+    """Reads every source, assembles, and commits the revision with its manifest.
 
-    Reading and storing come first, outside any transaction. Raises HandrailError as reading and assembling do, and
-    Stale when the revision ended meanwhile.
+    None when that is done, or another process is at it. Reading and storing come first, outside any transaction.
+    Raises HandrailError as reading and assembling do, after having it tried again later; Stale when the revision ended
+    meanwhile.
     """
     rows = Revision.objects.select_related("packet", "definition").filter(pk=revision_id, workspace_id=by.workspace_id)
     revision = rows.first()
-    if revision is None or revision.state != RevisionState.ASSEMBLING:
+    claim = claims.take(revision_id) if revision is not None else None
+    if revision is None or claim is None:
         return None
+    try:
+        return _build(revision, claim, by)
+    except Stale:
+        raise
+    except HandrailError as error:
+        _postpone(revision, claim, error)
+        raise
+
+
+def carry(*, revision_id: int, by: Actor) -> datetime | None:
+    """A worker's go at a revision. Returns when to try again, or None when there is nothing left to do."""
+    try:
+        build(revision_id=revision_id, by=by)
+    except HandrailError:
+        rows = Revision.objects.filter(pk=revision_id, state=RevisionState.ASSEMBLING)
+        return rows.values_list("due_at", flat=True).first()
+    return None
+
+
+def _build(revision: Revision, claim: Claim, by: Actor) -> Built:
     packet, profile = revision.packet, compiled_profile(revision.definition)
-    gathered = outside.gather(revision, packet)
+    gathered = outside.gather(revision, packet, alive=claim.renew)
     clearances = list(Clearance.objects.filter(packet=packet).order_by("pk"))
     made = assemble_documents(
         Inputs(
@@ -125,19 +148,10 @@ def build(*, revision_id: int, by: Actor) -> Built | None:
             previous=outside.previous_of(revision),
         )
     )
-    _keep(made)
+    for annex in made.annexes:  # by digest: keeping one twice changes nothing
+        setup.blobs().put(annex.data)
+        claim.renew()
     return _commit(revision, profile, made, clearances, by)
-
-
-def carry(*, revision_id: int, by: Actor) -> datetime | None:
-    """A worker's go at a revision. Returns when to try again, or None when there is nothing left to do."""
-    try:
-        build(revision_id=revision_id, by=by)
-    except Stale:
-        return None
-    except HandrailError as error:
-        return _postpone(revision_id, error)
-    return None
 
 
 def _packet(profile: CompiledProfile, given: dict[str, Any], by: Actor, tenant_id: int) -> Packet:
@@ -172,12 +186,6 @@ def _refuse_other_lane(packet: Packet) -> None:
         )
 
 
-def _keep(made: Assembled) -> None:
-    """The cleared annexes, by digest; keeping one twice changes nothing."""
-    for annex in made.annexes:
-        setup.blobs().put(annex.data)
-
-
 @transaction.atomic
 def _commit(
     revision: Revision, profile: CompiledProfile, made: Assembled, clearances: list[Clearance], by: Actor
@@ -207,14 +215,10 @@ def _commit(
     return Built(revision.packet.ref, revision.number, state, assembly.manifest_digest)
 
 
-def _postpone(revision_id: int, error: HandrailError) -> datetime | None:
+def _postpone(revision: Revision, claim: Claim, error: HandrailError) -> None:
     told = setup.current()
-    revision = Revision.objects.filter(pk=revision_id, state=RevisionState.ASSEMBLING).first()
-    if revision is None:
-        return None
     age = now() - revision.created_at
     until = now() + min(max(age, told.retry_first), told.retry_ceiling, timedelta(days=1))
-    rows = Revision.objects.filter(pk=revision_id, state=RevisionState.ASSEMBLING)
-    rows.update(failure=error.message[:FAILURE_LIMIT], due_at=until)
-    enqueue(TaskName.ASSEMBLE_PACKET, at=until, once=f"assemble:{revision_id}", revision_id=revision_id)
-    return until
+    if claim.give_up(failure=error.message[:FAILURE_LIMIT], until=until):
+        once = f"assemble:{revision.pk}"
+        enqueue(TaskName.ASSEMBLE_PACKET, at=until, once=once, revision_id=revision.pk)

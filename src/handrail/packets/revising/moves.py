@@ -19,7 +19,7 @@ from handrail.packets.ledger import NewRow
 from handrail.packets.models import DeliveryEntry, Packet, Revision
 from handrail.packets.states import CURRENT, REVISION, Cause, Entry, RevisionState
 
-# A revision whose queued task was lost is noticed by the sweep after this long.
+# A release whose queued task was lost is noticed by the sweep after this long.
 UNNOTICED = timedelta(seconds=15)
 _DELIVERED_FROM = (RevisionState.RELEASED, RevisionState.CONSUMED)
 _ENDED_EVENTS = {
@@ -99,10 +99,10 @@ def begin(
         created_at=at,
         state=REVISION.initial,
         moved_at=at,
-        due_at=at + UNNOTICED,
+        due_at=at,
     )
     audit(Event.PACKET_REQUESTED, revision, by, cause=cause, definition=definition.digest)
-    enqueue(TaskName.ASSEMBLE_PACKET, revision_id=revision.pk)
+    enqueue(TaskName.ASSEMBLE_PACKET, once=f"assemble:{revision.pk}", revision_id=revision.pk)
     return revision
 
 

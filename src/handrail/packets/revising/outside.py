@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from handrail.connectors import registry
-from handrail.connectors.outcome import ReadFailed
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import ReadFailed, Reading
 from handrail.definitions.active import active_profile, active_table, compiled_profile, compiled_table
 from handrail.definitions.models import Definition
 from handrail.definitions.profile_compiled import CompiledProfile
@@ -54,18 +55,30 @@ class Gathered:
     drift: tuple[Moved, ...]
 
 
-def gather(revision: Revision, packet: Packet) -> Gathered:
+def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> Gathered:
     """Every source once, the artifacts, and every source again to see that nothing moved meanwhile.
 
+    ``alive`` is called after each reading, and what it raises ends the gathering.
     Raises ReadFailed, BlobUnavailable or Misconfigured where trying again, or the operator, may help.
     """
     profile = compiled_profile(revision.definition)
     connectors = registry.current()
-    read = sources.through(connectors)
+    reader = sources.through(connectors)
+
+    def read(connector: str, operation: Operation) -> Reading:
+        reading = reader(connector, operation)
+        alive()
+        return reading
+
     snapshots = sources.read_sources(profile, packet.given, read)
     found: tuple[Artifact, ...] = ()
     if profile.annexes is not None:
-        opened = artifacts.through(connectors, profile)
+        store = artifacts.through(connectors, profile)
+
+        def opened(digest: str) -> BinaryIO:
+            alive()
+            return store(digest)
+
         found = artifacts.read_artifacts(profile, snapshots, opened, salt=bytes(packet.salt))
     drift = sources.versions(profile, packet.given, snapshots, read)
     return Gathered(snapshots, found, active_tables(profile, revision.workspace_id), drift)

@@ -1,0 +1,49 @@
+"""Whose turn it is to build a revision: one process at a time, for as long as it shows that it is alive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from handrail.kernel.clock import now
+from handrail.kernel.errors import Stale
+from handrail.packets.models import Revision
+from handrail.packets.states import RevisionState
+
+# After this long without a sign of life the sweep has somebody else build it. Renewed after every reading; should one
+# take longer, two build for a while, and the first to commit wins.
+LEASE = timedelta(seconds=30)
+
+
+@dataclass(slots=True)
+class Claim:
+    """``until``: the ``due_at`` by which this process holds the revision."""
+
+    revision_id: int
+    until: datetime
+
+    def renew(self) -> None:
+        """Holds it for longer. Raises Stale when it isn't being assembled any more: then the work is in vain."""
+        at = now()
+        if self.until - at > LEASE * 0.8:
+            return
+        rows = Revision.objects.filter(pk=self.revision_id, state=RevisionState.ASSEMBLING)
+        if rows.filter(due_at=self.until).update(due_at=at + LEASE):
+            self.until = at + LEASE
+        elif not rows.exists():
+            raise Stale
+
+    def give_up(self, *, failure: str, until: datetime) -> bool:
+        """Leaves it to whoever looks at it again from ``until`` on; False when it was somebody else's by now."""
+        rows = Revision.objects.filter(pk=self.revision_id, state=RevisionState.ASSEMBLING, due_at=self.until)
+        return bool(rows.update(failure=failure, due_at=until))
+
+
+def take(revision_id: int) -> Claim | None:
+    """The claim, as a conditional UPDATE; None when it is assembled, or another process is at it."""
+    at = now()
+    rows = Revision.objects.filter(pk=revision_id, state=RevisionState.ASSEMBLING)
+    free = rows.filter(Q(due_at__lte=at) | Q(due_at=None))
+    return Claim(revision_id, at + LEASE) if free.update(due_at=at + LEASE) else None
