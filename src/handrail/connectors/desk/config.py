@@ -138,6 +138,12 @@ class DeskConfig(HttpConfig):
             json_bytes([self.create.body, dict(self.values)])
         except ValueError:
             yield Fault("create.body", "must hold no NaN and no infinity, nor may values")
+        if not names_in(self.create.body) & {"subject", "reference"}:
+            yield Fault(
+                "create.body",
+                "names neither {subject} nor {reference}, by which people find the ticket; "
+                "it stands in place of the preset's whole body, so copy that and add to it",
+            )
         if self.create.encoding == "form" and not _is_flat(self.create.body):
             yield Fault("create.body", "must be a flat table, because encoding is form")
 

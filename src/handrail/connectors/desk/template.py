@@ -78,8 +78,14 @@ def render_page(template: str, constants: Scope, ticket: Scope) -> str:
     return render_text(template, paths | {name: quote(_plain(value), safe="") for name, value in ticket.items()})
 
 
-def names_in(template: str) -> set[str]:
-    """The placeholders that a string names."""
+def names_in(template: JsonValue) -> set[str]:
+    """The placeholders that a template names: a string, or JSON with strings in it."""
+    if isinstance(template, Mapping):
+        return {name for value in template.values() for name in names_in(value)}
+    if isinstance(template, list):
+        return {name for value in template for name in names_in(value)}
+    if not isinstance(template, str):
+        return set()
     return {token["name"] for token in _TOKEN.finditer(template) if token["name"]}
 
 

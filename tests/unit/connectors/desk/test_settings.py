@@ -13,6 +13,7 @@ from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import Secrets
 from tests.unit.connectors.desk.conftest import SECTION, desk_section, open_desk
 
+VALUES = {"values": {"ticket_type_id": 1, "client_id": 1, "site_id": 1}}
 PRESETS = Path(__file__).parents[4] / "desks"
 
 
@@ -50,6 +51,21 @@ def test_overlay_replaces_a_body_and_a_table_of_another_kind() -> None:
     assert overlay(below, above) == {"auth": {"kind": "bearer"}, "create": {"path": "/a", "body": {"y": 2}}}
 
 
+def test_a_body_of_ones_own_that_loses_the_reference_is_refused() -> None:
+    own = {"create": {"body": {"fields": {"customfield_1": "x"}}}}
+    (fault,) = faults_of({"preset": "jira", "base_url": "https://j.example", "values": {"project": "SUP"}, **own})
+    assert "create.body: names neither {subject} nor {reference}" in fault
+    assert "copy that and add to it" in fault
+
+
+@pytest.mark.parametrize("reference", ["{subject}", "Ticket for {reference}"])
+def test_a_body_of_ones_own_with_the_reference_is_taken(reference: str) -> None:
+    own = {"create": {"body": [{"fields": ["x", reference]}]}}
+    config = read_desk({"preset": "halopsa", "base_url": "https://h.example", **VALUES, **own}, presets=PRESETS)
+    assert config is not None
+    assert config.create.body == own["create"]["body"]
+
+
 @pytest.mark.parametrize("preset", ["nope", "../desks/zammad", "", 7])
 def test_an_unknown_preset_is_named_with_those_there_are(preset: object) -> None:
     faults = faults_of({"preset": preset})
@@ -80,7 +96,10 @@ def test_an_unknown_preset_is_named_with_those_there_are(preset: object) -> None
         ({"web": {"url": "https://evil.example/{reference}"}}, "web.url: gives no address at http://127.0.0.1:9"),
         ({"web": {"url": "javascript:alert({reference})"}}, "web.url: gives no address at http://127.0.0.1:9"),
         ({"web": {"url": "{base_url}{reference}"}}, "web.url: gives no address"),
-        ({"web": {"origin": "https://d.example", "url": "{base_url}/{reference}"}}, "web.url: gives no address at https://d.example"),
+        (
+            {"web": {"origin": "https://d.example", "url": "{base_url}/{reference}"}},
+            "web.url: gives no address at https://d.example",
+        ),
         ({"link": {"urls": ["https://evil.example/{reference}"]}}, "link.urls.0: gives no address"),
         ({"link": {"urls": ["javascript:{any}"]}}, "link.urls.0: gives no address"),
         ({"link": {"urls": ["{base_url}/{reference}/{reference}"]}}, "link.urls.0: must name {reference} once"),
@@ -90,6 +109,7 @@ def test_an_unknown_preset_is_named_with_those_there_are(preset: object) -> None
         ({"create": {**SECTION["create"], "reference": "/a["}}, ""),
         ({"create": {**SECTION["create"], "reference": "a["}}, "desk.create.reference"),
         ({"create": {**SECTION["create"], "body": {"a": {"b": "{nope}"}}}}, "create.body.a.b: names {nope}"),
+        ({"create": {**SECTION["create"], "body": {"text": "{body}"}}}, "create.body: names neither {subject} nor"),
         ({"create": {**SECTION["create"], "encoding": "form", "body": {"a": {}}}}, "must be a flat table"),
         ({"create": {**SECTION["create"], "take": {"reference": "/id"}}}, "create.take.reference"),
         ({"create": {**SECTION["create"], "headers": {"X-A": "{body}"}}}, "create.headers.X-A: names {body}"),
