@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,8 +13,11 @@ from handrail.definitions.comparison import DiffLine
 from handrail.definitions.permissions import Refusal
 from handrail.definitions.queries import DefinitionDetail, DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.tables import compile_table
+from handrail.kernel.errors import Invalid
 from handrail.kernel.hostile import clean_text
-from handrail.web import runbook_presenter
+from handrail.web import profile_presenter, runbook_presenter, words
+from handrail.web.profile_presenter import ProfileSummary
 from handrail.web.runbook_presenter import RunbookSummary
 
 _SIGNS = {"same": "", "added": "+", "removed": "\N{MINUS SIGN}", "gap": "⋯"}
@@ -50,13 +53,23 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class TableSummary:
+    summary: str
+    rows: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class DefinitionPage:
+    """``summary``: None for a text that this version's checks do not pass; shown by the template ``summary_part``."""
+
     detail: DefinitionDetail
     lines: list[str]
     changes: list[Changed]
     added: int
     removed: int
-    summary: RunbookSummary | None
+    summary: RunbookSummary | ProfileSummary | TableSummary | None
+    summary_part: str
+    effect_of_deprecation: str
     reason_limit: int
 
     @property
@@ -69,6 +82,27 @@ class DefinitionPage:
         return self.detail.why_not_reject if self.to_decide else None
 
 
+def _table(text: str) -> TableSummary | None:
+    try:
+        table = compile_table(text).spec
+    except Invalid:
+        return None
+    return TableSummary(table.of, [(key, words.value_text(value)) for key, value in table.rows.items()])
+
+
+_SUMMARISE: Mapping[Kind, Callable[[str], RunbookSummary | ProfileSummary | TableSummary | None]] = {
+    Kind.RUNBOOK: runbook_presenter.summarise,
+    Kind.PACKET: profile_presenter.summarise,
+    Kind.TABLE: _table,
+}
+_PARTS: Mapping[Kind, str] = {Kind.RUNBOOK: "runbook", Kind.PACKET: "profile", Kind.TABLE: "table"}
+_DEPRECATION: Mapping[Kind, str] = {
+    Kind.RUNBOOK: "No run of it starts from then on. Runs under way go on to their end.",
+    Kind.PACKET: "No packet is assembled by it from then on. What was released stays as it is.",
+    Kind.TABLE: "No profile that looks values up in it can be assembled from then on.",
+}
+
+
 def present_list(actor: Actor, asked: Mapping[str, str]) -> DefinitionList:
     """Raises Denied."""
     kind, state = asked.get("kind", ""), asked.get("state", "")
@@ -79,6 +113,7 @@ def present_list(actor: Actor, asked: Mapping[str, str]) -> DefinitionList:
 
 
 def present(detail: DefinitionDetail) -> DefinitionPage:
+    kind = detail.summary.kind
     changes = [Changed(line, _SIGNS[line.change]) for line in detail.changes]
     return DefinitionPage(
         detail=detail,
@@ -86,7 +121,9 @@ def present(detail: DefinitionDetail) -> DefinitionPage:
         changes=changes,
         added=sum(c.line.change == "added" for c in changes),
         removed=sum(c.line.change == "removed" for c in changes),
-        summary=runbook_presenter.summarise(detail.text) if detail.summary.kind is Kind.RUNBOOK else None,
+        summary=_SUMMARISE[kind](detail.text),
+        summary_part=f"parts/{_PARTS[kind]}_summary.html",
+        effect_of_deprecation=_DEPRECATION[kind],
         reason_limit=REASON_LIMIT,
     )
 

@@ -63,9 +63,11 @@ def summarise(text: str) -> RunbookSummary | None:
     return RunbookSummary(
         summary=spec.summary,
         escalate_to=spec.escalate_to,
-        task=[(name.rstrip("?"), _field(field, optional=name.endswith("?"))) for name, field in spec.task.items()],
+        task=[
+            (name.rstrip("?"), field_in_words(field, optional=name.endswith("?"))) for name, field in spec.task.items()
+        ],
         budget=_budget(spec),
-        reads=[(name, _read(read)) for name, read in spec.reads.items()],
+        reads=[(name, read_in_words(read)) for name, read in spec.reads.items()],
         prerequisites=list(spec.prerequisites),
         steps=[_step(step) for step in spec.steps],
         completion=list(spec.completion.copy_),
@@ -74,7 +76,8 @@ def summarise(text: str) -> RunbookSummary | None:
     )
 
 
-def _field(field: TaskField, *, optional: bool) -> str:
+def field_in_words(field: TaskField, *, optional: bool) -> str:
+    """The type of an input field and its bounds."""
     kind = f"list of {field.items.type if field.items else 'string'}" if field.type == "array" else field.type
     bounds = (
         ("at least", field.min_items if field.min_items is not None else field.minimum),
@@ -91,7 +94,8 @@ def _budget(spec: Runbook) -> str:
     return f"at most {spec.retry_budget.at_most} in all{carried}"
 
 
-def _read(read: AnyRead) -> str:
+def read_in_words(read: AnyRead) -> str:
+    """What is asked, and of which connector."""
     match read:
         case Get():
             what = f"GET {read.get}"

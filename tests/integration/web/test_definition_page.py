@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.test import Client
 
 from handrail.access.capabilities import Role
-from handrail.definitions.states import DefinitionState
+from handrail.definitions.states import DefinitionState, Kind
 from tests.factories import rows
 from tests.integration.web.conftest import House
+
+SHIPPED = Path(__file__).resolve().parents[3] / "definitions"
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +32,40 @@ def test_page_reads_the_runbook_aloud(house: House, owner: Client) -> None:
     assert "starts the job entitlement-resync in sync-jobs" in text
     assert "everything else: the run stops" in text
     assert '<td class="sign">+</td>' in text
+
+
+def shown(house: House, owner: Client, path: str, kind: Kind) -> str:
+    text = (SHIPPED / path).read_text(encoding="utf-8")
+    definition = rows.definition(house.workspace, kind=kind, text=text, name="another")
+    return owner.get(f"/admin/definitions/{definition.pk}").content.decode()
+
+
+def test_page_reads_a_packet_profile_aloud(house: House, owner: Client) -> None:
+    text = shown(house, owner, "profiles/identity-outage-vendor-escalation.yaml", Kind.PACKET)
+    for told in (
+        "TLP:AMBER+STRICT",
+        "2 different people sign: at least 2 of escalation-owner; never whoever assembled it",
+        "GET /cases/{given.case} in cases",
+        "everything else: never leaves",
+        "Assemble again; every source is read anew.",
+    ):
+        assert told in text
+
+
+def test_page_reads_a_table_aloud(house: House, owner: Client) -> None:
+    text = shown(house, owner, "tables/connector-classes.yaml", Kind.TABLE)
+    assert "Kinds of federation connector in our inventory" in text
+    assert '<code class="wrap">OIDC-PROVIDER</code>' in text
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("runbooks/entitlement-resync.yaml", Kind.RUNBOOK), ("profiles/database-latency-escalation.yaml", Kind.PACKET)],
+)
+def test_page_of_a_text_that_passes_no_check_says_so(path: str, kind: Kind, house: House, owner: Client) -> None:
+    text = (SHIPPED / path).read_text(encoding="utf-8").replace("owner:", "owners:", 1)
+    definition = rows.definition(house.workspace, kind=kind, text=text, name="another")
+    assert "does not pass the checks" in owner.get(f"/admin/definitions/{definition.pk}").content.decode()
 
 
 def test_approve_twice_is_the_same_answer(house: House, owner: Client) -> None:
