@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,15 @@ if TYPE_CHECKING:
 _acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
 
 
-def start() -> Config:
-    """Makes configuration, database and Django ready. Raises Misconfigured. A second call costs nothing."""
+def start(*, quiet: bool = False) -> Config:
+    """Makes configuration, database and Django ready. Raises Misconfigured. A second call costs nothing.
+
+    ``quiet`` is for processes that are meant to run on defaults, or whose standard error is a log.
+    """
     from handrail.conf import config, start
 
+    if not quiet:
+        _tell_when_unconfigured()
     start.start()
     return config.load()
 
@@ -28,7 +35,19 @@ def configuration() -> Config:
     """The configuration alone, without database or Django. Raises Misconfigured."""
     from handrail.conf import config
 
+    _tell_when_unconfigured()
     return config.load()
+
+
+@cache
+def _tell_when_unconfigured() -> None:
+    """Says so, once, when a command is about to work on defaults: often it was meant for another installation."""
+    from handrail.conf import config
+
+    if config.find() is None:
+        here = config.load().state_directory.absolute()
+        says = f"handrail: no {config.DEFAULT_FILE} in this directory, and HANDRAIL_CONFIG names none: "
+        print(f"{says}defaults hold, and keys and data are those in {here}.", file=sys.stderr)
 
 
 def use_file(path: Path) -> None:
@@ -55,16 +74,16 @@ def acting() -> Actor | None:
 
 def key_ring() -> KeyRingDirectory:
     """Which public release keys count. Needs no database. Raises Misconfigured."""
-    from handrail.conf import config, release
+    from handrail.conf import release
 
-    return release.key_ring(config.load())
+    return release.key_ring(configuration())
 
 
 def release_key_reference() -> str:
     """Where the private release key is, as ``env:NAME`` or ``file:PATH``."""
-    from handrail.conf import config, release
+    from handrail.conf import release
 
-    return release.key_reference(config.load())
+    return release.key_reference(configuration())
 
 
 def task_workspace() -> str:

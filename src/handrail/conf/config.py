@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from handrail.kernel.errors import Fault, Misconfigured
 from handrail.kernel.secrets import Secrets
@@ -22,10 +23,22 @@ class Section(BaseModel):
 
 
 class Database(Section):
-    """``url`` names any PostgreSQL from 15 on; without it an embedded server runs in ``directory``."""
+    """``url`` names any PostgreSQL from 15 on; without it an embedded server runs in ``directory``.
+
+    ``password`` refers to the role's password, which ``url`` may not hold.
+    """
 
     url: str | None = None
+    password: str | None = None
     directory: Path | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "")
+        if parts.password is not None or any(name == "password" for name, _ in parse_qsl(parts.query)):
+            raise ValueError('a password is given by reference: password = "env:NAME" or "file:PATH", beside url')
+        return url
 
 
 class Web(Section):
@@ -118,18 +131,24 @@ def load() -> Config:
 
     ``DATABASE_URL`` and ``HANDRAIL_STATE_DIR`` override the file.
     """
+    path = find()
+    config = parse(path.read_text(encoding="utf-8"), name=str(path)) if path else Config()
+    return _overridden(config, os.environ)
+
+
+def find() -> Path | None:
+    """The configuration file, or None when defaults hold. Raises Misconfigured when HANDRAIL_CONFIG names no file."""
     named = os.environ.get("HANDRAIL_CONFIG")
     path = Path(named or DEFAULT_FILE)
     if named and not path.is_file():
         raise Misconfigured(f"HANDRAIL_CONFIG names {named}, which is not a file.", code="config-missing")
-    config = parse(path.read_text(encoding="utf-8"), name=str(path)) if path.is_file() else Config()
-    return _overridden(config, os.environ)
+    return path if path.is_file() else None
 
 
 def _overridden(config: Config, environ: Mapping[str, str]) -> Config:
     changes: dict[str, Any] = {}
     if url := environ.get("DATABASE_URL"):
-        changes["database"] = config.database.model_copy(update={"url": url})
+        changes["database"] = config.database.model_copy(update={"url": url, "password": None})
     if directory := environ.get("HANDRAIL_STATE_DIR"):
         changes["state_directory"] = Path(directory)
     return config.model_copy(update=changes)

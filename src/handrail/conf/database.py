@@ -8,10 +8,11 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from handrail.conf.config import Config
+from handrail.conf.config import Config, secrets
 from handrail.kernel.errors import Misconfigured
+from handrail.kernel.secrets import Secret
 
 NAME = "handrail"
 UNSET = f"postgresql:///{NAME}"
@@ -38,10 +39,21 @@ def settings(url: str) -> dict[str, Any]:
 
 
 def url(config: Config) -> str:
-    """The configured server's URL, else that of the embedded one, started if it is not running."""
+    """The configured server's URL, with its password, else that of the embedded one, started if it is not running.
+
+    Raises Misconfigured when the password is missing.
+    """
+    if config.database.url and config.database.password:
+        return _with_password(config.database.url, secrets().resolve(config.database.password))
     if config.database.url:
         return config.database.url
     return embedded(config.database.directory or config.state_directory / "postgres")
+
+
+def _with_password(url: str, password: Secret) -> str:
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password.reveal(), safe='')}@{host}").geturl()
 
 
 @cache

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from handrail import __version__
 from handrail.cli.commands import (
     audit,
     check,
@@ -28,15 +31,31 @@ EPILOG = (
     "5 not now, 6 something does not answer, 7 handrail.toml needs mending."
 )
 
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"handrail {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version this is.")
+]
+
 app = typer.Typer(
     name="handrail",
-    help="Approved runbooks carried out on real systems, proven by re-reading, stopped honestly.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog=EPILOG,
 )
+
+
+@app.callback()
+def about(*, version: Version = False) -> None:
+    """Approved runbooks carried out on real systems, proven by re-reading, stopped honestly."""
+
 
 app.command("demo")(demo.demo)
 app.command("up")(serve.up)

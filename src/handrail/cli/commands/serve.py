@@ -17,7 +17,7 @@ SandboxPort = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port
 
 def up(*, sandbox: WithSandbox = False, workers: Workers = 2) -> None:
     """Migrate the database, then run the web server and the workers until Ctrl-C. One of them dying ends all."""
-    config = installation.start()
+    config = installation.start(quiet=True)
     from handrail.cli import migrations, processes
 
     migrations.apply()
@@ -33,7 +33,7 @@ def up(*, sandbox: WithSandbox = False, workers: Workers = 2) -> None:
 
 def web(*, host: Host = None, port: Port = None) -> None:
     """Serve the pages and the API. Listens on 127.0.0.1 unless configured otherwise: put a TLS proxy before it."""
-    config = installation.start().web
+    config = installation.start(quiet=True).web
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
@@ -53,7 +53,7 @@ def web(*, host: Host = None, port: Port = None) -> None:
 
 def worker() -> None:
     """Carry runs until SIGTERM, then let what is under way end. Start as many as you like, on any machine."""
-    config = installation.start()
+    config = installation.start(quiet=True)
     from handrail.worker import service
 
     pace = config.worker
