@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from handrail.cli import installation
+from handrail.cli.cautions import cautions
 from handrail.connectors.finding import Finding
 from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError
@@ -26,6 +27,7 @@ def all_findings() -> list[Finding]:
     except HandrailError as error:
         return [Finding("configuration", ok=False, message=error.message, mend=MEND_CONFIG)]
     findings = [Finding("configuration", ok=True, message="handrail.toml is understood, and its secrets are there.")]
+    findings += cautions(config)
     findings += _guarded("connectors", connectors)
     findings += _guarded("desk", desk)
     findings += _guarded("release", release)

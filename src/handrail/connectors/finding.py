@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. ``message`` says how it stands; ``mend`` says what to do, and is empty when ``ok``."""
+    """One thing looked at. ``message`` says how it stands; ``mend`` says what to do.
+
+    ``mend`` beside ``ok`` is advice: nothing is wrong as it stands."""
 
     name: str
     ok: bool

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from handrail.cli import output
 from handrail.cli.options import Json
+
+if TYPE_CHECKING:
+    from handrail.connectors.finding import Finding
 
 
 def check(*, json: Json = False) -> None:
@@ -17,8 +22,14 @@ def check(*, json: Json = False) -> None:
     if json:
         output.print_json(findings)
     else:
-        cells = [(f.name, "ok" if f.ok else "wrong", f.message, f.mend) for f in findings]
+        cells = [(f.name, _state(f), f.message, f.mend) for f in findings]
         output.print_table("", ("what", "state", "found", "mend"), cells)
         output.say(f"{len(wrong)} of {len(findings)} need mending." if wrong else "Everything is in order.")
     if wrong:
         raise typer.Exit(1)
+
+
+def _state(finding: Finding) -> str:
+    if not finding.ok:
+        return "wrong"
+    return "note" if finding.mend else "ok"

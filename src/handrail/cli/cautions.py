@@ -1,0 +1,39 @@
+"""What ``handrail check`` says of an installation with a database of its own: what other machines would lack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from handrail.connectors.finding import Finding
+
+if TYPE_CHECKING:
+    from handrail.conf.config import Config
+
+
+def cautions(config: Config) -> Iterator[Finding]:
+    """Notes, not faults: all of this is right for one machine whose state directory is backed up."""
+    if config.database.url is None:
+        return
+    here = config.state_directory
+    for name, what, key in _only_here(config):
+        yield Finding(name, ok=True, message=f"{what} in {here}, on this machine only.", mend=f"Set {key}. {WHY}")
+    if config.web.https and not config.web.trusted_proxies:
+        message = "Everybody behind the proxy counts as one address: anybody's guessing locks out all."
+        yield Finding("log-in limits", ok=True, message=message, mend="Set [web] trusted_proxies.")
+
+
+WHY = "Other machines need the same, and a backup of the database does not hold it."
+
+
+def _only_here(config: Config) -> Iterator[tuple[str, str, str]]:
+    if config.blobs is None:
+        yield "blobs", "Cleared annexes are kept", "[blobs]"
+    if config.release.signing_key is None:
+        yield "release key", "The private release key is", "[release] signing_key"
+    if config.release.key_ring is None:
+        yield "key ring", "The public release keys are", "[release] key_ring"
+    if config.audit.signing_key is None:
+        yield "audit key", "The key of the audit log is", "[audit] signing_key"
+    if config.web.secret_key is None:
+        yield "web key", "The key of the sessions is", "[web] secret_key"
