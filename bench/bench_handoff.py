@@ -1,6 +1,6 @@
 """How long people wait for the answer when the service desk misbehaves, and whether the other pages keep answering.
 
-    python -m bench.bench_handoff [--trials 200] [--at-once 25] [--hanging 20] [--pages 200]
+    python -m bench.bench_handoff [--trials 200] [--at-once 25] [--hanging 20] [--copies 32] [--pages 200]
 
 Prints figures of one session on one machine. It passes and fails on nothing. A trial is one submission through the
 action, with its rows, its audit events and one call to the practice desk, which is asked for one fault. The desk is in
@@ -22,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx2
@@ -116,27 +116,38 @@ def measure_faults(desk_url: str, tenant: str, given: argparse.Namespace) -> Non
 
 
 def measure_pages(base: str, tenant: str, given: argparse.Namespace) -> None:
-    """A page's answer time while nothing else happens, and while submissions hang on a dead desk."""
+    """A page's answer time while nothing else happens, while submissions hang on a dead desk, and while copies of one
+    submission do."""
     path = f"/admin/t/{tenant}"
     with closing(client(base)) as reader:
         for _ in range(20):
             reader.get(path)
         print(f"GET of the tenant's page, {given.pages} times; milliseconds")
         print(f"{'idle':20} {page_times(reader, path, given.pages, lambda: True)}")
-        people = [tab(reader) for _ in range(given.hanging)]
-        forms = [key_and_token(person, path) for person in people]
-        with ThreadPoolExecutor(given.hanging) as pool:
-            began = time.perf_counter()
-            pending = [
-                pool.submit(hang, person, path, key, csrf) for person, (key, csrf) in zip(people, forms, strict=True)
-            ]
-            time.sleep(0.3)
-            line = page_times(reader, path, given.pages, lambda: any(not one.done() for one in pending))
-            took = [one.result() for one in pending]
-        print(f"{f'while {given.hanging} hang':20} {line}")
-        print(f"the {given.hanging} answers      {spread(took)}  all within {time.perf_counter() - began:.2f} s")
-        for person in people:
-            person.close()
+        with tabs(reader, given.hanging) as people:
+            forms = [key_and_token(person, path) for person in people]
+            measure_hanging(f"{given.hanging} hang", reader, path, given, list(zip(people, forms, strict=True)))
+        with tabs(reader, given.copies) as people:
+            form = key_and_token(people[0], path)
+            measure_hanging(f"{given.copies} copies hang", reader, path, given, [(person, form) for person in people])
+
+
+def measure_hanging(
+    name: str,
+    reader: httpx2.Client,
+    path: str,
+    given: argparse.Namespace,
+    submissions: list[tuple[httpx2.Client, tuple[str, str]]],
+) -> None:
+    """Two lines: the page's answer time while the submissions wait for the desk, and theirs."""
+    with ThreadPoolExecutor(len(submissions)) as pool:
+        began = time.perf_counter()
+        pending = [pool.submit(hang, person, path, key, csrf) for person, (key, csrf) in submissions]
+        time.sleep(0.3)
+        line = page_times(reader, path, given.pages, lambda: any(not one.done() for one in pending))
+        took = [one.result() for one in pending]
+    print(f"{f'while {name}':20} {line}")
+    print(f"{'their answers':20} {spread(took)}  all within {time.perf_counter() - began:.2f} s")
 
 
 def page_times(reader: httpx2.Client, path: str, most: int, going: Callable[[], bool]) -> str:
@@ -160,9 +171,16 @@ def client(base: str) -> httpx2.Client:
     return one
 
 
-def tab(of: httpx2.Client) -> httpx2.Client:
-    """Another one of the same person, without another log-in: its hash takes longer than all that is measured."""
-    return httpx2.Client(base_url=of.base_url, cookies=of.cookies, timeout=30, trust_env=False)
+@contextmanager
+def tabs(of: httpx2.Client, number: int) -> Iterator[list[httpx2.Client]]:
+    """Others of the same person, without another log-in: its hash takes longer than all that is measured."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                closing(httpx2.Client(base_url=of.base_url, cookies=of.cookies, timeout=30, trust_env=False))
+            )
+            for _ in range(number)
+        ]
 
 
 def key_and_token(person: httpx2.Client, path: str) -> tuple[str, str]:
@@ -239,6 +257,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--at-once", type=int, default=25)
     parser.add_argument("--hanging", type=int, default=20)
+    parser.add_argument("--copies", type=int, default=32)
     parser.add_argument("--pages", type=int, default=200)
     return parser.parse_args()
 

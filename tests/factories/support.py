@@ -118,9 +118,9 @@ def open_desk(**own: Any) -> Desk:
 
 
 @contextmanager
-def desk_at(url: str, *, at_once: int = 100, **own: Any) -> Iterator[Desk]:
+def desk_at(url: str, *, at_once: int = 100, repeats: int = 100, **own: Any) -> Iterator[Desk]:
     """Handrail with the small desk at ``url`` as its one desk."""
     desk = open_desk(base_url=url, **own)
-    with desks.use(desk), setup.use(setup.Setup(at_once=at_once)):
+    with desks.use(desk), setup.use(setup.Setup(at_once=at_once, repeats=repeats)):
         yield desk
     desk.close()

@@ -13,6 +13,8 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 # Beside the package when it is installed, at the root of the repository otherwise.
 _PRESETS = (_PACKAGE / "desks", _PACKAGE.parents[1] / "desks")
 _THREADS_KEPT_FREE = 4
+# Of the threads that may wait for the desk, the share that may wait for the answer to another's call.
+_ONE_IN_REPEATS = 4
 
 
 def connect() -> None:
@@ -34,11 +36,13 @@ def open_desk(loaded: config.Config) -> desk.Desk | None:
 
 def support_setup(loaded: config.Config) -> setup.Setup:
     """Addresses of the pages that a ticket points back to, and how many threads may wait for the desk."""
-    base, at_once = loaded.web.base_url, max(loaded.web.threads - _THREADS_KEPT_FREE, 1)
+    base, waiting = loaded.web.base_url, max(loaded.web.threads - _THREADS_KEPT_FREE, 1)
+    repeats = waiting // _ONE_IN_REPEATS
+    at_once = waiting - repeats
     if base is None:
-        return setup.Setup(at_once=at_once)
+        return setup.Setup(at_once=at_once, repeats=repeats)
     root = base.rstrip("/").replace("{", "").replace("}", "")
-    return setup.Setup(f"{root}/admin/t/{{key}}", f"{root}/admin/operations/{{key}}", at_once)
+    return setup.Setup(f"{root}/admin/t/{{key}}", f"{root}/admin/operations/{{key}}", at_once, repeats)
 
 
 def _task_system(loaded: config.Config) -> task_system.TaskSystem | None:

@@ -7,22 +7,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
-AT_ONCE = 12
+AT_ONCE, REPEATS = 9, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """``tenant_page`` and ``run_page``: addresses with ``{key}`` where the tenant's key or the run's reference goes, or
-    None when the installation has no public address. ``at_once``: so many desk calls in one process; a desk that hangs
-    must not take every thread of the web server with it."""
+    None when the installation has no public address. ``at_once``: so many desk calls in one process; ``repeats``: so
+    many repeated submissions that wait for the answer to the first. A desk that hangs must not take every thread of the
+    web server with it, by either way."""
 
     tenant_page: str | None = None
     run_page: str | None = None
     at_once: int = AT_ONCE
+    repeats: int = REPEATS
     slots: BoundedSemaphore = field(init=False, repr=False, compare=False)
+    seats: BoundedSemaphore = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slots", BoundedSemaphore(self.at_once))
+        object.__setattr__(self, "seats", BoundedSemaphore(self.repeats))
 
 
 _current: list[Setup] = [Setup()]

@@ -115,6 +115,17 @@ def test_submit_more_than_there_are_slots_tells_the_rest_at_once(committed_db: s
     assert SupportRequest.objects.filter(external_handoff_failure_summary=None).count() == 0
 
 
+def test_repeats_beyond_those_that_may_wait_are_told_at_once_that_it_is_under_way(committed_db: str) -> None:
+    house = make_house()
+    given = {"mode": "create_external_ticket", "submission_key": "one-and-the-same"}
+    with peer(hear_then_hang) as server, desk_at(server.url, budget_seconds=3.0, repeats=2):
+        answers = all_at_once(lambda _: house.submit(**given), 8)
+        assert len(server.requests) == 1
+    came = sorted(answer.handoff.outcome for answer in answers)
+    assert came == [Outcome.UNKNOWN] * 3 + [Outcome.UNDER_WAY] * 5
+    assert len({answer.handoff.ref for answer in answers}) == 1
+
+
 def test_submit_different_requests_at_once_makes_one_ticket_each(committed_db: str) -> None:
     house = make_house()
     with peer(answering(TICKET)) as server, desk_at(server.url):

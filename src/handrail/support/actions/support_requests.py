@@ -15,7 +15,7 @@ from handrail.connectors.desk import Desk, Link
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.support import context, handoff, queries
+from handrail.support import context, handoff, queries, setup
 from handrail.support.asked import Asked, Typed, checked, checked_key, link_for
 from handrail.support.context import Place
 from handrail.support.models import SupportRequest
@@ -53,9 +53,9 @@ def submit(
     """Raises a request from the tenant or the run that is named, and hands it over as ``mode`` says.
 
     The internal record commits first and is never lost: when the desk fails, that is told in the answer, not raised.
-    A repeated submission waits for the first one's answer, at most 5 s, and never calls the desk. Must not be called
-    inside a transaction. Raises NotFound, Denied, Invalid (a fault per field; nothing is stored), and Conflict
-    ``submission-key-reused`` when the key stands for other content.
+    A repeated submission never calls the desk. It waits for the first one's answer, at most 5 s, or is told that it is
+    under way where too many wait already. Must not be called inside a transaction. Raises NotFound, Denied, Invalid (a
+    fault per field; nothing is stored), and Conflict ``submission-key-reused`` when the key stands for other content.
     """
     arrived = time.monotonic()
     place = context.find_place(by, Capability.SUPPORT_REQUEST, tenant=tenant, run=run)
@@ -141,9 +141,22 @@ def _existing(by: Actor, key: str, content: str) -> Submitted | None:
             "This form was submitted before with other content. Open the form again, and submit that.",
             code="submission-key-reused",
         )
-    until, pause = time.monotonic() + WAIT_SECONDS, _FIRST_LOOK_SECONDS
-    while (told := queries.told(request)).outcome is Outcome.UNDER_WAY and time.monotonic() < until:
-        time.sleep(pause)
-        pause = min(pause * 2, _LAST_LOOK_SECONDS)
-        request.refresh_from_db()
-    return Submitted(told, repeated=True)
+    return Submitted(_answered(request), repeated=True)
+
+
+def _answered(request: SupportRequest) -> Handoff:
+    """``request`` once the desk has answered or had its time; as it stands when too many threads wait like this one."""
+    told, seats = queries.told(request), setup.current().seats
+    if told.outcome is not Outcome.UNDER_WAY or not seats.acquire(blocking=False):
+        return told
+    try:
+        until, pause = time.monotonic() + WAIT_SECONDS, _FIRST_LOOK_SECONDS
+        while time.monotonic() < until:
+            time.sleep(pause)
+            pause = min(pause * 2, _LAST_LOOK_SECONDS)
+            request.refresh_from_db()
+            if (told := queries.told(request)).outcome is not Outcome.UNDER_WAY:
+                break
+    finally:
+        seats.release()
+    return told
