@@ -140,8 +140,8 @@ class HttpConfig(ConnectorConfig):
 
     @property
     def origins(self) -> frozenset[tuple[str, str, int]]:
-        """The origins (scheme, host, port) that may be called: ``allow``, or that of ``base_url``."""
-        return frozenset(split_origin(url) for url in (self.allow or (self.base_url,)))
+        """The origins (scheme, host, port) that may be called: that of ``base_url``, and those of ``allow``."""
+        return frozenset(split_origin(url) for url in (self.base_url, *self.allow))
 
 
 @runtime_checkable

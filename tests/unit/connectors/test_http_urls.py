@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handrail.connectors.config import HttpConfig
 from handrail.connectors.http.urls import target_url
 from handrail.kernel.errors import Misconfigured
 
@@ -28,6 +29,14 @@ ORIGINS = frozenset({("https", "api.example", 443)})
 )
 def test_target_url_puts_the_path_below_the_base(path: str, query: dict[str, str] | None, expected: bytes) -> None:
     assert bytes(target_url(BASE, ORIGINS, path, query)) == expected
+
+
+def test_allow_adds_origins_to_that_of_the_base_url() -> None:
+    config = HttpConfig(kind="rest", base_url=BASE, allow=("https://files.example:8443",))
+    for url in (f"{BASE}/a", "https://files.example:8443/b"):
+        assert bytes(target_url(config.base_url, config.origins, url)).endswith(url[-2:].encode())
+    with pytest.raises(Misconfigured, match="not among the allowed origins"):
+        target_url(config.base_url, config.origins, "https://files.example/b")
 
 
 @pytest.mark.parametrize(
