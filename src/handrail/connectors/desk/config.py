@@ -128,6 +128,8 @@ class DeskConfig(HttpConfig):
             yield Fault("reference_example", "does not match reference_pattern")
         if self.oauth is not None and not isinstance(self.auth, NoAuth):
             yield Fault("auth", "must be left out beside oauth")
+        if self.allow:
+            yield Fault("allow", "must be left out: whatever is asked of a desk is below base_url")
         if missing := set(Severity) - set(self.severity) if self.severity else set():
             yield Fault("severity", f"has nothing for {', '.join(sorted(missing))}")
         for name in sorted(set(self.values) & (TICKET_FIELDS | _PAGE_FIELDS)):

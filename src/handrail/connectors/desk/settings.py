@@ -14,6 +14,7 @@ from handrail.connectors.desk.config import DeskConfig
 from handrail.connectors.registry import faults_of
 from handrail.kernel.errors import Fault, Misconfigured
 
+_LOGINS = frozenset({"auth", "oauth"})
 _PRESET = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 
 
@@ -27,11 +28,18 @@ def read_desk(section: Mapping[str, Any] | None, *, presets: Path) -> DeskConfig
         return None
     own = dict(section)
     preset = own.pop("preset", None)
-    merged = overlay(_preset(preset, presets), own) if preset is not None else own
+    merged = overlay(_outdone(_preset(preset, presets), own), own) if preset is not None else own
     try:
         return DeskConfig.model_validate(merged)
     except ValidationError as error:
         raise _misconfigured(faults_of("desk", error)) from None
+
+
+def _outdone(preset: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``preset`` without its way to log in where ``own`` has another: ``auth`` and ``oauth`` exclude each other."""
+    if not _LOGINS & set(own):
+        return preset
+    return {key: value for key, value in preset.items() if key not in _LOGINS - set(own)}
 
 
 def preset_names(presets: Path) -> list[str]:

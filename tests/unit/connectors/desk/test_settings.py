@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from handrail.connectors.config import NoAuth
 from handrail.connectors.desk import Desk, DeskConfig, configured, read_desk, use
 from handrail.connectors.desk.settings import overlay
 from handrail.kernel.errors import Misconfigured
@@ -51,6 +52,30 @@ def test_overlay_replaces_a_body_and_a_table_of_another_kind() -> None:
     assert overlay(below, above) == {"auth": {"kind": "bearer"}, "create": {"path": "/a", "body": {"y": 2}}}
 
 
+OAUTH = {"token_path": "/token", "client_id": "c", "secret": "env:S"}
+
+
+def test_ones_own_oauth_takes_the_place_of_a_presets_auth() -> None:
+    section = {"preset": "request-tracker", "base_url": "https://rt.example", "oauth": OAUTH}
+    config = read_desk(section, presets=PRESETS)
+    assert config is not None
+    assert config.oauth is not None
+    assert isinstance(config.auth, NoAuth)
+
+
+def test_ones_own_auth_takes_the_place_of_a_presets_oauth() -> None:
+    auth = {"kind": "bearer", "secret": "env:S"}
+    config = read_desk({"preset": "halopsa", "base_url": "https://h.example", **VALUES, "auth": auth}, presets=PRESETS)
+    assert config is not None
+    assert config.oauth is None
+    assert config.auth.model_dump() == auth
+
+
+def test_ones_own_auth_beside_ones_own_oauth_is_refused() -> None:
+    own = {"auth": {"secret": "env:S"}, "oauth": OAUTH}
+    assert "beside oauth" in faults_of({"preset": "request-tracker", "base_url": "https://rt.example", **own})[0]
+
+
 def test_a_body_of_ones_own_that_loses_the_reference_is_refused() -> None:
     own = {"create": {"body": {"fields": {"customfield_1": "x"}}}}
     (fault,) = faults_of({"preset": "jira", "base_url": "https://j.example", "values": {"project": "SUP"}, **own})
@@ -82,6 +107,7 @@ def test_an_unknown_preset_is_named_with_those_there_are(preset: object) -> None
         ({"name": "{desk}"}, "desk.name"),
         ({"auth": {"kind": "bearer", "secret": "plain-secret"}}, "desk.auth.bearer.secret"),
         ({"oauth": {"token_path": "/t", "client_id": "c", "secret": "env:S"}}, "beside oauth"),
+        ({"allow": ["https://other.example"]}, "allow: must be left out"),
         ({"reference_pattern": "(?=x)"}, "desk.reference_pattern"),
         ({"reference_example": "nope"}, "reference_example: does not match"),
         ({"severity": {"low": 1}}, "severity: has nothing for high, normal, urgent"),
