@@ -3,6 +3,6 @@
 from handrail.connectors.blobs.config import KINDS, BlobsConfig, S3BlobsConfig
 from handrail.connectors.blobs.folder import FolderBlobs
 from handrail.connectors.blobs.s3 import S3Blobs
-from handrail.connectors.blobs.store import Blobs, BlobUnavailable
+from handrail.connectors.blobs.store import BlobRefused, Blobs, BlobUnavailable
 
-__all__ = ["KINDS", "BlobUnavailable", "Blobs", "BlobsConfig", "FolderBlobs", "S3Blobs", "S3BlobsConfig"]
+__all__ = ["KINDS", "BlobRefused", "BlobUnavailable", "Blobs", "BlobsConfig", "FolderBlobs", "S3Blobs", "S3BlobsConfig"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -10,10 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from handrail.connectors.blobs.store import BlobUnavailable, hexadecimal, pour, verified
+from handrail.connectors.blobs.store import BlobRefused, BlobUnavailable, hexadecimal, pour, verified
 from handrail.connectors.finding import Finding
 from handrail.kernel.errors import NotFound
 
+# What opening says of a symlink, of a symlink or file where the shelf should be, and of a socket.
+_NO_FILE = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENXIO})
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
@@ -58,7 +61,7 @@ class FolderBlobs:
         return digest
 
     def open(self, digest: str) -> BinaryIO:
-        """The verified content. Raises NotFound, BlobUnavailable (also for a symlink in its place), Invalid."""
+        """The verified content. Raises NotFound, BlobRefused (as for a symlink), BlobUnavailable, Invalid."""
         with self._stream(digest) as stream:
             return verified(stream, digest, max_bytes=self._max_bytes)
 
@@ -86,16 +89,15 @@ class FolderBlobs:
     def _stream(self, digest: str) -> Iterator[BinaryIO]:
         name = hexadecimal(digest)
         try:
-            with self._opened() as root, _inside(root, name[:2]) as shelf:
-                # O_NONBLOCK: a FIFO put in its place must not hold the reader.
-                file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=shelf)
+            with self._opened() as root:
+                file = _file(root, name)
         except FileNotFoundError:
             raise NotFound("There is no blob of that digest.") from None
         except OSError as error:
             raise _unavailable(error) from None
         with os.fdopen(file, "rb") as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise BlobUnavailable("Something that is not a regular file stands in the blob's place.")
+                raise _no_file()
             yield stream
 
     @contextmanager
@@ -114,6 +116,22 @@ def _inside(root: int, name: str) -> Iterator[int]:
         yield shelf
     finally:
         os.close(shelf)
+
+
+def _file(root: int, name: str) -> int:
+    """The blob's file, open. Raises OSError; BlobRefused where a link, a socket or the like stands in its way."""
+    try:
+        with _inside(root, name[:2]) as shelf:
+            # O_NONBLOCK: a FIFO put in its place must not hold the reader.
+            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=shelf)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            raise _no_file() from None
+        raise
+
+
+def _no_file() -> BlobRefused:
+    return BlobRefused("Something that is not a regular file stands in the blob's place.")
 
 
 def _unavailable(error: OSError) -> BlobUnavailable:

@@ -33,7 +33,7 @@ class S3Blobs:
         return digest
 
     def open(self, digest: str) -> BinaryIO:
-        """The verified content. Raises NotFound, BlobUnavailable, Invalid."""
+        """The verified content. Raises NotFound, BlobRefused, BlobUnavailable, Invalid."""
         body = self._ask("get_object", digest)["Body"]
         try:
             return verified(cast("BinaryIO", body), digest, max_bytes=self._max_bytes)

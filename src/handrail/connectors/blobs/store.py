@@ -17,9 +17,19 @@ CHUNK = 1024 * 1024
 
 
 class BlobUnavailable(Unavailable):
-    """The store did not answer, or what it holds under a digest is not what the digest says (``blob-corrupt``)."""
+    """The store did not answer."""
 
     code = "blob-unavailable"
+
+
+class BlobRefused(BlobUnavailable):
+    """What stands under a digest is not read, now or later, until somebody mends the store.
+
+    ``blob-refused``: it is no regular file, such as a symlink. ``blob-corrupt``: it is not what the digest says.
+    ``too-large``: it is over ``max_bytes``.
+    """
+
+    code = "blob-refused"
 
 
 @runtime_checkable
@@ -37,7 +47,7 @@ class Blobs(Protocol):
         ...
 
     def open(self, digest: str) -> BinaryIO:
-        """The content from its start, already verified. Raises NotFound, BlobUnavailable, Invalid."""
+        """The content from its start, already verified. Raises NotFound, BlobRefused, BlobUnavailable, Invalid."""
         ...
 
     def exists(self, digest: str) -> bool: ...
@@ -70,24 +80,21 @@ def pour(source: bytes | BinaryIO, target: BinaryIO, *, max_bytes: int) -> tuple
 
 
 def verified(source: BinaryIO, digest: str, *, max_bytes: int) -> BinaryIO:
-    """A private copy of ``source`` whose bytes have ``digest``. Raises BlobUnavailable when they do not.
+    """A private copy of ``source`` whose bytes have ``digest``. Raises BlobRefused when they do not, or are too many.
 
     A copy, because the stored file could change between the check and the reading. Up to 1 MiB stays in memory.
     """
     copy = tempfile.SpooledTemporaryFile(max_size=CHUNK)  # noqa: SIM115 - the caller reads and closes it
     try:
         found, _ = pour(source, copy, max_bytes=max_bytes)  # type: ignore[arg-type] # it is one, from Python 3.11 on
-    except Invalid:
-        found = ""
+    except Invalid as error:
+        copy.close()
+        raise BlobRefused(error.message, code=error.code) from None
     if found != digest:
         copy.close()
-        raise corrupt()
+        raise BlobRefused("The store holds other bytes than the digest says; restore the blob.", code="blob-corrupt")
     copy.seek(0)
     return copy  # type: ignore[return-value]
-
-
-def corrupt() -> BlobUnavailable:
-    return BlobUnavailable("The store holds other bytes than the digest says; restore the blob.", code="blob-corrupt")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from pydantic import JsonValue
 
-from handrail.connectors.blobs import Blobs, BlobUnavailable
+from handrail.connectors.blobs import BlobRefused, Blobs
 from handrail.connectors.registry import Registry
 from handrail.definitions.conditions import ConditionError
 from handrail.definitions.extraction import Extraction
@@ -22,6 +22,12 @@ from handrail.packets.sanitise import Limits, Sanitised, sanitise
 
 CHUNK_BYTES = 1024 * 1024
 MAX_ARTIFACTS = 1000
+
+_REFUSED = {
+    "blob-refused": "what stands in the store under its digest is no regular file",
+    "blob-corrupt": "the store holds other bytes than its digest says",
+    "too-large": "it is larger than its store takes",
+}
 
 # A digest to the blob's bytes from their start. Raises NotFound, Invalid, BlobUnavailable.
 Open = Callable[[str], BinaryIO]
@@ -81,6 +87,12 @@ def listed(annexes: Annexes, snapshots: Mapping[str, Snapshot]) -> list[JsonValu
     return list(found) if isinstance(found, list) else []
 
 
+def unlisted(annexes: Annexes, snapshots: Mapping[str, Snapshot]) -> str | None:
+    """Why the list of artifacts could not be taken from its source's answer, None when it could."""
+    source, _, value = annexes.origin.partition(".")
+    return snapshots[source].problems.get(value)
+
+
 def _read(
     annexes: Annexes, record: JsonValue, snapshots: Mapping[str, Snapshot], open_blob: Open, salt: bytes
 ) -> Artifact:
@@ -93,10 +105,8 @@ def _read(
         return _unread(name, values, sort, salt, "its record names no id or no digest")
     try:
         stream = open_blob(digest)
-    except BlobUnavailable as error:
-        if error.code != "blob-corrupt":
-            raise
-        return _unread(name, values, sort, salt, "the store holds other bytes than its digest says")
+    except BlobRefused as error:
+        return _unread(name, values, sort, salt, _REFUSED[error.code])
     except (NotFound, Invalid):
         return _unread(name, values, sort, salt, "the store has no bytes under its digest")
     media_type = values.get(annexes.media_type) if annexes.media_type else None

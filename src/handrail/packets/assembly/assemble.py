@@ -14,7 +14,7 @@ from handrail.definitions.tables import CompiledTable
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.assembly import annexing
 from handrail.packets.assembly.annexing import Annexed, annex_all, decided
-from handrail.packets.assembly.artifacts import Artifact
+from handrail.packets.assembly.artifacts import Artifact, unlisted
 from handrail.packets.assembly.changes import Previous, changed_definitions, lane_and_audience, moved_sources, stale
 from handrail.packets.assembly.cleaning import InsideTexts, texts_of
 from handrail.packets.assembly.fields import FieldMaker, Made, MadeList, put
@@ -93,6 +93,9 @@ class _Assembly:
             *lane_and_audience(self.profile, self.values),
         ):
             self.register.add(found.code, found.target, found.facts, scope="revision")
+        annexes = self.profile.annexes
+        if annexes is not None and (why := unlisted(annexes, inputs.snapshots)) is not None:
+            self.register.add("missing-lineage", "annexes", [why], scope="revision")  # what is attached is not known
 
     def _hold_quotations(self, fields: Sequence[Made | MadeList]) -> None:
         """Texts that would leave and quote what must stay inside."""

@@ -5,17 +5,22 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
+import socket
 import tracemalloc
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
+from handrail.connectors.blobs import FolderBlobs
 from handrail.kernel.canonical import digest_bytes
 from tests.unit.packets.assembly.estate import HAR, Estate, codes, event
 
 MIB = 2**20
-DISGUISES = "\u202e\u2066\u2069\u200b\x1b[31m\x00"
+DISGUISES = "\u202e\u2066\u2069\u200b\x1b[31m"
 MARKUP = "<script>alert(1)</script>"
 
 
@@ -56,6 +61,63 @@ def test_hostile_artifact_is_held_and_stays_as_it_was(data: bytes, more: dict[st
     assert len(assembled.annexes) == 1
 
 
+def link(place: Path) -> None:
+    place.rename(place.with_suffix(".real"))
+    place.symlink_to(place.with_suffix(".real"))
+
+
+def fifo(place: Path) -> None:
+    place.unlink()
+    os.mkfifo(place)
+
+
+def listener(place: Path) -> None:
+    place.unlink()
+    folder = os.open(place.parent, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(f"/proc/self/fd/{folder}/{place.name}")  # a socket's path has at most 108 bytes
+    os.close(folder)
+
+
+def shelf(place: Path) -> None:
+    link(place.parent)
+
+
+def other(place: Path) -> None:
+    place.write_bytes(b"other bytes")
+
+
+def large(place: Path) -> None:
+    place.write_bytes(b"x" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (link, "no regular file"),
+        (fifo, "no regular file"),
+        (listener, "no regular file"),
+        (shelf, "no regular file"),
+        (other, "other bytes"),
+        (large, "larger than its store takes"),
+    ],
+)
+def test_what_stands_in_a_blobs_place_is_held_with_its_reason(
+    tmp_path: Path, spoil: Callable[[Path], None], says: str
+) -> None:
+    estate, store = Estate(), FolderBlobs("evidence", tmp_path / "blobs", max_bytes=4000)
+    for data in estate.blobs.values():
+        store.put(data)
+    name = digest_bytes(HAR).removeprefix("sha256:")
+    spoil(tmp_path / "blobs" / name[:2] / name)
+    estate.open = store.open  # type: ignore[method-assign]
+    assembled = estate.assemble()
+    held = {one.name: one.reasons for one in assembled.held}
+    assert set(held) == {"har-1", "other-1"}
+    assert says in held["har-1"][0]
+    assert assembled.annexes == ()
+
+
 class Endless(io.RawIOBase):
     """A stream of 200 MB that nobody has in memory."""
 
@@ -90,7 +152,7 @@ def test_capture_of_200_megabytes_is_held_in_bounded_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../../etc/passwd", "/etc/passwd", "..\\..\\boot.ini", "a\x00b.har", "har-1.json/../x"]
+    "name", ["../../etc/passwd", "/etc/passwd", "..\\..\\boot.ini", "a\x1bb.har", "har-1.json/../x"]
 )
 def test_path_of_an_annex_is_never_made_of_its_id(name: str) -> None:
     estate = Estate()
@@ -115,3 +177,20 @@ def test_disguised_text_of_a_source_is_shown_in_the_open(place: str) -> None:
         assert [hold for hold in assembled.holds if hold.target == f"timeline[].{place}"]
     else:
         assert MARKUP in json.dumps(assembled.packet)  # text stays text: who shows it escapes it
+
+
+@pytest.mark.parametrize("broken", [{"id": "a\x00b.har"}, "not a list"])
+def test_a_list_of_artifacts_that_can_not_be_taken_holds_the_revision(broken: object) -> None:
+    estate = Estate()
+    attached = estate["/cases/CASE-7/attachments"]
+    attached["items"] = [*attached["items"], broken] if isinstance(broken, dict) else broken
+    assembled = estate.assemble()
+    assert [(hold.code, hold.target) for hold in assembled.blocking] == [("missing-lineage", "annexes")]
+
+
+def test_text_with_a_null_character_is_held() -> None:
+    estate = Estate()
+    estate.case["timeline"][1] = event("update", "Seen.\x00")
+    assembled = estate.assemble()
+    assert ("missing-lineage", "timeline") in codes(assembled)
+    assert b"Seen." not in b"".join(assembled.documents.values())

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from handrail.connectors.blobs import BlobUnavailable, FolderBlobs
+from handrail.connectors.blobs import BlobRefused, BlobUnavailable, FolderBlobs
 from handrail.connectors.outcome import ReadFailed
 from handrail.connectors.registry import Registry
 from handrail.connectors.rest import RestConnector
@@ -103,7 +103,7 @@ def test_artifact_of_a_corrupt_blob_is_held_and_of_a_silent_store_waits() -> Non
     snapshots = estate.inputs().snapshots
 
     def corrupt(_: str) -> None:
-        raise BlobUnavailable("other bytes", code="blob-corrupt")
+        raise BlobRefused("other bytes", code="blob-corrupt")
 
     def silent(_: str) -> None:
         raise BlobUnavailable("no answer")

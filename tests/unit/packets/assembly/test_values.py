@@ -71,7 +71,7 @@ def test_texts_are_cleaned_and_lines_kept_where_the_profile_says() -> None:
     estate = Estate()
     estate.case["timeline"].append(event("update", "One\r\n\u202etwo\u200b <b>three</b>"))
     entry = estate.assemble().packet["fields"]["timeline"][-1]
-    assert entry["text"] == "One \ntwo <b>three</b>"
+    assert entry["text"] == "One\ntwo <b>three</b>"
 
 
 def test_artifact_that_no_sort_takes_is_held_as_unsorted() -> None:
