@@ -21,7 +21,6 @@ class Capability(StrEnum):
     EXCEPTION_TAKE = "exception:take"
     EXCEPTION_RESOLVE = "exception:resolve"
 
-    SUPPORT_VIEW = "support:view"
     SUPPORT_REQUEST = "support:request"
 
     DEFINITION_VIEW = "definition:view"
@@ -51,7 +50,7 @@ class Role(StrEnum):
 
 
 C = Capability
-_SEE = frozenset({C.TENANT_VIEW, C.RUN_VIEW, C.EXCEPTION_VIEW, C.DEFINITION_VIEW, C.PACKET_VIEW, C.SUPPORT_VIEW})
+_SEE = frozenset({C.TENANT_VIEW, C.RUN_VIEW, C.EXCEPTION_VIEW, C.DEFINITION_VIEW, C.PACKET_VIEW})
 _OPERATE = _SEE | {C.RUN_PREVIEW, C.RUN_START, C.RUN_CANCEL, C.SUPPORT_REQUEST, C.PACKET_ASSEMBLE}
 
 BUNDLES: Mapping[Role, frozenset[Capability]] = MappingProxyType(

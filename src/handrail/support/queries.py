@@ -67,8 +67,8 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """All that the page of a tenant or run shows about support. ``latest`` is None without ``support:view`` too.
-    ``own``: the request that the actor asked about by its reference, if they raised it here themselves.
+    """All that the page of a tenant or run shows about support. ``own``: the request that the actor asked about by its
+    reference, if they raised it here themselves. Without ``support:request`` it and ``latest`` are None.
     ``submission_key`` is fresh: it goes into the form, and comes back with it."""
 
     primary_context: PrimaryContext
@@ -84,12 +84,12 @@ class Panel:
 
 def latest_for_tenant(actor: Actor, key: str) -> Handoff | None:
     """The latest request whose primary context is the tenant. Raises NotFound, Denied."""
-    return _latest(find_place(actor, Capability.SUPPORT_VIEW, tenant=key, run=None))
+    return _latest(find_place(actor, Capability.SUPPORT_REQUEST, tenant=key, run=None))
 
 
 def latest_for_run(actor: Actor, ref: str) -> Handoff | None:
     """The latest request raised from the run. Raises NotFound (a run of another tenant too), Denied."""
-    return _latest(find_place(actor, Capability.SUPPORT_VIEW, tenant=None, run=ref))
+    return _latest(find_place(actor, Capability.SUPPORT_REQUEST, tenant=None, run=ref))
 
 
 def panel_for_tenant(actor: Actor, key: str, *, raised: str | None = None) -> Panel:
@@ -162,12 +162,12 @@ def _requests(place: Place) -> QuerySet[SupportRequest]:
 
 
 def _panel(actor: Actor, place: Place, raised: str | None) -> Panel:
-    sees = actor.may(Capability.SUPPORT_VIEW)
+    refusal = permissions.why_not_request(actor)
     return Panel(
         primary_context=place.primary,
-        latest=_latest(place) if sees else None,
-        own=_own(actor, place, raised) if sees and raised else None,
-        why_not_request=permissions.why_not_request(actor),
+        latest=_latest(place) if refusal is None else None,
+        own=_own(actor, place, raised) if refusal is None and raised else None,
+        why_not_request=refusal,
         desk=desk_summary(),
         modes=permissions.mode_choices(desks.configured()),
         severities=tuple(Severity),

@@ -127,7 +127,7 @@ def test_page_offers_and_tells_only_what_the_role_may(house: House, as_role: As,
     else:
         assert ("Request support</a>" in body) == (C.SUPPORT_REQUEST in BUNDLES[role])
         assert ("Ask a workspace administrator." in body) == (C.SUPPORT_REQUEST not in BUNDLES[role])
-    told = response.status_code == 200 and C.SUPPORT_VIEW in BUNDLES[role]
+    told = response.status_code == 200 and C.SUPPORT_REQUEST in BUNDLES[role]
     assert (LATEST in body) == told
     assert any(ref in body for ref in refs) == told
 
