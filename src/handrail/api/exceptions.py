@@ -9,10 +9,10 @@ from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, ExceptionRef, Limit, Word
+from handrail.api.fields import REFUSALS, Before, ExceptionRef, Limit, Word
 from handrail.runbooks import queries
 from handrail.runbooks.actions import exceptions
-from handrail.runbooks.queries import ExceptionDetail, ExceptionSummary
+from handrail.runbooks.queries import ExceptionDetail, ExceptionFilter, ExceptionSummary
 
 router = Router()
 
@@ -24,10 +24,11 @@ class ResolutionBody(Schema):
 
 @router.get("/exceptions", response={200: list[ExceptionSummary], **REFUSALS}, operation_id="list_exceptions")
 def list_exceptions(
-    request: HttpRequest, handling: Word = "", tenant: Word = "", limit: Limit = 50
+    request: HttpRequest, handling: Word = "", tenant: Word = "", before: Before = None, limit: Limit = 50
 ) -> list[ExceptionSummary]:
     """Exception packets in your scope, the newest first."""
-    return queries.list_exceptions(actor_of(request), handling=handling, tenant=tenant, limit=limit)
+    wanted = ExceptionFilter(handling=handling, tenant=tenant, before=before, limit=limit)
+    return queries.list_exceptions(actor_of(request), wanted)
 
 
 @router.get("/exceptions/{ref}", response={200: ExceptionDetail, **REFUSALS}, operation_id="get_exception")

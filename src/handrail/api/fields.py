@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from ninja import Path, Query
-from pydantic import StringConstraints
+from pydantic import AfterValidator, AwareDatetime, StringConstraints
 
 from handrail.api.problems import Problem
+from handrail.kernel.clock import in_utc
 
 RunRef = Annotated[str, Path(pattern=r"^RUN-[0-9A-Z]{1,20}$", description="The run's reference, RUN-….")]
 ExceptionRef = Annotated[str, Path(pattern=r"^EXC-[0-9A-Z]{1,20}$", description="The exception packet's reference.")]
@@ -16,6 +17,8 @@ Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="The revision's num
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 DefinitionId = Annotated[int, Path(ge=1, le=2**62, description="The definition's id, as the list gives it.")]
 Word = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
+_Time = Annotated[AwareDatetime, AfterValidator(in_utc)]
+Before = Annotated[_Time | None, Query(description="Only older ones: the time of the last of a list.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="At most so many, the newest first.")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 

@@ -9,7 +9,7 @@ from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, Limit, RunRef, Word
+from handrail.api.fields import REFUSALS, Before, Limit, RunRef, Word
 from handrail.runbooks import queries
 from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.actions.previews import Preview
@@ -35,10 +35,17 @@ class TaskBody(Schema):
 
 @router.get("/runs", response={200: list[RunSummary], **REFUSALS}, operation_id="list_runs")
 def list_runs(
-    request: HttpRequest, tenant: Word = "", runbook: Word = "", state: Word = "", limit: Limit = 50
+    request: HttpRequest,
+    *,
+    tenant: Word = "",
+    runbook: Word = "",
+    state: Word = "",
+    before: Before = None,
+    limit: Limit = 50,
 ) -> list[RunSummary]:
     """Runs in your scope, the newest first."""
-    return queries.list_runs(actor_of(request), RunFilter(tenant=tenant, runbook=runbook, state=state, limit=limit))
+    wanted = RunFilter(tenant=tenant, runbook=runbook, state=state, before=before, limit=limit)
+    return queries.list_runs(actor_of(request), wanted)
 
 
 @router.get("/runs/{ref}", response={200: RunDetail, **REFUSALS}, operation_id="get_run")

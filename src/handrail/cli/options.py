@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,14 @@ InWorkspace = Annotated[
     typer.Option("--workspace", metavar="SLUG", help="The workspace to act in. Needed only if there are several."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table for people.")]
+Before = Annotated[
+    datetime | None,
+    typer.Option(
+        metavar="TIME",
+        formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"],
+        help="Only older ones, such as 2026-11-22T14:00:00Z.",
+    ),
+]
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many rows, the newest first.")]
 TenantKey = Annotated[str, typer.Option("--tenant", metavar="KEY", help="Only what belongs to this tenant.")]
 RunRef = Annotated[str, typer.Argument(metavar="RUN", help="The run's reference, RUN-….")]

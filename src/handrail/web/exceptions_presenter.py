@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,9 @@ from handrail.kernel.hostile import clean_text
 from handrail.runbooks import queries as runbooks
 from handrail.runbooks.actions.exceptions import NOTE_LIMIT
 from handrail.runbooks.permissions import Refusal
-from handrail.runbooks.queries import ExceptionDetail, ExceptionSummary
+from handrail.runbooks.queries import PAGE, ExceptionDetail, ExceptionFilter, ExceptionSummary
 from handrail.runbooks.states import Cause, Handling
+from handrail.web import paging
 from handrail.web.readings import Source, sources
 
 # What each cause means for the person who takes over: what is certain, and where to look first.
@@ -35,18 +37,25 @@ ADVICE_BY_REASON: Mapping[str, str] = {
     "poll-window-over": "The action was accepted and may still end. Look at its job before anybody repeats it.",
 }
 
+UNRESOLVED = "unresolved"
+CHOICES = (UNRESOLVED, *(handling.value for handling in Handling))
+
 
 @dataclass(frozen=True, slots=True)
 class ExceptionList:
+    """``total``: how many fit the filters, on every page of the list together."""
+
     packets: list[ExceptionSummary]
     tenants: list[TenantSummary]
+    wanted: ExceptionFilter
     handling: str
-    tenant: str
-    choices: list[Handling]
+    total: int
+    choices: list[str]
+    older_url: str | None
 
     @property
     def filtered(self) -> bool:
-        return bool(self.handling or self.tenant)
+        return bool(self.handling or self.wanted.tenant or self.wanted.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +74,26 @@ class ExceptionPage:
 def present_list(actor: Actor, asked: Mapping[str, str]) -> ExceptionList:
     """Raises Denied. Without a choice, those that nobody has resolved come first by being newest."""
     handling = asked.get("handling", "")
-    handling = handling if handling in set(Handling) else ""
-    tenant = asked.get("tenant", "")
-    packets = runbooks.list_exceptions(actor, handling=handling, tenant=tenant)
-    return ExceptionList(packets, access.list_tenants(actor), handling, tenant, list(Handling))
+    handling = handling if handling in CHOICES else ""
+    wanted = ExceptionFilter(
+        handling="" if handling == UNRESOLVED else handling,
+        unresolved=handling == UNRESOLVED,
+        tenant=asked.get("tenant", ""),
+        before=paging.instant(asked.get("before", "")),
+    )
+    packets = runbooks.list_exceptions(actor, wanted)
+    older = len(packets) == PAGE and paging.query(
+        handling=handling, tenant=wanted.tenant, before=packets[-1].at.isoformat()
+    )
+    return ExceptionList(
+        packets=packets,
+        tenants=access.list_tenants(actor),
+        wanted=wanted,
+        handling=handling,
+        total=runbooks.count_exceptions(actor, dataclasses.replace(wanted, before=None)),
+        choices=list(CHOICES),
+        older_url=older or None,
+    )
 
 
 def present(detail: ExceptionDetail) -> ExceptionPage:

@@ -14,10 +14,11 @@ from handrail.definitions.states import DefinitionState
 from handrail.packets import waiting
 from handrail.packets.waiting import OwnedHold, ToSign
 from handrail.runbooks import queries as runbooks
-from handrail.runbooks.queries import ExceptionSummary, RunFilter, RunSummary
+from handrail.runbooks.queries import ExceptionFilter, ExceptionSummary, RunFilter, RunSummary
 from handrail.runbooks.states import RUN, Handling, RunState
 
 SHOWN = 8
+OPEN = ExceptionFilter(handling=Handling.OPEN, limit=SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,9 @@ class Home:
     """None where the actor's roles don't let them see that kind at all."""
 
     stopped: list[ExceptionSummary] | None
+    stopped_count: int
     mine: list[ExceptionSummary]
+    mine_count: int
     proposals: list[DefinitionSummary]
     to_sign: list[ToSign]
     holds: list[OwnedHold]
@@ -40,9 +43,14 @@ class Home:
 
 def present(actor: Actor) -> Home:
     sees_runs = actor.may(Capability.RUN_VIEW)
+    sees_exceptions = actor.may(Capability.EXCEPTION_VIEW)
+    resolves = sees_exceptions and actor.may(Capability.EXCEPTION_RESOLVE)
+    mine = ExceptionFilter(handling=Handling.TAKEN, taken_by=actor.name, limit=SHOWN)
     return Home(
-        stopped=_open(actor),
-        mine=_mine(actor),
+        stopped=runbooks.list_exceptions(actor, OPEN) if sees_exceptions else None,
+        stopped_count=runbooks.count_exceptions(actor, OPEN) if sees_exceptions else 0,
+        mine=runbooks.list_exceptions(actor, mine) if resolves else [],
+        mine_count=runbooks.count_exceptions(actor, mine) if resolves else 0,
         proposals=_proposals(actor),
         to_sign=waiting.list_to_sign(actor, limit=SHOWN),
         holds=waiting.list_owned_holds(actor, limit=SHOWN),
@@ -50,19 +58,6 @@ def present(actor: Actor) -> Home:
         counts=runbooks.count_states(actor) if sees_runs else {},
         tenants=access.list_tenants(actor) if actor.may(Capability.TENANT_VIEW) else [],
     )
-
-
-def _open(actor: Actor) -> list[ExceptionSummary] | None:
-    if not actor.may(Capability.EXCEPTION_VIEW):
-        return None
-    return runbooks.list_exceptions(actor, handling=Handling.OPEN, limit=SHOWN)
-
-
-def _mine(actor: Actor) -> list[ExceptionSummary]:
-    if not actor.may(Capability.EXCEPTION_RESOLVE):
-        return []
-    taken = runbooks.list_exceptions(actor, handling=Handling.TAKEN)
-    return [packet for packet in taken if packet.taken_by == actor.name]
 
 
 def _proposals(actor: Actor) -> list[DefinitionSummary]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from urllib.parse import urlencode
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
@@ -13,6 +11,7 @@ from handrail.access.queries import TenantSummary
 from handrail.runbooks import queries as runbooks
 from handrail.runbooks.queries import PAGE, RunFilter, RunSummary
 from handrail.runbooks.states import RunState
+from handrail.web import paging
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +71,10 @@ def _filter(asked: Mapping[str, str]) -> RunFilter:
         tenant=asked.get("tenant", ""),
         runbook=asked.get("runbook", ""),
         state=state if state in set(RunState) else "",
-        before=_instant(asked.get("before", "")),
+        before=paging.instant(asked.get("before", "")),
     )
-
-
-def _instant(text: str) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo is not None else None
 
 
 def _url(wanted: RunFilter, **changed: str) -> str:
     kept = {"tenant": wanted.tenant, "runbook": wanted.runbook, "state": wanted.state} | changed
-    return "?" + urlencode({key: value for key, value in kept.items() if value})
+    return paging.query(**kept)

@@ -9,20 +9,21 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
 from handrail.runbooks import queries as runbooks
-from handrail.runbooks.queries import ExceptionSummary, RunFilter, RunSummary
-from handrail.runbooks.states import RUN, Handling, RunState
+from handrail.runbooks.queries import ExceptionFilter, ExceptionSummary, RunFilter, RunSummary
+from handrail.runbooks.states import RUN, RunState
 
 RECENT = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """``runs`` and ``exceptions`` are None for roles that may not see them."""
+    """``runs`` is None for roles that may not see them. ``unresolved`` holds the newest of ``unresolved_count``."""
 
     tenant: TenantSummary
     counts: dict[RunState, int]
     runs: list[RunSummary] | None
-    exceptions: list[ExceptionSummary] | None
+    unresolved: list[ExceptionSummary]
+    unresolved_count: int
 
     @property
     def moving(self) -> int:
@@ -33,13 +34,9 @@ class Dashboard:
         return self.counts.get(RunState.COMPLETED, 0)
 
     @property
-    def unresolved(self) -> list[ExceptionSummary]:
-        return [packet for packet in self.exceptions or () if packet.handling is not Handling.RESOLVED]
-
-    @property
     def standing(self) -> tuple[str, str]:
         """One sentence on how the tenant is, with its tone."""
-        if waiting := len(self.unresolved):
+        if waiting := self.unresolved_count:
             return "stop", f"{waiting} stopped run{'' if waiting == 1 else 's'} not resolved yet"
         if self.moving:
             return "move", f"{self.moving} run{'' if self.moving == 1 else 's'} under way"
@@ -51,9 +48,11 @@ def present(actor: Actor, key: str) -> Dashboard:
     tenant = access.get_tenant(actor, key)
     sees_runs = actor.may(Capability.RUN_VIEW)
     sees_exceptions = actor.may(Capability.EXCEPTION_VIEW)
+    waiting = ExceptionFilter(tenant=key, unresolved=True, limit=RECENT)
     return Dashboard(
         tenant=tenant,
         counts=runbooks.count_states(actor, tenant=key) if sees_runs else {},
         runs=runbooks.list_runs(actor, RunFilter(tenant=key, limit=RECENT)) if sees_runs else None,
-        exceptions=runbooks.list_exceptions(actor, tenant=key) if sees_exceptions else None,
+        unresolved=runbooks.list_exceptions(actor, waiting) if sees_exceptions else [],
+        unresolved_count=runbooks.count_exceptions(actor, waiting) if sees_exceptions else 0,
     )

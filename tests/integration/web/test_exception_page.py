@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 
 from handrail.access.capabilities import Role
+from handrail.access.models import User
 from handrail.audit.models import AuditEvent
+from handrail.kernel.clock import now
+from handrail.runbooks.states import Handling
 from tests.factories import rows
 from tests.integration.web.conftest import House
 
@@ -86,3 +91,43 @@ def test_packet_without_evidence_or_attempts_says_so(house: House, senior: Clien
     text = senior.get("/admin/exceptions/EXC-BARE000000").content.decode()
     assert "No authoritative state had been read" in text
     assert "Nothing was invoked" in text
+
+
+def stop(house: House, count: int, **values: Any) -> None:
+    at = now() - timedelta(days=1)
+    for number in range(count):
+        rows.exception(house.tenant, house.definition, at=at - timedelta(minutes=number), **values)
+
+
+def test_list_pages_back_to_the_oldest_packet(house: House, as_role: Callable[..., Client]) -> None:
+    stop(house, 51)
+    client = as_role(Role.SENIOR_SUPPORT)
+    first = client.get("/admin/exceptions").context["exceptions"]
+    second = client.get("/admin/exceptions" + first.older_url).context["exceptions"]
+    assert (len(first.packets), first.total, len(second.packets), second.older_url) == (50, 52, 2, None)
+    assert {p.ref for p in first.packets} & {p.ref for p in second.packets} == set()
+
+
+def test_list_of_the_unresolved_leaves_the_resolved_out(house: House, as_role: Callable[..., Client]) -> None:
+    stop(house, 1, handling=Handling.RESOLVED)
+    shown = as_role(Role.SENIOR_SUPPORT).get("/admin/exceptions?handling=unresolved").context["exceptions"]
+    assert [packet.ref for packet in shown.packets] == [house.stopped.ref]
+
+
+def test_tenant_page_counts_what_waits_behind_fifty_resolved(house: House, as_role: Callable[..., Client]) -> None:
+    old = now() - timedelta(days=9)
+    rows.exception(house.tenant, house.definition, at=old)
+    stop(house, 50, handling=Handling.RESOLVED)
+    page = as_role(Role.SENIOR_SUPPORT).get(f"/admin/t/{house.tenant.key}")
+    assert b"2 stopped runs not resolved yet" in page.content
+
+
+def test_home_counts_every_open_packet_and_ones_own(house: House, enter: Callable[[User], Client]) -> None:
+    person = rows.member(house.workspace, Role.SENIOR_SUPPORT)
+    stop(house, 9)
+    stop(house, 51, handling=Handling.TAKEN, taken_by="other@example.com")
+    rows.exception(
+        house.tenant, house.definition, at=now() - timedelta(days=9), handling=Handling.TAKEN, taken_by=person.email
+    )
+    home = enter(person).get("/admin").context["home"]
+    assert (home.stopped_count, len(home.stopped), home.mine_count, len(home.mine)) == (10, 8, 1, 1)

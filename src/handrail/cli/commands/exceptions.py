@@ -8,7 +8,7 @@ import typer
 
 from handrail.cli import output
 from handrail.cli.installation import actor
-from handrail.cli.options import As, ExceptionRef, InWorkspace, Json, Limit, TenantKey
+from handrail.cli.options import As, Before, ExceptionRef, InWorkspace, Json, Limit, TenantKey
 
 group = typer.Typer(help="Exception packets: list, show, take, resolve.")
 
@@ -22,6 +22,7 @@ def list_(
     *,
     tenant: TenantKey = "",
     handling: Handled = "",
+    before: Before = None,
     limit: Limit = 50,
     as_: As = None,
     workspace: InWorkspace = None,
@@ -34,7 +35,8 @@ def list_(
 
     if handling and handling not in list(Handling):
         raise typer.BadParameter(f"one of: {', '.join(Handling)}", param_hint="--handling")
-    rows = queries.list_exceptions(who, handling=handling, tenant=tenant, limit=limit)
+    wanted = queries.ExceptionFilter(handling=handling, tenant=tenant, before=before, limit=limit)
+    rows = queries.list_exceptions(who, wanted)
     if json:
         output.print_json(rows)
         return

@@ -8,7 +8,7 @@ import typer
 
 from handrail.cli import output
 from handrail.cli.installation import actor
-from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, RunRef, TenantKey
+from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit, RunRef, TenantKey
 
 group = typer.Typer(help="Runs: list, show, watch, preview, start, cancel, tell.")
 
@@ -23,6 +23,7 @@ def list_(
     tenant: TenantKey = "",
     runbook: Runbook = "",
     state: State = "",
+    before: Before = None,
     limit: Limit = 50,
     as_: As = None,
     workspace: InWorkspace = None,
@@ -34,7 +35,8 @@ def list_(
     from handrail.runbooks.states import RunState
 
     _known(state, [s.value for s in RunState])
-    rows = queries.list_runs(who, queries.RunFilter(tenant=tenant, runbook=runbook, state=state, limit=limit))
+    wanted = queries.RunFilter(tenant=tenant, runbook=runbook, state=state, before=before, limit=limit)
+    rows = queries.list_runs(who, wanted)
     if json:
         output.print_json(rows)
         return
