@@ -67,7 +67,7 @@ class RequestTracker:
 
     def count(self) -> int:
         """How many tickets there are in the queue."""
-        return len(self.get("/REST/2.0/tickets", query=f"Queue = '{QUEUE}'", per_page="100")["items"])
+        return int(self.get("/REST/2.0/tickets", query=f"Queue = '{QUEUE}'", per_page="1")["total"])
 
     def first_message(self, ticket: str) -> str:
         """The text with which a ticket was created."""
