@@ -1,15 +1,16 @@
 """A desk that knows one recorded shape: it checks each request strictly, and answers as that desk's documentation says.
 
 The shapes are data, ``shapes/<preset>.yaml``, each with the page that documents it; only Request Tracker's was
-recorded. ``{base}`` in them is this server's address. What does not fit the shape is answered with 418, and kept in
-``complaints`` for the test to show.
+recorded. ``{base}`` in them is this server's address. A stranger gets the documented 401. What else does not fit the
+shape is answered with 418. Both are kept in ``complaints`` for the test to show.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,7 +24,7 @@ from ruamel.yaml import YAML
 SHAPES = Path(__file__).parent / "shapes"
 REFERENCE = "SR-7K3M9QX2ZA"
 SECRET = "s3cret"
-MISFIT = 418
+UNAUTHORIZED, MISFIT = 401, 418
 
 
 def shape_names() -> list[str]:
@@ -32,7 +33,10 @@ def shape_names() -> list[str]:
 
 @dataclass(slots=True)
 class ShapeServer:
-    """The running server. Set ``forced`` to one of the shape's errors to have it answered to every creation."""
+    """The running server. Set ``forced`` to one of the shape's errors to have it answered to every creation.
+
+    ``token_seconds`` and ``create_seconds``: how long it thinks before it answers such a call.
+    """
 
     shape: Mapping[str, Any]
     base: str = ""
@@ -40,6 +44,13 @@ class ShapeServer:
     complaints: list[str] = field(default_factory=list)
     created: list[Any] = field(default_factory=list)
     tokens: int = 0
+    token_seconds: float = 0.0
+    create_seconds: float = 0.0
+
+    @property
+    def stranger(self) -> Mapping[str, Any]:
+        """The answer to wrong credentials."""
+        return next(error for error in self.shape["errors"] if error["status"] == UNAUTHORIZED)
 
     @property
     def base_url(self) -> str:
@@ -80,8 +91,11 @@ class _Handler(BaseHTTPRequestHandler):
         if token and self._path == token["path"]:
             self._token(token, body)
             return
-        complaint = self._misfit_of_creation(body)
-        if complaint:
+        time.sleep(self.desk.create_seconds)
+        if complaint := self._misfit_of_caller():
+            self._complain(complaint, self.desk.stranger)
+            return
+        if complaint := self._misfit_of_creation(body):
             self._complain(complaint)
             return
         answer = self.desk.forced or self.desk.shape["success"]
@@ -92,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         lookup, checks = self.desk.shape["lookup"], self.desk.shape["check"]
         if complaint := self._misfit_of_caller():
-            self._complain(complaint)
+            self._complain(complaint, self.desk.stranger)
         elif self._path == lookup["path"] and self._query == lookup["query"]:
             self._answer({"status": 200, "body": lookup["body"]})
         elif self._path in checks:
@@ -118,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
             if self.headers[name] != value:
                 return f"{name} is {self.headers[name]!r}, not {value!r}"
         wrong = [f"{list(e.instance_path)}: {e.message}" for e in _errors(create["body"], json.loads(body))]
-        return "; ".join(wrong) or self._misfit_of_caller()
+        return "; ".join(wrong) or None
 
     def _misfit_of_caller(self) -> str | None:
         for name, value in self.desk.shape["auth"].items():
@@ -128,15 +142,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _token(self, token: Mapping[str, Any], body: bytes) -> None:
         self.desk.tokens += 1
+        time.sleep(self.desk.token_seconds)
         form = dict(parse_qsl(body.decode()))
         if self._query != token["query"] or form != token["form"]:
             self._answer({"status": 400, "body": {"error": "invalid_client"}})
         else:
             self._answer({"status": 200, "body": token["body"]})
 
-    def _complain(self, complaint: str) -> None:
+    def _complain(self, complaint: str, answer: Mapping[str, Any] | None = None) -> None:
         self.desk.complaints.append(complaint)
-        self._answer({"status": MISFIT, "body": {"complaint": complaint}})
+        self._answer(answer or {"status": MISFIT, "body": {"complaint": complaint}})
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
         is_json = "body" in answer
@@ -146,8 +161,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content.encode())))
         for name, value in answer.get("headers", {}).items():
             self.send_header(name, self.desk.fill(value))
-        self.end_headers()
-        self.wfile.write(content.encode())
+        with suppress(ConnectionError):  # a caller whose time was up has hung up
+            self.end_headers()
+            self.wfile.write(content.encode())
 
     def log_message(self, format: str, *args: object) -> None:
         """Silent: pytest shows the complaints."""

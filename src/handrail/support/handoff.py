@@ -11,7 +11,7 @@ from django.db import transaction
 from handrail.access.actor import Actor
 from handrail.audit.actions import record
 from handrail.audit.events import Event, Outcome
-from handrail.connectors.desk import SUMMARY_LIMIT, Created, Desk, Severity, TicketDraft
+from handrail.connectors.desk import Category, Created, Desk, DeskFailure, Severity, TicketDraft
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
 from handrail.support import context, setup
@@ -20,10 +20,6 @@ from handrail.support.states import AttachmentMode, HandoffMode
 
 # Beyond the desk's own budget: for the two writes around the call.
 MARGIN = timedelta(seconds=2)
-_BUSY = (
-    "Handrail is waiting for {desk} with too many requests already, so it was not asked. "
-    "Try again in a minute. No ticket was created."
-)
 
 
 def window(desk: Desk) -> timedelta:
@@ -34,20 +30,25 @@ def window(desk: Desk) -> timedelta:
 def carry_out(request: SupportRequest, desk: Desk, *, by: Actor, since: float) -> SupportRequest:
     """Asks the desk for a ticket and finalizes ``request`` with the answer, whatever it is. Never repeated.
 
-    The desk's budget counts from ``since``, a reading of ``time.monotonic``: when the submission arrived.
+    The desk's budget counts from ``since``, a reading of ``time.monotonic``: when work on the submission began.
 
     A process that dies in here leaves the row unfinished, which reads as outcome unknown after its deadline.
     """
-    slots = setup.current().slots
-    if not slots.acquire(blocking=False):
-        return _finalize(request, by=by, failure=_BUSY.format(desk=desk.name)[:SUMMARY_LIMIT])
-    try:
-        answer = desk.create(draft(request), since=since)
-    finally:
-        slots.release()
+    answer = _ask(request, desk, since)
     if isinstance(answer, Created):
         return _finalize(request, by=by, reference=answer.reference, url=answer.url)
     return _finalize(request, by=by, failure=answer.summary(desk=desk.name, reference=request.ref))
+
+
+def _ask(request: SupportRequest, desk: Desk, since: float) -> Created | DeskFailure:
+    """The desk's answer; it is not asked while as many threads as may are waiting for it."""
+    slots = setup.current().slots
+    if not slots.acquire(blocking=False):
+        return DeskFailure(Category.HANDRAIL_BUSY)
+    try:
+        return desk.create(draft(request), since=since)
+    finally:
+        slots.release()
 
 
 def draft(request: SupportRequest) -> TicketDraft:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from handrail.connectors.desk import UNKNOWN_WORDS
+
 # Limits, in characters.
 SUMMARY_MAX = 200
 NOTES_MAX = 4000
@@ -46,18 +48,14 @@ class Outcome(StrEnum):
     UNKNOWN = "outcome-unknown"
 
 
-# Every summary of a handoff whose ticket may exist all the same has these words, and no other summary has them. The
-# summary is the only column that says so: the finalization write may touch four, and a fifth is not among them.
-UNKNOWN_WORDS = "Outcome unknown:"
-
-
 def outcome(
     mode: HandoffMode, *, reference: str | None, failure: str | None, deadline_at: datetime | None, at: datetime
 ) -> Outcome:
     """What came of the handoff, as seen at ``at``.
 
     A creation that has neither ticket nor failure is under way until its deadline. After that the process that made
-    it is gone, and nobody knows what the desk did.
+    it is gone, and nobody knows what the desk did. Of a failure the summary is the only column that tells whether a
+    ticket may exist: the finalization write may touch four, and a fifth is not among them.
     """
     if mode is HandoffMode.INTERNAL_ONLY:
         return Outcome.NOT_ASKED

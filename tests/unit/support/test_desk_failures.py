@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from handrail.audit.models import AuditEvent
-from handrail.connectors.desk import SUMMARY_LIMIT, Category, DeskFailure
+from handrail.connectors.desk import SUMMARY_LIMIT, UNKNOWN_WORDS, Category, DeskFailure
 from handrail.support.models import SupportRequest
-from handrail.support.states import UNKNOWN_WORDS, Outcome
+from handrail.support.states import Outcome
 from tests.factories.support import TOKEN, House, desk_at
 from tests.unit.connectors.peers import (
     Handler,
@@ -118,8 +118,7 @@ def test_submit_with_the_whole_budget_is_told_within_five_and_a_half_seconds(han
 @pytest.mark.parametrize("category", Category)
 def test_outcome_is_read_from_every_summary_as_the_desk_meant_it(category: Category, unknown: bool) -> None:
     summary = DeskFailure(category, outcome_unknown=unknown).summary(desk="D", reference="SR-7K3M9QX2ZA")
-    meant = unknown and category is not Category.NOT_CONFIGURED
-    assert (UNKNOWN_WORDS in summary) == meant
+    assert (UNKNOWN_WORDS in summary) == unknown
 
 
 def assert_kept_and_clean(ref: str) -> None:

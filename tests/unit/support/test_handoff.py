@@ -8,6 +8,7 @@ from time import monotonic
 import pytest
 
 from handrail.audit.models import AuditEvent
+from handrail.connectors.desk import Category, DeskFailure
 from handrail.kernel.errors import Stale
 from handrail.support import context, handoff, setup
 from tests.factories.support import House, desk_at
@@ -24,6 +25,16 @@ def test_carry_out_a_second_time_writes_nothing(house: House) -> None:
     request.refresh_from_db()
     assert request.external_ticket_reference == "T-7"
     assert AuditEvent.objects.filter(subject=request.ref).count() == 1
+
+
+def test_carry_out_while_as_many_wait_as_may_does_not_ask(house: House) -> None:
+    request = row(house)
+    with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, at_once=1) as desk:
+        with setup.current().slots:
+            told = handoff.carry_out(request, desk, by=house.operator, since=monotonic())
+        assert server.requests == []
+    busy = DeskFailure(Category.HANDRAIL_BUSY).summary(desk="Example Desk", reference=request.ref)
+    assert told.external_handoff_failure_summary == busy
 
 
 def test_draft_with_the_longest_notes_reaches_a_small_desk_with_contact_page_and_diagnostics(house: House) -> None:

@@ -47,7 +47,7 @@ class Desk:
         """Make one ticket: one call, never repeated, all within ``budget_seconds``.
 
         The budget is that of the person who waits. It counts from ``since`` (a reading of ``time.monotonic``), when
-        they submitted, so that what a busy server took before the call is taken off it; without one from now.
+        work on the submission began, so that what a busy server took before the call is taken off it; else from now.
         Raises Invalid only when the draft's reference is not one of Handrail's; everything else is a DeskFailure.
         """
         outgoing = creation(self._config, draft)
@@ -96,17 +96,18 @@ class Desk:
         self._client.close()
 
     def _send(self, outgoing: Outgoing, *, since: float | None = None) -> Exchange | DeskFailure:
-        """Send within what is left of the budget, also after a token was fetched, if one is needed."""
+        """Send within what is left of the budget, of which a token that must be fetched first takes its part."""
         until = (monotonic() if since is None else since) + self._config.deadline_seconds
         headers = outgoing.headers
+        if (left := until - monotonic()) < _SHORTEST_SECONDS:
+            return DeskFailure(Category.HANDRAIL_BUSY)
         if self._tokens:
-            token = self._tokens.bearer(deadline_seconds=max(until - monotonic(), _SHORTEST_SECONDS))
+            token = self._tokens.bearer(deadline_seconds=left)
             if isinstance(token, DeskFailure):
                 return token
             headers = {**headers, "authorization": f"Bearer {token.reveal()}"}
-        left = until - monotonic()
-        if left < _SHORTEST_SECONDS:
-            return DeskFailure(Category.NO_TIME)
+            if (left := until - monotonic()) < _SHORTEST_SECONDS:
+                return DeskFailure(Category.UNREACHABLE)
         return self._client.send(
             outgoing.method,
             outgoing.path,

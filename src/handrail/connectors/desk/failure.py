@@ -12,20 +12,20 @@ NAME_LIMIT = 40  # of the desk, so that every summary fits its limit
 
 
 class Category(StrEnum):
-    NOT_CONFIGURED = "not-configured"
     MISCONFIGURED = "misconfigured"
     CREDENTIALS = "credentials"
     PERMISSION = "permission"
     NOT_FOUND = "not-found"
     REJECTED = "rejected"
     RATE_LIMITED = "rate-limited"
+    DESK_BUSY = "desk-busy"  # with what the ticket would touch
     DESK_ERROR = "desk-error"
     REDIRECTED = "redirected"
     UNREADABLE_ANSWER = "unreadable-answer"
     NO_REFERENCE = "no-reference"
     ANSWER_TOO_LARGE = "answer-too-large"
     UNREACHABLE = "unreachable"
-    NO_TIME = "no-time"  # left of the budget: Handrail was too busy to ask
+    HANDRAIL_BUSY = "handrail-busy"  # so that the desk was not asked
     NOT_TRUSTED = "not-trusted"
     TIMEOUT_UNKNOWN = "timeout-unknown"
     CONNECTION_LOST_UNKNOWN = "connection-lost-unknown"
@@ -34,26 +34,28 @@ class Category(StrEnum):
 
 # What happened ({desk} is its name) and who can do something about it.
 _TEXTS: dict[Category, str] = {
-    Category.NOT_CONFIGURED: "No external service desk is configured. An administrator can add [desk] to the settings.",
     Category.MISCONFIGURED: "Handrail's settings for {desk} can't be used. An administrator should mend them.",
     Category.CREDENTIALS: "{desk} refused Handrail's credentials. An administrator should renew them.",
     Category.PERMISSION: "{desk} does not let Handrail create tickets there. An administrator should check its rights.",
     Category.NOT_FOUND: "{desk} has nothing at the configured place. An administrator should check queue or project.",
     Category.REJECTED: "{desk} refused the ticket's content. An administrator should check the ticket template.",
     Category.RATE_LIMITED: "{desk} takes no more tickets from Handrail just now. Try again in a few minutes.",
+    Category.DESK_BUSY: "{desk} could not take the ticket just now. Try again in a minute.",
     Category.DESK_ERROR: "{desk} reported an error of its own.",
     Category.REDIRECTED: "{desk} pointed elsewhere instead of answering. An administrator should check its address.",
     Category.UNREADABLE_ANSWER: "{desk} gave an answer that Handrail can't read.",
     Category.NO_REFERENCE: "{desk} accepted the ticket but gave no usable reference.",
     Category.ANSWER_TOO_LARGE: "{desk} gave an answer that is too large to read.",
     Category.UNREACHABLE: "{desk} can't be reached. Try again later, or tell an administrator.",
-    Category.NO_TIME: "Handrail was too busy to ask {desk} in time. Try again in a minute.",
+    Category.HANDRAIL_BUSY: "Handrail was too busy to ask {desk} in time. Try again in a minute.",
     Category.NOT_TRUSTED: "No trusted connection to {desk} was possible. An administrator should check certificates.",
     Category.TIMEOUT_UNKNOWN: "{desk} did not answer in time.",
     Category.CONNECTION_LOST_UNKNOWN: "The connection to {desk} broke before its answer was complete.",
     Category.INTERRUPTED_UNKNOWN: "Handrail stopped before the answer of {desk} was recorded.",
 }
-_UNKNOWN = "Outcome unknown: a ticket may exist. Look for {reference} in {desk} before creating another."
+# Every summary of a handoff whose ticket may exist all the same has these words, and no other summary has them.
+UNKNOWN_WORDS = "Outcome unknown:"
+_UNKNOWN = UNKNOWN_WORDS + " a ticket may exist. Look for {reference} in {desk} before creating another."
 _NO_TICKET = "No ticket was created."
 
 _REDIRECTION, _CLIENT_ERROR, _FORBIDDEN, _SERVER_ERROR = 300, 400, 403, 500
@@ -61,7 +63,14 @@ _BY_STATUS: dict[int, Category] = {
     401: Category.CREDENTIALS,
     403: Category.PERMISSION,
     404: Category.NOT_FOUND,
+    405: Category.MISCONFIGURED,
+    407: Category.MISCONFIGURED,  # a proxy in between, which Handrail can't log in to
+    408: Category.TIMEOUT_UNKNOWN,
+    409: Category.DESK_BUSY,
     410: Category.NOT_FOUND,
+    421: Category.MISCONFIGURED,
+    423: Category.DESK_BUSY,
+    425: Category.DESK_BUSY,
     429: Category.RATE_LIMITED,
 }
 _BY_FAILURE: dict[Failure, Category] = {
@@ -88,8 +97,7 @@ class DeskFailure:
 
     def summary(self, *, desk: str, reference: str) -> str:
         """What to show and store: at most 300 characters, none of them from the transport or from the desk."""
-        ending = "" if self.category is Category.NOT_CONFIGURED else _UNKNOWN if self.outcome_unknown else _NO_TICKET
-        text = f"{_TEXTS[self.category]} {ending}".strip()
+        text = f"{_TEXTS[self.category]} {_UNKNOWN if self.outcome_unknown else _NO_TICKET}"
         return text.format(desk=desk[:NAME_LIMIT], reference=reference)[:SUMMARY_LIMIT]
 
 
@@ -102,7 +110,8 @@ def failure_of(answer: Answer) -> DeskFailure | None:
     """Why ``answer`` is no created ticket, or None for a 2xx whose body was understood.
 
     A status of 4xx or 5xx speaks for itself, whatever its body. 5xx leaves the outcome unknown: a desk, or the proxy
-    before it, may fail after the ticket was made.
+    before it, may fail after the ticket was made. So does 408: it is meant for a request that never became whole, and
+    ours was, so that whoever says it gave up waiting for somebody behind.
     """
     status = answer.status or 0
     if status >= _SERVER_ERROR:
@@ -110,7 +119,8 @@ def failure_of(answer: Answer) -> DeskFailure | None:
     if status >= _CLIENT_ERROR:
         # GitHub words its secondary rate limit as 403 with Retry-After; a missing right has none.
         limited = status == _FORBIDDEN and answer.retry_after_seconds is not None
-        return DeskFailure(Category.RATE_LIMITED if limited else _BY_STATUS.get(status, Category.REJECTED))
+        category = Category.RATE_LIMITED if limited else _BY_STATUS.get(status, Category.REJECTED)
+        return DeskFailure(category, outcome_unknown=category is Category.TIMEOUT_UNKNOWN)
     if answer.failure is Failure.REDIRECT or status >= _REDIRECTION:
         return DeskFailure(Category.REDIRECTED, outcome_unknown=status in _SEE_OTHER)
     if answer.failure is not None:

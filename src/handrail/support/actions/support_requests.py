@@ -57,7 +57,7 @@ def submit(
     under way where too many wait already. Must not be called inside a transaction. Raises NotFound, Denied, Invalid (a
     fault per field; nothing is stored), and Conflict ``submission-key-reused`` when the key stands for other content.
     """
-    arrived = time.monotonic()
+    began = time.monotonic()
     place = context.find_place(by, Capability.SUPPORT_REQUEST, tenant=tenant, run=run)
     own = queries.contact_of(by)
     asked = checked(
@@ -88,7 +88,7 @@ def submit(
             raise
         return repeated
     if desk is not None and asked.mode is HandoffMode.CREATE:
-        handoff.carry_out(request, desk, by=by, since=arrived)
+        handoff.carry_out(request, desk, by=by, since=began)
     return Submitted(queries.told(request), repeated=False)
 
 

@@ -20,6 +20,9 @@ HTML = b"<html><title>Log in</title></html>"
 
 ANSWERS = {
     "401": (answer("401 Unauthorized", b'{"m":"%s"}' % CANARY.encode()), Category.CREDENTIALS, False),
+    "405": (answer("405 Not Allowed", b""), Category.MISCONFIGURED, False),
+    "408": (answer("408 Request Timeout", b""), Category.TIMEOUT_UNKNOWN, True),
+    "409": (answer("409 Conflict", b"{}"), Category.DESK_BUSY, False),
     "422-html": (answer("422 Unprocessable", HTML, kind="text/html"), Category.REJECTED, False),
     "422-not-json": (answer("422 Unprocessable", b"{oops"), Category.REJECTED, False),
     "429": (answer("429 Too Many", b"", headers="Retry-After: 60\r\n"), Category.RATE_LIMITED, False),
@@ -92,7 +95,7 @@ def test_create_ends_within_the_budget_with_the_outcome_unknown(
 def test_create_does_not_ask_when_the_time_was_up_before_the_call(draft: TicketDraft) -> None:
     with Peer([]) as peer:
         outcome = open_desk(base_url=peer.url).create(draft, since=time.monotonic() - 60)
-        assert outcome == DeskFailure(Category.NO_TIME)
+        assert outcome == DeskFailure(Category.HANDRAIL_BUSY)
         assert peer.requests == []
 
 

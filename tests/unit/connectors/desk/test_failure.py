@@ -39,6 +39,22 @@ def test_success_is_no_failure(status: int) -> None:
     assert failure_of(Answer(status, {})) is None
 
 
+@pytest.mark.parametrize(
+    ("category", "statuses"),
+    [
+        (Category.MISCONFIGURED, [405, 407, 421]),
+        (Category.DESK_BUSY, [409, 423, 425]),
+        (Category.REJECTED, [400, 406, 413, 415, 422]),
+    ],
+)
+def test_a_status_says_who_can_do_something_about_it(category: Category, statuses: list[int]) -> None:
+    assert {failure_of(Answer(status)) for status in statuses} == {DeskFailure(category)}
+
+
+def test_a_desk_that_says_timeout_may_have_made_the_ticket() -> None:
+    assert failure_of(Answer(408)) == DeskFailure(Category.TIMEOUT_UNKNOWN, outcome_unknown=True)
+
+
 @pytest.mark.parametrize("status", range(300, 600, 7))
 def test_every_other_status_is_a_failure(status: int) -> None:
     assert failure_of(Answer(status, {})) is not None

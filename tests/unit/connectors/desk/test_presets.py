@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.peers.desk_shapes import REFERENCE, SECRET, ShapeServer, serving, sha
 
 ROOT = Path(__file__).parents[4]
 PRESETS = ROOT / "desks"
+CANARY = "canary-<b>s3cret"
 HOSTILE = (
     "Body with <script>alert(1)</script>, @everyone, {noformat}{color:red}, ``` and ![x](https://evil.test/x)\nline 2"
 )
@@ -48,8 +50,8 @@ def shape(request: pytest.FixtureRequest) -> Iterator[tuple[str, ShapeServer]]:
         yield request.param, server
 
 
-def open_desk(preset: str, server: ShapeServer, secret: str = SECRET) -> Desk:
-    section: dict[str, Any] = {"preset": preset, "base_url": server.base_url, **server.shape["settings"]}
+def open_desk(preset: str, server: ShapeServer, secret: str = SECRET, **own: Any) -> Desk:
+    section: dict[str, Any] = {"preset": preset, "base_url": server.base_url, **server.shape["settings"], **own}
     config = read_desk(section, presets=PRESETS)
     assert config is not None
     return Desk(config, Secrets({"DESK_SECRET": secret}))
@@ -103,20 +105,35 @@ def test_create_turns_each_documented_error_into_its_category(shape: tuple[str, 
     preset, server = shape
     desk = open_desk(preset, server)
     for error in server.shape["errors"]:
-        server.forced = error
+        server.forced = {**error, **{form: planted(error[form]) for form in ("text", "body") if form in error}}
         failure = desk.create(DRAFT)
         assert failure == DeskFailure(Category(error["category"]), outcome_unknown=error.get("unknown", False)), error
         summary = failure.summary(desk=desk.name, reference=REFERENCE)
         assert len(summary) <= SUMMARY_LIMIT
-        assert str(error.get("text") or "\0") not in summary
+        assert CANARY not in summary
     assert server.complaints == []
 
 
-def test_create_with_a_wrong_secret_is_not_taken_for_success(shape: tuple[str, ShapeServer]) -> None:
+def planted(answer: Any) -> Any:
+    """``answer`` with a canary behind every text in it."""
+    if isinstance(answer, dict):
+        return {name: planted(value) for name, value in answer.items()}
+    if isinstance(answer, list):
+        return [planted(value) for value in answer]
+    return f"{answer} {CANARY}" if isinstance(answer, str) else answer
+
+
+def test_create_with_a_wrong_secret_is_refused_credentials(shape: tuple[str, ShapeServer]) -> None:
     preset, server = shape
-    failure = open_desk(preset, server, secret="other").create(DRAFT)
-    assert isinstance(failure, DeskFailure)
+    assert open_desk(preset, server, secret="other").create(DRAFT) == DeskFailure(Category.CREDENTIALS)
     assert server.created == []
+
+
+def test_check_with_a_wrong_secret_says_so(shape: tuple[str, ShapeServer]) -> None:
+    preset, server = shape
+    findings = open_desk(preset, server, secret="other").check()
+    assert not any(finding.ok for finding in findings)
+    assert "401" in findings[0].message or "refused Handrail's credentials" in findings[0].message
 
 
 def test_check_passes_and_creates_nothing(shape: tuple[str, ShapeServer]) -> None:
@@ -163,6 +180,50 @@ def test_tokens_are_fetched_once_and_kept() -> None:
         desk = open_desk("halopsa", server)
         assert all(isinstance(desk.create(DRAFT), Created) for _ in range(3))
         assert server.tokens == 1
+
+
+def test_check_fetches_a_token_and_keeps_it_for_the_tickets() -> None:
+    with serving("halopsa") as server:
+        desk = open_desk("halopsa", server)
+        assert [finding.ok for finding in desk.check()] == [True]
+        assert server.tokens == 1
+        assert isinstance(desk.create(DRAFT), Created)
+        assert server.tokens == 1
+
+
+def test_check_says_that_no_token_was_given() -> None:
+    with serving("halopsa") as server:
+        (finding,) = open_desk("halopsa", server, secret="other").check()
+    assert not finding.ok
+    assert "[desk.oauth]" in finding.mend
+
+
+@pytest.mark.parametrize(
+    ("token_seconds", "create_seconds", "failure"),
+    [
+        pytest.param(3.0, 0.0, DeskFailure(Category.UNREACHABLE), id="no token in time"),
+        pytest.param(0.95, 0.0, DeskFailure(Category.UNREACHABLE), id="no time left to ask"),
+        pytest.param(
+            0.5, 0.9, DeskFailure(Category.TIMEOUT_UNKNOWN, outcome_unknown=True), id="asked with what was left"
+        ),
+    ],
+)
+def test_token_and_ticket_share_one_budget(token_seconds: float, create_seconds: float, failure: DeskFailure) -> None:
+    with serving("halopsa") as server:
+        server.token_seconds, server.create_seconds = token_seconds, create_seconds
+        desk = open_desk("halopsa", server, budget_seconds=1.0)
+        started = time.monotonic()
+        assert desk.create(DRAFT) == failure
+        assert time.monotonic() - started < 1.4
+        assert server.created == [] or failure.outcome_unknown
+
+
+def test_a_token_that_is_kept_leaves_the_ticket_the_whole_budget() -> None:
+    with serving("halopsa") as server:
+        desk = open_desk("halopsa", server, budget_seconds=2.0)
+        assert [finding.ok for finding in desk.check()] == [True]
+        server.token_seconds, server.create_seconds = 30.0, 0.5
+        assert isinstance(desk.create(DRAFT), Created)
 
 
 def test_a_refused_token_is_forgotten() -> None:
