@@ -42,7 +42,8 @@ class Estate:
         return run
 
 
-def make_estate(text: str = RUNBOOK, *, tenant: str = "ten_one", workspace: str = "acme") -> Estate:
+def make_estate(text: str = RUNBOOK, *, tenant: str = "ten_one", workspace: str = "acme", digest: str = "") -> Estate:
+    """``digest`` is that of another text, for a definition that is not what was approved."""
     at = now()
     space = Workspace.objects.create(slug=workspace, name=workspace.title(), created_at=at)
     customer = Tenant.objects.create(workspace=space, key=tenant, name="One Ltd", created_at=at)
@@ -55,7 +56,7 @@ def make_estate(text: str = RUNBOOK, *, tenant: str = "ten_one", workspace: str 
         title=compiled.title,
         owner=compiled.owner,
         text=text,
-        digest=compiled.digest,
+        digest=digest or compiled.digest,
         state=DefinitionState.ACTIVE,
         proposed_at=at,
         proposed_by="a@example.com",

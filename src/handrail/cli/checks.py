@@ -32,9 +32,12 @@ def all_findings() -> list[Finding]:
     findings += _guarded("desk", desk)
     findings += _guarded("release", release)
     try:
-        findings += database()
+        found = database()
     except HandrailError as error:
         return [*findings, Finding("database", ok=False, message=error.message, mend="Start it, or mend DATABASE_URL.")]
+    findings += found
+    if all(finding.ok for finding in found):  # tables that are not there yet can't be asked
+        findings += _guarded("runbooks", runbooks)
     return [*findings, *_guarded("task system", lambda: list(task_system(config)))]
 
 
@@ -67,6 +70,13 @@ def connectors() -> list[Finding]:
     for name in names:
         found += _guarded(name, registry.get(name).check)
     return found
+
+
+def runbooks() -> list[Finding]:
+    """Whether each runbook in force has the connectors that it names."""
+    from handrail.definitions import wiring
+
+    return wiring.check()
 
 
 def desk() -> list[Finding]:

@@ -11,8 +11,10 @@ from handrail.runbooks.states import EXCLUSIVE, Cause, Entry, Handling, RunState
 
 
 class OperationRun(models.Model):
-    """One execution of a runbook for one task. ``due_at``: when a run that has not moved by then is picked up again.
+    """One execution of a runbook for one task.
 
+    ``due_at``: when a run that has not moved by then is picked up again; the hand that carries it keeps it ahead.
+    ``failures``: how often carrying it has failed in ways that nobody foresaw, since it last moved.
     ``runbook`` and ``task_version`` are what the task names; ``definition`` is what was in force when it came.
     """
 
@@ -34,6 +36,7 @@ class OperationRun(models.Model):
     moved_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    failures = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints = [

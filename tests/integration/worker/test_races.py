@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import pytest
 from django.db import connection
 
+from handrail.connectors import registry
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Failure, ReadFailed, Reading
+from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
 from handrail.runbooks.actions import runs
-from handrail.runbooks.engine import drive
+from handrail.runbooks.engine import drive, intent, invoking
+from handrail.runbooks.engine.carriage import Carriage, Wait
 from handrail.runbooks.models import Checkpoint, CompletionRecord, OperationRun
 from tests.factories.board_server import serving
 from tests.factories.runs import TAKEOVER, make_estate
-from tests.factories.switches import SwitchBoard, connected
+from tests.factories.switches import BoardConnector, SwitchBoard, connected
 from tests.integration.worker import processes
 from tests.integration.worker.own_postgres import own_postgres
 
@@ -85,6 +93,65 @@ def test_cancelling_against_a_worker_leaves_one_winner() -> None:
     ended = OperationRun.objects.filter(state__in=["completed", "cancelled"])
     assert ended.count() == 10
     assert len(board.calls) == OperationRun.objects.filter(state="completed").count()
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_hand_that_comes_to_its_call_too_late_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine sleeps between intent and call until the intent's time is over. Meanwhile another hand acts on that."""
+    estate, board = make_estate(), SwitchBoard()
+    board.add("s1", owner=estate.tenant.key)
+    run = estate.start()
+    real, seen = invoking.call, []
+
+    def asleep(carriage: Carriage) -> Wait | None:
+        monkeypatch.undo()
+        other = OperationRun.objects.select_related("definition").get(pk=carriage.run.pk)
+        assert drive.carry(other, by=estate.worker, takeover=TAKEOVER) is None
+        seen.append((other.state, len(board.calls)))
+        return real(carriage)
+
+    monkeypatch.setattr(invoking, "call", asleep)
+    monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(seconds=-5))
+    with connected(board):
+        run = estate.carry(run)
+    assert (run.state, seen, len(board.calls)) == ("completed", [("completed", 1)], 1)
+
+
+class SlowBoard(BoardConnector):
+    """Reads that take their time, and the most of them that were ever under way together."""
+
+    together = most = 0
+
+    def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+        with self.board.lock:
+            self.together += 1
+            self.most = max(self.most, self.together)
+        time.sleep(0.8)
+        with self.board.lock:
+            self.together -= 1
+        raise ReadFailed("board: timeout", failure=Failure.TIMEOUT_AFTER_SEND, retryable=True)
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_slow_source_keeps_one_hand_on_a_run_and_not_all() -> None:
+    """The reads take longer than the takeover; four workers sweep and take up what the sweep finds, all the while."""
+    estate, board = make_estate(), SwitchBoard()
+    takeover, slow = timedelta(seconds=0.3), SlowBoard(board, deadline_seconds=1)
+    run = estate.start()
+    OperationRun.objects.filter(pk=run.pk).update(due_at=now())
+
+    def work(_: int) -> None:
+        for _ in range(40):
+            if OperationRun.objects.filter(pk=run.pk, state="exception").exists():
+                return
+            runs.sweep()
+            runs.advance(run_id=run.pk, by=estate.worker, takeover=takeover)
+            time.sleep(0.1)
+
+    with registry.use(registry.Registry(MappingProxyType({"board": slow}))):
+        at_once(4, work)
+    run.refresh_from_db()
+    assert (run.state, slow.most) == ("exception", 1)
 
 
 @pytest.mark.usefixtures("committed_db")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from datetime import timedelta
+from functools import partialmethod
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handrail.runbooks.engine import drive, intent, invoking, journal, position
+from handrail.runbooks.engine import carriage, drive, intent, invoking, journal, position
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
 from handrail.runbooks.states import RUN
@@ -43,7 +44,9 @@ class Died(BaseException):
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits and margins of nothing, so that a thousand lives fit into a test."""
     monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(seconds=-1))
+    monkeypatch.setattr(invoking, "WRITE_DOWN", timedelta(seconds=-3))
     monkeypatch.setattr(drive, "INLINE_SECONDS", 60.0)
+    monkeypatch.setattr(carriage.Hand, "__init__", partialmethod(carriage.Hand.__init__, patience_seconds=1e9))
     monkeypatch.setattr(drive.time, "sleep", lambda _: None)
 
 

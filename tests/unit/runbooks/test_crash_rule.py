@@ -9,6 +9,7 @@ import pytest
 
 from handrail.kernel.clock import now
 from handrail.runbooks.engine import drive, intent, invoking
+from handrail.runbooks.engine.carriage import Carriage, Wait
 from handrail.runbooks.models import Checkpoint, OperationRun
 from tests.factories.runs import TAKEOVER, Estate
 from tests.factories.switches import SILENT_NOT_DONE, SwitchBoard
@@ -38,6 +39,7 @@ def crashed(estate: Estate, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch)
 def short_margin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Intents whose deadline is the call's own, so that a test need not wait for the margin."""
     monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(0))
+    monkeypatch.setattr(invoking, "WRITE_DOWN", timedelta(seconds=-2))
 
 
 def pass_deadline(run: OperationRun) -> None:
@@ -49,10 +51,40 @@ def pass_deadline(run: OperationRun) -> None:
 def test_an_open_intent_is_left_alone_until_its_deadline(
     estate: Estate, board: SwitchBoard, crashed: OperationRun
 ) -> None:
-    until = drive.carry(crashed, by=estate.worker, takeover=TAKEOVER)
-    assert until is not None
-    assert until > now()
+    due_at = crashed.due_at
+    assert drive.carry(crashed, by=estate.worker, takeover=TAKEOVER) is None
+    crashed.refresh_from_db()
+    assert crashed.due_at == due_at == Checkpoint.objects.get(run=crashed, kind="intent").deadline_at
     assert board.calls == []
+
+
+def test_an_open_intent_whose_run_is_due_too_early_is_left_alone_until_its_deadline(
+    estate: Estate, board: SwitchBoard, crashed: OperationRun
+) -> None:
+    OperationRun.objects.filter(pk=crashed.pk).update(due_at=now())
+    crashed.refresh_from_db()
+    until = drive.carry(crashed, by=estate.worker, takeover=TAKEOVER)
+    assert until == Checkpoint.objects.get(run=crashed, kind="intent").deadline_at
+    assert board.calls == []
+
+
+def test_a_hand_that_comes_too_late_while_nobody_else_came_looks_before_it_sends(
+    estate: Estate, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = invoking.call
+
+    def asleep(carriage: Carriage) -> Wait | None:
+        monkeypatch.undo()
+        assert board.calls == []
+        return real(carriage)
+
+    run = estate.start()
+    monkeypatch.setattr(invoking, "call", asleep)
+    monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(seconds=-5))
+    run = estate.carry(run)
+    kinds = list(run.checkpoints.order_by("sequence").values_list("kind", flat=True))
+    assert kinds[3:] == ["intent", "unknown", "reconciled", "intent", "result", "verified", "completed"]
+    assert len(board.calls) == 1
 
 
 def test_effect_absent_at_a_deduplicating_target_is_called_again_with_the_same_key(

@@ -10,6 +10,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit.actions import record
 from handrail.audit.events import Event
+from handrail.definitions import wiring
 from handrail.definitions.active import active_runbook, compiled
 from handrail.definitions.compiled import CompiledRunbook
 from handrail.kernel.errors import Invalid
@@ -38,8 +39,8 @@ class WouldInvoke:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """``unreadable`` says which source could not be read; then the rest is empty. ``would_invoke`` is None when a run
-    would stop before invoking anything."""
+    """``unreadable`` says which source could not be read, or which connector is not there; then the rest is empty.
+    ``would_invoke`` is None when a run would stop before invoking anything."""
 
     runbook: str
     version: int
@@ -83,6 +84,9 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
         "retry_limit": runbook.retry_limit(payload),
         "version_matches": task.version == definition.version,
     }
+    if unusable := wiring.faults(runbook):
+        says = "; ".join(map(str, unusable))
+        return Preview(**base, evidence=(), prerequisites=(), would_invoke=None, unreadable=says)
     try:
         readings = read_all(runbook, runbook.initial_reads, scope)
     except Unreadable as error:

@@ -140,7 +140,9 @@ def advance(*, run_id: int, by: Actor, takeover: timedelta) -> datetime | None:
         return None
     until = drive.carry(run, by=by, takeover=takeover)
     if until is not None:
-        enqueue(TaskName.ADVANCE_RUN, at=until, once=f"run:{run.pk}", run_id=run.pk)
+        # Not once a run: a task that waits for later must not keep one from being queued for sooner. One that comes too
+        # early, or after another, finds that the run is not due.
+        enqueue(TaskName.ADVANCE_RUN, at=until, run_id=run.pk)
     return until
 
 

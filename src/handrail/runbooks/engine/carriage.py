@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from handrail.access.actor import Actor
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer
 from handrail.definitions.compiled import CompiledRunbook, Step
 from handrail.kernel.clock import now
 from handrail.runbooks.engine import journal
 from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.outside import Readings, connector, read_all
 from handrail.runbooks.engine.position import Position, Row
+from handrail.runbooks.engine.timing import HOLD_MARGIN, PATIENCE_SECONDS
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import Entry, RunState
 
@@ -25,22 +30,49 @@ class Wait:
 
 @dataclass(slots=True)
 class Hand:
-    """One hand on a run: the ledger as it has seen it, and the intent that it wrote itself and may act on."""
+    """One hand on a run: the ledger as it has seen it, the intent that it wrote itself and may act on, and how long it
+    may still sit waiting."""
 
     rows: list[Row]
     intent: int | None = None
+    patience_seconds: float = PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Carriage:
-    """A run, the definition pinned to it, where it stands, and who carries it."""
+class Grip:
+    """A run, where it stands, and who has a hand on it. Enough to end it; not to carry it."""
 
     run: OperationRun
-    runbook: CompiledRunbook
     position: Position
     by: Actor
     takeover: timedelta
     hand: Hand
+
+    def append(self, *rows: NewRow, state: RunState, due_at: datetime | None = None) -> None:
+        """Adds ``rows`` behind the last one. Without ``due_at`` another worker takes over after the usual time."""
+        new = journal.append(
+            self.run,
+            *rows,
+            after=self.position.last.sequence,
+            worker=self.by.name,
+            state=state,
+            due_at=due_at or now() + self.takeover,
+        )
+        self.hand.rows.extend(new)
+        self.hand.intent = new[-1].sequence if new[-1].kind is Entry.INTENT else None
+
+    def hold(self, seconds: float) -> None:
+        """Keeps other hands off for the next ``seconds``. Raises Stale when one has the run already."""
+        needed = now() + timedelta(seconds=seconds) + HOLD_MARGIN
+        if self.run.due_at is None or self.run.due_at < needed:
+            journal.postpone(self.run, until=max(needed, now() + self.takeover))
+
+
+@dataclass(frozen=True, slots=True)
+class Carriage(Grip):
+    """A run with the definition pinned to it."""
+
+    runbook: CompiledRunbook
 
     @property
     def step(self) -> Step:
@@ -67,15 +99,12 @@ class Carriage:
             **more,
         }
 
-    def append(self, *rows: NewRow, state: RunState, due_at: datetime | None = None) -> None:
-        """Adds ``rows`` behind the last one. Without ``due_at`` another worker takes over after the usual time."""
-        new = journal.append(
-            self.run,
-            *rows,
-            after=self.position.last.sequence,
-            worker=self.by.name,
-            state=state,
-            due_at=due_at or now() + self.takeover,
-        )
-        self.hand.rows.extend(new)
-        self.hand.intent = new[-1].sequence if new[-1].kind is Entry.INTENT else None
+    def read(self, names: Iterable[str]) -> Readings:
+        """The named reads, made while other hands are kept off. Raises Unreadable, Misconfigured, Stale."""
+        return read_all(self.runbook, names, self.scope(), hold=self.hold)
+
+    def ask(self, name: str, operation: Operation) -> Answer:
+        """A call of the connector ``name`` that changes nothing, likewise. Raises Misconfigured, Stale."""
+        target = connector(name)
+        self.hold(target.deadline_seconds)
+        return target.call(operation)

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from handrail.audit.actions import record
 from handrail.audit.events import Event
+from handrail.definitions import wiring
 from handrail.definitions.compiled import Check, CompiledRunbook, ConditionError
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
@@ -16,8 +17,8 @@ from handrail.runbooks.engine import endings
 from handrail.runbooks.engine.carriage import Carriage, Wait
 from handrail.runbooks.engine.endings import Stop
 from handrail.runbooks.engine.intent import commit_intent
-from handrail.runbooks.engine.journal import NewRow, postpone
-from handrail.runbooks.engine.outside import Unreadable, read_all
+from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.outside import Unreadable
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import EXCLUSIVE, Cause, Entry, RunState
 
@@ -37,9 +38,7 @@ def claim(carriage: Carriage) -> Wait | None:
                 raise
         else:
             return None
-    until = now() + SUBJECT_BUSY
-    postpone(run, until=until)
-    return Wait(until)
+    return Wait(now() + SUBJECT_BUSY)
 
 
 def check(carriage: Carriage) -> Wait | None:
@@ -48,8 +47,12 @@ def check(carriage: Carriage) -> Wait | None:
     if mismatch := version_mismatch(carriage.run):
         endings.stop(carriage, mismatch, scope=carriage.scope())
         return None
+    if unusable := wiring.faults(runbook):  # of later steps too: nothing is begun that could not be ended
+        why = Stop(Cause.DEFINITION, "connector-unusable", "; ".join(map(str, unusable)))
+        endings.stop(carriage, why, scope=carriage.scope())
+        return None
     try:
-        readings = read_all(runbook, runbook.initial_reads, carriage.scope())
+        readings = carriage.read(runbook.initial_reads)
     except Unreadable as error:
         why = Stop(Cause.SOURCE, f"source-unreadable-{error.read.replace('_', '-')}", error.says)
         endings.stop(carriage, why, scope=carriage.scope())

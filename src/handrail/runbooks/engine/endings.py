@@ -13,11 +13,16 @@ from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.runbooks.engine.carriage import Carriage
+from handrail.runbooks.engine.carriage import Carriage, Grip
 from handrail.runbooks.engine.journal import NewRow
 from handrail.runbooks.engine.position import summary_of
 from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, Report, RetryLedgerEntry
 from handrail.runbooks.states import Cause, Entry, Handling, RunState
+
+# What the packet's columns hold. A definition's names are far shorter; a reason made of several is cut.
+REASON_LIMIT = 200
+SAYS_LIMIT = 500
+ESCALATE_TO_LIMIT = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,36 @@ def complete(carriage: Carriage, *rows: NewRow, scope: dict[str, Any]) -> None:
 
 def stop(carriage: Carriage, why: Stop, *, scope: dict[str, Any]) -> None:
     """Ends the run with one exception packet for the people whom the definition names. Raises Stale."""
-    run, runbook = carriage.run, carriage.runbook
+    runbook = carriage.runbook
+    allowed = runbook.spec.exception.copy_
+    carried = _Carried(
+        escalate_to=runbook.escalate_to,
+        checkpoint=_label(carriage),
+        fields=runbook.copy(allowed, scope),
+        evidence=_evidence(why.evidence or list(carriage.position.evidence), frozenset(allowed)),
+    )
+    _stop(carriage, why, carried)
+
+
+def abandon(grip: Grip, why: Stop, *, escalate_to: str) -> None:
+    """Ends a run whose definition can't be followed, or whose values may be what is wrong: with a packet that carries
+    none of them, for ``escalate_to``. Raises Stale."""
+    _stop(grip, why, _Carried(escalate_to[:ESCALATE_TO_LIMIT], checkpoint=f"In state {grip.run.state}"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Carried:
+    """What a packet carries beside why the run stopped."""
+
+    escalate_to: str
+    checkpoint: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _stop(grip: Grip, why: Stop, carried: _Carried) -> None:
+    run, step = grip.run, grip.position.step
+    reason, says = why.reason[:REASON_LIMIT], why.says[:SAYS_LIMIT]
     with transaction.atomic():
         packet = ExceptionPacket(
             ref=new_ref(Prefix.EXCEPTION),
@@ -60,27 +94,21 @@ def stop(carriage: Carriage, why: Stop, *, scope: dict[str, Any]) -> None:
             run=run,
             at=now(),
             cause=why.cause,
-            reason=why.reason,
-            says=why.says[:500],
-            checkpoint=_label(carriage),
-            step=carriage.position.step,
-            escalate_to=runbook.escalate_to,
-            fields=runbook.copy(runbook.spec.exception.copy_, scope),
-            evidence=_carried(
-                why.evidence or list(carriage.position.evidence), frozenset(runbook.spec.exception.copy_)
-            ),
-            attempts=_attempts(carriage, why.rows),
+            reason=reason,
+            says=says,
+            checkpoint=carried.checkpoint,
+            step=step,
+            escalate_to=carried.escalate_to,
+            fields=carried.fields,
+            evidence=carried.evidence,
+            attempts=_attempts(grip, why.rows),
             handling=Handling.OPEN,
         )
-        ended = NewRow(
-            Entry.EXCEPTION,
-            step=carriage.position.step,
-            detail={"cause": why.cause, "reason": why.reason, "says": why.says, "packet": packet.ref},
-        )
-        carriage.append(*why.rows, ended, state=RunState.EXCEPTION)
+        detail = {"cause": why.cause, "reason": reason, "says": says, "packet": packet.ref}
+        grip.append(*why.rows, NewRow(Entry.EXCEPTION, step=step, detail=detail), state=RunState.EXCEPTION)
         packet.save(force_insert=True)
-        _close(carriage, why.rows)
-        _audit(carriage, Event.RUN_STOPPED, Outcome.FAILED, why, packet.ref)
+        _close(grip, why.rows)
+        _audit(grip, Event.RUN_STOPPED, Outcome.FAILED, why, packet.ref)
 
 
 def close_cancelled(run: OperationRun) -> None:
@@ -97,8 +125,8 @@ def wake_next(run: OperationRun) -> None:
         enqueue(TaskName.ADVANCE_RUN, run_id=following)
 
 
-def _close(carriage: Carriage, rows: tuple[NewRow, ...]) -> None:
-    run, position = carriage.run, carriage.position
+def _close(grip: Grip, rows: tuple[NewRow, ...]) -> None:
+    run, position = grip.run, grip.position
     RetryLedgerEntry.objects.create(
         workspace_id=run.workspace_id,
         tenant_id=run.tenant_id,
@@ -107,7 +135,7 @@ def _close(carriage: Carriage, rows: tuple[NewRow, ...]) -> None:
         limit=run.retry_limit,
         attempts=sum(position.attempts.values()),
         waited_seconds=position.waited_seconds,
-        detail=_attempts(carriage, rows),
+        detail=_attempts(grip, rows),
     )
     _report(run)
     wake_next(run)
@@ -118,13 +146,11 @@ def _report(run: OperationRun) -> None:
     enqueue(TaskName.REPORT_RUN, run_id=run.pk)
 
 
-def _audit(
-    carriage: Carriage, event: Event, outcome: Outcome, why: Stop | None = None, packet: str | None = None
-) -> None:
-    run = carriage.run
+def _audit(grip: Grip, event: Event, outcome: Outcome, why: Stop | None = None, packet: str | None = None) -> None:
+    run = grip.run
     record(
         event,
-        by=carriage.by,
+        by=grip.by,
         tenant_id=run.tenant_id,
         subject_kind="run",
         subject=run.ref,
@@ -132,12 +158,12 @@ def _audit(
         task=run.task_key,
         definition=run.definition_digest,
         cause=why.cause if why else None,
-        reason=why.reason if why else None,
+        reason=why.reason[:REASON_LIMIT] if why else None,
         packet=packet,
     )
 
 
-def _carried(evidence: list[dict[str, Any]], allowed: frozenset[str]) -> list[dict[str, Any]]:
+def _evidence(evidence: list[dict[str, Any]], allowed: frozenset[str]) -> list[dict[str, Any]]:
     """``evidence`` with no other values than those that the definition lets an exception packet carry."""
     return [
         {**item, "values": {k: v for k, v in item["values"].items() if f"{item['source']}.{k}" in allowed}}
@@ -159,9 +185,9 @@ def _label(carriage: Carriage) -> str:
     return passed[RunState(carriage.run.state)]
 
 
-def _attempts(carriage: Carriage, rows: tuple[NewRow, ...]) -> list[dict[str, Any]]:
+def _attempts(grip: Grip, rows: tuple[NewRow, ...]) -> list[dict[str, Any]]:
     """Every attempt with its result, those in ``rows``, which are only now being written, included."""
-    told = [dict(attempt) for attempt in carriage.position.history]
+    told = [dict(attempt) for attempt in grip.position.history]
     for row in rows:
         if row.kind in (Entry.RESULT, Entry.UNKNOWN) and told:
             told[-1] |= summary_of(row.detail)

@@ -16,26 +16,35 @@ from handrail.runbooks.engine import endings, verifying
 from handrail.runbooks.engine.carriage import Carriage, Wait
 from handrail.runbooks.engine.endings import Stop
 from handrail.runbooks.engine.intent import commit_intent
-from handrail.runbooks.engine.journal import NewRow, postpone
+from handrail.runbooks.engine.journal import NewRow
 from handrail.runbooks.engine.outside import connector
 from handrail.runbooks.engine.position import ResultClass
-from handrail.runbooks.engine.timing import RETRY_AFTER_CEILING_SECONDS
+from handrail.runbooks.engine.timing import RETRY_AFTER_CEILING_SECONDS, WRITE_DOWN
 from handrail.runbooks.states import Cause, Entry, RunState
 
 _SUCCESSFUL = range(200, 300)
 
 
 def call(carriage: Carriage) -> Wait | None:
-    """Makes the call whose intent this worker has just committed, and writes its result down."""
-    step = carriage.step
+    """Makes the call whose intent this worker has just committed, and writes its result down.
+
+    A hand that was held up (a machine that slept) may come too late: when the intent's time is over, others may have
+    written the outcome down as unknown and acted on that. Then nothing is sent.
+    """
+    step, last = carriage.step, carriage.position.last
+    assert last.deadline_at is not None
     scope = carriage.scope()
     try:
-        operation = carriage.runbook.operation(step.call, scope, idempotency_key=carriage.position.last.idempotency_key)
+        operation = carriage.runbook.operation(step.call, scope, idempotency_key=last.idempotency_key)
     except Invalid as error:
         endings.stop(carriage, Stop(Cause.DEFINITION, "call-not-renderable", error.message), scope=scope)
         return None
+    target = connector(step.connector)
+    left = (last.deadline_at - WRITE_DOWN - now()).total_seconds()
+    if left <= 0:
+        return overdue(carriage)
     started = time.monotonic()
-    answer = connector(step.connector).call(operation)
+    answer = target.call(operation, deadline_seconds=min(target.deadline_seconds, left))
     return settle(carriage, step, answer, seconds=time.monotonic() - started)
 
 
@@ -44,7 +53,6 @@ def overdue(carriage: Carriage) -> Wait | None:
     last = carriage.position.last
     assert last.deadline_at is not None
     if now() < last.deadline_at:
-        postpone(carriage.run, until=last.deadline_at)
         return Wait(last.deadline_at)
     unknown = NewRow(
         Entry.UNKNOWN,
@@ -67,14 +75,12 @@ def poll(carriage: Carriage) -> Wait | None:
     except Invalid as error:
         endings.stop(carriage, Stop(Cause.DEFINITION, "poll-not-renderable", error.message), scope=scope)
         return None
-    answer = connector(step.connector).call(operation)
+    answer = carriage.ask(step.connector, operation)
     window_ends_at = last.at + timedelta(seconds=step.poll.within_seconds)
     kind, detail = _class_of_poll(carriage, step, answer)
     undecided = kind is ResultClass.PENDING
     if undecided and now() < window_ends_at:
-        until = min(now() + timedelta(seconds=step.poll.every_seconds), window_ends_at)
-        postpone(carriage.run, until=until)
-        return Wait(until)
+        return Wait(min(now() + timedelta(seconds=step.poll.every_seconds), window_ends_at))
     if undecided:
         says = f"The action was accepted but not decided within {step.poll.within_seconds:g} s."
         row = _result(step, carriage, {"class": ResultClass.AMBIGUOUS, "why": "poll window over"})
@@ -89,7 +95,6 @@ def retry(carriage: Carriage) -> Wait | None:
     last, step = carriage.position.last, carriage.step
     due_at = last.at + timedelta(seconds=last.detail["wait_seconds"])
     if now() < due_at:
-        postpone(carriage.run, until=due_at)
         return Wait(due_at)
     with transaction.atomic():
         commit_intent(carriage, step, repeat_of=carriage.position.attempts[step.name])

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
@@ -70,10 +71,28 @@ def append(
     ]
 
 
+def take(run: OperationRun, *, until: datetime) -> bool:
+    """Takes up ``run`` for one hand, when it is due and nobody else has taken it up. By the database's clock: that of
+    the queue, which has just found the task about it to be due."""
+    if not OperationRun.objects.filter(pk=run.pk, due_at=run.due_at, due_at__lte=Now()).update(due_at=until):
+        return False
+    run.due_at = until
+    return True
+
+
 def postpone(run: OperationRun, *, until: datetime) -> None:
-    """Notes when ``run`` is to be looked at again. Raises Stale when it has moved meanwhile."""
-    if not OperationRun.objects.filter(pk=run.pk, state=run.state).update(due_at=until):
+    """Notes when ``run`` is to be looked at by another hand. Raises Stale when another hand has it already."""
+    if not OperationRun.objects.filter(pk=run.pk, state=run.state, due_at=run.due_at).update(due_at=until):
         raise Stale
+    run.due_at = until
+
+
+def stumble(run: OperationRun, *, failures: int, until: datetime) -> None:
+    """Notes that ``run`` has failed ``failures`` times since it last moved. Raises Stale as ``postpone`` does."""
+    mine = OperationRun.objects.filter(pk=run.pk, state=run.state, due_at=run.due_at)
+    if not mine.update(due_at=until, failures=failures):
+        raise Stale
+    run.due_at, run.failures = until, failures
 
 
 def _move(run: OperationRun, state: RunState, *, at: datetime, due_at: datetime | None) -> None:
@@ -81,9 +100,10 @@ def _move(run: OperationRun, state: RunState, *, at: datetime, due_at: datetime 
     if state is not before and not RUN.allows(before, state):
         raise ValueError(f"a run can't go from {before} to {state}")
     ended = state in RUN.terminal
+    due_at = None if ended else due_at
     moved = OperationRun.objects.filter(pk=run.pk, state=before).update(
-        state=state, moved_at=at, due_at=None if ended else due_at, finished_at=at if ended else None
+        state=state, moved_at=at, due_at=due_at, finished_at=at if ended else None, failures=0
     )
     if not moved:
         raise Stale
-    run.state, run.moved_at = state, at
+    run.state, run.moved_at, run.due_at, run.failures = state, at, due_at, 0

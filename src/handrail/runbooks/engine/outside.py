@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -42,15 +42,24 @@ class Readings:
     evidence: list[dict[str, Any]]
 
 
-def read_all(runbook: CompiledRunbook, names: Iterable[str], scope: dict[str, Any]) -> Readings:
-    """The named reads, in the order of the definition, each seeing those before it. Raises Unreadable."""
+def _alone(_: float) -> None:
+    """There is no run, so nobody to keep off."""
+
+
+def read_all(
+    runbook: CompiledRunbook, names: Iterable[str], scope: dict[str, Any], *, hold: Callable[[float], None] = _alone
+) -> Readings:
+    """The named reads, in the order of the definition, each seeing those before it.
+
+    ``hold`` is told before each try how many seconds it may take. Raises Unreadable, Misconfigured.
+    """
     wanted = set(names)
     values: dict[str, dict[str, Any]] = {}
     evidence: list[dict[str, Any]] = []
     for name, read in runbook.reads.items():
         if name not in wanted:
             continue
-        reading = _read(runbook, name, scope | values)
+        reading = _read(runbook, name, scope | values, hold)
         try:
             values[name] = runbook.take(name, reading.value)
         except Invalid as error:
@@ -68,15 +77,17 @@ def read_all(runbook: CompiledRunbook, names: Iterable[str], scope: dict[str, An
     return Readings(values, evidence)
 
 
-def _read(runbook: CompiledRunbook, name: str, scope: dict[str, Any]) -> Reading:
+def _read(runbook: CompiledRunbook, name: str, scope: dict[str, Any], hold: Callable[[float], None]) -> Reading:
     read = runbook.reads[name]
     try:
         operation = runbook.operation(read.spec, scope)
     except Invalid as error:
         raise Unreadable(name, error.message, retryable=False) from None
+    source = connector(read.connector)
     for attempt in range(1, READ_TRIES + 1):
+        hold(source.deadline_seconds)
         try:
-            return connector(read.connector).read(operation)
+            return source.read(operation)
         except ReadFailed as error:
             if not error.retryable or attempt == READ_TRIES:
                 raise Unreadable(name, error.message, retryable=error.retryable) from None

@@ -16,8 +16,8 @@ from handrail.runbooks.engine.carriage import Carriage, Wait
 from handrail.runbooks.engine.endings import Stop
 from handrail.runbooks.engine.intent import commit_intent
 from handrail.runbooks.engine.invoking import settle, spent
-from handrail.runbooks.engine.journal import NewRow, postpone
-from handrail.runbooks.engine.outside import Unreadable, connector, read_all
+from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.outside import Unreadable
 from handrail.runbooks.states import Cause, Entry, RunState
 
 _OK = 200
@@ -54,7 +54,7 @@ def reconcile(carriage: Carriage) -> Wait | None:
 
 def _look_up(carriage: Carriage, step: Step) -> Answer | None:
     """How the job that was started with this step's key stands; None when the runner knows none. Raises Unreadable."""
-    found = connector(step.connector).call(LookUp(idempotency_key=carriage.idempotency_key(step.name)))
+    found = carriage.ask(step.connector, LookUp(idempotency_key=carriage.idempotency_key(step.name)))
     if found.failure is None and found.status == _NOT_FOUND:
         return None
     if found.failure is not None or found.status in RETRYABLE_STATUSES:
@@ -68,14 +68,13 @@ def _look_up(carriage: Carriage, step: Step) -> Answer | None:
 def _effect_present(carriage: Carriage, step: Step) -> bool:
     """Whether the authoritative state shows the effect. Raises Unreadable, ConditionError."""
     assert step.verify is not None  # a step without verification needs its answer
-    readings = read_all(carriage.runbook, step.verify.reads, carriage.scope())
+    readings = carriage.read(step.verify.reads)
     return verifying.unmet(carriage, step, readings.values) is None
 
 
 def _look_again(carriage: Carriage, error: Unreadable) -> Wait | None:
     until = now() + LOOK_AGAIN
     if error.retryable and until < carriage.position.last.at + LOOK_FOR:
-        postpone(carriage.run, until=until)
         return Wait(until)
     _unknown(carriage, error.says)
     return None

@@ -13,8 +13,8 @@ from handrail.runbooks.engine import endings
 from handrail.runbooks.engine.carriage import Carriage, Wait
 from handrail.runbooks.engine.endings import Stop
 from handrail.runbooks.engine.intent import commit_intent
-from handrail.runbooks.engine.journal import NewRow, postpone
-from handrail.runbooks.engine.outside import Readings, Unreadable, read_all
+from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.outside import Readings, Unreadable
 from handrail.runbooks.states import Cause, Entry
 
 
@@ -25,10 +25,10 @@ def verify(carriage: Carriage) -> Wait | None:
     last = carriage.position.last
     window_ends_at = last.at + timedelta(seconds=step.verify.within_seconds)
     try:
-        readings = read_all(carriage.runbook, step.verify.reads, carriage.scope())
+        readings = carriage.read(step.verify.reads)
     except Unreadable as error:
         if error.retryable and now() < window_ends_at:
-            return _again(carriage, step, window_ends_at)
+            return _again(step, window_ends_at)
         why = Stop(Cause.VERIFICATION, "verification-unreadable", error.says)
         endings.stop(carriage, why, scope=carriage.scope())
         return None
@@ -40,7 +40,7 @@ def verify(carriage: Carriage) -> Wait | None:
         _fail(carriage, readings, Stop(Cause.DEFINITION, "condition-error", says))
         return None
     if missing and now() < window_ends_at:
-        return _again(carriage, step, window_ends_at)
+        return _again(step, window_ends_at)
     if missing or broken:
         _fail(carriage, readings, _refusal(missing) if missing else broken)
         return None
@@ -101,8 +101,6 @@ def _fail(carriage: Carriage, readings: Readings, why: Stop | None) -> None:
     endings.stop(carriage, Stop(why.cause, why.reason, why.says, evidence=readings.evidence), scope=scope)
 
 
-def _again(carriage: Carriage, step: Step, window_ends_at: datetime) -> Wait:
+def _again(step: Step, window_ends_at: datetime) -> Wait:
     assert step.verify is not None
-    until = min(now() + timedelta(seconds=step.verify.every_seconds), window_ends_at)
-    postpone(carriage.run, until=until)
-    return Wait(until)
+    return Wait(min(now() + timedelta(seconds=step.verify.every_seconds), window_ends_at))

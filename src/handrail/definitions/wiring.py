@@ -1,0 +1,57 @@
+"""Whether the connectors that a runbook names are there, and of the kind that can do what it asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from handrail.connectors import registry
+from handrail.connectors.finding import Finding
+from handrail.definitions import forms
+from handrail.definitions.active import active_runbooks, compiled
+from handrail.definitions.compiled import CompiledRunbook
+from handrail.kernel.errors import Conflict, Fault, Invalid, Misconfigured
+
+_REST = (forms.Get, forms.Send)
+MEND = "Add or mend [connectors.NAME] in handrail.toml, or propose a version that names another."
+
+
+def faults(runbook: CompiledRunbook) -> list[Fault]:
+    """A fault for each read and call whose connector is missing or of another kind."""
+    return [
+        fault for where, asked in _asked(runbook) if (fault := _fault(where, asked.connector, _kind(asked))) is not None
+    ]
+
+
+def check() -> list[Finding]:
+    """A finding for each runbook in force, in every workspace: for whoever operates Handrail."""
+    found: list[Finding] = []
+    for definition in active_runbooks():
+        name = f"{definition.workspace.slug}: {definition.name} v{definition.version}"
+        try:
+            wrong = [str(fault) for fault in faults(compiled(definition))]
+        except (Invalid, Conflict) as error:
+            wrong = [error.message]
+        message = "; ".join(wrong) or "Its connectors are there."
+        found.append(Finding(name, ok=not wrong, message=message, mend=MEND if wrong else ""))
+    return found
+
+
+def _asked(runbook: CompiledRunbook) -> Iterator[tuple[str, forms.Source]]:
+    for name, read in runbook.reads.items():
+        yield f"reads.{name}.connector", read.spec
+    for index, step in enumerate(runbook.steps):
+        yield f"steps[{index}].call.connector", step.call
+
+
+def _kind(asked: forms.Source) -> str:
+    if isinstance(asked, forms.Start):
+        return "jobs"
+    return "rest" if isinstance(asked, _REST) else "scim"
+
+
+def _fault(where: str, connector: str, kind: str) -> Fault | None:
+    try:
+        found = registry.get(connector).kind
+    except Misconfigured as error:
+        return Fault(where, error.message)
+    return None if found == kind else Fault(where, f"{connector} is of kind {found}; this needs one of kind {kind}")

@@ -1,0 +1,188 @@
+"""Nothing strands: what is wrong with a definition, the configuration or Handrail ends in an exception packet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+
+import pytest
+from django.db import OperationalError
+
+from handrail.connectors import registry
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer
+from handrail.definitions import wiring
+from handrail.kernel.errors import Conflict
+from handrail.runbooks.actions import previews, runs
+from handrail.runbooks.engine import drive
+from handrail.runbooks.engine.timing import STUMBLES
+from handrail.runbooks.models import ExceptionPacket, OperationRun
+from tests.factories.runs import TAKEOVER, Estate, make_estate
+from tests.factories.switches import RUNBOOK, SILENT_NOT_DONE, BoardConnector, SwitchBoard
+
+ELSEWHERE = RUNBOOK.replace("call: {connector: board, put", "call: {connector: elsewhere, put")
+
+
+class Broken(BoardConnector):
+    """Fails in a way that no connector should."""
+
+    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+        raise RuntimeError("customer text that belongs nowhere")
+
+
+class Away(BoardConnector):
+    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+        raise OperationalError("the connection is closed")
+
+
+@pytest.fixture
+def world(db: None) -> Iterator[SwitchBoard]:
+    board = SwitchBoard()
+    board.add("s1", owner="ten_one")
+    with registry.use(registry.Registry(MappingProxyType({"board": BoardConnector(board)}))):
+        yield board
+
+
+def told(run: OperationRun) -> tuple[str, str]:
+    packet = ExceptionPacket.objects.get(run=run)
+    return packet.cause, packet.reason
+
+
+def again(estate: Estate, run: OperationRun) -> OperationRun:
+    """The next try, as if its time had come."""
+    OperationRun.objects.filter(pk=run.pk).exclude(due_at=None).update(due_at=run.created_at)
+    return estate.carry(run)
+
+
+def test_a_missing_connector_of_a_later_part_stops_before_anything_is_read(world: SwitchBoard) -> None:
+    estate = make_estate(ELSEWHERE)
+    run = estate.carry(estate.start())
+    assert told(run) == ("definition-error", "connector-unusable")
+    assert "steps[0].call.connector" in run.exception_packet.says
+    assert world.calls == []
+
+
+def test_a_connector_of_another_kind_stops_before_anything_is_read(world: SwitchBoard) -> None:
+    estate = make_estate()
+    other = BoardConnector(world, kind="scim")
+    with registry.use(registry.Registry(MappingProxyType({"board": other}))):
+        run = estate.carry(estate.start())
+    assert told(run) == ("definition-error", "connector-unusable")
+    assert "board is of kind scim; this needs one of kind rest" in run.exception_packet.says
+
+
+def test_a_preview_and_the_check_name_connectors_that_are_not_there(world: SwitchBoard) -> None:
+    estate = make_estate(ELSEWHERE)
+    shown = previews.preview(task=estate.task(), by=estate.worker)
+    assert "steps[0].call.connector" in shown.unreadable
+    assert not shown.would_start
+    (finding,) = wiring.check()
+    assert (finding.name, finding.ok) == ("acme: flip-switch v1", False)
+
+
+def test_the_check_finds_nothing_where_all_connectors_are_there(world: SwitchBoard) -> None:
+    make_estate()
+    assert [finding.ok for finding in wiring.check()] == [True]
+
+
+def test_a_connector_that_goes_while_the_outcome_is_unknown_leaves_it_unknown(world: SwitchBoard) -> None:
+    estate = make_estate()
+    world.script = [SILENT_NOT_DONE]
+    run = estate.start()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(drive.MOVES, drive.Phase.RECONCILE, _gone)  # type: ignore[misc]
+        run = estate.carry(run)
+    assert told(run) == ("outcome-unknown", "outcome-unknown")
+
+
+def _gone(carriage: object) -> None:
+    registry.get("nowhere")
+
+
+def test_an_unforeseen_failure_is_tried_again_later_and_ends_the_run_after_a_few(world: SwitchBoard) -> None:
+    estate = make_estate()
+    world.switches["s1"] = {"state": "off", "fuse": "ok", "owner": estate.tenant.key}
+    run = estate.start()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(drive.MOVES, drive.Phase.CHECK, _breaks)  # type: ignore[misc]
+        waits = []
+        for number in range(1, STUMBLES):
+            run = again(estate, run)
+            assert (run.state, run.failures) == ("checking", number)
+            assert run.due_at is not None
+            waits.append(run.due_at)
+        assert waits == sorted(set(waits))
+        run = again(estate, run)
+    assert told(run) == ("definition-error", "engine-failed")
+    assert "ZeroDivisionError" in run.exception_packet.says
+    assert run.exception_packet.escalate_to == "boards@example.com"
+    assert run.exception_packet.fields == {}
+
+
+def _breaks(carriage: object) -> None:
+    _ = 1 / 0
+
+
+def test_a_call_that_fails_unforeseen_counts_as_unknown_and_is_looked_for(world: SwitchBoard) -> None:
+    estate = make_estate()
+    run = estate.start()
+    with registry.use(registry.Registry(MappingProxyType({"board": Broken(world)}))):
+        run = estate.carry(run)
+    assert (run.state, run.failures) == ("invoking", 1)
+    assert not ExceptionPacket.objects.exists()
+
+
+def test_progress_forgets_failures(world: SwitchBoard) -> None:
+    estate = make_estate()
+    run = estate.start()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(drive.MOVES, drive.Phase.CHECK, _breaks)  # type: ignore[misc]
+        run = estate.carry(run)
+    assert run.failures == 1
+    run = again(estate, run)
+    assert (run.state, run.failures) == ("completed", 0)
+
+
+def test_the_databases_absence_is_no_failure_of_the_run(world: SwitchBoard) -> None:
+    estate = make_estate()
+    run = estate.start()
+    with (
+        registry.use(registry.Registry(MappingProxyType({"board": Away(world)}))),
+        pytest.raises(OperationalError),
+    ):
+        runs.advance(run_id=run.pk, by=estate.worker, takeover=TAKEOVER)
+    run.refresh_from_db()
+    assert run.failures == 0
+
+
+def test_a_reason_made_of_long_names_fits_its_column(world: SwitchBoard) -> None:
+    name = "r" + "x" * 62
+    estate = make_estate(RUNBOOK.replace("switch.", f"{name}.").replace("  switch:", f"  {name}:").replace(
+        "reads: [switch]", f"reads: [{name}]"))  # fmt: skip
+    run = estate.carry(estate.start(switch="nowhere"))
+    assert told(run) == ("source-unreadable", f"source-unreadable-{name}")
+
+
+def test_a_text_that_was_swapped_behind_the_trigger_is_not_followed(world: SwitchBoard) -> None:
+    estate = make_estate()
+    run = estate.start()
+    run.definition.text = RUNBOOK.replace('state: "on"', 'state: "burnt"')
+    assert drive.carry(run, by=estate.worker, takeover=TAKEOVER) is None
+    assert told(run) == ("definition-error", "definition-altered")
+    assert world.calls == []
+
+
+def test_no_run_of_a_definition_that_is_not_what_was_approved_starts(world: SwitchBoard) -> None:
+    estate = make_estate(digest="sha256:" + "0" * 64)
+    with pytest.raises(Conflict) as refused:
+        estate.start()
+    assert refused.value.code == "definition-altered"
+    assert [finding.ok for finding in wiring.check()] == [False]
+
+
+def test_a_digest_that_was_swapped_with_its_text_is_not_the_runs(world: SwitchBoard) -> None:
+    estate = make_estate()
+    run = estate.start()
+    run.definition.digest = "sha256:" + "0" * 64
+    assert drive.carry(run, by=estate.worker, takeover=TAKEOVER) is None
+    assert told(run) == ("definition-error", "definition-altered")
