@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 
-from handrail.access.actor import Actor
+from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role
 from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
-from handrail.audit.actions import By, record
+from handrail.audit.actions import CONTEXT_VALUE_LIMIT, By, record
 from handrail.audit.events import Event, Outcome
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
@@ -60,6 +61,7 @@ def add_member(
     no capability, and stand among the member's roles.
     """
     by.require(Capability.MEMBER_MANAGE)
+    _check_address(email)
     _check_roles(roles)
     _check_groups(groups)
     held = sorted({*roles, *groups})
@@ -74,7 +76,7 @@ def add_member(
     if not created:
         raise Conflict(f"{email} is a member already.")
     _entitle(membership, tenants or ())
-    record(Event.MEMBER_ADDED, by=by, subject_kind="member", subject=user.email, roles=", ".join(held))
+    _record(Event.MEMBER_ADDED, membership, by)
     return membership
 
 
@@ -86,13 +88,16 @@ def change_member(
     roles: Sequence[str] | None = None,
     is_active: bool | None = None,
     groups: Sequence[str] | None = None,
+    all_tenants: bool = False,
+    tenants: Sequence[str] | None = None,
 ) -> Membership:
-    """Sets a member's roles or groups, or removes (``is_active=False``) or restores them. Raises Invalid, NotFound."""
+    """Sets a member's roles, groups or tenants, or removes (``is_active=False``) or restores them.
+
+    ``all_tenants`` entitles to every tenant, those to come included; ``tenants`` to exactly these, an empty one to
+    none; without either the entitlements stay. Raises Invalid, NotFound.
+    """
     by.require(Capability.MEMBER_MANAGE)
-    rows = Membership.objects.select_for_update().filter(workspace_id=by.workspace_id, user__email__iexact=email)
-    membership = rows.first()
-    if membership is None:
-        raise NotFound(f"{email} is not a member of this workspace.")
+    membership = _locked_member(email, by)
     if roles is not None:
         _check_roles(roles)
         membership.roles = sorted({*roles, *_groups_of(membership)})
@@ -101,10 +106,31 @@ def change_member(
         membership.roles = sorted({*groups, *(set(membership.roles) & set(Role))})
     if is_active is not None:
         membership.is_active = is_active
-    membership.save(update_fields=["roles", "is_active"])
-    event = Event.MEMBER_REMOVED if is_active is False else Event.MEMBER_CHANGED
-    record(event, by=by, subject_kind="member", subject=email.lower(), roles=", ".join(membership.roles))
+    if all_tenants or tenants is not None:
+        membership.all_tenants = all_tenants
+        TenantEntitlement.objects.filter(membership=membership).delete()
+        _entitle(membership, () if all_tenants else tenants or ())
+    membership.save(update_fields=["roles", "is_active", "all_tenants"])
+    _record(Event.MEMBER_REMOVED if is_active is False else Event.MEMBER_CHANGED, membership, by)
     return membership
+
+
+@transaction.atomic
+def set_password(*, email: str, password: str, by: Actor) -> None:
+    """Gives a member a new password; every session that the old one began ends with it.
+
+    Raises Invalid, NotFound, and Conflict for somebody who belongs to other workspaces too, whose administrators have
+    not been asked: the installation's operator may.
+    """
+    by.require(Capability.MEMBER_MANAGE)
+    check_password(password)
+    user = _locked_member(email, by).user
+    elsewhere = Membership.objects.filter(user=user).exclude(workspace_id=by.workspace_id)
+    if by.kind is ActorKind.PERSON and elsewhere.exists():
+        raise Conflict(f"{user.email} belongs to another workspace too. Ask the installation's operator.")
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record(Event.MEMBER_PASSWORD_SET, by=by, subject_kind="member", subject=user.email)
 
 
 def check_password(password: str) -> None:
@@ -126,6 +152,34 @@ def record_denial(denied: Denied, *, by: Actor, where: str) -> None:
         outcome=Outcome.DENIED,
         where=where,
     )
+
+
+def _locked_member(email: str, by: Actor) -> Membership:
+    rows = Membership.objects.select_related("user").filter(workspace_id=by.workspace_id, user__email__iexact=email)
+    membership = rows.select_for_update(of=("self",)).first()
+    if membership is None:
+        raise NotFound(f"{email} is not a member of this workspace.")
+    return membership
+
+
+def _record(event: Event, membership: Membership, by: Actor) -> None:
+    keys = list(membership.tenants.order_by("key").values_list("key", flat=True))
+    named = ", ".join(keys)
+    record(
+        event,
+        by=by,
+        subject_kind="member",
+        subject=membership.user.email,
+        roles=", ".join(membership.roles),
+        tenants="all" if membership.all_tenants else named if len(named) <= CONTEXT_VALUE_LIMIT else f"{len(keys)}",
+    )
+
+
+def _check_address(email: str) -> None:
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise Invalid("This is no e-mail address.", faults=[Fault("email", "expected name@example.com")]) from None
 
 
 def _check_roles(roles: Sequence[str]) -> None:
@@ -151,5 +205,5 @@ def _entitle(membership: Membership, keys: Sequence[str]) -> None:
     if missing := sorted(set(keys) - set(found)):
         raise NotFound(f"There is no tenant {', '.join(missing)} in this workspace.")
     TenantEntitlement.objects.bulk_create(
-        TenantEntitlement(membership=membership, tenant=found[key], created_at=now()) for key in keys
+        TenantEntitlement(membership=membership, tenant=found[key], created_at=now()) for key in found
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handrail.access.actor import NOBODY, Actor, ActorKind
-from handrail.access.capabilities import Capability, Role, bundled
+from handrail.access.capabilities import Capability, bundled
 from handrail.access.guards import get_tenant as guarded_tenant
 from handrail.access.guards import tenants_of
 from handrail.access.models import Membership, User, Workspace
@@ -129,18 +129,25 @@ def list_members(actor: Actor) -> list[MemberSummary]:
     """The members of the actor's workspace, by e-mail address."""
     actor.require(Capability.MEMBER_VIEW)
     rows = Membership.objects.filter(workspace_id=actor.workspace_id).select_related("user").order_by("user__email")
-    return [
-        MemberSummary(
-            m.user.email,
-            m.user.get_full_name(),
-            tuple(m.roles),
-            m.all_tenants,
-            tuple(m.tenants.order_by("key").values_list("key", flat=True)),
-            m.is_active,
-        )
-        for m in rows.prefetch_related("tenants")
-    ]
+    return [_member(m) for m in rows.prefetch_related("tenants")]
 
 
-def role_names() -> list[str]:
-    return [role.value for role in Role]
+def get_member(actor: Actor, email: str) -> MemberSummary:
+    """One member of the actor's workspace. Raises Denied, NotFound."""
+    actor.require(Capability.MEMBER_VIEW)
+    rows = Membership.objects.filter(workspace_id=actor.workspace_id, user__email__iexact=email)
+    found = rows.select_related("user").first()
+    if found is None:
+        raise NotFound(f"{email} is not a member of this workspace.")
+    return _member(found)
+
+
+def _member(of: Membership) -> MemberSummary:
+    return MemberSummary(
+        of.user.email,
+        of.user.get_full_name(),
+        tuple(of.roles),
+        of.all_tenants,
+        tuple(sorted(tenant.key for tenant in of.tenants.all())),
+        of.is_active,
+    )

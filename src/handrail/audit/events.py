@@ -9,6 +9,7 @@ class Event(StrEnum):
     ACCESS_DENIED = "access.denied"
     MEMBER_ADDED = "member.added"
     MEMBER_CHANGED = "member.changed"
+    MEMBER_PASSWORD_SET = "member.password_set"  # noqa: S105 - an event's name
     MEMBER_REMOVED = "member.removed"
     WORKSPACE_CREATED = "workspace.created"
     TENANT_CREATED = "tenant.created"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -26,6 +27,24 @@ def task_file(estate: Estate, directory: Path, **changes: object) -> str:
     path = directory / "task.json"
     path.write_text(json.dumps({**whole, **changes}))
     return str(path)
+
+
+def test_members_change_sets_the_tenants_and_says_so(handrail: Handrail, estate: Estate) -> None:
+    access.add_member(email="ann@example.com", roles=["operator"], tenants=[], by=queries.command_line())
+    told = handrail("members", "change", "ann@example.com", "--tenant", estate.tenant.key)
+    assert (told.code, "operator; for: ten_one" in told.out) == (0, True)
+    assert "every tenant" in handrail("members", "change", "ann@example.com", "--all-tenants").out
+    assert handrail("members", "change", "ann@example.com", "--all-tenants", "--no-tenant").code == 2
+    assert handrail("members", "change", "ann@example.com").code == 2
+
+
+def test_members_password_reads_it_from_standard_input(
+    handrail: Handrail, estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access.add_member(email="ann@example.com", roles=["operator"], tenants=None, by=queries.command_line())
+    monkeypatch.setattr("sys.stdin", io.StringIO("another battery staple\n"))
+    told = handrail("members", "password", "ann@example.com", "--password-stdin")
+    assert (told.code, "session" in told.out) == (0, True)
 
 
 def test_help_of_every_group_names_its_commands(handrail: Handrail) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from django.test import Client
 
 from handrail.access import actions, guards, queries
 from handrail.access.actor import NOBODY, Actor
 from handrail.access.capabilities import BUNDLES, Capability, Role, bundled
+from handrail.access.models import User
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from tests.factories.runs import Estate, make_estate
@@ -84,6 +86,77 @@ def test_change_member_sets_roles(estate: Estate) -> None:
     ann(estate, Role.OPERATOR)
     actions.change_member(email=EMAIL, by=estate.worker, roles=[Role.AUDITOR])
     assert queries.person(EMAIL).roles == {"auditor"}
+
+
+def entitled(to: str = "") -> tuple[bool, tuple[str, ...]]:
+    shown = queries.get_member(queries.command_line("acme"), to or EMAIL)
+    return shown.all_tenants, shown.tenants
+
+
+def test_change_member_sets_exactly_the_tenants_that_are_given(estate: Estate) -> None:
+    ann(estate, Role.OPERATOR, tenants=[estate.tenant.key])
+    actions.create_tenant(key="ten_two", name="Two Ltd", by=estate.worker)
+    actions.change_member(email=EMAIL, by=estate.worker, tenants=["ten_two"])
+    assert entitled() == (False, ("ten_two",))
+    assert AuditEvent.objects.get(event="member.changed").context == {"roles": "operator", "tenants": "ten_two"}
+
+
+def test_change_member_to_all_tenants_and_to_none(estate: Estate) -> None:
+    ann(estate, Role.OPERATOR, tenants=[estate.tenant.key])
+    actions.change_member(email=EMAIL, by=estate.worker, all_tenants=True)
+    assert entitled() == (True, ())
+    actions.change_member(email=EMAIL, by=estate.worker, tenants=[])
+    assert entitled() == (False, ())
+
+
+def test_change_member_for_an_unknown_tenant_changes_nothing(estate: Estate) -> None:
+    ann(estate, Role.OPERATOR, tenants=[estate.tenant.key])
+    with pytest.raises(NotFound, match="ten_nowhere"):
+        actions.change_member(email=EMAIL, by=estate.worker, tenants=["ten_nowhere"], roles=[Role.AUDITOR])
+    assert entitled() == (False, (estate.tenant.key,))
+    assert queries.person(EMAIL).roles == {"operator"}
+
+
+def test_change_member_of_roles_leaves_the_tenants(estate: Estate) -> None:
+    ann(estate, Role.OPERATOR, tenants=[estate.tenant.key])
+    actions.change_member(email=EMAIL, by=estate.worker, roles=[Role.AUDITOR])
+    assert entitled() == (False, (estate.tenant.key,))
+
+
+def test_set_password_ends_every_session(estate: Estate) -> None:
+    ann(estate, Role.OPERATOR)
+    user = User.objects.get(email=EMAIL)
+    browser = Client()
+    browser.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert browser.get("/admin").status_code == 200
+    actions.set_password(email=EMAIL, password="another battery staple", by=estate.worker)
+    assert browser.get("/admin").status_code == 302
+    user.refresh_from_db()
+    assert user.check_password("another battery staple")
+    assert AuditEvent.objects.get(event="member.password_set").subject == EMAIL
+
+
+def test_set_password_that_breaks_the_rules_is_invalid(estate: Estate) -> None:
+    ann(estate, Role.OPERATOR)
+    with pytest.raises(Invalid):
+        actions.set_password(email=EMAIL, password="short", by=estate.worker)
+
+
+def test_set_password_of_somebody_of_two_workspaces_is_the_operators(estate: Estate) -> None:
+    administrator = ann(estate, Role.WORKSPACE_ADMINISTRATOR)
+    other = make_estate(workspace="other", tenant="ten_other")
+    for of in (estate, other):
+        actions.add_member(email="both@example.com", roles=[Role.AUDITOR], tenants=None, by=of.worker)
+    new = {"email": "both@example.com", "password": "another battery staple"}
+    with pytest.raises(Conflict, match="another workspace"):
+        actions.set_password(**new, by=administrator)
+    actions.set_password(**new, by=queries.command_line("acme"))
+    assert AuditEvent.objects.filter(event="member.password_set").count() == 1
+
+
+def test_add_member_without_an_address_is_invalid(estate: Estate) -> None:
+    with pytest.raises(Invalid, match="no e-mail address"):
+        actions.add_member(email="ann", roles=[Role.AUDITOR], tenants=None, by=estate.worker)
 
 
 def test_create_tenant_twice_is_refused(estate: Estate) -> None:

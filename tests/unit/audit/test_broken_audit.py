@@ -118,6 +118,9 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "actions.change_member": done(
         member, lambda w, _: access_actions.change_member(email=MAIL, by=w.by, roles=["operator"])
     ),
+    "actions.set_password": done(
+        member, lambda w, _: access_actions.set_password(email=MAIL, password="correct horse battery", by=w.by)
+    ),
     "actions.record_denial": done(nothing, lambda w, _: access_actions.record_denial(DENIED, by=w.by, where="/x")),
     "tokens.issue": done(member, lambda w, _: tokens.issue(email=MAIL, name="t", days=1, by=w.by)),
     "tokens.revoke": done(a_token, lambda w, ref: tokens.revoke(ref=ref, by=w.by)),

@@ -7,17 +7,24 @@ from typing import Annotated
 
 import typer
 
+from handrail.access.capabilities import Role
 from handrail.cli import output
 from handrail.cli.installation import actor
 from handrail.cli.options import As, InWorkspace, Json
 
-group = typer.Typer(help="Members of a workspace: list, add, change, remove, restore, token, tokens, revoke-token.")
+group = typer.Typer(
+    help="Members of a workspace: list, add, change, password, remove, restore, token, tokens, revoke-token."
+)
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The member's e-mail address.")]
-Roles = Annotated[list[str], typer.Option("--role", metavar="ROLE", help="A role. Repeat it for several.")]
+_ROLES = f"One of {', '.join(Role)}. Repeat it for several."
+Roles = Annotated[list[str], typer.Option("--role", metavar="ROLE", help=_ROLES)]
+NewRoles = Annotated[list[str] | None, typer.Option("--role", metavar="ROLE", help=_ROLES)]
 Tenants = Annotated[
     list[str] | None, typer.Option("--tenant", metavar="KEY", help="Entitle to this tenant only. Repeat for several.")
 ]
+AllTenants = Annotated[bool, typer.Option("--all-tenants", help="Entitle to every tenant, those to come included.")]
+NoTenant = Annotated[bool, typer.Option("--no-tenant", help="Entitle to no tenant.")]
 Groups = Annotated[
     list[str] | None,
     typer.Option(
@@ -26,7 +33,7 @@ Groups = Annotated[
 ]
 Name = Annotated[str, typer.Option("--name", help="What people call the member.")]
 PasswordIn = Annotated[
-    bool, typer.Option("--password-stdin", help="Read the first password from standard input, instead of asking.")
+    bool, typer.Option("--password-stdin", help="Read the password from standard input, instead of asking.")
 ]
 TokenName = Annotated[str, typer.Option("--name", help="What the token is for.")]
 Days = Annotated[int, typer.Option(min=1, max=366, help="The token expires after so many days.")]
@@ -66,7 +73,7 @@ def add(
     who = actor(as_, workspace)
     from handrail.access import actions
 
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask()
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask("First password")
     actions.check_password(password)
     actions.add_member(
         email=email, roles=role, tenants=tenant or None, by=who, password=password, name=name, groups=group_ or ()
@@ -75,13 +82,45 @@ def add(
 
 
 @group.command("change")
-def change(email: Email, *, role: Roles, group_: Groups = None, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Set a member's roles: these, and no others. Groups stay as they are unless some are given."""
+def change(
+    email: Email,
+    *,
+    role: NewRoles = None,
+    group_: Groups = None,
+    tenant: Tenants = None,
+    all_tenants: AllTenants = False,
+    no_tenant: NoTenant = False,
+    as_: As = None,
+    workspace: InWorkspace = None,
+) -> None:
+    """Set a member's roles, groups or tenants: those that are given, and no others. What is not given stays."""
+    if sum((bool(tenant), all_tenants, no_tenant)) > 1:
+        raise typer.BadParameter("give one of them", param_hint="--tenant, --all-tenants, --no-tenant")
+    if not (role or group_ or tenant or all_tenants or no_tenant):
+        raise typer.BadParameter("say what is to change", param_hint="--role, --group, --tenant")
+    who = actor(as_, workspace)
+    from handrail.access import actions, queries
+
+    named = [] if no_tenant else tenant or None
+    actions.change_member(
+        email=email, by=who, roles=role or None, groups=group_ or None, all_tenants=all_tenants, tenants=named
+    )
+    now = queries.get_member(who, email)
+    entitled = "every tenant" if now.all_tenants else ", ".join(now.tenants) or "no tenant"
+    output.say(f"{email} now has: {', '.join(now.roles)}; for: {entitled}")
+
+
+@group.command("password")
+def password_(
+    email: Email, *, password_stdin: PasswordIn = False, as_: As = None, workspace: InWorkspace = None
+) -> None:
+    """Give a member a new password, and end every session of theirs. Tokens for the API stay."""
     who = actor(as_, workspace)
     from handrail.access import actions
 
-    actions.change_member(email=email, by=who, roles=role, groups=group_)
-    output.say(f"{email} now has: {', '.join(sorted(set(role)))}")
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask("New password")
+    actions.set_password(email=email, password=password, by=who)
+    output.say(f"{email} has a new password; every session of theirs has ended")
 
 
 @group.command("remove")
@@ -143,6 +182,6 @@ def _switch(email: str, as_: str | None, workspace: str | None, *, on: bool) -> 
     output.say(f"{email} {'restored' if on else 'removed'}")
 
 
-def _ask() -> str:
-    answer: str = typer.prompt("First password (at least 12 characters)", hide_input=True, confirmation_prompt=True)
+def _ask(what: str) -> str:
+    answer: str = typer.prompt(f"{what} (at least 12 characters)", hide_input=True, confirmation_prompt=True)
     return answer
