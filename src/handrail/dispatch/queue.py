@@ -17,6 +17,7 @@ class TaskName(StrEnum):
     RELEASE_PACKET = "packets.release"
     PULL_TASKS = "runbooks.pull"
     SEAL_AUDIT = "audit.seal"
+    PRUNE = "worker.prune"
 
 
 def enqueue(task: TaskName, *, at: datetime | None = None, once: str | None = None, **ids: int | str) -> bool:

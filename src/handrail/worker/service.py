@@ -26,6 +26,7 @@ from handrail.kernel.clock import now
 from handrail.packets.actions import releasing
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import reports, runs
+from handrail.worker import pruning
 from handrail.worker.identity import worker_name
 
 log = structlog.get_logger("handrail.worker")
@@ -121,7 +122,7 @@ async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _sweep(queue: App, pace: Pace) -> None:
-    """Queues anew what should have moved and has not, keeps the next pull and seal waiting, buries dead workers' jobs.
+    """Queues anew what should have moved, keeps the next pull, seal and pruning waiting, buries dead workers' jobs.
 
     A job of a dead worker is not run again: the rows that it was about say what is due, and the sweep reads those.
     """
@@ -139,6 +140,7 @@ def _sweep_rows(pace: Pace) -> None:
         releasing.sweep()
         releasing.expire_all(name=worker_name())
         enqueue(TaskName.SEAL_AUDIT, at=now() + timedelta(seconds=pace.seal_seconds), once="seal")
+        enqueue(TaskName.PRUNE, at=now() + pruning.EVERY, once="prune")
         if task_system.find() is not None:
             enqueue(TaskName.PULL_TASKS, at=now() + timedelta(seconds=pace.pull_seconds), once="pull")
     finally:

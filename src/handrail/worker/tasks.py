@@ -13,6 +13,7 @@ from handrail.dispatch import TaskName
 from handrail.packets.actions import assembling, releasing
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import reports, runs, tasks
+from handrail.worker import pruning
 from handrail.worker.identity import worker_name
 
 # What is left after so many waits for the next seal, so that sealing a backlog never keeps runs from their turn.
@@ -58,3 +59,8 @@ def pull_tasks() -> None:
 def seal_audit() -> None:
     """The log is one for all workspaces, so the worker seals it in none."""
     audit.seal_all(by=access.worker(worker_name(), 0), whole=None, batches=SEAL_BATCHES)
+
+
+@app.task(name=TaskName.PRUNE)
+def prune() -> None:
+    pruning.prune()

@@ -1,0 +1,20 @@
+"""Once a day: what has had its time is removed, so that nothing grows but the record of what was done."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from asgiref.sync import async_to_sync
+from django.contrib.sessions.backends.db import SessionStore
+from procrastinate.contrib.django import app
+
+EVERY = timedelta(days=1)
+# Jobs that broke stay so long, for whoever wants to know which; what they were for is swept up meanwhile.
+BROKEN_HOURS = 7 * 24
+
+
+def prune() -> None:
+    """Removes sessions that have expired, and ended jobs. Harmless when run twice or by several workers at once."""
+    SessionStore.clear_expired()
+    remove = async_to_sync(app.job_manager.delete_old_jobs)
+    remove(nb_hours=BROKEN_HOURS, include_failed=True, include_cancelled=True, include_aborted=True)
