@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from django.conf import settings
 from django.db import Error, connection
@@ -14,8 +14,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from handrail import __version__
 from handrail.api import problems
-from handrail.runbooks import gauges
+from handrail.audit import gauges as audit
+from handrail.packets import gauges as packets
+from handrail.runbooks import gauges as runbooks
+from handrail.support import gauges as support
+from handrail.worker import gauges as worker
 
 _NO_STORE = {"Cache-Control": "no-store"}
 
@@ -72,14 +77,13 @@ PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": alive, "
 class _Installation(Collector):
     """Read from the rows at every look: all processes of an installation tell the same figures."""
 
-    def collect(self) -> list[GaugeMetricFamily]:
-        figures = gauges.read()
-        runs = GaugeMetricFamily("handrail_runs", "Runs by state.", labels=["state"])
-        for state, count in figures.runs.items():
-            runs.add_metric([state], count)
-        packets = GaugeMetricFamily("handrail_exception_packets", "Packets by handling.", labels=["handling"])
-        for handling, count in figures.packets.items():
-            packets.add_metric([handling], count)
-        overdue = GaugeMetricFamily("handrail_runs_overdue", "Runs that should have moved by now.", figures.overdue)
-        untold = GaugeMetricFamily("handrail_reports_undelivered", "Outcomes not yet told.", figures.untold)
-        return [runs, packets, overdue, untold]
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for slice_ in (runbooks, packets, support, audit, worker):
+            for gauge in slice_.read():
+                family = GaugeMetricFamily(gauge.name, gauge.says, labels=[gauge.label] if gauge.label else [])
+                for word, value in gauge.values.items():
+                    family.add_metric([word] if gauge.label else [], value)
+                yield family
+        build = GaugeMetricFamily("handrail_build_info", "The version that answers.", labels=["version"])
+        build.add_metric([__version__], 1)
+        yield build

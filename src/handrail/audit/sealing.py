@@ -92,6 +92,11 @@ def _waiting(*, everywhere: bool) -> dict[Source, list[int]]:
     return waiting
 
 
+def count_waiting() -> int:
+    """Rows without a leaf among the newest ids, ``BATCH`` at most: what an ordinary pass would find."""
+    return sum(map(len, _waiting(everywhere=False).values()))
+
+
 def _newest(source: Source) -> int:
     newest = AuditLeaf.objects.filter(source=source.name).aggregate(newest=Max("row_id"))["newest"]
     return int(newest or 0)

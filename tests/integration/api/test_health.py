@@ -1,13 +1,25 @@
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
+from ruamel.yaml import YAML
 
+from handrail import __version__
+from handrail.dispatch import TaskName, enqueue
+from handrail.kernel.clock import now
 from handrail.kernel.secrets import Secret
+from handrail.support.states import Outcome
+from tests.factories import packet_rows
 from tests.factories.runs import Estate
+from tests.factories.support import make_house, unfinished
+
+ALERTS = Path(__file__).resolve().parents[3] / "deploy" / "alerts.yml"
 
 
 def test_alive_asks_nothing_of_the_database() -> None:
@@ -29,6 +41,73 @@ def test_metrics_count_runs_for_whoever_has_the_secret(estate: Estate, settings:
     text = Client(headers={"authorization": "Bearer look"}).get("/metrics").content.decode()
     assert 'handrail_runs{state="received"} 1.0' in text.splitlines()
     assert Client(headers={"authorization": "Bearer guess"}).get("/metrics").status_code == 404
+
+
+def scrape() -> dict[str, float]:
+    """Every figure, by its name with its label."""
+    text = Client(headers={"authorization": "Bearer look"}).get("/metrics").content.decode()
+    lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in lines}
+
+
+@pytest.mark.usefixtures("db")
+def test_metrics_tell_of_packets(settings: Any) -> None:
+    settings.HANDRAIL_METRICS_SECRET = Secret("look")
+    tenant = make_house().tenant
+    made = packet_rows.packet(tenant, packet_rows.profile(tenant.workspace))
+    made.revisions.update(state="released", released_at=now(), due_at=now() - timedelta(minutes=1))
+    told = scrape()
+    assert told['handrail_packet_revisions{state="released"}'] == 1
+    assert told['handrail_packet_revisions{state="held"}'] == 0
+    assert told["handrail_packets_undelivered"] == 1
+    assert told["handrail_packet_revisions_overdue"] == 1
+    assert told["handrail_packet_revisions_expiring"] == 0
+
+
+@pytest.mark.usefixtures("db")
+def test_metrics_tell_what_came_of_support_requests(settings: Any) -> None:
+    settings.HANDRAIL_METRICS_SECRET = Secret("look")
+    tenant = make_house().tenant
+    long_ago = now() - timedelta(hours=1)
+    unfinished(tenant)
+    unfinished(tenant, handoff_deadline_at=long_ago)
+    unfinished(tenant, external_handoff_failure_summary="Outcome unknown: look at the desk.")
+    unfinished(tenant, external_handoff_failure_summary="The desk refused it.")
+    unfinished(tenant, external_ticket_reference="DESK-1")
+    told = scrape()
+    counts = {outcome: told[f'handrail_support_requests{{outcome="{outcome}"}}'] for outcome in Outcome}
+    assert counts == {"not-asked": 0, "under-way": 1, "created": 1, "linked": 0, "failed": 1, "outcome-unknown": 2}
+
+
+@pytest.mark.usefixtures("db")
+def test_metrics_tell_who_works_and_what_waits(settings: Any) -> None:
+    settings.HANDRAIL_METRICS_SECRET = Secret("look")
+    enqueue(TaskName.ADVANCE_RUN, run_id=1)
+    enqueue(TaskName.SEAL_AUDIT, at=now() + timedelta(hours=1))
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now()), (now() - interval '1 hour')")
+    told = scrape()
+    assert told["handrail_workers_alive"] == 1
+    assert told['handrail_jobs_waiting{task="runbooks.advance"}'] == 1
+    assert told['handrail_jobs_waiting{task="audit.seal"}'] == 0
+    assert told[f'handrail_build_info{{version="{__version__}"}}'] == 1
+
+
+@pytest.mark.usefixtures("board")
+def test_metrics_tell_what_is_not_sealed(estate: Estate, settings: Any) -> None:
+    settings.HANDRAIL_METRICS_SECRET = Secret("look")
+    before = scrape()["handrail_audit_unsealed"]
+    estate.start()
+    assert scrape()["handrail_audit_unsealed"] > before
+
+
+def test_alerts_ask_for_figures_that_there_are(settings: Any, db: None) -> None:
+    """A rule about a figure of another name would never fire."""
+    settings.HANDRAIL_METRICS_SECRET = Secret("look")
+    rules = YAML(typ="safe").load(ALERTS)["groups"][0]["rules"]
+    asked = {name for rule in rules for name in re.findall(r"handrail_\w+", rule["expr"])}
+    assert asked - {name.partition("{")[0] for name in scrape()} == set()
+    assert all({"summary", "description"} <= set(rule["annotations"]) for rule in rules)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "handrail.example.com"])

@@ -1,0 +1,32 @@
+"""What came of the handoffs to the service desk, over all workspaces."""
+
+from __future__ import annotations
+
+from django.db.models import Count, Q
+
+from handrail.kernel.clock import now
+from handrail.kernel.gauge import Gauge
+from handrail.support.models import SupportRequest
+from handrail.support.states import UNKNOWN_WORDS, HandoffMode, Outcome
+
+
+def read() -> list[Gauge]:
+    """As ``states.outcome`` has it, counted by the database."""
+    create = Q(external_handoff_mode=HandoffMode.CREATE)
+    open_ = create & Q(external_ticket_reference=None)
+    silent = open_ & Q(external_handoff_failure_summary=None)
+    doubtful = open_ & Q(external_handoff_failure_summary__contains=UNKNOWN_WORDS)
+    lost = silent & (Q(handoff_deadline_at=None) | Q(handoff_deadline_at__lte=now()))
+    told = open_ & Q(external_handoff_failure_summary__isnull=False)
+    counts = SupportRequest.objects.aggregate(
+        **{
+            Outcome.NOT_ASKED.name: Count("pk", filter=Q(external_handoff_mode=HandoffMode.INTERNAL_ONLY)),
+            Outcome.LINKED.name: Count("pk", filter=Q(external_handoff_mode=HandoffMode.LINK)),
+            Outcome.CREATED.name: Count("pk", filter=create & Q(external_ticket_reference__isnull=False)),
+            Outcome.FAILED.name: Count("pk", filter=told & ~doubtful),
+            Outcome.UNKNOWN.name: Count("pk", filter=doubtful | lost),
+            Outcome.UNDER_WAY.name: Count("pk", filter=silent & Q(handoff_deadline_at__gt=now())),
+        }
+    )
+    values = {outcome.value: counts[outcome.name] for outcome in Outcome}
+    return [Gauge("handrail_support_requests", "Support requests by what came of their handoff.", values, "outcome")]
