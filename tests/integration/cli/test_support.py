@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from handrail.audit.models import AuditEvent
 from handrail.cli.entry import run as handrail
 from handrail.connectors import desk as desks
 from handrail.support.models import SupportRequest
@@ -85,6 +86,39 @@ def test_support_needs_exactly_one_place(house: House, place: list[str]) -> None
 
 def test_request_for_a_missing_tenant_is_not_found(house: House) -> None:
     assert ask(house, "request", "--tenant", "ten_none", "--summary", "x") == 3
+
+
+@pytest.mark.parametrize("command", [["request", "--summary", "x"], ["latest"], ["diagnostics"]])
+@pytest.mark.parametrize("place", ["tenant", "run"])
+def test_support_without_the_capability_is_denied_and_audited(
+    house: House, capsys: pytest.CaptureFixture[str], command: list[str], place: str
+) -> None:
+    house.submit()
+    ref = house.submit(run=house.run.ref).handoff.ref
+    where = [f"--{place}", house.tenant.key if place == "tenant" else house.run.ref]
+    who = ["--as", house.auditor.name, "--workspace", house.tenant.workspace.slug]
+    assert handrail(["support", *command, *where, *who]) == 4
+    told = "".join(capsys.readouterr())
+    assert "support:request" in told
+    assert ref not in told
+    assert SupportRequest.objects.count() == 2
+    assert AuditEvent.objects.get(event="access.denied").actor == house.auditor.name
+
+
+@pytest.mark.parametrize("command", [["request", "--summary", "x"], ["latest"], ["diagnostics"]])
+@pytest.mark.parametrize("place", ["tenant", "run"])
+def test_support_outside_the_scope_is_told_like_missing(
+    house: House, capsys: pytest.CaptureFixture[str], command: list[str], place: str
+) -> None:
+    house.submit()
+    known, missing = (house.tenant.key, "ten_nobody") if place == "tenant" else (house.run.ref, "RUN-ZZZZZZZZZZ")
+    who = ["--as", house.outsider().name, "--workspace", house.tenant.workspace.slug]
+    told = []
+    for key in (known, missing):
+        assert handrail(["support", *command, f"--{place}", key, *who]) == 3
+        told.append(capsys.readouterr())
+    assert told[0] == told[1]
+    assert SupportRequest.objects.count() == 1
 
 
 def test_desk_check_tells_what_to_mend(capsys: pytest.CaptureFixture[str]) -> None:
