@@ -55,39 +55,40 @@ def test_url_map_has_both_surfaces_and_no_other_place() -> None:
     assert not [route.path for route in inside() if "support" in route.path]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("role", Role)
 @by_path
-def test_foreign_workspace_answers_like_missing(
-    house: House, neighbour: House, enter: Enter, route: Route, verb: str
+def test_foreign_workspace_answers_like_missing_on_every_verb(
+    house: House, neighbour: House, as_role: As, route: Route, role: Role
 ) -> None:
     ids = known(neighbour)
-    client = enter(rows.member(house.workspace, *Role))
-    foreign, missing = ask(client, verb, route.url(ids)), ask(client, verb, route.url(MISSING))
-    assert foreign == missing
-    assert foreign[0] == (404 if verb in {"GET", "HEAD", "POST"} else 405)
+    assert_like_missing(as_role(role), route, ids)
     assert not SupportRequest.objects.filter(workspace=house.workspace).exists()
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("role", Role)
 @by_path
-def test_tenant_without_entitlement_answers_like_missing(house: House, enter: Enter, route: Route, verb: str) -> None:
+def test_tenant_without_entitlement_answers_like_missing_on_every_verb(
+    house: House, enter: Enter, route: Route, role: Role
+) -> None:
     ids = known(house)
     other = rows.tenant(house.workspace, name="Another customer")
-    client = enter(rows.member(house.workspace, *Role, tenants=[other]))
-    hidden, missing = ask(client, verb, route.url(ids)), ask(client, verb, route.url(MISSING))
-    assert hidden == missing
-    assert hidden[0] == (404 if verb in {"GET", "HEAD", "POST"} else 405)
+    assert_like_missing(enter(rows.member(house.workspace, role, tenants=[other])), route, ids)
     assert SupportRequest.objects.count() == len(SURFACES)
 
 
+def assert_like_missing(client: Client, route: Route, ids: dict[str, str]) -> None:
+    for verb in VERBS:
+        hidden, missing = ask(client, verb, route.url(ids)), ask(client, verb, route.url(MISSING))
+        assert hidden == missing
+        assert hidden[0] == (404 if verb in {"GET", "HEAD", "POST"} else 405)
+
+
+@pytest.mark.parametrize("role", Role)
 @by_path
-def test_support_reference_opens_nothing(house: House, as_role: As, route: Route) -> None:
+def test_support_reference_opens_nothing(house: House, as_role: As, route: Route, role: Role) -> None:
     known(house)
     ref = SupportRequest.objects.latest("pk").ref
-    client = as_role(*Role)
-    opened = ask(client, "GET", route.url(dict.fromkeys(house.ids(), ref)))
-    assert opened == ask(client, "GET", route.url(MISSING))
-    assert opened[0] == 404
+    assert_like_missing(as_role(role), route, dict.fromkeys(house.ids(), ref))
 
 
 @pytest.mark.parametrize("role", Role)
