@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -117,6 +118,13 @@ def test_link_gives_a_matching_reference_and_a_page_of_the_desk_or_faults(refere
     assert faulty == (link is None)
     assert link is None or is_reference(link.reference, "T-[0-9]{1,6}")
     assert link is None or link.url is None or link.url.startswith(ORIGIN + "/")
+
+
+@given(st.text(alphabet="/?#&=%2FabT-1;:@[]!", max_size=60), st.sampled_from(["/show?id=T-1", "/#t/7", "/"]))
+def test_link_of_a_kept_address_keeps_it(rest: str, start: str) -> None:
+    with suppress(Invalid):
+        link = QUERIES.normalise_link("T-1", ORIGIN + start + rest)
+        assert QUERIES.normalise_link("T-1", str(link.url)) == link
 
 
 @given(st.from_regex(r"\AT-[0-9]{1,6}\Z"), st.sampled_from(["", "#c1", "?tab=1", "/edit"]))
