@@ -18,10 +18,6 @@ class Refusal:
     says: str
 
 
-def why_not_propose(actor: Actor) -> Refusal | None:
-    return _lacking(actor, Capability.DEFINITION_PROPOSE)
-
-
 def why_not_approve(actor: Actor, definition: Definition, active: Definition | None) -> Refusal | None:
     """``active`` is the version in force of the same kind and name, if there is one."""
     if refusal := _why_not_decide(actor, definition):

@@ -39,10 +39,6 @@ class DefinitionList:
     def filtered(self) -> bool:
         return bool(self.kind or self.state)
 
-    @property
-    def proposals(self) -> int:
-        return sum(row.state is DefinitionState.PROPOSED for row in self.rows)
-
 
 @dataclass(frozen=True, slots=True)
 class Changed:
