@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from django.http import HttpRequest
+from django.http import FileResponse, HttpRequest
 from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Digest, Limit, Line, Number, PacketRef, Word
 from handrail.packets import comparison, evaluation, queries
-from handrail.packets.actions import assembling, holds, releasing, votes
+from handrail.packets.actions import assembling, exporting, holds, releasing, votes
 from handrail.packets.actions.assembling import Requested
+from handrail.packets.actions.exporting import Download
 from handrail.packets.actions.votes import Approved
 from handrail.packets.assembly.compare import Comparison
 from handrail.packets.evaluation import PacketFigures
@@ -20,6 +21,22 @@ from handrail.packets.queries import PacketDetail, PacketFilter, PacketSummary
 
 router = Router()
 Revision = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="This revision instead of the newest.")]
+
+
+DocumentName = Annotated[
+    str,
+    Query(
+        max_length=200,
+        pattern=r"^[a-z0-9./-]+$",
+        description="packet.json, trace.json, holds.json, manifest.json, or the path of a cleared annex.",
+    ),
+]
+
+
+def _bytes_of(media_type: str) -> dict[str, Any]:
+    """How the OpenAPI document describes an answer that is a file."""
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {"responses": {200: {"description": "The file", "content": content}}}
 
 
 class AssembleBody(Schema):
@@ -138,3 +155,34 @@ def release_packet(request: HttpRequest, ref: PacketRef, number: Number) -> Stat
     """Release an approved revision into its lane, once. A worker delivers it."""
     releasing.release(ref=ref, revision=number, by=actor_of(request))
     return Status(202, None)
+
+
+@router.get(
+    "/packets/{ref}/revisions/{number}/document",
+    response=REFUSALS,
+    operation_id="take_packet_document",
+    openapi_extra=_bytes_of(exporting.JSON),
+)
+def take_packet_document(
+    request: HttpRequest, ref: PacketRef, number: Number, name: DocumentName = "packet.json"
+) -> FileResponse:
+    """One file that leaves, or would, byte for byte: a document, the manifest, or a cleared annex by its path."""
+    return _file(exporting.document(ref=ref, revision=number, name=name, by=actor_of(request)))
+
+
+@router.get(
+    "/packets/{ref}/revisions/{number}/package",
+    response=REFUSALS,
+    operation_id="export_packet",
+    openapi_extra=_bytes_of(exporting.ZIP),
+)
+def export_packet(request: HttpRequest, ref: PacketRef, number: Number) -> FileResponse:
+    """The package of a released revision, byte for byte as the lane got it."""
+    return _file(exporting.package(ref=ref, revision=number, by=actor_of(request)))
+
+
+def _file(found: Download) -> FileResponse:
+    response = FileResponse(found.stream, as_attachment=True, filename=found.filename, content_type=found.media_type)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -58,6 +58,7 @@ class Event(StrEnum):
     PACKET_CONSUMED = "packet.consumed"
     PACKET_RECALLED = "packet.recalled"
     PACKET_EXPORTED = "packet.exported"
+    PACKET_DOCUMENT_TAKEN = "packet.document_taken"
 
     AUDIT_SEALED = "audit.sealed"
     AUDIT_EXPORTED = "audit.exported"

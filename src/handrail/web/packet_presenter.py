@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
 from handrail.kernel.errors import Fault
 from handrail.packets import comparison, queries
 from handrail.packets.actions.reasons import REASON_LIMIT
@@ -118,6 +119,7 @@ class PacketPage:
     refusals: list[str]
     forms: list[ReasonForm]
     again: ReasonForm | None
+    may_export: bool
     reason_limit: int = REASON_LIMIT
     refused: Refused | None = None
     whole: bool = False
@@ -193,6 +195,7 @@ def present(
         refusals=_refusals(detail),
         forms=list(_forms(detail, typed)),
         again=_again(detail, typed) if not later else None,
+        may_export=detail.delivery is not None and actor.may(Capability.PACKET_RELEASE),
         refused=refused,
         whole=whole,
         given=[(name, packet_values.value(given)) for name, given in detail.given.items() if given is not None],

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from handrail.kernel.errors import Conflict, Invalid
-from handrail.packets.actions import assembling, holds, releasing, votes
+from handrail.packets.actions import assembling, exporting, holds, releasing, votes
+from handrail.packets.actions.exporting import Download
 from handrail.packets.errors import Drifted, Exists
 from handrail.web import packet_presenter, packets_presenter
 from handrail.web.packet_presenter import PacketPage, Refused, Typed
@@ -45,9 +46,20 @@ def assemble(request: PageRequest) -> HttpResponse:
 
 @require_safe
 def packet(request: PageRequest, packet: str) -> HttpResponse:
-    number = _number(request.GET["revision"]) if request.GET.get("revision") else None
-    shown = packet_presenter.present(request.actor, packet, number, whole="whole" in request.GET)
+    shown = packet_presenter.present(request.actor, packet, _asked(request), whole="whole" in request.GET)
     return _show(request, shown)
+
+
+@require_safe
+def document(request: PageRequest, packet: str) -> FileResponse:
+    """A file that leaves, or would: kept by the browser as a file, never shown as a page."""
+    name = request.GET.get("name", "")
+    return _file(exporting.document(ref=packet, revision=_asked(request), name=name, by=request.actor))
+
+
+@require_safe
+def package(request: PageRequest, packet: str) -> FileResponse:
+    return _file(exporting.package(ref=packet, revision=_asked(request), by=request.actor))
 
 
 @require_POST
@@ -140,6 +152,18 @@ def _form(request: PageRequest, asked: Mapping[str, str], error: Invalid | None 
     shown = packets_presenter.assemble_form(request.actor, asked, error)
     context = {"section": "packets", "form": shown}
     return render(request, "packet_assemble.html", context, status=error.status if error else 200)
+
+
+def _file(found: Download) -> FileResponse:
+    response = FileResponse(found.stream, as_attachment=True, filename=found.filename, content_type=found.media_type)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _asked(request: PageRequest) -> int | None:
+    """The revision that the address names; None for the newest."""
+    return _number(request.GET["revision"]) if request.GET.get("revision") else None
 
 
 def _number(text: str) -> int:

@@ -85,6 +85,22 @@ def test_facts_behind_holds_are_for_those_who_decide(
     assert (NOTE in str(held), NOTE in str(told)) == (shown, shown)
 
 
+def test_files_are_given_as_attachments(desk: Desk) -> None:
+    revision = desk.released()
+    path = f"/api/v1/packets/{revision.packet.ref}/revisions/1"
+    ada, eve = caller(desk, "ada"), caller(desk, "eve")
+    for place, kind in (("/document?name=annexes/har-1.json", "json"), ("/document", "json"), ("/package", "zip")):
+        response = ada.get(path + place)
+        headers = response.headers
+        assert (response.status_code, headers["Content-Type"]) == (200, f"application/{kind}")
+        assert headers["Content-Disposition"].startswith(f'attachment; filename="{revision.packet.ref}-r1')
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert b"".join(response.streaming_content)  # type: ignore[attr-defined]
+    assert ada.get(path + "/document?name=annexes/other-1.json").status_code == 404
+    assert ada.get(path + "/document?name=<b>").status_code == 422
+    assert eve.get(path + "/package").status_code == 403
+
+
 def test_a_packet_goes_all_its_way_at_the_command_line(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,6 +108,8 @@ def test_a_packet_goes_all_its_way_at_the_command_line(
     given.write_text(json.dumps(desk.given()))
     made = said(capsys, "packets", "assemble", "outage-escalation", str(given), "--as", "dee@example.com", "--json")
     ref, digest = made["packet"], made["manifest"]
+    look = ["packets", "document", ref, "annexes/har-1.json", str(tmp_path), "--as", "ada@example.com"]
+    assert (run(look), run(look)) == (0, 2)
     for name in ("ada", "ben"):
         vote = ["packets", "approve", ref, "--revision", "1", "--digest", digest, "--as", f"{name}@example.com"]
         assert run(vote) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -161,6 +163,22 @@ def test_release_shows_receipt_and_consumption(desk: Desk, browser_of: Browser) 
     desk.vendor.consume(str(revision.assembly.manifest_digest))
     desk.deliver(revision)
     assert "The vendor has opened it." in text(client.get(url(revision)))
+
+
+def test_page_links_the_files_that_leave_and_they_are_kept_as_files(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.released()
+    client = browser_of("ada")
+    links = re.findall(r'href="([^"]+)" download', text(client.get(url(revision))))
+    assert len(links) == 6
+    for link in links:
+        response = client.get(html.unescape(link))
+        assert response.status_code == 200
+        assert response.headers["Content-Disposition"].startswith("attachment; ")
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "/package" not in text(browser_of("ben").get(url(revision)))
+    assert browser_of("ben").get(url(revision, "/package")).status_code == 403
+    assert client.get(url(revision, "/document"), {"name": "annexes/other-1.json"}).status_code == 404
+    assert client.get(url(revision, "/document"), {"name": "packet.json", "revision": "2"}).status_code == 404
 
 
 def test_release_short_of_signers_is_refused(desk: Desk, browser_of: Browser) -> None:

@@ -91,6 +91,22 @@ def exporting_one(desk: Desk) -> Act:
     return lambda: exporting.export(**of(revision, desk, "ada"), directory=desk.sources)  # type: ignore[arg-type]
 
 
+def packaging(desk: Desk) -> Act:
+    revision = desk.released()
+    return lambda: exporting.package(**of(revision, desk, "ada"))
+
+
+def taking(desk: Desk) -> Act:
+    revision = desk.assemble()
+    return lambda: exporting.document(**of(revision, desk, "ada"), name="packet.json")
+
+
+def writing(desk: Desk) -> Act:
+    revision = desk.assemble()
+    named = {"name": "packet.json", "directory": desk.sources}
+    return lambda: exporting.write_document(**of(revision, desk, "ada"), **named)  # type: ignore[arg-type]
+
+
 ACTIONS: dict[str, Callable[[Desk], Act]] = {
     "again": asking,
     "again-after-release": superseding,
@@ -103,6 +119,9 @@ ACTIONS: dict[str, Callable[[Desk], Act]] = {
     "release": releasing_one,
     "consume": consuming,
     "export": exporting_one,
+    "package": packaging,
+    "document": taking,
+    "write_document": writing,
 }
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from handrail.packets.queries import PacketDetail
 
 group = typer.Typer(
-    help="Packets: list, assemble, reassemble, show, diff, holds, clear, approve, reject, withdraw, release, export."
+    help="Packets: list, assemble, reassemble, show, diff, holds, clear, approve, reject, withdraw, release, "
+    "document, export."
 )
 
 PacketRef = Annotated[str, typer.Argument(metavar="PACKET", help="The packet's reference, PKT-….")]
@@ -245,6 +246,29 @@ def export(
     from handrail.packets.actions import exporting
 
     output.say(str(exporting.export(ref=packet, revision=revision, directory=directory, by=who)))
+
+
+@group.command("document")
+def document(
+    packet: PacketRef,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="packet.json, trace.json, holds.json, manifest.json, or the path of a cleared annex."
+        ),
+    ],
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where to write it.")],
+    *,
+    revision: Number = None,
+    as_: As = None,
+    workspace: InWorkspace = None,
+) -> None:
+    """Write one file that leaves, or would, byte for byte: to look at before you sign."""
+    who = actor(as_, workspace)
+    from handrail.packets.actions import exporting
+
+    path = exporting.write_document(ref=packet, revision=revision, name=name, directory=directory, by=who)
+    output.say(str(path))
 
 
 def _build(who: Actor, asked: Requested, *, json: bool) -> None:
