@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from handrail.access.capabilities import Capability
@@ -17,7 +18,10 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """``tenant_ids`` None means every tenant of the workspace. ``workspace_id`` 0 means no workspace at all."""
+    """``tenant_ids`` None means every tenant of the workspace. ``workspace_id`` 0 means no workspace at all.
+
+    ``origin``: what else is known of where the act comes from; every audit event of the actor tells it.
+    """
 
     kind: ActorKind
     name: str
@@ -26,6 +30,7 @@ class Actor:
     tenant_ids: frozenset[int] | None
     user_id: int | None = None
     roles: frozenset[str] = frozenset()
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     def may(self, capability: Capability) -> bool:
         return capability in self.capabilities

@@ -5,7 +5,7 @@ Call ``record`` inside the transaction that does what the event speaks of.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 from handrail.audit import exported, sealing, signing
@@ -26,6 +26,8 @@ class By(Protocol):
     def name(self) -> str: ...
     @property
     def workspace_id(self) -> int: ...
+    @property
+    def origin(self) -> Mapping[str, str]: ...
 
 
 def record(
@@ -39,7 +41,9 @@ def record(
     outcome: Outcome = Outcome.DONE,
     **context: str | int | bool | None,
 ) -> AuditEvent:
-    """Adds one event in the caller's transaction. ``context`` holds short facts (references, codes, counts) only."""
+    """Adds one event in the caller's transaction. ``context`` holds short facts (references, codes, counts) only; what
+    is known of where the act comes from (``By.origin``) stands beside them."""
+    facts = {**context, **by.origin}
     return AuditEvent.objects.create(
         at=now(),
         actor_kind=by.kind,
@@ -50,7 +54,7 @@ def record(
         tenant_id=tenant_id,
         subject_kind=subject_kind,
         subject=subject,
-        context={k: v[:CONTEXT_VALUE_LIMIT] if isinstance(v, str) else v for k, v in context.items() if v is not None},
+        context={k: v[:CONTEXT_VALUE_LIMIT] if isinstance(v, str) else v for k, v in facts.items() if v is not None},
     )
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import pwd
 import sys
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handrail.kernel.errors import Misconfigured
+from handrail.kernel.errors import Denied, Invalid, Misconfigured
 
 if TYPE_CHECKING:
     from handrail.access.actor import Actor
     from handrail.conf.config import Config
     from handrail.packets.keyring import KeyRingDirectory
 
+# What the kernel says of a process that nobody logged in for.
+NO_LOGIN = 2**32 - 1
 _acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
 
 
@@ -58,13 +63,85 @@ def use_file(path: Path) -> None:
 
 
 def actor(email: str | None, workspace: str | None) -> Actor:
-    """Starts the installation and gives whoever acts in it. Raises NotFound for an unknown member or workspace."""
+    """Starts the installation and gives whoever acts in it: the member whose token HANDRAIL_TOKEN is, else ``email``,
+    else the installation's operator. Raises NotFound for an unknown member or workspace, Invalid for a token that
+    opens nothing or is somebody else's.
+    """
+    start()
+    from handrail.access import queries
+    from handrail.conf import environment
+
+    secret = environment.token()
+    if secret is not None:
+        found = _bearer(secret, email, workspace)
+    else:
+        found = queries.person(email, workspace) if email else queries.command_line(workspace)
+    return _remembered(found)
+
+
+def decider(email: str | None, workspace: str | None) -> Actor:
+    """Like ``actor``, for what counts as that person's own decision. Raises Denied when only a name stands for them
+    and ``[cli] act_as`` does not allow it."""
+    who = actor(email, workspace)
+    from handrail.access.actor import ActorKind
+    from handrail.conf import config, environment
+
+    named_only = who.kind is ActorKind.PERSON and environment.token() is None
+    if named_only and not config.decides_by_name(config.load()):
+        raise Denied(
+            f"A decision of {who.name} needs their own token in HANDRAIL_TOKEN. They can also decide on the pages.",
+            capability="cli:act_as",
+        )
+    return who
+
+
+def operator() -> Actor:
+    """Starts the installation and gives its operator before there is any workspace."""
     start()
     from handrail.access import queries
 
-    found = queries.person(email, workspace) if email else queries.command_line(workspace)
-    _acting.set(found)
+    return _remembered(queries.operator())
+
+
+def _bearer(secret: str, email: str | None, workspace: str | None) -> Actor:
+    from handrail.access import queries, tokens
+    from handrail.access.actor import NOBODY
+
+    found = tokens.bearer(secret)
+    if found is NOBODY:
+        raise Invalid("HANDRAIL_TOKEN opens nothing: it is unknown, expired or revoked.", code="token")
+    if email is not None and email.lower() != found.name.lower():
+        raise Invalid(f"HANDRAIL_TOKEN is not {email}'s.", code="token")
+    if workspace is not None and queries.get_workspace(workspace).pk != found.workspace_id:
+        raise Invalid(f"HANDRAIL_TOKEN is not for the workspace {workspace}.", code="token")
     return found
+
+
+def _remembered(found: Actor) -> Actor:
+    """``found`` with where the act comes from: the command line, and which account of this machine runs it."""
+    marked = dataclasses.replace(found, origin={"via": "command", "os_user": os_user()})
+    _acting.set(marked)
+    return marked
+
+
+def os_user() -> str:
+    """The account that runs this process; behind it, when another logged in and then changed over, that one too.
+
+    Asked of the system: environment variables say what somebody wants them to.
+    """
+    account = _account(os.getuid())
+    try:
+        login = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return account
+    return account if login in (NO_LOGIN, os.getuid()) else f"{account}, logged in as {_account(login)}"
+
+
+def _account(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def acting() -> Actor | None:

@@ -10,7 +10,7 @@ import typer
 
 As = Annotated[
     str | None,
-    typer.Option("--as", metavar="EMAIL", help="Act as this member, instead of as the installation's operator."),
+    typer.Option("--as", metavar="EMAIL", help="Act as this member, instead of as the operator."),
 ]
 InWorkspace = Annotated[
     str | None,

@@ -100,6 +100,13 @@ class Release(Section):
     poll_seconds: float = Field(default=60, ge=0.5, le=3600)
 
 
+class CommandLine(Section):
+    """``act_as``: whether ``--as EMAIL`` alone may decide in that member's name. Unless said, only on the embedded
+    database, where whoever can run a command can write every row anyway."""
+
+    act_as: bool | None = None
+
+
 class Config(Section):
     state_directory: Path = Path("var")
     database: Database = Database()
@@ -110,8 +117,14 @@ class Config(Section):
     connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     desk: dict[str, Any] | None = None
     release: Release = Release()
+    cli: CommandLine = CommandLine()
     lanes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     blobs: dict[str, Any] | None = None
+
+
+def decides_by_name(config: Config) -> bool:
+    """Whether a decision at the command line needs no more than its member's name."""
+    return config.database.url is None if config.cli.act_as is None else config.cli.act_as
 
 
 def parse(text: str, *, name: str = DEFAULT_FILE) -> Config:

@@ -18,6 +18,11 @@ def use_file(path: Path) -> None:
     config.load.cache_clear()
 
 
+def token() -> str | None:
+    """The personal access token with which a person acts at the command line."""
+    return os.environ.get("HANDRAIL_TOKEN") or None
+
+
 def put(name: str, value: str) -> None:
     """Sets a variable for this process and its children: a secret that the configuration names as ``env:NAME``."""
     os.environ[name] = value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from handrail.cli import output
-from handrail.cli.installation import actor
+from handrail.cli.installation import actor, decider
 from handrail.cli.options import As, InWorkspace, Json
 from handrail.kernel.errors import Fault, Invalid
 
@@ -113,7 +113,7 @@ def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, jso
 @group.command("approve")
 def approve(definition: Name, *, digest: Digest = None, as_: As = None, workspace: InWorkspace = None) -> None:
     """Put a proposal in force; the version in force until now is deprecated. Its proposer can't do this."""
-    who = actor(as_, workspace)
+    who = decider(as_, workspace)
     from handrail.definitions import actions
 
     done = actions.approve(definition_id=_find(who, definition, needs_version=True), by=who, digest=digest)
@@ -123,7 +123,7 @@ def approve(definition: Name, *, digest: Digest = None, as_: As = None, workspac
 @group.command("reject")
 def reject(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
     """Refuse a proposal for good."""
-    who = actor(as_, workspace)
+    who = decider(as_, workspace)
     from handrail.definitions import actions
 
     actions.reject(definition_id=_find(who, definition, needs_version=True), reason=reason, by=who)
@@ -133,7 +133,7 @@ def reject(definition: Name, *, reason: Reason, as_: As = None, workspace: InWor
 @group.command("deprecate")
 def deprecate(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
     """Take the version in force out of force: no run of it starts from then on."""
-    who = actor(as_, workspace)
+    who = decider(as_, workspace)
     from handrail.definitions import actions
 
     actions.deprecate(definition_id=_find(who, definition), reason=reason, by=who)

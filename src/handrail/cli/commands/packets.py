@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from handrail.cli import output
-from handrail.cli.installation import actor
+from handrail.cli.installation import actor, decider
 from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, TenantKey
 from handrail.kernel.errors import Stale
 
@@ -166,7 +166,7 @@ def clear(
     json: Json = False,
 ) -> None:
     """Clear one hold, with a reason. This makes a new revision, which you can't approve yourself."""
-    who = actor(as_, workspace)
+    who = decider(as_, workspace)
     from handrail.packets.actions import holds
 
     asked = holds.clear(ref=packet, revision=revision, code=code, target=target, reason=reason, by=who)
@@ -178,7 +178,7 @@ def approve(
     packet: PacketRef, *, revision: Exact, digest: Digest, as_: As = None, workspace: InWorkspace = None
 ) -> None:
     """Approve exactly the manifest that you looked at. Every source is read anew first."""
-    who = actor(as_, workspace)
+    who = decider(as_, workspace)
     from handrail.packets.actions import votes
 
     done = votes.approve(ref=packet, revision=revision, digest=digest, by=who)
@@ -192,7 +192,7 @@ def reject(
     packet: PacketRef, *, revision: Exact, reason: Reason, as_: As = None, workspace: InWorkspace = None
 ) -> None:
     """Refuse a revision for good."""
-    who = actor(as_, workspace)
+    who = decider(as_, workspace)
     from handrail.packets.actions import votes
 
     votes.reject(ref=packet, revision=revision, reason=reason, by=who)
@@ -204,7 +204,7 @@ def withdraw(
     packet: PacketRef, *, revision: Exact, reason: Reason, as_: As = None, workspace: InWorkspace = None
 ) -> None:
     """Take a revision back, from the lane too where it is there."""
-    who = actor(as_, workspace)
+    who = decider(as_, workspace)
     from handrail.packets.actions import votes
 
     votes.withdraw(ref=packet, revision=revision, reason=reason, by=who)
@@ -221,7 +221,7 @@ def release(
     workspace: InWorkspace = None,
 ) -> None:
     """Release an approved revision into its lane, once. Every source is read and every vote counted anew."""
-    who = actor(as_, workspace)
+    who = decider(as_, workspace)
     from handrail.packets import queries
     from handrail.packets.actions import releasing
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from handrail.cli import output
-from handrail.cli.installation import start
+from handrail.cli.installation import operator, start
 from handrail.cli.options import Json
 
 group = typer.Typer(help="Workspaces: list, add. Only the installation's operator has these commands.")
@@ -33,8 +33,8 @@ def list_(*, json: Json = False) -> None:
 @group.command("add")
 def add(slug: Slug, *, name: Name) -> None:
     """Add a workspace."""
-    start()
-    from handrail.access import actions, queries
+    who = operator()
+    from handrail.access import actions
 
-    actions.create_workspace(slug=slug, name=name, by=queries.operator())
+    actions.create_workspace(slug=slug, name=name, by=who)
     output.say(f"workspace {slug} added")
