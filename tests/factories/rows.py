@@ -10,10 +10,12 @@ from typing import Any
 
 from handrail.access.capabilities import Role
 from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
+from handrail.definitions.loader import load
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState, Kind
 from handrail.kernel.canonical import digest, digest_bytes
 from handrail.kernel.clock import now
+from handrail.kernel.errors import Invalid
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks.models import (
     Checkpoint,
@@ -56,6 +58,14 @@ def runbook_text(version: int = 1) -> str:
     return SHIPPED.read_text(encoding="utf-8").replace("\nversion: 1\n", f"\nversion: {version}\n")
 
 
+def _digest_of(text: str) -> str:
+    """As the compiler makes it; of a text that is no definition, one that fits nothing."""
+    try:
+        return digest(load(text, file="text").data)
+    except Invalid:
+        return digest_bytes(text.encode())
+
+
 def definition(
     of: Workspace,
     *,
@@ -76,7 +86,7 @@ def definition(
         title=title,
         owner="support-governance@example.com",
         text=text,
-        digest=digest_bytes(text.encode()),
+        digest=_digest_of(text),
         state=state,
         proposed_at=now(),
         proposed_by=proposed_by,

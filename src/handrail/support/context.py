@@ -19,7 +19,7 @@ from handrail.access.capabilities import Capability
 from handrail.access.models import Tenant
 from handrail.definitions.active import compiled
 from handrail.kernel.canonical import canonical_bytes
-from handrail.kernel.errors import Invalid
+from handrail.kernel.errors import Conflict, Invalid
 from handrail.kernel.hostile import clean_text
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun
 from handrail.runbooks.states import Entry
@@ -146,8 +146,8 @@ def _last_checkpoint(run: OperationRun, packet: ExceptionPacket | None) -> dict[
 def _label(run: OperationRun, row: Checkpoint) -> str:
     try:
         labels = compiled(run.definition).checkpoints
-    except Invalid:
-        return row.kind  # a definition that this version can't read any more must not stop a call for help
+    except (Invalid, Conflict):
+        return row.kind  # a definition that can't be read any more, or was altered, must not stop a call for help
     return str(getattr(labels, _LABEL_OF[Entry(row.kind)]))
 
 

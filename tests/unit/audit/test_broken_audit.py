@@ -235,9 +235,8 @@ def test_advance_goes_no_further_than_its_events_can_be_written(
     world.board.add("bad", owner="ten_other")
     started = world.estate.start("TASK-1", switch)
     break_audit(broken)
-    with pytest.raises(DatabaseError, match="the audit insert is broken"):
-        world.estate.carry(started)
-    started.refresh_from_db()
+    world.estate.carry(started)
+    assert started.failures == 1  # it is tried again later
     assert list(started.checkpoints.order_by("sequence").values_list("kind", flat=True)) == kinds
     assert len(world.board.calls) == called
     assert started.finished_at is None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,8 @@ from handrail.runbooks.engine.timing import HOLD_MARGIN, PATIENCE_SECONDS
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import Entry, RunState
 
+_MOVING = ("state", "moved_at", "due_at", "failures")
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -30,11 +32,12 @@ class Wait:
 
 @dataclass(slots=True)
 class Hand:
-    """One hand on a run: the ledger as it has seen it, the intent that it wrote itself and may act on, and how long it
-    may still sit waiting."""
+    """One hand on a run: the ledger as it has seen it, the intent that it wrote itself and may act on, how long it may
+    still sit waiting, and how the run's row was when it was last surely written."""
 
     rows: list[Row]
     intent: int | None = None
+    written: Mapping[str, Any] = field(default_factory=dict)
     patience_seconds: float = PATIENCE_SECONDS
 
 
@@ -66,6 +69,16 @@ class Grip:
         needed = now() + timedelta(seconds=seconds) + HOLD_MARGIN
         if self.run.due_at is None or self.run.due_at < needed:
             journal.postpone(self.run, until=max(needed, now() + self.takeover))
+            self.remember()
+
+    def remember(self) -> None:
+        """Notes how the run's row is, outside any transaction."""
+        self.hand.written = {name: getattr(self.run, name) for name in _MOVING}
+
+    def restore(self) -> None:
+        """Makes the run in memory what its row is, after a transaction that moved it was rolled back."""
+        for name, value in self.hand.written.items():
+            setattr(self.run, name, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ def carry(run: OperationRun, *, by: Actor, takeover: timedelta) -> datetime | No
     hand = Hand(journal.rows_of(run))
     while RunState(run.state) not in RUN.terminal:
         grip = Grip(run, position.read(hand.rows), by, takeover, hand)
+        grip.remember()
         try:
             waiting = _go(grip)
             if waiting is not None and not _sit_out(grip, waiting):
@@ -98,6 +99,7 @@ def _stop(grip: Grip, reason: str, says: str) -> Stop:
 
 def _stumbled(grip: Grip, error: Exception) -> datetime | None:
     """After a failure that nobody foresaw: later again, or the end. None when it ended, or another hand has it."""
+    grip.restore()
     run, failures = grip.run, grip.run.failures + 1
     log.exception("a run could not be carried", run=run.ref, failures=failures)
     until = now() + stumble_wait(failures)
