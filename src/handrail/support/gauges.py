@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.db.models import Count, Q
 
+from handrail.connectors.desk import UNKNOWN_WORDS
 from handrail.kernel.clock import now
 from handrail.kernel.gauge import Gauge
 from handrail.support.models import SupportRequest
-from handrail.support.states import UNKNOWN_WORDS, HandoffMode, Outcome
+from handrail.support.states import HandoffMode, Outcome
 
 
 def read() -> list[Gauge]:
