@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +14,11 @@ DENIED = b"<Error><Code>AccessDenied</Code></Error>"
 
 
 class BucketServer(ThreadingHTTPServer):
-    """``objects`` by path; ``denied`` makes it refuse everything, as for a wrong key."""
+    """``objects`` by path; ``denied`` makes it refuse everything, as for a wrong key.
+
+    ``holds``: a package is kept from landing until it is set; ``held`` says that one waits. ``trickles``: answers come
+    a few bytes at a time, for longer than anybody waits. ``authorizations``: what requests were signed with.
+    """
 
     daemon_threads = True
 
@@ -22,6 +27,10 @@ class BucketServer(ThreadingHTTPServer):
         self.objects: dict[str, bytes] = {}
         self.metadata: dict[str, dict[str, str]] = {}
         self.denied = False
+        self.holds: threading.Event | None = None
+        self.held = threading.Event()
+        self.trickles = False
+        self.authorizations: list[str] = []
 
     @property
     def url(self) -> str:
@@ -37,6 +46,9 @@ class _Handler(BaseHTTPRequestHandler):
         if "aws-chunked" in self.headers.get("Content-Encoding", ""):
             size, _, rest = body.partition(b"\r\n")
             body = rest[: int(size.partition(b";")[0], 16)]
+        if self.server.holds is not None and self.path.endswith(".zip"):
+            self.server.held.set()
+            self.server.holds.wait(30)
         if self.server.denied:
             self._answer(403, DENIED)
         elif self.headers.get("If-None-Match") == "*" and self.path in self.server.objects:
@@ -61,7 +73,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.server.authorizations.append(self.headers.get("Authorization", ""))
         self.send_response(status)
+        while self.server.trickles:
+            self.send_header("x-slow", "1")
+            self.flush_headers()
+            time.sleep(0.2)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))

@@ -17,10 +17,12 @@ from handrail.kernel.canonical import digest_bytes
 class Intake:
     """``puts``: how often each manifest was sent; ``states``: how it stands here.
 
+    ``forgets``: it keeps no memory of a withdrawal before the delivery, as a receiver should.
     ``says``: the status that a taken package is answered with, where it is not 200.
     """
 
     url: str = ""
+    forgets: bool = False
     says: int | None = None
     puts: Counter[str] = field(default_factory=Counter)
     states: dict[str, str] = field(default_factory=dict)
@@ -30,8 +32,8 @@ class Intake:
     def take(self, digest: str, package: bytes) -> None:
         with self.lock:
             self.puts[digest] += 1
-            self.packages.setdefault(digest, package)
-            self.states.setdefault(digest, "delivered")
+            if self.states.setdefault(digest, "delivered") != "withdrawn":
+                self.packages.setdefault(digest, package)
 
     def consume(self) -> None:
         with self.lock:
@@ -40,12 +42,14 @@ class Intake:
 
     def withdraw(self, digest: str) -> None:
         with self.lock:
-            if self.states.get(digest) == "delivered":
+            if self.states.get(digest, "absent" if self.forgets else "delivered") == "delivered":
                 self.states[digest] = "withdrawn"
 
     def told(self, digest: str) -> dict[str, str]:
-        package = digest_bytes(self.packages[digest])
-        return {"receipt": "RCPT-1", "manifest_digest": digest, "package_digest": package, "state": self.states[digest]}
+        told = {"manifest_digest": digest, "state": self.states[digest]}
+        if digest in self.packages:
+            told |= {"receipt": "RCPT-1", "package_digest": digest_bytes(self.packages[digest])}
+        return told
 
 
 @contextmanager

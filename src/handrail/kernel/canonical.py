@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 import rfc8785
+
+from handrail.kernel.errors import Invalid
+
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 def canonical_bytes(value: Any) -> bytes:
@@ -24,3 +29,11 @@ def digest_bytes(data: bytes) -> str:
 def digest(value: Any) -> str:
     """The digest of a JSON value, the same on every machine."""
     return digest_bytes(canonical_bytes(value))
+
+
+def hexadecimal(digest: str) -> str:
+    """The 64 digits of a digest, the only part of one that ever becomes part of a name. Raises Invalid."""
+    found = _DIGEST.fullmatch(digest)
+    if found is None:
+        raise Invalid("A digest must be sha256: and 64 lower-case hexadecimal digits.", code="bad-digest")
+    return found[1]

@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from handrail.connectors.blobs.store import BlobRefused, BlobUnavailable, hexadecimal, pour, verified
+from handrail.connectors.blobs.store import BlobRefused, BlobUnavailable, pour, verified
 from handrail.connectors.finding import Finding
+from handrail.kernel.canonical import hexadecimal
 from handrail.kernel.errors import NotFound
 
 # What opening says of a symlink, of a symlink or file where the shelf should be, and of a socket.

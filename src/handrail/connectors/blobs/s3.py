@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
-from handrail.connectors.blobs.store import BlobUnavailable, hexadecimal, spool, verified
+from handrail.connectors.blobs.store import BlobUnavailable, spool, verified
 from handrail.connectors.finding import Finding
+from handrail.connectors.s3 import Bucket, S3Failed, S3Trouble
+from handrail.kernel.canonical import hexadecimal
 from handrail.kernel.errors import NotFound
-
-_ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 class S3Blobs:
-    """Objects in one bucket. ``client`` is a boto3 S3 client, which threads may share."""
+    """Objects in one bucket. Safe to share between threads."""
 
     kind = "blobs-s3"
 
-    def __init__(self, name: str, client: Any, *, bucket: str, prefix: str, max_bytes: int) -> None:
+    def __init__(self, name: str, bucket: Bucket, *, max_bytes: int) -> None:
         self.name = name
-        self._client = client
         self._bucket = bucket
-        self._prefix = prefix
         self._max_bytes = max_bytes
 
     def put(self, content: bytes | BinaryIO) -> str:
@@ -37,8 +35,8 @@ class S3Blobs:
         body = self._ask("get_object", digest)["Body"]
         try:
             return verified(cast("BinaryIO", body), digest, max_bytes=self._max_bytes)
-        except BotoCoreError as error:
-            raise _unavailable(error) from None
+        except BotoCoreError:
+            raise BlobUnavailable("The blob store: its bucket broke off.") from None
         finally:
             body.close()
 
@@ -63,16 +61,9 @@ class S3Blobs:
         return [Finding(self.name, ok=True, message="A blob was written and read back.")]
 
     def _ask(self, operation: str, digest: str, **more: Any) -> Any:
-        key = self._prefix + hexadecimal(digest)
         try:
-            return getattr(self._client, operation)(Bucket=self._bucket, Key=key, **more)
-        except ClientError as error:
-            if str(error.response.get("Error", {}).get("Code")) in _ABSENT and operation != "put_object":
+            return self._bucket.ask(operation, hexadecimal(digest), **more)
+        except S3Failed as failed:
+            if failed.trouble is S3Trouble.MISSING and operation != "put_object":
                 raise NotFound("There is no blob of that digest.") from None
-            raise _unavailable(error) from None
-        except BotoCoreError as error:
-            raise _unavailable(error) from None
-
-
-def _unavailable(error: BotoCoreError | ClientError) -> BlobUnavailable:
-    return BlobUnavailable(f"The blob store's bucket did not answer as expected ({type(error).__name__}).")
+            raise BlobUnavailable(f"The blob store: {failed}.") from None

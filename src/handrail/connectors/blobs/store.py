@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from typing import BinaryIO, Protocol, runtime_checkable
 from handrail.connectors.finding import Finding
 from handrail.kernel.errors import Invalid, Unavailable
 
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 CHUNK = 1024 * 1024
 
 
@@ -57,14 +55,6 @@ class Blobs(Protocol):
         ...
 
     def check(self) -> list[Finding]: ...
-
-
-def hexadecimal(digest: str) -> str:
-    """The 64 digits of a digest, the only thing that ever becomes part of a name. Raises Invalid."""
-    found = _DIGEST.fullmatch(digest)
-    if found is None:
-        raise Invalid("A blob's digest must be sha256: and 64 lower-case hexadecimal digits.", code="bad-digest")
-    return found[1]
 
 
 def pour(source: bytes | BinaryIO, target: BinaryIO, *, max_bytes: int) -> tuple[str, int]:

@@ -1,7 +1,8 @@
 """A lane that is an S3 bucket. Packages are ``PREFIX/HEX.zip``, put only where nothing is yet.
 
-The receiver puts ``PREFIX/HEX.consumed`` before it opens a package; Handrail puts ``PREFIX/HEX.withdrawn`` and a
-notice. S3 can't do both in one step: where both markers are there, it counts as consumed, and the notice stands.
+The receiver puts ``PREFIX/HEX.consumed`` before it opens a package; Handrail puts ``PREFIX/HEX.withdrawn``, also where
+no package is yet, and a notice. S3 can't do both in one step: where both markers are there, it counts as consumed, and
+the notice stands. A marker counts whether the package is there or not: one that lands late is not to be opened.
 """
 
 from __future__ import annotations
@@ -9,101 +10,103 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
-
+from handrail.connectors.bounded import Bounded
 from handrail.connectors.finding import Finding
-from handrail.connectors.lane.lane import Fate, LaneFailed, Receipt, Trouble, hexadecimal
-from handrail.kernel.canonical import canonical_bytes, digest_bytes
+from handrail.connectors.lane.lane import Fate, LaneFailed, Receipt, Trouble, in_time
+from handrail.connectors.s3 import Bucket, S3Failed, S3Trouble
+from handrail.kernel.canonical import canonical_bytes, digest_bytes, hexadecimal
 
-_ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
-_TAKEN = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
-_REFUSED = frozenset({"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket"})
-_CERTAINLY_UNSENT = (EndpointConnectionError, ConnectTimeoutError)
+_TROUBLE = {S3Trouble.DENIED: Trouble.REFUSED, S3Trouble.NOT_SENT: Trouble.NOT_SENT}
 
 
 class S3Lane:
-    """``client`` is a boto3 S3 client, which threads may share; its time-outs are per phase."""
+    """Safe to share between threads."""
 
     kind = "s3"
 
-    def __init__(self, name: str, client: Any, *, bucket: str, prefix: str, deadline_seconds: float) -> None:
+    def __init__(self, name: str, bucket: Bucket, *, deadline_seconds: float) -> None:
         self.name = name
         self.deadline_seconds = deadline_seconds
-        self._client = client
         self._bucket = bucket
-        self._prefix = prefix
+        self._bounded = Bounded(deadline_seconds)
 
     def deliver(self, package: Path, manifest_digest: str) -> Receipt:
         name = hexadecimal(manifest_digest)
-        digest = digest_bytes(package.read_bytes())
-        with package.open("rb") as body:
-            put = {"Body": body, "IfNoneMatch": "*", "Metadata": {"package": digest}, "ContentType": "application/zip"}
-            try:
-                self._ask("put_object", f"{name}.zip", **put)
-            except _Taken:
-                found = self.status(manifest_digest)
-                if found.package_digest != digest:
-                    raise LaneFailed("The lane holds another package under this manifest.", Trouble.REFUSED) from None
-                return found
-        return Receipt(Fate.DELIVERED, f"{name[:12]}.zip", digest)
+        return in_time(self._bounded, self.name, lambda: self._deliver(package.read_bytes(), name))
 
     def status(self, manifest_digest: str) -> Receipt:
         name = hexadecimal(manifest_digest)
-        head = self._head(f"{name}.zip")
-        if head is None:
-            return Receipt(Fate.ABSENT)
-        fate = Fate.DELIVERED
-        if self._head(f"{name}.consumed") is not None:
-            fate = Fate.CONSUMED
-        elif self._head(f"{name}.withdrawn") is not None:
-            fate = Fate.WITHDRAWN
-        return Receipt(fate, f"{name[:12]}.zip", str(head.get("Metadata", {}).get("package", "")))
+        return in_time(self._bounded, self.name, lambda: self._find(name))
 
     def withdraw(self, manifest_digest: str, reason: str) -> Receipt:
         name = hexadecimal(manifest_digest)
-        found = self.status(manifest_digest)
-        if found.fate is Fate.ABSENT:
-            return found
-        notice = canonical_bytes({"manifest": manifest_digest, "reason": reason})
-        self._ask("put_object", f"{name}.notice-{digest_bytes(notice)[7:23]}.json", Body=notice)
-        if found.fate is Fate.DELIVERED:
-            self._ask("put_object", f"{name}.withdrawn", Body=notice)
-        return self.status(manifest_digest)
+        return in_time(self._bounded, self.name, lambda: self._withdraw(name, reason))
 
     def check(self) -> list[Finding]:
         try:
-            self._head("check")
+            in_time(self._bounded, self.name, lambda: self._head("check"))
         except LaneFailed as error:
             mend = "Check bucket, endpoint and region, and that the key may get and put objects."
             return [Finding(self.name, ok=False, message=error.message, mend=mend)]
         return [Finding(self.name, ok=True, message="The bucket answers.")]
 
-    def _head(self, key: str) -> dict[str, Any] | None:
-        try:
-            found: dict[str, Any] = self._ask("head_object", key)
-        except _Missing:
-            return None
+    def _deliver(self, data: bytes, name: str) -> Receipt:
+        found = self._find(name)
+        if found.fate is Fate.ABSENT:
+            put = {"Body": data, "IfNoneMatch": "*", "ContentType": "application/zip"}
+            self._put(f"{name}.zip", **put, Metadata={"package": digest_bytes(data)})
+            found = self._found_after_putting(name)
+        if found.package_digest not in ("", digest_bytes(data)):
+            raise LaneFailed("The lane holds another package under this manifest.", Trouble.REFUSED)
         return found
 
-    def _ask(self, operation: str, key: str, **more: Any) -> Any:
+    def _found_after_putting(self, name: str) -> Receipt:
+        """Whatever goes wrong here, the package may be there."""
         try:
-            return getattr(self._client, operation)(Bucket=self._bucket, Key=self._prefix + key, **more)
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code"))
-            if code in _ABSENT and operation == "head_object":
-                raise _Missing from None
-            if code in _TAKEN:
-                raise _Taken from None
-            trouble = Trouble.REFUSED if code in _REFUSED else Trouble.UNKNOWN
-            raise LaneFailed(f"The lane {self.name}: its bucket refused or failed.", trouble) from None
-        except BotoCoreError as error:
-            trouble = Trouble.NOT_SENT if isinstance(error, _CERTAINLY_UNSENT) else Trouble.UNKNOWN
-            raise LaneFailed(f"The lane {self.name}: its bucket did not answer.", trouble) from None
+            found = self._find(name)
+        except LaneFailed as error:
+            raise LaneFailed(error.message, Trouble.UNKNOWN) from None
+        if found.fate is Fate.ABSENT:
+            raise LaneFailed(f"The lane {self.name} took the package and doesn't have it.", Trouble.UNKNOWN)
+        return found
 
+    def _withdraw(self, name: str, reason: str) -> Receipt:
+        notice = canonical_bytes({"manifest": f"sha256:{name}", "reason": reason})
+        found = self._find(name)
+        if found.fate is not Fate.ABSENT:
+            self._put(f"{name}.notice-{digest_bytes(notice)[7:23]}.json", Body=notice)
+        if found.fate in (Fate.ABSENT, Fate.DELIVERED):
+            self._put(f"{name}.withdrawn", Body=notice)
+        return self._find(name)
 
-class _Missing(Exception):
-    """There is no such object."""
+    def _find(self, name: str) -> Receipt:
+        head = self._head(f"{name}.zip")
+        if self._head(f"{name}.consumed") is not None:
+            fate = Fate.CONSUMED
+        elif self._head(f"{name}.withdrawn") is not None:
+            fate = Fate.WITHDRAWN
+        else:
+            fate = Fate.DELIVERED if head is not None else Fate.ABSENT
+        if head is None:
+            return Receipt(fate)
+        return Receipt(fate, f"{name[:12]}.zip", str(head.get("Metadata", {}).get("package", "")))
 
+    def _head(self, key: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self._bucket.ask("head_object", key)
+        except S3Failed as failed:
+            if failed.trouble is S3Trouble.MISSING:
+                return None
+            raise self._failed(failed) from None
+        return found
 
-class _Taken(Exception):
-    """There is an object of that name already."""
+    def _put(self, key: str, **more: Any) -> None:
+        """Puts the object; where ``IfNoneMatch`` finds one already, that one stays."""
+        try:
+            self._bucket.ask("put_object", key, **more)
+        except S3Failed as failed:
+            if failed.trouble is not S3Trouble.TAKEN:
+                raise self._failed(failed) from None
+
+    def _failed(self, failed: S3Failed) -> LaneFailed:
+        return LaneFailed(f"The lane {self.name}: {failed}.", _TROUBLE.get(failed.trouble, Trouble.UNKNOWN))

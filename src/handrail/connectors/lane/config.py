@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, assert_never
 
-import boto3
-from botocore.config import Config
 from pydantic import Field, TypeAdapter
 
-from handrail.connectors.config import HttpConfig, SecretReference, Section
+from handrail.connectors.config import HttpConfig, Section
 from handrail.connectors.http import Client
 from handrail.connectors.lane.bucket import S3Lane
 from handrail.connectors.lane.drop import DirectoryLane
 from handrail.connectors.lane.intake import HttpLane
 from handrail.connectors.lane.lane import Lane
+from handrail.connectors.s3 import S3Section, open_bucket
 from handrail.kernel.secrets import Secrets
 
 _MAX_PACKAGE_BYTES = 256 * 1024 * 1024
@@ -32,19 +31,13 @@ class HttpLaneConfig(HttpConfig):
 class DirectoryLaneConfig(Section):
     kind: Literal["directory"]
     folder: Path
+    deadline_seconds: float = Field(default=30.0, gt=0, le=60, allow_inf_nan=False)
 
 
-class S3LaneConfig(Section):
-    """``endpoint`` is for stores other than Amazon's; they must know conditional puts (If-None-Match)."""
+class S3LaneConfig(S3Section):
+    """The store must know conditional puts (If-None-Match)."""
 
     kind: Literal["s3"]
-    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
-    prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._/-]*$", max_length=200)
-    region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,40}$")
-    endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s/?#@]+/?$")
-    access_key: SecretReference
-    secret_key: SecretReference
-    ca_file: Path | None = None
     deadline_seconds: float = Field(default=30.0, gt=0, le=60, allow_inf_nan=False)
 
 
@@ -58,27 +51,9 @@ def open_lane(name: str, config: AnyLane, secrets: Secrets) -> Lane:
         client = Client(config, secrets)
         return HttpLane(name, client, path=config.path, max_package_bytes=config.max_package_bytes)
     if isinstance(config, DirectoryLaneConfig):
-        return DirectoryLane(name, config.folder)
+        return DirectoryLane(name, config.folder, deadline_seconds=config.deadline_seconds)
     if isinstance(config, S3LaneConfig):
-        return _s3(name, config, secrets)
-    assert_never(config)
-
-
-def _s3(name: str, config: S3LaneConfig, secrets: Secrets) -> S3Lane:
-    client = boto3.client(
-        "s3",
-        region_name=config.region,
-        endpoint_url=config.endpoint,
-        aws_access_key_id=secrets.resolve(config.access_key).reveal(),
-        aws_secret_access_key=secrets.resolve(config.secret_key).reveal(),
-        verify=str(config.ca_file) if config.ca_file else True,
         # One attempt: a delivery whose answer is lost is asked about, never sent again.
-        config=Config(
-            connect_timeout=config.deadline_seconds / 2,
-            read_timeout=config.deadline_seconds / 2,
-            retries={"total_max_attempts": 1},
-            s3={"addressing_style": "path"} if config.endpoint else {},
-            proxies={},
-        ),
-    )
-    return S3Lane(name, client, bucket=config.bucket, prefix=config.prefix, deadline_seconds=config.deadline_seconds)
+        bucket = open_bucket(config, secrets, timeout_seconds=config.deadline_seconds / 2, attempts=1)
+        return S3Lane(name, bucket, deadline_seconds=config.deadline_seconds)
+    assert_never(config)

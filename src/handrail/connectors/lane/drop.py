@@ -1,68 +1,73 @@
 """A lane that is a directory, which the receiver watches: one file a manifest digest, written whole or not at all.
 
-incoming/HEX.zip    delivered; the receiver consumes it by renaming it into consumed/
-consumed/HEX.zip    consumed
-withdrawn/HEX.zip   taken back, by the same rename: of the receiver and Handrail only one succeeds
-notices/HEX-….json  what the receiver is told of one
+incoming/HEX.zip     delivered; the receiver consumes it by renaming it into consumed/
+consumed/HEX.zip     consumed
+withdrawn/HEX.zip    taken back, by the same rename: of the receiver and Handrail only one succeeds
+notices/HEX-….json   what the receiver is told of one
+taken/HEX.json       which package has the one place of this manifest, or that none ever will; never removed
+staged/HEX-….zip     written whole, and not placed yet
+
+Every step that counts succeeds once: a marker is linked where none is, and a staged package leaves its name for one
+shelf only. So whoever wrote the marker may stop, wait or die at any point, and whoever comes next goes on.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from handrail.connectors.bounded import Bounded
 from handrail.connectors.finding import Finding
-from handrail.connectors.lane.lane import Fate, LaneFailed, Receipt, Trouble, hexadecimal
-from handrail.kernel.canonical import canonical_bytes, digest_bytes
+from handrail.connectors.lane.lane import Fate, LaneFailed, Receipt, Trouble, in_time
+from handrail.kernel.canonical import canonical_bytes, digest_bytes, hexadecimal
 
 _SHELVES = {Fate.DELIVERED: "incoming", Fate.CONSUMED: "consumed", Fate.WITHDRAWN: "withdrawn"}
+_FOLDERS = (*_SHELVES.values(), "notices", "taken", "staged")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Marker:
+    """``package``: the digest of what has the place; empty where it was withdrawn before anything came."""
+
+    package: str = ""
+    staged: str = ""
 
 
 class DirectoryLane:
     """Files below ``folder``, mode 0640. Safe to share between threads and processes."""
 
     kind = "directory"
-    deadline_seconds = 30.0
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, *, deadline_seconds: float = 30.0) -> None:
         self.name = name
+        self.deadline_seconds = deadline_seconds
         self._folder = folder
+        self._bounded = Bounded(deadline_seconds)
 
     def deliver(self, package: Path, manifest_digest: str) -> Receipt:
         name = hexadecimal(manifest_digest)
-        with self._usable():
-            self._prepare()
-            before = self._find(name)
-            if before.fate is Fate.ABSENT:
-                self._drop(package, name)
-                before = self._find(name)
-        if before.package_digest != digest_bytes(package.read_bytes()):
-            raise LaneFailed("The lane holds another package under this manifest.", Trouble.REFUSED)
-        return before
+        return self._call(lambda: self._deliver(package, name))
 
     def status(self, manifest_digest: str) -> Receipt:
-        with self._usable():
-            return self._find(hexadecimal(manifest_digest))
+        name = hexadecimal(manifest_digest)
+        return self._call(lambda: self._find(name))
 
     def withdraw(self, manifest_digest: str, reason: str) -> Receipt:
         name = hexadecimal(manifest_digest)
-        with self._usable():
-            self._prepare()
-            with suppress(FileNotFoundError):
-                os.rename(self._file(Fate.DELIVERED, name), self._file(Fate.WITHDRAWN, name))
-            found = self._find(name)
-            if found.fate is not Fate.ABSENT:
-                self._notice(name, reason)
-            return found
+        return self._call(lambda: self._withdraw(name, reason))
 
     def check(self) -> list[Finding]:
         try:
             self._prepare()
-            probe = self._folder / "incoming" / f".check-{secrets.token_hex(8)}"
+            probe = self._folder / "staged" / f".check-{secrets.token_hex(8)}"
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
@@ -70,49 +75,118 @@ class DirectoryLane:
             return [Finding(self.name, ok=False, message=said, mend="Check folder, its owner and free space.")]
         return [Finding(self.name, ok=True, message="A file was written and removed.")]
 
-    def _prepare(self) -> None:
-        for shelf in (*_SHELVES.values(), "notices"):
-            (self._folder / shelf).mkdir(mode=0o750, parents=True, exist_ok=True)
+    def _call(self, act: Callable[[], T]) -> T:
+        with _usable():
+            return in_time(self._bounded, self.name, act)
 
-    def _drop(self, package: Path, name: str) -> None:
-        """A link fails when the name is taken: of two deliveries one lands, and neither is half there."""
-        temporary = self._folder / "incoming" / f".writing-{secrets.token_hex(16)}"
+    def _deliver(self, package: Path, name: str) -> Receipt:
+        self._prepare()
+        data = package.read_bytes()
+        marker = self._marker(name) or self._claim(data, name)
+        if not marker.package:
+            return Receipt(Fate.WITHDRAWN)
+        if marker.package != digest_bytes(data):
+            raise LaneFailed("The lane holds another package under this manifest.", Trouble.REFUSED)
+        self._move(self._folder / "staged" / marker.staged, Fate.DELIVERED, name)
+        return self._find(name)
+
+    def _claim(self, data: bytes, name: str) -> _Marker:
+        """Takes the manifest's one place for the package, unless it is taken already: what has it now."""
+        staged = self._folder / "staged" / f"{name}-{secrets.token_hex(16)}.zip"
+        _write(staged, data)
+        _flush(staged.parent)
+        if not self._mark(name, _Marker(digest_bytes(data), staged.name)):
+            staged.unlink()
+        found = self._marker(name)
+        assert found is not None  # it is never removed
+        return found
+
+    def _withdraw(self, name: str, reason: str) -> Receipt:
+        self._prepare()
+        self._mark(name, _Marker())
+        marker = self._marker(name)
+        assert marker is not None  # it is never removed
+        if marker.package:
+            self._move(self._folder / "staged" / marker.staged, Fate.WITHDRAWN, name)
+            self._move(self._file(Fate.DELIVERED, name), Fate.WITHDRAWN, name)
+            self._notice(name, reason)
+        return self._find(name)
+
+    def _prepare(self) -> None:
+        for folder in _FOLDERS:
+            (self._folder / folder).mkdir(mode=0o750, parents=True, exist_ok=True)
+
+    def _mark(self, name: str, marker: _Marker) -> bool:
+        """A link fails when the name is taken: of two markers one is written, and neither is half there."""
+        temporary = self._folder / "taken" / f".writing-{secrets.token_hex(16)}"
         try:
-            with package.open("rb") as source, temporary.open("xb") as out:
-                shutil.copyfileobj(source, out)
-                out.flush()
-                os.fsync(out.fileno())
-            temporary.chmod(0o640)
-            with suppress(FileExistsError):
-                os.link(temporary, self._file(Fate.DELIVERED, name))
-            _flush(temporary.parent)
+            _write(temporary, canonical_bytes({"package": marker.package, "staged": marker.staged}))
+            os.link(temporary, self._taken(name))
+        except FileExistsError:
+            return False
         finally:
             temporary.unlink(missing_ok=True)
+        _flush(temporary.parent)
+        return True
+
+    def _marker(self, name: str) -> _Marker | None:
+        try:
+            return _Marker(**json.loads(self._taken(name).read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError):
+            raise LaneFailed(f"The lane's taken/{name[:12]}….json was changed.", Trouble.UNKNOWN) from None
+
+    def _move(self, source: Path, fate: Fate, name: str) -> None:
+        """A name leaves for one place only; where it has left already, this does nothing."""
+        target = self._file(fate, name)
+        with suppress(FileNotFoundError):
+            os.rename(source, target)
+            _flush(target.parent)
 
     def _notice(self, name: str, reason: str) -> None:
         body = canonical_bytes({"manifest": f"sha256:{name}", "reason": reason})
         target = self._folder / "notices" / f"{name}-{digest_bytes(body)[7:23]}.json"
         temporary = target.with_name(f".writing-{secrets.token_hex(16)}")
-        temporary.write_bytes(body)
+        _write(temporary, body)
         temporary.replace(target)
 
     def _find(self, name: str) -> Receipt:
         """A package moves on only, so looking in the order of its way can't miss it."""
+        marker = self._marker(name)
+        if marker is None:
+            return Receipt(Fate.ABSENT)
+        if not marker.package:
+            return Receipt(Fate.WITHDRAWN)
+        if (self._folder / "staged" / marker.staged).exists():
+            return Receipt(Fate.ABSENT)
         for fate, shelf in _SHELVES.items():
-            with suppress(FileNotFoundError):
-                data = self._file(fate, name).read_bytes()
-                return Receipt(fate, f"{shelf}/{name[:12]}", digest_bytes(data))
-        return Receipt(Fate.ABSENT)
+            if self._file(fate, name).exists():
+                return Receipt(fate, f"{shelf}/{name[:12]}", marker.package)
+        return Receipt(Fate.GONE, "", marker.package)
 
     def _file(self, fate: Fate, name: str) -> Path:
         return self._folder / _SHELVES[fate] / f"{name}.zip"
 
-    @contextmanager
-    def _usable(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise LaneFailed(f"The lane's directory can't be used: {error.strerror}.", Trouble.UNKNOWN) from None
+    def _taken(self, name: str) -> Path:
+        return self._folder / "taken" / f"{name}.json"
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LaneFailed(f"The lane's directory can't be used: {error.strerror}.", Trouble.UNKNOWN) from None
+
+
+def _write(file: Path, data: bytes) -> None:
+    """A new file, on the disk when this returns."""
+    with file.open("xb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    file.chmod(0o640)
 
 
 def _flush(directory: Path) -> None:

@@ -9,15 +9,15 @@ from typing import Any
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, Exchange, describe, json_bytes, probe, retry_after_seconds
 from handrail.connectors.http.jsontext import NotJson, parse_json
-from handrail.connectors.lane.lane import Fate, LaneFailed, Receipt, Trouble, hexadecimal
+from handrail.connectors.lane.lane import Fate, LaneFailed, Receipt, Trouble
 from handrail.connectors.outcome import Failure
-from handrail.kernel.canonical import digest_bytes
+from handrail.kernel.canonical import digest_bytes, hexadecimal
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid
 from handrail.kernel.hostile import clean_text
 
 _TAKEN = frozenset({200, 201})
-_ABSENT = frozenset({404, 410})
+_NOTHING = {404: Fate.ABSENT, 410: Fate.GONE}
 # "Not now", said before anything was taken; other 5xx answers may come from behind a take-over that happened.
 _NOT_NOW = frozenset({408, 425, 429, 503})
 # A refusal for good. What else has no meaning here (202, 204, 206, 5xx …) may stand for a package that was taken.
@@ -71,8 +71,8 @@ class HttpLane:
         return f"{self._path}/deliveries/sha256:{hexadecimal(manifest_digest)}"
 
     def _told(self, exchange: Exchange, manifest_digest: str) -> Receipt:
-        if exchange.failure is None and exchange.status in _ABSENT:
-            return Receipt(Fate.ABSENT)
+        if exchange.failure is None and exchange.status in _NOTHING:
+            return Receipt(_NOTHING[exchange.status])
         if exchange.failure is None and exchange.status in _TAKEN:
             return _receipt(exchange, manifest_digest)
         raise self._trouble(exchange)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
+from handrail.connectors.bounded import Bounded, Crowded, Overdue
 from handrail.connectors.finding import Finding
-from handrail.kernel.errors import Invalid, Unavailable
+from handrail.kernel.errors import Unavailable
 
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+T = TypeVar("T")
 
 
 class Fate(StrEnum):
-    """How a manifest's package stands at the lane."""
+    """How a manifest's package stands at the lane.
+
+    ``withdrawn``: it was taken back, or is refused from now on. ``gone``: the lane had it, has it no more, and doesn't
+    say what became of it.
+    """
 
     ABSENT = "absent"
     DELIVERED = "delivered"
     CONSUMED = "consumed"
     WITHDRAWN = "withdrawn"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,10 @@ class Lane(Protocol):
     def deadline_seconds(self) -> float: ...
 
     def deliver(self, package: Path, manifest_digest: str) -> Receipt:
-        """Puts the package into the lane; the same package again gives the same receipt. Raises LaneFailed."""
+        """Puts the package into the lane; the same package again gives the same receipt.
+
+        After ``withdraw`` nothing is put there any more, however late it comes. Raises LaneFailed.
+        """
         ...
 
     def status(self, manifest_digest: str) -> Receipt:
@@ -76,18 +85,21 @@ class Lane(Protocol):
         ...
 
     def withdraw(self, manifest_digest: str, reason: str) -> Receipt:
-        """Takes back what was not consumed, and leaves a notice with ``reason`` either way. Doing it again is harmless.
+        """Takes back what was not consumed, and leaves a notice with ``reason`` where something is.
 
-        Raises LaneFailed.
+        Where nothing is yet, the lane remembers it, so that a package still on its way is refused; a receiver over HTTP
+        that doesn't says ``absent``. Doing it again is harmless. Raises LaneFailed.
         """
         ...
 
     def check(self) -> list[Finding]: ...
 
 
-def hexadecimal(digest: str) -> str:
-    """The 64 digits of a digest, the only part of it that becomes part of a name. Raises Invalid."""
-    found = _DIGEST.fullmatch(digest)
-    if found is None:
-        raise Invalid("A manifest digest must be sha256: and 64 lower-case hexadecimal digits.", code="bad-digest")
-    return found[1]
+def in_time(bounded: Bounded, name: str, call: Callable[[], T]) -> T:
+    """What ``call`` gives, within the lane's deadline. Raises LaneFailed: after it nobody knows what comes of it."""
+    try:
+        return bounded.run(call)
+    except Overdue:
+        raise LaneFailed(f"The lane {name} did not answer in time.", Trouble.UNKNOWN) from None
+    except Crowded:
+        raise LaneFailed(f"The lane {name}: too many earlier calls have not ended.", Trouble.NOT_SENT) from None

@@ -62,31 +62,46 @@ class Lane:
         with self._estate.lock:
             known = self._deliveries.get((lane, digest))
             if known is not None:
+                if known["state"] == "withdrawn" and not known["package_digest"]:
+                    return wire.json_reply(200, known)
                 if known["package_digest"] != digest_bytes(package):
                     return wire.problem(409, "other-package", "Another package was delivered for this manifest.")
                 return wire.json_reply(200, known)
-            receipt = {
+            receipt = self._record(lane, digest, "delivered") | {
                 "receipt": f"RCPT-{len(self._deliveries) + 1:05}",
-                "lane": lane,
-                "manifest_digest": digest,
                 "package_digest": digest_bytes(package),
                 "bytes": len(package),
-                "state": "delivered",
                 "received_at": now().isoformat(),
-                "consumed_at": None,
-                "notices": [],
             }
             self._deliveries[lane, digest] = receipt
             self._packages[lane, digest] = package
             self._estate.effects.record(service="lane", key=digest, tenant="", what=f"delivered to {lane}")
             return wire.json_reply(201, receipt)
 
+    @staticmethod
+    def _record(lane: str, digest: str, state: str) -> dict[str, Any]:
+        """How one manifest stands, without a package yet."""
+        return {
+            "receipt": "",
+            "lane": lane,
+            "manifest_digest": digest,
+            "package_digest": "",
+            "bytes": 0,
+            "state": state,
+            "received_at": None,
+            "consumed_at": None,
+            "notices": [],
+        }
+
     def _status(self, request: Request) -> Reply:
         lane = request.params["lane"]
         return disturbed(self._estate.faults.take("lane.status", lane), lambda: self._change(request, lambda _: None))
 
     def _withdraw(self, request: Request) -> Reply:
-        """Takes back what was not consumed; leaves a notice with what was."""
+        """Takes back what was not consumed; leaves a notice with what was. What comes after it is not taken."""
+        lane, digest = request.params["lane"], request.params["digest"]
+        if lane not in LANES or not _DIGEST.fullmatch(digest):
+            return wire.problem(404, "not-found", "No such lane or delivery.")
         notice = {"at": now().isoformat(), "reason": text_field(request.json(), "reason")}
 
         def withdraw(delivery: dict[str, Any]) -> None:
@@ -95,8 +110,12 @@ class Lane:
             if notice["reason"] not in [known["reason"] for known in delivery["notices"]]:
                 delivery["notices"].append(notice)
 
-        fault = self._estate.faults.take("lane.withdraw", request.params["lane"])
-        return disturbed(fault, lambda: self._change(request, withdraw))
+        def known() -> Reply:
+            with self._estate.lock:
+                self._deliveries.setdefault((lane, digest), self._record(lane, digest, "withdrawn"))
+            return self._change(request, withdraw)
+
+        return disturbed(self._estate.faults.take("lane.withdraw", lane), known)
 
     def _consume(self, request: Request) -> Reply:
         """The vendor opens the package. What was withdrawn can't be opened."""

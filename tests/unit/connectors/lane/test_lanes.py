@@ -116,10 +116,10 @@ def test_a_wrong_section_names_the_field() -> None:
     assert "lanes.vendor" in refused.value.message
 
 
-def s3(bucket: BucketServer) -> Lane:
+def s3(bucket: BucketServer, **more: object) -> Lane:
     section = {"kind": "s3", "bucket": "intake", "prefix": "handrail/", "endpoint": bucket.url}
     keys = {"access_key": "env:KEY", "secret_key": "env:KEY"}
-    return lanes.Lanes.open(lanes.parse({"vendor": section | keys}), Secrets({"KEY": "k"})).lanes["vendor"]
+    return lanes.Lanes.open(lanes.parse({"vendor": section | keys | more}), Secrets({"KEY": "k"})).lanes["vendor"]
 
 
 def test_a_bucket_takes_a_manifest_once_and_gives_it_back(package: Path) -> None:
@@ -168,3 +168,32 @@ def test_a_bucket_that_nobody_serves_is_certainly_not_sent(package: Path) -> Non
     with pytest.raises(LaneFailed) as failed:
         lane.deliver(package, DIGEST)
     assert failed.value.trouble is Trouble.NOT_SENT
+
+
+def test_a_bucket_without_keys_uses_the_credentials_that_boto3_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDFROMENVIRONMENT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    with bucket_server.serving() as bucket:
+        section = {"kind": "s3", "bucket": "intake", "endpoint": bucket.url}
+        assert opened(section).status(DIGEST).fate is Fate.ABSENT
+        assert "AKIDFROMENVIRONMENT" in bucket.authorizations[-1]
+
+
+def test_a_bucket_without_any_credentials_says_so_and_has_sent_nothing(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    with bucket_server.serving() as bucket:
+        with pytest.raises(LaneFailed, match="no credentials") as failed:
+            opened({"kind": "s3", "bucket": "intake", "endpoint": bucket.url}).deliver(package, DIGEST)
+        assert bucket.authorizations == []
+    assert failed.value.trouble is Trouble.NOT_SENT
+
+
+def test_one_of_two_keys_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="neither"):
+        lanes.parse({"vendor": {"kind": "s3", "bucket": "intake", "access_key": "env:KEY"}})
