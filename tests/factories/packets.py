@@ -91,6 +91,8 @@ class Vendor:
     """The lane: takes each manifest once. ``script``: what the next deliveries meet instead of an answer.
 
     ``repeats``: what was sent again although it was there.
+    ``forgets``: it keeps no memory of a withdrawal before the delivery.
+    ``loses``: what becomes of a package as soon as it is there.
     ``lost``: it takes the package, and the answer gets lost. ``unheard``: nothing arrives, and nobody knows.
     """
 
@@ -103,6 +105,8 @@ class Vendor:
     calls: list[tuple[str, str]] = field(default_factory=list)
     script: list[str] = field(default_factory=list)
     repeats: list[str] = field(default_factory=list)
+    forgets: bool = False
+    loses: Fate | None = None
 
     def deliver(self, package: Path, manifest_digest: str) -> Receipt:
         self.calls.append(("deliver", manifest_digest))
@@ -111,9 +115,9 @@ class Vendor:
         turn = self.script.pop(0) if self.script else "take"
         if turn in Trouble.__members__.values():
             raise LaneFailed("The lane failed as the test says.", Trouble(turn))
-        if turn != "unheard":
+        if turn != "unheard" and self.fates.setdefault(manifest_digest, Fate.DELIVERED) is Fate.DELIVERED:
             self.packages.setdefault(manifest_digest, package.read_bytes())
-            self.fates.setdefault(manifest_digest, Fate.DELIVERED)
+            self.fates[manifest_digest] = self.loses or Fate.DELIVERED
         if turn in ("lost", "unheard"):
             raise LaneFailed("No answer came.", Trouble.UNKNOWN)
         return self._receipt(manifest_digest)
@@ -124,11 +128,16 @@ class Vendor:
 
     def withdraw(self, manifest_digest: str, reason: str) -> Receipt:
         self.calls.append(("withdraw", manifest_digest))
-        if self.fates.get(manifest_digest) is Fate.DELIVERED:
+        if self.fates.get(manifest_digest, Fate.ABSENT if self.forgets else Fate.DELIVERED) is Fate.DELIVERED:
             self.fates[manifest_digest] = Fate.WITHDRAWN
-        if manifest_digest in self.fates:
+        if manifest_digest in self.packages:
             self.notices.setdefault(manifest_digest, []).append(reason)
         return self._receipt(manifest_digest)
+
+    def land(self, manifest_digest: str, package: bytes) -> None:
+        """What was sent long ago arrives."""
+        self.packages[manifest_digest] = package
+        self.fates[manifest_digest] = Fate.DELIVERED
 
     def consume(self, manifest_digest: str) -> None:
         """The vendor opens it, unless it was taken back."""
@@ -141,8 +150,11 @@ class Vendor:
     def _receipt(self, manifest_digest: str) -> Receipt:
         if manifest_digest not in self.fates:
             return Receipt(Fate.ABSENT)
+        fate = self.fates[manifest_digest]
+        if manifest_digest not in self.packages:
+            return Receipt(fate)
         number = list(self.fates).index(manifest_digest) + 1
-        return Receipt(self.fates[manifest_digest], f"RCPT-{number}", digest_bytes(self.packages[manifest_digest]))
+        return Receipt(fate, f"RCPT-{number}", digest_bytes(self.packages[manifest_digest]))
 
 
 @dataclass
@@ -265,7 +277,7 @@ def connected(desk: Desk, **told: Any) -> Iterator[Desk]:
     folder = Path(tempfile.mkdtemp(prefix="handrail-blobs-"))
     blobs = FolderBlobs("blobs", folder, max_bytes=10**8)
     connectors: dict[str, Any] = {**named, "evidence": Attachments("evidence", desk.sources)}
-    quick = {"retry_first": timedelta(milliseconds=10), "poll_every": timedelta(milliseconds=10)}
+    quick = {"retry_first": timedelta(milliseconds=10), "poll_every": timedelta(milliseconds=10), "settle": timedelta()}
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.enter_context(registry.use(registry.Registry(MappingProxyType(connectors))))

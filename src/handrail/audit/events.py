@@ -56,6 +56,7 @@ class Event(StrEnum):
     PACKET_DELIVERED = "packet.delivered"
     PACKET_DELIVERY_REFUSED = "packet.delivery_refused"
     PACKET_CONSUMED = "packet.consumed"
+    PACKET_GIVEN_UP = "packet.given_up"
     PACKET_RECALLED = "packet.recalled"
     PACKET_EXPORTED = "packet.exported"
     PACKET_DOCUMENT_TAKEN = "packet.document_taken"

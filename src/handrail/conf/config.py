@@ -98,6 +98,7 @@ class Release(Section):
     signing_key: str | None = None
     key_ring: Path | None = None
     poll_seconds: float = Field(default=60, ge=0.5, le=3600)
+    settle_seconds: float = Field(default=60, ge=0, le=3600)
 
 
 class CommandLine(Section):

@@ -27,6 +27,7 @@ def connect(loaded: config.Config) -> None:
             blobs=open_blobs(loaded),
             signing_key=signing_key,
             poll_every=timedelta(seconds=loaded.release.poll_seconds),
+            settle=timedelta(seconds=loaded.release.settle_seconds),
         )
     )
 

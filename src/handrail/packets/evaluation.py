@@ -24,7 +24,8 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class PacketFigures:
-    """``accepted``: packets that the vendor consumed; ``accepted_first``: those whose first approved revision was it.
+    """``accepted``: packets that the vendor consumed, also while they were taken back; ``accepted_first``: those whose
+    first approved revision was it.
 
     ``corrections``: approved or released revisions that ended all the same, by cause. ``bound`` of ``released``: whose
     manifest, package and every vote name one and the same digest. ``superseded``: by the state that they were in.
@@ -49,7 +50,7 @@ def evaluate(actor: Actor, *, since: datetime | None = None) -> PacketFigures:
         packets = packets.filter(created_at__gte=since)
     revisions = Revision.objects.filter(packet__in=packets)
     approved = Q(approved_at__isnull=False)
-    consumed = revisions.filter(state=RevisionState.CONSUMED)
+    consumed = revisions.filter(consumed_at__isnull=False)
     counted = packets.annotate(approvals=Count("revisions", filter=Q(revisions__approved_at__isnull=False)))
     ended = revisions.filter(ended_at__isnull=False)
     releases = Release.objects.filter(revision__in=revisions)

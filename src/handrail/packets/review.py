@@ -146,7 +146,8 @@ class LedgerView:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """``state``: sending, unknown, delivered, consumed, refused, recalling, withdrawn, noticed, never-delivered."""
+    """``state``: sending, unknown, delivered, consumed, refused, given-up, recalling, withdrawn, noticed,
+    never-delivered."""
 
     lane: str
     manifest_digest: str
@@ -232,6 +233,7 @@ _STATE_OF = {
     Entry.WITHDRAWN: "withdrawn",
     Entry.NOTICED: "noticed",
     Entry.NEVER_DELIVERED: "never-delivered",
+    Entry.GIVEN_UP: "given-up",
     Entry.RECALL: "recalling",
     Entry.CONSUMED: "consumed",
     Entry.RECEIPT: "delivered",

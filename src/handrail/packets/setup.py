@@ -21,12 +21,14 @@ class Setup:
     """``blobs`` keeps cleared annexes by digest. ``signing_key`` gives the release key, or raises Misconfigured.
 
     ``poll_every``: how often the lane is asked whether it was consumed. ``retry_first`` and ``retry_ceiling``: how long
-    to wait before a source or the lane is asked again.
+    to wait before a source or the lane is asked again. ``settle``: for how long after a lost answer the lane's word
+    that it has nothing is not believed, because what was sent may still be on its way.
     """
 
     blobs: Blobs | None = None
     signing_key: Callable[[], SigningKey] = _no_key
     poll_every: timedelta = timedelta(seconds=60)
+    settle: timedelta = timedelta(seconds=60)
     retry_first: timedelta = timedelta(seconds=2)
     retry_ceiling: timedelta = timedelta(minutes=5)
 

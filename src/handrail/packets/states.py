@@ -70,6 +70,7 @@ class Entry(StrEnum):
 
     ``intent`` is committed before the lane is called, and each has one result: ``receipt``, ``not-taken`` (certainly
     nothing there, or "not now"), ``refused`` (for good) or ``unknown``, which only asking the lane resolves.
+    ``given-up``: the lane had it, and has it no more without saying that it was consumed.
     """
 
     RELEASED = "released"
@@ -80,6 +81,7 @@ class Entry(StrEnum):
     UNKNOWN = "unknown"
     ABSENT = "absent"
     CONSUMED = "consumed"
+    GIVEN_UP = "given-up"
     RECALL = "recall"
     WITHDRAWN = "withdrawn"
     NOTICED = "noticed"

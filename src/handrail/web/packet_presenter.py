@@ -36,6 +36,7 @@ DELIVERIES: Mapping[str, str] = {
     "delivered": "The lane has it. The vendor has not opened it yet.",
     "consumed": "The vendor has opened it.",
     "refused": "The lane refused it for good.",
+    "given-up": "The lane had it, and has it no more without saying that it was opened. Ask the vendor.",
     "recalling": "It is being taken back from the lane.",
     "withdrawn": "It was taken back before the vendor opened it.",
     "noticed": "The vendor had opened it, and was told that it does not count any more.",

@@ -51,6 +51,7 @@ STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "withdrawn": ("stop", "arrow-uturn-left"),
         "sending": ("move", "paper-airplane"),
         "refused": ("stop", "x-circle"),
+        "given-up": ("stop", "question-mark-circle"),
         "recalling": ("wait", "arrow-uturn-left"),
         "noticed": ("stop", "megaphone"),
         "never-delivered": ("idle", "minus-circle"),

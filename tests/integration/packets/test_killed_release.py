@@ -28,6 +28,7 @@ def write_config(directory: Path, intake: Intake) -> Path:
         takeover_seconds = 2
         [release]
         poll_seconds = 0.5
+        settle_seconds = 0.5
         [blobs]
         kind = "blobs"
         folder = "{directory / "blobs"}"

@@ -43,7 +43,7 @@ def environment(config: Path, database: str) -> dict[str, str]:
         "HANDRAIL_STATE_DIR": str(config.parent),
         "DATABASE_URL": database,
         "DJANGO_SETTINGS_MODULE": "handrail.conf.settings",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
     }
 
 

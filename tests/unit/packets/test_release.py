@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 
 import pytest
 
 from handrail.access.models import Membership
 from handrail.connectors import lane as lanes
 from handrail.connectors.lane import Fate
+from handrail.kernel import clock
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Misconfigured
 from handrail.kernel.secrets import Secrets
+from handrail.packets import evaluation, review, setup
+from handrail.packets.actions import releasing
 from handrail.packets.models import DeliveryEntry, Revision
 from handrail.packets.proof import verify
 from handrail.packets.proof.keys import KeyRing
@@ -22,6 +29,24 @@ from tests.unit.packets.proof.making import KEY
 
 def kinds(revision: Revision) -> list[str]:
     return list(DeliveryEntry.objects.filter(revision=revision).order_by("sequence").values_list("kind", flat=True))
+
+
+@contextmanager
+def settling(seconds: float) -> Iterator[None]:
+    """A lane's word that it has nothing is not believed for so long after a lost answer."""
+    with setup.use(replace(setup.current(), settle=timedelta(seconds=seconds))):
+        yield
+
+
+def past_expiry(revision: Revision, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = revision.assembly.expires_at + timedelta(seconds=1)
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return later.astimezone(tz)
+
+    monkeypatch.setattr(clock, "datetime", Later)
 
 
 def test_release_delivers_a_package_that_the_vendor_accepts(desk: Desk) -> None:
@@ -153,8 +178,11 @@ def test_a_revision_consumed_before_the_recall_arrives_gets_a_notice(desk: Desk)
     desk.assemble()
     desk.vendor.consume(digest)
     desk.deliver(revision)
-    assert kinds(revision)[-1] == "noticed"
+    assert kinds(revision)[-2:] == ["consumed", "noticed"]
     assert desk.vendor.notices[digest]
+    assert revision.state == "superseded"
+    assert revision.consumed_at is not None
+    assert evaluation.evaluate(desk.person("ada")).accepted == 1
 
 
 def test_a_revision_superseded_before_it_was_sent_is_never_sent(desk: Desk) -> None:
@@ -174,6 +202,7 @@ def test_a_recall_asks_the_lane_unless_nothing_was_sent(meets: str, desk: Desk) 
     desk.deliver(revision)
     assert ("withdraw", revision.assembly.manifest_digest) in desk.vendor.calls
     assert kinds(revision)[-1] == "never-delivered"
+    assert desk.vendor.fates[str(revision.assembly.manifest_digest)] is Fate.WITHDRAWN
 
 
 def test_a_recall_of_what_was_certainly_never_sent_asks_nobody(desk: Desk) -> None:
@@ -198,6 +227,134 @@ def test_an_intake_that_answers_202_has_the_package(desk: Desk) -> None:
             desk.deliver(revision)
         assert intake.states[str(revision.assembly.manifest_digest)] == "withdrawn"
     assert kinds(revision)[-1] == "withdrawn"
+
+
+def test_a_recall_asks_a_forgetful_lane_until_nothing_can_be_on_its_way(desk: Desk) -> None:
+    desk.vendor.script, desk.vendor.forgets = ["unheard"], True
+    with settling(60):
+        revision = desk.released()
+        desk.deliver(revision)
+        assert kinds(revision)[-1] == "unknown"
+        desk.assemble()
+        desk.deliver(revision)
+        assert kinds(revision)[-1] == "recall"
+        desk.vendor.land(str(revision.assembly.manifest_digest), b"PK late")
+        desk.deliver(revision)
+    assert kinds(revision)[-1] == "withdrawn"
+    assert desk.vendor.fates == {revision.assembly.manifest_digest: Fate.WITHDRAWN}
+
+
+def test_a_recall_ends_when_a_forgetful_lane_stays_with_it_that_it_has_nothing(desk: Desk) -> None:
+    desk.vendor.script, desk.vendor.forgets = ["unheard"], True
+    with settling(60):
+        revision = desk.released()
+        desk.deliver(revision)
+        desk.assemble()
+        desk.deliver(revision)
+    desk.deliver(revision)
+    assert kinds(revision)[-2:] == ["recall", "never-delivered"]
+
+
+def test_a_lane_that_has_nothing_just_after_a_lost_answer_is_asked_again_before_it_gets_it_again(desk: Desk) -> None:
+    desk.vendor.script = ["unheard"]
+    with settling(60):
+        revision = desk.released()
+        desk.deliver(revision)
+        desk.deliver(revision)
+        assert kinds(revision) == ["released", "intent", "unknown"]
+        desk.vendor.land(str(revision.assembly.manifest_digest), b"PK late")
+        desk.deliver(revision)
+    assert kinds(revision) == ["released", "intent", "unknown", "receipt"]
+    assert [call for call, _ in desk.vendor.calls].count("deliver") == 1
+
+
+@pytest.mark.parametrize("fate", [Fate.WITHDRAWN, Fate.GONE])
+def test_a_lane_that_gave_the_package_up_is_shown_and_not_asked_any_more(fate: Fate, desk: Desk) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    desk.vendor.fates[str(revision.assembly.manifest_digest)] = fate
+    desk.deliver(revision)
+    asked = len(desk.vendor.calls)
+    desk.deliver(revision)
+    assert len(desk.vendor.calls) == asked
+    assert kinds(revision) == ["released", "intent", "receipt", "given-up"]
+    assert (revision.state, revision.due_at) == ("released", None)
+    shown = review.delivery(revision)
+    assert shown is not None
+    assert shown.state == "given-up"
+
+
+@pytest.mark.parametrize("fate", [Fate.WITHDRAWN, Fate.GONE])
+def test_a_lost_answer_of_a_lane_that_gave_it_up_is_no_receipt(fate: Fate, desk: Desk) -> None:
+    desk.vendor.script = ["lost"]
+    revision = desk.released()
+    desk.vendor.loses = fate
+    desk.deliver(revision)
+    assert kinds(revision) == ["released", "intent", "unknown", "given-up"]
+
+
+def test_a_lane_that_forgot_a_package_gave_it_up_once_it_stays_with_that(desk: Desk) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    digest = str(revision.assembly.manifest_digest)
+    with settling(60):
+        kept = desk.vendor.fates.pop(digest)
+        desk.deliver(revision)
+        desk.vendor.fates[digest] = kept
+        desk.deliver(revision)
+        assert kinds(revision)[2:] == ["receipt", "absent", "receipt"]
+        del desk.vendor.fates[digest]
+        desk.deliver(revision)
+        desk.deliver(revision)
+        assert kinds(revision)[-2:] == ["receipt", "absent"]
+    desk.deliver(revision)
+    assert kinds(revision)[-2:] == ["absent", "given-up"]
+
+
+def test_what_was_given_up_is_recalled_all_the_same(desk: Desk) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    desk.vendor.fates[str(revision.assembly.manifest_digest)] = Fate.GONE
+    desk.deliver(revision)
+    desk.assemble()
+    desk.deliver(revision)
+    desk.deliver(revision)
+    assert kinds(revision)[-3:] == ["given-up", "recall", "given-up"]
+    assert revision.due_at is None
+
+
+def test_a_package_consumed_before_it_expired_is_consumed_without_a_notice(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    digest = str(revision.assembly.manifest_digest)
+    desk.vendor.consume(digest)
+    past_expiry(revision, monkeypatch)
+    assert releasing.expire_all(name="worker-1") == 0
+    desk.deliver(revision)
+    assert (revision.state, kinds(revision)[-1]) == ("consumed", "consumed")
+    assert desk.vendor.notices == {}
+
+
+def test_a_delivered_package_that_expires_unopened_is_taken_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    past_expiry(revision, monkeypatch)
+    assert releasing.expire_all(name="worker-1") == 0
+    desk.deliver(revision)
+    assert (revision.state, revision.ended_cause) == ("withdrawn", "expired")
+    assert kinds(revision)[-2:] == ["recall", "withdrawn"]
+
+
+def test_a_refused_package_expires_without_its_lane(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.vendor.script = ["refused"]
+    revision = desk.released()
+    desk.deliver(revision)
+    past_expiry(revision, monkeypatch)
+    assert releasing.expire_all(name="worker-1") == 1
+    revision.refresh_from_db()
+    assert revision.ended_cause == "expired"
 
 
 def test_release_without_its_lane_says_what_to_add(desk: Desk) -> None:

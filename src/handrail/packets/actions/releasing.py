@@ -76,9 +76,12 @@ def deliver(*, revision_id: int, by: Actor) -> datetime | None:
 
 
 def expire(*, revision_id: int, by: Actor) -> bool:
-    """Withdraws a revision whose time is over, whatever its votes; False when somebody ended it first."""
+    """Withdraws a revision whose time is over, whatever its votes; False when somebody ended it first.
+
+    One that is at its lane, or may be, is left to its delivery, which asks first whether it was consumed.
+    """
     row = Revision.objects.select_related("packet", "assembly").filter(pk=revision_id).first()
-    if row is None or row.state not in CURRENT:
+    if row is None or row.state not in CURRENT or (row.state == RevisionState.RELEASED and row.due_at is not None):
         return False
     try:
         carry.expire(row, by=by)
@@ -89,8 +92,9 @@ def expire(*, revision_id: int, by: Actor) -> bool:
 
 def expire_all(*, name: str, limit: int = 200) -> int:
     """Withdraws every revision whose time is over, as the worker ``name``. Returns how many."""
-    rows = Assembly.objects.filter(expires_at__lte=now(), revision__state__in=CURRENT).order_by("expires_at")
-    due = list(rows.values_list("revision_id", "workspace_id")[:limit])
+    rows = Assembly.objects.filter(expires_at__lte=now(), revision__state__in=CURRENT)
+    rows = rows.exclude(revision__state=RevisionState.RELEASED, revision__due_at__isnull=False)
+    due = list(rows.order_by("expires_at").values_list("revision_id", "workspace_id")[:limit])
     return sum(expire(revision_id=pk, by=access.worker(name, workspace)) for pk, workspace in due)
 
 

@@ -29,6 +29,9 @@ log = structlog.get_logger("handrail.packets")
 # Beyond the call's own deadline: to write its result down. After it, whoever made the call is gone.
 INTENT_MARGIN = timedelta(seconds=5)
 REASON_LIMIT = 300
+DOUBLINGS = 10
+# The lane says itself that it doesn't have it any more.
+GIVEN_UP = frozenset({Fate.WITHDRAWN, Fate.GONE})
 _RESULT_OF = {Trouble.NOT_SENT: Entry.NOT_TAKEN, Trouble.BUSY: Entry.NOT_TAKEN, Trouble.REFUSED: Entry.REFUSED}
 
 
@@ -46,10 +49,20 @@ class Delivery:
         return ledger.append(self.revision, *rows, worker=self.by.name, unless=unless, due_at=due_at, failure="")[-1]
 
     def backoff(self, asked: float | None = None) -> datetime:
-        """When to try again: about twice as long as the last row is old, within the configured bounds."""
+        """When to try again: later the longer nothing happened and the more was tried, within the configured bounds."""
         told = setup.current()
         age = now() - self.standing.last.at if self.standing.last else timedelta()
-        return now() + max(min(max(age, told.retry_first), told.retry_ceiling), timedelta(seconds=asked or 0))
+        doubled: int = 2 ** min(self.standing.attempts, DOUBLINGS)
+        age = max(age, told.retry_first * doubled)
+        return now() + max(min(age, told.retry_ceiling), timedelta(seconds=asked or 0))
+
+    def unsettled(self) -> datetime | None:
+        """When to ask again, because what was sent may still be on its way; None when it would have come by now."""
+        unknown = self.standing.unknown
+        if unknown is None:
+            return None
+        settled = unknown.at + setup.current().settle * self.standing.attempts  # a lane that loses packages gets time
+        return min(self.backoff(), settled) if now() < settled else None
 
 
 def carry(revision_id: int, *, by: Actor) -> datetime | None:
@@ -116,7 +129,12 @@ def ask(delivery: Delivery) -> datetime | None:
     """An answer was lost: the lane says whether the package is there. Nothing is sent."""
     receipt = delivery.lane.status(delivery.digest)
     if receipt.fate is Fate.ABSENT:
-        delivery.append(NewRow(Entry.ABSENT), unless=_resolved, due_at=now())
+        again = delivery.unsettled()
+        if again is None:
+            delivery.append(NewRow(Entry.ABSENT), unless=_resolved, due_at=now())
+        return again
+    if receipt.fate in GIVEN_UP:
+        _give_up(delivery, receipt, unless=_resolved)
         return None
     with transaction.atomic():
         due = now() + setup.current().poll_every
@@ -126,16 +144,18 @@ def ask(delivery: Delivery) -> datetime | None:
 
 
 def poll(delivery: Delivery) -> datetime | None:
-    """Whether the receiver has consumed it."""
-    receipt = delivery.lane.status(delivery.digest)
-    if receipt.fate is not Fate.CONSUMED:
-        return now() + setup.current().poll_every
-    with transaction.atomic():
-        moves.lock(delivery.revision.packet_id)
-        delivery.revision.refresh_from_db(fields=["state"])
-        delivery.append(NewRow(Entry.CONSUMED, detail=_told(receipt)), unless=_recalled, due_at=None)
-        moves.move(delivery.revision, RevisionState.CONSUMED, consumed_at=now())
-        moves.audit(Event.PACKET_CONSUMED, delivery.revision, delivery.by, manifest=delivery.digest)
+    """Whether the receiver has consumed it; asked once more before it expires."""
+    receipt, expires_at = delivery.lane.status(delivery.digest), delivery.revision.assembly.expires_at
+    if receipt.fate is Fate.CONSUMED:
+        _consumed(delivery, receipt)
+    elif now() >= expires_at:
+        expire(delivery.revision, by=delivery.by)
+    elif receipt.fate in GIVEN_UP or _missing_for_good(delivery, receipt):
+        _give_up(delivery, receipt, unless=_not_polled)
+    else:
+        until = min(now() + setup.current().poll_every, expires_at)
+        _note(delivery, receipt, due_at=until)
+        return until
     return None
 
 
@@ -152,8 +172,12 @@ def recall(delivery: Delivery) -> datetime | None:
     receipt = delivery.lane.withdraw(delivery.digest, reason)
     if receipt.fate is Fate.DELIVERED:
         return delivery.backoff()
-    kinds = {Fate.WITHDRAWN: Entry.WITHDRAWN, Fate.CONSUMED: Entry.NOTICED, Fate.ABSENT: Entry.NEVER_DELIVERED}
-    delivery.append(NewRow(kinds[receipt.fate], detail=_told(receipt)), unless=_closed, due_at=None)
+    if receipt.fate is Fate.ABSENT and (again := delivery.unsettled()) is not None:
+        return again
+    if receipt.fate is Fate.CONSUMED:
+        _consumed(delivery, receipt)
+    else:
+        delivery.append(NewRow(_ending(delivery, receipt), detail=_told(receipt)), unless=_closed, due_at=None)
     return None
 
 
@@ -197,6 +221,57 @@ def _not_delivered(delivery: Delivery, intent: Row, error: LaneFailed) -> None:
         raise error
 
 
+def _consumed(delivery: Delivery, receipt: Receipt) -> None:
+    """Writes down that the receiver opened it; where it was recalled meanwhile, the notice too."""
+    known, revision = delivery.standing.consumed, delivery.revision
+    rows = [] if known else [NewRow(Entry.CONSUMED, detail=_told(receipt))]
+    recalled = delivery.standing.recall is not None
+    if recalled:
+        rows.append(NewRow(Entry.NOTICED, detail=_told(receipt)))
+    with transaction.atomic():
+        moves.lock(revision.packet_id)
+        revision.refresh_from_db(fields=["state"])
+        delivery.append(*rows, unless=_closed if recalled else _not_polled, due_at=None)
+        if known:
+            return
+        if recalled:
+            Revision.objects.filter(pk=revision.pk).update(consumed_at=now())
+        else:
+            moves.move(revision, RevisionState.CONSUMED, consumed_at=now())
+        moves.audit(Event.PACKET_CONSUMED, revision, delivery.by, manifest=delivery.digest)
+
+
+def _missing_for_good(delivery: Delivery, receipt: Receipt) -> bool:
+    """A lane that says that it has nothing may be mistaken for a moment; it gave the package up if it stays with it."""
+    last = delivery.standing.last
+    missing = last is not None and last.kind is Entry.ABSENT and now() >= last.at + setup.current().settle
+    return missing and receipt.fate is Fate.ABSENT
+
+
+def _note(delivery: Delivery, receipt: Receipt, *, due_at: datetime) -> None:
+    """Writes down when the lane says for the first time that it has nothing, and when it has the package again."""
+    last = delivery.standing.last
+    missed = last is not None and last.kind is Entry.ABSENT
+    if missed is not (receipt.fate is Fate.ABSENT):
+        row = NewRow(Entry.RECEIPT if missed else Entry.ABSENT, detail=_told(receipt))
+        delivery.append(row, unless=_not_polled, due_at=due_at)
+
+
+def _give_up(delivery: Delivery, receipt: Receipt, *, unless: Callable[[Revision, list[Row]], bool]) -> None:
+    with transaction.atomic():
+        delivery.append(NewRow(Entry.GIVEN_UP, detail=_told(receipt)), unless=unless, due_at=None)
+        fate = receipt.fate
+        moves.audit(Event.PACKET_GIVEN_UP, delivery.revision, delivery.by, manifest=delivery.digest, fate=fate)
+
+
+def _ending(delivery: Delivery, receipt: Receipt) -> Entry:
+    """How a recall ends that found nothing to open."""
+    nothing = not (delivery.standing.receipt or receipt.reference or receipt.package_digest)
+    if nothing and receipt.fate is not Fate.GONE:
+        return Entry.NEVER_DELIVERED
+    return Entry.WITHDRAWN if receipt.fate is Fate.WITHDRAWN else Entry.GIVEN_UP
+
+
 def _result(delivery: Delivery, intent: Row, row: NewRow, due_at: datetime | None) -> None:
     """The one result of an intent. Raises Stale when it has one."""
 
@@ -215,7 +290,7 @@ def _resolved(_: Revision, rows: list[Row]) -> bool:
     return standings.read(rows).phase is not Phase.ASK
 
 
-def _recalled(_: Revision, rows: list[Row]) -> bool:
+def _not_polled(_: Revision, rows: list[Row]) -> bool:
     return standings.read(rows).phase is not Phase.POLL
 
 
