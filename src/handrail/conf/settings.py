@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "handrail.conf.requests.Numbered",
+    "handrail.web.idleness.Idle",
     "handrail.web.middleware.Refusals",
     "handrail.api.middleware.WrongMethods",
 ]
@@ -129,6 +130,7 @@ PROCRASTINATE_IMPORT_PATHS = ["handrail.worker.tasks"]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
+HANDRAIL_IDLE_SECONDS = _loaded.web.idle_minutes * 60
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SECURE_SSL_REDIRECT = _https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None

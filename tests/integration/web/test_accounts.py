@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -131,3 +133,37 @@ def test_password_is_changed(house: House, enter: Callable[[User], Client]) -> N
     posted = {"oldpassword": rows.PASSWORD, "password1": new, "password2": new}
     assert client.post("/accounts/password/change/", posted).status_code == 302
     assert log_in(Client(), user.email, new) == 302
+
+
+def rest(client: Client, minutes: float) -> None:
+    """As if the person's last doing were so long ago."""
+    session = client.session
+    session["seen"] = int(time.time() - minutes * 60)
+    session.save()
+
+
+def test_idle_person_is_logged_out(as_role: Callable[..., Client]) -> None:
+    client = as_role(Role.OPERATOR)
+    assert client.get("/admin").status_code == 200
+    rest(client, 61)
+    assert client.get("/admin").headers["Location"].startswith("/accounts/login/")
+    assert Session.objects.count() == 0
+
+
+def test_person_who_does_something_stays(as_role: Callable[..., Client]) -> None:
+    client = as_role(Role.OPERATOR)
+    client.get("/admin")
+    rest(client, 59)
+    assert client.get("/admin").status_code == 200
+    assert client.session["seen"] > time.time() - 60
+
+
+def test_page_that_updates_by_itself_keeps_nobody_logged_in(as_role: Callable[..., Client]) -> None:
+    client = as_role(Role.OPERATOR)
+    client.get("/admin")
+    rest(client, 59)
+    live = {"HX-Request": "true"}
+    assert client.get("/admin/operations", headers=live).status_code == 200
+    assert client.session["seen"] < time.time() - 58 * 60
+    rest(client, 61)
+    assert client.get("/admin/operations", headers=live).headers["HX-Redirect"] == "/accounts/login/"
