@@ -65,6 +65,16 @@ def approve_definition(request: HttpRequest, definition_id: DefinitionId, body: 
 
 
 @router.post(
+    "/definitions/{definition_id}/deprecate",
+    response={200: DefinitionSummary, **REFUSALS},
+    operation_id="deprecate_definition",
+)
+def deprecate_definition(request: HttpRequest, definition_id: DefinitionId, body: ReasonBody) -> DefinitionSummary:
+    """Take the version in force out of force. Nothing new begins by it."""
+    return actions.deprecate(definition_id=definition_id, reason=body.reason, by=actor_of(request))
+
+
+@router.post(
     "/definitions/{definition_id}/reject",
     response={200: DefinitionSummary, **REFUSALS},
     operation_id="reject_definition",

@@ -15,7 +15,18 @@ from ninja.openapi.schema import OpenAPISchema
 
 from handrail import __version__
 from handrail.access import actions as access
-from handrail.api import definitions, exceptions, packets, problems, runs, support, webhook
+from handrail.api import (
+    audit,
+    definitions,
+    exceptions,
+    figures,
+    packets,
+    problems,
+    runs,
+    support,
+    tenants,
+    webhook,
+)
 from handrail.api.auth import Session, Token, actor_of
 from handrail.api.body import JsonBody
 from handrail.kernel.errors import Denied, Fault, HandrailError, Invalid, NotFound
@@ -40,7 +51,8 @@ class DocumentedAPI(NinjaAPI):
 api = DocumentedAPI(
     title="Handrail",
     version=__version__,
-    description="Runs, exception packets and definitions, for programs. Errors are problem documents (RFC 9457), "
+    description="What the pages do, for programs: runs, exception packets, support requests, escalation packets, "
+    "definitions, the record. Errors are problem documents (RFC 9457), "
     "also the 405, with Allow, for a method that an address does not take.",
     auth=[Token(), Session()],
     parser=JsonBody(),
@@ -53,6 +65,9 @@ api.add_router("", definitions.router, tags=["definitions"])
 api.add_router("", support.router, tags=["support"])
 api.add_router("", packets.router, tags=["packets"])
 api.add_router("", webhook.router, tags=["tasks"])
+api.add_router("", tenants.router, tags=["tenants"])
+api.add_router("", audit.router, tags=["audit"])
+api.add_router("", figures.router, tags=["evaluation"])
 
 
 @api.exception_handler(HandrailError)

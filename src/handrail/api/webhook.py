@@ -24,12 +24,42 @@ DELEGATED = "task.delegated"
 UNSIGNED = "The message is not signed with this installation's webhook secret, or too old."
 
 
+# The body is read raw, since the signature is over its bytes: the OpenAPI document is told here what it holds.
+HEADERS = {
+    "webhook-id": "The message's id. The same id again is answered, and does nothing.",
+    "webhook-timestamp": "When it was sent, in seconds since 1970; at most five minutes off.",
+    "webhook-signature": "v1,BASE64 of HMAC-SHA256 over id.timestamp.body. https://www.standardwebhooks.com",
+}
+MESSAGE = {
+    "type": "object",
+    "required": ["type", "data"],
+    "properties": {
+        "type": {"const": DELEGATED},
+        "data": {"type": "object", "description": "The task as the task system gives it: [tasks] says what is where."},
+    },
+}
+EXAMPLE = {"type": DELEGATED, "data": {"id": "TASK-1", "runbook": "entitlement-resync", "version": 1, "payload": {}}}
+
+
+def _header(name: str, says: str) -> dict[str, Any]:
+    return {"in": "header", "name": name, "required": True, "description": says, "schema": {"type": "string"}}
+
+
 class Unsigned(HandrailError):
     status = 401
     code = "unsigned"
 
 
-@router.post("/tasks", auth=None, response={202: Delivered, **REFUSALS}, operation_id="deliver_task")
+@router.post(
+    "/tasks",
+    auth=None,
+    response={202: Delivered, **REFUSALS},
+    operation_id="deliver_task",
+    openapi_extra={
+        "parameters": [_header(name, says) for name, says in HEADERS.items()],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": MESSAGE, "example": EXAMPLE}}},
+    },
+)
 def deliver_task(request: HttpRequest) -> Status[Delivered]:
     """One delegated task as ``{"type": "task.delegated", "data": {…}}``, signed with [tasks] webhook_secret.
 

@@ -35,7 +35,7 @@ MOST = 100
 LATE = timedelta(hours=1)
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     ALTERED = "altered"
     MISSING = "missing"
     EXTRA = "extra"
@@ -50,7 +50,7 @@ class Kind(StrEnum):
 class Difference:
     """``says`` is one sentence. ``index``: where in the log; ``source`` and ``row_id``: which row, if one is meant."""
 
-    kind: Kind
+    kind: DifferenceKind
     says: str
     index: int | None = None
     source: str | None = None
@@ -123,10 +123,10 @@ def _ours(walk: _Walk, size: int) -> Iterator[Checkpoint]:
         try:
             signed = checkpoint.verify(text, origin=walk.by.origin, keys=walk.by.accepted())
         except Invalid as error:
-            walk.add(Kind.CHECKPOINT, f"The checkpoint over {told} leaves doesn't hold: {error.message}", told)
+            walk.add(DifferenceKind.CHECKPOINT, f"The checkpoint over {told} leaves doesn't hold: {error.message}", told)
             continue
         if (signed.size, signed.root) != (told, bytes(root)):
-            walk.add(Kind.CHECKPOINT, f"The checkpoint over {told} leaves is kept beside another text.", told)
+            walk.add(DifferenceKind.CHECKPOINT, f"The checkpoint over {told} leaves is kept beside another text.", told)
         yield signed
 
 
@@ -143,7 +143,7 @@ class _Walk:
     complete_at: datetime | None = None
 
     def add(
-        self, kind: Kind, says: str, index: int | None = None, source: str | None = None, row_id: int | None = None
+        self, kind: DifferenceKind, says: str, index: int | None = None, source: str | None = None, row_id: int | None = None
     ) -> None:
         if len(self.found) <= MOST:
             self.found.append(Difference(kind, says, index, source, row_id))
@@ -166,10 +166,10 @@ class _Walk:
         """What is beyond the newest checkpoint, or was before."""
         if leaves > self.size:
             says = f"The leaves from {self.size} to {leaves - 1} are under no checkpoint."
-            self.add(Kind.LEAF, says, self.size)
+            self.add(DifferenceKind.LEAF, says, self.size)
         if ahead := [mark.size for mark in outside if mark.size > self.size]:
             says = f"A checkpoint over {max(ahead)} leaves is known, but the log ends at {self.size}: it was set back."
-            self.add(Kind.CUT_OFF, says, self.size)
+            self.add(DifferenceKind.CUT_OFF, says, self.size)
         if self.complete_at is None:
             return
         for source in sources.known():
@@ -186,7 +186,7 @@ class _Walk:
         subtrees = store.nodes_between(begin, end)
         for index in range(begin, end):
             if index not in kept:
-                self.add(Kind.LEAF, f"Leaf {index} of the log is missing.", index)
+                self.add(DifferenceKind.LEAF, f"Leaf {index} of the log is missing.", index)
                 self.torn = True
                 yield index, None
                 continue
@@ -198,10 +198,10 @@ class _Walk:
 
     def _unchanged(self, index: int, source: str, row_id: int, leaf: bytes, row: SealedRow | None) -> SealedRow | None:
         if row is None:
-            self.add(Kind.MISSING, f"{source} {row_id} was sealed and is not there any more.", index, source, row_id)
+            self.add(DifferenceKind.MISSING, f"{source} {row_id} was sealed and is not there any more.", index, source, row_id)
         elif row.leaf_hash() != leaf:
             says = f"{source} {row_id} is not what it was when it was sealed."
-            self.add(Kind.ALTERED, says, index, source, row_id)
+            self.add(DifferenceKind.ALTERED, says, index, source, row_id)
         else:
             return row
         return None
@@ -210,7 +210,7 @@ class _Walk:
         for node in born:
             if subtrees.get((node.level, node.index)) != node.hash:
                 says = f"The subtree at level {node.level}, place {node.index}, is not what its leaves make."
-                self.add(Kind.SUBTREE, says, ((node.index + 1) << node.level) - 1)
+                self.add(DifferenceKind.SUBTREE, says, ((node.index + 1) << node.level) - 1)
 
     def _pass(self, mark: Checkpoint) -> None:
         if self.torn or mark.size != self.frontier.size:
@@ -220,7 +220,7 @@ class _Walk:
             return
         self.torn = True
         says = f"The leaves from {self.good} to {mark.size - 1} are not those that were signed at {mark.size} leaves."
-        self.add(Kind.ROOT, says, self.good)
+        self.add(DifferenceKind.ROOT, says, self.good)
 
     def _look(self, index: int, row: SealedRow) -> None:
         """Whether the row came too late to be true; and whether it is the event of a complete seal."""
@@ -234,7 +234,7 @@ class _Walk:
 
     def _extra(self, source: str, row_id: int, index: int | None) -> None:
         says = f"{source} {row_id} calls itself older than a seal that left nothing out: it was put in afterwards."
-        self.add(Kind.EXTRA, says, index, source, row_id)
+        self.add(DifferenceKind.EXTRA, says, index, source, row_id)
 
 
 Leaf = tuple[int, str, int, bytes]

@@ -13,7 +13,7 @@ from handrail.audit.actions import seal_all
 from handrail.audit.checkpoint import Checkpoint, parse, sign
 from handrail.audit.models import AuditCheckpoint, AuditLeaf
 from handrail.audit.signing import Signing
-from handrail.audit.verification import Kind, Verification, verify
+from handrail.audit.verification import DifferenceKind, Verification, verify
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Invalid
 from tests.factories.log import event, old_event, run, sealed_events, superuser
@@ -121,7 +121,7 @@ def test_verify_finds_a_leaf_taken_out(signer: Signing) -> None:
     with superuser(LEAVES):
         run(f"DELETE FROM {LEAVES} WHERE index = 3")
     found = verify()
-    assert [(d.kind, d.index) for d in found.differences] == [(Kind.LEAF, 3)]
+    assert [(d.kind, d.index) for d in found.differences] == [(DifferenceKind.LEAF, 3)]
 
 
 def test_verify_finds_a_subtree_changed(signer: Signing) -> None:
@@ -129,7 +129,7 @@ def test_verify_finds_a_subtree_changed(signer: Signing) -> None:
     with superuser(NODES):
         run(f"UPDATE {NODES} SET hash = sha256('x') WHERE level = 1 AND index = 1")
     found = verify()
-    assert [(d.kind, d.index) for d in found.differences] == [(Kind.SUBTREE, 3)]
+    assert [(d.kind, d.index) for d in found.differences] == [(DifferenceKind.SUBTREE, 3)]
 
 
 def rewrite(index: int) -> None:
@@ -148,7 +148,7 @@ def test_verify_finds_a_log_made_anew_by_its_checkpoint(signer: Signing) -> None
     with superuser(EVENTS, LEAVES, NODES):
         rewrite(5)
     found = verify()
-    assert [(d.kind, d.index) for d in found.differences] == [(Kind.ROOT, 4)]
+    assert [(d.kind, d.index) for d in found.differences] == [(DifferenceKind.ROOT, 4)]
     assert "from 4 to 7" in found.differences[0].says
 
 
@@ -160,14 +160,14 @@ def test_verify_finds_a_checkpoint_of_another_key(signer: Signing) -> None:
         root = store.frontier(size).root()
         forged = sign(Checkpoint(signer.origin, size, root), Ed25519PrivateKey.generate())
         run(f"UPDATE {CHECKPOINTS} SET root = %s, text = %s", root, forged)
-    assert [d.kind for d in verify().differences] == [Kind.CHECKPOINT]
+    assert [d.kind for d in verify().differences] == [DifferenceKind.CHECKPOINT]
 
 
 def test_verify_finds_a_checkpoint_beside_another_text(signer: Signing) -> None:
     sealed_events(3)
     with superuser(CHECKPOINTS):
         run(f"UPDATE {CHECKPOINTS} SET root = sha256('x')")
-    assert [d.kind for d in verify().differences] == [Kind.CHECKPOINT]
+    assert [d.kind for d in verify().differences] == [DifferenceKind.CHECKPOINT]
 
 
 def test_verify_finds_leaves_under_no_checkpoint(signer: Signing) -> None:
@@ -175,7 +175,7 @@ def test_verify_finds_leaves_under_no_checkpoint(signer: Signing) -> None:
     sealed_events(3)
     with superuser(CHECKPOINTS):
         run(f"DELETE FROM {CHECKPOINTS} WHERE size > 4")
-    assert [(d.kind, d.index) for d in verify().differences] == [(Kind.LEAF, 4)]
+    assert [(d.kind, d.index) for d in verify().differences] == [(DifferenceKind.LEAF, 4)]
 
 
 def set_back(size: int) -> None:
@@ -195,7 +195,7 @@ def test_verify_finds_a_database_set_back_by_a_kept_checkpoint(signer: Signing) 
         set_back(4)
     assert verify().whole
     found = verify(kept=[kept])
-    assert [d.kind for d in found.differences] == [Kind.CUT_OFF]
+    assert [d.kind for d in found.differences] == [DifferenceKind.CUT_OFF]
     with pytest.raises(Conflict) as caught:
         proofs.consistency(parse(kept).checkpoint.size)
     assert caught.value.code == "log-shorter"
@@ -210,7 +210,7 @@ def test_verify_finds_a_database_set_back_and_grown_again(signer: Signing) -> No
     sealed_events(6)
     assert verify().whole
     found = verify(kept=[kept.text])
-    assert [(d.kind, d.index) for d in found.differences] == [(Kind.ROOT, 4)]
+    assert [(d.kind, d.index) for d in found.differences] == [(DifferenceKind.ROOT, 4)]
     proof = proofs.consistency(kept.checkpoint.size)
     now_signed = parse(proof.checkpoint).checkpoint
     assert not merkle.verify_consistency(
@@ -245,7 +245,7 @@ def test_verify_takes_checkpoints_of_an_earlier_key(signer: Signing) -> None:
         assert verify().whole
     forgotten = Signing(signer.origin, rotated.key)
     with signing.use(forgotten):
-        assert [d.kind for d in verify().differences] == [Kind.CHECKPOINT]
+        assert [d.kind for d in verify().differences] == [DifferenceKind.CHECKPOINT]
 
 
 def test_verify_walks_more_leaves_than_a_chunk(signer: Signing, monkeypatch: pytest.MonkeyPatch) -> None:
