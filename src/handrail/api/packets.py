@@ -9,14 +9,13 @@ from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, Digest, Limit, Line, Number, PacketRef, Word
-from handrail.packets import comparison, evaluation, queries
+from handrail.api.fields import REFUSALS, Before, Digest, Limit, Line, Number, PacketRef, Word
+from handrail.packets import comparison, queries
 from handrail.packets.actions import assembling, exporting, holds, releasing, votes
 from handrail.packets.actions.assembling import Requested
 from handrail.packets.actions.exporting import Download
 from handrail.packets.actions.votes import Approved
 from handrail.packets.assembly.compare import Comparison
-from handrail.packets.evaluation import PacketFigures
 from handrail.packets.queries import PacketDetail, PacketFilter, PacketSummary
 
 router = Router()
@@ -68,19 +67,20 @@ class VoteBody(Schema):
     digest: Digest
 
 
+class PacketQuery(Schema):
+    """Empty words filter nothing. ``before``: the ``created_at`` of the last packet of the page before."""
+
+    tenant: Word = ""
+    profile: Word = ""
+    state: Word = ""
+    before: Before = None
+    limit: Limit = 50
+
+
 @router.get("/packets", response={200: list[PacketSummary], **REFUSALS}, operation_id="list_packets")
-def list_packets(
-    request: HttpRequest, tenant: Word = "", profile: Word = "", state: Word = "", limit: Limit = 50
-) -> list[PacketSummary]:
+def list_packets(request: HttpRequest, query: Query[PacketQuery]) -> list[PacketSummary]:
     """Packets in your scope with their newest revision, the newest first."""
-    wanted = PacketFilter(tenant=tenant, profile=profile, state=state, limit=limit)
-    return queries.list_packets(actor_of(request), wanted)
-
-
-@router.get("/packet-figures", response={200: PacketFigures, **REFUSALS}, operation_id="packet_figures")
-def packet_figures(request: HttpRequest) -> PacketFigures:
-    """The figures by which packet work is judged."""
-    return evaluation.evaluate(actor_of(request))
+    return queries.list_packets(actor_of(request), PacketFilter(**query.dict()))
 
 
 @router.get("/packets/{ref}", response={200: PacketDetail, **REFUSALS}, operation_id="get_packet")

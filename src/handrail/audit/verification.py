@@ -123,7 +123,9 @@ def _ours(walk: _Walk, size: int) -> Iterator[Checkpoint]:
         try:
             signed = checkpoint.verify(text, origin=walk.by.origin, keys=walk.by.accepted())
         except Invalid as error:
-            walk.add(DifferenceKind.CHECKPOINT, f"The checkpoint over {told} leaves doesn't hold: {error.message}", told)
+            walk.add(
+                DifferenceKind.CHECKPOINT, f"The checkpoint over {told} leaves doesn't hold: {error.message}", told
+            )
             continue
         if (signed.size, signed.root) != (told, bytes(root)):
             walk.add(DifferenceKind.CHECKPOINT, f"The checkpoint over {told} leaves is kept beside another text.", told)
@@ -143,7 +145,12 @@ class _Walk:
     complete_at: datetime | None = None
 
     def add(
-        self, kind: DifferenceKind, says: str, index: int | None = None, source: str | None = None, row_id: int | None = None
+        self,
+        kind: DifferenceKind,
+        says: str,
+        index: int | None = None,
+        source: str | None = None,
+        row_id: int | None = None,
     ) -> None:
         if len(self.found) <= MOST:
             self.found.append(Difference(kind, says, index, source, row_id))
@@ -198,7 +205,13 @@ class _Walk:
 
     def _unchanged(self, index: int, source: str, row_id: int, leaf: bytes, row: SealedRow | None) -> SealedRow | None:
         if row is None:
-            self.add(DifferenceKind.MISSING, f"{source} {row_id} was sealed and is not there any more.", index, source, row_id)
+            self.add(
+                DifferenceKind.MISSING,
+                f"{source} {row_id} was sealed and is not there any more.",
+                index,
+                source,
+                row_id,
+            )
         elif row.leaf_hash() != leaf:
             says = f"{source} {row_id} is not what it was when it was sealed."
             self.add(DifferenceKind.ALTERED, says, index, source, row_id)

@@ -50,7 +50,7 @@ def test_a_packet_goes_all_its_way_over_the_api(desk: Desk) -> None:
     desk.deliver(desk.newest)
     assert ada.get(f"/api/v1/packets/{ref}").json()["delivery"]["state"] == "delivered"
     assert ada.get(f"/api/v1/packets/{ref}/diff").json() is None
-    assert ada.get("/api/v1/packet-figures").json()["bound"] == 1
+    assert ada.get("/api/v1/evaluation/packets").json()["bound"] == 1
 
 
 def test_assembling_a_case_twice_names_its_packet(desk: Desk) -> None:

@@ -78,3 +78,16 @@ def test_list_gives_only_runs_of_entitled_tenants(estate: Estate, caller: Caller
 def test_an_oversized_body_is_a_problem_document(estate: Estate, caller: Caller) -> None:
     response = post(caller("operator"), "/runs", body(estate, note="x" * (1024 * 1024)))
     assert (response.status_code, response.headers["content-type"]) == (413, "application/problem+json")
+
+
+def test_list_pages_back_by_the_time_of_the_last_one(estate: Estate, caller: Caller) -> None:
+    client = caller("operator")
+    made = [post(client, "/runs", body(estate, f"TASK-{number}")).json()["ref"] for number in range(3)]
+    newest = client.get("/api/v1/runs", {"limit": 2}).json()
+    older = client.get("/api/v1/runs", {"limit": 2, "before": newest[-1]["created_at"]}).json()
+    assert [run["ref"] for run in (*newest, *older)] == made[::-1]
+
+
+def test_list_before_a_time_without_offset_is_refused(caller: Caller) -> None:
+    response = caller("operator").get("/api/v1/runs", {"before": "2026-03-01T00:00:00"})
+    assert (response.status_code, [error["where"] for error in response.json()["errors"]]) == (422, ["before"])
