@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -14,12 +14,12 @@ import psycopg
 import structlog
 from asgiref.sync import sync_to_async
 from django.db import Error as DatabaseError
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from procrastinate import App
 from procrastinate.contrib.django import app as django_app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import Status
+from procrastinate.jobs import Job, Status
 
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
@@ -50,18 +50,6 @@ class Pace:
 def serve(pace: Pace) -> None:
     """Works until SIGTERM or SIGINT, then lets running tasks end. Outlasts absences of the database."""
     asyncio.run(_serve(pace))
-
-
-def drain(pace: Pace) -> None:
-    """Works until nothing is waiting, then returns."""
-    asyncio.run(_drain(pace))
-
-
-async def _drain(pace: Pace) -> None:
-    async with _queue().open_async() as queue:
-        await queue.run_worker_async(
-            wait=False, concurrency=pace.concurrency, install_signal_handlers=False, delete_jobs="successful"
-        )
 
 
 async def _serve(pace: Pace) -> None:
@@ -105,6 +93,8 @@ async def _until_stopped(pace: Pace, stopping: asyncio.Event) -> None:
         for error in ended:
             if isinstance(error, _AWAY):
                 raise error
+            if isinstance(error, Exception):
+                log.error("a part of the worker ended", exc_info=error)
         if stopped not in done:
             log.warning("the worker's loop ended early; starting it again")
             await _pause(stopping, RECONNECT_SECONDS)
@@ -125,26 +115,52 @@ async def _sweep(queue: App, pace: Pace) -> None:
     """Queues anew what should have moved, keeps the next pull, seal and pruning waiting, buries dead workers' jobs.
 
     A job of a dead worker is not run again: the rows that it was about say what is due, and the sweep reads those.
+    Raises only what tells that the database is away.
     """
     await sync_to_async(_sweep_rows, thread_sensitive=False)(pace)
     for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=pace.takeover_seconds):
+        await _bury(queue, job)
+
+
+async def _bury(queue: App, job: Job) -> None:
+    try:
         await queue.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
+    except ConnectorException as error:
+        if isinstance(error.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
+            raise
+        log.info("another worker buried the job of a dead one", task=job.task_name)
+    else:
         log.warning("buried the job of a dead worker", task=job.task_name)
 
 
 def _sweep_rows(pace: Pace) -> None:
+    """Each part by itself: one that fails keeps none of the others from its turn."""
     close_old_connections()
     try:
-        runs.sweep()
-        reports.sweep()
-        releasing.sweep()
-        releasing.expire_all(name=worker_name())
-        enqueue(TaskName.SEAL_AUDIT, at=now() + timedelta(seconds=pace.seal_seconds), once="seal")
-        enqueue(TaskName.PRUNE, at=now() + pruning.EVERY, once="prune")
-        if task_system.find() is not None:
-            enqueue(TaskName.PULL_TASKS, at=now() + timedelta(seconds=pace.pull_seconds), once="pull")
+        for name, part in _parts(pace):
+            try:
+                part()
+            except Exception as error:
+                if isinstance(error, DatabaseError) and not connection.is_usable():
+                    raise
+                log.exception("a part of the sweep failed", part=name)
     finally:
         close_old_connections()
+
+
+def _parts(pace: Pace) -> Iterator[tuple[str, Callable[[], object]]]:
+    yield "runs", runs.sweep
+    yield "reports", reports.sweep
+    yield "packets", releasing.sweep
+    yield "expiry", lambda: releasing.expire_all(name=worker_name())
+    yield "seal", lambda: _keep_waiting(TaskName.SEAL_AUDIT, timedelta(seconds=pace.seal_seconds), once="seal")
+    yield "prune", lambda: _keep_waiting(TaskName.PRUNE, pruning.EVERY, once="prune")
+    if task_system.find() is not None:
+        yield "pull", lambda: _keep_waiting(TaskName.PULL_TASKS, timedelta(seconds=pace.pull_seconds), once="pull")
+
+
+def _keep_waiting(task: TaskName, after: timedelta, *, once: str) -> None:
+    enqueue(task, at=now() + after, once=once)
 
 
 async def _pause(stopping: asyncio.Event, seconds: float) -> None:

@@ -1,0 +1,83 @@
+"""What one sweep meets keeps neither the rest of it, nor the worker, from going on."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.db import connection
+from procrastinate.contrib.django.models import ProcrastinateJob
+from structlog.testing import capture_logs
+
+from handrail.kernel.clock import now
+from handrail.packets.actions import releasing
+from handrail.runbooks.models import OperationRun
+from handrail.worker import service
+from handrail.worker.service import Pace
+from tests.factories.runs import make_estate
+from tests.factories.switches import SwitchBoard, connected
+
+PACE = Pace(concurrency=1, takeover_seconds=1, sweep_seconds=5, pull_seconds=60)
+
+
+def stalled_job(url: str) -> None:
+    """A job that a worker had in hand when it died, minutes ago."""
+    with psycopg.connect(url, autocommit=True) as raw:
+        (worker,) = raw.execute("SELECT id FROM procrastinate_register_worker_v1()").fetchone() or (0,)
+        raw.execute(
+            "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '9 min' WHERE id = %s", [worker]
+        )
+        raw.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", [worker])
+
+
+def sweep_at_once(hands: int) -> list[BaseException | None]:
+    async def all_of_them() -> list[BaseException | None]:
+        async with service._queue().open_async() as queue:
+            return await asyncio.gather(*(service._sweep(queue, PACE) for _ in range(hands)), return_exceptions=True)
+
+    return asyncio.run(all_of_them())
+
+
+def test_workers_that_find_the_same_dead_job_bury_it_once_and_go_on(committed_db: str) -> None:
+    with connected(SwitchBoard()):
+        run = make_estate().start()
+    stalled_job(committed_db)
+    connection.close()
+    with capture_logs() as said:
+        assert sweep_at_once(4) == [None] * 4
+    assert [line["event"] for line in said].count("buried the job of a dead worker") == 1
+    assert not ProcrastinateJob.objects.filter(args={"run_id": run.pk}, status="doing").exists()
+
+
+def test_a_part_of_the_sweep_that_fails_is_logged_and_the_others_go_on(
+    committed_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connected(SwitchBoard()):
+        run = make_estate().start()
+    ProcrastinateJob.objects.count()
+    OperationRun.objects.filter(pk=run.pk).update(due_at=now() - timedelta(seconds=1))
+
+    def breaks(**_: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    monkeypatch.setattr(releasing, "expire_all", breaks)
+    with capture_logs() as said:
+        service._sweep_rows(PACE)
+    assert [line["part"] for line in said if line["event"] == "a part of the sweep failed"] == ["expiry"]
+    assert set(ProcrastinateJob.objects.values_list("task_name", flat=True)) >= {"runbooks.advance", "audit.seal"}
+    assert ProcrastinateJob.objects.filter(queueing_lock=f"run:{run.pk}").count() == 1
+
+
+def test_a_sweep_without_its_database_says_so(committed_db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server ends the connection in the middle of a part: nothing else can be done then."""
+
+    def cut() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setattr(service.runs, "sweep", cut)
+    with pytest.raises(service.DatabaseError):
+        service._sweep_rows(PACE)
