@@ -15,7 +15,8 @@ import pytest
 from handrail.cli.entry import run
 from handrail.conf import config, release
 from handrail.kernel.errors import Misconfigured
-from tests.unit.packets.proof.making import KEY, LANE, NOW, pack
+from handrail.packets.proof.keys import KeyRing
+from tests.unit.packets.proof.making import KEY, LANE, NOW, OTHER_KEY, pack
 
 VERIFY = (
     "import sys; from handrail.cli.entry import run; code = run(sys.argv[1:]);"
@@ -84,11 +85,14 @@ def test_export_gives_public_keys_only(installation: Path, capsys: pytest.Captur
     assert "PRIVATE" not in shown
 
 
-def verify(tmp_path: Path, package: bytes, *more: str, lane: str = LANE) -> subprocess.CompletedProcess[str]:
+def verify(
+    tmp_path: Path, package: bytes, *more: str, lane: str | None = LANE, keys: str = KEY.public.to_pem()
+) -> subprocess.CompletedProcess[str]:
     (tmp_path / "package.zip").write_bytes(package)
-    (tmp_path / "keys.pem").write_text(KEY.public.to_pem())
+    (tmp_path / "keys.pem").write_text(keys)
     at = NOW.replace(tzinfo=None, microsecond=0).isoformat()
-    arguments = ["intake", "verify", "package.zip", "--key", "keys.pem", "--lane", lane, "--at", at, *more]
+    arguments = ["intake", "verify", "package.zip", "--key", "keys.pem", "--at", at, *more]
+    arguments += ["--lane", lane] if lane else []
     environ = {
         key: value for key, value in os.environ.items() if not key.startswith(("HANDRAIL", "DATABASE", "DJANGO"))
     }
@@ -114,6 +118,43 @@ def test_verify_refuses_another_lane(tmp_path: Path) -> None:
     done = verify(tmp_path, pack(), lane="vendor-second-intake")
     assert done.returncode == 1
     assert "other-lane" in done.stdout
+
+
+def test_verify_without_a_lane_shows_it_and_accepts_nothing(tmp_path: Path) -> None:
+    done = verify(tmp_path, pack(), lane=None)
+    assert done.returncode == 8, done.stderr
+    assert LANE in done.stdout
+    assert "lane-not-compared" in done.stdout
+    assert "NOT ACCEPTED" in done.stdout
+    assert json.loads(verify(tmp_path, pack(), "--json", lane=None).stdout)["accepted"] is False
+
+
+def test_verify_without_a_lane_refuses_what_is_wrong_otherwise(tmp_path: Path) -> None:
+    raw = bytearray(pack())
+    raw[-400] ^= 1
+    assert verify(tmp_path, bytes(raw), lane=None).returncode == 1
+
+
+def test_verify_without_a_lane_records_nothing(tmp_path: Path) -> None:
+    assert verify(tmp_path, pack(), "--accepted", "seen", "--record", lane=None).returncode == 2
+    assert not (tmp_path / "seen").exists()
+
+
+@pytest.mark.parametrize(("move", "code"), [("retire", "rotated-key"), ("revoke", "revoked-key")])
+def test_verify_names_a_key_that_the_exported_file_says_counts_no_more(move: str, code: str, tmp_path: Path) -> None:
+    ring = KeyRing((KEY.public, OTHER_KEY.public), OTHER_KEY.key_id)
+    done = verify(tmp_path, pack(), keys=getattr(ring, move)(KEY.key_id).to_pem())
+    assert done.returncode == 1
+    assert code in done.stdout
+
+
+def test_export_after_the_only_key_was_revoked_says_so(installation: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["keys", "generate"])
+    revoked = release.signing_key().key_id
+    run(["keys", "revoke", revoked])
+    capsys.readouterr()
+    assert run(["keys", "export"]) == 0
+    assert capsys.readouterr().out == f"# revoked key {revoked}\n"
 
 
 def test_verify_refuses_a_package_accepted_before_once_it_was_recorded(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from handrail.kernel.errors import Invalid
 group = typer.Typer(help="The receiver's side: verify.")
 
 REFUSED = 1
+NOT_COMPARED = 8
+NO_LANE = "NOT ACCEPTED: all of it is in order, but say your own lane with --lane"
 KEY_FILE_LIMIT = 1024 * 1024
 
 
@@ -23,7 +25,10 @@ def verify(
     package: Annotated[Path, typer.Argument(metavar="PACKAGE", help="The package, a ZIP file.")],
     *,
     key: Annotated[Path, typer.Option("--key", metavar="PUB", help="The sender's public keys, PEM.")],
-    lane: Annotated[str, typer.Option("--lane", metavar="LANE", help="The name of your own lane.")],
+    lane: Annotated[
+        str | None,
+        typer.Option("--lane", metavar="LANE", help="The name of your own lane; without it nothing is accepted."),
+    ] = None,
     accepted: Annotated[
         Path | None,
         typer.Option(
@@ -37,34 +42,36 @@ def verify(
 ) -> None:
     """Say what a package is, for which lane, who approved it and what is held; refuse anything that is not in order.
 
-    Exits with 0 when it is accepted, 1 when it is refused.
+    Exits with 0 when it is accepted, 1 when it is refused, and 8 when all of it is in order but --lane was not given:
+    then it may have been released to somebody else.
     """
-    if record and accepted is None:
-        raise typer.BadParameter("needs --accepted DIRECTORY", param_hint="--record")
+    if record and (accepted is None or lane is None):
+        raise typer.BadParameter("needs --accepted DIRECTORY and --lane LANE", param_hint="--record")
     from datetime import UTC
 
     from handrail.kernel.clock import now
     from handrail.packets.proof.accepted import AcceptedManifests
-    from handrail.packets.proof.keys import KeyRing, public_keys
+    from handrail.packets.proof.keys import KeyRing
     from handrail.packets.proof.verify import Expectation, describe
     from handrail.packets.proof.verify import verify as check
 
     memory = AcceptedManifests(accepted) if accepted else None
-    ring = KeyRing.of(public_keys(_read(key)))
+    ring = KeyRing.from_pem(_read(key))
     as_of = at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at or now()
     known = memory.load() if memory else ()
     verdict = check(package, Expectation(keys=ring, lane=lane, at=as_of, accepted=known, once=once))
     if verdict.accepted and memory is not None and record:
         memory.record(verdict)
     findings = [{"code": f.code, "says": str(f), "refuses": f.refuses} for f in verdict.findings]
+    whole = verdict.accepted and lane is not None
     if json:
-        output.print_json({"accepted": verdict.accepted, "package": list(describe(verdict)), "findings": findings})
+        output.print_json({"accepted": whole, "package": list(describe(verdict)), "findings": findings})
     else:
         output.print_table("", ("what", "it says"), describe(verdict))
         output.print_table("Findings", ("finding", "why"), [(f["code"], f["says"]) for f in findings], empty="")
-        output.say("accepted" if verdict.accepted else "REFUSED")
-    if not verdict.accepted:
-        raise typer.Exit(REFUSED)
+        output.say("accepted" if whole else NO_LANE if verdict.accepted else "REFUSED")
+    if not whole:
+        raise typer.Exit(NOT_COMPARED if verdict.accepted else REFUSED)
 
 
 def _read(file: Path) -> str:

@@ -72,10 +72,10 @@ def revoke(key: KeyId) -> None:
 
 @group.command("export")
 def export() -> None:
-    """The accepted public keys as PEM, for receivers: handrail intake verify PACKAGE --key FILE."""
+    """For receivers: the accepted public keys as PEM, and which keys count no more. See: handrail intake verify"""
     ring = _ring()
-    if not ring.accepted:
-        raise Conflict("No key is accepted. Make one: handrail keys generate", code="key-ring")
+    if not (ring.accepted or ring.retired or ring.revoked):
+        raise Conflict("There are no keys. Make one: handrail keys generate", code="key-ring")
     print(ring.to_pem(), end="")
 
 

@@ -44,6 +44,7 @@ class Code(StrEnum):
     APPROVED_OUT_OF_TIME = "approved-out-of-time"
     SHORT_OF_SIGNERS = "short-of-signers"
     OTHER_LANE = "other-lane"
+    LANE_NOT_COMPARED = "lane-not-compared"
     NOT_YET = "not-yet-valid"
     EXPIRED = "expired"
     SUPERSEDED = "superseded"
@@ -56,7 +57,8 @@ class Code(StrEnum):
 class Finding:
     """One thing found: a stable code, one plain sentence, and the file of the package that it concerns, if one does.
 
-    ``refuses`` is false for what only informs: SUPERSEDES, and ALREADY_ACCEPTED unless the receiver asked otherwise.
+    ``refuses`` is false for what only informs: SUPERSEDES, LANE_NOT_COMPARED, and ALREADY_ACCEPTED unless the receiver
+    asked otherwise.
     """
 
     code: Code

@@ -25,7 +25,10 @@ from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured
 
 MAX_KEYS = 100
+MAX_NOTES = 1000
 _PUBLIC_BLOCK = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
+# Text between the blocks of a PEM file is nobody's business (RFC 7468, section 2), so other tools pass over these.
+_NOTE = re.compile(r"^# (retired|revoked) key ([0-9a-f]{64})[ \t]*\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,22 @@ class KeyRing:
         """A ring of accepted keys, each once, that signs nothing: the receiver's."""
         return cls(tuple({key.key_id: key for key in keys}.values()))
 
+    @classmethod
+    def from_pem(cls, text: str) -> KeyRing:
+        """The receiver's ring from the sender's key file, as ``to_pem`` writes it. A key that any line calls retired or
+        revoked doesn't count, also where an older export stands in the same file.
+
+        Raises Invalid for a file that says nothing of any key, or holds one that is not Ed25519.
+        """
+        notes = _NOTE.findall(text)
+        if len(notes) > MAX_NOTES:
+            raise Invalid(f"A key file names at most {MAX_NOTES} retired and revoked keys.", code="key-file")
+        revoked = frozenset(key_id for word, key_id in notes if word == "revoked")
+        retired = frozenset(key_id for _, key_id in notes) - revoked
+        keys = public_keys(text) if _PUBLIC_BLOCK.search(text) or not notes else ()
+        accepted = {key.key_id: key for key in keys if key.key_id not in retired | revoked}
+        return cls(tuple(accepted.values()), None, retired, revoked)
+
     def find(self, key_id: str) -> PublicKey | None:
         return next((key for key in self.accepted if key.key_id == key_id), None)
 
@@ -162,8 +181,10 @@ class KeyRing:
         return KeyRing(self._without(key_id), current, self.retired - {key_id}, self.revoked | {key_id})
 
     def to_pem(self) -> str:
-        """The accepted public keys, for receivers."""
-        return "".join(key.to_pem() for key in self.accepted)
+        """For receivers: the accepted public keys, and a line for each that counts no more."""
+        notes = [f"# retired key {key_id}\n" for key_id in sorted(self.retired)]
+        notes += [f"# revoked key {key_id}\n" for key_id in sorted(self.revoked)]
+        return "".join([*(key.to_pem() for key in self.accepted), *notes])
 
     def _without(self, key_id: str) -> tuple[PublicKey, ...]:
         return tuple(key for key in self.accepted if key.key_id != key_id)

@@ -49,12 +49,12 @@ class Verdict:
 class Expectation:
     """What the receiver holds a package against: keys, its own lane, the time, and what it accepted before.
 
-    ``once`` refuses a package that was accepted already; without it that is only noted. Raises ValueError for a naive
-    time.
+    ``lane`` None: the receiver doesn't say, and that it was not compared is noted. ``once`` refuses a package that was
+    accepted already; without it that is only noted. Raises ValueError for a naive time.
     """
 
     keys: KeyRing
-    lane: str
+    lane: str | None
     at: datetime
     accepted: Sequence[Manifest] = ()
     once: bool = False
@@ -171,7 +171,10 @@ def _files(found: Unpacked, manifest: Manifest) -> Iterator[Finding]:
 
 
 def _policy(manifest: Manifest, expect: Expectation) -> Iterator[Finding]:
-    if manifest.lane != expect.lane:
+    if expect.lane is None:
+        text = f"the package is for the lane {manifest.lane}; whether that is yours was not compared"
+        yield Finding(Code.LANE_NOT_COMPARED, text, refuses=False)
+    elif manifest.lane != expect.lane:
         yield Finding(Code.OTHER_LANE, f"the package is for the lane {manifest.lane}, not for {expect.lane}")
     if expect.at >= manifest.expires_at:
         yield Finding(Code.EXPIRED, f"the package expired at {instant_text(manifest.expires_at)}")

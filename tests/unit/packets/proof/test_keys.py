@@ -127,3 +127,29 @@ def test_key_ring_refuses_a_contradiction(make: object) -> None:
     assert callable(make)
     with pytest.raises(Conflict):
         make()
+
+
+def test_a_key_file_names_the_keys_that_count_no_more() -> None:
+    ring = KeyRing((FIRST.public, SECOND.public), FIRST.key_id).retire(SECOND.key_id)
+    ring = KeyRing(ring.accepted, ring.current, ring.retired, frozenset({"0" * 64}))
+    read = KeyRing.from_pem(ring.to_pem())
+    assert (read.accepted, read.retired, read.revoked) == (ring.accepted, ring.retired, ring.revoked)
+    assert keys.public_keys(ring.to_pem()) == (FIRST.public,)
+
+
+def test_an_older_export_in_the_same_file_brings_no_key_back() -> None:
+    before = KeyRing((FIRST.public, SECOND.public), FIRST.key_id)
+    read = KeyRing.from_pem(before.to_pem() + before.retire(SECOND.key_id).to_pem())
+    assert read.accepted == (FIRST.public,)
+    assert KeyRing.from_pem(before.to_pem() + before.revoke(FIRST.key_id).to_pem()).accepted == (SECOND.public,)
+
+
+def test_a_key_file_may_say_only_what_is_revoked() -> None:
+    read = KeyRing.from_pem(KeyRing((FIRST.public,), FIRST.key_id).revoke(FIRST.key_id).to_pem())
+    assert (read.accepted, read.revoked) == ((), frozenset({FIRST.key_id}))
+
+
+@pytest.mark.parametrize("text", ["", "# retired key abc\n", "# retired key " + "A" * 64 + "\n"])
+def test_a_key_file_that_says_nothing_of_a_key_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        KeyRing.from_pem(text)
