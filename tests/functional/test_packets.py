@@ -9,6 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from handrail.kernel.clock import now
+from handrail.packets.actions import assembling
 from handrail.packets.models import Revision, Vote
 from tests.factories import rows
 from tests.factories.packets import Desk, connected, make_desk
@@ -90,6 +92,50 @@ def test_packet_from_hold_to_release(desk: Desk, visit: Visits, scripts: bool) -
         person.go(path(third))
         expect(page.get_by_text("RCPT-1", exact=True)).to_be_visible()
         expect(page.get_by_text("The vendor has opened it.")).to_be_visible()
+
+
+def test_typed_text_outlives_what_moves_by_itself(desk: Desk, visit: Visits) -> None:
+    first = Revision.objects.select_related("packet").get(pk=desk.ask().id)
+    with visit("ada@example.com") as person:
+        page = person.go(path(first))
+        page.locator("summary", has_text="Withdraw").click()
+        reason = page.get_by_label("Why it is withdrawn")
+        reason.fill("The wrong")
+        desk.sources.failing.add("/roster")
+        assembling.carry(revision_id=first.pk, by=desk.worker)
+        expect(page.get_by_text("cases can't be read now.")).to_be_visible()
+        expect(reason).to_have_value("The wrong")
+        reason.press_sequentially(" case")
+        desk.sources.failing.clear()
+        Revision.objects.update(due_at=now())
+        desk.build(first.pk)
+        expect(page.get_by_role("region", name="What would leave")).to_be_visible()
+        expect(reason).to_have_value("The wrong case")
+
+
+def test_delivery_is_followed_while_somebody_types(desk: Desk, visit: Visits) -> None:
+    desk.vendor.script = ["not-sent"]
+    revision = desk.released()
+    digest = str(revision.assembly.manifest_digest)
+    with visit("ada@example.com") as person:
+        page = person.go(path(revision))
+        delivery = page.locator("#delivery")
+        expect(delivery.get_by_text("On its way to the lane.")).to_be_visible()
+        page.locator("summary", has_text="Withdraw").click()
+        reason = page.get_by_label("Why it is withdrawn")
+        reason.fill("The wrong case")
+        desk.deliver(revision)
+        expect(delivery.get_by_text("Last try: The lane failed as the test says.")).to_be_visible()
+        desk.deliver(revision)
+        expect(delivery.get_by_text("RCPT-1", exact=True)).to_be_visible()
+        expect(delivery.get_by_text("Last try")).to_have_count(0)
+        expect(reason).to_be_visible()
+        expect(reason).to_have_value("The wrong case")
+        desk.vendor.consume(digest)
+        desk.deliver(revision)
+        expect(delivery.get_by_text("The vendor has opened it.")).to_be_visible()
+        expect(page.locator("#packet-state")).to_have_text("Consumed")
+        assert page.locator("#delivery[hx-get]").count() == 0
 
 
 def test_stale_page_signs_nothing(desk: Desk, visit: Visits) -> None:

@@ -44,6 +44,8 @@ def show(found: PacketDetail) -> None:
         ledger = [(e.sequence, e.at, e.kind, e.worker, e.detail) for e in found.delivery.ledger]
         title = f"Delivery: {found.delivery.state} {found.delivery.receipt}"
         output.print_table(title, ("#", "at", "entry", "by", "detail"), ledger)
+        if found.delivery.failure:
+            output.say(f"Last try: {found.delivery.failure}")
 
 
 def show_holds(found: PacketDetail) -> None:

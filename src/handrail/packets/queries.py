@@ -121,6 +121,14 @@ class PacketDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """What moves by itself about a revision, for whoever watches it."""
+
+    revision: RevisionSummary
+    delivery: DeliveryView | None
+
+
+@dataclass(frozen=True, slots=True)
 class PacketFilter:
     """``before`` pages backwards: only packets created before it. Empty texts filter nothing."""
 
@@ -168,6 +176,12 @@ def get_packet(actor: Actor, ref: str, number: int | None = None) -> PacketDetai
         why_not_withdraw=permissions.why_not_withdraw(actor, row),
         why_not_release=permissions.why_not_release(actor, row),
     )
+
+
+def get_progress(actor: Actor, ref: str, number: int | None = None) -> Progress:
+    """Where one revision is, the newest unless named. Raises NotFound, Denied."""
+    row = get_revision_row(actor, ref, number, Capability.PACKET_VIEW)
+    return Progress(_revision(row), delivery(row))
 
 
 def list_profiles(actor: Actor) -> list[str]:

@@ -147,7 +147,10 @@ class LedgerView:
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
     """``state``: sending, unknown, delivered, consumed, refused, given-up, recalling, withdrawn, noticed,
-    never-delivered."""
+    never-delivered.
+
+    ``failure``: why the last try did not succeed, empty when it did; ``next_at``: when a worker looks at it again.
+    """
 
     lane: str
     manifest_digest: str
@@ -156,6 +159,8 @@ class DeliveryView:
     released_by: str
     state: str
     attempts: int
+    failure: str
+    next_at: datetime | None
     receipt: str
     delivered_at: datetime | None
     consumed_at: datetime | None
@@ -222,6 +227,8 @@ def delivery(revision: Revision) -> DeliveryView | None:
         released_by=release.by,
         state=_delivery_state([row.kind for row in rows]),
         attempts=sum(row.kind is Entry.INTENT for row in rows),
+        failure=revision.failure,
+        next_at=revision.due_at,
         receipt=str(receipt.detail.get("receipt", "")) if receipt else "",
         delivered_at=receipt.at if receipt else None,
         consumed_at=revision.consumed_at,

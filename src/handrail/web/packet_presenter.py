@@ -8,13 +8,14 @@ from typing import Any
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Fault
 from handrail.packets import comparison, queries
 from handrail.packets.actions.reasons import REASON_LIMIT
 from handrail.packets.assembly.compare import Comparison
 from handrail.packets.permissions import Refusal
 from handrail.packets.queries import PacketDetail, RevisionSummary
-from handrail.packets.review import HoldView, VoteView
+from handrail.packets.review import DeliveryView, HoldView, VoteView
 from handrail.packets.states import Ballot, Cause, RevisionState
 from handrail.web import packet_values
 from handrail.web.packet_values import AnnexRow, DiffGroup, FieldRow
@@ -42,6 +43,10 @@ DELIVERIES: Mapping[str, str] = {
     "noticed": "The vendor had opened it, and was told that it does not count any more.",
     "never-delivered": "It never reached the lane.",
 }
+
+
+# Delivery goes on by itself in these.
+MOVING = frozenset({"sending", "unknown", "delivered", "recalling"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,14 @@ class PacketPage:
         return self.detail.summary.revision.state is RevisionState.ASSEMBLING
 
     @property
+    def moving(self) -> bool:
+        return self.detail.delivery is not None and self.detail.delivery.state in MOVING
+
+    @property
+    def mark(self) -> str:
+        return mark(self.detail.summary.revision, self.detail.delivery)
+
+    @property
     def newest(self) -> bool:
         return self.following is None
 
@@ -191,7 +204,7 @@ def present(
         differences=packet_values.diff_groups(compared),
         approvals=[vote for vote in votes if vote.ballot is Ballot.APPROVE],
         against=[vote for vote in votes if vote.ballot is not Ballot.APPROVE],
-        delivery=DELIVERIES.get(detail.delivery.state, "") if detail.delivery else "",
+        delivery=_delivery(detail.delivery),
         ended_cause=CAUSES.get(shown.ended_cause, shown.ended_cause),
         refusals=_refusals(detail),
         forms=list(_forms(detail, typed)),
@@ -203,8 +216,24 @@ def present(
     )
 
 
+def mark(revision: RevisionSummary, delivery: DeliveryView | None) -> str:
+    """Another one whenever something moved that the page shows of itself."""
+    moved: list[Any] = [revision.state, revision.failure]
+    if delivery is not None:
+        moved += [delivery.state, delivery.attempts, delivery.receipt, len(delivery.ledger)]
+    return digest(moved).removeprefix("sha256:")[:16]
+
+
 def hold_key(code: str, target: str) -> str:
     return f"clear {code} {target}"
+
+
+def _delivery(of: DeliveryView | None) -> str:
+    if of is None:
+        return ""
+    if of.state == "sending" and of.failure:
+        return "It has not reached the lane yet. It is tried again."
+    return DELIVERIES.get(of.state, "")
 
 
 def _compared(actor: Actor, detail: PacketDetail) -> Comparison | None:

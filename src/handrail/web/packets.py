@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 
 from django.contrib import messages
 from django.http import FileResponse, HttpResponse
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from handrail.kernel.errors import Conflict, Invalid
+from handrail.packets import queries
 from handrail.packets.actions import assembling, exporting, holds, releasing, votes
 from handrail.packets.actions.exporting import Download
 from handrail.packets.errors import Drifted, Exists
@@ -47,6 +49,20 @@ def assemble(request: PageRequest) -> HttpResponse:
 @require_safe
 def packet(request: PageRequest, packet: str) -> HttpResponse:
     shown = packet_presenter.present(request.actor, packet, _asked(request), whole="whole" in request.GET)
+    return _show(request, shown)
+
+
+@require_safe
+def live(request: PageRequest, packet: str) -> HttpResponse:
+    """What moves by itself: the page once it is assembled, or its delivery. 204 while that is as the page shows it."""
+    number = _asked(request)
+    now = queries.get_progress(request.actor, packet, number)
+    if request.GET.get("seen") == packet_presenter.mark(now.revision, now.delivery):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    shown = packet_presenter.present(request.actor, packet, number)
+    if request.GET.get("part") == "delivery" and shown.detail.delivery is not None:
+        context = {"packet": shown, "x": shown.detail.delivery, "fragment": True}
+        return render(request, "parts/packet_delivery.html", context)
     return _show(request, shown)
 
 

@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/packets", packets.page, name="packets"),
     path("admin/packets/assemble", packets.assemble, name="packet-assemble"),
     path("admin/packets/<str:packet>", packets.packet, name="packet"),
+    path("admin/packets/<str:packet>/live", packets.live, name="packet-live"),
     path("admin/packets/<str:packet>/document", packets.document, name="packet-document"),
     path("admin/packets/<str:packet>/package", packets.package, name="packet-package"),
     path("admin/packets/<str:packet>/again", packets.again, name="packet-again"),

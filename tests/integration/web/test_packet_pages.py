@@ -181,6 +181,25 @@ def test_page_links_the_files_that_leave_and_they_are_kept_as_files(desk: Desk, 
     assert client.get(url(revision, "/document"), {"name": "packet.json", "revision": "2"}).status_code == 404
 
 
+def test_live_answers_nothing_while_nothing_moved(desk: Desk, browser_of: Browser) -> None:
+    revision = desk.released()
+    client = browser_of("ada")
+    polled = html.unescape(re.findall(r'hx-get="([^"]+)"', text(client.get(url(revision))))[0])
+    assert client.get(polled).status_code == 204
+    desk.deliver(revision)
+    moved = client.get(polled)
+    assert (moved.status_code, "RCPT-1" in text(moved), "<main" in text(moved)) == (200, True, False)
+
+
+def test_a_delivery_that_fails_says_why_and_when_it_goes_on(desk: Desk, browser_of: Browser) -> None:
+    desk.vendor.script = ["not-sent"]
+    revision = desk.released()
+    desk.deliver(revision)
+    shown = text(browser_of("ada").get(url(revision)))
+    assert "Last try: <bdi>The lane failed as the test says.</bdi> Next try <time" in shown
+    assert "It has not reached the lane yet." in shown
+
+
 def test_release_short_of_signers_is_refused(desk: Desk, browser_of: Browser) -> None:
     revision = desk.assemble()
     response = browser_of("ada").post(url(revision, "/release"), {"revision": 1})

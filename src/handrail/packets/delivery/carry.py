@@ -90,11 +90,11 @@ def carry(revision_id: int, *, by: Actor) -> datetime | None:
             log.info("delivery taken by another hand", packet=revision.packet.ref, revision=revision.number)
             return None
         except LaneFailed as error:
-            until = _postpone(delivery, error.message, delivery.backoff(error.retry_after_seconds))
+            return _postpone(delivery, error.message, delivery.backoff(error.retry_after_seconds))
         except HandrailError as error:
-            until = _postpone(delivery, error.message, delivery.backoff())
+            return _postpone(delivery, error.message, delivery.backoff())
         if until is not None:
-            Revision.objects.filter(pk=revision_id).update(due_at=until)
+            Revision.objects.filter(pk=revision_id).update(failure="", due_at=until)
             return until
 
 
