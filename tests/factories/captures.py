@@ -36,7 +36,20 @@ class Plants:
             lambda: f"pässwörd{text[:9]}",
             lambda: base64.urlsafe_b64encode(digest[:18]).decode(),
         ]
-        secret = shapes[len(self.planted) % len(shapes)]()
+        return self._plant(place, shapes[len(self.planted) % len(shapes)]())
+
+    def word(self, place: str) -> str:
+        """A password of the sort that people choose: a word that paths are made of as well, and a number."""
+        at = sum(place.encode()) + len(self.seed)
+        return self._plant(place, f"{('Admin', 'welcome', 'Portal', 'secret')[at % 4]}{10 + len(self.planted) % 90}")
+
+    def label(self, place: str) -> str:
+        """A host label as people and programs choose it: a name, or random letters that open something."""
+        digest = hashlib.sha512(f"{self.seed}:{place}".encode()).digest()
+        text = "".join(chr(97 + byte % 26) for byte in digest[:20])
+        return self._plant(place, (f"{text[:5]}-{text[5:11]}-laptop", f"{text[:7]}12-{text[7:14]}")[digest[0] % 2])
+
+    def _plant(self, place: str, secret: str) -> str:
         assert place not in self.planted, place
         self.planted[place] = secret
         return secret
@@ -221,6 +234,67 @@ def entry(p: Plants) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def repeated(url: str, **request: Any) -> dict[str, Any]:
+    made = {"method": "POST", "url": url, "httpVersion": "h2", "headers": []} | request
+    return {"startedDateTime": "2026-11-22T10:15:03Z", "time": 1, "request": made, "response": {"status": 200}}
+
+
+def repetitions(p: Plants) -> Iterator[dict[str, Any]]:
+    """Secrets that known words spell, each dropped where it was used and repeated in a path; then odder places."""
+    form = "application/x-www-form-urlencoded"
+
+    def path(secret: str) -> str:
+        return f"https://login.example.com/reset/password/{secret}"
+
+    word = p.word("posted parameter repeated in a path")
+    yield repeated(path(word), postData={"mimeType": form, "params": [header("password", word)]})
+    word = p.word("posted text repeated in a path")
+    yield repeated(f"{path(word)}.html", postData={"mimeType": form, "text": f"user=a&password={word}"})
+    word = p.word("posted JSON repeated in a path")
+    body = json.dumps({"operationName": "Login", "variables": {"password": word}})
+    yield repeated(path(f"new-{word}"), postData={"mimeType": "application/json", "text": body})
+    word = p.word("multipart repeated in a path")
+    body = f'--x\r\nContent-Disposition: form-data; name="password"\r\n\r\n{word}\r\n--x--'
+    yield repeated(path(word), postData={"mimeType": "multipart/form-data; boundary=x", "text": body})
+    word = p.word("JSON in JSON repeated in a path")
+    body = json.dumps({"payload": json.dumps({"newPassword": word})})
+    yield repeated(path(word), postData={"mimeType": "application/json", "text": body})
+    word = p.word("basic password repeated in a path")
+    basic = base64.b64encode(f"admin:{word}".encode()).decode()
+    yield repeated(path(word), headers=[header("Authorization", f"Basic {basic}")])
+    word = p.word("cookie repeated in a host and in headers")
+    headers = [
+        header("Cookie", f"theme=dark; sid={word}"),
+        header("Via", f"1.1 {word}"),
+        header("Server-Timing", f"{word};dur=1"),
+    ]
+    yield repeated(f"https://{word}.example.com/login", headers=headers)
+    word = p.word("user information repeated in a path")
+    yield repeated(f"https://admin:{word}@login.example.com/reset/{word.upper()}")
+    word = p.word("fragment repeated in a path")
+    yield repeated(f"{path(word)}#access_token={word}&expires_in=3600")
+    word = p.word("unknown parameter repeated in a path")
+    yield repeated(f"{path(word)}?j_password={word}")
+    word = p.word("matrix parameter repeated in a path")
+    yield repeated(f"https://login.example.com/login;jsessionid={word}/{word}")
+    word = p.word("token header repeated in a path")
+    yield repeated(path(word), headers=[header("X-Session-Token", word)])
+    word = p.word("web socket frame repeated in a path")
+    frame = {"type": "send", "time": 1, "opcode": 1, "data": json.dumps({"otp": word})}
+    yield repeated(path(word)) | {"_webSocketMessages": [frame]}
+    secret = p("encoded matrix parameter")
+    yield repeated(f"https://login.example.com/login%3Bjsessionid%3D{quote(quote(secret))}")
+    secret = p("GraphQL variables")
+    yield repeated("https://login.example.com/graphql?variables=" + quote(json.dumps({"code": secret})))
+    secret = p("set-cookie as a pseudo-header")
+    url = f"https://{p.label('a host')}.corp.{p.label('another host')}.example.com/login"
+    yield repeated(url, headers=[header(":set-cookie", f"sid={secret}"), header("SET-COOKIE", secret.upper())])
+    secret = p.label("host without a registered name")
+    yield repeated(f"https://{secret}.local/login")
+    secret = p.label("host under an end that nobody registers")
+    yield repeated(f"https://login.{secret}/login")
+
+
 def log(p: Plants, creator: str, version: str, entries: list[dict[str, Any]], **more: Any) -> Capture:
     page = {
         "startedDateTime": "2026-11-22T10:15:02.800Z",
@@ -234,7 +308,7 @@ def log(p: Plants, creator: str, version: str, entries: list[dict[str, Any]], **
             "version": p("log version"),
             "creator": {"name": creator, "version": version, "comment": p("creator comment")},
             "pages": [page],
-            "entries": entries,
+            "entries": [*entries, *repetitions(p)],
             "comment": p("log comment"),
             **more,
         },

@@ -24,7 +24,7 @@ from handrail.packets.sanitise.urls import Urls
 
 __all__ = ["RULES", "SANITISERS", "Limits", "Reason", "Refused", "Sanitised", "read_path", "sanitise"]
 
-RULES = "rules/1"  # raised with every change of what may stay: vocabulary, headers, keys, shapes
+RULES = "rules/2"  # raised with every change of what may stay: vocabulary, headers, keys, shapes
 
 
 class Rebuilding(Protocol):
@@ -103,12 +103,16 @@ def _pass(kind: Kind, document: Any, suspects: frozenset[str]) -> tuple[Rebuildi
 
 
 def _suspects(passed: Rebuilding, doubtful: list[Doubt]) -> frozenset[str]:
-    """Host labels in which something doubtful can be read: a second pass gives them pseudonyms."""
+    """Host labels, and texts that known words spell, in which something doubtful can be read.
+
+    A second pass gives them pseudonyms.
+    """
     if not doubtful:
         return frozenset()
     returned = {doubt.text.lower() for doubt in doubtful if doubt.rule == "dropped-value"}
     labels = {label for host in passed.urls.hosts() for label in host.split(".")}
-    return frozenset(
+    texts = frozenset(text for text in passed.redaction.spelled if any(token in text.lower() for token in returned))
+    return texts.union(
         label
         for label in labels
         if any(shapes(label)) or any(token in reading.lower() for token in returned for reading in readings(label))

@@ -139,13 +139,14 @@ def _skeleton(data: bytes) -> tuple[bytes, int, int]:
     """The brackets outside strings, how many strings there are, and how many colons outside, found without parsing.
 
     Exact up to the first byte that isn't JSON, which is as far as a parser gets: a backslash is only legal inside a
-    string, so after the escapes are gone, every second piece between quotes lies outside.
+    string, so after the escapes are gone, every second piece between quotes lies outside. Two quotes side by side
+    change nothing about what is outside; most strings are gone with them.
     """
     marks = _ESCAPE.sub(b"", data).translate(None, _NOT_MARKS)
-    pieces = marks.split(_QUOTE)
-    outside = b"".join(pieces[::2])
+    quotes = marks.count(_QUOTE)
+    outside = b"".join(marks.replace(_QUOTE + _QUOTE, b"").split(_QUOTE)[::2])
     brackets = outside.translate(None, b":")
-    return brackets, len(pieces) // 2, len(outside) - len(brackets)
+    return brackets, quotes // 2, len(outside) - len(brackets)
 
 
 def _deeper(brackets: bytes, levels: int) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Set
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 from handrail.packets.sanitise.headers import Headers, mime
@@ -20,8 +21,9 @@ CONTENT_TYPES = frozenset({"application/json", "application/har+json", "text/jso
 _WHEN = re.compile(
     r"([0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](?:\.[0-9]{1,6})?)[0-9]{0,6}(Z|[+-][0-9]{2}:?[0-9]{2})"
 )
-_VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,4}){0,3}")
+_VERSION = re.compile(r"(?=(?:\.?[0-9]){1,11}$)[0-9]{1,3}(?:\.[0-9]{1,4}){0,3}")  # 12 digits are a card's number
 _LARGEST = 1e11
+_NUMERIC = frozenset({int, float})
 _PAIR = frozenset({"name", "value"})
 _PHASES = words(
     """
@@ -66,12 +68,17 @@ _ENTRY_SAFE = words(
 pageref startedDateTime time request response cache timings serverIPAddress connection _fromServiceWorker
 """
 )
+# Every key that an entry may keep.
+KEYS = (
+    _REQUEST_SAFE | _RESPONSE_SAFE | _ENTRY_SAFE | _PHASES | _ENTRY_WORDS.keys()
+    | words("pageTimings onContentLoad onLoad beforeRequest afterRequest lastAccess hitCount compression")
+)  # fmt: skip
 # What a dropped key is called in the report; any other name is only "unlisted-key" or "vendor-key".
 _ENTRY_RULES = {"_initiator": "initiator", "_webSocketMessages": "websocket-message", "comment": "comment"}
 
 
 class Har:
-    """One rebuilding. ``suspects`` are host labels in which a first pass found a dropped value."""
+    """One rebuilding. ``suspects`` are texts in which a first pass found a dropped value."""
 
     def __init__(self, suspects: frozenset[str] = frozenset()) -> None:
         self.redaction = Redaction()
@@ -80,6 +87,7 @@ class Har:
         self.fields: Counter[str] = Counter()
         self._pages: dict[str, str] = {}
         self._connections: dict[str, str] = {}
+        self._mimes: dict[str, tuple[str | None, tuple[str, ...]]] = {}
 
     def rebuild(self, document: Any) -> str | None:
         """The safe HAR as JSON, or None when ``document`` isn't one (an object with ``log.entries``)."""
@@ -94,8 +102,7 @@ class Har:
             kept["browser"] = self._producer(log["browser"])
         kept["pages"] = [self._page(self._dict(page, "pages")) for page in self._list(log.get("pages"), "pages")]
         kept["entries"] = [self._entry(entry) for entry in entries]
-        for entry in kept["entries"]:
-            self.fields.update(entry.keys())
+        self.fields.update(chain.from_iterable(kept["entries"]))
         return self.headers.splice(json_text({"log": kept}))
 
     def _producer(self, value: Any) -> dict[str, str]:
@@ -250,8 +257,16 @@ class Har:
         return self._gone(value, place)
 
     def _mime(self, value: Any, place: str) -> str:
-        safe = mime(value) if type(value) is str else None
+        if type(value) is not str:
+            return self._gone(value, place)
+        safe, rules = self._mimes.get(value) or self._first_mime(value)
+        self.redaction.count(rules, place)
         return safe if safe is not None else self._gone(value, place)
+
+    def _first_mime(self, value: str) -> tuple[str | None, tuple[str, ...]]:
+        safe = mime(value)
+        found = self._mimes[value] = safe, () if safe in (None, value) else self.redaction.narrowed(value, safe)
+        return found
 
     def _protocol(self, value: Any, place: str) -> str:
         safe = PROTOCOLS.get(value.lower()) if type(value) is str else None
@@ -284,7 +299,7 @@ class Har:
         if place in {"timings", "pages"}:
             self._rest(source, names, place)
         return {
-            k: round(v, 3) if type(v) is float and -1 <= v <= _LARGEST else self._number(v, place, -1)
+            k: round(v, 3) if type(v) in _NUMERIC and -1 <= v <= _LARGEST else self._number(v, place, -1)
             for k, v in source.items()
             if k in names and v is not None
         }
@@ -295,7 +310,11 @@ class Har:
         return []
 
     def _page_id(self, value: Any) -> str:
-        return self._pages.setdefault(str(value), f"page_{len(self._pages) + 1}")
+        raw = str(value)
+        if raw not in self._pages:
+            self.redaction.dropped.add(raw)
+            self._pages[raw] = f"page_{len(self._pages) + 1}"
+        return self._pages[raw]
 
     def _dict(self, value: Any, place: str) -> dict[str, Any]:
         if type(value) is dict:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.urls import Urls, spelled_out
-from handrail.packets.sanitise.vocabulary import METHODS, MIME_SUB, MIME_TOP, words
+from handrail.packets.sanitise.vocabulary import METHODS, MIME_SUB, MIME_TOP, opens_doors, words
 
 Clean = Callable[[str], str | None]
 
@@ -192,6 +192,7 @@ COMMON: dict[str, Clean] = {
     "x-content-type-options": listed("nosniff"),
     "x-frame-options": listed("deny sameorigin"),
 }
+_SPELLED = words("server server-timing via")  # the values of which hold words of the artifact's own choosing
 _LINKS = words("origin referer location content-location access-control-allow-origin")
 _DROPPED_AS = {
     "cookie": "cookie",
@@ -286,17 +287,23 @@ class Headers:
         if name in _LINKS:
             judged = self._link(name, value)
         elif (rule := COMMON.get(name)) is None:
-            dropped = _DROPPED_AS.get(name, "custom-header")
+            dropped = _DROPPED_AS.get(name) or ("authorisation" if opens_doors(name) else "custom-header")
             self._redaction.remember(dropped, value)
             self._redaction.remember(dropped, given)
             judged = Judged(None, (dropped,))
-        elif (clean := rule(value)) is None:
+        elif (clean := rule(value)) is None or (name in _SPELLED and not self._spelled(clean)):
             self._redaction.remember("unsafe-value", value)
             judged = Judged(None, ("unsafe-value",))
         else:
-            judged = Judged(_pair(name, clean), ("narrowed-value",) if len(clean) < len(value) else ())
+            judged = Judged(_pair(name, clean), () if clean == value else self._redaction.narrowed(value, clean))
         self._seen[given, value] = judged
         return judged
+
+    def _spelled(self, clean: str) -> bool:
+        if clean in self._urls.suspects:
+            return False
+        self._redaction.spelled.add(clean)
+        return True
 
     def _link(self, name: str, value: str) -> Judged:
         if value in {"*", "null"}:

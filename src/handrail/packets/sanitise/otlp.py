@@ -12,16 +12,16 @@ from collections.abc import Callable
 from typing import Any
 
 from handrail.packets.sanitise.redaction import Redaction, json_text
-from handrail.packets.sanitise.urls import VALUE, Urls, spelled_out
+from handrail.packets.sanitise.urls import VALUE, Urls
 from handrail.packets.sanitise.vocabulary import METHODS, words
 
 CONTENT_TYPES = frozenset({"application/json", "text/json", "application/octet-stream"})
 _NANOS = re.compile(r"1[0-9]{18}|0")  # from 2001 to 2033
 _DIGITS = re.compile(r"[0-9]{1,11}")
-_VERSION = re.compile(r"v?[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}")
+_VERSION = re.compile(r"(?=(?:[v.]*[0-9]){1,11}$)v?[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}")  # 12 digits are a card's number
 _WORDS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
 _PUNCTUATION = frozenset(" .:-_()<>/*,")
-_LONGEST_NAME = 200
+_LONGEST_NAME, _MOST_DIGITS = 200, 4
 _LARGEST = 10**11
 _KINDS = words(
     """
@@ -60,7 +60,7 @@ _SPAN = words(
 
 
 class Otlp:
-    """One rebuilding. ``suspects`` are host labels in which a first pass found a dropped value."""
+    """One rebuilding. ``suspects`` are texts in which a first pass found a dropped value."""
 
     def __init__(self, suspects: frozenset[str] = frozenset()) -> None:
         self.redaction = Redaction()
@@ -184,17 +184,22 @@ class Otlp:
 
     def words(self, value: Any, place: str) -> str:
         """A name with every word that isn't in the vocabulary replaced; a path in it keeps its shape."""
-        if type(value) is not str or len(value) > _LONGEST_NAME or not value.isascii():
+        if type(value) is not str or len(value) > _LONGEST_NAME or not value.isascii() or value in self.urls.suspects:
             if value is not None:
                 self.redaction.drop("unsafe-value", place, value)
             return VALUE
         method, _, rest = value.partition(" ")
         if method in METHODS and rest.startswith(("/", "http://", "https://")):
             return f"{method} {self.urls.clean(rest, place)}"
-        return "".join([self._word(piece, place) for piece in _WORDS.findall(value)])
+        numbered = sum(c.isdigit() for c in value) > _MOST_DIGITS
+        kept = "".join([self._word(piece, place, numbered=numbered) for piece in _WORDS.findall(value)])
+        if kept == value:
+            self.redaction.spelled.add(value)
+        return kept
 
-    def _word(self, piece: str, place: str) -> str:
-        if piece in METHODS or spelled_out(piece):
+    def _word(self, piece: str, place: str, *, numbered: bool) -> str:
+        """``numbered``: there are so many digits in the whole that they may be one number, written in groups."""
+        if piece in METHODS or (self.urls.spelled(piece) and not (numbered and piece.isdigit())):
             return piece
         if set(piece) <= _PUNCTUATION and len(piece) < 4:  # noqa: PLR2004 # joins words; longer runs could carry something
             return piece

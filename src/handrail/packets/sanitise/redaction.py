@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 _SHAPES = (
     ("uuid", re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")),
@@ -16,7 +17,10 @@ _SHAPES = (
 )
 # Of rules that take away what opens doors: their values count as secret however plain they look.
 _SHORT_NUMBER = 99_999
-CREDENTIAL_RULES = frozenset({"authorisation", "cookie", "oauth-value", "userinfo", "fragment", "saml-message"})
+CREDENTIAL_RULES = frozenset(
+    {"authorisation", "cookie", "oauth-value", "userinfo", "fragment", "saml-message", "matrix-parameter"}
+)
+_WORD = re.compile(r"[a-z0-9_+~-]+")
 
 
 def json_text(value: Any) -> str:
@@ -36,6 +40,7 @@ class Redaction:
         self.removed: defaultdict[str, list[str]] = defaultdict(list)
         self.dropped: set[str] = set()
         self.credentials: set[str] = set()
+        self.spelled: set[str] = set()  # texts that stay because known words spell them
         self._names: dict[str, str] = {}
         self._numbers: Counter[str] = Counter()
 
@@ -58,6 +63,12 @@ class Redaction:
         else:
             _harvest(value, kept)
 
+    def narrowed(self, value: str, clean: str) -> tuple[str, ...]:
+        """Remembers what of ``value`` is not in ``clean``; the rule of its removal, if there was any."""
+        cut = {*_WORD.findall(value.lower())}.difference(_WORD.findall(clean.lower()))
+        self.dropped |= cut
+        return ("narrowed-value",) if cut else ()
+
     def pseudonym(self, raw: str, shape: str | None = None, mark: str = "~") -> str:
         """The stand-in of ``raw``: ``~uuid1``, ``~num2``, ``~text3``; ``shape`` overrules what it looks like."""
         key = f"{shape or ''}{mark}{raw}"
@@ -67,6 +78,8 @@ class Redaction:
             self._numbers[shape] += 1
             name = self._names[key] = f"{mark}{shape}{self._numbers[shape]}"
             self.dropped.add(raw)
+            if "%" in raw:
+                self.dropped.add(unquote(raw))
         return name
 
     def counts(self) -> list[dict[str, Any]]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from handrail.packets.sanitise.har import KEYS
+from handrail.packets.sanitise.headers import COMMON
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.urls import spelled_out
+from handrail.packets.sanitise.vocabulary import MIME_SUB, PROTOCOLS, QUERY_NAMES, QUERY_VALUES, WORDS
 
 _RUN = re.compile(r"[A-Za-z0-9%@_~+=.-]{6,}")
 _TOKENS = re.compile(r"[A-Za-z0-9_+~-]{6,}")
+_LETTERS = re.compile(r"[A-Za-z0-9]{6,}")
 _GRAM = 6
 _LONGEST_TOKEN = 4096
 # Each starts with fixed text, a bounded class or a look-behind that forbids starting inside a run: time stays linear.
@@ -35,9 +39,18 @@ _SHAPES = (
     ("digits", re.compile(r"[0-9]{13,}")),
     ("base64", re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{12,}={1,2}(?![A-Za-z0-9~=])")),
 )
-_OURS = re.compile(r"0{10,}[0-9]{1,6}|1[0-9]{18}")  # numbered trace identifiers, and times in nanoseconds
+_NUMBERED = re.compile(r"0{10,}[0-9]{1,6}|1[0-9]{18}")  # numbered trace identifiers, and times in nanoseconds
 _PIECE = re.compile(r"[A-Za-z0-9+_=]{16,}")
 _BITS = 3.6
+_LABEL = re.compile(r"(?i)(?:pass|pwd|secret|token|otp|credential)[\w-]{0,24}\W{1,8}(?:value\W{1,8})?$")
+_LABEL_LENGTH, _MOST_PLACES = 60, 20
+_WHOLE = r"(?:^|[=:&;,\s\"']){}(?:$|[&;,\s]|[\"'](?!\s*:))"  # a value, not a name or a part of a path
+# What stands in our own lists, digits and all: that it also stands in a body means nothing.
+_OWN = frozenset(COMMON) | frozenset(
+    token.lower()
+    for value in (*KEYS, *MIME_SUB, *PROTOCOLS, *QUERY_NAMES, *(v for values in QUERY_VALUES.values() for v in values))
+    for token in _TOKENS.findall(value)
+)
 
 
 class Doubt(NamedTuple):
@@ -55,8 +68,8 @@ def doubts(output: str, redaction: Redaction) -> list[Doubt]:
     if any(part.count('"') % 2 for part in parts):
         return [Doubt("escape", "")]
     texts = set("{".join(parts).split('"')[1::2])
-    runs = {run for text in texts for run in _RUN.findall(text)}
-    found = _shaped(sorted(run for run in runs if not _OURS.fullmatch(run)))
+    runs = [run for run in {run for text in texts for run in _RUN.findall(text)} if not _ours(run)]
+    found = _shaped(sorted(run for run in runs if not _NUMBERED.fullmatch(run)))
     return found + [Doubt("dropped-value", token) for token in sorted(_returned(runs, redaction))]
 
 
@@ -87,17 +100,64 @@ def entropy(text: str) -> float:
     return -sum(n / total * math.log2(n / total) for n in Counter(text).values())
 
 
-def _returned(runs: set[str], redaction: Redaction) -> set[str]:
+def _returned(runs: list[str], redaction: Redaction) -> set[str]:
     """Dropped values that can be read in ``runs``: as they stand, URL-decoded, out of base64 or hexadecimal."""
+    credentials = _read_out("\n".join(redaction.credentials))
+    gone = "\n".join([credentials, *redaction.dropped])
+    known = {t: t.lower() for t in set(_TOKENS.findall(gone))}
+    secret = set(_TOKENS.findall(credentials))
     hay = "\n".join(sorted({reading.lower() for run in runs if not _harmless(run) for reading in readings(run)}))
     grams = {hay[i : i + _GRAM] for i in range(len(hay) - _GRAM + 1)}
-    if not grams:
-        return set()
-    gone = "\n".join(redaction.credentials | redaction.dropped)
-    near = {t for t in set(_TOKENS.findall(gone.lower())) if t[:_GRAM] in grams and t[:_LONGEST_TOKEN] in hay}
-    near = {t for t in _TOKENS.findall(gone) if t.lower() in near} if near else near
-    secret = set(_TOKENS.findall("\n".join(redaction.credentials)))
-    return {t for t in near if not _harmless(t) and (_telling(t) or (t in secret and not _named(t, redaction)))}
+    near = {t for t, lower in known.items() if lower[:_GRAM] in grams and lower[:_LONGEST_TOKEN] in hay}
+    found = {t for t in near if not _harmless(t) and (_telling(t) or (t in secret and not _named(t, redaction)))}
+    return (
+        found
+        | _spelled(redaction.spelled, credentials, secret)
+        | _labelled(redaction.spelled, gone, set(known.values()))
+    )
+
+
+def _read_out(credentials: str) -> str:
+    """``credentials`` as they stand, URL-decoded, in their compatibility form, and out of base64."""
+    read = [credentials, unquote(credentials)] if "%" in credentials else [credentials]
+    if not credentials.isascii():
+        read.append("".join(c for c in unicodedata.normalize("NFKC", credentials) if unicodedata.category(c) != "Cf"))
+    decoded = [_decoded(piece) for piece in _PIECES.findall(credentials.translate(_URL_SAFE))]
+    return "\n".join([*read, *(text for text in decoded if text.isascii() and text.isprintable())])
+
+
+def _spelled(texts: set[str], credentials: str, secret: set[str]) -> set[str]:
+    """Whole credentials that the vocabulary spells, such as ``Admin12``, in ``texts`` that stay as they are spelled.
+
+    A plain word is nobody's for being a credential somewhere; with a digit or capitals it was chosen.
+    """
+    hay = "\n".join(texts).lower()
+    near = {t for t in secret if t.lower() in hay and _chosen(t) and t.lower() not in WORDS}
+    return {t for t in near if re.search(_WHOLE.format(re.escape(t)), credentials, re.M)}
+
+
+def _labelled(texts: set[str], gone: str, known: set[str]) -> set[str]:
+    """Such words that stand in a dropped body as a password or token does: after its name."""
+    shown = {t for text in texts for t in (*_TOKENS.findall(text), *_LETTERS.findall(text))}
+    shown = {t for t in shown if t.lower() in known and _chosen(t)}
+    return {t for t in shown if any(_follows_a_label(form, gone) for form in {t, t.lower()})}
+
+
+def _follows_a_label(token: str, gone: str) -> bool:
+    at = gone.find(token)
+    for _ in range(_MOST_PLACES):
+        if at < 0:
+            return False
+        if _LABEL.search(gone[max(0, at - _LABEL_LENGTH) : at]):
+            return True
+        at = gone.find(token, at + 1)
+    return False
+
+
+@lru_cache(maxsize=8192)
+def _chosen(token: str) -> bool:
+    """Whether the vocabulary spells it with a digit or a capital, and no protocol does just so."""
+    return (not token.islower() or any(c.isdigit() for c in token)) and token not in WORDS and spelled_out(token)
 
 
 def readings(run: str) -> Iterator[str]:
@@ -108,28 +168,36 @@ def readings(run: str) -> Iterator[str]:
     for piece in _PIECES.findall(run):
         plain = piece.translate(_URL_SAFE)
         for start in range(4):
-            part = plain[start:]
-            part += "=" * (-len(part) % 4) if len(part) % 4 != 1 else "A=="  # a lone last letter holds no whole byte
-            yield base64.b64decode(part).decode("latin-1")
+            yield _decoded(plain[start:])
         for start in range(2):
             part = piece[start : start + (len(piece) - start) // 2 * 2]
             if _HEX.fullmatch(part):
                 yield binascii.unhexlify(part).decode("latin-1")
 
 
+def _decoded(part: str) -> str:
+    part += "=" * (-len(part) % 4) if len(part) % 4 != 1 else "A=="  # a lone last letter holds no whole byte
+    return binascii.a2b_base64(part).decode("latin-1")
+
+
 _PIECES = re.compile(r"[A-Za-z0-9+/_-]{8,}")
-# Our pseudonyms, and dates: both also stand among what was dropped, without meaning anything.
+# Our pseudonyms, dates, character sets and ages: they also stand among what was dropped, without meaning anything.
 _FORMS = re.compile(
-    r"~[a-z]{2,5}[0-9]{1,7}(?:\.[a-z0-9]{2,11})?|[0-9]{2}\.[0-9]{1,6}Z?|[0-9]{4}-[01][0-9]-[0-3][0-9](?:T[0-2][0-9])?"
+    r"~[a-z]{2,5}[0-9]{1,7}(?:\.[a-z0-9]{2,11})?|[0-9]{2}\.[0-9]{1,6}Z?|[0-9]{4}-[01][0-9]-[0-3][0-9](?:T[0-2][0-9])?|"
+    r"(?:charset=)?(?i:utf-?|iso-8859-|windows-)[0-9]{1,4}|(?:s-?)?max-?age=[0-9]{1,9}"
 )
 _URL_SAFE = str.maketrans("-_", "+/")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 
 
 @lru_cache(maxsize=8192)
+def _ours(token: str) -> bool:
+    """Made of our own vocabulary, from our own lists, or our own pseudonym: nothing that could be somebody's."""
+    return token.lower() in _OWN or spelled_out(token) or _FORMS.fullmatch(token) is not None
+
+
 def _harmless(token: str) -> bool:
-    """Made of our own vocabulary, or our own pseudonym: nothing that could be somebody's."""
-    return spelled_out(token) or not token.strip("0123456789.") or _FORMS.fullmatch(token) is not None
+    return _ours(token) or not token.strip("0123456789.")
 
 
 def _telling(token: str) -> bool:

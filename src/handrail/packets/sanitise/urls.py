@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
+from handrail.packets.sanitise import hosts
 from handrail.packets.sanitise.redaction import Redaction
-from handrail.packets.sanitise.vocabulary import EXTENSIONS, QUERY_NAMES, QUERY_VALUES, WORDS, reads_like_a_name
+from handrail.packets.sanitise.vocabulary import EXTENSIONS, QUERY_NAMES, QUERY_VALUES, WORDS, opens_doors
 
 VALUE = "~"  # stands where a value was
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}):")
@@ -17,11 +18,10 @@ _HIERARCHICAL = frozenset({"http", "https", "ws", "wss"})
 _OPAQUE = frozenset({"data", "blob", "about", "file", "chrome-extension", "moz-extension", "safari-web-extension"})
 _PORT = re.compile(r"[0-9]{1,5}")
 _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")
-_FIXED = re.compile(r"v?[0-9]{1,2}(?:\.[0-9]{1,2}){0,2}|[a-z]{2}-[A-Z]{2}")  # versions and locales
-_LABEL_PART = re.compile(r"([a-z]{0,24})([0-9]{0,4})([a-z]{0,3})")
-_MAX_LABEL_DIGITS, _MOST_LABELS = 6, 20
+_FIXED = re.compile(r"v[0-9]{1,2}|[0-9]|v?[0-9]{1,2}(?:\.[0-9]{1,2}){1,2}|[a-z]{2}-[A-Z]{2}")  # versions and locales
+_MOST_LABELS = 20
 _LONGEST_SEGMENT = 80
-_MAX_SEGMENT_DIGITS = 4
+_MAX_NUMBER, _MAX_SEGMENT_DIGITS = 2, 4  # a longer number is somebody's
 _SAML = frozenset({"SAMLRequest", "SAMLResponse", "SAMLart", "wresult"})
 
 
@@ -45,11 +45,11 @@ _UNNAMED = Parameter(None, "query-parameter")
 class Urls:
     """Cleans URLs of one artifact; the same input is worked out once.
 
-    ``suspects`` are host labels that must not be shown, because a dropped value was found in them.
+    ``suspects`` are texts that must not be shown, because a dropped value was found in them.
     """
 
     def __init__(self, redaction: Redaction, suspects: frozenset[str] = frozenset()) -> None:
-        self._suspects = suspects
+        self.suspects = suspects
         self._redaction = redaction
         self._seen: dict[str, Cleaned] = {}
         self.parameters: dict[tuple[str, str], Parameter] = {}  # what parameter() answered before
@@ -82,6 +82,13 @@ class Urls:
         """A path with the same number of segments, each of known words or a pseudonym."""
         return "/".join([self._segments.get(s) or self._segment(s) for s in raw.split("/")])
 
+    def spelled(self, text: str) -> bool:
+        """Whether ``text`` may stay because known words spell it; noted, for the scan to ask whose secret it may be."""
+        if text in self.suspects or not spelled_out(text):
+            return False
+        self._redaction.spelled.add(text)
+        return True
+
     def address(self, raw: str) -> str | None:
         """A server's IP address: itself when public, a stand-in when private, None when it is no address."""
         found = _address(raw.strip("[]"))
@@ -107,6 +114,8 @@ class Urls:
             authority, slash, rest = rest[2:].partition("/")
             prefix += "//" + self._authority(authority, rules)
             rest = slash + rest
+        if ";" in rest:
+            self._matrix(rest, rules)
         shape = self._query(query, rules) if query else ""
         return Cleaned(prefix + self.path(rest) + shape, tuple(rules))
 
@@ -114,6 +123,13 @@ class Urls:
         self._redaction.remember(rule, value)
         self._redaction.remember(rule, unquote_plus(value))
         rules.append(rule)
+
+    def _matrix(self, path: str, rules: list[str]) -> None:
+        """Parameters of path segments, which carry session identifiers: ``/login;jsessionid=…``."""
+        for segment in path.split("/"):
+            parameters = segment.partition(";")[2]
+            if parameters:
+                self._gone("matrix-parameter", parameters, rules)
 
     def _authority(self, raw: str, rules: list[str]) -> str:
         user, at, host = raw.rpartition("@")
@@ -149,13 +165,18 @@ class Urls:
     def _parameter(self, name: str, value: str) -> Parameter:
         if name not in QUERY_NAMES:
             self._redaction.dropped.add(name)
-            self._redaction.dropped.add(value)
+            if opens_doors(name):
+                self._redaction.credentials |= {value, f"{name}={value}"}
+            else:
+                self._redaction.dropped.add(value)
             return _UNNAMED
         if value in QUERY_VALUES.get(name, ()):
             return Parameter({"name": name, "value": value}, None)
         rule = "saml-message" if name in _SAML else "oauth-value"
         if value:
             self._redaction.remember(rule, value)
+            if opens_doors(name):
+                self._redaction.remember(rule, f"{name}={value}")
         return Parameter({"name": name, "value": VALUE}, rule if value else None)
 
     def _host(self, raw: str) -> str:
@@ -164,16 +185,19 @@ class Urls:
                 return self._redaction.pseudonym(raw, "ip", "private-")
             return f"[{address}]" if ":" in address else address
         labels = raw.rstrip(".").split(".", _MOST_LABELS)
-        return ".".join([self._label(label) for label in labels])
+        public = len(labels) - hosts.registered(labels)
+        return ".".join([self._label(label, own=at < public) for at, label in enumerate(labels)])
 
-    def _label(self, label: str) -> str:
-        if label not in self._suspects and _readable_label(label):
+    def _label(self, label: str, *, own: bool) -> str:
+        if label not in self.suspects and (hosts.is_spelled(label) or (not own and hosts.is_name(label))):
+            if own:
+                self._redaction.spelled.add(label)
             return label
         return self._redaction.pseudonym(label, "label", "hidden-")
 
     def _segment(self, raw: str) -> str:
-        kept, _, _parameters = raw.partition(";")  # matrix parameters carry session ids
-        if len(kept) > _LONGEST_SEGMENT or not kept.isascii() or not spelled_out(kept):
+        kept = raw.partition(";")[0]
+        if len(kept) > _LONGEST_SEGMENT or not kept.isascii() or not self.spelled(kept):
             stem, dot, extension = kept.rpartition(".")
             kept = self._redaction.pseudonym(stem if dot else kept)
             if dot:
@@ -195,14 +219,6 @@ def _address(raw: str) -> str | None:
 
 
 @lru_cache(maxsize=8192)
-def _readable_label(label: str) -> bool:
-    if sum(c.isdigit() for c in label) > _MAX_LABEL_DIGITS or label.startswith(("hidden-", "private-")):
-        return False
-    parts = [_LABEL_PART.fullmatch(part) for part in label.split("-")]
-    return all(m is not None and reads_like_a_name(m[1]) for m in parts) and 0 < len(label) <= _LONGEST_SEGMENT // 2
-
-
-@lru_cache(maxsize=8192)
 def spelled_out(text: str) -> bool:
     """Whether ``text`` is made only of known words, joined by ``-_.`` or capitals, and short version numbers."""
     if not text or text in {".", ".."} or _FIXED.fullmatch(text) or text.lower() in WORDS:
@@ -212,7 +228,7 @@ def spelled_out(text: str) -> bool:
     digits = 0
     for piece in _PIECES.findall(text):
         if piece.isdigit():
-            digits += len(piece)
+            digits += len(piece) if len(piece) <= _MAX_NUMBER else _MAX_SEGMENT_DIGITS + 1
         elif not (piece.lower() in WORDS or piece.lower() in EXTENSIONS or piece in {"-", "_", ".", "+"}):
             return False
     return digits <= _MAX_SEGMENT_DIGITS

@@ -6,6 +6,9 @@ Compared in lower case. A change here is a new ``RULES`` version in ``sanitise``
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 
 def words(text: str) -> frozenset[str]:
     """The words of ``text``, which are apart by white space."""
@@ -153,6 +156,15 @@ PROTOCOLS = {
         "http/0.9 http/1.0 http/1.1 http/2.0 http/2 http/3 h2 h2c h3 h3-29 quic spdy/3.1 ws wss data blob"
     )
 }
+
+_DOORS = re.compile(r"pass|pwd|secret|token|otp|credential|(?:^|[^a-z])pin(?:$|[^a-z])", re.I)
+
+
+@lru_cache(maxsize=4096)
+def opens_doors(name: str) -> bool:
+    """Whether a parameter or header is named like what lets somebody in."""
+    return _DOORS.search(name) is not None
+
 
 # The hundreds of letter pairs that names are made of; a random string has about a third of its pairs here.
 _PAIRS = words(

@@ -65,6 +65,17 @@ def test_sanitise_keeps_listed_vendor_keys_only() -> None:
             "https://idp.example.com/~text1?error=access_denied&code=~",
         ),
         ("https://10.1.2.3/login", "https://private-ip1/login"),
+        ("https://10.1/login", "https://hidden-label1.hidden-label2/login"),
+        ("https://login-eu2.alder.co.uk/", "https://login-eu2.alder.co.uk/"),
+        ("https://alder.okta.com/", "https://hidden-label1.okta.com/"),
+        ("https://john-smith-laptop.corp.example.com/", "https://hidden-label1.corp.example.com/"),
+        ("https://qzxjkwv12abc-plmvb34xyz.example.com/", "https://hidden-label1.example.com/"),
+        ("https://john-laptop.local/", "https://hidden-label1.local/"),
+        ("https://login.nobodysend/", "https://login.hidden-label1/"),
+        ("https://xn--jrgen-kva.com/", "https://hidden-label1.com/"),
+        ("https://idp.example.com/user4711/sign-in", "https://idp.example.com/~text1/sign-in"),
+        ("https://idp.example.com/47/11", "https://idp.example.com/~num1/~num2"),
+        ("https://idp.example.com/js/jquery-3.7.1.min.js", "https://idp.example.com/js/jquery-3.7.1.min.js"),
         ("https://xk3j9q2m8v7t.example.com/", "https://hidden-label1.example.com/"),
         ("blob:https://x/abc", "blob:~"),
         ("javascript:alert(1)", "other:~"),
@@ -73,6 +84,27 @@ def test_sanitise_keeps_listed_vendor_keys_only() -> None:
 )
 def test_sanitise_keeps_origin_and_path_shape(raw: str, shown: str) -> None:
     assert url(raw) == shown
+
+
+def test_sanitise_keeps_protocol_words_that_also_stand_in_what_was_dropped() -> None:
+    algorithm = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+    body = f'<script src="/js/jquery-3.7.1.min.js">{algorithm} iso-8859-1 oauth2 redirect_uri'
+    address = "https://idp.example.com/oauth2/js/jquery-3.7.1.min.js"
+    data = har(
+        url=f"{address}?SigAlg={algorithm.replace('#', '%23')}&client_id=oauth2",
+        headers=[{"name": "Cookie", "value": "consent=signIn; flow=oauth2; lang=en-GB"}],
+        response={"status": 200, "content": {"mimeType": "text/html; charset=iso-8859-1", "text": body}},
+    )
+    entry = cleaned(data)["entries"][0]
+
+    assert entry["request"]["url"] == f"{address}?SigAlg={algorithm}&client_id=~"
+    assert entry["response"]["content"]["mimeType"] == "text/html; charset=iso-8859-1"
+
+
+def test_sanitise_refuses_a_version_long_enough_for_a_card_number() -> None:
+    log = {"creator": {"name": "Firefox", "version": "411.1111.1111.1111"}, "entries": []}
+
+    assert cleaned(json.dumps({"log": log}).encode())["creator"] == {"name": "Firefox", "version": ""}
 
 
 def test_sanitise_gives_one_identifier_one_pseudonym_in_all_places() -> None:

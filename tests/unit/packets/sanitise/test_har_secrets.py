@@ -36,25 +36,63 @@ def test_report_quotes_no_planted_secret(tool: str) -> None:
     assert found(json.dumps([result.report, [str(r) for r in result.reasons]]).encode(), plants) == []
 
 
-@pytest.mark.parametrize("form", ["plain", "hex", "url", "base64"])
-def test_sanitise_hides_a_host_in_which_a_cookie_reappears(form: str) -> None:
-    secret = "quiet7river42"
-    label = {"plain": secret, "hex": secret.encode().hex(), "url": secret, "base64": "cXVpZXQ3cml2ZXI0Mg"}[form]
-    har = minimal(f"https://{label}.example.com/login", [{"name": "Cookie", "value": f"sid={secret}"}])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "starlight",
+        "StarLight",
+        "%73tarlight",
+        base64.b64encode(b"starlight").decode(),
+        "star\u200blight",
+        "\uff53\uff54\uff41\uff52light",
+    ],
+    ids=["plain", "case", "url", "base64", "zero-width", "full-width"],
+)
+def test_sanitise_hides_a_registered_name_in_which_a_cookie_reappears(written: str) -> None:
+    har = minimal("https://starlight.com/login", [{"name": "Cookie", "value": f"sid={written}"}])
 
     result = sanitise("har/v1", har)
 
     assert result.data is not None
-    assert b"https://hidden-label1.example.com/login" in result.data
+    assert b"https://hidden-label1.com/login" in result.data
 
 
-def test_sanitise_hides_a_wordlike_host_in_which_a_password_reappears() -> None:
-    har = minimal("https://starlight.example.com/login?password=starlight", [])
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/login;jsessionid=star7light", []),
+        ("/login%3Bjsessionid%3Dstar7light", []),
+        ("/login", [{"name": "User-Agent", "value": "Chrome/119 star7light"}]),
+        ("/login", [{"name": "Content-Type", "value": "multipart/form-data; boundary=star7light"}]),
+        ("/login", [{"name": "Via", "value": "1.1 star7light"}]),
+    ],
+    ids=["matrix parameter", "encoded matrix parameter", "agent", "boundary", "proxy"],
+)
+def test_sanitise_hides_a_registered_name_in_which_something_cut_reappears(path: str, headers: Any) -> None:
+    referer = {"name": "Referer", "value": "https://star7-star7light.com/"}
+    har = minimal(f"https://idp.example.com{path}", [referer, *headers])
 
     result = sanitise("har/v1", har)
 
     assert result.data is not None
-    assert b"starlight" not in result.data
+    assert b"star7light" not in result.data
+
+
+def test_sanitise_counts_a_matrix_parameter() -> None:
+    result = sanitise("har/v1", minimal("https://idp.example.com/login;jsessionid=abc", []))
+
+    assert result.report["removed"] == [{"rule": "matrix-parameter", "place": "request.url", "count": 1}]
+
+
+@pytest.mark.parametrize(
+    "value", ["1.1 star7light", "application/star7light; charset=utf-8", "Bearer realm=star7light", "star7light;dur=1"]
+)
+@pytest.mark.parametrize("name", ["Via", "Content-Type", "WWW-Authenticate", "Server-Timing"])
+def test_sanitise_counts_what_it_cuts_from_a_header(name: str, value: str) -> None:
+    result = sanitise("har/v1", minimal("https://idp.example.com/", [{"name": name, "value": value}]))
+
+    assert [(one["place"], one["count"]) for one in result.report["removed"]] == [("request.headers", 1)]
+    assert b"star7light" not in (result.data or b"")
 
 
 @pytest.mark.parametrize("name", ["cnn-chrome.har", "humanssuck.net.har"])

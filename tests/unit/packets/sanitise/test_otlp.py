@@ -109,6 +109,39 @@ def test_sanitise_keeps_listed_attributes_of_a_trace() -> None:
     assert kept["url.full"].startswith("https://idp.example.com/saml2/acs/~")
 
 
+def of(name: str, **attributes: str) -> dict[str, Any]:
+    listed = [attribute(key.replace("_", "."), value) for key, value in attributes.items()]
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [{"name": name, "attributes": listed}]}]}]}
+
+
+@pytest.mark.parametrize("name", ["reset Admin12", "reset-Admin12/done", "GET /reset/admin12", "AUTH Admin12"])
+def test_sanitise_hides_a_word_of_a_span_that_was_a_password(name: str) -> None:
+    document = of(name, url_full="https://idp.example.com/login?password=Admin12")
+    result = sanitise("otlp/v1", json.dumps(document).encode())
+
+    assert result.data is not None, result.reasons
+    assert b"admin12" not in result.data.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("call 49 30 12 34 56", "call ~num1 ~num2 ~num3 ~num4 ~num5"), ("saml2 logout v2", "saml2 logout v2")],
+)
+def test_sanitise_keeps_no_number_written_in_groups(name: str, shown: str) -> None:
+    span = cleaned(of(name))["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+
+    assert span["name"] == shown
+
+
+def test_sanitise_refuses_a_version_long_enough_for_a_card_number() -> None:
+    assert (
+        cleaned(of("login", service_version="4111.1111.1111.1111"))["resourceSpans"][0]["scopeSpans"][0]["spans"][0][
+            "attributes"
+        ]
+        == []
+    )
+
+
 @pytest.mark.parametrize("document", [{}, [], {"resourceSpans": 1}, {"resourceSpans": [1]}, {"log": {"entries": []}}])
 def test_sanitise_holds_what_is_no_trace(document: Any) -> None:
     assert [r.code for r in sanitise("otlp/v1", json.dumps(document).encode()).reasons] == ["not-this-kind"]
