@@ -193,14 +193,19 @@ def test_without_a_desk_the_form_says_so(scene: Scene, visit: Visits, surface: s
         ask(page, "Only for us")
         expect(page.get_by_text("No external support desk is configured")).to_be_visible()
         expect(page.get_by_role("radio")).to_have_count(0)
+        if scripts:
+            assert Axe().run(page).response["violations"] == []
         expect(page.locator(".writes strong:visible")).to_have_text("Handrail only")
         send(page)
         expect(page.get_by_text("The request is stored in Handrail.")).to_be_visible()
 
 
-def test_back_and_a_second_tab_are_the_same_request(scene: Scene, sandbox: Sandbox, visit: Visits) -> None:
+@ON
+def test_back_and_a_second_tab_are_the_same_request(
+    scene: Scene, sandbox: Sandbox, visit: Visits, surface: str
+) -> None:
     with visit(scene.email) as person:
-        page = person.go(scene.paths["run"])
+        page = person.go(scene.paths[surface])
         ask(page, "Once is enough", "Create external ticket")
         tab = page.context.new_page()
         tab.goto(page.url)
@@ -216,6 +221,7 @@ def test_back_and_a_second_tab_are_the_same_request(scene: Scene, sandbox: Sandb
         page.get_by_label("Summary").fill("Something else by now")
         send(page)
         expect(page.get_by_text("submitted before with other content")).to_be_visible()
+        assert Axe().run(page).response["violations"] == []
         person.complaints.clear()  # the browser reports the 409 itself
     assert SupportRequest.objects.count() == 1
     assert counts(sandbox)["creations"] == 1

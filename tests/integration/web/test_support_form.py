@@ -213,7 +213,10 @@ def test_bad_input_gives_the_form_back(  # noqa: PLR0917 - fixtures
     notes = given.get("notes", "First open the page, then look.")
     body = refused(operator, url(house, surface), **{"notes": notes, **given})
     assert message in body
-    assert 'aria-invalid="true"' in body or "mode" in given
+    assert 'aria-invalid="true"' in body
+    told = set(re.findall(r'<p class="fault" id="([\w-]+)">', body))
+    assert told
+    assert told <= {id_ for ids in re.findall(r'aria-describedby="([\w -]+)"', body) for id_ in ids.split()}
     assert notes in body
     for typed in given.values():
         assert typed in body or typed in {"worst", "shout"}
