@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -16,6 +16,8 @@ from handrail.kernel.errors import Fault, Misconfigured
 from handrail.kernel.secrets import Secrets
 
 DEFAULT_FILE = "handrail.toml"
+# Over TLS, unless it is on this machine.
+_ADDRESS = r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?$"
 
 
 class Section(BaseModel):
@@ -109,6 +111,17 @@ class CommandLine(Section):
     act_as: bool | None = None
 
 
+class SingleSignOn(Section):
+    """One OpenID Connect provider. ``only``: passwords are not taken any more."""
+
+    name: str = Field(min_length=1, max_length=40)
+    issuer: str = Field(pattern=_ADDRESS, max_length=500)
+    client_id: str = Field(min_length=1, max_length=191)
+    client_secret: str
+    also: tuple[Annotated[str, Field(pattern=_ADDRESS, max_length=500)], ...] = ()
+    only: bool = False
+
+
 class Config(Section):
     state_directory: Path = Path("var")
     database: Database = Database()
@@ -119,6 +132,7 @@ class Config(Section):
     connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     desk: dict[str, Any] | None = None
     release: Release = Release()
+    single_sign_on: SingleSignOn | None = None
     cli: CommandLine = CommandLine()
     lanes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     blobs: dict[str, Any] | None = None

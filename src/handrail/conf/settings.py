@@ -9,6 +9,7 @@ from csp.constants import NONE, SELF
 from handrail.conf import config as _config
 from handrail.conf import database as _database
 from handrail.conf import logs as _logs
+from handrail.conf import single_sign_on as _single_sign_on
 from handrail.conf.keys import web_secret_key as _web_secret_key
 
 _loaded = _config.load()
@@ -37,6 +38,8 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_htmx",
     "django_structlog",
@@ -113,6 +116,10 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ALLAUTH_TRUSTED_PROXY_COUNT = _loaded.web.trusted_proxies
 ACCOUNT_SESSION_REMEMBER = True  # a session lasts SESSION_COOKIE_AGE, without a question
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+SOCIALACCOUNT_ADAPTER = "handrail.web.single_sign_on.MembersOnly"
+SOCIALACCOUNT_PROVIDERS = _single_sign_on.providers(_loaded.single_sign_on, _config.secrets())
+SOCIALACCOUNT_ONLY = _loaded.single_sign_on is not None and _loaded.single_sign_on.only
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/admin"
 
@@ -152,7 +159,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        "form-action": [SELF, *_single_sign_on.origins(_loaded.single_sign_on)],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from allauth.account import views as account
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from handrail.web import (
     audit,
@@ -14,6 +14,7 @@ from handrail.web import (
     operations,
     packets,
     run,
+    single_sign_on,
     tenant,
     workspaces,
 )
@@ -24,6 +25,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/password/change/", account.password_change, name="account_change_password"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
+    path("accounts/cancelled/", single_sign_on.cancelled, name="socialaccount_login_cancelled"),
+    path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
     path("admin", home.page, name="home"),
     path("admin/workspaces", workspaces.page, name="workspaces"),
     path("admin/t/<str:tenant>", tenant.page, name="tenant"),
