@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -17,7 +16,7 @@ from handrail.definitions.extraction import Extraction
 from handrail.definitions.profile_compiled import Annexes, CompiledProfile, Sort
 from handrail.kernel.errors import Invalid, Misconfigured, NotFound
 from handrail.packets.assembly.snapshots import Snapshot
-from handrail.packets.proof.manifest import MIN_SALT_BYTES
+from handrail.packets.proof.manifest import MIN_SALT_BYTES, held_digest
 from handrail.packets.sanitise import Limits, Sanitised, sanitise
 
 CHUNK_BYTES = 1024 * 1024
@@ -115,7 +114,7 @@ def _read(
 
 
 def _unread(name: str, values: Mapping[str, JsonValue], sort: Sort | None, salt: bytes, problem: str) -> Artifact:
-    mark = "sha256:" + hmac.new(salt, b"unread:" + name.encode(), hashlib.sha256).hexdigest()
+    mark = held_digest(salt=salt, chunks=[b"unread:", name.encode()])
     return Artifact(name, values, sort.name if sort else None, None, None, mark, 0, problem)
 
 
@@ -129,30 +128,42 @@ def _admitted(
     salt: bytes,
 ) -> Artifact:
     """One pass over the bytes; they are only kept together for a sanitiser, and only up to its limit."""
-    plain, salted, size = hashlib.sha256(), hmac.new(salt, digestmod=hashlib.sha256), 0
     sanitiser = sort.sanitiser if sort else None
     limit = Limits().max_bytes if sanitiser else 0
-    kept = bytearray()
-    while chunk := stream.read(CHUNK_BYTES):
-        plain.update(chunk)
-        salted.update(chunk)
-        size += len(chunk)
-        if size <= limit:
-            kept += chunk
+    seen = _Pass(limit)
+    mark = held_digest(salt=salt, chunks=seen.over(stream))
     sanitised = None
-    if sanitiser and size <= limit:
+    if sanitiser and seen.size <= limit:
         declared = media_type if isinstance(media_type, str) else None
-        sanitised = sanitise(sanitiser, bytes(kept), content_type=declared)
+        sanitised = sanitise(sanitiser, bytes(seen.kept), content_type=declared)
     return Artifact(
         name,
         values,
         sort.name if sort else None,
         sanitised,
-        f"sha256:{plain.hexdigest()}",
-        f"sha256:{salted.hexdigest()}",
-        size,
-        f"it has {size} bytes; its sanitiser takes {limit}" if sanitiser and size > limit else "",
+        f"sha256:{seen.plain.hexdigest()}",
+        mark,
+        seen.size,
+        f"it has {seen.size} bytes; its sanitiser takes {limit}" if sanitiser and seen.size > limit else "",
     )
+
+
+class _Pass:
+    """What one pass over an original finds: its digest and size, and its first ``limit`` bytes or a little less."""
+
+    def __init__(self, limit: int) -> None:
+        self.plain = hashlib.sha256()
+        self.size = 0
+        self.kept = bytearray()
+        self._limit = limit
+
+    def over(self, stream: BinaryIO) -> Iterator[bytes]:
+        while chunk := stream.read(CHUNK_BYTES):
+            self.plain.update(chunk)
+            self.size += len(chunk)
+            if self.size <= self._limit:
+                self.kept += chunk
+            yield chunk
 
 
 def take_each(values: Mapping[str, Extraction], record: JsonValue) -> dict[str, JsonValue]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -170,14 +170,17 @@ def delivery_order(path: str) -> tuple[bool, str]:
     return (path not in DOCUMENTS, path)
 
 
-def held_digest(*, salt: bytes, original: bytes) -> str:
-    """HMAC-SHA-256 of the original's bytes under a salt that stays inside.
+def held_digest(*, salt: bytes, chunks: Iterable[bytes]) -> str:
+    """HMAC-SHA-256 of the original's bytes, given in ``chunks``, under a salt that stays inside.
 
     Raises ValueError for a salt under 16 bytes: a short one could be tried out.
     """
     if len(salt) < MIN_SALT_BYTES:
         raise ValueError(f"the salt must be at least {MIN_SALT_BYTES} bytes")
-    return _SHA256 + hmac.new(salt, original, hashlib.sha256).hexdigest()
+    salted = hmac.new(salt, digestmod=hashlib.sha256)
+    for chunk in chunks:
+        salted.update(chunk)
+    return _SHA256 + salted.hexdigest()
 
 
 def statement(manifest: Manifest) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Artifact sanitisers: bytes from outside in, bytes that may leave out, with the lineage of both.
 
 ``sanitise("har/v1", data)`` never raises for bad bytes: what can't be cleared comes back uncleared, with reasons.
-Pure functions of the bytes; no clock, no files, no database. ``guard.read_path`` is the way in for files.
+Pure functions of the bytes; no clock, no files, no database. Files are the blob store's, which follows no link.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, Protocol
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Invalid
 from handrail.packets.sanitise import har, otlp
-from handrail.packets.sanitise.guard import Limits, Refused, read_json, read_path
+from handrail.packets.sanitise.guard import Limits, Refused, read_json
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.result import Reason, Sanitised
 from handrail.packets.sanitise.scan import Doubt, doubts, readings, shapes
 from handrail.packets.sanitise.urls import Urls
 
-__all__ = ["RULES", "SANITISERS", "Limits", "Reason", "Refused", "Sanitised", "read_path", "sanitise"]
+__all__ = ["RULES", "SANITISERS", "Limits", "Reason", "Refused", "Sanitised", "sanitise"]
 
 RULES = "rules/2"  # raised with every change of what may stay: vocabulary, headers, keys, shapes
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 from array import array
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
 from handrail.kernel.errors import Invalid
@@ -73,41 +70,6 @@ def read_json(
         _refuse("not-json", f"The artifact is not JSON (line {error.lineno}, column {error.colno}).")
     except (RecursionError, ValueError):  # ValueError: an integer of more digits than Python converts
         _refuse("not-json", "The artifact is JSON that no reader should take: too deep, or a number without end.")
-
-
-def read_path(path: str, *, within: str | os.PathLike[str], limits: Limits | None = None) -> bytes:
-    """The bytes of the regular file ``path`` below the folder ``within``; no symlink on the way is followed.
-
-    Raises Refused for an absolute path, ``..``, a symlink, anything but a regular file, and files over the limit.
-    """
-    limits = limits or Limits()
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or "\x00" in path:
-        _refuse("bad-path", "The artifact's path must be relative, without '..'.")
-    folder = os.open(within, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for part in parts[:-1]:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        # O_NONBLOCK: a FIFO must not hold the worker before fstat can tell what it is.
-        file = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    except OSError as error:
-        _refuse("unreadable-path", f"The artifact's file can't be opened without following links ({error.strerror}).")
-    finally:
-        os.close(folder)
-    return _read_regular(file, limits)
-
-
-def _read_regular(file: int, limits: Limits) -> bytes:
-    with os.fdopen(file, "rb") as stream:
-        found = os.fstat(stream.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            _refuse("not-a-file", "The artifact's path names something that is not a regular file.")
-        data = stream.read(limits.max_bytes + 1) if found.st_size <= limits.max_bytes else None
-    if data is None or len(data) > limits.max_bytes:
-        _refuse("too-large", f"The artifact's file is over the limit of {limits.max_bytes} bytes.")
-    return data
 
 
 def _check_type(data: bytes, content_type: str | None, expected: Collection[str]) -> None:

@@ -107,7 +107,7 @@ def unproven(inputs: Inputs) -> Inputs:
     data = f"raw {PLANTED}".encode()
     artifact = Artifact(
         "ATT-0", {"id": "ATT-0", "kind": "har"}, "har", other, "sha256:" + "0" * 64,
-        held_digest(salt=SALT, original=data), len(data),
+        held_digest(salt=SALT, chunks=[data]), len(data),
     )  # fmt: skip
     return replace(inputs, artifacts=[artifact, *inputs.artifacts])
 

@@ -85,7 +85,7 @@ def test_store_that_is_none_is_refused() -> None:
 
 def test_artifact_marker_is_the_salted_digest_of_its_bytes() -> None:
     held = Estate().assemble().held[0]
-    assert held.digest == held_digest(salt=SALT, original=b"picture")
+    assert held.digest == held_digest(salt=SALT, chunks=[b"pic", b"ture"])
     assert held.original_digest == digest_bytes(b"picture")
 
 

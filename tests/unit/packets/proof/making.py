@@ -63,7 +63,7 @@ def fields(contents: Mapping[str, bytes] = CONTENTS, **changes: Any) -> dict[str
                 "name": "memory-dump",
                 "kind": "other",
                 "reason": "unsanitised-artifact",
-                "digest": manifest.held_digest(salt=SALT, original=b"secret"),
+                "digest": manifest.held_digest(salt=SALT, chunks=[b"secret"]),
             }
         ],
         "sources": [

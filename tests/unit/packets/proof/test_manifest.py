@@ -200,14 +200,14 @@ def test_instants_keep_their_microseconds() -> None:
 
 
 def test_held_digest_depends_on_the_salt() -> None:
-    first = manifest.held_digest(salt=b"a" * 16, original=b"secret")
-    second = manifest.held_digest(salt=b"b" * 16, original=b"secret")
+    first = manifest.held_digest(salt=b"a" * 16, chunks=[b"secret"])
+    second = manifest.held_digest(salt=b"b" * 16, chunks=[b"secret"])
     assert len({first, second, digest_bytes(b"secret")}) == 3
 
 
 def test_held_digest_refuses_a_short_salt() -> None:
     with pytest.raises(ValueError, match="at least 16 bytes"):
-        manifest.held_digest(salt=b"short", original=b"secret")
+        manifest.held_digest(salt=b"short", chunks=[b"secret"])
 
 
 @pytest.mark.parametrize("value", [2**53, float("nan"), datetime(2026, 1, 1), {1, 2}])  # noqa: DTZ001 (refused whatever)

@@ -3,17 +3,15 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import tarfile
 import time
 import zipfile
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handrail.packets.sanitise import Limits, Refused, read_path, sanitise
+from handrail.packets.sanitise import Limits, sanitise
 from handrail.packets.sanitise.guard import _deeper, _deepest, _skeleton
 
 SMALL = b'{"log":{"entries":[]}}'
@@ -131,52 +129,3 @@ def test_depth_by_pairs_is_the_depth_by_counting(brackets: bytes, levels: int) -
 @pytest.mark.parametrize("data", ['{"a": 1, "\\u0061": 2}', '{"x": [{"b": ":", "b": "\\":"}]}', '{"": 1, "": 2}'])
 def test_sanitise_holds_a_key_that_stands_twice_however_it_is_written(data: str) -> None:
     assert [reason.code for reason in sanitise("har/v1", data.encode()).reasons] == ["duplicate-key"]
-
-
-def test_read_path_gives_the_bytes_of_a_regular_file(tmp_path: Path) -> None:
-    (tmp_path / "case").mkdir()
-    (tmp_path / "case" / "a.har").write_bytes(SMALL)
-
-    assert read_path("case/a.har", within=tmp_path) == SMALL
-
-
-@pytest.mark.parametrize("path", ["/etc/passwd", "../a.har", "case/../../a.har", "", "a\x00b"])
-def test_read_path_refuses_to_leave_its_folder(tmp_path: Path, path: str) -> None:
-    with pytest.raises(Refused) as refused:
-        read_path(path, within=tmp_path)
-    assert refused.value.code == "bad-path"
-
-
-def test_read_path_follows_no_symlink_to_a_file(tmp_path: Path) -> None:
-    (tmp_path / "real.har").write_bytes(SMALL)
-    (tmp_path / "link.har").symlink_to(tmp_path / "real.har")
-
-    with pytest.raises(Refused) as refused:
-        read_path("link.har", within=tmp_path)
-    assert refused.value.code == "unreadable-path"
-
-
-def test_read_path_follows_no_symlink_to_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "a.har").write_bytes(SMALL)
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-
-    with pytest.raises(Refused):
-        read_path("link/a.har", within=tmp_path)
-
-
-def test_read_path_refuses_a_pipe_without_waiting(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-
-    with pytest.raises(Refused) as refused:
-        read_path("pipe", within=tmp_path)
-    assert refused.value.code == "not-a-file"
-
-
-def test_read_path_refuses_a_file_over_the_limit(tmp_path: Path) -> None:
-    with (tmp_path / "big").open("wb") as big:
-        big.truncate(300_000_000)
-
-    with pytest.raises(Refused) as refused:
-        read_path("big", within=tmp_path)
-    assert refused.value.code == "too-large"
