@@ -11,7 +11,10 @@ from handrail.kernel.errors import Conflict, Fault
 
 
 class Drifted(Conflict):
-    """Each fault names a field of a source, and says what it moved from and to. The votes so far are void."""
+    """Each fault names a value of a source, what it moved from and to, and which fields of the packet it feeds.
+
+    The votes so far are void.
+    """
 
     code = "drifted"
 

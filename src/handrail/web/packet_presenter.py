@@ -98,7 +98,7 @@ class Story:
     """Why a revision was made: what moved, which hold was cleared, what was said."""
 
     cause: str
-    moved: list[dict[str, str]]
+    moved: list[dict[str, Any]]
     cleared: list[dict[str, str]]
     reasons: list[str]
 
@@ -244,7 +244,12 @@ def _compared(actor: Actor, detail: PacketDetail) -> Comparison | None:
 
 def _story(revision: RevisionSummary) -> Story:
     told = [one for one in revision.cause_detail if isinstance(one, dict)]
-    moved = [{name: packet_values.value(text) for name, text in one.items()} for one in told if "where" in one]
+    moved = [
+        {name: packet_values.value(one[name]) for name in ("where", "before", "after")}
+        | {"fields": one.get("fields", [])}
+        for one in told
+        if "where" in one
+    ]
     return Story(
         cause=CAUSES.get(revision.cause, revision.cause),
         moved=moved,

@@ -91,6 +91,20 @@ def test_approve_after_a_source_moved_makes_a_new_revision(desk: Desk) -> None:
     assert not Vote.objects.filter(revision=following).exists()
 
 
+def test_drift_names_the_fields_of_the_packet_and_what_was_added(desk: Desk) -> None:
+    revision = desk.assemble()
+    desk.sources["/tenants/ten_a"]["plan"] = "biz"
+    desk.sources.attach("ATT-9", "har", b"{}")
+    with pytest.raises(Drifted) as refused:
+        vote(desk, revision, "ben")
+    told = {fault.where: fault.message for fault in refused.value.faults}
+    assert told["tenant.plan"] == "moved from ent to biz; it feeds tenant.plan"
+    assert told["artifacts.items"] == "moved from 2 entries to 3: 1 added: ATT-9"
+    assert {"where": "tenant.plan", "before": "ent", "after": "biz", "fields": ["tenant.plan"]} in (
+        desk.newest.cause_detail
+    )
+
+
 def test_a_moved_value_that_stays_inside_is_not_quoted(desk: Desk) -> None:
     revision = desk.assemble()
     desk.sources.case["bridge_notes"] = ["Another secret."]

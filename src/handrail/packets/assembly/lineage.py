@@ -143,22 +143,3 @@ class Tracer:
 
 def _held(codes: list[str]) -> dict[str, JsonValue]:
     return {"held": [*codes]} if codes else {}
-
-
-def lineage_of(trace: Mapping[str, Any], pointer: Iterable[str | int]) -> Mapping[str, Any] | None:
-    """The lineage of a place in ``packet.json``, given as names and positions; None when there is none.
-
-    ``about`` is from the profile; annexes and markers have their own.
-    """
-    parts = list(pointer)
-    if parts[:1] == ["about"]:
-        about: Mapping[str, Any] = trace["about"]
-        return about
-    if parts[:1] != ["fields"]:
-        return None
-    name = ""
-    best: Mapping[str, Any] | None = None
-    for part in parts[1:]:
-        name = f"{name}{ENTRIES}" if isinstance(part, int) else f"{name}.{part}" if name else part
-        best = trace["fields"].get(name, best)
-    return best

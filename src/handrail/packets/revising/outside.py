@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -17,32 +16,33 @@ from handrail.definitions.states import DefinitionState
 from handrail.definitions.tables import CompiledTable
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, NotFound, Unavailable
-from handrail.kernel.hostile import clean_text
 from handrail.packets import documents
 from handrail.packets.assembly import artifacts, sources
 from handrail.packets.assembly.artifacts import Artifact
 from handrail.packets.assembly.changes import Previous, stale
+from handrail.packets.assembly.compare import affected_fields
 from handrail.packets.assembly.snapshots import Moved, Snapshot
 from handrail.packets.models import Assembly, Packet, Revision
+from handrail.packets.revising.telling import told
 from handrail.packets.states import Cause
-
-VALUE_LIMIT = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that a revision stands on and that is not so any more."""
+    """Something that a revision stands on and that is not so any more. ``fields``: those of the packet that it feeds."""
 
     cause: Cause
     where: str
     before: str
     after: str
+    fields: tuple[str, ...] = ()
 
     def fault(self) -> Fault:
-        return Fault(self.where, f"moved from {self.before} to {self.after}")
+        feeds = f"; it feeds {', '.join(self.fields)}" if self.fields else ""
+        return Fault(self.where, f"moved from {self.before} to {self.after}{feeds}")
 
-    def document(self) -> dict[str, str]:
-        return {"where": self.where, "before": self.before, "after": self.after}
+    def document(self) -> dict[str, Any]:
+        return {"where": self.where, "before": self.before, "after": self.after, "fields": list(self.fields)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,8 @@ def _moved(profile: CompiledProfile, one: Moved) -> Change:
     """A value that the profile keeps inside is not quoted."""
     source = profile.sources[one.source]
     inside = one.field in source.inside
-    before, after = ("what it was", "another value") if inside else (_shown(one.before), _shown(one.after))
-    return Change(Cause.DRIFT, f"{one.source}.{one.field}", before, after)
+    before, after = ("what it was", "another value") if inside else told(one.before, one.after)
+    return Change(Cause.DRIFT, f"{one.source}.{one.field}", before, after, affected_fields(profile, [one]))
 
 
 def _old(profile: CompiledProfile, fresh: dict[str, Snapshot], revision: Revision) -> Iterable[Change]:
@@ -160,8 +160,3 @@ def _old(profile: CompiledProfile, fresh: dict[str, Snapshot], revision: Revisio
     for change in stale(profile, fresh, now()):
         if change.target not in known:
             yield Change(Cause.DRIFT, change.target, "fresh", "too old")
-
-
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
-    return clean_text(text, limit=VALUE_LIMIT) or "nothing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handrail.kernel.canonical import digest_bytes
-from handrail.packets.assembly.lineage import lineage_of
+from handrail.packets.assembly.fields import ENTRIES
 from handrail.packets.assembly.results import Assembled
 from tests.unit.definitions.profile_samples import PROFILE
 from tests.unit.packets.assembly.estate import AT, HAR, Estate, event, leaving, sample
@@ -59,6 +59,25 @@ EVENTS = st.lists(
     ),
     max_size=6,
 )
+
+
+def lineage_of(trace: Mapping[str, Any], pointer: Iterable[str | int]) -> Mapping[str, Any] | None:
+    """The lineage of a place in ``packet.json``, given as names and positions; None when there is none.
+
+    ``about`` is from the profile; annexes and markers have their own.
+    """
+    parts = list(pointer)
+    if parts[:1] == ["about"]:
+        about: Mapping[str, Any] = trace["about"]
+        return about
+    if parts[:1] != ["fields"]:
+        return None
+    name = ""
+    best: Mapping[str, Any] | None = None
+    for part in parts[1:]:
+        name = f"{name}{ENTRIES}" if isinstance(part, int) else f"{name}.{part}" if name else part
+        best = trace["fields"].get(name, best)
+    return best
 
 
 @st.composite
