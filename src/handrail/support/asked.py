@@ -39,15 +39,15 @@ Word = TypeVar("Word", bound=StrEnum)
 class Typed:
     """The form as it was typed. Empty contact fields stand for the actor's own."""
 
-    mode: str
-    severity: str
-    summary: str
-    notes: str
-    contact_name: str
-    contact_email: str
-    external_reference: str
-    external_url: str
-    attachment: str
+    mode: str = HandoffMode.INTERNAL_ONLY.value
+    severity: str = Severity.NORMAL.value
+    summary: str = ""
+    notes: str = ""
+    contact_name: str = ""
+    contact_email: str = ""
+    external_reference: str = ""
+    external_url: str = ""
+    attachment: str = AttachmentMode.CONTEXT.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from handrail.connectors.desk import Severity, interrupted
 from handrail.kernel.clock import now
 from handrail.runbooks.permissions import Refusal
 from handrail.support import permissions
-from handrail.support.asked import new_key
 from handrail.support.context import Place, find_place
 from handrail.support.models import SupportRequest
 from handrail.support.permissions import ModeChoice
@@ -68,8 +67,7 @@ class Contact:
 @dataclass(frozen=True, slots=True)
 class Panel:
     """All that the page of a tenant or run shows about support. ``own``: the request that the actor asked about by its
-    reference, if they raised it here themselves. Without ``support:request`` it and ``latest`` are None.
-    ``submission_key`` is fresh: it goes into the form, and comes back with it."""
+    reference, if they raised it here themselves. Without ``support:request`` it and ``latest`` are None."""
 
     primary_context: PrimaryContext
     latest: Handoff | None
@@ -79,7 +77,6 @@ class Panel:
     modes: tuple[ModeChoice, ...]
     severities: tuple[Severity, ...]
     contact: Contact
-    submission_key: str
 
 
 def latest_for_tenant(actor: Actor, key: str) -> Handoff | None:
@@ -172,5 +169,4 @@ def _panel(actor: Actor, place: Place, raised: str | None) -> Panel:
         modes=permissions.mode_choices(desks.configured()),
         severities=tuple(Severity),
         contact=contact_of(actor),
-        submission_key=new_key(),
     )

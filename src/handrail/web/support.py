@@ -17,7 +17,7 @@ from handrail.kernel.errors import Conflict, Invalid
 from handrail.support.actions import support_requests
 from handrail.web import support_presenter as presenter
 from handrail.web.request import PageRequest
-from handrail.web.support_presenter import FORM, RAISED, SupportPart, Surface, Typed
+from handrail.web.support_presenter import FORM, RAISED, Sheet, SupportPart, Surface
 
 KEY_REUSED = "submission-key-reused"
 Show = Callable[[SupportPart], HttpResponse]
@@ -40,13 +40,13 @@ def answer(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
 
 
 def _submit(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
-    typed = Typed.of(request.POST)
+    sheet = Sheet.of(request.POST)
     try:
-        submitted = support_requests.submit(by=request.actor, **surface.named, **typed.given())
+        submitted = support_requests.submit(by=request.actor, **surface.named, **sheet.given())
     except Invalid as error:
-        return show(presenter.present_again(request.actor, surface, typed, error))
+        return show(presenter.present_again(request.actor, surface, sheet, error))
     except Conflict as error:
         if error.code != KEY_REUSED:
             raise
-        return show(presenter.present_again(request.actor, surface, typed, error))
+        return show(presenter.present_again(request.actor, surface, sheet, error))
     return redirect(f"{surface.url}?{RAISED}={submitted.handoff.ref}#support-latest")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from django.urls import reverse
 from handrail.access.actor import Actor
 from handrail.kernel.errors import HandrailError
 from handrail.support import context, permissions, queries, states
+from handrail.support.asked import Typed, new_key
 from handrail.support.context import Diagnostics
 from handrail.support.queries import Handoff, Panel
 from handrail.support.states import AttachmentMode, HandoffMode, Outcome
@@ -50,38 +50,26 @@ class Surface:
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
-    """The form as it stands, by the names of its fields."""
+class Sheet:
+    """A form as it stands: the key that makes it one submission, and what was typed."""
 
-    submission_key: str
-    mode: str = HandoffMode.INTERNAL_ONLY.value
-    severity: str = "normal"
-    summary: str = ""
-    notes: str = ""
-    contact_name: str = ""
-    contact_email: str = ""
-    external_reference: str = ""
-    external_url: str = ""
-    attachment: str = AttachmentMode.CONTEXT.value
+    key: str
+    typed: Typed
 
     @classmethod
-    def of(cls, posted: Mapping[str, str]) -> Typed:
-        return cls(**{name: str(posted.get(name, "")) for name in cls.__slots__ if name != "attachment"}).attached(
-            "attachment" in posted
-        )
-
-    def attached(self, diagnostics: bool) -> Typed:
+    def of(cls, posted: Mapping[str, str]) -> Sheet:
         """An unticked box is left out of what a browser sends."""
-        attachment = AttachmentMode.CONTEXT if diagnostics else AttachmentMode.REFERENCE
-        return Typed(**{**asdict(self), "attachment": attachment.value})
+        attachment = AttachmentMode.CONTEXT if "attachment" in posted else AttachmentMode.REFERENCE
+        typed = {field.name: str(posted.get(field.name, "")) for field in fields(Typed)}
+        return cls(str(posted.get("submission_key", "")), Typed(**typed | {"attachment": attachment.value}))
 
     def given(self) -> dict[str, str]:
         """As the action takes it. The fields of a ticket that exists are hidden, and count for nothing, in the other
         modes; whoever changed their mind has nothing to clear first."""
-        fields: dict[str, str] = asdict(self)
-        if self.mode != HandoffMode.LINK:
-            fields |= {"external_reference": "", "external_url": ""}
-        return fields
+        given: dict[str, str] = {**asdict(self.typed), "submission_key": self.key}
+        if self.typed.mode != HandoffMode.LINK:
+            given |= {"external_reference": "", "external_url": ""}
+        return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +77,7 @@ class Form:
     """The open form. ``faults``: by field, what is wrong with it. ``about``: the context that the request is about."""
 
     url: str
-    typed: Typed
+    sheet: Sheet
     faults: dict[str, str]
     refusal: str
     about: list[tuple[str, str]]
@@ -157,22 +145,18 @@ def present(actor: Actor, surface: Surface, *, opened: str | None, raised: str |
     form = None
     if opened is not None:
         key = opened if _KEY.fullmatch(opened) else new_key()
-        typed = Typed(key, contact_name=panel.contact.name, contact_email=panel.contact.email)
-        form = _form(actor, surface, typed)
+        typed = Typed(contact_name=panel.contact.name, contact_email=panel.contact.email)
+        form = _form(actor, surface, Sheet(key, typed))
     return SupportPart(surface.url, _open_url(surface, new_key()), panel, form)
 
 
-def present_again(actor: Actor, surface: Surface, typed: Typed, error: HandrailError) -> SupportPart:
+def present_again(actor: Actor, surface: Surface, sheet: Sheet, error: HandrailError) -> SupportPart:
     """The form with what was typed and what is wrong with it. A key that was used up, or is none, is replaced."""
     faults = {fault.where: fault.message[:1].upper() + fault.message[1:] for fault in error.faults}
     spoilt = not faults or "submission_key" in faults
-    again = Typed(**{**asdict(typed), "submission_key": new_key()}) if spoilt else typed
+    again = Sheet(new_key(), sheet.typed) if spoilt else sheet
     form = _form(actor, surface, again, faults=faults, refusal=error.message if faults else REUSED)
     return SupportPart(surface.url, _open_url(surface, new_key()), surface.panel(actor), form, error.status)
-
-
-def new_key() -> str:
-    return secrets.token_urlsafe(18)
 
 
 def _open_url(surface: Surface, key: str) -> str:
@@ -180,12 +164,12 @@ def _open_url(surface: Surface, key: str) -> str:
 
 
 def _form(
-    actor: Actor, surface: Surface, typed: Typed, *, faults: dict[str, str] | None = None, refusal: str = ""
+    actor: Actor, surface: Surface, sheet: Sheet, *, faults: dict[str, str] | None = None, refusal: str = ""
 ) -> Form:
     diagnostics = context.diagnostics(actor, **surface.named)
     return Form(
-        url=_open_url(surface, typed.submission_key),
-        typed=typed,
+        url=_open_url(surface, sheet.key),
+        sheet=sheet,
         faults=faults or {},
         refusal=refusal,
         about=_about(diagnostics.envelope),

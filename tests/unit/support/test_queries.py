@@ -127,11 +127,6 @@ def test_panel_without_capabilities_shows_no_summary_and_refuses_the_act(house: 
         assert panel.why_not_request is not None
 
 
-def test_panel_gives_every_form_a_key_that_is_taken(house: House) -> None:
-    keys = [queries.panel_for_tenant(house.operator, house.tenant.key).submission_key for _ in range(2)]
-    assert len({house.submit(submission_key=key).handoff.ref for key in keys}) == 2
-
-
 def test_panel_outside_the_scope_is_not_found(house: House) -> None:
     with pytest.raises(NotFound):
         queries.panel_for_tenant(house.outsider(), house.tenant.key)

@@ -14,6 +14,7 @@ from handrail.access.capabilities import Role
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.support import setup
+from handrail.support.asked import new_key
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffMode, Outcome
 from tests.factories import rows
@@ -229,6 +230,10 @@ def test_submit_names_the_wrong_field_and_stores_nothing(house: House, given: di
         house.submit(**given)
     assert [fault.where for fault in caught.value.faults] == [field]
     assert not SupportRequest.objects.exists()
+
+
+def test_new_key_is_taken_and_fresh_for_each_form(house: House) -> None:
+    assert len({house.submit(submission_key=new_key()).handoff.ref for _ in range(2)}) == 2
 
 
 def test_submit_again_with_the_same_key_gives_the_same_request(house: House) -> None:

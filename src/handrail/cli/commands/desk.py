@@ -8,6 +8,7 @@ import typer
 
 from handrail.cli import installation, output
 from handrail.cli.options import Json
+from handrail.kernel.errors import Unavailable
 
 if TYPE_CHECKING:
     from handrail.connectors.desk import Desk
@@ -18,7 +19,6 @@ Contact = Annotated[
     str, typer.Option("--contact-email", metavar="EMAIL", help="Whom the desk should take for the requestor.")
 ]
 COLUMNS = ("what", "state", "found", "mend")
-FAILED = 6
 
 
 @group.command("check")
@@ -62,7 +62,7 @@ def try_(*, contact_email: Contact, json: Json = False) -> None:
     else:
         output.print_facts(told)
     if not created:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(Unavailable.exit_code)
 
 
 def _desk() -> Desk:

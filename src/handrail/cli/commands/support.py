@@ -9,6 +9,7 @@ import typer
 from handrail.cli import output
 from handrail.cli.installation import actor
 from handrail.cli.options import As, InWorkspace, Json
+from handrail.kernel.errors import Unavailable
 
 if TYPE_CHECKING:
     from handrail.support.queries import Handoff
@@ -31,7 +32,6 @@ Key = Annotated[
     str, typer.Option("--key", help="Repeat a submission with its key to get the same answer, never a second ticket.")
 ]
 Attachment = Annotated[str, typer.Option("--attachment", help="redacted_context or reference_only.")]
-NOT_HANDED_OVER = 6
 
 
 @group.command("request")
@@ -80,7 +80,7 @@ def request(
     ).handoff
     _show(told, json=json)
     if told.outcome in {Outcome.FAILED, Outcome.UNKNOWN}:
-        raise typer.Exit(NOT_HANDED_OVER)
+        raise typer.Exit(Unavailable.exit_code)
 
 
 @group.command("latest")
