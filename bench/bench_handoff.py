@@ -13,6 +13,7 @@ import argparse
 import itertools
 import os
 import re
+import resource
 import socket
 import statistics
 import subprocess
@@ -78,7 +79,8 @@ def found() -> str:
 
 
 def measure_faults(desk_url: str, tenant: str, given: argparse.Namespace) -> None:
-    """One line for each fault of the desk: how long submitting took, what came of it, how often the desk was asked."""
+    """One line for each fault of the desk: how long submitting took, how often the desk was asked, the most memory that
+    was in use until then, what came of it."""
 
     from handrail.access import queries as access
     from handrail.connectors import desk
@@ -112,7 +114,8 @@ def measure_faults(desk_url: str, tenant: str, given: argparse.Namespace) -> Non
             told = list(pool.map(submit, [fault] * given.trials))
             outcomes = ", ".join(f"{count} {name}" for name, count in Counter(name for _, name in told).items())
             calls = creations(desk_url) - before
-            print(f"{fault or 'good answer':20} {spread([took for took, _ in told])}  calls {calls:4}  {outcomes}")
+            times = spread([took for took, _ in told])
+            print(f"{fault or 'good answer':20} {times}  calls {calls:4}  max RSS {max_rss():4.0f} MiB  {outcomes}")
 
 
 def measure_pages(base: str, tenant: str, given: argparse.Namespace) -> None:
@@ -228,6 +231,11 @@ def answers(url: str) -> bool:
     except httpx2.TransportError:
         return False
     return True
+
+
+def max_rss() -> float:
+    """The most memory that this process, which submits, has had until now, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def creations(desk_url: str) -> int:
