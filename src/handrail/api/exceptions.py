@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from django.http import HttpRequest
-from ninja import Router, Schema, Status
+from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from handrail.api.auth import actor_of
@@ -15,6 +15,8 @@ from handrail.runbooks.actions import exceptions
 from handrail.runbooks.queries import ExceptionDetail, ExceptionFilter, ExceptionSummary
 
 router = Router()
+
+Member = Annotated[str, Query(max_length=254, pattern=r"^[^\x00]*$", description="A member's e-mail address.")]
 
 
 class ResolutionBody(Schema):
@@ -38,9 +40,9 @@ def get_exception(request: HttpRequest, ref: ExceptionRef) -> ExceptionDetail:
 
 
 @router.post("/exceptions/{ref}/take", response={204: None, **REFUSALS}, operation_id="take_exception")
-def take_exception(request: HttpRequest, ref: ExceptionRef) -> Status[None]:
-    """Take a packet over: from now on it is yours to resolve."""
-    exceptions.take(ref=ref, by=actor_of(request))
+def take_exception(request: HttpRequest, ref: ExceptionRef, instead_of: Member = "") -> Status[None]:
+    """Take a packet over: from now on it is yours to resolve. ``instead_of`` names the member who has it now."""
+    exceptions.take(ref=ref, by=actor_of(request), instead_of=instead_of)
     return Status(204, None)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.runbooks.models import ExceptionPacket, OperationRun
-from handrail.runbooks.states import HANDLING, RUN, Handling, RunState
+from handrail.runbooks.states import RUN, Handling, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,21 @@ def why_not_cancel(actor: Actor, run: OperationRun) -> Refusal | None:
 def why_not_take(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
     if refusal := _lacking(actor, Capability.EXCEPTION_TAKE):
         return refusal
-    if HANDLING.allows(Handling(packet.handling), Handling.TAKEN):
-        return None
-    return Refusal("exception-taken", f"{packet.taken_by} has taken this over. Talk to them.")
+    if packet.handling == Handling.TAKEN:
+        says = f"{packet.taken_by} has taken this over. Talk to them, or take it over from them."
+        return Refusal("exception-taken", says)
+    return _resolved(packet)
+
+
+def why_not_take_over(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
+    """Why not from whoever has it: they may have left."""
+    if refusal := _lacking(actor, Capability.EXCEPTION_TAKE):
+        return refusal
+    if packet.handling == Handling.OPEN:
+        return Refusal("exception-open", "Nobody has taken this packet over. Take it.")
+    if packet.taken_by == actor.name and packet.handling == Handling.TAKEN:
+        return Refusal("exception-yours", "This packet is yours already.")
+    return _resolved(packet)
 
 
 def why_not_resolve(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
@@ -49,8 +61,15 @@ def why_not_resolve(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
         return refusal
     if packet.handling == Handling.OPEN:
         return Refusal("exception-open", "Take this packet over first; then resolve it with a note.")
-    if packet.handling == Handling.RESOLVED:
-        return Refusal("exception-resolved", f"{packet.resolved_by} has resolved this.")
+    if refusal := _resolved(packet):
+        return refusal
     if packet.taken_by != actor.name:
-        return Refusal("exception-taken", f"Only {packet.taken_by}, who took this over, can resolve it.")
+        says = f"Only {packet.taken_by}, who took this over, can resolve it. If they can't, take it over from them."
+        return Refusal("exception-taken", says)
     return None
+
+
+def _resolved(packet: ExceptionPacket) -> Refusal | None:
+    if packet.handling != Handling.RESOLVED:
+        return None
+    return Refusal("exception-resolved", f"{packet.resolved_by} has resolved this.")

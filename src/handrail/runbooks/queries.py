@@ -13,7 +13,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped, scoped
 from handrail.runbooks import permissions
-from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun
+from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun, TaskRefusal
 from handrail.runbooks.permissions import Refusal
 from handrail.runbooks.states import RUN, Entry, Handling, RunState
 
@@ -134,7 +134,18 @@ class ExceptionDetail:
     resolved_by: str | None
     note: str
     why_not_take: Refusal | None
+    why_not_take_over: Refusal | None
     why_not_resolve: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedTask:
+    """A task that could not become a run: ``code`` and ``says`` tell why, for whoever qualifies tasks."""
+
+    task: str
+    at: datetime
+    code: str
+    says: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +221,25 @@ def count_states(actor: Actor, *, tenant: str = "", runbook: str = "") -> dict[R
     return {state: counted.get(state.value, 0) for state in RunState}
 
 
+def list_refusals(
+    actor: Actor, *, since: datetime | None = None, before: datetime | None = None, limit: int = PAGE
+) -> list[RefusedTask]:
+    """Refused tasks of the workspace, newest first; from ``since`` on, and older than ``before``.
+
+    What was refused belongs to no tenant yet, so that only those who are entitled to all of them see it: for others
+    there is none. Raises Denied without ``run:view``.
+    """
+    actor.require(Capability.RUN_VIEW)
+    if actor.tenant_ids is not None:
+        return []
+    rows = TaskRefusal.objects.filter(workspace_id=actor.workspace_id).order_by("-at", "-pk")
+    if since is not None:
+        rows = rows.filter(at__gte=since)
+    if before is not None:
+        rows = rows.filter(at__lt=before)
+    return [RefusedTask(row.task_key, row.at, row.code, row.says) for row in rows[: min(limit, 500)]]
+
+
 def list_runbook_names(actor: Actor) -> list[str]:
     """The names of runbooks that have runs in the actor's scope."""
     rows = scoped(actor, OperationRun.objects.all())
@@ -246,6 +276,7 @@ def get_exception(actor: Actor, ref: str) -> ExceptionDetail:
         resolved_by=packet.resolved_by,
         note=packet.note,
         why_not_take=permissions.why_not_take(actor, packet),
+        why_not_take_over=permissions.why_not_take_over(actor, packet),
         why_not_resolve=permissions.why_not_resolve(actor, packet),
     )
 

@@ -45,12 +45,13 @@ class Handling(StrEnum):
     RESOLVED = "resolved"
 
 
+# From taken to taken: somebody else takes over from whoever has it, for people leave.
 HANDLING = StateMachine(
     name="exception-packet",
     initial=Handling.OPEN,
     transitions={
         Handling.OPEN: frozenset({Handling.TAKEN}),
-        Handling.TAKEN: frozenset({Handling.RESOLVED}),
+        Handling.TAKEN: frozenset({Handling.TAKEN, Handling.RESOLVED}),
         Handling.RESOLVED: frozenset(),
     },
 )

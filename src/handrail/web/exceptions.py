@@ -29,7 +29,7 @@ def packet(request: PageRequest, exception: str) -> HttpResponse:
 @require_POST
 def take(request: PageRequest, exception: str) -> HttpResponse:
     try:
-        exceptions.take(ref=exception, by=request.actor)
+        exceptions.take(ref=exception, by=request.actor, instead_of=request.POST.get("instead_of", ""))
     except Conflict:
         if not exceptions_presenter.is_mine(runbooks.get_exception(request.actor, exception), request.actor):
             raise

@@ -67,6 +67,7 @@ class ExceptionPage:
     other_evidence: list[dict[str, Any]]
     note_limit: int
     may_take: bool
+    may_take_over: bool
     may_resolve: bool
     refusal: Refusal | None
 
@@ -110,6 +111,7 @@ def present(detail: ExceptionDetail) -> ExceptionPage:
         other_evidence=other,
         note_limit=NOTE_LIMIT,
         may_take=detail.why_not_take is None,
+        may_take_over=detail.why_not_take_over is None,
         may_resolve=detail.why_not_resolve is None,
         refusal=None if handling is Handling.RESOLVED else refusal,
     )

@@ -131,3 +131,18 @@ def test_home_counts_every_open_packet_and_ones_own(house: House, enter: Callabl
     )
     home = enter(person).get("/admin").context["home"]
     assert (home.stopped_count, len(home.stopped), home.mine_count, len(home.mine)) == (10, 8, 1, 1)
+
+
+def test_packet_that_somebody_left_behind_can_be_taken_over(
+    house: House, senior: Client, enter: Callable[[User], Client]
+) -> None:
+    senior.post(url(house, "/take"))
+    house.stopped.refresh_from_db()
+    person = rows.member(house.workspace, Role.SENIOR_SUPPORT)
+    other = enter(person)
+    page = other.get(url(house))
+    assert f"Take over from {house.stopped.taken_by}".encode() in page.content
+    assert other.post(url(house, "/take"), {"instead_of": house.stopped.taken_by}).status_code == 302
+    house.stopped.refresh_from_db()
+    assert house.stopped.taken_by == person.email
+    assert b"Take over from" not in other.get(url(house)).content

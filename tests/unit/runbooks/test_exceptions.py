@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Role, bundled
 from handrail.audit.models import AuditEvent
-from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from handrail.kernel.canonical import digest_bytes
+from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound, Stale
 from handrail.runbooks import queries
 from handrail.runbooks.actions import exceptions
 from handrail.runbooks.models import ExceptionPacket
@@ -40,6 +42,68 @@ def test_take_a_taken_packet_is_refused(packet: ExceptionPacket, senior: Actor) 
     other = dataclasses.replace(senior, name="other@example.com")
     with pytest.raises(Conflict, match=r"senior@example\.com has taken"):
         exceptions.take(ref=packet.ref, by=other)
+
+
+def test_take_from_whoever_has_it_is_recorded_with_their_name(packet: ExceptionPacket, senior: Actor) -> None:
+    exceptions.take(ref=packet.ref, by=senior)
+    other = dataclasses.replace(senior, name="other@example.com")
+    exceptions.take(ref=packet.ref, by=other, instead_of=senior.name)
+    assert AuditEvent.objects.filter(event="exception.taken").latest("pk").context == {"instead_of": senior.name}
+    with pytest.raises(Conflict, match=r"Only other@example\.com"):
+        exceptions.resolve(ref=packet.ref, note="Done.", by=senior)
+    exceptions.resolve(ref=packet.ref, note="Done.", by=other)
+
+
+def test_take_from_somebody_who_has_it_no_more_is_stale(packet: ExceptionPacket, senior: Actor) -> None:
+    exceptions.take(ref=packet.ref, by=senior)
+    other = dataclasses.replace(senior, name="other@example.com")
+    with pytest.raises(Stale):
+        exceptions.take(ref=packet.ref, by=other, instead_of="third@example.com")
+
+
+@pytest.mark.parametrize("handling", ["open", "taken", "resolved"])
+def test_take_from_somebody_is_refused_where_there_is_nothing_to_take(
+    packet: ExceptionPacket, senior: Actor, handling: str
+) -> None:
+    if handling != "open":
+        exceptions.take(ref=packet.ref, by=senior)
+    if handling == "resolved":
+        exceptions.resolve(ref=packet.ref, note="Done.", by=senior)
+    with pytest.raises(Conflict):
+        exceptions.take(ref=packet.ref, by=senior, instead_of=senior.name)
+
+
+def test_resolve_puts_the_notes_digest_into_the_event(packet: ExceptionPacket, senior: Actor) -> None:
+    exceptions.take(ref=packet.ref, by=senior)
+    exceptions.resolve(ref=packet.ref, note="Done by hand.", by=senior)
+    assert AuditEvent.objects.get(event="exception.resolved").context == {"note": digest_bytes(b"Done by hand.")}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "note = 'Nothing to see.'",
+        "resolved_by = 'other@example.com'",
+        "taken_by = 'other@example.com', taken_at = now() + interval '1 hour'",
+        "handling = 'open', taken_at = NULL, taken_by = NULL, resolved_at = NULL, resolved_by = NULL, note = ''",
+        "handling = 'taken', resolved_at = NULL, resolved_by = NULL, note = ''",
+        "reason = 'another'",
+    ],
+)
+def test_the_database_refuses_to_rewrite_how_a_packet_was_resolved(
+    packet: ExceptionPacket, senior: Actor, change: str
+) -> None:
+    exceptions.take(ref=packet.ref, by=senior)
+    exceptions.resolve(ref=packet.ref, note="Done by hand.", by=senior)
+    with pytest.raises(IntegrityError, match=r"handling|frozen"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE runbooks_exceptionpacket SET {change} WHERE ref = %s", [packet.ref])
+
+
+def test_the_database_refuses_to_resolve_for_somebody_else(packet: ExceptionPacket, senior: Actor) -> None:
+    exceptions.take(ref=packet.ref, by=senior)
+    change = "handling = 'resolved', resolved_at = now(), resolved_by = 'x', note = 'n', taken_by = 'x'"
+    with pytest.raises(IntegrityError, match="handling"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE runbooks_exceptionpacket SET {change}")
 
 
 def test_take_without_the_capability_is_denied(packet: ExceptionPacket, senior: Actor) -> None:

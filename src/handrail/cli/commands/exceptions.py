@@ -14,6 +14,9 @@ group = typer.Typer(help="Exception packets: list, show, take, resolve.")
 
 Handled = Annotated[str, typer.Option("--handling", help="Only open, taken or resolved ones.")]
 Note = Annotated[str, typer.Option("--note", help="What was done, in up to 4000 characters.")]
+InsteadOf = Annotated[
+    str, typer.Option("--instead-of", metavar="EMAIL", help="Take it over from the member who has it now.")
+]
 COLUMNS = ("exception", "run", "tenant", "cause", "reason", "handling", "taken by", "at")
 
 
@@ -76,12 +79,12 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
 
 
 @group.command("take")
-def take(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
+def take(exception: ExceptionRef, *, instead_of: InsteadOf = "", as_: As = None, workspace: InWorkspace = None) -> None:
     """Take a packet over: from now on it is yours to resolve."""
     who = actor(as_, workspace)
     from handrail.runbooks.actions import exceptions
 
-    exceptions.take(ref=exception, by=who)
+    exceptions.take(ref=exception, by=who, instead_of=instead_of)
     output.say(f"{exception} taken over by {who.name}")
 
 
