@@ -15,7 +15,7 @@ from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.actions.previews import Preview
 from handrail.runbooks.actions.runs import Started
 from handrail.runbooks.delegated import IncomingTask
-from handrail.runbooks.queries import RunDetail, RunFilter, RunSummary
+from handrail.runbooks.queries import RefusedTask, RunDetail, RunFilter, RunSummary
 
 router = Router()
 
@@ -66,6 +66,12 @@ def cancel_run(request: HttpRequest, ref: RunRef) -> Status[None]:
     """Cancel a run that has invoked nothing yet."""
     runs.cancel(ref=ref, by=actor_of(request))
     return Status(204, None)
+
+
+@router.get("/tasks/refused", response={200: list[RefusedTask], **REFUSALS}, operation_id="list_refused_tasks")
+def list_refused_tasks(request: HttpRequest, before: Before = None, limit: Limit = 50) -> list[RefusedTask]:
+    """Delegated tasks that could not become a run, the newest first; for those who are entitled to all tenants."""
+    return queries.list_refusals(actor_of(request), before=before, limit=limit)
 
 
 @router.post("/previews", response={200: Preview, **REFUSALS}, operation_id="preview_run")

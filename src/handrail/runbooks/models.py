@@ -158,6 +158,7 @@ class TaskRefusal(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["workspace", "task_key", "task_digest"], name="task_refused_once")
         ]
+        indexes = [models.Index(fields=["workspace", "-at"], name="task_refused_recent")]
 
 
 class TaskMessage(models.Model):

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.queries import TenantSummary
+from handrail.kernel.clock import now
 from handrail.runbooks import queries as runbooks
-from handrail.runbooks.queries import PAGE, RunFilter, RunSummary
+from handrail.runbooks.queries import PAGE, RefusedTask, RunFilter, RunSummary
 from handrail.runbooks.states import RunState
 from handrail.web import paging
+
+# Refused tasks are shown while somebody may still mend them: so many, and of so many days.
+REFUSED = 10
+REFUSED_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class Operations:
     all_url: str
     live_url: str
     older_url: str | None
+    refused: list[RefusedTask]
 
     @property
     def total(self) -> int:
@@ -62,6 +69,9 @@ def present(actor: Actor, asked: Mapping[str, str]) -> Operations:
         all_url=_url(wanted, state=""),
         live_url=_url(wanted),
         older_url=_url(wanted, before=runs[-1].created_at.isoformat()) if len(runs) == PAGE else None,
+        refused=[]
+        if wanted != RunFilter()
+        else runbooks.list_refusals(actor, since=now() - REFUSED_FOR, limit=REFUSED),
     )
 
 

@@ -8,6 +8,9 @@ import pytest
 from django.test import Client
 
 from handrail.access.capabilities import Role
+from handrail.access.models import User
+from handrail.kernel.clock import now
+from handrail.runbooks.models import TaskRefusal
 from handrail.runbooks.states import Entry, RunState
 from tests.factories import rows
 from tests.integration.web.conftest import House
@@ -96,3 +99,16 @@ def test_older_runs_are_a_page_away(house: House, as_role: As) -> None:
     second = client.get(older).content.decode()
     assert second.count('class="ref"') == 54 - 50 + 0
     assert 'hx-trigger="every' not in second
+
+
+def test_operations_show_refused_tasks_to_those_entitled_to_all_tenants(
+    house: House, as_role: Callable[..., Client], enter: Callable[[User], Client]
+) -> None:
+    TaskRefusal.objects.create(
+        workspace=house.workspace, task_key="T-<1>", task_digest="sha256:0", at=now(), code="task", says="No <role>."
+    )
+    page = as_role(Role.OPERATOR).get("/admin/operations").content
+    assert b"T-&lt;1&gt;" in page
+    assert b"No &lt;role&gt;." in page
+    entitled = enter(rows.member(house.workspace, Role.OPERATOR, tenants=[house.tenant]))
+    assert b"could not become a run" not in entitled.get("/admin/operations").content

@@ -9,7 +9,7 @@ import pytest
 from handrail.audit.models import AuditEvent
 from handrail.connectors.outcome import Answer, Failure
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, Invalid, Misconfigured
+from handrail.kernel.errors import Conflict, Denied, Invalid, Misconfigured
 from handrail.runbooks import queries, task_system
 from handrail.runbooks.actions import reports, runs, tasks
 from handrail.runbooks.models import OperationRun, Report, TaskRefusal
@@ -55,6 +55,18 @@ def test_receive_refuses_and_writes_down_why_once(
     assert TaskRefusal.objects.get().code == received.code
     assert AuditEvent.objects.filter(event="task.refused").count() == 1
     assert received.code == code
+
+
+def test_refused_tasks_are_for_those_who_are_entitled_to_all_tenants(estate: Estate, queue: Queue) -> None:
+    tasks.receive(item=item(estate, "T1") | {"version": 0}, by=estate.worker)
+    one = dataclasses.replace(estate.worker, tenant_ids=frozenset({estate.tenant.pk}))
+    elsewhere = dataclasses.replace(estate.worker, workspace_id=0)
+    blind = dataclasses.replace(estate.worker, capabilities=frozenset())
+    assert [(r.task, r.code) for r in queries.list_refusals(estate.worker)] == [("T1", "task-malformed")]
+    assert [queries.list_refusals(actor) for actor in (one, elsewhere)] == [[], []]
+    assert queries.list_refusals(estate.worker, since=now()) == []
+    with pytest.raises(Denied):
+        queries.list_refusals(blind)
 
 
 def test_receive_a_changed_task_is_refused(estate: Estate, queue: Queue) -> None:

@@ -8,12 +8,14 @@ import typer
 
 from handrail.cli import output
 from handrail.cli.installation import actor, task_workspace
-from handrail.cli.options import As, InWorkspace, Json, JsonFile
+from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit
 
 if TYPE_CHECKING:
     from handrail.runbooks.actions.tasks import Received
 
-group = typer.Typer(help="Delegated tasks: pull them from the task system, or receive one from a file.")
+group = typer.Typer(
+    help="Delegated tasks: pull them from the task system, receive one from a file, see which were refused."
+)
 
 
 @group.command("pull")
@@ -35,6 +37,27 @@ def receive(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, js
     _tell([received], json=json)
     if received.fate is tasks.Fate.REFUSED:
         raise typer.Exit(2)
+
+
+@group.command("refused")
+def refused(
+    *,
+    before: Before = None,
+    limit: Limit = 50,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """Delegated tasks that could not become a run, and why, the newest first; for those entitled to all tenants."""
+    who = actor(as_, workspace)
+    from handrail.runbooks import queries
+
+    rows = queries.list_refusals(who, before=before, limit=limit)
+    if json:
+        output.print_json(rows)
+        return
+    cells = [(r.task, r.at, r.code, r.says) for r in rows]
+    output.print_table("", ("task", "at", "code", "why"), cells, empty="No task was refused.")
 
 
 def _tell(received: list[Received], *, json: bool) -> None:
