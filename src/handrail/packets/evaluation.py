@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
-from handrail.packets.models import Packet, Release, Revision, Vote
-from handrail.packets.states import Ballot, RevisionState
+from handrail.packets import electorate
+from handrail.packets.completeness import Cast, is_bound
+from handrail.packets.models import DeliveryEntry, Packet, Release, Revision, Vote
+from handrail.packets.states import Ballot, Entry, RevisionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class PacketFigures:
     first approved revision was it.
 
     ``corrections``: approved or released revisions that ended all the same, by cause. ``bound`` of ``released``: whose
-    manifest, package and every vote name one and the same digest. ``superseded``: by the state that they were in.
+    documents, manifest, envelopes, votes and receipt agree (``completeness.is_bound``). ``superseded``: by the state that they were in.
     """
 
     since: datetime | None
@@ -68,10 +71,16 @@ def evaluate(actor: Actor, *, since: datetime | None = None) -> PacketFigures:
 
 
 def _bound(releases: QuerySet[Release]) -> int:
-    approvals = Vote.objects.filter(revision_id=OuterRef("revision_id"), ballot=Ballot.APPROVE)
-    others = approvals.exclude(manifest_digest=OuterRef("manifest_digest"))
-    rows = releases.filter(revision__assembly__manifest_digest=F("manifest_digest"))
-    return rows.filter(Exists(approvals), ~Exists(others)).count()
+    votes: defaultdict[int, list[Cast]] = defaultdict(list)
+    cast = Vote.objects.filter(revision__release__in=releases, ballot=Ballot.APPROVE)
+    for revision, user, digest in cast.values_list("revision_id", "user_id", "manifest_digest"):
+        votes[revision].append((electorate.signer_id(user or 0), digest))
+    told: defaultdict[int, list[tuple[str, dict[str, str]]]] = defaultdict(list)
+    rows = DeliveryEntry.objects.filter(revision__release__in=releases, kind__in=(Entry.INTENT, Entry.RECEIPT))
+    for revision, kind, detail in rows.values_list("revision_id", "kind", "detail"):
+        told[revision].append((kind, detail))
+    found = releases.select_related("revision__assembly").iterator(chunk_size=100)
+    return sum(is_bound(one, votes[one.revision_id], told[one.revision_id]) for one in found)
 
 
 def _named(rows: QuerySet[Revision], column: str) -> tuple[Named, ...]:

@@ -43,7 +43,12 @@ def _figures(of: PacketFigures) -> list[Figure]:
         share(
             "Accepted without rebuild", of.accepted_first, of.accepted, "Consumed as first approved, of all consumed."
         ),
-        share("Manifest binding complete", of.bound, of.released, "Manifest, package and every vote name one digest."),
+        share(
+            "Manifest binding complete",
+            of.bound,
+            of.released,
+            "Documents, manifest, both envelopes, every vote and the lane's receipt agree.",
+        ),
         Figure(
             "Corrections after approval",
             f"{corrected:,}",

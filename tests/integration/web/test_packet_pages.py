@@ -273,7 +273,7 @@ def test_evaluation_counts_packets(desk: Desk, browser_of: Browser) -> None:
     desk.deliver(desk.released())
     shown = text(browser_of("ada").get("/admin/evaluation"))
     assert "Manifest binding complete" in shown
-    assert "1 of 1. Manifest, package" in shown
+    assert "1 of 1. Documents, manifest" in shown
 
 
 @pytest.mark.parametrize("number", ["2", "0", "x", "-1", "9" * 30])

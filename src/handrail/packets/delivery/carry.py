@@ -106,7 +106,8 @@ def send(delivery: Delivery) -> None:
         return
     with packing.packed(revision) as package:
         deadline = now() + timedelta(seconds=delivery.lane.deadline_seconds) + INTENT_MARGIN
-        intent = delivery.append(NewRow(Entry.INTENT, deadline_at=deadline), unless=_not_to_be_sent, due_at=deadline)
+        row = NewRow(Entry.INTENT, deadline_at=deadline, detail={"package_digest": packing.digest_of(package)})
+        intent = delivery.append(row, unless=_not_to_be_sent, due_at=deadline)
         try:
             receipt = delivery.lane.deliver(package, delivery.digest)
         except LaneFailed as error:

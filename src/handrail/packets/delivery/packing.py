@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -44,3 +45,8 @@ def write(revision: Revision, directory: Path) -> Path:
                 shutil.copyfileobj(source, out)
             contents[row.path] = target
         return package.write_file(directory, sealed, contents)[0]
+
+
+def digest_of(package: Path) -> str:
+    with package.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

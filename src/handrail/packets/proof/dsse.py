@@ -81,6 +81,14 @@ def open_envelope(raw: bytes, *, keys: KeyRing, file: str) -> Opened:
     return Opened(payload, key_id)
 
 
+def payload_of(raw: bytes) -> bytes:
+    """What an envelope says, whoever signed it. Raises Refused when it isn't one."""
+    payload = _decoded(_read(raw, "").payload)
+    if payload is None:
+        raise Refused(Code.MALFORMED_ENVELOPE, "its payload is not canonical base64", file="")
+    return payload
+
+
 def _read(raw: bytes, file: str) -> _Envelope:
     if len(raw) > MAX_BYTES:
         raise Refused(Code.TOO_LARGE, f"an envelope is at most {MAX_BYTES} bytes", file=file)

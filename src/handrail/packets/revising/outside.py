@@ -29,7 +29,7 @@ from handrail.packets.states import Cause
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that a revision stands on and that is not so any more. ``fields``: those of the packet that it feeds."""
+    """Something that a revision stands on and that is not so any more. ``fields``: those of the packet it feeds."""
 
     cause: Cause
     where: str

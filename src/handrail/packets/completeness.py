@@ -1,0 +1,51 @@
+"""Whether a release is bound as a whole: worked out anew from the stored bytes, not from columns beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from handrail.kernel.canonical import digest_bytes
+from handrail.kernel.errors import Invalid
+from handrail.packets import documents
+from handrail.packets.models import Assembly, Release
+from handrail.packets.proof import approvals, dsse
+from handrail.packets.proof.findings import Refused
+from handrail.packets.states import Entry
+
+# A vote of the release: the signer's id in the manifest, and the digest that was posted.
+Cast = tuple[str, str]
+
+
+def is_bound(release: Release, votes: Sequence[Cast], deliveries: Iterable[tuple[str, dict[str, str]]]) -> bool:
+    """Documents, manifest, both envelopes, every vote and what the lane says that it got: all of one manifest.
+
+    ``deliveries``: kind and detail of each row of its ledger. Signatures are not checked here: that takes the keys.
+    """
+    assembly = release.revision.assembly
+    payload = bytes(assembly.manifest or b"")
+    digest = digest_bytes(payload)
+    try:
+        signed = dsse.payload_of(bytes(release.manifest_envelope))
+        approved = approvals.from_payload(dsse.payload_of(bytes(release.approvals_envelope)))
+    except (Refused, Invalid):
+        return False
+    named = {digest, release.manifest_digest, approved.manifest_digest, *(posted for _, posted in votes)}
+    signers = {approval.signer for approval in approved.votes}
+    bound = signed == payload and len(named) == 1 and bool(signers) and signers <= {signer for signer, _ in votes}
+    return bound and _documents_fit(assembly) and _packages_fit(deliveries)
+
+
+def _documents_fit(assembly: Assembly) -> bool:
+    try:
+        manifest = documents.manifest_of(assembly)
+    except Invalid:
+        return False
+    named = {content.path: content.digest for content in manifest.contents} if manifest else {}
+    return all(named.get(path) == digest_bytes(data) for path, data in documents.documents_of(assembly).items())
+
+
+def _packages_fit(deliveries: Iterable[tuple[str, dict[str, str]]]) -> bool:
+    """What was sent, each time, and what each receipt that names a package says; a lane need not name it."""
+    kinds = (Entry.INTENT, Entry.RECEIPT)
+    digests = {detail.get("package_digest", "") for kind, detail in deliveries if kind in kinds}
+    return len(digests - {""}) <= 1
