@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import structlog
+from django.conf import settings
 from django.http import HttpRequest
 from django_structlog.middlewares import RequestMiddleware
 
@@ -12,3 +14,10 @@ class Numbered(RequestMiddleware):
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         return f"{request.method} {request.path}"
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """The address that the outermost trusted proxy saw; what comes before it in the header anybody can write."""
+        seen, proxies = request.headers.get("x-forwarded-for", "").split(","), settings.ALLAUTH_TRUSTED_PROXY_COUNT
+        forwarded = seen[-proxies].strip() if 0 < proxies <= len(seen) else ""
+        structlog.contextvars.bind_contextvars(ip=forwarded or request.META.get("REMOTE_ADDR"))
