@@ -14,10 +14,10 @@ PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml 
 	DESK_TOKEN=unused VENDOR_LANE_TOKEN=unused SSO_CLIENT_SECRET=unused
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench docs clean
+.PHONY: help demo up test check bench docs screenshots clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## Watch delegated tasks being carried out on a practice estate; ONCE=1 ends with a verdict
 	@$(BIN)/handrail demo $(if $(ONCE),--once)
@@ -44,6 +44,9 @@ bench: $(DEV) ## Print figures and ratios; they never pass or fail on a time
 
 docs: $(DEV) ## Write the generated pages of docs/ anew
 	$(PRODUCTION) $(BIN)/python docs/generate.py
+
+screenshots: $(DEV) ## Make the images of docs/screenshots anew, from a demo of its own; needs Chromium
+	@$(BIN)/python docs/screenshots.py
 
 clean: ## Remove what was made: the environment, caches and all state under var/
 	rm -rf $(VENV) var dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

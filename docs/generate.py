@@ -3,11 +3,13 @@
     python docs/generate.py [--check]
 
 With --check nothing is written; the exit code is 1, and the differing pages are named, when a page is not up to date.
+So it is when a page shows an image that is not in docs/screenshots, or none shows one that is.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tomllib
 import types
@@ -37,6 +39,7 @@ from handrail.runbooks.states import HANDLING, RUN  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent
 MACHINES: tuple[StateMachine[Any], ...] = (RUN, HANDLING, DEFINITION, REVISION)
+IMAGE = re.compile(r"!\[[^\]]+\]\([\w./-]*\bscreenshots/([\w-]+\.png)\)")
 NOTE = "<!-- Made by docs/generate.py (make docs). Change the code, not this page. -->\n"
 
 
@@ -162,6 +165,17 @@ def default(field: Any) -> str:
     return f"`{json.dumps(list(value) if isinstance(value, tuple) else value, default=str)}`"
 
 
+def images() -> Iterator[str]:
+    """What is wrong with docs/screenshots and the pages that show its images."""
+    texts = [(path, path.read_text(encoding="utf-8")) for path in (*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md"))]
+    shown = {name: path for path, text in texts for name in IMAGE.findall(text)}
+    made = {path.name for path in (DOCS / "screenshots").glob("*.png")}
+    for name in sorted(shown.keys() - made):
+        yield f"{shown[name].relative_to(DOCS.parent)} shows {name}, which is not in docs/screenshots"
+    for name in sorted(made - shown.keys()):
+        yield f"docs/screenshots/{name} is shown, with words for those who do not see it, on no page"
+
+
 LANES = {"directory": DirectoryLaneConfig, "http": HttpLaneConfig, "s3": S3LaneConfig}
 # Sections with a model of their own in Config.
 SECTIONS = {name: model for name, field in Config.model_fields.items() if (model := model_of(field.annotation))}
@@ -180,7 +194,10 @@ def main() -> int:
     checked = "--check" in sys.argv
     for name in stale:
         print(f"docs/{name} {'is not up to date: run make docs' if checked else 'written'}")
-    return 1 if stale and checked else 0
+    wrong = list(images())
+    for line in wrong:
+        print(line)
+    return 1 if wrong or (stale and checked) else 0
 
 
 if __name__ == "__main__":
