@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
+from in_toto.exceptions import SignatureVerificationError
+from in_toto.models.metadata import Envelope, Metadata
+from in_toto_attestation.v1 import statement_pb2
+from in_toto_attestation.v1.statement import Statement
+from securesystemslib import dsse
 
 from tests.unit.packets.proof.making import KEY, OTHER_KEY, seal
 
@@ -25,25 +31,19 @@ def as_in_toto(key: Any) -> dict[str, Any]:
 
 
 def test_in_toto_accepts_the_envelope_and_refuses_another_key_or_content(envelope: Path) -> None:
-    metadata = pytest.importorskip("in_toto.models.metadata")
-    refused = pytest.importorskip("in_toto.exceptions").SignatureVerificationError
-    read = metadata.Metadata.load(str(envelope))
-    assert isinstance(read, metadata.Envelope)
+    read = Metadata.load(str(envelope))
+    assert isinstance(read, Envelope)
     read.verify_signature(as_in_toto(KEY))
-    with pytest.raises(refused):
+    with pytest.raises(SignatureVerificationError):
         read.verify_signature(as_in_toto(OTHER_KEY) | {"keyid": KEY.key_id})
     read.payload = read.payload.replace(b"sha256", b"sha257", 1)
-    with pytest.raises(refused):
+    with pytest.raises(SignatureVerificationError):
         read.verify_signature(as_in_toto(KEY))
 
 
 def test_the_payload_is_a_statement_by_in_totos_own_definition(envelope: Path) -> None:
-    statement = pytest.importorskip("in_toto_attestation.v1.statement")
-    definition = pytest.importorskip("in_toto_attestation.v1.statement_pb2")
-    json_format = pytest.importorskip("google.protobuf.json_format")
-    dsse = pytest.importorskip("securesystemslib.dsse")
     payload = dsse.Envelope.from_dict(json.loads(envelope.read_bytes())).payload
     # ParseDict refuses a field that the definition doesn't have, validate one that lacks or says something else.
-    read = statement.Statement.copy_from_pb(json_format.ParseDict(json.loads(payload), definition.Statement()))
+    read = Statement.copy_from_pb(json_format.ParseDict(json.loads(payload), statement_pb2.Statement()))
     read.validate()
     assert len(read.pb.subject) >= 1
