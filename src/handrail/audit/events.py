@@ -59,6 +59,9 @@ class Event(StrEnum):
     PACKET_GIVEN_UP = "packet.given_up"
     PACKET_RECALLED = "packet.recalled"
     PACKET_EXPORTED = "packet.exported"
+    RELEASE_KEY_MADE = "release_key.made"
+    RELEASE_KEY_RETIRED = "release_key.retired"
+    RELEASE_KEY_REVOKED = "release_key.revoked"
     PACKET_DOCUMENT_TAKEN = "packet.document_taken"
 
     AUDIT_SEALED = "audit.sealed"

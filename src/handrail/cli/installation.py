@@ -103,6 +103,25 @@ def operator() -> Actor:
     return _remembered(queries.operator())
 
 
+def operator_of_database() -> Actor | None:
+    """The installation's operator where there is a database that answers; None where there is none to write to."""
+    from handrail.conf import config, database
+
+    if not database.exists(config.load()):
+        return None
+    import psycopg
+    from django.db import Error
+
+    try:
+        found = operator()
+        from handrail.access import queries
+
+        queries.list_workspaces()
+    except (Error, psycopg.Error, Misconfigured):
+        return None
+    return found
+
+
 def _bearer(secret: str, email: str | None, workspace: str | None) -> Actor:
     from handrail.access import queries, tokens
     from handrail.access.actor import NOBODY

@@ -50,6 +50,12 @@ def url(config: Config) -> str:
     return embedded(config.database.directory or config.state_directory / "postgres")
 
 
+def exists(config: Config) -> bool:
+    """Whether a server is configured, or the embedded one has been used before. Asks and starts nobody."""
+    directory: Path = config.database.directory or config.state_directory / "postgres"
+    return bool(config.database.url) or (directory / "PG_VERSION").exists()
+
+
 def _with_password(url: str, password: Secret) -> str:
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")

@@ -28,6 +28,7 @@ VERIFY = (
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An installation of its own: an empty state directory."""
     monkeypatch.setenv("HANDRAIL_STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
     config.load.cache_clear()
     yield tmp_path
     config.load.cache_clear()
@@ -47,6 +48,14 @@ def test_generate_makes_the_key_that_releases_are_signed_with(
     assert listed(capsys) == {key.key_id: "signs"}
     assert (installation / release.KEY_FILE).stat().st_mode & 0o777 == 0o600
     assert key.to_pem() not in capsys.readouterr().out
+
+
+def test_a_change_of_keys_without_a_database_says_that_it_is_not_in_the_audit_log(
+    installation: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["keys", "generate"]) == 0
+    assert "No audit event was written" in capsys.readouterr().out
+    assert not (installation / "postgres").exists()
 
 
 def test_generate_twice_is_refused(installation: Path) -> None:

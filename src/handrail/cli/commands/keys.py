@@ -1,4 +1,5 @@
-"""``handrail keys``: the release key, and which public keys count. Needs no database."""
+"""``handrail keys``: the release key, and which public keys count. Needs no database; where one answers, each change is
+in its audit log."""
 
 from __future__ import annotations
 
@@ -57,7 +58,7 @@ def retire(key: KeyId) -> None:
     """A key that no longer signs is not accepted any more: it is rotated out."""
     ring = _ring()
     found = _find(ring, key)
-    _save(ring.retire(found))
+    _save(ring.retire(found), "RETIRED", found)
     output.say(f"{found} retired. Give receivers the new keys: handrail keys export")
 
 
@@ -66,7 +67,7 @@ def revoke(key: KeyId) -> None:
     """A key is refused at once, whatever it signed. If it is the one that signs, rotate next."""
     ring = _ring()
     found = _find(ring, key)
-    _save(ring.revoke(found))
+    _save(ring.revoke(found), "REVOKED", found)
     output.say(f"{found} revoked. Tell receivers at once: handrail keys export")
 
 
@@ -86,7 +87,7 @@ def _install(out: Path | None, *, replace: bool) -> None:
     rotated = ring.rotate(key.public)
     target = out or _configured_file()
     _write(key, target, replace=replace)
-    _save(rotated)
+    _save(rotated, "MADE", key.key_id)
     output.say(f"{key.key_id} signs from now on; its private half is in {target}")
     if out is not None:
         output.say("Put it where [release] signing_key looks, then run: handrail keys list")
@@ -128,5 +129,15 @@ def _ring() -> KeyRing:
     return installation.key_ring().load()
 
 
-def _save(ring: KeyRing) -> None:
-    installation.key_ring().save(ring)
+def _save(ring: KeyRing, what: str, key_id: str) -> None:
+    """With its audit event where a database answers: a key that got out must be revoked even when none does."""
+    who = installation.operator_of_database()
+    if who is None:
+        installation.key_ring().save(ring)
+        output.say("No audit event was written: no database answers.")
+        return
+    from handrail.audit.events import Event
+    from handrail.packets.actions import keys
+
+    event = Event[f"RELEASE_KEY_{what}"]
+    keys.change(directory=installation.key_ring(), ring=ring, event=event, key_id=key_id, by=who)
