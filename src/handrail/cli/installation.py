@@ -105,9 +105,9 @@ def operator() -> Actor:
 
 def operator_of_database() -> Actor | None:
     """The installation's operator where there is a database that answers; None where there is none to write to."""
-    from handrail.conf import config, database
+    from handrail.conf import start
 
-    if not database.exists(config.load()):
+    if not start.has_database():
         return None
     import psycopg
     from django.db import Error

@@ -17,3 +17,8 @@ def start() -> None:
     import django  # noqa: PLC0415 - settings read the URL just set
 
     django.setup()
+
+
+def has_database() -> bool:
+    """Whether there is a server to start with, or to ask. Raises Misconfigured."""
+    return database.exists(config.load())
