@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from typer import Abort, Exit
 from typer import echo as say
+from typer._click.exceptions import ClickException  # Typer brings its own Click, and no other name for this
 from typer.main import get_command
 
 from handrail.cli import installation
@@ -45,8 +46,12 @@ def run(arguments: Sequence[str]) -> int:
         return ended.exit_code
     except (Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the outer boundary: a usage error is shown, the rest is raised
-        return _other(error)
+    except ClickException as error:
+        error.show()
+        return USAGE
+    except _database_away():
+        say("handrail: The database does not answer. Is it running? Try: handrail check [unavailable]", err=True)
+        return Unavailable.exit_code
     return result if isinstance(result, int) else 0
 
 
@@ -68,20 +73,10 @@ def _write_down(denied: Denied, arguments: Sequence[str]) -> None:
         actions.record_denial(denied, by=who, where=" ".join(["handrail", *words]))
 
 
-def _other(error: Exception) -> int:
-    show = getattr(error, "show", None)
-    if show is not None:  # a usage error of the command line itself: it knows how to show option and hint
-        show()
-        return USAGE
-    if _database_is_away(error):
-        say("handrail: The database does not answer. Is it running? Try: handrail check [unavailable]", err=True)
-        return Unavailable.exit_code
-    raise error
-
-
-def _database_is_away(error: Exception) -> bool:
+def _database_away() -> tuple[type[Exception], ...]:
+    """What Django raises when the database does not answer; nothing, while no command has needed Django."""
     if "django.db" not in sys.modules:
-        return False
+        return ()
     from django.db import InterfaceError, OperationalError
 
-    return isinstance(error, OperationalError | InterfaceError)
+    return InterfaceError, OperationalError

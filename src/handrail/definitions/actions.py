@@ -6,19 +6,16 @@ from django.db import IntegrityError, transaction
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.refusals import reason_of, refuse
 from handrail.audit.actions import record
 from handrail.audit.events import Event
 from handrail.definitions import permissions, texts
 from handrail.definitions.models import Definition
-from handrail.definitions.permissions import Refusal
 from handrail.definitions.queries import DefinitionSummary, active_row, get_row, summary_of
 from handrail.definitions.states import DEFINITION, DefinitionState
 from handrail.definitions.texts import Checked
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
-from handrail.kernel.hostile import clean_text
-
-REASON_LIMIT = 500
+from handrail.kernel.errors import Conflict, Stale
 
 
 @transaction.atomic
@@ -57,7 +54,7 @@ def approve(*, definition_id: int, by: Actor, digest: str | None = None) -> Defi
     """
     row = _locked(by, definition_id)
     active = active_row(row)
-    _refuse(permissions.why_not_approve(by, row, active))
+    refuse(permissions.why_not_approve(by, row, active))
     if digest is not None and digest != row.digest:
         raise Conflict("This is not the text that you were shown. Look again, then decide.", code="digest-differs")
     texts.check(row.text, file=f"{row.name} v{row.version}")
@@ -72,8 +69,8 @@ def approve(*, definition_id: int, by: Actor, digest: str | None = None) -> Defi
 def reject(*, definition_id: int, reason: str, by: Actor) -> DefinitionSummary:
     """Refuses a proposal for good. Raises NotFound, Denied, Conflict as approve, Invalid without a reason, Stale."""
     row = _locked(by, definition_id)
-    _refuse(permissions.why_not_reject(by, row))
-    said = _reason(reason)
+    refuse(permissions.why_not_reject(by, row))
+    said = reason_of(reason)
     _move(row, DefinitionState.REJECTED, decided_at=now(), decided_by=by.name, reason=said)
     _audit(Event.DEFINITION_REJECTED, row, by)
     return _fresh(row)
@@ -86,8 +83,8 @@ def deprecate(*, definition_id: int, reason: str, by: Actor) -> DefinitionSummar
     Raises NotFound, Denied, Conflict (``not-active``), Invalid without a reason, Stale.
     """
     row = _locked(by, definition_id)
-    _refuse(permissions.why_not_deprecate(by, row))
-    _deprecate(row, by, reason=_reason(reason))
+    refuse(permissions.why_not_deprecate(by, row))
+    _deprecate(row, by, reason=reason_of(reason))
     return _fresh(row)
 
 
@@ -128,20 +125,6 @@ def _locked(by: Actor, definition_id: int) -> Definition:
         workspace_id=row.workspace_id, kind=row.kind, name=row.name
     )
     return {version.pk: version for version in versions.order_by("pk")}[row.pk]
-
-
-def _refuse(refusal: Refusal | None) -> None:
-    if refusal is not None:
-        raise Conflict(refusal.says, code=refusal.code)
-
-
-def _reason(given: str) -> str:
-    if len(given) > REASON_LIMIT:
-        raise Invalid("The reason is too long.", faults=[Fault("reason", f"at most {REASON_LIMIT} characters")])
-    cleaned = clean_text(given, limit=REASON_LIMIT)
-    if not cleaned:
-        raise Invalid("Say why.", faults=[Fault("reason", "a reason is needed")])
-    return cleaned
 
 
 def _deprecate(row: Definition, by: Actor, *, reason: str) -> None:

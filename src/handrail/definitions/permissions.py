@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.refusals import Refusal, lacking
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DEFINITION, DefinitionState
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why not: a stable code, and a sentence that says what to do instead."""
-
-    code: str
-    says: str
 
 
 def why_not_approve(actor: Actor, definition: Definition, active: Definition | None) -> Refusal | None:
@@ -35,7 +26,7 @@ def why_not_reject(actor: Actor, definition: Definition) -> Refusal | None:
 
 
 def why_not_deprecate(actor: Actor, definition: Definition) -> Refusal | None:
-    if refusal := _lacking(actor, Capability.DEFINITION_DECIDE):
+    if refusal := lacking(actor, Capability.DEFINITION_DECIDE):
         return refusal
     if DEFINITION.allows(DefinitionState(definition.state), DefinitionState.DEPRECATED):
         return None
@@ -43,16 +34,10 @@ def why_not_deprecate(actor: Actor, definition: Definition) -> Refusal | None:
 
 
 def _why_not_decide(actor: Actor, definition: Definition) -> Refusal | None:
-    if refusal := _lacking(actor, Capability.DEFINITION_DECIDE):
+    if refusal := lacking(actor, Capability.DEFINITION_DECIDE):
         return refusal
     if definition.state != DefinitionState.PROPOSED:
         return Refusal("already-decided", f"This was decided already: it is {definition.state}.")
     if definition.proposed_by == actor.name:
         return Refusal("own-proposal", "You proposed this yourself. Another governance owner must decide.")
     return None
-
-
-def _lacking(actor: Actor, capability: Capability) -> Refusal | None:
-    if actor.may(capability):
-        return None
-    return Refusal("denied", f"Your roles don't include {capability}. Ask a workspace administrator.")

@@ -9,10 +9,10 @@ from django.db.models import QuerySet
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.refusals import Refusal
 from handrail.definitions import permissions
 from handrail.definitions.comparison import DiffLine, compare
 from handrail.definitions.models import Definition
-from handrail.definitions.permissions import Refusal
 from handrail.definitions.states import DefinitionState, Kind
 from handrail.kernel.errors import NotFound
 

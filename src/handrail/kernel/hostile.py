@@ -27,7 +27,8 @@ def clean_text(text: str, *, limit: int, multiline: bool = False) -> str:
     if not multiline:
         kept = " ".join(kept.split())
     kept = kept.strip()
-    return kept if len(kept) <= limit else kept[: limit - 1].rstrip() + "…"
+    whole = len(kept) <= limit and not text[limit * 4 :].strip()
+    return kept if whole or not kept else kept[: limit - 1].rstrip() + "…"
 
 
 def unix_lines(text: str) -> str:

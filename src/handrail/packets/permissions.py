@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.refusals import Refusal, lacking
 from handrail.kernel.clock import now
 from handrail.packets import documents, electorate
 from handrail.packets.models import HoldRow, Revision, Vote
 from handrail.packets.states import CURRENT, DECIDABLE, Ballot, RevisionState
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why not: a stable code, and a sentence that says what to do instead."""
-
-    code: str
-    says: str
-
-
 def why_not_assemble(actor: Actor) -> Refusal | None:
-    return _lacking(actor, Capability.PACKET_ASSEMBLE)
+    return lacking(actor, Capability.PACKET_ASSEMBLE)
 
 
 def may_see_inside(actor: Actor) -> bool:
@@ -30,7 +21,7 @@ def may_see_inside(actor: Actor) -> bool:
 
 
 def why_not_clear(actor: Actor, revision: Revision, hold: HoldRow) -> Refusal | None:
-    if refusal := _lacking(actor, Capability.PACKET_CLEAR_HOLD) or _not_current(revision, DECIDABLE):
+    if refusal := lacking(actor, Capability.PACKET_CLEAR_HOLD) or _not_current(revision, DECIDABLE):
         return refusal
     if hold.cleared_id is not None:
         return Refusal("hold-cleared", "This hold is cleared already.")
@@ -45,7 +36,7 @@ def why_not_clear(actor: Actor, revision: Revision, hold: HoldRow) -> Refusal | 
 
 def why_not_approve(actor: Actor, revision: Revision) -> Refusal | None:
     """Drift is not looked for here: that asks the sources, and ``votes.approve`` does."""
-    if refusal := _lacking(actor, Capability.PACKET_APPROVE):
+    if refusal := lacking(actor, Capability.PACKET_APPROVE):
         return refusal
     if revision.state == RevisionState.HELD:
         return Refusal("held", "Holds are open: they must be released before anybody can approve.")
@@ -62,16 +53,16 @@ def why_not_approve(actor: Actor, revision: Revision) -> Refusal | None:
 
 
 def why_not_reject(actor: Actor, revision: Revision) -> Refusal | None:
-    return _lacking(actor, Capability.PACKET_APPROVE) or _not_current(revision, DECIDABLE)
+    return lacking(actor, Capability.PACKET_APPROVE) or _not_current(revision, DECIDABLE)
 
 
 def why_not_withdraw(actor: Actor, revision: Revision) -> Refusal | None:
-    return _lacking(actor, Capability.PACKET_WITHDRAW) or _not_current(revision, CURRENT)
+    return lacking(actor, Capability.PACKET_WITHDRAW) or _not_current(revision, CURRENT)
 
 
 def why_not_release(actor: Actor, revision: Revision) -> Refusal | None:
     """Drift is not looked for here either."""
-    if refusal := _lacking(actor, Capability.PACKET_RELEASE):
+    if refusal := lacking(actor, Capability.PACKET_RELEASE):
         return refusal
     if revision.state in (RevisionState.RELEASED, RevisionState.CONSUMED):
         return Refusal("released", "This revision was released. It is released once.")
@@ -79,8 +70,8 @@ def why_not_release(actor: Actor, revision: Revision) -> Refusal | None:
         return refusal
     if blocking := HoldRow.objects.filter(revision=revision, blocking=True, cleared=None).count():
         return Refusal("held", f"{blocking} blocking holds are open.")
-    if lacking := _lacking_votes(revision):
-        return Refusal("short-of-signers", f"Approvals are lacking: {'; '.join(lacking)}.")
+    if missing := _lacking_votes(revision):
+        return Refusal("short-of-signers", f"Approvals are lacking: {'; '.join(missing)}.")
     return None
 
 
@@ -122,9 +113,3 @@ def _not_current(revision: Revision, states: tuple[RevisionState, ...]) -> Refus
     if revision.state == RevisionState.ASSEMBLING:
         return Refusal("assembling", "This revision is being assembled. Wait a moment.")
     return Refusal(f"is-{revision.state.replace('_', '-')}", f"This revision is {revision.state.replace('_', ' ')}.")
-
-
-def _lacking(actor: Actor, capability: Capability) -> Refusal | None:
-    if actor.may(capability):
-        return None
-    return Refusal("denied", f"Your roles don't include {capability}. Ask a workspace administrator.")

@@ -11,10 +11,10 @@ from django.db.models import QuerySet
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped, scoped
+from handrail.access.refusals import Refusal
 from handrail.kernel.errors import NotFound
 from handrail.packets import permissions
 from handrail.packets.models import Packet, Revision
-from handrail.packets.permissions import Refusal
 from handrail.packets.review import (
     AnnexView,
     DeliveryView,

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import JsonValue
 
 from handrail.access.actor import Actor
+from handrail.access.refusals import Refusal
 from handrail.packets import documents, electorate, ledger, permissions
 from handrail.packets.models import AnnexRow, HoldRow, Release, Revision, Snapshot, Vote
-from handrail.packets.permissions import Refusal
 from handrail.packets.proof.signers import shortfall
 from handrail.packets.states import Ballot, Entry
 

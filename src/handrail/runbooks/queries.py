@@ -12,9 +12,9 @@ from django.db.models.functions import Coalesce
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped, scoped
+from handrail.access.refusals import Refusal
 from handrail.runbooks import permissions
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun, TaskRefusal
-from handrail.runbooks.permissions import Refusal
 from handrail.runbooks.states import RUN, Entry, Handling, RunState
 
 PAGE = 50
@@ -45,7 +45,8 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """One row of the checkpoint ledger. ``detail`` holds only fields that the definition lets out."""
+    """One row of the checkpoint ledger. ``detail`` holds only what the definition takes of readings and answers, never
+    a whole body."""
 
     sequence: int
     kind: Entry

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.refusals import Refusal
 from handrail.connectors.desk import Desk
-from handrail.runbooks.permissions import Refusal
 from handrail.support.states import HandoffMode
 
 

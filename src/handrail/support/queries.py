@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability
 from handrail.access.models import User
+from handrail.access.refusals import Refusal
 from handrail.connectors import desk as desks
 from handrail.connectors.desk import Severity, interrupted
 from handrail.kernel.clock import now
-from handrail.runbooks.permissions import Refusal
 from handrail.support import permissions
 from handrail.support.context import Place, find_place
 from handrail.support.models import SupportRequest

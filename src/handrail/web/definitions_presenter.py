@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from handrail.access.actor import Actor
+from handrail.access.refusals import REASON_LIMIT, Refusal
 from handrail.definitions import queries
-from handrail.definitions.actions import REASON_LIMIT
 from handrail.definitions.comparison import DiffLine
-from handrail.definitions.permissions import Refusal
 from handrail.definitions.queries import DefinitionDetail, DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionState, Kind
 from handrail.definitions.tables import compile_table

@@ -10,10 +10,10 @@ from typing import Any
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.queries import TenantSummary
+from handrail.access.refusals import Refusal
 from handrail.kernel.hostile import clean_text
 from handrail.runbooks import queries as runbooks
 from handrail.runbooks.actions.exceptions import NOTE_LIMIT
-from handrail.runbooks.permissions import Refusal
 from handrail.runbooks.queries import PAGE, ExceptionDetail, ExceptionFilter, ExceptionSummary
 from handrail.runbooks.states import Cause, Handling
 from handrail.web import paging

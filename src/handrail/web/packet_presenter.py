@@ -8,12 +8,11 @@ from typing import Any
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.refusals import REASON_LIMIT, Refusal
 from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Fault
 from handrail.packets import comparison, queries
-from handrail.packets.actions.reasons import REASON_LIMIT
 from handrail.packets.assembly.compare import Comparison
-from handrail.packets.permissions import Refusal
 from handrail.packets.queries import PacketDetail, RevisionSummary
 from handrail.packets.review import DeliveryView, HoldView, VoteView
 from handrail.packets.states import Ballot, Cause, RevisionState

@@ -13,6 +13,11 @@ from handrail.kernel.hostile import clean_text
 REFUSED = {"Cc", "Cf", "Co", "Cs", "Cn"}
 
 
+def test_clean_text_says_so_where_only_what_is_not_looked_at_was_cut() -> None:
+    assert clean_text("a" + "\u200b" * 40 + "b", limit=10) == "a…"
+    assert clean_text("a" + " " * 60, limit=10) == "a"
+
+
 @given(text=st.text(max_size=300), limit=st.integers(1, 80), multiline=st.booleans())
 def test_clean_text_is_bounded_and_holds_no_controls(text: str, limit: int, multiline: bool) -> None:
     cleaned = clean_text(text, limit=limit, multiline=multiline)

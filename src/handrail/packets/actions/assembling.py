@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.refusals import reason_of
 from handrail.audit.events import Event
 from handrail.definitions.active import active_profile, compiled_profile
 from handrail.definitions.profile_compiled import CompiledProfile
@@ -23,7 +24,6 @@ from handrail.kernel.errors import Conflict, HandrailError, Stale
 from handrail.kernel.hostile import clean_text
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.packets import documents, setup
-from handrail.packets.actions.reasons import reason_of
 from handrail.packets.assembly.assemble import Inputs
 from handrail.packets.assembly.assemble import assemble as assemble_documents
 from handrail.packets.assembly.results import Assembled

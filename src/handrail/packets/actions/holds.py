@@ -6,12 +6,12 @@ from django.db import transaction
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.refusals import reason_of, refuse
 from handrail.audit.events import Event
 from handrail.kernel.clock import now
 from handrail.kernel.errors import NotFound
 from handrail.packets import permissions
 from handrail.packets.actions.assembling import Requested
-from handrail.packets.actions.reasons import reason_of, refuse
 from handrail.packets.models import Clearance, HoldRow, Revision
 from handrail.packets.queries import get_revision_row
 from handrail.packets.revising import moves, outside

@@ -9,6 +9,7 @@ from django.db import transaction
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.refusals import refuse
 from handrail.audit.events import Event
 from handrail.connectors import lane as lanes
 from handrail.dispatch import TaskName, enqueue
@@ -16,7 +17,6 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.packets import documents, electorate, ledger, permissions, setup
 from handrail.packets.actions.drift import refuse_if_moved
-from handrail.packets.actions.reasons import refuse
 from handrail.packets.delivery import carry
 from handrail.packets.ledger import NewRow
 from handrail.packets.models import Assembly, Release, Revision

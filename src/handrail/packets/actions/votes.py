@@ -8,12 +8,12 @@ from django.db import IntegrityError, transaction
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.refusals import reason_of, refuse
 from handrail.audit.events import Event
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.packets import documents, electorate, permissions
 from handrail.packets.actions.drift import refuse_if_moved
-from handrail.packets.actions.reasons import reason_of, refuse
 from handrail.packets.models import Revision, Vote
 from handrail.packets.queries import get_revision_row
 from handrail.packets.revising import moves

@@ -8,11 +8,12 @@ from django.db.models import QuerySet
 from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.refusals import refuse
 from handrail.audit.actions import record
 from handrail.audit.events import Event
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
+from handrail.kernel.errors import Fault, Invalid, Stale
 from handrail.kernel.hostile import clean_text, unix_lines
 from handrail.runbooks import permissions
 from handrail.runbooks.models import ExceptionPacket
@@ -29,8 +30,7 @@ def take(*, ref: str, by: Actor, instead_of: str = "") -> None:
     """
     packet = guards.get_scoped(by, ExceptionPacket.objects.all(), Capability.EXCEPTION_TAKE, ref=ref)
     why_not = permissions.why_not_take_over if instead_of else permissions.why_not_take
-    if refusal := why_not(by, packet):
-        raise Conflict(refusal.says, code=refusal.code)
+    refuse(why_not(by, packet))
     before = Handling.TAKEN if instead_of else Handling.OPEN
     found = ExceptionPacket.objects.filter(pk=packet.pk, handling=before, taken_by=instead_of or None)
     _move(found, handling=Handling.TAKEN, taken_at=now(), taken_by=by.name)
@@ -41,8 +41,7 @@ def take(*, ref: str, by: Actor, instead_of: str = "") -> None:
 def resolve(*, ref: str, note: str, by: Actor) -> None:
     """Closes a packet that the actor took over. Raises Invalid without a note of 1 to 4000 characters, and as take."""
     packet = guards.get_scoped(by, ExceptionPacket.objects.all(), Capability.EXCEPTION_RESOLVE, ref=ref)
-    if refusal := permissions.why_not_resolve(by, packet):
-        raise Conflict(refusal.says, code=refusal.code)
+    refuse(permissions.why_not_resolve(by, packet))
     if len(unix_lines(note)) > NOTE_LIMIT:
         raise Invalid("The note is too long.", faults=[Fault("note", f"at most {NOTE_LIMIT} characters")])
     cleaned = clean_text(note, limit=NOTE_LIMIT, multiline=True)

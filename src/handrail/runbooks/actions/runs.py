@@ -12,6 +12,7 @@ from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.models import Tenant
+from handrail.access.refusals import refuse
 from handrail.audit.actions import record
 from handrail.audit.events import Event
 from handrail.definitions.active import active_runbook, compiled
@@ -150,8 +151,7 @@ def advance(*, run_id: int, by: Actor, takeover: timedelta) -> datetime | None:
 def cancel(*, ref: str, by: Actor) -> None:
     """Cancels a run that has invoked nothing yet. Raises NotFound, Denied, Conflict, Stale."""
     run = guards.get_scoped(by, OperationRun.objects.all(), Capability.RUN_CANCEL, ref=ref)
-    if refusal := permissions.why_not_cancel(by, run):
-        raise Conflict(refusal.says, code=refusal.code)
+    refuse(permissions.why_not_cancel(by, run))
     last = run.checkpoints.order_by("-sequence").values_list("sequence", flat=True)[0]
     row = NewRow(Entry.CANCELLED, detail={"by": by.name})
     journal.append(run, row, after=last, worker=by.name, state=RunState.CANCELLED, due_at=None)

@@ -1,0 +1,43 @@
+"""Why somebody may not do something now, and the reasons that people give: the same for every slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.kernel.errors import Conflict, Fault, Invalid
+from handrail.kernel.hostile import clean_text
+
+REASON_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not: a stable code, and a sentence that says what to do instead."""
+
+    code: str
+    says: str
+
+
+def lacking(actor: Actor, capability: Capability) -> Refusal | None:
+    """The refusal for whoever does not have ``capability``."""
+    if actor.may(capability):
+        return None
+    return Refusal("denied", f"Your roles don't include {capability}. Ask a workspace administrator.")
+
+
+def refuse(refusal: Refusal | None) -> None:
+    """Raises Conflict with the refusal's code, if there is one."""
+    if refusal is not None:
+        raise Conflict(refusal.says, code=refusal.code)
+
+
+def reason_of(given: str) -> str:
+    """``given`` as it is kept. Raises Invalid when it is empty or over 500 characters."""
+    if len(given) > REASON_LIMIT:
+        raise Invalid("The reason is too long.", faults=[Fault("reason", f"at most {REASON_LIMIT} characters")])
+    cleaned = clean_text(given, limit=REASON_LIMIT)
+    if not cleaned:
+        raise Invalid("Say why.", faults=[Fault("reason", "a reason is needed")])
+    return cleaned
