@@ -23,7 +23,6 @@ _WHEN = re.compile(
 )
 _VERSION = re.compile(r"(?=(?:\.?[0-9]){1,11}$)[0-9]{1,3}(?:\.[0-9]{1,4}){0,3}")  # 12 digits are a card's number
 _LARGEST = 1e11
-_NUMERIC = frozenset({int, float})
 _PAIR = frozenset({"name", "value"})
 _PHASES = words(
     """
@@ -288,10 +287,10 @@ class Har:
         return ""
 
     def _number(self, value: Any, place: str, neutral: int) -> int | float:
-        if type(value) is int and -1 <= value <= _LARGEST:
-            return value
         if type(value) is float and -1 <= value <= _LARGEST:
             return round(value, 3)
+        if type(value) is int and -1 <= value <= _LARGEST:
+            return value
         self._gone(value, place)
         return neutral
 
@@ -299,7 +298,7 @@ class Har:
         if place in {"timings", "pages"}:
             self._rest(source, names, place)
         return {
-            k: round(v, 3) if type(v) in _NUMERIC and -1 <= v <= _LARGEST else self._number(v, place, -1)
+            k: v if type(v) is int and -1 <= v <= _LARGEST else self._number(v, place, -1)
             for k, v in source.items()
             if k in names and v is not None
         }

@@ -252,13 +252,15 @@ class Headers:
                 judged = seen.get((item["name"], item["value"])) or self._first(item)
             except (KeyError, TypeError):  # not of this form
                 judged = self._first(item)
+                rules += self._more(item)
+            else:
+                if len(item) != 2:  # noqa: PLR2004 # a comment, or a tool's own key
+                    rules += self._more(item)
             shown, gone = judged
             if shown is not None:
                 kept.append(shown)
             if gone:
                 rules += gone
-            if type(item) is not dict or len(item) != 2:  # noqa: PLR2004 # a comment, or a tool's own key
-                rules += self._more(item)
         self._redaction.count(rules, place)
         self._lists.append(f"[{','.join(kept)}]")
         return MARK
