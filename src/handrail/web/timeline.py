@@ -183,4 +183,4 @@ def _tick(seconds: float) -> str:
         return f"{round(seconds * 1000)} ms"
     if seconds < words.MINUTE:
         return f"{seconds:g} s"
-    return words.span(seconds).replace(" 0 s", "").replace(" 0 min", "")
+    return words.span(seconds)

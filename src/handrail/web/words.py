@@ -95,10 +95,16 @@ def span(seconds: float | None) -> str:
     if seconds < MINUTE:
         return f"{seconds:.1f} s"
     if seconds < HOUR:
-        return f"{int(seconds // MINUTE)} min {int(seconds % MINUTE)} s"
+        return _two(seconds, MINUTE, "min", 1, "s")
     if seconds < DAY:
-        return f"{int(seconds // HOUR)} h {int(seconds % HOUR // MINUTE)} min"
-    return f"{int(seconds // DAY)} d {int(seconds % DAY // HOUR)} h"
+        return _two(seconds, HOUR, "h", MINUTE, "min")
+    return _two(seconds, DAY, "d", HOUR, "h")
+
+
+def _two(seconds: float, large: int, name: str, small: int, rest_name: str) -> str:
+    """``12 h 5 min``, and ``12 h`` where nothing is left over."""
+    whole, rest = divmod(int(seconds), large)
+    return f"{whole} {name} {rest // small} {rest_name}" if rest // small else f"{whole} {name}"
 
 
 def humanise(code: str) -> str:

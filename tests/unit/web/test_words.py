@@ -33,7 +33,9 @@ def test_distance_of_more_than_a_week_is_the_day() -> None:
         (0.34, "340 ms"),
         (2.44, "2.4 s"),
         (200, "3 min 20 s"),
+        (60, "1 min"),
         (7300, "2 h 1 min"),
+        (43200, "12 h"),
         (90000, "1 d 1 h"),
     ],
 )
