@@ -17,6 +17,7 @@ from tests.factories.packets import Desk, connected, make_desk
 from tests.functional.conftest import Visits
 
 NARROWEST = 320
+ONE_LINE = 36
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
 
 
@@ -170,6 +171,21 @@ def test_axe_finds_nothing(desk: Desk, visit: Visits, scheme: str, width: int) -
                 if violations or over > 0:
                     found[f"{name} {one}"] = over, [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in violations]
     assert found == {}
+
+
+def test_fields_are_reviewed_a_line_each(desk: Desk, visit: Visits) -> None:
+    revision = desk.assemble()
+    with visit("ada@example.com") as person:
+        page = person.go(path(revision))
+        rows = page.locator(".fields tbody tr")
+        assert rows.count() == 10
+        assert [row.inner_text() for row in rows.all() if row.bounding_box()["height"] > ONE_LINE] == []
+        first = rows.first.locator("details")
+        expect(first.get_by_text("record", exact=False).first).not_to_be_visible()
+        first.locator("summary").click()
+        expect(first.get_by_text("record", exact=False).first).to_be_visible()
+        page.emulate_media(media="print")
+        expect(rows.nth(1).get_by_text("record", exact=False).first).to_be_visible()
 
 
 def test_clearing_works_by_keyboard(desk: Desk, visit: Visits) -> None:

@@ -31,7 +31,8 @@ class PacketFigures:
     first approved revision was it.
 
     ``corrections``: approved or released revisions that ended all the same, by cause. ``bound`` of ``released``: whose
-    documents, manifest, envelopes, votes and receipt agree (``completeness.is_bound``). ``superseded``: by the state that they were in.
+    documents, manifest, envelopes, votes and receipt agree (``completeness.is_bound``). ``superseded``: by the state
+    that they were in.
     """
 
     since: datetime | None

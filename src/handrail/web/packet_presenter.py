@@ -139,6 +139,13 @@ class PacketPage:
         return self.detail.summary.revision.state is RevisionState.ASSEMBLING
 
     @property
+    def leaving(self) -> str:
+        """What the documents of this revision do, in the tense that is true of it."""
+        if self.detail.delivery is not None:
+            return "What left" if self.detail.delivery.delivered_at else "What leaves"
+        return "What would have left" if self.detail.summary.revision.over else "What would leave"
+
+    @property
     def moving(self) -> bool:
         return self.detail.delivery is not None and self.detail.delivery.state in MOVING
 
@@ -161,6 +168,14 @@ class PacketPage:
     @property
     def held_fields(self) -> int:
         return sum(bool(row.field.held) for row in self.fields)
+
+    @property
+    def unread(self) -> int:
+        return sum(bool(source.problems) for source in self.detail.sources)
+
+    @property
+    def changed_fields(self) -> int:
+        return sum(row.changed for row in self.fields)
 
     @property
     def may_approve(self) -> bool:
@@ -195,7 +210,7 @@ def present(
         following=following,
         followed_by=_story(following) if following else None,
         void=_void(actor, detail),
-        fields=packet_values.field_rows(detail.fields, whole=whole),
+        fields=packet_values.field_rows(detail.fields, compared, whole=whole),
         open_holds=[card for card in cards if card.hold.cleared is None],
         cleared_holds=[card for card in cards if card.hold.cleared is not None],
         annexes=packet_values.annex_rows(detail.annexes),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,13 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """One field. ``entries`` under ``columns`` where it is a list of records; then ``text`` says how many."""
+    """One field. ``entries`` under ``columns`` where it is a list of records; then ``text`` says how many.
+
+    ``changed``: it is another than in the revision before.
+    """
 
     field: FieldView
+    changed: bool
     text: str
     columns: list[str]
     entries: list[list[str]]
@@ -83,9 +87,11 @@ def value(of: Any) -> str:
     return visible(words.value_text(of))
 
 
-def field_rows(fields: Iterable[FieldView], *, whole: bool) -> list[FieldRow]:
-    """Lists of records to their first entries, unless ``whole``."""
-    return [_field(one, whole=whole) for one in fields]
+def field_rows(fields: Iterable[FieldView], comparison: Comparison | None, *, whole: bool) -> list[FieldRow]:
+    """What is held first, then what changed. Lists of records to their first entries, unless ``whole``."""
+    moved = [f"{one.where}." for one in comparison.fields] if comparison else []
+    rows = [_field(one, moved, whole=whole) for one in fields]
+    return sorted(rows, key=lambda row: (not row.field.held, not row.changed))
 
 
 def annex_rows(annexes: Iterable[AnnexView]) -> list[AnnexRow]:
@@ -140,15 +146,17 @@ def _short(text: str) -> str:
     return _DIGEST.sub(lambda found: found[0][:19], text)
 
 
-def _field(one: FieldView, *, whole: bool) -> FieldRow:
+def _field(one: FieldView, moved: Sequence[str], *, whole: bool) -> FieldRow:
     found = one.value
+    path = f"{one.path}."
+    changed = any(where.startswith((path, f"{one.path}[")) or path.startswith(where) for where in moved)
     if not (isinstance(found, list) and found and all(isinstance(entry, dict) for entry in found)):
-        return FieldRow(one, value(found), [], [], 0)
+        return FieldRow(one, changed, value(found), [], [], 0)
     columns = [member.path for member in one.members] or list(found[0])  # type: ignore[arg-type]
     shown = found if whole else found[:ENTRIES_SHOWN]
     entries = [[_cell(entry, column) for column in columns] for entry in shown]
     says = f"{len(found):,} {'entry' if len(found) == 1 else 'entries'}"
-    return FieldRow(one, says, columns, entries, len(found))
+    return FieldRow(one, changed, says, columns, entries, len(found))
 
 
 def _cell(entry: Any, column: str) -> str:

@@ -31,12 +31,12 @@ def test_what_shows_nothing_is_written_out(text: str, shown: str) -> None:
 
 
 def test_long_list_is_cut_and_says_so() -> None:
-    [row] = packet_values.field_rows([listed(250)], whole=False)
+    [row] = packet_values.field_rows([listed(250)], None, whole=False)
     assert (len(row.entries), row.more, row.text) == (packet_values.ENTRIES_SHOWN, 150, "250 entries")
 
 
 def test_long_list_is_whole_when_asked() -> None:
-    [row] = packet_values.field_rows([listed(250)], whole=True)
+    [row] = packet_values.field_rows([listed(250)], None, whole=True)
     assert (len(row.entries), row.more) == (250, 0)
 
 
@@ -58,3 +58,16 @@ def test_difference_reads_as_words(after: object, shown: str) -> None:
 
 def test_no_earlier_revision_gives_no_groups() -> None:
     assert packet_values.diff_groups(None) == []
+
+
+def field(path: str, *held: str) -> FieldView:
+    return FieldView(path, "x", held, "case", "CASE-7", "/x", "1", DIGEST, "from case.x", "")
+
+
+@pytest.mark.parametrize("where", ["impact.count", "impact.count[0]", "impact.count.of"])
+def test_what_is_held_comes_first_then_what_changed(where: str) -> None:
+    moved = Comparison((Difference(where, "changed", 1, 2),), (), (), (), ())
+    found = [field("case.id"), field("impact.counted"), field("impact.count"), field("tenant.id", "missing-row")]
+    rows = packet_values.field_rows(found, moved, whole=False)
+    assert [row.field.path for row in rows] == ["tenant.id", "impact.count", "case.id", "impact.counted"]
+    assert [row.changed for row in rows] == [False, True, False, False]
