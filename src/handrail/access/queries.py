@@ -49,7 +49,7 @@ def actor_for(user: User, workspace_slug: str | None = None) -> Actor:
 
 def member_actor(membership: Membership) -> Actor:
     """The person behind ``membership``, with what their roles and entitlements give them now."""
-    tenants = None if membership.all_tenants else frozenset(membership.tenants.values_list("pk", flat=True))
+    tenants = None if membership.all_tenants else frozenset(one.pk for one in membership.tenants.all())
     return Actor(
         kind=ActorKind.PERSON,
         name=membership.user.email,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.models import Membership
@@ -96,8 +98,9 @@ def _counted(row: Vote, manifest: Manifest, actor: Actor | None) -> Counted:
 def _members(workspace_id: int, tenant_id: int) -> list[tuple[int, str, Actor]]:
     """Everybody who may sign for this tenant now: user id, name as shown, actor."""
     rows = Membership.objects.filter(workspace_id=workspace_id, is_active=True, user__is_active=True)
+    entitled = rows.filter(Q(all_tenants=True) | Q(tenantentitlement__tenant_id=tenant_id)).distinct()
     found = []
-    for membership in rows.select_related("user").order_by("user_id"):
+    for membership in entitled.select_related("user").prefetch_related("tenants").order_by("user_id"):
         actor = member_actor(membership)
         if actor.may(Capability.PACKET_APPROVE) and actor.covers(workspace_id=workspace_id, tenant_id=tenant_id):
             user = membership.user

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from handrail.access.models import Membership
 from handrail.definitions.states import Kind
+from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound, Unavailable
-from handrail.packets import evaluation, queries
+from handrail.packets import evaluation, permissions, queries
 from handrail.packets.actions import assembling, holds, releasing, votes
 from handrail.packets.errors import Drifted
 from handrail.packets.models import Assembly, HoldRow, Revision, Vote
-from tests.factories.packets import Desk, define, retire
+from tests.factories.packets import Desk, define, member, retire
 from tests.unit.definitions.profile_samples import PROFILE
 
 
@@ -207,6 +210,29 @@ def test_the_database_refuses_to_change_what_was_assembled_or_voted(desk: Desk) 
         with pytest.raises(DatabaseError), transaction.atomic():
             rows.update(**changes)
     assert connection.is_usable()
+
+
+def test_counting_votes_asks_as_often_for_many_members_as_for_few(
+    desk: Desk, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    revision = desk.assemble()
+    who = desk.person("ada")
+    for name in ("ben", "cy"):
+        limited = Membership.objects.get(user=desk.people[name])
+        limited.tenants.add(desk.tenant, through_defaults={"created_at": now()})
+        Membership.objects.filter(pk=limited.pk).update(all_tenants=False)
+    with CaptureQueriesContext(connection) as few:
+        permissions.why_not_release(who, revision)
+    for number in range(5):
+        member(desk.workspace, f"more-{number}", ["packet-signer", "privacy"])
+    more = Membership.objects.filter(user__email__startswith="more-")
+    for one in more:
+        one.tenants.add(desk.tenant, through_defaults={"created_at": now()})
+    more.update(all_tenants=False)
+    with django_assert_num_queries(len(few)):
+        refused = permissions.why_not_release(who, revision)
+    assert refused is not None
+    assert refused.code == "short-of-signers"
 
 
 def test_a_page_gets_all_parts_of_a_revision(desk: Desk) -> None:
