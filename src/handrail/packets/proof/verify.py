@@ -119,6 +119,7 @@ def _verdict(stream: BinaryIO, expect: Expectation) -> Verdict:
     try:
         approvals = _approvals(found, expect, key_id=opened.key_id)
         findings += [Finding(code, text, bag.APPROVALS) for code, text in approvals_.faults(manifest, approvals)]
+        findings += _still_to_come(manifest, approvals, expect.at + CLOCK_SKEW)
     except Refused as refused:
         findings.append(refused.finding)
     return Verdict(tuple(dict.fromkeys(findings)), manifest, approvals, opened.key_id)
@@ -145,6 +146,14 @@ def _approvals(found: Unpacked, expect: Expectation, *, key_id: str) -> Approval
         return approvals_.from_payload(opened.payload)
     except Invalid as error:
         raise Refused(Code.MALFORMED_APPROVALS, error.message, file=bag.APPROVALS) from None
+
+
+def _still_to_come(manifest: Manifest, approvals: Approvals, now: datetime) -> Iterator[Finding]:
+    """Votes from later than ``now``, of a package that is there already."""
+    for vote in approvals.votes:
+        if manifest.created_at <= now < vote.approved_at < manifest.expires_at:
+            text = f"{vote.signer} approved at {instant_text(vote.approved_at)}, which is still to come"
+            yield Finding(Code.APPROVED_OUT_OF_TIME, text, bag.APPROVALS)
 
 
 def _files(found: Unpacked, manifest: Manifest) -> Iterator[Finding]:
@@ -199,6 +208,5 @@ def _against(held: Manifest, manifest: Manifest, *, once: bool) -> Finding | Non
         return Finding(Code.SUPERSEDED, f"you accepted a later one of this packet: {before}")
     if held.revision == manifest.revision:
         return Finding(Code.CONFLICTING, f"you accepted another package that calls itself the same revision: {before}")
-    if manifest.supersedes == held.digest():
-        return Finding(Code.SUPERSEDES, f"it replaces one that you accepted: {before}", refuses=False)
-    return None
+    # Also where a revision between the two never came here: of one packet, the latest is the one that counts.
+    return Finding(Code.SUPERSEDES, f"it replaces one that you accepted: {before}", refuses=False)

@@ -88,8 +88,9 @@ def test_verify_refuses_from_the_instant_of_expiry() -> None:
 
 
 def test_verify_refuses_a_package_from_the_future() -> None:
-    assert making.check(RAW, at=making.CREATED_AT - timedelta(minutes=5)).accepted
-    assert making.check(RAW, at=making.CREATED_AT - timedelta(minutes=6)).codes == (Code.NOT_YET,)
+    at_once = making.pack(making.package.seal(MADE, making.approve(MADE, after=timedelta()), key=making.KEY))
+    assert making.check(at_once, at=making.CREATED_AT - timedelta(minutes=5)).accepted
+    assert making.check(at_once, at=making.CREATED_AT - timedelta(minutes=6)).codes == (Code.NOT_YET,)
 
 
 def test_verify_reports_every_refusal_at_once() -> None:
@@ -117,6 +118,14 @@ def test_verify_refuses_two_packages_of_one_revision() -> None:
 def test_verify_notes_what_it_replaces() -> None:
     raw = making.pack(making.seal(later()))
     verdict = making.check(raw, accepted=[MADE])
+    assert verdict.accepted
+    assert verdict.codes == (Code.SUPERSEDES,)
+
+
+def test_verify_notes_what_it_replaces_though_a_revision_between_never_came() -> None:
+    raw = making.pack(making.seal(later()))
+    between = making.make_manifest(supersedes=making.digest_bytes(b"another"))
+    verdict = making.check(raw, accepted=[between])
     assert verdict.accepted
     assert verdict.codes == (Code.SUPERSEDES,)
 
@@ -155,6 +164,12 @@ def test_verify_refuses_the_assemblers_vote() -> None:
 def test_verify_refuses_a_vote_after_expiry() -> None:
     verdict = making.check(sealed_anyway(making.approve(MADE, after=timedelta(hours=13))))
     assert verdict.codes == (Code.APPROVED_OUT_OF_TIME,) * 2
+
+
+def test_verify_refuses_a_vote_that_is_still_to_come() -> None:
+    raw = making.pack(making.package.seal(MADE, making.approve(MADE, after=timedelta(hours=6)), key=making.KEY))
+    assert making.check(raw).codes == (Code.APPROVED_OUT_OF_TIME,) * 2
+    assert making.check(raw, at=making.CREATED_AT + timedelta(hours=6)).accepted
 
 
 def test_verify_refuses_approvals_of_another_revision() -> None:
