@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped, scoped
 from handrail.access.refusals import Refusal
-from handrail.runbooks import permissions
+from handrail.runbooks import labels, permissions
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun, TaskRefusal
 from handrail.runbooks.states import RUN, Entry, Handling, RunState
 
@@ -46,7 +47,10 @@ class RunSummary:
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
     """One row of the checkpoint ledger. ``detail`` holds only what the definition takes of readings and answers, never
-    a whole body."""
+    a whole body.
+
+    ``checkpoint`` is the runbook's own label for what the row passes, empty where it passes nothing.
+    """
 
     sequence: int
     kind: Entry
@@ -56,6 +60,7 @@ class LedgerRow:
     worker: str
     idempotency_key: str
     detail: dict[str, Any]
+    checkpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +204,7 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
         requested_by=run.requested_by,
         retry_limit=run.retry_limit,
         fields=run.task,
-        ledger=tuple(_row(c) for c in run.checkpoints.order_by("sequence")),
+        ledger=tuple(_ledger(run)),
         retry_ledger=_retry_ledger(run),
         completion=_completion(run),
         report=_report(run),
@@ -325,10 +330,12 @@ def _summary(run: OperationRun) -> RunSummary:
     )
 
 
-def _row(row: Checkpoint) -> LedgerRow:
-    return LedgerRow(
-        row.sequence, Entry(row.kind), row.step, row.attempt, row.at, row.worker, row.idempotency_key, row.detail
-    )
+def _ledger(run: OperationRun) -> Iterator[LedgerRow]:
+    said = labels.find_labels(run)
+    for row in run.checkpoints.order_by("sequence"):
+        kind = Entry(row.kind)
+        told = (row.sequence, kind, row.step, row.attempt, row.at, row.worker, row.idempotency_key, row.detail)
+        yield LedgerRow(*told, checkpoint=labels.of(said, kind))
 
 
 def _retry_ledger(run: OperationRun) -> RetryLedger | None:

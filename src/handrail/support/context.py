@@ -17,29 +17,16 @@ from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.models import Tenant
-from handrail.definitions.active import compiled
 from handrail.kernel.canonical import canonical_bytes
-from handrail.kernel.errors import Conflict, Invalid
 from handrail.kernel.hostile import clean_text
-from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun
+from handrail.runbooks import labels
+from handrail.runbooks.models import ExceptionPacket, OperationRun
 from handrail.runbooks.states import Entry
 from handrail.support.states import PrimaryContext
 
 MAX_BYTES = 8 * 1024
 RECENT_RUNS = 5
 TEXT_MAX = 200
-
-_LABEL_OF = {
-    Entry.RECEIVED: "received",
-    Entry.CLAIMED: "received",
-    Entry.CHECKED: "checked",
-    Entry.INTENT: "invoked",
-    Entry.RESULT: "invoked",
-    Entry.UNKNOWN: "invoked",
-    Entry.RECONCILED: "invoked",
-    Entry.VERIFIED: "verified",
-    Entry.COMPLETED: "completed",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +123,11 @@ def _recent_runs(place: Place) -> QuerySet[OperationRun]:
 
 def _last_checkpoint(run: OperationRun, packet: ExceptionPacket | None) -> dict[str, Any] | None:
     """The last point that the run passed, in the runbook's words."""
-    passed = run.checkpoints.filter(kind__in=list(_LABEL_OF)).order_by("sequence").last()
+    passed = run.checkpoints.filter(kind__in=list(labels.PASSED)).order_by("sequence").last()
     if passed is None:
         return None
-    label = packet.checkpoint if packet else _label(run, passed)
+    label = packet.checkpoint if packet else labels.of(labels.find_labels(run), Entry(passed.kind))
     return {"label": _short(label), "at": _instant(passed.at)}
-
-
-def _label(run: OperationRun, row: Checkpoint) -> str:
-    try:
-        labels = compiled(run.definition).checkpoints
-    except (Invalid, Conflict):
-        return row.kind  # a definition that can't be read any more, or was altered, must not stop a call for help
-    return str(getattr(labels, _LABEL_OF[Entry(row.kind)]))
 
 
 def _lines(envelope: dict[str, Any]) -> Iterator[str]:

@@ -171,6 +171,8 @@ _FACTS = {
 
 
 def _facts(row: LedgerRow) -> Iterator[tuple[str, str]]:
+    if row.checkpoint:
+        yield "Checkpoint", row.checkpoint
     for key, label in _FACTS.items():
         if row.detail.get(key) not in (None, ""):
             yield label, words.value_text(row.detail[key])

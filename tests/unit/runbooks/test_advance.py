@@ -6,6 +6,7 @@ import pytest
 
 from handrail.audit.models import AuditEvent
 from handrail.connectors.outcome import Answer, ReadFailed
+from handrail.runbooks import queries
 from handrail.runbooks.models import Checkpoint, CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
 from handrail.runbooks.states import Entry
 from tests.factories.runs import Estate, make_estate
@@ -146,6 +147,17 @@ def test_exception_packet_tells_every_attempt(estate: Estate, board: SwitchBoard
     assert packet.escalate_to == "senior-support"
     assert [e["source"] for e in packet.evidence] == ["switch"]
     assert packet.checkpoint == "Flipped"
+
+
+def test_exception_packet_names_the_last_checkpoint_that_was_passed(estate: Estate, board: SwitchBoard) -> None:
+    board.switches["s1"]["fuse"] = "sealed"
+    assert ExceptionPacket.objects.get(run=estate.carry(estate.start())).checkpoint == "In"
+
+
+def test_ledger_tells_checkpoints_in_the_runbooks_words(estate: Estate, board: SwitchBoard) -> None:
+    run = estate.carry(estate.start())
+    ledger = queries.get_run(estate.worker, run.ref).ledger
+    assert [row.checkpoint for row in ledger] == ["In", "", "Looked", "Flipped", "", "Seen", "Out"]
 
 
 def test_exception_packet_carries_only_values_that_the_definition_names(estate: Estate, board: SwitchBoard) -> None:

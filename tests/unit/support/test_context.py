@@ -65,7 +65,7 @@ def test_envelope_of_a_stopped_run_says_why(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "label"),
-    [(Entry.INTENT, "Flipped"), (Entry.UNKNOWN, "Flipped"), (Entry.VERIFIED, "Seen"), (Entry.COMPLETED, "Out")],
+    [(Entry.INTENT, "Flipped"), (Entry.RESULT, "Looked"), (Entry.VERIFIED, "Seen"), (Entry.COMPLETED, "Out")],
 )
 def test_envelope_names_the_last_checkpoint_in_the_runbooks_words(house: House, kind: Entry, label: str) -> None:
     rows.entry(house.run, kind)

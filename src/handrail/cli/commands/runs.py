@@ -71,8 +71,8 @@ def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Js
             "told the task system": found.report and (found.report.delivered_at or found.report.failure or "not yet"),
         }
     )
-    ledger = [(e.sequence, e.at, e.kind, e.step, e.attempt, e.worker, e.detail) for e in found.ledger]
-    output.print_table("Ledger", ("#", "at", "entry", "step", "attempt", "by", "detail"), ledger)
+    ledger = [(e.sequence, e.at, e.kind, e.checkpoint, e.step, e.attempt, e.worker, e.detail) for e in found.ledger]
+    output.print_table("Ledger", ("#", "at", "entry", "checkpoint", "step", "attempt", "by", "detail"), ledger)
 
 
 @group.command("watch")

@@ -76,9 +76,10 @@ class Grip:
         self.hand.written = {name: getattr(self.run, name) for name in _MOVING}
 
     def restore(self) -> None:
-        """Makes the run in memory what its row is, after a transaction that moved it was rolled back."""
+        """Makes run and ledger in memory what the database has, after a transaction that moved them was rolled back."""
         for name, value in self.hand.written.items():
             setattr(self.run, name, value)
+        self.hand.rows[:] = [row for row in self.hand.rows if row.sequence <= self.position.last.sequence]
 
 
 @dataclass(frozen=True, slots=True)

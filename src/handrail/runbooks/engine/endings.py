@@ -13,6 +13,7 @@ from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
 from handrail.kernel.ids import Prefix, new_ref
+from handrail.runbooks import labels
 from handrail.runbooks.engine.carriage import Carriage, Grip
 from handrail.runbooks.engine.journal import NewRow
 from handrail.runbooks.engine.position import summary_of
@@ -60,7 +61,7 @@ def stop(carriage: Carriage, why: Stop, *, scope: dict[str, Any]) -> None:
     allowed = runbook.spec.exception.copy_
     carried = _Carried(
         escalate_to=runbook.escalate_to,
-        checkpoint=_label(carriage),
+        checkpoint=labels.last(runbook.checkpoints, (row.kind for row in carriage.hand.rows)),
         fields=runbook.copy(allowed, scope),
         evidence=_evidence(why.evidence or list(carriage.position.evidence), frozenset(allowed)),
     )
@@ -70,7 +71,8 @@ def stop(carriage: Carriage, why: Stop, *, scope: dict[str, Any]) -> None:
 def abandon(grip: Grip, why: Stop, *, escalate_to: str) -> None:
     """Ends a run whose definition can't be followed, or whose values may be what is wrong: with a packet that carries
     none of them, for ``escalate_to``. Raises Stale."""
-    _stop(grip, why, _Carried(escalate_to[:ESCALATE_TO_LIMIT], checkpoint=f"In state {grip.run.state}"))
+    passed = labels.last(None, (row.kind for row in grip.hand.rows))
+    _stop(grip, why, _Carried(escalate_to[:ESCALATE_TO_LIMIT], checkpoint=passed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,18 +173,6 @@ def _evidence(evidence: list[dict[str, Any]], allowed: frozenset[str]) -> list[d
         else item
         for item in evidence
     ]
-
-
-def _label(carriage: Carriage) -> str:
-    """The human label of the last checkpoint that was passed."""
-    labels = carriage.runbook.spec.checkpoints
-    passed = {
-        RunState.RECEIVED: labels.received,
-        RunState.CHECKING: labels.received,
-        RunState.INVOKING: labels.invoked if carriage.position.attempts else labels.checked,
-        RunState.VERIFYING: labels.invoked,
-    }
-    return passed[RunState(carriage.run.state)]
 
 
 def _attempts(grip: Grip, rows: tuple[NewRow, ...]) -> list[dict[str, Any]]:

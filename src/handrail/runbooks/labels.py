@@ -1,0 +1,40 @@
+"""The runbook's own words for how far a run has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from handrail.definitions.active import compiled
+from handrail.definitions.runbook import Checkpoints
+from handrail.kernel.errors import Conflict, Invalid
+from handrail.runbooks.models import OperationRun
+from handrail.runbooks.states import Entry
+
+# The rows by which a run passes a checkpoint, and the label that a runbook gives to it.
+PASSED: Mapping[Entry, str] = {
+    Entry.RECEIVED: "received",
+    Entry.CHECKED: "checked",
+    Entry.INTENT: "invoked",
+    Entry.VERIFIED: "verified",
+    Entry.COMPLETED: "completed",
+}
+
+
+def find_labels(run: OperationRun) -> Checkpoints | None:
+    """The labels of the run's runbook. None when its definition can't be read any more: a label is worth no error."""
+    try:
+        return compiled(run.definition, pinned=run.definition_digest).checkpoints
+    except (Invalid, Conflict):
+        return None
+
+
+def of(labels: Checkpoints | None, kind: Entry) -> str:
+    """The label of the checkpoint that a row of ``kind`` passes; empty where it passes none."""
+    if kind not in PASSED:
+        return ""
+    return str(getattr(labels, PASSED[kind])) if labels else PASSED[kind]
+
+
+def last(labels: Checkpoints | None, kinds: Iterable[Entry]) -> str:
+    """The label of the last checkpoint passed by a ledger's rows, in order."""
+    return next((of(labels, kind) for kind in reversed(list(kinds)) if kind in PASSED), "")
