@@ -45,6 +45,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {})
             return
         answer = self.server.connector.call(Call(method="PUT", path=self.path, json_body=body, idempotency_key=key))
+        if answer.failure is not None:  # the caller is left without an answer
+            self.close_connection = True
+            return
         self._answer(answer.status or 500, answer.body)
 
     def _ask(self, operation: Operation) -> Any:

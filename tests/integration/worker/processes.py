@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,10 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+TAKEOVER_SECONDS, SWEEP_SECONDS = 2, 0.5
+# Far more than a few takeovers in a row take, on however busy a machine.
+TAKEN_OVER_SECONDS = 40 * (TAKEOVER_SECONDS + SWEEP_SECONDS)
 WORKER = (
     "from handrail.conf.start import start; start();"
     "from handrail.worker.service import Pace, serve;"
-    "serve(Pace(concurrency={concurrency}, takeover_seconds=2, sweep_seconds=0.5, pull_seconds=3600))"
+    f"serve(Pace(concurrency={{concurrency}}, takeover_seconds={TAKEOVER_SECONDS}, sweep_seconds={SWEEP_SECONDS},"
+    "pull_seconds=3600))"
 )
 
 
@@ -47,10 +52,16 @@ def environment(config: Path, database: str) -> dict[str, str]:
     }
 
 
-def victim(when: str, kind: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("victim.py")), when, kind], env=env, stderr=subprocess.DEVNULL
-    )
+def kill_at(when: str, point: str, env: dict[str, str], *, times: int) -> None:
+    """Has so many workers, all at once, die by SIGKILL just before or after ``point``; fails when one does not."""
+    command = [sys.executable, str(Path(__file__).with_name("victim.py")), when, point]
+    victims = [subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) for _ in range(times)]
+    try:
+        assert [victim.wait(timeout=90) for victim in victims] == [-signal.SIGKILL] * times
+    finally:
+        for victim in victims:
+            victim.kill()
+            victim.wait()
 
 
 @contextmanager

@@ -5,9 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from handrail.conf.start import start
+
+# Durable points that are more than a kind of row.
+POINTS: dict[str, Callable[[Any], bool]] = {
+    "retry": lambda row: row.kind == "intent" and row.attempt == 2,
+    "unknown": lambda row: row.detail.get("class") == "unknown",
+    "pending": lambda row: row.detail.get("class") == "pending",
+    "second-step": lambda row: row.kind == "intent" and row.step == "look",
+}
 
 
 def die() -> None:
@@ -25,7 +34,7 @@ def main(when: str, kind: str) -> None:
     append, delivered = journal.append, reports._delivered
 
     def dying_append(run: Any, *rows: Any, **where: Any) -> Any:
-        concerned = kind in {row.kind for row in rows}
+        concerned = any(POINTS[kind](row) if kind in POINTS else row.kind == kind for row in rows)
         if concerned and when == "before":
             die()
         new = append(run, *rows, **where)
