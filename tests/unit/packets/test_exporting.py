@@ -67,6 +67,12 @@ def test_a_document_of_a_revision_that_is_being_assembled_is_refused(desk: Desk)
         taken(desk, revision, "packet.json")
 
 
+def test_there_is_no_package_of_a_revision_that_is_being_assembled(desk: Desk) -> None:
+    revision = Revision.objects.select_related("packet").get(pk=desk.ask().id)
+    with pytest.raises(Conflict, match="not released"):
+        exporting.package(ref=revision.packet.ref, revision=1, by=desk.person("ada"))
+
+
 def test_an_annex_that_was_changed_in_its_store_is_not_given(desk: Desk) -> None:
     revision = desk.assemble()
     name = str(AnnexRow.objects.get(path=ANNEX).cleared_digest).removeprefix("sha256:")

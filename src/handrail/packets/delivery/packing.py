@@ -19,7 +19,8 @@ from handrail.packets.proof.package import Origin, Sealed
 def sealed_of(revision: Revision) -> Sealed:
     """Both envelopes as they were signed. Raises Conflict when the revision was not released."""
     release = Release.objects.filter(revision=revision).first()
-    manifest = documents.manifest_of(revision.assembly)
+    assembly = documents.assembly_of(revision)
+    manifest = documents.manifest_of(assembly) if assembly else None
     if release is None or manifest is None:
         raise Conflict("This revision was not released, so there is no package of it.", code="not-released")
     envelopes = bytes(release.manifest_envelope), bytes(release.approvals_envelope)
