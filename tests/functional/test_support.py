@@ -86,7 +86,7 @@ def test_internal_only_is_stored_and_seen_in_place(
         expect(page.get_by_label("External ticket", exact=True)).to_be_hidden()
         send(page)
         expect(page.get_by_text("The request is stored in Handrail.")).to_be_visible()
-        assert page.url.split("#")[0] == person.site + scene.paths[surface]
+        assert page.url.split("?")[0] == person.site + scene.paths[surface]
         expect(page.get_by_text(SupportRequest.objects.get().ref, exact=True)).to_be_visible()
     assert counts(sandbox)["creations"] == 0
 

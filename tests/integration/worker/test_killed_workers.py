@@ -54,7 +54,10 @@ LOOK = """
     effect: reading
     call: {connector: board, get: "/switches/{task.switch_id}"}
     answer: {state: string}
-    result: {succeeded: [{status: [200], when: answer.state == "on"}]}
+    result:
+      succeeded: [{status: [200], when: answer.state == "on"}]
+      retryable: [{failure: [connect]}]
+    retry: {attempts: 3, initial: 100ms, ceiling: 1s}
 completion:"""
 POLLED = RUNBOOK.replace(
     "answer: {status: string}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import psycopg
@@ -35,7 +36,9 @@ def sweep_at_once(hands: int) -> list[BaseException | None]:
         async with service._queue().open_async() as queue:
             return await asyncio.gather(*(service._sweep(queue, PACE) for _ in range(hands)), return_exceptions=True)
 
-    return asyncio.run(all_of_them())
+    # In a thread of its own: a browser test before this one leaves its event loop running in the main thread.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, all_of_them()).result()
 
 
 def test_workers_that_find_the_same_dead_job_bury_it_once_and_go_on(committed_db: str) -> None:

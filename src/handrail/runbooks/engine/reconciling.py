@@ -94,6 +94,7 @@ def _not_seen(carriage: Carriage, step: Step) -> None:
 
 def _unknown(carriage: Carriage, says: str) -> None:
     row = NewRow(Entry.RECONCILED, step=carriage.step.name, detail={"effect": "not-seen"})
-    whole = f"Nobody knows whether the action took effect. {says}"
+    lost = "Nobody knows whether the action took effect" if carriage.step.mutating else "An answer was lost"
+    whole = f"{lost}. {says}"
     why = Stop(Cause.UNKNOWN_OUTCOME, "outcome-unknown", whole, rows=(row,))
     endings.stop(carriage, why, scope=carriage.scope())
