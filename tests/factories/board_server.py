@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 from handrail.connectors.operation import Operation
 from handrail.connectors.rest import Call, Get
+from tests.factories.http_server import JsonHandler, running
 from tests.factories.switches import BoardConnector, SwitchBoard
 
 
@@ -30,49 +30,31 @@ class BoardServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     server: BoardServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self._answer(200, self._ask(Get(path=self.path)))
+        self.answer_json(200, self._ask(Get(path=self.path)))
 
     def do_PUT(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         key = self.headers["idempotency-key"]
         if self.path.startswith("/tasks/"):
             self.server.outcomes[body["run"]] = 1  # keyed by run, as an idempotent target does
-            self._answer(200, {})
+            self.answer_json(200, {})
             return
         answer = self.server.connector.call(Call(method="PUT", path=self.path, json_body=body, idempotency_key=key))
         if answer.failure is not None:  # the caller is left without an answer
             self.close_connection = True
             return
-        self._answer(answer.status or 500, answer.body)
+        self.answer_json(answer.status or 500, answer.body)
 
     def _ask(self, operation: Operation) -> Any:
         return self.server.connector.read(operation).value
 
-    def _answer(self, status: int, body: Any) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Tests print nothing of their own."""
-
 
 @contextmanager
 def serving(board: SwitchBoard) -> Iterator[BoardServer]:
-    server = BoardServer(board)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with running(BoardServer(board)) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.factories.http_server import running
+
 TAKEN = b"<Error><Code>PreconditionFailed</Code></Error>"
 MISSING = b"<Error><Code>NoSuchKey</Code></Error>"
 DENIED = b"<Error><Code>AccessDenied</Code></Error>"
@@ -92,10 +94,5 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving() -> Iterator[BucketServer]:
-    server = BucketServer()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with running(BucketServer()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()

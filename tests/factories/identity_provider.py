@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
+
+from tests.factories.http_server import JsonHandler, running
 
 CLIENT, SECRET = "handrail", "idp-secret-canary"
 KEY = secrets.token_hex(32)
@@ -37,7 +37,7 @@ class IdentityProvider(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     server: IdentityProvider
 
     def do_GET(self) -> None:
@@ -45,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
         given = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path == "/.well-known/openid-configuration":
             at = self.server.url
-            self._json(
+            self.answer_json(
                 200,
                 {
                     "issuer": at,
@@ -59,9 +59,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts.path == "/authorize":
             self._authorize(given)
         elif parts.path == "/userinfo" and self.headers["Authorization"] == "Bearer access":
-            self._json(200, self.server.person)
+            self.answer_json(200, self.server.person)
         else:
-            self._json(404, {})
+            self.answer_json(404, {})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -70,10 +70,10 @@ class _Handler(BaseHTTPRequestHandler):
         proven = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         fits = proven == self.server.challenges.pop(given.get("code", ""), None)
         if self.server.breaks or not fits or (given["client_id"], given["client_secret"]) != (CLIENT, SECRET):
-            self._json(400, {"error": "invalid_grant"})
+            self.answer_json(400, {"error": "invalid_grant"})
             return
         claims = {"iss": self.server.url, "aud": CLIENT, "exp": int(time.time()) + 60, **self.server.person}
-        self._json(200, {"access_token": "access", "token_type": "Bearer", "id_token": jwt.encode(claims, KEY)})
+        self.answer_json(200, {"access_token": "access", "token_type": "Bearer", "id_token": jwt.encode(claims, KEY)})
 
     def _authorize(self, given: dict[str, str]) -> None:
         if self.server.denies:
@@ -87,26 +87,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Location", f"{given['redirect_uri']}?{urlencode(answer)}")
         self.end_headers()
 
-    def _json(self, status: int, value: dict[str, Any]) -> None:
-        body = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Prints nothing."""
-
 
 @contextmanager
 def identity_provider() -> Iterator[IdentityProvider]:
-    server = IdentityProvider()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with running(IdentityProvider()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 from handrail.kernel.canonical import digest_bytes
+from tests.factories.http_server import JsonHandler, running
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Intake:
 def serving() -> Iterator[Intake]:
     intake = Intake()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JsonHandler):
         def do_PUT(self) -> None:
             intake.take(self.digest, self.body())
             self.answer(intake.says)
@@ -78,22 +78,10 @@ def serving() -> Iterator[Intake]:
 
         def answer(self, status: int | None = None) -> None:
             known = self.digest in intake.states
-            data = json.dumps(intake.told(self.digest) if known else {"title": "not found"}).encode()
-            self.send_response(status or (200 if known else 404))
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: object) -> None:
-            return
+            value = intake.told(self.digest) if known else {"title": "not found"}
+            self.answer_json(status or (200 if known else 404), value)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     intake.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with running(server):
         yield intake
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -17,25 +18,14 @@ from handrail.runbooks import task_system
 from handrail.runbooks.actions import messages
 from handrail.runbooks.models import OperationRun, TaskMessage, TaskRefusal
 from tests.factories.runs import Estate
+from tests.factories.task_queue import SYSTEM
 
 SECRET = "whsec_dGVzdHMta2V5LW9mLXdlYmhvb2tz"
 pytestmark = pytest.mark.usefixtures("configured")
 
 
 def system(workspace: str, secret: str | None = SECRET) -> task_system.TaskSystem:
-    return task_system.TaskSystem(
-        connector="board",
-        workspace=workspace,
-        list_path="/tasks",
-        items_at="/items",
-        next_at="/next",
-        key_at="/id",
-        runbook_at="/runbook",
-        version_at="/version",
-        payload_at="/payload",
-        outcome_path="/tasks/{task}/outcome",
-        webhook_secret=Secret(secret) if secret else None,
-    )
+    return replace(SYSTEM, connector="board", workspace=workspace, webhook_secret=Secret(secret) if secret else None)
 
 
 @pytest.fixture

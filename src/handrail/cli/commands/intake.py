@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from handrail.cli import output
 from handrail.cli.options import Json
 from handrail.kernel.errors import Invalid
+
+if TYPE_CHECKING:
+    from handrail.packets.proof.verify import Verdict
 
 group = typer.Typer(help="The receiver's side: verify.")
 
@@ -52,7 +55,7 @@ def verify(
     from handrail.kernel.clock import now
     from handrail.packets.proof.accepted import AcceptedManifests
     from handrail.packets.proof.keys import KeyRing
-    from handrail.packets.proof.verify import Expectation, describe
+    from handrail.packets.proof.verify import Expectation
     from handrail.packets.proof.verify import verify as check
 
     memory = AcceptedManifests(accepted) if accepted else None
@@ -62,16 +65,22 @@ def verify(
     verdict = check(package, Expectation(keys=ring, lane=lane, at=as_of, accepted=known, once=once))
     if verdict.accepted and memory is not None and record:
         memory.record(verdict)
-    findings = [{"code": f.code, "says": str(f), "refuses": f.refuses} for f in verdict.findings]
-    whole = verdict.accepted and lane is not None
-    if json:
-        output.print_json({"accepted": whole, "package": list(describe(verdict)), "findings": findings})
-    else:
-        output.print_table("", ("what", "it says"), describe(verdict))
-        output.print_table("Findings", ("finding", "why"), [(f["code"], f["says"]) for f in findings], empty="")
-        output.say("accepted" if whole else NO_LANE if verdict.accepted else "REFUSED")
-    if not whole:
+    _tell(verdict, compared=lane is not None, json=json)
+    if not verdict.accepted or lane is None:
         raise typer.Exit(NOT_COMPARED if verdict.accepted else REFUSED)
+
+
+def _tell(verdict: Verdict, *, compared: bool, json: bool) -> None:
+    from handrail.packets.proof.verify import describe
+
+    findings = [{"code": f.code, "says": str(f), "refuses": f.refuses} for f in verdict.findings]
+    if json:
+        accepted = verdict.accepted and compared
+        output.print_json({"accepted": accepted, "package": list(describe(verdict)), "findings": findings})
+        return
+    output.print_table("", ("what", "it says"), describe(verdict))
+    output.print_table("Findings", ("finding", "why"), [(f["code"], f["says"]) for f in findings], empty="")
+    output.say("REFUSED" if not verdict.accepted else "accepted" if compared else NO_LANE)
 
 
 def _read(file: Path) -> str:
