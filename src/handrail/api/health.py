@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from handrail import __version__
 from handrail.api import problems
 from handrail.audit import gauges as audit
-from handrail.packets import gauges as packets
+from handrail.packets import metrics as packets
 from handrail.runbooks import gauges as runbooks
 from handrail.support import gauges as support
 from handrail.worker import gauges as worker

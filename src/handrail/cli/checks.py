@@ -93,22 +93,22 @@ def desk() -> list[Finding]:
 def release() -> list[Finding]:
     """The release key, the store of cleared annexes and every lane. Without lanes nothing can be released: no fault."""
     from handrail.connectors import lane
-    from handrail.packets import setup
+    from handrail.packets import settings
 
     names = lane.names()
     if not names:
         mend = "Add [lanes.NAME] sections, unless no packet shall leave."
         return [Finding("lanes", ok=True, message="None is configured.", mend=mend)]
-    found = _guarded("blobs", setup.blobs().check)
+    found = _guarded("blobs", settings.blobs().check)
     for name in names:
         found += _guarded(name, lane.get(name).check)
     return [*found, *_guarded("release key", _release_key)]
 
 
 def _release_key() -> list[Finding]:
-    from handrail.packets import setup
+    from handrail.packets import settings
 
-    key = setup.current().signing_key()
+    key = settings.current().signing_key()
     return [Finding("release key", ok=True, message=f"It signs as {key.key_id[:12]}….")]
 
 

@@ -10,7 +10,7 @@ from handrail.conf import config
 from handrail.connectors import lane, registry
 from handrail.connectors.blobs import Blobs
 from handrail.kernel.errors import Misconfigured
-from handrail.packets import setup
+from handrail.packets import settings
 from handrail.packets.keyring import KeyRingDirectory
 from handrail.packets.proof.keys import SigningKey
 
@@ -22,8 +22,8 @@ BLOBS_DIRECTORY = "blobs"
 def connect(loaded: config.Config) -> None:
     """Opens lanes and store; the key is read when it is needed first. Raises Misconfigured naming the section."""
     lane.configure(lane.Lanes.open(lane.parse(loaded.lanes), config.secrets()))
-    setup.configure(
-        setup.Setup(
+    settings.configure(
+        settings.Setup(
             blobs=open_blobs(loaded),
             signing_key=signing_key,
             poll_every=timedelta(seconds=loaded.release.poll_seconds),

@@ -8,7 +8,7 @@ from handrail.kernel.errors import Conflict, NotFound
 from handrail.packets import documents
 from handrail.packets.assembly.compare import Comparison, Documents, compare
 from handrail.packets.models import Assembly
-from handrail.packets.queries import get_revision_row
+from handrail.packets.rows import get_revision_row
 
 
 def diff(actor: Actor, ref: str, number: int | None = None, against: int | None = None) -> Comparison | None:

@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
-from handrail.packets import electorate
+from handrail.packets import approvers
 from handrail.packets.completeness import Cast, is_bound
 from handrail.packets.models import DeliveryEntry, Packet, Release, Revision, Vote
 from handrail.packets.states import Ballot, Entry, RevisionState
@@ -75,7 +75,7 @@ def _bound(releases: QuerySet[Release]) -> int:
     votes: defaultdict[int, list[Cast]] = defaultdict(list)
     cast = Vote.objects.filter(revision__release__in=releases, ballot=Ballot.APPROVE)
     for revision, user, digest in cast.values_list("revision_id", "user_id", "manifest_digest"):
-        votes[revision].append((electorate.signer_id(user or 0), digest))
+        votes[revision].append((approvers.signer_id(user or 0), digest))
     told: defaultdict[int, list[tuple[str, dict[str, str]]]] = defaultdict(list)
     rows = DeliveryEntry.objects.filter(revision__release__in=releases, kind__in=(Entry.INTENT, Entry.RECEIPT))
     for revision, kind, detail in rows.values_list("revision_id", "kind", "detail"):

@@ -6,7 +6,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, lacking
 from handrail.kernel.clock import now
-from handrail.packets import documents, electorate
+from handrail.packets import approvers, documents
 from handrail.packets.models import HoldRow, Revision, Vote
 from handrail.packets.states import CURRENT, DECIDABLE, Ballot, RevisionState
 
@@ -78,15 +78,15 @@ def why_not_release(actor: Actor, revision: Revision) -> Refusal | None:
 def _lacking_votes(revision: Revision) -> tuple[str, ...]:
     manifest = documents.manifest_of(revision.assembly)
     assert manifest is not None  # asked before
-    return electorate.count(revision, manifest, manifest_digest=str(revision.assembly.manifest_digest)).lacking
+    return approvers.count(revision, manifest, manifest_digest=str(revision.assembly.manifest_digest)).lacking
 
 
 def _not_a_signer(user_id: int, revision: Revision) -> Refusal | None:
     manifest = documents.manifest_of(revision.assembly)
     assert manifest is not None  # asked before
-    signer = electorate.signer_id(user_id)
+    signer = approvers.signer_id(user_id)
     why = manifest.signers.why_excluded(signer)
-    if why == electorate.ASSEMBLER:
+    if why == approvers.ASSEMBLER:
         return Refusal("assembler", "You assembled this packet. Another person must approve it.")
     if why is not None:
         return Refusal("hold-editor", "You cleared a hold of this revision. Another person must approve it.")

@@ -10,9 +10,8 @@ from django.db.models import QuerySet
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.guards import get_scoped, scoped
+from handrail.access.guards import scoped
 from handrail.access.refusals import Refusal
-from handrail.kernel.errors import NotFound
 from handrail.packets import permissions
 from handrail.packets.models import Packet, Revision
 from handrail.packets.review import (
@@ -29,6 +28,7 @@ from handrail.packets.review import (
     sources,
     votes,
 )
+from handrail.packets.rows import get_revision_row
 from handrail.packets.states import REVISION, Cause, RevisionState
 
 PAGE = 50
@@ -188,22 +188,6 @@ def list_profiles(actor: Actor) -> list[str]:
     """The names of profiles that have packets in the actor's scope."""
     rows = scoped(actor, Packet.objects.all())
     return sorted(rows.order_by().values_list("profile", flat=True).distinct())
-
-
-def get_packet_row(actor: Actor, ref: str, capability: Capability) -> Packet:
-    """The one guarded way to a packet. Raises NotFound, Denied."""
-    return get_scoped(actor, Packet.objects.select_related("tenant"), capability, ref=ref)
-
-
-def get_revision_row(actor: Actor, ref: str, number: int | None, capability: Capability) -> Revision:
-    """The revision ``number`` of a packet, or its newest. Raises NotFound, Denied."""
-    packet = get_packet_row(actor, ref, capability)
-    rows = Revision.objects.select_related("packet__tenant", "definition", "assembly").filter(packet=packet)
-    rows = rows if number is None else rows.filter(number=number)
-    row = rows.order_by("-number").first()
-    if row is None:
-        raise NotFound(f"The packet {ref} has no such revision.")
-    return row
 
 
 def _newest(actor: Actor) -> QuerySet[Revision]:

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from handrail.access.actor import Actor
 from handrail.access.refusals import Refusal
-from handrail.packets import documents, electorate, ledger, permissions
+from handrail.packets import approvers, documents, ledger, permissions
 from handrail.packets.models import AnnexRow, HoldRow, Release, Revision, Snapshot, Vote
 from handrail.packets.proof.signers import shortfall
 from handrail.packets.states import Ballot, Entry
@@ -193,7 +193,7 @@ def votes(revision: Revision) -> VotesView | None:
     manifest = documents.manifest_of(revision.assembly)
     if manifest is None:
         return None
-    count = electorate.count(revision, manifest, manifest_digest=manifest.digest())
+    count = approvers.count(revision, manifest, manifest_digest=manifest.digest())
     why = {vote.user_id: vote.why_not for vote in count.votes}
     rows = Vote.objects.filter(revision=revision).order_by("at", "pk")
     signed = {vote.signer for vote in count.valid}

@@ -11,8 +11,8 @@ from handrail.access.queries import TenantSummary
 from handrail.definitions import queries as definitions
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionState
-from handrail.packets import waiting
-from handrail.packets.waiting import OwnedHold, ToSign
+from handrail.packets import inbox
+from handrail.packets.inbox import OwnedHold, ToSign
 from handrail.runbooks import queries as runbooks
 from handrail.runbooks.queries import ExceptionFilter, ExceptionSummary, RunFilter, RunSummary
 from handrail.runbooks.states import RUN, Handling, RunState
@@ -52,8 +52,8 @@ def present(actor: Actor) -> Home:
         mine=runbooks.list_exceptions(actor, mine) if resolves else [],
         mine_count=runbooks.count_exceptions(actor, mine) if resolves else 0,
         proposals=_proposals(actor),
-        to_sign=waiting.list_to_sign(actor, limit=SHOWN),
-        holds=waiting.list_owned_holds(actor, limit=SHOWN),
+        to_sign=inbox.list_to_sign(actor, limit=SHOWN),
+        holds=inbox.list_owned_holds(actor, limit=SHOWN),
         runs=runbooks.list_runs(actor, RunFilter(limit=SHOWN)) if sees_runs else None,
         counts=runbooks.count_states(actor) if sees_runs else {},
         tenants=access.list_tenants(actor) if actor.may(Capability.TENANT_VIEW) else [],

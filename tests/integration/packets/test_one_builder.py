@@ -18,9 +18,9 @@ from django.db import connection
 from handrail.cli.entry import run
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Reading
+from handrail.packets import claims
 from handrail.packets.actions import assembling, releasing
 from handrail.packets.models import Revision
-from handrail.packets.revising import claims
 from tests.factories.packets import Desk, connected, make_desk
 from tests.unit.packets.assembly.estate import Estate
 

@@ -12,7 +12,7 @@ from handrail.audit.models import AuditEvent
 from handrail.connectors.blobs import BlobRefused
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
-from handrail.packets import setup
+from handrail.packets import settings
 from handrail.packets.actions import exporting
 from handrail.packets.models import AnnexRow, Revision
 from tests.factories.packets import Desk
@@ -76,7 +76,7 @@ def test_there_is_no_package_of_a_revision_that_is_being_assembled(desk: Desk) -
 def test_an_annex_that_was_changed_in_its_store_is_not_given(desk: Desk) -> None:
     revision = desk.assemble()
     name = str(AnnexRow.objects.get(path=ANNEX).cleared_digest).removeprefix("sha256:")
-    folder: Path = setup.blobs()._folder  # type: ignore[attr-defined]
+    folder: Path = settings.blobs()._folder  # type: ignore[attr-defined]
     (folder / name[:2] / name).write_bytes(b"other bytes")
     with pytest.raises(BlobRefused):
         taken(desk, revision, ANNEX)

@@ -17,7 +17,7 @@ from handrail.kernel import clock
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Misconfigured
 from handrail.kernel.secrets import Secrets
-from handrail.packets import evaluation, review, setup
+from handrail.packets import evaluation, review, settings
 from handrail.packets.actions import releasing
 from handrail.packets.models import DeliveryEntry, Revision
 from handrail.packets.proof import verify
@@ -34,7 +34,7 @@ def kinds(revision: Revision) -> list[str]:
 @contextmanager
 def settling(seconds: float) -> Iterator[None]:
     """A lane's word that it has nothing is not believed for so long after a lost answer."""
-    with setup.use(replace(setup.current(), settle=timedelta(seconds=seconds))):
+    with settings.use(replace(settings.current(), settle=timedelta(seconds=seconds))):
         yield
 
 

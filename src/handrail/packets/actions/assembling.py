@@ -23,16 +23,15 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, HandrailError, Stale
 from handrail.kernel.hostile import clean_text
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.packets import documents, setup
+from handrail.packets import binding, claims, documents, drift, moves, settings
 from handrail.packets.assembly.assemble import Inputs
 from handrail.packets.assembly.assemble import assemble as assemble_documents
 from handrail.packets.assembly.results import Assembled
+from handrail.packets.claims import Claim
 from handrail.packets.errors import Exists
 from handrail.packets.models import AnnexRow, Clearance, HoldRow, Packet, Revision, Snapshot
-from handrail.packets.queries import get_packet_row
-from handrail.packets.revising import binding, claims, moves, outside
-from handrail.packets.revising.claims import Claim
-from handrail.packets.revising.moves import Assembler
+from handrail.packets.moves import Assembler
+from handrail.packets.rows import get_packet_row
 from handrail.packets.states import CURRENT, Cause, RevisionState
 
 SALT_BYTES = 32
@@ -132,7 +131,7 @@ def carry(*, revision_id: int, by: Actor) -> datetime | None:
 
 def _build(revision: Revision, claim: Claim, by: Actor) -> Built:
     packet, profile = revision.packet, compiled_profile(revision.definition)
-    gathered = outside.gather(revision, packet, alive=claim.renew)
+    gathered = drift.gather(revision, packet, alive=claim.renew)
     clearances = list(Clearance.objects.filter(packet=packet).order_by("pk"))
     made = assemble_documents(
         Inputs(
@@ -145,11 +144,11 @@ def _build(revision: Revision, claim: Claim, by: Actor) -> Built:
             at=now(),
             clearances=documents.clearances_of(clearances),
             drift=gathered.drift,
-            previous=outside.previous_of(revision),
+            previous=drift.previous_of(revision),
         )
     )
     for annex in made.annexes:  # by digest: keeping one twice changes nothing
-        setup.blobs().put(annex.data)
+        settings.blobs().put(annex.data)
         claim.renew()
     return _commit(revision, profile, made, clearances, by)
 
@@ -216,7 +215,7 @@ def _commit(
 
 
 def _postpone(revision: Revision, claim: Claim, error: HandrailError) -> None:
-    told = setup.current()
+    told = settings.current()
     age = now() - revision.created_at
     until = now() + min(max(age, told.retry_first), told.retry_ceiling, timedelta(days=1))
     if claim.give_up(failure=error.message[:FAILURE_LIMIT], until=until):

@@ -6,10 +6,10 @@ from django.db import transaction
 
 from handrail.access.actor import Actor
 from handrail.kernel.errors import Stale
+from handrail.packets import drift, moves
 from handrail.packets.errors import Drifted
 from handrail.packets.models import Revision
-from handrail.packets.revising import moves, outside
-from handrail.packets.revising.moves import Assembler
+from handrail.packets.moves import Assembler
 from handrail.packets.states import DECIDABLE
 
 
@@ -18,10 +18,10 @@ def refuse_if_moved(revision: Revision, *, by: Actor) -> None:
 
     Raises Unavailable when a source can't be read, NotFound when no version of the profile is active any more.
     """
-    changes = outside.changes(revision, revision.assembly)
+    changes = drift.changes(revision, revision.assembly)
     if not changes:
         return
-    definition = outside.replacing(revision)
+    definition = drift.replacing(revision)
     with transaction.atomic():
         moves.lock(revision.packet_id)
         revision.refresh_from_db(fields=["state"])

@@ -13,11 +13,10 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit.events import Event
 from handrail.kernel.errors import Conflict, Invalid, NotFound
-from handrail.packets import documents, setup
+from handrail.packets import documents, moves, settings
 from handrail.packets.delivery import packing
 from handrail.packets.models import AnnexRow, Revision
-from handrail.packets.queries import get_revision_row
-from handrail.packets.revising import moves
+from handrail.packets.rows import get_revision_row
 
 JSON, ZIP = "application/json", "application/zip"
 MANIFEST = "manifest.json"
@@ -98,7 +97,7 @@ def _opened(row: Revision, name: str) -> BinaryIO:
     annex = AnnexRow.objects.filter(revision=row, path=name, cleared_digest__isnull=False).first()
     if annex is None or annex.cleared_digest is None:
         raise NotFound("This revision has no such document. What is held stays inside.")
-    return setup.blobs().open(annex.cleared_digest)
+    return settings.blobs().open(annex.cleared_digest)
 
 
 def _unwritable(path: Path, error: OSError) -> Invalid:

@@ -10,12 +10,11 @@ from handrail.access.refusals import reason_of, refuse
 from handrail.audit.events import Event
 from handrail.kernel.clock import now
 from handrail.kernel.errors import NotFound
-from handrail.packets import permissions
+from handrail.packets import drift, moves, permissions
 from handrail.packets.actions.assembling import Requested
 from handrail.packets.models import Clearance, HoldRow, Revision
-from handrail.packets.queries import get_revision_row
-from handrail.packets.revising import moves, outside
-from handrail.packets.revising.moves import Assembler
+from handrail.packets.moves import Assembler
+from handrail.packets.rows import get_revision_row
 from handrail.packets.states import Cause
 
 
@@ -34,7 +33,7 @@ def clear(*, ref: str, revision: int, code: str, target: str, reason: str, by: A
         raise NotFound(f"Revision {row.number} has no hold {code} on {target}.")
     refuse(permissions.why_not_clear(by, row, hold))
     _write(row, hold, said, by)
-    definition = outside.replacing(row)
+    definition = drift.replacing(row)
     detail = [{"code": code, "target": target}]
     following = moves.begin(
         row.packet, definition, Cause.CLEARANCE, assembler=Assembler.before(row), by=by, detail=detail

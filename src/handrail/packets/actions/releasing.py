@@ -15,17 +15,16 @@ from handrail.connectors import lane as lanes
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
-from handrail.packets import documents, electorate, ledger, permissions, setup
+from handrail.packets import approvers, documents, ledger, moves, permissions, settings
 from handrail.packets.actions.drift import refuse_if_moved
-from handrail.packets.delivery import carry
+from handrail.packets.delivery import advance
 from handrail.packets.ledger import NewRow
 from handrail.packets.models import Assembly, Release, Revision
 from handrail.packets.proof import package
 from handrail.packets.proof.approvals import Approval, Approvals
 from handrail.packets.proof.manifest import Manifest
 from handrail.packets.proof.package import Sealed
-from handrail.packets.queries import get_revision_row
-from handrail.packets.revising import moves
+from handrail.packets.rows import get_revision_row
 from handrail.packets.states import CURRENT, Entry, RevisionState
 
 
@@ -39,7 +38,7 @@ def release(*, ref: str, revision: int, by: Actor) -> int:
     row = get_revision_row(by, ref, revision, Capability.PACKET_RELEASE)
     _reopen_if_short(row, by)
     refuse(permissions.why_not_release(by, row))
-    key = setup.current().signing_key()
+    key = settings.current().signing_key()
     lanes.get(row.packet.lane)
     refuse_if_moved(row, by=by)
     with transaction.atomic():
@@ -69,7 +68,7 @@ def deliver(*, revision_id: int, by: Actor) -> datetime | None:
     """
     if not Revision.objects.filter(pk=revision_id, workspace_id=by.workspace_id).exists():
         return None
-    until = carry.carry(revision_id, by=by)
+    until = advance.advance(revision_id, by=by)
     if until is not None:
         enqueue(TaskName.RELEASE_PACKET, at=until, once=f"release:{revision_id}", revision_id=revision_id)
     return until
@@ -84,7 +83,7 @@ def expire(*, revision_id: int, by: Actor) -> bool:
     if row is None or row.state not in CURRENT or (row.state == RevisionState.RELEASED and row.due_at is not None):
         return False
     try:
-        carry.expire(row, by=by)
+        advance.expire(row, by=by)
     except Stale:
         return False
     return True
@@ -126,7 +125,7 @@ def _reopen_if_short(row: Revision, by: Actor) -> None:
             raise Stale
         manifest = documents.manifest_of(row.assembly)
         assert manifest is not None  # it was approved
-        lacking = electorate.count(row, manifest, manifest_digest=manifest.digest()).lacking
+        lacking = approvers.count(row, manifest, manifest_digest=manifest.digest()).lacking
         if not lacking:
             return
         moves.move(row, RevisionState.IN_REVIEW, approved_at=None)
@@ -138,7 +137,7 @@ def _opened(row: Revision) -> tuple[Manifest, Approvals]:
     manifest = documents.manifest_of(row.assembly)
     if manifest is None or manifest.digest() != row.assembly.manifest_digest:
         raise Conflict("The manifest is not what its digest says; nothing is released.", code="manifest-altered")
-    count = electorate.count(row, manifest, manifest_digest=manifest.digest())
+    count = approvers.count(row, manifest, manifest_digest=manifest.digest())
     votes = sorted((Approval(vote.signer, vote.at) for vote in count.valid), key=lambda vote: vote.signer)
     return manifest, Approvals(manifest.digest(), tuple(votes))
 

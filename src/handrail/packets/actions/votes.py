@@ -12,11 +12,10 @@ from handrail.access.refusals import reason_of, refuse
 from handrail.audit.events import Event
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
-from handrail.packets import documents, electorate, permissions
+from handrail.packets import approvers, documents, moves, permissions
 from handrail.packets.actions.drift import refuse_if_moved
 from handrail.packets.models import Revision, Vote
-from handrail.packets.queries import get_revision_row
-from handrail.packets.revising import moves
+from handrail.packets.rows import get_revision_row
 from handrail.packets.states import Ballot, Cause, RevisionState
 
 
@@ -80,7 +79,7 @@ def _check(row: Revision, digest: str, by: Actor) -> None:
 def _recount(row: Revision, by: Actor) -> tuple[str, ...]:
     manifest = documents.manifest_of(row.assembly)
     assert manifest is not None  # checked
-    lacking = electorate.count(row, manifest, manifest_digest=manifest.digest()).lacking
+    lacking = approvers.count(row, manifest, manifest_digest=manifest.digest()).lacking
     if not lacking and row.state == RevisionState.IN_REVIEW:
         moves.move(row, RevisionState.APPROVED, approved_at=now())
         moves.audit(Event.PACKET_APPROVED, row, by, manifest=manifest.digest())

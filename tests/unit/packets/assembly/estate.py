@@ -18,13 +18,13 @@ from handrail.definitions.profile_compiler import compile_profile
 from handrail.definitions.tables import CompiledTable, compile_table
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import NotFound
+from handrail.packets import binding
 from handrail.packets.assembly.artifacts import read_artifacts
 from handrail.packets.assembly.assemble import Inputs, assemble
 from handrail.packets.assembly.results import Assembled
 from handrail.packets.assembly.sources import read_sources
 from handrail.packets.proof import manifest
 from handrail.packets.proof.manifest import Manifest
-from handrail.packets.revising import binding
 from tests.unit.definitions.bad import edited
 from tests.unit.definitions.profile_samples import PROFILE, TABLES
 

@@ -27,7 +27,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DeliveryStatus:
     """``intent``: the one without a result. ``attempts``: intents so far. ``receipt``, ``consumed``, ``recall``: those
     rows. ``unknown``: the last one whose answer was lost. ``sent``: something may have left for the lane.
     """
@@ -43,13 +43,13 @@ class Standing:
     last: Row | None
 
 
-def read(rows: Sequence[Row]) -> Standing:
+def fold(rows: Sequence[Row]) -> DeliveryStatus:
     answered = {row.intent for row in rows if row.kind in RESULTS}
     intents = [row for row in rows if row.kind is Entry.INTENT]
     unsent = [row for row in rows if row.kind is Entry.NOT_TAKEN and row.detail.get("trouble") == Trouble.NOT_SENT]
     open_intent = next((row for row in intents if row.sequence not in answered), None)
     receipt, recall = _first(rows, Entry.RECEIPT), _first(rows, Entry.RECALL)
-    return Standing(
+    return DeliveryStatus(
         phase=_phase(rows, open_intent, receipt, recall),
         intent=open_intent,
         attempts=len(intents),

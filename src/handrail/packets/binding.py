@@ -9,9 +9,9 @@ from typing import Any
 from handrail.definitions.profile_compiled import CompiledProfile
 from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Invalid
-from handrail.packets import electorate
+from handrail.packets import approvers
+from handrail.packets.approvers import ASSEMBLER, HOLD_EDITOR
 from handrail.packets.assembly.results import Assembled, instant
-from handrail.packets.electorate import ASSEMBLER, HOLD_EDITOR
 from handrail.packets.models import Assembly, Clearance, Release, Revision
 from handrail.packets.proof import manifest as manifests
 from handrail.packets.proof.manifest import Manifest, delivery_order
@@ -36,7 +36,7 @@ def bind(
     revision: Revision, profile: CompiledProfile, made: Assembled, clearances: list[Clearance]
 ) -> tuple[Manifest | None, str]:
     """The manifest, or None and why there can be none, such as that its signers could never suffice."""
-    people = electorate.signer_set(
+    people = approvers.signer_set(
         profile,
         workspace_id=revision.workspace_id,
         tenant_id=revision.tenant_id,

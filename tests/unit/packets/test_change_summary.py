@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handrail.packets.revising.telling import LIMIT, told
+from handrail.packets.change_summary import LIMIT, told
 
 DIGEST = "sha256:" + "0" * 12 + "a" * 52
 TRACE = {"id": "att_trace", "kind": "trace"}

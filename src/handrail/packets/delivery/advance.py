@@ -15,14 +15,12 @@ from handrail.connectors import lane as lanes
 from handrail.connectors.lane import Fate, Lane, LaneFailed, Receipt, Trouble
 from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError, Misconfigured, Stale
-from handrail.packets import ledger, setup
+from handrail.packets import ledger, moves, settings
 from handrail.packets.delivery import packing
-from handrail.packets.delivery import standing as standings
-from handrail.packets.delivery.standing import Phase, Standing
 from handrail.packets.ledger import NewRow, Row
 from handrail.packets.models import Revision
-from handrail.packets.revising import moves
 from handrail.packets.states import RESULTS, Cause, Entry, RevisionState
+from handrail.packets.status import DeliveryStatus, Phase, fold
 
 log = structlog.get_logger("handrail.packets")
 
@@ -37,12 +35,12 @@ _RESULT_OF = {Trouble.NOT_SENT: Entry.NOT_TAKEN, Trouble.BUSY: Entry.NOT_TAKEN, 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A released revision, its lane, where it stands, and who carries it."""
+    """A released revision, its lane, how far the delivery is, and for whom it is advanced."""
 
     revision: Revision
     lane: Lane
     digest: str
-    standing: Standing
+    status: DeliveryStatus
     by: Actor
 
     def append(self, *rows: NewRow, unless: Callable[[Revision, list[Row]], bool], due_at: datetime | None) -> Row:
@@ -50,40 +48,40 @@ class Delivery:
 
     def backoff(self, asked: float | None = None) -> datetime:
         """When to try again: later the longer nothing happened and the more was tried, within the configured bounds."""
-        told = setup.current()
-        age = now() - self.standing.last.at if self.standing.last else timedelta()
-        doubled: int = 2 ** min(self.standing.attempts, DOUBLINGS)
+        told = settings.current()
+        age = now() - self.status.last.at if self.status.last else timedelta()
+        doubled: int = 2 ** min(self.status.attempts, DOUBLINGS)
         age = max(age, told.retry_first * doubled)
         return now() + max(min(age, told.retry_ceiling), timedelta(seconds=asked or 0))
 
     def unsettled(self) -> datetime | None:
         """When to ask again, because what was sent may still be on its way; None when it would have come by now."""
-        unknown = self.standing.unknown
+        unknown = self.status.unknown
         if unknown is None:
             return None
-        settled = unknown.at + setup.current().settle * self.standing.attempts  # a lane that loses packages gets time
+        settled = unknown.at + settings.current().settle * self.status.attempts  # a lane that loses packages gets time
         return min(self.backoff(), settled) if now() < settled else None
 
 
-def carry(revision_id: int, *, by: Actor) -> datetime | None:
+def advance(revision_id: int, *, by: Actor) -> datetime | None:
     """Moves the delivery until nothing is to be done (None) or it has to wait (until when)."""
     while True:
         rows = Revision.objects.select_related("packet", "assembly", "release").filter(pk=revision_id)
         revision = rows.filter(release__isnull=False).first()
         if revision is None:
             return None
-        standing = standings.read(ledger.rows_of(revision_id))
-        move = MOVES.get(standing.phase)
+        status = fold(ledger.rows_of(revision_id))
+        move = MOVES.get(status.phase)
         if move is None:
             Revision.objects.filter(pk=revision_id).update(due_at=None)
             return None
         try:
             lane = lanes.get(revision.packet.lane)
         except Misconfigured as error:  # until somebody mends it, and tells this process by starting it anew
-            later = now() + setup.current().retry_ceiling
+            later = now() + settings.current().retry_ceiling
             rows.update(failure=error.message[:REASON_LIMIT], due_at=later)
             return later
-        delivery = Delivery(revision, lane, revision.release.manifest_digest, standing, by)
+        delivery = Delivery(revision, lane, revision.release.manifest_digest, status, by)
         try:
             until = move(delivery)
         except Stale:
@@ -118,7 +116,7 @@ def send(delivery: Delivery) -> None:
 
 def in_flight(delivery: Delivery) -> datetime | None:
     """Another hand's call: until its deadline it may be under way; after it nobody knows."""
-    intent = delivery.standing.intent
+    intent = delivery.status.intent
     assert intent is not None and intent.deadline_at is not None  # noqa: PT018
     if now() < intent.deadline_at:
         return intent.deadline_at
@@ -138,7 +136,7 @@ def ask(delivery: Delivery) -> datetime | None:
         _give_up(delivery, receipt, unless=_resolved)
         return None
     with transaction.atomic():
-        due = now() + setup.current().poll_every
+        due = now() + settings.current().poll_every
         delivery.append(NewRow(Entry.RECEIPT, detail=_told(receipt)), unless=_resolved, due_at=due)
         moves.audit(Event.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest, asked=True)
     return None
@@ -154,7 +152,7 @@ def poll(delivery: Delivery) -> datetime | None:
     elif receipt.fate in GIVEN_UP or _missing_for_good(delivery, receipt):
         _give_up(delivery, receipt, unless=_not_polled)
     else:
-        until = min(now() + setup.current().poll_every, expires_at)
+        until = min(now() + settings.current().poll_every, expires_at)
         _note(delivery, receipt, due_at=until)
         return until
     return None
@@ -165,11 +163,11 @@ def recall(delivery: Delivery) -> datetime | None:
 
     The lane is asked even where it refused or was busy: only what was certainly never sent can't be there.
     """
-    if not delivery.standing.sent:
+    if not delivery.status.sent:
         delivery.append(NewRow(Entry.NEVER_DELIVERED), unless=_closed, due_at=None)
         return None
-    assert delivery.standing.recall is not None
-    reason = str(delivery.standing.recall.detail.get("reason", ""))[:REASON_LIMIT]
+    assert delivery.status.recall is not None
+    reason = str(delivery.status.recall.detail.get("reason", ""))[:REASON_LIMIT]
     receipt = delivery.lane.withdraw(delivery.digest, reason)
     if receipt.fate is Fate.DELIVERED:
         return delivery.backoff()
@@ -207,7 +205,7 @@ def _delivered(delivery: Delivery, intent: Row, receipt: Receipt) -> None:
         return
     with transaction.atomic():
         row = NewRow(Entry.RECEIPT, intent.sequence, detail=_told(receipt))
-        _result(delivery, intent, row, now() + setup.current().poll_every)
+        _result(delivery, intent, row, now() + settings.current().poll_every)
         moves.audit(Event.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest)
 
 
@@ -224,9 +222,9 @@ def _not_delivered(delivery: Delivery, intent: Row, error: LaneFailed) -> None:
 
 def _consumed(delivery: Delivery, receipt: Receipt) -> None:
     """Writes down that the receiver opened it; where it was recalled meanwhile, the notice too."""
-    known, revision = delivery.standing.consumed, delivery.revision
+    known, revision = delivery.status.consumed, delivery.revision
     rows = [] if known else [NewRow(Entry.CONSUMED, detail=_told(receipt))]
-    recalled = delivery.standing.recall is not None
+    recalled = delivery.status.recall is not None
     if recalled:
         rows.append(NewRow(Entry.NOTICED, detail=_told(receipt)))
     with transaction.atomic():
@@ -244,14 +242,14 @@ def _consumed(delivery: Delivery, receipt: Receipt) -> None:
 
 def _missing_for_good(delivery: Delivery, receipt: Receipt) -> bool:
     """A lane that says that it has nothing may be mistaken for a moment; it gave the package up if it stays with it."""
-    last = delivery.standing.last
-    missing = last is not None and last.kind is Entry.ABSENT and now() >= last.at + setup.current().settle
+    last = delivery.status.last
+    missing = last is not None and last.kind is Entry.ABSENT and now() >= last.at + settings.current().settle
     return missing and receipt.fate is Fate.ABSENT
 
 
 def _note(delivery: Delivery, receipt: Receipt, *, due_at: datetime) -> None:
     """Writes down when the lane says for the first time that it has nothing, and when it has the package again."""
-    last = delivery.standing.last
+    last = delivery.status.last
     missed = last is not None and last.kind is Entry.ABSENT
     if missed is not (receipt.fate is Fate.ABSENT):
         row = NewRow(Entry.RECEIPT if missed else Entry.ABSENT, detail=_told(receipt))
@@ -267,7 +265,7 @@ def _give_up(delivery: Delivery, receipt: Receipt, *, unless: Callable[[Revision
 
 def _ending(delivery: Delivery, receipt: Receipt) -> Entry:
     """How a recall ends that found nothing to open."""
-    nothing = not (delivery.standing.receipt or receipt.reference or receipt.package_digest)
+    nothing = not (delivery.status.receipt or receipt.reference or receipt.package_digest)
     if nothing and receipt.fate is not Fate.GONE:
         return Entry.NEVER_DELIVERED
     return Entry.WITHDRAWN if receipt.fate is Fate.WITHDRAWN else Entry.GIVEN_UP
@@ -284,19 +282,19 @@ def _result(delivery: Delivery, intent: Row, row: NewRow, due_at: datetime | Non
 
 def _not_to_be_sent(revision: Revision, rows: list[Row]) -> bool:
     expired = now() >= revision.assembly.expires_at
-    return expired or revision.state != RevisionState.RELEASED or standings.read(rows).phase is not Phase.SEND
+    return expired or revision.state != RevisionState.RELEASED or fold(rows).phase is not Phase.SEND
 
 
 def _resolved(_: Revision, rows: list[Row]) -> bool:
-    return standings.read(rows).phase is not Phase.ASK
+    return fold(rows).phase is not Phase.ASK
 
 
 def _not_polled(_: Revision, rows: list[Row]) -> bool:
-    return standings.read(rows).phase is not Phase.POLL
+    return fold(rows).phase is not Phase.POLL
 
 
 def _closed(_: Revision, rows: list[Row]) -> bool:
-    return standings.read(rows).phase is not Phase.RECALL
+    return fold(rows).phase is not Phase.RECALL
 
 
 def _told(receipt: Receipt) -> dict[str, str]:

@@ -22,8 +22,8 @@ from handrail.packets.assembly.artifacts import Artifact
 from handrail.packets.assembly.changes import Previous, stale
 from handrail.packets.assembly.compare import affected_fields
 from handrail.packets.assembly.snapshots import Moved, Snapshot
+from handrail.packets.change_summary import told
 from handrail.packets.models import Assembly, Packet, Revision
-from handrail.packets.revising.telling import told
 from handrail.packets.states import Cause
 
 
