@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from handrail.sandbox.effects import Effects
-from handrail.sandbox.faults import Faults
 from handrail.sandbox.routing import Router, Service
-from handrail.sandbox.scenarios import SCENARIOS
 from handrail.sandbox.services import (
     cases,
     control,
@@ -22,7 +18,7 @@ from handrail.sandbox.services import (
     roles,
     tasks,
 )
-from handrail.sandbox.world import World
+from handrail.sandbox.state import EstateState
 
 # One bearer token for each service; ``webhook`` is the key of signed webhooks. They open nothing but this estate.
 PRACTICE_TOKENS: Mapping[str, str] = {
@@ -42,28 +38,23 @@ PRACTICE_TOKENS: Mapping[str, str] = {
 }
 
 
-class Estate:
-    """``lock`` guards ``world`` and everything that the services keep; no request is made while it is held."""
+class Estate(EstateState):
+    """The shared state with the services that work on it. A service knows the state, and only those services by name
+    that it changes itself."""
 
     def __init__(self, *, url: str, tokens: Mapping[str, str], ledger_path: Path | None) -> None:
-        self.url = url
-        self.tokens = dict(tokens)
-        self.lock = threading.RLock()
-        self._ledger_path = ledger_path
-        self.effects = Effects(ledger_path)
-        self.faults = Faults()
-        self.world = World(SCENARIOS)
-        self.roles = roles.Roles(self)
-        self.jobs = jobs.Jobs(self)
-        self.desk = desk.Desk(self)
-        self.cases = cases.Cases(self)
-        self.lane = lane.Lane(self)
+        super().__init__(url=url, tokens=tokens, ledger_path=ledger_path)
+        self.roles = roles.RoleService(self)
+        self.jobs = jobs.JobService(self, self.roles)
+        self.desk = desk.DeskService(self)
+        self.cases = cases.CaseService(self)
+        self.lane = lane.LaneService(self)
         services: list[Service] = [
-            registry.Registry(self),
-            entitlements.Entitlements(self),
-            credentials.Credentials(self),
-            tasks.Tasks(self),
-            control.Control(self),
+            registry.RegistryService(self),
+            entitlements.EntitlementService(self),
+            credentials.CredentialService(self, self.jobs),
+            tasks.TaskService(self),
+            control.ControlService(self, self.reset),
             self.roles,
             self.jobs,
             self.desk,
@@ -73,13 +64,9 @@ class Estate:
         self.router = Router(route for service in services for route in service.routes())
 
     def reset(self) -> None:
-        """Every record, fault and count as at the beginning. The ledger file, where there is one, goes on."""
+        """The state and what every service keeps, as at the beginning."""
         with self.lock:
-            self.effects = Effects(self._ledger_path)
-            self.faults = Faults()
-            for scenario in SCENARIOS:
-                self.faults.add(*scenario.script())
-            self.world = World(SCENARIOS)
+            self.restart()
             self.jobs.reset()
             self.desk.reset()
             self.cases.reset()

@@ -20,7 +20,7 @@ CANARY = "CANARY-secret-"
 FOREVER = 1_000_000
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     BUSY = "busy"  # 503, nothing done
     THROTTLED = "throttled"  # 429 with Retry-After, nothing done
     ANSWER = "answer"  # the status and body given, nothing done
@@ -34,10 +34,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ScriptedFault:
     point: str
     subject: str
-    kind: Kind
+    kind: FaultKind
     times: int = 1
     seconds: float = 10.0
     status: int = 422
@@ -46,7 +46,7 @@ class Fault:
     body: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, value: Any) -> Fault:
+    def parse(cls, value: Any) -> ScriptedFault:
         """A fault from JSON. Raises BadRequest that names the field."""
         if not isinstance(value, dict):
             raise BadRequest("a fault must be an object")
@@ -54,27 +54,27 @@ class Fault:
         if unknown:
             raise BadRequest(f"a fault has no field {min(unknown)}")
         try:
-            return cls(**{**value, "kind": Kind(str(value.get("kind")))})
+            return cls(**{**value, "kind": FaultKind(str(value.get("kind")))})
         except (TypeError, ValueError):
-            raise BadRequest(f"a fault needs point, subject and kind, one of {', '.join(Kind)}") from None
+            raise BadRequest(f"a fault needs point, subject and kind, one of {', '.join(FaultKind)}") from None
 
 
-class Faults:
+class FaultScript:
     """The script. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._script: list[Fault] = []
+        self._script: list[ScriptedFault] = []
 
-    def add(self, *faults: Fault) -> None:
+    def add(self, *faults: ScriptedFault) -> None:
         with self._lock:
             self._script += faults
 
-    def pending(self) -> list[Fault]:
+    def pending(self) -> list[ScriptedFault]:
         with self._lock:
             return list(self._script)
 
-    def take(self, point: str, subject: str) -> Fault | None:
+    def take(self, point: str, subject: str) -> ScriptedFault | None:
         """The next fault of this point and subject, used up by one."""
         with self._lock:
             for index, fault in enumerate(self._script):
@@ -93,32 +93,32 @@ def _error_body(code: str) -> dict[str, str]:
     }
 
 
-def _refusal(fault: Fault) -> Reply:
+def _refusal(fault: ScriptedFault) -> Reply:
     leaky = {"x-debug-session": f"{CANARY}header"}
-    if fault.kind is Kind.BUSY:
+    if fault.kind is FaultKind.BUSY:
         return wire.json_reply(503, _error_body("busy"), x_debug_session=leaky["x-debug-session"])
-    if fault.kind is Kind.THROTTLED:
+    if fault.kind is FaultKind.THROTTLED:
         return wire.json_reply(429, _error_body("throttled"), retry_after=str(fault.retry_after))
-    if fault.kind is Kind.ANSWER:
+    if fault.kind is FaultKind.ANSWER:
         return wire.json_reply(
             fault.status, {**_error_body("refused"), **fault.body}, x_debug_session=f"{CANARY}header"
         )
-    if fault.kind is Kind.CUT_BEFORE:
+    if fault.kind is FaultKind.CUT_BEFORE:
         return Reply(503).by(wire.cut)
     return wire.json_reply(503, _error_body("late")).by(wire.stalled(fault.seconds))
 
 
-def disturbed(fault: Fault | None, act: Callable[[], Reply]) -> Reply:
+def disturbed(fault: ScriptedFault | None, act: Callable[[], Reply]) -> Reply:
     """What ``act`` answers, disturbed as ``fault`` says; kinds that do nothing don't call ``act`` at all."""
-    if fault is None or fault.kind is Kind.BEHAVE:
+    if fault is None or fault.kind is FaultKind.BEHAVE:
         return act()
-    if fault.kind is Kind.CUT_AFTER:
+    if fault.kind is FaultKind.CUT_AFTER:
         return act().by(wire.cut)
-    if fault.kind is Kind.STALL_AFTER:
+    if fault.kind is FaultKind.STALL_AFTER:
         return act().by(wire.stalled(fault.seconds))
-    if fault.kind is Kind.TRUNCATED:
+    if fault.kind is FaultKind.TRUNCATED:
         return wire.truncated(act())
-    if fault.kind is Kind.REWRITE:
+    if fault.kind is FaultKind.REWRITE:
         reply = act()
         body = wire.Request("", "", {}, {}, reply.body).json()
         return wire.json_reply(fault.status if fault.status != 422 else reply.status, {**body, **fault.body})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from handrail.sandbox.faults import FOREVER, Fault, Kind
+from handrail.sandbox.faults import FOREVER, FaultKind, ScriptedFault
 
 ROLE = "tenant-admin"
 RESYNC = "entitlement-resync"
@@ -14,7 +14,7 @@ ROTATE = "rotate-sync-credential"
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class ExpectedOutcome:
     """``reason`` is None for a completed run. Attempts are counted over all steps of the run."""
 
     state: str
@@ -26,12 +26,12 @@ class Fate:
         return self.state if self.reason is None else f"{self.state}:{self.reason}"
 
 
-def completed(attempts: int, at_most: int | None = None) -> Fate:
-    return Fate("completed", None, attempts, at_most or attempts)
+def completed(attempts: int, at_most: int | None = None) -> ExpectedOutcome:
+    return ExpectedOutcome("completed", None, attempts, at_most or attempts)
 
 
-def stopped(reason: str, attempts: int) -> Fate:
-    return Fate("exception", reason, attempts, attempts)
+def stopped(reason: str, attempts: int) -> ExpectedOutcome:
+    return ExpectedOutcome("exception", reason, attempts, attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,17 @@ class Scenario:
     name: str
     title: str
     tenant: str
-    fate: Fate
+    expected: ExpectedOutcome
     runbook: str = RESYNC
-    faults: tuple[tuple[str, Kind, Mapping[str, Any]], ...] = ()
+    faults: tuple[tuple[str, FaultKind, Mapping[str, Any]], ...] = ()
     tenant_is: Mapping[str, Any] = field(default_factory=dict)
     entitlement_is: Mapping[str, Any] = field(default_factory=dict)
     task_is: Mapping[str, Any] = field(default_factory=dict)
 
-    def script(self) -> list[Fault]:
-        return [Fault(point=point, subject=self.tenant, kind=kind, **given) for point, kind, given in self.faults]
+    def script(self) -> list[ScriptedFault]:
+        return [
+            ScriptedFault(point=point, subject=self.tenant, kind=kind, **given) for point, kind, given in self.faults
+        ]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -57,36 +59,36 @@ class Scenario:
             "title": self.title,
             "tenant": self.tenant,
             "runbook": self.runbook,
-            "fate": str(self.fate),
-            "expected": asdict(self.fate),
+            "outcome": str(self.expected),
+            "expected": asdict(self.expected),
         }
 
 
 _START, _ACTIVATE = "sync-jobs.start", "credentials.activate"
 
 
-def _behaves(behaviour: str) -> tuple[tuple[str, Kind, Mapping[str, Any]], ...]:
-    return ((_START, Kind.BEHAVE, {"behaviour": behaviour}),)
+def _behaves(behaviour: str) -> tuple[tuple[str, FaultKind, Mapping[str, Any]], ...]:
+    return ((_START, FaultKind.BEHAVE, {"behaviour": behaviour}),)
 
 
-def _start(kind: Kind, **given: Any) -> tuple[tuple[str, Kind, Mapping[str, Any]], ...]:
+def _start(kind: FaultKind, **given: Any) -> tuple[tuple[str, FaultKind, Mapping[str, Any]], ...]:
     return ((_START, kind, given),)
 
 
-def _activate(kind: Kind, **given: Any) -> tuple[tuple[str, Kind, Mapping[str, Any]], ...]:
+def _activate(kind: FaultKind, **given: Any) -> tuple[tuple[str, FaultKind, Mapping[str, Any]], ...]:
     return ((_ACTIVATE, kind, given),)
 
 
 _RESYNC = (
     Scenario("happy", "Admins lost their role after sync drift", "ten_alder", completed(1)),
-    Scenario("busy-once", "Job runner busy, then not", "ten_birch", completed(2), faults=_start(Kind.BUSY)),
-    Scenario("throttled", "Job runner asks to wait", "ten_cedar", completed(2), faults=_start(Kind.THROTTLED)),
+    Scenario("busy-once", "Job runner busy, then not", "ten_birch", completed(2), faults=_start(FaultKind.BUSY)),
+    Scenario("throttled", "Job runner asks to wait", "ten_cedar", completed(2), faults=_start(FaultKind.THROTTLED)),
     Scenario(
         "timeout-after-effect",
         "The job ran, its answer never came",
         "ten_dogwood",
         completed(1, 2),
-        faults=_start(Kind.STALL_AFTER),
+        faults=_start(FaultKind.STALL_AFTER),
     ),
     Scenario(
         "no-effect",
@@ -103,14 +105,14 @@ _RESYNC = (
         "The job reports a status that nobody knows",
         "ten_ginkgo",
         stopped("ambiguous-result", 1),
-        faults=_start(Kind.REWRITE, body={"status": "concluded"}),
+        faults=_start(FaultKind.REWRITE, body={"status": "concluded"}),
     ),
     Scenario(
         "truncated-json",
         "The job's answer is cut in half",
         "ten_hazel",
         stopped("ambiguous-result", 1),
-        faults=_start(Kind.TRUNCATED),
+        faults=_start(FaultKind.TRUNCATED),
     ),
     Scenario(
         "tier-changed-meanwhile",
@@ -124,7 +126,7 @@ _RESYNC = (
         "The registry answers for another customer",
         "ten_juniper",
         stopped("tenant-mismatch", 0),
-        faults=(("registry.read", Kind.REWRITE, {"body": {"id": "ten_acacia"}, "times": FOREVER}),),
+        faults=(("registry.read", FaultKind.REWRITE, {"body": {"id": "ten_acacia"}, "times": FOREVER}),),
     ),
     Scenario(
         "broader-role",
@@ -145,14 +147,14 @@ _RESYNC = (
         "The job runner refuses for good",
         "ten_maple",
         stopped("terminal-result", 1),
-        faults=_start(Kind.ANSWER, body={"id": "job_none", "status": "rejected"}, times=FOREVER),
+        faults=_start(FaultKind.ANSWER, body={"id": "job_none", "status": "rejected"}, times=FOREVER),
     ),
     Scenario(
         "lock-contention",
         "Another sync holds the lock, then lets go",
         "ten_nutmeg",
         completed(2),
-        faults=_start(Kind.ANSWER, status=200, body={"id": "job_none", "status": "lock_contention"}),
+        faults=_start(FaultKind.ANSWER, status=200, body={"id": "job_none", "status": "lock_contention"}),
     ),
     Scenario(
         "contract-mapping",
@@ -180,7 +182,7 @@ _RESYNC = (
         "The connection breaks before the job starts",
         "ten_rowan",
         completed(2),
-        faults=_start(Kind.CUT_BEFORE),
+        faults=_start(FaultKind.CUT_BEFORE),
     ),
     Scenario(
         "version-mismatch",
@@ -201,7 +203,7 @@ _RESYNC = (
         "The job runner stays busy",
         "ten_umber",
         stopped("retries-exhausted", 3),
-        faults=_start(Kind.BUSY, times=FOREVER),
+        faults=_start(FaultKind.BUSY, times=FOREVER),
     ),
     Scenario(
         "tier-mismatch",
@@ -220,7 +222,7 @@ _ROTATION = (
         "ten_yew",
         completed(3),
         ROTATE,
-        faults=_start(Kind.BUSY),
+        faults=_start(FaultKind.BUSY),
     ),
     Scenario(
         "rotation-customer-managed",
@@ -236,7 +238,7 @@ _ROTATION = (
         "ten_aspen",
         stopped("outcome-unknown", 2),
         ROTATE,
-        faults=_activate(Kind.CUT_BEFORE),
+        faults=_activate(FaultKind.CUT_BEFORE),
     ),
     Scenario(
         "rotation-cut-after-activation",
@@ -244,7 +246,7 @@ _ROTATION = (
         "ten_beech",
         completed(2),
         ROTATE,
-        faults=_activate(Kind.CUT_AFTER),
+        faults=_activate(FaultKind.CUT_AFTER),
     ),
     Scenario(
         "rotation-no-switch",
@@ -252,7 +254,7 @@ _ROTATION = (
         "ten_catalpa",
         stopped("new-credential-not-active", 2),
         ROTATE,
-        faults=((_ACTIVATE, Kind.BEHAVE, {"behaviour": "no-effect"}),),
+        faults=((_ACTIVATE, FaultKind.BEHAVE, {"behaviour": "no-effect"}),),
     ),
 )
 

@@ -29,11 +29,11 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_demo_agrees_with_every_scripted_fate_twice(directory: Path) -> None:
+def test_demo_agrees_with_every_scripted_outcome_twice(directory: Path) -> None:
     first = demo(directory)
     assert first.returncode == 0, first.stdout[-4000:] + first.stderr[-2000:]
     assert first.stdout.count("agrees") >= 14
-    assert "proofs agree" in first.stdout
+    assert "invariants agree" in first.stdout
     assert "steps of the packet agree" in first.stdout
     second = demo(directory)
     assert second.returncode == 0, second.stdout[-4000:] + second.stderr[-2000:]

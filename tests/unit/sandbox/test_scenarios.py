@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from handrail.definitions.compiler import compile_runbook
-from handrail.sandbox.faults import Kind
+from handrail.sandbox.faults import FaultKind
 from handrail.sandbox.scenarios import SCENARIOS
 
 RUNBOOKS = {
@@ -17,11 +17,11 @@ RUNBOOKS = {
 }
 
 
-def test_scenarios_are_told_with_task_and_fate(client) -> None:
+def test_scenarios_are_told_with_task_and_outcome(client) -> None:
     items = client("control").get("/scenarios").json()["items"]
     assert len(items) == len(SCENARIOS) >= 16
     assert items[0]["task"] == "TASK-1001"
-    assert items[0]["fate"] == "completed"
+    assert items[0]["outcome"] == "completed"
 
 
 def test_every_scenario_has_a_customer_of_its_own() -> None:
@@ -31,7 +31,7 @@ def test_every_scenario_has_a_customer_of_its_own() -> None:
 
 def test_every_kind_of_fault_on_the_wire_is_scripted_or_tested() -> None:
     scripted = {kind for s in SCENARIOS for _, kind, _ in s.faults}
-    assert scripted >= set(Kind) - {Kind.STALL_BEFORE}
+    assert scripted >= set(FaultKind) - {FaultKind.STALL_BEFORE}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)

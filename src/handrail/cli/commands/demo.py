@@ -9,7 +9,7 @@ import typer
 
 from handrail.cli import installation
 
-Once = Annotated[bool, typer.Option("--once", help="End with the verdict instead of serving the pages.")]
+Once = Annotated[bool, typer.Option("--once", help="End with the report instead of serving the pages.")]
 Where = Annotated[Path, typer.Option("--directory", help="Where the demo keeps its state. It starts afresh each time.")]
 
 
@@ -18,11 +18,11 @@ def demo(*, once: Once = False, directory: Where = Path("var/demo")) -> None:
 
     Exit code 1 when anything comes out otherwise than the practice estate expects.
     """
-    from handrail.cli.demo import place as places
+    from handrail.cli.demo import workspace as workspaces
 
-    with places.prepare(directory) as place:
-        installation.use_file(place.configuration)
+    with workspaces.prepare(directory) as workspace:
+        installation.use_file(workspace.configuration)
         installation.start()
-        from handrail.cli.demo.play import play
+        from handrail.cli.demo.run import run
 
-        raise typer.Exit(play(place, once=once))
+        raise typer.Exit(run(workspace, once=once))

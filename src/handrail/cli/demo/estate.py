@@ -19,7 +19,7 @@ ORGANISATION = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:organ
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
+class ExpectedRun:
     """How a task ought to end. ``reason`` is None for a completed run; attempts are counted over all steps."""
 
     task: str
@@ -47,11 +47,11 @@ def wait_until_up(family: Family) -> None:
     raise Unavailable("The practice estate did not start. See processes.log beside its handrail.toml.")
 
 
-def expectations() -> list[Expectation]:
-    """Every scripted task with its expected fate, in the order of task ids."""
+def expectations() -> list[ExpectedRun]:
+    """Every scripted task with its expected outcome, in the order of task ids."""
     items = read("control", "/scenarios")["items"]
-    told = [Expectation(i["task"], i["title"], i["tenant"], **i["expected"]) for i in items]
-    return sorted(told, key=lambda expectation: expectation.task)
+    expected = [ExpectedRun(i["task"], i["title"], i["tenant"], **i["expected"]) for i in items]
+    return sorted(expected, key=lambda expected_run: expected_run.task)
 
 
 def effects() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The demo on the terminal: what happens now, the runs while they move, and the verdict."""
+"""The demo on the terminal: what happens now, the runs while they move, and the report."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from handrail.cli import output
-from handrail.cli.demo.cast import ACCOUNTS
-from handrail.cli.demo.verdict import Line, Proof
+from handrail.cli.demo.fixtures import ACCOUNTS
+from handrail.cli.demo.report import Invariant, TaskResult
 from handrail.runbooks.queries import RunSummary
 
 EVERY_SECONDS = 0.25
@@ -59,24 +59,26 @@ def _moving(runs: list[RunSummary]) -> Table:
     return table
 
 
-def tell_lines(lines: Iterable[Line]) -> None:
+def print_lines(lines: Iterable[TaskResult]) -> None:
     cells = []
     for line in lines:
         low, high = line.expected.attempts_at_least, line.expected.attempts_at_most
         attempts = str(low) if low == high else f"{low} to {high}"
         took = f"{line.seconds:.1f} s" if line.seconds is not None else ""
-        verdict = "agrees" if not line.differs else f"DIFFERS: {line.differs}"
+        result = "agrees" if not line.differs else f"DIFFERS: {line.differs}"
         actual = (line.state, line.attempts, line.reason, took)
-        cells.append((line.expected.task, line.expected.title, line.expected, attempts, *actual, verdict))
-    columns = ("task", "what happens", "expected", "attempts", "actual", "attempts", "reason", "took", "verdict")
+        cells.append((line.expected.task, line.expected.title, line.expected, attempts, *actual, result))
+    columns = ("task", "what happens", "expected", "attempts", "actual", "attempts", "reason", "took", "result")
     output.print_table("", columns, cells)
 
 
-def tell_proofs(proofs: Iterable[Proof]) -> None:
-    cells = [(proof.holds, "wrong" if proof.wrong else "ok", "; ".join(proof.wrong)) for proof in proofs]
+def print_invariants(invariants: Iterable[Invariant]) -> None:
+    cells = [
+        (invariant.holds, "wrong" if invariant.wrong else "ok", "; ".join(invariant.wrong)) for invariant in invariants
+    ]
     output.print_table("", ("what must hold", "state", "what breaks it"), cells)
 
 
-def tell_accounts(url: str, password: str) -> None:
+def print_accounts(url: str, password: str) -> None:
     rows = [(account.email, account.role, password) for account in ACCOUNTS]
     output.print_table(f"Log in at {url}", ("e-mail", "role", "password"), rows)

@@ -5,24 +5,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handrail.kernel.canonical import digest_bytes
 from handrail.sandbox import federation, outage, wire
 from handrail.sandbox.faults import disturbed
 from handrail.sandbox.routing import Route, route
 from handrail.sandbox.services.records import record_reply, text_field
+from handrail.sandbox.state import EstateState
 from handrail.sandbox.wire import BadRequest, Reply, Request
 from handrail.sandbox.world import merged, public
-
-if TYPE_CHECKING:
-    from handrail.sandbox.estate import Estate
 
 _TYPES = {"har": "application/json", "trace": "application/json", "other": "text/plain; charset=utf-8"}
 
 
-class Cases:
-    def __init__(self, estate: Estate) -> None:
+class CaseService:
+    def __init__(self, estate: EstateState) -> None:
         self._estate = estate
         self.reset()
 

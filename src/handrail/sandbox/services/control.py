@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handrail.sandbox import wire
-from handrail.sandbox.faults import Fault
+from handrail.sandbox.faults import ScriptedFault
 from handrail.sandbox.routing import Route, route
 from handrail.sandbox.scenarios import SCENARIOS
+from handrail.sandbox.state import EstateState
 from handrail.sandbox.wire import BadRequest, Reply, Request
 
-if TYPE_CHECKING:
-    from handrail.sandbox.estate import Estate
 
-
-class Control:
-    def __init__(self, estate: Estate) -> None:
+class ControlService:
+    def __init__(self, estate: EstateState, reset: Callable[[], None]) -> None:
+        """``reset`` sets the whole estate back to its beginning."""
         self._estate = estate
+        self._reset_estate = reset
 
     def routes(self) -> list[Route]:
         return [
@@ -48,10 +49,10 @@ class Control:
         given = request.json().get("next")
         if not isinstance(given, list):
             raise BadRequest("next must be a list of faults")
-        faults = [Fault.parse(value) for value in given]
+        faults = [ScriptedFault.parse(value) for value in given]
         self._estate.faults.add(*faults)
         return wire.json_reply(201, {"added": len(faults)})
 
     def _reset(self, _request: Request) -> Reply:
-        self._estate.reset()
+        self._reset_estate()
         return wire.json_reply(200, {"status": "reset"})

@@ -5,22 +5,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from handrail.sandbox import wire
-from handrail.sandbox.faults import Fault, disturbed
+from handrail.sandbox.faults import ScriptedFault, disturbed
 from handrail.sandbox.routing import Route, route
+from handrail.sandbox.services.jobs import JobService
 from handrail.sandbox.services.records import record_reply, text_field
+from handrail.sandbox.state import EstateState
 from handrail.sandbox.wire import Reply, Request
 from handrail.sandbox.world import public
 
-if TYPE_CHECKING:
-    from handrail.sandbox.estate import Estate
 
-
-class Credentials:
-    def __init__(self, estate: Estate) -> None:
+class CredentialService:
+    def __init__(self, estate: EstateState, jobs: JobService) -> None:
         self._estate = estate
+        self._jobs = jobs
 
     def routes(self) -> list[Route]:
         return [
@@ -33,7 +31,7 @@ class Credentials:
         return disturbed(self._estate.faults.take("credentials.read", tenant), lambda: self._record(tenant))
 
     def _record(self, tenant: str) -> Reply:
-        self._estate.jobs.settle()
+        self._jobs.settle()
         with self._estate.lock:
             found = self._estate.world.credentials.get(tenant)
             return record_reply(public(found) if found else None)
@@ -42,7 +40,7 @@ class Credentials:
         fault = self._estate.faults.take("credentials.activate", request.params["tenant"])
         return disturbed(fault, lambda: self._switch(request, fault))
 
-    def _switch(self, request: Request, fault: Fault | None) -> Reply:
+    def _switch(self, request: Request, fault: ScriptedFault | None) -> Reply:
         tenant, credential = request.params["tenant"], request.params["credential"]
         retire = text_field(request.json(), "retire")
         with self._estate.lock:

@@ -9,16 +9,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handrail.sandbox import wire
 from handrail.sandbox.faults import CANARY
 from handrail.sandbox.routing import Route, route
 from handrail.sandbox.services.records import text_field
+from handrail.sandbox.state import EstateState
 from handrail.sandbox.wire import BadRequest, Reply, Request, Sender
-
-if TYPE_CHECKING:
-    from handrail.sandbox.estate import Estate
 
 HUGE_BYTES = 100 * 1024 * 1024
 HANG_SECONDS = 30.0
@@ -58,8 +56,8 @@ _SENDERS: Mapping[str, Sender] = {
 FAULTS = (*_REFUSALS, *_SENDERS, "truncated")
 
 
-class Desk:
-    def __init__(self, estate: Estate) -> None:
+class DeskService:
+    def __init__(self, estate: EstateState) -> None:
         self._estate = estate
         self._tickets: dict[str, dict[str, Any]] = {}
         self._next: list[str] = []

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from handrail.sandbox.faults import disturbed
 from handrail.sandbox.routing import Route, route
 from handrail.sandbox.services.records import record_reply
+from handrail.sandbox.state import EstateState
 from handrail.sandbox.wire import Reply, Request
 from handrail.sandbox.world import public
 
-if TYPE_CHECKING:
-    from handrail.sandbox.estate import Estate
 
-
-class Entitlements:
-    def __init__(self, estate: Estate) -> None:
+class EntitlementService:
+    def __init__(self, estate: EstateState) -> None:
         self._estate = estate
 
     def routes(self) -> list[Route]:

@@ -9,17 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handrail.sandbox import wire
-from handrail.sandbox.faults import Fault, disturbed
+from handrail.sandbox.faults import ScriptedFault, disturbed
 from handrail.sandbox.routing import Route, route
 from handrail.sandbox.services.records import text_field
+from handrail.sandbox.services.roles import RoleService
+from handrail.sandbox.state import EstateState
 from handrail.sandbox.wire import Reply, Request
 from handrail.sandbox.world import fingerprint
-
-if TYPE_CHECKING:
-    from handrail.sandbox.estate import Estate
 
 # How long issuing a credential takes: long enough to be polled for, short enough to watch.
 ISSUE_SECONDS = 0.8
@@ -43,9 +42,10 @@ class Job:
         return {"id": self.id, "job": self.job, "status": self.status, "tenant": self.tenant, **self.told}
 
 
-class Jobs:
-    def __init__(self, estate: Estate) -> None:
+class JobService:
+    def __init__(self, estate: EstateState, roles: RoleService) -> None:
         self._estate = estate
+        self._roles = roles
         self._jobs: dict[str, Job] = {}
 
     def reset(self) -> None:
@@ -81,7 +81,7 @@ class Jobs:
         fault = self._estate.faults.take("sync-jobs.start", tenant)
         return disturbed(fault, lambda: self._once(name, key, given, tenant, fault))
 
-    def _once(self, name: str, key: str, given: dict[str, Any], tenant: str, fault: Fault | None) -> Reply:
+    def _once(self, name: str, key: str, given: dict[str, Any], tenant: str, fault: ScriptedFault | None) -> Reply:
         with self._estate.lock:
             known = next((job for job in self._jobs.values() if job.key == key), None)
             if known is not None:
@@ -104,11 +104,11 @@ class Jobs:
             return
         named = admins[:1] if behaviour == "partial" else admins
         if behaviour == "late":
-            self._estate.roles.grant_later(job.tenant, named, role, after_reads=LATE_READS)
+            self._roles.grant_later(job.tenant, named, role, after_reads=LATE_READS)
         elif behaviour != "no-effect":
-            self._estate.roles.grant(named, role)
+            self._roles.grant(named, role)
         if behaviour == "broader-role":
-            self._estate.roles.grant(named[:1], "tenant-owner")
+            self._roles.grant(named[:1], "tenant-owner")
         with self._estate.lock:
             self._after_resync(job, behaviour, role, len(named))
             job.told = {"changed": len(named), "skipped": len(admins) - len(named)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
@@ -15,17 +15,15 @@ from handrail.sandbox import wire
 from handrail.sandbox.faults import disturbed
 from handrail.sandbox.routing import Route, route
 from handrail.sandbox.services.records import text_field
+from handrail.sandbox.state import EstateState
 from handrail.sandbox.wire import Reply, Request
-
-if TYPE_CHECKING:
-    from handrail.sandbox.estate import Estate
 
 LANES = ("vendor-signing-intake", "vendor-second-intake")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class Lane:
-    def __init__(self, estate: Estate) -> None:
+class LaneService:
+    def __init__(self, estate: EstateState) -> None:
         self._estate = estate
         self.reset()
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 from scim2_server.applications.wsgi import WSGIApplication
@@ -21,10 +21,8 @@ from scim2_server.utils import load_default_provider
 
 from handrail.sandbox.faults import disturbed
 from handrail.sandbox.routing import Route, route
+from handrail.sandbox.state import EstateState
 from handrail.sandbox.wire import Reply, Request
-
-if TYPE_CHECKING:
-    from handrail.sandbox.estate import Estate
 
 PREFIX = "/scim/v2"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -41,8 +39,8 @@ class _Deferred:
     role: str
 
 
-class Roles:
-    def __init__(self, estate: Estate) -> None:
+class RoleService:
+    def __init__(self, estate: EstateState) -> None:
         self._estate = estate
         self._lock = threading.Lock()
         self._deferred: dict[str, _Deferred] = {}

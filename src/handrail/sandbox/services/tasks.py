@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -14,19 +14,17 @@ from handrail.sandbox import wire
 from handrail.sandbox.faults import disturbed
 from handrail.sandbox.routing import Route, route
 from handrail.sandbox.services.records import record_reply, text_field
+from handrail.sandbox.state import EstateState
 from handrail.sandbox.wire import Reply, Request
 from handrail.sandbox.world import public
-
-if TYPE_CHECKING:
-    from handrail.sandbox.estate import Estate
 
 PAGE_SIZE = 10
 _STATES = {"completed": "completed", "exception": "handed-over", "cancelled": "cancelled"}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class Tasks:
-    def __init__(self, estate: Estate) -> None:
+class TaskService:
+    def __init__(self, estate: EstateState) -> None:
         self._estate = estate
 
     def routes(self) -> list[Route]:

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from handrail.access.actor import Actor
 from handrail.cli.demo import estate
-from handrail.cli.demo.estate import Expectation
+from handrail.cli.demo.estate import ExpectedRun
 from handrail.runbooks import queries
 from handrail.runbooks.queries import RunDetail
 from handrail.sandbox.estate import PRACTICE_TOKENS
@@ -21,10 +21,10 @@ from handrail.sandbox.world import BYSTANDERS
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TaskResult:
     """One task: what was expected and what became of it. ``differs`` is empty when they agree."""
 
-    expected: Expectation
+    expected: ExpectedRun
     run: str
     state: str
     attempts: int
@@ -34,21 +34,21 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Invariant:
     """One thing that must hold over all tasks. ``wrong`` names what breaks it."""
 
     holds: str
     wrong: tuple[str, ...]
 
 
-def judge_runs(who: Actor, expected: Iterable[Expectation]) -> list[Line]:
+def judge_runs(who: Actor, expected: Iterable[ExpectedRun]) -> list[TaskResult]:
     runs = {run.task: run for run in queries.list_runs(who, queries.RunFilter(limit=500))}
     return [_judge(expectation, runs.get(expectation.task)) for expectation in expected]
 
 
-def _judge(expected: Expectation, run: queries.RunSummary | None) -> Line:
+def _judge(expected: ExpectedRun, run: queries.RunSummary | None) -> TaskResult:
     if run is None:
-        return Line(expected, "", "no run", 0, None, None, "no run")
+        return TaskResult(expected, "", "no run", 0, None, None, "no run")
     differs = []
     if run.state != expected.state:
         differs.append("state")
@@ -57,19 +57,23 @@ def _judge(expected: Expectation, run: queries.RunSummary | None) -> Line:
     if not expected.attempts_at_least <= run.attempts <= expected.attempts_at_most:
         differs.append("attempts")
     seconds = (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
-    return Line(expected, run.ref, run.state, run.attempts, run.reason, seconds, ", ".join(differs))
+    return TaskResult(expected, run.ref, run.state, run.attempts, run.reason, seconds, ", ".join(differs))
 
 
-def prove(who: Actor, lines: list[Line], logs: Iterable[Path], passwords: Iterable[str]) -> list[Proof]:
+def check_invariants(
+    who: Actor, lines: list[TaskResult], logs: Iterable[Path], passwords: Iterable[str]
+) -> list[Invariant]:
     """What must hold beyond the single runs, asked of the outside systems themselves."""
     details = {line.expected.task: queries.get_run(who, line.run) for line in lines if line.run}
     words = [CANARY, *PRACTICE_TOKENS.values(), *passwords]
     return [
-        Proof("The SCIM server has the role for exactly whom it should", tuple(_misplaced_roles(details))),
-        Proof("At most one effect for each idempotency key", tuple(_repeated_effects())),
-        Proof("The task system was told one outcome of each task", tuple(_untold(details))),
-        Proof("Each run left one retry-ledger entry, and one completion record or packet", tuple(_unclosed(details))),
-        Proof("No secret and no customer text in database or logs", tuple(leaks(words, logs))),
+        Invariant("The SCIM server has the role for exactly whom it should", tuple(_misplaced_roles(details))),
+        Invariant("At most one effect for each idempotency key", tuple(_repeated_effects())),
+        Invariant("The task system was told one outcome of each task", tuple(_untold(details))),
+        Invariant(
+            "Each run left one retry-ledger entry, and one completion record or packet", tuple(_unclosed(details))
+        ),
+        Invariant("No secret and no customer text in database or logs", tuple(leaks(words, logs))),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The packet story: one exact packet is assembled, held, signed, overtaken, signed again, released and consumed."""
+"""The packet scenario: one exact packet is assembled, held, signed, overtaken, signed again, released and consumed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.cli import installation, output
 from handrail.cli.commands import keys
-from handrail.cli.demo import cast, estate, show, verdict
-from handrail.cli.demo.place import WORKSPACE, Place
+from handrail.cli.demo import estate, fixtures, report
+from handrail.cli.demo import show as terminal
 from handrail.cli.demo.vendor import Vendor, altered, found_in
+from handrail.cli.demo.workspace import WORKSPACE, DemoWorkspace
 from handrail.connectors import registry
 from handrail.connectors.blobs import Blobs
 from handrail.connectors.config import HttpConfig
@@ -30,19 +31,19 @@ from handrail.packets.queries import PacketDetail
 from handrail.sandbox import capture, outage
 
 PROFILE, LANE = "identity-outage-vendor-escalation", "vendor-signing-intake"
-FOLDERS = tuple(cast.RUNBOOKS.parent / name for name in ("tables", "profiles"))
-ASSEMBLER, CLEARER, SIGNERS = "olivia@practice.example", "sam@practice.example", cast.ESCALATION_OWNERS
+FOLDERS = tuple(fixtures.RUNBOOKS.parent / name for name in ("tables", "profiles"))
+ASSEMBLER, CLEARER, SIGNERS = "olivia@practice.example", "sam@practice.example", fixtures.ESCALATION_OWNERS
 BLOCKING, STAYS = ("end-while-open", "impact.end"), ("unsanitised-artifact", "other-1")
 WAIT_SECONDS, LOOK_SECONDS = 60.0, 0.1
 MAX_PACKAGE_BYTES = 16 * 1024 * 1024
 
 
 class Differs(HandrailError):
-    """Something came out otherwise than the story says."""
+    """Something came out otherwise than the scenario expects."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ScenarioStep:
     """``differs`` is empty when it came out as it should."""
 
     who: str
@@ -50,20 +51,20 @@ class Step:
     differs: str
 
 
-def play(place: Place) -> list[Step]:
-    """Plays the story on the running estate; it ends at the first step that comes out otherwise."""
-    story, steps = _Story(place), []
-    with show.stage("one packet assembled, held, signed, overtaken, released and consumed"):
-        for who, act in story.acts():
+def run(workspace: DemoWorkspace) -> list[ScenarioStep]:
+    """Runs the scenario on the practice estate; it ends at the first step that differs."""
+    scenario, steps = _Scenario(workspace), []
+    with terminal.stage("one packet assembled, held, signed, overtaken, released and consumed"):
+        for who, act in scenario.acts():
             try:
-                steps.append(Step(who, act(), ""))
+                steps.append(ScenarioStep(who, act(), ""))
             except HandrailError as error:
-                steps.append(Step(who, "", error.message))
+                steps.append(ScenarioStep(who, "", error.message))
                 break
     return steps
 
 
-def tell(steps: list[Step]) -> None:
+def show(steps: list[ScenarioStep]) -> None:
     rows = [
         (number, step.who, step.what, f"DIFFERS: {step.differs}" if step.differs else "agrees")
         for number, step in enumerate(steps, 1)
@@ -71,17 +72,17 @@ def tell(steps: list[Step]) -> None:
     output.print_table("", ("step", "who", "what happened", "verdict"), rows)
 
 
-class _Story:
+class _Scenario:
     """Each act does one thing, looks at what came of it, and says so; it raises Differs otherwise."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._vendor = Vendor(place.directory / "vendor", LANE)
+    def __init__(self, workspace: DemoWorkspace) -> None:
+        self._workspace = workspace
+        self._vendor = Vendor(workspace.directory / "vendor", LANE)
         self._ref, self._revision = "", 0
         self._package = b""
 
     def acts(self) -> Iterator[tuple[str, Callable[[], str]]]:
-        yield "Gina, Gustav", self._put_in_force
+        yield "Gina, Gustav", self._approve_definitions
         yield "operator", self._make_key
         yield "attachment store", self._take_in
         yield "Olivia", self._assemble
@@ -98,8 +99,8 @@ class _Story:
         yield "vendor", self._consume
         yield "anybody", self._search
 
-    def _put_in_force(self) -> str:
-        proposer, approver = access.person(cast.PROPOSER.email), access.person(cast.APPROVER.email)
+    def _approve_definitions(self) -> str:
+        proposer, approver = access.person(fixtures.PROPOSER.email), access.person(fixtures.APPROVER.email)
         counts = []
         for folder in FOLDERS:
             files = sorted(folder.glob("*.yaml"))
@@ -223,7 +224,7 @@ class _Story:
         left = found_in(self._package, secrets)
         _expect(not left, f"the package lets out {', '.join(left[:5])}")
         words = [word for secret in secrets.values() for word in (secret, secret.encode().hex())]
-        kept = list(verdict.leaks(words, [self._place.log]))
+        kept = list(report.leaks(words, [self._workspace.log]))
         _expect(not kept, f"secrets of the capture stand in {', '.join(kept[:5])}")
         return f"none of {len(secrets)} planted secrets in the package (plain, URL, base64, hex), database or logs"
 
@@ -235,10 +236,10 @@ class _Story:
 
     def _fetch(self, path: str) -> bytes:
         """The bytes that the estate's intake lane has at ``path``."""
-        token = self._place.directory / "secrets" / "control"
+        token = self._workspace.directory / "secrets" / "control"
         section = {
             "kind": "rest",
-            "base_url": self._place.estate,
+            "base_url": self._workspace.estate,
             "auth": {"kind": "bearer", "secret": f"file:{token}"},
         }
         config = registry.parse_section("vendor", section)

@@ -34,7 +34,7 @@ _CONNECTORS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DemoWorkspace:
     directory: Path
     sandbox_port: int
     web_port: int
@@ -59,7 +59,7 @@ class Place:
 
 
 @contextmanager
-def prepare(directory: Path) -> Iterator[Place]:
+def prepare(directory: Path) -> Iterator[DemoWorkspace]:
     """The demo's directory with its configuration written, held until the end. Raises Conflict while another runs."""
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -68,10 +68,10 @@ def prepare(directory: Path) -> Iterator[Place]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict(f"A demo is running in {directory} already. End it first.", code="demo-running") from None
-        place = Place(directory, _free_port(0), _free_port(WEB_PORT))
+        workspace = DemoWorkspace(directory, _free_port(0), _free_port(WEB_PORT))
         _write_secrets(directory / "secrets")
-        place.configuration.write_text(_toml(place), encoding="utf-8")
-        yield place
+        workspace.configuration.write_text(_toml(workspace), encoding="utf-8")
+        yield workspace
 
 
 def _free_port(wanted: int) -> int:
@@ -92,32 +92,34 @@ def _write_secrets(directory: Path) -> None:
         (directory / name).write_text(token + "\n", encoding="utf-8")
 
 
-def _toml(place: Place) -> str:
-    secrets = place.directory / "secrets"
+def _toml(workspace: DemoWorkspace) -> str:
+    secrets = workspace.directory / "secrets"
     parts = [
-        f'state_directory = "{place.directory}"',
-        f'[web]\nport = {place.web_port}\nbase_url = "{place.url}"',
+        f'state_directory = "{workspace.directory}"',
+        f'[web]\nport = {workspace.web_port}\nbase_url = "{workspace.url}"',
         "[worker]\nconcurrency = 6\ntakeover_seconds = 5\nsweep_seconds = 1\npull_seconds = 5",
         f'[tasks]\nconnector = "tasks"\nworkspace = "{WORKSPACE}"\nwebhook_secret = "file:{secrets / "webhook"}"',
     ]
-    parts += _packets(place)
+    parts += _packets(workspace)
     for name, kind, path, token in _CONNECTORS:
         seconds = 20 if name == "control" else 4  # the demo itself asks it, and may wait
         parts.append(
-            f'[connectors.{name}]\nkind = "{kind}"\nbase_url = "{place.estate}{path}"\ndeadline_seconds = {seconds}\n'
+            f'[connectors.{name}]\nkind = "{kind}"\nbase_url = "{workspace.estate}{path}"\n'
+            f"deadline_seconds = {seconds}\n"
             f'auth = {{ kind = "bearer", secret = "file:{secrets / token}" }}'
         )
-    parts.append(desk.text(place.estate, token=f"file:{secrets / 'desk'}"))
+    parts.append(desk.text(workspace.estate, token=f"file:{secrets / 'desk'}"))
     return "\n\n".join(parts) + "\n"
 
 
-def _packets(place: Place) -> list[str]:
+def _packets(workspace: DemoWorkspace) -> list[str]:
     """Where packets come from and go to: the store of originals, that of cleared annexes, the vendor's lane."""
     lane = "vendor-signing-intake"
     return [
         "[release]\npoll_seconds = 1",
-        f'[blobs]\nkind = "blobs"\nfolder = "{place.directory / "annexes"}"',
-        f'[connectors.evidence]\nkind = "blobs"\nfolder = "{place.directory / "evidence"}"',
-        f'[lanes.{lane}]\nkind = "http"\nbase_url = "{place.estate}"\npath = "/lane/{lane}"\ndeadline_seconds = 10\n'
-        f'auth = {{ kind = "bearer", secret = "file:{place.directory / "secrets" / "lane"}" }}',
+        f'[blobs]\nkind = "blobs"\nfolder = "{workspace.directory / "annexes"}"',
+        f'[connectors.evidence]\nkind = "blobs"\nfolder = "{workspace.directory / "evidence"}"',
+        f'[lanes.{lane}]\nkind = "http"\nbase_url = "{workspace.estate}"\npath = "/lane/{lane}"\n'
+        "deadline_seconds = 10\n"
+        f'auth = {{ kind = "bearer", secret = "file:{workspace.directory / "secrets" / "lane"}" }}',
     ]

@@ -1,4 +1,4 @@
-"""Who plays in the demo: a workspace, its customers, its people, and two runbooks that two of them put in force."""
+"""The demo's fixtures: a workspace, its customers and people, and the runbooks that two of them propose and approve."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import handrail
 from handrail.access import actions, queries
 from handrail.access.actor import Actor
-from handrail.cli.demo.place import WORKSPACE
+from handrail.cli.demo.workspace import WORKSPACE
 from handrail.definitions import actions as definitions
 from handrail.kernel.errors import Misconfigured
 
@@ -44,7 +44,7 @@ def new_password() -> str:
     return "-".join(secrets.choice(WORDS) for _ in range(4)) + f"-{secrets.randbelow(900) + 100}"
 
 
-def found(tenants: Iterable[str], password: str) -> Actor:
+def create(tenants: Iterable[str], password: str) -> Actor:
     """Makes workspace, customers and the two governance owners. Returns the installation's operator in it."""
     actions.create_workspace(slug=WORKSPACE, name="Practice Support", by=queries.operator())
     operator = queries.command_line(WORKSPACE)
@@ -66,7 +66,7 @@ def invite(accounts: Iterable[Account], password: str, operator: Actor) -> None:
         )
 
 
-def put_in_force() -> list[str]:
+def approve_runbooks() -> list[str]:
     """Proposes every runbook that ships as one person and approves it as another. Returns their names."""
     proposer, approver = queries.person(PROPOSER.email), queries.person(APPROVER.email)
     files = sorted(RUNBOOKS.glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""The demo's second story: from runs that stopped, support is requested, handed to the practice desk, and judged."""
+"""The demo's second scenario: from runs that stopped, support is requested, handed to the practice desk, and judged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.cli import output
-from handrail.cli.demo.verdict import Proof
+from handrail.cli.demo.report import Invariant
 from handrail.connectors import desk as desks
 from handrail.connectors import registry
 from handrail.connectors.rest import Call, Get, RestConnector
@@ -41,8 +41,8 @@ class Scene:
         return self.handoff.outcome is not self.expected
 
 
-def tell() -> Proof:
-    """Plays the story, shows it, and judges it. Needs two stopped runs, and a desk that nobody asked before."""
+def run() -> Invariant:
+    """Runs the scenario, shows it, and checks it. Needs two stopped runs, and a desk that nobody asked before."""
     by = access.person(OPERATOR)
     first, second, *_ = runbooks.list_runs(by, RunFilter(state=RunState.EXCEPTION, limit=2))
     scenes = list(_scenes(by, first, second))
@@ -52,7 +52,7 @@ def tell() -> Proof:
     ]
     columns = ("support requested", "support reference", "external ticket", "expected", "outcome", "what people read")
     output.print_table("", columns, cells)
-    return Proof(HOLDS, tuple(_wrong(scenes)))
+    return Invariant(HOLDS, tuple(_wrong(scenes)))
 
 
 def _scenes(by: Actor, first: RunSummary, second: RunSummary) -> Iterator[Scene]:
