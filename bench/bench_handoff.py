@@ -84,7 +84,7 @@ def measure_faults(desk_url: str, tenant: str, given: argparse.Namespace) -> Non
 
     from handrail.access import queries as access
     from handrail.connectors import desk
-    from handrail.support import setup
+    from handrail.support import settings
     from handrail.support.actions import support_requests
 
     by = access.person(EMAIL)
@@ -106,7 +106,10 @@ def measure_faults(desk_url: str, tenant: str, given: argparse.Namespace) -> Non
         return took, submitted.handoff.outcome
 
     assert desk.configured() is not None
-    with setup.use(setup.Setup(at_once=given.at_once)), ThreadPoolExecutor(given.at_once) as pool:
+    with (
+        settings.use(settings.SupportSettings(concurrent_calls=given.at_once)),
+        ThreadPoolExecutor(given.at_once) as pool,
+    ):
         list(pool.map(submit, [""] * given.at_once))  # opens the connections
         print(f"submissions, {given.trials} for each fault, {given.at_once} at once; seconds")
         for fault in ("", *FAULTS):

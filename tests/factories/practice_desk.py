@@ -14,7 +14,7 @@ from handrail.connectors.desk import Desk, DeskConfig
 from handrail.kernel.secrets import Secrets
 from handrail.sandbox.estate import PRACTICE_TOKENS
 from handrail.sandbox.server import Sandbox
-from handrail.support import setup
+from handrail.support import settings
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def practice_desk(sandbox: Sandbox, *, at_once: int = 12, **own: Any) -> Iterato
     """The desk of ``sandbox``, with keys of your own over its section."""
     given = {**section(sandbox.url, token="env:DESK"), **own}
     desk = Desk(DeskConfig.model_validate(given), Secrets({"DESK": PRACTICE_TOKENS["desk"]}))
-    with desks.use(desk), setup.use(setup.Setup(at_once=at_once)):
+    with desks.use(desk), settings.use(settings.SupportSettings(concurrent_calls=at_once)):
         yield desk
     desk.close()
 

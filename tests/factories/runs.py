@@ -17,7 +17,7 @@ from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import OperationRun
 from tests.factories.switches import RUNBOOK
 
-TAKEOVER = timedelta(seconds=20)
+LEASE = timedelta(seconds=20)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Estate:
 
     def carry(self, run: OperationRun) -> OperationRun:
         """One worker's go at ``run``, as the queue would have it; waits come back to the caller."""
-        runs.advance(run_id=run.pk, by=self.worker, takeover=TAKEOVER)
+        runs.advance(run_id=run.pk, by=self.worker, lease=LEASE)
         run.refresh_from_db()
         return run
 

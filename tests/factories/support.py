@@ -20,7 +20,7 @@ from handrail.kernel.ids import Prefix, new_ref
 from handrail.kernel.secrets import Secrets
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import RunState
-from handrail.support import setup
+from handrail.support import settings
 from handrail.support.actions import support_requests
 from handrail.support.actions.support_requests import Submitted
 from handrail.support.models import SupportRequest
@@ -121,6 +121,6 @@ def open_desk(**own: Any) -> Desk:
 def desk_at(url: str, *, at_once: int = 100, repeats: int = 100, **own: Any) -> Iterator[Desk]:
     """Handrail with the small desk at ``url`` as its one desk."""
     desk = open_desk(base_url=url, **own)
-    with desks.use(desk), setup.use(setup.Setup(at_once=at_once, repeats=repeats)):
+    with desks.use(desk), settings.use(settings.SupportSettings(concurrent_calls=at_once, concurrent_repeats=repeats)):
         yield desk
     desk.close()

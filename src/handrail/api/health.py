@@ -18,9 +18,9 @@ from handrail import __version__
 from handrail.api import problems
 from handrail.audit import gauges as audit
 from handrail.packets import metrics as packets
-from handrail.runbooks import gauges as runbooks
-from handrail.support import gauges as support
-from handrail.worker import gauges as worker
+from handrail.runbooks import metrics as runbooks
+from handrail.support import metrics as support
+from handrail.worker import metrics as worker
 
 _NO_STORE = {"Cache-Control": "no-store"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from handrail.conf import config, release
 from handrail.connectors import desk, registry
 from handrail.runbooks import task_system
-from handrail.support import setup
+from handrail.support import settings
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Beside the package when it is installed, at the root of the repository otherwise.
@@ -23,7 +23,7 @@ def connect() -> None:
     registry.configure(registry.Registry.build(registry.parse(loaded.connectors), config.secrets()))
     task_system.configure(_task_system(loaded))
     desk.configure(open_desk(loaded))
-    setup.configure(support_setup(loaded))
+    settings.configure(support_settings(loaded))
     release.connect(loaded)
 
 
@@ -34,15 +34,15 @@ def open_desk(loaded: config.Config) -> desk.Desk | None:
     return desk.Desk(settings, config.secrets()) if settings is not None else None
 
 
-def support_setup(loaded: config.Config) -> setup.Setup:
+def support_settings(loaded: config.Config) -> settings.SupportSettings:
     """Addresses of the pages that a ticket points back to, and how many threads may wait for the desk."""
     base, waiting = loaded.web.base_url, max(loaded.web.threads - _THREADS_KEPT_FREE, 1)
     repeats = waiting // _ONE_IN_REPEATS
     at_once = waiting - repeats
     if base is None:
-        return setup.Setup(at_once=at_once, repeats=repeats)
+        return settings.SupportSettings(concurrent_calls=at_once, concurrent_repeats=repeats)
     root = base.rstrip("/").replace("{", "").replace("}", "")
-    return setup.Setup(f"{root}/admin/t/{{key}}", f"{root}/admin/operations/{{key}}", at_once, repeats)
+    return settings.SupportSettings(f"{root}/admin/t/{{key}}", f"{root}/admin/operations/{{key}}", at_once, repeats)
 
 
 def _task_system(loaded: config.Config) -> task_system.TaskSystem | None:

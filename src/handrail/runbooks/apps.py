@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 
 from handrail.audit import sources
-from handrail.runbooks.sealed import SOURCES
+from handrail.runbooks.audit_sources import SOURCES
 
 
 class RunbooksConfig(AppConfig):

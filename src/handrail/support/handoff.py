@@ -14,7 +14,7 @@ from handrail.audit.events import Event, Outcome
 from handrail.connectors.desk import Category, Created, Desk, DeskFailure, Severity, TicketDraft
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
-from handrail.support import context, setup
+from handrail.support import context, settings
 from handrail.support.models import SupportRequest
 from handrail.support.states import AttachmentMode, HandoffMode
 
@@ -42,13 +42,13 @@ def carry_out(request: SupportRequest, desk: Desk, *, by: Actor, since: float) -
 
 def _ask(request: SupportRequest, desk: Desk, since: float) -> Created | DeskFailure:
     """The desk's answer; it is not asked while as many threads as may are waiting for it."""
-    slots = setup.current().slots
-    if not slots.acquire(blocking=False):
+    calls = settings.current().calls
+    if not calls.acquire(blocking=False):
         return DeskFailure(Category.HANDRAIL_BUSY)
     try:
         return desk.create(draft(request), since=since)
     finally:
-        slots.release()
+        calls.release()
 
 
 def draft(request: SupportRequest) -> TicketDraft:
@@ -126,6 +126,6 @@ def _facts(request: SupportRequest) -> Iterator[str]:
 
 def _page(request: SupportRequest) -> str | None:
     """The address of the tenant's or the run's page, where the installation has a public one."""
-    pages = setup.current()
+    pages = settings.current()
     page, key = (pages.run_page, request.run.ref) if request.run else (pages.tenant_page, request.tenant.key)
     return page.format(key=quote(key, safe="")) if page else None

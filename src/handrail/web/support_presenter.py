@@ -13,8 +13,8 @@ from django.urls import reverse
 from handrail.access.actor import Actor
 from handrail.kernel.errors import HandrailError
 from handrail.support import context, permissions, queries, states
-from handrail.support.asked import Typed, new_key
 from handrail.support.context import Diagnostics
+from handrail.support.input import Typed, new_key
 from handrail.support.queries import Handoff, Panel
 from handrail.support.states import AttachmentMode, HandoffMode, Outcome
 from handrail.web import words

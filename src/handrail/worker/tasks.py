@@ -24,8 +24,8 @@ SEAL_BATCHES = 20
 def advance_run(run_id: int) -> None:
     workspace = runs.workspace_of(run_id)
     if workspace is not None:
-        takeover = timedelta(seconds=settings.HANDRAIL_TAKEOVER_SECONDS)
-        runs.advance(run_id=run_id, by=access.worker(worker_name(), workspace), takeover=takeover)
+        lease = timedelta(seconds=settings.HANDRAIL_TAKEOVER_SECONDS)
+        runs.advance(run_id=run_id, by=access.worker(worker_name(), workspace), lease=lease)
 
 
 @app.task(name=TaskName.REPORT_RUN)

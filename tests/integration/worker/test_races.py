@@ -19,11 +19,11 @@ from handrail.connectors.outcome import Failure, ReadFailed, Reading
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
 from handrail.runbooks.actions import runs
-from handrail.runbooks.engine import drive, intent, invoking
-from handrail.runbooks.engine.carriage import Carriage, Wait
+from handrail.runbooks.engine import advance, intent, invoking
+from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.models import Checkpoint, CompletionRecord, OperationRun
 from tests.factories.board_server import serving
-from tests.factories.runs import TAKEOVER, make_estate
+from tests.factories.runs import LEASE, make_estate
 from tests.factories.switches import BoardConnector, SwitchBoard, connected
 from tests.integration.worker import processes
 from tests.integration.worker.own_postgres import own_postgres
@@ -54,7 +54,7 @@ def test_two_workers_on_one_run_call_once() -> None:
 
             def carry(_: int, pk: int = run.pk) -> None:
                 mine = OperationRun.objects.select_related("definition").get(pk=pk)
-                drive.carry(mine, by=estate.worker, takeover=TAKEOVER)
+                advance.advance(mine, by=estate.worker, lease=LEASE)
 
             at_once(2, carry)
     assert OperationRun.objects.filter(state="completed").count() == CompletionRecord.objects.count() == 10
@@ -82,7 +82,7 @@ def test_cancelling_against_a_worker_leaves_one_winner() -> None:
             def act(hand: int, pk: int = run.pk, ref: str = run.ref) -> None:
                 if hand == 0:
                     mine = OperationRun.objects.select_related("definition").get(pk=pk)
-                    drive.carry(mine, by=estate.worker, takeover=TAKEOVER)
+                    advance.advance(mine, by=estate.worker, lease=LEASE)
                     return
                 try:
                     runs.cancel(ref=ref, by=estate.worker)
@@ -103,12 +103,12 @@ def test_a_hand_that_comes_to_its_call_too_late_sends_nothing(monkeypatch: pytes
     run = estate.start()
     real, seen = invoking.call, []
 
-    def asleep(carriage: Carriage) -> Wait | None:
+    def asleep(execution: Execution) -> Wait | None:
         monkeypatch.undo()
-        other = OperationRun.objects.select_related("definition").get(pk=carriage.run.pk)
-        assert drive.carry(other, by=estate.worker, takeover=TAKEOVER) is None
+        other = OperationRun.objects.select_related("definition").get(pk=execution.run.pk)
+        assert advance.advance(other, by=estate.worker, lease=LEASE) is None
         seen.append((other.state, len(board.calls)))
-        return real(carriage)
+        return real(execution)
 
     monkeypatch.setattr(invoking, "call", asleep)
     monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(seconds=-5))
@@ -136,7 +136,7 @@ class SlowBoard(BoardConnector):
 def test_a_slow_source_keeps_one_hand_on_a_run_and_not_all() -> None:
     """The reads take longer than the takeover; four workers sweep and take up what the sweep finds, all the while."""
     estate, board = make_estate(), SwitchBoard()
-    takeover, slow = timedelta(seconds=0.3), SlowBoard(board, deadline_seconds=1)
+    lease, slow = timedelta(seconds=0.3), SlowBoard(board, deadline_seconds=1)
     run = estate.start()
     OperationRun.objects.filter(pk=run.pk).update(due_at=now())
 
@@ -145,7 +145,7 @@ def test_a_slow_source_keeps_one_hand_on_a_run_and_not_all() -> None:
             if OperationRun.objects.filter(pk=run.pk, state="exception").exists():
                 return
             runs.sweep()
-            runs.advance(run_id=run.pk, by=estate.worker, takeover=takeover)
+            runs.advance(run_id=run.pk, by=estate.worker, lease=lease)
             time.sleep(0.1)
 
     with registry.use(registry.Registry(MappingProxyType({"board": slow}))):

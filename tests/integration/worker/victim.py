@@ -28,10 +28,10 @@ def main(when: str, kind: str) -> None:
     from django.db import transaction
 
     from handrail.runbooks.actions import reports
-    from handrail.runbooks.engine import journal
+    from handrail.runbooks.engine import ledger
     from handrail.worker.service import Pace, serve
 
-    append, delivered = journal.append, reports._delivered
+    append, delivered = ledger.append, reports._delivered
 
     def dying_append(run: Any, *rows: Any, **where: Any) -> Any:
         concerned = any(POINTS[kind](row) if kind in POINTS else row.kind == kind for row in rows)
@@ -48,7 +48,7 @@ def main(when: str, kind: str) -> None:
         delivered(*args)
         die()
 
-    journal.append = dying_append
+    ledger.append = dying_append
     if kind == "reported":
         reports._delivered = dying_delivered
     serve(Pace(concurrency=1, takeover_seconds=2, sweep_seconds=0.5, pull_seconds=3600))

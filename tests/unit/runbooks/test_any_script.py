@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handrail.runbooks.engine import carriage, drive, intent, invoking, journal, position
+from handrail.runbooks.engine import advance, execution, intent, invoking, ledger, position
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
 from handrail.runbooks.states import RUN
-from tests.factories.runs import TAKEOVER, Estate
+from tests.factories.runs import LEASE, Estate
 from tests.factories.switches import (
     BUSY,
     CLAIMS_DONE,
@@ -45,9 +45,11 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits and margins of nothing, so that a thousand lives fit into a test."""
     monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(seconds=-1))
     monkeypatch.setattr(invoking, "WRITE_DOWN", timedelta(seconds=-3))
-    monkeypatch.setattr(drive, "INLINE_SECONDS", 60.0)
-    monkeypatch.setattr(carriage.Hand, "__init__", partialmethod(carriage.Hand.__init__, patience_seconds=1e9))
-    monkeypatch.setattr(drive.time, "sleep", lambda _: None)
+    monkeypatch.setattr(advance, "INLINE_SECONDS", 60.0)
+    monkeypatch.setattr(
+        execution.LeaseHolder, "__init__", partialmethod(execution.LeaseHolder.__init__, in_process_wait_seconds=1e9)
+    )
+    monkeypatch.setattr(advance.time, "sleep", lambda _: None)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -67,7 +69,7 @@ def test_any_script_and_any_deaths_end_once(  # noqa: PLR0917 - fixtures and dra
     completed = CompletionRecord.objects.filter(run=run).count()
     packets = ExceptionPacket.objects.filter(run=run).count()
     assert (completed, packets) in {(1, 0), (0, 1)}
-    assert RetryLedgerEntry.objects.get(run=run).attempts == sum(position.read(journal.rows_of(run)).attempts.values())
+    assert RetryLedgerEntry.objects.get(run=run).attempts == sum(position.read(ledger.rows_of(run)).attempts.values())
     if completed:
         assert board.switches[name]["state"] == "on"
 
@@ -76,10 +78,10 @@ def live(run: OperationRun, estate: Estate, deaths: list[bool]) -> None:
     """Worker after worker carries the run; each dies at its call when ``deaths`` says so."""
     real = invoking.call
 
-    def mortal(carriage: object) -> object:
+    def mortal(execution: object) -> object:
         if deaths and deaths.pop(0):
             raise Died
-        return real(carriage)  # type: ignore[arg-type]
+        return real(execution)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(invoking, "call", mortal)
@@ -88,10 +90,10 @@ def live(run: OperationRun, estate: Estate, deaths: list[bool]) -> None:
             if run.state in RUN.terminal:
                 return
             try:
-                drive.carry(run, by=estate.worker, takeover=TAKEOVER)
+                advance.advance(run, by=estate.worker, lease=LEASE)
             except Died:
                 continue
 
 
 def test_every_phase_has_a_move() -> None:
-    assert set(Phase) == {*drive.MOVES, Phase.IN_FLIGHT, Phase.ENDED}
+    assert set(Phase) == {*advance.MOVES, Phase.IN_FLIGHT, Phase.ENDED}

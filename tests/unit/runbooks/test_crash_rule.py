@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from handrail.kernel.clock import now
-from handrail.runbooks.engine import drive, intent, invoking
-from handrail.runbooks.engine.carriage import Carriage, Wait
+from handrail.runbooks.engine import advance, intent, invoking
+from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.models import Checkpoint, OperationRun
-from tests.factories.runs import TAKEOVER, Estate
+from tests.factories.runs import LEASE, Estate
 from tests.factories.switches import SILENT_NOT_DONE, SwitchBoard
 
 
@@ -30,7 +30,7 @@ def crashed(estate: Estate, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch)
         patched.setattr(invoking, "call", die)
         run = estate.start()
         with pytest.raises(Died):
-            drive.carry(run, by=estate.worker, takeover=TAKEOVER)
+            advance.advance(run, by=estate.worker, lease=LEASE)
     run.refresh_from_db()
     return run
 
@@ -52,7 +52,7 @@ def test_an_open_intent_is_left_alone_until_its_deadline(
     estate: Estate, board: SwitchBoard, crashed: OperationRun
 ) -> None:
     due_at = crashed.due_at
-    assert drive.carry(crashed, by=estate.worker, takeover=TAKEOVER) is None
+    assert advance.advance(crashed, by=estate.worker, lease=LEASE) is None
     crashed.refresh_from_db()
     assert crashed.due_at == due_at == Checkpoint.objects.get(run=crashed, kind="intent").deadline_at
     assert board.calls == []
@@ -63,7 +63,7 @@ def test_an_open_intent_whose_run_is_due_too_early_is_left_alone_until_its_deadl
 ) -> None:
     OperationRun.objects.filter(pk=crashed.pk).update(due_at=now())
     crashed.refresh_from_db()
-    until = drive.carry(crashed, by=estate.worker, takeover=TAKEOVER)
+    until = advance.advance(crashed, by=estate.worker, lease=LEASE)
     assert until == Checkpoint.objects.get(run=crashed, kind="intent").deadline_at
     assert board.calls == []
 
@@ -73,10 +73,10 @@ def test_a_hand_that_comes_too_late_while_nobody_else_came_looks_before_it_sends
 ) -> None:
     real = invoking.call
 
-    def asleep(carriage: Carriage) -> Wait | None:
+    def asleep(execution: Execution) -> Wait | None:
         monkeypatch.undo()
         assert board.calls == []
-        return real(carriage)
+        return real(execution)
 
     run = estate.start()
     monkeypatch.setattr(invoking, "call", asleep)

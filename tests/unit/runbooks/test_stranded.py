@@ -14,10 +14,10 @@ from handrail.connectors.outcome import Answer
 from handrail.definitions import wiring
 from handrail.kernel.errors import Conflict
 from handrail.runbooks.actions import previews, runs
-from handrail.runbooks.engine import drive
+from handrail.runbooks.engine import advance
 from handrail.runbooks.engine.timing import STUMBLES
 from handrail.runbooks.models import ExceptionPacket, OperationRun
-from tests.factories.runs import TAKEOVER, Estate, make_estate
+from tests.factories.runs import LEASE, Estate, make_estate
 from tests.factories.switches import RUNBOOK, SILENT_NOT_DONE, BoardConnector, SwitchBoard
 
 ELSEWHERE = RUNBOOK.replace("call: {connector: board, put", "call: {connector: elsewhere, put")
@@ -90,12 +90,12 @@ def test_a_connector_that_goes_while_the_outcome_is_unknown_leaves_it_unknown(wo
     world.script = [SILENT_NOT_DONE]
     run = estate.start()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(drive.MOVES, drive.Phase.RECONCILE, _gone)  # type: ignore[misc]
+        patched.setitem(advance.MOVES, advance.Phase.RECONCILE, _gone)  # type: ignore[misc]
         run = estate.carry(run)
     assert told(run) == ("outcome-unknown", "outcome-unknown")
 
 
-def _gone(carriage: object) -> None:
+def _gone(execution: object) -> None:
     registry.get("nowhere")
 
 
@@ -104,7 +104,7 @@ def test_an_unforeseen_failure_is_tried_again_later_and_ends_the_run_after_a_few
     world.switches["s1"] = {"state": "off", "fuse": "ok", "owner": estate.tenant.key}
     run = estate.start()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(drive.MOVES, drive.Phase.CHECK, _breaks)  # type: ignore[misc]
+        patched.setitem(advance.MOVES, advance.Phase.CHECK, _breaks)  # type: ignore[misc]
         waits = []
         for number in range(1, STUMBLES):
             run = again(estate, run)
@@ -119,7 +119,7 @@ def test_an_unforeseen_failure_is_tried_again_later_and_ends_the_run_after_a_few
     assert run.exception_packet.fields == {}
 
 
-def _breaks(carriage: object) -> None:
+def _breaks(execution: object) -> None:
     _ = 1 / 0
 
 
@@ -136,7 +136,7 @@ def test_progress_forgets_failures(world: SwitchBoard) -> None:
     estate = make_estate()
     run = estate.start()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(drive.MOVES, drive.Phase.CHECK, _breaks)  # type: ignore[misc]
+        patched.setitem(advance.MOVES, advance.Phase.CHECK, _breaks)  # type: ignore[misc]
         run = estate.carry(run)
     assert run.failures == 1
     run = again(estate, run)
@@ -150,7 +150,7 @@ def test_the_databases_absence_is_no_failure_of_the_run(world: SwitchBoard) -> N
         registry.use(registry.Registry(MappingProxyType({"board": Away(world)}))),
         pytest.raises(OperationalError),
     ):
-        runs.advance(run_id=run.pk, by=estate.worker, takeover=TAKEOVER)
+        runs.advance(run_id=run.pk, by=estate.worker, lease=LEASE)
     run.refresh_from_db()
     assert run.failures == 0
 
@@ -167,7 +167,7 @@ def test_a_text_that_was_swapped_behind_the_trigger_is_not_followed(world: Switc
     estate = make_estate()
     run = estate.start()
     run.definition.text = RUNBOOK.replace('state: "on"', 'state: "burnt"')
-    assert drive.carry(run, by=estate.worker, takeover=TAKEOVER) is None
+    assert advance.advance(run, by=estate.worker, lease=LEASE) is None
     assert told(run) == ("definition-error", "definition-altered")
     assert world.calls == []
 
@@ -184,5 +184,5 @@ def test_a_digest_that_was_swapped_with_its_text_is_not_the_runs(world: SwitchBo
     estate = make_estate()
     run = estate.start()
     run.definition.digest = "sha256:" + "0" * 64
-    assert drive.carry(run, by=estate.worker, takeover=TAKEOVER) is None
+    assert advance.advance(run, by=estate.worker, lease=LEASE) is None
     assert told(run) == ("definition-error", "definition-altered")

@@ -10,7 +10,7 @@ import pytest
 from handrail.audit.models import AuditEvent
 from handrail.connectors.desk import Category, DeskFailure
 from handrail.kernel.errors import Stale
-from handrail.support import context, handoff, setup
+from handrail.support import context, handoff, settings
 from tests.factories.support import House, desk_at
 from tests.unit.connectors.peers import answering_json, peer
 from tests.unit.support.test_database import row
@@ -30,7 +30,7 @@ def test_carry_out_a_second_time_writes_nothing(house: House) -> None:
 def test_carry_out_while_as_many_wait_as_may_does_not_ask(house: House) -> None:
     request = row(house)
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, at_once=1) as desk:
-        with setup.current().slots:
+        with settings.current().calls:
             told = handoff.carry_out(request, desk, by=house.operator, since=monotonic())
         assert server.requests == []
     busy = DeskFailure(Category.HANDRAIL_BUSY).summary(desk="Example Desk", reference=request.ref)
@@ -42,7 +42,7 @@ def test_draft_with_the_longest_notes_reaches_a_small_desk_with_contact_page_and
     request.reproduction_notes = "note " * 800
     request.context_envelope = context.build(context.Place(house.tenant, house.run))
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, body_max=4000) as desk:
-        with setup.use(setup.Setup(tenant_page="https://handrail.example/t/{key}")):
+        with settings.use(settings.SupportSettings(tenant_page="https://handrail.example/t/{key}")):
             desk.create(handoff.draft(request))
         text = json.loads(server.requests[0].partition(b"\r\n\r\n")[2])["text"]
     assert text.startswith("note note")

@@ -13,8 +13,8 @@ from handrail.access import queries as access
 from handrail.access.capabilities import Role
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
-from handrail.support import setup
-from handrail.support.asked import new_key
+from handrail.support import settings
+from handrail.support.input import new_key
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffMode, Outcome
 from tests.factories import rows
@@ -81,8 +81,8 @@ def test_submit_create_stores_reference_and_proven_url(house: House) -> None:
 
 
 def test_submit_create_tells_the_desk_reference_words_context_and_page(house: House) -> None:
-    pages = setup.Setup("https://h.example/admin/t/{key}", "https://h.example/admin/operations/{key}")
-    with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url), setup.use(pages):
+    pages = settings.SupportSettings("https://h.example/admin/t/{key}", "https://h.example/admin/operations/{key}")
+    with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url), settings.use(pages):
         handoff = house.submit(mode="create_external_ticket", run=house.run.ref, notes="Look here").handoff
         sent = body_of(server)
     page = f"https://h.example/admin/operations/{house.run.ref}"
@@ -124,7 +124,7 @@ def test_submit_create_on_a_failing_desk_keeps_the_request(house: House) -> None
 
 def test_submit_create_beyond_the_slots_is_told_without_a_call(house: House) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, at_once=1):
-        setup.current().slots.acquire()
+        settings.current().calls.acquire()
         handoff = house.submit(mode="create_external_ticket").handoff
         assert server.requests == []
     assert handoff.outcome is Outcome.FAILED

@@ -48,13 +48,13 @@ def test_open_desk_names_the_missing_secret(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_pages_are_known_only_with_a_public_address() -> None:
-    assert wiring.support_setup(config.parse("")).run_page is None
-    found = wiring.support_setup(config.parse('[web]\nbase_url = "https://h.example/"'))
+    assert wiring.support_settings(config.parse("")).run_page is None
+    found = wiring.support_settings(config.parse('[web]\nbase_url = "https://h.example/"'))
     assert found.tenant_page == "https://h.example/admin/t/{key}"
     assert found.run_page == "https://h.example/admin/operations/{key}"
 
 
 @pytest.mark.parametrize(("threads", "at_once", "repeats"), [(2, 1, 0), (10, 5, 1), (16, 9, 3), (32, 21, 7)])
 def test_threads_that_wait_for_the_desk_leave_some_for_the_pages(threads: int, at_once: int, repeats: int) -> None:
-    found = wiring.support_setup(config.parse(f"[web]\nthreads = {threads}"))
-    assert (found.at_once, found.repeats) == (at_once, repeats)
+    found = wiring.support_settings(config.parse(f"[web]\nthreads = {threads}"))
+    assert (found.concurrent_calls, found.concurrent_repeats) == (at_once, repeats)

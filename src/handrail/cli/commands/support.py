@@ -60,7 +60,7 @@ def request(
     _one_place(tenant, run)
     who = actor(as_, workspace)
     from handrail.support.actions import support_requests
-    from handrail.support.asked import new_key
+    from handrail.support.input import new_key
     from handrail.support.states import Outcome
 
     told = support_requests.submit(

@@ -22,8 +22,9 @@ from handrail.kernel.errors import Conflict
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import permissions
 from handrail.runbooks.delegated import IncomingTask, subject_of
-from handrail.runbooks.engine import drive, endings, journal
-from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine import advance as engine
+from handrail.runbooks.engine import endings, ledger
+from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.models import Checkpoint, OperationRun
 from handrail.runbooks.states import RUN, Entry, RunState
 
@@ -134,12 +135,12 @@ def _refuse_changed(task: IncomingTask, known: Sequence[OperationRun], tenant: T
             )
 
 
-def advance(*, run_id: int, by: Actor, takeover: timedelta) -> datetime | None:
+def advance(*, run_id: int, by: Actor, lease: timedelta) -> datetime | None:
     """Carries a run as far as it goes. Queues the next look at it and returns when, or None when there is none."""
     run = OperationRun.objects.select_related("definition").filter(pk=run_id, workspace_id=by.workspace_id).first()
     if run is None:
         return None
-    until = drive.carry(run, by=by, takeover=takeover)
+    until = engine.advance(run, by=by, lease=lease)
     if until is not None:
         # Not once a run: a task that waits for later must not keep one from being queued for sooner. One that comes too
         # early, or after another, finds that the run is not due.
@@ -154,7 +155,7 @@ def cancel(*, ref: str, by: Actor) -> None:
     refuse(permissions.why_not_cancel(by, run))
     last = run.checkpoints.order_by("-sequence").values_list("sequence", flat=True)[0]
     row = NewRow(Entry.CANCELLED, detail={"by": by.name})
-    journal.append(run, row, after=last, worker=by.name, state=RunState.CANCELLED, due_at=None)
+    ledger.append(run, row, after=last, worker=by.name, state=RunState.CANCELLED, due_at=None)
     endings.close_cancelled(run)
     record(Event.RUN_CANCELLED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
 

@@ -14,10 +14,10 @@ from handrail.definitions.compiled import Check, CompiledRunbook, ConditionError
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
 from handrail.runbooks.engine import endings
-from handrail.runbooks.engine.carriage import Carriage, Wait
 from handrail.runbooks.engine.endings import Stop
+from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.engine.intent import commit_intent
-from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import Unreadable
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import EXCLUSIVE, Cause, Entry, RunState
@@ -26,13 +26,13 @@ from handrail.runbooks.states import EXCLUSIVE, Cause, Entry, RunState
 SUBJECT_BUSY = timedelta(seconds=30)
 
 
-def claim(carriage: Carriage) -> Wait | None:
+def claim(execution: Execution) -> Wait | None:
     """Takes the subject for this run, or waits while another run of the same tenant and subject is under way."""
-    run = carriage.run
+    run = execution.run
     others = OperationRun.objects.filter(tenant_id=run.tenant_id, subject=run.subject, state__in=EXCLUSIVE)
     if not others.exists():
         try:
-            carriage.append(NewRow(Entry.CLAIMED), state=RunState.CHECKING)
+            execution.append(NewRow(Entry.CLAIMED), state=RunState.CHECKING)
         except Stale as error:
             if not isinstance(error.__cause__, IntegrityError) or not others.exists():
                 raise
@@ -41,41 +41,41 @@ def claim(carriage: Carriage) -> Wait | None:
     return Wait(now() + SUBJECT_BUSY)
 
 
-def check(carriage: Carriage) -> Wait | None:
+def check(execution: Execution) -> Wait | None:
     """Reads everything anew, checks every prerequisite, and commits the first step's intent; else stops the run."""
-    runbook = carriage.runbook
-    if mismatch := version_mismatch(carriage.run):
-        endings.stop(carriage, mismatch, scope=carriage.scope())
+    runbook = execution.runbook
+    if mismatch := version_mismatch(execution.run):
+        endings.stop(execution, mismatch, scope=execution.scope())
         return None
     if unusable := wiring.faults(runbook):  # of later steps too: nothing is begun that could not be ended
         why = Stop(Cause.DEFINITION, "connector-unusable", "; ".join(map(str, unusable)))
-        endings.stop(carriage, why, scope=carriage.scope())
+        endings.stop(execution, why, scope=execution.scope())
         return None
     try:
-        readings = carriage.read(runbook.initial_reads)
+        readings = execution.read(runbook.initial_reads)
     except Unreadable as error:
         why = Stop(Cause.SOURCE, f"source-unreadable-{error.read.replace('_', '-')}", error.says)
-        endings.stop(carriage, why, scope=carriage.scope())
+        endings.stop(execution, why, scope=execution.scope())
         return None
-    scope = carriage.scope(**readings.values)
+    scope = execution.scope(**readings.values)
     results = check_prerequisites(runbook, scope)
     failed = [(check, result) for check, result in zip(runbook.prerequisites, results, strict=True) if result]
     if failed:
         why = _refused(*failed[0], evidence=[*readings.evidence, {"prerequisites": _told(runbook, results)}])
-        endings.stop(carriage, why, scope=scope)
+        endings.stop(execution, why, scope=scope)
         return None
     first = runbook.steps[0]
     checked = NewRow(Entry.CHECKED, detail={"readings": readings.values, "evidence": readings.evidence})
     with transaction.atomic():
         record(
             Event.RUN_CHECKED,
-            by=carriage.by,
-            tenant_id=carriage.run.tenant_id,
+            by=execution.by,
+            tenant_id=execution.run.tenant_id,
             subject_kind="run",
-            subject=carriage.run.ref,
+            subject=execution.run.ref,
             prerequisites=len(results),
         )
-        commit_intent(carriage, first, checked, repeat_of=0)
+        commit_intent(execution, first, checked, repeat_of=0)
     return None
 
 

@@ -14,8 +14,8 @@ from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import labels
-from handrail.runbooks.engine.carriage import Carriage, Grip
-from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.execution import Execution, LeasedRun
+from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.position import summary_of
 from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, Report, RetryLedgerEntry
 from handrail.runbooks.states import Cause, Entry, Handling, RunState
@@ -37,12 +37,12 @@ class Stop:
     rows: tuple[NewRow, ...] = ()
 
 
-def complete(carriage: Carriage, *rows: NewRow, scope: dict[str, Any]) -> None:
+def complete(execution: Execution, *rows: NewRow, scope: dict[str, Any]) -> None:
     """Ends the run as completed, with ``rows`` before the last one. Raises Stale when somebody else ended it."""
-    fields = carriage.runbook.copy(carriage.runbook.spec.completion.copy_, scope)
-    run = carriage.run
+    fields = execution.runbook.copy(execution.runbook.spec.completion.copy_, scope)
+    run = execution.run
     with transaction.atomic():
-        carriage.append(*rows, NewRow(Entry.COMPLETED, detail={"fields": fields}), state=RunState.COMPLETED)
+        execution.append(*rows, NewRow(Entry.COMPLETED, detail={"fields": fields}), state=RunState.COMPLETED)
         CompletionRecord.objects.create(
             workspace_id=run.workspace_id,
             tenant_id=run.tenant_id,
@@ -51,28 +51,28 @@ def complete(carriage: Carriage, *rows: NewRow, scope: dict[str, Any]) -> None:
             fields=fields,
             digest=digest({"run": run.ref, "definition": run.definition_digest, "fields": fields}),
         )
-        _close(carriage, rows)
-        _audit(carriage, Event.RUN_COMPLETED, Outcome.DONE)
+        _close(execution, rows)
+        _audit(execution, Event.RUN_COMPLETED, Outcome.DONE)
 
 
-def stop(carriage: Carriage, why: Stop, *, scope: dict[str, Any]) -> None:
+def stop(execution: Execution, why: Stop, *, scope: dict[str, Any]) -> None:
     """Ends the run with one exception packet for the people whom the definition names. Raises Stale."""
-    runbook = carriage.runbook
+    runbook = execution.runbook
     allowed = runbook.spec.exception.copy_
     carried = _Carried(
         escalate_to=runbook.escalate_to,
-        checkpoint=labels.last(runbook.checkpoints, (row.kind for row in carriage.hand.rows)),
+        checkpoint=labels.last(runbook.checkpoints, (row.kind for row in execution.holder.rows)),
         fields=runbook.copy(allowed, scope),
-        evidence=_evidence(why.evidence or list(carriage.position.evidence), frozenset(allowed)),
+        evidence=_evidence(why.evidence or list(execution.position.evidence), frozenset(allowed)),
     )
-    _stop(carriage, why, carried)
+    _stop(execution, why, carried)
 
 
-def abandon(grip: Grip, why: Stop, *, escalate_to: str) -> None:
+def abandon(leased: LeasedRun, why: Stop, *, escalate_to: str) -> None:
     """Ends a run whose definition can't be followed, or whose values may be what is wrong: with a packet that carries
     none of them, for ``escalate_to``. Raises Stale."""
-    passed = labels.last(None, (row.kind for row in grip.hand.rows))
-    _stop(grip, why, _Carried(escalate_to[:ESCALATE_TO_LIMIT], checkpoint=passed))
+    passed = labels.last(None, (row.kind for row in leased.holder.rows))
+    _stop(leased, why, _Carried(escalate_to[:ESCALATE_TO_LIMIT], checkpoint=passed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class _Carried:
     evidence: list[dict[str, Any]] = field(default_factory=list)
 
 
-def _stop(grip: Grip, why: Stop, carried: _Carried) -> None:
-    run, step = grip.run, grip.position.step
+def _stop(leased: LeasedRun, why: Stop, carried: _Carried) -> None:
+    run, step = leased.run, leased.position.step
     reason, says = why.reason[:REASON_LIMIT], why.says[:SAYS_LIMIT]
     with transaction.atomic():
         packet = ExceptionPacket(
@@ -103,14 +103,14 @@ def _stop(grip: Grip, why: Stop, carried: _Carried) -> None:
             escalate_to=carried.escalate_to,
             fields=carried.fields,
             evidence=carried.evidence,
-            attempts=_attempts(grip, why.rows),
+            attempts=_attempts(leased, why.rows),
             handling=Handling.OPEN,
         )
         detail = {"cause": why.cause, "reason": reason, "says": says, "packet": packet.ref}
-        grip.append(*why.rows, NewRow(Entry.EXCEPTION, step=step, detail=detail), state=RunState.EXCEPTION)
+        leased.append(*why.rows, NewRow(Entry.EXCEPTION, step=step, detail=detail), state=RunState.EXCEPTION)
         packet.save(force_insert=True)
-        _close(grip, why.rows)
-        _audit(grip, Event.RUN_STOPPED, Outcome.FAILED, why, packet.ref)
+        _close(leased, why.rows)
+        _audit(leased, Event.RUN_STOPPED, Outcome.FAILED, why, packet.ref)
 
 
 def close_cancelled(run: OperationRun) -> None:
@@ -127,8 +127,8 @@ def wake_next(run: OperationRun) -> None:
         enqueue(TaskName.ADVANCE_RUN, run_id=following)
 
 
-def _close(grip: Grip, rows: tuple[NewRow, ...]) -> None:
-    run, position = grip.run, grip.position
+def _close(leased: LeasedRun, rows: tuple[NewRow, ...]) -> None:
+    run, position = leased.run, leased.position
     RetryLedgerEntry.objects.create(
         workspace_id=run.workspace_id,
         tenant_id=run.tenant_id,
@@ -137,7 +137,7 @@ def _close(grip: Grip, rows: tuple[NewRow, ...]) -> None:
         limit=run.retry_limit,
         attempts=sum(position.attempts.values()),
         waited_seconds=position.waited_seconds,
-        detail=_attempts(grip, rows),
+        detail=_attempts(leased, rows),
     )
     _report(run)
     wake_next(run)
@@ -148,11 +148,13 @@ def _report(run: OperationRun) -> None:
     enqueue(TaskName.REPORT_RUN, run_id=run.pk)
 
 
-def _audit(grip: Grip, event: Event, outcome: Outcome, why: Stop | None = None, packet: str | None = None) -> None:
-    run = grip.run
+def _audit(
+    leased: LeasedRun, event: Event, outcome: Outcome, why: Stop | None = None, packet: str | None = None
+) -> None:
+    run = leased.run
     record(
         event,
-        by=grip.by,
+        by=leased.by,
         tenant_id=run.tenant_id,
         subject_kind="run",
         subject=run.ref,
@@ -175,9 +177,9 @@ def _evidence(evidence: list[dict[str, Any]], allowed: frozenset[str]) -> list[d
     ]
 
 
-def _attempts(grip: Grip, rows: tuple[NewRow, ...]) -> list[dict[str, Any]]:
+def _attempts(leased: LeasedRun, rows: tuple[NewRow, ...]) -> list[dict[str, Any]]:
     """Every attempt with its result, those in ``rows``, which are only now being written, included."""
-    told = [dict(attempt) for attempt in grip.position.history]
+    told = [dict(attempt) for attempt in leased.position.history]
     for row in rows:
         if row.kind in (Entry.RESULT, Entry.UNKNOWN) and told:
             told[-1] |= summary_of(row.detail)

@@ -8,14 +8,14 @@ from handrail.audit.actions import record
 from handrail.audit.events import Event
 from handrail.definitions.compiled import Step
 from handrail.kernel.clock import now
-from handrail.runbooks.engine.carriage import Carriage
-from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.execution import Execution
+from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import connector
 from handrail.runbooks.engine.timing import INTENT_MARGIN
 from handrail.runbooks.states import Entry, RunState
 
 
-def commit_intent(carriage: Carriage, step: Step, *before: NewRow, repeat_of: int) -> None:
+def commit_intent(execution: Execution, step: Step, *before: NewRow, repeat_of: int) -> None:
     """Adds the intent to call ``step`` behind the rows ``before``, in the caller's transaction.
 
     ``repeat_of`` is the number of attempts already made in this step. The row's deadline is the call's own, with a
@@ -26,17 +26,17 @@ def commit_intent(carriage: Carriage, step: Step, *before: NewRow, repeat_of: in
         Entry.INTENT,
         step=step.name,
         attempt=repeat_of + 1,
-        idempotency_key=carriage.idempotency_key(step.name),
+        idempotency_key=execution.idempotency_key(step.name),
         deadline_at=deadline,
         detail={"connector": step.connector, "effect": "mutating" if step.mutating else "reading"},
     )
-    carriage.append(*before, intent, state=RunState.INVOKING, due_at=deadline)
+    execution.append(*before, intent, state=RunState.INVOKING, due_at=deadline)
     record(
         Event.RUN_INVOKED,
-        by=carriage.by,
-        tenant_id=carriage.run.tenant_id,
+        by=execution.by,
+        tenant_id=execution.run.tenant_id,
         subject_kind="run",
-        subject=carriage.run.ref,
+        subject=execution.run.ref,
         step=step.name,
         attempt=repeat_of + 1,
     )

@@ -13,10 +13,10 @@ from handrail.definitions.compiled import Step
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid
 from handrail.runbooks.engine import endings, verifying
-from handrail.runbooks.engine.carriage import Carriage, Wait
 from handrail.runbooks.engine.endings import Stop
+from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.engine.intent import commit_intent
-from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import connector
 from handrail.runbooks.engine.position import ResultClass
 from handrail.runbooks.engine.timing import RETRY_AFTER_CEILING_SECONDS, WRITE_DOWN
@@ -25,32 +25,32 @@ from handrail.runbooks.states import Cause, Entry, RunState
 _SUCCESSFUL = range(200, 300)
 
 
-def call(carriage: Carriage) -> Wait | None:
+def call(execution: Execution) -> Wait | None:
     """Makes the call whose intent this worker has just committed, and writes its result down.
 
     A hand that was held up (a machine that slept) may come too late: when the intent's time is over, others may have
     written the outcome down as unknown and acted on that. Then nothing is sent.
     """
-    step, last = carriage.step, carriage.position.last
+    step, last = execution.step, execution.position.last
     assert last.deadline_at is not None
-    scope = carriage.scope()
+    scope = execution.scope()
     try:
-        operation = carriage.runbook.operation(step.call, scope, idempotency_key=last.idempotency_key)
+        operation = execution.runbook.operation(step.call, scope, idempotency_key=last.idempotency_key)
     except Invalid as error:
-        endings.stop(carriage, Stop(Cause.DEFINITION, "call-not-renderable", error.message), scope=scope)
+        endings.stop(execution, Stop(Cause.DEFINITION, "call-not-renderable", error.message), scope=scope)
         return None
     target = connector(step.connector)
     left = (last.deadline_at - WRITE_DOWN - now()).total_seconds()
     if left <= 0:
-        return overdue(carriage)
+        return overdue(execution)
     started = time.monotonic()
     answer = target.call(operation, deadline_seconds=min(target.deadline_seconds, left))
-    return settle(carriage, step, answer, seconds=time.monotonic() - started)
+    return settle(execution, step, answer, seconds=time.monotonic() - started)
 
 
-def overdue(carriage: Carriage) -> Wait | None:
+def overdue(execution: Execution) -> Wait | None:
     """An intent without a result: left alone until its deadline, then written down as unknown."""
-    last = carriage.position.last
+    last = execution.position.last
     assert last.deadline_at is not None
     if now() < last.deadline_at:
         return Wait(last.deadline_at)
@@ -60,80 +60,82 @@ def overdue(carriage: Carriage) -> Wait | None:
         attempt=last.attempt,
         detail={"class": ResultClass.UNKNOWN, "why": "the worker that called is gone; no result was written down"},
     )
-    carriage.append(unknown, state=RunState.INVOKING)
+    execution.append(unknown, state=RunState.INVOKING)
     return None
 
 
-def poll(carriage: Carriage) -> Wait | None:
+def poll(execution: Execution) -> Wait | None:
     """Asks how an accepted action stands, until it is decided or the poll's window is over."""
-    step, last = carriage.step, carriage.position.last
+    step, last = execution.step, execution.position.last
     assert step.poll is not None
-    scope = carriage.scope(answer=carriage.position.answers.get(step.name, {}))
+    scope = execution.scope(answer=execution.position.answers.get(step.name, {}))
     started = time.monotonic()
     try:
-        operation = carriage.runbook.operation(step.poll.spec, scope)
+        operation = execution.runbook.operation(step.poll.spec, scope)
     except Invalid as error:
-        endings.stop(carriage, Stop(Cause.DEFINITION, "poll-not-renderable", error.message), scope=scope)
+        endings.stop(execution, Stop(Cause.DEFINITION, "poll-not-renderable", error.message), scope=scope)
         return None
-    answer = carriage.ask(step.connector, operation)
+    answer = execution.ask(step.connector, operation)
     window_ends_at = last.at + timedelta(seconds=step.poll.within_seconds)
-    kind, detail = _class_of_poll(carriage, step, answer)
+    kind, detail = _class_of_poll(execution, step, answer)
     undecided = kind is ResultClass.PENDING
     if undecided and now() < window_ends_at:
         return Wait(min(now() + timedelta(seconds=step.poll.every_seconds), window_ends_at))
     if undecided:
         says = f"The action was accepted but not decided within {step.poll.within_seconds:g} s."
-        row = _result(step, carriage, {"class": ResultClass.AMBIGUOUS, "why": "poll window over"})
-        endings.stop(carriage, Stop(Cause.AMBIGUOUS, "poll-window-over", says, rows=(row,)), scope=scope)
+        row = _result(step, execution, {"class": ResultClass.AMBIGUOUS, "why": "poll window over"})
+        endings.stop(execution, Stop(Cause.AMBIGUOUS, "poll-window-over", says, rows=(row,)), scope=scope)
         return None
     detail["seconds"] = round(time.monotonic() - started, 3)
-    return _conclude(carriage, step, answer, kind, detail)
+    return _conclude(execution, step, answer, kind, detail)
 
 
-def retry(carriage: Carriage) -> Wait | None:
+def retry(execution: Execution) -> Wait | None:
     """Commits the next intent once the wait that the last result imposed is over."""
-    last, step = carriage.position.last, carriage.step
+    last, step = execution.position.last, execution.step
     due_at = last.at + timedelta(seconds=last.detail["wait_seconds"])
     if now() < due_at:
         return Wait(due_at)
     with transaction.atomic():
-        commit_intent(carriage, step, repeat_of=carriage.position.attempts[step.name])
+        commit_intent(execution, step, repeat_of=execution.position.attempts[step.name])
     return None
 
 
-def settle(carriage: Carriage, step: Step, answer: Answer, *, seconds: float) -> Wait | None:
+def settle(execution: Execution, step: Step, answer: Answer, *, seconds: float) -> Wait | None:
     """Writes the classed result down, and stops the run where the class says so."""
-    kind, detail = _class_of(carriage, step, answer)
+    kind, detail = _class_of(execution, step, answer)
     detail["seconds"] = round(seconds, 3)
-    return _conclude(carriage, step, answer, kind, detail)
+    return _conclude(execution, step, answer, kind, detail)
 
 
-def _conclude(carriage: Carriage, step: Step, answer: Answer, kind: ResultClass, detail: dict[str, Any]) -> Wait | None:
+def _conclude(
+    execution: Execution, step: Step, answer: Answer, kind: ResultClass, detail: dict[str, Any]
+) -> Wait | None:
     if kind is ResultClass.SUCCEEDED:
-        _succeeded(carriage, step, detail)
+        _succeeded(execution, step, detail)
         return None
     if kind in (ResultClass.PENDING, ResultClass.UNKNOWN):
-        carriage.append(_result(step, carriage, detail), state=RunState.INVOKING)
+        execution.append(_result(step, execution, detail), state=RunState.INVOKING)
         return None
-    if kind is ResultClass.RETRYABLE and not spent(carriage, step, detail.get("retry_class")):
-        detail["wait_seconds"] = _wait_seconds(carriage, step, answer, detail.get("retry_class"))
+    if kind is ResultClass.RETRYABLE and not spent(execution, step, detail.get("retry_class")):
+        detail["wait_seconds"] = _wait_seconds(execution, step, answer, detail.get("retry_class"))
         if detail["wait_seconds"] <= RETRY_AFTER_CEILING_SECONDS:
-            carriage.append(_result(step, carriage, detail), state=RunState.INVOKING)
+            execution.append(_result(step, execution, detail), state=RunState.INVOKING)
             return None
-    endings.stop(carriage, _why(kind, step, detail, carriage), scope=carriage.scope(answer=detail["answer"]))
+    endings.stop(execution, _why(kind, step, detail, execution), scope=execution.scope(answer=detail["answer"]))
     return None
 
 
-def _succeeded(carriage: Carriage, step: Step, detail: dict[str, Any]) -> None:
-    result = _result(step, carriage, detail)
+def _succeeded(execution: Execution, step: Step, detail: dict[str, Any]) -> None:
+    result = _result(step, execution, detail)
     if step.verify is not None:
-        carriage.append(result, state=RunState.VERIFYING)
+        execution.append(result, state=RunState.VERIFYING)
         return
-    verifying.go_on(carriage, step, result, answer=detail["answer"], values={})
+    verifying.go_on(execution, step, result, answer=detail["answer"], values={})
 
 
-def _class_of(carriage: Carriage, step: Step, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:
-    classified = carriage.runbook.classify(step, carriage.scope(), answer)
+def _class_of(execution: Execution, step: Step, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:
+    classified = execution.runbook.classify(step, execution.scope(), answer)
     kind = ResultClass(classified.kind)
     if kind is ResultClass.AMBIGUOUS and answer.failure is not None and not answer.failure.answered:
         kind = ResultClass.UNKNOWN
@@ -149,10 +151,10 @@ def _class_of(carriage: Carriage, step: Step, answer: Answer) -> tuple[ResultCla
     return kind, detail
 
 
-def _class_of_poll(carriage: Carriage, step: Step, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:
+def _class_of_poll(execution: Execution, step: Step, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:
     """As the table says, where it decides. A status that tells of the question, not of the action, decides nothing:
     one that may pass is asked again, any other leaves open how the action stands."""
-    kind, detail = _class_of(carriage, step, answer)
+    kind, detail = _class_of(execution, step, answer)
     if kind in (ResultClass.SUCCEEDED, ResultClass.PENDING):
         return kind, detail
     if answer.failure is not None or answer.status in RETRYABLE_STATUSES:
@@ -163,27 +165,27 @@ def _class_of_poll(carriage: Carriage, step: Step, answer: Answer) -> tuple[Resu
     return kind, detail
 
 
-def _result(step: Step, carriage: Carriage, detail: dict[str, Any]) -> NewRow:
+def _result(step: Step, execution: Execution, detail: dict[str, Any]) -> NewRow:
     return NewRow(
-        Entry.RESULT, step=step.name, attempt=carriage.position.attempts[step.name], detail={"answer": {}} | detail
+        Entry.RESULT, step=step.name, attempt=execution.position.attempts[step.name], detail={"answer": {}} | detail
     )
 
 
-def spent(carriage: Carriage, step: Step, retry_class: str | None) -> bool:
+def spent(execution: Execution, step: Step, retry_class: str | None) -> bool:
     """Whether the step's own limit or the run's budget of repeats is used up."""
     allowed = step.policy(retry_class).attempts
-    return carriage.position.attempts[step.name] >= allowed or carriage.position.repeats >= carriage.run.retry_limit
+    return execution.position.attempts[step.name] >= allowed or execution.position.repeats >= execution.run.retry_limit
 
 
-def _wait_seconds(carriage: Carriage, step: Step, answer: Answer, retry_class: str | None) -> float:
-    own = step.policy(retry_class).delay_seconds(carriage.position.attempts[step.name])
+def _wait_seconds(execution: Execution, step: Step, answer: Answer, retry_class: str | None) -> float:
+    own = step.policy(retry_class).delay_seconds(execution.position.attempts[step.name])
     return max(own, answer.retry_after_seconds or 0.0)
 
 
-def _why(kind: ResultClass, step: Step, detail: dict[str, Any], carriage: Carriage) -> Stop:
-    row = (_result(step, carriage, detail),)
+def _why(kind: ResultClass, step: Step, detail: dict[str, Any], execution: Execution) -> Stop:
+    row = (_result(step, execution, detail),)
     if kind is ResultClass.RETRYABLE:
-        made = carriage.position.attempts[step.name]
+        made = execution.position.attempts[step.name]
         too_long = detail.get("wait_seconds", 0) > RETRY_AFTER_CEILING_SECONDS
         says = (
             f"The target asks to wait longer than {RETRY_AFTER_CEILING_SECONDS:g} s."

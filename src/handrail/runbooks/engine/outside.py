@@ -42,16 +42,20 @@ class Readings:
     evidence: list[dict[str, Any]]
 
 
-def _alone(_: float) -> None:
-    """There is no run, so nobody to keep off."""
+def _no_lease(_: float) -> None:
+    """A preview reads without a run, so there is no lease to extend."""
 
 
 def read_all(
-    runbook: CompiledRunbook, names: Iterable[str], scope: dict[str, Any], *, hold: Callable[[float], None] = _alone
+    runbook: CompiledRunbook,
+    names: Iterable[str],
+    scope: dict[str, Any],
+    *,
+    renew_lease: Callable[[float], None] = _no_lease,
 ) -> Readings:
     """The named reads, in the order of the definition, each seeing those before it.
 
-    ``hold`` is told before each try how many seconds it may take. Raises Unreadable, Misconfigured.
+    ``renew_lease`` is called before each try with the seconds that the try may take. Raises Unreadable, Misconfigured.
     """
     wanted = set(names)
     values: dict[str, dict[str, Any]] = {}
@@ -59,7 +63,7 @@ def read_all(
     for name, read in runbook.reads.items():
         if name not in wanted:
             continue
-        reading = _read(runbook, name, scope | values, hold)
+        reading = _read(runbook, name, scope | values, renew_lease)
         try:
             values[name] = runbook.take(name, reading.value)
         except Invalid as error:
@@ -77,7 +81,7 @@ def read_all(
     return Readings(values, evidence)
 
 
-def _read(runbook: CompiledRunbook, name: str, scope: dict[str, Any], hold: Callable[[float], None]) -> Reading:
+def _read(runbook: CompiledRunbook, name: str, scope: dict[str, Any], renew_lease: Callable[[float], None]) -> Reading:
     read = runbook.reads[name]
     try:
         operation = runbook.operation(read.spec, scope)
@@ -85,7 +89,7 @@ def _read(runbook: CompiledRunbook, name: str, scope: dict[str, Any], hold: Call
         raise Unreadable(name, error.message, retryable=False) from None
     source = connector(read.connector)
     for attempt in range(1, READ_TRIES + 1):
-        hold(source.deadline_seconds)
+        renew_lease(source.deadline_seconds)
         try:
             return source.read(operation)
         except ReadFailed as error:

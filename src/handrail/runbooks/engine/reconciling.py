@@ -12,11 +12,11 @@ from handrail.definitions.compiled import ConditionError, Step
 from handrail.definitions.forms import Start
 from handrail.kernel.clock import now
 from handrail.runbooks.engine import endings, verifying
-from handrail.runbooks.engine.carriage import Carriage, Wait
 from handrail.runbooks.engine.endings import Stop
+from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.engine.intent import commit_intent
 from handrail.runbooks.engine.invoking import settle, spent
-from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import Unreadable
 from handrail.runbooks.states import Cause, Entry, RunState
 
@@ -27,34 +27,34 @@ LOOK_AGAIN = timedelta(seconds=2)
 LOOK_FOR = timedelta(seconds=60)
 
 
-def reconcile(carriage: Carriage) -> Wait | None:
+def reconcile(execution: Execution) -> Wait | None:
     """Unknown outcome: looks first. The job runner is asked by key, anything else by what the step verifies.
 
     Present → on with it. Absent, or not to be seen without the lost answer, and deduplicated → the same key again.
     Else → stop.
     """
-    step = carriage.step
+    step = execution.step
     try:
         if isinstance(step.call, Start):
-            found = _look_up(carriage, step)
+            found = _look_up(execution, step)
             if found is not None:
-                return settle(carriage, step, found, seconds=0.0)
-        elif not step.proof_needs_answer and _effect_present(carriage, step):
+                return settle(execution, step, found, seconds=0.0)
+        elif not step.proof_needs_answer and _effect_present(execution, step):
             row = NewRow(Entry.RECONCILED, step=step.name, detail={"effect": "present"})
-            carriage.append(row, state=RunState.VERIFYING)
+            execution.append(row, state=RunState.VERIFYING)
             return None
     except Unreadable as error:
-        return _look_again(carriage, error)
+        return _look_again(execution, error)
     except ConditionError as error:
-        _unknown(carriage, f"What would prove it could not be evaluated. {error.message}")
+        _unknown(execution, f"What would prove it could not be evaluated. {error.message}")
         return None
-    _not_seen(carriage, step)
+    _not_seen(execution, step)
     return None
 
 
-def _look_up(carriage: Carriage, step: Step) -> Answer | None:
+def _look_up(execution: Execution, step: Step) -> Answer | None:
     """How the job that was started with this step's key stands; None when the runner knows none. Raises Unreadable."""
-    found = carriage.ask(step.connector, LookUp(idempotency_key=carriage.idempotency_key(step.name)))
+    found = execution.ask(step.connector, LookUp(idempotency_key=execution.idempotency_key(step.name)))
     if found.failure is None and found.status == _NOT_FOUND:
         return None
     if found.failure is not None or found.status in RETRYABLE_STATUSES:
@@ -65,36 +65,36 @@ def _look_up(carriage: Carriage, step: Step) -> Answer | None:
     return found
 
 
-def _effect_present(carriage: Carriage, step: Step) -> bool:
+def _effect_present(execution: Execution, step: Step) -> bool:
     """Whether the authoritative state shows the effect. Raises Unreadable, ConditionError."""
     assert step.verify is not None  # a step without verification needs its answer
-    readings = carriage.read(step.verify.reads)
-    return verifying.unmet(carriage, step, readings.values) is None
+    readings = execution.read(step.verify.reads)
+    return verifying.unmet(execution, step, readings.values) is None
 
 
-def _look_again(carriage: Carriage, error: Unreadable) -> Wait | None:
+def _look_again(execution: Execution, error: Unreadable) -> Wait | None:
     until = now() + LOOK_AGAIN
-    if error.retryable and until < carriage.position.last.at + LOOK_FOR:
+    if error.retryable and until < execution.position.last.at + LOOK_FOR:
         return Wait(until)
-    _unknown(carriage, error.says)
+    _unknown(execution, error.says)
     return None
 
 
-def _not_seen(carriage: Carriage, step: Step) -> None:
-    made = carriage.position.attempts[step.name]
-    if step.deduplicates and not spent(carriage, step, None):
+def _not_seen(execution: Execution, step: Step) -> None:
+    made = execution.position.attempts[step.name]
+    if step.deduplicates and not spent(execution, step, None):
         row = NewRow(Entry.RECONCILED, step=step.name, detail={"effect": "not-seen", "then": "same key again"})
         with transaction.atomic():
-            commit_intent(carriage, step, row, repeat_of=made)
+            commit_intent(execution, step, row, repeat_of=made)
     elif step.deduplicates:
-        _unknown(carriage, "It is not seen in the authoritative state, and the retries are used up.")
+        _unknown(execution, "It is not seen in the authoritative state, and the retries are used up.")
     else:
-        _unknown(carriage, "It is not seen, and the target does not deduplicate, so it is not repeated.")
+        _unknown(execution, "It is not seen, and the target does not deduplicate, so it is not repeated.")
 
 
-def _unknown(carriage: Carriage, says: str) -> None:
-    row = NewRow(Entry.RECONCILED, step=carriage.step.name, detail={"effect": "not-seen"})
-    lost = "Nobody knows whether the action took effect" if carriage.step.mutating else "An answer was lost"
+def _unknown(execution: Execution, says: str) -> None:
+    row = NewRow(Entry.RECONCILED, step=execution.step.name, detail={"effect": "not-seen"})
+    lost = "Nobody knows whether the action took effect" if execution.step.mutating else "An answer was lost"
     whole = f"{lost}. {says}"
     why = Stop(Cause.UNKNOWN_OUTCOME, "outcome-unknown", whole, rows=(row,))
-    endings.stop(carriage, why, scope=carriage.scope())
+    endings.stop(execution, why, scope=execution.scope())

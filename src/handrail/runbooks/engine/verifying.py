@@ -10,39 +10,39 @@ from django.db import transaction
 from handrail.definitions.compiled import Check, ConditionError, Step
 from handrail.kernel.clock import now
 from handrail.runbooks.engine import endings
-from handrail.runbooks.engine.carriage import Carriage, Wait
 from handrail.runbooks.engine.endings import Stop
+from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.engine.intent import commit_intent
-from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import Readings, Unreadable
 from handrail.runbooks.states import Cause, Entry
 
 
-def verify(carriage: Carriage) -> Wait | None:
+def verify(execution: Execution) -> Wait | None:
     """Reads until what must hold does, within the propagation window; then the guards; then on, or stop."""
-    step = carriage.step
+    step = execution.step
     assert step.verify is not None  # a step without verification goes on with its result, in one transaction
-    last = carriage.position.last
+    last = execution.position.last
     window_ends_at = last.at + timedelta(seconds=step.verify.within_seconds)
     try:
-        readings = carriage.read(step.verify.reads)
+        readings = execution.read(step.verify.reads)
     except Unreadable as error:
         if error.retryable and now() < window_ends_at:
             return _again(step, window_ends_at)
         why = Stop(Cause.VERIFICATION, "verification-unreadable", error.says)
-        endings.stop(carriage, why, scope=carriage.scope())
+        endings.stop(execution, why, scope=execution.scope())
         return None
     try:
-        missing = unmet(carriage, step, readings.values)
-        broken = None if missing else _broken(carriage, step, readings.values)
+        missing = unmet(execution, step, readings.values)
+        broken = None if missing else _broken(execution, step, readings.values)
     except ConditionError as error:
         says = f"A condition of the verification could not be evaluated, so it does not hold. {error.message}"
-        _fail(carriage, readings, Stop(Cause.DEFINITION, "condition-error", says))
+        _fail(execution, readings, Stop(Cause.DEFINITION, "condition-error", says))
         return None
     if missing and now() < window_ends_at:
         return _again(step, window_ends_at)
     if missing or broken:
-        _fail(carriage, readings, _refusal(missing) if missing else broken)
+        _fail(execution, readings, _refusal(missing) if missing else broken)
         return None
     verified = NewRow(
         Entry.VERIFIED,
@@ -55,34 +55,34 @@ def verify(carriage: Carriage) -> Wait | None:
             "evidence": readings.evidence,
         },
     )
-    go_on(carriage, step, verified, answer=carriage.position.answers.get(step.name, {}), values=readings.values)
+    go_on(execution, step, verified, answer=execution.position.answers.get(step.name, {}), values=readings.values)
     return None
 
 
 def go_on(
-    carriage: Carriage, step: Step, *rows: NewRow, answer: dict[str, Any], values: dict[str, dict[str, Any]]
+    execution: Execution, step: Step, *rows: NewRow, answer: dict[str, Any], values: dict[str, dict[str, Any]]
 ) -> None:
     """From a finished step to the next one's intent, or to the run's completion."""
-    following = carriage.step_after(step.name)
+    following = execution.step_after(step.name)
     if following is None:
-        steps = {**carriage.position.answers, step.name: answer}
-        endings.complete(carriage, *rows, scope=carriage.scope(**values, answer=answer, steps=steps))
+        steps = {**execution.position.answers, step.name: answer}
+        endings.complete(execution, *rows, scope=execution.scope(**values, answer=answer, steps=steps))
         return
     with transaction.atomic():
-        commit_intent(carriage, following, *rows, repeat_of=0)
+        commit_intent(execution, following, *rows, repeat_of=0)
 
 
-def unmet(carriage: Carriage, step: Step, values: dict[str, dict[str, Any]]) -> Check | None:
+def unmet(execution: Execution, step: Step, values: dict[str, dict[str, Any]]) -> Check | None:
     """The first required condition that ``values`` do not meet. Raises ConditionError."""
     assert step.verify is not None
-    scope = carriage.scope(**values, answer=carriage.position.answers.get(step.name, {}))
+    scope = execution.scope(**values, answer=execution.position.answers.get(step.name, {}))
     return next((check for check in step.verify.that if not check.condition.holds(scope)), None)
 
 
-def _broken(carriage: Carriage, step: Step, values: dict[str, dict[str, Any]]) -> Stop | None:
+def _broken(execution: Execution, step: Step, values: dict[str, dict[str, Any]]) -> Stop | None:
     """The first guard that the change broke. Raises ConditionError."""
     assert step.verify is not None
-    scope = carriage.scope(**values, answer=carriage.position.answers.get(step.name, {}))
+    scope = execution.scope(**values, answer=execution.position.answers.get(step.name, {}))
     for name in step.verify.changed(scope):
         says = f"{name} changed while the run was under way; nothing in this runbook may change it."
         return Stop(Cause.VERIFICATION, f"changed-{name.replace('.', '-').replace('_', '-')}", says)
@@ -95,10 +95,10 @@ def _refusal(check: Check) -> Stop:
     return Stop(cause, check.otherwise, check.says or f"The condition «{check.condition.source}» does not hold.")
 
 
-def _fail(carriage: Carriage, readings: Readings, why: Stop | None) -> None:
+def _fail(execution: Execution, readings: Readings, why: Stop | None) -> None:
     assert why is not None
-    scope = carriage.scope(**readings.values)
-    endings.stop(carriage, Stop(why.cause, why.reason, why.says, evidence=readings.evidence), scope=scope)
+    scope = execution.scope(**readings.values)
+    endings.stop(execution, Stop(why.cause, why.reason, why.says, evidence=readings.evidence), scope=scope)
 
 
 def _again(step: Step, window_ends_at: datetime) -> Wait:

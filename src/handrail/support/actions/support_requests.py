@@ -15,9 +15,9 @@ from handrail.connectors.desk import Desk, Link
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.support import context, handoff, queries, setup
-from handrail.support.asked import Asked, Typed, checked, checked_key, link_for
+from handrail.support import context, handoff, queries, settings
 from handrail.support.context import Place
+from handrail.support.input import Asked, Typed, checked, checked_key, link_for
 from handrail.support.models import SupportRequest
 from handrail.support.queries import Handoff
 from handrail.support.states import AttachmentMode, HandoffMode, Outcome
@@ -146,8 +146,8 @@ def _existing(by: Actor, key: str, content: str) -> Submitted | None:
 
 def _answered(request: SupportRequest) -> Handoff:
     """``request`` once the desk has answered or had its time; as it stands when too many threads wait like this one."""
-    told, seats = queries.told(request), setup.current().seats
-    if told.outcome is not Outcome.UNDER_WAY or not seats.acquire(blocking=False):
+    told, repeats = queries.told(request), settings.current().repeats
+    if told.outcome is not Outcome.UNDER_WAY or not repeats.acquire(blocking=False):
         return told
     try:
         until, pause = time.monotonic() + WAIT_SECONDS, _FIRST_LOOK_SECONDS
@@ -158,5 +158,5 @@ def _answered(request: SupportRequest) -> Handoff:
             if (told := queries.told(request)).outcome is not Outcome.UNDER_WAY:
                 break
     finally:
-        seats.release()
+        repeats.release()
     return told

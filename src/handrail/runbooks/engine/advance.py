@@ -13,9 +13,9 @@ from handrail.access.actor import Actor
 from handrail.definitions.active import compiled
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured, Stale
-from handrail.runbooks.engine import checking, endings, invoking, journal, position, reconciling, verifying
-from handrail.runbooks.engine.carriage import Carriage, Grip, Hand, Wait
+from handrail.runbooks.engine import checking, endings, invoking, ledger, position, reconciling, verifying
 from handrail.runbooks.engine.endings import Stop
+from handrail.runbooks.engine.execution import Execution, LeasedRun, LeaseHolder, Wait
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.engine.timing import INLINE_SECONDS, STUMBLES, stumble_wait
 from handrail.runbooks.models import OperationRun
@@ -23,7 +23,7 @@ from handrail.runbooks.states import RUN, Cause, RunState
 
 log = structlog.get_logger("handrail.runbooks")
 
-Move = Callable[[Carriage], Wait | None]
+Move = Callable[[Execution], Wait | None]
 MOVES: Mapping[Phase, Move] = {
     Phase.CLAIM: checking.claim,
     Phase.CHECK: checking.check,
@@ -36,7 +36,7 @@ MOVES: Mapping[Phase, Move] = {
 _OPEN = (Phase.IN_FLIGHT, Phase.RECONCILE)
 
 
-def carry(run: OperationRun, *, by: Actor, takeover: timedelta) -> datetime | None:
+def advance(run: OperationRun, *, by: Actor, lease: timedelta) -> datetime | None:
     """Moves ``run`` until it ends (None) or has to wait (until when).
 
     Does nothing for a run that is not due: another hand has it, or there is nothing to do yet. A move that somebody
@@ -44,16 +44,16 @@ def carry(run: OperationRun, *, by: Actor, takeover: timedelta) -> datetime | No
     a bounded number of times; only the database's absence is the caller's business.
     """
     # A received run needs no taking up: the ledger row that claims it is its first move, and nothing is read before.
-    if RunState(run.state) is not RunState.RECEIVED and not journal.take(run, until=now() + takeover):
+    if RunState(run.state) is not RunState.RECEIVED and not ledger.acquire_lease(run, until=now() + lease):
         return None
-    hand = Hand(journal.rows_of(run))
+    holder = LeaseHolder(ledger.rows_of(run))
     while RunState(run.state) not in RUN.terminal:
-        grip = Grip(run, position.read(hand.rows), by, takeover, hand)
-        grip.remember()
+        leased = LeasedRun(run, position.read(holder.rows), by, lease, holder)
+        leased.remember()
         try:
-            waiting = _go(grip)
-            if waiting is not None and not _sit_out(grip, waiting):
-                journal.postpone(run, until=waiting.until)
+            waiting = _make_move(leased)
+            if waiting is not None and not _wait_in_process(leased, waiting):
+                ledger.release_lease(run, until=waiting.until)
                 return waiting.until
         except Stale:
             log.info("run taken by another hand", run=run.ref)
@@ -61,65 +61,65 @@ def carry(run: OperationRun, *, by: Actor, takeover: timedelta) -> datetime | No
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 - the boundary of a run: whatever is wrong with it, it must not strand
-            return _stumbled(grip, error)
+            return _failed_unexpectedly(leased, error)
     return None
 
 
-def _go(grip: Grip) -> Wait | None:
+def _make_move(leased: LeasedRun) -> Wait | None:
     """One move. What is wrong with the definition or the configuration stops the run. Raises Stale."""
-    run = grip.run
+    run = leased.run
     try:
         runbook = compiled(run.definition, pinned=run.definition_digest)
     except (Invalid, Conflict) as error:
-        endings.abandon(grip, _stop(grip, error.code, error.message), escalate_to=run.definition.owner)
+        endings.abandon(leased, _stop(leased, error.code, error.message), escalate_to=run.definition.owner)
         return None
-    carriage = Carriage(run, grip.position, grip.by, grip.takeover, grip.hand, runbook)
+    execution = Execution(run, leased.position, leased.by, leased.lease, leased.holder, runbook)
     try:
-        return _move(carriage)
+        return _move(execution)
     except Misconfigured as error:
-        endings.stop(carriage, _stop(grip, "connector-unusable", error.message), scope=carriage.scope())
+        endings.stop(execution, _stop(leased, "connector-unusable", error.message), scope=execution.scope())
         return None
 
 
-def _move(carriage: Carriage) -> Wait | None:
-    where = carriage.position
+def _move(execution: Execution) -> Wait | None:
+    where = execution.position
     if where.phase is Phase.IN_FLIGHT:
         # Only the hand that has just written the intent may make the call; for any other its outcome is open.
-        mine = where.last.sequence == carriage.hand.intent
-        return invoking.call(carriage) if mine else invoking.overdue(carriage)
-    return MOVES[where.phase](carriage)
+        mine = where.last.sequence == execution.holder.intent
+        return invoking.call(execution) if mine else invoking.overdue(execution)
+    return MOVES[where.phase](execution)
 
 
-def _stop(grip: Grip, reason: str, says: str) -> Stop:
-    if grip.position.phase in _OPEN and grip.position.last.sequence != grip.hand.intent:
+def _stop(leased: LeasedRun, reason: str, says: str) -> Stop:
+    if leased.position.phase in _OPEN and leased.position.last.sequence != leased.holder.intent:
         whole = f"Nobody knows whether the action took effect, and it can't be found out. {says}"
         return Stop(Cause.UNKNOWN_OUTCOME, "outcome-unknown", whole)
     return Stop(Cause.DEFINITION, reason, says)
 
 
-def _stumbled(grip: Grip, error: Exception) -> datetime | None:
+def _failed_unexpectedly(leased: LeasedRun, error: Exception) -> datetime | None:
     """After a failure that nobody foresaw: later again, or the end. None when it ended, or another hand has it."""
-    grip.restore()
-    run, failures = grip.run, grip.run.failures + 1
+    leased.restore()
+    run, failures = leased.run, leased.run.failures + 1
     log.exception("a run could not be carried", run=run.ref, failures=failures)
     until = now() + stumble_wait(failures)
     try:
-        journal.stumble(run, failures=failures, until=until)
+        ledger.record_unexpected_error(run, failures=failures, until=until)
         if failures < STUMBLES:
             return until
         says = f"Handrail failed {failures} times in a row here ({type(error).__name__}); its log says more."
-        endings.abandon(grip, _stop(grip, "engine-failed", says), escalate_to=run.definition.owner)
+        endings.abandon(leased, _stop(leased, "engine-failed", says), escalate_to=run.definition.owner)
     except Stale:
         log.info("run taken by another hand", run=run.ref)
     return None
 
 
-def _sit_out(grip: Grip, waiting: Wait) -> bool:
+def _wait_in_process(leased: LeasedRun, waiting: Wait) -> bool:
     """Waits here, if that is short and this hand has not waited long already."""
     seconds = max((waiting.until - now()).total_seconds(), 0)
-    if seconds > min(INLINE_SECONDS, grip.hand.patience_seconds):
+    if seconds > min(INLINE_SECONDS, leased.holder.in_process_wait_seconds):
         return False
-    grip.hand.patience_seconds -= seconds
-    grip.hold(seconds)
+    leased.holder.in_process_wait_seconds -= seconds
+    leased.renew_lease(seconds)
     time.sleep(seconds)
     return True

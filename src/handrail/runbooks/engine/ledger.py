@@ -71,28 +71,37 @@ def append(
     ]
 
 
-def take(run: OperationRun, *, until: datetime) -> bool:
-    """Takes up ``run`` for one hand, when it is due and nobody else has taken it up. By the database's clock: that of
-    the queue, which has just found the task about it to be due."""
+def acquire_lease(run: OperationRun, *, until: datetime) -> bool:
+    """Leases a due ``run`` to the caller until ``until``; False when it is not due or another worker was first.
+
+    Compares with the database's clock, which is also the clock by which the queue found the task to be due.
+    """
     if not OperationRun.objects.filter(pk=run.pk, due_at=run.due_at, due_at__lte=Now()).update(due_at=until):
         return False
     run.due_at = until
     return True
 
 
-def postpone(run: OperationRun, *, until: datetime) -> None:
-    """Notes when ``run`` is to be looked at by another hand. Raises Stale when another hand has it already."""
-    if not OperationRun.objects.filter(pk=run.pk, state=run.state, due_at=run.due_at).update(due_at=until):
-        raise Stale
-    run.due_at = until
+def renew_lease(run: OperationRun, *, until: datetime) -> None:
+    """Extends the caller's lease to ``until``. Raises Stale when another worker has the run already."""
+    _write_if_mine(run, due_at=until)
 
 
-def stumble(run: OperationRun, *, failures: int, until: datetime) -> None:
-    """Notes that ``run`` has failed ``failures`` times since it last moved. Raises Stale as ``postpone`` does."""
-    mine = OperationRun.objects.filter(pk=run.pk, state=run.state, due_at=run.due_at)
-    if not mine.update(due_at=until, failures=failures):
+def release_lease(run: OperationRun, *, until: datetime) -> None:
+    """Gives ``run`` back: any worker may lease it from ``until`` on. Raises Stale as ``renew_lease`` does."""
+    _write_if_mine(run, due_at=until)
+
+
+def record_unexpected_error(run: OperationRun, *, failures: int, until: datetime) -> None:
+    """Records the ``failures``-th unexpected error since ``run`` last moved, and releases it. Raises Stale likewise."""
+    _write_if_mine(run, due_at=until, failures=failures)
+
+
+def _write_if_mine(run: OperationRun, **columns: Any) -> None:
+    if not OperationRun.objects.filter(pk=run.pk, state=run.state, due_at=run.due_at).update(**columns):
         raise Stale
-    run.due_at, run.failures = until, failures
+    for name, value in columns.items():
+        setattr(run, name, value)
 
 
 def _move(run: OperationRun, state: RunState, *, at: datetime, due_at: datetime | None) -> None:

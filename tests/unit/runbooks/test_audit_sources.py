@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 
 from handrail.audit.sources import EVENTS, Source, known, register
-from handrail.runbooks.sealed import SOURCES
+from handrail.runbooks.audit_sources import SOURCES
 
 # What may change after the row was written, by the frozen_columns trigger of the table.
 CHANGEABLE = {

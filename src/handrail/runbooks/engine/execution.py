@@ -12,8 +12,8 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
 from handrail.definitions.compiled import CompiledRunbook, Step
 from handrail.kernel.clock import now
-from handrail.runbooks.engine import journal
-from handrail.runbooks.engine.journal import NewRow
+from handrail.runbooks.engine import ledger
+from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import Readings, connector, read_all
 from handrail.runbooks.engine.position import Position, Row
 from handrail.runbooks.engine.timing import HOLD_MARGIN, PATIENCE_SECONDS
@@ -31,59 +31,59 @@ class Wait:
 
 
 @dataclass(slots=True)
-class Hand:
+class LeaseHolder:
     """One hand on a run: the ledger as it has seen it, the intent that it wrote itself and may act on, how long it may
     still sit waiting, and how the run's row was when it was last surely written."""
 
     rows: list[Row]
     intent: int | None = None
     written: Mapping[str, Any] = field(default_factory=dict)
-    patience_seconds: float = PATIENCE_SECONDS
+    in_process_wait_seconds: float = PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Grip:
+class LeasedRun:
     """A run, where it stands, and who has a hand on it. Enough to end it; not to carry it."""
 
     run: OperationRun
     position: Position
     by: Actor
-    takeover: timedelta
-    hand: Hand
+    lease: timedelta
+    holder: LeaseHolder
 
     def append(self, *rows: NewRow, state: RunState, due_at: datetime | None = None) -> None:
         """Adds ``rows`` behind the last one. Without ``due_at`` another worker takes over after the usual time."""
-        new = journal.append(
+        new = ledger.append(
             self.run,
             *rows,
             after=self.position.last.sequence,
             worker=self.by.name,
             state=state,
-            due_at=due_at or now() + self.takeover,
+            due_at=due_at or now() + self.lease,
         )
-        self.hand.rows.extend(new)
-        self.hand.intent = new[-1].sequence if new[-1].kind is Entry.INTENT else None
+        self.holder.rows.extend(new)
+        self.holder.intent = new[-1].sequence if new[-1].kind is Entry.INTENT else None
 
-    def hold(self, seconds: float) -> None:
+    def renew_lease(self, seconds: float) -> None:
         """Keeps other hands off for the next ``seconds``. Raises Stale when one has the run already."""
         needed = now() + timedelta(seconds=seconds) + HOLD_MARGIN
         if self.run.due_at is None or self.run.due_at < needed:
-            journal.postpone(self.run, until=max(needed, now() + self.takeover))
+            ledger.renew_lease(self.run, until=max(needed, now() + self.lease))
             self.remember()
 
     def remember(self) -> None:
         """Notes how the run's row is, outside any transaction."""
-        self.hand.written = {name: getattr(self.run, name) for name in _MOVING}
+        self.holder.written = {name: getattr(self.run, name) for name in _MOVING}
 
     def restore(self) -> None:
         """Makes run and ledger in memory what the database has, after a transaction that moved them was rolled back."""
-        for name, value in self.hand.written.items():
+        for name, value in self.holder.written.items():
             setattr(self.run, name, value)
-        self.hand.rows[:] = [row for row in self.hand.rows if row.sequence <= self.position.last.sequence]
+        self.holder.rows[:] = [row for row in self.holder.rows if row.sequence <= self.position.last.sequence]
 
 
 @dataclass(frozen=True, slots=True)
-class Carriage(Grip):
+class Execution(LeasedRun):
     """A run with the definition pinned to it."""
 
     runbook: CompiledRunbook
@@ -115,10 +115,10 @@ class Carriage(Grip):
 
     def read(self, names: Iterable[str]) -> Readings:
         """The named reads, made while other hands are kept off. Raises Unreadable, Misconfigured, Stale."""
-        return read_all(self.runbook, names, self.scope(), hold=self.hold)
+        return read_all(self.runbook, names, self.scope(), renew_lease=self.renew_lease)
 
     def ask(self, name: str, operation: Operation) -> Answer:
         """A call of the connector ``name`` that changes nothing, likewise. Raises Misconfigured, Stale."""
         target = connector(name)
-        self.hold(target.deadline_seconds)
+        self.renew_lease(target.deadline_seconds)
         return target.call(operation)

@@ -1,0 +1,52 @@
+"""What ``conf`` tells this slice about the installation: where its pages are, and how much may wait for the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore
+
+CONCURRENT_CALLS, CONCURRENT_REPEATS = 9, 3
+
+
+@dataclass(frozen=True, slots=True)
+class SupportSettings:
+    """``tenant_page`` and ``run_page``: addresses with ``{key}`` where the tenant's key or the run's reference goes, or
+    None when the installation has no public address. ``concurrent_calls``: how many desk calls one process makes at a
+    time; ``concurrent_repeats``: how many repeated submissions may wait for the answer to the first. Both are bounded,
+    so that a desk that hangs cannot occupy every thread of the web server."""
+
+    tenant_page: str | None = None
+    run_page: str | None = None
+    concurrent_calls: int = CONCURRENT_CALLS
+    concurrent_repeats: int = CONCURRENT_REPEATS
+    calls: BoundedSemaphore = field(init=False, repr=False, compare=False)
+    repeats: BoundedSemaphore = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "calls", BoundedSemaphore(self.concurrent_calls))
+        object.__setattr__(self, "repeats", BoundedSemaphore(self.concurrent_repeats))
+
+
+_current: list[SupportSettings] = [SupportSettings()]
+
+
+def configure(settings: SupportSettings) -> None:
+    """Called once a process by ``conf``."""
+    _current[0] = settings
+
+
+def current() -> SupportSettings:
+    return _current[0]
+
+
+@contextmanager
+def use(settings: SupportSettings) -> Iterator[None]:
+    """``settings`` in place of the configured one, for a test."""
+    before = _current[0]
+    _current[0] = settings
+    try:
+        yield
+    finally:
+        _current[0] = before
