@@ -1,7 +1,7 @@
 """The rows of a source as they are now, and the leaves that they make.
 
 A leaf is the RFC 8785 JSON of ``{"row": …, "source": …}``. The row is what PostgreSQL's ``to_jsonb`` makes of its
-columns (times in UTC), without those that are null. RFC 8785 knows only numbers that fit a double: any other number
+columns (times in UTC), under the names that ``sources`` gives them, without those that are null. RFC 8785 knows only numbers that fit a double: any other number
 becomes ``{"$number": "<digits>"}``, and a key that starts with ``$`` gets a second one, so that no two rows look alike.
 """
 
@@ -48,10 +48,11 @@ class SealedRow:
 
 
 def read(source: Source, ids: Iterable[int]) -> Iterator[SealedRow]:
-    """Those rows of ``source`` that exist, by id."""
+    """Those rows of ``source`` that exist, by id, with the names that their columns have in leaves."""
+    columns = [sql.SQL("{} AS {}").format(*map(sql.Identifier, pair)) for pair in source.sealed.items()]
     statement = sql.SQL(
         "SELECT id, to_jsonb(r)::text FROM (SELECT {} FROM {} WHERE id = ANY(%s)) r ORDER BY id"
-    ).format(sql.SQL(", ").join(map(sql.Identifier, source.columns)), sql.Identifier(source.table))
+    ).format(sql.SQL(", ").join(columns), sql.Identifier(source.table))
     for row_id, text in _all(statement, [list(ids)]):
         values = json.loads(text, parse_int=_integer, parse_float=_decimal, object_pairs_hook=_object)
         yield SealedRow(source.name, row_id, {name: value for name, value in values.items() if value is not None})

@@ -1,26 +1,43 @@
 """Which tables are sealed into the log, and which of their columns.
 
-Slices above register theirs when Django is ready, so that this one imports none of them. The name and the columns of
-a source are part of every leaf that was made of it: never rename them, never take one away. A column added later must
-be nullable and without default: leaves leave out what is null, so that those of older rows stay as they are.
+Slices above register theirs when Django is ready, so that this one imports none of them. The name of a source and the
+names of its columns are part of every leaf that was made of it. So neither ever changes: a column that is renamed in
+the database keeps its name in the leaves (``renamed``), and none is ever taken away. A column added later must be
+nullable and without default: leaves leave out what is null, so that those of older rows stay as they are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``table`` has an integer ``id`` and a time ``at``; ``columns`` are those that never change, both included."""
+    """``table`` has an integer ``id`` and a time ``at``; ``columns`` are those that never change, both included.
+
+    ``renamed`` maps a column, by its name in the table, to the name that it has in leaves. All others have the same in
+    both. Raises ValueError when ``id`` or ``at`` is missing or renamed, when ``renamed`` names no column, or when two
+    columns would have one name in leaves.
+    """
 
     name: str
     table: str
     columns: tuple[str, ...]
+    renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        if missing := {"id", "at"} - set(self.columns):
-            raise ValueError(f"the source {self.name} lacks {', '.join(sorted(missing))}")
+        if missing := {"id", "at"} - (set(self.columns) - set(self.renamed)):
+            raise ValueError(f"the source {self.name} needs {' and '.join(sorted(missing))}, under that name")
+        if unknown := set(self.renamed) - set(self.columns):
+            raise ValueError(f"the source {self.name} renames what is not among its columns: {sorted(unknown)}")
+        if len(set(self.sealed.values())) != len(self.columns):
+            raise ValueError(f"the source {self.name} has two columns of one name")
+
+    @property
+    def sealed(self) -> dict[str, str]:
+        """The name that each column has in leaves."""
+        return {column: self.renamed.get(column, column) for column in self.columns}
 
 
 EVENTS = Source(

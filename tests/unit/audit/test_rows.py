@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handrail.audit import rows
-from handrail.audit.sources import EVENTS
+from handrail.audit.sources import EVENTS, Source
 from tests.factories.log import event, run, superuser
 
 pytestmark = pytest.mark.django_db
@@ -54,3 +54,29 @@ def test_leaf_is_the_row_in_utc_without_what_is_null() -> None:
             "context": {"a": [True, 2.5], "b": 1},
         },
     }
+
+
+def test_leaf_stays_the_same_bytes_after_columns_were_renamed() -> None:
+    made = event(tenant_id=7).pk
+    (before,) = rows.read(EVENTS, [made])
+    run("ALTER TABLE audit_auditevent RENAME COLUMN subject TO about")
+    run("ALTER TABLE audit_auditevent RENAME COLUMN context TO subject")  # even to a name that another column had
+    columns = tuple({"subject": "about", "context": "subject"}.get(name, name) for name in EVENTS.columns)
+    moved = Source(EVENTS.name, EVENTS.table, columns, renamed={"about": "subject", "subject": "context"})
+    (after,) = rows.read(moved, [made])
+    assert (after.leaf(), after.values, after.at()) == (before.leaf(), before.values, before.at())
+
+
+@pytest.mark.parametrize(
+    ("columns", "renamed"),
+    [
+        (("id", "name"), {}),
+        (("id", "at"), {"at": "time"}),
+        (("id", "at", "name"), {"title": "name"}),
+        (("id", "at", "name", "title"), {"title": "name"}),
+        (("id", "at", "at"), {}),
+    ],
+)
+def test_source_is_refused_when_its_leaves_would_be_doubtful(columns: tuple[str, ...], renamed: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="the source tests.thing"):
+        Source("tests.thing", "tests_thing", columns, renamed)
