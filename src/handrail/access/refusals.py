@@ -17,7 +17,7 @@ class Refusal:
     """Why not: a stable code, and a sentence that says what to do instead."""
 
     code: str
-    says: str
+    message: str
 
 
 def lacking(actor: Actor, capability: Capability) -> Refusal | None:
@@ -30,7 +30,7 @@ def lacking(actor: Actor, capability: Capability) -> Refusal | None:
 def refuse(refusal: Refusal | None) -> None:
     """Raises Conflict with the refusal's code, if there is one."""
     if refusal is not None:
-        raise Conflict(refusal.says, code=refusal.code)
+        raise Conflict(refusal.message, code=refusal.code)
 
 
 def reason_of(given: str) -> str:

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from handrail import __version__
 from handrail.api import problems
-from handrail.audit import gauges as audit
+from handrail.audit import metrics as audit
 from handrail.packets import metrics as packets
 from handrail.runbooks import metrics as runbooks
 from handrail.support import metrics as support
@@ -79,10 +79,10 @@ class _Installation(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         for slice_ in (runbooks, packets, support, audit, worker):
-            for gauge in slice_.read():
-                family = GaugeMetricFamily(gauge.name, gauge.says, labels=[gauge.label] if gauge.label else [])
-                for word, value in gauge.values.items():
-                    family.add_metric([word] if gauge.label else [], value)
+            for metric in slice_.read():
+                family = GaugeMetricFamily(metric.name, metric.help, labels=[metric.label] if metric.label else [])
+                for word, value in metric.values.items():
+                    family.add_metric([word] if metric.label else [], value)
                 yield family
         build = GaugeMetricFamily("handrail_build_info", "The version that answers.", labels=["version"])
         build.add_metric([__version__], 1)

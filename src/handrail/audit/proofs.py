@@ -52,12 +52,12 @@ def inclusion(event_id: int) -> Inclusion:
 def consistency(first: int) -> Consistency:
     """The proof that the newest checkpoint's log begins with that of ``first`` leaves.
 
-    Raises Conflict ``log-shorter`` when the log has fewer: it was set back.
+    Raises Conflict ``log-shorter`` when the log has fewer: it was rolled back.
     """
     last = store.latest()
     if last is None or last.size < first:
         size = last.size if last else 0
-        raise Conflict(f"The log has {size} leaves, not {first}: it was set back.", code="log-shorter")
+        raise Conflict(f"The log has {size} leaves, not {first}: it was rolled back.", code="log-shorter")
     path = merkle.consistency_proof(first, last.size, store.node_at)
     return Consistency(first, last.size, _text(path), last.text)
 

@@ -2,7 +2,7 @@
 
 ``verify`` walks the log leaf by leaf: the row behind each must still make that leaf, the leaves must make the subtrees
 that are kept, and at the size of every signed checkpoint the root that was signed. A checkpoint that was kept
-elsewhere counts like one of ours, and is what finds a database that was set back or signed anew.
+elsewhere counts like one of ours, and is what finds a database that was rolled back or signed again.
 
 The walk ends at the newest checkpoint of the moment when it began. What is below that never changes, so sealers may
 go on meanwhile.
@@ -48,10 +48,10 @@ class DifferenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``says`` is one sentence. ``index``: where in the log; ``source`` and ``row_id``: which row, if one is meant."""
+    """``message`` is one sentence. ``index``: the place in the log; ``source`` and ``row_id``: the row, if any."""
 
     kind: DifferenceKind
-    says: str
+    message: str
     index: int | None = None
     source: str | None = None
     row_id: int | None = None
@@ -147,13 +147,13 @@ class _Walk:
     def add(
         self,
         kind: DifferenceKind,
-        says: str,
+        message: str,
         index: int | None = None,
         source: str | None = None,
         row_id: int | None = None,
     ) -> None:
         if len(self.found) <= MOST:
-            self.found.append(Difference(kind, says, index, source, row_id))
+            self.found.append(Difference(kind, message, index, source, row_id))
 
     def along(self, marks: Iterator[Checkpoint]) -> None:
         """From the first leaf to the last that is covered, past every checkpoint."""
@@ -172,11 +172,11 @@ class _Walk:
     def end(self, leaves: int, outside: Sequence[Checkpoint]) -> None:
         """What is beyond the newest checkpoint, or was before."""
         if leaves > self.size:
-            says = f"The leaves from {self.size} to {leaves - 1} are under no checkpoint."
-            self.add(DifferenceKind.LEAF, says, self.size)
+            message = f"The leaves from {self.size} to {leaves - 1} are under no checkpoint."
+            self.add(DifferenceKind.LEAF, message, self.size)
         if ahead := [mark.size for mark in outside if mark.size > self.size]:
-            says = f"A checkpoint over {max(ahead)} leaves is known, but the log ends at {self.size}: it was set back."
-            self.add(DifferenceKind.CUT_OFF, says, self.size)
+            message = f"A checkpoint covers {max(ahead)} leaves, but the log ends at {self.size}: it was rolled back."
+            self.add(DifferenceKind.CUT_OFF, message, self.size)
         if self.complete_at is None:
             return
         for source in sources.known():
@@ -213,8 +213,8 @@ class _Walk:
                 row_id,
             )
         elif row.leaf_hash() != leaf:
-            says = f"{source} {row_id} is not what it was when it was sealed."
-            self.add(DifferenceKind.ALTERED, says, index, source, row_id)
+            message = f"{source} {row_id} is not what it was when it was sealed."
+            self.add(DifferenceKind.ALTERED, message, index, source, row_id)
         else:
             return row
         return None
@@ -222,8 +222,8 @@ class _Walk:
     def _compare(self, born: Sequence[Node], subtrees: dict[tuple[int, int], bytes]) -> None:
         for node in born:
             if subtrees.get((node.level, node.index)) != node.hash:
-                says = f"The subtree at level {node.level}, place {node.index}, is not what its leaves make."
-                self.add(DifferenceKind.SUBTREE, says, ((node.index + 1) << node.level) - 1)
+                message = f"The subtree at level {node.level}, place {node.index}, is not what its leaves make."
+                self.add(DifferenceKind.SUBTREE, message, ((node.index + 1) << node.level) - 1)
 
     def _pass(self, mark: Checkpoint) -> None:
         if self.torn or mark.size != self.frontier.size:
@@ -232,8 +232,8 @@ class _Walk:
             self.good = mark.size
             return
         self.torn = True
-        says = f"The leaves from {self.good} to {mark.size - 1} are not those that were signed at {mark.size} leaves."
-        self.add(DifferenceKind.ROOT, says, self.good)
+        message = f"The leaves from {self.good} to {mark.size - 1} differ from those signed at {mark.size} leaves."
+        self.add(DifferenceKind.ROOT, message, self.good)
 
     def _look(self, index: int, row: SealedRow) -> None:
         """Whether the row came too late to be true; and whether it is the event of a complete seal."""
@@ -246,8 +246,8 @@ class _Walk:
                 self.complete_at = at
 
     def _extra(self, source: str, row_id: int, index: int | None) -> None:
-        says = f"{source} {row_id} calls itself older than a seal that left nothing out: it was put in afterwards."
-        self.add(DifferenceKind.EXTRA, says, index, source, row_id)
+        message = f"{source} {row_id} calls itself older than a seal that left nothing out: it was put in afterwards."
+        self.add(DifferenceKind.EXTRA, message, index, source, row_id)
 
 
 Leaf = tuple[int, str, int, bytes]

@@ -5,22 +5,22 @@ from __future__ import annotations
 from django.db.models import Count
 
 from handrail.kernel.clock import now
-from handrail.kernel.gauge import Gauge, one
+from handrail.kernel.metric import Metric, one
 from handrail.runbooks.models import ExceptionPacket, OperationRun, Report
 from handrail.runbooks.states import Handling, RunState
 
 
-def read() -> list[Gauge]:
+def read() -> list[Metric]:
     runs = dict(OperationRun.objects.values_list("state").annotate(n=Count("pk")).order_by())
     packets = dict(ExceptionPacket.objects.values_list("handling").annotate(n=Count("pk")).order_by())
     overdue = OperationRun.objects.filter(due_at__lt=now()).count()
     untold = Report.objects.filter(delivered_at=None, due_at__isnull=False).count()
     handled = {handling.value: packets.get(handling.value, 0) for handling in Handling}
     return [
-        Gauge(
+        Metric(
             "handrail_runs", "Runs by state.", {state.value: runs.get(state.value, 0) for state in RunState}, "state"
         ),
-        Gauge("handrail_exception_packets", "Exception packets by handling.", handled, "handling"),
-        one("handrail_runs_overdue", "Runs that should have moved by now.", overdue),
-        one("handrail_reports_undelivered", "Outcomes that the task system is still to be told.", untold),
+        Metric("handrail_exception_packets", "Exception packets by handling.", handled, "handling"),
+        one("handrail_runs_overdue", "Runs whose next step is overdue.", overdue),
+        one("handrail_reports_undelivered", "Outcomes that have not reached the task system yet.", untold),
     ]

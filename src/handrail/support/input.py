@@ -107,7 +107,7 @@ def link_for(asked: Asked, desk: Desk | None) -> Link | None:
     """
     refusal = permissions.why_not_mode(asked.mode, desk)
     if refusal is not None:
-        raise Invalid(refusal.says, code=refusal.code, faults=[Fault("mode", "choose internal_only")])
+        raise Invalid(refusal.message, code=refusal.code, faults=[Fault("mode", "choose internal_only")])
     if desk is None or asked.mode is not HandoffMode.LINK:
         return None
     try:

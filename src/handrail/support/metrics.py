@@ -6,12 +6,12 @@ from django.db.models import Count, Q
 
 from handrail.connectors.desk import UNKNOWN_WORDS
 from handrail.kernel.clock import now
-from handrail.kernel.gauge import Gauge
+from handrail.kernel.metric import Metric
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffMode, Outcome
 
 
-def read() -> list[Gauge]:
+def read() -> list[Metric]:
     """As ``states.outcome`` has it, counted by the database."""
     create = Q(external_handoff_mode=HandoffMode.CREATE)
     open_ = create & Q(external_ticket_reference=None)
@@ -30,4 +30,4 @@ def read() -> list[Gauge]:
         }
     )
     values = {outcome.value: counts[outcome.name] for outcome in Outcome}
-    return [Gauge("handrail_support_requests", "Support requests by what came of their handoff.", values, "outcome")]
+    return [Metric("handrail_support_requests", "Support requests by what came of their handoff.", values, "outcome")]

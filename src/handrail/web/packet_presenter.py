@@ -354,5 +354,5 @@ def _refusals(detail: PacketDetail) -> list[str]:
     if over or detail.why_not_approve is None or detail.why_not_release is None:
         return []  # nothing is left to decide, or the one step that is the actor's to take is on the page
     asked: tuple[Refusal | None, ...] = (detail.why_not_approve, detail.why_not_release)
-    said: dict[str, Any] = {refusal.says: None for refusal in asked if refusal is not None}
+    said: dict[str, Any] = {refusal.message: None for refusal in asked if refusal is not None}
     return list(said)

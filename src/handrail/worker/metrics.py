@@ -10,10 +10,10 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 
 from handrail.dispatch import TaskName
 from handrail.kernel.clock import now
-from handrail.kernel.gauge import Gauge, one
+from handrail.kernel.metric import Metric, one
 
 
-def read() -> list[Gauge]:
+def read() -> list[Metric]:
     at = now()
     since = at - timedelta(seconds=settings.HANDRAIL_TAKEOVER_SECONDS)
     alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=since).count()
@@ -22,7 +22,7 @@ def read() -> list[Gauge]:
     failed = ProcrastinateJob.objects.filter(status="failed").count()
     by_task = {task.value: waiting.get(task.value, 0) for task in TaskName}
     return [
-        one("handrail_workers_alive", "Workers that gave a sign of life within takeover_seconds.", alive),
-        Gauge("handrail_jobs_waiting", "Queued jobs whose time has come, by task.", by_task, "task"),
-        one("handrail_jobs_failed", "Jobs that broke, within the last week. What they were for is swept up.", failed),
+        one("handrail_workers_alive", "Workers with a heartbeat within takeover_seconds.", alive),
+        Metric("handrail_jobs_waiting", "Queued jobs whose time has come, by task.", by_task, "task"),
+        one("handrail_jobs_failed", "Jobs that failed within the last week. A sweep queues their work again.", failed),
     ]

@@ -78,5 +78,5 @@ def test_leaf_stays_the_same_bytes_after_columns_were_renamed() -> None:
     ],
 )
 def test_source_is_refused_when_its_leaves_would_be_doubtful(columns: tuple[str, ...], renamed: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="the source tests.thing"):
-        Source("tests.thing", "tests_thing", columns, renamed)
+    with pytest.raises(ValueError, match="the source thing "):
+        Source("thing", "thing", columns, renamed)

@@ -149,7 +149,7 @@ def test_verify_finds_a_log_made_anew_by_its_checkpoint(signer: Signing) -> None
         rewrite(5)
     found = verify()
     assert [(d.kind, d.index) for d in found.differences] == [(DifferenceKind.ROOT, 4)]
-    assert "from 4 to 7" in found.differences[0].says
+    assert "from 4 to 7" in found.differences[0].message
 
 
 def test_verify_finds_a_checkpoint_of_another_key(signer: Signing) -> None:

@@ -67,7 +67,7 @@ def verify(*, kept: Kept = None, as_: As = None, workspace: InWorkspace = None, 
     else:
         facts = {"log": found.origin, "sealed": found.sealed_size, "root": found.root, "at": found.checkpoint_at}
         output.print_facts({**facts, "not yet sealed": found.unsealed, "whole": found.whole})
-        rows = [(d.index, d.kind, d.source, d.row_id, d.says) for d in found.differences]
+        rows = [(d.index, d.kind, d.source, d.row_id, d.message) for d in found.differences]
         if rows:
             output.print_table("Differences", ("leaf", "kind", "source", "row", "what"), rows)
     if not found.whole:
