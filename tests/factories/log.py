@@ -11,12 +11,14 @@ from django.db import connection
 
 from handrail.access import queries as access
 from handrail.audit.actions import record, seal_all
-from handrail.audit.events import Event, Outcome
+from handrail.audit.events import EventName, EventOutcome
 from handrail.audit.models import AuditEvent
 
 
 def event(subject: str = "s", **context: Any) -> AuditEvent:
-    return record(Event.RUN_RECEIVED, by=access.worker("worker-1", 1), subject_kind="run", subject=subject, **context)
+    return record(
+        EventName.RUN_RECEIVED, by=access.worker("worker-1", 1), subject_kind="run", subject=subject, **context
+    )
 
 
 def sealed_events(count: int) -> list[int]:
@@ -29,7 +31,7 @@ def sealed_events(count: int) -> list[int]:
 def old_event(at: datetime, **columns: Any) -> int:
     """An event that says it is of ``at``, as somebody with access to the database would slip it in."""
     values = {"actor_kind": "person", "actor": "x", "event": "run.received", "subject_kind": "run", "subject": "y"}
-    return AuditEvent.objects.create(at=at, outcome=Outcome.DONE, **(values | columns)).pk
+    return AuditEvent.objects.create(at=at, outcome=EventOutcome.DONE, **(values | columns)).pk
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role
 from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
 from handrail.audit.actions import CONTEXT_VALUE_LIMIT, By, record
-from handrail.audit.events import Event, Outcome
+from handrail.audit.events import EventName, EventOutcome
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
 
@@ -27,7 +27,9 @@ def create_workspace(*, slug: str, name: str, by: By) -> Workspace:
     workspace, created = Workspace.objects.get_or_create(slug=slug, defaults={"name": name, "created_at": now()})
     if not created:
         raise Conflict(f"There is a workspace {slug} already.")
-    record(Event.WORKSPACE_CREATED, by=by, workspace_id=workspace.pk, subject_kind="workspace", subject=workspace.slug)
+    record(
+        EventName.WORKSPACE_CREATED, by=by, workspace_id=workspace.pk, subject_kind="workspace", subject=workspace.slug
+    )
     return workspace
 
 
@@ -40,7 +42,7 @@ def create_tenant(*, key: str, name: str, by: Actor) -> Tenant:
     )
     if not created:
         raise Conflict(f"There is a tenant {key} already.")
-    record(Event.TENANT_CREATED, by=by, tenant_id=tenant.pk, subject_kind="tenant", subject=key)
+    record(EventName.TENANT_CREATED, by=by, tenant_id=tenant.pk, subject_kind="tenant", subject=key)
     return tenant
 
 
@@ -76,7 +78,7 @@ def add_member(
     if not created:
         raise Conflict(f"{email} is a member already.")
     _entitle(membership, tenants or ())
-    _record(Event.MEMBER_ADDED, membership, by)
+    _record(EventName.MEMBER_ADDED, membership, by)
     return membership
 
 
@@ -111,7 +113,7 @@ def change_member(
         TenantEntitlement.objects.filter(membership=membership).delete()
         _entitle(membership, () if all_tenants else tenants or ())
     membership.save(update_fields=["roles", "is_active", "all_tenants"])
-    _record(Event.MEMBER_REMOVED if is_active is False else Event.MEMBER_CHANGED, membership, by)
+    _record(EventName.MEMBER_REMOVED if is_active is False else EventName.MEMBER_CHANGED, membership, by)
     return membership
 
 
@@ -130,7 +132,7 @@ def set_password(*, email: str, password: str, by: Actor) -> None:
         raise Conflict(f"{user.email} belongs to another workspace too. Ask the installation's operator.")
     user.set_password(password)
     user.save(update_fields=["password"])
-    record(Event.MEMBER_PASSWORD_SET, by=by, subject_kind="member", subject=user.email)
+    record(EventName.MEMBER_PASSWORD_SET, by=by, subject_kind="member", subject=user.email)
 
 
 def check_password(password: str) -> None:
@@ -144,12 +146,12 @@ def check_password(password: str) -> None:
 def record_denial(denied: Denied, *, by: Actor, where: str) -> None:
     """Writes a refusal down after the refused action's transaction is gone. ``where`` is the route or command."""
     record(
-        Event.ACCESS_DENIED,
+        EventName.ACCESS_DENIED,
         by=by,
         tenant_id=denied.tenant_id,
         subject_kind="capability",
         subject=denied.capability,
-        outcome=Outcome.DENIED,
+        outcome=EventOutcome.DENIED,
         where=where,
     )
 
@@ -162,7 +164,7 @@ def _locked_member(email: str, by: Actor) -> Membership:
     return membership
 
 
-def _record(event: Event, membership: Membership, by: Actor) -> None:
+def _record(event: EventName, membership: Membership, by: Actor) -> None:
     keys = list(membership.tenants.order_by("key").values_list("key", flat=True))
     named = ", ".join(keys)
     record(

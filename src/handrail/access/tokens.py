@@ -13,7 +13,7 @@ from handrail.access.capabilities import Capability
 from handrail.access.models import AccessToken, Membership
 from handrail.access.queries import member_actor
 from handrail.audit.actions import record
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, Invalid, NotFound
@@ -70,7 +70,7 @@ def issue(*, email: str, name: str, days: int, by: Actor) -> Issued:
         created_by=by.name,
         expires_at=at + timedelta(days=days),
     )
-    record(Event.TOKEN_ISSUED, by=by, subject_kind="token", subject=token.ref, member=membership.user.email)
+    record(EventName.TOKEN_ISSUED, by=by, subject_kind="token", subject=token.ref, member=membership.user.email)
     return Issued(token.ref, secret, token.expires_at)
 
 
@@ -82,7 +82,7 @@ def revoke(*, ref: str, by: Actor) -> None:
     if not rows.exists():
         raise NotFound(f"There is no token {ref} in this workspace.")
     if rows.filter(revoked_at=None).update(revoked_at=now(), revoked_by=by.name):
-        record(Event.TOKEN_REVOKED, by=by, subject_kind="token", subject=ref)
+        record(EventName.TOKEN_REVOKED, by=by, subject_kind="token", subject=ref)
 
 
 def list_tokens(actor: Actor) -> list[TokenSummary]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 from handrail.audit import exported, sealing, signing
-from handrail.audit.events import Event, Outcome
+from handrail.audit.events import EventName, EventOutcome
 from handrail.audit.models import AuditEvent
 from handrail.audit.sealing import Sealed
 from handrail.kernel.clock import now
@@ -31,14 +31,14 @@ class By(Protocol):
 
 
 def record(
-    event: Event,
+    event: EventName,
     *,
     by: By,
     subject_kind: str,
     subject: str,
     tenant_id: int | None = None,
     workspace_id: int | None = None,
-    outcome: Outcome = Outcome.DONE,
+    outcome: EventOutcome = EventOutcome.DONE,
     **context: str | int | bool | None,
 ) -> AuditEvent:
     """Adds one event in the caller's transaction. ``context`` holds short facts (references, codes, counts) only; what
@@ -66,7 +66,7 @@ def seal(*, by: By, whole: bool | None = True) -> Sealed | None:
 
     def announce(found: int, complete: bool) -> AuditEvent:
         origin = signing.get().origin
-        return record(Event.AUDIT_SEALED, by=by, subject_kind="log", subject=origin, rows=found, complete=complete)
+        return record(EventName.AUDIT_SEALED, by=by, subject_kind="log", subject=origin, rows=found, complete=complete)
 
     return sealing.seal_batch(announce, whole=whole)
 
@@ -90,7 +90,7 @@ def export(*, by: By, workspace_id: int, tenant_ids: Collection[int] | None) -> 
     """
     scope = "all" if tenant_ids is None else f"{len(tenant_ids)} tenants"
     record(
-        Event.AUDIT_EXPORTED,
+        EventName.AUDIT_EXPORTED,
         by=by,
         workspace_id=workspace_id,
         subject_kind="log",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Event(StrEnum):
+class EventName(StrEnum):
     ACCESS_DENIED = "access.denied"
     MEMBER_ADDED = "member.added"
     MEMBER_CHANGED = "member.changed"
@@ -68,7 +68,7 @@ class Event(StrEnum):
     AUDIT_EXPORTED = "audit.exported"
 
 
-class Outcome(StrEnum):
+class EventOutcome(StrEnum):
     DONE = "done"
     DENIED = "denied"
     FAILED = "failed"

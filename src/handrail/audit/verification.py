@@ -21,7 +21,7 @@ from django.db import connection
 
 from handrail.audit import checkpoint, rows, signing, sources, store
 from handrail.audit.checkpoint import Checkpoint
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.audit.merkle import EMPTY_ROOT, Frontier, Node
 from handrail.audit.models import AuditCheckpoint, AuditLeaf
 from handrail.audit.rows import SealedRow
@@ -240,7 +240,7 @@ class _Walk:
         at = row.at()
         if at is not None and self.complete_at is not None and at < self.complete_at - LATE:
             self._extra(row.source, row.id, index)
-        if row.source == EVENTS.name and row.values.get("event") == Event.AUDIT_SEALED:
+        if row.source == EVENTS.name and row.values.get("event") == EventName.AUDIT_SEALED:
             context = row.values.get("context")
             if at is not None and isinstance(context, dict) and context.get("complete") is True:
                 self.complete_at = at

@@ -8,7 +8,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import reason_of, refuse
 from handrail.audit.actions import record
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.definitions import permissions, texts
 from handrail.definitions.models import Definition
 from handrail.definitions.queries import DefinitionSummary, active_row, get_row, summary_of
@@ -40,7 +40,7 @@ def propose(*, text: str, by: Actor, file: str = "definition") -> DefinitionSumm
             code="version-not-newer",
         )
     row = _insert(checked, text, by)
-    _audit(Event.DEFINITION_PROPOSED, row, by)
+    _audit(EventName.DEFINITION_PROPOSED, row, by)
     return summary_of(row)
 
 
@@ -61,7 +61,7 @@ def approve(*, definition_id: int, by: Actor, digest: str | None = None) -> Defi
     if active is not None:
         _deprecate(active, by, reason="")
     _move(row, DefinitionState.ACTIVE, decided_at=now(), decided_by=by.name)
-    _audit(Event.DEFINITION_APPROVED, row, by)
+    _audit(EventName.DEFINITION_APPROVED, row, by)
     return _fresh(row)
 
 
@@ -72,7 +72,7 @@ def reject(*, definition_id: int, reason: str, by: Actor) -> DefinitionSummary:
     refuse(permissions.why_not_reject(by, row))
     said = reason_of(reason)
     _move(row, DefinitionState.REJECTED, decided_at=now(), decided_by=by.name, reason=said)
-    _audit(Event.DEFINITION_REJECTED, row, by)
+    _audit(EventName.DEFINITION_REJECTED, row, by)
     return _fresh(row)
 
 
@@ -130,7 +130,7 @@ def _locked(by: Actor, definition_id: int) -> Definition:
 def _deprecate(row: Definition, by: Actor, *, reason: str) -> None:
     fields = {"reason": reason} if reason else {}
     _move(row, DefinitionState.DEPRECATED, deprecated_at=now(), deprecated_by=by.name, **fields)
-    _audit(Event.DEFINITION_DEPRECATED, row, by)
+    _audit(EventName.DEFINITION_DEPRECATED, row, by)
 
 
 def _move(row: Definition, after: DefinitionState, **fields: object) -> None:
@@ -145,7 +145,7 @@ def _fresh(row: Definition) -> DefinitionSummary:
     return summary_of(row)
 
 
-def _audit(event: Event, row: Definition, by: Actor) -> None:
+def _audit(event: EventName, row: Definition, by: Actor) -> None:
     record(
         event,
         by=by,

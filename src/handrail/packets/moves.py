@@ -8,7 +8,7 @@ from typing import Any
 
 from handrail.access.actor import Actor
 from handrail.audit.actions import record
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.definitions.active import compiled_profile
 from handrail.definitions.models import Definition
 from handrail.dispatch import TaskName, enqueue
@@ -23,9 +23,9 @@ from handrail.packets.states import CURRENT, REVISION, Cause, Entry, RevisionSta
 UNNOTICED = timedelta(seconds=15)
 _DELIVERED_FROM = (RevisionState.RELEASED, RevisionState.CONSUMED)
 _ENDED_EVENTS = {
-    Cause.REJECTED: Event.PACKET_REJECTED,
-    Cause.WITHDRAWN: Event.PACKET_WITHDRAWN,
-    Cause.EXPIRED: Event.PACKET_EXPIRED,
+    Cause.REJECTED: EventName.PACKET_REJECTED,
+    Cause.WITHDRAWN: EventName.PACKET_WITHDRAWN,
+    Cause.EXPIRED: EventName.PACKET_EXPIRED,
 }
 
 
@@ -101,7 +101,7 @@ def begin(
         moved_at=at,
         due_at=at,
     )
-    audit(Event.PACKET_REQUESTED, revision, by, cause=cause, definition=definition.digest)
+    audit(EventName.PACKET_REQUESTED, revision, by, cause=cause, definition=definition.digest)
     enqueue(TaskName.ASSEMBLE_PACKET, once=f"assemble:{revision.pk}", revision_id=revision.pk)
     return revision
 
@@ -137,7 +137,7 @@ def end(revision: Revision, state: RevisionState, cause: Cause, *, by: Actor, re
         ended_by=by.name,
         ended_reason=reason,
     )
-    audit(_ENDED_EVENTS.get(cause, Event.PACKET_SUPERSEDED), revision, by, was=before, cause=cause)
+    audit(_ENDED_EVENTS.get(cause, EventName.PACKET_SUPERSEDED), revision, by, was=before, cause=cause)
     if before in _DELIVERED_FROM:
         recall(revision, by, f"Revision {revision.number} does not count any more: {cause}.")
 
@@ -148,11 +148,11 @@ def recall(revision: Revision, by: Actor, reason: str) -> None:
         return
     ledger.append(revision, NewRow(Entry.RECALL, detail={"reason": reason}), worker=by.name)
     Revision.objects.filter(pk=revision.pk).update(due_at=now())
-    audit(Event.PACKET_RECALLED, revision, by)
+    audit(EventName.PACKET_RECALLED, revision, by)
     enqueue(TaskName.RELEASE_PACKET, revision_id=revision.pk)
 
 
-def audit(event: Event, revision: Revision, by: Actor, **context: Any) -> None:
+def audit(event: EventName, revision: Revision, by: Actor, **context: Any) -> None:
     record(
         event,
         by=by,

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from handrail.access.actor import Actor
 from handrail.audit.actions import record
-from handrail.audit.events import Event, Outcome
+from handrail.audit.events import EventName, EventOutcome
 from handrail.connectors.desk import Category, Created, Desk, DeskFailure, Severity, TicketDraft
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
@@ -67,7 +67,7 @@ def draft(request: SupportRequest) -> TicketDraft:
     )
 
 
-def audit(event: Event, request: SupportRequest, *, by: Actor, outcome: Outcome = Outcome.DONE) -> None:
+def audit(event: EventName, request: SupportRequest, *, by: Actor, outcome: EventOutcome = EventOutcome.DONE) -> None:
     """Workspace, tenant and ``SR-…`` stand in the event's own columns; the context holds the rest, and nothing else."""
     record(
         event,
@@ -108,9 +108,9 @@ def _finalize(
         raise Stale
     request.refresh_from_db()
     if failure is None:
-        audit(Event.SUPPORT_REQUEST_TICKET_CREATED, request, by=by)
+        audit(EventName.SUPPORT_REQUEST_TICKET_CREATED, request, by=by)
     else:
-        audit(Event.SUPPORT_REQUEST_HANDOFF_FAILED, request, by=by, outcome=Outcome.FAILED)
+        audit(EventName.SUPPORT_REQUEST_HANDOFF_FAILED, request, by=by, outcome=EventOutcome.FAILED)
     return request
 
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from handrail.access import queries as access
 from handrail.access.actor import NOBODY
 from handrail.audit.actions import record
-from handrail.audit.events import Event, Outcome
+from handrail.audit.events import EventName, EventOutcome
 from handrail.kernel.errors import NotFound
 
 QUIET = frozenset({"account/messages/logged_in.txt", "account/messages/logged_out.txt"})
@@ -29,7 +29,7 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth ship
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         super().login(request, user)
         actor = access.actor_for(user)  # type: ignore[arg-type] # AUTH_USER_MODEL is ours
-        record(Event.USER_LOGGED_IN, by=actor, subject_kind="user", subject=user.get_username())
+        record(EventName.USER_LOGGED_IN, by=actor, subject_kind="user", subject=user.get_username())
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:  # noqa: ARG002 - allauth's
         """Names the account only when there is one: people type passwords into the wrong field."""
@@ -38,9 +38,9 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth ship
         except NotFound:
             known = NOBODY
         record(
-            Event.USER_LOGIN_REFUSED,
+            EventName.USER_LOGIN_REFUSED,
             by=known,
             subject_kind="user",
             subject="unknown" if known is NOBODY else known.name,
-            outcome=Outcome.DENIED,
+            outcome=EventOutcome.DENIED,
         )

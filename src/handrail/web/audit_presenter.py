@@ -14,7 +14,7 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.queries import TenantSummary
 from handrail.access.trail import TrailEntry
-from handrail.audit.events import Event, Outcome
+from handrail.audit.events import EventName, EventOutcome
 from handrail.audit.queries import PAGE, EventFilter
 from handrail.audit.verification import Verification
 from handrail.kernel.errors import Conflict
@@ -90,8 +90,8 @@ def present(actor: Actor, asked: Mapping[str, str]) -> AuditPage:
         last=last,
         tenants=access.list_tenants(actor),
         entries=[_entry(entry) for entry in entries],
-        events=[event.value for event in Event],
-        outcomes=[outcome.value for outcome in Outcome],
+        events=[event.value for event in EventName],
+        outcomes=[outcome.value for outcome in EventOutcome],
         older_url=_url(older) if older else None,
     )
 

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 
 from handrail.access.actor import NOBODY
 from handrail.audit.actions import record
-from handrail.audit.events import Event, Outcome
+from handrail.audit.events import EventName, EventOutcome
 
 
 class MembersOnly(DefaultSocialAccountAdapter):  # type: ignore[misc] # allauth ships no types
@@ -45,4 +45,4 @@ def cancelled(request: HttpRequest) -> HttpResponse:
 
 
 def _refused(subject: str) -> None:
-    record(Event.USER_LOGIN_REFUSED, by=NOBODY, subject_kind="user", subject=subject, outcome=Outcome.DENIED)
+    record(EventName.USER_LOGIN_REFUSED, by=NOBODY, subject_kind="user", subject=subject, outcome=EventOutcome.DENIED)

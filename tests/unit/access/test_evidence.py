@@ -11,7 +11,7 @@ from handrail.access import evidence, trail
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability
 from handrail.audit.actions import record
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent
 from handrail.audit.queries import EventFilter
 from handrail.kernel.errors import Conflict, Denied, NotFound
@@ -30,7 +30,9 @@ NOT_ALLOWED = replace(ALL, capabilities=frozenset())
 
 def happened(tenant: int | None, workspace: int = 1) -> int:
     by = replace(ALL, workspace_id=workspace)
-    return record(Event.RUN_CHECKED, by=by, tenant_id=tenant, subject_kind="run", subject=f"{workspace}-{tenant}").pk
+    return record(
+        EventName.RUN_CHECKED, by=by, tenant_id=tenant, subject_kind="run", subject=f"{workspace}-{tenant}"
+    ).pk
 
 
 def seen(actor: Actor) -> set[str]:

@@ -12,7 +12,7 @@ from handrail.access import queries as access
 from handrail.audit import exportcheck, exported
 from handrail.audit.actions import export, record
 from handrail.audit.checkpoint import VerifierKey
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent
 from handrail.audit.signing import Signing
 from handrail.kernel.errors import Conflict, Invalid
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.django_db
 def made(workspace: int = 1) -> list[str]:
     by = access.worker("auditor", workspace)
     for tenant in (11, 12, None):
-        record(Event.RUN_CHECKED, by=by, tenant_id=tenant, subject_kind="run", subject=f"of-{tenant}")
-    record(Event.RUN_CHECKED, by=access.worker("w", 2), tenant_id=21, subject_kind="run", subject="foreign")
+        record(EventName.RUN_CHECKED, by=by, tenant_id=tenant, subject_kind="run", subject=f"of-{tenant}")
+    record(EventName.RUN_CHECKED, by=access.worker("w", 2), tenant_id=21, subject_kind="run", subject="foreign")
     return list(export(by=by, workspace_id=workspace, tenant_ids=None))
 
 

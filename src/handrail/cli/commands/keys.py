@@ -136,8 +136,8 @@ def _save(ring: KeyRing, what: str, key_id: str) -> None:
         installation.key_ring().save(ring)
         output.say("No audit event was written: no database answers.")
         return
-    from handrail.audit.events import Event
+    from handrail.audit.events import EventName
     from handrail.packets.actions import keys
 
-    event = Event[f"RELEASE_KEY_{what}"]
+    event = EventName[f"RELEASE_KEY_{what}"]
     keys.change(directory=installation.key_ring(), ring=ring, event=event, key_id=key_id, by=who)

@@ -14,7 +14,7 @@ from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import reason_of
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.definitions.active import active_profile, compiled_profile
 from handrail.definitions.profile_compiled import CompiledProfile
 from handrail.dispatch import TaskName, enqueue
@@ -203,7 +203,7 @@ def _commit(
     HoldRow.objects.bulk_create(documents.hold_rows(revision, made, clearances))
     AnnexRow.objects.bulk_create(documents.annex_rows(revision, made))
     moves.audit(
-        Event.PACKET_ASSEMBLED,
+        EventName.PACKET_ASSEMBLED,
         revision,
         by,
         state=state,

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.kernel.errors import Conflict, Invalid, NotFound
 from handrail.packets import documents, moves, settings
 from handrail.packets.delivery import packing
@@ -63,7 +63,7 @@ def document(*, ref: str, revision: int | None, name: str, by: Actor) -> Downloa
         raise Conflict("This revision is being assembled, so there is nothing of it yet.", code="assembling")
     stream = _opened(row, name)
     with transaction.atomic():
-        moves.audit(Event.PACKET_DOCUMENT_TAKEN, row, by, document=name)
+        moves.audit(EventName.PACKET_DOCUMENT_TAKEN, row, by, document=name)
     return Download(f"{row.packet.ref}-r{row.number}-{Path(name).name}", JSON, stream)
 
 
@@ -84,7 +84,7 @@ def _exported(ref: str, revision: int | None, by: Actor) -> Revision:
     row = get_revision_row(by, ref, revision, Capability.PACKET_RELEASE)
     packing.sealed_of(row)
     with transaction.atomic():
-        moves.audit(Event.PACKET_EXPORTED, row, by)
+        moves.audit(EventName.PACKET_EXPORTED, row, by)
     return row
 
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import reason_of, refuse
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.kernel.clock import now
 from handrail.kernel.errors import NotFound
 from handrail.packets import drift, moves, permissions
@@ -58,4 +58,4 @@ def _write(revision: Revision, hold: HoldRow, reason: str, by: Actor) -> None:
         user_id=by.user_id,
         reason=reason,
     )
-    moves.audit(Event.PACKET_HOLD_CLEARED, revision, by, code=hold.code, target=hold.target, role=role)
+    moves.audit(EventName.PACKET_HOLD_CLEARED, revision, by, code=hold.code, target=hold.target, role=role)

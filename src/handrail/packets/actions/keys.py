@@ -6,12 +6,12 @@ from django.db import transaction
 
 from handrail.access.actor import Actor
 from handrail.audit.actions import record
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.packets.keyring import KeyRingDirectory
 from handrail.packets.proof.keys import KeyRing
 
 
-def change(*, directory: KeyRingDirectory, ring: KeyRing, event: Event, key_id: str, by: Actor) -> None:
+def change(*, directory: KeyRingDirectory, ring: KeyRing, event: EventName, key_id: str, by: Actor) -> None:
     """Saves ``ring``, in which ``event`` happened to one key. Without its audit event nothing is saved, nor the other
     way round."""
     with transaction.atomic():

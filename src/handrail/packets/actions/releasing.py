@@ -10,7 +10,7 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import refuse
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.connectors import lane as lanes
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
@@ -129,7 +129,7 @@ def _reopen_if_short(row: Revision, by: Actor) -> None:
         if not lacking:
             return
         moves.move(row, RevisionState.IN_REVIEW, approved_at=None)
-        moves.audit(Event.PACKET_REOPENED, row, by, lacking="; ".join(lacking))
+        moves.audit(EventName.PACKET_REOPENED, row, by, lacking="; ".join(lacking))
 
 
 def _opened(row: Revision) -> tuple[Manifest, Approvals]:
@@ -148,5 +148,5 @@ def _decided(row: Revision, sealed: Sealed, by: Actor) -> None:
     moves.move(row, RevisionState.RELEASED, released_at=now(), due_at=now() + moves.UNNOTICED)
     detail = {"manifest": sealed.manifest_digest, "lane": row.packet.lane, "key": sealed.key_id}
     ledger.append(row, NewRow(Entry.RELEASED, detail=detail), worker=by.name)
-    moves.audit(Event.PACKET_RELEASED, row, by, manifest=sealed.manifest_digest, lane=row.packet.lane)
+    moves.audit(EventName.PACKET_RELEASED, row, by, manifest=sealed.manifest_digest, lane=row.packet.lane)
     enqueue(TaskName.RELEASE_PACKET, revision_id=row.pk)

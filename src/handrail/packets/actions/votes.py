@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import reason_of, refuse
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.packets import approvers, documents, moves, permissions
@@ -41,7 +41,7 @@ def approve(*, ref: str, revision: int, digest: str, by: Actor) -> Approved:
         row.refresh_from_db(fields=["state"])
         _check(row, digest, by)
         _write(row, Ballot.APPROVE, by, digest=digest)
-        moves.audit(Event.PACKET_SIGNED, row, by, manifest=digest)
+        moves.audit(EventName.PACKET_SIGNED, row, by, manifest=digest)
         lacking = _recount(row, by)
     return Approved(RevisionState(row.state), lacking)
 
@@ -82,7 +82,7 @@ def _recount(row: Revision, by: Actor) -> tuple[str, ...]:
     lacking = approvers.count(row, manifest, manifest_digest=manifest.digest()).lacking
     if not lacking and row.state == RevisionState.IN_REVIEW:
         moves.move(row, RevisionState.APPROVED, approved_at=now())
-        moves.audit(Event.PACKET_APPROVED, row, by, manifest=manifest.digest())
+        moves.audit(EventName.PACKET_APPROVED, row, by, manifest=manifest.digest())
     return lacking
 
 

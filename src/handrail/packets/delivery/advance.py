@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 
 from handrail.access.actor import Actor
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.connectors import lane as lanes
 from handrail.connectors.lane import Fate, Lane, LaneFailed, Receipt, Trouble
 from handrail.kernel.clock import now
@@ -138,7 +138,7 @@ def ask(delivery: Delivery) -> datetime | None:
     with transaction.atomic():
         due = now() + settings.current().poll_every
         delivery.append(NewRow(Entry.RECEIPT, detail=_told(receipt)), unless=_resolved, due_at=due)
-        moves.audit(Event.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest, asked=True)
+        moves.audit(EventName.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest, asked=True)
     return None
 
 
@@ -206,7 +206,7 @@ def _delivered(delivery: Delivery, intent: Row, receipt: Receipt) -> None:
     with transaction.atomic():
         row = NewRow(Entry.RECEIPT, intent.sequence, detail=_told(receipt))
         _result(delivery, intent, row, now() + settings.current().poll_every)
-        moves.audit(Event.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest)
+        moves.audit(EventName.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest)
 
 
 def _not_delivered(delivery: Delivery, intent: Row, error: LaneFailed) -> None:
@@ -215,7 +215,7 @@ def _not_delivered(delivery: Delivery, intent: Row, error: LaneFailed) -> None:
         row = NewRow(kind, intent.sequence, detail={"why": error.message, "trouble": error.trouble})
         _result(delivery, intent, row, None if kind is Entry.REFUSED else now())
         if kind is Entry.REFUSED:
-            moves.audit(Event.PACKET_DELIVERY_REFUSED, delivery.revision, delivery.by, manifest=delivery.digest)
+            moves.audit(EventName.PACKET_DELIVERY_REFUSED, delivery.revision, delivery.by, manifest=delivery.digest)
     if kind is Entry.NOT_TAKEN:
         raise error
 
@@ -237,7 +237,7 @@ def _consumed(delivery: Delivery, receipt: Receipt) -> None:
             Revision.objects.filter(pk=revision.pk).update(consumed_at=now())
         else:
             moves.move(revision, RevisionState.CONSUMED, consumed_at=now())
-        moves.audit(Event.PACKET_CONSUMED, revision, delivery.by, manifest=delivery.digest)
+        moves.audit(EventName.PACKET_CONSUMED, revision, delivery.by, manifest=delivery.digest)
 
 
 def _missing_for_good(delivery: Delivery, receipt: Receipt) -> bool:
@@ -260,7 +260,7 @@ def _give_up(delivery: Delivery, receipt: Receipt, *, unless: Callable[[Revision
     with transaction.atomic():
         delivery.append(NewRow(Entry.GIVEN_UP, detail=_told(receipt)), unless=unless, due_at=None)
         fate = receipt.fate
-        moves.audit(Event.PACKET_GIVEN_UP, delivery.revision, delivery.by, manifest=delivery.digest, fate=fate)
+        moves.audit(EventName.PACKET_GIVEN_UP, delivery.revision, delivery.by, manifest=delivery.digest, fate=fate)
 
 
 def _ending(delivery: Delivery, receipt: Receipt) -> Entry:

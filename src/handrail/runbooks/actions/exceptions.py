@@ -10,7 +10,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import refuse
 from handrail.audit.actions import record
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, Invalid, Stale
@@ -34,7 +34,7 @@ def take(*, ref: str, by: Actor, instead_of: str = "") -> None:
     before = Handling.TAKEN if instead_of else Handling.OPEN
     found = ExceptionPacket.objects.filter(pk=packet.pk, handling=before, taken_by=instead_of or None)
     _move(found, handling=Handling.TAKEN, taken_at=now(), taken_by=by.name)
-    _audit(Event.EXCEPTION_TAKEN, packet, by, instead_of=instead_of or None)
+    _audit(EventName.EXCEPTION_TAKEN, packet, by, instead_of=instead_of or None)
 
 
 @transaction.atomic
@@ -50,7 +50,7 @@ def resolve(*, ref: str, note: str, by: Actor) -> None:
     mine = ExceptionPacket.objects.filter(pk=packet.pk, handling=Handling.TAKEN, taken_by=by.name)
     _move(mine, handling=Handling.RESOLVED, resolved_at=now(), resolved_by=by.name, note=cleaned)
     # The sealed event vouches for the note, which stands in a column that no seal covers.
-    _audit(Event.EXCEPTION_RESOLVED, packet, by, note=digest_bytes(cleaned.encode()))
+    _audit(EventName.EXCEPTION_RESOLVED, packet, by, note=digest_bytes(cleaned.encode()))
 
 
 def _move(rows: QuerySet[ExceptionPacket], **fields: object) -> None:
@@ -59,7 +59,7 @@ def _move(rows: QuerySet[ExceptionPacket], **fields: object) -> None:
 
 
 def _audit(
-    event: Event, packet: ExceptionPacket, by: Actor, *, instead_of: str | None = None, note: str | None = None
+    event: EventName, packet: ExceptionPacket, by: Actor, *, instead_of: str | None = None, note: str | None = None
 ) -> None:
     record(
         event,

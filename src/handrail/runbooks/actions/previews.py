@@ -9,7 +9,7 @@ from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit.actions import record
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.definitions import wiring
 from handrail.definitions.active import active_runbook, compiled
 from handrail.definitions.compiled import CompiledRunbook
@@ -67,7 +67,7 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
     payload = runbook.validate_task(task.payload)
     tenant = guards.get_tenant(by, runbook.tenant_key(payload), Capability.RUN_PREVIEW)
     record(
-        Event.RUN_PREVIEWED,
+        EventName.RUN_PREVIEWED,
         by=by,
         tenant_id=tenant.pk,
         subject_kind="task",

@@ -13,7 +13,7 @@ from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit.actions import record
-from handrail.audit.events import Event, Outcome
+from handrail.audit.events import EventName, EventOutcome
 from handrail.connectors import registry
 from handrail.connectors.operation import Performer
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
@@ -67,7 +67,7 @@ def repeat(*, ref: str, by: Actor) -> None:
     if not Report.objects.filter(run=run, delivered_at=None).update(due_at=now()):
         raise Conflict("The task system has heard how this run ended.", code="report-delivered")
     enqueue(TaskName.REPORT_RUN, once=f"report:{run.pk}", run_id=run.pk)
-    record(Event.RUN_REPORT_REPEATED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
+    record(EventName.RUN_REPORT_REPEATED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
 
 
 def sweep(*, limit: int = 200) -> int:
@@ -126,7 +126,7 @@ def _delivered(report: Report, by: Actor) -> None:
     changes = {"delivered_at": now(), "due_at": None, "failure": "", "attempts": report.attempts + 1}
     if Report.objects.filter(pk=report.pk, delivered_at=None).update(**changes):
         run = report.run
-        record(Event.RUN_REPORTED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
+        record(EventName.RUN_REPORTED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
 
 
 @transaction.atomic
@@ -136,12 +136,12 @@ def _refused(report: Report, answer: Answer, by: Actor) -> None:
     if Report.objects.filter(pk=report.pk, delivered_at=None, due_at__isnull=False).update(**changes):
         run = report.run
         record(
-            Event.RUN_REPORT_REFUSED,
+            EventName.RUN_REPORT_REFUSED,
             by=by,
             tenant_id=run.tenant_id,
             subject_kind="run",
             subject=run.ref,
-            outcome=Outcome.FAILED,
+            outcome=EventOutcome.FAILED,
             status=answer.status,
         )
 

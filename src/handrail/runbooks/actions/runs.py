@@ -14,7 +14,7 @@ from handrail.access.capabilities import Capability
 from handrail.access.models import Tenant
 from handrail.access.refusals import refuse
 from handrail.audit.actions import record
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.definitions.active import active_runbook, compiled
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
@@ -104,7 +104,7 @@ def _write(run: OperationRun, task: IncomingTask, by: Actor) -> None:
         detail={"task": task.key, "runbook": task.runbook, "version": task.version},
     )
     record(
-        Event.RUN_RECEIVED,
+        EventName.RUN_RECEIVED,
         by=by,
         tenant_id=run.tenant_id,
         subject_kind="run",
@@ -157,7 +157,7 @@ def cancel(*, ref: str, by: Actor) -> None:
     row = NewRow(Entry.CANCELLED, detail={"by": by.name})
     ledger.append(run, row, after=last, worker=by.name, state=RunState.CANCELLED, due_at=None)
     endings.close_cancelled(run)
-    record(Event.RUN_CANCELLED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
+    record(EventName.RUN_CANCELLED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
 
 
 def sweep(*, limit: int = 200) -> int:

@@ -13,7 +13,7 @@ from django.db import DataError, transaction
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit.actions import record
-from handrail.audit.events import Event, Outcome
+from handrail.audit.events import EventName, EventOutcome
 from handrail.connectors import registry
 from handrail.connectors.extract import ExtractFailed, extract
 from handrail.connectors.operation import Performer
@@ -140,11 +140,11 @@ def _refused(key: str, item: Any, error: HandrailError, by: Actor) -> Received:
     )
     if created:
         record(
-            Event.TASK_REFUSED,
+            EventName.TASK_REFUSED,
             by=by,
             subject_kind="task",
             subject=key,
-            outcome=Outcome.FAILED,
+            outcome=EventOutcome.FAILED,
             code=error.code,
         )
     return Received(key, Fate.REFUSED, code=error.code, says=error.message)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from handrail.audit.actions import record
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.definitions import wiring
 from handrail.definitions.compiled import Check, CompiledRunbook, ConditionError
 from handrail.kernel.clock import now
@@ -68,7 +68,7 @@ def check(execution: Execution) -> Wait | None:
     checked = NewRow(Entry.CHECKED, detail={"readings": readings.values, "evidence": readings.evidence})
     with transaction.atomic():
         record(
-            Event.RUN_CHECKED,
+            EventName.RUN_CHECKED,
             by=execution.by,
             tenant_id=execution.run.tenant_id,
             subject_kind="run",

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from handrail.audit.actions import record
-from handrail.audit.events import Event, Outcome
+from handrail.audit.events import EventName, EventOutcome
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
@@ -52,7 +52,7 @@ def complete(execution: Execution, *rows: NewRow, scope: dict[str, Any]) -> None
             digest=digest({"run": run.ref, "definition": run.definition_digest, "fields": fields}),
         )
         _close(execution, rows)
-        _audit(execution, Event.RUN_COMPLETED, Outcome.DONE)
+        _audit(execution, EventName.RUN_COMPLETED, EventOutcome.DONE)
 
 
 def stop(execution: Execution, why: Stop, *, scope: dict[str, Any]) -> None:
@@ -110,7 +110,7 @@ def _stop(leased: LeasedRun, why: Stop, carried: _Carried) -> None:
         leased.append(*why.rows, NewRow(Entry.EXCEPTION, step=step, detail=detail), state=RunState.EXCEPTION)
         packet.save(force_insert=True)
         _close(leased, why.rows)
-        _audit(leased, Event.RUN_STOPPED, Outcome.FAILED, why, packet.ref)
+        _audit(leased, EventName.RUN_STOPPED, EventOutcome.FAILED, why, packet.ref)
 
 
 def close_cancelled(run: OperationRun) -> None:
@@ -149,7 +149,7 @@ def _report(run: OperationRun) -> None:
 
 
 def _audit(
-    leased: LeasedRun, event: Event, outcome: Outcome, why: Stop | None = None, packet: str | None = None
+    leased: LeasedRun, event: EventName, outcome: EventOutcome, why: Stop | None = None, packet: str | None = None
 ) -> None:
     run = leased.run
     record(

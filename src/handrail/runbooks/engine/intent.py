@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from handrail.audit.actions import record
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.definitions.compiled import Step
 from handrail.kernel.clock import now
 from handrail.runbooks.engine.execution import Execution
@@ -32,7 +32,7 @@ def commit_intent(execution: Execution, step: Step, *before: NewRow, repeat_of: 
     )
     execution.append(*before, intent, state=RunState.INVOKING, due_at=deadline)
     record(
-        Event.RUN_INVOKED,
+        EventName.RUN_INVOKED,
         by=execution.by,
         tenant_id=execution.run.tenant_id,
         subject_kind="run",

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.audit.events import Event
+from handrail.audit.events import EventName
 from handrail.connectors import desk as desks
 from handrail.connectors.desk import Desk, Link
 from handrail.kernel.clock import now
@@ -125,9 +125,9 @@ def _write(request: SupportRequest, by: Actor) -> None:
     """
     with transaction.atomic(durable=True):
         request.save(force_insert=True)
-        handoff.audit(Event.SUPPORT_REQUEST_CREATED, request, by=by)
+        handoff.audit(EventName.SUPPORT_REQUEST_CREATED, request, by=by)
         if request.external_handoff_mode == HandoffMode.LINK:
-            handoff.audit(Event.SUPPORT_REQUEST_TICKET_LINKED, request, by=by)
+            handoff.audit(EventName.SUPPORT_REQUEST_TICKET_LINKED, request, by=by)
 
 
 def _existing(by: Actor, key: str, content: str) -> Submitted | None:
