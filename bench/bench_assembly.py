@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 from handrail.connectors import rest, saml
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Reading
-from handrail.definitions.profile_compiler import compile_profile
-from handrail.definitions.tables import compile_table
+from handrail.definitions.profile.compiler import compile_profile
+from handrail.definitions.table import compile_table
 from handrail.kernel.canonical import canonical_bytes, digest, digest_bytes
 from handrail.packets.assembly.artifacts import read_artifacts
 from handrail.packets.assembly.assemble import Inputs, assemble

@@ -23,9 +23,9 @@ from handrail.connectors.lane import Fate, LaneFailed, Receipt, Trouble
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Reading
 from handrail.definitions.models import Definition
-from handrail.definitions.profile_compiler import compile_profile
+from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.states import DefinitionState, Kind
-from handrail.definitions.tables import compile_table
+from handrail.definitions.table import compile_table
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.packets import settings

@@ -10,8 +10,8 @@ from typing import Any
 
 from handrail.access.capabilities import Role
 from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
-from handrail.definitions.loader import load
 from handrail.definitions.models import Definition
+from handrail.definitions.source.loader import load
 from handrail.definitions.states import DefinitionState, Kind
 from handrail.kernel.canonical import digest, digest_bytes
 from handrail.kernel.clock import now

@@ -8,8 +8,8 @@ from datetime import timedelta
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.models import Tenant, Workspace
-from handrail.definitions.compiler import compile_runbook
 from handrail.definitions.models import Definition
+from handrail.definitions.runbook.compiler import compile_runbook
 from handrail.definitions.states import DefinitionState, Kind
 from handrail.kernel.clock import now
 from handrail.runbooks.actions import runs

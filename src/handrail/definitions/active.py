@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
-from handrail.definitions.compiled import CompiledRunbook
-from handrail.definitions.compiler import compile_runbook
 from handrail.definitions.models import Definition
-from handrail.definitions.profile_compiled import CompiledProfile
-from handrail.definitions.profile_compiler import compile_profile
+from handrail.definitions.profile.compiled import CompiledProfile
+from handrail.definitions.profile.compiler import compile_profile
+from handrail.definitions.runbook.compiled import CompiledRunbook
+from handrail.definitions.runbook.compiler import compile_runbook
 from handrail.definitions.states import DefinitionState, Kind
-from handrail.definitions.tables import CompiledTable, compile_table
+from handrail.definitions.table import CompiledTable, compile_table
 from handrail.kernel.errors import Conflict, NotFound
 
 

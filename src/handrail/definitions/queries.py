@@ -11,8 +11,8 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal
 from handrail.definitions import permissions
-from handrail.definitions.comparison import DiffLine, compare
 from handrail.definitions.models import Definition
+from handrail.definitions.source.diff import DiffLine, compare
 from handrail.definitions.states import DefinitionState, Kind
 from handrail.kernel.errors import NotFound
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from handrail.definitions.compiler import compile_runbook
-from handrail.definitions.faults import Faults
-from handrail.definitions.loader import load
-from handrail.definitions.profile_compiler import compile_profile
+from handrail.definitions.profile.compiler import compile_profile
+from handrail.definitions.runbook.compiler import compile_runbook
+from handrail.definitions.source.faults import Faults
+from handrail.definitions.source.loader import load
 from handrail.definitions.states import Kind
-from handrail.definitions.tables import compile_table
+from handrail.definitions.table import compile_table
 
 
 class Compiled(Protocol):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from handrail.connectors import registry
 from handrail.connectors.finding import Finding
-from handrail.definitions import forms
 from handrail.definitions.active import active_runbooks, compiled
-from handrail.definitions.compiled import CompiledRunbook
+from handrail.definitions.requests import forms
+from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Conflict, Fault, Invalid, Misconfigured
 
 _REST = (forms.Get, forms.Send)

@@ -13,7 +13,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.models import Membership
 from handrail.access.queries import member_actor
-from handrail.definitions.profile_compiled import CompiledProfile
+from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.kernel.hostile import clean_text
 from handrail.packets.models import Revision, Vote
 from handrail.packets.proof.manifest import Manifest

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from handrail.definitions.profile_compiled import CompiledProfile
+from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Invalid
 from handrail.packets import approvers

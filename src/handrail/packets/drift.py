@@ -11,9 +11,9 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import ReadFailed, Reading
 from handrail.definitions.active import active_profile, active_table, compiled_profile, compiled_table
 from handrail.definitions.models import Definition
-from handrail.definitions.profile_compiled import CompiledProfile
+from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.definitions.states import DefinitionState
-from handrail.definitions.tables import CompiledTable
+from handrail.definitions.table import CompiledTable
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, NotFound, Unavailable
 from handrail.packets import documents

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handrail.definitions.compiled import CompiledRunbook
+from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.canonical import canonical_bytes, digest
 from handrail.kernel.errors import Fault, Invalid
 from handrail.kernel.hostile import is_storable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from handrail.definitions.active import compiled
-from handrail.definitions.runbook import Checkpoints
+from handrail.definitions.runbook.format import Checkpoints
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import Entry

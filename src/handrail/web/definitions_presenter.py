@@ -9,10 +9,10 @@ from typing import Protocol
 from handrail.access.actor import Actor
 from handrail.access.refusals import REASON_LIMIT, Refusal
 from handrail.definitions import queries
-from handrail.definitions.comparison import DiffLine
 from handrail.definitions.queries import DefinitionDetail, DefinitionFilter, DefinitionSummary
+from handrail.definitions.source.diff import DiffLine
 from handrail.definitions.states import DefinitionState, Kind
-from handrail.definitions.tables import compile_table
+from handrail.definitions.table import compile_table
 from handrail.kernel.errors import Invalid
 from handrail.kernel.hostile import clean_text
 from handrail.web import profile_presenter, runbook_presenter, words

@@ -15,10 +15,10 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
 from handrail.definitions import queries as definitions
-from handrail.definitions.profile import Profile
-from handrail.definitions.profile_compiler import compile_profile
+from handrail.definitions.inputs.format import TaskField
+from handrail.definitions.profile.compiler import compile_profile
+from handrail.definitions.profile.format import Profile
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
-from handrail.definitions.runbook import TaskField
 from handrail.definitions.states import DefinitionState, Kind
 from handrail.kernel.errors import Fault, Invalid
 from handrail.packets import queries

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handrail.definitions.profile import NOBODY, AnnexSort, Each, FieldSpec, HoldRule, Profile, Shown, Signers
-from handrail.definitions.profile_compiler import compile_profile
-from handrail.definitions.profile_sources import AnySource, Saml
+from handrail.definitions.profile.compiler import compile_profile
+from handrail.definitions.profile.format import NOBODY, AnnexSort, Each, FieldSpec, HoldRule, Profile, Shown, Signers
+from handrail.definitions.profile.sources import AnySource, Saml
 from handrail.kernel.errors import Invalid
 from handrail.web import words
 from handrail.web.runbook_presenter import field_in_words, read_in_words

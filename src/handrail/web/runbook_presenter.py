@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handrail.definitions.compiler import compile_runbook
-from handrail.definitions.forms import (
+from handrail.definitions.inputs.format import TaskField
+from handrail.definitions.requests.forms import (
     AnyCall,
     AnyRead,
     Get,
@@ -18,7 +18,8 @@ from handrail.definitions.forms import (
     Send,
     Start,
 )
-from handrail.definitions.runbook import Check, Row, Runbook, Step, TaskField
+from handrail.definitions.runbook.compiler import compile_runbook
+from handrail.definitions.runbook.format import Check, Row, Runbook, Step
 from handrail.kernel.errors import Invalid
 from handrail.web import words
 

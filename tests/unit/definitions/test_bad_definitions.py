@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from handrail.definitions.compiler import compile_runbook
+from handrail.definitions.runbook.compiler import compile_runbook
 from handrail.kernel.errors import Invalid
 from tests.unit.definitions.bad import FILE, Bad, edited
 from tests.unit.definitions.samples import RUNBOOK

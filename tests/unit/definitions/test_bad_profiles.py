@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
-from handrail.definitions.profile_annexes import SANITISERS
-from handrail.definitions.profile_compiler import compile_profile
-from handrail.definitions.tables import CompiledTable, compile_table
+from handrail.definitions.profile.annexes import SANITISERS
+from handrail.definitions.profile.compiler import compile_profile
+from handrail.definitions.table import CompiledTable, compile_table
 from handrail.kernel.errors import Invalid
 from handrail.packets import sanitise
 from tests.unit.definitions.bad import FILE, Bad, edited

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handrail.definitions.comparison import MAX_COMPARED_LINES, DiffLine, compare
+from handrail.definitions.source.diff import MAX_COMPARED_LINES, DiffLine, compare
 
 
 def test_compare_equal_texts_gives_nothing() -> None:

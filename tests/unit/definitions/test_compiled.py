@@ -8,8 +8,8 @@ import pytest
 
 from handrail.connectors import jobs, rest, scim
 from handrail.connectors.outcome import Answer, Failure
-from handrail.definitions.compiled import CompiledRunbook
-from handrail.definitions.compiler import compile_runbook
+from handrail.definitions.runbook.compiled import CompiledRunbook
+from handrail.definitions.runbook.compiler import compile_runbook
 from handrail.kernel.errors import Invalid
 from tests.unit.definitions.bad import edited
 from tests.unit.definitions.samples import RUNBOOK

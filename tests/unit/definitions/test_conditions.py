@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handrail.definitions import cost
-from handrail.definitions.conditions import (
+from handrail.definitions.language import cost
+from handrail.definitions.language.conditions import (
     MAX_SOURCE,
     Condition,
     ConditionError,
     Uncompilable,
     compile_condition,
 )
-from handrail.definitions.valuetypes import ValueType
+from handrail.definitions.language.valuetypes import ValueType
 
 VARIABLES = {
     "task.name": ValueType("string"),

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from handrail.definitions import forms, runbook, tables
-from handrail.definitions.compiler import compile_runbook
-from handrail.definitions.fields import Closed
-from handrail.definitions.tables import compile_table
+from handrail.definitions import table as tables
+from handrail.definitions.requests import forms
+from handrail.definitions.runbook import format as runbook
+from handrail.definitions.runbook.compiler import compile_runbook
+from handrail.definitions.source.scalars import Closed
+from handrail.definitions.table import compile_table
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs/guides/write-a-runbook.md").read_text(encoding="utf-8")

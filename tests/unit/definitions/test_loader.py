@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handrail.definitions import loader
-from handrail.definitions.faults import Mark
-from handrail.definitions.loader import Document, load
+from handrail.definitions.source import loader
+from handrail.definitions.source.faults import Mark
+from handrail.definitions.source.loader import Document, load
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Fault, Invalid
 

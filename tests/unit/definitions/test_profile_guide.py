@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from handrail.definitions import profile, profile_sources
-from handrail.definitions.fields import Closed
-from handrail.definitions.profile_compiler import compile_profile
-from handrail.definitions.profile_holds import BUILT_IN
-from handrail.definitions.tables import CompiledTable, compile_table
+from handrail.definitions.profile import format as profile
+from handrail.definitions.profile import sources as profile_sources
+from handrail.definitions.profile.compiler import compile_profile
+from handrail.definitions.profile.holds import BUILT_IN
+from handrail.definitions.source.scalars import Closed
+from handrail.definitions.table import CompiledTable, compile_table
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs/guides/write-a-packet-profile.md").read_text(encoding="utf-8")

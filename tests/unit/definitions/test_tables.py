@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handrail.definitions.tables import compile_table
+from handrail.definitions.table import compile_table
 from handrail.kernel.errors import Invalid, NotFound
 from tests.unit.definitions.bad import edited
 from tests.unit.definitions.samples import TABLE

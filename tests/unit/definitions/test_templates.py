@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handrail.definitions.templates import Place, parse, render, render_json
+from handrail.definitions.language.templates import Place, parse, render, render_json
 from handrail.kernel.errors import Invalid
 
 

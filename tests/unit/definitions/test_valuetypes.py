@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handrail.definitions.valuetypes import MAX_INTEGER, ValueType, check
+from handrail.definitions.language.valuetypes import MAX_INTEGER, ValueType, check
 from handrail.kernel.canonical import canonical_bytes
 
 

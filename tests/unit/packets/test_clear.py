@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from handrail.access.models import Membership
-from handrail.definitions.profile_compiler import compile_profile
+from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.states import Kind
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.packets.actions import holds

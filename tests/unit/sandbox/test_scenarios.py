@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handrail.definitions.compiler import compile_runbook
+from handrail.definitions.runbook.compiler import compile_runbook
 from handrail.sandbox.faults import FaultKind
 from handrail.sandbox.scenarios import SCENARIOS
 

@@ -16,7 +16,7 @@ from handrail.access.capabilities import Capability
 from handrail.access.refusals import reason_of
 from handrail.audit.events import EventName
 from handrail.definitions.active import active_profile, compiled_profile
-from handrail.definitions.profile_compiled import CompiledProfile
+from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now

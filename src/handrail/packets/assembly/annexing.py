@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from handrail.definitions.conditions import ConditionError
-from handrail.definitions.profile_compiled import CompiledProfile, HoldRule, Sort
+from handrail.definitions.language.conditions import ConditionError
+from handrail.definitions.profile.compiled import CompiledProfile, HoldRule, Sort
 from handrail.kernel.canonical import digest_bytes
 from handrail.packets.assembly.artifacts import Artifact
 from handrail.packets.assembly.register import Register, withholds

@@ -11,9 +11,9 @@ from pydantic import JsonValue
 
 from handrail.connectors.blobs import BlobRefused, Blobs
 from handrail.connectors.registry import Registry
-from handrail.definitions.conditions import ConditionError
-from handrail.definitions.extraction import Extraction
-from handrail.definitions.profile_compiled import Annexes, CompiledProfile, Sort
+from handrail.definitions.language.conditions import ConditionError
+from handrail.definitions.profile.compiled import Annexes, CompiledProfile, Sort
+from handrail.definitions.requests.extraction import Extraction
 from handrail.kernel.errors import Invalid, Misconfigured, NotFound
 from handrail.packets.assembly.snapshots import Snapshot
 from handrail.packets.proof.manifest import MIN_SALT_BYTES, held_digest

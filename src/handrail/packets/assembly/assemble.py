@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile_compiled import CompiledProfile, Field
-from handrail.definitions.tables import CompiledTable
+from handrail.definitions.profile.compiled import CompiledProfile, Field
+from handrail.definitions.table import CompiledTable
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.assembly import annexing
 from handrail.packets.assembly.annexing import Annexed, annex_all, decided

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile_compiled import CompiledProfile, SourceSpec
-from handrail.definitions.tables import CompiledTable
+from handrail.definitions.profile.compiled import CompiledProfile, SourceSpec
+from handrail.definitions.table import CompiledTable
 from handrail.packets.assembly.register import Register
 from handrail.packets.assembly.results import Assembled
 from handrail.packets.assembly.snapshots import Moved, Snapshot

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
-from handrail.definitions.valuetypes import MAX_TEXT
+from handrail.definitions.language.valuetypes import MAX_TEXT
 from handrail.kernel.hostile import clean_text
 
 K = TypeVar("K")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile_compiled import CompiledProfile, Field, ListField
+from handrail.definitions.profile.compiled import CompiledProfile, Field, ListField
 from handrail.packets.assembly.results import Assembled
 from handrail.packets.assembly.snapshots import Moved
 

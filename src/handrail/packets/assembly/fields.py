@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from handrail.definitions.conditions import ConditionError
-from handrail.definitions.profile_compiled import CompiledProfile, Field, ListField
+from handrail.definitions.language.conditions import ConditionError
+from handrail.definitions.profile.compiled import CompiledProfile, Field, ListField
 from handrail.packets.assembly.artifacts import take_each
 from handrail.packets.assembly.register import Register, withholds
 from handrail.packets.assembly.results import Hold

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile_compiled import CompiledProfile, Field, ListField
-from handrail.definitions.tables import CompiledTable
+from handrail.definitions.profile.compiled import CompiledProfile, Field, ListField
+from handrail.definitions.table import CompiledTable
 from handrail.kernel.hostile import clean_text
 from handrail.packets.assembly.fields import ENTRIES, Made, MadeList
 from handrail.packets.assembly.register import Register

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile_compiled import CompiledProfile
+from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.kernel.canonical import canonical_bytes
 from handrail.packets.assembly.results import Clearance, Hold, Scope
 

@@ -13,7 +13,7 @@ from handrail.connectors.extract import ExtractFailed, extract
 from handrail.connectors.operation import Operation, Performer
 from handrail.connectors.outcome import ReadFailed, Reading
 from handrail.connectors.registry import Registry
-from handrail.definitions.profile_compiled import CompiledProfile, SourceSpec
+from handrail.definitions.profile.compiled import CompiledProfile, SourceSpec
 from handrail.kernel.canonical import canonical_bytes, digest, digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid, Misconfigured

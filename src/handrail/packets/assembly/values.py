@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile import TLP_ORDER
-from handrail.definitions.profile_compiled import CompiledProfile, Field
-from handrail.definitions.tables import CompiledTable
+from handrail.definitions.profile.compiled import CompiledProfile, Field
+from handrail.definitions.profile.format import TLP_ORDER
+from handrail.definitions.table import CompiledTable
 from handrail.packets.assembly.cleaning import clean
 from handrail.packets.assembly.snapshots import Snapshot
 

@@ -12,7 +12,7 @@ from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions import wiring
 from handrail.definitions.active import active_runbook, compiled
-from handrail.definitions.compiled import CompiledRunbook
+from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Invalid
 from handrail.runbooks.delegated import IncomingTask, subject_of
 from handrail.runbooks.engine.checking import check_prerequisites

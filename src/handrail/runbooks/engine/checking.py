@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions import wiring
-from handrail.definitions.compiled import Check, CompiledRunbook, ConditionError
+from handrail.definitions.runbook.compiled import Check, CompiledRunbook, ConditionError
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
 from handrail.runbooks.engine import endings

@@ -10,7 +10,7 @@ from typing import Any
 from handrail.access.actor import Actor
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
-from handrail.definitions.compiled import CompiledRunbook, Step
+from handrail.definitions.runbook.compiled import CompiledRunbook, Step
 from handrail.kernel.clock import now
 from handrail.runbooks.engine import ledger
 from handrail.runbooks.engine.ledger import NewRow

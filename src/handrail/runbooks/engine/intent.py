@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
-from handrail.definitions.compiled import Step
+from handrail.definitions.runbook.compiled import Step
 from handrail.kernel.clock import now
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.ledger import NewRow

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
-from handrail.definitions.compiled import Step
+from handrail.definitions.runbook.compiled import Step
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid
 from handrail.runbooks.engine import endings, verifying

@@ -10,7 +10,7 @@ from typing import Any, cast
 from handrail.connectors import registry
 from handrail.connectors.operation import Performer
 from handrail.connectors.outcome import ReadFailed, Reading
-from handrail.definitions.compiled import CompiledRunbook
+from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Invalid
 from handrail.runbooks.engine.timing import INLINE_SECONDS
 

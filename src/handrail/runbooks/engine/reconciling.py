@@ -8,8 +8,8 @@ from django.db import transaction
 
 from handrail.connectors.jobs import LookUp
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
-from handrail.definitions.compiled import ConditionError, Step
-from handrail.definitions.forms import Start
+from handrail.definitions.requests.forms import Start
+from handrail.definitions.runbook.compiled import ConditionError, Step
 from handrail.kernel.clock import now
 from handrail.runbooks.engine import endings, verifying
 from handrail.runbooks.engine.endings import Stop

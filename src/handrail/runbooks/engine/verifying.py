@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from handrail.definitions.compiled import Check, ConditionError, Step
+from handrail.definitions.runbook.compiled import Check, ConditionError, Step
 from handrail.kernel.clock import now
 from handrail.runbooks.engine import endings
 from handrail.runbooks.engine.endings import Stop

@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 from handrail.connectors import rest, saml
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import ReadFailed, Reading
-from handrail.definitions.profile_compiled import CompiledProfile
-from handrail.definitions.profile_compiler import compile_profile
-from handrail.definitions.tables import CompiledTable, compile_table
+from handrail.definitions.profile.compiled import CompiledProfile
+from handrail.definitions.profile.compiler import compile_profile
+from handrail.definitions.table import CompiledTable, compile_table
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import NotFound
 from handrail.packets import binding

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from handrail.connectors.outcome import ReadFailed
-from handrail.definitions.tables import compile_table
+from handrail.definitions.table import compile_table
 from handrail.packets.assembly.assemble import assemble
 from handrail.packets.assembly.changes import Previous, stale
 from handrail.packets.assembly.compare import Documents, affected_fields, compare

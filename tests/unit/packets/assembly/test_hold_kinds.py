@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from handrail.definitions.profile_holds import BUILT_IN
+from handrail.definitions.profile.holds import BUILT_IN
 from handrail.packets.assembly.assemble import assemble
 from handrail.packets.assembly.results import Assembled
 from tests.unit.packets.assembly.estate import Estate, codes, leaving, sample

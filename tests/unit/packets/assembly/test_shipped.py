@@ -17,9 +17,9 @@ from handrail.connectors import registry, scim
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Reading
 from handrail.connectors.registry import Registry
-from handrail.definitions.profile_compiled import CompiledProfile
-from handrail.definitions.profile_compiler import compile_profile
-from handrail.definitions.tables import CompiledTable, compile_table
+from handrail.definitions.profile.compiled import CompiledProfile
+from handrail.definitions.profile.compiler import compile_profile
+from handrail.definitions.table import CompiledTable, compile_table
 from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
 from handrail.kernel.secrets import Secrets

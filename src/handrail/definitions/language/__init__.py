@@ -1,0 +1,1 @@
+"""What conditions and placeholders are written in: names, value types, CEL within bounds, templates."""

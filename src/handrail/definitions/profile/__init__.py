@@ -1,0 +1,1 @@
+"""The format ``packet/v1``: as written, compiled, and as assembly follows it."""

@@ -1,0 +1,235 @@
+"""A compiled packet profile: checked names, types, conditions and the packet's JSON Schema; nothing is read here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jsonschema_rs
+from pydantic import JsonValue
+
+from handrail.definitions.inputs.given import GivenSchema
+from handrail.definitions.language.conditions import Condition
+from handrail.definitions.language.names import lookup
+from handrail.definitions.language.valuetypes import ValueType
+from handrail.definitions.profile import operations as profile_operations
+from handrail.definitions.profile import sources as profile_sources
+from handrail.definitions.profile.format import NOBODY, AnnexSort, Profile, Signers, TlpLabel
+from handrail.definitions.requests.extraction import Extraction
+
+Scope = Literal["revision", "field", "annex"]
+__all__ = ["NOBODY", "Annexes", "CompiledProfile", "Field", "HoldRule", "ListField", "Sort", "SourceSpec"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """One source. ``values``: each taken value by itself, so that one that is missing costs no other.
+
+    ``version``: ``etag``, ``digest``, ``taken`` or ``at``, a place in the answer. ``needs``: sources that it asks with.
+    """
+
+    name: str
+    connector: str
+    spec: profile_sources.AnySource
+    values: Mapping[str, Extraction]
+    types: Mapping[str, ValueType]
+    version: str
+    version_at: str | None
+    fresh_for_seconds: float
+    classed: str
+    entitles: bool
+    record: str | None
+    as_of: str | None
+    tlp: str | None
+    inside: tuple[str, ...]
+    needs: tuple[str, ...]
+
+    def place_of(self, value: str) -> str:
+        """Where in the answer a taken value is: JSON pointer or JMESPath."""
+        return self.values[value].takes[value][0]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of the packet. ``path`` is dotted, without marks. ``origin`` is a source's value, or ``item.…``."""
+
+    path: str
+    origin: str
+    kind: ValueType
+    consequential: bool
+    via: str | None
+    agrees: tuple[str, ...]
+    among: str | None
+    classed: str
+    multiline: bool
+    schema: Mapping[str, Any]
+    validator: jsonschema_rs.Draft202012Validator
+
+    @property
+    def optional(self) -> bool:
+        return self.kind.optional
+
+
+@dataclass(frozen=True, slots=True)
+class ListField:
+    """A list of the packet: one entry for each record of ``origin`` for which ``where`` holds.
+
+    ``classed`` is a class, or ``item.NAME`` whose value is the entry's class.
+    """
+
+    path: str
+    origin: str
+    consequential: bool
+    values: Mapping[str, Extraction]
+    where: Condition | None
+    classed: str
+    at_most: int
+    show: tuple[Field, ...]
+
+    @property
+    def optional(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One sort of artifact, in the order of trying. ``sanitiser`` None: it never leaves."""
+
+    name: str
+    where: Condition | None
+    sanitiser: str | None
+    classed: str
+    at_most: int
+    spec: AnnexSort
+
+
+@dataclass(frozen=True, slots=True)
+class Annexes:
+    """``origin`` lists the artifacts; ``store`` has their bytes by digest.
+
+    ``id``, ``digest`` and ``media_type`` name values of each, without ``annex.``.
+    """
+
+    origin: str
+    values: Mapping[str, Extraction]
+    id: str
+    digest: str
+    media_type: str | None
+    store: str
+    sorts: tuple[Sort, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRule:
+    """``condition`` None: a built-in hold. ``clears``: roles; none of them when only a new revision releases."""
+
+    code: str
+    condition: Condition | None
+    scope: Scope
+    on: tuple[str, ...]
+    owner: str
+    clears: tuple[str, ...]
+    blocking: bool | None
+    says: str
+    released_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledProfile:
+    """Immutable and safe to share between threads. ``digest`` is over the canonical JSON of the parsed text.
+
+    ``schema`` is the JSON Schema (2020-12) of ``packet.json``, closed; ``schema_digest`` is over its canonical JSON.
+    """
+
+    spec: Profile
+    digest: str
+    given: GivenSchema
+    sources: Mapping[str, SourceSpec]
+    fields: tuple[Field | ListField, ...]
+    annexes: Annexes | None
+    holds: Mapping[str, HoldRule]
+    schema: Mapping[str, Any]
+    schema_digest: str
+    validator: jsonschema_rs.Draft202012Validator
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def version(self) -> int:
+        return self.spec.version
+
+    @property
+    def title(self) -> str:
+        return self.spec.title
+
+    @property
+    def owner(self) -> str:
+        return self.spec.owner
+
+    @property
+    def lane(self) -> str:
+        return self.spec.lane.name
+
+    @property
+    def tlp(self) -> TlpLabel:
+        return self.spec.audience.tlp
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return tuple(self.spec.audience.recipients)
+
+    @property
+    def shows(self) -> tuple[str, ...]:
+        """The classes of value that the audience may see."""
+        return tuple(self.spec.audience.shows)
+
+    @property
+    def never(self) -> tuple[str, ...]:
+        """The classes that it never sees."""
+        return tuple(self.spec.audience.never)
+
+    @property
+    def signers(self) -> Signers:
+        return self.spec.signers
+
+    @property
+    def expires_after_seconds(self) -> float:
+        return self.spec.expires_after
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The reference tables that fields go through, by name, sorted."""
+        inner = [field for field in self.fields if isinstance(field, Field)]
+        inner += [field for each in self.fields if isinstance(each, ListField) for field in each.show]
+        return tuple(sorted({field.via for field in inner if field.via}))
+
+    @property
+    def connectors(self) -> tuple[str, ...]:
+        """The connectors that it needs, by name, sorted."""
+        named = {source.connector for source in self.sources.values()}
+        return tuple(sorted(named | ({self.annexes.store} if self.annexes else set())))
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Every role or group that signs, owns or clears something, sorted."""
+        named = {role for rule in self.holds.values() for role in (rule.owner, *rule.clears)}
+        return tuple(sorted(named | set(self.spec.signers.from_)))
+
+    def rule(self, code: str) -> HoldRule:
+        """The rule of a hold: every built-in code has one, and every code of the profile's own."""
+        return self.holds[code]
+
+    def validate_given(self, payload: Mapping[str, Any]) -> dict[str, JsonValue]:
+        """The declared values and no others; absent optional ones as None. Raises Invalid, a fault for each."""
+        return self.given.validate(payload)
+
+    def tenant_key(self, given: Mapping[str, Any]) -> str:
+        """The tenant's key in Handrail, from validated given values."""
+        return str(lookup(self.spec.tenant, {"given": given}))
+
+    def operation(self, source: str, scope: Mapping[str, Any]) -> profile_operations.Operation:
+        """The connector's operation for a source. Raises Invalid (``placeholder``)."""
+        return profile_operations.build(self.sources[source].spec, scope)

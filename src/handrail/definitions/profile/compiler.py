@@ -1,0 +1,227 @@
+"""From text to a compiled packet profile: the cross-checks that the models can't make, all faults told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from handrail.connectors.extract import ExtractFailed, compile_path
+from handrail.definitions.inputs.declared import inputs
+from handrail.definitions.inputs.given import GivenSchema
+from handrail.definitions.language.names import RESERVED, Variables, nearest, prefixed
+from handrail.definitions.language.templates import Place
+from handrail.definitions.language.valuetypes import ValueType
+from handrail.definitions.profile import schema as profile_schema
+from handrail.definitions.profile.annexes import compile_annexes
+from handrail.definitions.profile.compiled import Annexes, CompiledProfile, Field, HoldRule, ListField, SourceSpec
+from handrail.definitions.profile.fields import FieldCompiler
+from handrail.definitions.profile.format import Each, Profile, Shown
+from handrail.definitions.profile.holds import compile_holds
+from handrail.definitions.profile.names import (
+    PROFILE_ROOTS,
+    PROFILE_VALUES,
+    compile_values,
+    names_once_paths,
+    types_of,
+)
+from handrail.definitions.profile.sources import AnySource, Saml, VersionAt
+from handrail.definitions.requests.checking import Context
+from handrail.definitions.requests.extraction import Extraction
+from handrail.definitions.source.faults import Faults, Path
+from handrail.definitions.source.loader import Document, load
+from handrail.definitions.source.validate import validate
+from handrail.definitions.table import CompiledTable
+from handrail.kernel.canonical import digest
+
+
+def compile_profile(
+    text: str, *, file: str = "profile", tables: Mapping[str, CompiledTable] | None = None
+) -> CompiledProfile:
+    """The packet profile in ``text``. Raises Invalid (``definition-invalid``) with every fault's field, line, column.
+
+    ``file`` is what the message calls the text. With ``tables`` (the active ones, by name), every ``via`` must be among
+    them and give the type that its field expects.
+    """
+    document = load(text, file=file)
+    faults = Faults(file)
+    spec = validate(document, Profile, faults)
+    compiled = _Compiler(document, spec, faults, tables).compile()
+    faults.refuse_if_any()
+    return compiled
+
+
+class _Compiler:
+    """One pass from top to bottom; what it has met so far is what later parts may name."""
+
+    def __init__(
+        self, document: Document, spec: Profile, faults: Faults, tables: Mapping[str, CompiledTable] | None
+    ) -> None:
+        self.document = document
+        self.spec = spec
+        self.context = Context(document, faults)
+        self.tables = tables
+        self.given: Variables = {}
+        self.sources: dict[str, SourceSpec] = {}
+
+    def compile(self) -> CompiledProfile:
+        self.given = inputs(self.spec.given, "given", self.context)
+        self._tenant()
+        self._sources()
+        known = {**PROFILE_VALUES, **self._source_values()}
+        fields = self._fields(known)
+        annexes = self._annexes(known)
+        holds = self._holds(known, fields, annexes)
+        self._audience(known)
+        self._signers()
+        self.context.faults.refuse_if_any()
+        schema = profile_schema.packet_schema(self.spec, fields)
+        return CompiledProfile(
+            self.spec, digest(self.document.data), GivenSchema(self.spec.given), self.sources, fields, annexes, holds,
+            schema, digest(schema), profile_schema.validator(schema),
+        )  # fmt: skip
+
+    def _tenant(self) -> None:
+        tenant = self.given.get(self.spec.tenant)
+        if tenant is None:
+            hint = nearest(self.spec.tenant, self.given)
+            self.context.add(("tenant",), f"{self.spec.tenant} is no declared given value; {hint}")
+        elif tenant.base != "string" or tenant.many or tenant.optional:
+            self.context.add(("tenant",), "the tenant must be a required given value of type string")
+
+    # sources
+
+    def _sources(self) -> None:
+        for name, spec in self.spec.sources.items():
+            path: Path = ("sources", name)
+            if name in PROFILE_ROOTS or name in RESERVED:
+                taken = ", ".join(sorted(PROFILE_ROOTS))
+                self.context.add_key(path, f"{name} can't name a source; taken are {taken} and the words of conditions")
+            values = compile_values(spec.take, (*path, "take"), self.context)
+            known = {**self.given, **self._source_values()}
+            used = self._asked(spec, path, known)
+            self._about_record(spec, path, values)
+            self.sources[name] = self._source(name, spec, values, used)
+
+    def _asked(self, spec: AnySource, path: Path, known: Variables) -> tuple[str, ...]:
+        if not isinstance(spec, Saml):
+            return self.context.source(spec, path, known)
+        if spec.saml.entity is None and spec.saml.path is None:
+            self.context.add((*path, "saml"), "expected entity, path, or both")
+        used: tuple[str, ...] = ()
+        for key, place in (("entity", Place.TEXT), ("path", Place.PATH)):
+            text = getattr(spec.saml, key)
+            if text is not None:
+                used += self.context.template(text, (*path, "saml", key), place, known)
+        return used
+
+    def _about_record(self, spec: AnySource, path: Path, values: Mapping[str, Extraction]) -> None:
+        """The names by which a source speaks of its own record."""
+        types = types_of(values)
+        for key, allowed in (("record", ("string", "integer")), ("as_of", ("string",)), ("tlp", ("string",))):
+            name = getattr(spec, key)
+            if name is None:
+                continue
+            if name not in types:
+                self.context.add((*path, key), f"{name} is not among what this source takes; {nearest(name, types)}")
+            elif types[name].base not in allowed or types[name].many:
+                self.context.add((*path, key), f"{name} is {types[name]}; expected {' or '.join(allowed)}")
+        if spec.record is not None and spec.class_ not in self.spec.audience.shows:
+            self.context.add(
+                (*path, "record"), f"a record's id is shown; this audience does not see class {spec.class_}"
+            )
+        for index, name in enumerate(spec.inside):
+            if name not in types:
+                hint = nearest(name, types)
+                self.context.add((*path, "inside", index), f"{name} is not among what this source takes; {hint}")
+        if spec.fresh_for <= 0:
+            self.context.add((*path, "fresh_for"), "nothing is fresh for no time at all; expected more than 0s")
+        if isinstance(spec.version, VersionAt):
+            try:
+                compile_path(spec.version.at)
+            except ExtractFailed as error:
+                self.context.add((*path, "version", "at"), error.message)
+        elif spec.version == "etag" and isinstance(spec, Saml):
+            self.context.add((*path, "version"), "metadata has no ETag; expected digest, taken or {at: …}")
+
+    def _source(
+        self, name: str, spec: AnySource, values: Mapping[str, Extraction], used: tuple[str, ...]
+    ) -> SourceSpec:
+        at = spec.version.at if isinstance(spec.version, VersionAt) else None
+        needs = tuple(dict.fromkeys(root for use in used if (root := use.split(".")[0]) in self.sources))
+        return SourceSpec(
+            name, spec.connector, spec, values, types_of(values),
+            "at" if isinstance(spec.version, VersionAt) else spec.version, at,
+            spec.fresh_for, spec.class_, spec.entitles, spec.record, spec.as_of, spec.tlp, tuple(spec.inside), needs,
+        )  # fmt: skip
+
+    def _source_values(self) -> dict[str, ValueType]:
+        found: dict[str, ValueType] = {}
+        for name, source in self.sources.items():
+            found |= prefixed(name, source.types)
+        return found
+
+    # fields
+
+    def _fields(self, known: Variables) -> tuple[Field | ListField, ...]:
+        compiler = FieldCompiler(self.context, self.spec, self.sources, self.given, self.tables)
+        names_once_paths(self.spec.fields, ("fields",), self.context)
+        found: list[Field | ListField] = []
+        for written, spec in self.spec.fields.items():
+            path: Path = ("fields", written)
+            field: Field | ListField | None
+            if isinstance(spec, Each):
+                field = compiler.each(written, spec, path, known)
+            else:
+                assert isinstance(spec, Shown)
+                field = compiler.shown(written, spec, path, known)
+            if field is not None:
+                found.append(field)
+        return tuple(found)
+
+    # annexes, holds
+
+    def _annexes(self, known: Variables) -> Annexes | None:
+        if self.spec.annexes is None:
+            return None
+        return compile_annexes(self.spec.annexes, self.spec, self.sources, {**self.given, **known}, self.context)
+
+    def _holds(
+        self, known: Variables, fields: tuple[Field | ListField, ...], annexes: Annexes | None
+    ) -> dict[str, HoldRule]:
+        shown = {
+            f"packet.{field.path}": field.kind if isinstance(field, Field) else ValueType("object", many=True)
+            for field in fields
+        }
+        everything = {**self.given, **known, **shown}
+        return compile_holds(self.spec, everything, annexes, [field.path for field in fields], self.context)
+
+    # audience, signers
+
+    def _audience(self, known: Variables) -> None:
+        audience = self.spec.audience
+        for index, name in enumerate(audience.never):
+            if name in audience.shows:
+                self.context.add(("audience", "never", index), f"{name} is among shows too; it can't be both")
+        self._confirms(audience.confirmed_by, ("audience", "confirmed_by"), known, many=True)
+        self._confirms(self.spec.lane.confirmed_by, ("lane", "confirmed_by"), known, many=False)
+
+    def _confirms(self, name: str | None, path: Path, known: Variables, *, many: bool) -> None:
+        if name is None:
+            return
+        kind = known.get(name)
+        wanted = "[string]" if many else "string"
+        if kind is None or name in PROFILE_VALUES:
+            self.context.add(path, f"{name} is no value of a source; {nearest(name, self._source_values())}")
+        elif kind.base != "string" or kind.many != many:
+            self.context.add(path, f"{name} is {kind}; expected {wanted}")
+
+    def _signers(self) -> None:
+        signers = self.spec.signers
+        if (total := sum(signers.from_.values())) > signers.threshold:
+            self.context.add(
+                ("signers", "from"), f"these add up to {total} people, more than the threshold {signers.threshold}"
+            )
+        if set(signers.never) != {"assembler", "hold-editor"}:
+            self.context.add(
+                ("signers", "never"),
+                "whoever assembled a revision, or edited its holds, never signs it: expected [assembler, hold-editor]",
+            )

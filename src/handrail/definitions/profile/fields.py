@@ -1,0 +1,173 @@
+"""The fields of a profile: where each value comes from, of which type it is, and whether its audience may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import jsonschema_rs
+
+from handrail.definitions.language.names import Variables, nearest, prefixed
+from handrail.definitions.language.valuetypes import ValueType, name_of
+from handrail.definitions.profile.compiled import Field, ListField, SourceSpec
+from handrail.definitions.profile.format import Each, Profile, Shown
+from handrail.definitions.profile.names import bare, compile_values, names_once_paths, types_of
+from handrail.definitions.profile.schema import validator, value_schema
+from handrail.definitions.requests.checking import Context
+from handrail.definitions.source.faults import Path
+from handrail.definitions.table import CompiledTable
+
+# Of the profile itself: whoever may see a packet may see under which profile it was made.
+PROFILE_CLASS = ""
+
+
+class FieldCompiler:
+    """Compiles fields against what the sources declare. Faults go into the context."""
+
+    def __init__(
+        self,
+        context: Context,
+        spec: Profile,
+        sources: Mapping[str, SourceSpec],
+        given: Variables,
+        tables: Mapping[str, CompiledTable] | None,
+    ) -> None:
+        self.context = context
+        self.audience = spec.audience
+        self.sources = sources
+        self.given = given
+        self.tables = tables
+
+    def shown(self, written: str, spec: Shown, path: Path, known: Variables, inherited: str = "") -> Field | None:
+        """One value; None after noting that its origin is not known. ``inherited``: the class of the list around it."""
+        origin = self._origin(spec.from_, (*path, "from") if self._is_long(path) else path, known)
+        if origin is None:
+            return None
+        kind = self._kind(written, spec, origin, path)
+        self._others(spec, origin, path, known)
+        classed = spec.class_ or inherited or self._class_of(spec.from_)
+        if not (inherited and spec.class_ is None):
+            self._may_see(classed, (*path, "class"))
+        schema, checked = self._schema(spec, kind, path)
+        if checked is None:
+            return None
+        return Field(
+            bare(written), spec.from_, kind, "!" in written, spec.via, tuple(spec.agrees), spec.among, classed,
+            spec.multiline, schema, checked,
+        )  # fmt: skip
+
+    def each(self, written: str, spec: Each, path: Path, known: Variables) -> ListField | None:
+        """A list; None after noting that it has no list to come from."""
+        values = compile_values(spec.take, (*path, "take"), self.context)
+        items = prefixed("item", types_of(values))
+        if written.endswith("?"):
+            self.context.add_key(path, "a list is never absent; it may be empty, so leave the ? out")
+        origin = self._origin(spec.each, (*path, "each"), known)
+        if origin is not None and (origin.base != "object" or not origin.many):
+            self.context.add((*path, "each"), f"{spec.each} is {origin}; expected [object], a list of records")
+        where = self.context.condition(spec.where, (*path, "where"), {**known, **items}) if spec.where else None
+        classed = self._list_class(spec, path, items)
+        names_once_paths(spec.show, (*path, "show"), self.context)
+        shown = [
+            self.shown(name, field, (*path, "show", name), {**known, **items}, inherited=classed)
+            for name, field in spec.show.items()
+        ]
+        if origin is None:
+            return None
+        fields = tuple(field for field in shown if field is not None)
+        return ListField(bare(written), spec.each, "!" in written, values, where, classed, spec.at_most, fields)
+
+    def _is_long(self, path: Path) -> bool:
+        return (*path, "from") in self.context.document.values
+
+    def _origin(self, name: str, path: Path, known: Variables) -> ValueType | None:
+        if name in self.given:
+            self.context.add(path, f"{name} is what somebody typed, not a record; take the value from a source")
+            return None
+        kind = known.get(name)
+        source = self.sources.get(name.split(".", maxsplit=1)[0])
+        if kind is None:
+            self.context.add(path, f"{name} is not declared here; {nearest(name, known)}")
+        elif source is not None and name.partition(".")[2] in source.inside:
+            self.context.add(path, f"{name} is kept inside by its source; it never leaves")
+        return kind
+
+    def _kind(self, written: str, spec: Shown, origin: ValueType, path: Path) -> ValueType:
+        base = origin.base
+        if base == "object":
+            self.context.add(path, f"{spec.from_} is {origin}; an object is not shown whole, take its values by name")
+        if spec.via is not None:
+            if origin.base != "string":
+                self.context.add((*path, "via"), f"a table is asked with texts; {spec.from_} is {origin}")
+            base = spec.type or "string"
+            self._table(spec.via, base, (*path, "via"))
+        elif spec.type is not None and spec.type != origin.base:
+            self.context.add((*path, "type"), f"{spec.from_} is {origin}; only via, a table, can give another type")
+        optional = written.endswith("?")
+        if optional and not origin.optional:
+            self.context.add_key(path, f"{spec.from_} is never absent; leave the ? out, or take it with ? as well")
+        return ValueType(base, many=origin.many, optional=optional)
+
+    def _table(self, name: str, base: str, path: Path) -> None:
+        if self.tables is None:
+            return
+        table = self.tables.get(name)
+        if table is None:
+            self.context.add(path, f"no active table is called {name}; {nearest(name, self.tables)}")
+            return
+        got = name_of(next(iter(table.rows.values())))
+        if got != base and not (got == "integer" and base == "number"):
+            self.context.add(path, f"the table {name} gives {got}, this field is {base}; say so with type")
+
+    def _others(self, spec: Shown, origin: ValueType, path: Path, known: Variables) -> None:
+        for index, name in enumerate(spec.agrees):
+            at = (*path, "agrees", index) if (*path, "agrees", index) in self.context.document.values else (
+                *path, "agrees",
+            )  # fmt: skip
+            other = self._origin(name, at, known)
+            if name == spec.from_:
+                self.context.add(at, f"{name} always agrees with itself; name a second source")
+            elif other is not None and (other.base, other.many) != (origin.base, origin.many):
+                self.context.add(at, f"{name} is {other}, {spec.from_} is {origin}; they could never agree")
+        if spec.among is None:
+            return
+        inventory = self._origin(spec.among, (*path, "among"), known)
+        if inventory is not None and (inventory.base != origin.base or not inventory.many):
+            self.context.add((*path, "among"), f"{spec.among} is {inventory}; expected [{origin.base}]")
+
+    def _schema(
+        self, spec: Shown, kind: ValueType, path: Path
+    ) -> tuple[Mapping[str, object], jsonschema_rs.Draft202012Validator | None]:
+        schema = value_schema(kind, spec.rules())
+        try:
+            return schema, validator(schema)
+        except ValueError as error:
+            self.context.add(path, str(error))
+            return schema, None
+
+    # classes
+
+    def _class_of(self, name: str) -> str:
+        source = self.sources.get(name.split(".", maxsplit=1)[0])
+        return source.classed if source else PROFILE_CLASS
+
+    def _list_class(self, spec: Each, path: Path, items: Variables) -> str:
+        classed = spec.class_ or self._class_of(spec.each)
+        if "." not in classed:
+            self._may_see(classed, (*path, "class"))
+            return classed
+        kind = items.get(classed)
+        if kind is None:
+            self.context.add((*path, "class"), f"{classed} is not declared here; {nearest(classed, items)}")
+        elif kind.base != "string" or kind.many:
+            self.context.add((*path, "class"), f"{classed} is {kind}; a class is a text")
+        return classed
+
+    def _may_see(self, classed: str, path: Path) -> None:
+        if classed in self.audience.never:
+            self.context.add(path, f"it is of class {classed}, which this audience never sees")
+        elif classed != PROFILE_CLASS and classed not in self.audience.shows:
+            self.context.add(path, f"it is of class {classed}, which is not among {_listed(self.audience.shows)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,182 @@
+"""The format ``packet/v1`` as closed models. What the models can't say alone is in ``profile_compiler``."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic_core import PydanticCustomError
+
+from handrail.definitions.inputs.format import Rules, TaskField
+from handrail.definitions.language.valuetypes import Base
+from handrail.definitions.profile.sources import Source
+from handrail.definitions.requests.forms import Takes
+from handrail.definitions.source.scalars import (
+    Closed,
+    Dotted,
+    Duration,
+    Expression,
+    Identifier,
+    Kebab,
+    Line,
+    OptionalIdentifier,
+    Prose,
+)
+
+TlpLabel = Literal["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
+# From the widest audience to the narrowest. https://www.first.org/tlp/
+TLP_ORDER: tuple[TlpLabel, ...] = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
+MAX_FIELDS = 200
+NOBODY = "nobody"
+
+_FIELD_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,3}!?\??")
+
+
+def _field_path(text: str) -> str:
+    if len(text) > 200 or not _FIELD_PATH.fullmatch(text):  # noqa: PLR2004
+        raise PydanticCustomError(
+            "field_path", "expected one to four identifiers joined by dots, then ! if consequential, then ? if optional"
+        )
+    return text
+
+
+def _short_field(given: Any) -> Any:
+    return {"from": given} if isinstance(given, str) else given
+
+
+def _many(given: Any) -> Any:
+    return [given] if isinstance(given, str) else given
+
+
+FieldPath = Annotated[str, AfterValidator(_field_path)]
+Names = Annotated[list[Dotted], BeforeValidator(_many), Field(max_length=10)]
+Roles = Annotated[list[Kebab], BeforeValidator(_many), Field(min_length=1, max_length=20)]
+Classes = Annotated[list[Kebab], Field(max_length=100)]
+
+
+class Shown(Rules):
+    """One value in the packet: where it comes from and what it must be like. A bare name is short for ``from``."""
+
+    from_: Annotated[Dotted, Field(alias="from")]
+    via: Kebab | None = None
+    type: Base | None = None
+    agrees: Names = []
+    among: Dotted | None = None
+    class_: Annotated[Kebab | None, Field(alias="class")] = None
+    multiline: bool = False
+    says: Line | None = None
+
+    def rules(self) -> dict[str, Any]:
+        """Its JSON Schema keywords beside ``type``."""
+        return self.model_dump(by_alias=True, exclude_none=True, include=set(Rules.model_fields))
+
+
+class Each(Closed):
+    """A list in the packet: one entry for each record of a source's list that ``where`` lets in."""
+
+    each: Dotted
+    take: Takes
+    where: Expression | None = None
+    class_: Annotated[Dotted | Kebab | None, Field(alias="class")] = None
+    at_most: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    show: Annotated[
+        dict[FieldPath, Annotated[Shown, BeforeValidator(_short_field)]], Field(min_length=1, max_length=50)
+    ]
+    says: Line | None = None
+
+
+class AnnexSort(Closed):
+    """One sort of artifact, and the sanitiser that must clear it before it may leave."""
+
+    where: Expression | None = None
+    clear: Annotated[str, StringConstraints(pattern=r"^(never|[a-z][a-z0-9]*/v[0-9]+)$")]
+    class_: Annotated[Kebab | None, Field(alias="class")] = None
+    at_most: Annotated[int, Field(ge=1, le=1000)] = 100
+    says: Line | None = None
+
+
+class Annexes(Closed):
+    """The artifacts of the case: the list that names them, the store that has their bytes, what clears each sort."""
+
+    each: Dotted
+    take: Takes
+    id: Dotted
+    digest: Dotted
+    media_type: Dotted | None = None
+    store: Kebab
+    sorts: Annotated[dict[Kebab, AnnexSort], Field(min_length=1, max_length=20)]
+
+
+class HoldRule(Closed):
+    """When something may not leave, whom it waits for, what releases it. Without ``when``: a hold that is built in."""
+
+    when: Expression | None = None
+    scope: Literal["revision", "field", "annex"] | None = None
+    on: Annotated[list[str], Field(max_length=50)] = []
+    owner: Kebab
+    clears: Roles | None = None
+    blocking: bool | None = None
+    says: Prose | None = None
+    released_by: Prose | None = None
+
+
+class Lane(Closed):
+    """The one queue that this packet may go to. ``confirmed_by``: a source's value that must say the same."""
+
+    name: Kebab
+    confirmed_by: Dotted | None = None
+
+
+class Audience(Closed):
+    """Who may read it, how far it may be passed on (TLP 2.0), and which classes of value they may see."""
+
+    tlp: TlpLabel
+    recipients: Annotated[list[Kebab], Field(min_length=1, max_length=100)]
+    confirmed_by: Dotted | None = None
+    shows: Annotated[Classes, Field(min_length=1)]
+    never: Classes = []
+
+
+class Signers(Closed):
+    """Who approves: ``threshold`` different people, and at least so many from each role or group."""
+
+    threshold: Annotated[int, Field(ge=1, le=20)]
+    from_: Annotated[dict[Kebab, Annotated[int, Field(ge=0, le=20)]], Field(alias="from", min_length=1, max_length=20)]
+    never: Annotated[list[Literal["assembler", "hold-editor"]], Field(min_length=1, max_length=2)]
+
+
+def _kind_of_field(given: Any) -> str:
+    return "<each>" if isinstance(given, Each) or (isinstance(given, dict) and "each" in given) else "<value>"
+
+
+FieldSpec = Annotated[Annotated[Each, Tag("<each>")] | Annotated[Shown, Tag("<value>")], Discriminator(_kind_of_field)]
+
+
+def _lane(given: Any) -> Any:
+    return {"name": given} if isinstance(given, str) else given
+
+
+class Profile(Closed):
+    """A packet profile as it is written."""
+
+    handrail: Literal["packet/v1"]
+    name: Kebab
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
+    title: Line
+    summary: Prose
+    owner: Line
+    lane: Annotated[Lane, BeforeValidator(_lane)]
+    audience: Audience
+    signers: Signers
+    expires_after: Duration
+    given: Annotated[dict[OptionalIdentifier, TaskField], Field(min_length=1, max_length=50)]
+    tenant: Dotted
+    sources: Annotated[dict[Identifier, Source], Field(min_length=1, max_length=40)]
+    fields: Annotated[
+        dict[FieldPath, Annotated[FieldSpec, BeforeValidator(_short_field)]],
+        Field(min_length=1, max_length=MAX_FIELDS),
+    ]
+    annexes: Annexes | None = None
+    hold_owner: Kebab
+    holds: Annotated[dict[Kebab, HoldRule], Field(max_length=50)] = {}

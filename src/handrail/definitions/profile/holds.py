@@ -1,0 +1,132 @@
+"""The hold rules of a profile: those that are built in, and conditions of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from handrail.access.capabilities import Capability, withholds
+from handrail.definitions.language.conditions import Condition
+from handrail.definitions.language.names import Variables, nearest, prefixed
+from handrail.definitions.language.valuetypes import ValueType
+from handrail.definitions.profile.annexes import ADDED
+from handrail.definitions.profile.compiled import Annexes, HoldRule, Scope
+from handrail.definitions.profile.format import NOBODY, Profile
+from handrail.definitions.profile.format import HoldRule as WrittenRule
+from handrail.definitions.profile.names import types_of
+from handrail.definitions.requests.checking import Context
+from handrail.definitions.source.faults import Path
+
+# The holds that assembly itself finds, and what each is about.
+BUILT_IN: Mapping[str, Scope] = {
+    "unsanitised-artifact": "annex",
+    "missing-lineage": "field",
+    "missing-row": "field",
+    "source-conflict": "field",
+    "unfit-value": "field",
+    "not-in-inventory": "field",
+    "internal-note": "field",
+    "audience-mismatch": "field",
+    "lane-mismatch": "revision",
+    "stale-source": "revision",
+    "entitlement-drift": "revision",
+    "definition-changed": "revision",
+}
+COUNTS: Variables = {"annexes.cleared": ValueType("integer"), "annexes.held": ValueType("integer")}
+_SCOPES: tuple[Literal["revision", "field", "annex"], ...] = ("revision", "field", "annex")
+
+
+def compile_holds(
+    profile: Profile, known: Variables, annexes: Annexes | None, fields: Sequence[str], context: Context
+) -> dict[str, HoldRule]:
+    """By code: the rules that the profile has, and one for every built-in hold that it does not mention."""
+    rules: dict[str, HoldRule] = {}
+    for code, spec in profile.holds.items():
+        path: Path = ("holds", code)
+        rule = _built_in(code, spec, path, context) if spec.when is None else None
+        rules[code] = rule or _own(code, spec, path, context, known=known, annexes=annexes, fields=fields)
+    for code, scope in BUILT_IN.items():
+        rules.setdefault(code, HoldRule(code, None, scope, (), profile.hold_owner, (), None, "", ""))
+    return rules
+
+
+def _built_in(code: str, spec: WrittenRule, path: Path, context: Context) -> HoldRule | None:
+    scope = BUILT_IN.get(code)
+    if scope is None:
+        hint = nearest(code, BUILT_IN)
+        context.add_key(path, f"{code} is no built-in hold, so it needs when; {hint}")
+        return HoldRule(code, None, "revision", (), spec.owner, (), None, "", "")
+    for key in ("scope", "on"):
+        if getattr(spec, key):
+            context.add_key(
+                (*path, key), f"{code} is built in and is about each {scope} that it finds; leave {key} out"
+            )
+    _blocking(scope, spec, path, context)
+    return _rule(code, spec, path, context, scope=scope, condition=None)
+
+
+def _own(
+    code: str,
+    spec: WrittenRule,
+    path: Path,
+    context: Context,
+    *,
+    known: Variables,
+    annexes: Annexes | None,
+    fields: Sequence[str],
+) -> HoldRule:
+    if code in BUILT_IN:
+        context.add(
+            (*path, "when"), f"{code} is built in and finds its own reasons; leave when out or take another code"
+        )
+    scope: Scope = spec.scope or "revision"
+    _targets(spec, scope, path, fields, context)
+    _blocking(scope, spec, path, context)
+    names = {**known, **COUNTS}
+    if scope == "annex":
+        if annexes is None:
+            context.add((*path, "scope"), "this profile has no annexes")
+        else:
+            names = {**known, **prefixed("annex", types_of(annexes.values)), **ADDED}
+    condition = context.condition(spec.when, (*path, "when"), names) if spec.when else None
+    return _rule(code, spec, path, context, scope=scope, condition=condition)
+
+
+def _targets(spec: WrittenRule, scope: Scope, path: Path, fields: Sequence[str], context: Context) -> None:
+    if scope != "field":
+        if spec.on:
+            context.add_key((*path, "on"), "on names the fields of a hold with scope: field")
+        return
+    if not spec.on:
+        context.add_key(path, "a hold with scope: field says on which fields, such as on: [impact.start]")
+    for index, name in enumerate(spec.on):
+        if name not in fields:
+            context.add((*path, "on", index), f"{name} is no field of this packet; {nearest(name, fields)}")
+
+
+def _blocking(scope: Scope, spec: WrittenRule, path: Path, context: Context) -> None:
+    if scope == "revision" and spec.blocking is False:
+        context.add((*path, "blocking"), "a hold on the whole revision always blocks")
+
+
+def _rule(
+    code: str, spec: WrittenRule, path: Path, context: Context, *, scope: Scope, condition: Condition | None
+) -> HoldRule:
+    clears = [spec.owner] if spec.clears is None else spec.clears
+    if NOBODY in clears and len(clears) > 1:
+        context.add((*path, "clears"), "nobody stands alone")
+    who = () if NOBODY in clears else tuple(clears)
+    for role in who:
+        if withholds(role, Capability.PACKET_CLEAR_HOLD):
+            context.add((*path, "owner" if spec.clears is None else "clears"), f"the role {role} may not clear holds")
+    return HoldRule(
+        code,
+        condition,
+        scope,
+        tuple(spec.on),
+        spec.owner,
+        who,
+        spec.blocking,
+        spec.says or "",
+        spec.released_by or "",
+    )

@@ -1,0 +1,74 @@
+"""Taking the declared values out of an answer, each with its type. What is not named is not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from handrail.connectors.extract import ExtractFailed, compile_path, extract
+from handrail.definitions.language.names import Variables
+from handrail.definitions.language.valuetypes import ValueType, check
+from handrail.definitions.requests.forms import Take
+from handrail.kernel.errors import Fault, Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The values to take, by name: where each is and its type."""
+
+    takes: Mapping[str, tuple[str, ValueType]]
+
+    @property
+    def variables(self) -> Variables:
+        return {name: kind for name, (_, kind) in self.takes.items()}
+
+    def apply(self, subject: str, value: JsonValue) -> dict[str, JsonValue]:
+        """Every declared value; optional ones that are absent or null as None.
+
+        Raises Invalid (``answer-unusable``) naming ``subject`` and each value that is missing or wrongly typed. The
+        message never quotes the answer.
+        """
+        faults: list[Fault] = []
+        taken: dict[str, JsonValue] = {}
+        for name, (at, kind) in self.takes.items():
+            try:
+                taken[name] = check(_extracted(value, at, optional=kind.optional), kind)
+            except ValueError as error:
+                faults.append(Fault(f"{subject}.{name}", f"{error} (at {at})"))
+            except ExtractFailed as error:
+                faults.append(Fault(f"{subject}.{name}", error.message))
+        if faults:
+            raise Invalid(f"The answer is not usable. {faults[0]}", code="answer-unusable", faults=faults)
+        return taken
+
+
+def _extracted(value: JsonValue, at: str, *, optional: bool) -> JsonValue:
+    try:
+        return extract(value, at)
+    except ExtractFailed:
+        if optional and at.startswith("/"):
+            return None
+        raise
+
+
+def compile_takes(takes: Mapping[str, Take]) -> Extraction:
+    """Raises ExtractFailed for an ``at`` that is neither a pointer nor JMESPath; ``check_at`` finds it beforehand."""
+    compiled: dict[str, tuple[str, ValueType]] = {}
+    for written, take in takes.items():
+        name = written.removesuffix("?")
+        at = take.at or f"/{name}"
+        compile_path(at)
+        kind = ValueType(take.type.base, take.type.many, optional=written.endswith("?"))
+        compiled[name] = (at, kind)
+    return Extraction(compiled)
+
+
+def check_at(take: Take) -> str | None:
+    """What is wrong with the place that ``take`` names, if anything."""
+    try:
+        compile_path(take.at or "/")
+    except ExtractFailed as error:
+        return error.message
+    return None

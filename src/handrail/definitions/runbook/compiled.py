@@ -1,0 +1,229 @@
+"""A runbook ready to be followed: everything that the engine asks of a definition. Pure; nothing here does a call.
+
+``scope`` is nested mappings: ``task``, each read's values under its name, ``before`` (the reads as they were before the
+step), ``steps`` (each earlier step's answer under its name), ``answer`` (this step's) and ``http`` (``status``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import JsonValue
+
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer
+from handrail.definitions.inputs.schema import TaskSchema
+from handrail.definitions.language.conditions import Condition, ConditionError
+from handrail.definitions.language.names import Absent, lookup
+from handrail.definitions.requests import forms, operations
+from handrail.definitions.requests.extraction import Extraction
+from handrail.definitions.requests.forms import Poll
+from handrail.definitions.runbook import classify as classification
+from handrail.definitions.runbook.classify import Classification, Row
+from handrail.definitions.runbook.format import Checkpoints, Runbook
+
+CheckKind = Literal["prerequisite", "boundary", "verification", "guard"]
+__all__ = ["Check", "Classification", "CompiledRunbook", "Condition", "ConditionError", "Read", "Step", "Verification"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A condition, and the exception that it raises when it does not hold. ``says`` is for people, or empty."""
+
+    condition: Condition
+    otherwise: str
+    kind: CheckKind
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One authoritative read. ``after``: the step whose answer its placeholders need; None: readable from the start.
+
+    ``needs``: the reads above it whose values its placeholders use.
+    """
+
+    name: str
+    connector: str
+    spec: forms.AnyRead
+    extraction: Extraction
+    after: str | None
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """``attempts`` counts the first one too; waits are in seconds."""
+
+    attempts: int
+    initial_seconds: float
+    backoff: float
+    ceiling_seconds: float
+
+    def delay_seconds(self, failed_attempts: int) -> float:
+        """The wait after so many failed attempts (1 or more)."""
+        return min(self.initial_seconds * self.backoff ** (failed_attempts - 1), self.ceiling_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """Ask again every ``every_seconds`` for at most ``within_seconds`` while the result is pending."""
+
+    spec: Poll
+    every_seconds: float
+    within_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """``reads``: all that must be re-read, in declared order, those of ``unchanged`` among them.
+
+    ``reads_need_answer``: one of them names the step's own answer. ``unchanged``: dotted names; each must equal
+    ``before.`` and the name.
+    """
+
+    reads: tuple[str, ...]
+    reads_need_answer: bool
+    within_seconds: float
+    every_seconds: float
+    that: tuple[Check, ...]
+    unchanged: tuple[str, ...]
+    guards: tuple[Check, ...]
+
+    def changed(self, scope: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of ``unchanged`` whose values differ between ``before`` and now. An absent value differs."""
+        return tuple(name for name in self.unchanged if _differs(name, scope))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``retry``: by retry class; the class None is the general policy. ``rows`` are in the order of trying."""
+
+    name: str
+    title: str
+    mutating: bool
+    deduplicates: bool
+    connector: str
+    call: forms.AnyCall
+    answers: Extraction | None
+    poll: Polling | None
+    rows: tuple[Row, ...]
+    retry: Mapping[str | None, RetryPolicy]
+    verify: Verification | None
+
+    @property
+    def proof_needs_answer(self) -> bool:
+        """Whether the effect can't be looked for without this step's answer, as after a crash that lost it."""
+        if self.verify is None:
+            return True
+        own = ("answer.", f"steps.{self.name}.")
+        return self.verify.reads_need_answer or any(
+            name.startswith(own) for check in self.verify.that for name in check.condition.names
+        )
+
+    def policy(self, retry_class: str | None) -> RetryPolicy:
+        return self.retry.get(retry_class) or self.retry[None]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRunbook:
+    """Immutable and safe to share between threads. ``digest`` is over the canonical JSON of the parsed text."""
+
+    spec: Runbook
+    digest: str
+    tasks: TaskSchema
+    reads: Mapping[str, Read]
+    prerequisites: tuple[Check, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def version(self) -> int:
+        return self.spec.version
+
+    @property
+    def title(self) -> str:
+        return self.spec.title
+
+    @property
+    def owner(self) -> str:
+        return self.spec.owner
+
+    @property
+    def escalate_to(self) -> str:
+        return self.spec.escalate_to
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The labels that people read."""
+        return self.spec.checkpoints
+
+    @property
+    def initial_reads(self) -> tuple[str, ...]:
+        """The reads of the checking stage, in declared order: those that need no step's answer."""
+        return tuple(name for name, read in self.reads.items() if read.after is None)
+
+    def step(self, name: str) -> Step:
+        return next(step for step in self.steps if step.name == name)
+
+    def validate_task(self, payload: Mapping[str, Any]) -> dict[str, JsonValue]:
+        """The declared fields and no others; absent optional ones as None. Raises Invalid, a fault for each field."""
+        return self.tasks.validate(payload)
+
+    def tenant_key(self, task: Mapping[str, Any]) -> str:
+        """The tenant's key in Handrail, from a validated task."""
+        return str(lookup(self.spec.tenant, {"task": task}))
+
+    def subject(self, task: Mapping[str, Any]) -> str:
+        """What only one run at a time may concern, from a validated task."""
+        return " / ".join(str(lookup(name, {"task": task})) for name in self.spec.subject)
+
+    def retry_limit(self, task: Mapping[str, Any]) -> int:
+        """How many repeats (attempts after a step's first) the whole run may make."""
+        budget = self.spec.retry_budget
+        if budget is None:
+            return sum(max(policy.attempts for policy in step.retry.values()) - 1 for step in self.steps)
+        carried = task.get(budget.task) if budget.task else None
+        return budget.at_most if carried is None else max(0, min(int(carried), budget.at_most))
+
+    def operation(
+        self, asked: operations.Asked, scope: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> Operation:
+        """The connector's operation for ``Read.spec``, ``Step.call`` or ``Polling.spec``.
+
+        Raises Invalid (``placeholder``) for a value that is absent or can't stand where it is asked to.
+        """
+        return operations.build(asked, scope, idempotency_key)
+
+    def take(self, read: str, value: JsonValue) -> dict[str, JsonValue]:
+        """The read's declared values. Raises Invalid (``answer-unusable``) naming read and field."""
+        return self.reads[read].extraction.apply(read, value)
+
+    def classify(self, step: str | Step, scope: Mapping[str, Any], answer: Answer) -> Classification:
+        """What came of a call or a poll, by the step's result table. Never raises for what an answer holds."""
+        chosen = self.step(step) if isinstance(step, str) else step
+        return classification.classify(chosen.rows, chosen.answers, scope, answer)
+
+    def copy(self, names: Sequence[str], scope: Mapping[str, Any]) -> dict[str, JsonValue]:
+        """Dotted name to value, of those that ``scope`` has by now."""
+        return {name: value for name in names if (value := _value(name, scope)) is not _ABSENT}
+
+
+_ABSENT: Any = object()
+
+
+def _value(name: str, scope: Mapping[str, Any]) -> Any:
+    try:
+        return lookup(name, scope)
+    except Absent:
+        return _ABSENT
+
+
+def _differs(name: str, scope: Mapping[str, Any]) -> bool:
+    before, after = _value(f"before.{name}", scope), _value(name, scope)
+    return before is _ABSENT or after is _ABSENT or type(before) is not type(after) or bool(before != after)

@@ -1,0 +1,105 @@
+"""The ground of the definition models: closed models and the scalar fields that they share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
+from pydantic import model_validator as validate_model
+from pydantic_core import PydanticCustomError
+
+from handrail.definitions.language.names import IDENTIFIER, KEBAB
+from handrail.definitions.language.valuetypes import BASES, ValueType
+
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+DAY_SECONDS = 24 * 3600.0
+
+
+class Closed(BaseModel):
+    """Strict and closed. Validation with a list as context notes which model met which mapping, for better messages."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
+
+    @validate_model(mode="before")
+    @classmethod
+    def _note(cls, data: Any, info: ValidationInfo) -> Any:
+        if isinstance(info.context, list):
+            info.context.append((id(data), cls))
+        return data
+
+    @classmethod
+    def field_names(cls) -> list[str]:
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+
+def seconds(text: Any) -> float:
+    """``500ms``, ``2s``, ``5m``, ``12h`` as seconds. Raises PydanticCustomError; at most 24 h."""
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise PydanticCustomError("duration", "expected a duration such as 500ms, 2s, 5m or 12h")
+    value = int(match[1]) * _UNIT_SECONDS[match[2]]
+    if value > DAY_SECONDS:
+        raise PydanticCustomError("duration", "a duration may be 24h at most")
+    return value
+
+
+def _positive(value: float) -> float:
+    if value < 0.1:  # noqa: PLR2004 — the message says it
+        raise PydanticCustomError("duration", "expected 100ms or more")
+    return value
+
+
+def _identifier(text: str) -> str:
+    if not IDENTIFIER.fullmatch(text):
+        raise PydanticCustomError(
+            "identifier", "expected lower-case letters, digits and underscores, beginning with a letter"
+        )
+    return text
+
+
+def _optional_identifier(text: str) -> str:
+    _identifier(text.removesuffix("?"))
+    return text
+
+
+def _kebab(text: str) -> str:
+    if len(text) > 64 or not KEBAB.fullmatch(text):  # noqa: PLR2004
+        raise PydanticCustomError("kebab", "expected kebab-case, such as role-absent, 64 characters at most")
+    return text
+
+
+def value_type(text: Any) -> ValueType:
+    """``string`` or ``[string]``. Raises PydanticCustomError."""
+    if isinstance(text, str) and text in BASES:
+        return ValueType(text)  # type: ignore[arg-type]
+    if isinstance(text, list) and len(text) == 1 and text[0] in BASES:
+        return ValueType(text[0], many=True)
+    raise PydanticCustomError(
+        "value_type", "expected one of {types}, or a list of one such as [string]", {"types": ", ".join(BASES)}
+    )
+
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+Interval = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive)]
+Identifier = Annotated[str, AfterValidator(_identifier)]
+OptionalIdentifier = Annotated[str, AfterValidator(_optional_identifier)]
+Kebab = Annotated[str, AfterValidator(_kebab)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\n\t]+$")]
+Prose = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+Expression = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+Template = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+Dotted = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){1,3}$", max_length=200)]
+Status = Annotated[int, Field(ge=100, le=599)]
+FailureName = Literal[
+    "dns",
+    "connect",
+    "tls",
+    "timeout-before-send",
+    "timeout-after-send",
+    "connection-lost",
+    "too-large",
+    "not-json",
+    "redirect",
+]

@@ -1,0 +1,90 @@
+"""A loaded document against its models: every error of pydantic told as a fault with line, column and expectation."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from handrail.definitions.source.faults import Faults, Path
+from handrail.definitions.source.loader import Document
+from handrail.definitions.source.scalars import Closed
+
+M = TypeVar("M", bound=Closed)
+
+_WORDS = {
+    "string_type": "expected text; put it in quotes if it looks like a number",
+    "int_type": "expected a whole number",
+    "float_type": "expected a number",
+    "bool_type": "expected true or false",
+    "list_type": "expected a list",
+    "dict_type": "expected a mapping of names to values",
+    "model_type": "expected a mapping with the fields of this part",
+    "model_attributes_type": "expected a mapping with the fields of this part",
+    "missing": "this field is required",
+    "recursion_loop": "nested too deeply",
+}
+
+
+def validate(document: Document, model: type[M], faults: Faults) -> M:
+    """``document`` as ``model``. Raises Invalid with all faults, those already in ``faults`` among them."""
+    seen: list[tuple[int, type[Closed]]] = []
+    try:
+        return model.model_validate(document.data, context=seen)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    for detail in details:
+        _add(document, detail, dict(seen), faults)
+    return faults.refuse()
+
+
+def _add(document: Document, detail: ErrorDetails, models: dict[int, type[Closed]], faults: Faults) -> None:
+    path, parent, left = _place(document.data, detail["loc"])
+    kind = detail["type"]
+    if kind == "missing":
+        path = (*path, str(left[-1])) if left else path
+        faults.add(path, _WORDS["missing"], document.mark(path))
+    elif kind == "extra_forbidden":
+        model = models.get(id(parent))
+        expected = f"; expected one of: {', '.join(model.field_names())}" if model else ""
+        faults.add(path, f"unknown field{expected}", document.key_mark(path))
+    elif left and left[-1] == "[key]":
+        faults.add(path, _message(detail), document.key_mark(path))
+    else:
+        faults.add(path, _message(detail), document.mark(path))
+
+
+def _place(data: Any, loc: tuple[int | str, ...]) -> tuple[Path, Any, tuple[int | str, ...]]:
+    """The part of ``loc`` that exists in the data, the mapping or list that holds it, and what is left of ``loc``.
+
+    Pydantic puts the tags of unions and ``[key]`` among the names; they are no part of the data.
+    """
+    path: Path = ()
+    parent: Any = None
+    left: tuple[int | str, ...] = ()
+    for part in loc:
+        if _holds(data, part):
+            parent, data = data, data[part]
+            path, left = (*path, part), ()
+        else:
+            left = (*left, part)
+    return path, parent, left
+
+
+def _holds(data: Any, part: int | str) -> bool:
+    if isinstance(data, list):
+        return isinstance(part, int) and part < len(data)
+    return isinstance(data, dict) and part in data
+
+
+def _message(detail: ErrorDetails) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in _WORDS:
+        return _WORDS[kind]
+    if kind == "literal_error":
+        return f"expected {context['expected']}".replace("'", "")
+    if kind == "string_pattern_mismatch":
+        return f"expected text that matches {context['pattern']}"
+    text = detail["msg"]
+    return text[0].lower() + text[1:]
