@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from handrail.audit.checkpoint import VerifierKey
+from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Misconfigured
 
 
@@ -49,28 +50,18 @@ def new_key_pem() -> str:
     return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-_makers: list[Callable[[], Signing]] = []
-
-
-def configure(make: Callable[[], Signing]) -> None:
-    """Called once a process by ``conf``; ``make`` runs at first use, so that only a process that needs the key has
-    it."""
-    _makers[:] = [make]
+# What makes it runs at first use, so that only a process that needs the key has it.
+_configured = Configured[Callable[[], Signing]](
+    missing="The audit log's signing is not configured in this process.", code="audit-key"
+)
+configure = _configured.set
 
 
 def get() -> Signing:
     """Raises Misconfigured when nothing was configured or the key can't be had."""
-    if not _makers:
-        raise Misconfigured("The audit log's signing is not configured in this process.", code="audit-key")
-    return _makers[0]()
+    return _configured.get()()
 
 
-@contextmanager
-def use(signing: Signing) -> Iterator[None]:
+def use(signing: Signing) -> AbstractContextManager[object]:
     """``signing`` in place of the configured one, for a test."""
-    before = list(_makers)
-    _makers[:] = [lambda: signing]
-    try:
-        yield
-    finally:
-        _makers[:] = before
+    return _configured.use(lambda: signing)

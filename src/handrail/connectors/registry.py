@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 
 from handrail import connectors
 from handrail.connectors.config import Connector, ConnectorConfig, Kind
+from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Fault, Misconfigured
 from handrail.kernel.secrets import Secrets
 
@@ -110,22 +110,10 @@ class Registry:
         return sorted(self.connectors)
 
 
-class _Current:
-    """The process's registry. A class attribute rather than a context variable: worker threads must see it too."""
-
-    registry: Registry | None = None
-
-
-def configure(registry: Registry) -> None:
-    """Make ``registry`` the one that ``get`` and ``names`` ask. Called by ``conf``, once."""
-    _Current.registry = registry
-
-
-def current() -> Registry:
-    """The process's registry. Raises Misconfigured before ``configure``."""
-    if _Current.registry is None:
-        raise Misconfigured("No connectors are configured. Add [connectors.NAME] sections to handrail.toml.")
-    return _Current.registry
+_configured = Configured[Registry](
+    missing="No connectors are configured. Add [connectors.NAME] sections to handrail.toml."
+)
+configure, current, use = _configured.set, _configured.get, _configured.use
 
 
 def get(name: str) -> Connector:
@@ -135,15 +123,5 @@ def get(name: str) -> Connector:
 
 def names() -> list[str]:
     """The names of all configured connectors, sorted; none before ``configure``."""
-    return _Current.registry.names() if _Current.registry else []
-
-
-@contextmanager
-def use(registry: Registry) -> Iterator[Registry]:
-    """``registry`` for the length of a ``with`` block, in every thread; for tests."""
-    before = _Current.registry
-    _Current.registry = registry
-    try:
-        yield registry
-    finally:
-        _Current.registry = before
+    registry = _configured.find()
+    return registry.names() if registry else []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from handrail.connectors.blobs import Blobs
+from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Misconfigured
 from handrail.packets.proof.keys import SigningKey
 
@@ -33,32 +33,13 @@ class Setup:
     retry_ceiling: timedelta = timedelta(minutes=5)
 
 
-_current: list[Setup] = [Setup()]
-
-
-def configure(setup: Setup) -> None:
-    """Called once a process by ``conf``."""
-    _current[0] = setup
-
-
-def current() -> Setup:
-    return _current[0]
+_configured = Configured[Setup](Setup())
+configure, current, use = _configured.set, _configured.get, _configured.use
 
 
 def blobs() -> Blobs:
     """Where cleared annexes are kept. Raises Misconfigured."""
-    store = _current[0].blobs
+    store = _configured.get().blobs
     if store is None:
         raise Misconfigured("No store is configured: add [blobs] to handrail.toml.", code="blobs-unconfigured")
     return store
-
-
-@contextmanager
-def use(setup: Setup) -> Iterator[None]:
-    """``setup`` in place of the configured one, for a test."""
-    before = _current[0]
-    _current[0] = setup
-    try:
-        yield
-    finally:
-        _current[0] = before

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from handrail.kernel.errors import Misconfigured
+from handrail.kernel.configured import Configured
 from handrail.kernel.secrets import Secret
 
 
@@ -28,32 +26,7 @@ class TaskSystem:
     webhook_secret: Secret | None = None
 
 
-_configured: list[TaskSystem | None] = [None]
-
-
-def configure(system: TaskSystem | None) -> None:
-    """Called once a process by ``conf``."""
-    _configured[0] = system
-
-
-def find() -> TaskSystem | None:
-    return _configured[0]
-
-
-def get() -> TaskSystem:
-    """Raises Misconfigured when no task system is configured."""
-    system = find()
-    if system is None:
-        raise Misconfigured("No task system is configured: add [tasks] to handrail.toml.", code="tasks-unconfigured")
-    return system
-
-
-@contextmanager
-def use(system: TaskSystem | None) -> Iterator[None]:
-    """``system`` in place of the configured one, for a test."""
-    before = _configured[0]
-    _configured[0] = system
-    try:
-        yield
-    finally:
-        _configured[0] = before
+_configured = Configured[TaskSystem](
+    missing="No task system is configured: add [tasks] to handrail.toml.", code="tasks-unconfigured"
+)
+configure, find, get, use = _configured.set, _configured.find, _configured.get, _configured.use

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
+
+from handrail.kernel.configured import Configured
 
 CONCURRENT_CALLS, CONCURRENT_REPEATS = 9, 3
 
@@ -29,24 +29,5 @@ class SupportSettings:
         object.__setattr__(self, "repeats", BoundedSemaphore(self.concurrent_repeats))
 
 
-_current: list[SupportSettings] = [SupportSettings()]
-
-
-def configure(settings: SupportSettings) -> None:
-    """Called once a process by ``conf``."""
-    _current[0] = settings
-
-
-def current() -> SupportSettings:
-    return _current[0]
-
-
-@contextmanager
-def use(settings: SupportSettings) -> Iterator[None]:
-    """``settings`` in place of the configured one, for a test."""
-    before = _current[0]
-    _current[0] = settings
-    try:
-        yield
-    finally:
-        _current[0] = before
+_configured = Configured[SupportSettings](SupportSettings())
+configure, current, use = _configured.set, _configured.get, _configured.use

@@ -45,26 +45,27 @@ class Clock:
         return left
 
 
-class _Current(threading.local):
+class _OfThisThread(threading.local):
     clock: Clock | None = None
 
 
-_current = _Current()
+# By thread, unlike what ``kernel.configured`` holds: several calls run at once, each in a thread of its own.
+_running = _OfThisThread()
 
 
 @contextmanager
 def running(clock: Clock) -> Iterator[None]:
     """``clock`` rules every socket operation of this thread. The pool's streams outlive a call; its clock does not."""
-    before = _current.clock
-    _current.clock = clock
+    before = _running.clock
+    _running.clock = clock
     try:
         yield
     finally:
-        _current.clock = before
+        _running.clock = before
 
 
 def current_clock() -> Clock:
     """The clock of the call that this thread is in. Raises RuntimeError outside ``running``."""
-    if _current.clock is None:
+    if _running.clock is None:
         raise RuntimeError("a socket was used outside a timed call")
-    return _current.clock
+    return _running.clock

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from handrail.connectors.lane.config import LANE, AnyLane, open_lane
 from handrail.connectors.lane.lane import Lane
 from handrail.connectors.registry import faults_of
+from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import Secrets
 
@@ -48,17 +48,13 @@ def parse(sections: Mapping[str, Any]) -> dict[str, AnyLane]:
     return parsed
 
 
-_current: list[Lanes] = [Lanes()]
-
-
-def configure(lanes: Lanes) -> None:
-    """Called once a process by ``conf``."""
-    _current[0] = lanes
+_configured = Configured[Lanes](Lanes())
+configure, use = _configured.set, _configured.use
 
 
 def get(name: str) -> Lane:
     """The lane of that name. Raises Misconfigured, saying what to add."""
-    found = _current[0].lanes.get(name)
+    found = _configured.get().lanes.get(name)
     if found is None:
         raise Misconfigured(
             f"No lane is called {name}. Add [lanes.{name}] to handrail.toml, then run: handrail check.",
@@ -68,15 +64,4 @@ def get(name: str) -> Lane:
 
 
 def names() -> list[str]:
-    return sorted(_current[0].lanes)
-
-
-@contextmanager
-def use(lanes: Lanes) -> Iterator[Lanes]:
-    """``lanes`` in every thread for the length of a ``with`` block; for tests."""
-    before = _current[0]
-    _current[0] = lanes
-    try:
-        yield lanes
-    finally:
-        _current[0] = before
+    return sorted(_configured.get().lanes)
