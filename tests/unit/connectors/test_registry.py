@@ -107,11 +107,11 @@ def test_get_says_what_to_add_when_the_name_is_unknown() -> None:
         registry.get("nowhere")
 
 
-def test_current_says_so_when_nothing_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry._Current, "registry", None)
-    assert registry.names() == []
-    with pytest.raises(Misconfigured, match="No connectors are configured"):
-        registry.get("roles")
+def test_current_says_so_when_nothing_is_configured() -> None:
+    with registry.use(None):
+        assert registry.names() == []
+        with pytest.raises(Misconfigured, match="No connectors are configured"):
+            registry.get("roles")
 
 
 def test_use_lasts_as_long_as_its_block() -> None:

@@ -38,8 +38,10 @@ def test_default_needs_no_set() -> None:
 def test_use_is_undone_also_after_an_error() -> None:
     holder = held()
     holder.set("one")
-    with pytest.raises(ZeroDivisionError), holder.use("two") as value:
-        assert (value, holder.get()) == ("two", "two")
+    with holder.use("two"):
+        assert holder.get() == "two"
+    assert holder.get() == "one"
+    with pytest.raises(ZeroDivisionError), holder.use("two"):
         raise ZeroDivisionError
     assert holder.get() == "one"
 
