@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from handrail.api import problems
 from handrail.api.middleware import concerns
-from handrail.web import errors
+from handrail.web.shell import errors
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

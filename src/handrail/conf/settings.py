@@ -68,8 +68,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "handrail.conf.requests.Numbered",
-    "handrail.web.idleness.Idle",
-    "handrail.web.middleware.Refusals",
+    "handrail.web.shell.idleness.Idle",
+    "handrail.web.shell.middleware.Refusals",
     "handrail.api.middleware.WrongMethods",
 ]
 
@@ -83,7 +83,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "handrail.web.context.shell",
+                "handrail.web.shell.context.shell",
             ],
             "builtins": ["heroicons.templatetags.heroicons", "handrail.web.templatetags.handrail"],
         },
@@ -108,7 +108,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-ACCOUNT_ADAPTER = "handrail.web.accounts.ClosedAdapter"
+ACCOUNT_ADAPTER = "handrail.web.shell.accounts.ClosedAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -116,7 +116,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ALLAUTH_TRUSTED_PROXY_COUNT = _loaded.web.trusted_proxies
 ACCOUNT_SESSION_REMEMBER = True  # a session lasts SESSION_COOKIE_AGE, without a question
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
-SOCIALACCOUNT_ADAPTER = "handrail.web.single_sign_on.MembersOnly"
+SOCIALACCOUNT_ADAPTER = "handrail.web.shell.single_sign_on.MembersOnly"
 SOCIALACCOUNT_PROVIDERS = _single_sign_on.providers(_loaded.single_sign_on, _config.secrets())
 SOCIALACCOUNT_ONLY = _loaded.single_sign_on is not None and _loaded.single_sign_on.only
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
@@ -148,7 +148,7 @@ SECURE_HSTS_PRELOAD = _https and _loaded.web.hsts_preload
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "handrail.web.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "handrail.web.shell.errors.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 CONTENT_SECURITY_POLICY = {

@@ -10,5 +10,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 handler400 = "handrail.conf.failures.bad_request"
-handler404 = "handrail.web.errors.not_found"
+handler404 = "handrail.web.shell.errors.not_found"
 handler500 = "handrail.conf.failures.server_error"

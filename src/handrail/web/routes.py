@@ -5,19 +5,12 @@ from __future__ import annotations
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
 
-from handrail.web import (
-    audit,
-    definitions,
-    evaluation,
-    exceptions,
-    home,
-    operations,
-    packets,
-    run,
-    single_sign_on,
-    tenant,
-    workspaces,
-)
+from handrail.web.audit import evaluation
+from handrail.web.audit import log as audit
+from handrail.web.definitions import definitions
+from handrail.web.packets import packet as packets
+from handrail.web.runs import exceptions, operations, run, tenant
+from handrail.web.shell import home, single_sign_on, workspaces
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.root, name="root"),

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 
 from handrail.access.capabilities import Role
-from handrail.web import errors
+from handrail.web.shell import errors
 from tests.integration.web.conftest import House
 
 pytestmark = pytest.mark.django_db

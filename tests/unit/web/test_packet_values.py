@@ -6,7 +6,7 @@ import pytest
 
 from handrail.packets.assembly.compare import Comparison, Difference
 from handrail.packets.review import FieldView
-from handrail.web import packet_values
+from handrail.web.packets import values as packet_values
 
 DIGEST = "sha256:" + "a" * 64
 

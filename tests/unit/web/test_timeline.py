@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from handrail.runbooks.queries import LedgerRow
 from handrail.runbooks.states import Entry
-from handrail.web import timeline
-from handrail.web.timeline import Timeline
+from handrail.web.runs import timeline
+from handrail.web.runs.timeline import Timeline
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

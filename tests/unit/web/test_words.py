@@ -8,7 +8,7 @@ import pytest
 from handrail.definitions.states import DefinitionState
 from handrail.runbooks.engine.position import ResultClass
 from handrail.runbooks.states import Handling, RunState
-from handrail.web import words
+from handrail.web.shell import words
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

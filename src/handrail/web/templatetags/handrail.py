@@ -16,7 +16,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from handrail.kernel.clock import now
-from handrail.web import packet_values, words
+from handrail.web.packets import values as packet_values
+from handrail.web.shell import words
 
 register = template.Library()
 
@@ -74,14 +75,14 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
 
 
-@register.inclusion_tag("parts/state.html")
+@register.inclusion_tag("shell/parts/state.html")
 def state(value: str) -> dict[str, Any]:
     """A state as a word and a shape."""
     tone, icon = words.STATES.get(value, ("idle", "question-mark-circle"))
     return {"word": words.humanise(value), "tone": tone, "icon": icon}
 
 
-@register.inclusion_tag("parts/copyable.html")
+@register.inclusion_tag("shell/parts/copyable.html")
 def copyable(text: str, *, shown: str = "") -> dict[str, str]:
     """An identifier with a button that copies it (where scripts run)."""
     return {"text": text, "shown": shown or text}

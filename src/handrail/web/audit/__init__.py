@@ -1,0 +1,1 @@
+"""The audit log, its integrity, and the evaluation figures."""

@@ -1,0 +1,129 @@
+"""The audit log with its filters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from handrail.access import evidence, trail
+from handrail.access import queries as access
+from handrail.access.actor import Actor
+from handrail.access.queries import TenantSummary
+from handrail.access.trail import TrailEntry
+from handrail.audit.events import EventName, EventOutcome
+from handrail.audit.queries import PAGE, EventFilter
+from handrail.audit.verification import Verification
+from handrail.kernel.errors import Conflict
+from handrail.web.shell import words
+
+# Where the subject of an event can be seen, by kind of subject.
+_PLACES = {"run": "run", "exception": "exception", "tenant": "tenant", "packet": "packet"}
+_NUMBER_DIGITS = 18
+_DAYS = (date(1970, 1, 1), date(9998, 12, 31))  # what a day after can still be told of
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    entry: TrailEntry
+    url: str | None
+    context: str
+
+    @property
+    def by_person(self) -> bool:
+        return self.entry.row.actor_kind == "person"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """``first`` and ``last`` are days, both included, in UTC; ``tenants`` are those to choose from."""
+
+    wanted: EventFilter
+    tenant: str
+    first: date | None
+    last: date | None
+    tenants: list[TenantSummary]
+    entries: list[Entry]
+    events: list[str]
+    outcomes: list[str]
+    older_url: str | None
+
+    @property
+    def filtered(self) -> bool:
+        return self.wanted != EventFilter() or bool(self.tenant)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """``checkpoint``: the newest signed one, to be kept elsewhere; None while nothing has been sealed."""
+
+    verification: Verification
+    checkpoint: str | None
+    key: str
+    compared: bool
+
+
+def present_record(actor: Actor, kept: str) -> RecordPage:
+    """Raises Denied, and Invalid for a kept checkpoint that is none of this log's."""
+    text = kept.replace("\r\n", "\n")
+    verification = evidence.verify(actor, kept=[text] if text.strip() else [])
+    try:
+        checkpoint: str | None = evidence.checkpoint(actor)
+    except Conflict:
+        checkpoint = None
+    return RecordPage(verification, checkpoint, evidence.verifier_key(actor), compared=bool(text.strip()))
+
+
+def present(actor: Actor, asked: Mapping[str, str]) -> AuditPage:
+    """Raises Denied. What is no day filters nothing; a tenant that is none of the actor's finds nothing."""
+    tenant, first, last = asked.get("tenant", ""), _day(asked.get("from", "")), _day(asked.get("to", ""))
+    wanted = _filter(asked, first, last)
+    entries = trail.list_events(actor, wanted, tenant=tenant)
+    older = {**asked, "before": str(entries[-1].row.id)} if len(entries) == PAGE else None
+    return AuditPage(
+        wanted=wanted,
+        tenant=tenant,
+        first=first,
+        last=last,
+        tenants=access.list_tenants(actor),
+        entries=[_entry(entry) for entry in entries],
+        events=[event.value for event in EventName],
+        outcomes=[outcome.value for outcome in EventOutcome],
+        older_url=_url(older) if older else None,
+    )
+
+
+def _entry(entry: TrailEntry) -> Entry:
+    route = _PLACES.get(entry.row.subject_kind)
+    url = reverse(route, args=[entry.row.subject]) if route and "/" not in entry.row.subject else None
+    context = " · ".join(f"{key} {words.value_text(value)}" for key, value in sorted(entry.row.context.items()))
+    return Entry(entry, url, context)
+
+
+def _filter(asked: Mapping[str, str], first: date | None, last: date | None) -> EventFilter:
+    before = asked.get("before", "")
+    return EventFilter(
+        event=asked.get("event", ""),
+        actor=asked.get("actor", "").strip(),
+        subject=asked.get("subject", "").strip(),
+        outcome=asked.get("outcome", ""),
+        since=datetime.combine(first, time.min, UTC) if first else None,
+        until=datetime.combine(last + timedelta(days=1), time.min, UTC) if last else None,
+        before=int(before) if before.isascii() and before.isdigit() and len(before) <= _NUMBER_DIGITS else None,
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if _DAYS[0] <= day <= _DAYS[1] else None
+
+
+def _url(asked: Mapping[str, str]) -> str:
+    names = ("event", "actor", "subject", "outcome", "tenant", "from", "to", "before")
+    return "?" + urlencode({name: value for name in names if (value := asked.get(name, ""))})

@@ -1,0 +1,1 @@
+"""Definitions: the list, one version and the decisions about it."""

@@ -1,0 +1,142 @@
+"""A packet profile read aloud: to whom it goes, who signs, what leaves from where, and what holds it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from handrail.definitions.profile.compiler import compile_profile
+from handrail.definitions.profile.format import NOBODY, AnnexSort, Each, FieldSpec, HoldRule, Profile, Shown, Signers
+from handrail.definitions.profile.sources import AnySource, Saml
+from handrail.kernel.errors import Invalid
+from handrail.web.definitions.runbook_summary import field_in_words, read_in_words
+from handrail.web.shell import words
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    name: str
+    asks: str
+    fresh_for: str
+    shown_to: str
+    inside: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """``rules``: what beside its type the value must be like."""
+
+    path: str
+    origin: str
+    consequential: bool
+    rules: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    code: str
+    when: str
+    says: str
+    owner: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSummary:
+    """``annexes``: each sort with what becomes of it."""
+
+    summary: str
+    lane: str
+    tlp: str
+    recipients: list[str]
+    shows: list[str]
+    never: list[str]
+    signers: str
+    expires_after: str
+    given: list[tuple[str, str]]
+    sources: list[SourceRow]
+    fields: list[FieldRow]
+    annexes: list[tuple[str, str]]
+    holds: list[HoldRow]
+    hold_owner: str
+
+
+def summarise(text: str) -> ProfileSummary | None:
+    """None for a text that is no packet profile of this version's format: then only the text itself is shown."""
+    try:
+        spec = compile_profile(text).spec
+    except Invalid:
+        return None
+    return ProfileSummary(
+        summary=spec.summary,
+        lane=spec.lane.name + (f", if {spec.lane.confirmed_by} says so too" if spec.lane.confirmed_by else ""),
+        tlp=f"TLP:{spec.audience.tlp}",
+        recipients=spec.audience.recipients,
+        shows=spec.audience.shows,
+        never=spec.audience.never,
+        signers=_signers(spec.signers),
+        expires_after=words.span(spec.expires_after),
+        given=[(name.rstrip("?"), field_in_words(f, optional=name.endswith("?"))) for name, f in spec.given.items()],
+        sources=[_source(name, source) for name, source in spec.sources.items()],
+        fields=[row for path, field in spec.fields.items() for row in _fields(path, field)],
+        annexes=[(name, _annex(sort)) for name, sort in _sorts(spec)],
+        holds=[_hold(code, rule) for code, rule in spec.holds.items()],
+        hold_owner=spec.hold_owner,
+    )
+
+
+def _signers(signers: Signers) -> str:
+    people = "1 person signs" if signers.threshold == 1 else f"{signers.threshold} different people sign"
+    shares = ", ".join(f"{count or 'any number'} of {role}" for role, count in signers.from_.items())
+    excluded = {"assembler": "whoever assembled it", "hold-editor": "whoever cleared one of its holds"}
+    return f"{people}: at least {shares}; never {' or '.join(excluded[who] for who in signers.never)}."
+
+
+def _source(name: str, source: AnySource) -> SourceRow:
+    asks = _entity(source) if isinstance(source, Saml) else read_in_words(source)
+    return SourceRow(name, asks, words.span(source.fresh_for), source.class_, ", ".join(source.inside))
+
+
+def _entity(source: Saml) -> str:
+    which = f"entity {source.saml.entity}" if source.saml.entity else f"the entity at {source.saml.path}"
+    return f"{which} in {source.connector}"
+
+
+def _fields(path: str, field: FieldSpec, *, below: str = "") -> Iterator[FieldRow]:
+    name = f"{below}{path.rstrip('!?')}"
+    if isinstance(field, Each):
+        kept = [f"only where {field.where}"] if field.where else []
+        yield FieldRow(name, f"each of {field.each}", "!" in path, [*kept, f"at most {field.at_most}"])
+        for inner, shown in field.show.items():
+            yield from _fields(inner, shown, below=f"{name}[].")
+        return
+    rules = [*_rules(field), *(["optional"] if path.endswith("?") else [])]
+    yield FieldRow(name, field.from_, "!" in path, rules)
+
+
+def _rules(field: Shown) -> Iterator[str]:
+    if field.via:
+        yield f"by the table {field.via}"
+    if field.agrees:
+        yield f"must agree with {', '.join(field.agrees)}"
+    if field.among:
+        yield f"must be among {field.among}"
+    for keyword, value in field.rules().items():
+        yield f"{keyword} {words.value_text(value)}"
+
+
+def _sorts(spec: Profile) -> list[tuple[str, AnnexSort]]:
+    return list(spec.annexes.sorts.items()) if spec.annexes else []
+
+
+def _annex(sort: AnnexSort) -> str:
+    which = f"where {sort.where}: " if sort.where else "everything else: "
+    return which + (
+        "never leaves" if sort.clear == "never" else f"only as {sort.clear} leaves it, {sort.at_most} at most"
+    )
+
+
+def _hold(code: str, rule: HoldRule) -> HoldRow:
+    clears = [] if rule.clears == [NOBODY] else rule.clears or [rule.owner]
+    release = f"cleared by {' or '.join(clears)}" if clears else "never cleared: only a new revision ends it"
+    return HoldRow(code, rule.when or "built in", rule.says or "", rule.owner, rule.released_by or release)

@@ -1,0 +1,186 @@
+"""A runbook read aloud: what it takes, reads, requires, does, retries and proves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from handrail.definitions.inputs.format import TaskField
+from handrail.definitions.requests.forms import (
+    AnyCall,
+    AnyRead,
+    Get,
+    HoldersOf,
+    MembersOf,
+    ScimChange,
+    ScimQuery,
+    ScimRead,
+    Send,
+    Start,
+)
+from handrail.definitions.runbook.compiler import compile_runbook
+from handrail.definitions.runbook.format import Check, Row, Runbook, Step
+from handrail.kernel.errors import Invalid
+from handrail.web.shell import words
+
+
+@dataclass(frozen=True, slots=True)
+class StepSummary:
+    """``rows``: of the result table, by class. ``proof``: conditions that must hold afterwards."""
+
+    name: str
+    title: str
+    does: str
+    effect: str
+    rows: list[tuple[str, list[str]]]
+    retries: str
+    proof: list[Check]
+    window: str
+    guards: list[Check]
+    unchanged: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookSummary:
+    summary: str
+    escalate_to: str
+    task: list[tuple[str, str]]
+    budget: str
+    reads: list[tuple[str, str]]
+    prerequisites: list[Check]
+    steps: list[StepSummary]
+    completion: list[str]
+    exception: list[str]
+    checkpoints: list[str]
+
+
+def summarise(text: str) -> RunbookSummary | None:
+    """None for a text that is no runbook of this version's format: then only the text itself is shown."""
+    try:
+        spec = compile_runbook(text).spec
+    except Invalid:
+        return None
+    labels = spec.checkpoints
+    return RunbookSummary(
+        summary=spec.summary,
+        escalate_to=spec.escalate_to,
+        task=[
+            (name.rstrip("?"), field_in_words(field, optional=name.endswith("?"))) for name, field in spec.task.items()
+        ],
+        budget=_budget(spec),
+        reads=[(name, read_in_words(read)) for name, read in spec.reads.items()],
+        prerequisites=list(spec.prerequisites),
+        steps=[_step(step) for step in spec.steps],
+        completion=list(spec.completion.copy_),
+        exception=list(spec.exception.copy_),
+        checkpoints=[labels.received, labels.checked, labels.invoked, labels.verified, labels.completed],
+    )
+
+
+def field_in_words(field: TaskField, *, optional: bool) -> str:
+    """The type of an input field and its bounds."""
+    kind = f"list of {field.items.type if field.items else 'string'}" if field.type == "array" else field.type
+    bounds = (
+        ("at least", field.min_items if field.min_items is not None else field.minimum),
+        ("at most", field.max_items if field.max_items is not None else field.maximum),
+    )
+    told = [kind, *(f"{word} {bound}" for word, bound in bounds if bound is not None)]
+    return ", ".join([*told, "optional"] if optional else told)
+
+
+def _budget(spec: Runbook) -> str:
+    if spec.retry_budget is None:
+        return "each step's own limit"
+    carried = f", or task.{spec.retry_budget.task} where that is less" if spec.retry_budget.task else ""
+    return f"at most {spec.retry_budget.at_most} in all{carried}"
+
+
+def read_in_words(read: AnyRead) -> str:
+    """What is asked, and of which connector."""
+    match read:
+        case Get():
+            what = f"GET {read.get}"
+        case ScimRead():
+            what = f"{read.scim} {read.id}"
+        case ScimQuery():
+            what = f"{read.scim} where {read.filter}" if read.filter else f"all {read.scim}"
+        case MembersOf():
+            what = f"members of {read.members_of}"
+        case HoldersOf():
+            what = f"holders of {read.holders_of}"
+    return f"{what} in {read.connector}"
+
+
+def _call(call: AnyCall) -> str:
+    match call:
+        case Start():
+            what = f"starts the job {call.start}"
+        case Send():
+            what = ", ".join(f"{method.upper()} {getattr(call, method)}" for method in call.methods)
+        case Get():
+            what = f"GET {call.get}"
+        case ScimChange():
+            what = f"changes {call.scim} {call.id}"
+        case _:
+            what = words.humanise(next(iter(type(call).model_fields.keys() - {"connector"}))).lower()
+    return f"{what} in {call.connector}"
+
+
+def _step(step: Step) -> StepSummary:
+    table = step.result
+    named = (
+        ("succeeded", table.succeeded),
+        ("pending", table.pending),
+        ("retryable", table.retryable),
+        ("terminal", table.terminal),
+    )
+    verify = step.verify
+    return StepSummary(
+        name=step.name,
+        title=step.title or words.humanise(step.name),
+        does=_call(step.call),
+        effect=_effect(step),
+        rows=[(name, [_row(row) for row in rows]) for name, rows in named if rows],
+        retries=_retries(step),
+        proof=list(verify.that) if verify else [],
+        window=words.span(verify.within) if verify else "",
+        guards=list(verify.guards) if verify else [],
+        unchanged=list(verify.unchanged) if verify else [],
+    )
+
+
+def _effect(step: Step) -> str:
+    if step.effect == "reading":
+        return "Changes nothing."
+    if step.deduplicates:
+        return "Changes something; the target takes the same key only once, so an unknown outcome may be asked again."
+    return "Changes something; the target does not deduplicate, so it is never sent again once it may have been sent."
+
+
+def _row(row: Row) -> str:
+    parts: list[str] = []
+    if row.status:
+        parts.append(f"status {', '.join(map(str, row.status))}")
+    if row.failure:
+        parts.append(", ".join(row.failure))
+    if row.when:
+        parts.append(f"when {row.when}")
+    return " and ".join(parts) + (f" (as {row.as_})" if row.as_ else "")
+
+
+def _retries(step: Step) -> str:
+    retry = step.retry
+    if retry is None or retry.attempts == 1:
+        return "One attempt only."
+    own = "; ".join(_own(step))
+    general = (
+        f"{retry.attempts} attempts, waiting {words.span(retry.initial)}, each time {retry.backoff:g} times longer"
+    )
+    return f"{general}, at most {words.span(retry.ceiling)}{f'; {own}' if own else ''}."
+
+
+def _own(step: Step) -> Iterator[str]:
+    for name, other in (step.retry.classes if step.retry else {}).items():
+        told = [f"{other.attempts} attempts"] if other.attempts else []
+        told += [f"first wait {words.span(other.initial)}"] if other.initial is not None else []
+        yield f"{name}: {', '.join(told) or 'as above'}"

@@ -1,0 +1,1 @@
+"""Escalation packets: the list, the assembly form, one revision and the decisions about it."""

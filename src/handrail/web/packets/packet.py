@@ -1,0 +1,188 @@
+"""What exactly would leave, what is held, who must sign; and the decisions about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.http import FileResponse, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from handrail.kernel.errors import Conflict, Invalid
+from handrail.packets import queries
+from handrail.packets.actions import assembling, exporting, holds, releasing, votes
+from handrail.packets.actions.exporting import Download
+from handrail.packets.errors import Drifted, Exists
+from handrail.web.packets import listing as packets_presenter
+from handrail.web.packets import packet_view as packet_presenter
+from handrail.web.packets.packet_view import PacketPage, Refused, Typed
+from handrail.web.shell.request import PageRequest
+
+# A revision number has at most this many digits; a longer one names none.
+_DIGITS = 9
+
+
+@require_safe
+def page(request: PageRequest) -> HttpResponse:
+    shown = packets_presenter.present_list(request.actor, request.GET)
+    return render(request, "packets/packets.html", {"section": "packets", "packets": shown})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def assemble(request: PageRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _form(request, request.GET)
+    given = packets_presenter.given_of(request.actor, request.POST)
+    try:
+        asked = assembling.request(profile=request.POST.get("profile", ""), given=given, by=request.actor)
+    except Invalid as error:
+        return _form(request, request.POST, error)
+    except Exists as error:
+        messages.warning(request, "This case has its packet. Below, say what is new to assemble its next revision.")
+        return redirect("packet", packet=error.ref)
+    messages.success(request, f"Revision {asked.revision} of {asked.ref} is being assembled.")
+    return redirect("packet", packet=asked.ref)
+
+
+@require_safe
+def packet(request: PageRequest, packet: str) -> HttpResponse:
+    shown = packet_presenter.present(request.actor, packet, _asked(request), whole="whole" in request.GET)
+    return _show(request, shown)
+
+
+@require_safe
+def live(request: PageRequest, packet: str) -> HttpResponse:
+    """What moves by itself: the page once it is assembled, or its delivery. 204 while that is as the page shows it."""
+    number = _asked(request)
+    now = queries.get_progress(request.actor, packet, number)
+    if request.GET.get("seen") == packet_presenter.mark(now.revision, now.delivery):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    shown = packet_presenter.present(request.actor, packet, number)
+    if request.GET.get("part") == "delivery" and shown.detail.delivery is not None:
+        context = {"packet": shown, "x": shown.detail.delivery, "fragment": True}
+        return render(request, "packets/parts/delivery.html", context)
+    return _show(request, shown)
+
+
+@require_safe
+def document(request: PageRequest, packet: str) -> FileResponse:
+    """A file that leaves, or would: kept by the browser as a file, never shown as a page."""
+    name = request.GET.get("name", "")
+    return _file(exporting.document(ref=packet, revision=_asked(request), name=name, by=request.actor))
+
+
+@require_safe
+def package(request: PageRequest, packet: str) -> FileResponse:
+    return _file(exporting.package(ref=packet, revision=_asked(request), by=request.actor))
+
+
+@require_POST
+def again(request: PageRequest, packet: str) -> HttpResponse:
+    def act(_: int, reason: str) -> str:
+        asked = assembling.again(ref=packet, reason=reason, by=request.actor)
+        return f"Revision {asked.revision} is being assembled. The votes of the one before are void."
+
+    return _decide(request, packet, "again", act)
+
+
+@require_POST
+def clear(request: PageRequest, packet: str) -> HttpResponse:
+    code, target = request.POST.get("code", ""), request.POST.get("target", "")
+
+    def act(revision: int, reason: str) -> str:
+        asked = holds.clear(ref=packet, revision=revision, code=code, target=target, reason=reason, by=request.actor)
+        return f"Cleared, with your reason. Revision {asked.revision} is being assembled."
+
+    return _decide(request, packet, packet_presenter.hold_key(code, target), act)
+
+
+@require_POST
+def approve(request: PageRequest, packet: str) -> HttpResponse:
+    digest = request.POST.get("digest", "")
+
+    def act(revision: int, _: str) -> str:
+        done = votes.approve(ref=packet, revision=revision, digest=digest, by=request.actor)
+        if done.lacking:
+            return f"Approved by you. Still lacking: {'; '.join(done.lacking)}."
+        return "Approved by you. Every signature that it needs is there."
+
+    return _decide(request, packet, "approve", act)
+
+
+@require_POST
+def reject(request: PageRequest, packet: str) -> HttpResponse:
+    def act(revision: int, reason: str) -> str:
+        votes.reject(ref=packet, revision=revision, reason=reason, by=request.actor)
+        return "Rejected, with your reason. This revision is over."
+
+    return _decide(request, packet, "reject", act)
+
+
+@require_POST
+def withdraw(request: PageRequest, packet: str) -> HttpResponse:
+    def act(revision: int, reason: str) -> str:
+        votes.withdraw(ref=packet, revision=revision, reason=reason, by=request.actor)
+        return "Withdrawn, with your reason."
+
+    return _decide(request, packet, "withdraw", act)
+
+
+@require_POST
+def release(request: PageRequest, packet: str) -> HttpResponse:
+    def act(revision: int, _: str) -> str:
+        releasing.release(ref=packet, revision=revision, by=request.actor)
+        return "Released. It is delivered to its lane once; the receipt will stand here."
+
+    return _decide(request, packet, "release", act)
+
+
+def _decide(request: PageRequest, packet: str, form: str, act: Callable[[int, str], str]) -> HttpResponse:
+    """One decision on the revision that was shown. What is refused comes back as the page that says why."""
+    revision, reason = _number(request.POST.get("revision", "")), request.POST.get("reason", "")
+    try:
+        done = act(revision, reason)
+    except Invalid as error:
+        typed = Typed(form, reason, error.faults[0].message if error.faults else error.message)
+        shown = packet_presenter.present(request.actor, packet, revision or None, typed=typed)
+        return _show(request, shown, status=error.status)
+    except Conflict as error:
+        if error.code == "voted":  # a second click, a reload
+            return redirect(reverse("packet", args=[packet]) + f"?revision={revision}")
+        # After drift the next revision is what there is to look at.
+        number = None if isinstance(error, Drifted) else revision or None
+        refused = Refused(error.message, tuple(error.faults))
+        shown = packet_presenter.present(request.actor, packet, number, refused=refused)
+        return _show(request, shown, status=error.status)
+    messages.success(request, done)
+    newest = form == "again" or form.startswith("clear ")
+    return redirect(reverse("packet", args=[packet]) + ("" if newest else f"?revision={revision}"))
+
+
+def _show(request: PageRequest, shown: PacketPage, *, status: int = 200) -> HttpResponse:
+    return render(request, "packets/packet.html", {"section": "packets", "packet": shown}, status=status)
+
+
+def _form(request: PageRequest, asked: Mapping[str, str], error: Invalid | None = None) -> HttpResponse:
+    shown = packets_presenter.assemble_form(request.actor, asked, error)
+    context = {"section": "packets", "form": shown}
+    return render(request, "packets/assemble.html", context, status=error.status if error else 200)
+
+
+def _file(found: Download) -> FileResponse:
+    response = FileResponse(found.stream, as_attachment=True, filename=found.filename, content_type=found.media_type)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _asked(request: PageRequest) -> int | None:
+    """The revision that the address names; None for the newest."""
+    return _number(request.GET["revision"]) if request.GET.get("revision") else None
+
+
+def _number(text: str) -> int:
+    """A revision's number; 0, which none has, for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else 0

@@ -1,0 +1,358 @@
+"""One revision told to those who decide about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.access.refusals import REASON_LIMIT, Refusal
+from handrail.kernel.canonical import digest
+from handrail.kernel.errors import Fault
+from handrail.packets import comparison, queries
+from handrail.packets.assembly.compare import Comparison
+from handrail.packets.queries import PacketDetail, RevisionSummary
+from handrail.packets.review import DeliveryView, HoldView, VoteView
+from handrail.packets.states import Ballot, Cause, RevisionState
+from handrail.web.packets import values as packet_values
+from handrail.web.packets.values import AnnexRow, DiffGroup, FieldRow
+
+# Why a revision was made, or why one ended, in the words of a reviewer.
+CAUSES: Mapping[str, str] = {
+    Cause.FIRST: "first assembly of this case",
+    Cause.EVIDENCE: "new evidence",
+    Cause.DRIFT: "a source moved",
+    Cause.DEFINITION: "a definition changed",
+    Cause.CLEARANCE: "a hold was cleared",
+    Cause.REJECTED: "it was rejected",
+    Cause.WITHDRAWN: "it was withdrawn",
+    Cause.EXPIRED: "it expired",
+}
+DELIVERIES: Mapping[str, str] = {
+    "sending": "On its way to the lane.",
+    "unknown": "No answer came. The lane is being asked; nothing is sent again.",
+    "delivered": "The lane has it. The vendor has not opened it yet.",
+    "consumed": "The vendor has opened it.",
+    "refused": "The lane refused it for good.",
+    "given-up": "The lane had it, and has it no more without saying that it was opened. Ask the vendor.",
+    "recalling": "It is being taken back from the lane.",
+    "withdrawn": "It was taken back before the vendor opened it.",
+    "noticed": "The vendor had opened it, and was told that it does not count any more.",
+    "never-delivered": "It never reached the lane.",
+}
+
+
+# Delivery goes on by itself in these.
+MOVING = frozenset({"sending", "unknown", "delivered", "recalling"})
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A form that comes back: which one (``form``), what was typed in it, and what is wrong with that."""
+
+    form: str = ""
+    reason: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A decision that was not taken: why, and what moved."""
+
+    says: str
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonForm:
+    """A decision that needs a reason. ``hidden``: what is posted beside it."""
+
+    key: str
+    route: str
+    label: str
+    button: str
+    hint: str
+    danger: bool
+    hidden: dict[str, str]
+    typed: Typed
+
+    @property
+    def again(self) -> bool:
+        return self.typed.form == self.key
+
+
+@dataclass(frozen=True, slots=True)
+class HoldCard:
+    """``id``: names its form in the page."""
+
+    id: str
+    hold: HoldView
+    form: ReasonForm | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Why a revision was made: what moved, which hold was cleared, what was said."""
+
+    cause: str
+    moved: list[dict[str, Any]]
+    cleared: list[dict[str, str]]
+    reasons: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PacketPage:
+    """``void``: approvals that this revision lost by ending, or that the one before lost to it."""
+
+    detail: PacketDetail
+    story: Story
+    following: RevisionSummary | None
+    followed_by: Story | None
+    void: list[VoteView]
+    fields: list[FieldRow]
+    open_holds: list[HoldCard]
+    cleared_holds: list[HoldCard]
+    annexes: list[AnnexRow]
+    compared: bool
+    differences: list[DiffGroup]
+    approvals: list[VoteView]
+    against: list[VoteView]
+    delivery: str
+    ended_cause: str
+    refusals: list[str]
+    forms: list[ReasonForm]
+    again: ReasonForm | None
+    may_export: bool
+    reason_limit: int = REASON_LIMIT
+    refused: Refused | None = None
+    whole: bool = False
+    given: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        return self.detail.summary.revision.number
+
+    @property
+    def assembling(self) -> bool:
+        return self.detail.summary.revision.state is RevisionState.ASSEMBLING
+
+    @property
+    def leaving(self) -> str:
+        """What the documents of this revision do, in the tense that is true of it."""
+        if self.detail.delivery is not None:
+            return "What left" if self.detail.delivery.delivered_at else "What leaves"
+        return "What would have left" if self.detail.summary.revision.over else "What would leave"
+
+    @property
+    def moving(self) -> bool:
+        return self.detail.delivery is not None and self.detail.delivery.state in MOVING
+
+    @property
+    def mark(self) -> str:
+        return mark(self.detail.summary.revision, self.detail.delivery)
+
+    @property
+    def newest(self) -> bool:
+        return self.following is None
+
+    @property
+    def blocking(self) -> int:
+        return sum(card.hold.blocks for card in self.open_holds)
+
+    @property
+    def held_annexes(self) -> int:
+        return sum(not row.annex.cleared for row in self.annexes)
+
+    @property
+    def held_fields(self) -> int:
+        return sum(bool(row.field.held) for row in self.fields)
+
+    @property
+    def unread(self) -> int:
+        return sum(bool(source.problems) for source in self.detail.sources)
+
+    @property
+    def changed_fields(self) -> int:
+        return sum(row.changed for row in self.fields)
+
+    @property
+    def may_approve(self) -> bool:
+        return self.detail.why_not_approve is None
+
+    @property
+    def may_release(self) -> bool:
+        return self.detail.why_not_release is None
+
+
+def present(
+    actor: Actor,
+    ref: str,
+    number: int | None = None,
+    *,
+    typed: Typed | None = None,
+    refused: Refused | None = None,
+    whole: bool = False,
+) -> PacketPage:
+    """Raises NotFound, Denied."""
+    detail = queries.get_packet(actor, ref, number)
+    typed = typed or Typed()
+    shown = detail.summary.revision
+    later = [one for one in detail.revisions if one.number > shown.number]
+    following = later[-1] if later else None
+    votes = detail.votes.votes if detail.votes else ()
+    compared = _compared(actor, detail)
+    cards = [_card(detail, hold, typed, f"hold-{at}") for at, hold in enumerate(detail.holds, start=1)]
+    return PacketPage(
+        detail=detail,
+        story=_story(shown),
+        following=following,
+        followed_by=_story(following) if following else None,
+        void=_void(actor, detail),
+        fields=packet_values.field_rows(detail.fields, compared, whole=whole),
+        open_holds=[card for card in cards if card.hold.cleared is None],
+        cleared_holds=[card for card in cards if card.hold.cleared is not None],
+        annexes=packet_values.annex_rows(detail.annexes),
+        compared=compared is not None,
+        differences=packet_values.diff_groups(compared),
+        approvals=[vote for vote in votes if vote.ballot is Ballot.APPROVE],
+        against=[vote for vote in votes if vote.ballot is not Ballot.APPROVE],
+        delivery=_delivery(detail.delivery),
+        ended_cause=CAUSES.get(shown.ended_cause, shown.ended_cause),
+        refusals=_refusals(detail),
+        forms=list(_forms(detail, typed)),
+        again=_again(detail, typed) if not later else None,
+        may_export=detail.delivery is not None and actor.may(Capability.PACKET_RELEASE),
+        refused=refused,
+        whole=whole,
+        given=[(name, packet_values.value(given)) for name, given in detail.given.items() if given is not None],
+    )
+
+
+def mark(revision: RevisionSummary, delivery: DeliveryView | None) -> str:
+    """Another one whenever something moved that the page shows of itself."""
+    moved: list[Any] = [revision.state, revision.failure]
+    if delivery is not None:
+        moved += [delivery.state, delivery.attempts, delivery.receipt, len(delivery.ledger)]
+    return digest(moved).removeprefix("sha256:")[:16]
+
+
+def hold_key(code: str, target: str) -> str:
+    return f"clear {code} {target}"
+
+
+def _delivery(of: DeliveryView | None) -> str:
+    if of is None:
+        return ""
+    if of.state == "sending" and of.failure:
+        return "It has not reached the lane yet. It is tried again."
+    return DELIVERIES.get(of.state, "")
+
+
+def _compared(actor: Actor, detail: PacketDetail) -> Comparison | None:
+    if detail.manifest is None:
+        return None
+    return comparison.diff(actor, detail.summary.ref, detail.summary.revision.number)
+
+
+def _story(revision: RevisionSummary) -> Story:
+    told = [one for one in revision.cause_detail if isinstance(one, dict)]
+    moved = [
+        {name: packet_values.value(one[name]) for name in ("where", "before", "after")}
+        | {"fields": one.get("fields", [])}
+        for one in told
+        if "where" in one
+    ]
+    return Story(
+        cause=CAUSES.get(revision.cause, revision.cause),
+        moved=moved,
+        cleared=[one for one in told if "code" in one],
+        reasons=[one["reason"] for one in told if "reason" in one],
+    )
+
+
+def _void(actor: Actor, detail: PacketDetail) -> list[VoteView]:
+    """Approvals that count no more: of this revision if it was ended, else of the one that it took the place of."""
+    shown = detail.summary.revision
+    if shown.ended_at is not None:
+        return _approvals(detail)
+    if shown.number == 1:
+        return []
+    before = queries.get_packet(actor, detail.summary.ref, shown.number - 1)
+    return _approvals(before) if before.summary.revision.ended_at is not None else []
+
+
+def _approvals(detail: PacketDetail) -> list[VoteView]:
+    return [vote for vote in detail.votes.votes if vote.ballot is Ballot.APPROVE] if detail.votes else []
+
+
+def _card(detail: PacketDetail, hold: HoldView, typed: Typed, id_: str) -> HoldCard:
+    form = None
+    if hold.why_not_clear is None:
+        form = ReasonForm(
+            key=hold_key(hold.code, hold.target),
+            route="packet-clear",
+            label="Why it may be cleared",
+            button="Clear this hold",
+            hint="This makes a new revision, voids the votes so far, and you can't approve that revision yourself.",
+            danger=False,
+            hidden=_named(detail) | {"code": hold.code, "target": hold.target},
+            typed=typed,
+        )
+    return HoldCard(id_, hold, form)
+
+
+def _named(detail: PacketDetail) -> dict[str, str]:
+    return {"revision": str(detail.summary.revision.number)}
+
+
+def _forms(detail: PacketDetail, typed: Typed) -> Iterator[ReasonForm]:
+    if detail.why_not_reject is None:
+        yield ReasonForm(
+            "reject",
+            "packet-reject",
+            "Why it is rejected",
+            "Reject",
+            "This revision is over for good. Its votes are void.",
+            danger=True,
+            hidden=_named(detail),
+            typed=typed,
+        )
+    if detail.why_not_withdraw is None:
+        out = detail.delivery is not None
+        yield ReasonForm(
+            "withdraw",
+            "packet-withdraw",
+            "Why it is withdrawn",
+            "Withdraw",
+            "It is taken back from the lane, unless the vendor has opened it." if out else "Nothing has left yet.",
+            danger=True,
+            hidden=_named(detail),
+            typed=typed,
+        )
+
+
+def _again(detail: PacketDetail, typed: Typed) -> ReasonForm | None:
+    if detail.why_not_assemble is not None or detail.summary.revision.state is RevisionState.ASSEMBLING:
+        return None
+    return ReasonForm(
+        "again",
+        "packet-again",
+        "What is new",
+        "Assemble again",
+        "Reads every source anew. This revision is superseded, and its votes are void.",
+        danger=False,
+        hidden={},
+        typed=typed,
+    )
+
+
+def _refusals(detail: PacketDetail) -> list[str]:
+    """Why the two decisions that move a packet forward are not the actor's to take now, each once."""
+    over = detail.summary.revision.over or detail.delivery is not None
+    if over or detail.why_not_approve is None or detail.why_not_release is None:
+        return []  # nothing is left to decide, or the one step that is the actor's to take is on the page
+    asked: tuple[Refusal | None, ...] = (detail.why_not_approve, detail.why_not_release)
+    said: dict[str, Any] = {refusal.message: None for refusal in asked if refusal is not None}
+    return list(said)

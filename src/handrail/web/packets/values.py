@@ -1,0 +1,175 @@
+"""What would leave, as rows that a reviewer reads: values, lists, redaction counts and differences."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from handrail.packets.assembly.compare import Comparison, Difference
+from handrail.packets.review import AnnexView, FieldView
+from handrail.web.shell import words
+
+# Longer lists are shown whole only when asked for: ten thousand rows make no page.
+ENTRIES_SHOWN = 100
+DIFFERENCES_SHOWN = 200
+_SIGNS = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "→"}
+_DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One field. ``entries`` under ``columns`` where it is a list of records; then ``text`` says how many.
+
+    ``changed``: it is another than in the revision before.
+    """
+
+    field: FieldView
+    changed: bool
+    text: str
+    columns: list[str]
+    entries: list[list[str]]
+    total: int
+
+    @property
+    def more(self) -> int:
+        return self.total - len(self.entries) if self.columns else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    rule: str
+    place: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnnexRow:
+    annex: AnnexView
+    removed: list[Removed]
+    by_rule: list[tuple[str, int]]
+
+    @property
+    def total(self) -> int:
+        return sum(one.count for one in self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRow:
+    where: str
+    kind: str
+    sign: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiffGroup:
+    name: str
+    rows: list[DiffRow]
+    total: int
+
+
+def visible(text: str) -> str:
+    """``text`` with every character that shows nothing, or turns its neighbours round, written out as ``⟨U+202E⟩``."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        f"⟨U+{ord(c):04X}⟩" if c not in "\n\t" and unicodedata.category(c) in _INVISIBLE else c for c in text
+    )
+
+
+def value(of: Any) -> str:
+    return visible(words.value_text(of))
+
+
+def field_rows(fields: Iterable[FieldView], comparison: Comparison | None, *, whole: bool) -> list[FieldRow]:
+    """What is held first, then what changed. Lists of records to their first entries, unless ``whole``."""
+    moved = [f"{one.where}." for one in comparison.fields] if comparison else []
+    rows = [_field(one, moved, whole=whole) for one in fields]
+    return sorted(rows, key=lambda row: (not row.field.held, not row.changed))
+
+
+def annex_rows(annexes: Iterable[AnnexView]) -> list[AnnexRow]:
+    return [_annex(one) for one in annexes]
+
+
+def diff_groups(comparison: Comparison | None) -> list[DiffGroup]:
+    """What moved, the values first; kinds of which nothing moved are left out."""
+    if comparison is None:
+        return []
+    named = (
+        ("Fields", comparison.fields),
+        ("Holds", comparison.holds),
+        ("Annexes", comparison.annexes),
+        ("Sources", comparison.sources),
+        ("Lineage", comparison.lineage),
+    )
+    return [DiffGroup(name, _diffs(found), len(found)) for name, found in named if found]
+
+
+def _diffs(found: tuple[Difference, ...]) -> list[DiffRow]:
+    return [
+        DiffRow(visible(one.where), one.kind, _SIGNS[one.kind], _side(one.before), _side(one.after))
+        for one in found[:DIFFERENCES_SHOWN]
+    ]
+
+
+def _side(of: Any) -> str:
+    """What stood there, in words where it is a hold, an annex or a withheld value; digests in short."""
+    if of is None:
+        return words.NOTHING
+    if not isinstance(of, dict):
+        return _short(value(of))
+    if set(of) == {"held"}:
+        return f"held: {value(of['held'])}"
+    if "cleared" in of:
+        return _short(", ".join(_standing(of)))
+    return value(of)
+
+
+def _standing(of: Mapping[str, Any]) -> Iterator[str]:
+    if of["cleared"]:
+        yield "cleared"
+    else:
+        yield "blocks" if of.get("blocking") else "stays inside"
+    if "reason" in of:
+        yield value(of["reason"])
+    yield str(of.get("digest", ""))
+
+
+def _short(text: str) -> str:
+    return _DIGEST.sub(lambda found: found[0][:19], text)
+
+
+def _field(one: FieldView, moved: Sequence[str], *, whole: bool) -> FieldRow:
+    found = one.value
+    path = f"{one.path}."
+    changed = any(where.startswith((path, f"{one.path}[")) or path.startswith(where) for where in moved)
+    if not (isinstance(found, list) and found and all(isinstance(entry, dict) for entry in found)):
+        return FieldRow(one, changed, value(found), [], [], 0)
+    columns = [member.path for member in one.members] or list(found[0])  # type: ignore[arg-type]
+    shown = found if whole else found[:ENTRIES_SHOWN]
+    entries = [[_cell(entry, column) for column in columns] for entry in shown]
+    says = f"{len(found):,} {'entry' if len(found) == 1 else 'entries'}"
+    return FieldRow(one, changed, says, columns, entries, len(found))
+
+
+def _cell(entry: Any, column: str) -> str:
+    found = entry
+    for part in column.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return words.NOTHING if found is None else value(found)
+
+
+def _annex(one: AnnexView) -> AnnexRow:
+    counted: Any = one.report.get("removed", [])
+    removed = [Removed(each["rule"], each["place"], each["count"]) for each in counted]
+    by_rule: Counter[str] = Counter()
+    for each in removed:
+        by_rule[each.rule] += each.count
+    return AnnexRow(one, removed, by_rule.most_common())

@@ -1,0 +1,1 @@
+"""Operations, runs, exceptions and the tenant dashboard."""

@@ -1,0 +1,127 @@
+"""An exception packet told to the person who takes it over."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from handrail.access import queries as access
+from handrail.access.actor import Actor
+from handrail.access.queries import TenantSummary
+from handrail.access.refusals import Refusal
+from handrail.kernel.hostile import clean_text
+from handrail.runbooks import queries as runbooks
+from handrail.runbooks.actions.exceptions import NOTE_LIMIT
+from handrail.runbooks.queries import PAGE, ExceptionDetail, ExceptionFilter, ExceptionSummary
+from handrail.runbooks.states import Cause, Handling
+from handrail.web.runs.readings import Source, sources
+from handrail.web.shell import paging
+
+# What each cause means for the person who takes over: what is certain, and where to look first.
+ADVICE: Mapping[str, str] = {
+    Cause.PREREQUISITE: "Nothing was invoked. Mend the task or the record that disagrees, and delegate the task anew.",
+    Cause.BOUNDARY: "A pricing, contract, customer or privilege question: it is for its owner, never for a runbook.",
+    Cause.AMBIGUOUS: "The answer was none that the runbook knows. Look at the target before anybody acts again.",
+    Cause.TERMINAL: "The target refused for good. Repeating will not help; find out why it refuses.",
+    Cause.RETRIES_EXHAUSTED: "Every attempt failed in a way that may pass. See how the target is, then delegate anew.",
+    Cause.VERIFICATION: "The action was made, but the state is not as required. Compare the readings below.",
+    Cause.UNKNOWN_OUTCOME: "The action may have taken effect. Look for the idempotency key in the target first.",
+    Cause.SOURCE: "An authoritative system could not be read as declared, so nothing could be decided.",
+    Cause.DEFINITION: "The runbook itself could not be evaluated. Its owner must mend it.",
+}
+
+# Where the reason says more than the cause.
+ADVICE_BY_REASON: Mapping[str, str] = {
+    "poll-window-over": "The action was accepted and may still end. Look at its job before anybody repeats it.",
+}
+
+UNRESOLVED = "unresolved"
+CHOICES = (UNRESOLVED, *(handling.value for handling in Handling))
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionList:
+    """``total``: how many fit the filters, on every page of the list together."""
+
+    packets: list[ExceptionSummary]
+    tenants: list[TenantSummary]
+    wanted: ExceptionFilter
+    handling: str
+    total: int
+    choices: list[str]
+    older_url: str | None
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.handling or self.wanted.tenant or self.wanted.before)
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionPage:
+    detail: ExceptionDetail
+    advice: str
+    conditions: list[dict[str, Any]]
+    readings: list[Source]
+    other_evidence: list[dict[str, Any]]
+    note_limit: int
+    may_take: bool
+    may_take_over: bool
+    may_resolve: bool
+    refusal: Refusal | None
+
+
+def present_list(actor: Actor, asked: Mapping[str, str]) -> ExceptionList:
+    """Raises Denied. Without a choice, those that nobody has resolved come first by being newest."""
+    handling = asked.get("handling", "")
+    handling = handling if handling in CHOICES else ""
+    wanted = ExceptionFilter(
+        handling="" if handling == UNRESOLVED else handling,
+        unresolved=handling == UNRESOLVED,
+        tenant=asked.get("tenant", ""),
+        before=paging.instant(asked.get("before", "")),
+    )
+    packets = runbooks.list_exceptions(actor, wanted)
+    older = len(packets) == PAGE and paging.query(
+        handling=handling, tenant=wanted.tenant, before=packets[-1].at.isoformat()
+    )
+    return ExceptionList(
+        packets=packets,
+        tenants=access.list_tenants(actor),
+        wanted=wanted,
+        handling=handling,
+        total=runbooks.count_exceptions(actor, dataclasses.replace(wanted, before=None)),
+        choices=list(CHOICES),
+        older_url=older or None,
+    )
+
+
+def present(detail: ExceptionDetail) -> ExceptionPage:
+    conditions = [c for item in detail.evidence for c in item.get("prerequisites", [])]
+    other = [item for item in detail.evidence if "source" not in item and "prerequisites" not in item]
+    handling = detail.summary.handling
+    # The button that fits the packet's state is the one whose refusal is worth explaining.
+    refusal = detail.why_not_take if handling is Handling.OPEN else detail.why_not_resolve
+    return ExceptionPage(
+        detail=detail,
+        advice=ADVICE_BY_REASON.get(detail.summary.reason) or ADVICE.get(detail.summary.cause, ""),
+        conditions=conditions,
+        readings=sources(detail.evidence, {}),
+        other_evidence=other,
+        note_limit=NOTE_LIMIT,
+        may_take=detail.why_not_take is None,
+        may_take_over=detail.why_not_take_over is None,
+        may_resolve=detail.why_not_resolve is None,
+        refusal=None if handling is Handling.RESOLVED else refusal,
+    )
+
+
+def is_mine(detail: ExceptionDetail, actor: Actor) -> bool:
+    """Whether taking it over again would only repeat what the actor has done: a second click, a reload."""
+    return detail.summary.handling is Handling.TAKEN and detail.summary.taken_by == actor.name
+
+
+def is_resolved_so(detail: ExceptionDetail, actor: Actor, note: str) -> bool:
+    """Whether the actor has resolved it with this very note already."""
+    return detail.resolved_by == actor.name and detail.note == clean_text(note, limit=NOTE_LIMIT, multiline=True)

@@ -1,0 +1,50 @@
+"""Where one run is, what it tried, what is proven."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from handrail.kernel.errors import Conflict
+from handrail.runbooks import queries as runbooks
+from handrail.runbooks.actions import runs
+from handrail.runbooks.states import RunState
+from handrail.web.runs import run_view as run_presenter
+from handrail.web.shell.request import PageRequest
+from handrail.web.support import support
+from handrail.web.support.support_view import SupportPart
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def page(request: PageRequest, run: str) -> HttpResponse:
+    def show(part: SupportPart) -> HttpResponse:
+        shown = run_presenter.present(runbooks.get_run(request.actor, run))
+        return render(
+            request, "runs/run.html", {"section": "operations", "run": shown, "support": part}, status=part.status
+        )
+
+    return support.answer(request, support.at_run(run), show)
+
+
+@require_safe
+def live(request: PageRequest, run: str) -> HttpResponse:
+    """The moving part of the page. Answers 204 while the ledger and state are those that the page shows."""
+    shown = run_presenter.present(runbooks.get_run(request.actor, run))
+    if request.GET.get("seen") == shown.mark:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return render(request, "runs/parts/run_live.html", {"run": shown, "fragment": True})
+
+
+@require_POST
+def cancel(request: PageRequest, run: str) -> HttpResponse:
+    try:
+        runs.cancel(ref=run, by=request.actor)
+    except Conflict:
+        if runbooks.get_run(request.actor, run).summary.state is not RunState.CANCELLED:
+            raise
+    messages.success(request, f"{run} was cancelled. Nothing had been invoked.")
+    return redirect("run", run=run)

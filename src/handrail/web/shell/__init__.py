@@ -1,0 +1,1 @@
+"""What every page stands in: frame, log-in, errors, words; and the pages about oneself."""

@@ -1,0 +1,69 @@
+"""The door to every page: who acts, who must log in first, and Handrail's errors turned into pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from django.contrib.auth.views import redirect_to_login
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+from django_htmx.http import HttpResponseClientRedirect
+
+from handrail.access import queries as access
+from handrail.access.actor import NOBODY, Actor
+from handrail.kernel.errors import HandrailError, NotFound
+from handrail.web.shell import errors
+from handrail.web.shell.request import PageRequest
+
+INSIDE = "/admin"
+WORKSPACE_KEY = "workspace"
+# What somebody without any membership may still open.
+OPEN_TO_ALL = frozenset({INSIDE})
+
+
+class Refusals:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, plain: HttpRequest) -> HttpResponse:
+        request = cast("PageRequest", plain)
+        request.actor = _actor(request)
+        if not _inside(request):
+            return self.get_response(request)
+        response = _stopped_at_the_door(request) or self.get_response(request)
+        if response.status_code == errors.METHOD_NOT_ALLOWED:
+            response = errors.wrong_method(request, allowed=response.headers.get("Allow", ""))
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A page for errors raised on purpose and for a silent database; anything else is Django's to report."""
+        if isinstance(error, HandrailError):
+            return errors.refuse(cast("PageRequest", request), error)
+        return errors.unreachable() if isinstance(error, OperationalError) else None
+
+
+def _inside(request: HttpRequest) -> bool:
+    return request.path_info == INSIDE or request.path_info.startswith(f"{INSIDE}/")
+
+
+def _actor(request: PageRequest) -> Actor:
+    if not request.user.is_authenticated:
+        return NOBODY
+    wanted = request.session.get(WORKSPACE_KEY)
+    actor = access.actor_for(request.user, wanted)
+    if actor is NOBODY and wanted is not None:  # the membership that the session remembers is gone
+        del request.session[WORKSPACE_KEY]
+        actor = access.actor_for(request.user)
+    return actor
+
+
+def _stopped_at_the_door(request: PageRequest) -> HttpResponse | None:
+    if not request.user.is_authenticated:
+        login = redirect_to_login(request.get_full_path() if request.method == "GET" else resolve_url("home"))
+        return HttpResponseClientRedirect(resolve_url("account_login")) if request.htmx else login
+    if request.actor is NOBODY and request.path_info not in OPEN_TO_ALL:
+        return errors.refuse(request, NotFound())
+    return None

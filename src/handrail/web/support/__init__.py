@@ -1,0 +1,1 @@
+"""Request support, as part of the page of a tenant or a run."""

@@ -1,0 +1,52 @@
+"""Request support on the page of a tenant or a run: the form, its submission, and what came of it.
+
+The form has no address of its own: it is the page with ``?support=KEY``, and is submitted to that same address. The key
+in the address is what makes reload, back and a second tab the same submission. A submission leads back to the page with
+``?raised=SR-…``: whoever raised that request there reads what came of it, however many others were raised since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPMethod
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from handrail.kernel.errors import Conflict, Invalid
+from handrail.support.actions import support_requests
+from handrail.web.shell.request import PageRequest
+from handrail.web.support import support_view as presenter
+from handrail.web.support.support_view import FORM, RAISED, Sheet, SupportPart, Surface
+
+KEY_REUSED = "submission-key-reused"
+Show = Callable[[SupportPart], HttpResponse]
+
+
+def at_tenant(key: str) -> Surface:
+    return Surface("tenant", key)
+
+
+def at_run(ref: str) -> Surface:
+    return Surface("run", ref)
+
+
+def answer(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
+    """The page, made by ``show`` around its part about support; or, after a submission, the way back to it."""
+    if request.method == HTTPMethod.POST:
+        return _submit(request, surface, show)
+    opened, raised = request.GET.get(FORM), request.GET.get(RAISED)
+    return show(presenter.present(request.actor, surface, opened=opened, raised=raised))
+
+
+def _submit(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
+    sheet = Sheet.of(request.POST)
+    try:
+        submitted = support_requests.submit(by=request.actor, **surface.named, **sheet.given())
+    except Invalid as error:
+        return show(presenter.present_again(request.actor, surface, sheet, error))
+    except Conflict as error:
+        if error.code != KEY_REUSED:
+            raise
+        return show(presenter.present_again(request.actor, surface, sheet, error))
+    return redirect(f"{surface.url}?{RAISED}={submitted.handoff.ref}#support-latest")

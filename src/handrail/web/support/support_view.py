@@ -1,0 +1,231 @@
+"""What the page of a tenant or a run shows about support: the latest handoff, and the form when it is open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+from urllib.parse import quote
+
+from django.urls import reverse
+
+from handrail.access.actor import Actor
+from handrail.kernel.errors import HandrailError
+from handrail.support import context, permissions, queries, states
+from handrail.support.context import Diagnostics
+from handrail.support.input import Typed, new_key
+from handrail.support.queries import Handoff, Panel
+from handrail.support.states import AttachmentMode, HandoffMode, Outcome
+from handrail.web.shell import words
+
+FORM, RAISED = "support", "raised"
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_REF = re.compile(r"SR-[0-9A-Z]{10}")
+REUSED = (
+    "This form was submitted before with other content, so nothing was stored now. "
+    "To raise another request, read this one through and submit it again."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """Where support is requested. ``route`` is both the page's route and the name of its one parameter."""
+
+    route: str
+    key: str
+
+    @property
+    def url(self) -> str:
+        return reverse(self.route, args=[self.key])
+
+    @property
+    def named(self) -> dict[str, str]:
+        return {self.route: self.key}
+
+    def panel(self, actor: Actor, *, raised: str | None = None) -> Panel:
+        """Raises NotFound, and Denied as the page itself does."""
+        load = queries.panel_for_tenant if self.route == "tenant" else queries.panel_for_run
+        return load(actor, self.key, raised=raised)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A form as it stands: the key that makes it one submission, and what was typed."""
+
+    key: str
+    typed: Typed
+
+    @classmethod
+    def of(cls, posted: Mapping[str, str]) -> Sheet:
+        """An unticked box is left out of what a browser sends."""
+        attachment = AttachmentMode.CONTEXT if "attachment" in posted else AttachmentMode.REFERENCE
+        typed = {field.name: str(posted.get(field.name, "")) for field in fields(Typed)}
+        return cls(str(posted.get("submission_key", "")), Typed(**typed | {"attachment": attachment.value}))
+
+    def given(self) -> dict[str, str]:
+        """As the action takes it. The fields of a ticket that exists are hidden, and count for nothing, in the other
+        modes; whoever changed their mind has nothing to clear first."""
+        given: dict[str, str] = {**asdict(self.typed), "submission_key": self.key}
+        if self.typed.mode != HandoffMode.LINK:
+            given |= {"external_reference": "", "external_url": ""}
+        return given
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The open form. ``faults``: by field, what is wrong with it. ``about``: the context that the request is about."""
+
+    url: str
+    sheet: Sheet
+    faults: dict[str, str]
+    refusal: str
+    about: list[tuple[str, str]]
+    diagnostics: Diagnostics
+    limits: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What came of a handoff: a word with tone and icon, and the sentence that answers a submission."""
+
+    word: str
+    tone: str
+    icon: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One handoff as the page shows it. ``own``: it answers the submission of whoever looks."""
+
+    title: str
+    handoff: Handoff
+    mode_label: str
+    own: bool
+
+    @property
+    def standing(self) -> Standing:
+        return STANDINGS[self.handoff.outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class SupportPart:
+    url: str
+    open_url: str
+    panel: Panel
+    form: Form | None
+    status: int = 200
+
+    @property
+    def again(self) -> str:
+        """Where to see how it stands by now. A link to this page with a fragment would load nothing."""
+        return f"{self.url}?{RAISED}={self.panel.own.ref}" if self.panel.own else self.url
+
+    @property
+    def cards(self) -> list[Card]:
+        """The latest handoff; above it one's own that was just raised, unless it is the latest."""
+        own, latest = self.panel.own, self.panel.latest
+        if own is None:
+            return [self._card("Latest support request", latest)] if latest else []
+        if latest is None or latest.ref == own.ref:
+            return [self._card("Latest support request", own, own=True)]
+        return [self._card("Your support request", own, own=True), self._card("Latest support request", latest)]
+
+    def _card(self, title: str, handoff: Handoff, *, own: bool = False) -> Card:
+        label = next(choice.label for choice in self.panel.modes if choice.mode is handoff.mode)
+        return Card(title, handoff, label, own)
+
+
+def present(actor: Actor, surface: Surface, *, opened: str | None, raised: str | None) -> SupportPart:
+    """``opened``: the key in the address when the form is asked for; ``raised``: the reference in it after a
+    submission. Raises NotFound, Denied."""
+    asks = opened is None and raised is not None and _REF.fullmatch(raised)
+    panel = surface.panel(actor, raised=raised if asks else None)
+    form = None
+    if opened is not None:
+        key = opened if _KEY.fullmatch(opened) else new_key()
+        typed = Typed(contact_name=panel.contact.name, contact_email=panel.contact.email)
+        form = _form(actor, surface, Sheet(key, typed))
+    return SupportPart(surface.url, _open_url(surface, new_key()), panel, form)
+
+
+def present_again(actor: Actor, surface: Surface, sheet: Sheet, error: HandrailError) -> SupportPart:
+    """The form with what was typed and what is wrong with it. A key that was used up, or is none, is replaced."""
+    faults = {fault.where: fault.message[:1].upper() + fault.message[1:] for fault in error.faults}
+    spoilt = not faults or "submission_key" in faults
+    again = Sheet(new_key(), sheet.typed) if spoilt else sheet
+    form = _form(actor, surface, again, faults=faults, refusal=error.message if faults else REUSED)
+    return SupportPart(surface.url, _open_url(surface, new_key()), surface.panel(actor), form, error.status)
+
+
+def _open_url(surface: Surface, key: str) -> str:
+    return f"{surface.url}?{FORM}={quote(key, safe='')}"
+
+
+def _form(
+    actor: Actor, surface: Surface, sheet: Sheet, *, faults: dict[str, str] | None = None, refusal: str = ""
+) -> Form:
+    diagnostics = context.diagnostics(actor, **surface.named)
+    return Form(
+        url=_open_url(surface, sheet.key),
+        sheet=sheet,
+        faults=faults or {},
+        refusal=refusal,
+        about=_about(diagnostics.envelope),
+        diagnostics=diagnostics,
+        limits={
+            "summary": states.SUMMARY_MAX,
+            "notes": states.NOTES_MAX,
+            "name": states.NAME_MAX,
+            "email": states.EMAIL_MAX,
+            "url": states.URL_MAX,
+        },
+    )
+
+
+def _about(envelope: Mapping[str, Any]) -> list[tuple[str, str]]:
+    tenant, run = envelope["tenant"], envelope.get("run")
+    about = [("Tenant", f"{tenant['name']} ({tenant['key']})")]
+    if run is None:
+        return about
+    about += [("Run", f"{run['ref']}, {run['runbook']}"), ("State", words.humanise(run["state"]))]
+    if run["reason"]:
+        about.append(("Stopped because", words.humanise(run["reason"])))
+    if run["last_checkpoint"]:
+        about.append(("Last checkpoint", run["last_checkpoint"]["label"]))
+    return about
+
+
+STANDINGS: Mapping[Outcome, Standing] = {
+    Outcome.NOT_ASKED: Standing(
+        permissions.HANDRAIL_ONLY,
+        "idle",
+        "inbox",
+        "The request is stored in Handrail. No external ticket was asked for.",
+    ),
+    Outcome.CREATED: Standing(
+        "External ticket created",
+        "good",
+        "check-circle",
+        "The request is stored, and an external ticket was created.",
+    ),
+    Outcome.LINKED: Standing(
+        "External ticket linked", "good", "link", "The request is stored, and the external ticket is linked to it."
+    ),
+    Outcome.FAILED: Standing(
+        "No external ticket",
+        "stop",
+        "x-circle",
+        "Partly done: the request is stored in Handrail, but no external ticket was created.",
+    ),
+    Outcome.UNKNOWN: Standing(
+        "Outcome unknown",
+        "wait",
+        "question-mark-circle",
+        "Partly done: the request is stored in Handrail. Whether an external ticket exists is not known.",
+    ),
+    Outcome.UNDER_WAY: Standing(
+        "Being handed over", "move", "arrow-path", "The request is stored. The service desk is being asked."
+    ),
+}
