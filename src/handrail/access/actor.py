@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from handrail.access.capabilities import Capability
+from handrail.access.capabilities import Capability, needed
 from handrail.kernel.errors import Denied
 
 
@@ -42,11 +42,7 @@ class Actor:
     def require(self, capability: Capability, *, tenant_id: int | None = None) -> None:
         """Raises Denied when the actor lacks ``capability``. Ask only after scope has been settled."""
         if not self.may(capability):
-            raise Denied(
-                f"Your roles don't include {capability}. Ask a workspace administrator for a role that does.",
-                capability=capability,
-                tenant_id=tenant_id,
-            )
+            raise Denied(needed(capability), capability=capability, tenant_id=tenant_id)
 
 
 NOBODY = Actor(kind=ActorKind.PERSON, name="nobody", workspace_id=0, capabilities=frozenset(), tenant_ids=frozenset())

@@ -75,6 +75,13 @@ def bundled(roles: Iterable[str]) -> frozenset[Capability]:
     return frozenset().union(*(BUNDLES[Role(role)] for role in roles if role in known))
 
 
+def needed(capability: Capability) -> str:
+    """What somebody without ``capability`` reads: the roles that have it, never the capability's own name."""
+    *others, last = [role.value for role in Role if capability in BUNDLES[role]]
+    roles = f"one of the roles {', '.join(others)} or {last}" if others else f"the role {last}"
+    return f"You need {roles}. Ask a workspace administrator."
+
+
 def withholds(role: str, capability: Capability) -> bool:
     """Whether ``role`` is one of Handrail's own and does not give ``capability``. A group of yours gives nothing by
     itself and is held beside one that does, so nothing is withheld by it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handrail.access.actor import Actor
-from handrail.access.capabilities import Capability
+from handrail.access.capabilities import Capability, needed
 from handrail.kernel.errors import Conflict, Fault, Invalid
 from handrail.kernel.hostile import clean_text
 
@@ -20,11 +20,11 @@ class Refusal:
     message: str
 
 
-def lacking(actor: Actor, capability: Capability) -> Refusal | None:
-    """The refusal for whoever does not have ``capability``."""
+def missing_capability(actor: Actor, capability: Capability) -> Refusal | None:
+    """The refusal for an actor without ``capability``, which names the roles that have it."""
     if actor.may(capability):
         return None
-    return Refusal("denied", f"Your roles don't include {capability}. Ask a workspace administrator.")
+    return Refusal("denied", needed(capability))
 
 
 def refuse(refusal: Refusal | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.refusals import Refusal, lacking
+from handrail.access.refusals import Refusal, missing_capability
 from handrail.kernel.clock import now
 from handrail.packets import approvers, documents
 from handrail.packets.models import HoldRow, Revision, Vote
@@ -12,7 +12,7 @@ from handrail.packets.states import CURRENT, DECIDABLE, Ballot, RevisionState
 
 
 def why_not_assemble(actor: Actor) -> Refusal | None:
-    return lacking(actor, Capability.PACKET_ASSEMBLE)
+    return missing_capability(actor, Capability.PACKET_ASSEMBLE)
 
 
 def may_see_inside(actor: Actor) -> bool:
@@ -21,7 +21,7 @@ def may_see_inside(actor: Actor) -> bool:
 
 
 def why_not_clear(actor: Actor, revision: Revision, hold: HoldRow) -> Refusal | None:
-    if refusal := lacking(actor, Capability.PACKET_CLEAR_HOLD) or _not_current(revision, DECIDABLE):
+    if refusal := missing_capability(actor, Capability.PACKET_CLEAR_HOLD) or _not_current(revision, DECIDABLE):
         return refusal
     if hold.cleared_id is not None:
         return Refusal("hold-cleared", "This hold is cleared already.")
@@ -36,7 +36,7 @@ def why_not_clear(actor: Actor, revision: Revision, hold: HoldRow) -> Refusal | 
 
 def why_not_approve(actor: Actor, revision: Revision) -> Refusal | None:
     """Drift is not looked for here: that asks the sources, and ``votes.approve`` does."""
-    if refusal := lacking(actor, Capability.PACKET_APPROVE):
+    if refusal := missing_capability(actor, Capability.PACKET_APPROVE):
         return refusal
     if revision.state == RevisionState.HELD:
         return Refusal("held", "Holds are open: they must be released before anybody can approve.")
@@ -53,16 +53,16 @@ def why_not_approve(actor: Actor, revision: Revision) -> Refusal | None:
 
 
 def why_not_reject(actor: Actor, revision: Revision) -> Refusal | None:
-    return lacking(actor, Capability.PACKET_APPROVE) or _not_current(revision, DECIDABLE)
+    return missing_capability(actor, Capability.PACKET_APPROVE) or _not_current(revision, DECIDABLE)
 
 
 def why_not_withdraw(actor: Actor, revision: Revision) -> Refusal | None:
-    return lacking(actor, Capability.PACKET_WITHDRAW) or _not_current(revision, CURRENT)
+    return missing_capability(actor, Capability.PACKET_WITHDRAW) or _not_current(revision, CURRENT)
 
 
 def why_not_release(actor: Actor, revision: Revision) -> Refusal | None:
     """Drift is not looked for here either."""
-    if refusal := lacking(actor, Capability.PACKET_RELEASE):
+    if refusal := missing_capability(actor, Capability.PACKET_RELEASE):
         return refusal
     if revision.state in (RevisionState.RELEASED, RevisionState.CONSUMED):
         return Refusal("released", "This revision was released. It is released once.")

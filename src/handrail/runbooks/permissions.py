@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.refusals import Refusal, lacking
+from handrail.access.refusals import Refusal, missing_capability
 from handrail.runbooks.models import ExceptionPacket, OperationRun
 from handrail.runbooks.states import RUN, Handling, RunState
 
 
 def why_not_cancel(actor: Actor, run: OperationRun) -> Refusal | None:
-    if refusal := lacking(actor, Capability.RUN_CANCEL):
+    if refusal := missing_capability(actor, Capability.RUN_CANCEL):
         return refusal
     if RUN.allows(RunState(run.state), RunState.CANCELLED):
         return None
@@ -22,7 +22,7 @@ def why_not_cancel(actor: Actor, run: OperationRun) -> Refusal | None:
 
 
 def why_not_take(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
-    if refusal := lacking(actor, Capability.EXCEPTION_TAKE):
+    if refusal := missing_capability(actor, Capability.EXCEPTION_TAKE):
         return refusal
     if packet.handling == Handling.TAKEN:
         says = f"{packet.taken_by} has taken this over. Talk to them, or take it over from them."
@@ -32,7 +32,7 @@ def why_not_take(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
 
 def why_not_take_over(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
     """Why not from whoever has it: they may have left."""
-    if refusal := lacking(actor, Capability.EXCEPTION_TAKE):
+    if refusal := missing_capability(actor, Capability.EXCEPTION_TAKE):
         return refusal
     if packet.handling == Handling.OPEN:
         return Refusal("exception-open", "Nobody has taken this packet over. Take it.")
@@ -42,7 +42,7 @@ def why_not_take_over(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
 
 
 def why_not_resolve(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
-    if refusal := lacking(actor, Capability.EXCEPTION_RESOLVE):
+    if refusal := missing_capability(actor, Capability.EXCEPTION_RESOLVE):
         return refusal
     if packet.handling == Handling.OPEN:
         return Refusal("exception-open", "Take this packet over first; then resolve it with a note.")

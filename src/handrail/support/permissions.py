@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.refusals import Refusal
+from handrail.access.refusals import Refusal, missing_capability
 from handrail.connectors.desk import Desk
 from handrail.support.states import HandoffMode
 
@@ -38,9 +38,7 @@ def submission_effect(mode: HandoffMode) -> str:
 
 def why_not_request(actor: Actor) -> Refusal | None:
     """Why ``actor`` may not ask for support in a context of their scope."""
-    if actor.may(Capability.SUPPORT_REQUEST):
-        return None
-    return Refusal("denied", f"Your roles don't include {Capability.SUPPORT_REQUEST}. Ask a workspace administrator.")
+    return missing_capability(actor, Capability.SUPPORT_REQUEST)
 
 
 def why_not_mode(mode: HandoffMode, desk: Desk | None) -> Refusal | None:

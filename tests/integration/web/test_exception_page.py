@@ -74,7 +74,7 @@ def test_resolve_without_a_note_gives_the_form_back(house: House, senior: Client
 
 def test_operator_is_told_who_may_take_over(house: House, as_role: Callable[..., Client]) -> None:
     text = as_role(Role.OPERATOR).get(url(house)).content.decode()
-    assert "exception:take" in text
+    assert "You need the role senior-support." in text
     assert "Take over</button>" not in text
 
 
