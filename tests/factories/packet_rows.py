@@ -6,7 +6,7 @@ import itertools
 
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
-from handrail.definitions.states import Kind
+from handrail.definitions.states import DefinitionKind
 from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
 from handrail.kernel.ids import Prefix, new_ref
@@ -20,7 +20,7 @@ _number = itertools.count(1)
 
 def profile(of: Workspace) -> Definition:
     return rows.definition(
-        of, text=PROFILE, name="outage-escalation", title="Vendor escalation of an outage", kind=Kind.PACKET
+        of, text=PROFILE, name="outage-escalation", title="Vendor escalation of an outage", kind=DefinitionKind.PACKET
     )
 
 

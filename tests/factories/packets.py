@@ -24,7 +24,7 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Reading
 from handrail.definitions.models import Definition
 from handrail.definitions.profile.compiler import compile_profile
-from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.definitions.table import compile_table
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
@@ -223,8 +223,8 @@ class Desk:
         return Revision.objects.select_related("packet").order_by("-number")[0]
 
 
-def define(of: Workspace, text: str, kind: Kind) -> Definition:
-    compiled = compile_profile(text) if kind is Kind.PACKET else compile_table(text)
+def define(of: Workspace, text: str, kind: DefinitionKind) -> Definition:
+    compiled = compile_profile(text) if kind is DefinitionKind.PACKET else compile_table(text)
     at = now()
     return Definition.objects.create(
         workspace=of,
@@ -243,7 +243,7 @@ def define(of: Workspace, text: str, kind: Kind) -> Definition:
     )
 
 
-def retire(kind: Kind) -> None:
+def retire(kind: DefinitionKind) -> None:
     """Takes every definition of this kind out of force, so that another version can be."""
     active = Definition.objects.filter(kind=kind, state=DefinitionState.ACTIVE)
     active.update(state=DefinitionState.DEPRECATED, deprecated_at=now(), deprecated_by="owner@example.com")
@@ -259,9 +259,9 @@ def make_desk(text: str = PROFILE) -> Desk:
     """The rows. Ada and Cy own escalations, Ben signs for privacy, Cy could too; Dee assembles."""
     space = Workspace.objects.create(slug="acme", name="Acme", created_at=now())
     tenant = Tenant.objects.create(workspace=space, key="ten_a", name="One Ltd", created_at=now())
-    define(space, text, Kind.PACKET)
+    define(space, text, DefinitionKind.PACKET)
     for table in TABLES:
-        define(space, table, Kind.TABLE)
+        define(space, table, DefinitionKind.TABLE)
     people = {name: member(space, name, roles) for name, roles in SIGNERS.items()}
     people["dee"] = member(space, "dee", ["operator", "escalation-owner"])
     people["eve"] = member(space, "eve", ["senior-support", "identity-owner"])

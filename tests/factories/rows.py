@@ -12,7 +12,7 @@ from handrail.access.capabilities import Role
 from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
 from handrail.definitions.models import Definition
 from handrail.definitions.source.loader import load
-from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.canonical import digest, digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid
@@ -75,7 +75,7 @@ def definition(
     version: int = 1,
     state: DefinitionState = DefinitionState.ACTIVE,
     proposed_by: str = "author@example.com",
-    kind: Kind = Kind.RUNBOOK,
+    kind: DefinitionKind = DefinitionKind.RUNBOOK,
 ) -> Definition:
     decided = state is not DefinitionState.PROPOSED
     return Definition.objects.create(

@@ -10,7 +10,7 @@ from handrail.access.actor import Actor
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
 from handrail.definitions.runbook.compiler import compile_runbook
-from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.clock import now
 from handrail.runbooks.actions import runs
 from handrail.runbooks.delegated import IncomingTask
@@ -50,7 +50,7 @@ def make_estate(text: str = RUNBOOK, *, tenant: str = "ten_one", workspace: str 
     compiled = compile_runbook(text)
     definition = Definition.objects.create(
         workspace=space,
-        kind=Kind.RUNBOOK,
+        kind=DefinitionKind.RUNBOOK,
         name=compiled.name,
         version=compiled.version,
         title=compiled.title,

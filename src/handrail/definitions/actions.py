@@ -13,7 +13,7 @@ from handrail.definitions import permissions, texts
 from handrail.definitions.models import Definition
 from handrail.definitions.queries import DefinitionSummary, active_row, get_row, summary_of
 from handrail.definitions.states import DEFINITION, DefinitionState
-from handrail.definitions.texts import Checked
+from handrail.definitions.texts import CheckedText
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 
@@ -97,7 +97,7 @@ def _again(existing: Definition, text: str) -> DefinitionSummary:
     )
 
 
-def _insert(checked: Checked, text: str, by: Actor) -> Definition:
+def _insert(checked: CheckedText, text: str, by: Actor) -> Definition:
     definition = checked.definition
     try:
         with transaction.atomic():

@@ -10,33 +10,33 @@ from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.definitions.runbook.compiler import compile_runbook
-from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.definitions.table import CompiledTable, compile_table
 from handrail.kernel.errors import Conflict, NotFound
 
 
 def active_runbook(workspace_id: int, name: str) -> Definition:
     """The active version of the runbook ``name``. Raises NotFound."""
-    return _active(workspace_id, Kind.RUNBOOK, name)
+    return _active(workspace_id, DefinitionKind.RUNBOOK, name)
 
 
 def active_profile(workspace_id: int, name: str) -> Definition:
     """The active version of the packet profile ``name``. Raises NotFound."""
-    return _active(workspace_id, Kind.PACKET, name)
+    return _active(workspace_id, DefinitionKind.PACKET, name)
 
 
 def active_table(workspace_id: int, name: str) -> Definition:
     """The active version of the reference table ``name``. Raises NotFound."""
-    return _active(workspace_id, Kind.TABLE, name)
+    return _active(workspace_id, DefinitionKind.TABLE, name)
 
 
 def active_runbooks() -> list[Definition]:
     """Every runbook in force, in all workspaces."""
-    rows = Definition.objects.filter(kind=Kind.RUNBOOK, state=DefinitionState.ACTIVE)
+    rows = Definition.objects.filter(kind=DefinitionKind.RUNBOOK, state=DefinitionState.ACTIVE)
     return list(rows.select_related("workspace").order_by("workspace__slug", "name"))
 
 
-def _active(workspace_id: int, kind: Kind, name: str) -> Definition:
+def _active(workspace_id: int, kind: DefinitionKind, name: str) -> Definition:
     rows = Definition.objects.filter(workspace_id=workspace_id, kind=kind, name=name, state=DefinitionState.ACTIVE)
     found = rows.first()
     if found is None:

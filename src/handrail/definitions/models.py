@@ -6,14 +6,14 @@ from django.db import models
 from django.db.models import Q
 
 from handrail.access.models import Workspace
-from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.states import DefinitionKind, DefinitionState
 
 
 class Definition(models.Model):
     """``decided_*`` speaks of approval or rejection; ``deprecated_*`` of the end of an active definition."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in Kind])
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in DefinitionKind])
     name = models.CharField(max_length=64)
     version = models.PositiveIntegerField()
     title = models.CharField(max_length=200)

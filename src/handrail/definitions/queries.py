@@ -13,7 +13,7 @@ from handrail.access.refusals import Refusal
 from handrail.definitions import permissions
 from handrail.definitions.models import Definition
 from handrail.definitions.source.diff import DiffLine, compare
-from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.errors import NotFound
 
 PAGE = 200
@@ -24,7 +24,7 @@ class DefinitionSummary:
     """``decided_*`` are set together, and so are ``deprecated_*``. ``reason`` is empty where none was given."""
 
     id: int
-    kind: Kind
+    kind: DefinitionKind
     name: str
     version: int
     title: str
@@ -94,7 +94,7 @@ def get_definition(actor: Actor, definition_id: int) -> DefinitionDetail:
     )
 
 
-def find_definition_id(actor: Actor, kind: Kind, name: str, version: int | None = None) -> int:
+def find_definition_id(actor: Actor, kind: DefinitionKind, name: str, version: int | None = None) -> int:
     """The id of a version, or of the active one if none is named. Raises NotFound, Denied as above."""
     rows = _rows(actor).filter(kind=kind, name=name)
     rows = rows.filter(state=DefinitionState.ACTIVE) if version is None else rows.filter(version=version)
@@ -123,7 +123,7 @@ def active_row(of: Definition) -> Definition | None:
 def summary_of(row: Definition) -> DefinitionSummary:
     return DefinitionSummary(
         id=row.pk,
-        kind=Kind(row.kind),
+        kind=DefinitionKind(row.kind),
         name=row.name,
         version=row.version,
         title=row.title,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from handrail.kernel.statemachine import StateMachine
 
 
-class Kind(StrEnum):
+class DefinitionKind(StrEnum):
     RUNBOOK = "runbook"
     PACKET = "packet"
     TABLE = "table"

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from handrail.definitions.language.valuetypes import name_of
-from handrail.definitions.source.faults import Faults
+from handrail.definitions.source.faults import TextFaults
 from handrail.definitions.source.loader import Document, load
 from handrail.definitions.source.scalars import Closed, Kebab, Line, Prose
 from handrail.definitions.source.validate import validate
@@ -20,7 +20,7 @@ Value = str | int | float | bool
 Text = Annotated[str, StringConstraints(max_length=2000)]
 
 
-class Table(Closed):
+class TableSpec(Closed):
     """A reference table as it is written. It is closed: a key that is not listed has no value."""
 
     handrail: Literal["table/v1"]
@@ -36,7 +36,7 @@ class Table(Closed):
 class CompiledTable:
     """``digest`` is over the canonical JSON of the parsed text."""
 
-    spec: Table
+    spec: TableSpec
     digest: str
 
     @property
@@ -69,14 +69,14 @@ class CompiledTable:
 def compile_table(text: str, *, file: str = "table") -> CompiledTable:
     """The table in ``text``. Raises Invalid (``definition-invalid``) with every fault's field, line and column."""
     document = load(text, file=file)
-    faults = Faults(file)
-    table = validate(document, Table, faults)
+    faults = TextFaults(file)
+    table = validate(document, TableSpec, faults)
     _check_rows(document, table, faults)
     faults.refuse_if_any()
     return CompiledTable(table, digest(document.data))
 
 
-def _check_rows(document: Document, table: Table, faults: Faults) -> None:
+def _check_rows(document: Document, table: TableSpec, faults: TextFaults) -> None:
     wanted = name_of(next(iter(table.rows.values())))
     for key, value in table.rows.items():
         path = ("rows", key)

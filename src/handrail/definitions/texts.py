@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.runbook.compiler import compile_runbook
-from handrail.definitions.source.faults import Faults
+from handrail.definitions.source.faults import TextFaults
 from handrail.definitions.source.loader import load
-from handrail.definitions.states import Kind
+from handrail.definitions.states import DefinitionKind
 from handrail.definitions.table import compile_table
 
 
-class Compiled(Protocol):
+class CompiledDefinition(Protocol):
     """What every compiled definition tells of itself."""
 
     @property
@@ -30,35 +30,35 @@ class Compiled(Protocol):
     def digest(self) -> str: ...
 
 
-class Compile(Protocol):
-    def __call__(self, text: str, *, file: str = ...) -> Compiled: ...
+class CompileText(Protocol):
+    def __call__(self, text: str, *, file: str = ...) -> CompiledDefinition: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedText:
     """A text without faults, and its kind."""
 
-    kind: Kind
-    definition: Compiled
+    kind: DefinitionKind
+    definition: CompiledDefinition
 
 
-FORMATS: Mapping[str, tuple[Kind, Compile]] = MappingProxyType(
+FORMATS: Mapping[str, tuple[DefinitionKind, CompileText]] = MappingProxyType(
     {
-        "runbook/v1": (Kind.RUNBOOK, compile_runbook),
-        "packet/v1": (Kind.PACKET, compile_profile),
-        "table/v1": (Kind.TABLE, compile_table),
+        "runbook/v1": (DefinitionKind.RUNBOOK, compile_runbook),
+        "packet/v1": (DefinitionKind.PACKET, compile_profile),
+        "table/v1": (DefinitionKind.TABLE, compile_table),
     }
 )
 
 
-def check(text: str, *, file: str = "definition") -> Checked:
+def check(text: str, *, file: str = "definition") -> CheckedText:
     """The definition in ``text``. Raises Invalid (``definition-invalid``) with every fault's field, line and column."""
     document = load(text, file=file)
     given: Any = document.data.get("handrail") if isinstance(document.data, dict) else None
     if not isinstance(given, str) or given not in FORMATS:
-        faults = Faults(file)
+        faults = TextFaults(file)
         expected = " or ".join(f"handrail: {name}" for name in FORMATS)
         faults.add(("handrail",), f"expected {expected}", document.mark(("handrail",)))
         faults.refuse()
     kind, compile_text = FORMATS[given]
-    return Checked(kind, compile_text(text, file=file))
+    return CheckedText(kind, compile_text(text, file=file))

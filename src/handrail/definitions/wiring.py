@@ -11,7 +11,7 @@ from handrail.definitions.requests import forms
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Conflict, Fault, Invalid, Misconfigured
 
-_REST = (forms.Get, forms.Send)
+_REST = (forms.GetForm, forms.SendForm)
 MEND = "Add or mend [connectors.NAME] in handrail.toml, or propose a version that names another."
 
 
@@ -36,15 +36,15 @@ def check() -> list[Finding]:
     return found
 
 
-def _asked(runbook: CompiledRunbook) -> Iterator[tuple[str, forms.Source]]:
+def _asked(runbook: CompiledRunbook) -> Iterator[tuple[str, forms.RequestForm]]:
     for name, read in runbook.reads.items():
         yield f"reads.{name}.connector", read.spec
     for index, step in enumerate(runbook.steps):
         yield f"steps[{index}].call.connector", step.call
 
 
-def _kind(asked: forms.Source) -> str:
-    if isinstance(asked, forms.Start):
+def _kind(asked: forms.RequestForm) -> str:
+    if isinstance(asked, forms.StartForm):
         return "jobs"
     return "rest" if isinstance(asked, _REST) else "scim"
 

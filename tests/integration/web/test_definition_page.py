@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from handrail.access.capabilities import Role
-from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.states import DefinitionKind, DefinitionState
 from tests.factories import rows
 from tests.integration.web.conftest import House
 
@@ -34,14 +34,14 @@ def test_page_reads_the_runbook_aloud(house: House, owner: Client) -> None:
     assert '<td class="sign">+</td>' in text
 
 
-def shown(house: House, owner: Client, path: str, kind: Kind) -> str:
+def shown(house: House, owner: Client, path: str, kind: DefinitionKind) -> str:
     text = (SHIPPED / path).read_text(encoding="utf-8")
     definition = rows.definition(house.workspace, kind=kind, text=text, name="another")
     return owner.get(f"/admin/definitions/{definition.pk}").content.decode()
 
 
 def test_page_reads_a_packet_profile_aloud(house: House, owner: Client) -> None:
-    text = shown(house, owner, "profiles/identity-outage-vendor-escalation.yaml", Kind.PACKET)
+    text = shown(house, owner, "profiles/identity-outage-vendor-escalation.yaml", DefinitionKind.PACKET)
     for told in (
         "TLP:AMBER+STRICT",
         "2 different people sign: at least 2 of escalation-owner; never whoever assembled it",
@@ -53,16 +53,21 @@ def test_page_reads_a_packet_profile_aloud(house: House, owner: Client) -> None:
 
 
 def test_page_reads_a_table_aloud(house: House, owner: Client) -> None:
-    text = shown(house, owner, "tables/connector-classes.yaml", Kind.TABLE)
+    text = shown(house, owner, "tables/connector-classes.yaml", DefinitionKind.TABLE)
     assert "Kinds of federation connector in our inventory" in text
     assert '<code class="wrap">OIDC-PROVIDER</code>' in text
 
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("runbooks/entitlement-resync.yaml", Kind.RUNBOOK), ("profiles/database-latency-escalation.yaml", Kind.PACKET)],
+    [
+        ("runbooks/entitlement-resync.yaml", DefinitionKind.RUNBOOK),
+        ("profiles/database-latency-escalation.yaml", DefinitionKind.PACKET),
+    ],
 )
-def test_page_of_a_text_that_passes_no_check_says_so(path: str, kind: Kind, house: House, owner: Client) -> None:
+def test_page_of_a_text_that_passes_no_check_says_so(
+    path: str, kind: DefinitionKind, house: House, owner: Client
+) -> None:
     text = (SHIPPED / path).read_text(encoding="utf-8").replace("owner:", "owners:", 1)
     definition = rows.definition(house.workspace, kind=kind, text=text, name="another")
     assert "does not pass the checks" in owner.get(f"/admin/definitions/{definition.pk}").content.decode()

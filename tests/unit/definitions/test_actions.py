@@ -17,7 +17,7 @@ from handrail.definitions import actions, queries
 from handrail.definitions.active import active_runbook, active_table, compiled, compiled_table
 from handrail.definitions.models import Definition
 from handrail.definitions.queries import DefinitionSummary
-from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound, Stale
 from tests.factories import rows
 from tests.unit.definitions.bad import edited
@@ -68,7 +68,7 @@ def test_propose_keeps_the_text_and_who(house: House) -> None:
 
 
 def test_propose_a_table(house: House) -> None:
-    assert house.propose(TABLE).kind is Kind.TABLE
+    assert house.propose(TABLE).kind is DefinitionKind.TABLE
 
 
 def test_propose_the_same_text_again_changes_nothing(house: House) -> None:
@@ -379,10 +379,10 @@ def test_get_without_the_capability_is_denied(house: House) -> None:
 def test_find_by_name_and_version(house: House) -> None:
     former, latter = house.active(), house.propose(NEXT)
     find = queries.find_definition_id
-    assert find(house.owner, Kind.RUNBOOK, "entitlement-resync") == former.id
-    assert find(house.owner, Kind.RUNBOOK, "entitlement-resync", 4) == latter.id
+    assert find(house.owner, DefinitionKind.RUNBOOK, "entitlement-resync") == former.id
+    assert find(house.owner, DefinitionKind.RUNBOOK, "entitlement-resync", 4) == latter.id
     with pytest.raises(NotFound):
-        find(house.owner, Kind.RUNBOOK, "entitlement-resync", 5)
+        find(house.owner, DefinitionKind.RUNBOOK, "entitlement-resync", 5)
 
 
 def test_compiled_definitions_are_kept(house: House) -> None:

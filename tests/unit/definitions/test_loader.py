@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handrail.definitions.source import loader
-from handrail.definitions.source.faults import Mark
+from handrail.definitions.source.faults import TextMark
 from handrail.definitions.source.loader import Document, load
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Fault, Invalid
@@ -57,8 +57,8 @@ def test_load_types_by_yaml_1_2(text: str, value: Any) -> None:
 def test_load_remembers_places() -> None:
     document = load("a: 1\nb:\n  - x\n  - {c: y}\n")
     assert document.data == {"a": 1, "b": ["x", {"c": "y"}]}
-    assert document.mark(("b", 1, "c")) == Mark(4, 9)
-    assert document.key_mark(("b", 1, "c")) == Mark(4, 6)
+    assert document.mark(("b", 1, "c")) == TextMark(4, 9)
+    assert document.key_mark(("b", 1, "c")) == TextMark(4, 6)
     assert document.mark(("b", 7, "nowhere")) == document.mark(("b",))
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handrail.definitions.language.templates import Place, parse, render, render_json
+from handrail.definitions.language.templates import Escaping, parse, render, render_json
 from handrail.kernel.errors import Invalid
 
 
-def rendered(text: str, place: Place, **task: Any) -> str:
+def rendered(text: str, place: Escaping, **task: Any) -> str:
     return render(parse(text), {"task": task}, place)
 
 
@@ -31,19 +31,19 @@ def rendered(text: str, place: Place, **task: Any) -> str:
     ],
 )
 def test_render_path_encodes_one_segment(value: Any, segment: str) -> None:
-    assert rendered("/tenants/{task.id}/x", Place.PATH, id=value) == f"/tenants/{segment}/x"
+    assert rendered("/tenants/{task.id}/x", Escaping.PATH, id=value) == f"/tenants/{segment}/x"
 
 
-@pytest.mark.parametrize("place", [Place.PATH, Place.TEXT])
+@pytest.mark.parametrize("place", [Escaping.PATH, Escaping.TEXT])
 @pytest.mark.parametrize("value", ["", ".", ".."])
-def test_render_refuses_values_that_move_in_a_path(place: Place, value: str) -> None:
+def test_render_refuses_values_that_move_in_a_path(place: Escaping, value: str) -> None:
     with pytest.raises(Invalid, match=r"\{task\.id\}"):
         rendered("/tenants/{task.id}", place, id=value)
 
 
-@pytest.mark.parametrize("place", [Place.PATH, Place.QUERY, Place.FILTER, Place.TEXT])
+@pytest.mark.parametrize("place", [Escaping.PATH, Escaping.QUERY, Escaping.FILTER, Escaping.TEXT])
 @pytest.mark.parametrize("value", ["a\nb", "a\x00", "\x1b[0m"])
-def test_render_refuses_control_characters(place: Place, value: str) -> None:
+def test_render_refuses_control_characters(place: Escaping, value: str) -> None:
     with pytest.raises(Invalid, match="control character"):
         rendered("/x/{task.id}", place, id=value)
 
@@ -51,13 +51,13 @@ def test_render_refuses_control_characters(place: Place, value: str) -> None:
 @pytest.mark.parametrize("value", [None, ["a"], {"a": 1}])
 def test_render_refuses_what_is_no_text(value: Any) -> None:
     with pytest.raises(Invalid) as refusal:
-        rendered("/x/{task.id}", Place.PATH, id=value)
+        rendered("/x/{task.id}", Escaping.PATH, id=value)
     assert refusal.value.code == "placeholder"
 
 
 def test_render_refuses_an_absent_value() -> None:
     with pytest.raises(Invalid, match="no value here"):
-        rendered("/x/{task.id}", Place.PATH)
+        rendered("/x/{task.id}", Escaping.PATH)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_render_refuses_an_absent_value() -> None:
     ],
 )
 def test_render_filter_keeps_values_inside_their_literal(template: str, value: Any, expected: str) -> None:
-    assert rendered(template, Place.FILTER, v=value) == expected
+    assert rendered(template, Escaping.FILTER, v=value) == expected
 
 
 def test_render_json_keeps_types_of_whole_placeholders() -> None:
@@ -88,12 +88,12 @@ def test_render_json_does_not_touch_braces_in_values() -> None:
 
 
 def test_render_writes_doubled_braces_once() -> None:
-    assert rendered("{{{task.v}}}", Place.TEXT, v="x") == "{x}"
+    assert rendered("{{{task.v}}}", Escaping.TEXT, v="x") == "{x}"
 
 
 def test_render_bounds_the_result() -> None:
     with pytest.raises(Invalid, match="grows"):
-        rendered("{task.v}" * 40, Place.QUERY, v="x" * 5_000)
+        rendered("{task.v}" * 40, Escaping.QUERY, v="x" * 5_000)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ VALUES = st.text(max_size=30)
 @given(VALUES)
 def test_render_path_is_always_one_segment(value: str) -> None:
     try:
-        path = rendered("/a/{task.v}/b", Place.PATH, v=value)
+        path = rendered("/a/{task.v}/b", Escaping.PATH, v=value)
     except Invalid:
         return
     parts = path.split("/")
@@ -124,7 +124,7 @@ def test_render_path_is_always_one_segment(value: str) -> None:
 @given(VALUES)
 def test_render_filter_value_reads_back(value: str) -> None:
     try:
-        text = rendered('a eq "{task.v}"', Place.FILTER, v=value)
+        text = rendered('a eq "{task.v}"', Escaping.FILTER, v=value)
     except Invalid:
         return
     assert json.loads(text.removeprefix("a eq ")) == value

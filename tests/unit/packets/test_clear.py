@@ -8,7 +8,7 @@ import pytest
 
 from handrail.access.models import Membership
 from handrail.definitions.profile.compiler import compile_profile
-from handrail.definitions.states import Kind
+from handrail.definitions.states import DefinitionKind
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.packets.actions import holds
 from handrail.packets.errors import Drifted
@@ -99,8 +99,8 @@ def test_clear_by_a_clearer_that_a_shipped_profile_names(desk: Desk, held: Revis
 
 def test_a_packet_outlives_another_version_of_its_profile(desk: Desk) -> None:
     revision = desk.assemble()
-    retire(Kind.PACKET)
-    define(desk.workspace, PROFILE.replace("version: 2", "version: 3"), Kind.PACKET)
+    retire(DefinitionKind.PACKET)
+    define(desk.workspace, PROFILE.replace("version: 2", "version: 3"), DefinitionKind.PACKET)
     with pytest.raises(Drifted):
         desk.approve(revision, "ada")
     Membership.objects.filter(user=desk.people["eve"]).update(roles=["governance-owner"])

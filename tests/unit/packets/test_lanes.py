@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from handrail.connectors import lane as lanes
-from handrail.definitions.states import Kind
+from handrail.definitions.states import DefinitionKind
 from handrail.kernel.errors import Conflict
 from handrail.packets.actions import assembling, holds, votes
 from handrail.packets.models import Assembly, Packet, Revision
@@ -22,8 +22,8 @@ ELSEWHERE = PROFILE.replace("version: 2", "version: 3").replace("name: vendor-in
 
 def move_lane(desk: Desk) -> None:
     """The profile's next version names another lane, and the authoritative record agrees."""
-    retire(Kind.PACKET)
-    define(desk.workspace, ELSEWHERE, Kind.PACKET)
+    retire(DefinitionKind.PACKET)
+    define(desk.workspace, ELSEWHERE, DefinitionKind.PACKET)
     desk.sources["/roster"]["lane"] = OTHER
 
 

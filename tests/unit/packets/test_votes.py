@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from handrail.access.models import Membership
-from handrail.definitions.states import Kind
+from handrail.definitions.states import DefinitionKind
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound, Unavailable
 from handrail.packets import evaluation, permissions, queries
@@ -131,8 +131,8 @@ def test_release_after_a_source_moved_supersedes_instead(desk: Desk) -> None:
 
 def test_approve_after_the_profile_changed_makes_a_held_revision(desk: Desk) -> None:
     revision = desk.assemble()
-    retire(Kind.PACKET)
-    define(desk.workspace, PROFILE.replace("version: 2", "version: 3"), Kind.PACKET)
+    retire(DefinitionKind.PACKET)
+    define(desk.workspace, PROFILE.replace("version: 2", "version: 3"), DefinitionKind.PACKET)
     with pytest.raises(Drifted):
         vote(desk, revision, "ada")
     following = desk.build(desk.newest.pk)

@@ -142,16 +142,16 @@ def deprecate(definition: Name, *, reason: Reason, as_: As = None, workspace: In
 
 def _find(who: Actor, definition: str, *, needs_version: bool = False) -> int:
     from handrail.definitions import queries
-    from handrail.definitions.states import Kind
+    from handrail.definitions.states import DefinitionKind
 
     match = _NAME.fullmatch(definition)
-    if match is None or match["kind"] not in list(Kind) or (needs_version and not match["version"]):
+    if match is None or match["kind"] not in list(DefinitionKind) or (needs_version and not match["version"]):
         wanted = "KIND/NAME/VERSION" if needs_version else "KIND/NAME or KIND/NAME/VERSION"
-        kinds = ", ".join(Kind)
+        kinds = ", ".join(DefinitionKind)
         fault = Fault("DEFINITION", f"expected {wanted}, where KIND is one of {kinds}")
         raise Invalid("That is no name of a definition.", faults=[fault])
     version = int(match["version"]) if match["version"] else None
-    return queries.find_definition_id(who, Kind(match["kind"]), match["name"], version)
+    return queries.find_definition_id(who, DefinitionKind(match["kind"]), match["name"], version)
 
 
 def _read(file: Path) -> str:

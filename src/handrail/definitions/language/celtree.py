@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["constant", "name", "select", "call", "list", "map", "message", "comprehension"]
+NodeKind = Literal["constant", "name", "select", "call", "list", "map", "message", "comprehension"]
 Field = tuple[int, int | bytes]
 
 _NUMERIC_SUMS = frozenset(
@@ -27,32 +27,32 @@ _NUMERIC_SUMS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class CelNode:
     """One part of an expression. ``at`` is its offset in the source, in characters.
 
     ``label``: the name, function or variable(s). ``parts``: operands; of a comprehension: range, start,
     condition, step, result. ``length``: characters of a constant text.
     """
 
-    kind: Kind
+    kind: NodeKind
     at: int = 0
     label: str = ""
-    parts: tuple[Node, ...] = ()
+    parts: tuple[CelNode, ...] = ()
     length: int = 0
     second: str = ""
     accumulator: str = ""
 
-    def walk(self) -> Iterator[Node]:
+    def walk(self) -> Iterator[CelNode]:
         yield self
         for part in self.parts:
             yield from part.walk()
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class CelTree:
     """``refused``: what the library allows and Handrail does not, with its offset."""
 
-    root: Node
+    root: CelNode
     refused: tuple[tuple[int, str], ...]
 
     @property
@@ -60,45 +60,45 @@ class Tree:
         return tuple(node.label for node in self.root.walk() if node.kind == "name")
 
 
-def read(serialized: bytes) -> Tree:
+def read(serialized: bytes) -> CelTree:
     """The tree of ``Expression.serialize()``."""
     message = dict(_fields(serialized))
     checked = list(_fields(_bytes(message[2])))
     overloads = dict(_reference(_bytes(value)) for number, value in checked if number == 2)
     root_bytes = next(_bytes(value) for number, value in checked if number == 4)
     source = next((_bytes(value) for number, value in checked if number == 5), b"")
-    reader = _Reader(_positions(source), overloads)
+    reader = _CelReader(_positions(source), overloads)
     root = reader.node(root_bytes)
-    return Tree(root, tuple(reader.refused))
+    return CelTree(root, tuple(reader.refused))
 
 
-class _Reader:
+class _CelReader:
     def __init__(self, positions: dict[int, int], overloads: dict[int, tuple[str, ...]]) -> None:
         self.positions = positions
         self.overloads = overloads
         self.refused: list[tuple[int, str]] = []
 
-    def node(self, data: bytes) -> Node:
+    def node(self, data: bytes) -> CelNode:
         fields = dict(_fields(data))
         ident = _int(fields.get(2, 0))
         at = self.positions.get(ident, 0)
         if 3 in fields:
-            return Node("constant", at, length=_constant_length(_bytes(fields[3])))
+            return CelNode("constant", at, length=_constant_length(_bytes(fields[3])))
         if 4 in fields:
-            return Node("name", at, _text(dict(_fields(_bytes(fields[4]))).get(1, b"")))
+            return CelNode("name", at, _text(dict(_fields(_bytes(fields[4]))).get(1, b"")))
         if 5 in fields:
             select = dict(_fields(_bytes(fields[5])))
-            return Node("select", at, _text(select.get(2, b"")), (self.node(_bytes(select[1])),))
+            return CelNode("select", at, _text(select.get(2, b"")), (self.node(_bytes(select[1])),))
         if 6 in fields:
             return self._call(_bytes(fields[6]), at, ident)
         if 7 in fields:
             parts = tuple(self.node(_bytes(value)) for number, value in _fields(_bytes(fields[7])) if number == 1)
-            return Node("list", at, parts=parts)
+            return CelNode("list", at, parts=parts)
         if 8 in fields:
             return self._struct(_bytes(fields[8]), at)
         return self._comprehension(dict(_fields(_bytes(fields[9]))), at)
 
-    def _call(self, data: bytes, at: int, ident: int) -> Node:
+    def _call(self, data: bytes, at: int, ident: int) -> CelNode:
         fields = list(_fields(data))
         name = next(_text(value) for number, value in fields if number == 2)
         parts = tuple(self.node(_bytes(value)) for number, value in fields if number in (1, 3))
@@ -107,21 +107,21 @@ class _Reader:
             self.refused.append((at, "+ adds numbers whose type is declared; texts and lists can't be joined"))
         if name == "matches" and parts[-1].kind != "constant":
             self.refused.append((at, "the pattern of matches() must be written out as a text"))
-        return Node("call", at, name, parts)
+        return CelNode("call", at, name, parts)
 
-    def _struct(self, data: bytes, at: int) -> Node:
-        parts: list[Node] = []
+    def _struct(self, data: bytes, at: int) -> CelNode:
+        parts: list[CelNode] = []
         for number, value in _fields(data):
             if number == 1 and value:
                 self.refused.append((at, "message values can't be made here"))
             if number == 2:
                 parts += [self.node(_bytes(item)) for key, item in _fields(_bytes(value)) if key in (3, 4)]
-        return Node("map", at, parts=tuple(parts))
+        return CelNode("map", at, parts=tuple(parts))
 
-    def _comprehension(self, fields: dict[int, int | bytes], at: int) -> Node:
+    def _comprehension(self, fields: dict[int, int | bytes], at: int) -> CelNode:
         parts = tuple(self.node(_bytes(fields[number])) for number in (2, 4, 5, 6, 7))
         first, second, accumulator = (_text(fields.get(number, b"")) for number in (1, 8, 3))
-        return Node("comprehension", at, first, parts, second=second, accumulator=accumulator)
+        return CelNode("comprehension", at, first, parts, second=second, accumulator=accumulator)
 
 
 def _constant_length(data: bytes) -> int:

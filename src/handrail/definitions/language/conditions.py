@@ -17,7 +17,7 @@ from typing import Any
 from cel_expr_python import cel
 
 from handrail.definitions.language import cost
-from handrail.definitions.language.celtree import Tree, read
+from handrail.definitions.language.celtree import CelTree, read
 from handrail.definitions.language.names import Absent, Variables, lookup
 from handrail.definitions.language.valuetypes import ValueType
 from handrail.kernel.errors import Invalid
@@ -43,7 +43,7 @@ class ConditionError(Invalid):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ConditionProblem:
     """What is wrong with a source, at a line and column of it, counted from 1."""
 
     line: int
@@ -54,7 +54,7 @@ class Problem:
 class Uncompilable(Exception):
     """The source is no condition over these names."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[ConditionProblem]) -> None:
         super().__init__(problems[0].message)
         self.problems = problems
 
@@ -66,7 +66,7 @@ class Condition:
     source: str
     names: tuple[str, ...]
     expression: Any
-    tree: Tree
+    tree: CelTree
 
     def holds(self, scope: Mapping[str, Any]) -> bool:
         """Whether it is true of ``scope`` (nested mappings).
@@ -97,14 +97,16 @@ class Condition:
 def compile_condition(source: str, variables: Variables) -> Condition:
     """``source`` checked against ``variables``. Raises Uncompilable with every problem and its place in the source."""
     if len(source) > MAX_SOURCE:
-        raise Uncompilable([Problem(1, 1, f"{len(source)} characters; at most {MAX_SOURCE} are allowed")])
+        raise Uncompilable([ConditionProblem(1, 1, f"{len(source)} characters; at most {MAX_SOURCE} are allowed")])
     frozen = frozenset(variables.items())
     checked = _compiled(source, frozen, evaluated=False)
     if checked.return_type() != cel.Type.BOOL:
-        raise Uncompilable([Problem(1, 1, f"expected true or false, this gives {_named(checked.return_type())}")])
+        raise Uncompilable(
+            [ConditionProblem(1, 1, f"expected true or false, this gives {_named(checked.return_type())}")]
+        )
     tree = read(checked.serialize())
     if tree.refused:
-        raise Uncompilable([Problem(*_place(source, at), message) for at, message in tree.refused])
+        raise Uncompilable([ConditionProblem(*_place(source, at), message) for at, message in tree.refused])
     names = tuple(dict.fromkeys(name for name in tree.names if name in variables))
     return Condition(source, names, _compiled(source, frozen, evaluated=True), tree)
 
@@ -123,9 +125,9 @@ def _environment(variables: frozenset[tuple[str, ValueType]], evaluated: bool) -
     return cel.NewEnv(config=cel.NewEnvConfigFromYaml(_LANGUAGE), variables=types)
 
 
-def _problems(text: str) -> list[Problem]:
-    found = [Problem(int(m[1]), int(m[2]), _plain(m[3])) for m in _PROBLEM.finditer(text)]
-    return found or [Problem(1, 1, _plain(text.splitlines()[0]))]
+def _problems(text: str) -> list[ConditionProblem]:
+    found = [ConditionProblem(int(m[1]), int(m[2]), _plain(m[3])) for m in _PROBLEM.finditer(text)]
+    return found or [ConditionProblem(1, 1, _plain(text.splitlines()[0]))]
 
 
 def _plain(message: str) -> str:

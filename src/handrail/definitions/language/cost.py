@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handrail.definitions.language.celtree import Node, Tree
+from handrail.definitions.language.celtree import CelNode, CelTree
 
 # About half a second at worst.
 LIMIT = 10_000_000
@@ -30,7 +30,7 @@ class Size:
 SCALAR = Size(0, 1)
 
 
-def estimate(tree: Tree, values: Mapping[str, Any]) -> int:
+def estimate(tree: CelTree, values: Mapping[str, Any]) -> int:
     """The most steps that evaluating ``tree`` over ``values`` (by qualified name) can take."""
     return _work(tree.root, {name: measure(value) for name, value in values.items()})[0]
 
@@ -58,7 +58,7 @@ def _larger(one: Size | None, other: Size | None) -> Size | None:
     return Size(max(one.length, other.length), max(one.weight, other.weight), _larger(one.item, other.item))
 
 
-def _work(node: Node, sizes: Mapping[str, Size]) -> tuple[int, Size]:
+def _work(node: CelNode, sizes: Mapping[str, Size]) -> tuple[int, Size]:
     if node.kind == "constant":
         return 1, Size(node.length, 1 + node.length // _CHARS_A_STEP)
     if node.kind == "name":
@@ -75,7 +75,7 @@ def _work(node: Node, sizes: Mapping[str, Size]) -> tuple[int, Size]:
     return work + _call(node, operands), _result(node, operands)
 
 
-def _comprehension(node: Node, sizes: Mapping[str, Size]) -> tuple[int, Size]:
+def _comprehension(node: CelNode, sizes: Mapping[str, Size]) -> tuple[int, Size]:
     """The accumulator is a truth value or a counter: no macro that gathers a list is in the language."""
     within, start, condition, step, result = node.parts
     work, extent = _work(within, sizes)
@@ -86,7 +86,7 @@ def _comprehension(node: Node, sizes: Mapping[str, Size]) -> tuple[int, Size]:
     return work + _work(start, sizes)[0] + rounds * each + _work(result, inner)[0], SCALAR
 
 
-def _call(node: Node, operands: list[Size]) -> int:
+def _call(node: CelNode, operands: list[Size]) -> int:
     """Searching a text takes its size for every eight characters of what is looked for."""
     weight = sum(size.weight for size in operands)
     if node.label in ("contains", "matches"):
@@ -94,7 +94,7 @@ def _call(node: Node, operands: list[Size]) -> int:
     return weight
 
 
-def _result(node: Node, operands: list[Size]) -> Size:
+def _result(node: CelNode, operands: list[Size]) -> Size:
     """Of the functions in the language only these give anything but a truth value, a number or a time."""
     if node.label == "_[_]":
         return operands[0].item or SCALAR

@@ -25,7 +25,7 @@ MAX_RENDERED = 64 * 1024
 _TOKEN = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
 
 
-class Place(StrEnum):
+class Escaping(StrEnum):
     """Where a template stands; it decides how values are escaped."""
 
     PATH = "path"  # each value is one URL path segment, percent-encoded
@@ -36,7 +36,7 @@ class Place(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class Placeholder:
     """One placeholder. ``quoted``: it stands between double quotes of a filter."""
 
     name: str
@@ -48,24 +48,24 @@ class Template:
     """A parsed text: literal parts and names, in order."""
 
     source: str
-    parts: tuple[str | Name, ...]
+    parts: tuple[str | Placeholder, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(part.name for part in self.parts if isinstance(part, Name))
+        return tuple(part.name for part in self.parts if isinstance(part, Placeholder))
 
     @property
     def whole(self) -> str | None:
         """The one name that the text consists of, if it is exactly one placeholder."""
         only = self.parts[0] if len(self.parts) == 1 else None
-        return only.name if isinstance(only, Name) else None
+        return only.name if isinstance(only, Placeholder) else None
 
 
 def parse(source: str) -> Template:
     """Raises ValueError naming what is wrong with a placeholder."""
     if len(source) > MAX_TEMPLATE:
         raise ValueError(f"{len(source)} characters; at most {MAX_TEMPLATE} are allowed")
-    parts: list[str | Name] = []
+    parts: list[str | Placeholder] = []
     quoted = False
     for token in _TOKEN.findall(source):
         if token in ("{{", "}}"):
@@ -73,7 +73,7 @@ def parse(source: str) -> Template:
         elif token in ("{", "}"):
             raise ValueError("a brace that is no placeholder; write {{ or }} for a literal brace")
         elif token.startswith("{"):
-            parts.append(Name(_name(token), quoted))
+            parts.append(Placeholder(_name(token), quoted))
         else:
             quoted ^= _quotes(token) % 2 == 1
             parts.append(token)
@@ -91,7 +91,7 @@ def _quotes(literal: str) -> int:
     return re.sub(r"\\.", "", literal).count('"')
 
 
-def render(template: Template, scope: Mapping[str, Any], place: Place) -> str:
+def render(template: Template, scope: Mapping[str, Any], place: Escaping) -> str:
     """The text with every value escaped for ``place``.
 
     Raises Invalid (``placeholder``) when a value is absent, null, a list or an object, or can't stand there.
@@ -114,7 +114,7 @@ def render_json(value: JsonValue, scope: Mapping[str, Any]) -> JsonValue:
     template = parse(value)
     if template.whole is not None:
         return cast("JsonValue", _value(template.whole, scope))
-    return render(template, scope, Place.JSON)
+    return render(template, scope, Escaping.JSON)
 
 
 def _value(name: str, scope: Mapping[str, Any]) -> Any:
@@ -124,7 +124,7 @@ def _value(name: str, scope: Mapping[str, Any]) -> Any:
         raise Invalid(f"The placeholder {{{name}}} has no value here.", code="placeholder") from None
 
 
-def _escaped(part: Name, scope: Mapping[str, Any], place: Place) -> str:
+def _escaped(part: Placeholder, scope: Mapping[str, Any], place: Escaping) -> str:
     value = _value(part.name, scope)
     if value is None or isinstance(value, dict | list):
         kind = "null" if value is None else "a list" if isinstance(value, list) else "an object"
@@ -134,10 +134,10 @@ def _escaped(part: Name, scope: Mapping[str, Any], place: Place) -> str:
     return _ESCAPES[place](value, part.quoted)
 
 
-def _refuse_text(name: str, value: str, place: Place) -> None:
-    if place is Place.JSON:
+def _refuse_text(name: str, value: str, place: Escaping) -> None:
+    if place is Escaping.JSON:
         return
-    if place in (Place.PATH, Place.TEXT) and value in ("", ".", ".."):
+    if place in (Escaping.PATH, Escaping.TEXT) and value in ("", ".", ".."):
         raise Invalid(f"The placeholder {{{name}}} is {value!r}, which can't stand in a {place}.", code="placeholder")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
         raise Invalid(f"The placeholder {{{name}}} holds a control character.", code="placeholder")
@@ -153,10 +153,10 @@ def _in_filter(value: Any, quoted: bool) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-_ESCAPES: Mapping[Place, Callable[[Any, bool], str]] = {
-    Place.PATH: lambda value, _: quote(_text(value), safe=""),
-    Place.QUERY: lambda value, _: _text(value),
-    Place.FILTER: _in_filter,
-    Place.TEXT: lambda value, _: _text(value),
-    Place.JSON: lambda value, _: _text(value),
+_ESCAPES: Mapping[Escaping, Callable[[Any, bool], str]] = {
+    Escaping.PATH: lambda value, _: quote(_text(value), safe=""),
+    Escaping.QUERY: lambda value, _: _text(value),
+    Escaping.FILTER: _in_filter,
+    Escaping.TEXT: lambda value, _: _text(value),
+    Escaping.JSON: lambda value, _: _text(value),
 }

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from handrail.definitions.language.names import Variables, nearest, prefixed
 from handrail.definitions.language.valuetypes import ValueType
-from handrail.definitions.profile.compiled import Annexes, Sort, SourceSpec
-from handrail.definitions.profile.format import Annexes as WrittenAnnexes
-from handrail.definitions.profile.format import AnnexSort, Profile
+from handrail.definitions.profile.compiled import AnnexType, CompiledAnnexes, CompiledSource
+from handrail.definitions.profile.format import AnnexesSpec as WrittenAnnexes
+from handrail.definitions.profile.format import AnnexTypeSpec, ProfileSpec
 from handrail.definitions.profile.names import compile_values, types_of
 from handrail.definitions.requests.checking import Context
 from handrail.definitions.source.faults import Path
@@ -25,8 +25,12 @@ ADDED: Variables = {
 
 
 def compile_annexes(
-    spec: WrittenAnnexes, profile: Profile, sources: Mapping[str, SourceSpec], known: Variables, context: Context
-) -> Annexes | None:
+    spec: WrittenAnnexes,
+    profile: ProfileSpec,
+    sources: Mapping[str, CompiledSource],
+    known: Variables,
+    context: Context,
+) -> CompiledAnnexes | None:
     """None after noting that no list of records names the artifacts."""
     path: Path = ("annexes",)
     listed = known.get(spec.each)
@@ -54,7 +58,7 @@ def compile_annexes(
     if listed is None:
         return None
     media_type = _last(spec.media_type) if spec.media_type else None
-    return Annexes(spec.each, values, _last(spec.id), _last(spec.digest), media_type, spec.store, sorts)
+    return CompiledAnnexes(spec.each, values, _last(spec.id), _last(spec.digest), media_type, spec.store, sorts)
 
 
 def _last(name: str) -> str:
@@ -72,8 +76,15 @@ def _named(name: str | None, path: Path, own: Variables, context: Context, *, re
 
 
 def _sort(
-    name: str, spec: AnnexSort, path: Path, known: Variables, context: Context, *, inherited: str, profile: Profile
-) -> Sort:
+    name: str,
+    spec: AnnexTypeSpec,
+    path: Path,
+    known: Variables,
+    context: Context,
+    *,
+    inherited: str,
+    profile: ProfileSpec,
+) -> AnnexType:
     if spec.clear != NEVER and spec.clear not in SANITISERS:
         context.add((*path, "clear"), f"no sanitiser is called {spec.clear}; expected {', '.join(SANITISERS)} or never")
     where = context.condition(spec.where, (*path, "where"), known) if spec.where else None
@@ -84,7 +95,7 @@ def _sort(
         context.add(
             (*path, "clear"), f"it is of class {classed}, which is not among {', '.join(profile.audience.shows)}"
         )
-    return Sort(name, where, None if spec.clear == NEVER else spec.clear, classed, spec.at_most, spec)
+    return AnnexType(name, where, None if spec.clear == NEVER else spec.clear, classed, spec.at_most, spec)
 
 
 def _reachable(spec: WrittenAnnexes, path: Path, context: Context) -> None:

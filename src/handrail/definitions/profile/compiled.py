@@ -15,15 +15,24 @@ from handrail.definitions.language.names import lookup
 from handrail.definitions.language.valuetypes import ValueType
 from handrail.definitions.profile import operations as profile_operations
 from handrail.definitions.profile import sources as profile_sources
-from handrail.definitions.profile.format import NOBODY, AnnexSort, Profile, Signers, TlpLabel
+from handrail.definitions.profile.format import NOBODY, AnnexTypeSpec, ProfileSpec, SignersSpec, TlpLabel
 from handrail.definitions.requests.extraction import Extraction
 
-Scope = Literal["revision", "field", "annex"]
-__all__ = ["NOBODY", "Annexes", "CompiledProfile", "Field", "HoldRule", "ListField", "Sort", "SourceSpec"]
+HoldScope = Literal["revision", "field", "annex"]
+__all__ = [
+    "NOBODY",
+    "AnnexType",
+    "CompiledAnnexes",
+    "CompiledField",
+    "CompiledHoldRule",
+    "CompiledListField",
+    "CompiledProfile",
+    "CompiledSource",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class SourceSpec:
+class CompiledSource:
     """One source. ``values``: each taken value by itself, so that one that is missing costs no other.
 
     ``version``: ``etag``, ``digest``, ``taken`` or ``at``, a place in the answer. ``needs``: sources that it asks with.
@@ -51,7 +60,7 @@ class SourceSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class CompiledField:
     """One value of the packet. ``path`` is dotted, without marks. ``origin`` is a source's value, or ``item.…``."""
 
     path: str
@@ -72,7 +81,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class ListField:
+class CompiledListField:
     """A list of the packet: one entry for each record of ``origin`` for which ``where`` holds.
 
     ``classed`` is a class, or ``item.NAME`` whose value is the entry's class.
@@ -85,7 +94,7 @@ class ListField:
     where: Condition | None
     classed: str
     at_most: int
-    show: tuple[Field, ...]
+    show: tuple[CompiledField, ...]
 
     @property
     def optional(self) -> bool:
@@ -93,7 +102,7 @@ class ListField:
 
 
 @dataclass(frozen=True, slots=True)
-class Sort:
+class AnnexType:
     """One sort of artifact, in the order of trying. ``sanitiser`` None: it never leaves."""
 
     name: str
@@ -101,11 +110,11 @@ class Sort:
     sanitiser: str | None
     classed: str
     at_most: int
-    spec: AnnexSort
+    spec: AnnexTypeSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Annexes:
+class CompiledAnnexes:
     """``origin`` lists the artifacts; ``store`` has their bytes by digest.
 
     ``id``, ``digest`` and ``media_type`` name values of each, without ``annex.``.
@@ -117,16 +126,16 @@ class Annexes:
     digest: str
     media_type: str | None
     store: str
-    sorts: tuple[Sort, ...]
+    sorts: tuple[AnnexType, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class HoldRule:
+class CompiledHoldRule:
     """``condition`` None: a built-in hold. ``clears``: roles; none of them when only a new revision releases."""
 
     code: str
     condition: Condition | None
-    scope: Scope
+    scope: HoldScope
     on: tuple[str, ...]
     owner: str
     clears: tuple[str, ...]
@@ -142,13 +151,13 @@ class CompiledProfile:
     ``schema`` is the JSON Schema (2020-12) of ``packet.json``, closed; ``schema_digest`` is over its canonical JSON.
     """
 
-    spec: Profile
+    spec: ProfileSpec
     digest: str
     given: GivenSchema
-    sources: Mapping[str, SourceSpec]
-    fields: tuple[Field | ListField, ...]
-    annexes: Annexes | None
-    holds: Mapping[str, HoldRule]
+    sources: Mapping[str, CompiledSource]
+    fields: tuple[CompiledField | CompiledListField, ...]
+    annexes: CompiledAnnexes | None
+    holds: Mapping[str, CompiledHoldRule]
     schema: Mapping[str, Any]
     schema_digest: str
     validator: jsonschema_rs.Draft202012Validator
@@ -192,7 +201,7 @@ class CompiledProfile:
         return tuple(self.spec.audience.never)
 
     @property
-    def signers(self) -> Signers:
+    def signers(self) -> SignersSpec:
         return self.spec.signers
 
     @property
@@ -202,8 +211,8 @@ class CompiledProfile:
     @property
     def tables(self) -> tuple[str, ...]:
         """The reference tables that fields go through, by name, sorted."""
-        inner = [field for field in self.fields if isinstance(field, Field)]
-        inner += [field for each in self.fields if isinstance(each, ListField) for field in each.show]
+        inner = [field for field in self.fields if isinstance(field, CompiledField)]
+        inner += [field for each in self.fields if isinstance(each, CompiledListField) for field in each.show]
         return tuple(sorted({field.via for field in inner if field.via}))
 
     @property
@@ -218,7 +227,7 @@ class CompiledProfile:
         named = {role for rule in self.holds.values() for role in (rule.owner, *rule.clears)}
         return tuple(sorted(named | set(self.spec.signers.from_)))
 
-    def rule(self, code: str) -> HoldRule:
+    def rule(self, code: str) -> CompiledHoldRule:
         """The rule of a hold: every built-in code has one, and every code of the profile's own."""
         return self.holds[code]
 

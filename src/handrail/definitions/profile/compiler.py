@@ -8,13 +8,20 @@ from handrail.connectors.extract import ExtractFailed, compile_path
 from handrail.definitions.inputs.declared import inputs
 from handrail.definitions.inputs.given import GivenSchema
 from handrail.definitions.language.names import RESERVED, Variables, nearest, prefixed
-from handrail.definitions.language.templates import Place
+from handrail.definitions.language.templates import Escaping
 from handrail.definitions.language.valuetypes import ValueType
 from handrail.definitions.profile import schema as profile_schema
 from handrail.definitions.profile.annexes import compile_annexes
-from handrail.definitions.profile.compiled import Annexes, CompiledProfile, Field, HoldRule, ListField, SourceSpec
+from handrail.definitions.profile.compiled import (
+    CompiledAnnexes,
+    CompiledField,
+    CompiledHoldRule,
+    CompiledListField,
+    CompiledProfile,
+    CompiledSource,
+)
 from handrail.definitions.profile.fields import FieldCompiler
-from handrail.definitions.profile.format import Each, Profile, Shown
+from handrail.definitions.profile.format import EachSpec, ProfileSpec, ShownSpec
 from handrail.definitions.profile.holds import compile_holds
 from handrail.definitions.profile.names import (
     PROFILE_ROOTS,
@@ -23,10 +30,10 @@ from handrail.definitions.profile.names import (
     names_once_paths,
     types_of,
 )
-from handrail.definitions.profile.sources import AnySource, Saml, VersionAt
+from handrail.definitions.profile.sources import AnySource, SamlForm, VersionAt
 from handrail.definitions.requests.checking import Context
 from handrail.definitions.requests.extraction import Extraction
-from handrail.definitions.source.faults import Faults, Path
+from handrail.definitions.source.faults import Path, TextFaults
 from handrail.definitions.source.loader import Document, load
 from handrail.definitions.source.validate import validate
 from handrail.definitions.table import CompiledTable
@@ -42,25 +49,25 @@ def compile_profile(
     them and give the type that its field expects.
     """
     document = load(text, file=file)
-    faults = Faults(file)
-    spec = validate(document, Profile, faults)
-    compiled = _Compiler(document, spec, faults, tables).compile()
+    faults = TextFaults(file)
+    spec = validate(document, ProfileSpec, faults)
+    compiled = _ProfileCompiler(document, spec, faults, tables).compile()
     faults.refuse_if_any()
     return compiled
 
 
-class _Compiler:
+class _ProfileCompiler:
     """One pass from top to bottom; what it has met so far is what later parts may name."""
 
     def __init__(
-        self, document: Document, spec: Profile, faults: Faults, tables: Mapping[str, CompiledTable] | None
+        self, document: Document, spec: ProfileSpec, faults: TextFaults, tables: Mapping[str, CompiledTable] | None
     ) -> None:
         self.document = document
         self.spec = spec
         self.context = Context(document, faults)
         self.tables = tables
         self.given: Variables = {}
-        self.sources: dict[str, SourceSpec] = {}
+        self.sources: dict[str, CompiledSource] = {}
 
     def compile(self) -> CompiledProfile:
         self.given = inputs(self.spec.given, "given", self.context)
@@ -102,12 +109,12 @@ class _Compiler:
             self.sources[name] = self._source(name, spec, values, used)
 
     def _asked(self, spec: AnySource, path: Path, known: Variables) -> tuple[str, ...]:
-        if not isinstance(spec, Saml):
+        if not isinstance(spec, SamlForm):
             return self.context.source(spec, path, known)
         if spec.saml.entity is None and spec.saml.path is None:
             self.context.add((*path, "saml"), "expected entity, path, or both")
         used: tuple[str, ...] = ()
-        for key, place in (("entity", Place.TEXT), ("path", Place.PATH)):
+        for key, place in (("entity", Escaping.TEXT), ("path", Escaping.PATH)):
             text = getattr(spec.saml, key)
             if text is not None:
                 used += self.context.template(text, (*path, "saml", key), place, known)
@@ -139,15 +146,15 @@ class _Compiler:
                 compile_path(spec.version.at)
             except ExtractFailed as error:
                 self.context.add((*path, "version", "at"), error.message)
-        elif spec.version == "etag" and isinstance(spec, Saml):
+        elif spec.version == "etag" and isinstance(spec, SamlForm):
             self.context.add((*path, "version"), "metadata has no ETag; expected digest, taken or {at: …}")
 
     def _source(
         self, name: str, spec: AnySource, values: Mapping[str, Extraction], used: tuple[str, ...]
-    ) -> SourceSpec:
+    ) -> CompiledSource:
         at = spec.version.at if isinstance(spec.version, VersionAt) else None
         needs = tuple(dict.fromkeys(root for use in used if (root := use.split(".")[0]) in self.sources))
-        return SourceSpec(
+        return CompiledSource(
             name, spec.connector, spec, values, types_of(values),
             "at" if isinstance(spec.version, VersionAt) else spec.version, at,
             spec.fresh_for, spec.class_, spec.entitles, spec.record, spec.as_of, spec.tlp, tuple(spec.inside), needs,
@@ -161,17 +168,17 @@ class _Compiler:
 
     # fields
 
-    def _fields(self, known: Variables) -> tuple[Field | ListField, ...]:
+    def _fields(self, known: Variables) -> tuple[CompiledField | CompiledListField, ...]:
         compiler = FieldCompiler(self.context, self.spec, self.sources, self.given, self.tables)
         names_once_paths(self.spec.fields, ("fields",), self.context)
-        found: list[Field | ListField] = []
+        found: list[CompiledField | CompiledListField] = []
         for written, spec in self.spec.fields.items():
             path: Path = ("fields", written)
-            field: Field | ListField | None
-            if isinstance(spec, Each):
+            field: CompiledField | CompiledListField | None
+            if isinstance(spec, EachSpec):
                 field = compiler.each(written, spec, path, known)
             else:
-                assert isinstance(spec, Shown)
+                assert isinstance(spec, ShownSpec)
                 field = compiler.shown(written, spec, path, known)
             if field is not None:
                 found.append(field)
@@ -179,16 +186,16 @@ class _Compiler:
 
     # annexes, holds
 
-    def _annexes(self, known: Variables) -> Annexes | None:
+    def _annexes(self, known: Variables) -> CompiledAnnexes | None:
         if self.spec.annexes is None:
             return None
         return compile_annexes(self.spec.annexes, self.spec, self.sources, {**self.given, **known}, self.context)
 
     def _holds(
-        self, known: Variables, fields: tuple[Field | ListField, ...], annexes: Annexes | None
-    ) -> dict[str, HoldRule]:
+        self, known: Variables, fields: tuple[CompiledField | CompiledListField, ...], annexes: CompiledAnnexes | None
+    ) -> dict[str, CompiledHoldRule]:
         shown = {
-            f"packet.{field.path}": field.kind if isinstance(field, Field) else ValueType("object", many=True)
+            f"packet.{field.path}": field.kind if isinstance(field, CompiledField) else ValueType("object", many=True)
             for field in fields
         }
         everything = {**self.given, **known, **shown}

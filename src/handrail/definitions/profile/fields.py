@@ -8,8 +8,8 @@ import jsonschema_rs
 
 from handrail.definitions.language.names import Variables, nearest, prefixed
 from handrail.definitions.language.valuetypes import ValueType, name_of
-from handrail.definitions.profile.compiled import Field, ListField, SourceSpec
-from handrail.definitions.profile.format import Each, Profile, Shown
+from handrail.definitions.profile.compiled import CompiledField, CompiledListField, CompiledSource
+from handrail.definitions.profile.format import EachSpec, ProfileSpec, ShownSpec
 from handrail.definitions.profile.names import bare, compile_values, names_once_paths, types_of
 from handrail.definitions.profile.schema import validator, value_schema
 from handrail.definitions.requests.checking import Context
@@ -26,8 +26,8 @@ class FieldCompiler:
     def __init__(
         self,
         context: Context,
-        spec: Profile,
-        sources: Mapping[str, SourceSpec],
+        spec: ProfileSpec,
+        sources: Mapping[str, CompiledSource],
         given: Variables,
         tables: Mapping[str, CompiledTable] | None,
     ) -> None:
@@ -37,7 +37,9 @@ class FieldCompiler:
         self.given = given
         self.tables = tables
 
-    def shown(self, written: str, spec: Shown, path: Path, known: Variables, inherited: str = "") -> Field | None:
+    def shown(
+        self, written: str, spec: ShownSpec, path: Path, known: Variables, inherited: str = ""
+    ) -> CompiledField | None:
         """One value; None after noting that its origin is not known. ``inherited``: the class of the list around it."""
         origin = self._origin(spec.from_, (*path, "from") if self._is_long(path) else path, known)
         if origin is None:
@@ -50,12 +52,12 @@ class FieldCompiler:
         schema, checked = self._schema(spec, kind, path)
         if checked is None:
             return None
-        return Field(
+        return CompiledField(
             bare(written), spec.from_, kind, "!" in written, spec.via, tuple(spec.agrees), spec.among, classed,
             spec.multiline, schema, checked,
         )  # fmt: skip
 
-    def each(self, written: str, spec: Each, path: Path, known: Variables) -> ListField | None:
+    def each(self, written: str, spec: EachSpec, path: Path, known: Variables) -> CompiledListField | None:
         """A list; None after noting that it has no list to come from."""
         values = compile_values(spec.take, (*path, "take"), self.context)
         items = prefixed("item", types_of(values))
@@ -74,7 +76,7 @@ class FieldCompiler:
         if origin is None:
             return None
         fields = tuple(field for field in shown if field is not None)
-        return ListField(bare(written), spec.each, "!" in written, values, where, classed, spec.at_most, fields)
+        return CompiledListField(bare(written), spec.each, "!" in written, values, where, classed, spec.at_most, fields)
 
     def _is_long(self, path: Path) -> bool:
         return (*path, "from") in self.context.document.values
@@ -91,7 +93,7 @@ class FieldCompiler:
             self.context.add(path, f"{name} is kept inside by its source; it never leaves")
         return kind
 
-    def _kind(self, written: str, spec: Shown, origin: ValueType, path: Path) -> ValueType:
+    def _kind(self, written: str, spec: ShownSpec, origin: ValueType, path: Path) -> ValueType:
         base = origin.base
         if base == "object":
             self.context.add(path, f"{spec.from_} is {origin}; an object is not shown whole, take its values by name")
@@ -118,7 +120,7 @@ class FieldCompiler:
         if got != base and not (got == "integer" and base == "number"):
             self.context.add(path, f"the table {name} gives {got}, this field is {base}; say so with type")
 
-    def _others(self, spec: Shown, origin: ValueType, path: Path, known: Variables) -> None:
+    def _others(self, spec: ShownSpec, origin: ValueType, path: Path, known: Variables) -> None:
         for index, name in enumerate(spec.agrees):
             at = (*path, "agrees", index) if (*path, "agrees", index) in self.context.document.values else (
                 *path, "agrees",
@@ -135,7 +137,7 @@ class FieldCompiler:
             self.context.add((*path, "among"), f"{spec.among} is {inventory}; expected [{origin.base}]")
 
     def _schema(
-        self, spec: Shown, kind: ValueType, path: Path
+        self, spec: ShownSpec, kind: ValueType, path: Path
     ) -> tuple[Mapping[str, object], jsonschema_rs.Draft202012Validator | None]:
         schema = value_schema(kind, spec.rules())
         try:
@@ -150,7 +152,7 @@ class FieldCompiler:
         source = self.sources.get(name.split(".", maxsplit=1)[0])
         return source.classed if source else PROFILE_CLASS
 
-    def _list_class(self, spec: Each, path: Path, items: Variables) -> str:
+    def _list_class(self, spec: EachSpec, path: Path, items: Variables) -> str:
         classed = spec.class_ or self._class_of(spec.each)
         if "." not in classed:
             self._may_see(classed, (*path, "class"))

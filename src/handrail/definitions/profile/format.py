@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from handrail.definitions.inputs.format import Rules, TaskField
 from handrail.definitions.language.valuetypes import Base
-from handrail.definitions.profile.sources import Source
-from handrail.definitions.requests.forms import Takes
+from handrail.definitions.profile.sources import SourceSpec
+from handrail.definitions.requests.forms import Extracts
 from handrail.definitions.source.scalars import (
     Closed,
     Dotted,
@@ -55,7 +55,7 @@ Roles = Annotated[list[Kebab], BeforeValidator(_many), Field(min_length=1, max_l
 Classes = Annotated[list[Kebab], Field(max_length=100)]
 
 
-class Shown(Rules):
+class ShownSpec(Rules):
     """One value in the packet: where it comes from and what it must be like. A bare name is short for ``from``."""
 
     from_: Annotated[Dotted, Field(alias="from")]
@@ -72,21 +72,21 @@ class Shown(Rules):
         return self.model_dump(by_alias=True, exclude_none=True, include=set(Rules.model_fields))
 
 
-class Each(Closed):
+class EachSpec(Closed):
     """A list in the packet: one entry for each record of a source's list that ``where`` lets in."""
 
     each: Dotted
-    take: Takes
+    take: Extracts
     where: Expression | None = None
     class_: Annotated[Dotted | Kebab | None, Field(alias="class")] = None
     at_most: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     show: Annotated[
-        dict[FieldPath, Annotated[Shown, BeforeValidator(_short_field)]], Field(min_length=1, max_length=50)
+        dict[FieldPath, Annotated[ShownSpec, BeforeValidator(_short_field)]], Field(min_length=1, max_length=50)
     ]
     says: Line | None = None
 
 
-class AnnexSort(Closed):
+class AnnexTypeSpec(Closed):
     """One sort of artifact, and the sanitiser that must clear it before it may leave."""
 
     where: Expression | None = None
@@ -96,19 +96,19 @@ class AnnexSort(Closed):
     says: Line | None = None
 
 
-class Annexes(Closed):
+class AnnexesSpec(Closed):
     """The artifacts of the case: the list that names them, the store that has their bytes, what clears each sort."""
 
     each: Dotted
-    take: Takes
+    take: Extracts
     id: Dotted
     digest: Dotted
     media_type: Dotted | None = None
     store: Kebab
-    sorts: Annotated[dict[Kebab, AnnexSort], Field(min_length=1, max_length=20)]
+    sorts: Annotated[dict[Kebab, AnnexTypeSpec], Field(min_length=1, max_length=20)]
 
 
-class HoldRule(Closed):
+class HoldRuleSpec(Closed):
     """When something may not leave, whom it waits for, what releases it. Without ``when``: a hold that is built in."""
 
     when: Expression | None = None
@@ -121,14 +121,14 @@ class HoldRule(Closed):
     released_by: Prose | None = None
 
 
-class Lane(Closed):
+class LaneSpec(Closed):
     """The one queue that this packet may go to. ``confirmed_by``: a source's value that must say the same."""
 
     name: Kebab
     confirmed_by: Dotted | None = None
 
 
-class Audience(Closed):
+class AudienceSpec(Closed):
     """Who may read it, how far it may be passed on (TLP 2.0), and which classes of value they may see."""
 
     tlp: TlpLabel
@@ -138,7 +138,7 @@ class Audience(Closed):
     never: Classes = []
 
 
-class Signers(Closed):
+class SignersSpec(Closed):
     """Who approves: ``threshold`` different people, and at least so many from each role or group."""
 
     threshold: Annotated[int, Field(ge=1, le=20)]
@@ -147,17 +147,19 @@ class Signers(Closed):
 
 
 def _kind_of_field(given: Any) -> str:
-    return "<each>" if isinstance(given, Each) or (isinstance(given, dict) and "each" in given) else "<value>"
+    return "<each>" if isinstance(given, EachSpec) or (isinstance(given, dict) and "each" in given) else "<value>"
 
 
-FieldSpec = Annotated[Annotated[Each, Tag("<each>")] | Annotated[Shown, Tag("<value>")], Discriminator(_kind_of_field)]
+FieldSpec = Annotated[
+    Annotated[EachSpec, Tag("<each>")] | Annotated[ShownSpec, Tag("<value>")], Discriminator(_kind_of_field)
+]
 
 
 def _lane(given: Any) -> Any:
     return {"name": given} if isinstance(given, str) else given
 
 
-class Profile(Closed):
+class ProfileSpec(Closed):
     """A packet profile as it is written."""
 
     handrail: Literal["packet/v1"]
@@ -166,17 +168,17 @@ class Profile(Closed):
     title: Line
     summary: Prose
     owner: Line
-    lane: Annotated[Lane, BeforeValidator(_lane)]
-    audience: Audience
-    signers: Signers
+    lane: Annotated[LaneSpec, BeforeValidator(_lane)]
+    audience: AudienceSpec
+    signers: SignersSpec
     expires_after: Duration
     given: Annotated[dict[OptionalIdentifier, TaskField], Field(min_length=1, max_length=50)]
     tenant: Dotted
-    sources: Annotated[dict[Identifier, Source], Field(min_length=1, max_length=40)]
+    sources: Annotated[dict[Identifier, SourceSpec], Field(min_length=1, max_length=40)]
     fields: Annotated[
         dict[FieldPath, Annotated[FieldSpec, BeforeValidator(_short_field)]],
         Field(min_length=1, max_length=MAX_FIELDS),
     ]
-    annexes: Annexes | None = None
+    annexes: AnnexesSpec | None = None
     hold_owner: Kebab
-    holds: Annotated[dict[Kebab, HoldRule], Field(max_length=50)] = {}
+    holds: Annotated[dict[Kebab, HoldRuleSpec], Field(max_length=50)] = {}

@@ -10,15 +10,15 @@ from handrail.definitions.language.conditions import Condition
 from handrail.definitions.language.names import Variables, nearest, prefixed
 from handrail.definitions.language.valuetypes import ValueType
 from handrail.definitions.profile.annexes import ADDED
-from handrail.definitions.profile.compiled import Annexes, HoldRule, Scope
-from handrail.definitions.profile.format import NOBODY, Profile
-from handrail.definitions.profile.format import HoldRule as WrittenRule
+from handrail.definitions.profile.compiled import CompiledAnnexes, CompiledHoldRule, HoldScope
+from handrail.definitions.profile.format import NOBODY, ProfileSpec
+from handrail.definitions.profile.format import HoldRuleSpec as WrittenRule
 from handrail.definitions.profile.names import types_of
 from handrail.definitions.requests.checking import Context
 from handrail.definitions.source.faults import Path
 
 # The holds that assembly itself finds, and what each is about.
-BUILT_IN: Mapping[str, Scope] = {
+BUILT_IN: Mapping[str, HoldScope] = {
     "unsanitised-artifact": "annex",
     "missing-lineage": "field",
     "missing-row": "field",
@@ -37,25 +37,25 @@ _SCOPES: tuple[Literal["revision", "field", "annex"], ...] = ("revision", "field
 
 
 def compile_holds(
-    profile: Profile, known: Variables, annexes: Annexes | None, fields: Sequence[str], context: Context
-) -> dict[str, HoldRule]:
+    profile: ProfileSpec, known: Variables, annexes: CompiledAnnexes | None, fields: Sequence[str], context: Context
+) -> dict[str, CompiledHoldRule]:
     """By code: the rules that the profile has, and one for every built-in hold that it does not mention."""
-    rules: dict[str, HoldRule] = {}
+    rules: dict[str, CompiledHoldRule] = {}
     for code, spec in profile.holds.items():
         path: Path = ("holds", code)
         rule = _built_in(code, spec, path, context) if spec.when is None else None
         rules[code] = rule or _own(code, spec, path, context, known=known, annexes=annexes, fields=fields)
     for code, scope in BUILT_IN.items():
-        rules.setdefault(code, HoldRule(code, None, scope, (), profile.hold_owner, (), None, "", ""))
+        rules.setdefault(code, CompiledHoldRule(code, None, scope, (), profile.hold_owner, (), None, "", ""))
     return rules
 
 
-def _built_in(code: str, spec: WrittenRule, path: Path, context: Context) -> HoldRule | None:
+def _built_in(code: str, spec: WrittenRule, path: Path, context: Context) -> CompiledHoldRule | None:
     scope = BUILT_IN.get(code)
     if scope is None:
         hint = nearest(code, BUILT_IN)
         context.add_key(path, f"{code} is no built-in hold, so it needs when; {hint}")
-        return HoldRule(code, None, "revision", (), spec.owner, (), None, "", "")
+        return CompiledHoldRule(code, None, "revision", (), spec.owner, (), None, "", "")
     for key in ("scope", "on"):
         if getattr(spec, key):
             context.add_key(
@@ -72,14 +72,14 @@ def _own(
     context: Context,
     *,
     known: Variables,
-    annexes: Annexes | None,
+    annexes: CompiledAnnexes | None,
     fields: Sequence[str],
-) -> HoldRule:
+) -> CompiledHoldRule:
     if code in BUILT_IN:
         context.add(
             (*path, "when"), f"{code} is built in and finds its own reasons; leave when out or take another code"
         )
-    scope: Scope = spec.scope or "revision"
+    scope: HoldScope = spec.scope or "revision"
     _targets(spec, scope, path, fields, context)
     _blocking(scope, spec, path, context)
     names = {**known, **COUNTS}
@@ -92,7 +92,7 @@ def _own(
     return _rule(code, spec, path, context, scope=scope, condition=condition)
 
 
-def _targets(spec: WrittenRule, scope: Scope, path: Path, fields: Sequence[str], context: Context) -> None:
+def _targets(spec: WrittenRule, scope: HoldScope, path: Path, fields: Sequence[str], context: Context) -> None:
     if scope != "field":
         if spec.on:
             context.add_key((*path, "on"), "on names the fields of a hold with scope: field")
@@ -104,14 +104,14 @@ def _targets(spec: WrittenRule, scope: Scope, path: Path, fields: Sequence[str],
             context.add((*path, "on", index), f"{name} is no field of this packet; {nearest(name, fields)}")
 
 
-def _blocking(scope: Scope, spec: WrittenRule, path: Path, context: Context) -> None:
+def _blocking(scope: HoldScope, spec: WrittenRule, path: Path, context: Context) -> None:
     if scope == "revision" and spec.blocking is False:
         context.add((*path, "blocking"), "a hold on the whole revision always blocks")
 
 
 def _rule(
-    code: str, spec: WrittenRule, path: Path, context: Context, *, scope: Scope, condition: Condition | None
-) -> HoldRule:
+    code: str, spec: WrittenRule, path: Path, context: Context, *, scope: HoldScope, condition: Condition | None
+) -> CompiledHoldRule:
     clears = [spec.owner] if spec.clears is None else spec.clears
     if NOBODY in clears and len(clears) > 1:
         context.add((*path, "clears"), "nobody stands alone")
@@ -119,7 +119,7 @@ def _rule(
     for role in who:
         if withholds(role, Capability.PACKET_CLEAR_HOLD):
             context.add((*path, "owner" if spec.clears is None else "clears"), f"the role {role} may not clear holds")
-    return HoldRule(
+    return CompiledHoldRule(
         code,
         condition,
         scope,

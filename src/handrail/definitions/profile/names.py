@@ -8,8 +8,8 @@ from handrail.definitions.inputs.declared import names_once
 from handrail.definitions.language.names import RESERVED, Variables
 from handrail.definitions.language.valuetypes import ValueType
 from handrail.definitions.requests.checking import Context
-from handrail.definitions.requests.extraction import Extraction, check_at, compile_takes
-from handrail.definitions.requests.forms import Takes
+from handrail.definitions.requests.extraction import Extraction, check_at, compile_extracts
+from handrail.definitions.requests.forms import Extracts
 from handrail.definitions.source.faults import Path
 
 # The roots of names that no source may take.
@@ -52,7 +52,7 @@ def types_of(values: Mapping[str, Extraction]) -> dict[str, ValueType]:
     return {name: kind for value in values.values() for name, kind in value.variables.items()}
 
 
-def compile_values(takes: Takes, path: Path, context: Context) -> dict[str, Extraction]:
+def compile_values(takes: Extracts, path: Path, context: Context) -> dict[str, Extraction]:
     """Each taken value as an extraction of its own."""
     names_once(takes, path, context)
     values: dict[str, Extraction] = {}
@@ -61,5 +61,5 @@ def compile_values(takes: Takes, path: Path, context: Context) -> dict[str, Extr
         if problem is not None:
             context.add((*path, written, "at"), problem)
         usable = take if problem is None else take.model_copy(update={"at": None})
-        values[written.removesuffix("?")] = compile_takes({written: usable})
+        values[written.removesuffix("?")] = compile_extracts({written: usable})
     return values

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 
 from handrail.definitions.language.valuetypes import ValueType
-from handrail.definitions.profile.format import Profile
+from handrail.definitions.profile.format import ProfileSpec
 
 if TYPE_CHECKING:
-    from handrail.definitions.profile.compiled import Field, ListField
+    from handrail.definitions.profile.compiled import CompiledField, CompiledListField
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_TEXT = 2000
@@ -40,7 +40,7 @@ def validator(schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:
         raise ValueError(f"not a usable rule at {place}") from None
 
 
-def packet_schema(spec: Profile, fields: Iterable[Field | ListField]) -> dict[str, Any]:
+def packet_schema(spec: ProfileSpec, fields: Iterable[CompiledField | CompiledListField]) -> dict[str, Any]:
     """The whole schema. Every object in it is closed and every name required."""
     return {
         "$schema": DIALECT,
@@ -68,7 +68,7 @@ def _or_held(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"$ref": "#/$defs/held"}]}
 
 
-def _about(spec: Profile) -> dict[str, Any]:
+def _about(spec: ProfileSpec) -> dict[str, Any]:
     return closed(
         {
             "profile": {"const": spec.name},
@@ -81,7 +81,7 @@ def _about(spec: Profile) -> dict[str, Any]:
     )
 
 
-def _nested(fields: Iterable[Field | ListField]) -> dict[str, Any]:
+def _nested(fields: Iterable[CompiledField | CompiledListField]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for field in fields:
         *parents, last = field.path.split(".")

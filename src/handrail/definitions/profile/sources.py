@@ -27,7 +27,7 @@ def _version(given: Any) -> Any:
     return given
 
 
-class Declared(Closed):
+class SourceTerms(Closed):
     """What every source says beside what it asks.
 
     ``version``: the token that proves that the record is the same. ``fresh_for``: how old a reading, or the record's
@@ -45,41 +45,41 @@ class Declared(Closed):
     inside: Annotated[list[Identifier], Field(max_length=50)] = []
 
 
-class Entity(Closed):
+class EntitySpec(Closed):
     """One SAML entity: by name, or the only one in the document at ``path``."""
 
     entity: Template | None = None
     path: Template | None = None
 
 
-class Saml(forms.Source):
+class SamlForm(forms.RequestForm):
     """SAML metadata, parsed with entities and DTDs refused."""
 
-    saml: Entity
+    saml: EntitySpec
 
 
-class GetSource(forms.GetTaken, Declared):
+class GetSource(forms.GetExtracted, SourceTerms):
     pass
 
 
-class ScimQuerySource(forms.ScimQueryTaken, Declared):
+class ScimQuerySource(forms.ScimQueryExtracted, SourceTerms):
     pass
 
 
-class ScimReadSource(forms.ScimReadTaken, Declared):
+class ScimReadSource(forms.ScimReadExtracted, SourceTerms):
     pass
 
 
-class MembersOfSource(forms.MembersOfTaken, Declared):
+class MembersOfSource(forms.MembersOfExtracted, SourceTerms):
     pass
 
 
-class HoldersOfSource(forms.HoldersOfTaken, Declared):
+class HoldersOfSource(forms.HoldersOfExtracted, SourceTerms):
     pass
 
 
-class SamlSource(Saml, Declared):
-    take: forms.Takes
+class SamlSource(SamlForm, SourceTerms):
+    take: forms.Extracts
 
 
 _FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -97,7 +97,7 @@ def _form(given: Any) -> str | None:
     return next((tag for tag, needed in _FORMS if all(key in keys for key in needed)), None)
 
 
-Source = Annotated[
+SourceSpec = Annotated[
     Annotated[GetSource, Tag("<get>")]
     | Annotated[ScimReadSource, Tag("<read>")]
     | Annotated[ScimQuerySource, Tag("<query>")]

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from handrail.definitions.language.conditions import Condition, Problem, Uncompilable, compile_condition
+from handrail.definitions.language.conditions import Condition, ConditionProblem, Uncompilable, compile_condition
 from handrail.definitions.language.names import Variables, nearest
-from handrail.definitions.language.templates import Place, Template, parse
+from handrail.definitions.language.templates import Escaping, Template, parse
 from handrail.definitions.requests import forms
-from handrail.definitions.source.faults import Faults, Mark, Path
+from handrail.definitions.source.faults import Path, TextFaults, TextMark
 from handrail.definitions.source.loader import Document
 
 _UNDECLARED = re.compile(r"undeclared reference to '([^']+)'")
@@ -22,7 +22,7 @@ _REFUSED_IN_PATH = frozenset("?#\\")
 @dataclass(frozen=True, slots=True)
 class Context:
     document: Document
-    faults: Faults
+    faults: TextFaults
 
     def add(self, path: Sequence[str | int], message: str) -> None:
         self.faults.add(path, message, self.document.mark(tuple(path)))
@@ -41,7 +41,7 @@ class Context:
                 self.faults.add(path, self._told(problem, known), self._inside(path, source, problem))
             return None
 
-    def _told(self, problem: Problem, known: Variables) -> str:
+    def _told(self, problem: ConditionProblem, known: Variables) -> str:
         missing = _UNDECLARED.search(problem.message)
         if missing is None:
             return f"in the condition: {problem.message}"
@@ -49,7 +49,7 @@ class Context:
             return f"in the condition: {missing[1]} is not declared here; {nearest(missing[1], known)}"
         return f"in the condition: {missing[1]} is no name or function that conditions know"
 
-    def _inside(self, path: Path, source: str, problem: Problem) -> Mark:
+    def _inside(self, path: Path, source: str, problem: ConditionProblem) -> TextMark:
         """The problem's place in the file, where the expression stands there as it is; else where it begins."""
         begin = self.document.mark(path)
         wanted = (source.split("\n")[problem.line - 1 : problem.line] or [""])[0].rstrip()
@@ -58,7 +58,7 @@ class Context:
             offset = begin.column - 1 if number == begin.line else 0
             found = lines[number - 1].find(wanted, offset) if wanted else -1
             if found >= 0:
-                return Mark(number, found + problem.column)
+                return TextMark(number, found + problem.column)
         return begin
 
     # placeholders
@@ -70,23 +70,23 @@ class Context:
             used += self.template(text, (*path, *at), place, known)
         return tuple(used)
 
-    def template(self, text: str, path: Path, place: Place, known: Variables) -> tuple[str, ...]:
+    def template(self, text: str, path: Path, place: Escaping, known: Variables) -> tuple[str, ...]:
         try:
             template = parse(text)
         except ValueError as error:
             self.add(path, str(error))
             return ()
-        if place is Place.PATH:
+        if place is Escaping.PATH:
             self._path_literals(template, path)
         for name in template.names:
             self._placeholder(name, template, path, place, known)
         return template.names
 
-    def _placeholder(self, name: str, template: Template, path: Path, place: Place, known: Variables) -> None:
+    def _placeholder(self, name: str, template: Template, path: Path, place: Escaping, known: Variables) -> None:
         kind = known.get(name)
         if kind is None:
             self.add(path, f"the placeholder {{{name}}} is not declared here; {nearest(name, known)}")
-        elif place is Place.JSON and template.whole == name:
+        elif place is Escaping.JSON and template.whole == name:
             return
         elif not kind.scalar:
             self.add(path, f"the placeholder {{{name}}} is {kind}; only texts, numbers and booleans can stand here")
@@ -110,7 +110,7 @@ class Context:
             self.add(path, "a path has no empty segments")
 
 
-Found = tuple[Place, Path, str]
+Found = tuple[Escaping, Path, str]
 
 
 def _templates(asked: Any) -> list[Found]:
@@ -119,17 +119,17 @@ def _templates(asked: Any) -> list[Found]:
     for method in ("get", *forms.METHODS):
         text = getattr(asked, method, None)
         if isinstance(text, str):
-            found.append((Place.PATH, (method,), text))
+            found.append((Escaping.PATH, (method,), text))
     query: Mapping[str, Any] = getattr(asked, "query", {})
-    found += [(Place.QUERY, ("query", name), value) for name, value in query.items() if isinstance(value, str)]
+    found += [(Escaping.QUERY, ("query", name), value) for name, value in query.items() if isinstance(value, str)]
     if getattr(asked, "filter", None):
-        found.append((Place.FILTER, ("filter",), asked.filter))
+        found.append((Escaping.FILTER, ("filter",), asked.filter))
     for field in ("id", "members_of", "holders_of"):
         if isinstance(getattr(asked, field, None), str):
-            found.append((Place.TEXT, (field,), getattr(asked, field)))
+            found.append((Escaping.TEXT, (field,), getattr(asked, field)))
     for field in ("add_member", "remove_member", "add_role", "remove_role"):
         if hasattr(asked, field):
-            found += [(Place.TEXT, (field, name), text) for name, text in getattr(asked, field).model_dump().items()]
+            found += [(Escaping.TEXT, (field, name), text) for name, text in getattr(asked, field).model_dump().items()]
     return found + _bodies(asked)
 
 
@@ -137,14 +137,14 @@ def _bodies(asked: Any) -> list[Found]:
     found = _json(getattr(asked, "json_", None), ("json",)) + _json(getattr(asked, "with_", None), ("with",))
     for index, change in enumerate(getattr(asked, "change", ())):
         if change.path is not None:
-            found.append((Place.FILTER, ("change", index, "path"), change.path))
+            found.append((Escaping.FILTER, ("change", index, "path"), change.path))
         found += _json(change.value, ("change", index, "value"))
     return found
 
 
 def _json(value: Any, path: Path) -> list[Found]:
     if isinstance(value, str):
-        return [(Place.JSON, path, value)]
+        return [(Escaping.JSON, path, value)]
     if isinstance(value, dict):
         return [found for key, item in value.items() for found in _json(item, (*path, key))]
     if isinstance(value, list):

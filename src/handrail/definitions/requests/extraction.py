@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from handrail.connectors.extract import ExtractFailed, compile_path, extract
 from handrail.definitions.language.names import Variables
 from handrail.definitions.language.valuetypes import ValueType, check
-from handrail.definitions.requests.forms import Take
+from handrail.definitions.requests.forms import Extract
 from handrail.kernel.errors import Fault, Invalid
 
 
@@ -53,7 +53,7 @@ def _extracted(value: JsonValue, at: str, *, optional: bool) -> JsonValue:
         raise
 
 
-def compile_takes(takes: Mapping[str, Take]) -> Extraction:
+def compile_extracts(takes: Mapping[str, Extract]) -> Extraction:
     """Raises ExtractFailed for an ``at`` that is neither a pointer nor JMESPath; ``check_at`` finds it beforehand."""
     compiled: dict[str, tuple[str, ValueType]] = {}
     for written, take in takes.items():
@@ -65,7 +65,7 @@ def compile_takes(takes: Mapping[str, Take]) -> Extraction:
     return Extraction(compiled)
 
 
-def check_at(take: Take) -> str | None:
+def check_at(take: Extract) -> str | None:
     """What is wrong with the place that ``take`` names, if anything."""
     try:
         compile_path(take.at or "/")

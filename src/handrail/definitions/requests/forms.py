@@ -22,30 +22,30 @@ def _long_form(given: Any) -> Any:
     return given if isinstance(given, dict) else {"type": given}
 
 
-class Take(Closed):
+class Extract(Closed):
     """One value out of an answer: where it is and of which type. Without ``at``, the member of its own name."""
 
     type: Annotated[ValueType, BeforeValidator(value_type)]
     at: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
 
 
-Takes = Annotated[
-    dict[OptionalIdentifier, Annotated[Take, BeforeValidator(_long_form)]], Field(min_length=1, max_length=100)
+Extracts = Annotated[
+    dict[OptionalIdentifier, Annotated[Extract, BeforeValidator(_long_form)]], Field(min_length=1, max_length=100)
 ]
 
 
-class Source(Closed):
+class RequestForm(Closed):
     connector: Kebab
 
 
-class Get(Source):
+class GetForm(RequestForm):
     """``GET`` a JSON resource."""
 
     get: Template
     query: Query = {}
 
 
-class ScimQuery(Source):
+class ScimQueryForm(RequestForm):
     """All SCIM resources that match, as a list."""
 
     scim: Resource
@@ -53,7 +53,7 @@ class ScimQuery(Source):
     attributes: Attributes = []
 
 
-class ScimRead(Source):
+class ScimReadForm(RequestForm):
     """One SCIM resource by id."""
 
     scim: Resource
@@ -61,46 +61,46 @@ class ScimRead(Source):
     attributes: Attributes = []
 
 
-class MembersOf(Source):
+class MembersOfForm(RequestForm):
     """The members of a SCIM group, as a list."""
 
     members_of: Template
 
 
-class HoldersOf(Source):
+class HoldersOfForm(RequestForm):
     """The SCIM users that hold a role, as a list."""
 
     holders_of: Template
 
 
-class GetTaken(Get):
-    take: Takes
+class GetExtracted(GetForm):
+    take: Extracts
 
 
-class ScimQueryTaken(ScimQuery):
-    take: Takes
+class ScimQueryExtracted(ScimQueryForm):
+    take: Extracts
 
 
-class ScimReadTaken(ScimRead):
-    take: Takes
+class ScimReadExtracted(ScimReadForm):
+    take: Extracts
 
 
-class MembersOfTaken(MembersOf):
-    take: Takes
+class MembersOfExtracted(MembersOfForm):
+    take: Extracts
 
 
-class HoldersOfTaken(HoldersOf):
-    take: Takes
+class HoldersOfExtracted(HoldersOfForm):
+    take: Extracts
 
 
-class Start(Source):
+class StartForm(RequestForm):
     """Start a job."""
 
     start: Line
     with_: Annotated[dict[str, JsonValue], Field(alias="with", max_length=100)] = {}
 
 
-class Send(Source):
+class SendForm(RequestForm):
     """Exactly one of post, put, patch, delete, with a JSON body where given."""
 
     post: Template | None = None
@@ -119,47 +119,47 @@ class Send(Source):
         return "json_" in self.model_fields_set
 
 
-class Change(Closed):
+class AttributeChange(Closed):
     op: Literal["add", "remove", "replace"]
     path: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
     value: JsonValue = None
 
 
-class ScimChange(Source):
+class ScimChangeForm(RequestForm):
     """Change one SCIM resource (RFC 7644 §3.5.2)."""
 
     scim: Resource
     id: Template
-    change: Annotated[list[Change], Field(min_length=1, max_length=100)]
+    change: Annotated[list[AttributeChange], Field(min_length=1, max_length=100)]
 
 
-class Membership(Closed):
+class MembershipSpec(Closed):
     group: Template
     member: Template
 
 
-class Grant(Closed):
+class GrantSpec(Closed):
     user: Template
     role: Template
 
 
-class AddMember(Source):
-    add_member: Membership
+class AddMemberForm(RequestForm):
+    add_member: MembershipSpec
 
 
-class RemoveMember(Source):
-    remove_member: Membership
+class RemoveMemberForm(RequestForm):
+    remove_member: MembershipSpec
 
 
-class AddRole(Source):
-    add_role: Grant
+class AddRoleForm(RequestForm):
+    add_role: GrantSpec
 
 
-class RemoveRole(Source):
-    remove_role: Grant
+class RemoveRoleForm(RequestForm):
+    remove_role: GrantSpec
 
 
-class Poll(Closed):
+class PollSpec(Closed):
     """Ask again while the row ``pending`` matches. ``get``: the path to ask; without it, the job by ``answer.id``."""
 
     get: Template | None = None
@@ -199,30 +199,30 @@ _CALLS: dict[str, tuple[str, ...]] = {
     "remove_role": ("remove_role",),
 }
 
-Read = Annotated[
-    Annotated[GetTaken, Tag("<get>")]
-    | Annotated[ScimReadTaken, Tag("<read>")]
-    | Annotated[ScimQueryTaken, Tag("<query>")]
-    | Annotated[MembersOfTaken, Tag("<members_of>")]
-    | Annotated[HoldersOfTaken, Tag("<holders_of>")],
+ReadForm = Annotated[
+    Annotated[GetExtracted, Tag("<get>")]
+    | Annotated[ScimReadExtracted, Tag("<read>")]
+    | Annotated[ScimQueryExtracted, Tag("<query>")]
+    | Annotated[MembersOfExtracted, Tag("<members_of>")]
+    | Annotated[HoldersOfExtracted, Tag("<holders_of>")],
     Discriminator(
         _form(_READS),
         custom_error_type="form",
         custom_error_message="expected a connector and one of: get, scim, members_of, holders_of",
     ),
 ]
-Call = Annotated[
-    Annotated[Start, Tag("<start>")]
-    | Annotated[Send, Tag("<post>")]
-    | Annotated[Send, Tag("<put>")]
-    | Annotated[Send, Tag("<patch>")]
-    | Annotated[Send, Tag("<delete>")]
-    | Annotated[Get, Tag("<get>")]
-    | Annotated[ScimChange, Tag("<change>")]
-    | Annotated[AddMember, Tag("<add_member>")]
-    | Annotated[RemoveMember, Tag("<remove_member>")]
-    | Annotated[AddRole, Tag("<add_role>")]
-    | Annotated[RemoveRole, Tag("<remove_role>")],
+CallForm = Annotated[
+    Annotated[StartForm, Tag("<start>")]
+    | Annotated[SendForm, Tag("<post>")]
+    | Annotated[SendForm, Tag("<put>")]
+    | Annotated[SendForm, Tag("<patch>")]
+    | Annotated[SendForm, Tag("<delete>")]
+    | Annotated[GetForm, Tag("<get>")]
+    | Annotated[ScimChangeForm, Tag("<change>")]
+    | Annotated[AddMemberForm, Tag("<add_member>")]
+    | Annotated[RemoveMemberForm, Tag("<remove_member>")]
+    | Annotated[AddRoleForm, Tag("<add_role>")]
+    | Annotated[RemoveRoleForm, Tag("<remove_role>")],
     Discriminator(
         _form(_CALLS),
         custom_error_type="form",
@@ -230,5 +230,7 @@ Call = Annotated[
         "remove_member, add_role, remove_role",
     ),
 ]
-AnyRead = Get | ScimQuery | ScimRead | MembersOf | HoldersOf
-AnyCall = Start | Send | Get | ScimChange | AddMember | RemoveMember | AddRole | RemoveRole
+AnyRead = GetForm | ScimQueryForm | ScimReadForm | MembersOfForm | HoldersOfForm
+AnyCall = (
+    StartForm | SendForm | GetForm | ScimChangeForm | AddMemberForm | RemoveMemberForm | AddRoleForm | RemoveRoleForm
+)

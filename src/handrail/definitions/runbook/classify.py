@@ -14,11 +14,11 @@ from handrail.definitions.requests.extraction import Extraction
 from handrail.definitions.runbook.format import Outcome
 from handrail.kernel.errors import Invalid
 
-Kind = Literal["succeeded", "pending", "retryable", "terminal", "ambiguous"]
+ClassificationKind = Literal["succeeded", "pending", "retryable", "terminal", "ambiguous"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CompiledRow:
     """One compiled row; ``index`` counts from 0 within its outcome. Empty sets mean that nothing is asked of it."""
 
     outcome: Outcome
@@ -40,7 +40,7 @@ class Row:
             return False
         return not self.statuses or answer.status in self.statuses
 
-    def covers(self, later: Row) -> bool:
+    def covers(self, later: CompiledRow) -> bool:
         """Whether nothing that fits ``later`` can get past this row."""
         same_failure = (
             self.failures >= later.failures if self.failures and later.failures else self.failures == later.failures
@@ -57,7 +57,7 @@ class Classification:
     ``answer`` holds the declared values of the answer; None where they could not all be taken or none are declared.
     """
 
-    kind: Kind
+    kind: ClassificationKind
     retry_class: str | None
     row: int | None
     why: str
@@ -65,7 +65,7 @@ class Classification:
 
 
 def classify(
-    rows: tuple[Row, ...], answers: Extraction | None, scope: Mapping[str, Any], answer: Answer
+    rows: tuple[CompiledRow, ...], answers: Extraction | None, scope: Mapping[str, Any], answer: Answer
 ) -> Classification:
     """The first row that fits. A condition that can't be decided, or an unusable success, is ambiguous."""
     taken, trouble = _taken(answers, answer)

@@ -19,17 +19,26 @@ from handrail.definitions.language.conditions import Condition, ConditionError
 from handrail.definitions.language.names import Absent, lookup
 from handrail.definitions.requests import forms, operations
 from handrail.definitions.requests.extraction import Extraction
-from handrail.definitions.requests.forms import Poll
+from handrail.definitions.requests.forms import PollSpec
 from handrail.definitions.runbook import classify as classification
-from handrail.definitions.runbook.classify import Classification, Row
-from handrail.definitions.runbook.format import Checkpoints, Runbook
+from handrail.definitions.runbook.classify import Classification, CompiledRow
+from handrail.definitions.runbook.format import Checkpoints, RunbookSpec
 
 CheckKind = Literal["prerequisite", "boundary", "verification", "guard"]
-__all__ = ["Check", "Classification", "CompiledRunbook", "Condition", "ConditionError", "Read", "Step", "Verification"]
+__all__ = [
+    "Classification",
+    "CompiledCheck",
+    "CompiledRead",
+    "CompiledRunbook",
+    "CompiledStep",
+    "CompiledVerification",
+    "Condition",
+    "ConditionError",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CompiledCheck:
     """A condition, and the exception that it raises when it does not hold. ``says`` is for people, or empty."""
 
     condition: Condition
@@ -39,7 +48,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class CompiledRead:
     """One authoritative read. ``after``: the step whose answer its placeholders need; None: readable from the start.
 
     ``needs``: the reads above it whose values its placeholders use.
@@ -71,13 +80,13 @@ class RetryPolicy:
 class Polling:
     """Ask again every ``every_seconds`` for at most ``within_seconds`` while the result is pending."""
 
-    spec: Poll
+    spec: PollSpec
     every_seconds: float
     within_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class CompiledVerification:
     """``reads``: all that must be re-read, in declared order, those of ``unchanged`` among them.
 
     ``reads_need_answer``: one of them names the step's own answer. ``unchanged``: dotted names; each must equal
@@ -88,9 +97,9 @@ class Verification:
     reads_need_answer: bool
     within_seconds: float
     every_seconds: float
-    that: tuple[Check, ...]
+    that: tuple[CompiledCheck, ...]
     unchanged: tuple[str, ...]
-    guards: tuple[Check, ...]
+    guards: tuple[CompiledCheck, ...]
 
     def changed(self, scope: Mapping[str, Any]) -> tuple[str, ...]:
         """The names of ``unchanged`` whose values differ between ``before`` and now. An absent value differs."""
@@ -98,7 +107,7 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CompiledStep:
     """``retry``: by retry class; the class None is the general policy. ``rows`` are in the order of trying."""
 
     name: str
@@ -109,9 +118,9 @@ class Step:
     call: forms.AnyCall
     answers: Extraction | None
     poll: Polling | None
-    rows: tuple[Row, ...]
+    rows: tuple[CompiledRow, ...]
     retry: Mapping[str | None, RetryPolicy]
-    verify: Verification | None
+    verify: CompiledVerification | None
 
     @property
     def proof_needs_answer(self) -> bool:
@@ -131,12 +140,12 @@ class Step:
 class CompiledRunbook:
     """Immutable and safe to share between threads. ``digest`` is over the canonical JSON of the parsed text."""
 
-    spec: Runbook
+    spec: RunbookSpec
     digest: str
     tasks: TaskSchema
-    reads: Mapping[str, Read]
-    prerequisites: tuple[Check, ...]
-    steps: tuple[Step, ...]
+    reads: Mapping[str, CompiledRead]
+    prerequisites: tuple[CompiledCheck, ...]
+    steps: tuple[CompiledStep, ...]
 
     @property
     def name(self) -> str:
@@ -168,7 +177,7 @@ class CompiledRunbook:
         """The reads of the checking stage, in declared order: those that need no step's answer."""
         return tuple(name for name, read in self.reads.items() if read.after is None)
 
-    def step(self, name: str) -> Step:
+    def step(self, name: str) -> CompiledStep:
         return next(step for step in self.steps if step.name == name)
 
     def validate_task(self, payload: Mapping[str, Any]) -> dict[str, JsonValue]:
@@ -192,9 +201,9 @@ class CompiledRunbook:
         return budget.at_most if carried is None else max(0, min(int(carried), budget.at_most))
 
     def operation(
-        self, asked: operations.Asked, scope: Mapping[str, Any], *, idempotency_key: str | None = None
+        self, asked: operations.AnyForm, scope: Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> Operation:
-        """The connector's operation for ``Read.spec``, ``Step.call`` or ``Polling.spec``.
+        """The connector's operation for ``CompiledRead.spec``, ``CompiledStep.call`` or ``Polling.spec``.
 
         Raises Invalid (``placeholder``) for a value that is absent or can't stand where it is asked to.
         """
@@ -204,7 +213,7 @@ class CompiledRunbook:
         """The read's declared values. Raises Invalid (``answer-unusable``) naming read and field."""
         return self.reads[read].extraction.apply(read, value)
 
-    def classify(self, step: str | Step, scope: Mapping[str, Any], answer: Answer) -> Classification:
+    def classify(self, step: str | CompiledStep, scope: Mapping[str, Any], answer: Answer) -> Classification:
         """What came of a call or a poll, by the step's result table. Never raises for what an answer holds."""
         chosen = self.step(step) if isinstance(step, str) else step
         return classification.classify(chosen.rows, chosen.answers, scope, answer)

@@ -7,26 +7,26 @@ from collections.abc import Iterable, Mapping
 from handrail.definitions.inputs.declared import inputs, names_once
 from handrail.definitions.inputs.schema import TaskSchema
 from handrail.definitions.language.names import RESERVED, ROOTS, Variables, nearest, prefixed
-from handrail.definitions.language.templates import Place
+from handrail.definitions.language.templates import Escaping
 from handrail.definitions.language.valuetypes import ValueType
 from handrail.definitions.requests.checking import Context
-from handrail.definitions.requests.extraction import Extraction, check_at, compile_takes
-from handrail.definitions.requests.forms import Get, Poll, Send, Source, Start, Takes
+from handrail.definitions.requests.extraction import Extraction, check_at, compile_extracts
+from handrail.definitions.requests.forms import Extracts, GetForm, PollSpec, RequestForm, SendForm, StartForm
 from handrail.definitions.runbook import results
 from handrail.definitions.runbook.compiled import (
-    Check,
     CheckKind,
+    CompiledCheck,
+    CompiledRead,
     CompiledRunbook,
+    CompiledStep,
+    CompiledVerification,
     Polling,
-    Read,
     RetryPolicy,
-    Step,
-    Verification,
 )
-from handrail.definitions.runbook.format import Check as WrittenCheck
-from handrail.definitions.runbook.format import Retry, Runbook, Verify
-from handrail.definitions.runbook.format import Step as WrittenStep
-from handrail.definitions.source.faults import Faults, Path
+from handrail.definitions.runbook.format import CheckSpec as WrittenCheck
+from handrail.definitions.runbook.format import RetrySpec, RunbookSpec, VerifySpec
+from handrail.definitions.runbook.format import StepSpec as WrittenStep
+from handrail.definitions.source.faults import Path, TextFaults
 from handrail.definitions.source.loader import Document, load
 from handrail.definitions.source.validate import validate
 from handrail.kernel.canonical import digest
@@ -40,23 +40,23 @@ def compile_runbook(text: str, *, file: str = "runbook") -> CompiledRunbook:
     ``file`` is what the message calls the text.
     """
     document = load(text, file=file)
-    faults = Faults(file)
-    spec = validate(document, Runbook, faults)
-    compiled = _Compiler(document, spec, faults).compile()
+    faults = TextFaults(file)
+    spec = validate(document, RunbookSpec, faults)
+    compiled = _RunbookCompiler(document, spec, faults).compile()
     faults.refuse_if_any()
     return compiled
 
 
-class _Compiler:
+class _RunbookCompiler:
     """One pass from top to bottom; what it has met so far is what later parts may name."""
 
-    def __init__(self, document: Document, spec: Runbook, faults: Faults) -> None:
+    def __init__(self, document: Document, spec: RunbookSpec, faults: TextFaults) -> None:
         self.document = document
         self.spec = spec
         self.context = Context(document, faults)
         self.task: Variables = {}
-        self.reads: dict[str, Read] = {}
-        self.steps: dict[str, Step] = {}
+        self.reads: dict[str, CompiledRead] = {}
+        self.steps: dict[str, CompiledStep] = {}
         # The reads that have been made by the point that the pass has come to, in declared order.
         self.made: list[str] = []
 
@@ -112,15 +112,15 @@ class _Compiler:
             used = self.context.source(spec, path, {**self.task, **self._variables_of(self.reads), **answers})
             self.reads[name] = self._read(name, spec, extraction, used)
 
-    def _read(self, name: str, spec: Source, extraction: Extraction, used: tuple[str, ...]) -> Read:
+    def _read(self, name: str, spec: RequestForm, extraction: Extraction, used: tuple[str, ...]) -> CompiledRead:
         order = [step.name for step in self.spec.steps]
         needs = tuple(dict.fromkeys(root for use in used if (root := use.split(".")[0]) in self.reads))
         after = [use.split(".")[1] for use in used if use.startswith("steps.")]
         after += [earlier for need in needs if (earlier := self.reads[need].after) is not None]
         last = max(after, key=order.index) if after else None
-        return Read(name, spec.connector, spec, extraction, last, needs)  # type: ignore[arg-type]
+        return CompiledRead(name, spec.connector, spec, extraction, last, needs)  # type: ignore[arg-type]
 
-    def _takes(self, takes: Takes, path: Path) -> Extraction:
+    def _takes(self, takes: Extracts, path: Path) -> Extraction:
         names_once(takes, path, self.context)
         usable = {}
         for written, take in takes.items():
@@ -131,7 +131,7 @@ class _Compiler:
                 at = (*path, written, "at")
                 self.context.add(at, problem)
                 usable[written] = take.model_copy(update={"at": None})
-        return compile_takes(usable)
+        return compile_extracts(usable)
 
     def _variables_of(self, reads: Iterable[str]) -> dict[str, ValueType]:
         found: dict[str, ValueType] = {}
@@ -143,17 +143,17 @@ class _Compiler:
 
     def _checks(
         self, written: list[WrittenCheck], path: Path, known: Variables, default: CheckKind
-    ) -> tuple[Check, ...]:
-        checks: list[Check] = []
+    ) -> tuple[CompiledCheck, ...]:
+        checks: list[CompiledCheck] = []
         for index, check in enumerate(written):
             condition = self.context.condition(check.that, (*path, index, "that"), known)
             if condition is not None:
-                checks.append(Check(condition, check.otherwise, check.kind or default, check.says or ""))
+                checks.append(CompiledCheck(condition, check.otherwise, check.kind or default, check.says or ""))
         return tuple(checks)
 
     # steps
 
-    def _step(self, step: WrittenStep, path: Path) -> Step:
+    def _step(self, step: WrittenStep, path: Path) -> CompiledStep:
         self._step_rules(step, path)
         answers = self._takes(step.answer, (*path, "answer")) if step.answer else None
         earlier = self._earlier()
@@ -165,7 +165,7 @@ class _Compiler:
         rows = results.compile_rows(step, path, {**known, **own, **_HTTP}, self.context)
         polling = Polling(step.poll, step.poll.every, step.poll.within) if step.poll else None
         verify = self._verify(step.verify, step, (*path, "verify"), own) if step.verify else None
-        return Step(
+        return CompiledStep(
             step.name,
             step.title or step.name,
             step.effect == "mutating",
@@ -179,20 +179,20 @@ class _Compiler:
             verify,
         )
 
-    def _poll(self, step: WrittenStep, poll: Poll, path: Path, known: Variables) -> None:
-        if poll.get is not None and not isinstance(step.call, (Send, Get)):
+    def _poll(self, step: WrittenStep, poll: PollSpec, path: Path, known: Variables) -> None:
+        if poll.get is not None and not isinstance(step.call, (SendForm, GetForm)):
             self.context.add(
                 (*path, "poll", "get"), "goes with a step that calls over REST; a started job is polled by its id"
             )
         if poll.get is not None:
-            self.context.template(poll.get, (*path, "poll", "get"), Place.PATH, known)
-        elif not isinstance(step.call, Start):
+            self.context.template(poll.get, (*path, "poll", "get"), Escaping.PATH, known)
+        elif not isinstance(step.call, StartForm):
             self.context.add((*path, "poll"), "only a started job is polled by its id; give get: and the path to ask")
         elif poll.query:
             self.context.add((*path, "poll", "query"), "query goes with get")
         for name, value in poll.query.items():
             if isinstance(value, str):
-                self.context.template(value, (*path, "poll", "query", name), Place.QUERY, known)
+                self.context.template(value, (*path, "poll", "query", name), Escaping.QUERY, known)
         if poll.every > poll.within:
             self.context.add((*path, "poll", "every"), "longer than within; it would never be asked again")
         if not step.result.pending:
@@ -215,15 +215,15 @@ class _Compiler:
             add((*path, "verify"), "a mutating step must say how its effect is verified")
         if step.effect == "mutating" and not _changes(step):
             add((*path, "effect"), "a call with get changes nothing; give effect: reading")
-        if isinstance(step.call, Send) and len(step.call.methods) != 1:
+        if isinstance(step.call, SendForm) and len(step.call.methods) != 1:
             add((*path, "call"), "expected exactly one of: post, put, patch, delete")
-        if isinstance(step.call, Start) and step.poll and not step.poll.get and "id" not in _declared(step.answer):
+        if isinstance(step.call, StartForm) and step.poll and not step.poll.get and "id" not in _declared(step.answer):
             add((*path, "answer"), "polling a job needs its id; declare answer: {id: string}")
         retry = step.retry
         if retry is not None:
             self._retry_rules(retry, (*path, "retry"))
 
-    def _retry_rules(self, retry: Retry, path: Path) -> None:
+    def _retry_rules(self, retry: RetrySpec, path: Path) -> None:
         if retry.initial > retry.ceiling:
             self.context.add((*path, "initial"), "the first wait is longer than the ceiling")
         for name, policy in retry.classes.items():
@@ -245,7 +245,7 @@ class _Compiler:
 
     # verification and copies
 
-    def _verify(self, verify: Verify, step: WrittenStep, path: Path, own: Variables) -> Verification:
+    def _verify(self, verify: VerifySpec, step: WrittenStep, path: Path, own: Variables) -> CompiledVerification:
         before = prefixed("before", self._variables_of(self.made))
         self._unchanged(verify, path, before)
         reads = self._reread(verify, step, path)
@@ -255,7 +255,7 @@ class _Compiler:
         known = {**self.task, **fresh, **before, **self._earlier(), **own, **mine}
         if verify.within and verify.every > verify.within:
             self.context.add((*path, "every"), "longer than within; it would never be read again")
-        return Verification(
+        return CompiledVerification(
             reads,
             any(self.reads[name].after == step.name for name in reads),
             verify.within,
@@ -265,7 +265,7 @@ class _Compiler:
             self._checks(verify.guards, (*path, "guards"), known, "guard"),
         )
 
-    def _reread(self, verify: Verify, step: WrittenStep, path: Path) -> tuple[str, ...]:
+    def _reread(self, verify: VerifySpec, step: WrittenStep, path: Path) -> tuple[str, ...]:
         """All that the verification reads, in declared order, those of ``unchanged`` among them."""
         wanted = {*verify.reads, *(name.split(".")[0] for name in verify.unchanged)}
         reads = tuple(name for name in self.reads if name in wanted)
@@ -280,7 +280,7 @@ class _Compiler:
                 self.context.add(at, f"{name} needs {', '.join(missing)} to be read here too")
         return reads
 
-    def _unchanged(self, verify: Verify, path: Path, before: Variables) -> None:
+    def _unchanged(self, verify: VerifySpec, path: Path, before: Variables) -> None:
         plain = {name.removeprefix("before."): kind for name, kind in before.items()}
         for index, name in enumerate(verify.unchanged):
             if name not in plain:
@@ -299,7 +299,7 @@ class _Compiler:
                     self.context.add(path, f"{name} is listed twice")
 
 
-def _declared(answer: Takes | None) -> dict[str, ValueType]:
+def _declared(answer: Extracts | None) -> dict[str, ValueType]:
     return {
         name.removesuffix("?"): ValueType(take.type.base, take.type.many, optional=name.endswith("?"))
         for name, take in (answer or {}).items()
@@ -310,7 +310,7 @@ def _changes(step: WrittenStep) -> bool:
     return not hasattr(step.call, "get")
 
 
-def _policies(retry: Retry | None) -> Mapping[str | None, RetryPolicy]:
+def _policies(retry: RetrySpec | None) -> Mapping[str | None, RetryPolicy]:
     if retry is None:
         return {None: RetryPolicy(1, 1.0, 1.0, 1.0)}
     general = RetryPolicy(retry.attempts, retry.initial, float(retry.backoff), retry.ceiling)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from handrail.definitions.inputs.format import TaskField
-from handrail.definitions.requests.forms import Call, Poll, Read, Takes
+from handrail.definitions.requests.forms import CallForm, Extracts, PollSpec, ReadForm
 from handrail.definitions.source.scalars import (
     Closed,
     Dotted,
@@ -23,30 +23,30 @@ from handrail.definitions.source.scalars import (
     Status,
 )
 
-Kind = Literal["prerequisite", "boundary"]
+ConditionKind = Literal["prerequisite", "boundary"]
 Outcome = Literal["succeeded", "pending", "retryable", "terminal"]
 # The order in which rows are tried.
 OUTCOMES: tuple[Outcome, ...] = ("succeeded", "pending", "retryable", "terminal")
 MAX_ATTEMPTS = 20
 
 
-class RetryBudget(Closed):
+class RetryBudgetSpec(Closed):
     """How often a run may repeat calls: the smaller of what the task carries and ``at_most``."""
 
     task: Identifier | None = None
     at_most: Annotated[int, Field(ge=0, le=MAX_ATTEMPTS)]
 
 
-class Check(Closed):
+class CheckSpec(Closed):
     """A condition, and the reason code of the exception that it raises when it does not hold."""
 
     that: Expression
     otherwise: Kebab
-    kind: Kind | None = None
+    kind: ConditionKind | None = None
     says: Prose | None = None
 
 
-class Row(Closed):
+class RowSpec(Closed):
     """One row of a result table: everything that is given must match."""
 
     status: Annotated[list[Status], Field(min_length=1, max_length=100)] | None = None
@@ -55,19 +55,19 @@ class Row(Closed):
     as_: Annotated[Kebab | None, Field(alias="as")] = None
 
 
-Rows = Annotated[list[Row], Field(max_length=50)]
+RowSpecs = Annotated[list[RowSpec], Field(max_length=50)]
 
 
-class Result(Closed):
+class ResultSpec(Closed):
     """How an answer is classed. What no row names is ambiguous."""
 
-    succeeded: Annotated[list[Row], Field(min_length=1, max_length=50)]
-    pending: Rows = []
-    retryable: Rows = []
-    terminal: Rows = []
+    succeeded: Annotated[list[RowSpec], Field(min_length=1, max_length=50)]
+    pending: RowSpecs = []
+    retryable: RowSpecs = []
+    terminal: RowSpecs = []
 
 
-class RetryClass(Closed):
+class RetryClassSpec(Closed):
     """What one class of retryable results does otherwise."""
 
     attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)] | None = None
@@ -76,41 +76,41 @@ class RetryClass(Closed):
     ceiling: Interval | None = None
 
 
-class Retry(Closed):
+class RetrySpec(Closed):
     """``attempts`` counts the first one too. The n-th wait is initial * backoff^(n-1), at most ceiling."""
 
     attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
     initial: Interval = 1.0
     backoff: Annotated[float | int, Field(ge=1, le=10)] = 2
     ceiling: Interval = 60.0
-    classes: Annotated[dict[Kebab, RetryClass], Field(max_length=20)] = {}
+    classes: Annotated[dict[Kebab, RetryClassSpec], Field(max_length=20)] = {}
 
 
-class Verify(Closed):
+class VerifySpec(Closed):
     """What must hold in the authoritative state afterwards, read again until it does or time is up."""
 
     reads: Annotated[list[Identifier], Field(min_length=1, max_length=20)]
     within: Duration = 0.0
     every: Interval = 2.0
-    that: Annotated[list[Check], Field(min_length=1, max_length=50)]
+    that: Annotated[list[CheckSpec], Field(min_length=1, max_length=50)]
     unchanged: Annotated[list[Dotted], Field(max_length=50)] = []
-    guards: Annotated[list[Check], Field(max_length=50)] = []
+    guards: Annotated[list[CheckSpec], Field(max_length=50)] = []
 
 
-class Step(Closed):
+class StepSpec(Closed):
     name: Identifier
     title: Line | None = None
     effect: Literal["mutating", "reading"]
     deduplicates: bool = False
-    call: Call
-    answer: Takes | None = None
-    poll: Poll | None = None
-    result: Result
-    retry: Retry | None = None
-    verify: Verify | None = None
+    call: CallForm
+    answer: Extracts | None = None
+    poll: PollSpec | None = None
+    result: ResultSpec
+    retry: RetrySpec | None = None
+    verify: VerifySpec | None = None
 
 
-class Copy(Closed):
+class CopySpec(Closed):
     copy_: Annotated[list[Dotted], Field(alias="copy", max_length=50)]
 
 
@@ -124,7 +124,7 @@ class Checkpoints(Closed):
     completed: Line = "Run completed"
 
 
-class Runbook(Closed):
+class RunbookSpec(Closed):
     """A runbook as it is written."""
 
     handrail: Literal["runbook/v1"]
@@ -137,10 +137,10 @@ class Runbook(Closed):
     task: Annotated[dict[OptionalIdentifier, TaskField], Field(min_length=1, max_length=50)]
     tenant: Dotted
     subject: Annotated[list[Dotted], Field(min_length=1, max_length=5)]
-    retry_budget: RetryBudget | None = None
-    reads: Annotated[dict[Identifier, Read], Field(min_length=1, max_length=20)]
-    prerequisites: Annotated[list[Check], Field(min_length=1, max_length=50)]
-    steps: Annotated[list[Step], Field(min_length=1, max_length=20)]
-    completion: Copy
-    exception: Copy
+    retry_budget: RetryBudgetSpec | None = None
+    reads: Annotated[dict[Identifier, ReadForm], Field(min_length=1, max_length=20)]
+    prerequisites: Annotated[list[CheckSpec], Field(min_length=1, max_length=50)]
+    steps: Annotated[list[StepSpec], Field(min_length=1, max_length=20)]
+    completion: CopySpec
+    exception: CopySpec
     checkpoints: Checkpoints = Checkpoints()

@@ -6,18 +6,18 @@ from handrail.connectors.outcome import Failure
 from handrail.definitions.language.conditions import Condition
 from handrail.definitions.language.names import Variables
 from handrail.definitions.requests.checking import Context
-from handrail.definitions.runbook.classify import Row
-from handrail.definitions.runbook.format import OUTCOMES, Outcome, Step
-from handrail.definitions.runbook.format import Row as WrittenRow
+from handrail.definitions.runbook.classify import CompiledRow
+from handrail.definitions.runbook.format import OUTCOMES, Outcome, StepSpec
+from handrail.definitions.runbook.format import RowSpec as WrittenRow
 from handrail.definitions.source.faults import Path
 
 _BEFORE_SENDING = frozenset(failure.value for failure in Failure if not failure.sent)
 _ANSWERED = frozenset(failure.value for failure in Failure if failure.answered)
 
 
-def compile_rows(step: Step, path: Path, known: Variables, context: Context) -> tuple[Row, ...]:
+def compile_rows(step: StepSpec, path: Path, known: Variables, context: Context) -> tuple[CompiledRow, ...]:
     """The rows in the order of trying; what is wrong with them goes into ``context``."""
-    rows: list[Row] = []
+    rows: list[CompiledRow] = []
     for outcome in OUTCOMES:
         for index, written in enumerate(getattr(step.result, outcome)):
             at = (*path, "result", outcome, index)
@@ -32,11 +32,13 @@ def compile_rows(step: Step, path: Path, known: Variables, context: Context) -> 
     return tuple(rows)
 
 
-def _row(outcome: Outcome, index: int, written: WrittenRow, when: Condition | None) -> Row:
-    return Row(outcome, index, frozenset(written.status or ()), frozenset(written.failure or ()), when, written.as_)
+def _row(outcome: Outcome, index: int, written: WrittenRow, when: Condition | None) -> CompiledRow:
+    return CompiledRow(
+        outcome, index, frozenset(written.status or ()), frozenset(written.failure or ()), when, written.as_
+    )
 
 
-def _check_row(step: Step, outcome: Outcome, row: WrittenRow, at: Path, context: Context) -> None:
+def _check_row(step: StepSpec, outcome: Outcome, row: WrittenRow, at: Path, context: Context) -> None:
     if row.status is None and row.failure is None and row.when is None:
         context.add(at, "a row names at least one of: status, failure, when")
     for field, values in (("status", row.status), ("failure", row.failure)):
@@ -54,7 +56,7 @@ def _check_row(step: Step, outcome: Outcome, row: WrittenRow, at: Path, context:
         _check_retryable(step, row, at, context)
 
 
-def _check_retryable(step: Step, row: WrittenRow, at: Path, context: Context) -> None:
+def _check_retryable(step: StepSpec, row: WrittenRow, at: Path, context: Context) -> None:
     if step.retry is None:
         context.add(at, "retryable answers need retry: how many attempts, and how long to wait")
     if step.effect == "reading" or step.deduplicates:
@@ -67,7 +69,7 @@ def _check_retryable(step: Step, row: WrittenRow, at: Path, context: Context) ->
         )
 
 
-def _check_classes(step: Step, rows: list[Row], path: Path, context: Context) -> None:
+def _check_classes(step: StepSpec, rows: list[CompiledRow], path: Path, context: Context) -> None:
     if step.retry is None:
         return
     named = {row.retry_class for row in rows if row.retry_class}

@@ -15,7 +15,7 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TextMark:
     """A place in the text, counted from 1."""
 
     line: int
@@ -31,13 +31,13 @@ def dotted(path: Sequence[str | int]) -> str:
 
 
 @dataclass(slots=True)
-class Faults:
+class TextFaults:
     """The faults found so far in one text. ``file`` is what the reader knows the text by."""
 
     file: str
     found: list[Fault] = field(default_factory=list)
 
-    def add(self, path: Sequence[str | int], message: str, mark: Mark | None = None) -> None:
+    def add(self, path: Sequence[str | int], message: str, mark: TextMark | None = None) -> None:
         if len(self.found) >= MAX_FAULTS:
             return
         fault = Fault(dotted(path), message, mark.line if mark else None, mark.column if mark else None)

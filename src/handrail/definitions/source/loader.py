@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml import events as ev
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from handrail.definitions.source.faults import MAX_FAULTS, Faults, Mark, Path
+from handrail.definitions.source.faults import MAX_FAULTS, Path, TextFaults, TextMark
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
@@ -42,16 +42,16 @@ class Document:
     file: str
     text: str
     data: Any
-    values: dict[Path, Mark]
-    keys: dict[Path, Mark]
+    values: dict[Path, TextMark]
+    keys: dict[Path, TextMark]
 
-    def mark(self, path: Path) -> Mark:
+    def mark(self, path: Path) -> TextMark:
         """Where ``path`` stands, or the nearest parent that stands somewhere."""
         while path not in self.values and path:
             path = path[:-1]
-        return self.values.get(path, Mark(1, 1))
+        return self.values.get(path, TextMark(1, 1))
 
-    def key_mark(self, path: Path) -> Mark:
+    def key_mark(self, path: Path) -> TextMark:
         return self.keys.get(path) or self.mark(path)
 
 
@@ -64,10 +64,10 @@ def load(text: str, *, file: str = "definition") -> Document:
 
     Limits: 256 KiB, 10 000 values, 32 levels.
     """
-    faults = Faults(file)
+    faults = TextFaults(file)
     _refuse_characters(text, faults)
     faults.refuse_if_any()
-    reader = _Reader(faults)
+    reader = _YamlReader(faults)
     data: Any = None
     try:
         data = reader.read(text)
@@ -75,11 +75,11 @@ def load(text: str, *, file: str = "definition") -> Document:
         pass
     except MarkedYAMLError as error:
         at = error.problem_mark or error.context_mark
-        mark = Mark(at.line + 1, at.column + 1) if at else None
+        mark = TextMark(at.line + 1, at.column + 1) if at else None
         faults.add((), f"this is not YAML: {_one_line(error.problem or error.context or 'can not be read')}", mark)
     except (YAMLError, ValueError, IndexError, AttributeError, TypeError, OverflowError, AssertionError) as error:
         # The scanner meets some malformed texts with Python's own errors instead of its own.
-        faults.add((), f"this is not YAML ({type(error).__name__})", Mark(1, 1))
+        faults.add((), f"this is not YAML ({type(error).__name__})", TextMark(1, 1))
     faults.refuse_if_any()
     return Document(file, text, data, reader.values, reader.keys)
 
@@ -88,17 +88,19 @@ def _one_line(problem: str) -> str:
     return " ".join(problem.split())[:200]
 
 
-def _refuse_characters(text: str, faults: Faults) -> None:
+def _refuse_characters(text: str, faults: TextFaults) -> None:
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
-        faults.add((), f"the text is {size} bytes; at most {MAX_BYTES} are allowed", Mark(1, 1))
+        faults.add((), f"the text is {size} bytes; at most {MAX_BYTES} are allowed", TextMark(1, 1))
         return
     for number, line in enumerate(text.split("\n"), start=1):
         if line.isascii() and line.isprintable():
             continue
         for column, char in enumerate(line.removesuffix("\r"), start=1):
             if is_refused(char):
-                faults.add((), f"the character U+{ord(char):04X} is not allowed in a definition", Mark(number, column))
+                faults.add(
+                    (), f"the character U+{ord(char):04X} is not allowed in a definition", TextMark(number, column)
+                )
                 break
 
 
@@ -107,13 +109,13 @@ def is_refused(char: str) -> bool:
     return char not in "\n\t" and unicodedata.category(char) in _REFUSED_CATEGORIES
 
 
-class _Reader:
+class _YamlReader:
     """Turns one stream of events into data. Iterates; its recursion is bounded by MAX_DEPTH."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: TextFaults) -> None:
         self.faults = faults
-        self.values: dict[Path, Mark] = {}
-        self.keys: dict[Path, Mark] = {}
+        self.values: dict[Path, TextMark] = {}
+        self.keys: dict[Path, TextMark] = {}
         self.count = 0
 
     def read(self, text: str) -> Any:
@@ -128,7 +130,9 @@ class _Reader:
             elif isinstance(event, ev.NodeEvent):
                 data = self._node(event, ())
         if documents == 0:
-            self._stop((), "the file is empty; expected a mapping that starts with handrail: runbook/v1", Mark(1, 1))
+            self._stop(
+                (), "the file is empty; expected a mapping that starts with handrail: runbook/v1", TextMark(1, 1)
+            )
         return data
 
     def _check_document(self, event: Any, documents: int) -> None:
@@ -137,7 +141,7 @@ class _Reader:
         if event.version or event.tags:
             self._stop((), "YAML directives (%YAML, %TAG) are not allowed", _mark(event))
 
-    def _stop(self, path: Path, message: str, mark: Mark) -> None:
+    def _stop(self, path: Path, message: str, mark: TextMark) -> None:
         self.faults.add(path, message, mark)
         raise _Stop
 
@@ -199,7 +203,7 @@ class _Reader:
             self.keys[place] = mark
         return key
 
-    def _scalar(self, event: Any, path: Path, mark: Mark) -> Any:
+    def _scalar(self, event: Any, path: Path, mark: TextMark) -> Any:
         text = cast("str", event.value)
         bad = next((char for char in text if is_refused(char)), None)
         if bad is not None:
@@ -238,5 +242,5 @@ def _integer(text: str) -> int:
     return number
 
 
-def _mark(event: Any) -> Mark:
-    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+def _mark(event: Any) -> TextMark:
+    return TextMark(event.start_mark.line + 1, event.start_mark.column + 1)

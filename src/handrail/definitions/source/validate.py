@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from handrail.definitions.source.faults import Faults, Path
+from handrail.definitions.source.faults import Path, TextFaults
 from handrail.definitions.source.loader import Document
 from handrail.definitions.source.scalars import Closed
 
@@ -27,7 +27,7 @@ _WORDS = {
 }
 
 
-def validate(document: Document, model: type[M], faults: Faults) -> M:
+def validate(document: Document, model: type[M], faults: TextFaults) -> M:
     """``document`` as ``model``. Raises Invalid with all faults, those already in ``faults`` among them."""
     seen: list[tuple[int, type[Closed]]] = []
     try:
@@ -39,7 +39,7 @@ def validate(document: Document, model: type[M], faults: Faults) -> M:
     return faults.refuse()
 
 
-def _add(document: Document, detail: ErrorDetails, models: dict[int, type[Closed]], faults: Faults) -> None:
+def _add(document: Document, detail: ErrorDetails, models: dict[int, type[Closed]], faults: TextFaults) -> None:
     path, parent, left = _place(document.data, detail["loc"])
     kind = detail["type"]
     if kind == "missing":

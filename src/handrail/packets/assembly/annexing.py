@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from handrail.definitions.language.conditions import ConditionError
-from handrail.definitions.profile.compiled import CompiledProfile, HoldRule, Sort
+from handrail.definitions.profile.compiled import AnnexType, CompiledHoldRule, CompiledProfile
 from handrail.kernel.canonical import digest_bytes
 from handrail.packets.assembly.artifacts import Artifact
 from handrail.packets.assembly.register import Register, withholds
@@ -26,7 +26,7 @@ class Annexed:
 
     artifact: Artifact
     name: str
-    sort: Sort | None
+    sort: AnnexType | None
     why: tuple[str, ...]
     holds: list[Hold] = field(default_factory=list)
 
@@ -59,7 +59,7 @@ def annex_all(
     return annexed
 
 
-def _why_unsanitised(artifact: Artifact, sort: Sort | None, number: int) -> tuple[str, ...]:
+def _why_unsanitised(artifact: Artifact, sort: AnnexType | None, number: int) -> tuple[str, ...]:
     """The whole lineage from the listed bytes to the cleared ones, or what is missing in it."""
     if artifact.problem:
         return (artifact.problem,)
@@ -90,7 +90,7 @@ def _own_holds(profile: CompiledProfile, one: Annexed, register: Register, scope
     ]
 
 
-def decided(rule: HoldRule, scope: Mapping[str, Any]) -> str | None:
+def decided(rule: CompiledHoldRule, scope: Mapping[str, Any]) -> str | None:
     """Why the rule's hold is raised, None when it is not. What can't be decided is held."""
     assert rule.condition is not None
     try:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from handrail.connectors.blobs import BlobRefused, Blobs
 from handrail.connectors.registry import Registry
 from handrail.definitions.language.conditions import ConditionError
-from handrail.definitions.profile.compiled import Annexes, CompiledProfile, Sort
+from handrail.definitions.profile.compiled import AnnexType, CompiledAnnexes, CompiledProfile
 from handrail.definitions.requests.extraction import Extraction
 from handrail.kernel.errors import Invalid, Misconfigured, NotFound
 from handrail.packets.assembly.snapshots import Snapshot
@@ -79,21 +79,21 @@ def read_artifacts(
     return tuple(sorted(artifacts, key=lambda artifact: (len(artifact.id), artifact.id)))
 
 
-def listed(annexes: Annexes, snapshots: Mapping[str, Snapshot]) -> list[JsonValue]:
+def listed(annexes: CompiledAnnexes, snapshots: Mapping[str, Snapshot]) -> list[JsonValue]:
     """The records of the list that names the artifacts; empty when its source has none."""
     source, _, value = annexes.origin.partition(".")
     found = snapshots[source].values.get(value)
     return list(found) if isinstance(found, list) else []
 
 
-def unlisted(annexes: Annexes, snapshots: Mapping[str, Snapshot]) -> str | None:
+def unlisted(annexes: CompiledAnnexes, snapshots: Mapping[str, Snapshot]) -> str | None:
     """Why the list of artifacts could not be taken from its source's answer, None when it could."""
     source, _, value = annexes.origin.partition(".")
     return snapshots[source].problems.get(value)
 
 
 def _read(
-    annexes: Annexes, record: JsonValue, snapshots: Mapping[str, Snapshot], open_blob: Open, salt: bytes
+    annexes: CompiledAnnexes, record: JsonValue, snapshots: Mapping[str, Snapshot], open_blob: Open, salt: bytes
 ) -> Artifact:
     values = take_each(annexes.values, record)
     ident = values.get(annexes.id)
@@ -113,7 +113,7 @@ def _read(
         return _admitted(name, values, sort, stream, media_type=media_type, salt=salt)
 
 
-def _unread(name: str, values: Mapping[str, JsonValue], sort: Sort | None, salt: bytes, problem: str) -> Artifact:
+def _unread(name: str, values: Mapping[str, JsonValue], sort: AnnexType | None, salt: bytes, problem: str) -> Artifact:
     mark = held_digest(salt=salt, chunks=[b"unread:", name.encode()])
     return Artifact(name, values, sort.name if sort else None, None, None, mark, 0, problem)
 
@@ -121,7 +121,7 @@ def _unread(name: str, values: Mapping[str, JsonValue], sort: Sort | None, salt:
 def _admitted(
     name: str,
     values: Mapping[str, JsonValue],
-    sort: Sort | None,
+    sort: AnnexType | None,
     stream: BinaryIO,
     *,
     media_type: JsonValue,
@@ -177,14 +177,16 @@ def take_each(values: Mapping[str, Extraction], record: JsonValue) -> dict[str, 
     return taken
 
 
-def _sort_of(annexes: Annexes, values: Mapping[str, JsonValue], snapshots: Mapping[str, Snapshot]) -> Sort | None:
+def _sort_of(
+    annexes: CompiledAnnexes, values: Mapping[str, JsonValue], snapshots: Mapping[str, Snapshot]
+) -> AnnexType | None:
     """The first sort that takes it. A condition that can't be decided takes nothing."""
     scope: dict[str, Any] = {name: dict(snapshot.values) for name, snapshot in snapshots.items()}
     scope["annex"] = dict(values)
     return next((sort for sort in annexes.sorts if _fits(sort, scope)), None)
 
 
-def _fits(sort: Sort, scope: Mapping[str, Any]) -> bool:
+def _fits(sort: AnnexType, scope: Mapping[str, Any]) -> bool:
     if sort.where is None:
         return True
     try:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile.compiled import CompiledProfile, Field
+from handrail.definitions.profile.compiled import CompiledField, CompiledProfile
 from handrail.definitions.table import CompiledTable
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.assembly import annexing
@@ -74,7 +74,7 @@ class _Assembly:
     def revision(self) -> Assembled:
         self._about_sources()
         fields = [
-            self.maker.make(field) if isinstance(field, Field) else self.maker.make_list(field)
+            self.maker.make(field) if isinstance(field, CompiledField) else self.maker.make_list(field)
             for field in self.profile.fields
         ]
         self._hold_quotations(fields)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile.compiled import CompiledProfile, SourceSpec
+from handrail.definitions.profile.compiled import CompiledProfile, CompiledSource
 from handrail.definitions.table import CompiledTable
 from handrail.packets.assembly.register import Register
 from handrail.packets.assembly.results import Assembled
@@ -73,7 +73,7 @@ def stale(profile: CompiledProfile, snapshots: Mapping[str, Snapshot], at: datet
             yield Change("stale-source", target_of(name), [why, snapshot.version])
 
 
-def _why_stale(source: SourceSpec, snapshot: Snapshot, at: datetime) -> str:
+def _why_stale(source: CompiledSource, snapshot: Snapshot, at: datetime) -> str:
     if snapshot.version is None:
         return snapshot.problems.get("") or "it has no version"
     ages = [at - snapshot.read_at]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile.compiled import CompiledProfile, Field, ListField
+from handrail.definitions.profile.compiled import CompiledField, CompiledListField, CompiledProfile
 from handrail.packets.assembly.results import Assembled
 from handrail.packets.assembly.snapshots import Moved
 
@@ -72,9 +72,9 @@ def affected_fields(profile: CompiledProfile, changes: Iterable[Moved]) -> tuple
     return tuple(field.path for field in profile.fields if moved & set(_feeds(field)))
 
 
-def _feeds(field: Field | ListField) -> Iterator[str]:
+def _feeds(field: CompiledField | CompiledListField) -> Iterator[str]:
     yield field.origin
-    if isinstance(field, ListField):
+    if isinstance(field, CompiledListField):
         for member in field.show:
             yield from _feeds(member)
         return

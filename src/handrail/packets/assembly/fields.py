@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from handrail.definitions.language.conditions import ConditionError
-from handrail.definitions.profile.compiled import CompiledProfile, Field, ListField
+from handrail.definitions.profile.compiled import CompiledField, CompiledListField, CompiledProfile
 from handrail.packets.assembly.artifacts import take_each
 from handrail.packets.assembly.register import Register, withholds
 from handrail.packets.assembly.results import Hold
@@ -22,7 +22,7 @@ ENTRIES = "[]"
 class Made:
     """One value: ``holds`` are all that were found on it."""
 
-    spec: Field
+    spec: CompiledField
     value: JsonValue
     holds: list[Hold] = field(default_factory=list)
 
@@ -50,7 +50,7 @@ class Entry:
 class MadeList:
     """One list. ``by_target``: its holds by target and code, each over all the entries that it concerns."""
 
-    spec: ListField
+    spec: CompiledListField
     entries: list[Entry]
     left_out: list[Item]
     holds: list[Hold] = field(default_factory=list)
@@ -79,7 +79,7 @@ class MadeList:
         return sorted(code for code in reasons if withholds(self.by_target[target, code]))
 
 
-def member_target(each: ListField, member: Field) -> str:
+def member_target(each: CompiledListField, member: CompiledField) -> str:
     return f"{each.path}{ENTRIES}.{member.path}"
 
 
@@ -103,14 +103,14 @@ class FieldMaker:
         self.register = register
         self.scope = scope
 
-    def make(self, spec: Field) -> Made:
+    def make(self, spec: CompiledField) -> Made:
         value, found = self.values.evaluate(spec)
         made = Made(spec, value)
         for one in merged(found):
             made.holds.append(self.register.add(one.code, spec.path, one.facts, consequential=spec.consequential))
         return made
 
-    def make_list(self, spec: ListField) -> MadeList:
+    def make_list(self, spec: CompiledListField) -> MadeList:
         origin = self.values.origin(spec.origin)
         made = MadeList(spec, [], [])
         records = origin.value if isinstance(origin.value, list) else []
@@ -154,7 +154,7 @@ class FieldMaker:
                 facts.setdefault((member_target(spec, member), one.code), []).append([index, one.facts])
         made.entries.append(entry)
 
-    def _class(self, spec: ListField, item: Item) -> tuple[str | None, str]:
+    def _class(self, spec: CompiledListField, item: Item) -> tuple[str | None, str]:
         """The entry's class, and the code of the hold when the audience may not see it."""
         if "." not in spec.classed:
             return None, ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile.compiled import CompiledProfile, Field, ListField
+from handrail.definitions.profile.compiled import CompiledField, CompiledListField, CompiledProfile
 from handrail.definitions.table import CompiledTable
 from handrail.kernel.hostile import clean_text
 from handrail.packets.assembly.fields import ENTRIES, Made, MadeList
@@ -90,7 +90,7 @@ class Tracer:
             "report": dict(annex.report),
         }
 
-    def _value(self, spec: Field, within: ListField | None = None) -> dict[str, JsonValue]:
+    def _value(self, spec: CompiledField, within: CompiledListField | None = None) -> dict[str, JsonValue]:
         words = [f"from {spec.origin}"]
         if spec.agrees:
             words.append(f"agreeing with {', '.join(spec.agrees)}")
@@ -107,7 +107,7 @@ class Tracer:
             found["via"] = {"table": table.name, "version": table.version, "digest": table.digest}
         return found
 
-    def _from(self, name: str, rule: str, within: ListField | None = None) -> dict[str, JsonValue]:
+    def _from(self, name: str, rule: str, within: CompiledListField | None = None) -> dict[str, JsonValue]:
         """Source, record, path, version and digest of a dotted name."""
         root, _, rest = name.partition(".")
         path = ""

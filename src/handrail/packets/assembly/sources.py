@@ -13,7 +13,7 @@ from handrail.connectors.extract import ExtractFailed, extract
 from handrail.connectors.operation import Operation, Performer
 from handrail.connectors.outcome import ReadFailed, Reading
 from handrail.connectors.registry import Registry
-from handrail.definitions.profile.compiled import CompiledProfile, SourceSpec
+from handrail.definitions.profile.compiled import CompiledProfile, CompiledSource
 from handrail.kernel.canonical import canonical_bytes, digest, digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid, Misconfigured
@@ -73,7 +73,7 @@ def drift(before: Mapping[str, Snapshot], after: Mapping[str, Snapshot]) -> tupl
     return tuple(change for name, snapshot in after.items() for change in moved(before[name], snapshot))
 
 
-def _snapshot(profile: CompiledProfile, source: SourceSpec, scope: Mapping[str, Any], read: Reader) -> Snapshot:
+def _snapshot(profile: CompiledProfile, source: CompiledSource, scope: Mapping[str, Any], read: Reader) -> Snapshot:
     try:
         operation = profile.operation(source.name, scope)
     except Invalid:
@@ -94,11 +94,11 @@ def _why(error: ReadFailed) -> str:
     return str(error.http_status) if error.code == ReadFailed.code else error.code
 
 
-def _empty(source: SourceSpec, record: str, problem: str, read_at: datetime | None = None) -> Snapshot:
+def _empty(source: CompiledSource, record: str, problem: str, read_at: datetime | None = None) -> Snapshot:
     return Snapshot(source.name, record, None, None, None, read_at or now(), {}, {_NOTHING: problem})
 
 
-def _taken(source: SourceSpec, place: str, reading: Reading) -> Snapshot:
+def _taken(source: CompiledSource, place: str, reading: Reading) -> Snapshot:
     values: dict[str, JsonValue] = {}
     problems: dict[str, str] = {}
     for name, extraction in source.values.items():
@@ -123,7 +123,7 @@ def _taken(source: SourceSpec, place: str, reading: Reading) -> Snapshot:
     )
 
 
-def _version(source: SourceSpec, reading: Reading, taken: str) -> tuple[str | None, str | None]:
+def _version(source: CompiledSource, reading: Reading, taken: str) -> tuple[str | None, str | None]:
     """The token, or why there is none: a source that can't prove its freshness proves nothing."""
     if source.version == "taken":
         return taken, None

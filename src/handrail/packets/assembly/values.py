@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile.compiled import CompiledProfile, Field
+from handrail.definitions.profile.compiled import CompiledField, CompiledProfile
 from handrail.definitions.profile.format import TLP_ORDER
 from handrail.definitions.table import CompiledTable
 from handrail.packets.assembly.cleaning import clean
@@ -65,7 +65,7 @@ class Values:
             return Origin(snapshot.values[rest])
         return Origin(None, snapshot.problems.get(rest) or snapshot.problems.get("") or "it is not there")
 
-    def evaluate(self, field: Field, item: Item = _NO_ITEM) -> tuple[JsonValue, list[Found]]:
+    def evaluate(self, field: CompiledField, item: Item = _NO_ITEM) -> tuple[JsonValue, list[Found]]:
         """The value as it would be shown, and every reason to hold it."""
         found = self.audience(field.origin)
         origin = self.origin(field.origin, item)
@@ -97,7 +97,7 @@ class Values:
             return None
         return said or "no label"
 
-    def _disagreements(self, field: Field, value: JsonValue, item: Item) -> list[Found]:
+    def _disagreements(self, field: CompiledField, value: JsonValue, item: Item) -> list[Found]:
         found: list[Found] = []
         mine = clean(value, multiline=False)
         for name in field.agrees:
@@ -108,7 +108,7 @@ class Values:
                 found.append(Found("source-conflict", {field.origin: value, name: other.value}))
         return found
 
-    def _outside_inventory(self, field: Field, value: JsonValue, item: Item) -> list[Found]:
+    def _outside_inventory(self, field: CompiledField, value: JsonValue, item: Item) -> list[Found]:
         if field.among is None:
             return []
         inventory = self.origin(field.among, item)
@@ -119,7 +119,7 @@ class Values:
         missing = [one for one in wanted if not isinstance(one, _SCALARS) or (type(one), one) not in listed]
         return [Found("not-in-inventory", {field.origin: missing})] if missing else []
 
-    def _looked_up(self, field: Field, value: JsonValue) -> tuple[JsonValue, list[Found]]:
+    def _looked_up(self, field: CompiledField, value: JsonValue) -> tuple[JsonValue, list[Found]]:
         if field.via is None:
             return value, []
         table = self.tables.get(field.via)

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions import wiring
-from handrail.definitions.runbook.compiled import Check, CompiledRunbook, ConditionError
+from handrail.definitions.runbook.compiled import CompiledCheck, CompiledRunbook, ConditionError
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
 from handrail.runbooks.engine import endings
@@ -103,7 +103,7 @@ def check_prerequisites(runbook: CompiledRunbook, scope: dict[str, Any]) -> list
     return results
 
 
-def _refused(check: Check, result: str, *, evidence: list[dict[str, Any]]) -> Stop:
+def _refused(check: CompiledCheck, result: str, *, evidence: list[dict[str, Any]]) -> Stop:
     if result.startswith("error"):
         says = f"The prerequisite «{check.otherwise}» could not be evaluated, so it does not hold."
         return Stop(Cause.DEFINITION, check.otherwise, says, evidence)

@@ -10,7 +10,7 @@ from typing import Any
 from handrail.access.actor import Actor
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
-from handrail.definitions.runbook.compiled import CompiledRunbook, Step
+from handrail.definitions.runbook.compiled import CompiledRunbook, CompiledStep
 from handrail.kernel.clock import now
 from handrail.runbooks.engine import ledger
 from handrail.runbooks.engine.ledger import NewRow
@@ -89,11 +89,11 @@ class Execution(LeasedRun):
     runbook: CompiledRunbook
 
     @property
-    def step(self) -> Step:
+    def step(self) -> CompiledStep:
         """The step under way."""
         return self.runbook.step(self.position.step)
 
-    def step_after(self, name: str) -> Step | None:
+    def step_after(self, name: str) -> CompiledStep | None:
         """The step behind ``name``; None behind the last."""
         steps = self.runbook.steps
         following = steps[[step.name for step in steps].index(name) + 1 :]

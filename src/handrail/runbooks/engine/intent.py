@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
-from handrail.definitions.runbook.compiled import Step
+from handrail.definitions.runbook.compiled import CompiledStep
 from handrail.kernel.clock import now
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.ledger import NewRow
@@ -15,7 +15,7 @@ from handrail.runbooks.engine.timing import INTENT_MARGIN
 from handrail.runbooks.states import Entry, RunState
 
 
-def commit_intent(execution: Execution, step: Step, *before: NewRow, repeat_of: int) -> None:
+def commit_intent(execution: Execution, step: CompiledStep, *before: NewRow, repeat_of: int) -> None:
     """Adds the intent to call ``step`` behind the rows ``before``, in the caller's transaction.
 
     ``repeat_of`` is the number of attempts already made in this step. The row's deadline is the call's own, with a

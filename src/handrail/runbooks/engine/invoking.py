@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
-from handrail.definitions.runbook.compiled import Step
+from handrail.definitions.runbook.compiled import CompiledStep
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid
 from handrail.runbooks.engine import endings, verifying
@@ -101,7 +101,7 @@ def retry(execution: Execution) -> Wait | None:
     return None
 
 
-def settle(execution: Execution, step: Step, answer: Answer, *, seconds: float) -> Wait | None:
+def settle(execution: Execution, step: CompiledStep, answer: Answer, *, seconds: float) -> Wait | None:
     """Writes the classed result down, and stops the run where the class says so."""
     kind, detail = _class_of(execution, step, answer)
     detail["seconds"] = round(seconds, 3)
@@ -109,7 +109,7 @@ def settle(execution: Execution, step: Step, answer: Answer, *, seconds: float) 
 
 
 def _conclude(
-    execution: Execution, step: Step, answer: Answer, kind: ResultClass, detail: dict[str, Any]
+    execution: Execution, step: CompiledStep, answer: Answer, kind: ResultClass, detail: dict[str, Any]
 ) -> Wait | None:
     if kind is ResultClass.SUCCEEDED:
         _succeeded(execution, step, detail)
@@ -126,7 +126,7 @@ def _conclude(
     return None
 
 
-def _succeeded(execution: Execution, step: Step, detail: dict[str, Any]) -> None:
+def _succeeded(execution: Execution, step: CompiledStep, detail: dict[str, Any]) -> None:
     result = _result(step, execution, detail)
     if step.verify is not None:
         execution.append(result, state=RunState.VERIFYING)
@@ -134,7 +134,7 @@ def _succeeded(execution: Execution, step: Step, detail: dict[str, Any]) -> None
     verifying.go_on(execution, step, result, answer=detail["answer"], values={})
 
 
-def _class_of(execution: Execution, step: Step, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:
+def _class_of(execution: Execution, step: CompiledStep, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:
     classified = execution.runbook.classify(step, execution.scope(), answer)
     kind = ResultClass(classified.kind)
     if kind is ResultClass.AMBIGUOUS and answer.failure is not None and not answer.failure.answered:
@@ -151,7 +151,7 @@ def _class_of(execution: Execution, step: Step, answer: Answer) -> tuple[ResultC
     return kind, detail
 
 
-def _class_of_poll(execution: Execution, step: Step, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:
+def _class_of_poll(execution: Execution, step: CompiledStep, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:
     """As the table says, where it decides. A status that tells of the question, not of the action, decides nothing:
     one that may pass is asked again, any other leaves open how the action stands."""
     kind, detail = _class_of(execution, step, answer)
@@ -165,24 +165,24 @@ def _class_of_poll(execution: Execution, step: Step, answer: Answer) -> tuple[Re
     return kind, detail
 
 
-def _result(step: Step, execution: Execution, detail: dict[str, Any]) -> NewRow:
+def _result(step: CompiledStep, execution: Execution, detail: dict[str, Any]) -> NewRow:
     return NewRow(
         Entry.RESULT, step=step.name, attempt=execution.position.attempts[step.name], detail={"answer": {}} | detail
     )
 
 
-def spent(execution: Execution, step: Step, retry_class: str | None) -> bool:
+def spent(execution: Execution, step: CompiledStep, retry_class: str | None) -> bool:
     """Whether the step's own limit or the run's budget of repeats is used up."""
     allowed = step.policy(retry_class).attempts
     return execution.position.attempts[step.name] >= allowed or execution.position.repeats >= execution.run.retry_limit
 
 
-def _wait_seconds(execution: Execution, step: Step, answer: Answer, retry_class: str | None) -> float:
+def _wait_seconds(execution: Execution, step: CompiledStep, answer: Answer, retry_class: str | None) -> float:
     own = step.policy(retry_class).delay_seconds(execution.position.attempts[step.name])
     return max(own, answer.retry_after_seconds or 0.0)
 
 
-def _why(kind: ResultClass, step: Step, detail: dict[str, Any], execution: Execution) -> Stop:
+def _why(kind: ResultClass, step: CompiledStep, detail: dict[str, Any], execution: Execution) -> Stop:
     row = (_result(step, execution, detail),)
     if kind is ResultClass.RETRYABLE:
         made = execution.position.attempts[step.name]

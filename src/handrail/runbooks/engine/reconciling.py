@@ -8,8 +8,8 @@ from django.db import transaction
 
 from handrail.connectors.jobs import LookUp
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
-from handrail.definitions.requests.forms import Start
-from handrail.definitions.runbook.compiled import ConditionError, Step
+from handrail.definitions.requests.forms import StartForm
+from handrail.definitions.runbook.compiled import CompiledStep, ConditionError
 from handrail.kernel.clock import now
 from handrail.runbooks.engine import endings, verifying
 from handrail.runbooks.engine.endings import Stop
@@ -35,7 +35,7 @@ def reconcile(execution: Execution) -> Wait | None:
     """
     step = execution.step
     try:
-        if isinstance(step.call, Start):
+        if isinstance(step.call, StartForm):
             found = _look_up(execution, step)
             if found is not None:
                 return settle(execution, step, found, seconds=0.0)
@@ -52,7 +52,7 @@ def reconcile(execution: Execution) -> Wait | None:
     return None
 
 
-def _look_up(execution: Execution, step: Step) -> Answer | None:
+def _look_up(execution: Execution, step: CompiledStep) -> Answer | None:
     """How the job that was started with this step's key stands; None when the runner knows none. Raises Unreadable."""
     found = execution.ask(step.connector, LookUp(idempotency_key=execution.idempotency_key(step.name)))
     if found.failure is None and found.status == _NOT_FOUND:
@@ -65,7 +65,7 @@ def _look_up(execution: Execution, step: Step) -> Answer | None:
     return found
 
 
-def _effect_present(execution: Execution, step: Step) -> bool:
+def _effect_present(execution: Execution, step: CompiledStep) -> bool:
     """Whether the authoritative state shows the effect. Raises Unreadable, ConditionError."""
     assert step.verify is not None  # a step without verification needs its answer
     readings = execution.read(step.verify.reads)
@@ -80,7 +80,7 @@ def _look_again(execution: Execution, error: Unreadable) -> Wait | None:
     return None
 
 
-def _not_seen(execution: Execution, step: Step) -> None:
+def _not_seen(execution: Execution, step: CompiledStep) -> None:
     made = execution.position.attempts[step.name]
     if step.deduplicates and not spent(execution, step, None):
         row = NewRow(Entry.RECONCILED, step=step.name, detail={"effect": "not-seen", "then": "same key again"})

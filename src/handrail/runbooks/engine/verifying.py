@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from handrail.definitions.runbook.compiled import Check, ConditionError, Step
+from handrail.definitions.runbook.compiled import CompiledCheck, CompiledStep, ConditionError
 from handrail.kernel.clock import now
 from handrail.runbooks.engine import endings
 from handrail.runbooks.engine.endings import Stop
@@ -60,7 +60,7 @@ def verify(execution: Execution) -> Wait | None:
 
 
 def go_on(
-    execution: Execution, step: Step, *rows: NewRow, answer: dict[str, Any], values: dict[str, dict[str, Any]]
+    execution: Execution, step: CompiledStep, *rows: NewRow, answer: dict[str, Any], values: dict[str, dict[str, Any]]
 ) -> None:
     """From a finished step to the next one's intent, or to the run's completion."""
     following = execution.step_after(step.name)
@@ -72,14 +72,14 @@ def go_on(
         commit_intent(execution, following, *rows, repeat_of=0)
 
 
-def unmet(execution: Execution, step: Step, values: dict[str, dict[str, Any]]) -> Check | None:
+def unmet(execution: Execution, step: CompiledStep, values: dict[str, dict[str, Any]]) -> CompiledCheck | None:
     """The first required condition that ``values`` do not meet. Raises ConditionError."""
     assert step.verify is not None
     scope = execution.scope(**values, answer=execution.position.answers.get(step.name, {}))
     return next((check for check in step.verify.that if not check.condition.holds(scope)), None)
 
 
-def _broken(execution: Execution, step: Step, values: dict[str, dict[str, Any]]) -> Stop | None:
+def _broken(execution: Execution, step: CompiledStep, values: dict[str, dict[str, Any]]) -> Stop | None:
     """The first guard that the change broke. Raises ConditionError."""
     assert step.verify is not None
     scope = execution.scope(**values, answer=execution.position.answers.get(step.name, {}))
@@ -90,7 +90,7 @@ def _broken(execution: Execution, step: Step, values: dict[str, dict[str, Any]])
     return _refusal(broken) if broken else None
 
 
-def _refusal(check: Check) -> Stop:
+def _refusal(check: CompiledCheck) -> Stop:
     cause = Cause.BOUNDARY if check.kind == "boundary" else Cause.VERIFICATION
     return Stop(cause, check.otherwise, check.says or f"The condition «{check.condition.source}» does not hold.")
 
@@ -101,6 +101,6 @@ def _fail(execution: Execution, readings: Readings, why: Stop | None) -> None:
     endings.stop(execution, Stop(why.cause, why.reason, why.says, evidence=readings.evidence), scope=scope)
 
 
-def _again(step: Step, window_ends_at: datetime) -> Wait:
+def _again(step: CompiledStep, window_ends_at: datetime) -> Wait:
     assert step.verify is not None
     return Wait(min(now() + timedelta(seconds=step.verify.every_seconds), window_ends_at))

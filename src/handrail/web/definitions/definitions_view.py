@@ -11,7 +11,7 @@ from handrail.access.refusals import REASON_LIMIT, Refusal
 from handrail.definitions import queries
 from handrail.definitions.queries import DefinitionDetail, DefinitionFilter, DefinitionSummary
 from handrail.definitions.source.diff import DiffLine
-from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.definitions.table import compile_table
 from handrail.kernel.errors import Invalid
 from handrail.kernel.hostile import clean_text
@@ -33,7 +33,7 @@ class DefinitionList:
     rows: list[DefinitionSummary]
     kind: str
     state: str
-    kinds: list[Kind]
+    kinds: list[DefinitionKind]
     states: list[DefinitionState]
 
     @property
@@ -87,26 +87,30 @@ def _table(text: str) -> TableSummary | None:
     return TableSummary(table.of, [(key, words.value_text(value)) for key, value in table.rows.items()])
 
 
-_SUMMARISE: Mapping[Kind, Callable[[str], RunbookSummary | ProfileSummary | TableSummary | None]] = {
-    Kind.RUNBOOK: runbook_presenter.summarise,
-    Kind.PACKET: profile_presenter.summarise,
-    Kind.TABLE: _table,
+_SUMMARISE: Mapping[DefinitionKind, Callable[[str], RunbookSummary | ProfileSummary | TableSummary | None]] = {
+    DefinitionKind.RUNBOOK: runbook_presenter.summarise,
+    DefinitionKind.PACKET: profile_presenter.summarise,
+    DefinitionKind.TABLE: _table,
 }
-_PARTS: Mapping[Kind, str] = {Kind.RUNBOOK: "runbook", Kind.PACKET: "profile", Kind.TABLE: "table"}
-_DEPRECATION: Mapping[Kind, str] = {
-    Kind.RUNBOOK: "No run of it starts from then on. Runs under way go on to their end.",
-    Kind.PACKET: "No packet is assembled by it from then on. What was released stays as it is.",
-    Kind.TABLE: "No profile that looks values up in it can be assembled from then on.",
+_PARTS: Mapping[DefinitionKind, str] = {
+    DefinitionKind.RUNBOOK: "runbook",
+    DefinitionKind.PACKET: "profile",
+    DefinitionKind.TABLE: "table",
+}
+_DEPRECATION: Mapping[DefinitionKind, str] = {
+    DefinitionKind.RUNBOOK: "No run of it starts from then on. Runs under way go on to their end.",
+    DefinitionKind.PACKET: "No packet is assembled by it from then on. What was released stays as it is.",
+    DefinitionKind.TABLE: "No profile that looks values up in it can be assembled from then on.",
 }
 
 
 def present_list(actor: Actor, asked: Mapping[str, str]) -> DefinitionList:
     """Raises Denied."""
     kind, state = asked.get("kind", ""), asked.get("state", "")
-    kind = kind if kind in set(Kind) else ""
+    kind = kind if kind in set(DefinitionKind) else ""
     state = state if state in set(DefinitionState) else ""
     rows = queries.list_definitions(actor, DefinitionFilter(kind=kind, state=state))
-    return DefinitionList(rows, kind, state, list(Kind), list(DefinitionState))
+    return DefinitionList(rows, kind, state, list(DefinitionKind), list(DefinitionState))
 
 
 def present(detail: DefinitionDetail) -> DefinitionPage:

@@ -6,8 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handrail.definitions.profile.compiler import compile_profile
-from handrail.definitions.profile.format import NOBODY, AnnexSort, Each, FieldSpec, HoldRule, Profile, Shown, Signers
-from handrail.definitions.profile.sources import AnySource, Saml
+from handrail.definitions.profile.format import (
+    NOBODY,
+    AnnexTypeSpec,
+    EachSpec,
+    FieldSpec,
+    HoldRuleSpec,
+    ProfileSpec,
+    ShownSpec,
+    SignersSpec,
+)
+from handrail.definitions.profile.sources import AnySource, SamlForm
 from handrail.kernel.errors import Invalid
 from handrail.web.definitions.runbook_summary import field_in_words, read_in_words
 from handrail.web.shell import words
@@ -85,7 +94,7 @@ def summarise(text: str) -> ProfileSummary | None:
     )
 
 
-def _signers(signers: Signers) -> str:
+def _signers(signers: SignersSpec) -> str:
     people = "1 person signs" if signers.threshold == 1 else f"{signers.threshold} different people sign"
     shares = ", ".join(f"{count or 'any number'} of {role}" for role, count in signers.from_.items())
     excluded = {"assembler": "whoever assembled it", "hold-editor": "whoever cleared one of its holds"}
@@ -93,18 +102,18 @@ def _signers(signers: Signers) -> str:
 
 
 def _source(name: str, source: AnySource) -> SourceRow:
-    asks = _entity(source) if isinstance(source, Saml) else read_in_words(source)
+    asks = _entity(source) if isinstance(source, SamlForm) else read_in_words(source)
     return SourceRow(name, asks, words.span(source.fresh_for), source.class_, ", ".join(source.inside))
 
 
-def _entity(source: Saml) -> str:
+def _entity(source: SamlForm) -> str:
     which = f"entity {source.saml.entity}" if source.saml.entity else f"the entity at {source.saml.path}"
     return f"{which} in {source.connector}"
 
 
 def _fields(path: str, field: FieldSpec, *, below: str = "") -> Iterator[FieldRow]:
     name = f"{below}{path.rstrip('!?')}"
-    if isinstance(field, Each):
+    if isinstance(field, EachSpec):
         kept = [f"only where {field.where}"] if field.where else []
         yield FieldRow(name, f"each of {field.each}", "!" in path, [*kept, f"at most {field.at_most}"])
         for inner, shown in field.show.items():
@@ -114,7 +123,7 @@ def _fields(path: str, field: FieldSpec, *, below: str = "") -> Iterator[FieldRo
     yield FieldRow(name, field.from_, "!" in path, rules)
 
 
-def _rules(field: Shown) -> Iterator[str]:
+def _rules(field: ShownSpec) -> Iterator[str]:
     if field.via:
         yield f"by the table {field.via}"
     if field.agrees:
@@ -125,18 +134,18 @@ def _rules(field: Shown) -> Iterator[str]:
         yield f"{keyword} {words.value_text(value)}"
 
 
-def _sorts(spec: Profile) -> list[tuple[str, AnnexSort]]:
+def _sorts(spec: ProfileSpec) -> list[tuple[str, AnnexTypeSpec]]:
     return list(spec.annexes.sorts.items()) if spec.annexes else []
 
 
-def _annex(sort: AnnexSort) -> str:
+def _annex(sort: AnnexTypeSpec) -> str:
     which = f"where {sort.where}: " if sort.where else "everything else: "
     return which + (
         "never leaves" if sort.clear == "never" else f"only as {sort.clear} leaves it, {sort.at_most} at most"
     )
 
 
-def _hold(code: str, rule: HoldRule) -> HoldRow:
+def _hold(code: str, rule: HoldRuleSpec) -> HoldRow:
     clears = [] if rule.clears == [NOBODY] else rule.clears or [rule.owner]
     release = f"cleared by {' or '.join(clears)}" if clears else "never cleared: only a new revision ends it"
     return HoldRow(code, rule.when or "built in", rule.says or "", rule.owner, rule.released_by or release)

@@ -9,17 +9,17 @@ from handrail.definitions.inputs.format import TaskField
 from handrail.definitions.requests.forms import (
     AnyCall,
     AnyRead,
-    Get,
-    HoldersOf,
-    MembersOf,
-    ScimChange,
-    ScimQuery,
-    ScimRead,
-    Send,
-    Start,
+    GetForm,
+    HoldersOfForm,
+    MembersOfForm,
+    ScimChangeForm,
+    ScimQueryForm,
+    ScimReadForm,
+    SendForm,
+    StartForm,
 )
 from handrail.definitions.runbook.compiler import compile_runbook
-from handrail.definitions.runbook.format import Check, Row, Runbook, Step
+from handrail.definitions.runbook.format import CheckSpec, RowSpec, RunbookSpec, StepSpec
 from handrail.kernel.errors import Invalid
 from handrail.web.shell import words
 
@@ -34,9 +34,9 @@ class StepSummary:
     effect: str
     rows: list[tuple[str, list[str]]]
     retries: str
-    proof: list[Check]
+    proof: list[CheckSpec]
     window: str
-    guards: list[Check]
+    guards: list[CheckSpec]
     unchanged: list[str]
 
 
@@ -47,7 +47,7 @@ class RunbookSummary:
     task: list[tuple[str, str]]
     budget: str
     reads: list[tuple[str, str]]
-    prerequisites: list[Check]
+    prerequisites: list[CheckSpec]
     steps: list[StepSummary]
     completion: list[str]
     exception: list[str]
@@ -88,7 +88,7 @@ def field_in_words(field: TaskField, *, optional: bool) -> str:
     return ", ".join([*told, "optional"] if optional else told)
 
 
-def _budget(spec: Runbook) -> str:
+def _budget(spec: RunbookSpec) -> str:
     if spec.retry_budget is None:
         return "each step's own limit"
     carried = f", or task.{spec.retry_budget.task} where that is less" if spec.retry_budget.task else ""
@@ -98,35 +98,35 @@ def _budget(spec: Runbook) -> str:
 def read_in_words(read: AnyRead) -> str:
     """What is asked, and of which connector."""
     match read:
-        case Get():
+        case GetForm():
             what = f"GET {read.get}"
-        case ScimRead():
+        case ScimReadForm():
             what = f"{read.scim} {read.id}"
-        case ScimQuery():
+        case ScimQueryForm():
             what = f"{read.scim} where {read.filter}" if read.filter else f"all {read.scim}"
-        case MembersOf():
+        case MembersOfForm():
             what = f"members of {read.members_of}"
-        case HoldersOf():
+        case HoldersOfForm():
             what = f"holders of {read.holders_of}"
     return f"{what} in {read.connector}"
 
 
 def _call(call: AnyCall) -> str:
     match call:
-        case Start():
+        case StartForm():
             what = f"starts the job {call.start}"
-        case Send():
+        case SendForm():
             what = ", ".join(f"{method.upper()} {getattr(call, method)}" for method in call.methods)
-        case Get():
+        case GetForm():
             what = f"GET {call.get}"
-        case ScimChange():
+        case ScimChangeForm():
             what = f"changes {call.scim} {call.id}"
         case _:
             what = words.humanise(next(iter(type(call).model_fields.keys() - {"connector"}))).lower()
     return f"{what} in {call.connector}"
 
 
-def _step(step: Step) -> StepSummary:
+def _step(step: StepSpec) -> StepSummary:
     table = step.result
     named = (
         ("succeeded", table.succeeded),
@@ -149,7 +149,7 @@ def _step(step: Step) -> StepSummary:
     )
 
 
-def _effect(step: Step) -> str:
+def _effect(step: StepSpec) -> str:
     if step.effect == "reading":
         return "Changes nothing."
     if step.deduplicates:
@@ -157,7 +157,7 @@ def _effect(step: Step) -> str:
     return "Changes something; the target does not deduplicate, so it is never sent again once it may have been sent."
 
 
-def _row(row: Row) -> str:
+def _row(row: RowSpec) -> str:
     parts: list[str] = []
     if row.status:
         parts.append(f"status {', '.join(map(str, row.status))}")
@@ -168,7 +168,7 @@ def _row(row: Row) -> str:
     return " and ".join(parts) + (f" (as {row.as_})" if row.as_ else "")
 
 
-def _retries(step: Step) -> str:
+def _retries(step: StepSpec) -> str:
     retry = step.retry
     if retry is None or retry.attempts == 1:
         return "One attempt only."
@@ -179,7 +179,7 @@ def _retries(step: Step) -> str:
     return f"{general}, at most {words.span(retry.ceiling)}{f'; {own}' if own else ''}."
 
 
-def _own(step: Step) -> Iterator[str]:
+def _own(step: StepSpec) -> Iterator[str]:
     for name, other in (step.retry.classes if step.retry else {}).items():
         told = [f"{other.attempts} attempts"] if other.attempts else []
         told += [f"first wait {words.span(other.initial)}"] if other.initial is not None else []

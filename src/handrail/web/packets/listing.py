@@ -17,9 +17,9 @@ from handrail.access.queries import TenantSummary
 from handrail.definitions import queries as definitions
 from handrail.definitions.inputs.format import TaskField
 from handrail.definitions.profile.compiler import compile_profile
-from handrail.definitions.profile.format import Profile
+from handrail.definitions.profile.format import ProfileSpec
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
-from handrail.definitions.states import DefinitionState, Kind
+from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.errors import Fault, Invalid
 from handrail.packets import queries
 from handrail.packets.queries import PAGE, PacketFilter, PacketSummary
@@ -93,7 +93,7 @@ def present_list(actor: Actor, asked: Mapping[str, str]) -> PacketList:
 def assemble_form(actor: Actor, asked: Mapping[str, str], error: Invalid | None = None) -> AssembleForm:
     """Raises Denied without ``packet:assemble``. One active profile needs no choosing."""
     actor.require(Capability.PACKET_ASSEMBLE)
-    wanted = DefinitionFilter(kind=Kind.PACKET, state=DefinitionState.ACTIVE)
+    wanted = DefinitionFilter(kind=DefinitionKind.PACKET, state=DefinitionState.ACTIVE)
     profiles = definitions.list_definitions(actor, wanted)
     name = asked.get("profile", "") or (profiles[0].name if len(profiles) == 1 else "")
     chosen = next((one for one in profiles if one.name == name), None)
@@ -109,7 +109,7 @@ def assemble_form(actor: Actor, asked: Mapping[str, str], error: Invalid | None 
 def given_of(actor: Actor, posted: QueryDict) -> dict[str, JsonValue]:
     """The values that were typed, in the types that the profile declares; what is not of its type stays as typed."""
     actor.require(Capability.PACKET_ASSEMBLE)
-    wanted = DefinitionFilter(kind=Kind.PACKET, name=posted.get("profile", ""), state=DefinitionState.ACTIVE)
+    wanted = DefinitionFilter(kind=DefinitionKind.PACKET, name=posted.get("profile", ""), state=DefinitionState.ACTIVE)
     chosen = next(iter(definitions.list_definitions(actor, wanted)), None)
     if chosen is None:
         return {}
@@ -118,7 +118,7 @@ def given_of(actor: Actor, posted: QueryDict) -> dict[str, JsonValue]:
     return {key.removesuffix("?"): _typed(one, typed[key]) for key, one in fields.items() if typed[key]}
 
 
-def _spec(actor: Actor, chosen: DefinitionSummary) -> Profile:
+def _spec(actor: Actor, chosen: DefinitionSummary) -> ProfileSpec:
     return compile_profile(definitions.get_definition(actor, chosen.id).text).spec
 
 
