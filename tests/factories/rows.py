@@ -25,7 +25,7 @@ from handrail.runbooks.models import (
     Report,
     RetryLedgerEntry,
 )
-from handrail.runbooks.states import RUN, Cause, Entry, Handling, RunState
+from handrail.runbooks.states import RUN, EventKind, ExceptionCause, Handling, RunState
 
 SHIPPED = Path(__file__).resolve().parents[2] / "definitions" / "runbooks" / "entitlement-resync.yaml"
 PASSWORD = "correct horse battery"
@@ -136,7 +136,7 @@ def run(
 
 def entry(
     of: OperationRun,
-    kind: Entry,
+    kind: EventKind,
     *,
     after: float = 0.0,
     step: str = "",
@@ -177,19 +177,19 @@ def evidence(of: OperationRun, after: float, readings: dict[str, dict[str, Any]]
 def checked(of: OperationRun, *, after: float = 0.6) -> None:
     """The rows of a run whose prerequisites held."""
     tenant_read = {"id": of.tenant.key, "status": "active", "tier": "premium", "contract": "C-114"}
-    entry(of, Entry.RECEIVED, detail={"task": of.task_key})
-    entry(of, Entry.CLAIMED, after=0.2)
+    entry(of, EventKind.RECEIVED, detail={"task": of.task_key})
+    entry(of, EventKind.CLAIMED, after=0.2)
     readings = {"tenant": tenant_read, "holders": {"user_names": []}}
-    entry(of, Entry.CHECKED, after=after, detail={"readings": readings, "evidence": evidence(of, 0.35, readings)})
+    entry(of, EventKind.CHECKED, after=after, detail={"readings": readings, "evidence": evidence(of, 0.35, readings)})
 
 
 def attempt(of: OperationRun, number: int, *, after: float, lasting: float, **result: Any) -> None:
     """An intent and its result."""
     key = f"{of.ref}:resynchronise"
     intent = {"connector": "sync-jobs", "effect": "mutating"}
-    entry(of, Entry.INTENT, after=after, step="resynchronise", attempt=number, key=key, detail=intent)
+    entry(of, EventKind.INTENT, after=after, step="resynchronise", attempt=number, key=key, detail=intent)
     told = {"answer": {}, "seconds": lasting} | result
-    entry(of, Entry.RESULT, after=after + lasting, step="resynchronise", attempt=number, detail=told)
+    entry(of, EventKind.RESULT, after=after + lasting, step="resynchronise", attempt=number, detail=told)
 
 
 def completed_run(of: Tenant, by: Definition, *, at: datetime | None = None) -> OperationRun:
@@ -220,9 +220,9 @@ def completed_run(of: Tenant, by: Definition, *, at: datetime | None = None) -> 
         "readings": readings,
         "evidence": evidence(done, 6.6, readings),
     }
-    entry(done, Entry.VERIFIED, after=7, step="resynchronise", detail=detail)
+    entry(done, EventKind.VERIFIED, after=7, step="resynchronise", detail=detail)
     fields = {"task.role": done.task["role"], "entitlement.audit_marker": "resync:2026-11-22"}
-    entry(done, Entry.COMPLETED, after=7, detail={"fields": fields})
+    entry(done, EventKind.COMPLETED, after=7, detail={"fields": fields})
     owned = {"workspace_id": of.workspace_id, "tenant": of, "run": done}
     CompletionRecord.objects.create(**owned, at=done.finished_at, fields=fields, digest=digest(fields))
     RetryLedgerEntry.objects.create(
@@ -240,7 +240,7 @@ def exception(
     taken_by: str = "senior@example.com",
     says: str = "The target's answer is none that the runbook knows, so nobody may act on it.",
     reason: str = "ambiguous-result",
-    cause: Cause = Cause.AMBIGUOUS,
+    cause: ExceptionCause = ExceptionCause.AMBIGUOUS,
     at: datetime | None = None,
 ) -> ExceptionPacket:
     """A run that stopped after one ambiguous answer, with its packet."""
@@ -250,7 +250,7 @@ def exception(
     attempt(stopped, 1, after=0.6, lasting=1.4, **odd)
     ref = new_ref(Prefix.EXCEPTION)
     told = {"cause": cause, "reason": reason, "says": says, "packet": ref}
-    entry(stopped, Entry.EXCEPTION, after=2, step="resynchronise", detail=told)
+    entry(stopped, EventKind.EXCEPTION, after=2, step="resynchronise", detail=told)
     taken, resolved = handling is not Handling.OPEN, handling is Handling.RESOLVED
     return ExceptionPacket.objects.create(
         ref=ref,

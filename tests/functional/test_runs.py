@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from handrail.access.capabilities import Role
 from handrail.kernel.clock import now
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.states import Entry, RunState
+from handrail.runbooks.states import EventKind, RunState
 from tests.factories import rows
 from tests.functional.conftest import Visits
 
@@ -26,7 +26,7 @@ def scene(committed_db: str) -> Scene:
     workspace = rows.workspace()
     tenant = rows.tenant(workspace)
     run = rows.run(tenant, rows.definition(workspace), at=now())
-    rows.entry(run, Entry.RECEIVED)
+    rows.entry(run, EventKind.RECEIVED)
     rows.member(workspace, Role.OPERATOR, email="operator@example.com")
     return Scene("operator@example.com", run)
 
@@ -44,14 +44,14 @@ def test_run_moves_before_the_eyes_until_it_ends(scene: Scene, visit: Visits) ->
         page = person.go(f"/admin/operations/{run.ref}")
         assert page.locator("#run-live").get_attribute("data-state") == "received"
         expect(page.get_by_role("button", name="Cancel run")).to_be_visible()
-        rows.entry(run, Entry.CLAIMED, after=0.1)
-        rows.entry(run, Entry.CHECKED, after=0.2, detail={"readings": {}, "evidence": []})
-        rows.entry(run, Entry.INTENT, after=0.2, step="resynchronise", attempt=1, key=f"{run.ref}:resynchronise")
+        rows.entry(run, EventKind.CLAIMED, after=0.1)
+        rows.entry(run, EventKind.CHECKED, after=0.2, detail={"readings": {}, "evidence": []})
+        rows.entry(run, EventKind.INTENT, after=0.2, step="resynchronise", attempt=1, key=f"{run.ref}:resynchronise")
         move(run, RunState.INVOKING)
         page.wait_for_selector("#run-live[data-state=invoking]")
         expect(page.get_by_role("button", name="Cancel run")).not_to_be_visible()
         assert page.locator("#run-status").text_content() == "Invoking"
-        rows.entry(run, Entry.COMPLETED, after=0.9)
+        rows.entry(run, EventKind.COMPLETED, after=0.9)
         move(run, RunState.COMPLETED)
         page.wait_for_selector("#run-live[data-state=completed]")
         asked: list[str] = []
@@ -83,7 +83,7 @@ def test_counts_of_operations_follow(scene: Scene, visit: Visits) -> None:
     with visit(scene.email) as person:
         page = person.go("/admin/operations")
         page.get_by_role("link", name="1 Received").wait_for()
-        rows.entry(scene.run, Entry.COMPLETED, after=0.1)
+        rows.entry(scene.run, EventKind.COMPLETED, after=0.1)
         move(scene.run, RunState.COMPLETED)
         page.get_by_role("link", name="0 Received").wait_for()
         page.get_by_role("link", name="1 Completed").wait_for()

@@ -11,7 +11,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun
-from handrail.runbooks.states import RUN, Cause, Entry, RunState
+from handrail.runbooks.states import RUN, EventKind, ExceptionCause, RunState
 
 _ENDED = sorted(RUN.terminal)
 
@@ -76,7 +76,7 @@ def evaluate(actor: Actor, *, since: datetime | None = None) -> Evaluation:
         since=since,
         total=_figures(runs, "All runbooks"),
         runbooks=[_figures(runs.filter(runbook=name), name) for name in _names(runs)],
-        causes=[CauseCount(cause.value, causes[cause.value]) for cause in Cause if cause.value in causes],
+        causes=[CauseCount(cause.value, causes[cause.value]) for cause in ExceptionCause if cause.value in causes],
         unresolved=packets.exclude(handling="resolved").count(),
         takeover_seconds=taken.total_seconds() if taken is not None else None,
     )
@@ -87,7 +87,7 @@ def _names(runs: QuerySet[OperationRun]) -> list[str]:
 
 
 def _figures(runs: QuerySet[OperationRun], name: str) -> RunbookFigures:
-    intents = Checkpoint.objects.filter(run=OuterRef("pk"), kind=Entry.INTENT)
+    intents = Checkpoint.objects.filter(run=OuterRef("pk"), kind=EventKind.INTENT)
     repeated = Exists(intents.filter(attempt__gt=1))
     rows = runs.filter(state__in=_ENDED).annotate(repeated=repeated, invoked=Exists(intents))
     completed, stopped = Q(state=RunState.COMPLETED), Q(state=RunState.EXCEPTION)
@@ -106,7 +106,7 @@ def _figures(runs: QuerySet[OperationRun], name: str) -> RunbookFigures:
     median, p95 = got.pop("median"), got.pop("p95")
     return RunbookFigures(
         name=name,
-        repeats=Checkpoint.objects.filter(run__in=rows.values("pk"), kind=Entry.INTENT, attempt__gt=1).count(),
+        repeats=Checkpoint.objects.filter(run__in=rows.values("pk"), kind=EventKind.INTENT, attempt__gt=1).count(),
         seconds_median=median.total_seconds() if median is not None else None,
         seconds_p95=p95.total_seconds() if p95 is not None else None,
         **got,

@@ -8,15 +8,15 @@ from handrail.definitions.active import compiled
 from handrail.definitions.runbook.format import Checkpoints
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.states import Entry
+from handrail.runbooks.states import EventKind
 
 # The rows by which a run passes a checkpoint, and the label that a runbook gives to it.
-PASSED: Mapping[Entry, str] = {
-    Entry.RECEIVED: "received",
-    Entry.CHECKED: "checked",
-    Entry.INTENT: "invoked",
-    Entry.VERIFIED: "verified",
-    Entry.COMPLETED: "completed",
+PASSED: Mapping[EventKind, str] = {
+    EventKind.RECEIVED: "received",
+    EventKind.CHECKED: "checked",
+    EventKind.INTENT: "invoked",
+    EventKind.VERIFIED: "verified",
+    EventKind.COMPLETED: "completed",
 }
 
 
@@ -28,13 +28,13 @@ def find_labels(run: OperationRun) -> Checkpoints | None:
         return None
 
 
-def of(labels: Checkpoints | None, kind: Entry) -> str:
+def of(labels: Checkpoints | None, kind: EventKind) -> str:
     """The label of the checkpoint that a row of ``kind`` passes; empty where it passes none."""
     if kind not in PASSED:
         return ""
     return str(getattr(labels, PASSED[kind])) if labels else PASSED[kind]
 
 
-def last(labels: Checkpoints | None, kinds: Iterable[Entry]) -> str:
+def last(labels: Checkpoints | None, kinds: Iterable[EventKind]) -> str:
     """The label of the last checkpoint passed by a ledger's rows, in order."""
     return next((of(labels, kind) for kind in reversed(list(kinds)) if kind in PASSED), "")

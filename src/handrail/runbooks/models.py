@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
-from handrail.runbooks.states import EXCLUSIVE, Cause, Entry, Handling, RunState
+from handrail.runbooks.states import EXCLUSIVE, EventKind, ExceptionCause, Handling, RunState
 
 
 class OperationRun(models.Model):
@@ -70,7 +70,7 @@ class Checkpoint(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     run = models.ForeignKey(OperationRun, on_delete=models.PROTECT, related_name="checkpoints")
     sequence = models.PositiveIntegerField()
-    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in Entry])
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in EventKind])
     step = models.CharField(max_length=64, default="")
     attempt = models.PositiveSmallIntegerField(null=True)
     idempotency_key = models.CharField(max_length=100, default="")
@@ -113,7 +113,7 @@ class ExceptionPacket(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="exception_packet")
     at = models.DateTimeField()
-    cause = models.CharField(max_length=32, choices=[(c.value, c.value) for c in Cause])
+    cause = models.CharField(max_length=32, choices=[(c.value, c.value) for c in ExceptionCause])
     reason = models.CharField(max_length=200)
     says = models.CharField(max_length=500)
     checkpoint = models.CharField(max_length=200)

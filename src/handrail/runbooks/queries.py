@@ -16,7 +16,7 @@ from handrail.access.guards import get_scoped, scoped
 from handrail.access.refusals import Refusal
 from handrail.runbooks import labels, permissions
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun, TaskRefusal
-from handrail.runbooks.states import RUN, Entry, Handling, RunState
+from handrail.runbooks.states import RUN, EventKind, Handling, RunState
 
 PAGE = 50
 
@@ -53,7 +53,7 @@ class LedgerRow:
     """
 
     sequence: int
-    kind: Entry
+    kind: EventKind
     step: str
     attempt: int | None
     at: datetime
@@ -289,7 +289,7 @@ def get_exception(actor: Actor, ref: str) -> ExceptionDetail:
 
 def _runs(actor: Actor) -> QuerySet[OperationRun]:
     # A subquery a row: a join and GROUP BY would count every run's ledger before LIMIT leaves fifty of them.
-    intents = Checkpoint.objects.filter(run=OuterRef("pk"), kind=Entry.INTENT).order_by().values("run")
+    intents = Checkpoint.objects.filter(run=OuterRef("pk"), kind=EventKind.INTENT).order_by().values("run")
     attempts = Coalesce(Subquery(intents.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
     joined = ("tenant", "definition", "exception_packet", "retry_ledger", "completion", "report")
     return scoped(actor, OperationRun.objects.select_related(*joined).annotate(attempts=attempts))
@@ -333,7 +333,7 @@ def _summary(run: OperationRun) -> RunSummary:
 def _ledger(run: OperationRun) -> Iterator[LedgerRow]:
     said = labels.find_labels(run)
     for row in run.checkpoints.order_by("sequence"):
-        kind = Entry(row.kind)
+        kind = EventKind(row.kind)
         told = (row.sequence, kind, row.step, row.attempt, row.at, row.worker, row.idempotency_key, row.detail)
         yield LedgerRow(*told, checkpoint=labels.of(said, kind))
 

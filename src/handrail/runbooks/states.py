@@ -57,7 +57,7 @@ HANDLING = StateMachine(
 )
 
 
-class Entry(StrEnum):
+class EventKind(StrEnum):
     """Kinds of checkpoint-ledger rows."""
 
     RECEIVED = "received"
@@ -73,7 +73,7 @@ class Entry(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Cause(StrEnum):
+class ExceptionCause(StrEnum):
     """Why a run stopped, in the words of the domain."""
 
     PREREQUISITE = "prerequisite"

@@ -21,7 +21,7 @@ from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.hostile import clean_text
 from handrail.runbooks import labels
 from handrail.runbooks.models import ExceptionPacket, OperationRun
-from handrail.runbooks.states import Entry
+from handrail.runbooks.states import EventKind
 from handrail.support.states import PrimaryContext
 
 MAX_BYTES = 8 * 1024
@@ -126,7 +126,7 @@ def _last_checkpoint(run: OperationRun, packet: ExceptionPacket | None) -> dict[
     passed = run.checkpoints.filter(kind__in=list(labels.PASSED)).order_by("sequence").last()
     if passed is None:
         return None
-    label = packet.checkpoint if packet else labels.of(labels.find_labels(run), Entry(passed.kind))
+    label = packet.checkpoint if packet else labels.of(labels.find_labels(run), EventKind(passed.kind))
     return {"label": _short(label), "at": _instant(passed.at)}
 
 

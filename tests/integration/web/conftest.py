@@ -14,7 +14,7 @@ from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
 from handrail.packets.models import Packet
 from handrail.runbooks.models import ExceptionPacket, OperationRun
-from handrail.runbooks.states import Entry, RunState
+from handrail.runbooks.states import EventKind, RunState
 from tests.factories import packet_rows, rows
 
 
@@ -56,10 +56,12 @@ def build(name: str) -> House:
     tenant = rows.tenant(workspace, name=f"{name} customer")
     definition = rows.definition(workspace, text=rows.runbook_text())
     received = rows.run(tenant, definition)
-    rows.entry(received, Entry.RECEIVED)
+    rows.entry(received, EventKind.RECEIVED)
     invoking = rows.run(tenant, definition, state=RunState.INVOKING)
     rows.checked(invoking)
-    rows.entry(invoking, Entry.INTENT, after=1, step="resynchronise", attempt=1, key=f"{invoking.ref}:resynchronise")
+    rows.entry(
+        invoking, EventKind.INTENT, after=1, step="resynchronise", attempt=1, key=f"{invoking.ref}:resynchronise"
+    )
     return House(
         workspace,
         tenant,

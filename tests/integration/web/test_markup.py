@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from handrail.access.capabilities import Role
-from handrail.runbooks.states import Entry, Handling, RunState
+from handrail.runbooks.states import EventKind, Handling, RunState
 from tests.factories import rows
 from tests.integration.web.conftest import House
 from tests.integration.web.urlmap import inside
@@ -102,7 +102,7 @@ def test_hostile_texts_stay_texts(house: House) -> None:
     packet = rows.exception(
         tenant, definition, says=HOSTILE, reason=HOSTILE[:60], handling=Handling.TAKEN, taken_by=HOSTILE
     )
-    rows.entry(run, Entry.RECONCILED, step=HOSTILE[:60], after=3, detail={"effect": HOSTILE, "then": HOSTILE})
+    rows.entry(run, EventKind.RECONCILED, step=HOSTILE[:60], after=3, detail={"effect": HOSTILE, "then": HOSTILE})
     client = everything(house)
     for url in (
         "/admin",

@@ -11,7 +11,7 @@ from handrail.access.capabilities import Role
 from handrail.access.models import User
 from handrail.kernel.clock import now
 from handrail.runbooks.models import TaskRefusal
-from handrail.runbooks.states import Entry, RunState
+from handrail.runbooks.states import EventKind, RunState
 from tests.factories import rows
 from tests.integration.web.conftest import House
 
@@ -48,7 +48,7 @@ def test_live_part_is_not_sent_again_while_nothing_moved(house: House, as_role: 
     client = as_role(Role.OPERATOR)
     url = f"/admin/operations/{house.received.ref}/live"
     assert client.get(url, {"seen": "1-received"}).status_code == 204
-    rows.entry(house.received, Entry.CLAIMED, after=1)
+    rows.entry(house.received, EventKind.CLAIMED, after=1)
     moved = client.get(url, {"seen": "1-received"})
     assert moved.status_code == 200
     assert "seen=2-received" in moved.content.decode()
@@ -71,7 +71,7 @@ def test_cancel_sent_twice_answers_alike(house: House, as_role: As) -> None:
     client = as_role(Role.OPERATOR)
     url = f"/admin/operations/{house.received.ref}/cancel"
     assert [client.post(url).status_code for _ in range(2)] == [302, 302]
-    assert house.received.checkpoints.filter(kind=Entry.CANCELLED).count() == 1
+    assert house.received.checkpoints.filter(kind=EventKind.CANCELLED).count() == 1
 
 
 def test_cancel_after_the_invocation_says_look_again(house: House, as_role: As) -> None:

@@ -8,7 +8,7 @@ from handrail.audit.models import AuditEvent
 from handrail.connectors.outcome import Answer, ReadFailed
 from handrail.runbooks import queries
 from handrail.runbooks.models import Checkpoint, CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
-from handrail.runbooks.states import Entry
+from handrail.runbooks.states import EventKind
 from tests.factories.runs import Estate, make_estate
 from tests.factories.switches import (
     BUSY,
@@ -185,4 +185,4 @@ def test_every_act_is_audited(estate: Estate, board: SwitchBoard) -> None:
 def test_ledger_names_the_worker_of_each_row(estate: Estate, board: SwitchBoard) -> None:
     run = estate.carry(estate.start())
     assert set(Checkpoint.objects.filter(run=run).values_list("worker", flat=True)) == {"worker-1"}
-    assert Checkpoint.objects.get(run=run, kind=Entry.INTENT).idempotency_key == f"{run.ref}:flip"
+    assert Checkpoint.objects.get(run=run, kind=EventKind.INTENT).idempotency_key == f"{run.ref}:flip"

@@ -13,7 +13,7 @@ from handrail.access.capabilities import Capability
 from handrail.access.models import Tenant
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Denied, NotFound
-from handrail.runbooks.states import Entry, RunState
+from handrail.runbooks.states import EventKind, RunState
 from handrail.support import context
 from handrail.support.models import SupportRequest
 from tests.factories import rows
@@ -65,9 +65,14 @@ def test_envelope_of_a_stopped_run_says_why(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "label"),
-    [(Entry.INTENT, "Flipped"), (Entry.RESULT, "Looked"), (Entry.VERIFIED, "Seen"), (Entry.COMPLETED, "Out")],
+    [
+        (EventKind.INTENT, "Flipped"),
+        (EventKind.RESULT, "Looked"),
+        (EventKind.VERIFIED, "Seen"),
+        (EventKind.COMPLETED, "Out"),
+    ],
 )
-def test_envelope_names_the_last_checkpoint_in_the_runbooks_words(house: House, kind: Entry, label: str) -> None:
+def test_envelope_names_the_last_checkpoint_in_the_runbooks_words(house: House, kind: EventKind, label: str) -> None:
     rows.entry(house.run, kind)
     assert envelope(house, run=house.run.ref)["run"]["last_checkpoint"]["label"] == label
 
@@ -80,7 +85,7 @@ def test_envelope_of_a_run_before_its_first_checkpoint_has_none(house: House) ->
 def test_envelope_survives_a_definition_that_can_not_be_read_any_more(house: House) -> None:
     old = rows.definition(house.tenant.workspace, text="handrail: runbook/v0\n")
     run = rows.run(house.tenant, old)
-    rows.entry(run, Entry.CHECKED)
+    rows.entry(run, EventKind.CHECKED)
     assert envelope(house, run=run.ref)["run"]["last_checkpoint"]["label"] == "checked"
 
 
@@ -99,7 +104,7 @@ def test_envelope_holds_nothing_of_payload_readings_or_evidence(house: House) ->
     packet = rows.exception(house.tenant, house.run.definition, says="canary-says")
     stopped = packet.run
     secret = {"password": "canary-secret", "holders": ["canary@example.com"]}
-    rows.entry(stopped, Entry.RESULT, detail=secret, key="canary-key", step="canary-step")
+    rows.entry(stopped, EventKind.RESULT, detail=secret, key="canary-key", step="canary-step")
     for place in ({"tenant": house.tenant.key}, {"run": stopped.ref}, {"run": house.run.ref}):
         text = json.dumps(envelope(house, **place))
         for leak in ("canary", "ada@contoso", stopped.task_key, stopped.requested_by):

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handrail.runbooks.queries import LedgerRow
-from handrail.runbooks.states import Entry
+from handrail.runbooks.states import EventKind
 from handrail.web.runs import timeline
 from handrail.web.runs.timeline import Timeline
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-def row(sequence: int, kind: Entry, after: float, detail: dict[str, Any] | None = None) -> LedgerRow:
+def row(sequence: int, kind: EventKind, after: float, detail: dict[str, Any] | None = None) -> LedgerRow:
     at = START + timedelta(seconds=after)
     return LedgerRow(sequence, kind, "resync", 1, at, "worker-1", "", detail or {})
 
@@ -24,8 +24,10 @@ def drawn(*rows: LedgerRow, seconds: float = 10, ended: bool = True) -> Timeline
 
 
 def test_attempt_takes_the_tone_of_its_result_and_the_wait_follows() -> None:
-    result = row(3, Entry.RESULT, 3, {"class": "retryable", "wait_seconds": 5})
-    shown = drawn(row(1, Entry.RECEIVED, 0), row(2, Entry.INTENT, 2), result, row(4, Entry.INTENT, 8), ended=False)
+    result = row(3, EventKind.RESULT, 3, {"class": "retryable", "wait_seconds": 5})
+    shown = drawn(
+        row(1, EventKind.RECEIVED, 0), row(2, EventKind.INTENT, 2), result, row(4, EventKind.INTENT, 8), ended=False
+    )
     bars = {lane.name: lane.bars for lane in shown.lanes}["Invoking resync"]
     assert [(b.left, b.width, b.tone, b.kind) for b in bars] == [
         (20.0, 10.0, "wait", "work"),
@@ -37,32 +39,34 @@ def test_attempt_takes_the_tone_of_its_result_and_the_wait_follows() -> None:
 def test_reading_is_marked_when_it_was_made() -> None:
     evidence = [{"source": "tenant", "read_at": (START + timedelta(seconds=4)).isoformat()}]
     shown = drawn(
-        row(1, Entry.CLAIMED, 0), row(2, Entry.CHECKED, 5, {"evidence": evidence}), row(3, Entry.COMPLETED, 10)
+        row(1, EventKind.CLAIMED, 0),
+        row(2, EventKind.CHECKED, 5, {"evidence": evidence}),
+        row(3, EventKind.COMPLETED, 10),
     )
     assert [(mark.at, mark.says) for mark in shown.lanes[0].marks] == [(40.0, "tenant read")]
 
 
 def test_end_is_marked_by_its_own_shape() -> None:
-    for kind, shape in ((Entry.COMPLETED, "good"), (Entry.EXCEPTION, "stop"), (Entry.CANCELLED, "idle")):
-        assert drawn(row(1, Entry.RECEIVED, 0), row(2, kind, 10)).lanes[-1].marks[0].shape == shape
+    for kind, shape in ((EventKind.COMPLETED, "good"), (EventKind.EXCEPTION, "stop"), (EventKind.CANCELLED, "idle")):
+        assert drawn(row(1, EventKind.RECEIVED, 0), row(2, kind, 10)).lanes[-1].marks[0].shape == shape
 
 
 def test_rows_of_one_instant_leave_no_bar_between_them() -> None:
-    result = row(2, Entry.RESULT, 4, {"class": "ambiguous"})
-    shown = drawn(row(1, Entry.INTENT, 0), result, row(3, Entry.EXCEPTION, 4), seconds=4)
+    result = row(2, EventKind.RESULT, 4, {"class": "ambiguous"})
+    shown = drawn(row(1, EventKind.INTENT, 0), result, row(3, EventKind.EXCEPTION, 4), seconds=4)
     assert [bar.says for bar in shown.lanes[0].bars] == ["attempt 1: ambiguous · 4.0 s"]
 
 
 def test_run_of_no_length_is_drawn() -> None:
-    assert drawn(row(1, Entry.RECEIVED, 0), seconds=0, ended=False).lanes[0].bars[0].width == 100
+    assert drawn(row(1, EventKind.RECEIVED, 0), seconds=0, ended=False).lanes[0].bars[0].width == 100
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(Entry), st.floats(0, 1e6)), min_size=1, max_size=12),
+    st.lists(st.tuples(st.sampled_from(EventKind), st.floats(0, 1e6)), min_size=1, max_size=12),
     st.floats(0, 1e6),
     st.booleans(),
 )
-def test_nothing_is_drawn_outside(told: list[tuple[Entry, float]], seconds: float, ended: bool) -> None:
+def test_nothing_is_drawn_outside(told: list[tuple[EventKind, float]], seconds: float, ended: bool) -> None:
     shown = drawn(*(row(n, kind, at) for n, (kind, at) in enumerate(told, 1)), seconds=seconds, ended=ended)
     for lane in shown.lanes:
         assert all(bar.left >= 0 and bar.left + bar.width <= 100.05 and bar.width > 0 for bar in lane.bars)

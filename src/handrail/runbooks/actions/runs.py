@@ -26,7 +26,7 @@ from handrail.runbooks.engine import advance as engine
 from handrail.runbooks.engine import endings, ledger
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.models import Checkpoint, OperationRun
-from handrail.runbooks.states import RUN, Entry, RunState
+from handrail.runbooks.states import RUN, EventKind, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _write(run: OperationRun, task: IncomingTask, by: Actor) -> None:
         tenant_id=run.tenant_id,
         run=run,
         sequence=1,
-        kind=Entry.RECEIVED,
+        kind=EventKind.RECEIVED,
         worker=by.name,
         at=run.created_at,
         detail={"task": task.key, "runbook": task.runbook, "version": task.version},
@@ -154,7 +154,7 @@ def cancel(*, ref: str, by: Actor) -> None:
     run = guards.get_scoped(by, OperationRun.objects.all(), Capability.RUN_CANCEL, ref=ref)
     refuse(permissions.why_not_cancel(by, run))
     last = run.checkpoints.order_by("-sequence").values_list("sequence", flat=True)[0]
-    row = NewRow(Entry.CANCELLED, detail={"by": by.name})
+    row = NewRow(EventKind.CANCELLED, detail={"by": by.name})
     ledger.append(run, row, after=last, worker=by.name, state=RunState.CANCELLED, due_at=None)
     endings.close_cancelled(run)
     record(EventName.RUN_CANCELLED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)

@@ -19,7 +19,7 @@ from handrail.runbooks.engine.execution import Execution, LeasedRun, LeaseHolder
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.engine.timing import INLINE_SECONDS, STUMBLES, stumble_wait
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.states import RUN, Cause, RunState
+from handrail.runbooks.states import RUN, ExceptionCause, RunState
 
 log = structlog.get_logger("handrail.runbooks")
 
@@ -93,8 +93,8 @@ def _move(execution: Execution) -> Wait | None:
 def _stop(leased: LeasedRun, reason: str, says: str) -> Stop:
     if leased.position.phase in _OPEN and leased.position.last.sequence != leased.holder.intent:
         whole = f"Nobody knows whether the action took effect, and it can't be found out. {says}"
-        return Stop(Cause.UNKNOWN_OUTCOME, "outcome-unknown", whole)
-    return Stop(Cause.DEFINITION, reason, says)
+        return Stop(ExceptionCause.UNKNOWN_OUTCOME, "outcome-unknown", whole)
+    return Stop(ExceptionCause.DEFINITION, reason, says)
 
 
 def _failed_unexpectedly(leased: LeasedRun, error: Exception) -> datetime | None:

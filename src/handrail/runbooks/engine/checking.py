@@ -20,7 +20,7 @@ from handrail.runbooks.engine.intent import commit_intent
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import Unreadable
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.states import EXCLUSIVE, Cause, Entry, RunState
+from handrail.runbooks.states import EXCLUSIVE, EventKind, ExceptionCause, RunState
 
 # The run that holds the subject wakes this one when it ends; this is only for the case that nobody could.
 SUBJECT_BUSY = timedelta(seconds=30)
@@ -32,7 +32,7 @@ def claim(execution: Execution) -> Wait | None:
     others = OperationRun.objects.filter(tenant_id=run.tenant_id, subject=run.subject, state__in=EXCLUSIVE)
     if not others.exists():
         try:
-            execution.append(NewRow(Entry.CLAIMED), state=RunState.CHECKING)
+            execution.append(NewRow(EventKind.CLAIMED), state=RunState.CHECKING)
         except Stale as error:
             if not isinstance(error.__cause__, IntegrityError) or not others.exists():
                 raise
@@ -48,13 +48,13 @@ def check(execution: Execution) -> Wait | None:
         endings.stop(execution, mismatch, scope=execution.scope())
         return None
     if unusable := wiring.faults(runbook):  # of later steps too: nothing is begun that could not be ended
-        why = Stop(Cause.DEFINITION, "connector-unusable", "; ".join(map(str, unusable)))
+        why = Stop(ExceptionCause.DEFINITION, "connector-unusable", "; ".join(map(str, unusable)))
         endings.stop(execution, why, scope=execution.scope())
         return None
     try:
         readings = execution.read(runbook.initial_reads)
     except Unreadable as error:
-        why = Stop(Cause.SOURCE, f"source-unreadable-{error.read.replace('_', '-')}", error.says)
+        why = Stop(ExceptionCause.SOURCE, f"source-unreadable-{error.read.replace('_', '-')}", error.says)
         endings.stop(execution, why, scope=execution.scope())
         return None
     scope = execution.scope(**readings.values)
@@ -65,7 +65,7 @@ def check(execution: Execution) -> Wait | None:
         endings.stop(execution, why, scope=scope)
         return None
     first = runbook.steps[0]
-    checked = NewRow(Entry.CHECKED, detail={"readings": readings.values, "evidence": readings.evidence})
+    checked = NewRow(EventKind.CHECKED, detail={"readings": readings.values, "evidence": readings.evidence})
     with transaction.atomic():
         record(
             EventName.RUN_CHECKED,
@@ -88,7 +88,7 @@ def version_mismatch(run: OperationRun) -> Stop | None:
         f"The task names version {run.task_version} of {definition.name}. In force is another: have the task "
         "qualified again for the active version."
     )
-    return Stop(Cause.PREREQUISITE, "runbook-version-mismatch", says)
+    return Stop(ExceptionCause.PREREQUISITE, "runbook-version-mismatch", says)
 
 
 def check_prerequisites(runbook: CompiledRunbook, scope: dict[str, Any]) -> list[str]:
@@ -106,8 +106,8 @@ def check_prerequisites(runbook: CompiledRunbook, scope: dict[str, Any]) -> list
 def _refused(check: CompiledCheck, result: str, *, evidence: list[dict[str, Any]]) -> Stop:
     if result.startswith("error"):
         says = f"The prerequisite «{check.otherwise}» could not be evaluated, so it does not hold."
-        return Stop(Cause.DEFINITION, check.otherwise, says, evidence)
-    cause = Cause.BOUNDARY if check.kind == "boundary" else Cause.PREREQUISITE
+        return Stop(ExceptionCause.DEFINITION, check.otherwise, says, evidence)
+    cause = ExceptionCause.BOUNDARY if check.kind == "boundary" else ExceptionCause.PREREQUISITE
     return Stop(
         cause, check.otherwise, check.says or f"The prerequisite «{check.condition.source}» does not hold.", evidence
     )

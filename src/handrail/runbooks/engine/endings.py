@@ -18,7 +18,7 @@ from handrail.runbooks.engine.execution import Execution, LeasedRun
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.position import summary_of
 from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, Report, RetryLedgerEntry
-from handrail.runbooks.states import Cause, Entry, Handling, RunState
+from handrail.runbooks.states import EventKind, ExceptionCause, Handling, RunState
 
 # What the packet's columns hold. A definition's names are far shorter; a reason made of several is cut.
 REASON_LIMIT = 200
@@ -30,7 +30,7 @@ ESCALATE_TO_LIMIT = 120
 class Stop:
     """Why a run must stop. ``says`` is a sentence of ours or of the definition, never outside text."""
 
-    cause: Cause
+    cause: ExceptionCause
     reason: str
     says: str
     evidence: list[dict[str, Any]] = field(default_factory=list)
@@ -42,7 +42,7 @@ def complete(execution: Execution, *rows: NewRow, scope: dict[str, Any]) -> None
     fields = execution.runbook.copy(execution.runbook.spec.completion.copy_, scope)
     run = execution.run
     with transaction.atomic():
-        execution.append(*rows, NewRow(Entry.COMPLETED, detail={"fields": fields}), state=RunState.COMPLETED)
+        execution.append(*rows, NewRow(EventKind.COMPLETED, detail={"fields": fields}), state=RunState.COMPLETED)
         CompletionRecord.objects.create(
             workspace_id=run.workspace_id,
             tenant_id=run.tenant_id,
@@ -107,7 +107,7 @@ def _stop(leased: LeasedRun, why: Stop, carried: _Carried) -> None:
             handling=Handling.OPEN,
         )
         detail = {"cause": why.cause, "reason": reason, "says": says, "packet": packet.ref}
-        leased.append(*why.rows, NewRow(Entry.EXCEPTION, step=step, detail=detail), state=RunState.EXCEPTION)
+        leased.append(*why.rows, NewRow(EventKind.EXCEPTION, step=step, detail=detail), state=RunState.EXCEPTION)
         packet.save(force_insert=True)
         _close(leased, why.rows)
         _audit(leased, EventName.RUN_STOPPED, EventOutcome.FAILED, why, packet.ref)
@@ -181,6 +181,6 @@ def _attempts(leased: LeasedRun, rows: tuple[NewRow, ...]) -> list[dict[str, Any
     """Every attempt with its result, those in ``rows``, which are only now being written, included."""
     told = [dict(attempt) for attempt in leased.position.history]
     for row in rows:
-        if row.kind in (Entry.RESULT, Entry.UNKNOWN) and told:
+        if row.kind in (EventKind.RESULT, EventKind.UNKNOWN) and told:
             told[-1] |= summary_of(row.detail)
     return told

@@ -18,7 +18,7 @@ from handrail.runbooks.engine.outside import Readings, connector, read_all
 from handrail.runbooks.engine.position import Position, Row
 from handrail.runbooks.engine.timing import HOLD_MARGIN, PATIENCE_SECONDS
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.states import Entry, RunState
+from handrail.runbooks.states import EventKind, RunState
 
 _MOVING = ("state", "moved_at", "due_at", "failures")
 
@@ -62,7 +62,7 @@ class LeasedRun:
             due_at=due_at or now() + self.lease,
         )
         self.holder.rows.extend(new)
-        self.holder.intent = new[-1].sequence if new[-1].kind is Entry.INTENT else None
+        self.holder.intent = new[-1].sequence if new[-1].kind is EventKind.INTENT else None
 
     def renew_lease(self, seconds: float) -> None:
         """Keeps other hands off for the next ``seconds``. Raises Stale when one has the run already."""

@@ -12,7 +12,7 @@ from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import connector
 from handrail.runbooks.engine.timing import INTENT_MARGIN
-from handrail.runbooks.states import Entry, RunState
+from handrail.runbooks.states import EventKind, RunState
 
 
 def commit_intent(execution: Execution, step: CompiledStep, *before: NewRow, repeat_of: int) -> None:
@@ -23,7 +23,7 @@ def commit_intent(execution: Execution, step: CompiledStep, *before: NewRow, rep
     """
     deadline = now() + timedelta(seconds=connector(step.connector).deadline_seconds) + INTENT_MARGIN
     intent = NewRow(
-        Entry.INTENT,
+        EventKind.INTENT,
         step=step.name,
         attempt=repeat_of + 1,
         idempotency_key=execution.idempotency_key(step.name),

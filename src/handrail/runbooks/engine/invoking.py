@@ -20,7 +20,7 @@ from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import connector
 from handrail.runbooks.engine.position import ResultClass
 from handrail.runbooks.engine.timing import RETRY_AFTER_CEILING_SECONDS, WRITE_DOWN
-from handrail.runbooks.states import Cause, Entry, RunState
+from handrail.runbooks.states import EventKind, ExceptionCause, RunState
 
 _SUCCESSFUL = range(200, 300)
 
@@ -37,7 +37,7 @@ def call(execution: Execution) -> Wait | None:
     try:
         operation = execution.runbook.operation(step.call, scope, idempotency_key=last.idempotency_key)
     except Invalid as error:
-        endings.stop(execution, Stop(Cause.DEFINITION, "call-not-renderable", error.message), scope=scope)
+        endings.stop(execution, Stop(ExceptionCause.DEFINITION, "call-not-renderable", error.message), scope=scope)
         return None
     target = connector(step.connector)
     left = (last.deadline_at - WRITE_DOWN - now()).total_seconds()
@@ -55,7 +55,7 @@ def overdue(execution: Execution) -> Wait | None:
     if now() < last.deadline_at:
         return Wait(last.deadline_at)
     unknown = NewRow(
-        Entry.UNKNOWN,
+        EventKind.UNKNOWN,
         step=last.step,
         attempt=last.attempt,
         detail={"class": ResultClass.UNKNOWN, "why": "the worker that called is gone; no result was written down"},
@@ -73,7 +73,7 @@ def poll(execution: Execution) -> Wait | None:
     try:
         operation = execution.runbook.operation(step.poll.spec, scope)
     except Invalid as error:
-        endings.stop(execution, Stop(Cause.DEFINITION, "poll-not-renderable", error.message), scope=scope)
+        endings.stop(execution, Stop(ExceptionCause.DEFINITION, "poll-not-renderable", error.message), scope=scope)
         return None
     answer = execution.ask(step.connector, operation)
     window_ends_at = last.at + timedelta(seconds=step.poll.within_seconds)
@@ -84,7 +84,7 @@ def poll(execution: Execution) -> Wait | None:
     if undecided:
         says = f"The action was accepted but not decided within {step.poll.within_seconds:g} s."
         row = _result(step, execution, {"class": ResultClass.AMBIGUOUS, "why": "poll window over"})
-        endings.stop(execution, Stop(Cause.AMBIGUOUS, "poll-window-over", says, rows=(row,)), scope=scope)
+        endings.stop(execution, Stop(ExceptionCause.AMBIGUOUS, "poll-window-over", says, rows=(row,)), scope=scope)
         return None
     detail["seconds"] = round(time.monotonic() - started, 3)
     return _conclude(execution, step, answer, kind, detail)
@@ -167,7 +167,7 @@ def _class_of_poll(execution: Execution, step: CompiledStep, answer: Answer) -> 
 
 def _result(step: CompiledStep, execution: Execution, detail: dict[str, Any]) -> NewRow:
     return NewRow(
-        Entry.RESULT, step=step.name, attempt=execution.position.attempts[step.name], detail={"answer": {}} | detail
+        EventKind.RESULT, step=step.name, attempt=execution.position.attempts[step.name], detail={"answer": {}} | detail
     )
 
 
@@ -192,8 +192,8 @@ def _why(kind: ResultClass, step: CompiledStep, detail: dict[str, Any], executio
             if too_long
             else f"The action failed {made} times in a row with results that may pass; the limit is reached."
         )
-        return Stop(Cause.RETRIES_EXHAUSTED, "retries-exhausted", says, rows=row)
+        return Stop(ExceptionCause.RETRIES_EXHAUSTED, "retries-exhausted", says, rows=row)
     if kind is ResultClass.TERMINAL:
-        return Stop(Cause.TERMINAL, "terminal-result", "The target refused the action for good.", rows=row)
+        return Stop(ExceptionCause.TERMINAL, "terminal-result", "The target refused the action for good.", rows=row)
     says = "The target's answer is none that the runbook knows, so nobody may act on it."
-    return Stop(Cause.AMBIGUOUS, "ambiguous-result", says, rows=row)
+    return Stop(ExceptionCause.AMBIGUOUS, "ambiguous-result", says, rows=row)

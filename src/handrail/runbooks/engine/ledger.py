@@ -13,12 +13,12 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
 from handrail.runbooks.engine.position import Row
 from handrail.runbooks.models import Checkpoint, OperationRun
-from handrail.runbooks.states import RUN, Entry, RunState
+from handrail.runbooks.states import RUN, EventKind, RunState
 
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    kind: Entry
+    kind: EventKind
     step: str = ""
     attempt: int | None = None
     idempotency_key: str = ""
@@ -29,7 +29,7 @@ class NewRow:
 def rows_of(run: OperationRun) -> list[Row]:
     """The whole ledger of ``run``, in order."""
     return [
-        Row(c.sequence, Entry(c.kind), c.step, c.attempt, c.idempotency_key, c.at, c.deadline_at, c.detail)
+        Row(c.sequence, EventKind(c.kind), c.step, c.attempt, c.idempotency_key, c.at, c.deadline_at, c.detail)
         for c in run.checkpoints.order_by("sequence")
     ]
 
@@ -67,7 +67,8 @@ def append(
     except IntegrityError as error:
         raise Stale from error
     return [
-        Row(c.sequence, Entry(c.kind), c.step, c.attempt, c.idempotency_key, c.at, c.deadline_at, c.detail) for c in new
+        Row(c.sequence, EventKind(c.kind), c.step, c.attempt, c.idempotency_key, c.at, c.deadline_at, c.detail)
+        for c in new
     ]
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from handrail.runbooks.states import Entry
+from handrail.runbooks.states import EventKind
 
 
 class Phase(StrEnum):
@@ -38,7 +38,7 @@ class ResultClass(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Row:
     sequence: int
-    kind: Entry
+    kind: EventKind
     step: str
     attempt: int | None
     idempotency_key: str
@@ -76,14 +76,14 @@ _AFTER_RESULT = {
     ResultClass.UNKNOWN: Phase.RECONCILE,
 }
 _AFTER = {
-    Entry.RECEIVED: Phase.CLAIM,
-    Entry.CLAIMED: Phase.CHECK,
-    Entry.INTENT: Phase.IN_FLIGHT,
-    Entry.UNKNOWN: Phase.RECONCILE,
-    Entry.RECONCILED: Phase.VERIFY,
-    Entry.COMPLETED: Phase.ENDED,
-    Entry.EXCEPTION: Phase.ENDED,
-    Entry.CANCELLED: Phase.ENDED,
+    EventKind.RECEIVED: Phase.CLAIM,
+    EventKind.CLAIMED: Phase.CHECK,
+    EventKind.INTENT: Phase.IN_FLIGHT,
+    EventKind.UNKNOWN: Phase.RECONCILE,
+    EventKind.RECONCILED: Phase.VERIFY,
+    EventKind.COMPLETED: Phase.ENDED,
+    EventKind.EXCEPTION: Phase.ENDED,
+    EventKind.CANCELLED: Phase.ENDED,
 }
 
 
@@ -92,7 +92,7 @@ def read(rows: Sequence[Row]) -> Position:
     if not rows:
         raise ValueError("a run's ledger begins with the row that received it")
     last = rows[-1]
-    phase = _AFTER_RESULT.get(last.detail.get("class", "")) if last.kind is Entry.RESULT else _AFTER.get(last.kind)
+    phase = _AFTER_RESULT.get(last.detail.get("class", "")) if last.kind is EventKind.RESULT else _AFTER.get(last.kind)
     if phase is None:
         raise ValueError(f"no ledger ends with {last.kind} {last.detail.get('class', '')}".rstrip())
     attempts: dict[str, int] = {}
@@ -102,15 +102,15 @@ def read(rows: Sequence[Row]) -> Position:
     evidence: list[dict[str, Any]] = []
     waited = 0.0
     for row in rows:
-        if row.kind is Entry.INTENT:
+        if row.kind is EventKind.INTENT:
             attempts[row.step] = row.attempt or attempts.get(row.step, 0) + 1
             history.append({"step": row.step, "attempt": row.attempt, "at": row.at.isoformat()})
-        elif row.kind in (Entry.RESULT, Entry.UNKNOWN):
+        elif row.kind in (EventKind.RESULT, EventKind.UNKNOWN):
             answers[row.step] = row.detail.get("answer", answers.get(row.step, {}))
             waited += row.detail.get("wait_seconds", 0.0)
             if history:
                 history[-1] |= summary_of(row.detail)
-        elif row.kind in (Entry.CHECKED, Entry.VERIFIED):
+        elif row.kind in (EventKind.CHECKED, EventKind.VERIFIED):
             before |= row.detail.get("readings", {})
             evidence = row.detail.get("evidence", [])
     return Position(phase, last, last.step, attempts, answers, before, waited, tuple(history), tuple(evidence))

@@ -18,7 +18,7 @@ from handrail.runbooks.engine.intent import commit_intent
 from handrail.runbooks.engine.invoking import settle, spent
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import Unreadable
-from handrail.runbooks.states import Cause, Entry, RunState
+from handrail.runbooks.states import EventKind, ExceptionCause, RunState
 
 _OK = 200
 _NOT_FOUND = 404
@@ -40,7 +40,7 @@ def reconcile(execution: Execution) -> Wait | None:
             if found is not None:
                 return settle(execution, step, found, seconds=0.0)
         elif not step.proof_needs_answer and _effect_present(execution, step):
-            row = NewRow(Entry.RECONCILED, step=step.name, detail={"effect": "present"})
+            row = NewRow(EventKind.RECONCILED, step=step.name, detail={"effect": "present"})
             execution.append(row, state=RunState.VERIFYING)
             return None
     except Unreadable as error:
@@ -83,7 +83,7 @@ def _look_again(execution: Execution, error: Unreadable) -> Wait | None:
 def _not_seen(execution: Execution, step: CompiledStep) -> None:
     made = execution.position.attempts[step.name]
     if step.deduplicates and not spent(execution, step, None):
-        row = NewRow(Entry.RECONCILED, step=step.name, detail={"effect": "not-seen", "then": "same key again"})
+        row = NewRow(EventKind.RECONCILED, step=step.name, detail={"effect": "not-seen", "then": "same key again"})
         with transaction.atomic():
             commit_intent(execution, step, row, repeat_of=made)
     elif step.deduplicates:
@@ -93,8 +93,8 @@ def _not_seen(execution: Execution, step: CompiledStep) -> None:
 
 
 def _unknown(execution: Execution, says: str) -> None:
-    row = NewRow(Entry.RECONCILED, step=execution.step.name, detail={"effect": "not-seen"})
+    row = NewRow(EventKind.RECONCILED, step=execution.step.name, detail={"effect": "not-seen"})
     lost = "Nobody knows whether the action took effect" if execution.step.mutating else "An answer was lost"
     whole = f"{lost}. {says}"
-    why = Stop(Cause.UNKNOWN_OUTCOME, "outcome-unknown", whole, rows=(row,))
+    why = Stop(ExceptionCause.UNKNOWN_OUTCOME, "outcome-unknown", whole, rows=(row,))
     endings.stop(execution, why, scope=execution.scope())

@@ -15,7 +15,7 @@ from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.engine.intent import commit_intent
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import Readings, Unreadable
-from handrail.runbooks.states import Cause, Entry
+from handrail.runbooks.states import EventKind, ExceptionCause
 
 
 def verify(execution: Execution) -> Wait | None:
@@ -29,7 +29,7 @@ def verify(execution: Execution) -> Wait | None:
     except Unreadable as error:
         if error.retryable and now() < window_ends_at:
             return _again(step, window_ends_at)
-        why = Stop(Cause.VERIFICATION, "verification-unreadable", error.says)
+        why = Stop(ExceptionCause.VERIFICATION, "verification-unreadable", error.says)
         endings.stop(execution, why, scope=execution.scope())
         return None
     try:
@@ -37,7 +37,7 @@ def verify(execution: Execution) -> Wait | None:
         broken = None if missing else _broken(execution, step, readings.values)
     except ConditionError as error:
         says = f"A condition of the verification could not be evaluated, so it does not hold. {error.message}"
-        _fail(execution, readings, Stop(Cause.DEFINITION, "condition-error", says))
+        _fail(execution, readings, Stop(ExceptionCause.DEFINITION, "condition-error", says))
         return None
     if missing and now() < window_ends_at:
         return _again(step, window_ends_at)
@@ -45,7 +45,7 @@ def verify(execution: Execution) -> Wait | None:
         _fail(execution, readings, _refusal(missing) if missing else broken)
         return None
     verified = NewRow(
-        Entry.VERIFIED,
+        EventKind.VERIFIED,
         step=step.name,
         detail={
             "required": [c.condition.source for c in step.verify.that],
@@ -85,13 +85,13 @@ def _broken(execution: Execution, step: CompiledStep, values: dict[str, dict[str
     scope = execution.scope(**values, answer=execution.position.answers.get(step.name, {}))
     for name in step.verify.changed(scope):
         says = f"{name} changed while the run was under way; nothing in this runbook may change it."
-        return Stop(Cause.VERIFICATION, f"changed-{name.replace('.', '-').replace('_', '-')}", says)
+        return Stop(ExceptionCause.VERIFICATION, f"changed-{name.replace('.', '-').replace('_', '-')}", says)
     broken = next((check for check in step.verify.guards if not check.condition.holds(scope)), None)
     return _refusal(broken) if broken else None
 
 
 def _refusal(check: CompiledCheck) -> Stop:
-    cause = Cause.BOUNDARY if check.kind == "boundary" else Cause.VERIFICATION
+    cause = ExceptionCause.BOUNDARY if check.kind == "boundary" else ExceptionCause.VERIFICATION
     return Stop(cause, check.otherwise, check.says or f"The condition «{check.condition.source}» does not hold.")
 
 

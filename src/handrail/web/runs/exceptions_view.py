@@ -15,26 +15,27 @@ from handrail.kernel.hostile import clean_text
 from handrail.runbooks import queries as runbooks
 from handrail.runbooks.actions.exceptions import NOTE_LIMIT
 from handrail.runbooks.queries import PAGE, ExceptionDetail, ExceptionFilter, ExceptionSummary
-from handrail.runbooks.states import Cause, Handling
+from handrail.runbooks.states import ExceptionCause, Handling
 from handrail.web.runs.readings import Source, sources
 from handrail.web.shell import paging
 
 # What each cause means for the person who takes over: what is certain, and where to look first.
+_CAUSE = ExceptionCause
 ADVICE: Mapping[str, str] = {
-    Cause.PREREQUISITE: "Nothing was invoked. Mend the task or the record that disagrees, and delegate the task anew.",
-    Cause.BOUNDARY: "A pricing, contract, customer or privilege question: it is for its owner, never for a runbook.",
-    Cause.AMBIGUOUS: "The answer was none that the runbook knows. Look at the target before anybody acts again.",
-    Cause.TERMINAL: "The target refused for good. Repeating will not help; find out why it refuses.",
-    Cause.RETRIES_EXHAUSTED: "Every attempt failed in a way that may pass. See how the target is, then delegate anew.",
-    Cause.VERIFICATION: "The action was made, but the state is not as required. Compare the readings below.",
-    Cause.UNKNOWN_OUTCOME: "The action may have taken effect. Look for the idempotency key in the target first.",
-    Cause.SOURCE: "An authoritative system could not be read as declared, so nothing could be decided.",
-    Cause.DEFINITION: "The runbook itself could not be evaluated. Its owner must mend it.",
+    _CAUSE.PREREQUISITE: "Nothing was invoked. Correct the task or the record that disagrees, then delegate it again.",
+    _CAUSE.BOUNDARY: "A pricing, contract, customer or privilege question: its owner decides, never a runbook.",
+    _CAUSE.AMBIGUOUS: "The runbook doesn't recognise the answer. Check the target before anyone acts again.",
+    _CAUSE.TERMINAL: "The target refused permanently. Repeating won't help; find out why it refuses.",
+    _CAUSE.RETRIES_EXHAUSTED: "Every attempt failed, perhaps temporarily. Check the target, then delegate again.",
+    _CAUSE.VERIFICATION: "The action was carried out, but the state is not as required. Compare the readings below.",
+    _CAUSE.UNKNOWN_OUTCOME: "The action may have taken effect. First look for the idempotency key in the target.",
+    _CAUSE.SOURCE: "An authoritative system could not be read as declared, so nothing could be decided.",
+    _CAUSE.DEFINITION: "The runbook itself could not be evaluated. Its owner must fix it.",
 }
 
 # Where the reason says more than the cause.
 ADVICE_BY_REASON: Mapping[str, str] = {
-    "poll-window-over": "The action was accepted and may still end. Look at its job before anybody repeats it.",
+    "poll-window-over": "The action was accepted and may still be running. Check its job before anyone repeats it.",
 }
 
 UNRESOLVED = "unresolved"

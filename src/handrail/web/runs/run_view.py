@@ -10,7 +10,7 @@ from typing import Any
 
 from handrail.kernel.clock import now
 from handrail.runbooks.queries import LedgerRow, RunDetail
-from handrail.runbooks.states import Entry, RunState
+from handrail.runbooks.states import EventKind, RunState
 from handrail.web.runs import timeline
 from handrail.web.runs.readings import Source, sources
 from handrail.web.runs.timeline import Timeline
@@ -18,13 +18,13 @@ from handrail.web.shell import words
 
 STAGES = (RunState.RECEIVED, RunState.CHECKING, RunState.INVOKING, RunState.VERIFYING, RunState.COMPLETED)
 _REACHED_BY = {
-    Entry.RECEIVED: RunState.RECEIVED,
-    Entry.CLAIMED: RunState.CHECKING,
-    Entry.CHECKED: RunState.CHECKING,
-    Entry.INTENT: RunState.INVOKING,
-    Entry.VERIFIED: RunState.VERIFYING,
-    Entry.RECONCILED: RunState.VERIFYING,
-    Entry.COMPLETED: RunState.COMPLETED,
+    EventKind.RECEIVED: RunState.RECEIVED,
+    EventKind.CLAIMED: RunState.CHECKING,
+    EventKind.CHECKED: RunState.CHECKING,
+    EventKind.INTENT: RunState.INVOKING,
+    EventKind.VERIFIED: RunState.VERIFYING,
+    EventKind.RECONCILED: RunState.VERIFYING,
+    EventKind.COMPLETED: RunState.COMPLETED,
 }
 _NAME = re.compile(r"\b[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+\b(?!\()")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -96,14 +96,14 @@ def present(detail: RunDetail) -> RunPage:
         timeline=timeline.draw(ledger, start=summary.created_at, end=end, ended=summary.ended),
         mark=f"{ledger[-1].sequence if ledger else 0}-{summary.state}",
         took=words.span((end - summary.created_at).total_seconds()),
-        stop=next((row.detail for row in reversed(ledger) if row.kind is Entry.EXCEPTION), None),
+        stop=next((row.detail for row in reversed(ledger) if row.kind is EventKind.EXCEPTION), None),
     )
 
 
 def _stages(detail: RunDetail) -> list[Stage]:
     state = detail.summary.state
     reached = {_REACHED_BY[row.kind] for row in detail.ledger if row.kind in _REACHED_BY} | {RunState.RECEIVED}
-    if any(row.kind is Entry.RESULT and row.detail.get("class") == "succeeded" for row in detail.ledger):
+    if any(row.kind is EventKind.RESULT and row.detail.get("class") == "succeeded" for row in detail.ledger):
         reached.add(RunState.VERIFYING)
     if state in STAGES:
         return [Stage(s, _standing(STAGES.index(s), STAGES.index(state), state)) for s in STAGES]
@@ -128,22 +128,22 @@ def _told(row: LedgerRow) -> tuple[str, str, str, str]:
     step = row.step.replace("_", " ")
     detail = row.detail
     match row.kind:
-        case Entry.RESULT | Entry.UNKNOWN:
+        case EventKind.RESULT | EventKind.UNKNOWN:
             result = str(detail.get("class", "unknown"))
             tone, icon = words.STATES.get(result, ("idle", "question-mark-circle"))
             return f"{words.humanise(result)}: {step}, attempt {row.attempt}", str(detail.get("why", "")), tone, icon
-        case Entry.EXCEPTION:
+        case EventKind.EXCEPTION:
             return "Stopped", str(detail.get("says", "")), "stop", "exclamation-triangle"
-        case Entry.INTENT:
+        case EventKind.INTENT:
             return (
                 f"Intent committed: {step}, attempt {row.attempt}",
                 "Written before the call was made.",
                 "move",
                 "bolt",
             )
-        case Entry.VERIFIED:
+        case EventKind.VERIFIED:
             return f"Verified: {step}", "Read again from the authoritative systems.", "good", "eye"
-        case Entry.RECONCILED:
+        case EventKind.RECONCILED:
             seen = detail.get("effect") == "present"
             says = "The effect is there: verified next." if seen else "The effect is not there."
             return f"Looked before acting again: {step}", says, "good" if seen else "wait", "magnifying-glass"
@@ -153,11 +153,11 @@ def _told(row: LedgerRow) -> tuple[str, str, str, str]:
 
 
 _PLAIN = {
-    Entry.RECEIVED: ("Received", "The task was taken on.", "idle", "inbox-arrow-down"),
-    Entry.CLAIMED: ("Taken up by a worker", "No other run may now touch this subject.", "move", "hand-raised"),
-    Entry.CHECKED: ("Prerequisites hold", "Read from the authoritative systems.", "good", "check-circle"),
-    Entry.COMPLETED: ("Completed", "One completion record was written.", "good", "check-badge"),
-    Entry.CANCELLED: ("Cancelled", "Before anything was invoked.", "idle", "minus-circle"),
+    EventKind.RECEIVED: ("Received", "The task was taken on.", "idle", "inbox-arrow-down"),
+    EventKind.CLAIMED: ("Taken up by a worker", "No other run may now touch this subject.", "move", "hand-raised"),
+    EventKind.CHECKED: ("Prerequisites hold", "Read from the authoritative systems.", "good", "check-circle"),
+    EventKind.COMPLETED: ("Completed", "One completion record was written.", "good", "check-badge"),
+    EventKind.CANCELLED: ("Cancelled", "Before anything was invoked.", "idle", "minus-circle"),
 }
 _FACTS = {
     "status": "HTTP status",
@@ -185,7 +185,7 @@ def _facts(row: LedgerRow) -> Iterator[tuple[str, str]]:
 
 
 def _checked(ledger: Iterable[LedgerRow]) -> list[Source]:
-    rows = [row.detail for row in ledger if row.kind is Entry.CHECKED]
+    rows = [row.detail for row in ledger if row.kind is EventKind.CHECKED]
     return [source for told in rows for source in sources(told.get("evidence", []), told.get("readings", {}))]
 
 
@@ -193,11 +193,11 @@ def _verified(detail: RunDetail) -> Iterator[Verified]:
     before: dict[str, Any] = {}
     answer: dict[str, Any] = {}
     for row in detail.ledger:
-        if row.kind is Entry.CHECKED:
+        if row.kind is EventKind.CHECKED:
             before |= row.detail.get("readings", {})
-        elif row.kind is Entry.RESULT:
+        elif row.kind is EventKind.RESULT:
             answer = row.detail.get("answer") or {}
-        elif row.kind is Entry.VERIFIED:
+        elif row.kind is EventKind.VERIFIED:
             read: dict[str, Any] = row.detail.get("readings", {})
             scope = {"task": detail.fields, "before": before, "answer": answer, **before, **read}
             conditions = [*row.detail.get("required", []), *row.detail.get("guards", [])]

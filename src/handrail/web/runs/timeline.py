@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from handrail.runbooks.queries import LedgerRow
-from handrail.runbooks.states import Entry
+from handrail.runbooks.states import EventKind
 from handrail.web.shell import words
 
 NARROWEST = 0.7  # percent: a call of a millisecond within a run of minutes is still to be seen
@@ -94,7 +94,7 @@ class _Drawing:
         for row, following in zip(ledger, [*ledger[1:], None], strict=True):
             self._row(row, following.at if following else self.end, last=following is None)
         ticks = list(self._ticks())
-        attempts = sum(row.kind is Entry.INTENT for row in ledger)
+        attempts = sum(row.kind is EventKind.INTENT for row in ledger)
         says = f"{words.span(self.seconds)}, {_counted(len(ledger), 'entry', 'entries')}, "
         says += _counted(attempts, "attempt", "attempts")
         return Timeline(list(self.lanes.values()), ticks, says)
@@ -106,19 +106,19 @@ class _Drawing:
             return
         step = row.step.replace("_", " ")
         match row.kind:
-            case Entry.RECEIVED:
+            case EventKind.RECEIVED:
                 self._bar("Received", row.at, until, ("idle", "queue"), "waits for a worker")
-            case Entry.CLAIMED:
+            case EventKind.CLAIMED:
                 self._bar("Checking", row.at, until, ("move", "work"), "reads and checks")
-            case Entry.CHECKED:
+            case EventKind.CHECKED:
                 self._readings("Checking", row)
-            case Entry.INTENT:
+            case EventKind.INTENT:
                 self._bar(f"Invoking {step}", row.at, until, ("move", "work"), f"attempt {row.attempt}, no result yet")
-            case Entry.RESULT | Entry.UNKNOWN:
+            case EventKind.RESULT | EventKind.UNKNOWN:
                 self._result(row, step, until)
-            case Entry.RECONCILED if row.detail.get("effect") == "present":
+            case EventKind.RECONCILED if row.detail.get("effect") == "present":
                 self._bar(f"Verifying {step}", row.at, until, ("move", "work"), "reads again")
-            case Entry.VERIFIED:
+            case EventKind.VERIFIED:
                 self._readings(f"Verifying {step}", row)
 
     def _result(self, row: LedgerRow, step: str, until: datetime) -> None:
@@ -142,8 +142,8 @@ class _Drawing:
             self._bar(f"Invoking {step}", row.at, until, ("wait", "wait"), "looks before acting again")
 
     def _ending(self, row: LedgerRow) -> None:
-        shapes = {Entry.COMPLETED: "good", Entry.EXCEPTION: "stop"}
-        name = {Entry.COMPLETED: "Completed", Entry.EXCEPTION: "Stopped", Entry.CANCELLED: "Cancelled"}
+        shapes = {EventKind.COMPLETED: "good", EventKind.EXCEPTION: "stop"}
+        name = {EventKind.COMPLETED: "Completed", EventKind.EXCEPTION: "Stopped", EventKind.CANCELLED: "Cancelled"}
         label = name.get(row.kind, words.humanise(row.kind))
         self._lane(label).marks.append(Mark(self._at(row.at), shapes.get(row.kind, "idle"), label))
 
