@@ -59,7 +59,7 @@ def diagram(machine: StateMachine[Any]) -> str:
 
 def commands() -> str:
     codes = "\n".join(f"| {code} | {means} |" for code, means in EXIT_CODES.items())
-    parts = [f"`handrail COMMAND --help` says the same. Exit codes:\n\n| code | means |\n|---|---|\n{codes}\n"]
+    parts = [f"`handrail COMMAND --help` shows the same. Exit codes:\n\n| code | meaning |\n|---|---|\n{codes}\n"]
     parts += [command_page(name, command) for name, command in leaves("handrail", get_command(app))]
     return "\n".join(parts)
 
@@ -96,12 +96,12 @@ def roles() -> str:
     """What each role may do. Raises KeyError for a role or capability whose meaning nobody has written."""
     said = tomllib.loads((DOCS / "reference" / "roles.toml").read_text(encoding="utf-8"))
     parts = [
-        "A member holds one role or more (`handrail members add --role`), for some tenants or for all of them. "
-        "The groups that a packet profile may ask signatures of (`--group`) give nothing by themselves. "
-        "Nobody approves what they proposed, and nobody signs what they assembled where the profile forbids it.\n",
-        "| role | for whom |\n|---|---|",
+        "A member has one or more roles (`handrail members add --role`), for some tenants or for all of them. "
+        "Groups (`--group`), which a packet profile can name as signers, grant nothing by themselves. "
+        "Nobody can approve what they proposed, or sign a packet that they assembled.\n",
+        "| role | description |\n|---|---|",
         *(f"| `{role}` | {said['role'][role]} |" for role in Role),
-        "\n| capability | lets | roles |\n|---|---|---|",
+        "\n| capability | allows members to | roles |\n|---|---|---|",
     ]
     for capability in Capability:
         holders = ", ".join(f"`{role}`" for role, held in BUNDLES.items() if capability in held)
@@ -112,9 +112,9 @@ def roles() -> str:
 def configuration() -> str:
     said = tomllib.loads((DOCS / "reference" / "settings.toml").read_text(encoding="utf-8"))
     parts = [
-        "Unknown keys are refused. Durations are in seconds. Secrets are given by reference: `env:NAME`, `file:PATH`. "
-        "`HANDRAIL_CONFIG` names another file than `./handrail.toml`; `DATABASE_URL` and `HANDRAIL_STATE_DIR` override "
-        "what stands in it.\n",
+        "Unknown keys are rejected. Durations are in seconds. Secrets are references: `env:NAME`, `file:PATH`. "
+        "`HANDRAIL_CONFIG` names a file other than `./handrail.toml`; `DATABASE_URL` and `HANDRAIL_STATE_DIR` override "
+        "its contents.\n",
         section("top level", Config, said["top"], skip=list(SECTIONS)),
     ]
     parts += [section(f"[{name}]", model, said[name]) for name, model in SECTIONS.items()]
@@ -122,7 +122,7 @@ def configuration() -> str:
         parts.append(section(f'[connectors.NAME] of kind "{name}"', connector.config, said["connector"]))
     for name, lane in LANES.items():
         parts.append(section(f'[lanes.NAME] of kind "{name}"', lane, {**said["connector"], **said["lane"]}))
-    parts.append("## [desk]\n\nThe one service desk: see [guides/desks](../guides/desks/README.md).\n")
+    parts.append("## [desk]\n\nThe service desk: see [guides/desks](../guides/desks/README.md).\n")
     return "\n".join(parts)
 
 
@@ -130,7 +130,7 @@ def section(title: str, model: type[BaseModel], said: Mapping[str, str], *, skip
     """One table. Raises KeyError for a key whose meaning nobody has written."""
     fields = {name: field for name, field in model.model_fields.items() if name not in skip}
     rows = [f"| `{name}` | {said[name]} | {kind(f.annotation)} | {default(f)} |" for name, f in fields.items()]
-    return f"## {title}\n\n| key | means | type | default |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    return f"## {title}\n\n| key | meaning | type | default |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def model_of(annotation: Any) -> type[BaseModel] | None:
