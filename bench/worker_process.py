@@ -13,7 +13,7 @@ def main(concurrency: int) -> None:
     from tests.factories.switches import BoardConnector, SwitchBoard
 
     from handrail.connectors import registry
-    from handrail.worker.service import Pace, serve
+    from handrail.worker.service import WorkerSettings, serve
 
     class Anything(dict[str, dict[str, str]]):
         """Every switch exists, off until it is flipped."""
@@ -23,7 +23,7 @@ def main(concurrency: int) -> None:
 
     board = SwitchBoard(switches=Anything())
     registry.configure(registry.Registry(MappingProxyType({"board": BoardConnector(board, deadline_seconds=10)})))
-    serve(Pace(concurrency=concurrency, takeover_seconds=20, sweep_seconds=5, pull_seconds=3600))
+    serve(WorkerSettings(concurrency=concurrency, sweep_seconds=5, pull_seconds=3600))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
@@ -16,8 +15,6 @@ from handrail.runbooks.actions import runs
 from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import OperationRun
 from tests.factories.switches import RUNBOOK
-
-LEASE = timedelta(seconds=20)
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Estate:
 
     def carry(self, run: OperationRun) -> OperationRun:
         """One worker's go at ``run``, as the queue would have it; waits come back to the caller."""
-        runs.advance(run_id=run.pk, by=self.worker, lease=LEASE)
+        runs.advance(run_id=run.pk, by=self.worker)
         run.refresh_from_db()
         return run
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from handrail.kernel.errors import Fault, Misconfigured
 from handrail.kernel.secrets import Secrets
+from handrail.runbooks.timing import Timing
 
 DEFAULT_FILE = "handrail.toml"
 # Over TLS, unless it is on this machine.
@@ -59,12 +60,47 @@ class Web(Section):
 
 
 class Worker(Section):
-    """``takeover_seconds``: how long after its last sign of life a worker's runs are taken over by another."""
+    """``lease_seconds``: how long after its last sign of life a worker's runs are advanced by another."""
 
     concurrency: int = Field(default=4, ge=1, le=64)
-    takeover_seconds: float = Field(default=20, ge=2, le=600)
+    lease_seconds: float = Field(default=20, ge=0.5, le=600)
     sweep_seconds: float = Field(default=5, ge=0.5, le=60)
     pull_seconds: float = Field(default=30, ge=1, le=3600)
+
+
+_TIMING = Timing()
+
+
+class TimingSection(Section):
+    """Every wait and margin of the engine, of reports and of workers, but for ``worker.lease_seconds``."""
+
+    lease_margin_seconds: float = Field(default=_TIMING.lease_margin_seconds, ge=0.1, le=60)
+    lost_task_seconds: float = Field(default=_TIMING.lost_task_seconds, ge=0.5, le=600)
+    result_margin_seconds: float = Field(default=_TIMING.result_margin_seconds, ge=0.1, le=30)
+    intent_margin_seconds: float = Field(default=_TIMING.intent_margin_seconds, ge=0.2, le=60)
+    retry_after_ceiling_seconds: float = Field(default=_TIMING.retry_after_ceiling_seconds, ge=1, le=86_400)
+    read_pause_seconds: float = Field(default=_TIMING.read_pause_seconds, ge=0.01, le=5)
+    short_wait_seconds: float = Field(default=_TIMING.short_wait_seconds, ge=0, le=5)
+    in_process_wait_seconds: float = Field(default=_TIMING.in_process_wait_seconds, ge=0, le=30)
+    subject_busy_seconds: float = Field(default=_TIMING.subject_busy_seconds, ge=0.1, le=600)
+    reconcile_interval_seconds: float = Field(default=_TIMING.reconcile_interval_seconds, ge=0.1, le=60)
+    reconcile_window_seconds: float = Field(default=_TIMING.reconcile_window_seconds, ge=1, le=3600)
+    unexpected_error_wait_seconds: float = Field(default=_TIMING.unexpected_error_wait_seconds, ge=0.1, le=600)
+    unexpected_error_ceiling_seconds: float = Field(default=_TIMING.unexpected_error_ceiling_seconds, ge=0.1, le=3600)
+    report_wait_seconds: float = Field(default=_TIMING.report_wait_seconds, ge=0.1, le=600)
+    report_ceiling_seconds: float = Field(default=_TIMING.report_ceiling_seconds, ge=0.1, le=86_400)
+    reconnect_seconds: float = Field(default=_TIMING.reconnect_seconds, ge=0.1, le=60)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> TimingSection:
+        if self.intent_margin_seconds <= self.result_margin_seconds:
+            raise ValueError(
+                "intent_margin_seconds must be more than result_margin_seconds: a call needs time to begin"
+            )
+        for name in ("unexpected_error", "report"):
+            if getattr(self, f"{name}_ceiling_seconds") < getattr(self, f"{name}_wait_seconds"):
+                raise ValueError(f"{name}_ceiling_seconds must be at least {name}_wait_seconds")
+        return self
 
 
 class Tasks(Section):
@@ -127,6 +163,7 @@ class Config(Section):
     database: Database = Database()
     web: Web = Web()
     worker: Worker = Worker()
+    timing: TimingSection = TimingSection()
     tasks: Tasks | None = None
     audit: Audit = Audit()
     connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -129,7 +129,6 @@ WHITENOISE_MAX_AGE = 3600
 
 _metrics = _loaded.web.metrics_secret
 HANDRAIL_METRICS_SECRET = _config.secrets().resolve(_metrics) if _metrics else None
-HANDRAIL_TAKEOVER_SECONDS = _loaded.worker.takeover_seconds
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 PROCRASTINATE_IMPORT_PATHS = ["handrail.worker.tasks"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from handrail.conf import config, release
 from handrail.connectors import desk, registry
-from handrail.runbooks import task_system
+from handrail.runbooks import task_system, timing
 from handrail.support import settings
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -22,6 +22,7 @@ def connect() -> None:
     loaded = config.load()
     registry.configure(registry.Registry.build(registry.parse(loaded.connectors), config.secrets()))
     task_system.configure(_task_system(loaded))
+    timing.configure(timing.Timing(lease_seconds=loaded.worker.lease_seconds, **loaded.timing.model_dump()))
     desk.configure(open_desk(loaded))
     settings.configure(support_settings(loaded))
     release.connect(loaded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 
@@ -18,3 +18,8 @@ def in_utc(at: datetime) -> datetime:
 def now() -> datetime:
     """The present instant, timezone-aware, UTC."""
     return datetime.now(UTC)
+
+
+def after(seconds: float) -> datetime:
+    """The instant ``seconds`` from now."""
+    return now() + timedelta(seconds=seconds)

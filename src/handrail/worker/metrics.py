@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.db.models import Count, Q
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from handrail.dispatch import TaskName
 from handrail.kernel.clock import now
 from handrail.kernel.metric import Metric, one
+from handrail.runbooks import timing
 
 
 def read() -> list[Metric]:
     at = now()
-    since = at - timedelta(seconds=settings.HANDRAIL_TAKEOVER_SECONDS)
+    since = at - timedelta(seconds=timing.get().lease_seconds)
     alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=since).count()
     due = ProcrastinateJob.objects.filter(Q(scheduled_at=None) | Q(scheduled_at__lte=at), status="todo")
     waiting = dict(due.values_list("task_name").annotate(n=Count("pk")).order_by())
     failed = ProcrastinateJob.objects.filter(status="failed").count()
     by_task = {task.value: waiting.get(task.value, 0) for task in TaskName}
     return [
-        one("handrail_workers_alive", "Workers with a heartbeat within takeover_seconds.", alive),
+        one("handrail_workers_alive", "Workers with a heartbeat within lease_seconds.", alive),
         Metric("handrail_jobs_waiting", "Queued jobs whose time has come, by task.", by_task, "task"),
         one("handrail_jobs_failed", "Jobs that failed within the last week. A sweep queues their work again.", failed),
     ]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from django.conf import settings
 from procrastinate.contrib.django import app
 
 from handrail.access import queries as access
@@ -24,8 +21,7 @@ SEAL_BATCHES = 20
 def advance_run(run_id: int) -> None:
     workspace = runs.workspace_of(run_id)
     if workspace is not None:
-        lease = timedelta(seconds=settings.HANDRAIL_TAKEOVER_SECONDS)
-        runs.advance(run_id=run_id, by=access.worker(worker_name(), workspace), lease=lease)
+        runs.advance(run_id=run_id, by=access.worker(worker_name(), workspace))
 
 
 @app.task(name=TaskName.REPORT_RUN)

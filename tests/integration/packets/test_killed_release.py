@@ -25,7 +25,7 @@ def write_config(directory: Path, intake: Intake) -> Path:
     path.write_text(
         f"""
         [worker]
-        takeover_seconds = 2
+        lease_seconds = 2
         [release]
         poll_seconds = 0.5
         settle_seconds = 0.5

@@ -22,7 +22,7 @@ def main(when: str, kind: str, updated_at: str) -> None:
     from django.db import transaction
 
     from handrail.packets import ledger
-    from handrail.worker.service import Pace, serve
+    from handrail.worker.service import WorkerSettings, serve
 
     append = ledger.append
 
@@ -38,7 +38,7 @@ def main(when: str, kind: str, updated_at: str) -> None:
     ledger.append = dying_append
     if kind == "released":
         release(updated_at)
-    serve(Pace(concurrency=1, takeover_seconds=2, sweep_seconds=0.5, pull_seconds=3600))
+    serve(WorkerSettings(concurrency=1, sweep_seconds=0.5, pull_seconds=3600))
 
 
 def release(updated_at: str) -> None:

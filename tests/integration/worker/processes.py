@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-TAKEOVER_SECONDS, SWEEP_SECONDS = 2, 0.5
-# Far more than a few takeovers in a row take, on however busy a machine.
-TAKEN_OVER_SECONDS = 40 * (TAKEOVER_SECONDS + SWEEP_SECONDS)
+LEASE_SECONDS, SWEEP_SECONDS = 2, 0.5
+# Far more than a few expired leases in a row take, on however busy a machine.
+TAKEN_OVER_SECONDS = 40 * (LEASE_SECONDS + SWEEP_SECONDS)
 WORKER = (
     "from handrail.conf.start import start; start();"
-    "from handrail.worker.service import Pace, serve;"
-    f"serve(Pace(concurrency={{concurrency}}, takeover_seconds={TAKEOVER_SECONDS}, sweep_seconds={SWEEP_SECONDS},"
+    "from handrail.worker.service import WorkerSettings, serve;"
+    f"serve(WorkerSettings(concurrency={{concurrency}}, sweep_seconds={SWEEP_SECONDS},"
     "pull_seconds=3600))"
 )
 
@@ -28,7 +28,7 @@ def write_config(directory: Path, url: str, *, deadline_seconds: float = 1.0) ->
     path.write_text(
         f"""
         [worker]
-        takeover_seconds = 2
+        lease_seconds = {LEASE_SECONDS}
         [tasks]
         connector = "board"
         workspace = "acme"

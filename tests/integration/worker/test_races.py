@@ -1,11 +1,10 @@
-"""Many hands at once, and a database that goes away: the outcome is the same, and nothing is stranded."""
+"""Many workers at once, and a database that goes away: the outcome is the same, and nothing is stranded."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -18,12 +17,14 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Failure, ReadFailed, Reading
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
+from handrail.runbooks import timing
 from handrail.runbooks.actions import runs
-from handrail.runbooks.engine import advance, intent, invoking
+from handrail.runbooks.engine import advance, invoking
 from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.models import Checkpoint, CompletionRecord, OperationRun
+from handrail.runbooks.timing import Timing
 from tests.factories.board_server import serving
-from tests.factories.runs import LEASE, make_estate
+from tests.factories.runs import make_estate
 from tests.factories.switches import BoardConnector, SwitchBoard, connected
 from tests.integration.worker import processes
 from tests.integration.worker.own_postgres import own_postgres
@@ -54,7 +55,7 @@ def test_two_workers_on_one_run_call_once() -> None:
 
             def carry(_: int, pk: int = run.pk) -> None:
                 mine = OperationRun.objects.select_related("definition").get(pk=pk)
-                advance.advance(mine, by=estate.worker, lease=LEASE)
+                advance.advance(mine, by=estate.worker, timing=timing.get())
 
             at_once(2, carry)
     assert OperationRun.objects.filter(state="completed").count() == CompletionRecord.objects.count() == 10
@@ -79,10 +80,10 @@ def test_cancelling_against_a_worker_leaves_one_winner() -> None:
             board.add(f"s{number}", owner=estate.tenant.key)
             run = estate.start(f"TASK-{number}", f"s{number}")
 
-            def act(hand: int, pk: int = run.pk, ref: str = run.ref) -> None:
-                if hand == 0:
+            def act(worker: int, pk: int = run.pk, ref: str = run.ref) -> None:
+                if worker == 0:
                     mine = OperationRun.objects.select_related("definition").get(pk=pk)
-                    advance.advance(mine, by=estate.worker, lease=LEASE)
+                    advance.advance(mine, by=estate.worker, timing=timing.get())
                     return
                 try:
                     runs.cancel(ref=ref, by=estate.worker)
@@ -96,8 +97,8 @@ def test_cancelling_against_a_worker_leaves_one_winner() -> None:
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_a_hand_that_comes_to_its_call_too_late_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine sleeps between intent and call until the intent's time is over. Meanwhile another hand acts on that."""
+def test_a_worker_that_comes_to_its_call_too_late_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine sleeps between intent and call until the intent's time is over, and another worker acts on that."""
     estate, board = make_estate(), SwitchBoard()
     board.add("s1", owner=estate.tenant.key)
     run = estate.start()
@@ -106,13 +107,12 @@ def test_a_hand_that_comes_to_its_call_too_late_sends_nothing(monkeypatch: pytes
     def asleep(execution: Execution) -> Wait | None:
         monkeypatch.undo()
         other = OperationRun.objects.select_related("definition").get(pk=execution.run.pk)
-        assert advance.advance(other, by=estate.worker, lease=LEASE) is None
+        assert advance.advance(other, by=estate.worker, timing=Timing()) is None
         seen.append((other.state, len(board.calls)))
         return real(execution)
 
     monkeypatch.setattr(invoking, "call", asleep)
-    monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(seconds=-5))
-    with connected(board):
+    with connected(board), timing.use(Timing(intent_margin_seconds=-5)):
         run = estate.carry(run)
     assert (run.state, seen, len(board.calls)) == ("completed", [("completed", 1)], 1)
 
@@ -133,10 +133,10 @@ class SlowBoard(BoardConnector):
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_a_slow_source_keeps_one_hand_on_a_run_and_not_all() -> None:
-    """The reads take longer than the takeover; four workers sweep and take up what the sweep finds, all the while."""
+def test_a_slow_source_keeps_one_worker_on_a_run_and_not_all() -> None:
+    """The reads take longer than the lease; four workers sweep and advance what the sweep finds, all the while."""
     estate, board = make_estate(), SwitchBoard()
-    lease, slow = timedelta(seconds=0.3), SlowBoard(board, deadline_seconds=1)
+    slow = SlowBoard(board, deadline_seconds=1)
     run = estate.start()
     OperationRun.objects.filter(pk=run.pk).update(due_at=now())
 
@@ -145,10 +145,11 @@ def test_a_slow_source_keeps_one_hand_on_a_run_and_not_all() -> None:
             if OperationRun.objects.filter(pk=run.pk, state="exception").exists():
                 return
             runs.sweep()
-            runs.advance(run_id=run.pk, by=estate.worker, lease=lease)
+            runs.advance(run_id=run.pk, by=estate.worker)
             time.sleep(0.1)
 
-    with registry.use(registry.Registry(MappingProxyType({"board": slow}))):
+    registered = registry.use(registry.Registry(MappingProxyType({"board": slow})))
+    with registered, timing.use(Timing(lease_seconds=0.3)):
         at_once(4, work)
     run.refresh_from_db()
     assert (run.state, slow.most) == ("exception", 1)

@@ -7,16 +7,16 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from handrail.audit.models import AuditEvent, AuditLeaf
 from handrail.audit.verification import verify
-from handrail.worker.service import Pace, _sweep_rows
+from handrail.worker.service import WorkerSettings, _sweep_rows
 from handrail.worker.tasks import seal_audit
 from tests.factories.log import event
 
-PACE = Pace(concurrency=1, takeover_seconds=20, sweep_seconds=5, pull_seconds=60, seal_seconds=45)
+SETTINGS = WorkerSettings(concurrency=1, sweep_seconds=5, pull_seconds=60, seal_seconds=45)
 
 
 def test_sweep_keeps_one_seal_waiting(committed_db: str) -> None:
-    _sweep_rows(PACE)
-    _sweep_rows(PACE)
+    _sweep_rows(SETTINGS)
+    _sweep_rows(SETTINGS)
     job = ProcrastinateJob.objects.get(task_name="audit.seal")
     assert job.scheduled_at is not None
     assert job.queueing_lock == "seal"

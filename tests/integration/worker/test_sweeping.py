@@ -16,11 +16,11 @@ from handrail.kernel.clock import now
 from handrail.packets.actions import releasing
 from handrail.runbooks.models import OperationRun
 from handrail.worker import service
-from handrail.worker.service import Pace
+from handrail.worker.service import WorkerSettings
 from tests.factories.runs import make_estate
 from tests.factories.switches import SwitchBoard, connected
 
-PACE = Pace(concurrency=1, takeover_seconds=1, sweep_seconds=5, pull_seconds=60)
+SETTINGS = WorkerSettings(concurrency=1, sweep_seconds=5, pull_seconds=60)
 
 
 def stalled_job(url: str) -> None:
@@ -31,24 +31,26 @@ def stalled_job(url: str) -> None:
         raw.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", [worker])
 
 
-def sweep_at_once(hands: int) -> list[BaseException | None]:
+def sweep_at_once(workers: int) -> list[BaseException | None]:
     async def all_of_them() -> list[BaseException | None]:
         async with service._queue().open_async() as queue:
-            return await asyncio.gather(*(service._sweep(queue, PACE) for _ in range(hands)), return_exceptions=True)
+            return await asyncio.gather(
+                *(service._sweep(queue, SETTINGS) for _ in range(workers)), return_exceptions=True
+            )
 
     # In a thread of its own: a browser test before this one leaves its event loop running in the main thread.
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, all_of_them()).result()
 
 
-def test_workers_that_find_the_same_dead_job_bury_it_once_and_go_on(committed_db: str) -> None:
+def test_workers_that_find_the_same_stalled_job_fail_it_once_and_go_on(committed_db: str) -> None:
     with connected(SwitchBoard()):
         run = make_estate().start()
     stalled_job(committed_db)
     connection.close()
     with capture_logs() as said:
         assert sweep_at_once(4) == [None] * 4
-    assert [line["event"] for line in said].count("buried the job of a dead worker") == 1
+    assert [line["event"] for line in said].count("failed the stalled job of a dead worker") == 1
     assert not ProcrastinateJob.objects.filter(args={"run_id": run.pk}, status="doing").exists()
 
 
@@ -65,7 +67,7 @@ def test_a_part_of_the_sweep_that_fails_is_logged_and_the_others_go_on(
 
     monkeypatch.setattr(releasing, "expire_all", breaks)
     with capture_logs() as said:
-        service._sweep_rows(PACE)
+        service._sweep_rows(SETTINGS)
     assert [line["part"] for line in said if line["event"] == "a part of the sweep failed"] == ["expiry"]
     assert set(ProcrastinateJob.objects.values_list("task_name", flat=True)) >= {"runbooks.advance", "audit.seal"}
     assert ProcrastinateJob.objects.filter(queueing_lock=f"run:{run.pk}").count() == 1
@@ -80,4 +82,4 @@ def test_a_sweep_without_its_database_says_so(committed_db: str, monkeypatch: py
 
     monkeypatch.setattr(service.runs, "sweep", cut)
     with pytest.raises(service.DatabaseError):
-        service._sweep_rows(PACE)
+        service._sweep_rows(SETTINGS)

@@ -29,7 +29,7 @@ def main(when: str, kind: str) -> None:
 
     from handrail.runbooks.actions import reports
     from handrail.runbooks.engine import ledger
-    from handrail.worker.service import Pace, serve
+    from handrail.worker.service import WorkerSettings, serve
 
     append, delivered = ledger.append, reports._delivered
 
@@ -51,7 +51,7 @@ def main(when: str, kind: str) -> None:
     ledger.append = dying_append
     if kind == "reported":
         reports._delivered = dying_delivered
-    serve(Pace(concurrency=1, takeover_seconds=2, sweep_seconds=0.5, pull_seconds=3600))
+    serve(WorkerSettings(concurrency=1, sweep_seconds=0.5, pull_seconds=3600))
 
 
 main(*sys.argv[1:])

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from datetime import timedelta
-from functools import partialmethod
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handrail.runbooks.engine import advance, execution, intent, invoking, ledger, position
+from handrail.runbooks import timing
+from handrail.runbooks.engine import advance, invoking, ledger, position
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
 from handrail.runbooks.states import RUN
-from tests.factories.runs import LEASE, Estate
+from handrail.runbooks.timing import Timing
+from tests.factories.runs import Estate
 from tests.factories.switches import (
     BUSY,
     CLAIMS_DONE,
@@ -41,15 +42,13 @@ class Died(BaseException):
 
 
 @pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Waits and margins of nothing, so that a thousand lives fit into a test."""
-    monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(seconds=-1))
-    monkeypatch.setattr(invoking, "WRITE_DOWN", timedelta(seconds=-3))
-    monkeypatch.setattr(advance, "INLINE_SECONDS", 60.0)
-    monkeypatch.setattr(
-        execution.LeaseHolder, "__init__", partialmethod(execution.LeaseHolder.__init__, in_process_wait_seconds=1e9)
-    )
     monkeypatch.setattr(advance.time, "sleep", lambda _: None)
+    with timing.use(
+        Timing(intent_margin_seconds=-1, result_margin_seconds=-3, short_wait_seconds=60, in_process_wait_seconds=1e9)
+    ):
+        yield
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -90,7 +89,7 @@ def live(run: OperationRun, estate: Estate, deaths: list[bool]) -> None:
             if run.state in RUN.terminal:
                 return
             try:
-                advance.advance(run, by=estate.worker, lease=LEASE)
+                advance.advance(run, by=estate.worker, timing=timing.get())
             except Died:
                 continue
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from collections.abc import Iterator
 
 import pytest
 
 from handrail.kernel.clock import now
-from handrail.runbooks.engine import advance, intent, invoking
+from handrail.runbooks import timing
+from handrail.runbooks.engine import advance, invoking
 from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.models import Checkpoint, OperationRun
-from tests.factories.runs import LEASE, Estate
+from handrail.runbooks.timing import Timing
+from tests.factories.runs import Estate
 from tests.factories.switches import SILENT_NOT_DONE, SwitchBoard
 
 
@@ -30,16 +32,16 @@ def crashed(estate: Estate, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch)
         patched.setattr(invoking, "call", die)
         run = estate.start()
         with pytest.raises(Died):
-            advance.advance(run, by=estate.worker, lease=LEASE)
+            advance.advance(run, by=estate.worker, timing=timing.get())
     run.refresh_from_db()
     return run
 
 
 @pytest.fixture
-def short_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_margin() -> Iterator[None]:
     """Intents whose deadline is the call's own, so that a test need not wait for the margin."""
-    monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(0))
-    monkeypatch.setattr(invoking, "WRITE_DOWN", timedelta(seconds=-2))
+    with timing.use(Timing(intent_margin_seconds=0, result_margin_seconds=-2)):
+        yield
 
 
 def pass_deadline(run: OperationRun) -> None:
@@ -52,7 +54,7 @@ def test_an_open_intent_is_left_alone_until_its_deadline(
     estate: Estate, board: SwitchBoard, crashed: OperationRun
 ) -> None:
     due_at = crashed.due_at
-    assert advance.advance(crashed, by=estate.worker, lease=LEASE) is None
+    assert advance.advance(crashed, by=estate.worker, timing=timing.get()) is None
     crashed.refresh_from_db()
     assert crashed.due_at == due_at == Checkpoint.objects.get(run=crashed, kind="intent").deadline_at
     assert board.calls == []
@@ -63,25 +65,26 @@ def test_an_open_intent_whose_run_is_due_too_early_is_left_alone_until_its_deadl
 ) -> None:
     OperationRun.objects.filter(pk=crashed.pk).update(due_at=now())
     crashed.refresh_from_db()
-    until = advance.advance(crashed, by=estate.worker, lease=LEASE)
+    until = advance.advance(crashed, by=estate.worker, timing=timing.get())
     assert until == Checkpoint.objects.get(run=crashed, kind="intent").deadline_at
     assert board.calls == []
 
 
-def test_a_hand_that_comes_too_late_while_nobody_else_came_looks_before_it_sends(
+def test_a_worker_that_comes_too_late_while_nobody_else_came_looks_before_it_sends(
     estate: Estate, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = invoking.call
 
     def asleep(execution: Execution) -> Wait | None:
         monkeypatch.undo()
+        pass_deadline(execution.run)
         assert board.calls == []
         return real(execution)
 
     run = estate.start()
     monkeypatch.setattr(invoking, "call", asleep)
-    monkeypatch.setattr(intent, "INTENT_MARGIN", timedelta(seconds=-5))
-    run = estate.carry(run)
+    with timing.use(Timing(intent_margin_seconds=1, result_margin_seconds=0.1)):
+        run = estate.carry(run)
     kinds = list(run.checkpoints.order_by("sequence").values_list("kind", flat=True))
     assert kinds[3:] == ["intent", "unknown", "reconciled", "intent", "result", "verified", "completed"]
     assert len(board.calls) == 1

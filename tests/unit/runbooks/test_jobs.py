@@ -14,8 +14,8 @@ from handrail.connectors.finding import Finding
 from handrail.connectors.jobs import LookUp, Poll, Start
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Failure, ReadFailed, Reading
-from handrail.runbooks.engine.timing import PATIENCE_SECONDS
 from handrail.runbooks.models import OperationRun
+from handrail.runbooks.timing import Timing
 from tests.factories.runs import Estate, make_estate
 from tests.factories.switches import RUNBOOK, BoardConnector, SwitchBoard
 
@@ -158,7 +158,7 @@ def test_a_long_poll_goes_back_to_the_queue_and_leaves_the_thread_to_others(runn
     runner.starts, runner.polls = [job("running")], [job("running")]
     run = estate.carry(estate.start())
     assert run.state == "invoking"
-    assert 1 < runner.asked.count("poll") <= PATIENCE_SECONDS / 0.1 + 1
+    assert 1 < runner.asked.count("poll") <= Timing().in_process_wait_seconds / 0.1 + 1
     task = ProcrastinateJob.objects.filter(task_name="runbooks.advance", args={"run_id": run.pk}).latest("id")
     assert task.scheduled_at == run.due_at
 

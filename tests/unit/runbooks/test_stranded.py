@@ -13,11 +13,12 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
 from handrail.definitions import wiring
 from handrail.kernel.errors import Conflict
+from handrail.runbooks import timing
 from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.engine import advance
-from handrail.runbooks.engine.timing import STUMBLES
 from handrail.runbooks.models import ExceptionPacket, OperationRun
-from tests.factories.runs import LEASE, Estate, make_estate
+from handrail.runbooks.timing import UNEXPECTED_ERROR_LIMIT
+from tests.factories.runs import Estate, make_estate
 from tests.factories.switches import RUNBOOK, SILENT_NOT_DONE, BoardConnector, SwitchBoard
 
 ELSEWHERE = RUNBOOK.replace("call: {connector: board, put", "call: {connector: elsewhere, put")
@@ -99,14 +100,14 @@ def _gone(execution: object) -> None:
     registry.get("nowhere")
 
 
-def test_an_unforeseen_failure_is_tried_again_later_and_ends_the_run_after_a_few(world: SwitchBoard) -> None:
+def test_an_unexpected_error_is_tried_again_later_and_ends_the_run_after_a_few(world: SwitchBoard) -> None:
     estate = make_estate()
     world.switches["s1"] = {"state": "off", "fuse": "ok", "owner": estate.tenant.key}
     run = estate.start()
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(advance.MOVES, advance.Phase.CHECK, _breaks)  # type: ignore[misc]
         waits = []
-        for number in range(1, STUMBLES):
+        for number in range(1, UNEXPECTED_ERROR_LIMIT):
             run = again(estate, run)
             assert (run.state, run.failures) == ("checking", number)
             assert run.due_at is not None
@@ -123,7 +124,7 @@ def _breaks(execution: object) -> None:
     _ = 1 / 0
 
 
-def test_a_call_that_fails_unforeseen_counts_as_unknown_and_is_looked_for(world: SwitchBoard) -> None:
+def test_a_call_that_fails_unexpectedly_counts_as_unknown_and_is_looked_for(world: SwitchBoard) -> None:
     estate = make_estate()
     run = estate.start()
     with registry.use(registry.Registry(MappingProxyType({"board": Broken(world)}))):
@@ -150,7 +151,7 @@ def test_the_databases_absence_is_no_failure_of_the_run(world: SwitchBoard) -> N
         registry.use(registry.Registry(MappingProxyType({"board": Away(world)}))),
         pytest.raises(OperationalError),
     ):
-        runs.advance(run_id=run.pk, by=estate.worker, lease=LEASE)
+        runs.advance(run_id=run.pk, by=estate.worker)
     run.refresh_from_db()
     assert run.failures == 0
 
@@ -167,7 +168,7 @@ def test_a_text_that_was_swapped_behind_the_trigger_is_not_followed(world: Switc
     estate = make_estate()
     run = estate.start()
     run.definition.text = RUNBOOK.replace('state: "on"', 'state: "burnt"')
-    assert advance.advance(run, by=estate.worker, lease=LEASE) is None
+    assert advance.advance(run, by=estate.worker, timing=timing.get()) is None
     assert told(run) == ("definition-error", "definition-altered")
     assert world.calls == []
 
@@ -184,5 +185,5 @@ def test_a_digest_that_was_swapped_with_its_text_is_not_the_runs(world: SwitchBo
     estate = make_estate()
     run = estate.start()
     run.definition.digest = "sha256:" + "0" * 64
-    assert advance.advance(run, by=estate.worker, lease=LEASE) is None
+    assert advance.advance(run, by=estate.worker, timing=timing.get()) is None
     assert told(run) == ("definition-error", "definition-altered")

@@ -57,10 +57,10 @@ def test_jobs_that_broke_go_after_a_week() -> None:
 
 
 def test_sweep_keeps_one_pruning_waiting(committed_db: str, django_db_blocker: Any) -> None:
-    pace = service.Pace(concurrency=1, takeover_seconds=20, sweep_seconds=5, pull_seconds=30)
+    settings = service.WorkerSettings(concurrency=1, sweep_seconds=5, pull_seconds=30)
     with django_db_blocker.unblock():
         for _ in range(2):
-            service._sweep_rows(pace)
+            service._sweep_rows(settings)
         with connection.cursor() as cursor:
             cursor.execute("SELECT scheduled_at FROM procrastinate_jobs WHERE task_name = 'worker.prune'")
             ((at,),) = cursor.fetchall()

@@ -56,13 +56,12 @@ def worker() -> None:
     config = installation.start(quiet=True)
     from handrail.worker import service
 
-    pace = config.worker
+    settings = config.worker
     service.serve(
-        service.Pace(
-            concurrency=pace.concurrency,
-            takeover_seconds=pace.takeover_seconds,
-            sweep_seconds=pace.sweep_seconds,
-            pull_seconds=pace.pull_seconds,
+        service.WorkerSettings(
+            concurrency=settings.concurrency,
+            sweep_seconds=settings.sweep_seconds,
+            pull_seconds=settings.pull_seconds,
             seal_seconds=config.audit.seal_seconds,
         )
     )

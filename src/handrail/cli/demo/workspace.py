@@ -97,7 +97,7 @@ def _toml(workspace: DemoWorkspace) -> str:
     parts = [
         f'state_directory = "{workspace.directory}"',
         f'[web]\nport = {workspace.web_port}\nbase_url = "{workspace.url}"',
-        "[worker]\nconcurrency = 6\ntakeover_seconds = 5\nsweep_seconds = 1\npull_seconds = 5",
+        "[worker]\nconcurrency = 6\nlease_seconds = 5\nsweep_seconds = 1\npull_seconds = 5",
         f'[tasks]\nconnector = "tasks"\nworkspace = "{WORKSPACE}"\nwebhook_secret = "file:{secrets / "webhook"}"',
     ]
     parts += _packets(workspace)

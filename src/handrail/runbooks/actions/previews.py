@@ -14,6 +14,7 @@ from handrail.definitions import wiring
 from handrail.definitions.active import active_runbook, compiled
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Invalid
+from handrail.runbooks import timing
 from handrail.runbooks.delegated import IncomingTask, subject_of
 from handrail.runbooks.engine.checking import check_prerequisites
 from handrail.runbooks.engine.outside import Unreadable, read_all
@@ -88,7 +89,7 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
         says = "; ".join(map(str, unusable))
         return Preview(**base, evidence=(), prerequisites=(), would_invoke=None, unreadable=says)
     try:
-        readings = read_all(runbook, runbook.initial_reads, scope)
+        readings = read_all(runbook, runbook.initial_reads, scope, timing.get())
     except Unreadable as error:
         return Preview(**base, evidence=(), prerequisites=(), would_invoke=None, unreadable=error.says)
     scope = {**scope, **readings.values, "before": readings.values}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -19,14 +19,12 @@ from handrail.connectors.operation import Performer
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
 from handrail.connectors.rest import Call
 from handrail.dispatch import TaskName, enqueue
-from handrail.kernel.clock import now
+from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict
-from handrail.runbooks import task_system
+from handrail.runbooks import task_system, timing
 from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.states import RunState
 
-FIRST_WAIT_SECONDS = 2
-CEILING_SECONDS = 300
 _ACCEPTED = range(200, 300)
 _REFUSED = range(400, 500)
 # A wrong credential is mended on this side, and the outcome is heard then: no reason to fall silent.
@@ -75,7 +73,7 @@ def sweep(*, limit: int = 200) -> int:
     system = task_system.find()
     if system is None:
         return 0
-    rows = _due(system).filter(due_at__lt=now() - timedelta(seconds=FIRST_WAIT_SECONDS))
+    rows = _due(system).filter(due_at__lt=after(-timing.get().report_wait_seconds))
     due = list(rows.order_by("due_at").values_list("run_id", flat=True)[:limit])
     return sum(enqueue(TaskName.REPORT_RUN, once=f"report:{pk}", run_id=pk) for pk in due)
 
@@ -148,8 +146,8 @@ def _refused(report: Report, answer: Answer, by: Actor) -> None:
 
 @transaction.atomic
 def _failed(report: Report, answer: Answer) -> datetime:
-    wait = min(FIRST_WAIT_SECONDS * 2 ** min(report.attempts, 16), CEILING_SECONDS)
-    until = now() + timedelta(seconds=max(wait, answer.retry_after_seconds or 0))
+    wait = timing.get().after_refused_report(report.attempts)
+    until = after(max(wait, answer.retry_after_seconds or 0))
     what = f"status {answer.status}" if answer.failure is None else str(answer.failure)
     Report.objects.filter(pk=report.pk, delivered_at=None).update(
         attempts=report.attempts + 1, due_at=until, failure=f"The task system did not accept the outcome: {what}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
@@ -17,10 +17,10 @@ from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions.active import active_runbook, compiled
 from handrail.dispatch import TaskName, enqueue
-from handrail.kernel.clock import now
+from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.runbooks import permissions
+from handrail.runbooks import permissions, timing
 from handrail.runbooks.delegated import IncomingTask, subject_of
 from handrail.runbooks.engine import advance as engine
 from handrail.runbooks.engine import endings, ledger
@@ -72,7 +72,7 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
         requested_by=by.name,
         created_at=at,
         moved_at=at,
-        due_at=at + UNNOTICED,
+        due_at=after(timing.get().lost_task_seconds),
     )
     try:
         with transaction.atomic():
@@ -85,10 +85,6 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
             raise
         return repeated
     return Started(run.ref, created=True)
-
-
-# A run whose queued task was lost is noticed by the sweep after this long.
-UNNOTICED = timedelta(seconds=15)
 
 
 def _write(run: OperationRun, task: IncomingTask, by: Actor) -> None:
@@ -135,12 +131,12 @@ def _refuse_changed(task: IncomingTask, known: Sequence[OperationRun], tenant: T
             )
 
 
-def advance(*, run_id: int, by: Actor, lease: timedelta) -> datetime | None:
-    """Carries a run as far as it goes. Queues the next look at it and returns when, or None when there is none."""
+def advance(*, run_id: int, by: Actor) -> datetime | None:
+    """Advances a run as far as it goes. Queues its next task and returns when that is due, or None at the end."""
     run = OperationRun.objects.select_related("definition").filter(pk=run_id, workspace_id=by.workspace_id).first()
     if run is None:
         return None
-    until = engine.advance(run, by=by, lease=lease)
+    until = engine.advance(run, by=by, timing=timing.get())
     if until is not None:
         # Not once a run: a task that waits for later must not keep one from being queued for sooner. One that comes too
         # early, or after another, finds that the run is not due.

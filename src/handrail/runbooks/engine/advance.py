@@ -1,25 +1,25 @@
-"""Carries a run as far as it goes now. Any worker may do this at any time, twice or late, without harm."""
+"""Advances a run as far as it goes now. Any worker may do this at any time, twice or late, without harm."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from django.db import InterfaceError, OperationalError
 
 from handrail.access.actor import Actor
 from handrail.definitions.active import compiled
-from handrail.kernel.clock import now
+from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured, Stale
 from handrail.runbooks.engine import checking, endings, invoking, ledger, position, reconciling, verifying
 from handrail.runbooks.engine.endings import Stop
 from handrail.runbooks.engine.execution import Execution, LeasedRun, LeaseHolder, Wait
 from handrail.runbooks.engine.position import Phase
-from handrail.runbooks.engine.timing import INLINE_SECONDS, STUMBLES, stumble_wait
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import RUN, ExceptionCause, RunState
+from handrail.runbooks.timing import UNEXPECTED_ERROR_LIMIT, Timing
 
 log = structlog.get_logger("handrail.runbooks")
 
@@ -36,19 +36,21 @@ MOVES: Mapping[Phase, Move] = {
 _OPEN = (Phase.IN_FLIGHT, Phase.RECONCILE)
 
 
-def advance(run: OperationRun, *, by: Actor, lease: timedelta) -> datetime | None:
+def advance(run: OperationRun, *, by: Actor, timing: Timing) -> datetime | None:
     """Moves ``run`` until it ends (None) or has to wait (until when).
 
-    Does nothing for a run that is not due: another hand has it, or there is nothing to do yet. A move that somebody
-    else made first ends this hand's work quietly: the ledger row is taken. What fails unforeseen is tried again later,
-    a bounded number of times; only the database's absence is the caller's business.
+    Does nothing for a run that is not due: another worker has it, or there is nothing to do yet. When another worker
+    makes a move first, this one stops quietly: the ledger row exists. After an unexpected error the run is tried again
+    later, a bounded number of times. Raises OperationalError, InterfaceError when the database is away.
     """
-    # A received run needs no taking up: the ledger row that claims it is its first move, and nothing is read before.
-    if RunState(run.state) is not RunState.RECEIVED and not ledger.acquire_lease(run, until=now() + lease):
+    # A received run needs no lease yet: the ledger row that claims it is its first move, and nothing is read before.
+    if RunState(run.state) is not RunState.RECEIVED and not ledger.acquire_lease(
+        run, until=after(timing.lease_seconds)
+    ):
         return None
-    holder = LeaseHolder(ledger.rows_of(run))
+    holder = LeaseHolder(ledger.rows_of(run), timing.in_process_wait_seconds)
     while RunState(run.state) not in RUN.terminal:
-        leased = LeasedRun(run, position.read(holder.rows), by, lease, holder)
+        leased = LeasedRun(run, position.read(holder.rows), by, timing, holder)
         leased.remember()
         try:
             waiting = _make_move(leased)
@@ -56,11 +58,11 @@ def advance(run: OperationRun, *, by: Actor, lease: timedelta) -> datetime | Non
                 ledger.release_lease(run, until=waiting.until)
                 return waiting.until
         except Stale:
-            log.info("run taken by another hand", run=run.ref)
+            log.info("run taken by another worker", run=run.ref)
             return None
         except (OperationalError, InterfaceError):
             raise
-        except Exception as error:  # noqa: BLE001 - the boundary of a run: whatever is wrong with it, it must not strand
+        except Exception as error:  # noqa: BLE001 - the boundary of a run: no error may strand it
             return _failed_unexpectedly(leased, error)
     return None
 
@@ -73,7 +75,7 @@ def _make_move(leased: LeasedRun) -> Wait | None:
     except (Invalid, Conflict) as error:
         endings.abandon(leased, _stop(leased, error.code, error.message), escalate_to=run.definition.owner)
         return None
-    execution = Execution(run, leased.position, leased.by, leased.lease, leased.holder, runbook)
+    execution = Execution(run, leased.position, leased.by, leased.timing, leased.holder, runbook)
     try:
         return _move(execution)
     except Misconfigured as error:
@@ -84,7 +86,7 @@ def _make_move(leased: LeasedRun) -> Wait | None:
 def _move(execution: Execution) -> Wait | None:
     where = execution.position
     if where.phase is Phase.IN_FLIGHT:
-        # Only the hand that has just written the intent may make the call; for any other its outcome is open.
+        # Only the worker that has just written the intent may make the call; for any other its outcome is unknown.
         mine = where.last.sequence == execution.holder.intent
         return invoking.call(execution) if mine else invoking.overdue(execution)
     return MOVES[where.phase](execution)
@@ -98,26 +100,26 @@ def _stop(leased: LeasedRun, reason: str, says: str) -> Stop:
 
 
 def _failed_unexpectedly(leased: LeasedRun, error: Exception) -> datetime | None:
-    """After a failure that nobody foresaw: later again, or the end. None when it ended, or another hand has it."""
+    """After an unexpected error: when to try again, or None when the run has ended or another worker has it."""
     leased.restore()
     run, failures = leased.run, leased.run.failures + 1
-    log.exception("a run could not be carried", run=run.ref, failures=failures)
-    until = now() + stumble_wait(failures)
+    log.exception("a run could not be advanced", run=run.ref, failures=failures)
+    until = after(leased.timing.after_unexpected_error(failures))
     try:
         ledger.record_unexpected_error(run, failures=failures, until=until)
-        if failures < STUMBLES:
+        if failures < UNEXPECTED_ERROR_LIMIT:
             return until
         says = f"Handrail failed {failures} times in a row here ({type(error).__name__}); its log says more."
         endings.abandon(leased, _stop(leased, "engine-failed", says), escalate_to=run.definition.owner)
     except Stale:
-        log.info("run taken by another hand", run=run.ref)
+        log.info("run taken by another worker", run=run.ref)
     return None
 
 
 def _wait_in_process(leased: LeasedRun, waiting: Wait) -> bool:
-    """Waits here, if that is short and this hand has not waited long already."""
+    """Waits here, if that is short and this worker has not waited long already."""
     seconds = max((waiting.until - now()).total_seconds(), 0)
-    if seconds > min(INLINE_SECONDS, leased.holder.in_process_wait_seconds):
+    if seconds > min(leased.timing.short_wait_seconds, leased.holder.in_process_wait_seconds):
         return False
     leased.holder.in_process_wait_seconds -= seconds
     leased.renew_lease(seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,7 +10,7 @@ from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions import wiring
 from handrail.definitions.runbook.compiled import CompiledCheck, CompiledRunbook, ConditionError
-from handrail.kernel.clock import now
+from handrail.kernel.clock import after
 from handrail.kernel.errors import Stale
 from handrail.runbooks.engine import endings
 from handrail.runbooks.engine.endings import Stop
@@ -21,9 +20,6 @@ from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import Unreadable
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import EXCLUSIVE, EventKind, ExceptionCause, RunState
-
-# The run that holds the subject wakes this one when it ends; this is only for the case that nobody could.
-SUBJECT_BUSY = timedelta(seconds=30)
 
 
 def claim(execution: Execution) -> Wait | None:
@@ -38,7 +34,8 @@ def claim(execution: Execution) -> Wait | None:
                 raise
         else:
             return None
-    return Wait(now() + SUBJECT_BUSY)
+    # The run that occupies the subject wakes this one when it ends; the wait is for the case that it could not.
+    return Wait(after(execution.timing.subject_busy_seconds))
 
 
 def check(execution: Execution) -> Wait | None:

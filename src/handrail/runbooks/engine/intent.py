@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions.runbook.compiled import CompiledStep
-from handrail.kernel.clock import now
+from handrail.kernel.clock import after
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import connector
-from handrail.runbooks.engine.timing import INTENT_MARGIN
 from handrail.runbooks.states import EventKind, RunState
 
 
@@ -19,9 +16,9 @@ def commit_intent(execution: Execution, step: CompiledStep, *before: NewRow, rep
     """Adds the intent to call ``step`` behind the rows ``before``, in the caller's transaction.
 
     ``repeat_of`` is the number of attempts already made in this step. The row's deadline is the call's own, with a
-    margin to write the result down: whoever finds the row without a result after that knows that its hand is gone.
+    margin to write the result down: a row that has no result after that was left by a worker that is gone.
     """
-    deadline = now() + timedelta(seconds=connector(step.connector).deadline_seconds) + INTENT_MARGIN
+    deadline = after(connector(step.connector).deadline_seconds + execution.timing.intent_margin_seconds)
     intent = NewRow(
         EventKind.INTENT,
         step=step.name,

@@ -19,7 +19,6 @@ from handrail.runbooks.engine.intent import commit_intent
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import connector
 from handrail.runbooks.engine.position import ResultClass
-from handrail.runbooks.engine.timing import RETRY_AFTER_CEILING_SECONDS, WRITE_DOWN
 from handrail.runbooks.states import EventKind, ExceptionCause, RunState
 
 _SUCCESSFUL = range(200, 300)
@@ -28,8 +27,8 @@ _SUCCESSFUL = range(200, 300)
 def call(execution: Execution) -> Wait | None:
     """Makes the call whose intent this worker has just committed, and writes its result down.
 
-    A hand that was held up (a machine that slept) may come too late: when the intent's time is over, others may have
-    written the outcome down as unknown and acted on that. Then nothing is sent.
+    A worker that was held up (a machine that slept) may come too late: when the intent's time is over, others may have
+    recorded the outcome as unknown and acted on that. Then nothing is sent.
     """
     step, last = execution.step, execution.position.last
     assert last.deadline_at is not None
@@ -40,7 +39,7 @@ def call(execution: Execution) -> Wait | None:
         endings.stop(execution, Stop(ExceptionCause.DEFINITION, "call-not-renderable", error.message), scope=scope)
         return None
     target = connector(step.connector)
-    left = (last.deadline_at - WRITE_DOWN - now()).total_seconds()
+    left = (last.deadline_at - now()).total_seconds() - execution.timing.result_margin_seconds
     if left <= 0:
         return overdue(execution)
     started = time.monotonic()
@@ -119,7 +118,7 @@ def _conclude(
         return None
     if kind is ResultClass.RETRYABLE and not spent(execution, step, detail.get("retry_class")):
         detail["wait_seconds"] = _wait_seconds(execution, step, answer, detail.get("retry_class"))
-        if detail["wait_seconds"] <= RETRY_AFTER_CEILING_SECONDS:
+        if detail["wait_seconds"] <= execution.timing.retry_after_ceiling_seconds:
             execution.append(_result(step, execution, detail), state=RunState.INVOKING)
             return None
     endings.stop(execution, _why(kind, step, detail, execution), scope=execution.scope(answer=detail["answer"]))
@@ -186,9 +185,10 @@ def _why(kind: ResultClass, step: CompiledStep, detail: dict[str, Any], executio
     row = (_result(step, execution, detail),)
     if kind is ResultClass.RETRYABLE:
         made = execution.position.attempts[step.name]
-        too_long = detail.get("wait_seconds", 0) > RETRY_AFTER_CEILING_SECONDS
+        ceiling = execution.timing.retry_after_ceiling_seconds
+        too_long = detail.get("wait_seconds", 0) > ceiling
         says = (
-            f"The target asks to wait longer than {RETRY_AFTER_CEILING_SECONDS:g} s."
+            f"The target asks to wait longer than {ceiling:g} s."
             if too_long
             else f"The action failed {made} times in a row with results that may pass; the limit is reached."
         )

@@ -12,11 +12,10 @@ from handrail.connectors.operation import Performer
 from handrail.connectors.outcome import ReadFailed, Reading
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Invalid
-from handrail.runbooks.engine.timing import INLINE_SECONDS
+from handrail.runbooks.timing import Timing
 
 # A read changes nothing, so a passing fault is asked about again at once; this many times in all.
 READ_TRIES = 3
-READ_PAUSE_SECONDS = 0.2
 
 
 def connector(name: str) -> Performer:
@@ -50,6 +49,7 @@ def read_all(
     runbook: CompiledRunbook,
     names: Iterable[str],
     scope: dict[str, Any],
+    timing: Timing,
     *,
     renew_lease: Callable[[float], None] = _no_lease,
 ) -> Readings:
@@ -63,7 +63,7 @@ def read_all(
     for name, read in runbook.reads.items():
         if name not in wanted:
             continue
-        reading = _read(runbook, name, scope | values, renew_lease)
+        reading = _read(runbook, name, scope | values, timing, renew_lease)
         try:
             values[name] = runbook.take(name, reading.value)
         except Invalid as error:
@@ -81,7 +81,9 @@ def read_all(
     return Readings(values, evidence)
 
 
-def _read(runbook: CompiledRunbook, name: str, scope: dict[str, Any], renew_lease: Callable[[float], None]) -> Reading:
+def _read(
+    runbook: CompiledRunbook, name: str, scope: dict[str, Any], timing: Timing, renew_lease: Callable[[float], None]
+) -> Reading:
     read = runbook.reads[name]
     try:
         operation = runbook.operation(read.spec, scope)
@@ -95,5 +97,6 @@ def _read(runbook: CompiledRunbook, name: str, scope: dict[str, Any], renew_leas
         except ReadFailed as error:
             if not error.retryable or attempt == READ_TRIES:
                 raise Unreadable(name, error.message, retryable=error.retryable) from None
-            time.sleep(min(error.retry_after_seconds or READ_PAUSE_SECONDS * attempt, INLINE_SECONDS))
+            pause = error.retry_after_seconds or timing.read_pause_seconds * attempt
+            time.sleep(min(pause, timing.short_wait_seconds))
     raise AssertionError("the loop returns or raises")

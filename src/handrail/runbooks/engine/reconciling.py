@@ -10,7 +10,7 @@ from handrail.connectors.jobs import LookUp
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
 from handrail.definitions.requests.forms import StartForm
 from handrail.definitions.runbook.compiled import CompiledStep, ConditionError
-from handrail.kernel.clock import now
+from handrail.kernel.clock import after
 from handrail.runbooks.engine import endings, verifying
 from handrail.runbooks.engine.endings import Stop
 from handrail.runbooks.engine.execution import Execution, Wait
@@ -22,9 +22,6 @@ from handrail.runbooks.states import EventKind, ExceptionCause, RunState
 
 _OK = 200
 _NOT_FOUND = 404
-# What can't be read now is asked about again, this often and for this long after the outcome became unknown.
-LOOK_AGAIN = timedelta(seconds=2)
-LOOK_FOR = timedelta(seconds=60)
 
 
 def reconcile(execution: Execution) -> Wait | None:
@@ -73,8 +70,10 @@ def _effect_present(execution: Execution, step: CompiledStep) -> bool:
 
 
 def _look_again(execution: Execution, error: Unreadable) -> Wait | None:
-    until = now() + LOOK_AGAIN
-    if error.retryable and until < execution.position.last.at + LOOK_FOR:
+    timing = execution.timing
+    until = after(timing.reconcile_interval_seconds)
+    window_ends_at = execution.position.last.at + timedelta(seconds=timing.reconcile_window_seconds)
+    if error.retryable and until < window_ends_at:
         return Wait(until)
     _unknown(execution, error.says)
     return None

@@ -1,0 +1,65 @@
+"""How long runs are leased, and how long the engine, reports and workers wait: one value, set once per process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handrail.kernel.configured import Configured
+
+# After this many unexpected errors without progress in between, a run stops as an exception packet.
+UNEXPECTED_ERROR_LIMIT = 5
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Durations in seconds. The defaults are those of production; ``[timing]`` in handrail.toml bounds other values.
+
+    Leases. ``lease``: how long a silent worker is believed to be alive. ``lease_margin``: how much longer than its next
+    outside call a worker leases its run. ``lost_task``: when a sweep looks for a new run whose queued task was lost.
+
+    Calls. ``result_margin``: reserved at the end of an intent's time to write the result down; a call that cannot end
+    before it is not made. ``intent_margin``: added to a call's own deadline before its outcome counts as unknown.
+    ``retry_after_ceiling``: a target that asks for a longer wait is not merely busy. ``read_pause``: between two tries
+    of a read, multiplied by the number of the try.
+
+    Waits. ``short_wait``: a longer one goes back to the queue. ``in_process_wait``: once a worker has waited this long
+    in all for a run, so do the short ones. ``subject_busy``: the run that occupies a subject wakes the next; this is
+    the fallback. ``reconcile_interval`` and ``reconcile_window``: how often, and for how long, an unknown outcome that
+    cannot be read is asked for again. ``unexpected_error_wait``: after the first unexpected error of a run, doubled
+    after each further one up to ``unexpected_error_ceiling``. ``report_wait`` and ``report_ceiling``: likewise for
+    outcomes that the task system did not accept. ``reconnect``: before a worker tries again to reach the database.
+    """
+
+    lease_seconds: float = 20.0
+    lease_margin_seconds: float = 2.0
+    lost_task_seconds: float = 15.0
+    result_margin_seconds: float = 1.0
+    intent_margin_seconds: float = 2.0
+    retry_after_ceiling_seconds: float = 900.0
+    read_pause_seconds: float = 0.2
+    short_wait_seconds: float = 1.0
+    in_process_wait_seconds: float = 2.0
+    subject_busy_seconds: float = 30.0
+    reconcile_interval_seconds: float = 2.0
+    reconcile_window_seconds: float = 60.0
+    unexpected_error_wait_seconds: float = 5.0
+    unexpected_error_ceiling_seconds: float = 300.0
+    report_wait_seconds: float = 2.0
+    report_ceiling_seconds: float = 300.0
+    reconnect_seconds: float = 1.0
+
+    def after_unexpected_error(self, failures: int) -> float:
+        """Seconds to wait after the ``failures``-th unexpected error in a row (1 or more)."""
+        return _doubled(self.unexpected_error_wait_seconds, failures - 1, self.unexpected_error_ceiling_seconds)
+
+    def after_refused_report(self, attempts: int) -> float:
+        """Seconds to wait after a report that was not accepted, ``attempts`` of them before it (0 or more)."""
+        return _doubled(self.report_wait_seconds, attempts, self.report_ceiling_seconds)
+
+
+def _doubled(first: float, times: int, ceiling: float) -> float:
+    return min(first * 2.0 ** min(times, 16), ceiling)
+
+
+_configured = Configured(Timing())
+configure, get, use = _configured.set, _configured.get, _configured.use
