@@ -19,7 +19,7 @@ from handrail.kernel.canonical import digest_bytes
 from handrail.packets.proof import manifest, package, verify
 from handrail.packets.proof.approvals import Approval, Approvals
 from handrail.packets.proof.keys import KeyRing, SigningKey
-from handrail.packets.proof.package import Sealed
+from handrail.packets.proof.package import SealedManifest
 
 MEGABYTE = 1_000_000
 CHUNK_BYTES = 1024 * 1024
@@ -95,7 +95,7 @@ def make_contents(directory: Path, octets: int, annexes: int) -> dict[str, Path]
     return contents
 
 
-def make_sealed(contents: dict[str, Path], key: SigningKey) -> Sealed:
+def make_sealed(contents: dict[str, Path], key: SigningKey) -> SealedManifest:
     made = manifest.from_fields(
         {
             "packet": "PKT-0000000000",

@@ -11,7 +11,7 @@ from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.packets.models import Packet, Revision
-from handrail.packets.states import Cause, RevisionState
+from handrail.packets.states import RevisionReason, RevisionState
 from tests.factories import rows
 from tests.unit.definitions.profile_samples import PROFILE
 
@@ -47,7 +47,7 @@ def packet(of: Tenant, by: Definition, *, subject: str = "") -> Packet:
         number=1,
         definition=by,
         profile_digest=by.digest,
-        cause=Cause.FIRST,
+        cause=RevisionReason.FIRST,
         assembled_by="dee@example.com",
         created_at=now(),
         state=RevisionState.ASSEMBLING,

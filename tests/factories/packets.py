@@ -32,7 +32,7 @@ from handrail.packets import settings
 from handrail.packets.actions import assembling, releasing, votes
 from handrail.packets.actions.assembling import Built, Requested
 from handrail.packets.models import Packet, Revision
-from handrail.packets.settings import Setup
+from handrail.packets.settings import PacketSettings
 from tests.unit.definitions.profile_samples import PROFILE, TABLES
 from tests.unit.packets.assembly.estate import GIVEN
 from tests.unit.packets.assembly.estate import Estate as Sources
@@ -282,5 +282,7 @@ def connected(desk: Desk, **told: Any) -> Iterator[Desk]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.enter_context(registry.use(registry.Registry(MappingProxyType(connectors))))
         stack.enter_context(lanes.use(lanes.Lanes({LANE: desk.vendor})))
-        stack.enter_context(settings.use(Setup(**{"blobs": blobs, "signing_key": lambda: KEY, **quick, **told})))
+        stack.enter_context(
+            settings.use(PacketSettings(**{"blobs": blobs, "signing_key": lambda: KEY, **quick, **told}))
+        )
         yield desk

@@ -23,7 +23,7 @@ def connect(loaded: config.Config) -> None:
     """Opens lanes and store; the key is read when it is needed first. Raises Misconfigured naming the section."""
     lane.configure(lane.Lanes.open(lane.parse(loaded.lanes), config.secrets()))
     settings.configure(
-        settings.Setup(
+        settings.PacketSettings(
             blobs=open_blobs(loaded),
             signing_key=signing_key,
             poll_every=timedelta(seconds=loaded.release.poll_seconds),

@@ -18,7 +18,7 @@ from handrail.kernel.hostile import clean_text
 from handrail.packets.models import Revision, Vote
 from handrail.packets.proof.manifest import Manifest
 from handrail.packets.proof.signers import shortfall
-from handrail.packets.states import Ballot
+from handrail.packets.states import VoteKind
 
 NAME_LIMIT = 120
 ASSEMBLER, HOLD_EDITOR = "assembler", "hold-editor"
@@ -76,7 +76,7 @@ def count(revision: Revision, manifest: Manifest, *, manifest_digest: str) -> Co
     Whoever lost the membership, the tenant, or any role that the signer set knows them by, counts for nothing.
     """
     present = {user: actor for user, _, actor in _members(revision.workspace_id, revision.tenant_id)}
-    rows = Vote.objects.filter(revision=revision, ballot=Ballot.APPROVE, manifest_digest=manifest_digest)
+    rows = Vote.objects.filter(revision=revision, ballot=VoteKind.APPROVE, manifest_digest=manifest_digest)
     votes = tuple(_counted(row, manifest, present.get(row.user_id or 0)) for row in rows.order_by("at", "pk"))
     valid = [vote.signer for vote in votes if not vote.why_not]
     return Count(votes, shortfall(manifest.signers, valid))

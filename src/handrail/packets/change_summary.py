@@ -1,4 +1,4 @@
-"""A value that moved, told to people: what differs stands in what is shown, however long the value is."""
+"""A changed value, summarised for people: what is shown contains what differs, however long the value is."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _DIGEST = re.compile(r"\bsha256:([0-9a-f]{12})[0-9a-f]{52}\b")
 _NAMES = ("id", "ref", "reference", "key", "name")
 
 
-def told(before: Any, after: Any) -> tuple[str, str]:
-    """What it moved from and to, each in at most about 120 characters, cleaned."""
+def summarise(before: Any, after: Any) -> tuple[str, str]:
+    """What it changed from and to, each in at most about 120 characters, cleaned."""
     if isinstance(before, list) and isinstance(after, list):
         return (
             f"{len(before)} {'entry' if len(before) == 1 else 'entries'}",

@@ -10,7 +10,7 @@ from handrail.packets import documents
 from handrail.packets.models import Assembly, Release
 from handrail.packets.proof import approvals, dsse
 from handrail.packets.proof.findings import Refused
-from handrail.packets.states import Entry
+from handrail.packets.states import DeliveryEventKind
 
 # A vote of the release: the signer's id in the manifest, and the digest that was posted.
 Cast = tuple[str, str]
@@ -46,6 +46,6 @@ def _documents_fit(assembly: Assembly) -> bool:
 
 def _packages_fit(deliveries: Iterable[tuple[str, dict[str, str]]]) -> bool:
     """What was sent, each time, and what each receipt that names a package says; a lane need not name it."""
-    kinds = (Entry.INTENT, Entry.RECEIPT)
+    kinds = (DeliveryEventKind.INTENT, DeliveryEventKind.RECEIPT)
     digests = {detail.get("package_digest", "") for kind, detail in deliveries if kind in kinds}
     return len(digests - {""}) <= 1

@@ -37,23 +37,23 @@ def parsed(text: str) -> Any:
     return json.loads(text)
 
 
-def snapshots_of(revision: Revision) -> dict[str, snapshots.Snapshot]:
+def snapshots_of(revision: Revision) -> dict[str, snapshots.SourceSnapshot]:
     """The sources as they were read for this revision, in the order of the profile."""
     return {
-        row.name: snapshots.Snapshot(
+        row.name: snapshots.SourceSnapshot(
             row.name, row.record, row.version, row.digest, row.raw_digest, row.at, row.values, row.problems
         )
         for row in Snapshot.objects.filter(revision=revision).order_by("position")
     }
 
 
-def clearances_of(rows: Iterable[Clearance]) -> tuple[results.Clearance, ...]:
+def clearances_of(rows: Iterable[Clearance]) -> tuple[results.HoldClearance, ...]:
     return tuple(
-        results.Clearance(row.code, row.target, row.digest, row.role, row.by, row.reason, row.at) for row in rows
+        results.HoldClearance(row.code, row.target, row.digest, row.role, row.by, row.reason, row.at) for row in rows
     )
 
 
-def snapshot_rows(revision: Revision, read: Iterable[snapshots.Snapshot]) -> list[Snapshot]:
+def snapshot_rows(revision: Revision, read: Iterable[snapshots.SourceSnapshot]) -> list[Snapshot]:
     return [
         Snapshot(
             workspace_id=revision.workspace_id,

@@ -1,10 +1,10 @@
-"""What the authoritative sources say now, and what moved since a revision was assembled. Never inside a transaction."""
+"""What the authoritative sources say now, and the drift since a revision was assembled. Never in a transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from handrail.connectors import registry
 from handrail.connectors.operation import Operation
@@ -15,44 +15,27 @@ from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.definitions.states import DefinitionState
 from handrail.definitions.table import CompiledTable
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Fault, NotFound, Unavailable
+from handrail.kernel.errors import NotFound, Unavailable
 from handrail.packets import documents
 from handrail.packets.assembly import artifacts, sources
 from handrail.packets.assembly.artifacts import Artifact
 from handrail.packets.assembly.changes import Previous, stale
 from handrail.packets.assembly.compare import affected_fields
-from handrail.packets.assembly.snapshots import Moved, Snapshot
-from handrail.packets.change_summary import told
+from handrail.packets.assembly.drift import Drift
+from handrail.packets.assembly.snapshots import SourceSnapshot
+from handrail.packets.change_summary import summarise
 from handrail.packets.models import Assembly, Packet, Revision
-from handrail.packets.states import Cause
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Something that a revision stands on and that is not so any more. ``fields``: those of the packet it feeds."""
-
-    cause: Cause
-    where: str
-    before: str
-    after: str
-    fields: tuple[str, ...] = ()
-
-    def fault(self) -> Fault:
-        feeds = f"; it feeds {', '.join(self.fields)}" if self.fields else ""
-        return Fault(self.where, f"moved from {self.before} to {self.after}{feeds}")
-
-    def document(self) -> dict[str, Any]:
-        return {"where": self.where, "before": self.before, "after": self.after, "fields": list(self.fields)}
+from handrail.packets.states import RevisionReason
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """All that a revision is made of, read now."""
 
-    snapshots: dict[str, Snapshot]
+    snapshots: dict[str, SourceSnapshot]
     artifacts: tuple[Artifact, ...]
     tables: dict[str, CompiledTable]
-    drift: tuple[Moved, ...]
+    drift: tuple[Drift, ...]
 
 
 def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> Gathered:
@@ -80,7 +63,7 @@ def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> 
             return store(digest)
 
         found = artifacts.read_artifacts(profile, snapshots, opened, salt=bytes(packet.salt))
-    drift = sources.versions(profile, packet.given, snapshots, read)
+    drift = sources.reread(profile, packet.given, snapshots, read)
     return Gathered(snapshots, found, active_tables(profile, revision.workspace_id), drift)
 
 
@@ -104,8 +87,8 @@ def previous_of(revision: Revision) -> Previous | None:
     return Previous.from_documents(documents.parsed(last.trace), documents.parsed(last.holds))
 
 
-def changes(revision: Revision, assembly: Assembly) -> tuple[Change, ...]:
-    """What moved since ``revision`` was assembled: definitions first, then every source, read anew.
+def drift_since(revision: Revision, assembly: Assembly) -> tuple[Drift, ...]:
+    """The drift since ``revision`` was assembled: definitions first, then every source, read again.
 
     Empty when all of it still stands. Raises Unavailable when a source can't be asked now: what was not compared is
     not proven.
@@ -119,8 +102,8 @@ def changes(revision: Revision, assembly: Assembly) -> tuple[Change, ...]:
     except ReadFailed as error:
         raise Unavailable(f"The sources can't be compared now: {error.message}", code="source-unreadable") from None
     before = documents.snapshots_of(revision)
-    moved = [_moved(profile, one) for one in sources.drift(before, fresh)]
-    return tuple(moved) or tuple(_old(profile, fresh, revision))
+    drift = [_summarised(profile, one) for one in sources.drift_between(before, fresh)]
+    return tuple(drift) or tuple(_old(profile, fresh, revision))
 
 
 def replacing(revision: Revision) -> Definition:
@@ -128,35 +111,35 @@ def replacing(revision: Revision) -> Definition:
     return active_profile(revision.workspace_id, revision.packet.profile)
 
 
-def _defined(revision: Revision, assembly: Assembly) -> Iterable[Change]:
+def _defined(revision: Revision, assembly: Assembly) -> Iterable[Drift]:
     definition = Definition.objects.get(pk=revision.definition_id)
     if definition.state != DefinitionState.ACTIVE or definition.digest != revision.profile_digest:
         try:
             version = f"version {replacing(revision).version}"
         except NotFound:
             version = "no active version"
-        yield Change(Cause.DEFINITION, "profile", f"version {definition.version}", version)
+        yield Drift("profile", f"version {definition.version}", version, reason=RevisionReason.DEFINITION)
         return
     tables = active_tables(compiled_profile(definition), revision.workspace_id)
     for name, (version, digest) in assembly.tables.items():
         table = tables.get(name)
         if table is None or table.digest != digest:
             after = f"version {table.version}" if table else "no active version"
-            yield Change(Cause.DEFINITION, f"tables.{name}", f"version {version}", after)
+            yield Drift(f"tables.{name}", f"version {version}", after, reason=RevisionReason.DEFINITION)
 
 
-def _moved(profile: CompiledProfile, one: Moved) -> Change:
-    """A value that the profile keeps inside is not quoted."""
+def _summarised(profile: CompiledProfile, one: Drift) -> Drift:
+    """A value that the profile keeps internal is not quoted."""
     source = profile.sources[one.source]
-    inside = one.field in source.inside
-    before, after = ("what it was", "another value") if inside else told(one.before, one.after)
-    return Change(Cause.DRIFT, f"{one.source}.{one.field}", before, after, affected_fields(profile, [one]))
+    internal = one.name in source.inside
+    before, after = ("what it was", "another value") if internal else summarise(one.before, one.after)
+    return Drift(one.where, before, after, affected_fields(profile, [one]))
 
 
-def _old(profile: CompiledProfile, fresh: dict[str, Snapshot], revision: Revision) -> Iterable[Change]:
+def _old(profile: CompiledProfile, fresh: dict[str, SourceSnapshot], revision: Revision) -> Iterable[Drift]:
     """A source that became too old by its own word since the assembly."""
     at = revision.assembly.at
     known = {change.target for change in stale(profile, documents.snapshots_of(revision), at)}
     for change in stale(profile, fresh, now()):
         if change.target not in known:
-            yield Change(Cause.DRIFT, change.target, "fresh", "too old")
+            yield Drift(change.target, "fresh", "too old")

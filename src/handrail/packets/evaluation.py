@@ -14,7 +14,7 @@ from handrail.access.guards import scoped
 from handrail.packets import approvers
 from handrail.packets.completeness import Cast, is_bound
 from handrail.packets.models import DeliveryEntry, Packet, Release, Revision, Vote
-from handrail.packets.states import Ballot, Entry, RevisionState
+from handrail.packets.states import DeliveryEventKind, RevisionState, VoteKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,13 @@ def evaluate(actor: Actor, *, since: datetime | None = None) -> PacketFigures:
 
 def _bound(releases: QuerySet[Release]) -> int:
     votes: defaultdict[int, list[Cast]] = defaultdict(list)
-    cast = Vote.objects.filter(revision__release__in=releases, ballot=Ballot.APPROVE)
+    cast = Vote.objects.filter(revision__release__in=releases, ballot=VoteKind.APPROVE)
     for revision, user, digest in cast.values_list("revision_id", "user_id", "manifest_digest"):
         votes[revision].append((approvers.signer_id(user or 0), digest))
     told: defaultdict[int, list[tuple[str, dict[str, str]]]] = defaultdict(list)
-    rows = DeliveryEntry.objects.filter(revision__release__in=releases, kind__in=(Entry.INTENT, Entry.RECEIPT))
+    rows = DeliveryEntry.objects.filter(
+        revision__release__in=releases, kind__in=(DeliveryEventKind.INTENT, DeliveryEventKind.RECEIPT)
+    )
     for revision, kind, detail in rows.values_list("revision_id", "kind", "detail"):
         told[revision].append((kind, detail))
     found = releases.select_related("revision__assembly").iterator(chunk_size=100)

@@ -12,21 +12,21 @@ from django.db import IntegrityError, transaction
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
 from handrail.packets.models import DeliveryEntry, Revision
-from handrail.packets.states import Entry
+from handrail.packets.states import DeliveryEventKind
 
 
 @dataclass(frozen=True, slots=True)
-class NewRow:
-    kind: Entry
+class NewDeliveryRow:
+    kind: DeliveryEventKind
     intent: int | None = None
     deadline_at: datetime | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DeliveryRow:
     sequence: int
-    kind: Entry
+    kind: DeliveryEventKind
     intent: int | None
     at: datetime
     worker: str
@@ -34,21 +34,21 @@ class Row:
     detail: dict[str, Any]
 
 
-def rows_of(revision_id: int) -> list[Row]:
+def rows_of(revision_id: int) -> list[DeliveryRow]:
     """The whole ledger, in order."""
     return [
-        Row(e.sequence, Entry(e.kind), e.intent, e.at, e.worker, e.deadline_at, e.detail)
+        DeliveryRow(e.sequence, DeliveryEventKind(e.kind), e.intent, e.at, e.worker, e.deadline_at, e.detail)
         for e in DeliveryEntry.objects.filter(revision_id=revision_id).order_by("sequence")
     ]
 
 
 def append(
     revision: Revision,
-    *rows: NewRow,
+    *rows: NewDeliveryRow,
     worker: str,
-    unless: Callable[[Revision, list[Row]], bool] | None = None,
+    unless: Callable[[Revision, list[DeliveryRow]], bool] | None = None,
     **changes: Any,
-) -> list[Row]:
+) -> list[DeliveryRow]:
     """Adds ``rows`` behind the last one, and ``changes`` to the revision's changeable columns.
 
     ``unless`` sees the locked revision and its ledger; where it says yes nothing is added. Raises Stale then, and when
@@ -82,4 +82,7 @@ def append(
             raise Stale from error
         if changes:
             Revision.objects.filter(pk=revision.pk).update(**changes)
-    return [Row(e.sequence, Entry(e.kind), e.intent, e.at, e.worker, e.deadline_at, e.detail) for e in new]
+    return [
+        DeliveryRow(e.sequence, DeliveryEventKind(e.kind), e.intent, e.at, e.worker, e.deadline_at, e.detail)
+        for e in new
+    ]

@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, OuterRef
 from handrail.kernel.clock import now
 from handrail.kernel.metric import Metric, one
 from handrail.packets.models import DeliveryEntry, Revision
-from handrail.packets.states import DECIDABLE, Entry, RevisionState
+from handrail.packets.states import DECIDABLE, DeliveryEventKind, RevisionState
 
 SOON = timedelta(hours=24)
 
@@ -18,7 +18,7 @@ def read() -> list[Metric]:
     states = dict(Revision.objects.values_list("state").annotate(n=Count("pk")).order_by())
     by_state = {state.value: states.get(state.value, 0) for state in RevisionState}
     at = now()
-    arrived = DeliveryEntry.objects.filter(revision=OuterRef("pk"), kind=Entry.RECEIPT)
+    arrived = DeliveryEntry.objects.filter(revision=OuterRef("pk"), kind=DeliveryEventKind.RECEIPT)
     undelivered = Revision.objects.filter(~Exists(arrived), state=RevisionState.RELEASED).count()
     expiring = Revision.objects.filter(state__in=DECIDABLE, assembly__expires_at__lt=at + SOON).count()
     overdue = Revision.objects.filter(due_at__lt=at).count()

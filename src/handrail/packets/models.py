@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
-from handrail.packets.states import CURRENT, Ballot, Cause, Entry, RevisionState
+from handrail.packets.states import CURRENT, DeliveryEventKind, RevisionReason, RevisionState, VoteKind
 
 DIGEST = 71
 
@@ -51,7 +51,7 @@ class Revision(models.Model):
     definition = models.ForeignKey(Definition, on_delete=models.PROTECT)
     profile_digest = models.CharField(max_length=DIGEST)
     supersedes = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="superseded_by")
-    cause = models.CharField(max_length=32, choices=[(c.value, c.value) for c in Cause])
+    cause = models.CharField(max_length=32, choices=[(c.value, c.value) for c in RevisionReason])
     cause_detail = models.JSONField(default=list)
     assembled_by = models.CharField(max_length=254)
     assembled_by_user = models.BigIntegerField(null=True)
@@ -233,7 +233,7 @@ class Vote(Owned):
     """What one person said of one revision, with the manifest digest that they posted back."""
 
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="votes")
-    ballot = models.CharField(max_length=16, choices=[(b.value, b.value) for b in Ballot])
+    ballot = models.CharField(max_length=16, choices=[(b.value, b.value) for b in VoteKind])
     user_id = models.BigIntegerField(null=True)
     name = models.CharField(max_length=254)
     manifest_digest = models.CharField(max_length=DIGEST, default="")
@@ -272,7 +272,7 @@ class DeliveryEntry(Owned):
 
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="deliveries")
     sequence = models.PositiveIntegerField()
-    kind = models.CharField(max_length=20, choices=[(e.value, e.value) for e in Entry])
+    kind = models.CharField(max_length=20, choices=[(e.value, e.value) for e in DeliveryEventKind])
     intent = models.PositiveIntegerField(null=True)
     worker = models.CharField(max_length=254)
     deadline_at = models.DateTimeField(null=True)

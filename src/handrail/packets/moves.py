@@ -15,17 +15,17 @@ from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.packets import ledger
-from handrail.packets.ledger import NewRow
+from handrail.packets.ledger import NewDeliveryRow
 from handrail.packets.models import DeliveryEntry, Packet, Revision
-from handrail.packets.states import CURRENT, REVISION, Cause, Entry, RevisionState
+from handrail.packets.states import CURRENT, REVISION, DeliveryEventKind, RevisionReason, RevisionState
 
 # A release whose queued task was lost is noticed by the sweep after this long.
 UNNOTICED = timedelta(seconds=15)
 _DELIVERED_FROM = (RevisionState.RELEASED, RevisionState.CONSUMED)
 _ENDED_EVENTS = {
-    Cause.REJECTED: EventName.PACKET_REJECTED,
-    Cause.WITHDRAWN: EventName.PACKET_WITHDRAWN,
-    Cause.EXPIRED: EventName.PACKET_EXPIRED,
+    RevisionReason.REJECTED: EventName.PACKET_REJECTED,
+    RevisionReason.WITHDRAWN: EventName.PACKET_WITHDRAWN,
+    RevisionReason.EXPIRED: EventName.PACKET_EXPIRED,
 }
 
 
@@ -59,7 +59,7 @@ def current(packet: Packet) -> Revision | None:
 def begin(
     packet: Packet,
     definition: Definition,
-    cause: Cause,
+    cause: RevisionReason,
     *,
     assembler: Assembler,
     by: Actor,
@@ -122,7 +122,7 @@ def move(
         setattr(revision, name, value)
 
 
-def end(revision: Revision, state: RevisionState, cause: Cause, *, by: Actor, reason: str = "") -> None:
+def end(revision: Revision, state: RevisionState, cause: RevisionReason, *, by: Actor, reason: str = "") -> None:
     """Supersedes, rejects or withdraws a revision; its votes are void with it. Needs the lock. Raises Stale.
 
     What was released is taken back from the lane, or gets a notice there if it was consumed meanwhile.
@@ -144,9 +144,9 @@ def end(revision: Revision, state: RevisionState, cause: Cause, *, by: Actor, re
 
 def recall(revision: Revision, by: Actor, reason: str) -> None:
     """Has the lane told, once. Needs the lock."""
-    if DeliveryEntry.objects.filter(revision=revision, kind=Entry.RECALL).exists():
+    if DeliveryEntry.objects.filter(revision=revision, kind=DeliveryEventKind.RECALL).exists():
         return
-    ledger.append(revision, NewRow(Entry.RECALL, detail={"reason": reason}), worker=by.name)
+    ledger.append(revision, NewDeliveryRow(DeliveryEventKind.RECALL, detail={"reason": reason}), worker=by.name)
     Revision.objects.filter(pk=revision.pk).update(due_at=now())
     audit(EventName.PACKET_RECALLED, revision, by)
     enqueue(TaskName.RELEASE_PACKET, revision_id=revision.pk)

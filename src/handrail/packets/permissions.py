@@ -8,7 +8,7 @@ from handrail.access.refusals import Refusal, missing_capability
 from handrail.kernel.clock import now
 from handrail.packets import approvers, documents
 from handrail.packets.models import HoldRow, Revision, Vote
-from handrail.packets.states import CURRENT, DECIDABLE, Ballot, RevisionState
+from handrail.packets.states import CURRENT, DECIDABLE, RevisionState, VoteKind
 
 
 def why_not_assemble(actor: Actor) -> Refusal | None:
@@ -47,7 +47,7 @@ def why_not_approve(actor: Actor, revision: Revision) -> Refusal | None:
         return Refusal("not-a-person", "Only a person can approve: act as a member (--as EMAIL).")
     if refusal := _not_a_signer(actor.user_id, revision):
         return refusal
-    if Vote.objects.filter(revision=revision, ballot=Ballot.APPROVE, user_id=actor.user_id).exists():
+    if Vote.objects.filter(revision=revision, ballot=VoteKind.APPROVE, user_id=actor.user_id).exists():
         return Refusal("voted", "You have approved this revision. One person has one vote.")
     return None
 

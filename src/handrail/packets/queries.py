@@ -29,7 +29,7 @@ from handrail.packets.review import (
     votes,
 )
 from handrail.packets.rows import get_revision_row
-from handrail.packets.states import REVISION, Cause, RevisionState
+from handrail.packets.states import REVISION, RevisionReason, RevisionState
 
 PAGE = 50
 
@@ -43,7 +43,7 @@ class RevisionSummary:
 
     number: int
     state: RevisionState
-    cause: Cause
+    cause: RevisionReason
     cause_detail: list[Any]
     assembled_by: str
     created_at: datetime
@@ -217,7 +217,7 @@ def _revision(row: Revision) -> RevisionSummary:
     return RevisionSummary(
         number=row.number,
         state=RevisionState(row.state),
-        cause=Cause(row.cause),
+        cause=RevisionReason(row.cause),
         cause_detail=row.cause_detail,
         assembled_by=row.assembled_by,
         created_at=row.created_at,

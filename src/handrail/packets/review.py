@@ -14,7 +14,7 @@ from handrail.access.refusals import Refusal
 from handrail.packets import approvers, documents, ledger, permissions
 from handrail.packets.models import AnnexRow, HoldRow, Release, Revision, Snapshot, Vote
 from handrail.packets.proof.signers import shortfall
-from handrail.packets.states import Ballot, Entry
+from handrail.packets.states import DeliveryEventKind, VoteKind
 
 _LIST = "[]"
 
@@ -106,7 +106,7 @@ class SourceView:
 class VoteView:
     """``why_not``: why an approval does not count any more, empty where it does."""
 
-    ballot: Ballot
+    ballot: VoteKind
     name: str
     at: datetime
     manifest_digest: str
@@ -138,7 +138,7 @@ class VotesView:
 @dataclass(frozen=True, slots=True)
 class LedgerView:
     sequence: int
-    kind: Entry
+    kind: DeliveryEventKind
     at: datetime
     worker: str
     detail: dict[str, Any]
@@ -202,7 +202,7 @@ def votes(revision: Revision) -> VotesView | None:
         quotas={quota.role: quota.least for quota in manifest.signers.quotas},
         votes=tuple(
             VoteView(
-                Ballot(row.ballot), row.name, row.at, row.manifest_digest, row.reason, why.get(row.user_id or 0, "")
+                VoteKind(row.ballot), row.name, row.at, row.manifest_digest, row.reason, why.get(row.user_id or 0, "")
             )
             for row in rows
         ),
@@ -218,7 +218,7 @@ def delivery(revision: Revision) -> DeliveryView | None:
     if release is None:
         return None
     rows = ledger.rows_of(revision.pk)
-    receipt = next((row for row in rows if row.kind is Entry.RECEIPT), None)
+    receipt = next((row for row in rows if row.kind is DeliveryEventKind.RECEIPT), None)
     return DeliveryView(
         lane=revision.packet.lane,
         manifest_digest=release.manifest_digest,
@@ -226,7 +226,7 @@ def delivery(revision: Revision) -> DeliveryView | None:
         released_at=release.at,
         released_by=release.by,
         state=_delivery_state([row.kind for row in rows]),
-        attempts=sum(row.kind is Entry.INTENT for row in rows),
+        attempts=sum(row.kind is DeliveryEventKind.INTENT for row in rows),
         failure=revision.failure,
         next_at=revision.due_at,
         receipt=str(receipt.detail.get("receipt", "")) if receipt else "",
@@ -237,23 +237,23 @@ def delivery(revision: Revision) -> DeliveryView | None:
 
 
 _STATE_OF = {
-    Entry.WITHDRAWN: "withdrawn",
-    Entry.NOTICED: "noticed",
-    Entry.NEVER_DELIVERED: "never-delivered",
-    Entry.GIVEN_UP: "given-up",
-    Entry.RECALL: "recalling",
-    Entry.CONSUMED: "consumed",
-    Entry.RECEIPT: "delivered",
-    Entry.REFUSED: "refused",
+    DeliveryEventKind.WITHDRAWN: "withdrawn",
+    DeliveryEventKind.NOTICED: "noticed",
+    DeliveryEventKind.NEVER_DELIVERED: "never-delivered",
+    DeliveryEventKind.GIVEN_UP: "given-up",
+    DeliveryEventKind.RECALL: "recalling",
+    DeliveryEventKind.CONSUMED: "consumed",
+    DeliveryEventKind.RECEIPT: "delivered",
+    DeliveryEventKind.REFUSED: "refused",
 }
 
 
-def _delivery_state(kinds: list[Entry]) -> str:
+def _delivery_state(kinds: list[DeliveryEventKind]) -> str:
     """The furthest that the ledger tells of; an unknown outcome is told until the lane was asked."""
     known = next((word for kind, word in _STATE_OF.items() if kind in kinds), None)
     if known is not None:
         return known
-    return "unknown" if kinds and kinds[-1] is Entry.UNKNOWN else "sending"
+    return "unknown" if kinds and kinds[-1] is DeliveryEventKind.UNKNOWN else "sending"
 
 
 def _field(path: str, values: Mapping[str, Any], traced: Mapping[str, Any]) -> FieldView:

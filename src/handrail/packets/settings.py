@@ -17,7 +17,7 @@ def _no_key() -> SigningKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class PacketSettings:
     """``blobs`` keeps cleared annexes by digest. ``signing_key`` gives the release key, or raises Misconfigured.
 
     ``poll_every``: how often the lane is asked whether it was consumed. ``retry_first`` and ``retry_ceiling``: how long
@@ -33,7 +33,7 @@ class Setup:
     retry_ceiling: timedelta = timedelta(minutes=5)
 
 
-_configured = Configured[Setup](Setup())
+_configured = Configured[PacketSettings](PacketSettings())
 configure, current, use = _configured.set, _configured.get, _configured.use
 
 

@@ -44,7 +44,7 @@ CURRENT = (R.ASSEMBLING, R.HELD, R.IN_REVIEW, R.APPROVED, R.RELEASED)
 DECIDABLE = (R.HELD, R.IN_REVIEW, R.APPROVED)
 
 
-class Cause(StrEnum):
+class RevisionReason(StrEnum):
     """Why a revision was made, or why one ended."""
 
     FIRST = "first"
@@ -57,7 +57,7 @@ class Cause(StrEnum):
     EXPIRED = "expired"
 
 
-class Ballot(StrEnum):
+class VoteKind(StrEnum):
     """What somebody said about one manifest digest. Only approvals are counted; the others end the revision."""
 
     APPROVE = "approve"
@@ -65,7 +65,7 @@ class Ballot(StrEnum):
     WITHDRAW = "withdraw"
 
 
-class Entry(StrEnum):
+class DeliveryEventKind(StrEnum):
     """Kinds of delivery-ledger rows.
 
     ``intent`` is committed before the lane is called, and each has one result: ``receipt``, ``not-taken`` (certainly
@@ -88,4 +88,6 @@ class Entry(StrEnum):
     NEVER_DELIVERED = "never-delivered"
 
 
-RESULTS = frozenset({Entry.RECEIPT, Entry.NOT_TAKEN, Entry.REFUSED, Entry.UNKNOWN})
+RESULTS = frozenset(
+    {DeliveryEventKind.RECEIPT, DeliveryEventKind.NOT_TAKEN, DeliveryEventKind.REFUSED, DeliveryEventKind.UNKNOWN}
+)

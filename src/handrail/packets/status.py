@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handrail.connectors.lane import Trouble
-from handrail.packets.ledger import Row
-from handrail.packets.states import RESULTS, Entry
+from handrail.packets.ledger import DeliveryRow
+from handrail.packets.states import RESULTS, DeliveryEventKind
 
-_CLOSED = frozenset({Entry.WITHDRAWN, Entry.NOTICED, Entry.NEVER_DELIVERED})
-_RESOLVED = frozenset({Entry.ABSENT, Entry.GIVEN_UP})
+_CLOSED = frozenset({DeliveryEventKind.WITHDRAWN, DeliveryEventKind.NOTICED, DeliveryEventKind.NEVER_DELIVERED})
+_RESOLVED = frozenset({DeliveryEventKind.ABSENT, DeliveryEventKind.GIVEN_UP})
 
 
-class Phase(StrEnum):
+class DeliveryPhase(StrEnum):
     """What is to be done next."""
 
     SEND = "send"
@@ -32,58 +32,66 @@ class DeliveryStatus:
     rows. ``unknown``: the last one whose answer was lost. ``sent``: something may have left for the lane.
     """
 
-    phase: Phase
-    intent: Row | None
+    phase: DeliveryPhase
+    intent: DeliveryRow | None
     attempts: int
     sent: bool
-    unknown: Row | None
-    receipt: Row | None
-    consumed: Row | None
-    recall: Row | None
-    last: Row | None
+    unknown: DeliveryRow | None
+    receipt: DeliveryRow | None
+    consumed: DeliveryRow | None
+    recall: DeliveryRow | None
+    last: DeliveryRow | None
 
 
-def fold(rows: Sequence[Row]) -> DeliveryStatus:
+def fold(rows: Sequence[DeliveryRow]) -> DeliveryStatus:
     answered = {row.intent for row in rows if row.kind in RESULTS}
-    intents = [row for row in rows if row.kind is Entry.INTENT]
-    unsent = [row for row in rows if row.kind is Entry.NOT_TAKEN and row.detail.get("trouble") == Trouble.NOT_SENT]
+    intents = [row for row in rows if row.kind is DeliveryEventKind.INTENT]
+    unsent = [
+        row for row in rows if row.kind is DeliveryEventKind.NOT_TAKEN and row.detail.get("trouble") == Trouble.NOT_SENT
+    ]
     open_intent = next((row for row in intents if row.sequence not in answered), None)
-    receipt, recall = _first(rows, Entry.RECEIPT), _first(rows, Entry.RECALL)
+    receipt, recall = _first(rows, DeliveryEventKind.RECEIPT), _first(rows, DeliveryEventKind.RECALL)
     return DeliveryStatus(
         phase=_phase(rows, open_intent, receipt, recall),
         intent=open_intent,
         attempts=len(intents),
         sent=len(intents) > len(unsent),
-        unknown=_first(rows[::-1], Entry.UNKNOWN),
+        unknown=_first(rows[::-1], DeliveryEventKind.UNKNOWN),
         receipt=receipt,
-        consumed=_first(rows, Entry.CONSUMED),
+        consumed=_first(rows, DeliveryEventKind.CONSUMED),
         recall=recall,
         last=rows[-1] if rows else None,
     )
 
 
-def _first(rows: Sequence[Row], kind: Entry) -> Row | None:
+def _first(rows: Sequence[DeliveryRow], kind: DeliveryEventKind) -> DeliveryRow | None:
     return next((row for row in rows if row.kind is kind), None)
 
 
-def _phase(rows: Sequence[Row], intent: Row | None, receipt: Row | None, recall: Row | None) -> Phase:
+def _phase(
+    rows: Sequence[DeliveryRow], intent: DeliveryRow | None, receipt: DeliveryRow | None, recall: DeliveryRow | None
+) -> DeliveryPhase:
     kinds = {row.kind for row in rows}
-    if not rows or _CLOSED & kinds or (recall and Entry.GIVEN_UP in _after(rows, Entry.RECALL)):
-        return Phase.DONE
+    if not rows or _CLOSED & kinds or (recall and DeliveryEventKind.GIVEN_UP in _after(rows, DeliveryEventKind.RECALL)):
+        return DeliveryPhase.DONE
     if intent is not None:
-        return Phase.IN_FLIGHT
+        return DeliveryPhase.IN_FLIGHT
     if recall is not None:
-        return Phase.RECALL
-    if receipt is None and Entry.UNKNOWN in kinds and not _RESOLVED & _after(rows, Entry.UNKNOWN):
-        return Phase.ASK
-    if {Entry.CONSUMED, Entry.GIVEN_UP} & kinds:
-        return Phase.DONE
+        return DeliveryPhase.RECALL
+    if (
+        receipt is None
+        and DeliveryEventKind.UNKNOWN in kinds
+        and not _RESOLVED & _after(rows, DeliveryEventKind.UNKNOWN)
+    ):
+        return DeliveryPhase.ASK
+    if {DeliveryEventKind.CONSUMED, DeliveryEventKind.GIVEN_UP} & kinds:
+        return DeliveryPhase.DONE
     if receipt is not None:
-        return Phase.POLL
-    return Phase.REFUSED if Entry.REFUSED in kinds else Phase.SEND
+        return DeliveryPhase.POLL
+    return DeliveryPhase.REFUSED if DeliveryEventKind.REFUSED in kinds else DeliveryPhase.SEND
 
 
-def _after(rows: Sequence[Row], kind: Entry) -> set[Entry]:
+def _after(rows: Sequence[DeliveryRow], kind: DeliveryEventKind) -> set[DeliveryEventKind]:
     """The kinds of the rows behind the last one of ``kind``."""
     last = max(number for number, row in enumerate(rows) if row.kind is kind)
     return {row.kind for row in rows[last + 1 :]}

@@ -31,7 +31,7 @@ from handrail.kernel.errors import Conflict, Denied, HandrailError, NotFound
 from handrail.packets.actions import holds, releasing, votes
 from handrail.packets.errors import Drifted
 from handrail.packets.models import Clearance, HoldRow, Revision, Vote
-from handrail.packets.states import CURRENT, Cause, RevisionState
+from handrail.packets.states import CURRENT, RevisionReason, RevisionState
 from tests.factories.packets import SIGNERS, Desk, connected, make_desk
 
 # By default the same few orders each time, so that what they reach can be told; with a number, other orders each time.
@@ -346,4 +346,10 @@ def test_the_same_steps_in_order_reach_every_state_and_ending(reached: Counter[s
     finally:
         machine.teardown()
     assert set(RevisionState) <= set(reached)
-    assert {Cause.REJECTED, Cause.WITHDRAWN, Cause.EXPIRED, Cause.CLEARANCE, Cause.EVIDENCE} <= set(reached)
+    assert {
+        RevisionReason.REJECTED,
+        RevisionReason.WITHDRAWN,
+        RevisionReason.EXPIRED,
+        RevisionReason.CLEARANCE,
+        RevisionReason.EVIDENCE,
+    } <= set(reached)

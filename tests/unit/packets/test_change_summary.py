@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handrail.packets.change_summary import LIMIT, told
+from handrail.packets.change_summary import LIMIT, summarise
 
 DIGEST = "sha256:" + "0" * 12 + "a" * 52
 TRACE = {"id": "att_trace", "kind": "trace"}
@@ -38,7 +38,7 @@ LONG = "The same beginning, " * 20
     ],
 )
 def test_told_shows_the_difference(before: Any, after: Any, from_: str, to: str) -> None:
-    assert told(before, after) == (from_, to)
+    assert summarise(before, after) == (from_, to)
 
 
 VALUES = st.recursive(
@@ -52,7 +52,7 @@ VALUES = st.recursive(
 def test_told_is_bounded_and_never_the_same_twice(before: Any, after: Any) -> None:
     if before == after:
         return
-    one, other = told(before, after)
+    one, other = summarise(before, after)
     assert one != other
     assert max(len(one), len(other)) < 4 * LIMIT
     assert not set("\u202e\x00\n") & set(one + other)

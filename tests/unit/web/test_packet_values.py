@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handrail.packets.assembly.compare import Comparison, Difference
+from handrail.packets.assembly.compare import Comparison, RevisionDifference
 from handrail.packets.review import FieldView
 from handrail.web.packets import values as packet_values
 
@@ -51,7 +51,7 @@ def test_long_list_is_whole_when_asked() -> None:
     ],
 )
 def test_difference_reads_as_words(after: object, shown: str) -> None:
-    moved = Difference("plan", "changed", "before", after)  # type: ignore[arg-type]
+    moved = RevisionDifference("plan", "changed", "before", after)  # type: ignore[arg-type]
     [group] = packet_values.diff_groups(Comparison((moved,), (), (), (), ()))
     assert (group.name, group.rows[0].after) == ("Fields", shown)
 
@@ -66,7 +66,7 @@ def field(path: str, *held: str) -> FieldView:
 
 @pytest.mark.parametrize("where", ["impact.count", "impact.count[0]", "impact.count.of"])
 def test_what_is_held_comes_first_then_what_changed(where: str) -> None:
-    moved = Comparison((Difference(where, "changed", 1, 2),), (), (), (), ())
+    moved = Comparison((RevisionDifference(where, "changed", 1, 2),), (), (), (), ())
     found = [field("case.id"), field("impact.counted"), field("impact.count"), field("tenant.id", "missing-row")]
     rows = packet_values.field_rows(found, moved, whole=False)
     assert [row.field.path for row in rows] == ["tenant.id", "impact.count", "case.id", "impact.counted"]

@@ -32,7 +32,7 @@ from handrail.packets.errors import Exists
 from handrail.packets.models import AnnexRow, Clearance, HoldRow, Packet, Revision, Snapshot
 from handrail.packets.moves import Assembler
 from handrail.packets.rows import get_packet_row
-from handrail.packets.states import CURRENT, Cause, RevisionState
+from handrail.packets.states import CURRENT, RevisionReason, RevisionState
 
 SALT_BYTES = 32
 SUBJECT_LIMIT = 400
@@ -76,7 +76,7 @@ def request(*, profile: str, given: Mapping[str, Any], by: Actor) -> Requested:
         if packet.revisions.exists():
             raise Exists(packet.ref)
         _refuse_other_lane(packet)
-        revision = moves.begin(packet, definition, Cause.FIRST, assembler=Assembler.of(by), by=by)
+        revision = moves.begin(packet, definition, RevisionReason.FIRST, assembler=Assembler.of(by), by=by)
     return Requested(packet.ref, revision.number, revision.pk)
 
 
@@ -94,7 +94,9 @@ def again(*, ref: str, reason: str, by: Actor) -> Requested:
             raise Conflict(f"Revision {standing.number} is being assembled. Wait a moment.", code="assembling")
         definition = active_profile(packet.workspace_id, packet.profile)
         detail = [{"reason": said}]
-        revision = moves.begin(packet, definition, Cause.EVIDENCE, assembler=Assembler.of(by), by=by, detail=detail)
+        revision = moves.begin(
+            packet, definition, RevisionReason.EVIDENCE, assembler=Assembler.of(by), by=by, detail=detail
+        )
     return Requested(packet.ref, revision.number, revision.pk)
 
 

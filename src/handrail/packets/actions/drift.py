@@ -13,13 +13,13 @@ from handrail.packets.moves import Assembler
 from handrail.packets.states import DECIDABLE
 
 
-def refuse_if_moved(revision: Revision, *, by: Actor) -> None:
-    """Raises Drifted when a source or definition moved, after asking for a new revision: its votes begin at nought.
+def refuse_if_drifted(revision: Revision, *, by: Actor) -> None:
+    """Raises Drifted when a source or definition changed, after asking for a new revision, which starts without votes.
 
     Raises Unavailable when a source can't be read, NotFound when no version of the profile is active any more.
     """
-    changes = drift.changes(revision, revision.assembly)
-    if not changes:
+    found = drift.drift_since(revision, revision.assembly)
+    if not found:
         return
     definition = drift.replacing(revision)
     with transaction.atomic():
@@ -30,12 +30,12 @@ def refuse_if_moved(revision: Revision, *, by: Actor) -> None:
         moves.begin(
             revision.packet,
             definition,
-            changes[0].cause,
+            found[0].reason,
             assembler=Assembler.before(revision),
             by=by,
-            detail=[change.document() for change in changes],
+            detail=[one.document() for one in found],
         )
     raise Drifted(
         "What this revision stands on has moved. A new revision is being assembled; all votes are void.",
-        faults=[change.fault() for change in changes],
+        faults=[one.fault() for one in found],
     )

@@ -15,7 +15,7 @@ from handrail.packets.actions.assembling import Requested
 from handrail.packets.models import Clearance, HoldRow, Revision
 from handrail.packets.moves import Assembler
 from handrail.packets.rows import get_revision_row
-from handrail.packets.states import Cause
+from handrail.packets.states import RevisionReason
 
 
 @transaction.atomic
@@ -36,7 +36,7 @@ def clear(*, ref: str, revision: int, code: str, target: str, reason: str, by: A
     definition = drift.replacing(row)
     detail = [{"code": code, "target": target}]
     following = moves.begin(
-        row.packet, definition, Cause.CLEARANCE, assembler=Assembler.before(row), by=by, detail=detail
+        row.packet, definition, RevisionReason.CLEARANCE, assembler=Assembler.before(row), by=by, detail=detail
     )
     return Requested(row.packet.ref, following.number, following.pk)
 

@@ -16,16 +16,16 @@ from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.packets import approvers, documents, ledger, moves, permissions, settings
-from handrail.packets.actions.drift import refuse_if_moved
+from handrail.packets.actions.drift import refuse_if_drifted
 from handrail.packets.delivery import advance
-from handrail.packets.ledger import NewRow
+from handrail.packets.ledger import NewDeliveryRow
 from handrail.packets.models import Assembly, Release, Revision
 from handrail.packets.proof import package
 from handrail.packets.proof.approvals import Approval, Approvals
 from handrail.packets.proof.manifest import Manifest
-from handrail.packets.proof.package import Sealed
+from handrail.packets.proof.package import SealedManifest
 from handrail.packets.rows import get_revision_row
-from handrail.packets.states import CURRENT, Entry, RevisionState
+from handrail.packets.states import CURRENT, DeliveryEventKind, RevisionState
 
 
 def release(*, ref: str, revision: int, by: Actor) -> int:
@@ -40,7 +40,7 @@ def release(*, ref: str, revision: int, by: Actor) -> int:
     refuse(permissions.why_not_release(by, row))
     key = settings.current().signing_key()
     lanes.get(row.packet.lane)
-    refuse_if_moved(row, by=by)
+    refuse_if_drifted(row, by=by)
     with transaction.atomic():
         moves.lock(row.packet_id)
         row.refresh_from_db(fields=["state"])
@@ -142,11 +142,11 @@ def _opened(row: Revision) -> tuple[Manifest, Approvals]:
     return manifest, Approvals(manifest.digest(), tuple(votes))
 
 
-def _decided(row: Revision, sealed: Sealed, by: Actor) -> None:
+def _decided(row: Revision, sealed: SealedManifest, by: Actor) -> None:
     if row.state == RevisionState.IN_REVIEW:  # a vote that counts again completed it
         moves.move(row, RevisionState.APPROVED, approved_at=now())
     moves.move(row, RevisionState.RELEASED, released_at=now(), due_at=now() + moves.UNNOTICED)
     detail = {"manifest": sealed.manifest_digest, "lane": row.packet.lane, "key": sealed.key_id}
-    ledger.append(row, NewRow(Entry.RELEASED, detail=detail), worker=by.name)
+    ledger.append(row, NewDeliveryRow(DeliveryEventKind.RELEASED, detail=detail), worker=by.name)
     moves.audit(EventName.PACKET_RELEASED, row, by, manifest=sealed.manifest_digest, lane=row.packet.lane)
     enqueue(TaskName.RELEASE_PACKET, revision_id=row.pk)

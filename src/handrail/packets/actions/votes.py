@@ -13,10 +13,10 @@ from handrail.audit.events import EventName
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.packets import approvers, documents, moves, permissions
-from handrail.packets.actions.drift import refuse_if_moved
+from handrail.packets.actions.drift import refuse_if_drifted
 from handrail.packets.models import Revision, Vote
 from handrail.packets.rows import get_revision_row
-from handrail.packets.states import Ballot, Cause, RevisionState
+from handrail.packets.states import RevisionReason, RevisionState, VoteKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ def approve(*, ref: str, revision: int, digest: str, by: Actor) -> Approved:
     """
     row = get_revision_row(by, ref, revision, Capability.PACKET_APPROVE)
     _check(row, digest, by)
-    refuse_if_moved(row, by=by)
+    refuse_if_drifted(row, by=by)
     with transaction.atomic():
         moves.lock(row.packet_id)
         row.refresh_from_db(fields=["state"])
         _check(row, digest, by)
-        _write(row, Ballot.APPROVE, by, digest=digest)
+        _write(row, VoteKind.APPROVE, by, digest=digest)
         moves.audit(EventName.PACKET_SIGNED, row, by, manifest=digest)
         lacking = _recount(row, by)
     return Approved(RevisionState(row.state), lacking)
@@ -54,8 +54,8 @@ def reject(*, ref: str, revision: int, reason: str, by: Actor) -> None:
     moves.lock(row.packet_id)
     row.refresh_from_db(fields=["state"])
     refuse(permissions.why_not_reject(by, row))
-    _write(row, Ballot.REJECT, by, reason=said)
-    moves.end(row, RevisionState.REJECTED, Cause.REJECTED, by=by, reason=said)
+    _write(row, VoteKind.REJECT, by, reason=said)
+    moves.end(row, RevisionState.REJECTED, RevisionReason.REJECTED, by=by, reason=said)
 
 
 @transaction.atomic
@@ -66,8 +66,8 @@ def withdraw(*, ref: str, revision: int, reason: str, by: Actor) -> None:
     moves.lock(row.packet_id)
     row.refresh_from_db(fields=["state"])
     refuse(permissions.why_not_withdraw(by, row))
-    _write(row, Ballot.WITHDRAW, by, reason=said)
-    moves.end(row, RevisionState.WITHDRAWN, Cause.WITHDRAWN, by=by, reason=said)
+    _write(row, VoteKind.WITHDRAW, by, reason=said)
+    moves.end(row, RevisionState.WITHDRAWN, RevisionReason.WITHDRAWN, by=by, reason=said)
 
 
 def _check(row: Revision, digest: str, by: Actor) -> None:
@@ -86,7 +86,7 @@ def _recount(row: Revision, by: Actor) -> tuple[str, ...]:
     return lacking
 
 
-def _write(row: Revision, ballot: Ballot, by: Actor, *, digest: str = "", reason: str = "") -> None:
+def _write(row: Revision, ballot: VoteKind, by: Actor, *, digest: str = "", reason: str = "") -> None:
     try:
         with transaction.atomic():
             Vote.objects.create(

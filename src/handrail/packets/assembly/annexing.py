@@ -14,7 +14,7 @@ from handrail.definitions.profile.compiled import AnnexType, CompiledHoldRule, C
 from handrail.kernel.canonical import digest_bytes
 from handrail.packets.assembly.artifacts import Artifact
 from handrail.packets.assembly.register import Register, withholds
-from handrail.packets.assembly.results import Annex, HeldAnnex, Hold
+from handrail.packets.assembly.results import Annex, Hold, WithheldAnnex
 
 UNSORTED = "unsorted"
 MEDIA_TYPE = "application/json"
@@ -118,10 +118,10 @@ def cleared(one: Annexed) -> Annex:
     )
 
 
-def marker(one: Annexed) -> HeldAnnex:
+def marker(one: Annexed) -> WithheldAnnex:
     held = one.held
     reason = "unsanitised-artifact" if "unsanitised-artifact" in held else held[0]
-    return HeldAnnex(
+    return WithheldAnnex(
         one.name,
         one.sort_name,
         reason,

@@ -15,7 +15,7 @@ from handrail.definitions.language.conditions import ConditionError
 from handrail.definitions.profile.compiled import AnnexType, CompiledAnnexes, CompiledProfile
 from handrail.definitions.requests.extraction import Extraction
 from handrail.kernel.errors import Invalid, Misconfigured, NotFound
-from handrail.packets.assembly.snapshots import Snapshot
+from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.proof.manifest import MIN_SALT_BYTES, held_digest
 from handrail.packets.sanitise import Limits, Sanitised, sanitise
 
@@ -62,7 +62,7 @@ def through(registry: Registry, profile: CompiledProfile) -> Open:
 
 
 def read_artifacts(
-    profile: CompiledProfile, snapshots: Mapping[str, Snapshot], open_blob: Open, *, salt: bytes
+    profile: CompiledProfile, snapshots: Mapping[str, SourceSnapshot], open_blob: Open, *, salt: bytes
 ) -> tuple[Artifact, ...]:
     """Every artifact that the profile's list names, in the order of their ids, sanitised where its sort says so.
 
@@ -79,21 +79,21 @@ def read_artifacts(
     return tuple(sorted(artifacts, key=lambda artifact: (len(artifact.id), artifact.id)))
 
 
-def listed(annexes: CompiledAnnexes, snapshots: Mapping[str, Snapshot]) -> list[JsonValue]:
+def listed(annexes: CompiledAnnexes, snapshots: Mapping[str, SourceSnapshot]) -> list[JsonValue]:
     """The records of the list that names the artifacts; empty when its source has none."""
     source, _, value = annexes.origin.partition(".")
     found = snapshots[source].values.get(value)
     return list(found) if isinstance(found, list) else []
 
 
-def unlisted(annexes: CompiledAnnexes, snapshots: Mapping[str, Snapshot]) -> str | None:
+def unlisted(annexes: CompiledAnnexes, snapshots: Mapping[str, SourceSnapshot]) -> str | None:
     """Why the list of artifacts could not be taken from its source's answer, None when it could."""
     source, _, value = annexes.origin.partition(".")
     return snapshots[source].problems.get(value)
 
 
 def _read(
-    annexes: CompiledAnnexes, record: JsonValue, snapshots: Mapping[str, Snapshot], open_blob: Open, salt: bytes
+    annexes: CompiledAnnexes, record: JsonValue, snapshots: Mapping[str, SourceSnapshot], open_blob: Open, salt: bytes
 ) -> Artifact:
     values = take_each(annexes.values, record)
     ident = values.get(annexes.id)
@@ -178,7 +178,7 @@ def take_each(values: Mapping[str, Extraction], record: JsonValue) -> dict[str, 
 
 
 def _sort_of(
-    annexes: CompiledAnnexes, values: Mapping[str, JsonValue], snapshots: Mapping[str, Snapshot]
+    annexes: CompiledAnnexes, values: Mapping[str, JsonValue], snapshots: Mapping[str, SourceSnapshot]
 ) -> AnnexType | None:
     """The first sort that takes it. A condition that can't be decided takes nothing."""
     scope: dict[str, Any] = {name: dict(snapshot.values) for name, snapshot in snapshots.items()}

@@ -17,11 +17,12 @@ from handrail.packets.assembly.annexing import Annexed, annex_all, decided
 from handrail.packets.assembly.artifacts import Artifact, unlisted
 from handrail.packets.assembly.changes import Previous, changed_definitions, lane_and_audience, moved_sources, stale
 from handrail.packets.assembly.cleaning import InsideTexts, texts_of
+from handrail.packets.assembly.drift import Drift
 from handrail.packets.assembly.fields import FieldMaker, Made, MadeList, put
 from handrail.packets.assembly.lineage import Tracer
 from handrail.packets.assembly.register import Register
-from handrail.packets.assembly.results import Assembled, Clearance
-from handrail.packets.assembly.snapshots import Moved, Snapshot
+from handrail.packets.assembly.results import Assembled, HoldClearance
+from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.assembly.values import Values
 from handrail.packets.proof.manifest import MIN_SALT_BYTES
 
@@ -32,19 +33,19 @@ FORMAT = "trace/v1"
 class Inputs:
     """All that a revision is made of. ``given`` is validated; ``tables`` are the active ones, by name.
 
-    ``salt`` belongs to the packet and stays inside. ``drift`` is what ``versions`` found after the reading;
+    ``salt`` belongs to the packet and stays inside. ``drift`` is what ``sources.reread`` found after the reading;
     ``previous`` tells what the last revision stood on; ``at`` is the instant of assembly (UTC).
     """
 
     profile: CompiledProfile
     given: Mapping[str, JsonValue]
-    snapshots: Mapping[str, Snapshot]
+    snapshots: Mapping[str, SourceSnapshot]
     tables: Mapping[str, CompiledTable]
     artifacts: Sequence[Artifact]
     salt: bytes
     at: datetime
-    clearances: Sequence[Clearance] = ()
-    drift: Sequence[Moved] = ()
+    clearances: Sequence[HoldClearance] = ()
+    drift: Sequence[Drift] = ()
     previous: Previous | None = None
 
 

@@ -11,9 +11,10 @@ from pydantic import JsonValue
 
 from handrail.definitions.profile.compiled import CompiledProfile, CompiledSource
 from handrail.definitions.table import CompiledTable
+from handrail.packets.assembly.drift import Drift
 from handrail.packets.assembly.register import Register
 from handrail.packets.assembly.results import Assembled
-from handrail.packets.assembly.snapshots import Moved, Snapshot
+from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.assembly.values import Values
 
 # Clocks differ; a record that claims to be from later than this is not believed.
@@ -21,7 +22,7 @@ CLOCK_SKEW_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class HoldReason:
     """A reason to hold the whole revision. ``facts`` stay inside."""
 
     code: str
@@ -64,16 +65,16 @@ def target_of(source: str) -> str:
     return f"sources.{source}"
 
 
-def stale(profile: CompiledProfile, snapshots: Mapping[str, Snapshot], at: datetime) -> Iterator[Change]:
+def stale(profile: CompiledProfile, snapshots: Mapping[str, SourceSnapshot], at: datetime) -> Iterator[HoldReason]:
     """Sources that are too old at ``at``, or can't prove their version. Asked at approval and release as well."""
     for name, source in profile.sources.items():
         snapshot = snapshots[name]
         why = _why_stale(source, snapshot, at)
         if why:
-            yield Change("stale-source", target_of(name), [why, snapshot.version])
+            yield HoldReason("stale-source", target_of(name), [why, snapshot.version])
 
 
-def _why_stale(source: CompiledSource, snapshot: Snapshot, at: datetime) -> str:
+def _why_stale(source: CompiledSource, snapshot: SourceSnapshot, at: datetime) -> str:
     if snapshot.version is None:
         return snapshot.problems.get("") or "it has no version"
     ages = [at - snapshot.read_at]
@@ -97,29 +98,29 @@ def _instant(value: JsonValue) -> datetime | None:
 
 def moved_sources(
     profile: CompiledProfile,
-    snapshots: Mapping[str, Snapshot],
-    drift: Sequence[Moved],
+    snapshots: Mapping[str, SourceSnapshot],
+    drift: Sequence[Drift],
     previous: Previous | None,
     register: Register,
-) -> Iterator[Change]:
+) -> Iterator[HoldReason]:
     """Entitlement scope that changed since the last revision or while reading; other sources while reading."""
-    moved = {change.source for change in drift}
+    drifted = {one.source for one in drift}
     for name, source in profile.sources.items():
         snapshot = snapshots[name]
         if not source.entitles:
-            if name in moved:
-                yield Change("stale-source", target_of(name), ["it changed while it was read", snapshot.version])
+            if name in drifted:
+                yield HoldReason("stale-source", target_of(name), ["it changed while it was read", snapshot.version])
             continue
         state = register.sign("state", name, snapshot.record, snapshot.version)
-        change = Change("entitlement-drift", target_of(name), [state])
+        change = HoldReason("entitlement-drift", target_of(name), [state])
         since = previous is not None and previous.states.get(name, state) != state
-        if name in moved or since or _still_open(change, profile, previous, register):
+        if name in drifted or since or _still_open(change, profile, previous, register):
             yield change
 
 
 def changed_definitions(
     profile: CompiledProfile, tables: Mapping[str, CompiledTable], previous: Previous | None, register: Register
-) -> Iterator[Change]:
+) -> Iterator[HoldReason]:
     """Profile, schema or a table other than those of the last revision, until somebody has accepted that."""
     if previous is None:
         return
@@ -128,23 +129,23 @@ def changed_definitions(
     before = {"profile": previous.profile_digest, "schema": previous.schema_digest}
     before |= {f"tables.{name}": digest for name, digest in previous.tables.items()}
     for target in sorted({*now, *before}):
-        change = Change("definition-changed", target, [now.get(target)])
+        change = HoldReason("definition-changed", target, [now.get(target)])
         if now.get(target) != before.get(target) or _still_open(change, profile, previous, register):
             yield change
 
 
-def _still_open(change: Change, profile: CompiledProfile, previous: Previous | None, register: Register) -> bool:
+def _still_open(change: HoldReason, profile: CompiledProfile, previous: Previous | None, register: Register) -> bool:
     """A hold that somebody may clear stays until they do; one that nobody may is gone with the next revision."""
     if previous is None or not profile.rule(change.code).clears:
         return False
     return (change.code, change.target, register.sign(change.code, change.target, change.facts)) in previous.open_holds
 
 
-def lane_and_audience(profile: CompiledProfile, values: Values) -> Iterator[Change]:
+def lane_and_audience(profile: CompiledProfile, values: Values) -> Iterator[HoldReason]:
     """Whether the authoritative record names this lane and these recipients, where the profile says that it must."""
     named = profile.spec.lane.confirmed_by
     if named is not None and (found := values.origin(named)).value != profile.lane:
-        yield Change("lane-mismatch", "lane", [found.value, found.problem])
+        yield HoldReason("lane-mismatch", "lane", [found.value, found.problem])
     named = profile.spec.audience.confirmed_by
     if named is None:
         return
@@ -152,4 +153,4 @@ def lane_and_audience(profile: CompiledProfile, values: Values) -> Iterator[Chan
     allowed = found.value if isinstance(found.value, list) else []
     unknown: list[JsonValue] = [one for one in profile.recipients if one not in allowed]
     if unknown:
-        yield Change("audience-mismatch", "audience", [unknown, found.problem])
+        yield HoldReason("audience-mismatch", "audience", [unknown, found.problem])

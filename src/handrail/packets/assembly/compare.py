@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import JsonValue
 
 from handrail.definitions.profile.compiled import CompiledField, CompiledListField, CompiledProfile
+from handrail.packets.assembly.drift import Drift
 from handrail.packets.assembly.results import Assembled
-from handrail.packets.assembly.snapshots import Moved
 
 Kind = Literal["added", "removed", "changed"]
 Document = Mapping[str, Any]
@@ -18,7 +18,7 @@ _ABSENT: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RevisionDifference:
     """One place that differs; ``before`` or ``after`` is None where there was, or is, nothing."""
 
     where: str
@@ -31,11 +31,11 @@ class Difference:
 class Comparison:
     """Empty throughout when the revisions say the same."""
 
-    fields: tuple[Difference, ...]
-    lineage: tuple[Difference, ...]
-    sources: tuple[Difference, ...]
-    holds: tuple[Difference, ...]
-    annexes: tuple[Difference, ...]
+    fields: tuple[RevisionDifference, ...]
+    lineage: tuple[RevisionDifference, ...]
+    sources: tuple[RevisionDifference, ...]
+    holds: tuple[RevisionDifference, ...]
+    annexes: tuple[RevisionDifference, ...]
 
     @property
     def same(self) -> bool:
@@ -66,10 +66,10 @@ def compare(before: Documents, after: Documents) -> Comparison:
     )
 
 
-def affected_fields(profile: CompiledProfile, changes: Iterable[Moved]) -> tuple[str, ...]:
-    """The paths of the fields that the moved values feed, in the order of the profile. A moved version feeds none."""
-    moved = {f"{change.source}.{change.field}" for change in changes}
-    return tuple(field.path for field in profile.fields if moved & set(_feeds(field)))
+def affected_fields(profile: CompiledProfile, drift: Iterable[Drift]) -> tuple[str, ...]:
+    """The paths of the fields that the changed values feed, in the profile's order. A changed version feeds none."""
+    changed = {one.where for one in drift}
+    return tuple(field.path for field in profile.fields if changed & set(_feeds(field)))
 
 
 def _feeds(field: CompiledField | CompiledListField) -> Iterator[str]:
@@ -110,22 +110,22 @@ def _annexes(packet: Document) -> dict[str, JsonValue]:
     return {**cleared, **held}
 
 
-def _named(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> Iterator[Difference]:
+def _named(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> Iterator[RevisionDifference]:
     for name in sorted({*before, *after}):
         one, other = before.get(name, _ABSENT), after.get(name, _ABSENT)
         if one != other:
             yield _difference(name, one, other)
 
 
-def _difference(where: str, before: Any, after: Any) -> Difference:
+def _difference(where: str, before: Any, after: Any) -> RevisionDifference:
     if before is _ABSENT:
-        return Difference(where, "added", None, after)
+        return RevisionDifference(where, "added", None, after)
     if after is _ABSENT:
-        return Difference(where, "removed", before, None)
-    return Difference(where, "changed", before, after)
+        return RevisionDifference(where, "removed", before, None)
+    return RevisionDifference(where, "changed", before, after)
 
 
-def _differences(where: str, before: Any, after: Any) -> Iterator[Difference]:
+def _differences(where: str, before: Any, after: Any) -> Iterator[RevisionDifference]:
     if isinstance(before, Mapping) and isinstance(after, Mapping) and not _is_held(before) and not _is_held(after):
         for name in sorted({*before, *after}):
             place = f"{where}.{name}" if where else name
@@ -144,7 +144,7 @@ def _is_held(value: Mapping[str, Any]) -> bool:
     return set(value) == {"held"}
 
 
-def _lists(where: str, before: list[Any], after: list[Any]) -> Iterator[Difference]:
+def _lists(where: str, before: list[Any], after: list[Any]) -> Iterator[RevisionDifference]:
     """Entries that come before and after the changed stretch are the same ones, whatever their new positions."""
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
@@ -157,6 +157,6 @@ def _lists(where: str, before: list[Any], after: list[Any]) -> Iterator[Differen
     for offset in range(shared):
         yield from _differences(f"{where}[{start + offset}]", old[offset], new[offset])
     for offset, entry in enumerate(old[shared:], start=shared):
-        yield Difference(f"{where}[{start + offset}]", "removed", entry, None)
+        yield RevisionDifference(f"{where}[{start + offset}]", "removed", entry, None)
     for offset, entry in enumerate(new[shared:], start=shared):
-        yield Difference(f"{where}[{start + offset}]", "added", None, entry)
+        yield RevisionDifference(f"{where}[{start + offset}]", "added", None, entry)

@@ -37,7 +37,7 @@ class Made:
 
 
 @dataclass(slots=True)
-class Entry:
+class FieldEntry:
     """One entry of a list: ``index`` is its place in the source's list. Reasons are codes; the holds are the list's."""
 
     index: int
@@ -51,7 +51,7 @@ class MadeList:
     """One list. ``by_target``: its holds by target and code, each over all the entries that it concerns."""
 
     spec: CompiledListField
-    entries: list[Entry]
+    entries: list[FieldEntry]
     left_out: list[Item]
     holds: list[Hold] = field(default_factory=list)
     by_target: dict[tuple[str, str], Hold] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class MadeList:
             return {"held": [*self.held]}
         return [self._entry(entry) for entry in self.entries]
 
-    def _entry(self, entry: Entry) -> JsonValue:
+    def _entry(self, entry: FieldEntry) -> JsonValue:
         own = self.held_in(entry.own, f"{self.spec.path}{ENTRIES}")
         if own:
             return {"held": [*own]}
@@ -139,7 +139,7 @@ class FieldMaker:
                     return
             except ConditionError as error:
                 undecided = error.message
-        entry = Entry(index, [], [])
+        entry = FieldEntry(index, [], [])
         for code, fact in (("missing-lineage" if undecided else "", undecided), (reason, classed)):
             if code:
                 entry.own.add(code)

@@ -14,7 +14,7 @@ from handrail.kernel.hostile import clean_text
 from handrail.packets.assembly.fields import ENTRIES, Made, MadeList
 from handrail.packets.assembly.register import Register
 from handrail.packets.assembly.results import Annex, instant
-from handrail.packets.assembly.snapshots import Snapshot
+from handrail.packets.assembly.snapshots import SourceSnapshot
 
 MIN_WITHHELD = 3
 _PROFILE = "profile"
@@ -32,7 +32,7 @@ class Tracer:
     def __init__(
         self,
         profile: CompiledProfile,
-        snapshots: Mapping[str, Snapshot],
+        snapshots: Mapping[str, SourceSnapshot],
         tables: Mapping[str, CompiledTable],
         register: Register,
         withheld: Iterable[str],
@@ -44,7 +44,7 @@ class Tracer:
         self.withheld = tuple({text.casefold() for text in withheld if len(text) >= MIN_WITHHELD})
         self.sources = {name: self._source(name, snapshot) for name, snapshot in snapshots.items()}
 
-    def _source(self, name: str, snapshot: Snapshot) -> dict[str, JsonValue]:
+    def _source(self, name: str, snapshot: SourceSnapshot) -> dict[str, JsonValue]:
         named = self.profile.sources[name].record is not None and self.profile.sources[name].record in snapshot.values
         version = snapshot.version
         state: list[JsonValue] = [name, snapshot.record, version]

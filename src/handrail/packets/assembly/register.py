@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.kernel.canonical import canonical_bytes
-from handrail.packets.assembly.results import Clearance, Hold, Scope
+from handrail.packets.assembly.results import Hold, HoldClearance, Scope
 
 # What a clearance of one of these means: that the value may be missing. It never makes a withheld value leave.
 STAYS_INSIDE = frozenset(
@@ -38,7 +38,7 @@ SAYS: Mapping[str, str] = {
 class Register:
     """Holds by code and target; the same one found twice is one."""
 
-    def __init__(self, profile: CompiledProfile, salt: bytes, clearances: Iterable[Clearance]) -> None:
+    def __init__(self, profile: CompiledProfile, salt: bytes, clearances: Iterable[HoldClearance]) -> None:
         self._profile = profile
         self._salt = salt
         self._clearances = {(one.code, one.target, one.digest): one for one in clearances}

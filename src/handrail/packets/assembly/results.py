@@ -11,14 +11,14 @@ from typing import Any, Literal
 from pydantic import JsonValue
 
 from handrail.kernel.canonical import canonical_bytes, digest_bytes
-from handrail.packets.assembly.snapshots import Snapshot
+from handrail.packets.assembly.snapshots import SourceSnapshot
 
 Scope = Literal["revision", "field", "annex"]
 REVISION = "revision"
 
 
 @dataclass(frozen=True, slots=True)
-class Clearance:
+class HoldClearance:
     """Somebody's decision on one hold as it stood: ``digest`` is the hold's, so that other facts need another decision.
 
     ``by`` is the person, ``role`` the one that let them; ``reason`` stays inside.
@@ -50,7 +50,7 @@ class Hold:
     says: str
     released_by: str
     digest: str
-    cleared: Clearance | None = None
+    cleared: HoldClearance | None = None
     inside: Mapping[str, JsonValue] = field(default_factory=dict)
 
     @property
@@ -94,7 +94,7 @@ class Annex:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldAnnex:
+class WithheldAnnex:
     """The marker of an artifact that stays inside: ``digest`` is salted. The rest is for those inside."""
 
     name: str
@@ -121,8 +121,8 @@ class Assembled:
     trace: Mapping[str, Any]
     holds: tuple[Hold, ...]
     annexes: tuple[Annex, ...]
-    held: tuple[HeldAnnex, ...]
-    snapshots: Mapping[str, Snapshot]
+    held: tuple[WithheldAnnex, ...]
+    snapshots: Mapping[str, SourceSnapshot]
     tables: Mapping[str, tuple[int, str]]
     at: datetime
 

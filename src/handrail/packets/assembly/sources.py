@@ -18,7 +18,9 @@ from handrail.kernel.canonical import canonical_bytes, digest, digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid, Misconfigured
 from handrail.kernel.hostile import clean_text
-from handrail.packets.assembly.snapshots import Moved, Snapshot, moved
+from handrail.packets.assembly import drift
+from handrail.packets.assembly.drift import Drift
+from handrail.packets.assembly.snapshots import SourceSnapshot
 
 MAX_TOKEN = 200
 _TOKEN = re.compile(r"[A-Za-z0-9._:/+=\"-]{1,200}")
@@ -43,37 +45,39 @@ def through(registry: Registry) -> Reader:
     return read
 
 
-def read_sources(profile: CompiledProfile, given: Mapping[str, JsonValue], read: Reader) -> dict[str, Snapshot]:
+def read_sources(profile: CompiledProfile, given: Mapping[str, JsonValue], read: Reader) -> dict[str, SourceSnapshot]:
     """Every source once, in the order of the profile; ``given`` is validated.
 
     A record that is not there, or an answer that is not usable, is noted in its snapshot and becomes a hold. Raises
     ReadFailed where asking again may help, so that a bad minute does not look like a missing record.
     """
     scope: dict[str, Any] = {"given": dict(given)}
-    snapshots: dict[str, Snapshot] = {}
+    snapshots: dict[str, SourceSnapshot] = {}
     for source in profile.sources.values():
         snapshots[source.name] = _snapshot(profile, source, scope, read)
         scope[source.name] = dict(snapshots[source.name].values)
     return snapshots
 
 
-def versions(
-    profile: CompiledProfile, given: Mapping[str, JsonValue], snapshots: Mapping[str, Snapshot], read: Reader
-) -> tuple[Moved, ...]:
-    """What moved since ``snapshots`` were read: every source is read anew, compared, and thrown away.
+def reread(
+    profile: CompiledProfile, given: Mapping[str, JsonValue], snapshots: Mapping[str, SourceSnapshot], read: Reader
+) -> tuple[Drift, ...]:
+    """The drift since ``snapshots`` were read: every source is read again, compared, and thrown away.
 
     Empty when nothing did. Raises ReadFailed when a source can't be asked now: what was not compared is not proven.
     """
     fresh = read_sources(profile, given, read)
-    return drift(snapshots, fresh)
+    return drift_between(snapshots, fresh)
 
 
-def drift(before: Mapping[str, Snapshot], after: Mapping[str, Snapshot]) -> tuple[Moved, ...]:
-    """What moved between two readings of the same profile, in its order."""
-    return tuple(change for name, snapshot in after.items() for change in moved(before[name], snapshot))
+def drift_between(before: Mapping[str, SourceSnapshot], after: Mapping[str, SourceSnapshot]) -> tuple[Drift, ...]:
+    """The drift between two readings of the same profile, in its order."""
+    return tuple(change for name, snapshot in after.items() for change in drift.between(before[name], snapshot))
 
 
-def _snapshot(profile: CompiledProfile, source: CompiledSource, scope: Mapping[str, Any], read: Reader) -> Snapshot:
+def _snapshot(
+    profile: CompiledProfile, source: CompiledSource, scope: Mapping[str, Any], read: Reader
+) -> SourceSnapshot:
     try:
         operation = profile.operation(source.name, scope)
     except Invalid:
@@ -94,11 +98,11 @@ def _why(error: ReadFailed) -> str:
     return str(error.http_status) if error.code == ReadFailed.code else error.code
 
 
-def _empty(source: CompiledSource, record: str, problem: str, read_at: datetime | None = None) -> Snapshot:
-    return Snapshot(source.name, record, None, None, None, read_at or now(), {}, {_NOTHING: problem})
+def _empty(source: CompiledSource, record: str, problem: str, read_at: datetime | None = None) -> SourceSnapshot:
+    return SourceSnapshot(source.name, record, None, None, None, read_at or now(), {}, {_NOTHING: problem})
 
 
-def _taken(source: CompiledSource, place: str, reading: Reading) -> Snapshot:
+def _taken(source: CompiledSource, place: str, reading: Reading) -> SourceSnapshot:
     values: dict[str, JsonValue] = {}
     problems: dict[str, str] = {}
     for name, extraction in source.values.items():
@@ -111,7 +115,7 @@ def _taken(source: CompiledSource, place: str, reading: Reading) -> Snapshot:
     version, problem = _version(source, reading, taken)
     if problem:
         problems[_NOTHING] = problem
-    return Snapshot(
+    return SourceSnapshot(
         source.name,
         place if record is None else clean_text(str(record), limit=MAX_TOKEN) or "unnamed",
         version,

@@ -11,7 +11,7 @@ from handrail.definitions.profile.compiled import CompiledField, CompiledProfile
 from handrail.definitions.profile.format import TLP_ORDER
 from handrail.definitions.table import CompiledTable
 from handrail.packets.assembly.cleaning import clean
-from handrail.packets.assembly.snapshots import Snapshot
+from handrail.packets.assembly.snapshots import SourceSnapshot
 
 Item = Mapping[str, JsonValue]
 _NO_ITEM: Item = {}
@@ -38,7 +38,7 @@ class Values:
     """Evaluates fields over the snapshots and tables of one assembly."""
 
     def __init__(
-        self, profile: CompiledProfile, snapshots: Mapping[str, Snapshot], tables: Mapping[str, CompiledTable]
+        self, profile: CompiledProfile, snapshots: Mapping[str, SourceSnapshot], tables: Mapping[str, CompiledTable]
     ) -> None:
         self.profile = profile
         self.snapshots = snapshots

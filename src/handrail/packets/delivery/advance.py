@@ -17,10 +17,10 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError, Misconfigured, Stale
 from handrail.packets import ledger, moves, settings
 from handrail.packets.delivery import packing
-from handrail.packets.ledger import NewRow, Row
+from handrail.packets.ledger import DeliveryRow, NewDeliveryRow
 from handrail.packets.models import Revision
-from handrail.packets.states import RESULTS, Cause, Entry, RevisionState
-from handrail.packets.status import DeliveryStatus, Phase, fold
+from handrail.packets.states import RESULTS, DeliveryEventKind, RevisionReason, RevisionState
+from handrail.packets.status import DeliveryPhase, DeliveryStatus, fold
 
 log = structlog.get_logger("handrail.packets")
 
@@ -30,7 +30,11 @@ REASON_LIMIT = 300
 DOUBLINGS = 10
 # The lane says itself that it doesn't have it any more.
 GIVEN_UP = frozenset({Fate.WITHDRAWN, Fate.GONE})
-_RESULT_OF = {Trouble.NOT_SENT: Entry.NOT_TAKEN, Trouble.BUSY: Entry.NOT_TAKEN, Trouble.REFUSED: Entry.REFUSED}
+_RESULT_OF = {
+    Trouble.NOT_SENT: DeliveryEventKind.NOT_TAKEN,
+    Trouble.BUSY: DeliveryEventKind.NOT_TAKEN,
+    Trouble.REFUSED: DeliveryEventKind.REFUSED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,9 @@ class Delivery:
     status: DeliveryStatus
     by: Actor
 
-    def append(self, *rows: NewRow, unless: Callable[[Revision, list[Row]], bool], due_at: datetime | None) -> Row:
+    def append(
+        self, *rows: NewDeliveryRow, unless: Callable[[Revision, list[DeliveryRow]], bool], due_at: datetime | None
+    ) -> DeliveryRow:
         return ledger.append(self.revision, *rows, worker=self.by.name, unless=unless, due_at=due_at, failure="")[-1]
 
     def backoff(self, asked: float | None = None) -> datetime:
@@ -104,7 +110,9 @@ def send(delivery: Delivery) -> None:
         return
     with packing.packed(revision) as package:
         deadline = now() + timedelta(seconds=delivery.lane.deadline_seconds) + INTENT_MARGIN
-        row = NewRow(Entry.INTENT, deadline_at=deadline, detail={"package_digest": packing.digest_of(package)})
+        row = NewDeliveryRow(
+            DeliveryEventKind.INTENT, deadline_at=deadline, detail={"package_digest": packing.digest_of(package)}
+        )
         intent = delivery.append(row, unless=_not_to_be_sent, due_at=deadline)
         try:
             receipt = delivery.lane.deliver(package, delivery.digest)
@@ -120,7 +128,12 @@ def in_flight(delivery: Delivery) -> datetime | None:
     assert intent is not None and intent.deadline_at is not None  # noqa: PT018
     if now() < intent.deadline_at:
         return intent.deadline_at
-    _result(delivery, intent, NewRow(Entry.UNKNOWN, intent.sequence, detail={"why": "its worker is gone"}), now())
+    _result(
+        delivery,
+        intent,
+        NewDeliveryRow(DeliveryEventKind.UNKNOWN, intent.sequence, detail={"why": "its worker is gone"}),
+        now(),
+    )
     return None
 
 
@@ -130,14 +143,14 @@ def ask(delivery: Delivery) -> datetime | None:
     if receipt.fate is Fate.ABSENT:
         again = delivery.unsettled()
         if again is None:
-            delivery.append(NewRow(Entry.ABSENT), unless=_resolved, due_at=now())
+            delivery.append(NewDeliveryRow(DeliveryEventKind.ABSENT), unless=_resolved, due_at=now())
         return again
     if receipt.fate in GIVEN_UP:
         _give_up(delivery, receipt, unless=_resolved)
         return None
     with transaction.atomic():
         due = now() + settings.current().poll_every
-        delivery.append(NewRow(Entry.RECEIPT, detail=_told(receipt)), unless=_resolved, due_at=due)
+        delivery.append(NewDeliveryRow(DeliveryEventKind.RECEIPT, detail=_told(receipt)), unless=_resolved, due_at=due)
         moves.audit(EventName.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest, asked=True)
     return None
 
@@ -164,7 +177,7 @@ def recall(delivery: Delivery) -> datetime | None:
     The lane is asked even where it refused or was busy: only what was certainly never sent can't be there.
     """
     if not delivery.status.sent:
-        delivery.append(NewRow(Entry.NEVER_DELIVERED), unless=_closed, due_at=None)
+        delivery.append(NewDeliveryRow(DeliveryEventKind.NEVER_DELIVERED), unless=_closed, due_at=None)
         return None
     assert delivery.status.recall is not None
     reason = str(delivery.status.recall.detail.get("reason", ""))[:REASON_LIMIT]
@@ -176,7 +189,7 @@ def recall(delivery: Delivery) -> datetime | None:
     if receipt.fate is Fate.CONSUMED:
         _consumed(delivery, receipt)
     else:
-        delivery.append(NewRow(_ending(delivery, receipt), detail=_told(receipt)), unless=_closed, due_at=None)
+        delivery.append(NewDeliveryRow(_ending(delivery, receipt), detail=_told(receipt)), unless=_closed, due_at=None)
     return None
 
 
@@ -186,47 +199,47 @@ def expire(revision: Revision, *, by: Actor) -> None:
         moves.lock(revision.packet_id)
         revision.refresh_from_db(fields=["state"])
         if now() >= revision.assembly.expires_at:
-            moves.end(revision, RevisionState.WITHDRAWN, Cause.EXPIRED, by=by)
+            moves.end(revision, RevisionState.WITHDRAWN, RevisionReason.EXPIRED, by=by)
 
 
-MOVES: Mapping[Phase, Callable[[Delivery], datetime | None]] = {
-    Phase.SEND: send,
-    Phase.IN_FLIGHT: in_flight,
-    Phase.ASK: ask,
-    Phase.POLL: poll,
-    Phase.RECALL: recall,
+MOVES: Mapping[DeliveryPhase, Callable[[Delivery], datetime | None]] = {
+    DeliveryPhase.SEND: send,
+    DeliveryPhase.IN_FLIGHT: in_flight,
+    DeliveryPhase.ASK: ask,
+    DeliveryPhase.POLL: poll,
+    DeliveryPhase.RECALL: recall,
 }
 
 
-def _delivered(delivery: Delivery, intent: Row, receipt: Receipt) -> None:
+def _delivered(delivery: Delivery, intent: DeliveryRow, receipt: Receipt) -> None:
     if receipt.fate not in (Fate.DELIVERED, Fate.CONSUMED):
         detail = {"why": f"the lane says {receipt.fate}"}
-        _result(delivery, intent, NewRow(Entry.REFUSED, intent.sequence, detail=detail), None)
+        _result(delivery, intent, NewDeliveryRow(DeliveryEventKind.REFUSED, intent.sequence, detail=detail), None)
         return
     with transaction.atomic():
-        row = NewRow(Entry.RECEIPT, intent.sequence, detail=_told(receipt))
+        row = NewDeliveryRow(DeliveryEventKind.RECEIPT, intent.sequence, detail=_told(receipt))
         _result(delivery, intent, row, now() + settings.current().poll_every)
         moves.audit(EventName.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest)
 
 
-def _not_delivered(delivery: Delivery, intent: Row, error: LaneFailed) -> None:
-    kind = _RESULT_OF.get(error.trouble, Entry.UNKNOWN)
+def _not_delivered(delivery: Delivery, intent: DeliveryRow, error: LaneFailed) -> None:
+    kind = _RESULT_OF.get(error.trouble, DeliveryEventKind.UNKNOWN)
     with transaction.atomic():
-        row = NewRow(kind, intent.sequence, detail={"why": error.message, "trouble": error.trouble})
-        _result(delivery, intent, row, None if kind is Entry.REFUSED else now())
-        if kind is Entry.REFUSED:
+        row = NewDeliveryRow(kind, intent.sequence, detail={"why": error.message, "trouble": error.trouble})
+        _result(delivery, intent, row, None if kind is DeliveryEventKind.REFUSED else now())
+        if kind is DeliveryEventKind.REFUSED:
             moves.audit(EventName.PACKET_DELIVERY_REFUSED, delivery.revision, delivery.by, manifest=delivery.digest)
-    if kind is Entry.NOT_TAKEN:
+    if kind is DeliveryEventKind.NOT_TAKEN:
         raise error
 
 
 def _consumed(delivery: Delivery, receipt: Receipt) -> None:
     """Writes down that the receiver opened it; where it was recalled meanwhile, the notice too."""
     known, revision = delivery.status.consumed, delivery.revision
-    rows = [] if known else [NewRow(Entry.CONSUMED, detail=_told(receipt))]
+    rows = [] if known else [NewDeliveryRow(DeliveryEventKind.CONSUMED, detail=_told(receipt))]
     recalled = delivery.status.recall is not None
     if recalled:
-        rows.append(NewRow(Entry.NOTICED, detail=_told(receipt)))
+        rows.append(NewDeliveryRow(DeliveryEventKind.NOTICED, detail=_told(receipt)))
     with transaction.atomic():
         moves.lock(revision.packet_id)
         revision.refresh_from_db(fields=["state"])
@@ -243,58 +256,60 @@ def _consumed(delivery: Delivery, receipt: Receipt) -> None:
 def _missing_for_good(delivery: Delivery, receipt: Receipt) -> bool:
     """A lane that says that it has nothing may be mistaken for a moment; it gave the package up if it stays with it."""
     last = delivery.status.last
-    missing = last is not None and last.kind is Entry.ABSENT and now() >= last.at + settings.current().settle
+    missing = (
+        last is not None and last.kind is DeliveryEventKind.ABSENT and now() >= last.at + settings.current().settle
+    )
     return missing and receipt.fate is Fate.ABSENT
 
 
 def _note(delivery: Delivery, receipt: Receipt, *, due_at: datetime) -> None:
     """Writes down when the lane says for the first time that it has nothing, and when it has the package again."""
     last = delivery.status.last
-    missed = last is not None and last.kind is Entry.ABSENT
+    missed = last is not None and last.kind is DeliveryEventKind.ABSENT
     if missed is not (receipt.fate is Fate.ABSENT):
-        row = NewRow(Entry.RECEIPT if missed else Entry.ABSENT, detail=_told(receipt))
+        row = NewDeliveryRow(DeliveryEventKind.RECEIPT if missed else DeliveryEventKind.ABSENT, detail=_told(receipt))
         delivery.append(row, unless=_not_polled, due_at=due_at)
 
 
-def _give_up(delivery: Delivery, receipt: Receipt, *, unless: Callable[[Revision, list[Row]], bool]) -> None:
+def _give_up(delivery: Delivery, receipt: Receipt, *, unless: Callable[[Revision, list[DeliveryRow]], bool]) -> None:
     with transaction.atomic():
-        delivery.append(NewRow(Entry.GIVEN_UP, detail=_told(receipt)), unless=unless, due_at=None)
+        delivery.append(NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail=_told(receipt)), unless=unless, due_at=None)
         fate = receipt.fate
         moves.audit(EventName.PACKET_GIVEN_UP, delivery.revision, delivery.by, manifest=delivery.digest, fate=fate)
 
 
-def _ending(delivery: Delivery, receipt: Receipt) -> Entry:
+def _ending(delivery: Delivery, receipt: Receipt) -> DeliveryEventKind:
     """How a recall ends that found nothing to open."""
     nothing = not (delivery.status.receipt or receipt.reference or receipt.package_digest)
     if nothing and receipt.fate is not Fate.GONE:
-        return Entry.NEVER_DELIVERED
-    return Entry.WITHDRAWN if receipt.fate is Fate.WITHDRAWN else Entry.GIVEN_UP
+        return DeliveryEventKind.NEVER_DELIVERED
+    return DeliveryEventKind.WITHDRAWN if receipt.fate is Fate.WITHDRAWN else DeliveryEventKind.GIVEN_UP
 
 
-def _result(delivery: Delivery, intent: Row, row: NewRow, due_at: datetime | None) -> None:
+def _result(delivery: Delivery, intent: DeliveryRow, row: NewDeliveryRow, due_at: datetime | None) -> None:
     """The one result of an intent. Raises Stale when it has one."""
 
-    def answered(_: Revision, rows: list[Row]) -> bool:
+    def answered(_: Revision, rows: list[DeliveryRow]) -> bool:
         return any(known.kind in RESULTS and known.intent == intent.sequence for known in rows)
 
     delivery.append(row, unless=answered, due_at=due_at)
 
 
-def _not_to_be_sent(revision: Revision, rows: list[Row]) -> bool:
+def _not_to_be_sent(revision: Revision, rows: list[DeliveryRow]) -> bool:
     expired = now() >= revision.assembly.expires_at
-    return expired or revision.state != RevisionState.RELEASED or fold(rows).phase is not Phase.SEND
+    return expired or revision.state != RevisionState.RELEASED or fold(rows).phase is not DeliveryPhase.SEND
 
 
-def _resolved(_: Revision, rows: list[Row]) -> bool:
-    return fold(rows).phase is not Phase.ASK
+def _resolved(_: Revision, rows: list[DeliveryRow]) -> bool:
+    return fold(rows).phase is not DeliveryPhase.ASK
 
 
-def _not_polled(_: Revision, rows: list[Row]) -> bool:
-    return fold(rows).phase is not Phase.POLL
+def _not_polled(_: Revision, rows: list[DeliveryRow]) -> bool:
+    return fold(rows).phase is not DeliveryPhase.POLL
 
 
-def _closed(_: Revision, rows: list[Row]) -> bool:
-    return fold(rows).phase is not Phase.RECALL
+def _closed(_: Revision, rows: list[DeliveryRow]) -> bool:
+    return fold(rows).phase is not DeliveryPhase.RECALL
 
 
 def _told(receipt: Receipt) -> dict[str, str]:

@@ -13,10 +13,10 @@ from handrail.kernel.errors import Conflict
 from handrail.packets import documents, settings
 from handrail.packets.models import AnnexRow, Release, Revision
 from handrail.packets.proof import package
-from handrail.packets.proof.package import Origin, Sealed
+from handrail.packets.proof.package import Origin, SealedManifest
 
 
-def sealed_of(revision: Revision) -> Sealed:
+def sealed_of(revision: Revision) -> SealedManifest:
     """Both envelopes as they were signed. Raises Conflict when the revision was not released."""
     release = Release.objects.filter(revision=revision).first()
     assembly = documents.assembly_of(revision)
@@ -24,7 +24,7 @@ def sealed_of(revision: Revision) -> Sealed:
     if release is None or manifest is None:
         raise Conflict("This revision was not released, so there is no package of it.", code="not-released")
     envelopes = bytes(release.manifest_envelope), bytes(release.approvals_envelope)
-    return Sealed(manifest, release.manifest_digest, release.key_id, *envelopes)
+    return SealedManifest(manifest, release.manifest_digest, release.key_id, *envelopes)
 
 
 @contextmanager

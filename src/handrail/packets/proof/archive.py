@@ -35,7 +35,7 @@ _CRC_AT = 14  # offset of the checksum in a local header
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArchiveMember:
     """One file of an archive: its full name, size in bytes, CRC-32 and the offset of its local header."""
 
     name: str
@@ -49,13 +49,13 @@ def local_header(name: str, *, size: int, crc: int) -> bytes:
     return LOCAL.pack(LOCAL_MAGIC, _VERSION_NEEDED, 0, 0, 0, _DATE, crc, size, size, len(raw), 0) + raw
 
 
-def directory(entries: Sequence[Entry], *, offset: int) -> bytes:
+def directory(entries: Sequence[ArchiveMember], *, offset: int) -> bytes:
     """The central directory that begins at ``offset``, and the end record."""
     records = b"".join(_central_header(entry) for entry in entries)
     return records + END.pack(END_MAGIC, 0, 0, len(entries), len(entries), len(records), offset, 0)
 
 
-def _central_header(entry: Entry) -> bytes:
+def _central_header(entry: ArchiveMember) -> bytes:
     raw = entry.name.encode("ascii")
     times = (0, 0, 0, _DATE)
     sizes = (entry.crc, entry.size, entry.size, len(raw))
@@ -76,7 +76,7 @@ class Writer:
         self._out = out
         self._start = out.tell()
         self._at = 0
-        self._entries: list[Entry] = []
+        self._entries: list[ArchiveMember] = []
 
     def add(self, name: str, chunks: Iterable[bytes]) -> tuple[int, str]:
         """One entry; its size and hexadecimal SHA-256. Size and checksum are written back into its header."""
@@ -90,7 +90,7 @@ class Writer:
         self._out.seek(self._start + offset + _CRC_AT)
         self._out.write(struct.pack("<3I", crc, size, size))
         self._out.seek(self._start + self._at)
-        self._entries.append(Entry(name, size, crc, offset))
+        self._entries.append(ArchiveMember(name, size, crc, offset))
         return size, sha256.hexdigest()
 
     def finish(self) -> int:

@@ -54,7 +54,7 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PackageFinding:
     """One thing found: a stable code, one plain sentence, and the file of the package that it concerns, if one does.
 
     ``refuses`` is false for what only informs: SUPERSEDES, LANE_NOT_COMPARED, and ALREADY_ACCEPTED unless the receiver
@@ -75,4 +75,4 @@ class Refused(Exception):
 
     def __init__(self, code: Code, message: str, *, file: str | None = None) -> None:
         super().__init__(message)
-        self.finding = Finding(code, message, file)
+        self.finding = PackageFinding(code, message, file)

@@ -53,14 +53,14 @@ class Tlp(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Profile:
+class ManifestProfile:
     name: Slug
     version: Ordinal
     digest: Digest
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Audience:
+class ManifestAudience:
     """Whom the release is for, and how far they may pass it on."""
 
     tlp: Tlp
@@ -86,7 +86,7 @@ class HeldAnnex:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Source:
+class ManifestSource:
     """One authoritative record as it was read: ``version`` is its token, where its source has one."""
 
     name: Slug
@@ -116,13 +116,13 @@ class Manifest:
     packet: PacketRef
     revision: Ordinal
     lane: Slug
-    profile: Profile
-    audience: Audience
+    profile: ManifestProfile
+    audience: ManifestAudience
     privacy: Privacy
     signers: SignerSet
     contents: Annotated[tuple[Content, ...], Field(max_length=MAX_ANNEXES + len(DOCUMENTS))]
     held: Annotated[tuple[HeldAnnex, ...], Field(max_length=MAX_ANNEXES)]
-    sources: Annotated[tuple[Source, ...], Field(min_length=1, max_length=MAX_SOURCES)]
+    sources: Annotated[tuple[ManifestSource, ...], Field(min_length=1, max_length=MAX_SOURCES)]
     supersedes: Digest | None
     created_at: Instant
     expires_at: Instant

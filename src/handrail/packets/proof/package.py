@@ -20,7 +20,7 @@ Origin: TypeAlias = bytes | Path
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealedManifest:
     """Both signed envelopes of one manifest. Small: they may be kept in a row and the package rebuilt from them."""
 
     manifest: Manifest
@@ -44,7 +44,7 @@ def file_name(manifest: Manifest) -> str:
     return f"{bag.base(manifest)}.zip"
 
 
-def seal(manifest: Manifest, approvals: Approvals, *, key: SigningKey) -> Sealed:
+def seal(manifest: Manifest, approvals: Approvals, *, key: SigningKey) -> SealedManifest:
     """Signs manifest and approvals with the release key.
 
     Raises Conflict (with the code that a receiver would find, such as ``short-of-signers``) when the approvals don't
@@ -52,7 +52,7 @@ def seal(manifest: Manifest, approvals: Approvals, *, key: SigningKey) -> Sealed
     """
     for code, message in approvals_.faults(manifest, approvals):
         raise Conflict(f"This revision can't be sealed: {message}.", code=code.value)
-    return Sealed(
+    return SealedManifest(
         manifest=manifest,
         manifest_digest=manifest.digest(),
         key_id=key.key_id,
@@ -61,7 +61,7 @@ def seal(manifest: Manifest, approvals: Approvals, *, key: SigningKey) -> Sealed
     )
 
 
-def write(out: BinaryIO, sealed: Sealed, contents: Mapping[str, Origin]) -> Packed:
+def write(out: BinaryIO, sealed: SealedManifest, contents: Mapping[str, Origin]) -> Packed:
     """Writes the package to a seekable stream; files are streamed, so memory stays flat.
 
     ``contents`` gives the bytes for every path of the manifest (``packet.json``, ``annexes/har.json`` …), no more and
@@ -83,7 +83,7 @@ def write(out: BinaryIO, sealed: Sealed, contents: Mapping[str, Origin]) -> Pack
     return Packed(file_name(manifest), writer.finish(), len(bag.paths(manifest)))
 
 
-def write_file(directory: Path, sealed: Sealed, contents: Mapping[str, Origin]) -> tuple[Path, Packed]:
+def write_file(directory: Path, sealed: SealedManifest, contents: Mapping[str, Origin]) -> tuple[Path, Packed]:
     """Writes the package into ``directory`` under its own name: whole and on disk, or not there at all."""
     target = directory / file_name(sealed.manifest)
     with replacing(target) as out:

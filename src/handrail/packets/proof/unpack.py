@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from handrail.packets.proof import archive, dsse
-from handrail.packets.proof.archive import Entry
+from handrail.packets.proof.archive import ArchiveMember
 from handrail.packets.proof.bag import PROOFS, TAGS
 from handrail.packets.proof.findings import Code, Refused
 from handrail.packets.proof.manifest import DOCUMENTS, MAX_ANNEXES
@@ -65,7 +65,7 @@ class _Reader:
         self._keep = keep
         self._max_bytes = max_bytes
         self._at = 0
-        self._entries: list[Entry] = []
+        self._entries: list[ArchiveMember] = []
         self._names: set[str] = set()
         self._found = Unpacked()
 
@@ -96,7 +96,7 @@ class _Reader:
             return Refused(Code.DATA_BEFORE, "there is data before the archive")
         return Refused(Code.NOT_A_PACKAGE, "this file is not a package: it doesn't begin as a ZIP archive")
 
-    def _header(self, magic: bytes) -> Entry:
+    def _header(self, magic: bytes) -> ArchiveMember:
         offset = self._at - _MAGIC_BYTES
         raw = magic + self._take(archive.LOCAL.size - _MAGIC_BYTES)
         if len(raw) < archive.LOCAL.size:
@@ -115,7 +115,7 @@ class _Reader:
             raise Refused(Code.COMPRESSED, "the entry is compressed; packages never are", file=path)
         if raw + raw_name != archive.local_header(name, size=size, crc=crc):
             raise Refused(Code.ENTRY_HEADER, "the entry's header is not as a package's is written", file=path)
-        return Entry(name, size, crc, offset)
+        return ArchiveMember(name, size, crc, offset)
 
     def _checked_name(self, raw: bytes) -> str:
         shown = shown_name(raw)
@@ -134,7 +134,7 @@ class _Reader:
         self._found.base = base
         return name
 
-    def _member(self, entry: Entry) -> None:
+    def _member(self, entry: ArchiveMember) -> None:
         path = entry.name.partition("/")[2]
         kept = bytearray() if path in self._keep else None
         if kept is not None and entry.size > MAX_KEPT_BYTES:
@@ -170,7 +170,7 @@ class _Reader:
         raise _directory_fault(actual, self._entries)
 
 
-def _directory_fault(actual: bytes, entries: list[Entry]) -> Refused:
+def _directory_fault(actual: bytes, entries: list[ArchiveMember]) -> Refused:
     """Which record of the directory departs from the entries, and how."""
     at = 0
     for entry in entries:

@@ -13,7 +13,7 @@ from handrail.packets.proof import approvals as approvals_
 from handrail.packets.proof import archive, bag, dsse, unpack
 from handrail.packets.proof import manifest as manifest_
 from handrail.packets.proof.approvals import Approvals
-from handrail.packets.proof.findings import Code, Finding, Refused
+from handrail.packets.proof.findings import Code, PackageFinding, Refused
 from handrail.packets.proof.keys import KeyRing
 from handrail.packets.proof.manifest import Manifest
 from handrail.packets.proof.terms import instant_text
@@ -27,7 +27,7 @@ _MISSING = "the package must hold this file and doesn't"
 class Verdict:
     """What was found. ``manifest``, ``approvals`` and ``key_id`` are there only once their signatures hold."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[PackageFinding, ...]
     manifest: Manifest | None = None
     approvals: Approvals | None = None
     key_id: str | None = None
@@ -37,7 +37,7 @@ class Verdict:
         return self.manifest is not None and not self.refusals
 
     @property
-    def refusals(self) -> tuple[Finding, ...]:
+    def refusals(self) -> tuple[PackageFinding, ...]:
         return tuple(finding for finding in self.findings if finding.refuses)
 
     @property
@@ -118,7 +118,7 @@ def _verdict(stream: BinaryIO, expect: Expectation) -> Verdict:
     approvals: Approvals | None = None
     try:
         approvals = _approvals(found, expect, key_id=opened.key_id)
-        findings += [Finding(code, text, bag.APPROVALS) for code, text in approvals_.faults(manifest, approvals)]
+        findings += [PackageFinding(code, text, bag.APPROVALS) for code, text in approvals_.faults(manifest, approvals)]
         findings += _still_to_come(manifest, approvals, expect.at + CLOCK_SKEW)
     except Refused as refused:
         findings.append(refused.finding)
@@ -148,47 +148,49 @@ def _approvals(found: Unpacked, expect: Expectation, *, key_id: str) -> Approval
         raise Refused(Code.MALFORMED_APPROVALS, error.message, file=bag.APPROVALS) from None
 
 
-def _still_to_come(manifest: Manifest, approvals: Approvals, now: datetime) -> Iterator[Finding]:
+def _still_to_come(manifest: Manifest, approvals: Approvals, now: datetime) -> Iterator[PackageFinding]:
     """Votes from later than ``now``, of a package that is there already."""
     for vote in approvals.votes:
         if manifest.created_at <= now < vote.approved_at < manifest.expires_at:
             text = f"{vote.signer} approved at {instant_text(vote.approved_at)}, which is still to come"
-            yield Finding(Code.APPROVED_OUT_OF_TIME, text, bag.APPROVALS)
+            yield PackageFinding(Code.APPROVED_OUT_OF_TIME, text, bag.APPROVALS)
 
 
-def _files(found: Unpacked, manifest: Manifest) -> Iterator[Finding]:
+def _files(found: Unpacked, manifest: Manifest) -> Iterator[PackageFinding]:
     """Every file against what the signed manifest says of it; the tag files against what follows from it."""
     actual = {member.path: member for member in found.members}
     expected = bag.paths(manifest)
-    yield from (Finding(Code.MISSING_FILE, _MISSING, p) for p in expected if p not in actual)
+    yield from (PackageFinding(Code.MISSING_FILE, _MISSING, p) for p in expected if p not in actual)
     yield from (
-        Finding(Code.ADDED_FILE, "the signed manifest doesn't know this file", p) for p in actual if p not in expected
+        PackageFinding(Code.ADDED_FILE, "the signed manifest doesn't know this file", p)
+        for p in actual
+        if p not in expected
     )
     if set(actual) == set(expected) and tuple(actual) != expected:
-        yield Finding(Code.ORDER, "the files are not in the order of a package")
+        yield PackageFinding(Code.ORDER, "the files are not in the order of a package")
     if found.base != bag.base(manifest):
-        yield Finding(Code.ADDED_FILE, f"the package's directory is not {bag.base(manifest)}", found.base)
+        yield PackageFinding(Code.ADDED_FILE, f"the package's directory is not {bag.base(manifest)}", found.base)
     files = bag.payloads(manifest, {path: found.kept[path] for path in bag.PROOFS if path in found.kept})
     digests = {path: bag.Payload.of(raw).digest for path, raw in bag.tag_files(manifest, files).items()}
     digests.update({path: file.digest for path, file in files.items()})
     for path, member in actual.items():
         if member.digest != digests.get(path, member.digest):
             text = f"its bytes are not those that were signed: {digests[path]} expected, {member.digest} found"
-            yield Finding(Code.ALTERED_FILE, text, path)
+            yield PackageFinding(Code.ALTERED_FILE, text, path)
         elif not member.checksum_holds:
-            yield Finding(Code.CHECKSUM, "the archive's checksum of it is wrong", path)
+            yield PackageFinding(Code.CHECKSUM, "the archive's checksum of it is wrong", path)
 
 
-def _policy(manifest: Manifest, expect: Expectation) -> Iterator[Finding]:
+def _policy(manifest: Manifest, expect: Expectation) -> Iterator[PackageFinding]:
     if expect.lane is None:
         text = f"the package is for the lane {manifest.lane}; whether that is yours was not compared"
-        yield Finding(Code.LANE_NOT_COMPARED, text, refuses=False)
+        yield PackageFinding(Code.LANE_NOT_COMPARED, text, refuses=False)
     elif manifest.lane != expect.lane:
-        yield Finding(Code.OTHER_LANE, f"the package is for the lane {manifest.lane}, not for {expect.lane}")
+        yield PackageFinding(Code.OTHER_LANE, f"the package is for the lane {manifest.lane}, not for {expect.lane}")
     if expect.at >= manifest.expires_at:
-        yield Finding(Code.EXPIRED, f"the package expired at {instant_text(manifest.expires_at)}")
+        yield PackageFinding(Code.EXPIRED, f"the package expired at {instant_text(manifest.expires_at)}")
     if expect.at + CLOCK_SKEW < manifest.created_at:
-        yield Finding(
+        yield PackageFinding(
             Code.NOT_YET, f"the package was made at {instant_text(manifest.created_at)}, which is still to come"
         )
     for held in expect.accepted:
@@ -197,16 +199,18 @@ def _policy(manifest: Manifest, expect: Expectation) -> Iterator[Finding]:
             yield finding
 
 
-def _against(held: Manifest, manifest: Manifest, *, once: bool) -> Finding | None:
+def _against(held: Manifest, manifest: Manifest, *, once: bool) -> PackageFinding | None:
     """What a manifest accepted before means for this one."""
     if held.packet != manifest.packet:
         return None
     digest, before = manifest.digest(), f"revision {held.revision}, {held.digest()}"
     if held.digest() == digest:
-        return Finding(Code.ALREADY_ACCEPTED, "this very package was accepted before", refuses=once)
+        return PackageFinding(Code.ALREADY_ACCEPTED, "this very package was accepted before", refuses=once)
     if held.supersedes == digest or held.revision > manifest.revision:
-        return Finding(Code.SUPERSEDED, f"you accepted a later one of this packet: {before}")
+        return PackageFinding(Code.SUPERSEDED, f"you accepted a later one of this packet: {before}")
     if held.revision == manifest.revision:
-        return Finding(Code.CONFLICTING, f"you accepted another package that calls itself the same revision: {before}")
+        return PackageFinding(
+            Code.CONFLICTING, f"you accepted another package that calls itself the same revision: {before}"
+        )
     # Also where a revision between the two never came here: of one packet, the latest is the one that counts.
-    return Finding(Code.SUPERSEDES, f"it replaces one that you accepted: {before}", refuses=False)
+    return PackageFinding(Code.SUPERSEDES, f"it replaces one that you accepted: {before}", refuses=False)

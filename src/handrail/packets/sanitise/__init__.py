@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Invalid
 from handrail.packets.sanitise import har, otlp
-from handrail.packets.sanitise.guard import Limits, Refused, read_json
+from handrail.packets.sanitise.guard import Limits, SanitiseRefused, read_json
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.result import Reason, Sanitised
 from handrail.packets.sanitise.scan import Doubt, doubts, readings, shapes
@@ -82,7 +82,7 @@ def _sanitise(sanitiser: str, kind: Kind, data: bytes, content_type: str | None,
     original = digest_bytes(data)
     try:
         document = read_json(data, content_type=content_type, expected=kind.content_types, limits=limits)
-    except Refused as error:
+    except SanitiseRefused as error:
         return _held(sanitiser, original, {}, Reason(error.code, error.message))
     passed, output, doubtful = _pass(kind, document, frozenset())
     if output is not None and (suspects := _suspects(passed, doubtful)):

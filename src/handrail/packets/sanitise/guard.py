@@ -32,7 +32,7 @@ _ESCAPE = re.compile(rb"\\.", re.S)
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: one deeper, one back
 
 
-class Refused(Invalid):
+class SanitiseRefused(Invalid):
     """The bytes are not taken in at all. The original stays as it is; ``code`` and message say why, quoting nothing."""
 
     code = "artifact-refused"
@@ -53,7 +53,7 @@ def read_json(
     """The JSON value in ``data``: UTF-8, no duplicate keys, no NaN, at most ``limits``.
 
     ``content_type`` is what the store declared, or None when it declared nothing; ``expected`` are those that are
-    taken. Raises Refused.
+    taken. Raises SanitiseRefused.
     """
     limits = limits or Limits()
     if len(data) > limits.max_bytes:
@@ -149,4 +149,4 @@ def _no_constant(_name: str) -> NoReturn:
 
 
 def _refuse(code: str, message: str) -> NoReturn:
-    raise Refused(message, code=code)
+    raise SanitiseRefused(message, code=code)

@@ -15,20 +15,20 @@ from handrail.packets import comparison, queries
 from handrail.packets.assembly.compare import Comparison
 from handrail.packets.queries import PacketDetail, RevisionSummary
 from handrail.packets.review import DeliveryView, HoldView, VoteView
-from handrail.packets.states import Ballot, Cause, RevisionState
+from handrail.packets.states import RevisionReason, RevisionState, VoteKind
 from handrail.web.packets import values as packet_values
 from handrail.web.packets.values import AnnexRow, DiffGroup, FieldRow
 
 # Why a revision was made, or why one ended, in the words of a reviewer.
 CAUSES: Mapping[str, str] = {
-    Cause.FIRST: "first assembly of this case",
-    Cause.EVIDENCE: "new evidence",
-    Cause.DRIFT: "a source moved",
-    Cause.DEFINITION: "a definition changed",
-    Cause.CLEARANCE: "a hold was cleared",
-    Cause.REJECTED: "it was rejected",
-    Cause.WITHDRAWN: "it was withdrawn",
-    Cause.EXPIRED: "it expired",
+    RevisionReason.FIRST: "first assembly of this case",
+    RevisionReason.EVIDENCE: "new evidence",
+    RevisionReason.DRIFT: "a source moved",
+    RevisionReason.DEFINITION: "a definition changed",
+    RevisionReason.CLEARANCE: "a hold was cleared",
+    RevisionReason.REJECTED: "it was rejected",
+    RevisionReason.WITHDRAWN: "it was withdrawn",
+    RevisionReason.EXPIRED: "it expired",
 }
 DELIVERIES: Mapping[str, str] = {
     "sending": "On its way to the lane.",
@@ -216,8 +216,8 @@ def present(
         annexes=packet_values.annex_rows(detail.annexes),
         compared=compared is not None,
         differences=packet_values.diff_groups(compared),
-        approvals=[vote for vote in votes if vote.ballot is Ballot.APPROVE],
-        against=[vote for vote in votes if vote.ballot is not Ballot.APPROVE],
+        approvals=[vote for vote in votes if vote.ballot is VoteKind.APPROVE],
+        against=[vote for vote in votes if vote.ballot is not VoteKind.APPROVE],
         delivery=_delivery(detail.delivery),
         ended_cause=CAUSES.get(shown.ended_cause, shown.ended_cause),
         refusals=_refusals(detail),
@@ -284,7 +284,7 @@ def _void(actor: Actor, detail: PacketDetail) -> list[VoteView]:
 
 
 def _approvals(detail: PacketDetail) -> list[VoteView]:
-    return [vote for vote in detail.votes.votes if vote.ballot is Ballot.APPROVE] if detail.votes else []
+    return [vote for vote in detail.votes.votes if vote.ballot is VoteKind.APPROVE] if detail.votes else []
 
 
 def _card(detail: PacketDetail, hold: HoldView, typed: Typed, id_: str) -> HoldCard:

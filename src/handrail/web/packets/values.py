@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from handrail.packets.assembly.compare import Comparison, Difference
+from handrail.packets.assembly.compare import Comparison, RevisionDifference
 from handrail.packets.review import AnnexView, FieldView
 from handrail.web.shell import words
 
@@ -112,7 +112,7 @@ def diff_groups(comparison: Comparison | None) -> list[DiffGroup]:
     return [DiffGroup(name, _diffs(found), len(found)) for name, found in named if found]
 
 
-def _diffs(found: tuple[Difference, ...]) -> list[DiffRow]:
+def _diffs(found: tuple[RevisionDifference, ...]) -> list[DiffRow]:
     return [
         DiffRow(visible(one.where), one.kind, _SIGNS[one.kind], _side(one.before), _side(one.after))
         for one in found[:DIFFERENCES_SHOWN]

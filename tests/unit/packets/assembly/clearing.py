@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from handrail.packets.assembly.results import Clearance, Hold
+from handrail.packets.assembly.results import Hold, HoldClearance
 
 
-def clear(hold: Hold, *, roles: Collection[str], by: str, reason: str, at: datetime) -> Clearance:
+def clear(hold: Hold, *, roles: Collection[str], by: str, reason: str, at: datetime) -> HoldClearance:
     role = next(role for role in hold.clears if role in roles)
-    return Clearance(hold.code, hold.target, hold.digest, role, by, reason, at)
+    return HoldClearance(hold.code, hold.target, hold.digest, role, by, reason, at)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from handrail.packets.assembly.artifacts import Artifact
 from handrail.packets.assembly.assemble import Inputs
 from handrail.packets.assembly.changes import Previous
-from handrail.packets.assembly.snapshots import Moved
+from handrail.packets.assembly.drift import Drift
 from handrail.packets.proof.manifest import held_digest
 from handrail.packets.sanitise import sanitise
 from tests.unit.packets.assembly.estate import HAR, SALT, Estate, event, sample
@@ -89,11 +89,11 @@ def old(estate: Estate) -> None:
 
 
 def entitlement_moved(inputs: Inputs) -> Inputs:
-    return replace(inputs, drift=[*inputs.drift, Moved("tenant", "plan", PLANTED, "ent")])
+    return replace(inputs, drift=[*inputs.drift, Drift("tenant.plan", PLANTED, "ent")])
 
 
 def read_while_moving(inputs: Inputs) -> Inputs:
-    return replace(inputs, drift=[*inputs.drift, Moved("federation", "version", "1", "2")])
+    return replace(inputs, drift=[*inputs.drift, Drift("federation.version", "1", "2")])
 
 
 def after_another_profile(inputs: Inputs) -> Inputs:

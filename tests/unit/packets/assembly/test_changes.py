@@ -13,7 +13,7 @@ from handrail.packets.assembly.assemble import assemble
 from handrail.packets.assembly.changes import Previous, stale
 from handrail.packets.assembly.compare import Documents, affected_fields, compare
 from handrail.packets.assembly.results import Assembled
-from handrail.packets.assembly.sources import versions
+from handrail.packets.assembly.sources import reread
 from tests.unit.definitions.profile_samples import table
 from tests.unit.packets.assembly.clearing import clear
 from tests.unit.packets.assembly.estate import AT, GIVEN, Estate, codes, event, sample, tables
@@ -58,7 +58,7 @@ def test_versions_of_an_unmoved_estate_are_the_same() -> None:
     estate = Estate()
     inputs = estate.inputs()
     estate.at += timedelta(minutes=30)
-    assert versions(sample(), GIVEN, inputs.snapshots, estate.read) == ()
+    assert reread(sample(), GIVEN, inputs.snapshots, estate.read) == ()
 
 
 def test_versions_say_what_moved_from_what_to_what() -> None:
@@ -66,7 +66,7 @@ def test_versions_say_what_moved_from_what_to_what() -> None:
     inputs = estate.inputs()
     estate["/tenants/ten_a"]["plan"] = "biz"
     estate["/tenants/ten_a"]["revision"] = 5
-    moved = versions(sample(), GIVEN, inputs.snapshots, estate.read)
+    moved = reread(sample(), GIVEN, inputs.snapshots, estate.read)
     assert [(one.source, one.field, one.before, one.after) for one in moved] == [
         ("tenant", "version", "4", "5"),
         ("tenant", "plan", "ent", "biz"),
@@ -78,7 +78,7 @@ def test_versions_count_a_value_that_moved_under_the_same_token() -> None:
     estate = Estate()
     inputs = estate.inputs()
     estate["/tenants/ten_a"]["status"] = "frozen"
-    moved = versions(sample(), GIVEN, inputs.snapshots, estate.read)
+    moved = reread(sample(), GIVEN, inputs.snapshots, estate.read)
     assert [one.field for one in moved] == ["status"]
 
 
@@ -87,7 +87,7 @@ def test_versions_of_a_source_that_does_not_answer_prove_nothing() -> None:
     inputs = estate.inputs()
     estate.failing.add("/roster")
     with pytest.raises(ReadFailed):
-        versions(sample(), GIVEN, inputs.snapshots, estate.read)
+        reread(sample(), GIVEN, inputs.snapshots, estate.read)
 
 
 def test_stale_is_told_at_any_later_time() -> None:
@@ -150,6 +150,6 @@ def test_drift_while_reading_holds_the_revision() -> None:
     estate = Estate()
     inputs = estate.inputs()
     estate["/tenants/ten_a"]["revision"] = 5
-    drift = versions(inputs.profile, inputs.given, inputs.snapshots, estate.read)
+    drift = reread(inputs.profile, inputs.given, inputs.snapshots, estate.read)
     assembled = assemble(replace(inputs, drift=drift))
     assert ("entitlement-drift", "sources.tenant") in codes(assembled)

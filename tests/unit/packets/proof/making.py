@@ -14,7 +14,7 @@ from handrail.packets.proof import archive, bag, manifest, package, verify
 from handrail.packets.proof.approvals import Approval, Approvals
 from handrail.packets.proof.keys import KeyRing, SigningKey
 from handrail.packets.proof.manifest import Manifest
-from handrail.packets.proof.package import Sealed
+from handrail.packets.proof.package import SealedManifest
 
 KEY = SigningKey.of(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 OTHER_KEY = SigningKey.of(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
@@ -91,12 +91,12 @@ def approve(made: Manifest, *signers: str, after: timedelta = timedelta(hours=1)
     return Approvals(made.digest(), tuple(Approval(person, made.created_at + after) for person in people))
 
 
-def seal(made: Manifest | None = None, *, key: SigningKey = KEY) -> Sealed:
+def seal(made: Manifest | None = None, *, key: SigningKey = KEY) -> SealedManifest:
     made = made or make_manifest()
     return package.seal(made, approve(made), key=key)
 
 
-def pack(sealed: Sealed | None = None, contents: Mapping[str, bytes] = CONTENTS) -> bytes:
+def pack(sealed: SealedManifest | None = None, contents: Mapping[str, bytes] = CONTENTS) -> bytes:
     out = io.BytesIO()
     package.write(out, sealed or seal(), contents)
     return out.getvalue()

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handrail.packets.proof import archive, unpack
-from handrail.packets.proof.findings import Code, Finding
+from handrail.packets.proof.findings import Code, PackageFinding
 from tests.unit.packets.proof import making
 
 RAW = making.pack()
@@ -28,7 +28,7 @@ END_AT = RAW.index(archive.END_MAGIC)
 MEBIBYTE = 1024 * 1024
 
 
-def refused(raw: bytes) -> Finding:
+def refused(raw: bytes) -> PackageFinding:
     verdict = making.check(raw)
     assert not verdict.accepted
     return verdict.refusals[0]
@@ -91,7 +91,7 @@ def test_read_refuses_every_cut() -> None:
 
 def test_read_refuses_two_entries_of_one_name() -> None:
     raw = making.zipped([*FILES.items(), (LAST, b"another")])
-    assert refused(raw) == Finding(Code.DUPLICATE, "two entries have this name", LAST)
+    assert refused(raw) == PackageFinding(Code.DUPLICATE, "two entries have this name", LAST)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_read_refuses_a_checksum_that_is_wrong_everywhere() -> None:
     entries, raw, at = [], b"", 0
     for name, content in FILES.items():
         crc = zlib.crc32(content) ^ (name == LAST)
-        entries.append(archive.Entry(name, len(content), crc, at))
+        entries.append(archive.ArchiveMember(name, len(content), crc, at))
         raw += archive.local_header(name, size=len(content), crc=crc) + content
         at = len(raw)
     verdict = making.check(raw + archive.directory(entries, offset=at))
@@ -255,7 +255,7 @@ def test_read_refuses_too_many_entries() -> None:
 
 def test_read_refuses_a_proof_that_is_too_large() -> None:
     header = archive.local_header("base/data/manifest.dsse.json", size=unpack.MAX_KEPT_BYTES + 1, crc=0)
-    assert refused(header + bytes(100)) == Finding(
+    assert refused(header + bytes(100)) == PackageFinding(
         Code.TOO_LARGE, f"the file is over {unpack.MAX_KEPT_BYTES} bytes", "data/manifest.dsse.json"
     )
 

@@ -15,7 +15,7 @@ from handrail.packets.proof.approvals import Approvals
 from handrail.packets.proof.findings import Code
 from handrail.packets.proof.keys import KeyRing, SigningKey
 from handrail.packets.proof.manifest import Manifest
-from handrail.packets.proof.package import Sealed
+from handrail.packets.proof.package import SealedManifest
 from tests.unit.packets.proof import making
 
 MADE = making.make_manifest()
@@ -25,7 +25,7 @@ RAW = making.pack()
 def sealed_anyway(approvals: Approvals, made: Manifest = MADE, key: SigningKey = making.KEY) -> bytes:
     """What a broken or hostile sender with the key could make: ``seal`` itself would refuse."""
     envelopes = dsse.sign(made.payload(), making.KEY), dsse.sign(approvals.payload(), key)
-    return making.pack(Sealed(made, made.digest(), making.KEY.key_id, *envelopes))
+    return making.pack(SealedManifest(made, made.digest(), making.KEY.key_id, *envelopes))
 
 
 def later(made: Manifest = MADE) -> Manifest:
@@ -208,7 +208,7 @@ def test_verify_refuses_a_statement_of_another_kind() -> None:
 @pytest.mark.parametrize("payload", [b"", b"{}", MADE.payload()])
 def test_verify_refuses_a_signed_payload_that_is_no_approvals(payload: bytes) -> None:
     envelopes = dsse.sign(MADE.payload(), making.KEY), dsse.sign(payload, making.KEY)
-    raw = making.pack(Sealed(MADE, MADE.digest(), making.KEY.key_id, *envelopes))
+    raw = making.pack(SealedManifest(MADE, MADE.digest(), making.KEY.key_id, *envelopes))
     assert making.check(raw).codes == (Code.MALFORMED_APPROVALS,)
 
 
