@@ -103,7 +103,7 @@ def test_typed_text_outlives_what_moves_by_itself(desk: Desk, visit: Visits) -> 
         reason = page.get_by_label("Why it is withdrawn")
         reason.fill("The wrong")
         desk.sources.failing.add("/roster")
-        assembling.carry(revision_id=first.pk, by=desk.worker)
+        assembling.advance(revision_id=first.pk, by=desk.worker)
         expect(page.get_by_text("cases can't be read now.")).to_be_visible()
         expect(reason).to_have_value("The wrong")
         reason.press_sequentially(" case")

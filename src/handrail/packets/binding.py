@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from handrail.definitions.profile.compiled import CompiledProfile
@@ -12,6 +11,7 @@ from handrail.kernel.errors import Invalid
 from handrail.packets import approvers
 from handrail.packets.approvers import ASSEMBLER, HOLD_EDITOR
 from handrail.packets.assembly.results import Assembled, instant
+from handrail.packets.expiry import expires_at
 from handrail.packets.models import Assembly, Clearance, Release, Revision
 from handrail.packets.proof import manifest as manifests
 from handrail.packets.proof.manifest import Manifest, delivery_order
@@ -107,7 +107,7 @@ def fields(
         "sources": _sources(made),
         "supersedes": supersedes,
         "created_at": instant(made.at),
-        "expires_at": instant(made.at + timedelta(seconds=profile.expires_after_seconds)),
+        "expires_at": instant(expires_at(profile, made)),
     }
 
 
@@ -148,5 +148,5 @@ def rows_of(
             "shows": list(profile.shows),
             "never": list(profile.never),
         },
-        expires_at=made.at + timedelta(seconds=profile.expires_after_seconds),
+        expires_at=expires_at(profile, made),
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_capability
-from handrail.kernel.clock import now
-from handrail.packets import approvers, documents
+from handrail.packets import approvers, documents, expiry
 from handrail.packets.models import HoldRow, Revision, Vote
 from handrail.packets.states import CURRENT, DECIDABLE, RevisionState, VoteKind
 
@@ -102,7 +101,7 @@ def _unsignable(revision: Revision) -> Refusal | None:
     manifest = documents.manifest_of(assembly)
     if manifest is not None and manifest.lane != revision.packet.lane:
         return Refusal("lane-differs", f"Its manifest names the lane {manifest.lane}, not {revision.packet.lane}.")
-    if now() >= assembly.expires_at:
+    if expiry.has_expired(assembly):
         return Refusal("expired", "This revision has expired. Assemble it again.")
     return None
 

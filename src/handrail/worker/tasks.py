@@ -35,7 +35,7 @@ def report_run(run_id: int) -> None:
 def assemble_packet(revision_id: int) -> None:
     workspace = releasing.workspace_of(revision_id)
     if workspace is not None:
-        assembling.carry(revision_id=revision_id, by=access.worker(worker_name(), workspace))
+        assembling.advance(revision_id=revision_id, by=access.worker(worker_name(), workspace))
 
 
 @app.task(name=TaskName.RELEASE_PACKET)

@@ -59,7 +59,7 @@ def swept(desk: Desk, done: Callable[[], bool]) -> None:
     while not done():
         releasing.sweep()
         for pk in Revision.objects.filter(state="assembling").values_list("pk", flat=True):
-            assembling.carry(revision_id=pk, by=desk.worker)
+            assembling.advance(revision_id=pk, by=desk.worker)
         time.sleep(0.01)
 
 

@@ -158,5 +158,5 @@ def test_every_action_is_tried() -> None:
         if callable(value) and not name.startswith("_") and value.__module__ == module.__name__ and name.islower()
     }
     # Those that only queue, or go by the actions above: a worker's go at one, sweeps, and ``request``, as ``again``.
-    public -= {"carry", "deliver", "expire", "expire_all", "request", "sweep", "workspace_of"}
+    public -= {"advance", "deliver", "expire", "expire_all", "request", "sweep", "workspace_of"}
     assert public <= tried

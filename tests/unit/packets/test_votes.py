@@ -161,8 +161,7 @@ def test_an_expired_revision_is_withdrawn_and_can_not_be_approved(desk: Desk, mo
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
     later = revision.assembly.expires_at
-    for module in ("permissions", "delivery.carry", "actions.releasing"):
-        monkeypatch.setattr(f"handrail.packets.{module}.now", lambda: later)
+    monkeypatch.setattr("handrail.packets.expiry.now", lambda: later)
     with pytest.raises(Conflict) as refused:
         desk.release(revision)
     assert refused.value.code == "expired"

@@ -121,8 +121,8 @@ def build(*, revision_id: int, by: Actor) -> Built | None:
         raise
 
 
-def carry(*, revision_id: int, by: Actor) -> datetime | None:
-    """A worker's go at a revision. Returns when to try again, or None when there is nothing left to do."""
+def advance(*, revision_id: int, by: Actor) -> datetime | None:
+    """One attempt of a worker at a revision. Returns when to try again, or None when there is nothing left to do."""
     try:
         build(revision_id=revision_id, by=by)
     except HandrailError:

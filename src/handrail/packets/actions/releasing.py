@@ -15,11 +15,11 @@ from handrail.connectors import lane as lanes
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
-from handrail.packets import approvers, documents, ledger, moves, permissions, settings
+from handrail.packets import approvers, documents, expiry, ledger, moves, permissions, settings
 from handrail.packets.actions.drift import refuse_if_drifted
 from handrail.packets.delivery import advance
 from handrail.packets.ledger import NewDeliveryRow
-from handrail.packets.models import Assembly, Release, Revision
+from handrail.packets.models import Release, Revision
 from handrail.packets.proof import package
 from handrail.packets.proof.approvals import Approval, Approvals
 from handrail.packets.proof.manifest import Manifest
@@ -75,25 +75,20 @@ def deliver(*, revision_id: int, by: Actor) -> datetime | None:
 
 
 def expire(*, revision_id: int, by: Actor) -> bool:
-    """Withdraws a revision whose time is over, whatever its votes; False when somebody ended it first.
-
-    One that is at its lane, or may be, is left to its delivery, which asks first whether it was consumed.
-    """
+    """Withdraws a revision that has expired; False when somebody ended it first, or its delivery will see to it."""
     row = Revision.objects.select_related("packet", "assembly").filter(pk=revision_id).first()
-    if row is None or row.state not in CURRENT or (row.state == RevisionState.RELEASED and row.due_at is not None):
+    if row is None or row.state not in CURRENT or expiry.is_left_to_delivery(row):
         return False
     try:
-        advance.expire(row, by=by)
+        expiry.withdraw_expired(row, by=by)
     except Stale:
         return False
     return True
 
 
 def expire_all(*, name: str, limit: int = 200) -> int:
-    """Withdraws every revision whose time is over, as the worker ``name``. Returns how many."""
-    rows = Assembly.objects.filter(expires_at__lte=now(), revision__state__in=CURRENT)
-    rows = rows.exclude(revision__state=RevisionState.RELEASED, revision__due_at__isnull=False)
-    due = list(rows.order_by("expires_at").values_list("revision_id", "workspace_id")[:limit])
+    """Withdraws every revision that has expired, as the worker ``name``. Returns how many."""
+    due = list(expiry.expired_rows().values_list("revision_id", "workspace_id")[:limit])
     return sum(expire(revision_id=pk, by=access.worker(name, workspace)) for pk, workspace in due)
 
 

@@ -17,9 +17,10 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError, Misconfigured, Stale
 from handrail.packets import ledger, moves, settings
 from handrail.packets.delivery import packing
+from handrail.packets.expiry import has_expired, withdraw_expired
 from handrail.packets.ledger import DeliveryRow, NewDeliveryRow
 from handrail.packets.models import Revision
-from handrail.packets.states import RESULTS, DeliveryEventKind, RevisionReason, RevisionState
+from handrail.packets.states import RESULTS, DeliveryEventKind, RevisionState
 from handrail.packets.status import DeliveryPhase, DeliveryStatus, fold
 
 log = structlog.get_logger("handrail.packets")
@@ -105,8 +106,8 @@ def advance(revision_id: int, *, by: Actor) -> datetime | None:
 def send(delivery: Delivery) -> None:
     """Commits the intent, calls the lane once, and writes down what came of it."""
     revision = delivery.revision
-    if now() >= revision.assembly.expires_at:
-        expire(revision, by=delivery.by)
+    if has_expired(revision.assembly):
+        withdraw_expired(revision, by=delivery.by)
         return
     with packing.packed(revision) as package:
         deadline = now() + timedelta(seconds=delivery.lane.deadline_seconds) + INTENT_MARGIN
@@ -157,15 +158,15 @@ def ask(delivery: Delivery) -> datetime | None:
 
 def poll(delivery: Delivery) -> datetime | None:
     """Whether the receiver has consumed it; asked once more before it expires."""
-    receipt, expires_at = delivery.lane.status(delivery.digest), delivery.revision.assembly.expires_at
+    receipt, assembly = delivery.lane.status(delivery.digest), delivery.revision.assembly
     if receipt.fate is Fate.CONSUMED:
         _consumed(delivery, receipt)
-    elif now() >= expires_at:
-        expire(delivery.revision, by=delivery.by)
+    elif has_expired(assembly):
+        withdraw_expired(delivery.revision, by=delivery.by)
     elif receipt.fate in GIVEN_UP or _missing_for_good(delivery, receipt):
         _give_up(delivery, receipt, unless=_not_polled)
     else:
-        until = min(now() + settings.current().poll_every, expires_at)
+        until = min(now() + settings.current().poll_every, assembly.expires_at)
         _note(delivery, receipt, due_at=until)
         return until
     return None
@@ -191,15 +192,6 @@ def recall(delivery: Delivery) -> datetime | None:
     else:
         delivery.append(NewDeliveryRow(_ending(delivery, receipt), detail=_told(receipt)), unless=_closed, due_at=None)
     return None
-
-
-def expire(revision: Revision, *, by: Actor) -> None:
-    """Withdraws a revision whose time is over. Raises Stale when somebody ended it first."""
-    with transaction.atomic():
-        moves.lock(revision.packet_id)
-        revision.refresh_from_db(fields=["state"])
-        if now() >= revision.assembly.expires_at:
-            moves.end(revision, RevisionState.WITHDRAWN, RevisionReason.EXPIRED, by=by)
 
 
 MOVES: Mapping[DeliveryPhase, Callable[[Delivery], datetime | None]] = {
@@ -296,7 +288,7 @@ def _result(delivery: Delivery, intent: DeliveryRow, row: NewDeliveryRow, due_at
 
 
 def _not_to_be_sent(revision: Revision, rows: list[DeliveryRow]) -> bool:
-    expired = now() >= revision.assembly.expires_at
+    expired = has_expired(revision.assembly)
     return expired or revision.state != RevisionState.RELEASED or fold(rows).phase is not DeliveryPhase.SEND
 
 

@@ -54,35 +54,35 @@ def test_previous_is_the_same_from_documents() -> None:
     assert Previous.from_documents(first.trace, holds) == Previous.of(first)
 
 
-def test_versions_of_an_unmoved_estate_are_the_same() -> None:
+def test_reread_of_an_unchanged_estate_are_the_same() -> None:
     estate = Estate()
     inputs = estate.inputs()
     estate.at += timedelta(minutes=30)
     assert reread(sample(), GIVEN, inputs.snapshots, estate.read) == ()
 
 
-def test_versions_say_what_moved_from_what_to_what() -> None:
+def test_reread_shows_what_drifted_from_what_to_what() -> None:
     estate = Estate()
     inputs = estate.inputs()
     estate["/tenants/ten_a"]["plan"] = "biz"
     estate["/tenants/ten_a"]["revision"] = 5
     moved = reread(sample(), GIVEN, inputs.snapshots, estate.read)
-    assert [(one.source, one.field, one.before, one.after) for one in moved] == [
+    assert [(one.source, one.name, one.before, one.after) for one in moved] == [
         ("tenant", "version", "4", "5"),
         ("tenant", "plan", "ent", "biz"),
     ]
     assert affected_fields(sample(), moved) == ("tenant.plan",)
 
 
-def test_versions_count_a_value_that_moved_under_the_same_token() -> None:
+def test_reread_counts_a_value_that_drifted_under_the_same_token() -> None:
     estate = Estate()
     inputs = estate.inputs()
     estate["/tenants/ten_a"]["status"] = "frozen"
     moved = reread(sample(), GIVEN, inputs.snapshots, estate.read)
-    assert [one.field for one in moved] == ["status"]
+    assert [one.name for one in moved] == ["status"]
 
 
-def test_versions_of_a_source_that_does_not_answer_prove_nothing() -> None:
+def test_reread_of_a_source_that_does_not_answer_prove_nothing() -> None:
     estate = Estate()
     inputs = estate.inputs()
     estate.failing.add("/roster")
