@@ -15,6 +15,7 @@ from handrail.packets import approvers, documents, ledger, permissions
 from handrail.packets.models import AnnexRow, HoldRow, Release, Revision, Snapshot, Vote
 from handrail.packets.proof.signers import shortfall
 from handrail.packets.states import DeliveryEventKind, VoteKind
+from handrail.packets.status import DeliveryState, fold
 
 _LIST = "[]"
 
@@ -146,18 +147,14 @@ class LedgerView:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """``state``: sending, unknown, delivered, consumed, refused, given-up, recalling, withdrawn, noticed,
-    never-delivered.
-
-    ``failure``: why the last try did not succeed, empty when it did; ``next_at``: when a worker looks at it again.
-    """
+    """``failure``: why the last try did not succeed, empty when it did; ``next_at``: when a worker looks at it again."""
 
     lane: str
     manifest_digest: str
     key_id: str
     released_at: datetime
     released_by: str
-    state: str
+    state: DeliveryState
     attempts: int
     failure: str
     next_at: datetime | None
@@ -218,15 +215,16 @@ def delivery(revision: Revision) -> DeliveryView | None:
     if release is None:
         return None
     rows = ledger.rows_of(revision.pk)
-    receipt = next((row for row in rows if row.kind is DeliveryEventKind.RECEIPT), None)
+    status = fold(rows)
+    receipt = status.receipt
     return DeliveryView(
         lane=revision.packet.lane,
         manifest_digest=release.manifest_digest,
         key_id=release.key_id,
         released_at=release.at,
         released_by=release.by,
-        state=_delivery_state([row.kind for row in rows]),
-        attempts=sum(row.kind is DeliveryEventKind.INTENT for row in rows),
+        state=status.state,
+        attempts=status.attempts,
         failure=revision.failure,
         next_at=revision.due_at,
         receipt=str(receipt.detail.get("receipt", "")) if receipt else "",
@@ -234,26 +232,6 @@ def delivery(revision: Revision) -> DeliveryView | None:
         consumed_at=revision.consumed_at,
         ledger=tuple(LedgerView(row.sequence, row.kind, row.at, row.worker, row.detail) for row in rows),
     )
-
-
-_STATE_OF = {
-    DeliveryEventKind.WITHDRAWN: "withdrawn",
-    DeliveryEventKind.NOTICED: "noticed",
-    DeliveryEventKind.NEVER_DELIVERED: "never-delivered",
-    DeliveryEventKind.GIVEN_UP: "given-up",
-    DeliveryEventKind.RECALL: "recalling",
-    DeliveryEventKind.CONSUMED: "consumed",
-    DeliveryEventKind.RECEIPT: "delivered",
-    DeliveryEventKind.REFUSED: "refused",
-}
-
-
-def _delivery_state(kinds: list[DeliveryEventKind]) -> str:
-    """The furthest that the ledger tells of; an unknown outcome is told until the lane was asked."""
-    known = next((word for kind, word in _STATE_OF.items() if kind in kinds), None)
-    if known is not None:
-        return known
-    return "unknown" if kinds and kinds[-1] is DeliveryEventKind.UNKNOWN else "sending"
 
 
 def _field(path: str, values: Mapping[str, Any], traced: Mapping[str, Any]) -> FieldView:

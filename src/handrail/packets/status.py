@@ -1,4 +1,4 @@
-"""Where a delivery stands, read from its ledger alone."""
+"""The one fold of a delivery ledger: what its rows say about a delivery, for its worker and for people."""
 
 from __future__ import annotations
 
@@ -12,6 +12,34 @@ from handrail.packets.states import RESULTS, DeliveryEventKind
 
 _CLOSED = frozenset({DeliveryEventKind.WITHDRAWN, DeliveryEventKind.NOTICED, DeliveryEventKind.NEVER_DELIVERED})
 _RESOLVED = frozenset({DeliveryEventKind.ABSENT, DeliveryEventKind.GIVEN_UP})
+
+
+class DeliveryState(StrEnum):
+    """How far a delivery is, as people see it. ``unknown``: an answer was lost, and the lane has not been asked yet."""
+
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+    DELIVERED = "delivered"
+    CONSUMED = "consumed"
+    RECALLING = "recalling"
+    GIVEN_UP = "given-up"
+    NEVER_DELIVERED = "never-delivered"
+    NOTICED = "noticed"
+    WITHDRAWN = "withdrawn"
+
+
+# The furthest first: the first of these kinds that a ledger holds decides.
+_STATES = {
+    DeliveryEventKind.WITHDRAWN: DeliveryState.WITHDRAWN,
+    DeliveryEventKind.NOTICED: DeliveryState.NOTICED,
+    DeliveryEventKind.NEVER_DELIVERED: DeliveryState.NEVER_DELIVERED,
+    DeliveryEventKind.GIVEN_UP: DeliveryState.GIVEN_UP,
+    DeliveryEventKind.RECALL: DeliveryState.RECALLING,
+    DeliveryEventKind.CONSUMED: DeliveryState.CONSUMED,
+    DeliveryEventKind.RECEIPT: DeliveryState.DELIVERED,
+    DeliveryEventKind.REFUSED: DeliveryState.REFUSED,
+}
 
 
 class DeliveryPhase(StrEnum):
@@ -28,11 +56,12 @@ class DeliveryPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """``intent``: the one without a result. ``attempts``: intents so far. ``receipt``, ``consumed``, ``recall``: those
+    """``phase`` is for the worker, ``state`` for people. ``intent``: the one without a result. ``attempts``: intents so far. ``receipt``, ``consumed``, ``recall``: those
     rows. ``unknown``: the last one whose answer was lost. ``sent``: something may have left for the lane.
     """
 
     phase: DeliveryPhase
+    state: DeliveryState
     intent: DeliveryRow | None
     attempts: int
     sent: bool
@@ -53,6 +82,7 @@ def fold(rows: Sequence[DeliveryRow]) -> DeliveryStatus:
     receipt, recall = _first(rows, DeliveryEventKind.RECEIPT), _first(rows, DeliveryEventKind.RECALL)
     return DeliveryStatus(
         phase=_phase(rows, open_intent, receipt, recall),
+        state=_state([row.kind for row in rows]),
         intent=open_intent,
         attempts=len(intents),
         sent=len(intents) > len(unsent),
@@ -62,6 +92,13 @@ def fold(rows: Sequence[DeliveryRow]) -> DeliveryStatus:
         recall=recall,
         last=rows[-1] if rows else None,
     )
+
+
+def _state(kinds: Sequence[DeliveryEventKind]) -> DeliveryState:
+    known = next((state for kind, state in _STATES.items() if kind in kinds), None)
+    if known is not None:
+        return known
+    return DeliveryState.UNKNOWN if kinds and kinds[-1] is DeliveryEventKind.UNKNOWN else DeliveryState.SENDING
 
 
 def _first(rows: Sequence[DeliveryRow], kind: DeliveryEventKind) -> DeliveryRow | None:
