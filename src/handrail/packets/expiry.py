@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from handrail.access.actor import Actor
-from handrail.definitions.profile_compiled import CompiledProfile
+from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.kernel.clock import now
 from handrail.packets import moves
 from handrail.packets.assembly.results import Assembled

@@ -147,7 +147,7 @@ class LedgerView:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """``failure``: why the last try did not succeed, empty when it did; ``next_at``: when a worker looks at it again."""
+    """``failure``: why the last try failed, empty if it did not; ``next_at``: when a worker looks at it again."""
 
     lane: str
     manifest_digest: str

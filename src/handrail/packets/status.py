@@ -56,8 +56,9 @@ class DeliveryPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """``phase`` is for the worker, ``state`` for people. ``intent``: the one without a result. ``attempts``: intents so far. ``receipt``, ``consumed``, ``recall``: those
-    rows. ``unknown``: the last one whose answer was lost. ``sent``: something may have left for the lane.
+    """``phase`` is for the worker, ``state`` for people. ``intent``: the one without a result. ``attempts``: intents so
+    far. ``receipt``, ``consumed``, ``recall``: those rows. ``unknown``: the last one whose answer was lost. ``sent``:
+    something may have left for the lane.
     """
 
     phase: DeliveryPhase
