@@ -23,9 +23,7 @@ from handrail.connectors.lane import Fate, LaneFailed, Receipt, Trouble
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Reading
 from handrail.definitions.models import Definition
-from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.states import DefinitionKind, DefinitionState
-from handrail.definitions.table import compile_table
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.packets import settings
@@ -33,6 +31,7 @@ from handrail.packets.actions import assembling, releasing, votes
 from handrail.packets.actions.assembling import Built, Requested
 from handrail.packets.models import Packet, Revision
 from handrail.packets.settings import PacketSettings
+from tests.factories.compiled import compiled
 from tests.unit.definitions.profile_samples import PROFILE, TABLES
 from tests.unit.packets.assembly.estate import GIVEN
 from tests.unit.packets.assembly.estate import Estate as Sources
@@ -224,17 +223,17 @@ class Desk:
 
 
 def define(of: Workspace, text: str, kind: DefinitionKind) -> Definition:
-    compiled = compile_profile(text) if kind is DefinitionKind.PACKET else compile_table(text)
+    definition = compiled(kind, text)
     at = now()
     return Definition.objects.create(
         workspace=of,
         kind=kind,
-        name=compiled.name,
-        version=compiled.version,
-        title=compiled.title,
-        owner=compiled.owner,
+        name=definition.name,
+        version=definition.version,
+        title=definition.title,
+        owner=definition.owner,
         text=text,
-        digest=compiled.digest,
+        digest=definition.digest,
         state=DefinitionState.ACTIVE,
         proposed_at=at,
         proposed_by="author@example.com",

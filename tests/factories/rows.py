@@ -11,11 +11,9 @@ from typing import Any
 from handrail.access.capabilities import Role
 from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
 from handrail.definitions.models import Definition
-from handrail.definitions.source.loader import load
 from handrail.definitions.states import DefinitionKind, DefinitionState
-from handrail.kernel.canonical import digest, digest_bytes
+from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Invalid
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks.models import (
     Checkpoint,
@@ -26,6 +24,7 @@ from handrail.runbooks.models import (
     RetryLedgerEntry,
 )
 from handrail.runbooks.states import RUN, EventKind, ExceptionCause, Handling, RunState
+from tests.factories.compiled import digest_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "definitions" / "runbooks" / "entitlement-resync.yaml"
 PASSWORD = "correct horse battery"
@@ -58,14 +57,6 @@ def runbook_text(version: int = 1) -> str:
     return SHIPPED.read_text(encoding="utf-8").replace("\nversion: 1\n", f"\nversion: {version}\n")
 
 
-def _digest_of(text: str) -> str:
-    """As the compiler makes it; of a text that is no definition, one that fits nothing."""
-    try:
-        return digest(load(text, file="text").data)
-    except Invalid:
-        return digest_bytes(text.encode())
-
-
 def definition(
     of: Workspace,
     *,
@@ -86,7 +77,7 @@ def definition(
         title=title,
         owner="support-governance@example.com",
         text=text,
-        digest=_digest_of(text),
+        digest=digest_of(text),
         state=state,
         proposed_at=now(),
         proposed_by=proposed_by,

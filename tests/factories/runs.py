@@ -8,12 +8,12 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
-from handrail.definitions.runbook.compiler import compile_runbook
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.clock import now
 from handrail.runbooks.actions import runs
 from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import OperationRun
+from tests.factories.compiled import compiled
 from tests.factories.switches import RUNBOOK
 
 
@@ -44,16 +44,16 @@ def make_estate(text: str = RUNBOOK, *, tenant: str = "ten_one", workspace: str 
     at = now()
     space = Workspace.objects.create(slug=workspace, name=workspace.title(), created_at=at)
     customer = Tenant.objects.create(workspace=space, key=tenant, name="One Ltd", created_at=at)
-    compiled = compile_runbook(text)
+    runbook = compiled(DefinitionKind.RUNBOOK, text)
     definition = Definition.objects.create(
         workspace=space,
         kind=DefinitionKind.RUNBOOK,
-        name=compiled.name,
-        version=compiled.version,
-        title=compiled.title,
-        owner=compiled.owner,
+        name=runbook.name,
+        version=runbook.version,
+        title=runbook.title,
+        owner=runbook.owner,
         text=text,
-        digest=digest or compiled.digest,
+        digest=digest or runbook.digest,
         state=DefinitionState.ACTIVE,
         proposed_at=at,
         proposed_by="a@example.com",
