@@ -5,10 +5,11 @@ from __future__ import annotations
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
 
-from handrail.web.audit import evaluation
-from handrail.web.audit import log as audit
-from handrail.web.definitions import definitions
-from handrail.web.packets import packet as packets
+from handrail.web.audit import evaluation, integrity, log
+from handrail.web.definitions import definition
+from handrail.web.definitions import listing as definitions
+from handrail.web.packets import assemble, packet
+from handrail.web.packets import listing as packets
 from handrail.web.runs import exceptions, operations, run, tenant
 from handrail.web.shell import home, single_sign_on, workspaces
 
@@ -28,27 +29,27 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/operations/<str:run>/live", run.live, name="run-live"),
     path("admin/operations/<str:run>/cancel", run.cancel, name="run-cancel"),
     path("admin/exceptions", exceptions.page, name="exceptions"),
-    path("admin/exceptions/<str:exception>", exceptions.packet, name="exception"),
+    path("admin/exceptions/<str:exception>", exceptions.show, name="exception"),
     path("admin/exceptions/<str:exception>/take", exceptions.take, name="exception-take"),
     path("admin/exceptions/<str:exception>/resolve", exceptions.resolve, name="exception-resolve"),
     path("admin/packets", packets.page, name="packets"),
-    path("admin/packets/assemble", packets.assemble, name="packet-assemble"),
-    path("admin/packets/<str:packet>", packets.packet, name="packet"),
-    path("admin/packets/<str:packet>/live", packets.live, name="packet-live"),
-    path("admin/packets/<str:packet>/document", packets.document, name="packet-document"),
-    path("admin/packets/<str:packet>/package", packets.package, name="packet-package"),
-    path("admin/packets/<str:packet>/again", packets.again, name="packet-again"),
-    path("admin/packets/<str:packet>/clear", packets.clear, name="packet-clear"),
-    path("admin/packets/<str:packet>/approve", packets.approve, name="packet-approve"),
-    path("admin/packets/<str:packet>/reject", packets.reject, name="packet-reject"),
-    path("admin/packets/<str:packet>/withdraw", packets.withdraw, name="packet-withdraw"),
-    path("admin/packets/<str:packet>/release", packets.release, name="packet-release"),
+    path("admin/packets/assemble", assemble.page, name="packet-assemble"),
+    path("admin/packets/<str:packet>", packet.page, name="packet"),
+    path("admin/packets/<str:packet>/live", packet.live, name="packet-live"),
+    path("admin/packets/<str:packet>/document", packet.document, name="packet-document"),
+    path("admin/packets/<str:packet>/package", packet.package, name="packet-package"),
+    path("admin/packets/<str:packet>/again", packet.again, name="packet-again"),
+    path("admin/packets/<str:packet>/clear", packet.clear, name="packet-clear"),
+    path("admin/packets/<str:packet>/approve", packet.approve, name="packet-approve"),
+    path("admin/packets/<str:packet>/reject", packet.reject, name="packet-reject"),
+    path("admin/packets/<str:packet>/withdraw", packet.withdraw, name="packet-withdraw"),
+    path("admin/packets/<str:packet>/release", packet.release, name="packet-release"),
     path("admin/definitions", definitions.page, name="definitions"),
-    path("admin/definitions/<int:definition>", definitions.definition, name="definition"),
-    path("admin/definitions/<int:definition>/approve", definitions.approve, name="definition-approve"),
-    path("admin/definitions/<int:definition>/reject", definitions.reject, name="definition-reject"),
-    path("admin/definitions/<int:definition>/deprecate", definitions.deprecate, name="definition-deprecate"),
-    path("admin/audit", audit.page, name="audit"),
-    path("admin/audit/record", audit.record, name="audit-record"),
+    path("admin/definitions/<int:definition>", definition.page, name="definition"),
+    path("admin/definitions/<int:definition>/approve", definition.approve, name="definition-approve"),
+    path("admin/definitions/<int:definition>/reject", definition.reject, name="definition-reject"),
+    path("admin/definitions/<int:definition>/deprecate", definition.deprecate, name="definition-deprecate"),
+    path("admin/audit", log.page, name="audit"),
+    path("admin/audit/record", integrity.page, name="audit-record"),
     path("admin/evaluation", evaluation.page, name="evaluation"),
 ]

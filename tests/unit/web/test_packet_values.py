@@ -7,6 +7,7 @@ import pytest
 from handrail.packets.assembly.compare import Comparison, RevisionDifference
 from handrail.packets.review import FieldView
 from handrail.web.packets import values as packet_values
+from handrail.web.shell import words
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -27,7 +28,7 @@ def listed(entries: int) -> FieldView:
     ],
 )
 def test_what_shows_nothing_is_written_out(text: str, shown: str) -> None:
-    assert packet_values.visible(text) == shown
+    assert words.visible(text) == shown
 
 
 def test_long_list_is_cut_and_says_so() -> None:

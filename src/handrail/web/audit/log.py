@@ -1,31 +1,116 @@
-"""Who did what, and is the record whole."""
+"""The audit log: who did what, with filters."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_safe
 
-from handrail.kernel.errors import Invalid
-from handrail.web.audit import log_view as audit_presenter
+from handrail.access import queries as access
+from handrail.access import trail
+from handrail.access.actor import Actor
+from handrail.access.queries import TenantSummary
+from handrail.access.trail import TrailEntry
+from handrail.audit.events import EventName, EventOutcome
+from handrail.audit.queries import PAGE, EventFilter
+from handrail.web.shell import words
 from handrail.web.shell.request import PageRequest
+
+# Where the subject of an event can be seen, by kind of subject.
+_PLACES = {"run": "run", "exception": "exception", "tenant": "tenant", "packet": "packet"}
+_NUMBER_DIGITS = 18
+_DAYS = (date(1970, 1, 1), date(9998, 12, 31))  # what a day after can still be told of
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    entry: TrailEntry
+    url: str | None
+    context: str
+
+    @property
+    def by_person(self) -> bool:
+        return self.entry.row.actor_kind == "person"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """``first`` and ``last`` are days, both included, in UTC; ``tenants`` are those to choose from."""
+
+    wanted: EventFilter
+    tenant: str
+    first: date | None
+    last: date | None
+    tenants: list[TenantSummary]
+    entries: list[Entry]
+    events: list[str]
+    outcomes: list[str]
+    older_url: str | None
+
+    @property
+    def filtered(self) -> bool:
+        return self.wanted != EventFilter() or bool(self.tenant)
+
+
+def present(actor: Actor, asked: Mapping[str, str]) -> AuditPage:
+    """Raises Denied. What is no day filters nothing; a tenant that is none of the actor's finds nothing."""
+    tenant, first, last = asked.get("tenant", ""), _day(asked.get("from", "")), _day(asked.get("to", ""))
+    wanted = _filter(asked, first, last)
+    entries = trail.list_events(actor, wanted, tenant=tenant)
+    older = {**asked, "before": str(entries[-1].row.id)} if len(entries) == PAGE else None
+    return AuditPage(
+        wanted=wanted,
+        tenant=tenant,
+        first=first,
+        last=last,
+        tenants=access.list_tenants(actor),
+        entries=[_entry(entry) for entry in entries],
+        events=[event.value for event in EventName],
+        outcomes=[outcome.value for outcome in EventOutcome],
+        older_url=_url(older) if older else None,
+    )
+
+
+def _entry(entry: TrailEntry) -> Entry:
+    route = _PLACES.get(entry.row.subject_kind)
+    url = reverse(route, args=[entry.row.subject]) if route and "/" not in entry.row.subject else None
+    context = " · ".join(f"{key} {words.value_text(value)}" for key, value in sorted(entry.row.context.items()))
+    return Entry(entry, url, context)
+
+
+def _filter(asked: Mapping[str, str], first: date | None, last: date | None) -> EventFilter:
+    before = asked.get("before", "")
+    return EventFilter(
+        event=asked.get("event", ""),
+        actor=asked.get("actor", "").strip(),
+        subject=asked.get("subject", "").strip(),
+        outcome=asked.get("outcome", ""),
+        since=datetime.combine(first, time.min, UTC) if first else None,
+        until=datetime.combine(last + timedelta(days=1), time.min, UTC) if last else None,
+        before=int(before) if before.isascii() and before.isdigit() and len(before) <= _NUMBER_DIGITS else None,
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if _DAYS[0] <= day <= _DAYS[1] else None
+
+
+def _url(asked: Mapping[str, str]) -> str:
+    names = ("event", "actor", "subject", "outcome", "tenant", "from", "to", "before")
+    return "?" + urlencode({name: value for name in names if (value := asked.get(name, ""))})
 
 
 @require_safe
 def page(request: PageRequest) -> HttpResponse:
-    shown = audit_presenter.present(request.actor, request.GET)
+    shown = present(request.actor, request.GET)
     return render(request, "audit/log.html", {"section": "audit", "audit": shown})
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def record(request: PageRequest) -> HttpResponse:
-    """Verifies the whole log, which changes nothing; posted is a checkpoint that was kept elsewhere."""
-    kept = request.POST.get("kept", "")
-    try:
-        shown, fault = audit_presenter.present_record(request.actor, kept), None
-    except Invalid as error:
-        shown, fault = audit_presenter.present_record(request.actor, ""), error
-    context = {"section": "audit", "record": shown, "typed": kept, "fault": fault.message if fault else ""}
-    return render(request, "audit/integrity.html", context, status=fault.status if fault else HTTPStatus.OK)

@@ -1,4 +1,4 @@
-"""The list of packets with its filters, and the form that begins an assembly."""
+"""The list of escalation packets with its filters."""
 
 from __future__ import annotations
 
@@ -7,26 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from django.http import QueryDict
-from pydantic import JsonValue
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
-from handrail.definitions import queries as definitions
-from handrail.definitions.inputs.format import TaskField
-from handrail.definitions.profile.compiler import compile_profile
-from handrail.definitions.profile.format import ProfileSpec
-from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
-from handrail.definitions.states import DefinitionKind, DefinitionState
-from handrail.kernel.errors import Fault, Invalid
 from handrail.packets import queries
 from handrail.packets.queries import PAGE, PacketFilter, PacketSummary
 from handrail.packets.states import RevisionState
-
-_TRUTHS: Mapping[str, JsonValue] = {"true": True, "false": False}
-_DIGITS = 18
+from handrail.web.shell.request import PageRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +36,7 @@ class PacketList:
         return bool(self.wanted.tenant or self.wanted.profile or self.wanted.state or self.wanted.before)
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One given value of a profile, as a form asks for it. ``many``: one a line."""
-
-    name: str
-    kind: str
-    many: bool
-    optional: bool
-    says: str
-    typed: str
-    fault: str
-
-
-@dataclass(frozen=True, slots=True)
-class AssembleForm:
-    """``profile`` None: none has been chosen, or the one named is not active."""
-
-    profiles: list[DefinitionSummary]
-    profile: DefinitionSummary | None
-    summary: str
-    lane: str
-    inputs: list[Input]
-    fault: str
-
-
-def present_list(actor: Actor, asked: Mapping[str, str]) -> PacketList:
+def present(actor: Actor, asked: Mapping[str, str]) -> PacketList:
     """Raises Denied. A filter value that names nothing known finds nothing."""
     state = asked.get("state", "")
     wanted = PacketFilter(
@@ -90,79 +57,6 @@ def present_list(actor: Actor, asked: Mapping[str, str]) -> PacketList:
     )
 
 
-def assemble_form(actor: Actor, asked: Mapping[str, str], error: Invalid | None = None) -> AssembleForm:
-    """Raises Denied without ``packet:assemble``. One active profile needs no choosing."""
-    actor.require(Capability.PACKET_ASSEMBLE)
-    wanted = DefinitionFilter(kind=DefinitionKind.PACKET, state=DefinitionState.ACTIVE)
-    profiles = definitions.list_definitions(actor, wanted)
-    name = asked.get("profile", "") or (profiles[0].name if len(profiles) == 1 else "")
-    chosen = next((one for one in profiles if one.name == name), None)
-    if chosen is None:
-        return AssembleForm(profiles, None, "", "", [], "")
-    spec = _spec(actor, chosen)
-    faults = {fault.where.removeprefix("given.").split(".")[0]: fault.message for fault in _faults(error)}
-    inputs = [_input(key, one, asked, faults) for key, one in spec.given.items()]
-    general = "" if error is None or any(one.fault for one in inputs) else error.message
-    return AssembleForm(profiles, chosen, spec.summary, spec.lane.name, inputs, general)
-
-
-def given_of(actor: Actor, posted: QueryDict) -> dict[str, JsonValue]:
-    """The values that were typed, in the types that the profile declares; what is not of its type stays as typed."""
-    actor.require(Capability.PACKET_ASSEMBLE)
-    wanted = DefinitionFilter(kind=DefinitionKind.PACKET, name=posted.get("profile", ""), state=DefinitionState.ACTIVE)
-    chosen = next(iter(definitions.list_definitions(actor, wanted)), None)
-    if chosen is None:
-        return {}
-    fields = _spec(actor, chosen).given
-    typed = {key: posted.get(_field_name(key), "").strip() for key in fields}
-    return {key.removesuffix("?"): _typed(one, typed[key]) for key, one in fields.items() if typed[key]}
-
-
-def _spec(actor: Actor, chosen: DefinitionSummary) -> ProfileSpec:
-    return compile_profile(definitions.get_definition(actor, chosen.id).text).spec
-
-
-def _faults(error: Invalid | None) -> tuple[Fault, ...]:
-    return tuple(error.faults) if error is not None else ()
-
-
-def _field_name(key: str) -> str:
-    return f"given.{key.removesuffix('?')}"
-
-
-def _input(key: str, one: TaskField, asked: Mapping[str, str], faults: Mapping[str, str]) -> Input:
-    name = key.removesuffix("?")
-    return Input(
-        name=name,
-        kind=one.type,
-        many=one.type == "array",
-        optional=key.endswith("?"),
-        says=one.description or "",
-        typed=asked.get(_field_name(key), ""),
-        fault=faults.get(name, ""),
-    )
-
-
-def _typed(one: TaskField, text: str) -> JsonValue:
-    if one.type == "array":
-        kind = one.items.type if one.items else "string"
-        return [_scalar(kind, line.strip()) for line in text.splitlines() if line.strip()]
-    return _scalar(one.type, text)
-
-
-def _scalar(kind: str, text: str) -> JsonValue:
-    if kind == "boolean":
-        return _TRUTHS.get(text.lower(), text)
-    if kind == "integer" and len(text) <= _DIGITS and text.removeprefix("-").isdecimal():
-        return int(text)
-    if kind == "number":
-        try:
-            return float(text)
-        except ValueError:
-            return text
-    return text
-
-
 def _instant(text: str) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
@@ -174,3 +68,9 @@ def _instant(text: str) -> datetime | None:
 def _older(wanted: PacketFilter, before: datetime) -> str:
     kept = {"tenant": wanted.tenant, "profile": wanted.profile, "state": wanted.state, "before": before.isoformat()}
     return "?" + urlencode({key: value for key, value in kept.items() if value})
+
+
+@require_safe
+def page(request: PageRequest) -> HttpResponse:
+    shown = present(request.actor, request.GET)
+    return render(request, "packets/packets.html", {"section": "packets", "packets": shown})

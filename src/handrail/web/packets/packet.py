@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 
 from django.contrib import messages
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets import queries
 from handrail.packets.actions import assembling, exporting, holds, releasing, votes
 from handrail.packets.actions.exporting import Download
-from handrail.packets.errors import Drifted, Exists
-from handrail.web.packets import listing as packets_presenter
-from handrail.web.packets import packet_view as packet_presenter
+from handrail.packets.errors import Drifted
+from handrail.web.packets import packet_view
 from handrail.web.packets.packet_view import PacketPage, Refused, Typed
 from handrail.web.shell.request import PageRequest
 
@@ -26,30 +25,8 @@ _DIGITS = 9
 
 
 @require_safe
-def page(request: PageRequest) -> HttpResponse:
-    shown = packets_presenter.present_list(request.actor, request.GET)
-    return render(request, "packets/packets.html", {"section": "packets", "packets": shown})
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def assemble(request: PageRequest) -> HttpResponse:
-    if request.method != "POST":
-        return _form(request, request.GET)
-    given = packets_presenter.given_of(request.actor, request.POST)
-    try:
-        asked = assembling.request(profile=request.POST.get("profile", ""), given=given, by=request.actor)
-    except Invalid as error:
-        return _form(request, request.POST, error)
-    except Exists as error:
-        messages.warning(request, "This case has its packet. Below, say what is new to assemble its next revision.")
-        return redirect("packet", packet=error.ref)
-    messages.success(request, f"Revision {asked.revision} of {asked.ref} is being assembled.")
-    return redirect("packet", packet=asked.ref)
-
-
-@require_safe
-def packet(request: PageRequest, packet: str) -> HttpResponse:
-    shown = packet_presenter.present(request.actor, packet, _asked(request), whole="whole" in request.GET)
+def page(request: PageRequest, packet: str) -> HttpResponse:
+    shown = packet_view.present(request.actor, packet, _asked(request), whole="whole" in request.GET)
     return _show(request, shown)
 
 
@@ -58,9 +35,9 @@ def live(request: PageRequest, packet: str) -> HttpResponse:
     """What moves by itself: the page once it is assembled, or its delivery. 204 while that is as the page shows it."""
     number = _asked(request)
     now = queries.get_progress(request.actor, packet, number)
-    if request.GET.get("seen") == packet_presenter.mark(now.revision, now.delivery):
+    if request.GET.get("seen") == packet_view.mark(now.revision, now.delivery):
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    shown = packet_presenter.present(request.actor, packet, number)
+    shown = packet_view.present(request.actor, packet, number)
     if request.GET.get("part") == "delivery" and shown.detail.delivery is not None:
         context = {"packet": shown, "x": shown.detail.delivery, "fragment": True}
         return render(request, "packets/parts/delivery.html", context)
@@ -96,7 +73,7 @@ def clear(request: PageRequest, packet: str) -> HttpResponse:
         asked = holds.clear(ref=packet, revision=revision, code=code, target=target, reason=reason, by=request.actor)
         return f"Cleared, with your reason. Revision {asked.revision} is being assembled."
 
-    return _decide(request, packet, packet_presenter.hold_key(code, target), act)
+    return _decide(request, packet, packet_view.hold_key(code, target), act)
 
 
 @require_POST
@@ -146,7 +123,7 @@ def _decide(request: PageRequest, packet: str, form: str, act: Callable[[int, st
         done = act(revision, reason)
     except Invalid as error:
         typed = Typed(form, reason, error.faults[0].message if error.faults else error.message)
-        shown = packet_presenter.present(request.actor, packet, revision or None, typed=typed)
+        shown = packet_view.present(request.actor, packet, revision or None, typed=typed)
         return _show(request, shown, status=error.status)
     except Conflict as error:
         if error.code == "voted":  # a second click, a reload
@@ -154,7 +131,7 @@ def _decide(request: PageRequest, packet: str, form: str, act: Callable[[int, st
         # After drift the next revision is what there is to look at.
         number = None if isinstance(error, Drifted) else revision or None
         refused = Refused(error.message, tuple(error.faults))
-        shown = packet_presenter.present(request.actor, packet, number, refused=refused)
+        shown = packet_view.present(request.actor, packet, number, refused=refused)
         return _show(request, shown, status=error.status)
     messages.success(request, done)
     newest = form == "again" or form.startswith("clear ")
@@ -163,12 +140,6 @@ def _decide(request: PageRequest, packet: str, form: str, act: Callable[[int, st
 
 def _show(request: PageRequest, shown: PacketPage, *, status: int = 200) -> HttpResponse:
     return render(request, "packets/packet.html", {"section": "packets", "packet": shown}, status=status)
-
-
-def _form(request: PageRequest, asked: Mapping[str, str], error: Invalid | None = None) -> HttpResponse:
-    shown = packets_presenter.assemble_form(request.actor, asked, error)
-    context = {"section": "packets", "form": shown}
-    return render(request, "packets/assemble.html", context, status=error.status if error else 200)
 
 
 def _file(found: Download) -> FileResponse:

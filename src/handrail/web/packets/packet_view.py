@@ -16,8 +16,9 @@ from handrail.packets.assembly.compare import Comparison
 from handrail.packets.queries import PacketDetail, RevisionSummary
 from handrail.packets.review import DeliveryView, HoldView, VoteView
 from handrail.packets.states import RevisionReason, RevisionState, VoteKind
-from handrail.web.packets import values as packet_values
+from handrail.web.packets import values
 from handrail.web.packets.values import AnnexRow, DiffGroup, FieldRow
+from handrail.web.shell import words
 
 # Why a revision was made, or why one ended, in the words of a reviewer.
 CAUSES: Mapping[str, str] = {
@@ -210,12 +211,12 @@ def present(
         following=following,
         followed_by=_story(following) if following else None,
         void=_void(actor, detail),
-        fields=packet_values.field_rows(detail.fields, compared, whole=whole),
+        fields=values.field_rows(detail.fields, compared, whole=whole),
         open_holds=[card for card in cards if card.hold.cleared is None],
         cleared_holds=[card for card in cards if card.hold.cleared is not None],
-        annexes=packet_values.annex_rows(detail.annexes),
+        annexes=values.annex_rows(detail.annexes),
         compared=compared is not None,
-        differences=packet_values.diff_groups(compared),
+        differences=values.diff_groups(compared),
         approvals=[vote for vote in votes if vote.ballot is VoteKind.APPROVE],
         against=[vote for vote in votes if vote.ballot is not VoteKind.APPROVE],
         delivery=_delivery(detail.delivery),
@@ -226,7 +227,7 @@ def present(
         may_export=detail.delivery is not None and actor.may(Capability.PACKET_RELEASE),
         refused=refused,
         whole=whole,
-        given=[(name, packet_values.value(given)) for name, given in detail.given.items() if given is not None],
+        given=[(name, words.visible_value(given)) for name, given in detail.given.items() if given is not None],
     )
 
 
@@ -259,7 +260,7 @@ def _compared(actor: Actor, detail: PacketDetail) -> Comparison | None:
 def _story(revision: RevisionSummary) -> Story:
     told = [one for one in revision.cause_detail if isinstance(one, dict)]
     moved = [
-        {name: packet_values.value(one[name]) for name in ("where", "before", "after")}
+        {name: words.visible_value(one[name]) for name in ("where", "before", "after")}
         | {"fields": one.get("fields", [])}
         for one in told
         if "where" in one

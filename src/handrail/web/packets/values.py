@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ ENTRIES_SHOWN = 100
 DIFFERENCES_SHOWN = 200
 _SIGNS = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "→"}
 _DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
-_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +72,6 @@ class DiffGroup:
     total: int
 
 
-def visible(text: str) -> str:
-    """``text`` with every character that shows nothing, or turns its neighbours round, written out as ``⟨U+202E⟩``."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        f"⟨U+{ord(c):04X}⟩" if c not in "\n\t" and unicodedata.category(c) in _INVISIBLE else c for c in text
-    )
-
-
-def value(of: Any) -> str:
-    return visible(words.value_text(of))
-
-
 def field_rows(fields: Iterable[FieldView], comparison: Comparison | None, *, whole: bool) -> list[FieldRow]:
     """What is held first, then what changed. Lists of records to their first entries, unless ``whole``."""
     moved = [f"{one.where}." for one in comparison.fields] if comparison else []
@@ -114,7 +99,7 @@ def diff_groups(comparison: Comparison | None) -> list[DiffGroup]:
 
 def _diffs(found: tuple[RevisionDifference, ...]) -> list[DiffRow]:
     return [
-        DiffRow(visible(one.where), one.kind, _SIGNS[one.kind], _side(one.before), _side(one.after))
+        DiffRow(words.visible(one.where), one.kind, _SIGNS[one.kind], _side(one.before), _side(one.after))
         for one in found[:DIFFERENCES_SHOWN]
     ]
 
@@ -124,12 +109,12 @@ def _side(of: Any) -> str:
     if of is None:
         return words.NOTHING
     if not isinstance(of, dict):
-        return _short(value(of))
+        return _short(words.visible_value(of))
     if set(of) == {"held"}:
-        return f"held: {value(of['held'])}"
+        return f"held: {words.visible_value(of['held'])}"
     if "cleared" in of:
         return _short(", ".join(_standing(of)))
-    return value(of)
+    return words.visible_value(of)
 
 
 def _standing(of: Mapping[str, Any]) -> Iterator[str]:
@@ -138,7 +123,7 @@ def _standing(of: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield "blocks" if of.get("blocking") else "stays inside"
     if "reason" in of:
-        yield value(of["reason"])
+        yield words.visible_value(of["reason"])
     yield str(of.get("digest", ""))
 
 
@@ -151,7 +136,7 @@ def _field(one: FieldView, moved: Sequence[str], *, whole: bool) -> FieldRow:
     path = f"{one.path}."
     changed = any(where.startswith((path, f"{one.path}[")) or path.startswith(where) for where in moved)
     if not (isinstance(found, list) and found and all(isinstance(entry, dict) for entry in found)):
-        return FieldRow(one, changed, value(found), [], [], 0)
+        return FieldRow(one, changed, words.visible_value(found), [], [], 0)
     columns = [member.path for member in one.members] or list(found[0])  # type: ignore[arg-type]
     shown = found if whole else found[:ENTRIES_SHOWN]
     entries = [[_cell(entry, column) for column in columns] for entry in shown]
@@ -163,7 +148,7 @@ def _cell(entry: Any, column: str) -> str:
     found = entry
     for part in column.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
-    return words.NOTHING if found is None else value(found)
+    return words.NOTHING if found is None else words.visible_value(found)
 
 
 def _annex(one: AnnexView) -> AnnexRow:

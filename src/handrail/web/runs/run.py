@@ -13,27 +13,27 @@ from handrail.kernel.errors import Conflict
 from handrail.runbooks import queries as runbooks
 from handrail.runbooks.actions import runs
 from handrail.runbooks.states import RunState
-from handrail.web.runs import run_view as run_presenter
+from handrail.web.runs import run_view
 from handrail.web.shell.request import PageRequest
-from handrail.web.support import support
-from handrail.web.support.support_view import SupportPart
+from handrail.web.support import submission
+from handrail.web.support.part import SupportPart
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: PageRequest, run: str) -> HttpResponse:
     def show(part: SupportPart) -> HttpResponse:
-        shown = run_presenter.present(runbooks.get_run(request.actor, run))
+        shown = run_view.present(runbooks.get_run(request.actor, run))
         return render(
             request, "runs/run.html", {"section": "operations", "run": shown, "support": part}, status=part.status
         )
 
-    return support.answer(request, support.at_run(run), show)
+    return submission.answer(request, submission.at_run(run), show)
 
 
 @require_safe
 def live(request: PageRequest, run: str) -> HttpResponse:
     """The moving part of the page. Answers 204 while the ledger and state are those that the page shows."""
-    shown = run_presenter.present(runbooks.get_run(request.actor, run))
+    shown = run_view.present(runbooks.get_run(request.actor, run))
     if request.GET.get("seen") == shown.mark:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     return render(request, "runs/parts/run_live.html", {"run": shown, "fragment": True})

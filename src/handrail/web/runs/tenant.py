@@ -1,21 +1,74 @@
-"""How a tenant is, and what was done for it."""
+"""The tenant dashboard: counts, what stopped, what is under way, and the latest runs."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from handrail.web.runs import tenant_view as tenant_presenter
+from handrail.access import queries as access
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.access.queries import TenantSummary
+from handrail.runbooks import queries as runbooks
+from handrail.runbooks.queries import ExceptionFilter, ExceptionSummary, RunFilter, RunSummary
+from handrail.runbooks.states import RUN, RunState
 from handrail.web.shell.request import PageRequest
-from handrail.web.support import support
-from handrail.web.support.support_view import SupportPart
+from handrail.web.support import submission
+from handrail.web.support.part import SupportPart
+
+RECENT = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """``runs`` is None for roles that may not see them. ``unresolved`` holds the newest of ``unresolved_count``."""
+
+    tenant: TenantSummary
+    counts: dict[RunState, int]
+    runs: list[RunSummary] | None
+    unresolved: list[ExceptionSummary]
+    unresolved_count: int
+
+    @property
+    def moving(self) -> int:
+        return sum(n for state, n in self.counts.items() if state in RUN.active)
+
+    @property
+    def completed(self) -> int:
+        return self.counts.get(RunState.COMPLETED, 0)
+
+    @property
+    def standing(self) -> tuple[str, str]:
+        """One sentence on how the tenant is, with its tone."""
+        if waiting := self.unresolved_count:
+            return "stop", f"{waiting} stopped run{'' if waiting == 1 else 's'} not resolved yet"
+        if self.moving:
+            return "move", f"{self.moving} run{'' if self.moving == 1 else 's'} under way"
+        return "good", "Nothing is waiting for a person"
+
+
+def present(actor: Actor, key: str) -> Dashboard:
+    """Raises NotFound, Denied."""
+    tenant = access.get_tenant(actor, key)
+    sees_runs = actor.may(Capability.RUN_VIEW)
+    sees_exceptions = actor.may(Capability.EXCEPTION_VIEW)
+    waiting = ExceptionFilter(tenant=key, unresolved=True, limit=RECENT)
+    return Dashboard(
+        tenant=tenant,
+        counts=runbooks.count_states(actor, tenant=key) if sees_runs else {},
+        runs=runbooks.list_runs(actor, RunFilter(tenant=key, limit=RECENT)) if sees_runs else None,
+        unresolved=runbooks.list_exceptions(actor, waiting) if sees_exceptions else [],
+        unresolved_count=runbooks.count_exceptions(actor, waiting) if sees_exceptions else 0,
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: PageRequest, tenant: str) -> HttpResponse:
     def show(part: SupportPart) -> HttpResponse:
-        context = {"dashboard": tenant_presenter.present(request.actor, tenant), "support": part}
+        context = {"dashboard": present(request.actor, tenant), "support": part}
         return render(request, "runs/tenant.html", context, status=part.status)
 
-    return support.answer(request, support.at_tenant(tenant), show)
+    return submission.answer(request, submission.at_tenant(tenant), show)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from typing import Any
 NOTHING = "—"
 MINUTE, HOUR, DAY = 60, 3600, 86400
 WEEK = 7 * DAY
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 
 # A state's tone (the colour family in the style sheet) and its shape (a heroicon).
 STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -122,3 +124,17 @@ def value_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value_text(v) for v in value) if value else "none"
     return json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, dict) else str(value)
+
+
+def visible(text: str) -> str:
+    """``text`` with every character that shows nothing, or turns its neighbours round, written out as ``⟨U+202E⟩``."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        f"⟨U+{ord(c):04X}⟩" if c not in "\n\t" and unicodedata.category(c) in _INVISIBLE else c for c in text
+    )
+
+
+def visible_value(value: Any) -> str:
+    """A JSON value on one line, with what shows nothing written out."""
+    return visible(value_text(value))

@@ -16,7 +16,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from handrail.kernel.clock import now
-from handrail.web.packets import values as packet_values
 from handrail.web.shell import words
 
 register = template.Library()
@@ -60,7 +59,7 @@ def clock_time(at: datetime | None) -> SafeString:
 register.filter("span", words.span)
 register.filter("humanise", words.humanise)
 register.filter("value_text", words.value_text)
-register.filter("seen", packet_values.value)
+register.filter("seen", words.visible_value)
 
 
 @register.filter

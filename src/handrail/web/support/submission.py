@@ -16,8 +16,8 @@ from django.shortcuts import redirect
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.support.actions import support_requests
 from handrail.web.shell.request import PageRequest
-from handrail.web.support import support_view as presenter
-from handrail.web.support.support_view import FORM, RAISED, Sheet, SupportPart, Surface
+from handrail.web.support import part
+from handrail.web.support.part import FORM, RAISED, Sheet, SupportPart, Surface
 
 KEY_REUSED = "submission-key-reused"
 Show = Callable[[SupportPart], HttpResponse]
@@ -36,7 +36,7 @@ def answer(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
     if request.method == HTTPMethod.POST:
         return _submit(request, surface, show)
     opened, raised = request.GET.get(FORM), request.GET.get(RAISED)
-    return show(presenter.present(request.actor, surface, opened=opened, raised=raised))
+    return show(part.present(request.actor, surface, opened=opened, raised=raised))
 
 
 def _submit(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
@@ -44,9 +44,9 @@ def _submit(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
     try:
         submitted = support_requests.submit(by=request.actor, **surface.named, **sheet.given())
     except Invalid as error:
-        return show(presenter.present_again(request.actor, surface, sheet, error))
+        return show(part.present_again(request.actor, surface, sheet, error))
     except Conflict as error:
         if error.code != KEY_REUSED:
             raise
-        return show(presenter.present_again(request.actor, surface, sheet, error))
+        return show(part.present_again(request.actor, surface, sheet, error))
     return redirect(f"{surface.url}?{RAISED}={submitted.handoff.ref}#support-latest")

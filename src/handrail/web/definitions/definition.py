@@ -1,4 +1,4 @@
-"""Definitions as lists, texts with line numbers, and differences."""
+"""One version of a definition: its text, what it would change, and the decisions about it."""
 
 from __future__ import annotations
 
@@ -6,39 +6,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
 from handrail.access.actor import Actor
 from handrail.access.refusals import REASON_LIMIT, Refusal
-from handrail.definitions import queries
-from handrail.definitions.queries import DefinitionDetail, DefinitionFilter, DefinitionSummary
+from handrail.definitions import actions, queries
+from handrail.definitions import queries as definitions
+from handrail.definitions.queries import DefinitionDetail, DefinitionSummary
 from handrail.definitions.source.diff import DiffLine
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.definitions.table import compile_table
-from handrail.kernel.errors import Invalid
+from handrail.kernel.errors import Conflict, Invalid
 from handrail.kernel.hostile import clean_text
-from handrail.web.definitions import profile_summary as profile_presenter
-from handrail.web.definitions import runbook_summary as runbook_presenter
+from handrail.web.definitions import profile_summary, runbook_summary
 from handrail.web.definitions.profile_summary import ProfileSummary
 from handrail.web.definitions.runbook_summary import RunbookSummary
 from handrail.web.shell import words
+from handrail.web.shell.request import PageRequest
 
 _SIGNS = {"same": "", "added": "+", "removed": "\N{MINUS SIGN}", "gap": "⋯"}
 
 
 class Decision(Protocol):
     def __call__(self, *, definition_id: int, reason: str, by: Actor) -> DefinitionSummary: ...
-
-
-@dataclass(frozen=True, slots=True)
-class DefinitionList:
-    rows: list[DefinitionSummary]
-    kind: str
-    state: str
-    kinds: list[DefinitionKind]
-    states: list[DefinitionState]
-
-    @property
-    def filtered(self) -> bool:
-        return bool(self.kind or self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +81,8 @@ def _table(text: str) -> TableSummary | None:
 
 
 _SUMMARISE: Mapping[DefinitionKind, Callable[[str], RunbookSummary | ProfileSummary | TableSummary | None]] = {
-    DefinitionKind.RUNBOOK: runbook_presenter.summarise,
-    DefinitionKind.PACKET: profile_presenter.summarise,
+    DefinitionKind.RUNBOOK: runbook_summary.summarise,
+    DefinitionKind.PACKET: profile_summary.summarise,
     DefinitionKind.TABLE: _table,
 }
 _PARTS: Mapping[DefinitionKind, str] = {
@@ -102,15 +95,6 @@ _DEPRECATION: Mapping[DefinitionKind, str] = {
     DefinitionKind.PACKET: "No packet is assembled by it from then on. What was released stays as it is.",
     DefinitionKind.TABLE: "No profile that looks values up in it can be assembled from then on.",
 }
-
-
-def present_list(actor: Actor, asked: Mapping[str, str]) -> DefinitionList:
-    """Raises Denied."""
-    kind, state = asked.get("kind", ""), asked.get("state", "")
-    kind = kind if kind in set(DefinitionKind) else ""
-    state = state if state in set(DefinitionState) else ""
-    rows = queries.list_definitions(actor, DefinitionFilter(kind=kind, state=state))
-    return DefinitionList(rows, kind, state, list(DefinitionKind), list(DefinitionState))
 
 
 def present(detail: DefinitionDetail) -> DefinitionPage:
@@ -140,3 +124,47 @@ def is_decided_so(actor: Actor, definition: int, reason: str) -> bool:
     row = queries.get_definition(actor, definition).summary
     by = {DefinitionState.REJECTED: row.decided_by, DefinitionState.DEPRECATED: row.deprecated_by}.get(row.state)
     return by == actor.name and row.reason == clean_text(reason, limit=REASON_LIMIT)
+
+
+@require_safe
+def page(request: PageRequest, definition: int) -> HttpResponse:
+    shown = present(definitions.get_definition(request.actor, definition))
+    return render(request, "definitions/definition.html", {"section": "definitions", "definition": shown})
+
+
+@require_POST
+def approve(request: PageRequest, definition: int) -> HttpResponse:
+    digest = request.POST.get("digest", "")
+    try:
+        actions.approve(definition_id=definition, digest=digest, by=request.actor)
+    except Conflict:
+        if not is_approved_so(request.actor, definition, digest):
+            raise
+    messages.success(request, "Approved. It is in force from now on; runs under way keep the version they began with.")
+    return redirect("definition", definition=definition)
+
+
+@require_POST
+def reject(request: PageRequest, definition: int) -> HttpResponse:
+    return _with_reason(request, definition, actions.reject, "Rejected, with your reason.")
+
+
+@require_POST
+def deprecate(request: PageRequest, definition: int) -> HttpResponse:
+    return _with_reason(request, definition, actions.deprecate, "No longer in force: no run of it starts from now on.")
+
+
+def _with_reason(request: PageRequest, definition: int, action: Decision, done: str) -> HttpResponse:
+    """One of the decisions that need a reason; without one the page comes back with what was typed."""
+    reason = request.POST.get("reason", "")
+    try:
+        action(definition_id=definition, reason=reason, by=request.actor)
+    except Invalid as error:
+        shown = present(definitions.get_definition(request.actor, definition))
+        context = {"section": "definitions", "definition": shown, "typed": reason, "fault": error.faults[0].message}
+        return render(request, "definitions/definition.html", context, status=error.status)
+    except Conflict:
+        if not is_decided_so(request.actor, definition, reason):
+            raise
+    messages.success(request, done)
+    return redirect("definition", definition=definition)

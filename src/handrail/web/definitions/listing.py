@@ -1,0 +1,44 @@
+"""The list of definitions with its filters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from handrail.access.actor import Actor
+from handrail.definitions import queries
+from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
+from handrail.definitions.states import DefinitionKind, DefinitionState
+from handrail.web.shell.request import PageRequest
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionList:
+    rows: list[DefinitionSummary]
+    kind: str
+    state: str
+    kinds: list[DefinitionKind]
+    states: list[DefinitionState]
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.kind or self.state)
+
+
+def present(actor: Actor, asked: Mapping[str, str]) -> DefinitionList:
+    """Raises Denied."""
+    kind, state = asked.get("kind", ""), asked.get("state", "")
+    kind = kind if kind in set(DefinitionKind) else ""
+    state = state if state in set(DefinitionState) else ""
+    rows = queries.list_definitions(actor, DefinitionFilter(kind=kind, state=state))
+    return DefinitionList(rows, kind, state, list(DefinitionKind), list(DefinitionState))
+
+
+@require_safe
+def page(request: PageRequest) -> HttpResponse:
+    shown = present(request.actor, request.GET)
+    return render(request, "definitions/definitions.html", {"section": "definitions", "definitions": shown})

@@ -1,0 +1,148 @@
+"""The form that begins the assembly of an escalation packet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+from pydantic import JsonValue
+
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
+from handrail.definitions import queries as definitions
+from handrail.definitions.inputs.format import TaskField
+from handrail.definitions.profile.compiler import compile_profile
+from handrail.definitions.profile.format import ProfileSpec
+from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
+from handrail.definitions.states import DefinitionKind, DefinitionState
+from handrail.kernel.errors import Fault, Invalid
+from handrail.packets.actions import assembling
+from handrail.packets.errors import Exists
+from handrail.web.shell.request import PageRequest
+
+_TRUTHS: Mapping[str, JsonValue] = {"true": True, "false": False}
+_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One given value of a profile, as a form asks for it. ``many``: one a line."""
+
+    name: str
+    kind: str
+    many: bool
+    optional: bool
+    says: str
+    typed: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssembleForm:
+    """``profile`` None: none has been chosen, or the one named is not active."""
+
+    profiles: list[DefinitionSummary]
+    profile: DefinitionSummary | None
+    summary: str
+    lane: str
+    inputs: list[Input]
+    fault: str
+
+
+def assemble_form(actor: Actor, asked: Mapping[str, str], error: Invalid | None = None) -> AssembleForm:
+    """Raises Denied without ``packet:assemble``. One active profile needs no choosing."""
+    actor.require(Capability.PACKET_ASSEMBLE)
+    wanted = DefinitionFilter(kind=DefinitionKind.PACKET, state=DefinitionState.ACTIVE)
+    profiles = definitions.list_definitions(actor, wanted)
+    name = asked.get("profile", "") or (profiles[0].name if len(profiles) == 1 else "")
+    chosen = next((one for one in profiles if one.name == name), None)
+    if chosen is None:
+        return AssembleForm(profiles, None, "", "", [], "")
+    spec = _spec(actor, chosen)
+    faults = {fault.where.removeprefix("given.").split(".")[0]: fault.message for fault in _faults(error)}
+    inputs = [_input(key, one, asked, faults) for key, one in spec.given.items()]
+    general = "" if error is None or any(one.fault for one in inputs) else error.message
+    return AssembleForm(profiles, chosen, spec.summary, spec.lane.name, inputs, general)
+
+
+def given_of(actor: Actor, posted: QueryDict) -> dict[str, JsonValue]:
+    """The values that were typed, in the types that the profile declares; what is not of its type stays as typed."""
+    actor.require(Capability.PACKET_ASSEMBLE)
+    wanted = DefinitionFilter(kind=DefinitionKind.PACKET, name=posted.get("profile", ""), state=DefinitionState.ACTIVE)
+    chosen = next(iter(definitions.list_definitions(actor, wanted)), None)
+    if chosen is None:
+        return {}
+    fields = _spec(actor, chosen).given
+    typed = {key: posted.get(_field_name(key), "").strip() for key in fields}
+    return {key.removesuffix("?"): _typed(one, typed[key]) for key, one in fields.items() if typed[key]}
+
+
+def _spec(actor: Actor, chosen: DefinitionSummary) -> ProfileSpec:
+    return compile_profile(definitions.get_definition(actor, chosen.id).text).spec
+
+
+def _faults(error: Invalid | None) -> tuple[Fault, ...]:
+    return tuple(error.faults) if error is not None else ()
+
+
+def _field_name(key: str) -> str:
+    return f"given.{key.removesuffix('?')}"
+
+
+def _input(key: str, one: TaskField, asked: Mapping[str, str], faults: Mapping[str, str]) -> Input:
+    name = key.removesuffix("?")
+    return Input(
+        name=name,
+        kind=one.type,
+        many=one.type == "array",
+        optional=key.endswith("?"),
+        says=one.description or "",
+        typed=asked.get(_field_name(key), ""),
+        fault=faults.get(name, ""),
+    )
+
+
+def _typed(one: TaskField, text: str) -> JsonValue:
+    if one.type == "array":
+        kind = one.items.type if one.items else "string"
+        return [_scalar(kind, line.strip()) for line in text.splitlines() if line.strip()]
+    return _scalar(one.type, text)
+
+
+def _scalar(kind: str, text: str) -> JsonValue:
+    if kind == "boolean":
+        return _TRUTHS.get(text.lower(), text)
+    if kind == "integer" and len(text) <= _DIGITS and text.removeprefix("-").isdecimal():
+        return int(text)
+    if kind == "number":
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    return text
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def page(request: PageRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _form(request, request.GET)
+    given = given_of(request.actor, request.POST)
+    try:
+        asked = assembling.request(profile=request.POST.get("profile", ""), given=given, by=request.actor)
+    except Invalid as error:
+        return _form(request, request.POST, error)
+    except Exists as error:
+        messages.warning(request, "This case has its packet. Below, say what is new to assemble its next revision.")
+        return redirect("packet", packet=error.ref)
+    messages.success(request, f"Revision {asked.revision} of {asked.ref} is being assembled.")
+    return redirect("packet", packet=asked.ref)
+
+
+def _form(request: PageRequest, asked: Mapping[str, str], error: Invalid | None = None) -> HttpResponse:
+    shown = assemble_form(request.actor, asked, error)
+    context = {"section": "packets", "form": shown}
+    return render(request, "packets/assemble.html", context, status=error.status if error else 200)
