@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from handrail.definitions.active import compiled
 from handrail.definitions.runbook.format import Checkpoints
 from handrail.kernel.errors import Conflict, Invalid
+from handrail.runbooks.meanings import MEANINGS
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import EventKind
 
-# The rows by which a run passes a checkpoint, and the label that a runbook gives to it.
-PASSED: Mapping[EventKind, str] = {
-    EventKind.RECEIVED: "received",
-    EventKind.CHECKED: "checked",
-    EventKind.INTENT: "invoked",
-    EventKind.VERIFIED: "verified",
-    EventKind.COMPLETED: "completed",
-}
+# The rows by which a run passes a checkpoint.
+PASSING = tuple(kind for kind, meaning in MEANINGS.items() if meaning.checkpoint)
 
 
 def find_labels(run: OperationRun) -> Checkpoints | None:
@@ -30,11 +25,10 @@ def find_labels(run: OperationRun) -> Checkpoints | None:
 
 def of(labels: Checkpoints | None, kind: EventKind) -> str:
     """The label of the checkpoint that a row of ``kind`` passes; empty where it passes none."""
-    if kind not in PASSED:
-        return ""
-    return str(getattr(labels, PASSED[kind])) if labels else PASSED[kind]
+    name = MEANINGS[kind].checkpoint
+    return str(getattr(labels, name)) if labels and name else name
 
 
 def last(labels: Checkpoints | None, kinds: Iterable[EventKind]) -> str:
     """The label of the last checkpoint passed by a ledger's rows, in order."""
-    return next((of(labels, kind) for kind in reversed(list(kinds)) if kind in PASSED), "")
+    return next((of(labels, kind) for kind in reversed(list(kinds)) if kind in PASSING), "")

@@ -123,7 +123,7 @@ def _recent_runs(place: Place) -> QuerySet[OperationRun]:
 
 def _last_checkpoint(run: OperationRun, packet: ExceptionPacket | None) -> dict[str, Any] | None:
     """The last point that the run passed, in the runbook's words."""
-    passed = run.checkpoints.filter(kind__in=list(labels.PASSED)).order_by("sequence").last()
+    passed = run.checkpoints.filter(kind__in=labels.PASSING).order_by("sequence").last()
     if passed is None:
         return None
     label = packet.checkpoint if packet else labels.of(labels.find_labels(run), EventKind(passed.kind))

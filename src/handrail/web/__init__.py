@@ -1,1 +1,1 @@
-"""The HTML pages: one folder per subject, in it one module per page (large ones with their view beside). Works without JavaScript; htmx adds live parts."""
+"""The HTML pages: one folder per subject, in it a module per page. Works without JavaScript; htmx adds live parts."""

@@ -43,7 +43,7 @@ def test_reading_is_marked_when_it_was_made() -> None:
         row(2, EventKind.CHECKED, 5, {"evidence": evidence}),
         row(3, EventKind.COMPLETED, 10),
     )
-    assert [(mark.at, mark.says) for mark in shown.lanes[0].marks] == [(40.0, "tenant read")]
+    assert [(mark.at, mark.message) for mark in shown.lanes[0].marks] == [(40.0, "tenant read")]
 
 
 def test_end_is_marked_by_its_own_shape() -> None:
@@ -54,7 +54,7 @@ def test_end_is_marked_by_its_own_shape() -> None:
 def test_rows_of_one_instant_leave_no_bar_between_them() -> None:
     result = row(2, EventKind.RESULT, 4, {"class": "ambiguous"})
     shown = drawn(row(1, EventKind.INTENT, 0), result, row(3, EventKind.EXCEPTION, 4), seconds=4)
-    assert [bar.says for bar in shown.lanes[0].bars] == ["attempt 1: ambiguous · 4.0 s"]
+    assert [bar.message for bar in shown.lanes[0].bars] == ["attempt 1: ambiguous · 4.0 s"]
 
 
 def test_run_of_no_length_is_drawn() -> None:

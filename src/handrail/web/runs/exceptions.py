@@ -23,7 +23,7 @@ from handrail.runbooks.actions import exceptions
 from handrail.runbooks.actions.exceptions import NOTE_LIMIT
 from handrail.runbooks.queries import PAGE, ExceptionDetail, ExceptionFilter, ExceptionSummary
 from handrail.runbooks.states import ExceptionCause, Handling
-from handrail.web.runs.readings import Source, sources
+from handrail.web.runs.readings import SourceReading, sources
 from handrail.web.shell import paging
 from handrail.web.shell.request import PageRequest
 
@@ -72,7 +72,7 @@ class ExceptionPage:
     detail: ExceptionDetail
     advice: str
     conditions: list[dict[str, Any]]
-    readings: list[Source]
+    readings: list[SourceReading]
     other_evidence: list[dict[str, Any]]
     note_limit: int
     may_take: bool

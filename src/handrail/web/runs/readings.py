@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceReading:
     """``values`` is empty where the record keeps only version and digest."""
 
     name: str
@@ -20,10 +20,10 @@ class Source:
     values: Mapping[str, Any]
 
 
-def sources(evidence: Iterable[Mapping[str, Any]], readings: Mapping[str, Mapping[str, Any]]) -> list[Source]:
+def sources(evidence: Iterable[Mapping[str, Any]], readings: Mapping[str, Mapping[str, Any]]) -> list[SourceReading]:
     """The entries of ``evidence`` that are readings, with their values from ``readings`` by name."""
     return [
-        Source(
+        SourceReading(
             name=item["source"],
             connector=item.get("connector", ""),
             version=item.get("version"),

@@ -1,4 +1,4 @@
-"""A run's ledger told to a person: stages, entries, attempts, and what was read beside what was required."""
+"""A run's ledger as a person reads it: stages, entries, attempts, and what was read beside what was required."""
 
 from __future__ import annotations
 
@@ -9,42 +9,34 @@ from datetime import datetime
 from typing import Any
 
 from handrail.kernel.clock import now
+from handrail.runbooks.meanings import MEANINGS
 from handrail.runbooks.queries import LedgerRow, RunDetail
 from handrail.runbooks.states import EventKind, RunState
 from handrail.web.runs import timeline
-from handrail.web.runs.readings import Source, sources
+from handrail.web.runs.readings import SourceReading, sources
 from handrail.web.runs.timeline import Timeline
 from handrail.web.shell import words
 
 STAGES = (RunState.RECEIVED, RunState.CHECKING, RunState.INVOKING, RunState.VERIFYING, RunState.COMPLETED)
-_REACHED_BY = {
-    EventKind.RECEIVED: RunState.RECEIVED,
-    EventKind.CLAIMED: RunState.CHECKING,
-    EventKind.CHECKED: RunState.CHECKING,
-    EventKind.INTENT: RunState.INVOKING,
-    EventKind.VERIFIED: RunState.VERIFYING,
-    EventKind.RECONCILED: RunState.VERIFYING,
-    EventKind.COMPLETED: RunState.COMPLETED,
-}
 _NAME = re.compile(r"\b[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+\b(?!\()")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """``standing``: done, now, stopped or ahead."""
+    """``progress``: done, now, stopped or ahead."""
 
     state: RunState
-    standing: str
+    progress: str
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One ledger row as it reads. ``tone`` and ``icon`` are its shape; ``state`` a badge where it carries a class."""
+class LedgerLine:
+    """One ledger row as it reads, with the tone and icon of its shape. ``since``: time since the run was received."""
 
     row: LedgerRow
     title: str
-    says: str
+    message: str
     tone: str
     icon: str
     facts: list[tuple[str, str]]
@@ -52,7 +44,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class ProvenCondition:
     """A condition that held, and the readings that it speaks of. What does not hold stops the run instead."""
 
     condition: str
@@ -60,23 +52,23 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedStep:
     step: str
     at: datetime
-    proofs: list[Proof]
-    sources: list[Source]
+    proofs: list[ProvenCondition]
+    sources: list[SourceReading]
 
 
 @dataclass(frozen=True, slots=True)
-class RunPage:
+class RunView:
     detail: RunDetail
     stages: list[Stage]
-    lines: list[Line]
-    verified: list[Verified]
-    checked: list[Source]
+    lines: list[LedgerLine]
+    verified: list[VerifiedStep]
+    checked: list[SourceReading]
     timeline: Timeline
     mark: str
-    took: str
+    duration: str
     stop: dict[str, Any] | None
 
     @property
@@ -84,10 +76,10 @@ class RunPage:
         return not self.detail.summary.ended
 
 
-def present(detail: RunDetail) -> RunPage:
+def present(detail: RunDetail) -> RunView:
     summary, ledger = detail.summary, detail.ledger
     end = summary.finished_at or now()
-    return RunPage(
+    return RunView(
         detail=detail,
         stages=_stages(detail),
         lines=[_line(row, summary.created_at) for row in ledger],
@@ -95,70 +87,45 @@ def present(detail: RunDetail) -> RunPage:
         checked=_checked(ledger),
         timeline=timeline.draw(ledger, start=summary.created_at, end=end, ended=summary.ended),
         mark=f"{ledger[-1].sequence if ledger else 0}-{summary.state}",
-        took=words.span((end - summary.created_at).total_seconds()),
+        duration=words.span((end - summary.created_at).total_seconds()),
         stop=next((row.detail for row in reversed(ledger) if row.kind is EventKind.EXCEPTION), None),
     )
 
 
 def _stages(detail: RunDetail) -> list[Stage]:
     state = detail.summary.state
-    reached = {_REACHED_BY[row.kind] for row in detail.ledger if row.kind in _REACHED_BY} | {RunState.RECEIVED}
+    stages = (MEANINGS[row.kind].stage for row in detail.ledger)
+    reached = {RunState.RECEIVED, *(stage for stage in stages if stage is not None)}
     if any(row.kind is EventKind.RESULT and row.detail.get("class") == "succeeded" for row in detail.ledger):
         reached.add(RunState.VERIFYING)
     if state in STAGES:
-        return [Stage(s, _standing(STAGES.index(s), STAGES.index(state), state)) for s in STAGES]
+        return [Stage(s, _progress(STAGES.index(s), STAGES.index(state), state)) for s in STAGES]
     last = max(STAGES.index(s) for s in reached)
     return [Stage(s, "done" if i < last else "stopped" if i == last else "ahead") for i, s in enumerate(STAGES)]
 
 
-def _standing(index: int, current: int, state: RunState) -> str:
+def _progress(index: int, current: int, state: RunState) -> str:
     if index < current or state is RunState.COMPLETED:
         return "done"
     return "now" if index == current else "ahead"
 
 
-def _line(row: LedgerRow, start: datetime) -> Line:
-    title, says, tone, icon = _told(row)
-    since = words.span((row.at - start).total_seconds())
-    return Line(row, title, says, tone, icon, list(_facts(row)), since)
-
-
-def _told(row: LedgerRow) -> tuple[str, str, str, str]:
-    """Title, sentence, tone and icon of a ledger row."""
-    step = row.step.replace("_", " ")
-    detail = row.detail
+def _line(row: LedgerRow, start: datetime) -> LedgerLine:
+    meaning = MEANINGS[row.kind]
+    result = str(row.detail.get("class", "unknown"))
+    title = meaning.title.format(step=row.step.replace("_", " "), attempt=row.attempt, result=words.humanise(result))
+    message, tone, icon = meaning.message, meaning.tone, meaning.icon
     match row.kind:
         case EventKind.RESULT | EventKind.UNKNOWN:
-            result = str(detail.get("class", "unknown"))
-            tone, icon = words.STATES.get(result, ("idle", "question-mark-circle"))
-            return f"{words.humanise(result)}: {step}, attempt {row.attempt}", str(detail.get("why", "")), tone, icon
+            message = str(row.detail.get("why", ""))
+            tone, icon = words.STATES.get(result, (tone, icon))
         case EventKind.EXCEPTION:
-            return "Stopped", str(detail.get("says", "")), "stop", "exclamation-triangle"
-        case EventKind.INTENT:
-            return (
-                f"Intent committed: {step}, attempt {row.attempt}",
-                "Written before the call was made.",
-                "move",
-                "bolt",
-            )
-        case EventKind.VERIFIED:
-            return f"Verified: {step}", "Read again from the authoritative systems.", "good", "eye"
-        case EventKind.RECONCILED:
-            seen = detail.get("effect") == "present"
-            says = "The effect is there: verified next." if seen else "The effect is not there."
-            return f"Looked before acting again: {step}", says, "good" if seen else "wait", "magnifying-glass"
-        case _:
-            title, says, tone, icon = _PLAIN[row.kind]
-            return title, says, tone, icon
+            message = str(row.detail.get("says", ""))
+        case EventKind.RECONCILED if row.detail.get("effect") == "present":
+            message, tone = "The effect is there; it is verified next.", "good"
+    return LedgerLine(row, title, message, tone, icon, list(_facts(row)), words.span((row.at - start).total_seconds()))
 
 
-_PLAIN = {
-    EventKind.RECEIVED: ("Received", "The task was taken on.", "idle", "inbox-arrow-down"),
-    EventKind.CLAIMED: ("Taken up by a worker", "No other run may now touch this subject.", "move", "hand-raised"),
-    EventKind.CHECKED: ("Prerequisites hold", "Read from the authoritative systems.", "good", "check-circle"),
-    EventKind.COMPLETED: ("Completed", "One completion record was written.", "good", "check-badge"),
-    EventKind.CANCELLED: ("Cancelled", "Before anything was invoked.", "idle", "minus-circle"),
-}
 _FACTS = {
     "status": "HTTP status",
     "failure": "Transport",
@@ -177,19 +144,19 @@ def _facts(row: LedgerRow) -> Iterator[tuple[str, str]]:
     for key, label in _FACTS.items():
         if row.detail.get(key) not in (None, ""):
             yield label, words.value_text(row.detail[key])
-    for key, label in (("seconds", "Took"), ("wait_seconds", "Waits")):
+    for key, label in (("seconds", "Duration"), ("wait_seconds", "Waits")):
         if row.detail.get(key):
             yield label, words.span(float(row.detail[key]))
     for key, value in (row.detail.get("answer") or {}).items():
         yield f"answer.{key}", words.value_text(value)
 
 
-def _checked(ledger: Iterable[LedgerRow]) -> list[Source]:
+def _checked(ledger: Iterable[LedgerRow]) -> list[SourceReading]:
     rows = [row.detail for row in ledger if row.kind is EventKind.CHECKED]
-    return [source for told in rows for source in sources(told.get("evidence", []), told.get("readings", {}))]
+    return [source for detail in rows for source in sources(detail.get("evidence", []), detail.get("readings", {}))]
 
 
-def _verified(detail: RunDetail) -> Iterator[Verified]:
+def _verified(detail: RunDetail) -> Iterator[VerifiedStep]:
     before: dict[str, Any] = {}
     answer: dict[str, Any] = {}
     for row in detail.ledger:
@@ -203,16 +170,16 @@ def _verified(detail: RunDetail) -> Iterator[Verified]:
             conditions = [*row.detail.get("required", []), *row.detail.get("guards", [])]
             proofs = [_proof(str(condition), scope) for condition in conditions]
             proofs += [
-                Proof(f"{name} unchanged", [("before", _read(name, before)), ("after", _read(name, read))])
+                ProvenCondition(f"{name} unchanged", [("before", _read(name, before)), ("after", _read(name, read))])
                 for name in row.detail.get("unchanged", [])
             ]
-            yield Verified(row.step, row.at, proofs, sources(row.detail.get("evidence", []), read))
+            yield VerifiedStep(row.step, row.at, proofs, sources(row.detail.get("evidence", []), read))
 
 
-def _proof(condition: str, scope: Mapping[str, Any]) -> Proof:
+def _proof(condition: str, scope: Mapping[str, Any]) -> ProvenCondition:
     names = dict.fromkeys(_NAME.findall(_STRING.sub("", condition)))
     found = ((name, _found(name, scope)) for name in names)
-    return Proof(condition, [(name, text) for name, text in found if text is not None])
+    return ProvenCondition(condition, [(name, text) for name, text in found if text is not None])
 
 
 def _read(name: str, scope: Mapping[str, Any]) -> str:

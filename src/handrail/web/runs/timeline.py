@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from handrail.runbooks.meanings import MEANINGS
 from handrail.runbooks.queries import LedgerRow
 from handrail.runbooks.states import EventKind
 from handrail.web.shell import words
@@ -38,6 +39,7 @@ STEPS_SECONDS = (
     86400,
 )
 MOST_TICKS = 6
+_ENDINGS = (EventKind.COMPLETED, EventKind.EXCEPTION, EventKind.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,16 @@ class Bar:
     width: float
     tone: str
     kind: str
-    says: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TimelineMark:
     """``shape``: reading, good, stop or idle."""
 
     at: float
     shape: str
-    says: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +69,17 @@ class Tick:
 
 
 @dataclass(slots=True)
-class Lane:
+class TimelineLane:
     name: str
     bars: list[Bar] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[TimelineMark] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    lanes: list[Lane]
+    lanes: list[TimelineLane]
     ticks: list[Tick]
-    says: str
+    message: str
 
 
 def draw(ledger: Sequence[LedgerRow], *, start: datetime, end: datetime, ended: bool) -> Timeline:
@@ -88,16 +90,16 @@ class _Drawing:
     def __init__(self, start: datetime, end: datetime, ended: bool) -> None:
         self.start, self.end, self.ended = start, end, ended
         self.seconds = (end - start).total_seconds()
-        self.lanes: dict[str, Lane] = {}
+        self.lanes: dict[str, TimelineLane] = {}
 
     def draw(self, ledger: Sequence[LedgerRow]) -> Timeline:
         for row, following in zip(ledger, [*ledger[1:], None], strict=True):
             self._row(row, following.at if following else self.end, last=following is None)
         ticks = list(self._ticks())
         attempts = sum(row.kind is EventKind.INTENT for row in ledger)
-        says = f"{words.span(self.seconds)}, {_counted(len(ledger), 'entry', 'entries')}, "
-        says += _counted(attempts, "attempt", "attempts")
-        return Timeline(list(self.lanes.values()), ticks, says)
+        message = f"{words.span(self.seconds)}, {_counted(len(ledger), 'entry', 'entries')}, "
+        message += _counted(attempts, "attempt", "attempts")
+        return Timeline(list(self.lanes.values()), ticks, message)
 
     def _row(self, row: LedgerRow, until: datetime, *, last: bool) -> None:
         """Draws what went on from ``row`` to the next one, in the lane that it belongs to."""
@@ -127,9 +129,9 @@ class _Drawing:
         lane = self._lane(f"Invoking {step}")
         if lane.bars and lane.bars[-1].kind == "work":  # the attempt's bar gets the tone of its result
             made = lane.bars[-1]
-            length = made.says.rpartition(" · ")[2]
-            says = f"attempt {row.attempt}: {result} · {length}"
-            lane.bars[-1] = replace(made, tone=tone, says=says)
+            length = made.message.rpartition(" · ")[2]
+            message = f"attempt {row.attempt}: {result} · {length}"
+            lane.bars[-1] = replace(made, tone=tone, message=message)
         if until <= row.at:  # the next row was written with this one: nothing went on between them
             return
         if result == "succeeded":
@@ -142,26 +144,26 @@ class _Drawing:
             self._bar(f"Invoking {step}", row.at, until, ("wait", "wait"), "looks before acting again")
 
     def _ending(self, row: LedgerRow) -> None:
-        shapes = {EventKind.COMPLETED: "good", EventKind.EXCEPTION: "stop"}
-        name = {EventKind.COMPLETED: "Completed", EventKind.EXCEPTION: "Stopped", EventKind.CANCELLED: "Cancelled"}
-        label = name.get(row.kind, words.humanise(row.kind))
-        self._lane(label).marks.append(Mark(self._at(row.at), shapes.get(row.kind, "idle"), label))
+        meaning = MEANINGS[row.kind]
+        shape = meaning.tone if row.kind in _ENDINGS else "idle"
+        label = meaning.title if row.kind in _ENDINGS else words.humanise(row.kind)
+        self._lane(label).marks.append(TimelineMark(self._at(row.at), shape, label))
 
     def _readings(self, lane: str, row: LedgerRow) -> None:
         for reading in row.detail.get("evidence", []):
             at = datetime.fromisoformat(reading["read_at"]) if reading.get("read_at") else row.at
-            self._lane(lane).marks.append(Mark(self._at(at), "reading", f"{reading.get('source', '')} read"))
+            self._lane(lane).marks.append(TimelineMark(self._at(at), "reading", f"{reading.get('source', '')} read"))
 
-    def _bar(self, lane: str, start: datetime, end: datetime, look: tuple[str, str], says: str) -> None:
+    def _bar(self, lane: str, start: datetime, end: datetime, look: tuple[str, str], message: str) -> None:
         """``look``: tone and kind."""
         left = self._at(start)
         width = max(self._at(end) - left, NARROWEST)
         left = min(left, 100 - width)
-        text = f"{says} · {words.span((end - start).total_seconds())}"
+        text = f"{message} · {words.span((end - start).total_seconds())}"
         self._lane(lane).bars.append(Bar(round(left, 2), round(width, 2), *look, text))
 
-    def _lane(self, name: str) -> Lane:
-        return self.lanes.setdefault(name, Lane(name))
+    def _lane(self, name: str) -> TimelineLane:
+        return self.lanes.setdefault(name, TimelineLane(name))
 
     def _at(self, at: datetime) -> float:
         part = (at - self.start).total_seconds() / self.seconds * 100
