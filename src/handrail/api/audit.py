@@ -32,7 +32,7 @@ class EventQuery(Schema):
     limit: Limit = 50
 
 
-class Event(Schema):
+class AuditEventView(Schema):
     """``tenant``: the key of the tenant concerned, null for what concerns the workspace."""
 
     id: int
@@ -47,19 +47,19 @@ class Event(Schema):
     context: dict[str, Any]
 
 
-class Checkpoint(Schema):
+class PublishedCheckpoint(Schema):
     """``text``: a C2SP tlog-checkpoint; ``key``: the public key to verify it with, as ``name+id+key``."""
 
     text: str
     key: str
 
 
-@router.get("/audit/events", response={200: list[Event], **REFUSALS}, operation_id="list_audit_events")
-def list_events(request: HttpRequest, query: Query[EventQuery]) -> list[Event]:
+@router.get("/audit/events", response={200: list[AuditEventView], **REFUSALS}, operation_id="list_audit_events")
+def list_events(request: HttpRequest, query: Query[EventQuery]) -> list[AuditEventView]:
     """Audit events in your scope, the newest first; ``since`` is included, ``until`` is not."""
     wanted = EventFilter(**query.dict(exclude={"tenant"}))
     entries = trail.list_events(actor_of(request), wanted, tenant=query.tenant)
-    return [Event.model_validate({**_plain(entry), "tenant": entry.tenant}) for entry in entries]
+    return [AuditEventView.model_validate({**_plain(entry), "tenant": entry.tenant}) for entry in entries]
 
 
 @router.get("/audit/verification", response={200: Verification, **REFUSALS}, operation_id="verify_audit")
@@ -68,13 +68,13 @@ def verify(request: HttpRequest) -> Verification:
     return evidence.verify(actor_of(request))
 
 
-@router.get("/audit/checkpoint", response={200: Checkpoint, **REFUSALS}, operation_id="get_audit_checkpoint")
-def checkpoint(request: HttpRequest) -> Checkpoint:
+@router.get("/audit/checkpoint", response={200: PublishedCheckpoint, **REFUSALS}, operation_id="get_audit_checkpoint")
+def checkpoint(request: HttpRequest) -> PublishedCheckpoint:
     """The newest signed checkpoint: keep it where this installation can't reach it."""
     who = actor_of(request)
-    return Checkpoint(text=evidence.checkpoint(who), key=evidence.verifier_key(who))
+    return PublishedCheckpoint(text=evidence.checkpoint(who), key=evidence.verifier_key(who))
 
 
 def _plain(entry: trail.TrailEntry) -> dict[str, Any]:
     row = entry.row
-    return {name: getattr(row, name) for name in Event.model_fields if name != "tenant"}
+    return {name: getattr(row, name) for name in AuditEventView.model_fields if name != "tenant"}

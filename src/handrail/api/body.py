@@ -15,19 +15,19 @@ from handrail.kernel.hostile import is_storable
 DEPTH_LIMIT = 64
 
 
-class TooLarge(Invalid):
+class BodyTooLarge(Invalid):
     status = 413
     code = "too-large"
 
 
 def read(request: HttpRequest, *, limit: int | None = None) -> bytes:
-    """The body. Raises TooLarge over ``limit`` bytes, or over the installation's own limit (1 MiB)."""
+    """The body. Raises BodyTooLarge over ``limit`` bytes, or over the installation's own limit (1 MiB)."""
     try:
         data = request.body
     except RequestDataTooBig:
-        raise TooLarge("The request body is over 1 MiB.") from None
+        raise BodyTooLarge("The request body is over 1 MiB.") from None
     if limit is not None and len(data) > limit:
-        raise TooLarge(f"The request body is over {limit} bytes.")
+        raise BodyTooLarge(f"The request body is over {limit} bytes.")
     return data
 
 

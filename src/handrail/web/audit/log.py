@@ -23,13 +23,13 @@ from handrail.web.shell import words
 from handrail.web.shell.request import PageRequest
 
 # Where the subject of an event can be seen, by kind of subject.
-_PLACES = {"run": "run", "exception": "exception", "tenant": "tenant", "packet": "packet"}
+_ROUTES = {"run": "run", "exception": "exception", "tenant": "tenant", "packet": "packet"}
 _NUMBER_DIGITS = 18
 _DAYS = (date(1970, 1, 1), date(9998, 12, 31))  # what a day after can still be told of
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogLine:
     entry: TrailEntry
     url: str | None
     context: str
@@ -48,7 +48,7 @@ class AuditPage:
     first: date | None
     last: date | None
     tenants: list[TenantSummary]
-    entries: list[Entry]
+    entries: list[LogLine]
     events: list[str]
     outcomes: list[str]
     older_url: str | None
@@ -77,11 +77,11 @@ def present(actor: Actor, asked: Mapping[str, str]) -> AuditPage:
     )
 
 
-def _entry(entry: TrailEntry) -> Entry:
-    route = _PLACES.get(entry.row.subject_kind)
+def _entry(entry: TrailEntry) -> LogLine:
+    route = _ROUTES.get(entry.row.subject_kind)
     url = reverse(route, args=[entry.row.subject]) if route and "/" not in entry.row.subject else None
     context = " · ".join(f"{key} {words.value_text(value)}" for key, value in sorted(entry.row.context.items()))
-    return Entry(entry, url, context)
+    return LogLine(entry, url, context)
 
 
 def _filter(asked: Mapping[str, str], first: date | None, last: date | None) -> EventFilter:

@@ -23,7 +23,7 @@ from handrail.web.shell import words
 
 
 @dataclass(frozen=True, slots=True)
-class SourceRow:
+class ProfileSourceView:
     name: str
     asks: str
     fresh_for: str
@@ -32,7 +32,7 @@ class SourceRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldRow:
+class ProfileFieldView:
     """``rules``: what beside its type the value must be like."""
 
     path: str
@@ -42,7 +42,7 @@ class FieldRow:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldRow:
+class ProfileHoldView:
     code: str
     when: str
     says: str
@@ -63,10 +63,10 @@ class ProfileSummary:
     signers: str
     expires_after: str
     given: list[tuple[str, str]]
-    sources: list[SourceRow]
-    fields: list[FieldRow]
+    sources: list[ProfileSourceView]
+    fields: list[ProfileFieldView]
     annexes: list[tuple[str, str]]
-    holds: list[HoldRow]
+    holds: list[ProfileHoldView]
     hold_owner: str
 
 
@@ -101,9 +101,9 @@ def _signers(signers: SignersSpec) -> str:
     return f"{people}: at least {shares}; never {' or '.join(excluded[who] for who in signers.never)}."
 
 
-def _source(name: str, source: AnySource) -> SourceRow:
+def _source(name: str, source: AnySource) -> ProfileSourceView:
     asks = _entity(source) if isinstance(source, SamlForm) else read_in_words(source)
-    return SourceRow(name, asks, words.span(source.fresh_for), source.class_, ", ".join(source.inside))
+    return ProfileSourceView(name, asks, words.span(source.fresh_for), source.class_, ", ".join(source.inside))
 
 
 def _entity(source: SamlForm) -> str:
@@ -111,16 +111,16 @@ def _entity(source: SamlForm) -> str:
     return f"{which} in {source.connector}"
 
 
-def _fields(path: str, field: FieldSpec, *, below: str = "") -> Iterator[FieldRow]:
+def _fields(path: str, field: FieldSpec, *, below: str = "") -> Iterator[ProfileFieldView]:
     name = f"{below}{path.rstrip('!?')}"
     if isinstance(field, EachSpec):
         kept = [f"only where {field.where}"] if field.where else []
-        yield FieldRow(name, f"each of {field.each}", "!" in path, [*kept, f"at most {field.at_most}"])
+        yield ProfileFieldView(name, f"each of {field.each}", "!" in path, [*kept, f"at most {field.at_most}"])
         for inner, shown in field.show.items():
             yield from _fields(inner, shown, below=f"{name}[].")
         return
     rules = [*_rules(field), *(["optional"] if path.endswith("?") else [])]
-    yield FieldRow(name, field.from_, "!" in path, rules)
+    yield ProfileFieldView(name, field.from_, "!" in path, rules)
 
 
 def _rules(field: ShownSpec) -> Iterator[str]:
@@ -145,7 +145,7 @@ def _annex(sort: AnnexTypeSpec) -> str:
     )
 
 
-def _hold(code: str, rule: HoldRuleSpec) -> HoldRow:
+def _hold(code: str, rule: HoldRuleSpec) -> ProfileHoldView:
     clears = [] if rule.clears == [NOBODY] else rule.clears or [rule.owner]
     release = f"cleared by {' or '.join(clears)}" if clears else "never cleared: only a new revision ends it"
-    return HoldRow(code, rule.when or "built in", rule.says or "", rule.owner, rule.released_by or release)
+    return ProfileHoldView(code, rule.when or "built in", rule.says or "", rule.owner, rule.released_by or release)

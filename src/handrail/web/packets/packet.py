@@ -17,7 +17,7 @@ from handrail.packets.actions import assembling, exporting, holds, releasing, vo
 from handrail.packets.actions.exporting import Download
 from handrail.packets.errors import Drifted
 from handrail.web.packets import packet_view
-from handrail.web.packets.packet_view import PacketPage, Refused, Typed
+from handrail.web.packets.packet_view import PacketPage, RefusedDecision, SubmittedReason
 from handrail.web.shell.request import PageRequest
 
 # A revision number has at most this many digits; a longer one names none.
@@ -122,7 +122,7 @@ def _decide(request: PageRequest, packet: str, form: str, act: Callable[[int, st
     try:
         done = act(revision, reason)
     except Invalid as error:
-        typed = Typed(form, reason, error.faults[0].message if error.faults else error.message)
+        typed = SubmittedReason(form, reason, error.faults[0].message if error.faults else error.message)
         shown = packet_view.present(request.actor, packet, revision or None, typed=typed)
         return _show(request, shown, status=error.status)
     except Conflict as error:
@@ -130,7 +130,7 @@ def _decide(request: PageRequest, packet: str, form: str, act: Callable[[int, st
             return redirect(reverse("packet", args=[packet]) + f"?revision={revision}")
         # After drift the next revision is what there is to look at.
         number = None if isinstance(error, Drifted) else revision or None
-        refused = Refused(error.message, tuple(error.faults))
+        refused = RefusedDecision(error.message, tuple(error.faults))
         shown = packet_view.present(request.actor, packet, number, refused=refused)
         return _show(request, shown, status=error.status)
     messages.success(request, done)

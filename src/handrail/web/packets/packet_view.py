@@ -17,7 +17,7 @@ from handrail.packets.queries import PacketDetail, RevisionSummary
 from handrail.packets.review import DeliveryView, HoldView, VoteView
 from handrail.packets.states import RevisionReason, RevisionState, VoteKind
 from handrail.web.packets import values
-from handrail.web.packets.values import AnnexRow, DiffGroup, FieldRow
+from handrail.web.packets.values import DiffGroup, ShownAnnex, ShownField
 from handrail.web.shell import words
 
 # Why a revision was made, or why one ended, in the words of a reviewer.
@@ -50,7 +50,7 @@ MOVING = frozenset({"sending", "unknown", "delivered", "recalling"})
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class SubmittedReason:
     """A form that comes back: which one (``form``), what was typed in it, and what is wrong with that."""
 
     form: str = ""
@@ -59,7 +59,7 @@ class Typed:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedDecision:
     """A decision that was not taken: why, and what moved."""
 
     says: str
@@ -77,7 +77,7 @@ class ReasonForm:
     hint: str
     danger: bool
     hidden: dict[str, str]
-    typed: Typed
+    typed: SubmittedReason
 
     @property
     def again(self) -> bool:
@@ -85,7 +85,7 @@ class ReasonForm:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldCard:
+class HoldItem:
     """``id``: names its form in the page."""
 
     id: str
@@ -94,7 +94,7 @@ class HoldCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class RevisionWhy:
     """Why a revision was made: what moved, which hold was cleared, what was said."""
 
     cause: str
@@ -108,14 +108,14 @@ class PacketPage:
     """``void``: approvals that this revision lost by ending, or that the one before lost to it."""
 
     detail: PacketDetail
-    story: Story
+    why: RevisionWhy
     following: RevisionSummary | None
-    followed_by: Story | None
+    followed_by: RevisionWhy | None
     void: list[VoteView]
-    fields: list[FieldRow]
-    open_holds: list[HoldCard]
-    cleared_holds: list[HoldCard]
-    annexes: list[AnnexRow]
+    fields: list[ShownField]
+    open_holds: list[HoldItem]
+    cleared_holds: list[HoldItem]
+    annexes: list[ShownAnnex]
     compared: bool
     differences: list[DiffGroup]
     approvals: list[VoteView]
@@ -127,7 +127,7 @@ class PacketPage:
     again: ReasonForm | None
     may_export: bool
     reason_limit: int = REASON_LIMIT
-    refused: Refused | None = None
+    refused: RefusedDecision | None = None
     whole: bool = False
     given: list[tuple[str, str]] = field(default_factory=list)
 
@@ -160,7 +160,7 @@ class PacketPage:
 
     @property
     def blocking(self) -> int:
-        return sum(card.hold.blocks for card in self.open_holds)
+        return sum(item.hold.blocks for item in self.open_holds)
 
     @property
     def held_annexes(self) -> int:
@@ -192,28 +192,28 @@ def present(
     ref: str,
     number: int | None = None,
     *,
-    typed: Typed | None = None,
-    refused: Refused | None = None,
+    typed: SubmittedReason | None = None,
+    refused: RefusedDecision | None = None,
     whole: bool = False,
 ) -> PacketPage:
     """Raises NotFound, Denied."""
     detail = queries.get_packet(actor, ref, number)
-    typed = typed or Typed()
+    typed = typed or SubmittedReason()
     shown = detail.summary.revision
     later = [one for one in detail.revisions if one.number > shown.number]
     following = later[-1] if later else None
     votes = detail.votes.votes if detail.votes else ()
     compared = _compared(actor, detail)
-    cards = [_card(detail, hold, typed, f"hold-{at}") for at, hold in enumerate(detail.holds, start=1)]
+    items = [_item(detail, hold, typed, f"hold-{at}") for at, hold in enumerate(detail.holds, start=1)]
     return PacketPage(
         detail=detail,
-        story=_story(shown),
+        why=_why(shown),
         following=following,
-        followed_by=_story(following) if following else None,
+        followed_by=_why(following) if following else None,
         void=_void(actor, detail),
         fields=values.field_rows(detail.fields, compared, whole=whole),
-        open_holds=[card for card in cards if card.hold.cleared is None],
-        cleared_holds=[card for card in cards if card.hold.cleared is not None],
+        open_holds=[item for item in items if item.hold.cleared is None],
+        cleared_holds=[item for item in items if item.hold.cleared is not None],
         annexes=values.annex_rows(detail.annexes),
         compared=compared is not None,
         differences=values.diff_groups(compared),
@@ -257,7 +257,7 @@ def _compared(actor: Actor, detail: PacketDetail) -> Comparison | None:
     return comparison.diff(actor, detail.summary.ref, detail.summary.revision.number)
 
 
-def _story(revision: RevisionSummary) -> Story:
+def _why(revision: RevisionSummary) -> RevisionWhy:
     told = [one for one in revision.cause_detail if isinstance(one, dict)]
     moved = [
         {name: words.visible_value(one[name]) for name in ("where", "before", "after")}
@@ -265,7 +265,7 @@ def _story(revision: RevisionSummary) -> Story:
         for one in told
         if "where" in one
     ]
-    return Story(
+    return RevisionWhy(
         cause=CAUSES.get(revision.cause, revision.cause),
         moved=moved,
         cleared=[one for one in told if "code" in one],
@@ -288,7 +288,7 @@ def _approvals(detail: PacketDetail) -> list[VoteView]:
     return [vote for vote in detail.votes.votes if vote.ballot is VoteKind.APPROVE] if detail.votes else []
 
 
-def _card(detail: PacketDetail, hold: HoldView, typed: Typed, id_: str) -> HoldCard:
+def _item(detail: PacketDetail, hold: HoldView, typed: SubmittedReason, id_: str) -> HoldItem:
     form = None
     if hold.why_not_clear is None:
         form = ReasonForm(
@@ -301,14 +301,14 @@ def _card(detail: PacketDetail, hold: HoldView, typed: Typed, id_: str) -> HoldC
             hidden=_named(detail) | {"code": hold.code, "target": hold.target},
             typed=typed,
         )
-    return HoldCard(id_, hold, form)
+    return HoldItem(id_, hold, form)
 
 
 def _named(detail: PacketDetail) -> dict[str, str]:
     return {"revision": str(detail.summary.revision.number)}
 
 
-def _forms(detail: PacketDetail, typed: Typed) -> Iterator[ReasonForm]:
+def _forms(detail: PacketDetail, typed: SubmittedReason) -> Iterator[ReasonForm]:
     if detail.why_not_reject is None:
         yield ReasonForm(
             "reject",
@@ -334,7 +334,7 @@ def _forms(detail: PacketDetail, typed: Typed) -> Iterator[ReasonForm]:
         )
 
 
-def _again(detail: PacketDetail, typed: Typed) -> ReasonForm | None:
+def _again(detail: PacketDetail, typed: SubmittedReason) -> ReasonForm | None:
     if detail.why_not_assemble is not None or detail.summary.revision.state is RevisionState.ASSEMBLING:
         return None
     return ReasonForm(

@@ -20,7 +20,7 @@ _DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True, slots=True)
-class FieldRow:
+class ShownField:
     """One field. ``entries`` under ``columns`` where it is a list of records; then ``text`` says how many.
 
     ``changed``: it is another than in the revision before.
@@ -46,7 +46,7 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
-class AnnexRow:
+class ShownAnnex:
     annex: AnnexView
     removed: list[Removed]
     by_rule: list[tuple[str, int]]
@@ -72,14 +72,14 @@ class DiffGroup:
     total: int
 
 
-def field_rows(fields: Iterable[FieldView], comparison: Comparison | None, *, whole: bool) -> list[FieldRow]:
+def field_rows(fields: Iterable[FieldView], comparison: Comparison | None, *, whole: bool) -> list[ShownField]:
     """What is held first, then what changed. Lists of records to their first entries, unless ``whole``."""
     moved = [f"{one.where}." for one in comparison.fields] if comparison else []
     rows = [_field(one, moved, whole=whole) for one in fields]
     return sorted(rows, key=lambda row: (not row.field.held, not row.changed))
 
 
-def annex_rows(annexes: Iterable[AnnexView]) -> list[AnnexRow]:
+def annex_rows(annexes: Iterable[AnnexView]) -> list[ShownAnnex]:
     return [_annex(one) for one in annexes]
 
 
@@ -131,17 +131,17 @@ def _short(text: str) -> str:
     return _DIGEST.sub(lambda found: found[0][:19], text)
 
 
-def _field(one: FieldView, moved: Sequence[str], *, whole: bool) -> FieldRow:
+def _field(one: FieldView, moved: Sequence[str], *, whole: bool) -> ShownField:
     found = one.value
     path = f"{one.path}."
     changed = any(where.startswith((path, f"{one.path}[")) or path.startswith(where) for where in moved)
     if not (isinstance(found, list) and found and all(isinstance(entry, dict) for entry in found)):
-        return FieldRow(one, changed, words.visible_value(found), [], [], 0)
+        return ShownField(one, changed, words.visible_value(found), [], [], 0)
     columns = [member.path for member in one.members] or list(found[0])  # type: ignore[arg-type]
     shown = found if whole else found[:ENTRIES_SHOWN]
     entries = [[_cell(entry, column) for column in columns] for entry in shown]
     says = f"{len(found):,} {'entry' if len(found) == 1 else 'entries'}"
-    return FieldRow(one, changed, says, columns, entries, len(found))
+    return ShownField(one, changed, says, columns, entries, len(found))
 
 
 def _cell(entry: Any, column: str) -> str:
@@ -151,10 +151,10 @@ def _cell(entry: Any, column: str) -> str:
     return words.NOTHING if found is None else words.visible_value(found)
 
 
-def _annex(one: AnnexView) -> AnnexRow:
+def _annex(one: AnnexView) -> ShownAnnex:
     counted: Any = one.report.get("removed", [])
     removed = [Removed(each["rule"], each["place"], each["count"]) for each in counted]
     by_rule: Counter[str] = Counter()
     for each in removed:
         by_rule[each.rule] += each.count
-    return AnnexRow(one, removed, by_rule.most_common())
+    return ShownAnnex(one, removed, by_rule.most_common())

@@ -13,7 +13,7 @@ from handrail.access.capabilities import Capability
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NavigationItem:
     """An entry of the side navigation: ``route`` is the name of its URL and the ``section`` that pages give."""
 
     route: str
@@ -22,14 +22,14 @@ class Place:
     needs: Capability | None = None
 
 
-PLACES = (
-    Place("home", "Home", "home"),
-    Place("operations", "Operations", "play-circle", Capability.RUN_VIEW),
-    Place("exceptions", "Exceptions", "exclamation-triangle", Capability.EXCEPTION_VIEW),
-    Place("packets", "Packets", "cube", Capability.PACKET_VIEW),
-    Place("definitions", "Definitions", "book-open", Capability.DEFINITION_VIEW),
-    Place("audit", "Audit", "finger-print", Capability.AUDIT_VIEW),
-    Place("evaluation", "Evaluation", "chart-bar", Capability.EVALUATION_VIEW),
+NAVIGATION = (
+    NavigationItem("home", "Home", "home"),
+    NavigationItem("operations", "Operations", "play-circle", Capability.RUN_VIEW),
+    NavigationItem("exceptions", "Exceptions", "exclamation-triangle", Capability.EXCEPTION_VIEW),
+    NavigationItem("packets", "Packets", "cube", Capability.PACKET_VIEW),
+    NavigationItem("definitions", "Definitions", "book-open", Capability.DEFINITION_VIEW),
+    NavigationItem("audit", "Audit", "finger-print", Capability.AUDIT_VIEW),
+    NavigationItem("evaluation", "Evaluation", "chart-bar", Capability.EVALUATION_VIEW),
 )
 
 
@@ -37,10 +37,10 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """``layout`` is the frame that error pages stand in: the whole shell for members, the bare entrance for others."""
     actor = getattr(request, "actor", NOBODY)
     if actor is NOBODY:
-        return {"actor": actor, "workspace": None, "places": (), "layout": "shell/entrance.html"}
+        return {"actor": actor, "workspace": None, "navigation": (), "layout": "shell/entrance.html"}
     return {
         "actor": actor,
         "workspace": access.workspace_summary(actor),
-        "places": [place for place in PLACES if place.needs is None or actor.may(place.needs)],
+        "navigation": [item for item in NAVIGATION if item.needs is None or actor.may(item.needs)],
         "layout": "shell/shell.html",
     }

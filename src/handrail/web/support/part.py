@@ -29,7 +29,7 @@ REUSED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Surface:
+class SupportPage:
     """Where support is requested. ``route`` is both the page's route and the name of its one parameter."""
 
     route: str
@@ -50,14 +50,14 @@ class Surface:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class FormState:
     """A form as it stands: the key that makes it one submission, and what was typed."""
 
     key: str
     typed: Typed
 
     @classmethod
-    def of(cls, posted: Mapping[str, str]) -> Sheet:
+    def of(cls, posted: Mapping[str, str]) -> FormState:
         """An unticked box is left out of what a browser sends."""
         attachment = AttachmentMode.CONTEXT if "attachment" in posted else AttachmentMode.REFERENCE
         typed = {field.name: str(posted.get(field.name, "")) for field in fields(Typed)}
@@ -73,11 +73,11 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class SupportForm:
     """The open form. ``faults``: by field, what is wrong with it. ``about``: the context that the request is about."""
 
     url: str
-    sheet: Sheet
+    state: FormState
     faults: dict[str, str]
     refusal: str
     about: list[tuple[str, str]]
@@ -86,7 +86,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class HandoffStatus:
     """What came of a handoff: a word with tone and icon, and the sentence that answers a submission."""
 
     word: str
@@ -96,7 +96,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class HandoffView:
     """One handoff as the page shows it. ``own``: it answers the submission of whoever looks."""
 
     title: str
@@ -105,8 +105,8 @@ class Card:
     own: bool
 
     @property
-    def standing(self) -> Standing:
-        return STANDINGS[self.handoff.outcome]
+    def status(self) -> HandoffStatus:
+        return STATUSES[self.handoff.outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class SupportPart:
     url: str
     open_url: str
     panel: Panel
-    form: Form | None
+    form: SupportForm | None
     status: int = 200
 
     @property
@@ -123,53 +123,53 @@ class SupportPart:
         return f"{self.url}?{RAISED}={self.panel.own.ref}" if self.panel.own else self.url
 
     @property
-    def cards(self) -> list[Card]:
+    def handoffs(self) -> list[HandoffView]:
         """The latest handoff; above it one's own that was just raised, unless it is the latest."""
         own, latest = self.panel.own, self.panel.latest
         if own is None:
-            return [self._card("Latest support request", latest)] if latest else []
+            return [self._handoff("Latest support request", latest)] if latest else []
         if latest is None or latest.ref == own.ref:
-            return [self._card("Latest support request", own, own=True)]
-        return [self._card("Your support request", own, own=True), self._card("Latest support request", latest)]
+            return [self._handoff("Latest support request", own, own=True)]
+        return [self._handoff("Your support request", own, own=True), self._handoff("Latest support request", latest)]
 
-    def _card(self, title: str, handoff: Handoff, *, own: bool = False) -> Card:
+    def _handoff(self, title: str, handoff: Handoff, *, own: bool = False) -> HandoffView:
         label = next(choice.label for choice in self.panel.modes if choice.mode is handoff.mode)
-        return Card(title, handoff, label, own)
+        return HandoffView(title, handoff, label, own)
 
 
-def present(actor: Actor, surface: Surface, *, opened: str | None, raised: str | None) -> SupportPart:
+def present(actor: Actor, page: SupportPage, *, opened: str | None, raised: str | None) -> SupportPart:
     """``opened``: the key in the address when the form is asked for; ``raised``: the reference in it after a
     submission. Raises NotFound, Denied."""
     asks = opened is None and raised is not None and _REF.fullmatch(raised)
-    panel = surface.panel(actor, raised=raised if asks else None)
+    panel = page.panel(actor, raised=raised if asks else None)
     form = None
     if opened is not None:
         key = opened if _KEY.fullmatch(opened) else new_key()
         typed = Typed(contact_name=panel.contact.name, contact_email=panel.contact.email)
-        form = _form(actor, surface, Sheet(key, typed))
-    return SupportPart(surface.url, _open_url(surface, new_key()), panel, form)
+        form = _form(actor, page, FormState(key, typed))
+    return SupportPart(page.url, _open_url(page, new_key()), panel, form)
 
 
-def present_again(actor: Actor, surface: Surface, sheet: Sheet, error: HandrailError) -> SupportPart:
+def present_again(actor: Actor, page: SupportPage, state: FormState, error: HandrailError) -> SupportPart:
     """The form with what was typed and what is wrong with it. A key that was used up, or is none, is replaced."""
     faults = {fault.where: fault.message[:1].upper() + fault.message[1:] for fault in error.faults}
     spoilt = not faults or "submission_key" in faults
-    again = Sheet(new_key(), sheet.typed) if spoilt else sheet
-    form = _form(actor, surface, again, faults=faults, refusal=error.message if faults else REUSED)
-    return SupportPart(surface.url, _open_url(surface, new_key()), surface.panel(actor), form, error.status)
+    again = FormState(new_key(), state.typed) if spoilt else state
+    form = _form(actor, page, again, faults=faults, refusal=error.message if faults else REUSED)
+    return SupportPart(page.url, _open_url(page, new_key()), page.panel(actor), form, error.status)
 
 
-def _open_url(surface: Surface, key: str) -> str:
-    return f"{surface.url}?{FORM}={quote(key, safe='')}"
+def _open_url(page: SupportPage, key: str) -> str:
+    return f"{page.url}?{FORM}={quote(key, safe='')}"
 
 
 def _form(
-    actor: Actor, surface: Surface, sheet: Sheet, *, faults: dict[str, str] | None = None, refusal: str = ""
-) -> Form:
-    diagnostics = context.diagnostics(actor, **surface.named)
-    return Form(
-        url=_open_url(surface, sheet.key),
-        sheet=sheet,
+    actor: Actor, page: SupportPage, state: FormState, *, faults: dict[str, str] | None = None, refusal: str = ""
+) -> SupportForm:
+    diagnostics = context.diagnostics(actor, **page.named)
+    return SupportForm(
+        url=_open_url(page, state.key),
+        state=state,
         faults=faults or {},
         refusal=refusal,
         about=_about(diagnostics.envelope),
@@ -197,35 +197,35 @@ def _about(envelope: Mapping[str, Any]) -> list[tuple[str, str]]:
     return about
 
 
-STANDINGS: Mapping[Outcome, Standing] = {
-    Outcome.NOT_ASKED: Standing(
+STATUSES: Mapping[Outcome, HandoffStatus] = {
+    Outcome.NOT_ASKED: HandoffStatus(
         permissions.HANDRAIL_ONLY,
         "idle",
         "inbox",
         "The request is stored in Handrail. No external ticket was asked for.",
     ),
-    Outcome.CREATED: Standing(
+    Outcome.CREATED: HandoffStatus(
         "External ticket created",
         "good",
         "check-circle",
         "The request is stored, and an external ticket was created.",
     ),
-    Outcome.LINKED: Standing(
+    Outcome.LINKED: HandoffStatus(
         "External ticket linked", "good", "link", "The request is stored, and the external ticket is linked to it."
     ),
-    Outcome.FAILED: Standing(
+    Outcome.FAILED: HandoffStatus(
         "No external ticket",
         "stop",
         "x-circle",
         "Partly done: the request is stored in Handrail, but no external ticket was created.",
     ),
-    Outcome.UNKNOWN: Standing(
+    Outcome.UNKNOWN: HandoffStatus(
         "Outcome unknown",
         "wait",
         "question-mark-circle",
         "Partly done: the request is stored in Handrail. Whether an external ticket exists is not known.",
     ),
-    Outcome.UNDER_WAY: Standing(
+    Outcome.UNDER_WAY: HandoffStatus(
         "Being handed over", "move", "arrow-path", "The request is stored. The service desk is being asked."
     ),
 }

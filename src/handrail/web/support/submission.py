@@ -17,36 +17,36 @@ from handrail.kernel.errors import Conflict, Invalid
 from handrail.support.actions import support_requests
 from handrail.web.shell.request import PageRequest
 from handrail.web.support import part
-from handrail.web.support.part import FORM, RAISED, Sheet, SupportPart, Surface
+from handrail.web.support.part import FORM, RAISED, FormState, SupportPage, SupportPart
 
 KEY_REUSED = "submission-key-reused"
 Show = Callable[[SupportPart], HttpResponse]
 
 
-def at_tenant(key: str) -> Surface:
-    return Surface("tenant", key)
+def at_tenant(key: str) -> SupportPage:
+    return SupportPage("tenant", key)
 
 
-def at_run(ref: str) -> Surface:
-    return Surface("run", ref)
+def at_run(ref: str) -> SupportPage:
+    return SupportPage("run", ref)
 
 
-def answer(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
+def answer(request: PageRequest, page: SupportPage, show: Show) -> HttpResponse:
     """The page, made by ``show`` around its part about support; or, after a submission, the way back to it."""
     if request.method == HTTPMethod.POST:
-        return _submit(request, surface, show)
+        return _submit(request, page, show)
     opened, raised = request.GET.get(FORM), request.GET.get(RAISED)
-    return show(part.present(request.actor, surface, opened=opened, raised=raised))
+    return show(part.present(request.actor, page, opened=opened, raised=raised))
 
 
-def _submit(request: PageRequest, surface: Surface, show: Show) -> HttpResponse:
-    sheet = Sheet.of(request.POST)
+def _submit(request: PageRequest, page: SupportPage, show: Show) -> HttpResponse:
+    state = FormState.of(request.POST)
     try:
-        submitted = support_requests.submit(by=request.actor, **surface.named, **sheet.given())
+        submitted = support_requests.submit(by=request.actor, **page.named, **state.given())
     except Invalid as error:
-        return show(part.present_again(request.actor, surface, sheet, error))
+        return show(part.present_again(request.actor, page, state, error))
     except Conflict as error:
         if error.code != KEY_REUSED:
             raise
-        return show(part.present_again(request.actor, surface, sheet, error))
-    return redirect(f"{surface.url}?{RAISED}={submitted.handoff.ref}#support-latest")
+        return show(part.present_again(request.actor, page, state, error))
+    return redirect(f"{page.url}?{RAISED}={submitted.handoff.ref}#support-latest")
