@@ -82,7 +82,7 @@ def _one_run(raw: psycopg.Connection, templates: dict[str, tuple[list[str], tupl
                 run = insert("runbooks_operationrun", ref=word, task_key=word, subject=word)
                 jobs.append(insert("procrastinate_jobs", queueing_lock=None, lock=None))
             else:
-                raw.execute("UPDATE runbooks_operationrun SET moved_at = now() WHERE id = %s", [run])
+                raw.execute("UPDATE runbooks_operationrun SET updated_at = now() WHERE id = %s", [run])
             for kind in kinds:
                 sequence += 1
                 insert("runbooks_checkpoint", run_id=run, sequence=sequence, kind=kind)

@@ -119,7 +119,7 @@ def run(
         state=state,
         requested_by="task-system",
         created_at=at,
-        moved_at=at + lasted,
+        updated_at=at + lasted,
         due_at=None if ended else at + timedelta(hours=1),
         finished_at=at + lasted if ended else None,
     )
@@ -229,7 +229,7 @@ def exception(
     *,
     handling: Handling = Handling.OPEN,
     taken_by: str = "senior@example.com",
-    says: str = "The target's answer is none that the runbook knows, so nobody may act on it.",
+    message: str = "The target's answer is none that the runbook knows, so nobody may act on it.",
     reason: str = "ambiguous-result",
     cause: ExceptionCause = ExceptionCause.AMBIGUOUS,
     at: datetime | None = None,
@@ -240,7 +240,7 @@ def exception(
     odd = {"class": "ambiguous", "why": "no row of the table matches", "status": 200}
     attempt(stopped, 1, after=0.6, lasting=1.4, **odd)
     ref = new_ref(Prefix.EXCEPTION)
-    told = {"cause": cause, "reason": reason, "says": says, "packet": ref}
+    told = {"cause": cause, "reason": reason, "message": message, "packet": ref}
     entry(stopped, EventKind.EXCEPTION, after=2, step="resynchronise", detail=told)
     taken, resolved = handling is not Handling.OPEN, handling is Handling.RESOLVED
     return ExceptionPacket.objects.create(
@@ -251,7 +251,7 @@ def exception(
         at=stopped.finished_at,
         cause=cause,
         reason=reason,
-        says=says,
+        message=message,
         checkpoint="Job invoked, result not yet known",
         step="resynchronise",
         escalate_to="senior-support",

@@ -32,10 +32,10 @@ def scene(committed_db: str) -> Scene:
 
 
 def move(run: OperationRun, state: RunState) -> None:
-    run.state, run.moved_at = state, now()
+    run.state, run.updated_at = state, now()
     if state is RunState.COMPLETED:
-        run.finished_at, run.due_at = run.moved_at, None
-    run.save(update_fields=["state", "moved_at", "finished_at", "due_at"])
+        run.finished_at, run.due_at = run.updated_at, None
+    run.save(update_fields=["state", "updated_at", "finished_at", "due_at"])
 
 
 def test_run_moves_before_the_eyes_until_it_ends(scene: Scene, visit: Visits) -> None:

@@ -34,6 +34,6 @@ def table(runs: list[RunSummary]) -> Table:
     """One line a run: where it stands and since when."""
     shown = Table("run", "task", "tenant", "state", "attempts", "reason", "moved", box=None, pad_edge=False)
     for run in runs:
-        cells = (run.ref, run.task, run.tenant, run.state, run.attempts, run.reason, run.moved_at)
+        cells = (run.ref, run.task, run.tenant, run.state, run.attempts, run.reason, run.updated_at)
         shown.add_row(*map(output.cell, cells))
     return shown

@@ -26,7 +26,7 @@ SOURCES = (
             "ref",
             "cause",
             "reason",
-            "says",
+            "message",
             "checkpoint",
             "step",
             "escalate_to",
@@ -34,5 +34,6 @@ SOURCES = (
             "evidence",
             "attempts",
         ),
+        renamed={"message": "says"},
     ),
 )

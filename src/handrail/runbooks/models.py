@@ -33,7 +33,7 @@ class OperationRun(models.Model):
     state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in RunState])
     requested_by = models.CharField(max_length=254)
     created_at = models.DateTimeField()
-    moved_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     failures = models.PositiveSmallIntegerField(default=0)
@@ -115,7 +115,7 @@ class ExceptionPacket(models.Model):
     at = models.DateTimeField()
     cause = models.CharField(max_length=32, choices=[(c.value, c.value) for c in ExceptionCause])
     reason = models.CharField(max_length=200)
-    says = models.CharField(max_length=500)
+    message = models.CharField(max_length=500)
     checkpoint = models.CharField(max_length=200)
     step = models.CharField(max_length=64, default="")
     escalate_to = models.CharField(max_length=120)
@@ -152,7 +152,7 @@ class TaskRefusal(models.Model):
     task_digest = models.CharField(max_length=71)
     at = models.DateTimeField()
     code = models.CharField(max_length=64)
-    says = models.CharField(max_length=500)
+    message = models.CharField(max_length=500)
 
     class Meta:
         constraints = [

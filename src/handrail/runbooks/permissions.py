@@ -25,8 +25,8 @@ def why_not_take(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
     if refusal := missing_capability(actor, Capability.EXCEPTION_TAKE):
         return refusal
     if packet.handling == Handling.TAKEN:
-        says = f"{packet.taken_by} has taken this over. Talk to them, or take it over from them."
-        return Refusal("exception-taken", says)
+        message = f"{packet.taken_by} has taken this over. Talk to them, or take it over from them."
+        return Refusal("exception-taken", message)
     return _resolved(packet)
 
 
@@ -49,8 +49,8 @@ def why_not_resolve(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
     if refusal := _resolved(packet):
         return refusal
     if packet.taken_by != actor.name:
-        says = f"Only {packet.taken_by}, who took this over, can resolve it. If they can't, take it over from them."
-        return Refusal("exception-taken", says)
+        message = f"Only {packet.taken_by}, who took this over, can resolve it. If they can't, take it over from them."
+        return Refusal("exception-taken", message)
     return None
 
 

@@ -33,7 +33,7 @@ class RunSummary:
     subject: str
     state: RunState
     created_at: datetime
-    moved_at: datetime
+    updated_at: datetime
     finished_at: datetime | None
     attempts: int
     exception: str | None
@@ -61,6 +61,11 @@ class LedgerRow:
     idempotency_key: str
     detail: dict[str, Any]
     checkpoint: str = ""
+
+    @property
+    def message(self) -> str:
+        """Why the run stopped here, in one sentence; empty for other rows. Older rows have it under another key."""
+        return str(self.detail.get("message") or self.detail.get("says", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ class ExceptionSummary:
     at: datetime
     cause: str
     reason: str
-    says: str
+    message: str
     escalate_to: str
     handling: Handling
     taken_by: str | None
@@ -146,12 +151,12 @@ class ExceptionDetail:
 
 @dataclass(frozen=True, slots=True)
 class RefusedTask:
-    """A task that could not become a run: ``code`` and ``says`` tell why, for whoever qualifies tasks."""
+    """A task that could not become a run: ``code`` and ``message`` give the reason to those who qualify tasks."""
 
     task: str
     at: datetime
     code: str
-    says: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +248,7 @@ def list_refusals(
         rows = rows.filter(at__gte=since)
     if before is not None:
         rows = rows.filter(at__lt=before)
-    return [RefusedTask(row.task_key, row.at, row.code, row.says) for row in rows[: min(limit, 500)]]
+    return [RefusedTask(row.task_key, row.at, row.code, row.message) for row in rows[: min(limit, 500)]]
 
 
 def list_runbook_names(actor: Actor) -> list[str]:
@@ -322,7 +327,7 @@ def _summary(run: OperationRun) -> RunSummary:
         subject=run.subject,
         state=RunState(run.state),
         created_at=run.created_at,
-        moved_at=run.moved_at,
+        updated_at=run.updated_at,
         finished_at=run.finished_at,
         attempts=run.attempts,  # type: ignore[attr-defined] # annotated in _runs
         exception=packet.ref if packet else None,
@@ -365,7 +370,7 @@ def _exception(packet: ExceptionPacket) -> ExceptionSummary:
         at=packet.at,
         cause=packet.cause,
         reason=packet.reason,
-        says=packet.says,
+        message=packet.message,
         escalate_to=packet.escalate_to,
         handling=Handling(packet.handling),
         taken_by=packet.taken_by,

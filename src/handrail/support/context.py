@@ -96,7 +96,7 @@ def _run(run: OperationRun) -> dict[str, Any]:
     return {
         **_recent(run),
         "definition_digest": run.definition_digest,
-        "moved_at": _instant(run.moved_at),
+        "updated_at": _instant(run.updated_at),
         "last_checkpoint": _last_checkpoint(run, packet),
         "exception": {"ref": packet.ref, "cause": packet.cause} if packet else None,
     }

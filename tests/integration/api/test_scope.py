@@ -57,7 +57,7 @@ def foreign(estate: Estate, board: object) -> dict[str, str]:
         at=now(),
         cause="boundary",
         reason="fuse-sealed",
-        says="A sealed fuse.",
+        message="A sealed fuse.",
         checkpoint="Looked",
         escalate_to="senior-support",
         fields={},

@@ -55,7 +55,7 @@ def push(
 
 def test_deliver_starts_the_run_of_a_signed_task(estate: Estate) -> None:
     response = push(message(estate))
-    assert (response.status_code, response.json()["received"]["fate"]) == (202, "started")
+    assert (response.status_code, response.json()["received"]["outcome"]) == (202, "started")
     assert OperationRun.objects.get().task_key == "TASK-1"
 
 
@@ -68,7 +68,7 @@ def test_deliver_takes_a_repeated_message_once(estate: Estate) -> None:
 
 def test_deliver_of_the_same_task_in_another_message_is_a_duplicate(estate: Estate) -> None:
     push(message(estate))
-    assert push(message(estate), message_id="msg_2").json()["received"]["fate"] == "duplicate"
+    assert push(message(estate), message_id="msg_2").json()["received"]["outcome"] == "duplicate"
     assert OperationRun.objects.count() == 1
 
 
@@ -128,7 +128,7 @@ def test_deliver_refuses_a_message_of_another_type(estate: Estate) -> None:
 
 def test_deliver_writes_down_a_task_that_can_not_become_a_run(estate: Estate) -> None:
     response = push(message(estate, payload={"tenant_id": "ten_other"}))
-    assert (response.status_code, response.json()["received"]["fate"]) == (202, "refused")
+    assert (response.status_code, response.json()["received"]["outcome"]) == (202, "refused")
     assert (TaskRefusal.objects.count(), OperationRun.objects.count()) == (1, 0)
 
 

@@ -32,13 +32,13 @@ def url(house: House, action: str = "") -> str:
 
 def test_packet_shows_why_what_and_what_was_tried(house: House, senior: Client) -> None:
     text = senior.get(url(house)).content.decode()
-    for told in (house.stopped.says, "no row of the table matches", "tenant-service", house.stopped.checkpoint):
+    for told in (house.stopped.message, "no row of the table matches", "tenant-service", house.stopped.checkpoint):
         assert told.replace("'", "&#x27;") in text
 
 
 def test_packet_of_a_job_that_did_not_end_in_time_says_that_it_may_still_end(house: House, senior: Client) -> None:
-    says = "The action was accepted but not decided within 8 s."
-    waited = rows.exception(house.tenant, house.definition, reason="poll-window-over", says=says)
+    message = "The action was accepted but not decided within 8 s."
+    waited = rows.exception(house.tenant, house.definition, reason="poll-window-over", message=message)
     text = senior.get(f"/admin/exceptions/{waited.ref}").content.decode()
     assert "may still be running" in text
     assert "recognise the answer" not in text
@@ -65,10 +65,10 @@ def test_resolve_twice_with_the_same_note_is_the_same_answer(house: House, senio
 def test_resolve_without_a_note_gives_the_form_back(house: House, senior: Client) -> None:
     senior.post(url(house, "/take"))
     long = "x" * 4001
-    for note, says in (("  ", "a resolution needs a note"), (long, "at most 4000 characters")):
+    for note, message in (("  ", "a resolution needs a note"), (long, "at most 4000 characters")):
         response = senior.post(url(house, "/resolve"), {"note": note})
         assert response.status_code == 422
-        assert says in response.content.decode()
+        assert message in response.content.decode()
     assert long in response.content.decode()
 
 

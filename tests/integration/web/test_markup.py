@@ -100,7 +100,7 @@ def test_hostile_texts_stay_texts(house: House) -> None:
         **{"class": HOSTILE, "why": HOSTILE, "status": HOSTILE, "answer": {HOSTILE: HOSTILE}},
     )
     packet = rows.exception(
-        tenant, definition, says=HOSTILE, reason=HOSTILE[:60], handling=Handling.TAKEN, taken_by=HOSTILE
+        tenant, definition, message=HOSTILE, reason=HOSTILE[:60], handling=Handling.TAKEN, taken_by=HOSTILE
     )
     rows.entry(run, EventKind.RECONCILED, step=HOSTILE[:60], after=3, detail={"effect": HOSTILE, "then": HOSTILE})
     client = everything(house)

@@ -105,7 +105,7 @@ def test_operations_show_refused_tasks_to_those_entitled_to_all_tenants(
     house: House, as_role: Callable[..., Client], enter: Callable[[User], Client]
 ) -> None:
     TaskRefusal.objects.create(
-        workspace=house.workspace, task_key="T-<1>", task_digest="sha256:0", at=now(), code="task", says="No <role>."
+        workspace=house.workspace, task_key="T-<1>", task_digest="sha256:0", at=now(), code="task", message="No <role>."
     )
     page = as_role(Role.OPERATOR).get("/admin/operations").content
     assert b"T-&lt;1&gt;" in page

@@ -33,7 +33,7 @@ FREE = {
     "runbooks_taskrefusal",
 }
 SEALED = sorted(source.table for source in sources.known())
-RUN_MOVES = {"state", "moved_at", "due_at", "finished_at", "failures"}
+RUN_MOVES = {"state", "updated_at", "due_at", "finished_at", "failures"}
 
 
 def refused(statement: str) -> str:

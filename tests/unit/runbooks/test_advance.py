@@ -25,7 +25,7 @@ from tests.factories.switches import (
 )
 
 
-def fate(run: OperationRun) -> str:
+def ending(run: OperationRun) -> str:
     packet = ExceptionPacket.objects.filter(run=run).first()
     return f"{packet.cause}:{packet.reason}" if packet else run.state
 
@@ -62,7 +62,7 @@ def test_advance_ends_as_the_answers_say(
 ) -> None:
     board.script = list(script)
     run = estate.carry(estate.start())
-    assert (fate(run), len(board.calls)) == (expected, attempts)
+    assert (ending(run), len(board.calls)) == (expected, attempts)
     assert len(board.effects) <= 1
     assert RetryLedgerEntry.objects.get(run=run).attempts == attempts
 
@@ -70,13 +70,13 @@ def test_advance_ends_as_the_answers_say(
 def test_advance_spends_no_more_than_the_tasks_budget(estate: Estate, board: SwitchBoard) -> None:
     board.script = [BUSY] * 4
     run = estate.carry(estate.start(budget=1))
-    assert (fate(run), len(board.calls)) == ("retries-exhausted:retries-exhausted", 2)
+    assert (ending(run), len(board.calls)) == ("retries-exhausted:retries-exhausted", 2)
 
 
 def test_advance_gives_up_when_told_to_wait_too_long(estate: Estate, board: SwitchBoard) -> None:
     board.script = [Turn(effect=False, answer=Answer(status=503, retry_after_seconds=86_400))]
     run = estate.carry(estate.start())
-    assert fate(run) == "retries-exhausted:retries-exhausted"
+    assert ending(run) == "retries-exhausted:retries-exhausted"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_advance_stops_before_invoking_when_a_prerequisite_fails(
 ) -> None:
     board.switches["s1"] |= change
     run = estate.carry(estate.start())
-    assert fate(run) == expected
+    assert ending(run) == expected
     assert board.calls == []
 
 
@@ -107,7 +107,7 @@ def test_advance_stops_when_a_guarded_value_changed_meanwhile(estate: Estate, bo
 
     board.script = [Turn(also=change)]
     run = estate.carry(estate.start())
-    assert fate(run) == "verification-failed:changed-switch-fuse"
+    assert ending(run) == "verification-failed:changed-switch-fuse"
 
 
 def test_advance_stops_at_a_boundary_when_a_guard_is_broken(estate: Estate, board: SwitchBoard) -> None:
@@ -115,12 +115,12 @@ def test_advance_stops_at_a_boundary_when_a_guard_is_broken(estate: Estate, boar
         world.switches[switch]["marker"] = "alarm"
 
     board.script = [Turn(also=alarm)]
-    assert fate(estate.carry(estate.start())) == "boundary:alarm-raised"
+    assert ending(estate.carry(estate.start())) == "boundary:alarm-raised"
 
 
 def test_advance_stops_when_the_task_names_another_version(estate: Estate, board: SwitchBoard) -> None:
     run = estate.carry(estate.start(version=7))
-    assert fate(run) == "prerequisite:runbook-version-mismatch"
+    assert ending(run) == "prerequisite:runbook-version-mismatch"
     assert board.calls == []
 
 
@@ -129,7 +129,7 @@ def test_advance_never_repeats_where_the_target_does_not_deduplicate(estate: Est
     other = make_estate(text, workspace="other")
     board.script = [SILENT_NOT_DONE]
     run = other.carry(other.start())
-    assert (fate(run), len(board.calls)) == ("outcome-unknown:outcome-unknown", 1)
+    assert (ending(run), len(board.calls)) == ("outcome-unknown:outcome-unknown", 1)
 
 
 def test_advance_an_ended_run_does_nothing(estate: Estate, board: SwitchBoard) -> None:

@@ -49,8 +49,8 @@ ITEM = VALUE | st.fixed_dictionaries(
 def test_pull_goes_on_behind_an_odd_item(estate: Estate, queue: Queue, change: dict[str, Any]) -> None:
     queue.pages["/tasks"] = {"items": [item(estate, "T1") | change, item(estate, "T2")]}
     first, second = tasks.pull(by=estate.worker)
-    assert (second.task, second.fate) == ("T2", "started")
-    assert first.fate == ("started" if "note" in change else "refused")
+    assert (second.task, second.outcome) == ("T2", "started")
+    assert first.outcome == ("started" if "note" in change else "refused")
 
 
 @given(found=st.lists(ITEM, max_size=3))
@@ -59,7 +59,7 @@ def test_pull_receives_what_stands_behind_any_items(estate: Estate, queue: Queue
     key = f"T-{next(NUMBERS)}"
     queue.pages["/tasks"] = {"items": [*found, item(estate, key)]}
     received = tasks.pull(by=estate.worker)
-    assert (received[-1].task, received[-1].fate, len(received)) == (key, "started", len(found) + 1)
+    assert (received[-1].task, received[-1].outcome, len(received)) == (key, "started", len(found) + 1)
 
 
 def test_receive_a_bottomless_item_is_refused_once(estate: Estate, queue: Queue) -> None:
@@ -67,7 +67,7 @@ def test_receive_a_bottomless_item_is_refused_once(estate: Estate, queue: Queue)
     for _ in range(5000):
         deep = [deep]
     odd = item(estate, "T1", switch_id=deep)
-    assert [tasks.receive(item=odd, by=estate.worker).fate for _ in range(2)] == ["refused", "refused"]
+    assert [tasks.receive(item=odd, by=estate.worker).outcome for _ in range(2)] == ["refused", "refused"]
     assert TaskRefusal.objects.count() == 1
     assert not OperationRun.objects.exists()
 

@@ -82,30 +82,30 @@ def runner(estate: Estate) -> Iterator[Runner]:
         yield world
 
 
-def fate(run: OperationRun) -> str:
+def ending(run: OperationRun) -> str:
     packet = getattr(run, "exception_packet", None)
     return packet.reason if packet else run.state
 
 
 def test_a_job_is_polled_until_it_is_done(estate: Estate, runner: Runner) -> None:
     runner.starts, runner.polls = [job("running")], [job("running"), job("done")]
-    assert fate(estate.carry(estate.start())) == "completed"
+    assert ending(estate.carry(estate.start())) == "completed"
     assert runner.asked == ["start", "poll", "poll"]
 
 
 def test_a_job_that_stays_running_stops_when_the_window_is_over(estate: Estate, runner: Runner) -> None:
     runner.starts, runner.polls = [job("running")], [job("running")]
-    assert fate(estate.carry(estate.start())) == "poll-window-over"
+    assert ending(estate.carry(estate.start())) == "poll-window-over"
 
 
 def test_a_poll_that_fails_is_asked_again(estate: Estate, runner: Runner) -> None:
     runner.starts, runner.polls = [job("running")], [LOST, job("done")]
-    assert fate(estate.carry(estate.start())) == "completed"
+    assert ending(estate.carry(estate.start())) == "completed"
 
 
 def test_a_lost_answer_is_found_by_the_key_and_not_started_again(estate: Estate, runner: Runner) -> None:
     runner.starts, runner.look_ups = [LOST], [job("done")]
-    assert fate(estate.carry(estate.start())) == "completed"
+    assert ending(estate.carry(estate.start())) == "completed"
     assert runner.asked == ["start", "look-up"]
 
 
@@ -114,7 +114,7 @@ def test_a_lost_answer_of_a_job_that_nobody_knows_is_started_again_with_the_same
 ) -> None:
     runner.starts, runner.look_ups = [LOST, job("done")], [ABSENT]
     run = estate.carry(estate.start())
-    assert fate(run) == "completed"
+    assert ending(run) == "completed"
     assert runner.asked == ["start", "look-up", "start"]
 
 
@@ -131,7 +131,7 @@ def test_a_poll_that_is_turned_away_for_now_is_asked_again_and_nothing_is_starte
 ) -> None:
     runner.starts, runner.polls = [job("running")], [busy, job("done")]
     run = estate.carry(estate.start(budget=0))
-    assert fate(run) == "completed"
+    assert ending(run) == "completed"
     assert runner.asked == ["start", "poll", "poll"]
 
 

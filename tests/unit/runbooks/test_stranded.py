@@ -59,7 +59,7 @@ def test_a_missing_connector_of_a_later_part_stops_before_anything_is_read(world
     estate = make_estate(ELSEWHERE)
     run = estate.carry(estate.start())
     assert told(run) == ("definition-error", "connector-unusable")
-    assert "steps[0].call.connector" in run.exception_packet.says
+    assert "steps[0].call.connector" in run.exception_packet.message
     assert world.calls == []
 
 
@@ -69,7 +69,7 @@ def test_a_connector_of_another_kind_stops_before_anything_is_read(world: Switch
     with registry.use(registry.Registry(MappingProxyType({"board": other}))):
         run = estate.carry(estate.start())
     assert told(run) == ("definition-error", "connector-unusable")
-    assert "board is of kind scim; this needs one of kind rest" in run.exception_packet.says
+    assert "board is of kind scim; this needs one of kind rest" in run.exception_packet.message
 
 
 def test_a_preview_and_the_check_name_connectors_that_are_not_there(world: SwitchBoard) -> None:
@@ -115,7 +115,7 @@ def test_an_unexpected_error_is_tried_again_later_and_ends_the_run_after_a_few(w
         assert waits == sorted(set(waits))
         run = again(estate, run)
     assert told(run) == ("definition-error", "engine-failed")
-    assert "ZeroDivisionError" in run.exception_packet.says
+    assert "ZeroDivisionError" in run.exception_packet.message
     assert run.exception_packet.escalate_to == "boards@example.com"
     assert run.exception_packet.fields == {}
 

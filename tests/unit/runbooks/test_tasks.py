@@ -24,13 +24,13 @@ def test_pull_starts_every_task_of_every_page(estate: Estate, queue: Queue) -> N
         "/tasks?page=2": {"items": [item(estate, "T2")], "next": None},
     }
     received = tasks.pull(by=estate.worker)
-    assert [(r.task, r.fate) for r in received] == [("T1", "started"), ("T2", "started")]
+    assert [(r.task, r.outcome) for r in received] == [("T1", "started"), ("T2", "started")]
 
 
 def test_pull_again_starts_nothing(estate: Estate, queue: Queue) -> None:
     queue.pages["/tasks"] = {"items": [item(estate, "T1")]}
     tasks.pull(by=estate.worker)
-    assert [r.fate for r in tasks.pull(by=estate.worker)] == ["duplicate"]
+    assert [r.outcome for r in tasks.pull(by=estate.worker)] == ["duplicate"]
     assert OperationRun.objects.count() == 1
 
 
@@ -51,7 +51,7 @@ def test_receive_refuses_and_writes_down_why_once(
     wrong = item(estate, "T1") | change
     for _ in range(2):
         received = tasks.receive(item=wrong, by=estate.worker)
-        assert received.fate == "refused"
+        assert received.outcome == "refused"
     assert TaskRefusal.objects.get().code == received.code
     assert AuditEvent.objects.filter(event="task.refused").count() == 1
     assert received.code == code
@@ -72,7 +72,7 @@ def test_refused_tasks_are_for_those_who_are_entitled_to_all_tenants(estate: Est
 def test_receive_a_changed_task_is_refused(estate: Estate, queue: Queue) -> None:
     tasks.receive(item=item(estate, "T1"), by=estate.worker)
     received = tasks.receive(item=item(estate, "T1", budget=2), by=estate.worker)
-    assert (received.fate, received.code) == ("refused", "task-changed")
+    assert (received.outcome, received.code) == ("refused", "task-changed")
 
 
 def test_pull_of_what_is_no_list_says_so(estate: Estate, queue: Queue) -> None:

@@ -45,7 +45,7 @@ def test_envelope_of_a_run_says_where_it_stands(house: House) -> None:
         "created_at": f"{house.run.created_at:%Y-%m-%dT%H:%M:%SZ}",
         "finished_at": None,
         "definition_digest": house.run.definition_digest,
-        "moved_at": f"{house.run.moved_at:%Y-%m-%dT%H:%M:%SZ}",
+        "updated_at": f"{house.run.updated_at:%Y-%m-%dT%H:%M:%SZ}",
         "last_checkpoint": {"label": "Looked", "at": run["last_checkpoint"]["at"]},
         "exception": None,
     }
@@ -101,7 +101,7 @@ def test_envelope_names_other_runs_of_this_tenant_only_and_at_most_five(house: H
 
 def test_envelope_holds_nothing_of_payload_readings_or_evidence(house: House) -> None:
     """Canaries stand in every free field of a run and its ledger."""
-    packet = rows.exception(house.tenant, house.run.definition, says="canary-says")
+    packet = rows.exception(house.tenant, house.run.definition, message="canary-says")
     stopped = packet.run
     secret = {"password": "canary-secret", "holders": ["canary@example.com"]}
     rows.entry(stopped, EventKind.RESULT, detail=secret, key="canary-key", step="canary-step")

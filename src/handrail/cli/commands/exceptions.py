@@ -65,7 +65,7 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
             "tenant": f"{summary.tenant} ({summary.tenant_name})",
             "task": found.task,
             "why": f"{summary.cause}: {summary.reason}",
-            "says": summary.says,
+            "message": summary.message,
             "at checkpoint": found.checkpoint,
             "escalate to": summary.escalate_to,
             "handling": summary.handling,

@@ -41,7 +41,8 @@ def list_(
         output.print_json(rows)
         return
     cells = [
-        (r.ref, r.task, r.tenant, f"{r.runbook} v{r.version}", r.state, r.attempts, r.reason, r.moved_at) for r in rows
+        (r.ref, r.task, r.tenant, f"{r.runbook} v{r.version}", r.state, r.attempts, r.reason, r.updated_at)
+        for r in rows
     ]
     output.print_table("", COLUMNS, cells, empty="No runs. Tasks come in by: handrail tasks pull")
 

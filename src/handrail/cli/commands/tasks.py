@@ -35,7 +35,7 @@ def receive(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, js
 
     received = tasks.receive(item=output.read_json_object(task), by=who)
     _tell([received], json=json)
-    if received.fate is tasks.Fate.REFUSED:
+    if received.outcome is tasks.IntakeOutcome.REFUSED:
         raise typer.Exit(2)
 
 
@@ -56,7 +56,7 @@ def refused(
     if json:
         output.print_json(rows)
         return
-    cells = [(r.task, r.at, r.code, r.says) for r in rows]
+    cells = [(r.task, r.at, r.code, r.message) for r in rows]
     output.print_table("", ("task", "at", "code", "why"), cells, empty="No task was refused.")
 
 
@@ -64,5 +64,5 @@ def _tell(received: list[Received], *, json: bool) -> None:
     if json:
         output.print_json(received)
         return
-    cells = [(r.task, r.fate, r.run, r.code, r.says) for r in received]
-    output.print_table("", ("task", "fate", "run", "code", "why"), cells, empty="The task system has no open tasks.")
+    cells = [(r.task, r.outcome, r.run, r.code, r.message) for r in received]
+    output.print_table("", ("task", "outcome", "run", "code", "why"), cells, empty="The task system has no open tasks.")

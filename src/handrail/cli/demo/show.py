@@ -53,7 +53,7 @@ def _moving(runs: list[RunSummary]) -> Table:
     counted = Counter(run.state.value for run in runs)
     title = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
     table = Table("run", "task", "tenant", "state", "attempts", "reason", title=title, title_justify="left", box=None)
-    recent = sorted(runs, key=lambda run: (run.ended, -run.moved_at.timestamp()))
+    recent = sorted(runs, key=lambda run: (run.ended, -run.updated_at.timestamp()))
     for run in recent[:SHOWN]:
         table.add_row(*map(output.cell, (run.ref, run.task, run.tenant, run.state, run.attempts, run.reason)))
     return table

@@ -86,12 +86,12 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
         "version_matches": task.version == definition.version,
     }
     if unusable := wiring.faults(runbook):
-        says = "; ".join(map(str, unusable))
-        return Preview(**base, evidence=(), prerequisites=(), would_invoke=None, unreadable=says)
+        message = "; ".join(map(str, unusable))
+        return Preview(**base, evidence=(), prerequisites=(), would_invoke=None, unreadable=message)
     try:
         readings = read_all(runbook, runbook.initial_reads, scope, timing.get())
     except Unreadable as error:
-        return Preview(**base, evidence=(), prerequisites=(), would_invoke=None, unreadable=error.says)
+        return Preview(**base, evidence=(), prerequisites=(), would_invoke=None, unreadable=error.message)
     scope = {**scope, **readings.values, "before": readings.values}
     results = _results(runbook, scope)
     starts = base["version_matches"] and not any(r.result for r in results)

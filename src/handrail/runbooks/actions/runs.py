@@ -71,7 +71,7 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
         state=RUN.initial,
         requested_by=by.name,
         created_at=at,
-        moved_at=at,
+        updated_at=at,
         due_at=after(timing.get().lost_task_seconds),
     )
     try:

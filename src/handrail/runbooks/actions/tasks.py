@@ -35,7 +35,7 @@ MAX_PAGES = 100
 _UNFORESEEN = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, DataError)
 
 
-class Fate(StrEnum):
+class IntakeOutcome(StrEnum):
     STARTED = "started"
     DUPLICATE = "duplicate"
     REFUSED = "refused"
@@ -46,10 +46,10 @@ class Received:
     """``run`` is set unless the task was refused; ``code`` and ``says`` only then."""
 
     task: str
-    fate: Fate
+    outcome: IntakeOutcome
     run: str | None = None
     code: str = ""
-    says: str = ""
+    message: str = ""
 
 
 def pull(*, by: Actor) -> list[Received]:
@@ -90,7 +90,7 @@ def receive(*, item: Any, by: Actor) -> Received:
         log.warning("unusable task", task=key, error=type(error).__name__)
         unusable = Invalid("This task can't be used. The log says what it broke.", code="task-unusable")
         return _refused(key, item, unusable, by)
-    return Received(task.key, Fate.STARTED if started.created else Fate.DUPLICATE, started.ref)
+    return Received(task.key, IntakeOutcome.STARTED if started.created else IntakeOutcome.DUPLICATE, started.ref)
 
 
 def parse(item: Any, system: task_system.TaskSystem) -> IncomingTask:
@@ -131,12 +131,12 @@ def _next(page: Any, system: task_system.TaskSystem) -> str | None:
 
 @transaction.atomic
 def _refused(key: str, item: Any, error: HandrailError, by: Actor) -> Received:
-    says = "; ".join([error.message, *map(str, error.faults)])
+    message = "; ".join([error.message, *map(str, error.faults)])
     _, created = TaskRefusal.objects.get_or_create(
         workspace_id=by.workspace_id,
         task_key=key,
         task_digest=_fingerprint(item),
-        defaults={"at": now(), "code": error.code, "says": clean_text(says, limit=500)},
+        defaults={"at": now(), "code": error.code, "message": clean_text(message, limit=500)},
     )
     if created:
         record(
@@ -147,7 +147,7 @@ def _refused(key: str, item: Any, error: HandrailError, by: Actor) -> Received:
             outcome=EventOutcome.FAILED,
             code=error.code,
         )
-    return Received(key, Fate.REFUSED, code=error.code, says=error.message)
+    return Received(key, IntakeOutcome.REFUSED, code=error.code, message=error.message)
 
 
 def _fingerprint(item: Any) -> str:

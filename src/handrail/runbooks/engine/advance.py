@@ -92,11 +92,11 @@ def _move(execution: Execution) -> Wait | None:
     return MOVES[where.phase](execution)
 
 
-def _stop(leased: LeasedRun, reason: str, says: str) -> Stop:
+def _stop(leased: LeasedRun, reason: str, message: str) -> Stop:
     if leased.position.phase in _OPEN and leased.position.last.sequence != leased.holder.intent:
-        whole = f"Nobody knows whether the action took effect, and it can't be found out. {says}"
+        whole = f"Nobody knows whether the action took effect, and it can't be found out. {message}"
         return Stop(ExceptionCause.UNKNOWN_OUTCOME, "outcome-unknown", whole)
-    return Stop(ExceptionCause.DEFINITION, reason, says)
+    return Stop(ExceptionCause.DEFINITION, reason, message)
 
 
 def _failed_unexpectedly(leased: LeasedRun, error: Exception) -> datetime | None:
@@ -109,8 +109,8 @@ def _failed_unexpectedly(leased: LeasedRun, error: Exception) -> datetime | None
         ledger.record_unexpected_error(run, failures=failures, until=until)
         if failures < UNEXPECTED_ERROR_LIMIT:
             return until
-        says = f"Handrail failed {failures} times in a row here ({type(error).__name__}); its log says more."
-        endings.abandon(leased, _stop(leased, "engine-failed", says), escalate_to=run.definition.owner)
+        message = f"Handrail failed {failures} times in a row here ({type(error).__name__}); its log says more."
+        endings.abandon(leased, _stop(leased, "engine-failed", message), escalate_to=run.definition.owner)
     except Stale:
         log.info("run taken by another worker", run=run.ref)
     return None

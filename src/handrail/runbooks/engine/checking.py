@@ -51,7 +51,7 @@ def check(execution: Execution) -> Wait | None:
     try:
         readings = execution.read(runbook.initial_reads)
     except Unreadable as error:
-        why = Stop(ExceptionCause.SOURCE, f"source-unreadable-{error.read.replace('_', '-')}", error.says)
+        why = Stop(ExceptionCause.SOURCE, f"source-unreadable-{error.read.replace('_', '-')}", error.message)
         endings.stop(execution, why, scope=execution.scope())
         return None
     scope = execution.scope(**readings.values)
@@ -81,11 +81,11 @@ def version_mismatch(run: OperationRun) -> Stop | None:
     definition = run.definition
     if run.task_version == definition.version and definition.state == "active":
         return None
-    says = (
+    message = (
         f"The task names version {run.task_version} of {definition.name}. In force is another: have the task "
         "qualified again for the active version."
     )
-    return Stop(ExceptionCause.PREREQUISITE, "runbook-version-mismatch", says)
+    return Stop(ExceptionCause.PREREQUISITE, "runbook-version-mismatch", message)
 
 
 def check_prerequisites(runbook: CompiledRunbook, scope: dict[str, Any]) -> list[str]:
@@ -102,8 +102,8 @@ def check_prerequisites(runbook: CompiledRunbook, scope: dict[str, Any]) -> list
 
 def _refused(check: CompiledCheck, result: str, *, evidence: list[dict[str, Any]]) -> Stop:
     if result.startswith("error"):
-        says = f"The prerequisite «{check.otherwise}» could not be evaluated, so it does not hold."
-        return Stop(ExceptionCause.DEFINITION, check.otherwise, says, evidence)
+        message = f"The prerequisite «{check.otherwise}» could not be evaluated, so it does not hold."
+        return Stop(ExceptionCause.DEFINITION, check.otherwise, message, evidence)
     cause = ExceptionCause.BOUNDARY if check.kind == "boundary" else ExceptionCause.PREREQUISITE
     return Stop(
         cause, check.otherwise, check.says or f"The prerequisite «{check.condition.source}» does not hold.", evidence

@@ -22,17 +22,17 @@ from handrail.runbooks.states import EventKind, ExceptionCause, Handling, RunSta
 
 # What the packet's columns hold. A definition's names are far shorter; a reason made of several is cut.
 REASON_LIMIT = 200
-SAYS_LIMIT = 500
+MESSAGE_LIMIT = 500
 ESCALATE_TO_LIMIT = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a run must stop. ``says`` is a sentence of ours or of the definition, never outside text."""
+    """Why a run must stop. ``message`` is a sentence of ours or of the definition, never outside text."""
 
     cause: ExceptionCause
     reason: str
-    says: str
+    message: str
     evidence: list[dict[str, Any]] = field(default_factory=list)
     rows: tuple[NewRow, ...] = ()
 
@@ -87,7 +87,7 @@ class _Carried:
 
 def _stop(leased: LeasedRun, why: Stop, carried: _Carried) -> None:
     run, step = leased.run, leased.position.step
-    reason, says = why.reason[:REASON_LIMIT], why.says[:SAYS_LIMIT]
+    reason, message = why.reason[:REASON_LIMIT], why.message[:MESSAGE_LIMIT]
     with transaction.atomic():
         packet = ExceptionPacket(
             ref=new_ref(Prefix.EXCEPTION),
@@ -97,7 +97,7 @@ def _stop(leased: LeasedRun, why: Stop, carried: _Carried) -> None:
             at=now(),
             cause=why.cause,
             reason=reason,
-            says=says,
+            message=message,
             checkpoint=carried.checkpoint,
             step=step,
             escalate_to=carried.escalate_to,
@@ -106,7 +106,7 @@ def _stop(leased: LeasedRun, why: Stop, carried: _Carried) -> None:
             attempts=_attempts(leased, why.rows),
             handling=Handling.OPEN,
         )
-        detail = {"cause": why.cause, "reason": reason, "says": says, "packet": packet.ref}
+        detail = {"cause": why.cause, "reason": reason, "message": message, "packet": packet.ref}
         leased.append(*why.rows, NewRow(EventKind.EXCEPTION, step=step, detail=detail), state=RunState.EXCEPTION)
         packet.save(force_insert=True)
         _close(leased, why.rows)

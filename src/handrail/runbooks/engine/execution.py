@@ -20,7 +20,7 @@ from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import EventKind, RunState
 from handrail.runbooks.timing import Timing
 
-_MOVING = ("state", "moved_at", "due_at", "failures")
+_MOVING = ("state", "updated_at", "due_at", "failures")
 
 
 @dataclass(frozen=True, slots=True)

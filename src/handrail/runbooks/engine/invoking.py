@@ -81,9 +81,9 @@ def poll(execution: Execution) -> Wait | None:
     if undecided and now() < window_ends_at:
         return Wait(min(now() + timedelta(seconds=step.poll.every_seconds), window_ends_at))
     if undecided:
-        says = f"The action was accepted but not decided within {step.poll.within_seconds:g} s."
+        message = f"The action was accepted but not decided within {step.poll.within_seconds:g} s."
         row = _result(step, execution, {"class": ResultClass.AMBIGUOUS, "why": "poll window over"})
-        endings.stop(execution, Stop(ExceptionCause.AMBIGUOUS, "poll-window-over", says, rows=(row,)), scope=scope)
+        endings.stop(execution, Stop(ExceptionCause.AMBIGUOUS, "poll-window-over", message, rows=(row,)), scope=scope)
         return None
     detail["seconds"] = round(time.monotonic() - started, 3)
     return _conclude(execution, step, answer, kind, detail)
@@ -187,13 +187,13 @@ def _why(kind: ResultClass, step: CompiledStep, detail: dict[str, Any], executio
         made = execution.position.attempts[step.name]
         ceiling = execution.timing.retry_after_ceiling_seconds
         too_long = detail.get("wait_seconds", 0) > ceiling
-        says = (
+        message = (
             f"The target asks to wait longer than {ceiling:g} s."
             if too_long
             else f"The action failed {made} times in a row with results that may pass; the limit is reached."
         )
-        return Stop(ExceptionCause.RETRIES_EXHAUSTED, "retries-exhausted", says, rows=row)
+        return Stop(ExceptionCause.RETRIES_EXHAUSTED, "retries-exhausted", message, rows=row)
     if kind is ResultClass.TERMINAL:
         return Stop(ExceptionCause.TERMINAL, "terminal-result", "The target refused the action for good.", rows=row)
-    says = "The target's answer is none that the runbook knows, so nobody may act on it."
-    return Stop(ExceptionCause.AMBIGUOUS, "ambiguous-result", says, rows=row)
+    message = "The target's answer is none that the runbook knows, so nobody may act on it."
+    return Stop(ExceptionCause.AMBIGUOUS, "ambiguous-result", message, rows=row)

@@ -112,8 +112,8 @@ def _move(run: OperationRun, state: RunState, *, at: datetime, due_at: datetime 
     ended = state in RUN.terminal
     due_at = None if ended else due_at
     moved = OperationRun.objects.filter(pk=run.pk, state=before).update(
-        state=state, moved_at=at, due_at=due_at, finished_at=at if ended else None, failures=0
+        state=state, updated_at=at, due_at=due_at, finished_at=at if ended else None, failures=0
     )
     if not moved:
         raise Stale
-    run.state, run.moved_at, run.due_at, run.failures = state, at, due_at, 0
+    run.state, run.updated_at, run.due_at, run.failures = state, at, due_at, 0

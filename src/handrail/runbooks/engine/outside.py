@@ -26,10 +26,10 @@ def connector(name: str) -> Performer:
 class Unreadable(Exception):
     """Authoritative state that could not be read, or did not look as declared. ``says`` holds no outside text."""
 
-    def __init__(self, read: str, says: str, *, retryable: bool) -> None:
-        super().__init__(says)
+    def __init__(self, read: str, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
         self.read = read
-        self.says = says
+        self.message = message
         self.retryable = retryable
 
 

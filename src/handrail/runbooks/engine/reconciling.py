@@ -57,8 +57,8 @@ def _look_up(execution: Execution, step: CompiledStep) -> Answer | None:
     if found.failure is not None or found.status in RETRYABLE_STATUSES:
         raise Unreadable(step.name, "The job runner could not be asked.", retryable=True)
     if found.status != _OK:
-        says = f"The job runner refused to say: status {found.status}."
-        raise Unreadable(step.name, says, retryable=False)
+        message = f"The job runner refused to say: status {found.status}."
+        raise Unreadable(step.name, message, retryable=False)
     return found
 
 
@@ -75,7 +75,7 @@ def _look_again(execution: Execution, error: Unreadable) -> Wait | None:
     window_ends_at = execution.position.last.at + timedelta(seconds=timing.reconcile_window_seconds)
     if error.retryable and until < window_ends_at:
         return Wait(until)
-    _unknown(execution, error.says)
+    _unknown(execution, error.message)
     return None
 
 
@@ -91,9 +91,9 @@ def _not_seen(execution: Execution, step: CompiledStep) -> None:
         _unknown(execution, "It is not seen, and the target does not deduplicate, so it is not repeated.")
 
 
-def _unknown(execution: Execution, says: str) -> None:
+def _unknown(execution: Execution, message: str) -> None:
     row = NewRow(EventKind.RECONCILED, step=execution.step.name, detail={"effect": "not-seen"})
     lost = "Nobody knows whether the action took effect" if execution.step.mutating else "An answer was lost"
-    whole = f"{lost}. {says}"
+    whole = f"{lost}. {message}"
     why = Stop(ExceptionCause.UNKNOWN_OUTCOME, "outcome-unknown", whole, rows=(row,))
     endings.stop(execution, why, scope=execution.scope())

@@ -29,15 +29,15 @@ def verify(execution: Execution) -> Wait | None:
     except Unreadable as error:
         if error.retryable and now() < window_ends_at:
             return _again(step, window_ends_at)
-        why = Stop(ExceptionCause.VERIFICATION, "verification-unreadable", error.says)
+        why = Stop(ExceptionCause.VERIFICATION, "verification-unreadable", error.message)
         endings.stop(execution, why, scope=execution.scope())
         return None
     try:
         missing = unmet(execution, step, readings.values)
         broken = None if missing else _broken(execution, step, readings.values)
     except ConditionError as error:
-        says = f"A condition of the verification could not be evaluated, so it does not hold. {error.message}"
-        _fail(execution, readings, Stop(ExceptionCause.DEFINITION, "condition-error", says))
+        message = f"A condition of the verification could not be evaluated, so it does not hold. {error.message}"
+        _fail(execution, readings, Stop(ExceptionCause.DEFINITION, "condition-error", message))
         return None
     if missing and now() < window_ends_at:
         return _again(step, window_ends_at)
@@ -84,8 +84,8 @@ def _broken(execution: Execution, step: CompiledStep, values: dict[str, dict[str
     assert step.verify is not None
     scope = execution.scope(**values, answer=execution.position.answers.get(step.name, {}))
     for name in step.verify.changed(scope):
-        says = f"{name} changed while the run was under way; nothing in this runbook may change it."
-        return Stop(ExceptionCause.VERIFICATION, f"changed-{name.replace('.', '-').replace('_', '-')}", says)
+        message = f"{name} changed while the run was under way; nothing in this runbook may change it."
+        return Stop(ExceptionCause.VERIFICATION, f"changed-{name.replace('.', '-').replace('_', '-')}", message)
     broken = next((check for check in step.verify.guards if not check.condition.holds(scope)), None)
     return _refusal(broken) if broken else None
 
@@ -98,7 +98,7 @@ def _refusal(check: CompiledCheck) -> Stop:
 def _fail(execution: Execution, readings: Readings, why: Stop | None) -> None:
     assert why is not None
     scope = execution.scope(**readings.values)
-    endings.stop(execution, Stop(why.cause, why.reason, why.says, evidence=readings.evidence), scope=scope)
+    endings.stop(execution, Stop(why.cause, why.reason, why.message, evidence=readings.evidence), scope=scope)
 
 
 def _again(step: CompiledStep, window_ends_at: datetime) -> Wait:

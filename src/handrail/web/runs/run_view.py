@@ -88,7 +88,9 @@ def present(detail: RunDetail) -> RunView:
         timeline=timeline.draw(ledger, start=summary.created_at, end=end, ended=summary.ended),
         mark=f"{ledger[-1].sequence if ledger else 0}-{summary.state}",
         duration=words.span((end - summary.created_at).total_seconds()),
-        stop=next((row.detail for row in reversed(ledger) if row.kind is EventKind.EXCEPTION), None),
+        stop=next(
+            (row.detail | {"message": row.message} for row in reversed(ledger) if row.kind is EventKind.EXCEPTION), None
+        ),
     )
 
 
@@ -120,7 +122,7 @@ def _line(row: LedgerRow, start: datetime) -> LedgerLine:
             message = str(row.detail.get("why", ""))
             tone, icon = words.STATES.get(result, (tone, icon))
         case EventKind.EXCEPTION:
-            message = str(row.detail.get("says", ""))
+            message = row.message
         case EventKind.RECONCILED if row.detail.get("effect") == "present":
             message, tone = "The effect is there; it is verified next.", "good"
     return LedgerLine(row, title, message, tone, icon, list(_facts(row)), words.span((row.at - start).total_seconds()))
