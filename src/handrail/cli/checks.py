@@ -6,11 +6,20 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from handrail.cli import installation
+from django.db import Error, connection
+
+from handrail.access import queries
+from handrail.cli import installation, migrations
 from handrail.cli.cautions import cautions
+from handrail.connectors import desk as desks
+from handrail.connectors import lane, registry
+from handrail.connectors.extract import extract
 from handrail.connectors.finding import Finding
+from handrail.connectors.rest import Get, RestConnector
+from handrail.definitions import wiring
 from handrail.kernel.clock import now
-from handrail.kernel.errors import HandrailError
+from handrail.kernel.errors import HandrailError, Unavailable
+from handrail.packets import settings
 
 if TYPE_CHECKING:
     from handrail.conf.config import Config
@@ -43,11 +52,6 @@ def all_findings() -> list[Finding]:
 
 def database() -> list[Finding]:
     """Version, migrations, clock. Raises Unavailable when it does not answer."""
-    from django.db import Error, connection
-
-    from handrail.cli import migrations
-    from handrail.kernel.errors import Unavailable
-
     try:
         with connection.cursor() as cursor:
             before = now()
@@ -61,8 +65,6 @@ def database() -> list[Finding]:
 
 def connectors() -> list[Finding]:
     """What each configured connector says of itself."""
-    from handrail.connectors import registry
-
     names = registry.names()
     if not names:
         return [Finding("connectors", ok=False, message="None is configured.", mend="Add [connectors.NAME] sections.")]
@@ -74,16 +76,12 @@ def connectors() -> list[Finding]:
 
 def runbooks() -> list[Finding]:
     """Whether each runbook in force has the connectors that it names."""
-    from handrail.definitions import wiring
-
     return wiring.check()
 
 
 def desk() -> list[Finding]:
     """What the service desk says of itself; nothing is wrong with having none."""
-    from handrail.connectors import desk
-
-    found = desk.configured()
+    found = desks.configured()
     if found is None:
         mend = "Add [desk], unless support requests shall stay internal."
         return [Finding("desk", ok=True, message="None is configured.", mend=mend)]
@@ -92,9 +90,6 @@ def desk() -> list[Finding]:
 
 def release() -> list[Finding]:
     """The release key, the store of cleared annexes and every lane. Without lanes nothing can be released: no fault."""
-    from handrail.connectors import lane
-    from handrail.packets import settings
-
     names = lane.names()
     if not names:
         mend = "Add [lanes.NAME] sections, unless no packet shall leave."
@@ -106,7 +101,6 @@ def release() -> list[Finding]:
 
 
 def _release_key() -> list[Finding]:
-    from handrail.packets import settings
 
     key = settings.current().signing_key()
     return [Finding("release key", ok=True, message=f"It signs as {key.key_id[:12]}….")]
@@ -118,10 +112,6 @@ def task_system(config: Config) -> Iterator[Finding]:
         mend = "Add [tasks], unless tasks shall come in by hand only."
         yield Finding("task system", ok=True, message="None is configured.", mend=mend)
         return
-    from handrail.access import queries
-    from handrail.connectors import registry
-    from handrail.connectors.extract import extract
-    from handrail.connectors.rest import Get, RestConnector
 
     workspace = queries.get_workspace(config.tasks.workspace)
     connector = registry.get(config.tasks.connector)

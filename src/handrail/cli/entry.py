@@ -11,7 +11,6 @@ from typer import echo as say
 from typer._click.exceptions import ClickException  # Typer brings its own Click, and no other name for this
 from typer.main import get_command
 
-from handrail.cli import installation
 from handrail.cli.commands import app
 from handrail.kernel.errors import Denied, HandrailError, Unavailable
 
@@ -22,11 +21,11 @@ EXIT_CODES = {
     0: "done",
     1: "something is wrong: a check failed, or an unexpected error (with its traceback)",
     2: "the input or the command line is wrong; the message names the field or option",
-    3: "it does not exist, or is not yours to see",
-    4: "in your scope, but your roles don't include the capability; written to the audit log",
+    3: "not found, or you don't have access",
+    4: "in your scope, but your roles don't include the permission for it; written to the audit log",
     5: "a rule of the domain forbids it now, or somebody else was faster",
     6: "the database or an outside system did not answer",
-    7: "handrail.toml or a secret needs mending",
+    7: "handrail.toml or a secret needs fixing",
     INTERRUPTED: "interrupted",
 }
 
@@ -37,11 +36,11 @@ def main() -> NoReturn:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs the command that ``arguments`` spell and returns its exit code. Errors are told on standard error."""
+    """Runs the command that ``arguments`` spell and returns its exit code. Errors are printed on standard error."""
     try:
         result = get_command(app)(args=list(arguments), prog_name="handrail", standalone_mode=False)
     except HandrailError as error:
-        return _told(error, arguments)
+        return _report(error, arguments)
     except Exit as ended:
         return ended.exit_code
     except (Abort, KeyboardInterrupt):
@@ -55,20 +54,21 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _told(error: HandrailError, arguments: Sequence[str]) -> int:
+def _report(error: HandrailError, arguments: Sequence[str]) -> int:
     if isinstance(error, Denied):
-        _write_down(error, arguments)
+        _record_denial(error, arguments)
     say(f"handrail: {error.message} [{error.code}]", err=True)
     for fault in error.faults:
         say(f"  {fault}", err=True)
     return error.exit_code
 
 
-def _write_down(denied: Denied, arguments: Sequence[str]) -> None:
-    who = installation.acting()
-    if who is not None:
-        from handrail.access import actions
+def _record_denial(denied: Denied, arguments: Sequence[str]) -> None:
+    from handrail.access import actions
+    from handrail.cli import identity
 
+    who = identity.acting()
+    if who is not None:
         words = [word for word in arguments[:2] if not word.startswith("-")]
         actions.record_denial(denied, by=who, where=" ".join(["handrail", *words]))
 

@@ -9,14 +9,15 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from handrail.kernel.errors import Fault, Invalid
 from handrail.kernel.hostile import clean_text
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
 
 CELL_LIMIT = 300
 INPUT_LIMIT = 1024 * 1024
@@ -40,8 +41,6 @@ COLOURS = {
 @cache
 def console() -> Console:
     """Standard output as a terminal, or as plain text of a fixed width when it is a file or a pipe."""
-    from rich.console import Console
-
     return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
 
 
@@ -65,9 +64,6 @@ def plain(value: Any) -> Any:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "") -> None:
     """A table of ``rows``; ``empty`` is said instead when there are none."""
-    from rich import box
-    from rich.table import Table
-
     table = Table(*columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*map(cell, row))
@@ -76,8 +72,6 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 
 def print_facts(facts: Mapping[str, Any]) -> None:
     """Names and values, one a line. Empty values are left out."""
-    from rich.table import Table
-
     grid = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         if value not in (None, "", (), [], {}):
@@ -87,8 +81,6 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 def cell(value: Any) -> Text:
     """``value`` as the text of one cell: bounded, without control characters, coloured if it is a known word."""
-    from rich.text import Text
-
     if value is None:
         return Text("")
     if isinstance(value, datetime):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class Composition(AppConfig):
@@ -10,8 +11,14 @@ class Composition(AppConfig):
     label = "handrail_conf"
 
     def ready(self) -> None:
-        from handrail.conf import logs, sealing, wiring  # noqa: PLC0415 - Django's apps must be loaded first
+        if not getattr(settings, "HANDRAIL_MODELS_ONLY", False):
+            compose()
 
-        logs.configure()
-        wiring.connect()
-        sealing.connect()
+
+def compose() -> None:
+    """Hands the parts what configuration says of them. Raises Misconfigured naming section and field."""
+    from handrail.conf import logs, sealing, wiring  # noqa: PLC0415 - Django's apps must be loaded first
+
+    logs.configure()
+    wiring.connect()
+    sealing.connect()

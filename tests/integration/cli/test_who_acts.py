@@ -10,7 +10,7 @@ import pytest
 from handrail.access import actions as access
 from handrail.access import queries, tokens
 from handrail.audit.models import AuditEvent
-from handrail.cli import installation
+from handrail.cli import identity
 from handrail.conf import config
 from handrail.definitions import actions as definitions
 from tests.factories.runs import Estate
@@ -52,7 +52,7 @@ def test_every_event_of_a_command_says_where_it_came_from(handrail: Handrail, es
 def test_the_environment_does_not_say_who_runs_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USER", "somebody-else")
     monkeypatch.setenv("LOGNAME", "somebody-else")
-    assert "somebody-else" not in installation.os_user()
+    assert "somebody-else" not in identity.os_user()
 
 
 def test_a_decision_by_name_alone_is_refused_and_written_down(handrail: Handrail, proposal: str, strict: None) -> None:

@@ -1,4 +1,4 @@
-"""Every command, under the groups that the help shows."""
+"""Every command and group, as the help lists them. Each is one module of this folder, imported when it is named."""
 
 from __future__ import annotations
 
@@ -7,43 +7,65 @@ from typing import Annotated
 import typer
 
 from handrail import __version__
-from handrail.cli.commands import (
-    audit,
-    check,
-    definitions,
-    demo,
-    desk,
-    exceptions,
-    intake,
-    keys,
-    members,
-    packets,
-    runs,
-    serve,
-    support,
-    tasks,
-    tenants,
-    workspaces,
-)
+from handrail.cli.lazy import Lazy, LazyGroup
 
 EPILOG = (
     "Exit codes: 0 done, 1 a check failed, 2 wrong input, 3 not there, 4 not allowed, "
-    "5 not now, 6 something does not answer, 7 handrail.toml needs mending."
+    "5 not now, 6 something does not answer, 7 handrail.toml needs fixing."
 )
 
 
-def _tell_version(wanted: bool) -> None:
+class Commands(LazyGroup):
+    entries = {
+        "demo": Lazy("demo", "demo", "Watch the whole product on a practice estate."),
+        "up": Lazy("serve", "up", "Migrate, then run the web server and the workers."),
+        "web": Lazy("serve", "web", "Serve the pages and the API."),
+        "worker": Lazy("worker", "worker", "Run what is queued, until SIGTERM."),
+        "sandbox": Lazy("sandbox", "sandbox", "Serve the practice estate alone.", models=False),
+        "migrate": Lazy("serve", "migrate", "Bring the database to this version."),
+        "check": Lazy("check", "check", "Say whether this installation is ready, and what to fix."),
+        "definitions": Lazy(
+            "definitions", "group", "Definitions: check, propose, list, show, approve, reject, deprecate."
+        ),
+        "tasks": Lazy("tasks", "group", "Delegated tasks: pull, receive, refused."),
+        "runs": Lazy("runs", "group", "Runs: list, show, watch, preview, start, cancel, redeliver."),
+        "exceptions": Lazy("exceptions", "group", "Exception packets: list, show, take, resolve."),
+        "support": Lazy("support", "group", "Support requests from a tenant or a run: request, latest, diagnostics."),
+        "desk": Lazy("desk", "group", "The service desk: check, or try with one ticket."),
+        "packets": Lazy(
+            "packets",
+            "group",
+            "Escalation packets: list, assemble, reassemble, show, diff, holds, clear, approve, reject, withdraw, "
+            "release, document, export.",
+        ),
+        "keys": Lazy("keys", "group", "Release keys: generate, list, rotate, retire, revoke, export."),
+        "intake": Lazy("intake", "group", "The receiver's side: verify.", models=False),
+        "workspaces": Lazy("workspaces", "group", "Workspaces: list, add. For the installation's operator only."),
+        "tenants": Lazy("tenants", "group", "Tenants of a workspace: list, add."),
+        "members": Lazy(
+            "members",
+            "group",
+            "Members of a workspace: list, add, change, password, remove, restore, token, tokens, revoke-token.",
+        ),
+        "audit": Lazy(
+            "audit", "group", "The audit log: list, verify, seal, checkpoint, key, prove, export, check-export."
+        ),
+    }
+
+
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"handrail {__version__}")
         raise typer.Exit
 
 
 Version = Annotated[
-    bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version this is.")
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is.")
 ]
 
 app = typer.Typer(
     name="handrail",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -55,29 +77,3 @@ app = typer.Typer(
 @app.callback()
 def about(*, version: Version = False) -> None:
     """Approved runbooks carried out on real systems, proven by re-reading, stopped honestly."""
-
-
-app.command("demo")(demo.demo)
-app.command("up")(serve.up)
-app.command("web")(serve.web)
-app.command("worker")(serve.worker)
-app.command("sandbox")(serve.sandbox)
-app.command("migrate")(serve.migrate)
-app.command("check")(check.check)
-
-for name, group in {
-    "definitions": definitions.group,
-    "tasks": tasks.group,
-    "runs": runs.group,
-    "exceptions": exceptions.group,
-    "support": support.group,
-    "desk": desk.group,
-    "packets": packets.group,
-    "keys": keys.group,
-    "intake": intake.group,
-    "workspaces": workspaces.group,
-    "tenants": tenants.group,
-    "members": members.group,
-    "audit": audit.group,
-}.items():
-    app.add_typer(group, name=name, no_args_is_help=True)

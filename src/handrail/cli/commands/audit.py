@@ -8,12 +8,16 @@ from typing import Annotated
 
 import typer
 
+from handrail.access import evidence, trail
+from handrail.audit import exportcheck
+from handrail.audit.checkpoint import VerifierKey
+from handrail.audit.queries import EventFilter
 from handrail.cli import output
-from handrail.cli.installation import actor
+from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json, Limit, TenantKey
 from handrail.kernel.errors import Invalid
 
-group = typer.Typer(help="The audit log: list, verify, seal, checkpoint, key, prove, export, check-export.")
+group = typer.Typer()
 
 Tag = Annotated[str, typer.Option("--event", help="Only events of this tag, such as run.completed.")]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Only what this person or process did.")]
@@ -43,9 +47,6 @@ def list_(
 ) -> None:
     """Audit events in your scope, the newest first."""
     who = actor(as_, workspace)
-    from handrail.access import trail
-    from handrail.audit.queries import EventFilter
-
     rows = trail.list_events(who, EventFilter(event=event, actor=by, subject=subject, limit=limit), tenant=tenant)
     if json:
         output.print_json([{**output.plain(entry.row), "tenant": entry.tenant} for entry in rows])
@@ -59,8 +60,6 @@ def list_(
 def verify(*, kept: Kept = None, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """Compare every sealed row with the log, and the log with its checkpoints. Exit code 1 when they differ."""
     who = actor(as_, workspace)
-    from handrail.access import evidence
-
     found = evidence.verify(who, kept=[_small(path) for path in kept or ()])
     if json:
         output.print_json(found)
@@ -78,8 +77,6 @@ def verify(*, kept: Kept = None, as_: As = None, workspace: InWorkspace = None, 
 def seal(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """Seal everything that is waiting, now. Workers do it by themselves, every seal_seconds."""
     who = actor(as_, workspace)
-    from handrail.access import evidence
-
     done = evidence.seal(by=who)
     if json:
         output.print_json(done)
@@ -92,8 +89,6 @@ def seal(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) -
 def checkpoint(*, as_: As = None, workspace: InWorkspace = None) -> None:
     """Print the newest signed checkpoint: keep it where this installation can't reach it."""
     who = actor(as_, workspace)
-    from handrail.access import evidence
-
     sys.stdout.write(evidence.checkpoint(who))
 
 
@@ -101,8 +96,6 @@ def checkpoint(*, as_: As = None, workspace: InWorkspace = None) -> None:
 def key(*, as_: As = None, workspace: InWorkspace = None) -> None:
     """Print the public key that checkpoints are verified with."""
     who = actor(as_, workspace)
-    from handrail.access import evidence
-
     print(evidence.verifier_key(who))
 
 
@@ -110,8 +103,6 @@ def key(*, as_: As = None, workspace: InWorkspace = None) -> None:
 def prove(event: EventNumber, *, as_: As = None, workspace: InWorkspace = None) -> None:
     """Print one event with the proof that it is in the log, as JSON."""
     who = actor(as_, workspace)
-    from handrail.access import evidence
-
     output.print_json(evidence.inclusion(who, event))
 
 
@@ -119,8 +110,6 @@ def prove(event: EventNumber, *, as_: As = None, workspace: InWorkspace = None) 
 def export(*, out: Out = None, as_: As = None, workspace: InWorkspace = None) -> None:
     """Seal, then write the whole log as JSON lines, with the events in your scope in clear."""
     who = actor(as_, workspace)
-    from handrail.access import evidence
-
     if out is None:
         sys.stdout.writelines(evidence.export(by=who))
         return
@@ -135,9 +124,6 @@ def export(*, out: Out = None, as_: As = None, workspace: InWorkspace = None) ->
 @group.command("check-export")
 def check_export(file: ExportFile, *, key: Keys, origin: Origin = "handrail/audit", json: Json = False) -> None:
     """Check an export with the public key alone. Needs no database."""
-    from handrail.audit import exportcheck
-    from handrail.audit.checkpoint import VerifierKey
-
     try:
         with file.open(encoding="utf-8") as lines:
             checked = exportcheck.check(lines, origin=origin, keys=[VerifierKey.from_text(text) for text in key])

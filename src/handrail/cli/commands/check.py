@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
-from handrail.cli import output
+from handrail.cli import checks, output
 from handrail.cli.options import Json
-
-if TYPE_CHECKING:
-    from handrail.connectors.finding import Finding
+from handrail.connectors.finding import Finding
 
 
 def check(*, json: Json = False) -> None:
     """Look at configuration, secrets, database, clock, connectors and task system, and say what to mend."""
-    from handrail.cli import checks
-
     findings = checks.all_findings()
     wrong = [finding for finding in findings if not finding.ok]
     if json:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from handrail.access.actor import Actor
 from handrail.cli import output
-from handrail.cli.installation import actor, decider
+from handrail.cli.identity import actor, decider
 from handrail.cli.options import As, InWorkspace, Json
+from handrail.definitions import actions, queries, texts
+from handrail.definitions.states import DefinitionKind
 from handrail.kernel.errors import Fault, Invalid
 
-if TYPE_CHECKING:
-    from handrail.access.actor import Actor
-
-group = typer.Typer(help="Definitions: check, propose, list, show, approve, reject, deprecate.")
+group = typer.Typer()
 
 YamlFile = Annotated[Path, typer.Argument(metavar="FILE", help="The definition's YAML file.")]
 Name = Annotated[
@@ -36,8 +36,6 @@ FILE_LIMIT = 1024 * 1024
 @group.command("check")
 def check(file: YamlFile, *, json: Json = False) -> None:
     """Check a definition without proposing it. Needs no database; every fault is told with line and column."""
-    from handrail.definitions import texts
-
     checked = texts.check(_read(file), file=file.name)
     definition = checked.definition
     facts = {
@@ -58,8 +56,6 @@ def check(file: YamlFile, *, json: Json = False) -> None:
 def propose(file: YamlFile, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """Propose a definition. Another person, with the role governance-owner, must approve it."""
     who = actor(as_, workspace)
-    from handrail.definitions import actions
-
     proposed = actions.propose(text=_read(file), by=who, file=file.name)
     if json:
         output.print_json(proposed)
@@ -73,8 +69,6 @@ def list_(
 ) -> None:
     """Definitions of the workspace, by kind and name, the newest version first."""
     who = actor(as_, workspace)
-    from handrail.definitions import queries
-
     rows = queries.list_definitions(who, queries.DefinitionFilter(kind=kind, state=state))
     if json:
         output.print_json(rows)
@@ -88,8 +82,6 @@ def list_(
 def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """A definition's text and decisions. Without a version: the one in force."""
     who = actor(as_, workspace)
-    from handrail.definitions import queries
-
     found = queries.get_definition(who, _find(who, definition))
     if json:
         output.print_json(found)
@@ -114,8 +106,6 @@ def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, jso
 def approve(definition: Name, *, digest: Digest = None, as_: As = None, workspace: InWorkspace = None) -> None:
     """Put a proposal in force; the version in force until now is deprecated. Its proposer can't do this."""
     who = decider(as_, workspace)
-    from handrail.definitions import actions
-
     done = actions.approve(definition_id=_find(who, definition, needs_version=True), by=who, digest=digest)
     output.say(f"{definition} {done.state}, approved by {who.name}")
 
@@ -124,8 +114,6 @@ def approve(definition: Name, *, digest: Digest = None, as_: As = None, workspac
 def reject(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
     """Refuse a proposal for good."""
     who = decider(as_, workspace)
-    from handrail.definitions import actions
-
     actions.reject(definition_id=_find(who, definition, needs_version=True), reason=reason, by=who)
     output.say(f"{definition} rejected by {who.name}")
 
@@ -134,15 +122,11 @@ def reject(definition: Name, *, reason: Reason, as_: As = None, workspace: InWor
 def deprecate(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
     """Take the version in force out of force: no run of it starts from then on."""
     who = decider(as_, workspace)
-    from handrail.definitions import actions
-
     actions.deprecate(definition_id=_find(who, definition), reason=reason, by=who)
     output.say(f"{definition} deprecated by {who.name}")
 
 
 def _find(who: Actor, definition: str, *, needs_version: bool = False) -> int:
-    from handrail.definitions import queries
-    from handrail.definitions.states import DefinitionKind
 
     match = _NAME.fullmatch(definition)
     if match is None or match["kind"] not in list(DefinitionKind) or (needs_version and not match["version"]):

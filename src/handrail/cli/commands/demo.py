@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from handrail.cli import installation
+from handrail.cli.demo import workspace as workspaces
+from handrail.cli.demo.run import run
 
 Once = Annotated[bool, typer.Option("--once", help="End with the report instead of serving the pages.")]
 Where = Annotated[Path, typer.Option("--directory", help="Where the demo keeps its state. It starts afresh each time.")]
@@ -18,11 +20,8 @@ def demo(*, once: Once = False, directory: Where = Path("var/demo")) -> None:
 
     Exit code 1 when anything comes out otherwise than the practice estate expects.
     """
-    from handrail.cli.demo import workspace as workspaces
-
     with workspaces.prepare(directory) as workspace:
         installation.use_file(workspace.configuration)
         installation.start()
-        from handrail.cli.demo.run import run
 
         raise typer.Exit(run(workspace, once=once))

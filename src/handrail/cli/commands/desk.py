@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from handrail.cli import installation, output
 from handrail.cli.options import Json
-from handrail.kernel.errors import Unavailable
+from handrail.connectors import desk as desks
+from handrail.connectors.desk import Created, Desk, Severity, TicketDraft
+from handrail.kernel.errors import Misconfigured, Unavailable
+from handrail.kernel.ids import Prefix, new_ref
 
-if TYPE_CHECKING:
-    from handrail.connectors.desk import Desk
-
-group = typer.Typer(help="The service desk: check it without creating a ticket, or try it with one.")
+group = typer.Typer()
 
 Contact = Annotated[
     str, typer.Option("--contact-email", metavar="EMAIL", help="Whom the desk should take for the requestor.")
@@ -40,8 +40,6 @@ def try_(*, contact_email: Contact, json: Json = False) -> None:
     Exit code 6 when the desk made none, or when it is unknown whether it did.
     """
     desk = _desk()
-    from handrail.connectors.desk import Created, Severity, TicketDraft
-    from handrail.kernel.ids import Prefix, new_ref
 
     ref = new_ref(Prefix.SUPPORT_REQUEST)
     body = f"This ticket was created by: handrail desk try\nHandrail reference: {ref}\nIt can be closed."
@@ -68,10 +66,8 @@ def try_(*, contact_email: Contact, json: Json = False) -> None:
 def _desk() -> Desk:
     """The configured desk. Raises Misconfigured when there is none."""
     installation.start()
-    from handrail.connectors import desk
-    from handrail.kernel.errors import Misconfigured
 
-    found = desk.configured()
+    found = desks.configured()
     if found is None:
         raise Misconfigured("No external service desk is configured: add [desk] to handrail.toml.", code="no-desk")
     return found

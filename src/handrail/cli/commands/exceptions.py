@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from handrail.cli import output
-from handrail.cli.installation import actor
+from handrail.cli.identity import actor
 from handrail.cli.options import As, Before, ExceptionRef, InWorkspace, Json, Limit, TenantKey
+from handrail.runbooks import queries
+from handrail.runbooks.actions import exceptions
+from handrail.runbooks.states import Handling
 
-group = typer.Typer(help="Exception packets: list, show, take, resolve.")
+group = typer.Typer()
 
 Handled = Annotated[str, typer.Option("--handling", help="Only open, taken or resolved ones.")]
 Note = Annotated[str, typer.Option("--note", help="What was done, in up to 4000 characters.")]
@@ -33,9 +36,6 @@ def list_(
 ) -> None:
     """Exception packets in your scope, the newest first."""
     who = actor(as_, workspace)
-    from handrail.runbooks import queries
-    from handrail.runbooks.states import Handling
-
     if handling and handling not in list(Handling):
         raise typer.BadParameter(f"one of: {', '.join(Handling)}", param_hint="--handling")
     wanted = queries.ExceptionFilter(handling=handling, tenant=tenant, before=before, limit=limit)
@@ -51,8 +51,6 @@ def list_(
 def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """One exception packet: why, at which checkpoint, with which evidence, what was tried."""
     who = actor(as_, workspace)
-    from handrail.runbooks import queries
-
     found = queries.get_exception(who, exception)
     if json:
         output.print_json(found)
@@ -82,8 +80,6 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
 def take(exception: ExceptionRef, *, instead_of: InsteadOf = "", as_: As = None, workspace: InWorkspace = None) -> None:
     """Take a packet over: from now on it is yours to resolve."""
     who = actor(as_, workspace)
-    from handrail.runbooks.actions import exceptions
-
     exceptions.take(ref=exception, by=who, instead_of=instead_of)
     output.say(f"{exception} taken over by {who.name}")
 
@@ -92,7 +88,5 @@ def take(exception: ExceptionRef, *, instead_of: InsteadOf = "", as_: As = None,
 def resolve(exception: ExceptionRef, *, note: Note, as_: As = None, workspace: InWorkspace = None) -> None:
     """Close a packet that you took over, with a note of what was done. The run itself never goes on."""
     who = actor(as_, workspace)
-    from handrail.runbooks.actions import exceptions
-
     exceptions.resolve(ref=exception, note=note, by=who)
     output.say(f"{exception} resolved by {who.name}")

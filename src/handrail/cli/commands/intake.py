@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from handrail.cli import output
 from handrail.cli.options import Json
+from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid
+from handrail.packets.proof.accepted import AcceptedManifests
+from handrail.packets.proof.keys import KeyRing
+from handrail.packets.proof.verify import Expectation, Verdict, describe
+from handrail.packets.proof.verify import verify as check
 
-if TYPE_CHECKING:
-    from handrail.packets.proof.verify import Verdict
-
-group = typer.Typer(help="The receiver's side: verify.")
+group = typer.Typer()
 
 REFUSED = 1
 NOT_COMPARED = 8
@@ -50,13 +52,6 @@ def verify(
     """
     if record and (accepted is None or lane is None):
         raise typer.BadParameter("needs --accepted DIRECTORY and --lane LANE", param_hint="--record")
-    from datetime import UTC
-
-    from handrail.kernel.clock import now
-    from handrail.packets.proof.accepted import AcceptedManifests
-    from handrail.packets.proof.keys import KeyRing
-    from handrail.packets.proof.verify import Expectation
-    from handrail.packets.proof.verify import verify as check
 
     memory = AcceptedManifests(accepted) if accepted else None
     ring = KeyRing.from_pem(_read(key))
@@ -71,7 +66,6 @@ def verify(
 
 
 def _tell(verdict: Verdict, *, compared: bool, json: bool) -> None:
-    from handrail.packets.proof.verify import describe
 
     findings = [{"code": f.code, "says": str(f), "refuses": f.refuses} for f in verdict.findings]
     if json:

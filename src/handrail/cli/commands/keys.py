@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from handrail.audit.events import EventName
 from handrail.cli import installation, output
+from handrail.cli.identity import operator_of_database
 from handrail.cli.options import Json
 from handrail.kernel.errors import Conflict, Invalid
+from handrail.packets.actions import keys
+from handrail.packets.proof.durable import replacing
+from handrail.packets.proof.keys import KeyRing, PublicKey, SigningKey
 
-if TYPE_CHECKING:
-    from handrail.packets.proof.keys import KeyRing, PublicKey, SigningKey
-
-group = typer.Typer(help="Release keys: generate, list, rotate, retire, revoke, export.")
+group = typer.Typer()
 
 Out = Annotated[
     Path | None,
@@ -81,7 +83,6 @@ def export() -> None:
 
 
 def _install(out: Path | None, *, replace: bool) -> None:
-    from handrail.packets.proof.keys import SigningKey
 
     key, ring = SigningKey.generate(), _ring()
     rotated = ring.rotate(key.public)
@@ -95,8 +96,6 @@ def _install(out: Path | None, *, replace: bool) -> None:
 
 def _write(key: SigningKey, target: Path, *, replace: bool) -> None:
     """Whole and with mode 0600, or not at all."""
-    from handrail.packets.proof.durable import replacing
-
     if target.exists() and not replace:
         raise Conflict(f"{target} exists. A private key is never overwritten by generate.", code="key-file")
     try:
@@ -131,13 +130,11 @@ def _ring() -> KeyRing:
 
 def _save(ring: KeyRing, what: str, key_id: str) -> None:
     """With its audit event where a database answers: a key that got out must be revoked even when none does."""
-    who = installation.operator_of_database()
+    who = operator_of_database()
     if who is None:
         installation.key_ring().save(ring)
         output.say("No audit event was written: no database answers.")
         return
-    from handrail.audit.events import EventName
-    from handrail.packets.actions import keys
 
     event = EventName[f"RELEASE_KEY_{what}"]
     keys.change(directory=installation.key_ring(), ring=ring, event=event, key_id=key_id, by=who)

@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
+from handrail.access import actions, queries, tokens
 from handrail.access.capabilities import Role
 from handrail.cli import output
-from handrail.cli.installation import actor
+from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json
 
-group = typer.Typer(
-    help="Members of a workspace: list, add, change, password, remove, restore, token, tokens, revoke-token."
-)
+group = typer.Typer()
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The member's e-mail address.")]
 _ROLES = f"One of {', '.join(Role)}. Repeat it for several."
@@ -44,8 +43,6 @@ TokenRef = Annotated[str, typer.Argument(metavar="TOKEN", help="The token's refe
 def list_(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """The members of the workspace, with roles and tenants."""
     who = actor(as_, workspace)
-    from handrail.access import queries
-
     rows = queries.list_members(who)
     if json:
         output.print_json(rows)
@@ -71,8 +68,6 @@ def add(
 ) -> None:
     """Make a person a member. Without --tenant they are entitled to every tenant of the workspace."""
     who = actor(as_, workspace)
-    from handrail.access import actions
-
     password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask("First password")
     actions.check_password(password)
     actions.add_member(
@@ -99,8 +94,6 @@ def change(
     if not (role or group_ or tenant or all_tenants or no_tenant):
         raise typer.BadParameter("say what is to change", param_hint="--role, --group, --tenant")
     who = actor(as_, workspace)
-    from handrail.access import actions, queries
-
     named = [] if no_tenant else tenant or None
     actions.change_member(
         email=email, by=who, roles=role or None, groups=group_ or None, all_tenants=all_tenants, tenants=named
@@ -116,8 +109,6 @@ def password_(
 ) -> None:
     """Give a member a new password, and end every session of theirs. Tokens for the API stay."""
     who = actor(as_, workspace)
-    from handrail.access import actions
-
     password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask("New password")
     actions.set_password(email=email, password=password, by=who)
     output.say(f"{email} has a new password; every session of theirs has ended")
@@ -141,8 +132,6 @@ def token(
 ) -> None:
     """Make a token for the API. It can do what the member can do; it is shown once and kept as a digest only."""
     who = actor(as_, workspace)
-    from handrail.access import tokens
-
     issued = tokens.issue(email=email, name=name, days=days, by=who)
     if json:
         output.print_json(issued)
@@ -154,8 +143,6 @@ def token(
 def tokens_(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """The tokens of the workspace's members, without their secrets."""
     who = actor(as_, workspace)
-    from handrail.access import tokens
-
     rows = tokens.list_tokens(who)
     if json:
         output.print_json(rows)
@@ -168,16 +155,12 @@ def tokens_(*, as_: As = None, workspace: InWorkspace = None, json: Json = False
 def revoke_token(ref: TokenRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
     """End a token now."""
     who = actor(as_, workspace)
-    from handrail.access import tokens
-
     tokens.revoke(ref=ref, by=who)
     output.say(f"{ref} revoked")
 
 
 def _switch(email: str, as_: str | None, workspace: str | None, *, on: bool) -> None:
     who = actor(as_, workspace)
-    from handrail.access import actions
-
     actions.change_member(email=email, by=who, is_active=on)
     output.say(f"{email} {'restored' if on else 'removed'}")
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from handrail.cli import output
-from handrail.cli.installation import actor, decider
+from handrail.access.actor import Actor
+from handrail.cli import output, packetview
+from handrail.cli.identity import actor, decider
 from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, TenantKey
 from handrail.kernel.errors import Stale
+from handrail.packets import comparison, queries
+from handrail.packets.actions import assembling, exporting, releasing, votes
+from handrail.packets.actions import holds as hold_actions
+from handrail.packets.actions.assembling import Requested
+from handrail.packets.queries import PacketDetail
+from handrail.packets.states import RevisionState
 
-if TYPE_CHECKING:
-    from handrail.access.actor import Actor
-    from handrail.packets.actions.assembling import Requested
-    from handrail.packets.queries import PacketDetail
-
-group = typer.Typer(
-    help="Packets: list, assemble, reassemble, show, diff, holds, clear, approve, reject, withdraw, release, "
-    "document, export."
-)
+group = typer.Typer()
 
 PacketRef = Annotated[str, typer.Argument(metavar="PACKET", help="The packet's reference, PKT-….")]
 Number = Annotated[int | None, typer.Option("--revision", min=1, help="This revision instead of the newest.")]
@@ -46,9 +45,6 @@ def list_(
 ) -> None:
     """Packets in your scope, the newest first."""
     who = actor(as_, workspace)
-    from handrail.packets import queries
-    from handrail.packets.states import RevisionState
-
     if state and state not in list(RevisionState):
         raise typer.BadParameter(f"one of: {', '.join(RevisionState)}", param_hint="--state")
     rows = queries.list_packets(who, queries.PacketFilter(tenant=tenant, profile=profile, state=state, limit=limit))
@@ -77,8 +73,6 @@ def assemble(
     Where the case has its packet nothing changes: reassemble makes the next revision.
     """
     who = actor(as_, workspace)
-    from handrail.packets.actions import assembling
-
     asked = assembling.request(profile=profile, given=output.read_json_object(given), by=who)
     _build(who, asked, json=json)
 
@@ -89,8 +83,6 @@ def reassemble(
 ) -> None:
     """Make the next revision because of new evidence; the one that stands is superseded, its votes are void."""
     who = actor(as_, workspace)
-    from handrail.packets.actions import assembling
-
     _build(who, assembling.again(ref=packet, reason=reason, by=who), json=json)
 
 
@@ -100,9 +92,6 @@ def show(
 ) -> None:
     """One revision: what would leave, what is held, who signed and who still must, and where it went."""
     who = actor(as_, workspace)
-    from handrail.cli import packetview
-    from handrail.packets import queries
-
     found = queries.get_packet(who, packet, revision)
     if json:
         output.print_json(found)
@@ -122,8 +111,6 @@ def diff(
 ) -> None:
     """What moved since the revision before."""
     who = actor(as_, workspace)
-    from handrail.packets import comparison
-
     found = comparison.diff(who, packet, revision, against)
     if json:
         output.print_json(found)
@@ -143,9 +130,6 @@ def holds(
 ) -> None:
     """What is held, why, who owns it, and what releases it."""
     who = actor(as_, workspace)
-    from handrail.cli import packetview
-    from handrail.packets import queries
-
     found = queries.get_packet(who, packet, revision)
     if json:
         output.print_json(found.holds)
@@ -167,9 +151,7 @@ def clear(
 ) -> None:
     """Clear one hold, with a reason. This makes a new revision, which you can't approve yourself."""
     who = decider(as_, workspace)
-    from handrail.packets.actions import holds
-
-    asked = holds.clear(ref=packet, revision=revision, code=code, target=target, reason=reason, by=who)
+    asked = hold_actions.clear(ref=packet, revision=revision, code=code, target=target, reason=reason, by=who)
     _build(who, asked, json=json)
 
 
@@ -179,8 +161,6 @@ def approve(
 ) -> None:
     """Approve exactly the manifest that you looked at. Every source is read anew first."""
     who = decider(as_, workspace)
-    from handrail.packets.actions import votes
-
     done = votes.approve(ref=packet, revision=revision, digest=digest, by=who)
     output.say(
         f"{packet} revision {revision} {done.state}" + (f"; lacking: {'; '.join(done.lacking)}" * bool(done.lacking))
@@ -193,8 +173,6 @@ def reject(
 ) -> None:
     """Refuse a revision for good."""
     who = decider(as_, workspace)
-    from handrail.packets.actions import votes
-
     votes.reject(ref=packet, revision=revision, reason=reason, by=who)
     output.say(f"{packet} revision {revision} rejected")
 
@@ -205,8 +183,6 @@ def withdraw(
 ) -> None:
     """Take a revision back, from the lane too where it is there."""
     who = decider(as_, workspace)
-    from handrail.packets.actions import votes
-
     votes.withdraw(ref=packet, revision=revision, reason=reason, by=who)
     output.say(f"{packet} revision {revision} withdrawn")
 
@@ -222,9 +198,6 @@ def release(
 ) -> None:
     """Release an approved revision into its lane, once. Every source is read and every vote counted anew."""
     who = decider(as_, workspace)
-    from handrail.packets import queries
-    from handrail.packets.actions import releasing
-
     asked = releasing.release(ref=packet, revision=revision, by=who)
     if deliver:
         releasing.deliver(revision_id=asked, by=who)
@@ -243,8 +216,6 @@ def export(
 ) -> None:
     """Write the package of a released revision, byte for byte as the lane got it."""
     who = actor(as_, workspace)
-    from handrail.packets.actions import exporting
-
     output.say(str(exporting.export(ref=packet, revision=revision, directory=directory, by=who)))
 
 
@@ -265,17 +236,12 @@ def document(
 ) -> None:
     """Write one file that leaves, or would, byte for byte: to look at before you sign."""
     who = actor(as_, workspace)
-    from handrail.packets.actions import exporting
-
     path = exporting.write_document(ref=packet, revision=revision, name=name, directory=directory, by=who)
     output.say(str(path))
 
 
 def _build(who: Actor, asked: Requested, *, json: bool) -> None:
     """Assembles here and now, or waits for the worker that was faster, and tells what came of it."""
-    from handrail.cli import packetview
-    from handrail.packets.actions import assembling
-
     with suppress(Stale):  # it ended meanwhile; its state says how
         assembling.build(revision_id=asked.id, by=who)
     found = _settled(who, asked)
@@ -296,9 +262,6 @@ def _build(who: Actor, asked: Requested, *, json: bool) -> None:
 
 def _settled(who: Actor, asked: Requested) -> PacketDetail:
     """The revision once it is assembled, failed, or has taken a worker longer than anybody waits at a prompt."""
-    from handrail.packets import queries
-    from handrail.packets.states import RevisionState
-
     until = time.monotonic() + WAIT_SECONDS
     while True:
         found = queries.get_packet(who, asked.ref, asked.revision)

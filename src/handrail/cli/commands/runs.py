@@ -7,10 +7,15 @@ from typing import Annotated
 import typer
 
 from handrail.cli import output
-from handrail.cli.installation import actor
+from handrail.cli.identity import actor
+from handrail.cli.incoming import read_task
 from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit, RunRef, TenantKey
+from handrail.cli.watching import follow
+from handrail.runbooks import queries
+from handrail.runbooks.actions import previews, reports, runs
+from handrail.runbooks.states import RunState
 
-group = typer.Typer(help="Runs: list, show, watch, preview, start, cancel, tell.")
+group = typer.Typer()
 
 State = Annotated[str, typer.Option("--state", help="Only runs in this state, such as exception.")]
 Runbook = Annotated[str, typer.Option("--runbook", metavar="NAME", help="Only runs of this runbook.")]
@@ -31,9 +36,6 @@ def list_(
 ) -> None:
     """Runs in your scope, the newest first."""
     who = actor(as_, workspace)
-    from handrail.runbooks import queries
-    from handrail.runbooks.states import RunState
-
     _known(state, [s.value for s in RunState])
     wanted = queries.RunFilter(tenant=tenant, runbook=runbook, state=state, before=before, limit=limit)
     rows = queries.list_runs(who, wanted)
@@ -51,8 +53,6 @@ def list_(
 def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """One run with its whole ledger, its completion record and its retry ledger."""
     who = actor(as_, workspace)
-    from handrail.runbooks import queries
-
     found = queries.get_run(who, run)
     if json:
         output.print_json(found)
@@ -84,8 +84,6 @@ def watch(
     workspace: InWorkspace = None,
 ) -> None:
     """Follow runs until they have ended. Ctrl-C stops watching, not the runs."""
-    from handrail.cli.watching import follow
-
     follow(actor(as_, workspace), run)
 
 
@@ -96,9 +94,6 @@ def preview(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, js
     FILE holds {"key": …, "runbook": …, "version": …, "payload": {…}}.
     """
     who = actor(as_, workspace)
-    from handrail.cli.incoming import read_task
-    from handrail.runbooks.actions import previews
-
     seen = previews.preview(task=read_task(task), by=who)
     if json:
         output.print_json(seen)
@@ -126,9 +121,6 @@ def start(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, json
     FILE holds {"key": …, "runbook": …, "version": …, "payload": {…}}.
     """
     who = actor(as_, workspace)
-    from handrail.cli.incoming import read_task
-    from handrail.runbooks.actions import runs
-
     started = runs.start(task=read_task(task), by=who)
     if json:
         output.print_json(started)
@@ -140,20 +132,16 @@ def start(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, json
 def cancel(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
     """Cancel a run that has invoked nothing yet."""
     who = actor(as_, workspace)
-    from handrail.runbooks.actions import runs
-
     runs.cancel(ref=run, by=who)
     output.say(f"{run} cancelled")
 
 
-@group.command("tell")
-def tell(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Tell the task system anew how a run ended, after it had refused to hear it."""
+@group.command("redeliver")
+def redeliver(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Report a run's outcome to the task system again, after the task system refused the report."""
     who = actor(as_, workspace)
-    from handrail.runbooks.actions import reports
-
     reports.repeat(ref=run, by=who)
-    output.say(f"{run} is told again by the next free worker")
+    output.say(f"{run} is queued: the next free worker reports it again")
 
 
 def _known(word: str, allowed: list[str]) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from handrail.cli import output
-from handrail.cli.installation import actor
+from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json
 from handrail.kernel.errors import Unavailable
+from handrail.support import context, queries
+from handrail.support.actions import support_requests
+from handrail.support.input import new_key
+from handrail.support.queries import Handoff
+from handrail.support.states import Outcome
 
-if TYPE_CHECKING:
-    from handrail.support.queries import Handoff
-
-group = typer.Typer(help="Support requests, from a tenant or a run: request, latest, diagnostics.")
+group = typer.Typer()
 
 Tenant = Annotated[str | None, typer.Option("--tenant", metavar="KEY", help="The tenant that it is about.")]
 Run = Annotated[str | None, typer.Option("--run", metavar="RUN", help="The run that it is about, instead of a tenant.")]
@@ -59,10 +61,6 @@ def request(
     """
     _one_place(tenant, run)
     who = actor(as_, workspace)
-    from handrail.support.actions import support_requests
-    from handrail.support.input import new_key
-    from handrail.support.states import Outcome
-
     told = support_requests.submit(
         by=who,
         tenant=tenant or None,
@@ -90,8 +88,6 @@ def latest(
     """The latest request of a tenant or a run, and what came of its handoff."""
     _one_place(tenant, run)
     who = actor(as_, workspace)
-    from handrail.support import queries
-
     found = queries.latest_for_run(who, run) if run else queries.latest_for_tenant(who, tenant or "")
     if found is None and not json:
         output.say("No support request was raised here.")
@@ -106,8 +102,6 @@ def diagnostics(
     """Exactly what a request raised now would attach. Nothing is stored or sent."""
     _one_place(tenant, run)
     who = actor(as_, workspace)
-    from handrail.support import context
-
     seen = context.diagnostics(who, tenant=tenant or None, run=run or None)
     if json:
         output.print_json(seen.envelope)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from handrail.cli import output
-from handrail.cli.installation import actor, task_workspace
+from handrail.cli.identity import actor
+from handrail.cli.installation import task_workspace
 from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit
+from handrail.runbooks import queries
+from handrail.runbooks.actions import tasks
+from handrail.runbooks.actions.tasks import Received
 
-if TYPE_CHECKING:
-    from handrail.runbooks.actions.tasks import Received
-
-group = typer.Typer(
-    help="Delegated tasks: pull them from the task system, receive one from a file, see which were refused."
-)
+group = typer.Typer()
 
 
 @group.command("pull")
 def pull(*, as_: As = None, json: Json = False) -> None:
     """Receive every open task of the configured task system. Workers do the same by themselves, every pull_seconds."""
     who = actor(as_, task_workspace())
-    from handrail.runbooks.actions import tasks
-
     _tell(tasks.pull(by=who), json=json)
 
 
@@ -31,8 +26,6 @@ def pull(*, as_: As = None, json: Json = False) -> None:
 def receive(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """Receive one task, shaped as the task system tells it. Exit code 2 when it is refused."""
     who = actor(as_, workspace)
-    from handrail.runbooks.actions import tasks
-
     received = tasks.receive(item=output.read_json_object(task), by=who)
     _tell([received], json=json)
     if received.outcome is tasks.IntakeOutcome.REFUSED:
@@ -50,8 +43,6 @@ def refused(
 ) -> None:
     """Delegated tasks that could not become a run, and why, the newest first; for those entitled to all tenants."""
     who = actor(as_, workspace)
-    from handrail.runbooks import queries
-
     rows = queries.list_refusals(who, before=before, limit=limit)
     if json:
         output.print_json(rows)

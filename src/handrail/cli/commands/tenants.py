@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from handrail.access import actions, queries
 from handrail.cli import output
-from handrail.cli.installation import actor
+from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json
 
-group = typer.Typer(help="Tenants of a workspace: list, add.")
+group = typer.Typer()
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The customer's identifier in the authoritative registry.")]
 Name = Annotated[str, typer.Option("--name", help="What people call the customer.")]
@@ -20,8 +21,6 @@ Name = Annotated[str, typer.Option("--name", help="What people call the customer
 def list_(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """Tenants in your scope."""
     who = actor(as_, workspace)
-    from handrail.access import queries
-
     rows = queries.list_tenants(who)
     if json:
         output.print_json(rows)
@@ -33,7 +32,5 @@ def list_(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) 
 def add(key: Key, *, name: Name, as_: As = None, workspace: InWorkspace = None) -> None:
     """Add a tenant."""
     who = actor(as_, workspace)
-    from handrail.access import actions
-
     actions.create_tenant(key=key, name=name, by=who)
     output.say(f"tenant {key} added")

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from handrail.cli import output
-from handrail.cli.installation import operator, start
+from handrail.access import actions, queries
+from handrail.cli import installation, output
+from handrail.cli.identity import operator
 from handrail.cli.options import Json
 
-group = typer.Typer(help="Workspaces: list, add. Only the installation's operator has these commands.")
+group = typer.Typer()
 
 Slug = Annotated[str, typer.Argument(metavar="SLUG", help="A short name for addresses and commands, such as acme.")]
 Name = Annotated[str, typer.Option("--name", help="What people call the organisation.")]
@@ -19,8 +20,7 @@ Name = Annotated[str, typer.Option("--name", help="What people call the organisa
 @group.command("list")
 def list_(*, json: Json = False) -> None:
     """All workspaces of this installation."""
-    start()
-    from handrail.access import queries
+    installation.start()
 
     rows = queries.list_workspaces()
     if json:
@@ -34,7 +34,5 @@ def list_(*, json: Json = False) -> None:
 def add(slug: Slug, *, name: Name) -> None:
     """Add a workspace."""
     who = operator()
-    from handrail.access import actions
-
     actions.create_workspace(slug=slug, name=name, by=who)
     output.say(f"workspace {slug} added")

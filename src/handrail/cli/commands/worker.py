@@ -1,0 +1,21 @@
+"""``handrail worker``: one worker process."""
+
+from __future__ import annotations
+
+from handrail.cli import installation
+from handrail.worker import service
+
+
+def worker() -> None:
+    """Carry runs until SIGTERM, then let what is under way end. Start as many as you like, on any machine."""
+    config = installation.start(quiet=True)
+
+    settings = config.worker
+    service.serve(
+        service.WorkerSettings(
+            concurrency=settings.concurrency,
+            sweep_seconds=settings.sweep_seconds,
+            pull_seconds=settings.pull_seconds,
+            seal_seconds=config.audit.seal_seconds,
+        )
+    )

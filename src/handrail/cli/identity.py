@@ -1,0 +1,109 @@
+"""Who acts at the command line: the member whose token HANDRAIL_TOKEN is, a member by name, or the operator."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pwd
+from contextvars import ContextVar
+from pathlib import Path
+
+import psycopg
+from django.db import Error
+
+from handrail.access import queries, tokens
+from handrail.access.actor import NOBODY, Actor, ActorKind
+from handrail.cli import installation
+from handrail.kernel.errors import Denied, Invalid, Misconfigured
+
+# What the kernel says of a process that nobody logged in for.
+NO_LOGIN = 2**32 - 1
+_acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
+
+
+def actor(email: str | None, workspace: str | None) -> Actor:
+    """Starts the installation and gives whoever acts in it: the member whose token HANDRAIL_TOKEN is, else ``email``,
+    else the installation's operator. Raises NotFound for an unknown member or workspace, Invalid for a token that
+    opens nothing or is somebody else's.
+    """
+    installation.start()
+    secret = installation.token()
+    if secret is not None:
+        found = _bearer(secret, email, workspace)
+    else:
+        found = queries.person(email, workspace) if email else queries.command_line(workspace)
+    return _remembered(found)
+
+
+def decider(email: str | None, workspace: str | None) -> Actor:
+    """Like ``actor``, for what counts as that person's own decision. Raises Denied when only a name stands for them
+    and ``[cli] act_as`` does not allow it."""
+    who = actor(email, workspace)
+    named_only = who.kind is ActorKind.PERSON and installation.token() is None
+    if named_only and not installation.decides_by_name():
+        raise Denied(
+            f"A decision of {who.name} needs their own token in HANDRAIL_TOKEN. They can also decide on the pages.",
+            capability="cli:act_as",
+        )
+    return who
+
+
+def operator() -> Actor:
+    """Starts the installation and gives its operator before there is any workspace."""
+    installation.start()
+    return _remembered(queries.operator())
+
+
+def operator_of_database() -> Actor | None:
+    """The installation's operator where there is a database that answers; None where there is none to write to."""
+    if not installation.has_database():
+        return None
+    try:
+        found = operator()
+        queries.list_workspaces()
+    except (Error, psycopg.Error, Misconfigured):
+        return None
+    return found
+
+
+def _bearer(secret: str, email: str | None, workspace: str | None) -> Actor:
+    found = tokens.bearer(secret)
+    if found is NOBODY:
+        raise Invalid("HANDRAIL_TOKEN opens nothing: it is unknown, expired or revoked.", code="token")
+    if email is not None and email.lower() != found.name.lower():
+        raise Invalid(f"HANDRAIL_TOKEN is not {email}'s.", code="token")
+    if workspace is not None and queries.get_workspace(workspace).pk != found.workspace_id:
+        raise Invalid(f"HANDRAIL_TOKEN is not for the workspace {workspace}.", code="token")
+    return found
+
+
+def _remembered(found: Actor) -> Actor:
+    """``found`` with where the act comes from: the command line, and which account of this machine runs it."""
+    marked = dataclasses.replace(found, origin={"via": "command", "os_user": os_user()})
+    _acting.set(marked)
+    return marked
+
+
+def os_user() -> str:
+    """The account that runs this process; behind it, when another logged in and then changed over, that one too.
+
+    Asked of the system: environment variables say what somebody wants them to.
+    """
+    account = _account(os.getuid())
+    try:
+        login = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return account
+    return account if login in (NO_LOGIN, os.getuid()) else f"{account}, logged in as {_account(login)}"
+
+
+def _account(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def acting() -> Actor | None:
+    """Whoever ``actor`` gave last, for writing a refusal down."""
+    return _acting.get()
