@@ -7,9 +7,8 @@ from handrail.worker import service
 
 
 def worker() -> None:
-    """Carry runs until SIGTERM, then let what is under way end. Start as many as you like, on any machine."""
+    """Run what is queued until SIGTERM, then let what is under way end. Start as many as you like, on any machine."""
     config = installation.start(quiet=True)
-
     settings = config.worker
     service.serve(
         service.WorkerSettings(
