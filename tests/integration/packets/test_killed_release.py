@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from handrail.kernel.clock import now
 from handrail.packets.models import Revision
 from handrail.packets.proof import verify
 from handrail.packets.proof.keys import KeyRing
+from tests.factories import forks
 from tests.factories.lane_server import Intake, serving
 from tests.factories.packets import LANE, connected, make_desk
 from tests.integration.worker import processes
@@ -25,7 +25,8 @@ def write_config(directory: Path, intake: Intake) -> Path:
     path.write_text(
         f"""
         [worker]
-        lease_seconds = 2
+        lease_seconds = {processes.LEASE_SECONDS}
+        {processes.TIMING}
         [release]
         poll_seconds = 0.5
         settle_seconds = 0.5
@@ -42,8 +43,11 @@ def write_config(directory: Path, intake: Intake) -> Path:
 
 
 def killed(when: str, kind: str, env: dict[str, str], updated_at: str) -> None:
-    script = [sys.executable, str(Path(__file__).with_name("victim.py")), when, kind, updated_at]
-    assert subprocess.run(script, check=False, env=env, stderr=subprocess.DEVNULL, timeout=90).returncode == -9
+    victim = forks.start(Path(__file__).with_name("victim.py"), when, kind, updated_at, env=env)
+    try:
+        assert victim.wait(90) == -signal.SIGKILL
+    finally:
+        victim.kill()
 
 
 @pytest.mark.parametrize("kind", ["released", "intent", "receipt", "consumed"])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +14,11 @@ from handrail.support import queries
 from handrail.support.actions import support_requests
 from handrail.support.models import SupportRequest
 from handrail.support.states import Outcome
+from tests.factories import forks
 from tests.factories.support import House, desk_at, make_house
 from tests.unit.connectors.peers import Peer, hear_then_hang, peer
 
-ROOT = Path(__file__).resolve().parents[3]
-BUDGET_SECONDS = 2.0
+BUDGET_SECONDS = 1.0
 KEY = "the-killed-form"
 
 CONFIG = """
@@ -42,8 +40,8 @@ def test_killed_while_the_desk_is_asked_keeps_the_request(committed_db: str, tmp
         try:
             wait_until(lambda: bool(server.requests), what="the desk was asked")
         finally:
-            process.send_signal(signal.SIGKILL)
-            assert process.wait(30) == -signal.SIGKILL
+            process.kill()
+        assert process.code == -signal.SIGKILL
         row = SupportRequest.objects.get()
         assert row.external_ticket_reference is None
         assert row.external_handoff_failure_summary is None
@@ -53,7 +51,7 @@ def test_killed_while_the_desk_is_asked_keeps_the_request(committed_db: str, tmp
     assert_submitting_again_calls_nobody(house, row)
 
 
-def start_victim(house: House, server: Peer, database: str, directory: Path) -> subprocess.Popen[bytes]:
+def start_victim(house: House, server: Peer, database: str, directory: Path) -> forks.Process:
     config = directory / "handrail.toml"
     config.write_text(CONFIG.format(url=server.url, budget=BUDGET_SECONDS))
     environment = {
@@ -63,8 +61,7 @@ def start_victim(house: House, server: Peer, database: str, directory: Path) -> 
         "DATABASE_URL": database,
         "DJANGO_SETTINGS_MODULE": "handrail.conf.settings",
     }
-    script = Path(__file__).with_name("victim.py")
-    return subprocess.Popen([sys.executable, str(script), house.tenant.key, KEY], env=environment, cwd=ROOT)
+    return forks.start(Path(__file__).with_name("victim.py"), house.tenant.key, KEY, env=environment)
 
 
 def seen(house: House) -> queries.Handoff:

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.factories import forks
+
 ROOT = Path(__file__).resolve().parents[3]
-LEASE_SECONDS, SWEEP_SECONDS = 2, 0.5
+LEASE_SECONDS, SWEEP_SECONDS = 1, 0.5
+# A tenth of the production values, as far as a busy machine's clock allows.
+TIMING = """
+        [timing]
+        lease_margin_seconds = 0.2
+        lost_task_seconds = 1.5
+        result_margin_seconds = 0.1
+        intent_margin_seconds = 0.3
+        read_pause_seconds = 0.02
+        reconcile_interval_seconds = 0.2
+        unexpected_error_wait_seconds = 0.5
+        report_wait_seconds = 0.2
+        reconnect_seconds = 0.1
+"""
 # Far more than a few expired leases in a row take, on however busy a machine.
 TAKEN_OVER_SECONDS = 40 * (LEASE_SECONDS + SWEEP_SECONDS)
-WORKER = (
-    "from handrail.conf.start import start; start();"
-    "from handrail.worker.service import WorkerSettings, serve;"
-    f"serve(WorkerSettings(concurrency={{concurrency}}, sweep_seconds={SWEEP_SECONDS},"
-    "pull_seconds=3600))"
-)
 
 
 def write_config(directory: Path, url: str, *, deadline_seconds: float = 1.0) -> Path:
@@ -29,6 +36,7 @@ def write_config(directory: Path, url: str, *, deadline_seconds: float = 1.0) ->
         f"""
         [worker]
         lease_seconds = {LEASE_SECONDS}
+        {TIMING}
         [tasks]
         connector = "board"
         workspace = "acme"
@@ -54,30 +62,23 @@ def environment(config: Path, database: str) -> dict[str, str]:
 
 def kill_at(when: str, point: str, env: dict[str, str], *, times: int) -> None:
     """Has so many workers, all at once, die by SIGKILL just before or after ``point``; fails when one does not."""
-    command = [sys.executable, str(Path(__file__).with_name("victim.py")), when, point]
-    victims = [subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) for _ in range(times)]
+    script = Path(__file__).with_name("victim.py")
+    victims = [forks.start(script, when, point, env=env) for _ in range(times)]
     try:
-        assert [victim.wait(timeout=90) for victim in victims] == [-signal.SIGKILL] * times
+        assert [victim.wait(90) for victim in victims] == [-signal.SIGKILL] * times
     finally:
         for victim in victims:
             victim.kill()
-            victim.wait()
 
 
 @contextmanager
-def worker(env: dict[str, str], *, concurrency: int = 4) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(concurrency=concurrency)], env=env, stderr=subprocess.PIPE
-    )
+def worker(env: dict[str, str], *, concurrency: int = 4) -> Iterator[forks.Process]:
+    script = Path(__file__).with_name("serving.py")
+    process = forks.start(script, str(concurrency), str(SWEEP_SECONDS), env=env)
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+        process.end()
 
 
 def wait_until(true: Callable[[], bool], *, seconds: float, what: str) -> None:
