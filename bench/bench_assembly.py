@@ -58,7 +58,7 @@ def main() -> None:
     snapshots = read_sources(profile, GIVEN, read)
     artifacts = read_artifacts(profile, snapshots, opened, salt=bytes(32))
     inputs = Inputs(
-        profile=profile, given=GIVEN, snapshots=snapshots, tables=tables, artifacts=artifacts, salt=bytes(32),
+        profile=profile, inputs=GIVEN, snapshots=snapshots, tables=tables, artifacts=artifacts, salt=bytes(32),
         at=AT + timedelta(minutes=1),
     )  # fmt: skip
     made = assemble(inputs)

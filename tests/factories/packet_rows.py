@@ -33,8 +33,8 @@ def packet(of: Tenant, by: Definition, *, subject: str = "") -> Packet:
         tenant=of,
         profile=by.name,
         lane="vendor-intake",
-        given=given,
-        given_digest=digest(given),
+        inputs=given,
+        inputs_digest=digest(given),
         subject=subject or " / ".join(given.values()),
         salt=bytes(32),
         created_at=now(),
@@ -51,6 +51,6 @@ def packet(of: Tenant, by: Definition, *, subject: str = "") -> Packet:
         assembled_by="dee@example.com",
         created_at=now(),
         state=RevisionState.ASSEMBLING,
-        moved_at=now(),
+        updated_at=now(),
     )
     return made

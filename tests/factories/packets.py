@@ -170,7 +170,7 @@ class Desk:
     def person(self, name: str) -> Actor:
         return access.person(f"{name}@example.com", self.workspace.slug)
 
-    def given(self, **changes: Any) -> dict[str, Any]:
+    def inputs(self, **changes: Any) -> dict[str, Any]:
         return {**GIVEN, **changes}
 
     def assemble(self, by: str = "dee") -> Revision:
@@ -181,7 +181,7 @@ class Desk:
         """Asks for the packet of the case, or for its next revision."""
         packet = Packet.objects.first()
         if packet is None:
-            return assembling.request(profile="outage-escalation", given=self.given(), by=self.person(by))
+            return assembling.request(profile="outage-escalation", inputs=self.inputs(), by=self.person(by))
         return assembling.again(ref=packet.ref, reason="New evidence came in.", by=self.person(by))
 
     def build(self, revision_id: int) -> Revision:

@@ -39,11 +39,11 @@ def _bytes_of(media_type: str) -> dict[str, Any]:
 
 
 class AssembleBody(Schema):
-    """``given`` must fit the profile's own declaration."""
+    """``inputs`` must fit the profile's own declaration."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     profile: Annotated[str, Field(min_length=1, max_length=64)]
-    given: dict[str, JsonValue]
+    inputs: dict[str, JsonValue]
 
 
 class PacketReasonBody(Schema):
@@ -104,7 +104,7 @@ def assemble_packet(request: HttpRequest, body: AssembleBody) -> Status[Requeste
     Where the case has its packet nothing changes: the answer is 409 `packet-exists`, and its fault names the packet to
     reassemble.
     """
-    return Status(202, assembling.request(profile=body.profile, given=body.given, by=actor_of(request)))
+    return Status(202, assembling.request(profile=body.profile, inputs=body.inputs, by=actor_of(request)))
 
 
 @router.post("/packets/{ref}/reassemble", response={202: Requested, **REFUSALS}, operation_id="reassemble_packet")

@@ -34,10 +34,10 @@ def show(found: PacketDetail) -> None:
     output.print_table("Would leave", ("field", "value", "source", "path", "rule"), fields)
     show_holds(found)
     annexes = [
-        (a.name, a.sort, "cleared" if a.cleared else f"held: {a.reason}", a.size, a.sanitiser, a.removed)
+        (a.name, a.type, "cleared" if a.cleared else f"held: {a.reason}", a.size, a.sanitiser, a.removed)
         for a in found.annexes
     ]
-    output.print_table("Annexes", ("annex", "sort", "state", "bytes", "sanitiser", "removed"), annexes, empty="")
+    output.print_table("Annexes", ("annex", "type", "state", "bytes", "sanitiser", "removed"), annexes, empty="")
     if found.votes is not None:
         _show_votes(found.votes)
     if found.delivery is not None:
@@ -56,7 +56,7 @@ def show_holds(found: PacketDetail) -> None:
             h.target,
             f"cleared by {h.cleared.by}" if h.cleared else "blocks" if h.blocks else "stays inside",
             h.owner,
-            h.says,
+            h.message,
             h.released_by,
         )
         for h in found.holds
@@ -66,7 +66,7 @@ def show_holds(found: PacketDetail) -> None:
 
 def _show_votes(votes: VotesView) -> None:
     rows = [(one.name, ", ".join(one.roles), "signed" if one.signed else "not yet") for one in votes.signers]
-    lacking = f"lacking: {'; '.join(votes.lacking)}" if votes.lacking else "complete"
-    output.print_table(f"Signers ({votes.threshold} needed; {lacking})", ("signer", "roles", "vote"), rows)
-    against = [(one.ballot, one.name, one.at, one.reason or one.why_not) for one in votes.votes]
+    missing = f"missing: {'; '.join(votes.missing)}" if votes.missing else "complete"
+    output.print_table(f"Signers ({votes.threshold} needed; {missing})", ("signer", "roles", "vote"), rows)
+    against = [(one.kind, one.name, one.at, one.reason or one.why_not) for one in votes.votes]
     output.print_table("Votes", ("vote", "by", "at", "note"), against, empty="No votes yet.")

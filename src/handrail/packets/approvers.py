@@ -37,10 +37,10 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """``lacking``: in words, what the threshold still needs; empty when it is reached."""
+    """``missing``: in words, what the threshold still needs; empty when it is reached."""
 
     votes: tuple[Counted, ...]
-    lacking: tuple[str, ...]
+    missing: tuple[str, ...]
 
     @property
     def valid(self) -> tuple[Counted, ...]:
@@ -76,7 +76,7 @@ def count(revision: Revision, manifest: Manifest, *, manifest_digest: str) -> Co
     Whoever lost the membership, the tenant, or any role that the signer set knows them by, counts for nothing.
     """
     present = {user: actor for user, _, actor in _members(revision.workspace_id, revision.tenant_id)}
-    rows = Vote.objects.filter(revision=revision, ballot=VoteKind.APPROVE, manifest_digest=manifest_digest)
+    rows = Vote.objects.filter(revision=revision, kind=VoteKind.APPROVE, manifest_digest=manifest_digest)
     votes = tuple(_counted(row, manifest, present.get(row.user_id or 0)) for row in rows.order_by("at", "pk"))
     valid = [vote.signer for vote in votes if not vote.why_not]
     return Count(votes, shortfall(manifest.signers, valid))

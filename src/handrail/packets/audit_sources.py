@@ -20,7 +20,8 @@ SOURCES = (
     Source(
         "packets.vote",
         "packets_vote",
-        (*_OWNED, "revision_id", "ballot", "user_id", "name", "manifest_digest", "reason"),
+        (*_OWNED, "revision_id", "kind", "user_id", "name", "manifest_digest", "reason"),
+        renamed={"kind": "ballot"},
     ),
     Source("packets.release", "packets_release", (*_OWNED, "revision_id", "manifest_digest", "key_id", "by")),
     Source(

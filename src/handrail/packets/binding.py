@@ -93,7 +93,7 @@ def fields(
         }
         for path, data in sorted(made.documents.items(), key=lambda item: delivery_order(item[0]))
     ]
-    held = [{"name": one.name, "kind": one.sort, "reason": one.reason, "digest": one.digest} for one in made.held]
+    held = [{"name": one.name, "kind": one.type, "reason": one.reason, "digest": one.digest} for one in made.held]
     return {
         "packet": packet,
         "revision": number,

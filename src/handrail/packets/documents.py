@@ -88,11 +88,11 @@ def hold_rows(revision: Revision, made: results.Assembled, clearances: Iterable[
             owner=hold.owner,
             clears=list(hold.clears),
             blocking=hold.blocking,
-            says=hold.says,
+            message=hold.message,
             released_by=hold.released_by,
             digest=hold.digest,
             cleared=by_hold[hold.code, hold.target, hold.digest] if hold.cleared else None,
-            inside=dict(hold.inside),
+            internal=dict(hold.internal),
         )
         for position, hold in enumerate(made.holds)
     ]
@@ -110,7 +110,7 @@ def annex_rows(revision: Revision, made: results.Assembled) -> list[AnnexRow]:
             **owned,
             position=position,
             name=one.name,
-            sort=one.sort,
+            type=one.type,
             artifact=one.artifact[:300],
             original_digest=one.original_digest,
             path=one.path,
@@ -128,7 +128,7 @@ def annex_rows(revision: Revision, made: results.Assembled) -> list[AnnexRow]:
             **owned,
             position=len(cleared) + position,
             name=one.name,
-            sort=one.sort,
+            type=one.type,
             artifact=one.artifact[:300],
             original_digest=one.original_digest,
             reason=one.reason,

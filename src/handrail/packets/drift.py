@@ -53,7 +53,7 @@ def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> 
         alive()
         return reading
 
-    snapshots = sources.read_sources(profile, packet.given, read)
+    snapshots = sources.read_sources(profile, packet.inputs, read)
     found: tuple[Artifact, ...] = ()
     if profile.annexes is not None:
         store = artifacts.through(connectors, profile)
@@ -63,7 +63,7 @@ def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> 
             return store(digest)
 
         found = artifacts.read_artifacts(profile, snapshots, opened, salt=bytes(packet.salt))
-    drift = sources.reread(profile, packet.given, snapshots, read)
+    drift = sources.reread(profile, packet.inputs, snapshots, read)
     return Gathered(snapshots, found, active_tables(profile, revision.workspace_id), drift)
 
 
@@ -98,7 +98,7 @@ def drift_since(revision: Revision, assembly: Assembly) -> tuple[Drift, ...]:
         return defined
     profile, packet = compiled_profile(revision.definition), revision.packet
     try:
-        fresh = sources.read_sources(profile, packet.given, sources.through(registry.current()))
+        fresh = sources.read_sources(profile, packet.inputs, sources.through(registry.current()))
     except ReadFailed as error:
         raise Unavailable(f"The sources can't be compared now: {error.message}", code="source-unreadable") from None
     before = documents.snapshots_of(revision)

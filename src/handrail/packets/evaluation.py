@@ -73,7 +73,7 @@ def evaluate(actor: Actor, *, since: datetime | None = None) -> PacketFigures:
 
 def _bound(releases: QuerySet[Release]) -> int:
     votes: defaultdict[int, list[Cast]] = defaultdict(list)
-    cast = Vote.objects.filter(revision__release__in=releases, ballot=VoteKind.APPROVE)
+    cast = Vote.objects.filter(revision__release__in=releases, kind=VoteKind.APPROVE)
     for revision, user, digest in cast.values_list("revision_id", "user_id", "manifest_digest"):
         votes[revision].append((approvers.signer_id(user or 0), digest))
     told: defaultdict[int, list[tuple[str, dict[str, str]]]] = defaultdict(list)

@@ -42,7 +42,7 @@ class OwnedHold:
     number: int
     code: str
     target: str
-    says: str
+    message: str
     owner: str
     blocking: bool
     clearable: bool
@@ -93,7 +93,7 @@ def _owned(actor: Actor, row: HoldRow) -> OwnedHold:
         number=row.revision.number,
         code=row.code,
         target=row.target,
-        says=row.says,
+        message=row.message,
         owner=row.owner,
         blocking=row.blocking,
         clearable=permissions.why_not_clear(actor, row.revision, row) is None,

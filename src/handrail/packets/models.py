@@ -21,8 +21,8 @@ class Packet(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
     profile = models.CharField(max_length=64)
     lane = models.CharField(max_length=100)
-    given = models.JSONField()
-    given_digest = models.CharField(max_length=DIGEST)
+    inputs = models.JSONField()
+    inputs_digest = models.CharField(max_length=DIGEST)
     subject = models.CharField(max_length=400)
     salt = models.BinaryField(max_length=32)
     created_at = models.DateTimeField()
@@ -31,7 +31,7 @@ class Packet(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["workspace", "profile", "given_digest", "lane"], name="packet_once_a_case_and_lane"
+                fields=["workspace", "profile", "inputs_digest", "lane"], name="packet_once_a_case_and_lane"
             )
         ]
         indexes = [models.Index(fields=["workspace", "-created_at"], name="packet_recent")]
@@ -57,7 +57,7 @@ class Revision(models.Model):
     assembled_by_user = models.BigIntegerField(null=True)
     created_at = models.DateTimeField()
     state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in RevisionState])
-    moved_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
     approved_at = models.DateTimeField(null=True)
     released_at = models.DateTimeField(null=True)
@@ -158,7 +158,7 @@ class Snapshot(Owned):
 
 
 class HoldRow(Owned):
-    """One hold of one revision. ``inside``: the facts for those who decide; they never leave."""
+    """One hold of one revision. ``internal``: the facts for those who decide; they never leave."""
 
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="holds")
     position = models.PositiveIntegerField()
@@ -168,11 +168,11 @@ class HoldRow(Owned):
     owner = models.CharField(max_length=64)
     clears = models.JSONField()
     blocking = models.BooleanField()
-    says = models.TextField()
+    message = models.TextField()
     released_by = models.TextField()
     digest = models.CharField(max_length=DIGEST)
     cleared = models.ForeignKey("Clearance", on_delete=models.PROTECT, null=True, related_name="+")
-    inside = models.JSONField()
+    internal = models.JSONField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["revision", "position"], name="hold_position_once")]
@@ -204,7 +204,7 @@ class AnnexRow(Owned):
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="annexes")
     position = models.PositiveIntegerField()
     name = models.CharField(max_length=120)
-    sort = models.CharField(max_length=64)
+    type = models.CharField(max_length=64)
     artifact = models.CharField(max_length=300)
     original_digest = models.CharField(max_length=DIGEST, null=True)  # noqa: DJ001 - None: it could not be read
     path = models.CharField(max_length=200, default="")
@@ -233,7 +233,7 @@ class Vote(Owned):
     """What one person said of one revision, with the manifest digest that they posted back."""
 
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="votes")
-    ballot = models.CharField(max_length=16, choices=[(b.value, b.value) for b in VoteKind])
+    kind = models.CharField(max_length=16, choices=[(b.value, b.value) for b in VoteKind])
     user_id = models.BigIntegerField(null=True)
     name = models.CharField(max_length=254)
     manifest_digest = models.CharField(max_length=DIGEST, default="")
@@ -242,13 +242,13 @@ class Vote(Owned):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["revision", "user_id"], condition=Q(ballot="approve"), name="vote_once_a_person"
+                fields=["revision", "user_id"], condition=Q(kind="approve"), name="vote_once_a_person"
             ),
             models.CheckConstraint(
-                condition=~Q(ballot="approve") | (Q(user_id__isnull=False) & ~Q(manifest_digest="")),
+                condition=~Q(kind="approve") | (Q(user_id__isnull=False) & ~Q(manifest_digest="")),
                 name="vote_approves_a_digest",
             ),
-            models.CheckConstraint(condition=Q(ballot="approve") | ~Q(reason=""), name="vote_against_needs_reason"),
+            models.CheckConstraint(condition=Q(kind="approve") | ~Q(reason=""), name="vote_against_needs_reason"),
         ]
 
 

@@ -98,7 +98,7 @@ def begin(
         assembled_by_user=assembler.user_id,
         created_at=at,
         state=REVISION.initial,
-        moved_at=at,
+        updated_at=at,
         due_at=at,
     )
     audit(EventName.PACKET_REQUESTED, revision, by, cause=cause, definition=definition.digest)
@@ -115,9 +115,9 @@ def move(
         raise Stale
     at = now()
     rows = Revision.objects.filter(pk=revision.pk, state=before)
-    if not rows.update(state=after, moved_at=at, due_at=due_at, failure="", **times):
+    if not rows.update(state=after, updated_at=at, due_at=due_at, failure="", **times):
         raise Stale
-    revision.state, revision.moved_at, revision.due_at = after, at, due_at
+    revision.state, revision.updated_at, revision.due_at = after, at, due_at
     for name, value in times.items():
         setattr(revision, name, value)
 

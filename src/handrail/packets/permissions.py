@@ -14,7 +14,7 @@ def why_not_assemble(actor: Actor) -> Refusal | None:
     return missing_capability(actor, Capability.PACKET_ASSEMBLE)
 
 
-def may_see_inside(actor: Actor) -> bool:
+def may_see_internal(actor: Actor) -> bool:
     """Whether the facts behind holds, such as the text of an internal note, are shown: to those who decide by them."""
     return actor.may(Capability.PACKET_CLEAR_HOLD) or actor.may(Capability.PACKET_APPROVE)
 
@@ -46,7 +46,7 @@ def why_not_approve(actor: Actor, revision: Revision) -> Refusal | None:
         return Refusal("not-a-person", "Only a person can approve: act as a member (--as EMAIL).")
     if refusal := _not_a_signer(actor.user_id, revision):
         return refusal
-    if Vote.objects.filter(revision=revision, ballot=VoteKind.APPROVE, user_id=actor.user_id).exists():
+    if Vote.objects.filter(revision=revision, kind=VoteKind.APPROVE, user_id=actor.user_id).exists():
         return Refusal("voted", "You have approved this revision. One person has one vote.")
     return None
 
@@ -69,15 +69,15 @@ def why_not_release(actor: Actor, revision: Revision) -> Refusal | None:
         return refusal
     if blocking := HoldRow.objects.filter(revision=revision, blocking=True, cleared=None).count():
         return Refusal("held", f"{blocking} blocking holds are open.")
-    if missing := _lacking_votes(revision):
-        return Refusal("short-of-signers", f"Approvals are lacking: {'; '.join(missing)}.")
+    if missing := _missing_votes(revision):
+        return Refusal("short-of-signers", f"Approvals are missing: {'; '.join(missing)}.")
     return None
 
 
-def _lacking_votes(revision: Revision) -> tuple[str, ...]:
+def _missing_votes(revision: Revision) -> tuple[str, ...]:
     manifest = documents.manifest_of(revision.assembly)
     assert manifest is not None  # asked before
-    return approvers.count(revision, manifest, manifest_digest=str(revision.assembly.manifest_digest)).lacking
+    return approvers.count(revision, manifest, manifest_digest=str(revision.assembly.manifest_digest)).missing
 
 
 def _not_a_signer(user_id: int, revision: Revision) -> Refusal | None:

@@ -47,7 +47,7 @@ class RevisionSummary:
     cause_detail: list[Any]
     assembled_by: str
     created_at: datetime
-    moved_at: datetime
+    updated_at: datetime
     ended_at: datetime | None
     ended_from: str
     ended_cause: str
@@ -62,7 +62,7 @@ class RevisionSummary:
 
 @dataclass(frozen=True, slots=True)
 class PacketSummary:
-    """One packet, and its newest revision. ``subject``: the given values of its case, joined."""
+    """One packet, and its newest revision. ``subject``: the inputs of its case, joined."""
 
     ref: str
     profile: str
@@ -102,7 +102,7 @@ class PacketDetail:
     """
 
     summary: PacketSummary
-    given: dict[str, Any]
+    inputs: dict[str, Any]
     revisions: tuple[RevisionSummary, ...]
     definition_id: int
     profile_digest: str
@@ -159,7 +159,7 @@ def get_packet(actor: Actor, ref: str, number: int | None = None) -> PacketDetai
     everything = Revision.objects.filter(packet_id=row.packet_id).order_by("-number")
     return PacketDetail(
         summary=_summary(row),
-        given=row.packet.given,
+        inputs=row.packet.inputs,
         revisions=tuple(_revision(one) for one in everything),
         definition_id=row.definition_id,
         profile_digest=row.profile_digest,
@@ -221,7 +221,7 @@ def _revision(row: Revision) -> RevisionSummary:
         cause_detail=row.cause_detail,
         assembled_by=row.assembled_by,
         created_at=row.created_at,
-        moved_at=row.moved_at,
+        updated_at=row.updated_at,
         ended_at=row.ended_at,
         ended_from=row.ended_from,
         ended_cause=row.ended_cause,

@@ -50,8 +50,8 @@ class ClearanceView:
 
 @dataclass(frozen=True, slots=True)
 class HoldView:
-    """``blocks``: it keeps the whole revision. ``inside``: the facts, which never leave; empty but for those who decide
-    (``permissions.may_see_inside``)."""
+    """``blocks``: it keeps the whole revision. ``internal``: the facts, which never leave; empty unless the actor
+    decides by them (``permissions.may_see_internal``)."""
 
     code: str
     scope: str
@@ -60,11 +60,11 @@ class HoldView:
     clears: tuple[str, ...]
     blocking: bool
     blocks: bool
-    says: str
+    message: str
     released_by: str
     digest: str
     cleared: ClearanceView | None
-    inside: dict[str, Any]
+    internal: dict[str, Any]
     why_not_clear: Refusal | None
 
 
@@ -76,7 +76,7 @@ class AnnexView:
     """
 
     name: str
-    sort: str
+    type: str
     artifact: str
     cleared: bool
     original_digest: str | None
@@ -107,7 +107,7 @@ class SourceView:
 class VoteView:
     """``why_not``: why an approval does not count any more, empty where it does."""
 
-    ballot: VoteKind
+    kind: VoteKind
     name: str
     at: datetime
     manifest_digest: str
@@ -126,14 +126,14 @@ class SignerView:
 
 @dataclass(frozen=True, slots=True)
 class VotesView:
-    """``lacking``: what the threshold still needs, in words. ``missing``: how that reads without any vote."""
+    """``missing``: what the threshold still needs, in words. ``required``: what it needs before any vote."""
 
     threshold: int
     quotas: dict[str, int]
     votes: tuple[VoteView, ...]
     signers: tuple[SignerView, ...]
-    lacking: tuple[str, ...]
     missing: tuple[str, ...]
+    required: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +199,13 @@ def votes(revision: Revision) -> VotesView | None:
         quotas={quota.role: quota.least for quota in manifest.signers.quotas},
         votes=tuple(
             VoteView(
-                VoteKind(row.ballot), row.name, row.at, row.manifest_digest, row.reason, why.get(row.user_id or 0, "")
+                VoteKind(row.kind), row.name, row.at, row.manifest_digest, row.reason, why.get(row.user_id or 0, "")
             )
             for row in rows
         ),
         signers=tuple(SignerView(one.name, one.roles, one.id in signed) for one in manifest.signers.eligible),
-        lacking=count.lacking,
-        missing=shortfall(manifest.signers, ()),
+        missing=count.missing,
+        required=shortfall(manifest.signers, ()),
     )
 
 
@@ -285,11 +285,11 @@ def _hold(actor: Actor, revision: Revision, row: HoldRow) -> HoldView:
         clears=tuple(row.clears),
         blocking=row.blocking,
         blocks=row.blocking and cleared is None,
-        says=row.says,
+        message=row.message,
         released_by=row.released_by,
         digest=row.digest,
         cleared=ClearanceView(cleared.by, cleared.role, cleared.at, cleared.reason) if cleared else None,
-        inside=row.inside if permissions.may_see_inside(actor) else {},
+        internal=row.internal if permissions.may_see_internal(actor) else {},
         why_not_clear=permissions.why_not_clear(actor, revision, row),
     )
 
@@ -297,7 +297,7 @@ def _hold(actor: Actor, revision: Revision, row: HoldRow) -> HoldView:
 def _annex(row: AnnexRow) -> AnnexView:
     return AnnexView(
         name=row.name,
-        sort=row.sort,
+        type=row.type,
         artifact=row.artifact,
         cleared=row.cleared_digest is not None,
         original_digest=row.original_digest,

@@ -37,15 +37,15 @@ def post(client: Client, path: str, **body: Any) -> Any:
 
 def test_a_packet_goes_all_its_way_over_the_api(desk: Desk) -> None:
     dee, ada, ben = (caller(desk, name) for name in ("dee", "ada", "ben"))
-    asked = post(dee, "", profile="outage-escalation", given=desk.given())
+    asked = post(dee, "", profile="outage-escalation", inputs=desk.inputs())
     assert asked.status_code == 202
     desk.build(asked.json()["id"])
     ref = asked.json()["ref"]
     shown = ada.get(f"/api/v1/packets/{ref}").json()
     digest = shown["manifest"]["digest"]
     assert post(dee, f"/{ref}/revisions/1/approve", digest=digest).json()["code"] == "assembler"
-    assert post(ada, f"/{ref}/revisions/1/approve", digest=digest).json()["lacking"]
-    assert post(ben, f"/{ref}/revisions/1/approve", digest=digest).json() == {"state": "approved", "lacking": []}
+    assert post(ada, f"/{ref}/revisions/1/approve", digest=digest).json()["missing"]
+    assert post(ben, f"/{ref}/revisions/1/approve", digest=digest).json() == {"state": "approved", "missing": []}
     assert post(ada, f"/{ref}/revisions/1/release").status_code == 202
     desk.deliver(desk.newest)
     assert ada.get(f"/api/v1/packets/{ref}").json()["delivery"]["state"] == "delivered"
@@ -55,7 +55,7 @@ def test_a_packet_goes_all_its_way_over_the_api(desk: Desk) -> None:
 
 def test_assembling_a_case_twice_names_its_packet(desk: Desk) -> None:
     dee = caller(desk, "dee")
-    first, second = (post(dee, "", profile="outage-escalation", given=desk.given()) for _ in range(2))
+    first, second = (post(dee, "", profile="outage-escalation", inputs=desk.inputs()) for _ in range(2))
     assert (second.status_code, second.json()["code"]) == (409, "packet-exists")
     assert first.json()["ref"] in str(second.json())
 
@@ -105,7 +105,7 @@ def test_a_packet_goes_all_its_way_at_the_command_line(
     desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = tmp_path / "given.json"
-    given.write_text(json.dumps(desk.given()))
+    given.write_text(json.dumps(desk.inputs()))
     made = said(capsys, "packets", "assemble", "outage-escalation", str(given), "--as", "dee@example.com", "--json")
     ref, digest = made["packet"], made["manifest"]
     look = ["packets", "document", ref, "annexes/har-1.json", str(tmp_path), "--as", "ada@example.com"]

@@ -24,7 +24,7 @@ BODIES = {
     "reject_definition": {"reason": "no"},
     "deprecate_definition": {"reason": "no"},
     "propose_definition": {"text": "handrail: runbook/v1"},
-    "assemble_packet": {"profile": "outage-escalation", "given": {}},
+    "assemble_packet": {"profile": "outage-escalation", "inputs": {}},
     "reassemble_packet": {"reason": "A late trace."},
     "clear_hold": {"code": "source-conflict", "target": "tenant.plan", "reason": "They mean the same."},
     "approve_packet": {"digest": "sha256:" + "0" * 64},
@@ -80,7 +80,14 @@ def pack(of: Estate) -> None:
     owned = {"workspace": of.workspace, "tenant": of.tenant, "created_at": now()}
     digest = of.definition.digest
     packet = Packet.objects.create(
-        **owned, ref="PKT-0000000001", profile="p", lane="l", given={}, given_digest=digest, subject="s", salt=b"0" * 32
+        **owned,
+        ref="PKT-0000000001",
+        profile="p",
+        lane="l",
+        inputs={},
+        inputs_digest=digest,
+        subject="s",
+        salt=b"0" * 32,
     )
     Revision.objects.create(
         **owned,
@@ -91,7 +98,7 @@ def pack(of: Estate) -> None:
         cause="first",
         assembled_by="dee@example.com",
         state="assembling",
-        moved_at=now(),
+        updated_at=now(),
     )
 
 

@@ -93,7 +93,7 @@ def test_assembling_at_the_command_line_beside_workers(
 ) -> None:
     slow(desk, 0.02)
     given, over = tmp_path / "given.json", Event()
-    given.write_text(json.dumps(desk.given()))
+    given.write_text(json.dumps(desk.inputs()))
     who = ["--as", "dee@example.com", "--json"]
     with ThreadPoolExecutor(2) as pool:
         workers = [in_thread(pool, partial(swept, desk, over.is_set)) for _ in range(2)]

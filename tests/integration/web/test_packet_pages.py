@@ -65,7 +65,7 @@ def test_page_shows_what_leaves_what_stays_and_the_digest(desk: Desk, browser_of
     assert "tenant-aliases" in shown
     assert "Unsanitised artifact" in shown
     assert f'name="digest" value="{revision.assembly.manifest_digest}"' in shown
-    assert "Still lacking" in shown
+    assert "Still missing" in shown
 
 
 def test_list_shows_the_newest_revision_and_filters(desk: Desk, browser_of: Browser) -> None:
@@ -204,7 +204,7 @@ def test_release_short_of_signers_is_refused(desk: Desk, browser_of: Browser) ->
     revision = desk.assemble()
     response = browser_of("ada").post(url(revision, "/release"), {"revision": 1})
     assert response.status_code == 409
-    assert "Approvals are lacking" in text(response)
+    assert "Approvals are missing" in text(response)
 
 
 def test_comparison_shows_the_field_that_moved(desk: Desk, browser_of: Browser) -> None:
@@ -227,7 +227,7 @@ def test_assemble_form_asks_for_what_the_profile_declares(desk: Desk, browser_of
     done = client.post("/admin/packets/assemble", posted | {"given.case": "CASE-7"})
     packet = Packet.objects.get()
     assert (done.status_code, done.headers["Location"]) == (302, f"/admin/packets/{packet.ref}")
-    assert packet.given == {"tenant": "ten_a", "case": "CASE-7", "note": None}
+    assert packet.inputs == {"tenant": "ten_a", "case": "CASE-7", "note": None}
 
 
 def test_assemble_of_a_case_that_has_its_packet_leads_to_it(desk: Desk, browser_of: Browser) -> None:

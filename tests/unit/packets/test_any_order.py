@@ -97,7 +97,7 @@ class AnyOrder(RuleBasedStateMachine):
     def may_leave(self, revision: Revision) -> bool:
         known, world = self.built[revision.pk]
         digest = revision.assembly.manifest_digest
-        names = Vote.objects.filter(revision=revision, ballot="approve", manifest_digest=digest)
+        names = Vote.objects.filter(revision=revision, kind="approve", manifest_digest=digest)
         voted = {name.partition("@")[0] for name in names.values_list("name", flat=True)}
         wanted = set(PLACES)
         good = [n for n in voted - self.barred(revision) if known[n] & wanted and known[n] & wanted <= self.roles[n]]

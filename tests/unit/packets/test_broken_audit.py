@@ -31,7 +31,7 @@ def of(revision: Revision, desk: Desk, name: str) -> dict[str, Any]:
 
 
 def building(desk: Desk) -> Act:
-    asked = assembling.request(profile="outage-escalation", given=desk.given(), by=desk.person("dee"))
+    asked = assembling.request(profile="outage-escalation", inputs=desk.inputs(), by=desk.person("dee"))
     return lambda: assembling.build(revision_id=asked.id, by=desk.worker)
 
 

@@ -57,7 +57,7 @@ def other_vote() -> None:
 
 
 def other_voters() -> None:
-    rewrite("packets_vote", "user_id = user_id + 1000, ballot", "approve")
+    rewrite("packets_vote", "user_id = user_id + 1000, kind", "approve")
 
 
 def other_package() -> None:

@@ -66,7 +66,7 @@ def test_release_to_the_lane_before_is_refused(desk: Desk) -> None:
 def test_the_case_is_assembled_for_the_new_lane_once_the_old_packet_is_withdrawn(desk: Desk) -> None:
     old = desk.assemble()
     move_lane(desk)
-    ask = partial(assembling.request, profile="outage-escalation", given=desk.given(), by=desk.person("dee"))
+    ask = partial(assembling.request, profile="outage-escalation", inputs=desk.inputs(), by=desk.person("dee"))
     with pytest.raises(Conflict, match=old.packet.ref):
         ask()
     votes.withdraw(ref=old.packet.ref, revision=1, reason="Another lane now.", by=desk.person("ada"))

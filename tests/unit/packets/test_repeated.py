@@ -47,7 +47,7 @@ def test_request_of_a_case_that_has_its_packet_changes_nothing(desk: Desk, stand
     revision = stands(desk)
     before = revision.state
     with pytest.raises(Exists) as refused:
-        assembling.request(profile="outage-escalation", given=desk.given(), by=desk.person("dee"))
+        assembling.request(profile="outage-escalation", inputs=desk.inputs(), by=desk.person("dee"))
     revision.refresh_from_db()
     assert (refused.value.ref, revision.state) == (revision.packet.ref, before)
     assert (Packet.objects.count(), Revision.objects.count()) == (1, 1)

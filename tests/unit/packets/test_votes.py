@@ -240,7 +240,7 @@ def test_a_page_gets_all_parts_of_a_revision(desk: Desk) -> None:
     found = queries.get_packet(desk.person("ben"), revision.packet.ref)
     assert found.why_not_approve is None
     assert found.votes is not None
-    assert found.votes.lacking == ("1 of 2 approvals", "0 of 1 from privacy")
+    assert found.votes.missing == ("1 of 2 approvals", "0 of 1 from privacy")
     assert {one.name: one.signed for one in found.votes.signers} == {"Ada": True, "Ben": False, "Cy": False}
     assert next(one for one in found.fields if one.path == "tenant.id").value == "VND-0017"
     assert {one.cleared for one in found.annexes} == {True, False}

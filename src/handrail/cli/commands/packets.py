@@ -29,7 +29,7 @@ Exact = Annotated[int, typer.Option("--revision", min=1, help="The revision that
 Reason = Annotated[str, typer.Option("--reason", help="Why, in up to 500 characters.")]
 Digest = Annotated[str, typer.Option("--digest", metavar="SHA256", help="The manifest digest that you looked at.")]
 WAIT_SECONDS, LOOK_SECONDS = 60.0, 0.2
-COLUMNS = ("packet", "revision", "state", "profile", "tenant", "case", "lane", "moved")
+COLUMNS = ("packet", "revision", "state", "profile", "tenant", "case", "lane", "updated")
 
 
 @group.command("list")
@@ -53,7 +53,7 @@ def list_(
         return
     cells = [
         (r.ref, r.revision.number, r.revision.state, f"{r.profile} v{r.profile_version}", r.tenant, r.subject, r.lane,
-         r.revision.moved_at)
+         r.revision.updated_at)
         for r in rows
     ]  # fmt: skip
     output.print_table("", COLUMNS, cells, empty="No packets. Assemble one: handrail packets assemble PROFILE FILE")
@@ -62,18 +62,18 @@ def list_(
 @group.command("assemble")
 def assemble(
     profile: Annotated[str, typer.Argument(metavar="PROFILE", help="The packet profile's name.")],
-    given: JsonFile,
+    inputs: JsonFile,
     *,
     as_: As = None,
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Assemble the packet of a case now: its first revision. FILE holds the given values.
+    """Assemble the packet of a case now: its first revision. FILE holds the inputs.
 
     Where the case has its packet nothing changes: reassemble makes the next revision.
     """
     who = actor(as_, workspace)
-    asked = assembling.request(profile=profile, given=output.read_json_object(given), by=who)
+    asked = assembling.request(profile=profile, inputs=output.read_json_object(inputs), by=who)
     _build(who, asked, json=json)
 
 
@@ -163,7 +163,7 @@ def approve(
     who = decider(as_, workspace)
     done = votes.approve(ref=packet, revision=revision, digest=digest, by=who)
     output.say(
-        f"{packet} revision {revision} {done.state}" + (f"; lacking: {'; '.join(done.lacking)}" * bool(done.lacking))
+        f"{packet} revision {revision} {done.state}" + (f"; missing: {'; '.join(done.missing)}" * bool(done.missing))
     )
 
 

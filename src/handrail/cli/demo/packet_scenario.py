@@ -123,7 +123,7 @@ class _Scenario:
 
     def _assemble(self) -> str:
         given = {"tenant": outage.TENANT, "case": outage.CASE}
-        asked = assembling.request(profile=PROFILE, given=given, by=access.person(ASSEMBLER))
+        asked = assembling.request(profile=PROFILE, inputs=given, by=access.person(ASSEMBLER))
         self._ref, self._revision = asked.ref, asked.revision
         found = self._settled()
         _expect_state(found, "held")

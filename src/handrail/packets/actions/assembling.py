@@ -58,17 +58,17 @@ class Built:
     manifest_digest: str | None
 
 
-def request(*, profile: str, given: Mapping[str, Any], by: Actor) -> Requested:
+def request(*, profile: str, inputs: Mapping[str, Any], by: Actor) -> Requested:
     """Asks for the packet of one case: its first revision. Whatever follows is asked for with ``again``.
 
     So a call that is repeated because its answer was lost never supersedes, or recalls, what was made meanwhile.
-    Raises NotFound (no active profile, no such tenant), Denied, Invalid (a fault per given value), Exists where the
+    Raises NotFound (no active profile, no such tenant), Denied, Invalid (a fault for each input), Exists where the
     case has its packet, Conflict ``lane-changed`` while one stands for the lane that the profile named before.
     """
     by.require(Capability.PACKET_ASSEMBLE)
     definition = active_profile(by.workspace_id, profile)
     compiled = compiled_profile(definition)
-    values = compiled.validate_given(given)
+    values = compiled.validate_given(inputs)
     tenant = guards.get_tenant(by, compiled.tenant_key(values), Capability.PACKET_ASSEMBLE)
     with transaction.atomic():
         packet = _packet(compiled, values, by, tenant.pk)
@@ -138,7 +138,7 @@ def _build(revision: Revision, claim: Claim, by: Actor) -> Built:
     made = assemble_documents(
         Inputs(
             profile=profile,
-            given=packet.given,
+            inputs=packet.inputs,
             snapshots=gathered.snapshots,
             tables=gathered.tables,
             artifacts=gathered.artifacts,
@@ -155,17 +155,17 @@ def _build(revision: Revision, claim: Claim, by: Actor) -> Built:
     return _commit(revision, profile, made, clearances, by)
 
 
-def _packet(profile: CompiledProfile, given: dict[str, Any], by: Actor, tenant_id: int) -> Packet:
+def _packet(profile: CompiledProfile, inputs: dict[str, Any], by: Actor, tenant_id: int) -> Packet:
     """The one packet of this profile, case and lane, made if need be."""
-    named = {"profile": profile.name, "lane": profile.lane, "given_digest": digest(given)}
-    subject = " / ".join(str(value) for value in given.values() if value is not None)
+    named = {"profile": profile.name, "lane": profile.lane, "inputs_digest": digest(inputs)}
+    subject = " / ".join(str(value) for value in inputs.values() if value is not None)
     packet, _ = Packet.objects.get_or_create(
         workspace_id=by.workspace_id,
         **named,
         defaults={
             "ref": new_ref(Prefix.PACKET),
             "tenant_id": tenant_id,
-            "given": given,
+            "inputs": inputs,
             "subject": clean_text(subject, limit=SUBJECT_LIMIT),
             "salt": secrets.token_bytes(SALT_BYTES),
             "created_at": now(),
@@ -178,7 +178,7 @@ def _packet(profile: CompiledProfile, given: dict[str, Any], by: Actor, tenant_i
 def _refuse_other_lane(packet: Packet) -> None:
     """One case is decided for one lane at a time: what stands for the lane before is withdrawn first, by a person."""
     others = Packet.objects.filter(
-        workspace_id=packet.workspace_id, profile=packet.profile, given_digest=packet.given_digest
+        workspace_id=packet.workspace_id, profile=packet.profile, inputs_digest=packet.inputs_digest
     ).exclude(pk=packet.pk)
     standing = others.filter(revisions__state__in=CURRENT).first()
     if standing is not None:

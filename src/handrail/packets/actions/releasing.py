@@ -120,11 +120,11 @@ def _reopen_if_short(row: Revision, by: Actor) -> None:
             raise Stale
         manifest = documents.manifest_of(row.assembly)
         assert manifest is not None  # it was approved
-        lacking = approvers.count(row, manifest, manifest_digest=manifest.digest()).lacking
-        if not lacking:
+        missing = approvers.count(row, manifest, manifest_digest=manifest.digest()).missing
+        if not missing:
             return
         moves.move(row, RevisionState.IN_REVIEW, approved_at=None)
-        moves.audit(EventName.PACKET_REOPENED, row, by, lacking="; ".join(lacking))
+        moves.audit(EventName.PACKET_REOPENED, row, by, missing="; ".join(missing))
 
 
 def _opened(row: Revision) -> tuple[Manifest, Approvals]:

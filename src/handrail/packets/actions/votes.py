@@ -21,10 +21,10 @@ from handrail.packets.states import RevisionReason, RevisionState, VoteKind
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """``lacking``: what the threshold still needs, in words; empty when the revision is approved."""
+    """``missing``: what the threshold still needs, in words; empty when the revision is approved."""
 
     state: RevisionState
-    lacking: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 def approve(*, ref: str, revision: int, digest: str, by: Actor) -> Approved:
@@ -42,8 +42,8 @@ def approve(*, ref: str, revision: int, digest: str, by: Actor) -> Approved:
         _check(row, digest, by)
         _write(row, VoteKind.APPROVE, by, digest=digest)
         moves.audit(EventName.PACKET_SIGNED, row, by, manifest=digest)
-        lacking = _recount(row, by)
-    return Approved(RevisionState(row.state), lacking)
+        missing = _recount(row, by)
+    return Approved(RevisionState(row.state), missing)
 
 
 @transaction.atomic
@@ -79,14 +79,14 @@ def _check(row: Revision, digest: str, by: Actor) -> None:
 def _recount(row: Revision, by: Actor) -> tuple[str, ...]:
     manifest = documents.manifest_of(row.assembly)
     assert manifest is not None  # checked
-    lacking = approvers.count(row, manifest, manifest_digest=manifest.digest()).lacking
-    if not lacking and row.state == RevisionState.IN_REVIEW:
+    missing = approvers.count(row, manifest, manifest_digest=manifest.digest()).missing
+    if not missing and row.state == RevisionState.IN_REVIEW:
         moves.move(row, RevisionState.APPROVED, approved_at=now())
         moves.audit(EventName.PACKET_APPROVED, row, by, manifest=manifest.digest())
-    return lacking
+    return missing
 
 
-def _write(row: Revision, ballot: VoteKind, by: Actor, *, digest: str = "", reason: str = "") -> None:
+def _write(row: Revision, kind: VoteKind, by: Actor, *, digest: str = "", reason: str = "") -> None:
     try:
         with transaction.atomic():
             Vote.objects.create(
@@ -94,7 +94,7 @@ def _write(row: Revision, ballot: VoteKind, by: Actor, *, digest: str = "", reas
                 tenant_id=row.tenant_id,
                 at=now(),
                 revision=row,
-                ballot=ballot,
+                kind=kind,
                 user_id=by.user_id,
                 name=by.name,
                 manifest_digest=digest,

@@ -26,7 +26,7 @@ class Annexed:
 
     artifact: Artifact
     name: str
-    sort: AnnexType | None
+    type: AnnexType | None
     why: tuple[str, ...]
     holds: list[Hold] = field(default_factory=list)
 
@@ -35,8 +35,8 @@ class Annexed:
         return sorted({hold.code for hold in self.holds if withholds(hold)})
 
     @property
-    def sort_name(self) -> str:
-        return self.sort.name if self.sort else UNSORTED
+    def type_name(self) -> str:
+        return self.type.name if self.type else UNSORTED
 
 
 def annex_all(
@@ -47,12 +47,12 @@ def annex_all(
     numbers: Counter[str] = Counter()
     annexed = []
     for artifact in artifacts:
-        sort = sorts.get(artifact.sort or "")
+        sort = sorts.get(artifact.type or "")
         name = sort.name if sort else UNSORTED
         numbers[name] += 1
         one = Annexed(artifact, f"{name}-{numbers[name]}", sort, _why_unsanitised(artifact, sort, numbers[name]))
         if one.why:
-            facts: list[JsonValue] = [artifact.marker_digest, one.sort_name, *one.why]
+            facts: list[JsonValue] = [artifact.marker_digest, one.type_name, *one.why]
             one.holds.append(register.add("unsanitised-artifact", one.name, facts))
         one.holds += _own_holds(profile, one, register, scope)
         annexed.append(one)
@@ -81,7 +81,7 @@ def _why_unsanitised(artifact: Artifact, sort: AnnexType | None, number: int) ->
 
 def _own_holds(profile: CompiledProfile, one: Annexed, register: Register, scope: Mapping[str, Any]) -> list[Hold]:
     rules = [rule for rule in profile.holds.values() if rule.condition is not None and rule.scope == "annex"]
-    own = {**one.artifact.values, "sort": one.sort_name, "cleared": not one.why, "size": one.artifact.size}
+    own = {**one.artifact.values, "sort": one.type_name, "cleared": not one.why, "size": one.artifact.size}
     names = {**scope, "annex": own}
     return [
         register.add(rule.code, one.name, [one.artifact.marker_digest, why])
@@ -104,7 +104,7 @@ def cleared(one: Annexed) -> Annex:
     assert result is not None and result.data is not None and result.cleared_digest is not None  # noqa: PT018
     return Annex(
         name=one.name,
-        sort=one.sort_name,
+        type=one.type_name,
         path=f"annexes/{one.name}.json",
         media_type=MEDIA_TYPE,
         size=len(result.data),
@@ -123,7 +123,7 @@ def marker(one: Annexed) -> WithheldAnnex:
     reason = "unsanitised-artifact" if "unsanitised-artifact" in held else held[0]
     return WithheldAnnex(
         one.name,
-        one.sort_name,
+        one.type_name,
         reason,
         one.artifact.marker_digest,
         one.artifact.id,

@@ -34,7 +34,7 @@ Open = Callable[[str], BinaryIO]
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One attached artifact. ``values`` are what the profile takes of it. ``sort`` None: no sort takes it.
+    """One attached artifact. ``values`` are what the profile takes of it. ``type``: None when no type fits.
 
     ``original_digest`` and ``size`` are of the bytes that were read, None when there were none; ``marker_digest`` is
     their HMAC under the packet's salt (``proof.manifest.held_digest``). ``sanitised`` None: nothing went over it.
@@ -43,7 +43,7 @@ class Artifact:
 
     id: str
     values: Mapping[str, JsonValue]
-    sort: str | None
+    type: str | None
     sanitised: Sanitised | None
     original_digest: str | None
     marker_digest: str

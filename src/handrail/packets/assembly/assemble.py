@@ -31,14 +31,14 @@ FORMAT = "trace/v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """All that a revision is made of. ``given`` is validated; ``tables`` are the active ones, by name.
+    """All that a revision is made of. ``inputs`` are validated; ``tables`` are the active ones, by name.
 
     ``salt`` belongs to the packet and stays inside. ``drift`` is what ``sources.reread`` found after the reading;
     ``previous`` tells what the last revision stood on; ``at`` is the instant of assembly (UTC).
     """
 
     profile: CompiledProfile
-    given: Mapping[str, JsonValue]
+    inputs: Mapping[str, JsonValue]
     snapshots: Mapping[str, SourceSnapshot]
     tables: Mapping[str, CompiledTable]
     artifacts: Sequence[Artifact]
@@ -69,7 +69,7 @@ class _Assembly:
         self.register = Register(inputs.profile, inputs.salt, inputs.clearances)
         self.values = Values(inputs.profile, inputs.snapshots, self.tables)
         self.scope: dict[str, Any] = {name: dict(snapshot.values) for name, snapshot in inputs.snapshots.items()}
-        self.scope |= {"given": dict(inputs.given), "profile": self.values.constants}
+        self.scope |= {"given": dict(inputs.inputs), "profile": self.values.constants}
         self.maker = FieldMaker(inputs.profile, self.values, self.register, self.scope)
 
     def revision(self) -> Assembled:
@@ -194,7 +194,7 @@ class _Assembly:
             "annexes": [
                 {
                     "name": annex.name,
-                    "sort": annex.sort,
+                    "sort": annex.type,
                     "media_type": annex.media_type,
                     "size": annex.size,
                     "digest": annex.cleared_digest,
@@ -202,7 +202,7 @@ class _Assembly:
                 for annex in annexes
             ],
             "held": [
-                {"name": marker.name, "sort": marker.sort, "reason": marker.reason, "digest": marker.digest}
+                {"name": marker.name, "sort": marker.type, "reason": marker.reason, "digest": marker.digest}
                 for marker in held
             ],
         }
@@ -241,13 +241,13 @@ def _withheld(fields: Iterable[Made | MadeList]) -> Iterator[str]:
     """Every text that stays inside although a field asked for it."""
     for made in fields:
         for hold in made.holds:
-            yield from texts_of(hold.inside.get("facts"))
+            yield from texts_of(hold.internal.get("facts"))
         if isinstance(made, Made):
             if made.held:
                 yield from texts_of(made.value)
             continue
         for hold in made.by_target.values():
-            yield from texts_of(hold.inside.get("facts"))
+            yield from texts_of(hold.internal.get("facts"))
         for item in made.left_out:
             yield from texts_of(dict(item))
 

@@ -19,7 +19,7 @@ STAYS_INSIDE = frozenset(
 # Somebody must look at these even where the field itself decides nothing.
 _ALWAYS_BLOCKING = frozenset({"internal-note"})
 
-SAYS: Mapping[str, str] = {
+MESSAGES: Mapping[str, str] = {
     "unsanitised-artifact": "No sanitiser has cleared this artifact; it stays inside.",
     "missing-lineage": "No authoritative source gives this value.",
     "missing-row": "The reference table has no row for this value.",
@@ -71,11 +71,11 @@ class Register:
             owner=rule.owner,
             clears=rule.clears,
             blocking=blocking or (default if rule.blocking is None else rule.blocking),
-            says=rule.says or SAYS.get(code, "A rule of the profile holds it."),
+            message=rule.says or MESSAGES.get(code, "A rule of the profile holds it."),
             released_by=rule.released_by or _released_by(rule.clears),
             digest=digest,
             cleared=clearance,
-            inside={"facts": facts},
+            internal={"facts": facts},
         )
         self._holds[code, target] = hold
         return hold

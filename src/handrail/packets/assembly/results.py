@@ -38,7 +38,7 @@ class Hold:
     """Why something may not leave. ``target``: ``revision``, a field's path, ``timeline[3]``, or an annex's name.
 
     ``digest`` is an HMAC over the facts under the packet's salt: it tells two holds apart and gives nothing away.
-    ``inside`` are the facts for those who decide; they and ``cleared.reason`` never leave.
+    ``internal`` are the facts for those who decide; they and ``cleared.reason`` never leave.
     """
 
     code: str
@@ -47,11 +47,11 @@ class Hold:
     owner: str
     clears: tuple[str, ...]
     blocking: bool
-    says: str
+    message: str
     released_by: str
     digest: str
     cleared: HoldClearance | None = None
-    inside: Mapping[str, JsonValue] = field(default_factory=dict)
+    internal: Mapping[str, JsonValue] = field(default_factory=dict)
 
     @property
     def blocks(self) -> bool:
@@ -68,7 +68,7 @@ class Hold:
             "owner": self.owner,
             "clears": list(self.clears),
             "blocking": self.blocking,
-            "says": self.says,
+            "says": self.message,
             "released_by": self.released_by,
             "digest": self.digest,
             "cleared": cleared,
@@ -80,7 +80,7 @@ class Annex:
     """A cleared artifact. ``path`` is its name in the package; ``artifact`` and ``original_digest`` stay inside."""
 
     name: str
-    sort: str
+    type: str
     path: str
     media_type: str
     size: int
@@ -98,7 +98,7 @@ class WithheldAnnex:
     """The marker of an artifact that stays inside: ``digest`` is salted. The rest is for those inside."""
 
     name: str
-    sort: str
+    type: str
     reason: str
     digest: str
     artifact: str

@@ -45,13 +45,13 @@ def through(registry: Registry) -> Reader:
     return read
 
 
-def read_sources(profile: CompiledProfile, given: Mapping[str, JsonValue], read: Reader) -> dict[str, SourceSnapshot]:
-    """Every source once, in the order of the profile; ``given`` is validated.
+def read_sources(profile: CompiledProfile, inputs: Mapping[str, JsonValue], read: Reader) -> dict[str, SourceSnapshot]:
+    """Every source once, in the order of the profile; ``inputs`` are validated.
 
     A record that is not there, or an answer that is not usable, is noted in its snapshot and becomes a hold. Raises
     ReadFailed where asking again may help, so that a bad minute does not look like a missing record.
     """
-    scope: dict[str, Any] = {"given": dict(given)}
+    scope: dict[str, Any] = {"given": dict(inputs)}
     snapshots: dict[str, SourceSnapshot] = {}
     for source in profile.sources.values():
         snapshots[source.name] = _snapshot(profile, source, scope, read)
@@ -60,13 +60,13 @@ def read_sources(profile: CompiledProfile, given: Mapping[str, JsonValue], read:
 
 
 def reread(
-    profile: CompiledProfile, given: Mapping[str, JsonValue], snapshots: Mapping[str, SourceSnapshot], read: Reader
+    profile: CompiledProfile, inputs: Mapping[str, JsonValue], snapshots: Mapping[str, SourceSnapshot], read: Reader
 ) -> tuple[Drift, ...]:
     """The drift since ``snapshots`` were read: every source is read again, compared, and thrown away.
 
     Empty when nothing did. Raises ReadFailed when a source can't be asked now: what was not compared is not proven.
     """
-    fresh = read_sources(profile, given, read)
+    fresh = read_sources(profile, inputs, read)
     return drift_between(snapshots, fresh)
 
 

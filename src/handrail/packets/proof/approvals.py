@@ -108,6 +108,6 @@ def faults(manifest: Manifest, approvals: Approvals) -> Iterator[tuple[Code, str
             yield Code.NOT_A_SIGNER, f"{vote.signer} may not approve this revision ({why or 'not among its signers'})"
         if not manifest.created_at <= vote.approved_at < manifest.expires_at:
             yield Code.APPROVED_OUT_OF_TIME, f"{vote.signer} approved outside the time that the manifest allows"
-    lacking = signers.shortfall(manifest.signers, voters)
-    if lacking:
-        yield Code.SHORT_OF_SIGNERS, f"approvals are lacking: {'; '.join(lacking)}"
+    missing = signers.shortfall(manifest.signers, voters)
+    if missing:
+        yield Code.SHORT_OF_SIGNERS, f"approvals are missing: {'; '.join(missing)}"

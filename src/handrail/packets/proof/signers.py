@@ -62,9 +62,9 @@ class SignerSet:
         both = set(ids) & {person.id for person in self.excluded}
         if both:
             raise ValueError("a signer is both eligible and excluded")
-        lacking = shortfall(self, ids)
-        if lacking:
-            raise ValueError(f"the eligible signers can't suffice: {'; '.join(lacking)}")
+        missing = shortfall(self, ids)
+        if missing:
+            raise ValueError(f"the eligible signers can't suffice: {'; '.join(missing)}")
         return self
 
     def find(self, signer_id: str) -> Signer | None:
@@ -75,21 +75,21 @@ class SignerSet:
 
 
 def shortfall(signers: SignerSet, approved: Collection[str]) -> tuple[str, ...]:
-    """What is still lacking, in words; empty when these people suffice. Ids that aren't eligible count for nothing.
+    """What is still missing, in words; empty when these people suffice. Ids that aren't eligible count for nothing.
 
     Who holds two roles fills one place only, so places are matched to people (augmenting paths), not counted by role.
     """
     people = {person.id: person for person in signers.eligible if person.id in set(approved)}
-    lacking = []
+    missing = []
     if len(people) < signers.threshold:
-        lacking.append(f"{len(people)} of {signers.threshold} approvals")
+        missing.append(f"{len(people)} of {signers.threshold} approvals")
     places = [quota.role for quota in signers.quotas for _ in range(quota.least)]
     filled = _match(places, people)
     for quota in signers.quotas:
         got = sum(1 for place, role in enumerate(places) if role == quota.role and place in filled)
         if got < quota.least:
-            lacking.append(f"{got} of {quota.least} from {quota.role}")
-    return tuple(lacking)
+            missing.append(f"{got} of {quota.least} from {quota.role}")
+    return tuple(missing)
 
 
 def _match(places: list[str], people: Mapping[str, Signer]) -> dict[int, str]:

@@ -132,7 +132,7 @@ def page(request: PageRequest) -> HttpResponse:
         return _form(request, request.GET)
     given = given_of(request.actor, request.POST)
     try:
-        asked = assembling.request(profile=request.POST.get("profile", ""), given=given, by=request.actor)
+        asked = assembling.request(profile=request.POST.get("profile", ""), inputs=given, by=request.actor)
     except Invalid as error:
         return _form(request, request.POST, error)
     except Exists as error:

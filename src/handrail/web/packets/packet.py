@@ -82,8 +82,8 @@ def approve(request: PageRequest, packet: str) -> HttpResponse:
 
     def act(revision: int, _: str) -> str:
         done = votes.approve(ref=packet, revision=revision, digest=digest, by=request.actor)
-        if done.lacking:
-            return f"Approved by you. Still lacking: {'; '.join(done.lacking)}."
+        if done.missing:
+            return f"Approved by you. Still missing: {'; '.join(done.missing)}."
         return "Approved by you. Every signature that it needs is there."
 
     return _decide(request, packet, "approve", act)

@@ -217,8 +217,8 @@ def present(
         annexes=values.annex_rows(detail.annexes),
         compared=compared is not None,
         differences=values.diff_groups(compared),
-        approvals=[vote for vote in votes if vote.ballot is VoteKind.APPROVE],
-        against=[vote for vote in votes if vote.ballot is not VoteKind.APPROVE],
+        approvals=[vote for vote in votes if vote.kind is VoteKind.APPROVE],
+        against=[vote for vote in votes if vote.kind is not VoteKind.APPROVE],
         delivery=_delivery(detail.delivery),
         ended_cause=CAUSES.get(shown.ended_cause, shown.ended_cause),
         refusals=_refusals(detail),
@@ -227,7 +227,7 @@ def present(
         may_export=detail.delivery is not None and actor.may(Capability.PACKET_RELEASE),
         refused=refused,
         whole=whole,
-        given=[(name, words.visible_value(given)) for name, given in detail.given.items() if given is not None],
+        given=[(name, words.visible_value(given)) for name, given in detail.inputs.items() if given is not None],
     )
 
 
@@ -285,7 +285,7 @@ def _void(actor: Actor, detail: PacketDetail) -> list[VoteView]:
 
 
 def _approvals(detail: PacketDetail) -> list[VoteView]:
-    return [vote for vote in detail.votes.votes if vote.ballot is VoteKind.APPROVE] if detail.votes else []
+    return [vote for vote in detail.votes.votes if vote.kind is VoteKind.APPROVE] if detail.votes else []
 
 
 def _item(detail: PacketDetail, hold: HoldView, typed: SubmittedReason, id_: str) -> HoldItem:

@@ -143,7 +143,7 @@ class Estate:
         artifacts = read_artifacts(profile, snapshots, self.open, salt=SALT)
         inputs = Inputs(
             profile=profile,
-            given=given,
+            inputs=given,
             snapshots=snapshots,
             tables=tables(),
             artifacts=artifacts,

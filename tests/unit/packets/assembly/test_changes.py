@@ -150,6 +150,6 @@ def test_drift_while_reading_holds_the_revision() -> None:
     estate = Estate()
     inputs = estate.inputs()
     estate["/tenants/ten_a"]["revision"] = 5
-    drift = reread(inputs.profile, inputs.given, inputs.snapshots, estate.read)
+    drift = reread(inputs.profile, inputs.inputs, inputs.snapshots, estate.read)
     assembled = assemble(replace(inputs, drift=drift))
     assert ("entitlement-drift", "sources.tenant") in codes(assembled)

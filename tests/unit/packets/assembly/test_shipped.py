@@ -76,7 +76,7 @@ class Practice:
         return assemble(
             Inputs(
                 profile=self.profile,
-                given=given,
+                inputs=given,
                 snapshots=snapshots,
                 tables=tables(),
                 artifacts=found,
@@ -128,7 +128,7 @@ def test_outage_assembles_from_the_practice_estate(practice: Practice) -> None:
     assert [entry["kind"] for entry in fields["timeline"]] == [
         "IMPACT_START", "OBSERVATION", "COORDINATION", "IMPACT_END",
     ]  # fmt: skip
-    assert {annex.sort for annex in assembled.annexes} == {"har", "trace"}
+    assert {annex.type for annex in assembled.annexes} == {"har", "trace"}
 
 
 def writings(secret: str) -> Iterator[bytes]:
@@ -230,7 +230,7 @@ def database(profile: CompiledProfile, at: timedelta = timedelta(minutes=1)) -> 
     given = profile.validate_given({"customer": "ten_birch", "incident": "INC-204"})
     snapshots = sources.read_sources(profile, given, read_incident)
     return assemble(
-        Inputs(profile=profile, given=given, snapshots=snapshots, tables=tables(), artifacts=(), salt=SALT, at=AT + at)
+        Inputs(profile=profile, inputs=given, snapshots=snapshots, tables=tables(), artifacts=(), salt=SALT, at=AT + at)
     )
 
 

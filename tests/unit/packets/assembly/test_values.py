@@ -91,7 +91,7 @@ def test_artifact_without_an_id_is_held() -> None:
     estate = Estate()
     estate["/cases/CASE-7/attachments"]["items"].append({"kind": "har"})
     assembled = estate.assemble()
-    assert [one.reasons for one in assembled.held if one.sort == "har"] == [("its record names no id or no digest",)]
+    assert [one.reasons for one in assembled.held if one.type == "har"] == [("its record names no id or no digest",)]
 
 
 def test_artifacts_of_a_profile_without_annexes_are_none() -> None:

@@ -152,7 +152,7 @@ def test_verify_refuses_too_few_signers() -> None:
     assert verdict.codes == (Code.SHORT_OF_SIGNERS,)
     assert (
         str(verdict.findings[0])
-        == "data/approvals.dsse.json: approvals are lacking: 1 of 2 approvals; 0 of 1 from escalation-owner"
+        == "data/approvals.dsse.json: approvals are missing: 1 of 2 approvals; 0 of 1 from escalation-owner"
     )
 
 
