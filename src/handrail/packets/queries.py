@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,8 @@ from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
 from handrail.access.refusals import Refusal
 from handrail.packets import permissions
+from handrail.packets.assembly.compare import Comparison
+from handrail.packets.comparison import with_earlier
 from handrail.packets.models import Packet, Revision
 from handrail.packets.review import (
     AnnexView,
@@ -21,6 +24,7 @@ from handrail.packets.review import (
     HoldView,
     SourceView,
     VotesView,
+    VoteView,
     annexes,
     delivery,
     fields,
@@ -29,7 +33,7 @@ from handrail.packets.review import (
     votes,
 )
 from handrail.packets.rows import get_revision_row
-from handrail.packets.states import REVISION, RevisionReason, RevisionState
+from handrail.packets.states import REVISION, RevisionReason, RevisionState, VoteKind
 
 PAGE = 50
 
@@ -121,6 +125,18 @@ class PacketDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class PacketReview:
+    """One revision with what its reviewers compare it with. ``comparison``: with the assembled revision before, if any.
+
+    ``void``: approvals that no longer count: of this revision if it has ended, else of the one that it superseded.
+    """
+
+    detail: PacketDetail
+    comparison: Comparison | None
+    void: tuple[VoteView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """What moves by itself about a revision, for whoever watches it."""
 
@@ -154,7 +170,18 @@ def list_packets(actor: Actor, wanted: PacketFilter | None = None) -> list[Packe
 
 def get_packet(actor: Actor, ref: str, number: int | None = None) -> PacketDetail:
     """One revision of a packet, the newest unless named. Raises NotFound, Denied."""
+    return _detail(actor, get_revision_row(actor, ref, number, Capability.PACKET_VIEW))
+
+
+def get_packet_review(actor: Actor, ref: str, number: int | None = None) -> PacketReview:
+    """All that the page of one revision shows, the newest unless named. Raises NotFound, Denied."""
     row = get_revision_row(actor, ref, number, Capability.PACKET_VIEW)
+    detail = _detail(actor, row)
+    compared = with_earlier(row) if hasattr(row, "assembly") else None
+    return PacketReview(detail, compared, tuple(_void(row, detail)))
+
+
+def _detail(actor: Actor, row: Revision) -> PacketDetail:
     assembled = hasattr(row, "assembly")
     everything = Revision.objects.filter(packet_id=row.packet_id).order_by("-number")
     return PacketDetail(
@@ -188,6 +215,15 @@ def list_profiles(actor: Actor) -> list[str]:
     """The names of profiles that have packets in the actor's scope."""
     rows = scoped(actor, Packet.objects.all())
     return sorted(rows.order_by().values_list("profile", flat=True).distinct())
+
+
+def _void(row: Revision, detail: PacketDetail) -> Iterator[VoteView]:
+    found = detail.votes
+    if row.ended_at is None:
+        rows = Revision.objects.select_related("packet", "assembly").filter(packet_id=row.packet_id)
+        before = rows.filter(number=row.number - 1, ended_at__isnull=False, assembly__isnull=False).first()
+        found = votes(before) if before is not None else None
+    yield from (vote for vote in (found.votes if found else ()) if vote.kind is VoteKind.APPROVE)
 
 
 def _newest(actor: Actor) -> QuerySet[Revision]:

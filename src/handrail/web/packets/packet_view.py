@@ -11,8 +11,7 @@ from handrail.access.capabilities import Capability
 from handrail.access.refusals import REASON_LIMIT, Refusal
 from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Fault
-from handrail.packets import comparison, queries
-from handrail.packets.assembly.compare import Comparison
+from handrail.packets import queries
 from handrail.packets.queries import PacketDetail, RevisionSummary
 from handrail.packets.review import DeliveryView, HoldView, VoteView
 from handrail.packets.states import RevisionReason, RevisionState, VoteKind
@@ -197,20 +196,20 @@ def present(
     whole: bool = False,
 ) -> PacketPage:
     """Raises NotFound, Denied."""
-    detail = queries.get_packet(actor, ref, number)
+    review = queries.get_packet_review(actor, ref, number)
+    detail, compared = review.detail, review.comparison
     typed = typed or SubmittedReason()
     shown = detail.summary.revision
     later = [one for one in detail.revisions if one.number > shown.number]
     following = later[-1] if later else None
     votes = detail.votes.votes if detail.votes else ()
-    compared = _compared(actor, detail)
     items = [_item(detail, hold, typed, f"hold-{at}") for at, hold in enumerate(detail.holds, start=1)]
     return PacketPage(
         detail=detail,
         why=_why(shown),
         following=following,
         followed_by=_why(following) if following else None,
-        void=_void(actor, detail),
+        void=list(review.void),
         fields=values.field_rows(detail.fields, compared, whole=whole),
         open_holds=[item for item in items if item.hold.cleared is None],
         cleared_holds=[item for item in items if item.hold.cleared is not None],
@@ -251,12 +250,6 @@ def _delivery(of: DeliveryView | None) -> str:
     return DELIVERIES.get(of.state, "")
 
 
-def _compared(actor: Actor, detail: PacketDetail) -> Comparison | None:
-    if detail.manifest is None:
-        return None
-    return comparison.diff(actor, detail.summary.ref, detail.summary.revision.number)
-
-
 def _why(revision: RevisionSummary) -> RevisionWhy:
     told = [one for one in revision.cause_detail if isinstance(one, dict)]
     moved = [
@@ -271,21 +264,6 @@ def _why(revision: RevisionSummary) -> RevisionWhy:
         cleared=[one for one in told if "code" in one],
         reasons=[one["reason"] for one in told if "reason" in one],
     )
-
-
-def _void(actor: Actor, detail: PacketDetail) -> list[VoteView]:
-    """Approvals that count no more: of this revision if it was ended, else of the one that it took the place of."""
-    shown = detail.summary.revision
-    if shown.ended_at is not None:
-        return _approvals(detail)
-    if shown.number == 1:
-        return []
-    before = queries.get_packet(actor, detail.summary.ref, shown.number - 1)
-    return _approvals(before) if before.summary.revision.ended_at is not None else []
-
-
-def _approvals(detail: PacketDetail) -> list[VoteView]:
-    return [vote for vote in detail.votes.votes if vote.kind is VoteKind.APPROVE] if detail.votes else []
 
 
 def _item(detail: PacketDetail, hold: HoldView, typed: SubmittedReason, id_: str) -> HoldItem:
