@@ -34,6 +34,8 @@ check: $(DEV) ## Format, lint, types, directions between packages, dependencies,
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry src
+	$(BIN)/python docs/laws.py
+	$(BIN)/python docs/prose.py
 	find src/handrail/web/templates -name '*.html' -print0 | xargs -0 $(BIN)/djade --target-version 5.2 --check
 	$(PRODUCTION) $(BIN)/python -W ignore::RuntimeWarning -m django makemigrations --check --dry-run
 	$(PRODUCTION) $(BIN)/python -m django check --deploy --fail-level WARNING

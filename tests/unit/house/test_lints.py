@@ -1,0 +1,83 @@
+"""The project's own lints find what they are for, and nothing in its place."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+def program(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+prose, laws = program("prose"), program("laws")
+
+
+def words_in(path: Path, lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    return [(number, word) for number, word, _ in prose.look(path, lines)]
+
+
+def test_prose_is_found_in_comments_docstrings_and_texts_of_source(tmp_path: Path) -> None:
+    text = '"""It is\nin force."""\n# Mend it\nx = "whoever asks"\ny = "whoever"\nmend = f"is told {x}"\n'
+    path = tmp_path / "a.py"
+    path.write_text(text)
+    found = words_in(path, list(prose.of_python(text)))
+    assert found == [(2, "in force"), (3, "Mend"), (4, "whoever"), (6, "is told")]
+
+
+def test_prose_is_found_across_lines_with_the_line_where_it_begins(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("What is in\nforce is here.\n```\nmend\n```\n`mend` is code.\n")
+    assert words_in(path, list(prose.of_markdown(path.read_text()))) == [(1, "in force")]
+
+
+def test_prose_of_templates_is_read_without_variables(tmp_path: Path) -> None:
+    text = '{{ anew }}<p title="whom">x</p>{% include "a.html" with message="Mend it." %}'
+    path = tmp_path / "a.html"
+    path.write_text(text)
+    assert [word for _, word in words_in(path, list(prose.of_template(text)))] == ["whom", "Mend"]
+
+
+def test_prose_that_quotes_is_let_through_by_its_mark(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("Do not write anew. <!-- prose: quoted -->\n")
+    assert words_in(path, list(prose.of_markdown(path.read_text()))) == []
+
+
+@pytest.mark.parametrize("text", ["There is no run.", "This is no longer so.", "in forceful words", "the amendment"])
+def test_prose_lets_good_words_through(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.md"
+    path.write_text(text)
+    assert words_in(path, list(prose.of_markdown(text))) == []
+
+
+@pytest.mark.parametrize("name", ["says", "_told", "untold", "told_at", "Fate", "_lacking_votes", "moved_at"])
+def test_replaced_names_are_found(name: str) -> None:
+    assert laws.replaced(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["message", "takeover_seconds", "__slots__", "Handling", "handoff", "mending", "token"]
+)
+def test_other_names_may_stay(name: str) -> None:
+    assert laws.replaced(name) is None
+
+
+def test_class_name_may_stand_twice_only_by_inheritance() -> None:
+    paths = [laws.SOURCE / name for name in ("a.py", "b.py", "c.py")]
+    texts = ("class A: ...", "import a\nclass A(a.A): ...", "class B: ...\nclass C: ...")
+    modules = dict(zip(paths, map(ast.parse, texts), strict=True))
+    assert list(laws.classes(modules)) == []
+    modules[paths[2]] = ast.parse("class A: ...")
+    assert {path.name for path, _, _ in laws.classes(modules)} == {"a.py", "c.py"}
