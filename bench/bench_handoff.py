@@ -86,6 +86,8 @@ def measure_faults(desk_url: str, tenant: str, given: argparse.Namespace) -> Non
     from handrail.connectors import desk
     from handrail.support import settings
     from handrail.support.actions import support_requests
+    from handrail.support.input import SupportRequestInput
+    from handrail.support.states import HandoffMode
 
     by = access.person(EMAIL)
 
@@ -98,8 +100,7 @@ def measure_faults(desk_url: str, tenant: str, given: argparse.Namespace) -> Non
             by=by,
             tenant=tenant,
             submission_key=f"bench-{next(_number):08}",
-            mode="create_external_ticket",
-            summary=summary,
+            given=SupportRequestInput(summary=summary, mode=HandoffMode.CREATE),
         )
         took = time.perf_counter() - began
         connection.close()

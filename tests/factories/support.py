@@ -23,6 +23,7 @@ from handrail.runbooks.states import RunState
 from handrail.support import settings
 from handrail.support.actions import support_requests
 from handrail.support.actions.support_requests import Submitted
+from handrail.support.input import SupportRequestInput
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffMode
 from tests.factories import rows
@@ -58,8 +59,10 @@ class House:
     def submit(self, **given: Any) -> Submitted:
         """A request by the operator, from the tenant unless ``run`` is given, with a key of its own unless told."""
         place = {} if "run" in given or "tenant" in given else {"tenant": self.tenant.key}
-        fields = {"by": self.operator, "submission_key": f"form-{next(_number):06}", "summary": "Roles are missing"}
-        return support_requests.submit(**{**fields, **place, **given})
+        named = {"by": self.operator, "submission_key": f"form-{next(_number):06}", **place}
+        named |= {name: given.pop(name) for name in ("by", "submission_key", "tenant", "run") if name in given}
+        parsed = SupportRequestInput.parse({"summary": "Roles are missing", **given})
+        return support_requests.submit(given=parsed, **named)
 
     def outsider(self) -> Actor:
         """An operator of the same workspace, entitled to another tenant only."""

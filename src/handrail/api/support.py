@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from django.http import HttpRequest
-from ninja import Header, Path, Router, Schema, Status
-from pydantic import ConfigDict, Field
+from ninja import Header, Path, Router, Status
 
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, RunRef
-from handrail.connectors.desk import Severity
 from handrail.support import queries, states
 from handrail.support.actions import support_requests
+from handrail.support.input import SupportRequestInput
 from handrail.support.queries import Handoff
-from handrail.support.states import AttachmentMode, HandoffMode
 
 router = Router()
 
@@ -30,24 +28,6 @@ Key = Annotated[
 ]
 
 
-class SupportRequestBody(Schema):
-    """``external_reference`` and ``external_url`` only with the mode ``link_existing_ticket``. The contact is the
-    caller unless told otherwise."""
-
-    model_config = ConfigDict(extra="forbid")
-    summary: Annotated[str, Field(min_length=1, max_length=states.SUMMARY_MAX)]
-    mode: HandoffMode = HandoffMode.INTERNAL_ONLY
-    severity: Severity = Severity.NORMAL
-    notes: Annotated[str, Field(max_length=states.NOTES_MAX, description="How to see the problem, step by step.")] = ""
-    contact_name: Annotated[str, Field(max_length=states.NAME_MAX)] = ""
-    contact_email: Annotated[str, Field(max_length=states.EMAIL_MAX)] = ""
-    external_reference: Annotated[
-        str, Field(max_length=states.URL_MAX, description="Or the ticket's address, if that holds it.")
-    ] = ""
-    external_url: Annotated[str, Field(max_length=states.URL_MAX)] = ""
-    attachment: AttachmentMode = AttachmentMode.CONTEXT
-
-
 @dataclass(frozen=True, slots=True)
 class Latest:
     """``latest`` is null before the first request."""
@@ -60,10 +40,10 @@ class Latest:
     response={200: Handoff, 201: Handoff, **REFUSALS},
     operation_id="request_support_for_tenant",
 )
-def request_for_tenant(request: HttpRequest, tenant: TenantKey, body: SupportRequestBody, key: Key) -> Status[Handoff]:
-    """Raise a request from a tenant: 201; 200 for a repeated key. A failing desk is told in the answer."""
+def request_for_tenant(request: HttpRequest, tenant: TenantKey, body: SupportRequestInput, key: Key) -> Status[Handoff]:
+    """Raise a request from a tenant: 201; 200 for a repeated key. A desk failure is not an API error."""
     by = actor_of(request)
-    return _told(support_requests.submit(by=by, tenant=tenant, submission_key=key, **body.model_dump()))
+    return _answer(support_requests.submit(by=by, tenant=tenant, submission_key=key, given=body))
 
 
 @router.post(
@@ -71,10 +51,10 @@ def request_for_tenant(request: HttpRequest, tenant: TenantKey, body: SupportReq
     response={200: Handoff, 201: Handoff, **REFUSALS},
     operation_id="request_support_for_run",
 )
-def request_for_run(request: HttpRequest, ref: RunRef, body: SupportRequestBody, key: Key) -> Status[Handoff]:
-    """Raise a request from a run: 201; 200 for a repeated key. A failing desk is told in the answer."""
+def request_for_run(request: HttpRequest, ref: RunRef, body: SupportRequestInput, key: Key) -> Status[Handoff]:
+    """Raise a request from a run: 201; 200 for a repeated key. A desk failure is not an API error."""
     by = actor_of(request)
-    return _told(support_requests.submit(by=by, run=ref, submission_key=key, **body.model_dump()))
+    return _answer(support_requests.submit(by=by, run=ref, submission_key=key, given=body))
 
 
 @router.get(
@@ -97,5 +77,5 @@ def latest_of_run(request: HttpRequest, ref: RunRef) -> Latest:
     return Latest(queries.latest_for_run(actor_of(request), ref))
 
 
-def _told(submitted: support_requests.Submitted) -> Status[Handoff]:
+def _answer(submitted: support_requests.Submitted) -> Status[Handoff]:
     return Status(200 if submitted.repeated else 201, submitted.handoff)

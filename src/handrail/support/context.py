@@ -30,7 +30,7 @@ TEXT_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RequestContext:
     """Where a request is raised: the tenant, and the run if it is raised from one."""
 
     tenant: Tenant
@@ -57,30 +57,30 @@ class Diagnostics:
 
 def diagnostics(actor: Actor, *, tenant: str | None = None, run: str | None = None) -> Diagnostics:
     """What would be attached to a request raised there now. Raises NotFound, Denied (as submitting does)."""
-    envelope = build(find_place(actor, Capability.SUPPORT_REQUEST, tenant=tenant, run=run))
+    envelope = build(find_context(actor, Capability.SUPPORT_REQUEST, tenant=tenant, run=run))
     return Diagnostics(envelope, as_text(envelope), len(canonical_bytes(envelope)))
 
 
-def find_place(actor: Actor, capability: Capability, *, tenant: str | None, run: str | None) -> Place:
+def find_context(actor: Actor, capability: Capability, *, tenant: str | None, run: str | None) -> RequestContext:
     """The one tenant or run that is named. Raises NotFound outside the actor's scope, Denied without ``capability``."""
     if (tenant is None) == (run is None):
         raise ValueError("name either a tenant or a run")
     if run is None:
-        return Place(guards.get_tenant(actor, tenant or "", capability), None)
+        return RequestContext(guards.get_tenant(actor, tenant or "", capability), None)
     rows = OperationRun.objects.select_related("tenant", "definition", "exception_packet")
     found = guards.get_scoped(actor, rows, capability, ref=run)
-    return Place(found.tenant, found)
+    return RequestContext(found.tenant, found)
 
 
-def build(place: Place) -> dict[str, Any]:
-    """The envelope of ``place``: at most 8 KiB as canonical JSON. Recent runs give way first."""
+def build(about: RequestContext) -> dict[str, Any]:
+    """The envelope of ``about``: at most 8 KiB as canonical JSON. Recent runs give way first."""
     envelope: dict[str, Any] = {
-        "primary_context": place.primary.value,
-        "tenant": {"key": _short(place.tenant.key), "name": _short(place.tenant.name)},
+        "primary_context": about.primary.value,
+        "tenant": {"key": _short(about.tenant.key), "name": _short(about.tenant.name)},
     }
-    if place.run is not None:
-        envelope["run"] = _run(place.run)
-    envelope["recent_runs"] = [_recent(run) for run in _recent_runs(place)]
+    if about.run is not None:
+        envelope["run"] = _run(about.run)
+    envelope["recent_runs"] = [_recent(run) for run in _recent_runs(about)]
     while len(canonical_bytes(envelope)) > MAX_BYTES and envelope["recent_runs"]:
         envelope["recent_runs"].pop()
     return envelope
@@ -114,10 +114,10 @@ def _recent(run: OperationRun) -> dict[str, Any]:
     }
 
 
-def _recent_runs(place: Place) -> QuerySet[OperationRun]:
-    rows = OperationRun.objects.filter(tenant=place.tenant, workspace_id=place.tenant.workspace_id)
-    if place.run is not None:
-        rows = rows.exclude(pk=place.run.pk)
+def _recent_runs(about: RequestContext) -> QuerySet[OperationRun]:
+    rows = OperationRun.objects.filter(tenant=about.tenant, workspace_id=about.tenant.workspace_id)
+    if about.run is not None:
+        rows = rows.exclude(pk=about.run.pk)
     return rows.select_related("definition", "exception_packet").order_by("-created_at", "-pk")[:RECENT_RUNS]
 
 

@@ -1,16 +1,15 @@
-"""What a person asked for, checked field by field before anything is stored."""
+"""What a person asks for: one model for the page, the API and the command line, checked before anything is stored."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from enum import StrEnum
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ValidationError as DjangoError
 from django.core.validators import validate_email
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from handrail.connectors.desk import Desk, Link, Severity
 from handrail.kernel.canonical import digest
@@ -31,42 +30,90 @@ from handrail.support.states import (
 
 _KEY = re.compile(rf"[\x21-\x7e]{{{KEY_MIN},{KEY_MAX}}}")
 _REFUSED = "The request can't be submitted as it was given. Nothing was stored."
-
-Word = TypeVar("Word", bound=StrEnum)
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """The form as it was typed. Empty contact fields stand for the actor's own."""
-
-    mode: str = HandoffMode.INTERNAL_ONLY.value
-    severity: str = Severity.NORMAL.value
-    summary: str = ""
-    notes: str = ""
-    contact_name: str = ""
-    contact_email: str = ""
-    external_reference: str = ""
-    external_url: str = ""
-    attachment: str = AttachmentMode.CONTEXT.value
+_CHOICES = {"mode": HandoffMode, "severity": Severity, "attachment": AttachmentMode}
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The form, cleaned and within its limits. ``external_*`` are still as typed: the desk's pattern is asked later."""
+def _unix(value: object) -> object:
+    return unix_lines(value) if isinstance(value, str) else value
 
-    mode: HandoffMode
-    severity: Severity
-    summary: str
-    notes: str
-    contact_name: str
-    contact_email: str
-    external_reference: str
-    external_url: str
-    attachment: AttachmentMode
 
-    def digest(self, *, place: str) -> str:
-        """Tells one submission's content from another's: the same words and place give the same digest."""
-        return digest({**asdict(self), "place": place})
+# Limits count characters, and a line break is one, however a browser sends it.
+_Text = BeforeValidator(_unix)
+
+
+class SupportRequestInput(BaseModel):
+    """``external_reference`` and ``external_url`` only with the mode ``link_existing_ticket``. An empty contact stands
+    for the caller's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    summary: Annotated[str, Field(min_length=1, max_length=SUMMARY_MAX), _Text]
+    mode: HandoffMode = HandoffMode.INTERNAL_ONLY
+    severity: Severity = Severity.NORMAL
+    notes: Annotated[str, Field(max_length=NOTES_MAX, description="How to see the problem, step by step."), _Text] = ""
+    contact_name: Annotated[str, Field(max_length=NAME_MAX), _Text] = ""
+    contact_email: Annotated[str, Field(max_length=EMAIL_MAX)] = ""
+    external_reference: Annotated[
+        str, Field(max_length=URL_MAX, description="Or the ticket's address, if that holds it.")
+    ] = ""
+    external_url: Annotated[str, Field(max_length=URL_MAX)] = ""
+    attachment: AttachmentMode = AttachmentMode.CONTEXT
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> SupportRequestInput:
+        """The input from a form or from options. Raises Invalid with one fault per wrong field."""
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            wrong = {str(e["loc"][0]): e["ctx"].get("max_length") if "ctx" in e else None for e in error.errors()}
+        faults = [Fault(name, _message(name, given.get(name, ""), limit)) for name, limit in wrong.items()]
+        others = cls.model_construct(None, **{"summary": "", **given})._faults()
+        faults += [fault for fault in others if fault.where not in wrong]
+        raise Invalid(_REFUSED, code="support-request-invalid", faults=faults)
+
+    def completed(self, *, name: str, email: str) -> SupportRequestInput:
+        """The input cleaned, with ``name`` and ``email`` where it has no contact. Raises Invalid with a fault per field
+        that is empty or can't be used. ``external_*`` are only trimmed: the desk's pattern is applied later."""
+        whole = self.model_copy(
+            update={
+                "summary": clean_text(self.summary, limit=SUMMARY_MAX),
+                "notes": clean_text(self.notes, limit=NOTES_MAX, multiline=True),
+                "contact_name": clean_text(self.contact_name.strip() or name, limit=NAME_MAX),
+                "contact_email": self.contact_email.strip() or email.strip(),
+                "external_reference": self.external_reference.strip(),
+                "external_url": self.external_url.strip(),
+            }
+        )
+        faults = list(whole._faults())
+        if not whole.contact_name:
+            faults.append(Fault("contact_name", "is needed"))
+        if len(self.contact_name.strip() or name) > NAME_MAX:
+            faults.append(Fault("contact_name", _message("contact_name", self.contact_name or name, NAME_MAX)))
+        if not whole.contact_email:
+            faults.append(Fault("contact_email", _EMAIL))
+        if faults:
+            raise Invalid(_REFUSED, code="support-request-invalid", faults=faults)
+        return whole
+
+    def digest(self, *, context: str) -> str:
+        """Tells one submission's content from another's: the same input and context give the same digest."""
+        return digest({**self.model_dump(mode="json"), "place": context})
+
+    def _faults(self) -> Iterator[Fault]:
+        """What types and lengths don't say."""
+        if not clean_text(self.summary, limit=SUMMARY_MAX):
+            yield Fault("summary", "is needed")
+        if self.contact_email.strip() and not _is_email(self.contact_email.strip()):
+            yield Fault("contact_email", _EMAIL)
+        for where, value in (("external_reference", self.external_reference), ("external_url", self.external_url)):
+            if value.strip() and self.mode != HandoffMode.LINK:
+                yield Fault(where, f"only with the mode {HandoffMode.LINK}; leave it empty")
+
+
+def empty_form() -> dict[str, str]:
+    """Every field of a form as text, with its default."""
+    fields = SupportRequestInput.model_fields.items()
+    return {name: "" if field.is_required() else str(field.default) for name, field in fields}
 
 
 def new_key() -> str:
@@ -78,81 +125,42 @@ def checked_key(key: str) -> str:
     """Raises Invalid unless ``key`` is 8 to 128 visible ASCII characters."""
     if not _KEY.fullmatch(key):
         fault = Fault("submission_key", f"must be {KEY_MIN} to {KEY_MAX} visible ASCII characters, fresh for each form")
-        raise Invalid("A submission needs a key of its own.", code="submission-key", faults=[fault])
+        raise Invalid("A submission needs its own key.", code="submission-key", faults=[fault])
     return key
 
 
-def checked(typed: Typed) -> Asked:
-    """The form's fields without asking the desk. Raises Invalid with a fault per field."""
-    faults = list(_faults(typed))
-    if faults:
-        raise Invalid(_REFUSED, code="support-request-invalid", faults=faults)
-    return Asked(
-        mode=HandoffMode(typed.mode),
-        severity=Severity(typed.severity),
-        summary=_line(typed.summary, SUMMARY_MAX),
-        notes=clean_text(typed.notes, limit=NOTES_MAX, multiline=True),
-        contact_name=_line(typed.contact_name, NAME_MAX),
-        contact_email=typed.contact_email.strip(),
-        external_reference=typed.external_reference.strip(),
-        external_url=typed.external_url.strip(),
-        attachment=AttachmentMode(typed.attachment),
-    )
+def link_for(given: SupportRequestInput, desk: Desk | None) -> Link | None:
+    """The existing ticket to link, by the desk's own pattern; None in the other modes. Makes no call.
 
-
-def link_for(asked: Asked, desk: Desk | None) -> Link | None:
-    """The existing ticket that is to be linked, by the desk's own pattern; None in the other modes. Calls nobody.
-
-    Raises Invalid: no desk is configured for what is asked, or no such ticket can be at the desk.
+    Raises Invalid: no desk is configured for the mode, or the desk can have no such ticket.
     """
-    refusal = permissions.why_not_mode(asked.mode, desk)
+    refusal = permissions.why_not_mode(given.mode, desk)
     if refusal is not None:
         raise Invalid(refusal.message, code=refusal.code, faults=[Fault("mode", "choose internal_only")])
-    if desk is None or asked.mode is not HandoffMode.LINK:
+    if desk is None or given.mode is not HandoffMode.LINK:
         return None
     try:
-        return desk.normalise_link(asked.external_reference, asked.external_url)
+        return desk.normalise_link(given.external_reference, given.external_url)
     except Invalid as error:
         faults = [Fault(f"external_{fault.where}", fault.message) for fault in error.faults]
         raise Invalid(_REFUSED, code="link-invalid", faults=faults) from None
 
 
-def _faults(typed: Typed) -> Iterator[Fault]:
-    yield from _word("mode", typed.mode, HandoffMode)
-    yield from _word("severity", typed.severity, Severity)
-    yield from _word("attachment", typed.attachment, AttachmentMode)
-    yield from _text("summary", typed.summary, SUMMARY_MAX, needed=True)
-    yield from _text("notes", typed.notes, NOTES_MAX, needed=False)
-    yield from _text("contact_name", typed.contact_name, NAME_MAX, needed=True)
-    yield from _email(typed.contact_email)
-    for where, value in (("external_reference", typed.external_reference), ("external_url", typed.external_url)):
-        if len(value) > URL_MAX:  # a reference too: a page's address may be pasted there
-            yield Fault(where, f"at most {URL_MAX} characters")
-        elif value.strip() and typed.mode != HandoffMode.LINK:
-            yield Fault(where, f"only with the mode {HandoffMode.LINK}; leave it empty")
+_EMAIL = f"one e-mail address of at most {EMAIL_MAX} ASCII characters"
 
 
-def _word(where: str, value: str, known: type[Word]) -> Iterator[Fault]:
-    if value not in set(known):
-        yield Fault(where, f"one of: {', '.join(known)}")
+def _message(field: str, value: str, limit: int | None) -> str:
+    """What is wrong with a field whose type or length is refused."""
+    if field in _CHOICES:
+        return f"one of: {', '.join(_CHOICES[field])}"
+    if field == "contact_email":
+        return _EMAIL
+    return "is needed" if limit is None else f"at most {limit} characters; these are {len(unix_lines(value))}"
 
 
-def _text(where: str, value: str, limit: int, *, needed: bool) -> Iterator[Fault]:
-    length = len(unix_lines(value))
-    if length > limit:
-        yield Fault(where, f"at most {limit} characters; these are {length}")
-    elif needed and not _line(value, limit):
-        yield Fault(where, "is needed")
-
-
-def _email(value: str) -> Iterator[Fault]:
+def _is_email(value: str) -> bool:
     try:
-        if len(value) > EMAIL_MAX or not value.isascii():
-            raise ValidationError("")
-        validate_email(value.strip())
-    except ValidationError:
-        yield Fault("contact_email", f"one e-mail address of at most {EMAIL_MAX} ASCII characters")
-
-
-def _line(text: str, limit: int) -> str:
-    return clean_text(text, limit=limit)
+        validate_email(value)
+    except DjangoError:
+        return False
+    return len(value) <= EMAIL_MAX and value.isascii()

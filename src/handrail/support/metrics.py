@@ -8,7 +8,7 @@ from handrail.connectors.desk import UNKNOWN_WORDS
 from handrail.kernel.clock import now
 from handrail.kernel.metric import Metric
 from handrail.support.models import SupportRequest
-from handrail.support.states import HandoffMode, Outcome
+from handrail.support.states import HandoffMode, HandoffOutcome
 
 
 def read() -> list[Metric]:
@@ -21,13 +21,13 @@ def read() -> list[Metric]:
     told = open_ & Q(external_handoff_failure_summary__isnull=False)
     counts = SupportRequest.objects.aggregate(
         **{
-            Outcome.NOT_ASKED.name: Count("pk", filter=Q(external_handoff_mode=HandoffMode.INTERNAL_ONLY)),
-            Outcome.LINKED.name: Count("pk", filter=Q(external_handoff_mode=HandoffMode.LINK)),
-            Outcome.CREATED.name: Count("pk", filter=create & Q(external_ticket_reference__isnull=False)),
-            Outcome.FAILED.name: Count("pk", filter=told & ~doubtful),
-            Outcome.UNKNOWN.name: Count("pk", filter=doubtful | lost),
-            Outcome.UNDER_WAY.name: Count("pk", filter=silent & Q(handoff_deadline_at__gt=now())),
+            HandoffOutcome.NOT_ASKED.name: Count("pk", filter=Q(external_handoff_mode=HandoffMode.INTERNAL_ONLY)),
+            HandoffOutcome.LINKED.name: Count("pk", filter=Q(external_handoff_mode=HandoffMode.LINK)),
+            HandoffOutcome.CREATED.name: Count("pk", filter=create & Q(external_ticket_reference__isnull=False)),
+            HandoffOutcome.FAILED.name: Count("pk", filter=told & ~doubtful),
+            HandoffOutcome.UNKNOWN.name: Count("pk", filter=doubtful | lost),
+            HandoffOutcome.UNDER_WAY.name: Count("pk", filter=silent & Q(handoff_deadline_at__gt=now())),
         }
     )
-    values = {outcome.value: counts[outcome.name] for outcome in Outcome}
+    values = {outcome.value: counts[outcome.name] for outcome in HandoffOutcome}
     return [Metric("handrail_support_requests", "Support requests by what came of their handoff.", values, "outcome")]

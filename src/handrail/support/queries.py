@@ -15,10 +15,10 @@ from handrail.connectors import desk as desks
 from handrail.connectors.desk import Severity, interrupted
 from handrail.kernel.clock import now
 from handrail.support import permissions
-from handrail.support.context import Place, find_place
+from handrail.support.context import RequestContext, find_context
 from handrail.support.models import SupportRequest
 from handrail.support.permissions import ModeChoice
-from handrail.support.states import HandoffMode, Outcome, PrimaryContext, outcome
+from handrail.support.states import HandoffMode, HandoffOutcome, PrimaryContext, outcome
 
 UNNAMED_DESK = "the service desk"
 
@@ -35,7 +35,7 @@ class Handoff:
     mode: HandoffMode
     severity: Severity
     created_at: datetime
-    outcome: Outcome
+    outcome: HandoffOutcome
     external_reference: str | None
     external_url: str | None
     failure: str | None
@@ -81,22 +81,22 @@ class Panel:
 
 def latest_for_tenant(actor: Actor, key: str) -> Handoff | None:
     """The latest request whose primary context is the tenant. Raises NotFound, Denied."""
-    return _latest(find_place(actor, Capability.SUPPORT_REQUEST, tenant=key, run=None))
+    return _latest(find_context(actor, Capability.SUPPORT_REQUEST, tenant=key, run=None))
 
 
 def latest_for_run(actor: Actor, ref: str) -> Handoff | None:
     """The latest request raised from the run. Raises NotFound (a run of another tenant too), Denied."""
-    return _latest(find_place(actor, Capability.SUPPORT_REQUEST, tenant=None, run=ref))
+    return _latest(find_context(actor, Capability.SUPPORT_REQUEST, tenant=None, run=ref))
 
 
 def panel_for_tenant(actor: Actor, key: str, *, raised: str | None = None) -> Panel:
     """For the tenant's page. ``raised``: a reference to ask about. Raises NotFound, and Denied as that page does."""
-    return _panel(actor, find_place(actor, Capability.TENANT_VIEW, tenant=key, run=None), raised)
+    return _panel(actor, find_context(actor, Capability.TENANT_VIEW, tenant=key, run=None), raised)
 
 
 def panel_for_run(actor: Actor, ref: str, *, raised: str | None = None) -> Panel:
     """For the run's page. ``raised``: a reference to ask about. Raises NotFound, and Denied as that page does."""
-    return _panel(actor, find_place(actor, Capability.RUN_VIEW, tenant=None, run=ref), raised)
+    return _panel(actor, find_context(actor, Capability.RUN_VIEW, tenant=None, run=ref), raised)
 
 
 def desk_summary() -> DeskSummary:
@@ -116,12 +116,12 @@ def contact_of(actor: Actor) -> Contact:
     return Contact((user.get_full_name() if user else "") or actor.name, actor.name)
 
 
-def told(request: SupportRequest) -> Handoff:
+def handoff_of(request: SupportRequest) -> Handoff:
     """``request`` as it stands now. One that was left behind by a process that died tells so, without being written."""
     mode = HandoffMode(request.external_handoff_mode)
     reference, failure = request.external_ticket_reference, request.external_handoff_failure_summary
     came = outcome(mode, reference=reference, failure=failure, deadline_at=request.handoff_deadline_at, at=now())
-    if came is Outcome.UNKNOWN and failure is None:
+    if came is HandoffOutcome.UNKNOWN and failure is None:
         failure = interrupted().summary(desk=desk_summary().name or UNNAMED_DESK, reference=request.ref)
     return Handoff(
         ref=request.ref,
@@ -138,32 +138,32 @@ def told(request: SupportRequest) -> Handoff:
     )
 
 
-def _latest(place: Place) -> Handoff | None:
-    row = _requests(place).order_by("-created_at", "-pk").first()
-    return told(row) if row else None
+def _latest(about: RequestContext) -> Handoff | None:
+    row = _requests(about).order_by("-created_at", "-pk").first()
+    return handoff_of(row) if row else None
 
 
-def _own(actor: Actor, place: Place, ref: str) -> Handoff | None:
-    row = _requests(place).filter(ref=ref, initiator=actor.name).first()
-    return told(row) if row else None
+def _own(actor: Actor, about: RequestContext, ref: str) -> Handoff | None:
+    row = _requests(about).filter(ref=ref, initiator=actor.name).first()
+    return handoff_of(row) if row else None
 
 
-def _requests(place: Place) -> QuerySet[SupportRequest]:
+def _requests(about: RequestContext) -> QuerySet[SupportRequest]:
     """The tenant is asked for beside the run too, so that a row that names both wrongly stays unseen."""
     rows = SupportRequest.objects.select_related("tenant", "run").filter(
-        workspace_id=place.tenant.workspace_id, tenant=place.tenant
+        workspace_id=about.tenant.workspace_id, tenant=about.tenant
     )
-    if place.run is not None:
-        return rows.filter(run=place.run)
+    if about.run is not None:
+        return rows.filter(run=about.run)
     return rows.filter(primary_context=PrimaryContext.TENANT)
 
 
-def _panel(actor: Actor, place: Place, raised: str | None) -> Panel:
+def _panel(actor: Actor, about: RequestContext, raised: str | None) -> Panel:
     refusal = permissions.why_not_request(actor)
     return Panel(
-        primary_context=place.primary,
-        latest=_latest(place) if refusal is None else None,
-        own=_own(actor, place, raised) if refusal is None and raised else None,
+        primary_context=about.primary,
+        latest=_latest(about) if refusal is None else None,
+        own=_own(actor, about, raised) if refusal is None and raised else None,
         why_not_request=refusal,
         desk=desk_summary(),
         modes=permissions.mode_choices(desks.configured()),

@@ -37,7 +37,7 @@ class AttachmentMode(StrEnum):
     REFERENCE = "reference_only"
 
 
-class Outcome(StrEnum):
+class HandoffOutcome(StrEnum):
     """What came of the handoff. Never stored: it follows from the row and the time (``outcome``)."""
 
     NOT_ASKED = "not-asked"
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
 
 def outcome(
     mode: HandoffMode, *, reference: str | None, failure: str | None, deadline_at: datetime | None, at: datetime
-) -> Outcome:
+) -> HandoffOutcome:
     """What came of the handoff, as seen at ``at``.
 
     A creation that has neither ticket nor failure is under way until its deadline. After that the process that made
@@ -58,11 +58,11 @@ def outcome(
     ticket may exist: the finalization write may touch four, and a fifth is not among them.
     """
     if mode is HandoffMode.INTERNAL_ONLY:
-        return Outcome.NOT_ASKED
+        return HandoffOutcome.NOT_ASKED
     if mode is HandoffMode.LINK:
-        return Outcome.LINKED
+        return HandoffOutcome.LINKED
     if reference is not None:
-        return Outcome.CREATED
+        return HandoffOutcome.CREATED
     if failure is not None:
-        return Outcome.UNKNOWN if UNKNOWN_WORDS in failure else Outcome.FAILED
-    return Outcome.UNDER_WAY if deadline_at is not None and at < deadline_at else Outcome.UNKNOWN
+        return HandoffOutcome.UNKNOWN if UNKNOWN_WORDS in failure else HandoffOutcome.FAILED
+    return HandoffOutcome.UNDER_WAY if deadline_at is not None and at < deadline_at else HandoffOutcome.UNKNOWN

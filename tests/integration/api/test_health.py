@@ -14,7 +14,7 @@ from handrail import __version__
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.secrets import Secret
-from handrail.support.states import Outcome
+from handrail.support.states import HandoffOutcome
 from tests.factories import packet_rows
 from tests.factories.runs import Estate
 from tests.factories.support import make_house, unfinished
@@ -71,11 +71,11 @@ def test_metrics_tell_what_came_of_support_requests(settings: Any) -> None:
     long_ago = now() - timedelta(hours=1)
     unfinished(tenant)
     unfinished(tenant, handoff_deadline_at=long_ago)
-    unfinished(tenant, external_handoff_failure_summary="Outcome unknown: look at the desk.")
+    unfinished(tenant, external_handoff_failure_summary="HandoffOutcome unknown: look at the desk.")
     unfinished(tenant, external_handoff_failure_summary="The desk refused it.")
     unfinished(tenant, external_ticket_reference="DESK-1")
     told = scrape()
-    counts = {outcome: told[f'handrail_support_requests{{outcome="{outcome}"}}'] for outcome in Outcome}
+    counts = {outcome: told[f'handrail_support_requests{{outcome="{outcome}"}}'] for outcome in HandoffOutcome}
     assert counts == {"not-asked": 0, "under-way": 1, "created": 1, "linked": 0, "failed": 1, "outcome-unknown": 2}
 
 

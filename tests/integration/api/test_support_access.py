@@ -17,6 +17,7 @@ from handrail.audit.models import AuditEvent
 from handrail.connectors import desk as desks
 from handrail.runbooks.models import OperationRun
 from handrail.support.actions import support_requests
+from handrail.support.input import SupportRequestInput
 from handrail.support.models import SupportRequest
 from tests.factories import rows
 from tests.factories.runs import Estate, make_estate
@@ -56,9 +57,9 @@ class Place:
 
 def found(tenant: Tenant, estate: Estate, by: Actor) -> Place:
     place = Place(tenant, rows.run(tenant, estate.definition))
-    who = {"by": by, "contact_name": "Ana", "contact_email": "ana@example.com", "summary": "Not for others"}
-    support_requests.submit(tenant=tenant.key, submission_key=f"{KEY}-{tenant.pk}", **who)
-    support_requests.submit(run=place.run.ref, submission_key=f"{KEY}-{place.run.pk}-run", **who)
+    given = SupportRequestInput(summary="Not for others", contact_name="Ana", contact_email="ana@example.com")
+    support_requests.submit(by=by, tenant=tenant.key, submission_key=f"{KEY}-{tenant.pk}", given=given)
+    support_requests.submit(by=by, run=place.run.ref, submission_key=f"{KEY}-{place.run.pk}-run", given=given)
     return place
 
 
@@ -124,7 +125,10 @@ def test_denied_place_tells_nothing_of_its_requests(path: str, role: Role, estat
     by = rows.member(estate.workspace, Role.OPERATOR)
     for where in ({"tenant": place.tenant.key}, {"run": place.run.ref}):
         support_requests.submit(
-            by=queries.actor_for(by), submission_key=f"{KEY}-{next(iter(where))}", summary="Not for others", **where
+            by=queries.actor_for(by),
+            submission_key=f"{KEY}-{next(iter(where))}",
+            given=SupportRequestInput(summary="Not for others"),
+            **where,
         )
     assert ask(client, verb, path, place.keys()) == before
     assert before[0] == 403

@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict
 from handrail.support.models import SupportRequest
-from handrail.support.states import Outcome
+from handrail.support.states import HandoffOutcome
 from tests.factories.support import desk_at, make_house
 from tests.unit.connectors.peers import Peer, answering, hear_then_hang, peer, response
 from tests.unit.support.test_database import row
@@ -54,7 +54,7 @@ def test_submit_fifty_times_at_once_makes_one_row_and_one_call(committed_db: str
     assert SupportRequest.objects.count() == 1
     assert sum(not answer.repeated for answer in answers) == 1
     assert len({answer.handoff for answer in answers}) == 1
-    assert answers[0].handoff.outcome is Outcome.CREATED
+    assert answers[0].handoff.outcome is HandoffOutcome.CREATED
     events = AuditEvent.objects.filter(subject=answers[0].handoff.ref).values_list("event", flat=True)
     assert list(events.order_by("pk")) == ["support_request.created", "support_request.external_ticket_created"]
 
@@ -102,7 +102,7 @@ def test_submit_while_the_desk_hangs_holds_no_transaction_and_no_lock(committed_
             )
             assert cursor.fetchone() == (0,)
         assert SupportRequest.objects.get().external_ticket_reference is None
-        assert pending.result(10).handoff.outcome is Outcome.UNKNOWN
+        assert pending.result(10).handoff.outcome is HandoffOutcome.UNKNOWN
 
 
 def test_submit_more_than_there_are_slots_tells_the_rest_at_once(committed_db: str) -> None:
@@ -111,7 +111,7 @@ def test_submit_more_than_there_are_slots_tells_the_rest_at_once(committed_db: s
         answers = all_at_once(lambda _: house.submit(mode="create_external_ticket"), 8)
         assert len(server.requests) == 3
     came = sorted(answer.handoff.outcome for answer in answers)
-    assert came == [Outcome.FAILED] * 5 + [Outcome.UNKNOWN] * 3
+    assert came == [HandoffOutcome.FAILED] * 5 + [HandoffOutcome.UNKNOWN] * 3
     assert SupportRequest.objects.filter(external_handoff_failure_summary=None).count() == 0
 
 
@@ -122,7 +122,7 @@ def test_repeats_beyond_those_that_may_wait_are_told_at_once_that_it_is_under_wa
         answers = all_at_once(lambda _: house.submit(**given), 8)
         assert len(server.requests) == 1
     came = sorted(answer.handoff.outcome for answer in answers)
-    assert came == [Outcome.UNKNOWN] * 3 + [Outcome.UNDER_WAY] * 5
+    assert came == [HandoffOutcome.UNKNOWN] * 3 + [HandoffOutcome.UNDER_WAY] * 5
     assert len({answer.handoff.ref for answer in answers}) == 1
 
 

@@ -12,8 +12,9 @@ from handrail.access import queries as access
 from handrail.audit.models import AuditEvent
 from handrail.support import queries
 from handrail.support.actions import support_requests
+from handrail.support.input import SupportRequestInput
 from handrail.support.models import SupportRequest
-from handrail.support.states import Outcome
+from handrail.support.states import HandoffMode, HandoffOutcome
 from tests.factories import forks
 from tests.factories.support import House, desk_at, make_house
 from tests.unit.connectors.peers import Peer, hear_then_hang, peer
@@ -46,7 +47,7 @@ def test_killed_while_the_desk_is_asked_keeps_the_request(committed_db: str, tmp
         assert row.external_ticket_reference is None
         assert row.external_handoff_failure_summary is None
         assert row.ref.encode() in server.requests[0]
-        wait_until(lambda: seen(house).outcome is not Outcome.UNDER_WAY, what="its deadline passed")
+        wait_until(lambda: seen(house).outcome is not HandoffOutcome.UNDER_WAY, what="its deadline passed")
     assert_reads_as_unknown(house, row)
     assert_submitting_again_calls_nobody(house, row)
 
@@ -72,7 +73,7 @@ def seen(house: House) -> queries.Handoff:
 
 def assert_reads_as_unknown(house: House, row: SupportRequest) -> None:
     latest = seen(house)
-    assert (latest.ref, latest.outcome) == (row.ref, Outcome.UNKNOWN)
+    assert (latest.ref, latest.outcome) == (row.ref, HandoffOutcome.UNKNOWN)
     assert f"Look for {row.ref}" in (latest.failure or "")
     assert [event.event for event in AuditEvent.objects.filter(subject=row.ref)] == ["support_request.created"]
 
@@ -83,13 +84,15 @@ def assert_submitting_again_calls_nobody(house: House, row: SupportRequest) -> N
             by=access.command_line(house.tenant.workspace.slug),
             tenant=house.tenant.key,
             submission_key=KEY,
-            summary="Roles are missing",
-            mode="create_external_ticket",
-            contact_name="Ana",
-            contact_email="ana@example.com",
+            given=SupportRequestInput(
+                summary="Roles are missing",
+                mode=HandoffMode.CREATE,
+                contact_name="Ana",
+                contact_email="ana@example.com",
+            ),
         )
         assert other.connections == 0
-    assert (again.repeated, again.handoff.ref, again.handoff.outcome) == (True, row.ref, Outcome.UNKNOWN)
+    assert (again.repeated, again.handoff.ref, again.handoff.outcome) == (True, row.ref, HandoffOutcome.UNKNOWN)
     assert SupportRequest.objects.count() == 1
 
 

@@ -15,7 +15,7 @@ from handrail.connectors.desk import SUMMARY_LIMIT, Desk, read_desk
 from handrail.kernel.secrets import Secrets
 from handrail.support import queries
 from handrail.support.models import SupportRequest
-from handrail.support.states import Outcome
+from handrail.support.states import HandoffOutcome
 from tests.factories.support import House, make_house
 from tests.peers.request_tracker import RequestTracker, request_tracker, running_request_tracker
 
@@ -50,7 +50,7 @@ def test_submit_create_makes_one_ticket_that_carries_the_reference(
     given = {"tenant": house.tenant.key} if place == "tenant" else {"run": house.run.ref}
     with desk_at(request_tracker.base_url, request_tracker.token):
         handoff = house.submit(mode="create_external_ticket", notes="1. Log in", **given).handoff
-    assert handoff.outcome is Outcome.CREATED
+    assert handoff.outcome is HandoffOutcome.CREATED
     found = request_tracker.find_by_key(handoff.ref)
     assert [ticket["id"] for ticket in found] == [handoff.external_reference]
     assert found[0]["Subject"] == f"[{handoff.ref}] Roles are missing"
@@ -79,7 +79,7 @@ def test_submit_link_notes_an_existing_ticket_and_creates_none(house: House, req
         before = request_tracker.count()
         linked = house.submit(mode="link_existing_ticket", external_reference=f"{made.external_url}#txn-3").handoff
         assert request_tracker.count() == before
-    assert linked.outcome is Outcome.LINKED
+    assert linked.outcome is HandoffOutcome.LINKED
     assert (linked.external_reference, linked.external_url) == (made.external_reference, made.external_url)
 
 
@@ -117,7 +117,7 @@ def assert_kept(house: House, handoff: queries.Handoff) -> str:
     """The request is there with a bounded summary, which the page shows, and both audit events; gives the summary."""
     row = SupportRequest.objects.get(ref=handoff.ref)
     assert (row.external_ticket_reference, row.external_ticket_url) == (None, None)
-    assert handoff.outcome is Outcome.FAILED
+    assert handoff.outcome is HandoffOutcome.FAILED
     assert handoff.failure == row.external_handoff_failure_summary
     assert 0 < len(str(handoff.failure)) <= SUMMARY_LIMIT
     assert queries.latest_for_tenant(house.operator, house.tenant.key) == handoff

@@ -11,15 +11,19 @@ def main(tenant: str, key: str) -> None:
     start()
     from handrail.access import queries as access
     from handrail.support.actions import support_requests
+    from handrail.support.input import SupportRequestInput
+    from handrail.support.states import HandoffMode
 
     support_requests.submit(
         by=access.command_line(),
         tenant=tenant,
         submission_key=key,
-        summary="Roles are missing",
-        mode="create_external_ticket",
-        contact_name="Ana",
-        contact_email="ana@example.com",
+        given=SupportRequestInput(
+            summary="Roles are missing",
+            mode=HandoffMode.CREATE,
+            contact_name="Ana",
+            contact_email="ana@example.com",
+        ),
     )
 
 

@@ -21,7 +21,7 @@ from handrail.sandbox.server import Sandbox
 from handrail.sandbox.services.desk import FAULTS, HUGE_BYTES
 from handrail.support import queries
 from handrail.support.models import SupportRequest
-from handrail.support.states import Outcome
+from handrail.support.states import HandoffOutcome
 from tests.factories.practice_desk import counts, practice_desk
 from tests.integration.web.conftest import House
 from tests.integration.web.test_support_form import fields, url
@@ -67,8 +67,8 @@ def test_fault_is_told_in_time_kept_finished_once_and_leaks_nothing(
         page = submit(operator, url(house, surface), fault, f"key-of-trial-{trial}")
         request = SupportRequest.objects.latest("pk")
         assert_finished_once(request)
-        handoff = queries.told(request)
-        assert handoff.outcome is (Outcome.FAILED if fault in CERTAIN else Outcome.UNKNOWN)
+        handoff = queries.handoff_of(request)
+        assert handoff.outcome is (HandoffOutcome.FAILED if fault in CERTAIN else HandoffOutcome.UNKNOWN)
         assert request.ref in page
         assert escape(handoff.failure) in page
         stored = f"{SupportRequest.objects.filter(pk=request.pk).values().get()}{list(AuditEvent.objects.values())}"

@@ -21,7 +21,7 @@ from tests.factories.support import House
 
 
 def envelope(house: House, **place: Any) -> dict[str, Any]:
-    found = context.find_place(
+    found = context.find_context(
         house.operator, Capability.SUPPORT_REQUEST, tenant=place.get("tenant"), run=place.get("run")
     )
     return context.build(found)

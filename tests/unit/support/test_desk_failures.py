@@ -11,7 +11,7 @@ import pytest
 from handrail.audit.models import AuditEvent
 from handrail.connectors.desk import SUMMARY_LIMIT, UNKNOWN_WORDS, Category, DeskFailure
 from handrail.support.models import SupportRequest
-from handrail.support.states import Outcome
+from handrail.support.states import HandoffOutcome
 from tests.factories.support import TOKEN, House, desk_at
 from tests.unit.connectors.peers import (
     Handler,
@@ -46,24 +46,24 @@ def flooding(server: Peer, conn: socket.socket) -> None:
         conn.sendall(MEGABYTE)
 
 
-FAULTS: dict[str, tuple[Handler, Outcome]] = {
-    "401": (answering(response(401, RAW)), Outcome.FAILED),
-    "403": (answering(response(403, RAW)), Outcome.FAILED),
-    "404": (answering(response(404, RAW)), Outcome.FAILED),
-    "422-html": (answering(response(422, b"<html>" + RAW, content_type="text/html")), Outcome.FAILED),
-    "429": (answering(response(429, RAW, "Retry-After: 60")), Outcome.FAILED),
-    "500": (answering(response(500, RAW)), Outcome.UNKNOWN),
-    "redirect": (answering(response(307, RAW, "Location: http://127.0.0.1:9/canary")), Outcome.FAILED),
-    "see-other": (answering(response(303, RAW, "Location: /canary")), Outcome.UNKNOWN),
-    "200-html": (answering(response(200, b"<html>" + RAW, content_type="text/html")), Outcome.UNKNOWN),
-    "201-no-reference": (answering(response(201, b'{"id": "canary"}')), Outcome.UNKNOWN),
-    "201-odd-reference": (answering(response(201, b'{"key": "T-1; canary"}')), Outcome.UNKNOWN),
-    "truncated-json": (answering(response(201, b'{"key": "T-1')), Outcome.UNKNOWN),
-    "cut": (cut, Outcome.UNKNOWN),
-    "100-mb": (flooding, Outcome.UNKNOWN),
-    "hang": (hear_then_hang, Outcome.UNKNOWN),
-    "drip-in-headers": (dripping(b"HTTP/1.1 201 Created\r\nX-A: "), Outcome.UNKNOWN),
-    "drip-in-body": (dripping(b"HTTP/1.1 201 Created\r\nContent-Length: 4000\r\n\r\n", b" "), Outcome.UNKNOWN),
+FAULTS: dict[str, tuple[Handler, HandoffOutcome]] = {
+    "401": (answering(response(401, RAW)), HandoffOutcome.FAILED),
+    "403": (answering(response(403, RAW)), HandoffOutcome.FAILED),
+    "404": (answering(response(404, RAW)), HandoffOutcome.FAILED),
+    "422-html": (answering(response(422, b"<html>" + RAW, content_type="text/html")), HandoffOutcome.FAILED),
+    "429": (answering(response(429, RAW, "Retry-After: 60")), HandoffOutcome.FAILED),
+    "500": (answering(response(500, RAW)), HandoffOutcome.UNKNOWN),
+    "redirect": (answering(response(307, RAW, "Location: http://127.0.0.1:9/canary")), HandoffOutcome.FAILED),
+    "see-other": (answering(response(303, RAW, "Location: /canary")), HandoffOutcome.UNKNOWN),
+    "200-html": (answering(response(200, b"<html>" + RAW, content_type="text/html")), HandoffOutcome.UNKNOWN),
+    "201-no-reference": (answering(response(201, b'{"id": "canary"}')), HandoffOutcome.UNKNOWN),
+    "201-odd-reference": (answering(response(201, b'{"key": "T-1; canary"}')), HandoffOutcome.UNKNOWN),
+    "truncated-json": (answering(response(201, b'{"key": "T-1')), HandoffOutcome.UNKNOWN),
+    "cut": (cut, HandoffOutcome.UNKNOWN),
+    "100-mb": (flooding, HandoffOutcome.UNKNOWN),
+    "hang": (hear_then_hang, HandoffOutcome.UNKNOWN),
+    "drip-in-headers": (dripping(b"HTTP/1.1 201 Created\r\nX-A: "), HandoffOutcome.UNKNOWN),
+    "drip-in-body": (dripping(b"HTTP/1.1 201 Created\r\nContent-Length: 4000\r\n\r\n", b" "), HandoffOutcome.UNKNOWN),
 }
 
 
@@ -83,7 +83,7 @@ def test_submit_on_a_misbehaving_desk_is_told_and_kept(fault: str, house: House)
 def test_submit_on_a_desk_that_is_away_is_told_and_kept(house: House) -> None:
     with desk_at("http://127.0.0.1:9"):
         handoff = house.submit(mode="create_external_ticket").handoff
-    assert handoff.outcome is Outcome.FAILED
+    assert handoff.outcome is HandoffOutcome.FAILED
     assert_kept_and_clean(handoff.ref)
 
 
@@ -93,7 +93,7 @@ def test_submit_on_an_unroutable_desk_is_told_within_the_budget(house: House) ->
         started = time.monotonic()
         handoff = house.submit(mode="create_external_ticket").handoff
         assert time.monotonic() - started < BUDGET_SECONDS + SLACK_SECONDS
-    assert handoff.outcome is Outcome.FAILED
+    assert handoff.outcome is HandoffOutcome.FAILED
     assert_kept_and_clean(handoff.ref)
 
 
@@ -102,7 +102,7 @@ def test_submit_on_an_untrusted_desk_sends_nothing(house: House, tmp_path: Path)
     with peer(hang, tls=context) as server, desk_at(server.url, budget_seconds=BUDGET_SECONDS):
         handoff = house.submit(mode="create_external_ticket").handoff
         assert server.requests == []
-    assert handoff.outcome is Outcome.FAILED
+    assert handoff.outcome is HandoffOutcome.FAILED
     assert_kept_and_clean(handoff.ref)
 
 

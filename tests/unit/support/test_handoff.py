@@ -40,7 +40,7 @@ def test_carry_out_while_as_many_wait_as_may_does_not_ask(house: House) -> None:
 def test_draft_with_the_longest_notes_reaches_a_small_desk_with_contact_page_and_diagnostics(house: House) -> None:
     request = row(house)
     request.reproduction_notes = "note " * 800
-    request.context_envelope = context.build(context.Place(house.tenant, house.run))
+    request.context_envelope = context.build(context.RequestContext(house.tenant, house.run))
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, body_max=4000) as desk:
         with settings.use(settings.SupportSettings(tenant_page="https://handrail.example/t/{key}")):
             desk.create(handoff.draft(request))

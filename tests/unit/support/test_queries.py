@@ -12,7 +12,7 @@ from handrail.connectors import desk as desks
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Denied, NotFound
 from handrail.support import permissions, queries
-from handrail.support.states import HandoffMode, Outcome, PrimaryContext, outcome
+from handrail.support.states import HandoffMode, HandoffOutcome, PrimaryContext, outcome
 from tests.factories import rows
 from tests.factories.support import House, desk_at, open_desk
 from tests.unit.support.test_database import row
@@ -61,14 +61,14 @@ def test_latest_of_an_unfinished_request_is_under_way_until_its_deadline(house: 
     row(house)
     latest = queries.latest_for_tenant(house.operator, house.tenant.key)
     assert latest is not None
-    assert (latest.outcome, latest.failure) == (Outcome.UNDER_WAY, None)
+    assert (latest.outcome, latest.failure) == (HandoffOutcome.UNDER_WAY, None)
 
 
 def test_latest_of_an_abandoned_request_is_unknown_and_writes_nothing(house: House) -> None:
     made = row(house, handoff_deadline_at=now() - timedelta(seconds=1))
     latest = queries.latest_for_tenant(house.operator, house.tenant.key)
     assert latest is not None
-    assert latest.outcome is Outcome.UNKNOWN
+    assert latest.outcome is HandoffOutcome.UNKNOWN
     assert latest.failure is not None
     assert f"Look for {made.ref}" in latest.failure
     made.refresh_from_db()
@@ -78,15 +78,15 @@ def test_latest_of_an_abandoned_request_is_unknown_and_writes_nothing(house: Hou
 @pytest.mark.parametrize(
     ("mode", "reference", "failure", "expected"),
     [
-        (HandoffMode.INTERNAL_ONLY, None, None, Outcome.NOT_ASKED),
-        (HandoffMode.LINK, "T-1", None, Outcome.LINKED),
-        (HandoffMode.CREATE, "T-1", None, Outcome.CREATED),
-        (HandoffMode.CREATE, None, "It failed. No ticket was created.", Outcome.FAILED),
-        (HandoffMode.CREATE, None, "Slow. Outcome unknown: a ticket may exist.", Outcome.UNKNOWN),
+        (HandoffMode.INTERNAL_ONLY, None, None, HandoffOutcome.NOT_ASKED),
+        (HandoffMode.LINK, "T-1", None, HandoffOutcome.LINKED),
+        (HandoffMode.CREATE, "T-1", None, HandoffOutcome.CREATED),
+        (HandoffMode.CREATE, None, "It failed. No ticket was created.", HandoffOutcome.FAILED),
+        (HandoffMode.CREATE, None, "Slow. HandoffOutcome unknown: a ticket may exist.", HandoffOutcome.UNKNOWN),
     ],
 )
 def test_outcome_follows_from_the_row(
-    mode: HandoffMode, reference: str | None, failure: str | None, expected: Outcome
+    mode: HandoffMode, reference: str | None, failure: str | None, expected: HandoffOutcome
 ) -> None:
     late = now()
     for deadline_at in (late - timedelta(days=1), late + timedelta(days=1)):

@@ -16,7 +16,7 @@ from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.support import settings
 from handrail.support.input import new_key
 from handrail.support.models import SupportRequest
-from handrail.support.states import HandoffMode, Outcome
+from handrail.support.states import HandoffMode, HandoffOutcome
 from tests.factories import rows
 from tests.factories.support import House, desk_at
 from tests.unit.connectors.peers import Peer, answering, answering_json, hear_then_hang, peer, response
@@ -40,7 +40,7 @@ def test_submit_internal_only_stores_the_request(house: House) -> None:
     assert (row.summary, row.reproduction_notes, row.severity) == ("Roles are missing", "1. Log in\n2. Look", "high")
     assert (row.initiator, row.contact_email) == (house.operator.name, house.operator.name)
     assert (row.created_at, row.handoff_deadline_at) == (row.updated_at, None)
-    assert (handoff.ref, handoff.outcome, handoff.tenant) == (row.ref, Outcome.NOT_ASKED, house.tenant.key)
+    assert (handoff.ref, handoff.outcome, handoff.tenant) == (row.ref, HandoffOutcome.NOT_ASKED, house.tenant.key)
 
 
 def test_submit_from_a_run_stores_the_run_and_its_tenant(house: House) -> None:
@@ -64,7 +64,7 @@ def test_submit_create_stores_reference_and_proven_url(house: House) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url):
         handoff = house.submit(mode="create_external_ticket", run=house.run.ref).handoff
         assert len(server.requests) == 1
-    assert (handoff.outcome, handoff.external_reference) == (Outcome.CREATED, "T-7")
+    assert (handoff.outcome, handoff.external_reference) == (HandoffOutcome.CREATED, "T-7")
     assert handoff.external_url == f"{server.url}/t/T-7"
     assert events(handoff.ref) == [
         (
@@ -127,21 +127,21 @@ def test_submit_create_beyond_the_slots_is_told_without_a_call(house: House) -> 
         settings.current().calls.acquire()
         handoff = house.submit(mode="create_external_ticket").handoff
         assert server.requests == []
-    assert handoff.outcome is Outcome.FAILED
+    assert handoff.outcome is HandoffOutcome.FAILED
     assert "No ticket was created" in (handoff.failure or "")
 
 
 def test_submit_create_frees_its_slot(house: House) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, at_once=1):
         came = [house.submit(mode="create_external_ticket").handoff.outcome for _ in range(3)]
-    assert came == [Outcome.CREATED] * 3
+    assert came == [HandoffOutcome.CREATED] * 3
 
 
 def test_submit_link_stores_without_a_call(house: House) -> None:
     with peer(hear_then_hang) as server, desk_at(server.url):
         handoff = house.submit(mode="link_existing_ticket", external_reference=f"{server.url}/t/T-9#note").handoff
         assert server.connections == 0
-    assert (handoff.outcome, handoff.external_reference) == (Outcome.LINKED, "T-9")
+    assert (handoff.outcome, handoff.external_reference) == (HandoffOutcome.LINKED, "T-9")
     assert handoff.external_url == f"{server.url}/t/T-9"
     context = {"primary_context": "tenant", "mode": "link_existing_ticket", "external_reference": "T-9"}
     assert events(handoff.ref) == [

@@ -12,9 +12,9 @@ from handrail.cli.options import As, InWorkspace, Json
 from handrail.kernel.errors import Unavailable
 from handrail.support import context, queries
 from handrail.support.actions import support_requests
-from handrail.support.input import new_key
+from handrail.support.input import SupportRequestInput, new_key
 from handrail.support.queries import Handoff
-from handrail.support.states import Outcome
+from handrail.support.states import HandoffOutcome
 
 group = typer.Typer()
 
@@ -61,23 +61,23 @@ def request(
     """
     _one_place(tenant, run)
     who = actor(as_, workspace)
-    told = support_requests.submit(
-        by=who,
-        tenant=tenant or None,
-        run=run or None,
-        submission_key=key or new_key(),
-        mode=mode,
-        severity=severity,
-        summary=summary,
-        notes=notes,
-        contact_name=contact_name,
-        contact_email=contact_email,
-        external_reference=ticket,
-        external_url=ticket_url,
-        attachment=attachment,
-    ).handoff
-    _show(told, json=json)
-    if told.outcome in {Outcome.FAILED, Outcome.UNKNOWN}:
+    given = SupportRequestInput.parse(
+        {
+            "mode": mode,
+            "severity": severity,
+            "summary": summary,
+            "notes": notes,
+            "contact_name": contact_name,
+            "contact_email": contact_email,
+            "external_reference": ticket,
+            "external_url": ticket_url,
+            "attachment": attachment,
+        }
+    )
+    place = {"tenant": tenant or None, "run": run or None}
+    handoff = support_requests.submit(by=who, given=given, submission_key=key or new_key(), **place).handoff
+    _show(handoff, json=json)
+    if handoff.outcome in {HandoffOutcome.FAILED, HandoffOutcome.UNKNOWN}:
         raise typer.Exit(Unavailable.exit_code)
 
 
@@ -115,19 +115,19 @@ def _one_place(tenant: str | None, run: str | None) -> None:
         raise typer.BadParameter("give either --tenant or --run")
 
 
-def _show(told: Handoff | None, *, json: bool) -> None:
-    if json or told is None:
-        output.print_json(told)
+def _show(handoff: Handoff | None, *, json: bool) -> None:
+    if json or handoff is None:
+        output.print_json(handoff)
         return
     output.print_facts(
         {
-            "support reference": told.ref,
-            "tenant": told.tenant,
-            "run": told.run,
-            "raised": told.created_at,
-            "handoff": f"{told.mode}: {told.outcome}",
-            "external ticket": told.external_reference,
-            "address": told.external_url,
-            "failure": told.failure,
+            "support reference": handoff.ref,
+            "tenant": handoff.tenant,
+            "run": handoff.run,
+            "raised": handoff.created_at,
+            "handoff": f"{handoff.mode}: {handoff.outcome}",
+            "external ticket": handoff.external_reference,
+            "address": handoff.external_url,
+            "failure": handoff.failure,
         }
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
@@ -12,14 +11,16 @@ from handrail.cli import output
 from handrail.cli.demo.report import Invariant
 from handrail.connectors import desk as desks
 from handrail.connectors import registry
+from handrail.connectors.desk import Severity
 from handrail.connectors.rest import Call, Get, RestConnector
 from handrail.kernel.errors import Misconfigured
 from handrail.runbooks import queries as runbooks
 from handrail.runbooks.queries import RunFilter, RunSummary
 from handrail.runbooks.states import RunState
 from handrail.support.actions import support_requests
+from handrail.support.input import SupportRequestInput
 from handrail.support.queries import Handoff
-from handrail.support.states import HandoffMode, Outcome
+from handrail.support.states import HandoffMode, HandoffOutcome
 
 OPERATOR = "olivia@practice.example"
 # The ticket is made, and then the connection is cut before the answer: the hardest failure to be honest about.
@@ -33,7 +34,7 @@ class Scene:
     """One submission: what happened, what ought to come of it, and what did."""
 
     title: str
-    expected: Outcome
+    expected: HandoffOutcome
     handoff: Handoff
 
     @property
@@ -56,33 +57,36 @@ def run() -> Invariant:
 
 
 def _scenes(by: Actor, first: RunSummary, second: RunSummary) -> Iterator[Scene]:
-    asked: dict[str, Any] = {
-        "by": by,
-        "run": first.ref,
-        "submission_key": "demo-create",
-        "mode": HandoffMode.CREATE,
-        "severity": "high",
-        "summary": f"{first.title}: stopped, {first.reason}",
-        "notes": "Opened the exception packet and compared its readings. They need somebody who may change the tenant.",
-    }
-    created = support_requests.submit(**asked).handoff
-    yield Scene("from a stopped run: create a ticket", Outcome.CREATED, created)
-    yield Scene("the same form, sent again", Outcome.CREATED, support_requests.submit(**asked).handoff)
+    given = SupportRequestInput(
+        mode=HandoffMode.CREATE,
+        severity=Severity.HIGH,
+        summary=f"{first.title}: stopped, {first.reason}",
+        notes="Opened the exception packet and compared its readings. They need somebody who may change the tenant.",
+    )
+
+    def create() -> Handoff:
+        return support_requests.submit(by=by, run=first.ref, submission_key="demo-create", given=given).handoff
+
+    created = create()
+    yield Scene("from a stopped run: create a ticket", HandoffOutcome.CREATED, created)
+    yield Scene("the same form, sent again", HandoffOutcome.CREATED, create())
     linked = support_requests.submit(
         by=by,
         tenant=first.tenant,
         submission_key="demo-link",
-        mode=HandoffMode.LINK,
-        summary="The customer asks how it stands",
-        external_reference=created.external_url or "",
+        given=SupportRequestInput(
+            mode=HandoffMode.LINK,
+            summary="The customer asks for the status",
+            external_reference=created.external_url or "",
+        ),
     ).handoff
-    yield Scene("from its tenant: link that ticket", Outcome.LINKED, linked)
+    yield Scene("from its tenant: link that ticket", HandoffOutcome.LINKED, linked)
     _control().call(Call(method="POST", path="/desk/faults", json_body={"next": [FAULT]}))
-    failed = {"run": second.ref, "submission_key": "demo-fail", "summary": f"{second.title}: stopped, {second.reason}"}
+    failed = given.model_copy(update={"summary": f"{second.title}: stopped, {second.reason}"})
     yield Scene(
         "from another run: the answer is lost",
-        Outcome.UNKNOWN,
-        support_requests.submit(**asked | failed).handoff,
+        HandoffOutcome.UNKNOWN,
+        support_requests.submit(by=by, run=second.ref, submission_key="demo-fail", given=failed).handoff,
     )
 
 

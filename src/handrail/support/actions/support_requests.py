@@ -16,11 +16,11 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.support import context, handoff, queries, settings
-from handrail.support.context import Place
-from handrail.support.input import Asked, Typed, checked, checked_key, link_for
+from handrail.support.context import RequestContext
+from handrail.support.input import SupportRequestInput, checked_key, link_for
 from handrail.support.models import SupportRequest
 from handrail.support.queries import Handoff
-from handrail.support.states import AttachmentMode, HandoffMode, Outcome
+from handrail.support.states import HandoffMode, HandoffOutcome
 
 WAIT_SECONDS = 5.0
 _FIRST_LOOK_SECONDS, _LAST_LOOK_SECONDS = 0.02, 0.2
@@ -37,48 +37,28 @@ class Submitted:
 def submit(
     *,
     by: Actor,
+    given: SupportRequestInput,
     submission_key: str,
-    summary: str,
     tenant: str | None = None,
     run: str | None = None,
-    mode: str = HandoffMode.INTERNAL_ONLY,
-    severity: str = "normal",
-    notes: str = "",
-    contact_name: str = "",
-    contact_email: str = "",
-    external_reference: str = "",
-    external_url: str = "",
-    attachment: str = AttachmentMode.CONTEXT,
 ) -> Submitted:
-    """Raises a request from the tenant or the run that is named, and hands it over as ``mode`` says.
+    """Raises a request from the named tenant or run, and hands it over in the given mode.
 
-    The internal record commits first and is never lost: when the desk fails, that is told in the answer, not raised.
-    A repeated submission never calls the desk. It waits for the first one's answer, at most 5 s, or is told that it is
-    under way where too many wait already. Must not be called inside a transaction. Raises NotFound, Denied, Invalid (a
+    The internal record commits first and is never lost: a failure of the desk is part of the answer, not an error.
+    A repeated submission never calls the desk. It waits for the first one's answer, at most 5 s, or is answered as
+    under way when too many wait already. Must not be called inside a transaction. Raises NotFound, Denied, Invalid (a
     fault per field; nothing is stored), and Conflict ``submission-key-reused`` when the key stands for other content.
     """
     began = time.monotonic()
-    place = context.find_place(by, Capability.SUPPORT_REQUEST, tenant=tenant, run=run)
+    about = context.find_context(by, Capability.SUPPORT_REQUEST, tenant=tenant, run=run)
     own = queries.contact_of(by)
-    asked = checked(
-        Typed(
-            mode=mode,
-            severity=severity,
-            summary=summary,
-            notes=notes,
-            contact_name=contact_name.strip() or own.name,
-            contact_email=contact_email.strip() or own.email,
-            external_reference=external_reference,
-            external_url=external_url,
-            attachment=attachment,
-        )
-    )
+    asked = given.completed(name=own.name, email=own.email)
     key = checked_key(submission_key)
-    content = asked.digest(place=f"{place.primary}:{place.key}")
+    content = asked.digest(context=f"{about.primary}:{about.key}")
     if existing := _existing(by, key, content):
         return existing
     desk = desks.configured()
-    request = _new(asked, place, link_for(asked, desk), desk, by)
+    request = _new(asked, about, link_for(asked, desk), desk, by)
     request.submission_key, request.content_digest = key, content
     try:
         _write(request, by)
@@ -89,26 +69,28 @@ def submit(
         return repeated
     if desk is not None and asked.mode is HandoffMode.CREATE:
         handoff.carry_out(request, desk, by=by, since=began)
-    return Submitted(queries.told(request), repeated=False)
+    return Submitted(queries.handoff_of(request), repeated=False)
 
 
-def _new(asked: Asked, place: Place, link: Link | None, desk: Desk | None, by: Actor) -> SupportRequest:
+def _new(
+    asked: SupportRequestInput, about: RequestContext, link: Link | None, desk: Desk | None, by: Actor
+) -> SupportRequest:
     at = now()
     creates = desk is not None and asked.mode is HandoffMode.CREATE
     return SupportRequest(
         ref=new_ref(Prefix.SUPPORT_REQUEST),
-        workspace_id=place.tenant.workspace_id,
-        tenant=place.tenant,
-        run=place.run,
+        workspace_id=about.tenant.workspace_id,
+        tenant=about.tenant,
+        run=about.run,
         initiator=by.name,
-        primary_context=place.primary,
+        primary_context=about.primary,
         attachment_mode=asked.attachment,
         severity=asked.severity,
         summary=asked.summary,
         reproduction_notes=asked.notes,
         contact_name=asked.contact_name,
         contact_email=asked.contact_email,
-        context_envelope=context.build(place),
+        context_envelope=context.build(about),
         created_at=at,
         updated_at=at,
         handoff_deadline_at=at + handoff.window(desk) if desk is not None and creates else None,
@@ -131,7 +113,7 @@ def _write(request: SupportRequest, by: Actor) -> None:
 
 
 def _existing(by: Actor, key: str, content: str) -> Submitted | None:
-    """The request that the actor submitted with ``key``. What others do with theirs is not told by it."""
+    """The request that the actor submitted with ``key``. It says nothing about the requests of others."""
     rows = SupportRequest.objects.select_related("tenant", "run")
     request = rows.filter(workspace_id=by.workspace_id, initiator=by.name, submission_key=key).first()
     if request is None:
@@ -146,17 +128,17 @@ def _existing(by: Actor, key: str, content: str) -> Submitted | None:
 
 def _answered(request: SupportRequest) -> Handoff:
     """``request`` once the desk has answered or had its time; as it stands when too many threads wait like this one."""
-    told, repeats = queries.told(request), settings.current().repeats
-    if told.outcome is not Outcome.UNDER_WAY or not repeats.acquire(blocking=False):
-        return told
+    seen, repeats = queries.handoff_of(request), settings.current().repeats
+    if seen.outcome is not HandoffOutcome.UNDER_WAY or not repeats.acquire(blocking=False):
+        return seen
     try:
         until, pause = time.monotonic() + WAIT_SECONDS, _FIRST_LOOK_SECONDS
         while time.monotonic() < until:
             time.sleep(pause)
             pause = min(pause * 2, _LAST_LOOK_SECONDS)
             request.refresh_from_db()
-            if (told := queries.told(request)).outcome is not Outcome.UNDER_WAY:
+            if (seen := queries.handoff_of(request)).outcome is not HandoffOutcome.UNDER_WAY:
                 break
     finally:
         repeats.release()
-    return told
+    return seen

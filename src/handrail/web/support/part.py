@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,9 +14,9 @@ from handrail.access.actor import Actor
 from handrail.kernel.errors import HandrailError
 from handrail.support import context, permissions, queries, states
 from handrail.support.context import Diagnostics
-from handrail.support.input import Typed, new_key
+from handrail.support.input import SupportRequestInput, empty_form, new_key
 from handrail.support.queries import Handoff, Panel
-from handrail.support.states import AttachmentMode, HandoffMode, Outcome
+from handrail.support.states import AttachmentMode, HandoffMode, HandoffOutcome
 from handrail.web.shell import words
 
 FORM, RAISED = "support", "raised"
@@ -51,25 +51,23 @@ class SupportPage:
 
 @dataclass(frozen=True, slots=True)
 class FormState:
-    """A form as it stands: the key that makes it one submission, and what was typed."""
+    """A form as it stands: the key that makes it one submission, and each field's text."""
 
     key: str
-    typed: Typed
+    values: dict[str, str]
 
     @classmethod
     def of(cls, posted: Mapping[str, str]) -> FormState:
         """An unticked box is left out of what a browser sends."""
         attachment = AttachmentMode.CONTEXT if "attachment" in posted else AttachmentMode.REFERENCE
-        typed = {field.name: str(posted.get(field.name, "")) for field in fields(Typed)}
-        return cls(str(posted.get("submission_key", "")), Typed(**typed | {"attachment": attachment.value}))
+        values = {name: str(posted.get(name, "")) for name in empty_form()}
+        return cls(str(posted.get("submission_key", "")), values | {"attachment": attachment.value})
 
-    def given(self) -> dict[str, str]:
-        """As the action takes it. The fields of a ticket that exists are hidden, and count for nothing, in the other
-        modes; whoever changed their mind has nothing to clear first."""
-        given: dict[str, str] = {**asdict(self.typed), "submission_key": self.key}
-        if self.typed.mode != HandoffMode.LINK:
-            given |= {"external_reference": "", "external_url": ""}
-        return given
+    def given(self) -> SupportRequestInput:
+        """As the action takes it. The fields of an existing ticket are hidden in the other modes and ignored there, so
+        that nobody has to clear them after choosing another mode. Raises Invalid with a fault per field."""
+        hidden = {"external_reference": "", "external_url": ""} if self.values["mode"] != HandoffMode.LINK else {}
+        return SupportRequestInput.parse(self.values | hidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +143,16 @@ def present(actor: Actor, page: SupportPage, *, opened: str | None, raised: str 
     form = None
     if opened is not None:
         key = opened if _KEY.fullmatch(opened) else new_key()
-        typed = Typed(contact_name=panel.contact.name, contact_email=panel.contact.email)
-        form = _form(actor, page, FormState(key, typed))
+        contact = {"contact_name": panel.contact.name, "contact_email": panel.contact.email}
+        form = _form(actor, page, FormState(key, empty_form() | contact))
     return SupportPart(page.url, _open_url(page, new_key()), panel, form)
 
 
 def present_again(actor: Actor, page: SupportPage, state: FormState, error: HandrailError) -> SupportPart:
-    """The form with what was typed and what is wrong with it. A key that was used up, or is none, is replaced."""
+    """The form with its text and what is wrong with it. A key that was used before or can't be one is replaced."""
     faults = {fault.where: fault.message[:1].upper() + fault.message[1:] for fault in error.faults}
     spoilt = not faults or "submission_key" in faults
-    again = FormState(new_key(), state.typed) if spoilt else state
+    again = FormState(new_key(), state.values) if spoilt else state
     form = _form(actor, page, again, faults=faults, refusal=error.message if faults else REUSED)
     return SupportPart(page.url, _open_url(page, new_key()), page.panel(actor), form, error.status)
 
@@ -197,35 +195,35 @@ def _about(envelope: Mapping[str, Any]) -> list[tuple[str, str]]:
     return about
 
 
-STATUSES: Mapping[Outcome, HandoffStatus] = {
-    Outcome.NOT_ASKED: HandoffStatus(
+STATUSES: Mapping[HandoffOutcome, HandoffStatus] = {
+    HandoffOutcome.NOT_ASKED: HandoffStatus(
         permissions.HANDRAIL_ONLY,
         "idle",
         "inbox",
         "The request is stored in Handrail. No external ticket was asked for.",
     ),
-    Outcome.CREATED: HandoffStatus(
+    HandoffOutcome.CREATED: HandoffStatus(
         "External ticket created",
         "good",
         "check-circle",
         "The request is stored, and an external ticket was created.",
     ),
-    Outcome.LINKED: HandoffStatus(
+    HandoffOutcome.LINKED: HandoffStatus(
         "External ticket linked", "good", "link", "The request is stored, and the external ticket is linked to it."
     ),
-    Outcome.FAILED: HandoffStatus(
+    HandoffOutcome.FAILED: HandoffStatus(
         "No external ticket",
         "stop",
         "x-circle",
         "Partly done: the request is stored in Handrail, but no external ticket was created.",
     ),
-    Outcome.UNKNOWN: HandoffStatus(
-        "Outcome unknown",
+    HandoffOutcome.UNKNOWN: HandoffStatus(
+        "HandoffOutcome unknown",
         "wait",
         "question-mark-circle",
         "Partly done: the request is stored in Handrail. Whether an external ticket exists is not known.",
     ),
-    Outcome.UNDER_WAY: HandoffStatus(
+    HandoffOutcome.UNDER_WAY: HandoffStatus(
         "Being handed over", "move", "arrow-path", "The request is stored. The service desk is being asked."
     ),
 }

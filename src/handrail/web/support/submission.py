@@ -42,7 +42,8 @@ def answer(request: PageRequest, page: SupportPage, show: Show) -> HttpResponse:
 def _submit(request: PageRequest, page: SupportPage, show: Show) -> HttpResponse:
     state = FormState.of(request.POST)
     try:
-        submitted = support_requests.submit(by=request.actor, **page.named, **state.given())
+        given = state.given()
+        submitted = support_requests.submit(by=request.actor, given=given, submission_key=state.key, **page.named)
     except Invalid as error:
         return show(part.present_again(request.actor, page, state, error))
     except Conflict as error:
