@@ -88,7 +88,7 @@ def from_payload(payload: bytes) -> Approvals:
     """Reads ``Approvals.payload``'s bytes back. Raises Invalid for anything but its one canonical form."""
     read = terms.read(_STATEMENT, payload, what="approvals statement")
     approvals = Approvals("sha256:" + read.subject[0].digest.sha256, read.predicate.approvals)
-    if approvals.payload() != payload:
+    if approvals.payload() != payload:  # PF-31
         fault = Fault("", "the statement is not in its one canonical form")
         raise Invalid(f"The approvals statement is not valid: {fault}.", code="proof", faults=[fault])
     return approvals
@@ -96,18 +96,18 @@ def from_payload(payload: bytes) -> Approvals:
 
 def faults(manifest: Manifest, approvals: Approvals) -> Iterator[tuple[Code, str]]:
     """Why these approvals don't open this manifest; nothing when they do. Sealing and verifying both ask this."""
-    if approvals.manifest_digest != manifest.digest():
+    if approvals.manifest_digest != manifest.digest():  # PF-32
         yield Code.OTHER_MANIFEST, "the approvals are of another manifest than the one in the package"
         return
     voters = [vote.signer for vote in approvals.votes]
-    if voters != sorted(set(voters)):
+    if voters != sorted(set(voters)):  # PF-33
         yield Code.MALFORMED_APPROVALS, "somebody is counted twice, or the approvals are not ordered by signer"
     for vote in approvals.votes:
         why = manifest.signers.why_excluded(vote.signer)
-        if manifest.signers.find(vote.signer) is None:
+        if manifest.signers.find(vote.signer) is None:  # PF-34
             yield Code.NOT_A_SIGNER, f"{vote.signer} may not approve this revision ({why or 'not among its signers'})"
-        if not manifest.created_at <= vote.approved_at < manifest.expires_at:
+        if not manifest.created_at <= vote.approved_at < manifest.expires_at:  # PF-35
             yield Code.APPROVED_OUT_OF_TIME, f"{vote.signer} approved outside the time that the manifest allows"
     missing = signers.shortfall(manifest.signers, voters)
-    if missing:
+    if missing:  # PF-36
         yield Code.SHORT_OF_SIGNERS, f"approvals are missing: {'; '.join(missing)}"

@@ -44,12 +44,12 @@ class ArchiveMember:
     offset: int
 
 
-def local_header(name: str, *, size: int, crc: int) -> bytes:
+def local_header(name: str, *, size: int, crc: int) -> bytes:  # PF-9
     raw = name.encode("ascii")
     return LOCAL.pack(LOCAL_MAGIC, _VERSION_NEEDED, 0, 0, 0, _DATE, crc, size, size, len(raw), 0) + raw
 
 
-def directory(entries: Sequence[ArchiveMember], *, offset: int) -> bytes:
+def directory(entries: Sequence[ArchiveMember], *, offset: int) -> bytes:  # PF-11
     """The central directory that begins at ``offset``, and the end record."""
     records = b"".join(_central_header(entry) for entry in entries)
     return records + END.pack(END_MAGIC, 0, 0, len(entries), len(entries), len(records), offset, 0)
@@ -99,7 +99,7 @@ class Writer:
         return self._at
 
     def _write(self, chunk: bytes) -> None:
-        if self._at + len(chunk) > self.max_bytes:
+        if self._at + len(chunk) > self.max_bytes:  # PF-2
             raise Invalid(f"The package would be over {self.max_bytes} bytes.", code="package-too-large")
         self._out.write(chunk)
         self._at += len(chunk)

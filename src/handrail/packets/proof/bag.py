@@ -30,24 +30,24 @@ class Payload:
         return cls(len(raw), digest_bytes(raw))
 
 
-def base(manifest: Manifest) -> str:
+def base(manifest: Manifest) -> str:  # PF-16
     """The one top directory, such as ``PKT-7K3M9QX2ZA-r3``."""
     return f"{manifest.packet}-r{manifest.revision}"
 
 
-def paths(manifest: Manifest) -> tuple[str, ...]:
+def paths(manifest: Manifest) -> tuple[str, ...]:  # PF-14, PF-15
     """Every file of the package, below its base, in the archive's order: what proves comes before what is proved."""
     return (*TAGS, *PROOFS, *(DATA + content.path for content in manifest.contents))
 
 
-def payloads(manifest: Manifest, proofs: Mapping[str, bytes]) -> dict[str, Payload]:
+def payloads(manifest: Manifest, proofs: Mapping[str, bytes]) -> dict[str, Payload]:  # PF-17
     """What stands under ``data/``: the envelopes as given, the contents as signed."""
     found = {path: Payload.of(raw) for path, raw in proofs.items()}
     found.update({DATA + content.path: Payload(content.size, content.digest) for content in manifest.contents})
     return found
 
 
-def tag_files(manifest: Manifest, files: Mapping[str, Payload]) -> dict[str, bytes]:
+def tag_files(manifest: Manifest, files: Mapping[str, Payload]) -> dict[str, bytes]:  # PF-18
     """The four tag files by name. ``files`` is what ``payloads`` gave."""
     tags = {
         "bagit.txt": _BAGIT,

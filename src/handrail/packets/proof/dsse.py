@@ -67,16 +67,16 @@ def open_envelope(raw: bytes, *, keys: KeyRing, file: str) -> Opened:
     """The payload, once its one signature by an accepted key holds. Raises Refused, naming ``file``."""
     read = _read(raw, file)
     payload, key_id = _decoded(read.payload), _signed_by(read, file)
-    if payload is None or canonical_bytes(_ENVELOPE.dump_python(read, mode="json")) != raw:
+    if payload is None or canonical_bytes(_ENVELOPE.dump_python(read, mode="json")) != raw:  # PF-19
         raise Refused(Code.MALFORMED_ENVELOPE, "the envelope is not in its one canonical form", file=file)
-    if read.payloadType != PAYLOAD_TYPE:
+    if read.payloadType != PAYLOAD_TYPE:  # PF-20
         raise Refused(Code.MALFORMED_ENVELOPE, f"the payload type is not {PAYLOAD_TYPE}", file=file)
-    key = keys.find(key_id)
+    key = keys.find(key_id)  # PF-22
     if key is None:
         raise _unaccepted(key_id, keys, file)
     try:
         Envelope.from_dict(_ENVELOPE.dump_python(read, mode="json")).verify([key.to_securesystemslib()], 1)
-    except (VerificationError, UnverifiedSignatureError):
+    except (VerificationError, UnverifiedSignatureError):  # PF-22
         raise Refused(Code.WRONG_SIGNATURE, "the signature doesn't fit the content", file=file) from None
     return Opened(payload, key_id)
 
@@ -90,21 +90,21 @@ def payload_of(raw: bytes) -> bytes:
 
 
 def _read(raw: bytes, file: str) -> _Envelope:
-    if len(raw) > MAX_BYTES:
+    if len(raw) > MAX_BYTES:  # PF-10
         raise Refused(Code.TOO_LARGE, f"an envelope is at most {MAX_BYTES} bytes", file=file)
     try:
-        return terms.read(_ENVELOPE, raw, what="envelope")
+        return terms.read(_ENVELOPE, raw, what="envelope")  # PF-19
     except Invalid:
         raise Refused(Code.MALFORMED_ENVELOPE, "this is not a DSSE envelope", file=file) from None
 
 
 def _signed_by(envelope: _Envelope, file: str) -> str:
-    if not envelope.signatures:
+    if not envelope.signatures:  # PF-21
         raise Refused(Code.NO_SIGNATURE, "the envelope carries no signature", file=file)
-    if len(envelope.signatures) > 1:
+    if len(envelope.signatures) > 1:  # PF-21
         raise Refused(Code.EXTRA_SIGNATURE, "the envelope carries more than its one signature", file=file)
     signature = _decoded(envelope.signatures[0].sig)
-    if signature is None or len(signature) != SIGNATURE_BYTES:
+    if signature is None or len(signature) != SIGNATURE_BYTES:  # PF-21
         raise Refused(Code.CUT_SIGNATURE, f"the signature is not {SIGNATURE_BYTES} bytes of base64", file=file)
     return envelope.signatures[0].keyid
 

@@ -130,17 +130,17 @@ class Manifest:
     @model_validator(mode="after")
     def _holds_together(self) -> Manifest:
         paths = [content.path for content in self.contents]
-        if paths != sorted(paths, key=delivery_order) or not set(DOCUMENTS) <= set(paths):
+        if paths != sorted(paths, key=delivery_order) or not set(DOCUMENTS) <= set(paths):  # PF-26
             raise ValueError("contents are holds.json, packet.json, trace.json, then the annexes by name")
-        if len({path.casefold() for path in paths}) != len(paths):
+        if len({path.casefold() for path in paths}) != len(paths):  # PF-27
             raise ValueError("two contents have names that some file systems can't tell apart")
-        if any(_DEVICE.fullmatch(path.rpartition("/")[2]) for path in paths):
+        if any(_DEVICE.fullmatch(path.rpartition("/")[2]) for path in paths):  # PF-27
             raise ValueError("an annex has a name that Windows keeps for a device")
-        if len({annex.name for annex in self.held}) != len(self.held):
+        if len({annex.name for annex in self.held}) != len(self.held):  # PF-28
             raise ValueError("a held annex is named twice")
-        if self.expires_at <= self.created_at:
+        if self.expires_at <= self.created_at:  # PF-29
             raise ValueError("expires_at must be after created_at")
-        if self.supersedes is not None and self.revision == 1:
+        if self.supersedes is not None and self.revision == 1:  # PF-29
             raise ValueError("revision 1 supersedes nothing")
         return self
 
@@ -150,7 +150,7 @@ class Manifest:
         Raises Invalid when they are over 4 MiB.
         """
         raw = canonical_bytes(statement(self))
-        if len(raw) > MAX_BYTES:
+        if len(raw) > MAX_BYTES:  # PF-24
             raise Invalid(f"The manifest is {len(raw)} bytes; the limit is {MAX_BYTES}.", code="manifest-too-large")
         return raw
 
@@ -175,7 +175,7 @@ def held_digest(*, salt: bytes, chunks: Iterable[bytes]) -> str:
 
     Raises ValueError for a salt under 16 bytes: a short one could be tried out.
     """
-    if len(salt) < MIN_SALT_BYTES:
+    if len(salt) < MIN_SALT_BYTES:  # PF-28
         raise ValueError(f"the salt must be at least {MIN_SALT_BYTES} bytes")
     salted = hmac.new(salt, digestmod=hashlib.sha256)
     for chunk in chunks:
@@ -212,7 +212,7 @@ def from_payload(payload: bytes) -> Manifest:
 
     Raises Invalid for anything else, also when only spelling, order or white space differ: a statement has one form.
     """
-    if len(payload) > MAX_BYTES:
+    if len(payload) > MAX_BYTES:  # PF-24
         raise Invalid(f"The manifest is {len(payload)} bytes; the limit is {MAX_BYTES}.", code="manifest-too-large")
     try:
         document = pydantic_core.from_json(payload)
@@ -221,7 +221,7 @@ def from_payload(payload: bytes) -> Manifest:
     except (ValueError, LookupError, TypeError, AttributeError):
         raise Invalid("The manifest is not an in-toto Statement v1 of a packet.", code="proof") from None
     manifest = terms.read(_MANIFEST, raw, what="manifest")
-    if manifest.payload() != payload:
+    if manifest.payload() != payload:  # PF-24
         fault = Fault("", "the statement is not in its one canonical form, or of another type")
         raise Invalid(f"The manifest is not valid: {fault}.", code="proof", faults=[fault])
     return manifest

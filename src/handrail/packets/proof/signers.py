@@ -55,15 +55,15 @@ class SignerSet:
     @model_validator(mode="after")
     def _is_possible(self) -> SignerSet:
         ids = [person.id for person in self.eligible]
-        if len(set(ids)) != len(ids):
+        if len(set(ids)) != len(ids):  # PF-30
             raise ValueError("an eligible signer is named twice")
-        if len({quota.role for quota in self.quotas}) != len(self.quotas):
+        if len({quota.role for quota in self.quotas}) != len(self.quotas):  # PF-30
             raise ValueError("a role has two quotas")
         both = set(ids) & {person.id for person in self.excluded}
-        if both:
+        if both:  # PF-30
             raise ValueError("a signer is both eligible and excluded")
         missing = shortfall(self, ids)
-        if missing:
+        if missing:  # PF-30
             raise ValueError(f"the eligible signers can't suffice: {'; '.join(missing)}")
         return self
 

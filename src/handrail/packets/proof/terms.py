@@ -21,13 +21,13 @@ T = TypeVar("T")
 
 
 def _clean(text: str) -> str:
-    if clean_text(text, limit=MAX_TEXT) != text:
+    if clean_text(text, limit=MAX_TEXT) != text:  # PF-25
         raise ValueError("holds control, formatting or doubled white-space characters: clean it first")
     return text
 
 
 def _utc(value: datetime) -> datetime:
-    if value.utcoffset() != timedelta(0):
+    if value.utcoffset() != timedelta(0):  # PF-25
         raise ValueError("must be a UTC instant")
     return value.astimezone(UTC)
 
@@ -39,7 +39,7 @@ def instant_text(value: datetime) -> str:
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT), AfterValidator(_clean)]
 Slug = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]  # PF-25
 PacketRef = Annotated[str, StringConstraints(pattern=r"^PKT-[0-9A-HJKMNP-TV-Z]{10}$")]
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Ordinal = Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)]

@@ -86,49 +86,49 @@ class _Reader:
             parts.append(part)
             count -= len(part)
             self._at += len(part)
-        if self._at > self._max_bytes:
+        if self._at > self._max_bytes:  # PF-2
             raise Refused(Code.TOO_LARGE, f"the package is over {self._max_bytes} bytes")
         return b"".join(parts)
 
     def _no_package(self, magic: bytes) -> Refused:
         following = magic + self._stream.read(_SNIFFED_BYTES)
-        if archive.LOCAL_MAGIC in following:
+        if archive.LOCAL_MAGIC in following:  # PF-1
             return Refused(Code.DATA_BEFORE, "there is data before the archive")
         return Refused(Code.NOT_A_PACKAGE, "this file is not a package: it doesn't begin as a ZIP archive")
 
     def _header(self, magic: bytes) -> ArchiveMember:
         offset = self._at - _MAGIC_BYTES
         raw = magic + self._take(archive.LOCAL.size - _MAGIC_BYTES)
-        if len(raw) < archive.LOCAL.size:
+        if len(raw) < archive.LOCAL.size:  # PF-3
             raise Refused(Code.TRUNCATED, "the package ends within an entry's header")
         _, _, flags, method, _, _, crc, _, size, name_bytes, _ = archive.LOCAL.unpack(raw)
-        if not 0 < name_bytes <= MAX_NAME_BYTES:
+        if not 0 < name_bytes <= MAX_NAME_BYTES:  # PF-4
             raise Refused(Code.UNSAFE_NAME, f"an entry's name must be 1 to {MAX_NAME_BYTES} bytes")
         raw_name = self._take(name_bytes)
-        if len(raw_name) < name_bytes:
+        if len(raw_name) < name_bytes:  # PF-3
             raise Refused(Code.TRUNCATED, "the package ends within an entry's name")
         name = self._checked_name(raw_name)
         path = name.partition("/")[2]
-        if flags & _ENCRYPTED:
+        if flags & _ENCRYPTED:  # PF-7
             raise Refused(Code.ENCRYPTED, "the entry is encrypted", file=path)
-        if method:
+        if method:  # PF-8
             raise Refused(Code.COMPRESSED, "the entry is compressed; packages never are", file=path)
-        if raw + raw_name != archive.local_header(name, size=size, crc=crc):
+        if raw + raw_name != archive.local_header(name, size=size, crc=crc):  # PF-9
             raise Refused(Code.ENTRY_HEADER, "the entry's header is not as a package's is written", file=path)
         return ArchiveMember(name, size, crc, offset)
 
     def _checked_name(self, raw: bytes) -> str:
         shown = shown_name(raw)
         segments = raw.decode("ascii", "replace").split("/")
-        if any(_SEGMENT.fullmatch(segment) is None for segment in segments):
+        if any(_SEGMENT.fullmatch(segment) is None for segment in segments):  # PF-4
             raise Refused(Code.UNSAFE_NAME, "the entry's name could lead outside, or hide something", file=shown)
         name = raw.decode("ascii")
-        if name in self._names:
+        if name in self._names:  # PF-5
             raise Refused(Code.DUPLICATE, "two entries have this name", file=shown)
-        if len(self._names) == MAX_ENTRIES:
+        if len(self._names) == MAX_ENTRIES:  # PF-2
             raise Refused(Code.TOO_LARGE, f"the package holds over {MAX_ENTRIES} files")
         base, slash, _ = name.partition("/")
-        if not slash or base != (self._found.base or base):
+        if not slash or base != (self._found.base or base):  # PF-6
             raise Refused(Code.ADDED_FILE, "the entry stands outside the package's one directory", file=shown)
         self._names.add(name)
         self._found.base = base
@@ -137,12 +137,12 @@ class _Reader:
     def _member(self, entry: ArchiveMember) -> None:
         path = entry.name.partition("/")[2]
         kept = bytearray() if path in self._keep else None
-        if kept is not None and entry.size > MAX_KEPT_BYTES:
+        if kept is not None and entry.size > MAX_KEPT_BYTES:  # PF-10
             raise Refused(Code.TOO_LARGE, f"the file is over {MAX_KEPT_BYTES} bytes", file=path)
         sha256, crc, left = hashlib.sha256(), 0, entry.size
         while left:
             chunk = self._take(min(left, archive.CHUNK_BYTES))
-            if not chunk:
+            if not chunk:  # PF-3
                 raise Refused(Code.TRUNCATED, "the package ends within this file", file=path)
             sha256.update(chunk)
             crc = zlib.crc32(chunk, crc)
@@ -159,15 +159,15 @@ class _Reader:
         expected = archive.directory(self._entries, offset=offset)
         actual = magic + self._take(len(expected) - len(magic))
         if actual == expected:
-            if self._take(1):
+            if self._take(1):  # PF-12
                 raise Refused(Code.DATA_AFTER, "there is data after the archive")
             return
-        if len(magic) < _MAGIC_BYTES or expected.startswith(actual):
+        if len(magic) < _MAGIC_BYTES or expected.startswith(actual):  # PF-3
             raise Refused(Code.TRUNCATED, "the package ends before its directory does")
-        if magic != archive.CENTRAL_MAGIC:
+        if magic != archive.CENTRAL_MAGIC:  # PF-9
             last = self._entries[-1].name.partition("/")[2]
             raise Refused(Code.ENTRY_HEADER, "what follows this file is neither a file nor the directory", file=last)
-        raise _directory_fault(actual, self._entries)
+        raise _directory_fault(actual, self._entries)  # PF-11
 
 
 def _directory_fault(actual: bytes, entries: list[ArchiveMember]) -> Refused:

@@ -1,4 +1,7 @@
-"""The receiver's side: whether a package is what it says, for this lane, now. Offline, with public keys alone."""
+"""The receiver's side: whether a package is what it says, for this lane, now. Offline, with public keys alone.
+
+Clauses (PF-n) are those of docs/reference/package-format.md, here and in the modules beside this one.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +129,7 @@ def _verdict(stream: BinaryIO, expect: Expectation) -> Verdict:
 
 
 def _kept(found: Unpacked, path: str) -> bytes:
-    if path not in found.kept:
+    if path not in found.kept:  # PF-14
         raise Refused(Code.MISSING_FILE, _MISSING, file=path)
     return found.kept[path]
 
@@ -135,23 +138,23 @@ def _manifest(payload: bytes) -> Manifest:
     try:
         return manifest_.from_payload(payload)
     except Invalid as error:
-        raise Refused(Code.MALFORMED_MANIFEST, error.message, file=bag.MANIFEST) from None
+        raise Refused(Code.MALFORMED_MANIFEST, error.message, file=bag.MANIFEST) from None  # PF-24
 
 
 def _approvals(found: Unpacked, expect: Expectation, *, key_id: str) -> Approvals:
     opened = dsse.open_envelope(_kept(found, bag.APPROVALS), keys=expect.keys, file=bag.APPROVALS)
-    if opened.key_id != key_id:
+    if opened.key_id != key_id:  # PF-23
         raise Refused(Code.MIXED_KEYS, "it is signed with another key than the manifest", file=bag.APPROVALS)
     try:
         return approvals_.from_payload(opened.payload)
     except Invalid as error:
-        raise Refused(Code.MALFORMED_APPROVALS, error.message, file=bag.APPROVALS) from None
+        raise Refused(Code.MALFORMED_APPROVALS, error.message, file=bag.APPROVALS) from None  # PF-31
 
 
 def _still_to_come(manifest: Manifest, approvals: Approvals, now: datetime) -> Iterator[PackageFinding]:
     """Votes from later than ``now``, of a package that is there already."""
     for vote in approvals.votes:
-        if manifest.created_at <= now < vote.approved_at < manifest.expires_at:
+        if manifest.created_at <= now < vote.approved_at < manifest.expires_at:  # PF-35
             text = f"{vote.signer} approved at {instant_text(vote.approved_at)}, which is still to come"
             yield PackageFinding(Code.APPROVED_OUT_OF_TIME, text, bag.APPROVALS)
 
@@ -160,36 +163,36 @@ def _files(found: Unpacked, manifest: Manifest) -> Iterator[PackageFinding]:
     """Every file against what the signed manifest says of it; the tag files against what follows from it."""
     actual = {member.path: member for member in found.members}
     expected = bag.paths(manifest)
-    yield from (PackageFinding(Code.MISSING_FILE, _MISSING, p) for p in expected if p not in actual)
+    yield from (PackageFinding(Code.MISSING_FILE, _MISSING, p) for p in expected if p not in actual)  # PF-14
     yield from (
         PackageFinding(Code.ADDED_FILE, "the signed manifest doesn't know this file", p)
         for p in actual
         if p not in expected
     )
-    if set(actual) == set(expected) and tuple(actual) != expected:
+    if set(actual) == set(expected) and tuple(actual) != expected:  # PF-15
         yield PackageFinding(Code.ORDER, "the files are not in the order of a package")
-    if found.base != bag.base(manifest):
+    if found.base != bag.base(manifest):  # PF-16
         yield PackageFinding(Code.ADDED_FILE, f"the package's directory is not {bag.base(manifest)}", found.base)
     files = bag.payloads(manifest, {path: found.kept[path] for path in bag.PROOFS if path in found.kept})
     digests = {path: bag.Payload.of(raw).digest for path, raw in bag.tag_files(manifest, files).items()}
     digests.update({path: file.digest for path, file in files.items()})
     for path, member in actual.items():
-        if member.digest != digests.get(path, member.digest):
+        if member.digest != digests.get(path, member.digest):  # PF-17, PF-18
             text = f"its bytes are not those that were signed: {digests[path]} expected, {member.digest} found"
             yield PackageFinding(Code.ALTERED_FILE, text, path)
-        elif not member.checksum_holds:
+        elif not member.checksum_holds:  # PF-13
             yield PackageFinding(Code.CHECKSUM, "the archive's checksum of it is wrong", path)
 
 
 def _policy(manifest: Manifest, expect: Expectation) -> Iterator[PackageFinding]:
-    if expect.lane is None:
+    if expect.lane is None:  # PF-37
         text = f"the package is for the lane {manifest.lane}; whether that is yours was not compared"
         yield PackageFinding(Code.LANE_NOT_COMPARED, text, refuses=False)
-    elif manifest.lane != expect.lane:
+    elif manifest.lane != expect.lane:  # PF-37
         yield PackageFinding(Code.OTHER_LANE, f"the package is for the lane {manifest.lane}, not for {expect.lane}")
-    if expect.at >= manifest.expires_at:
+    if expect.at >= manifest.expires_at:  # PF-38
         yield PackageFinding(Code.EXPIRED, f"the package expired at {instant_text(manifest.expires_at)}")
-    if expect.at + CLOCK_SKEW < manifest.created_at:
+    if expect.at + CLOCK_SKEW < manifest.created_at:  # PF-38
         yield PackageFinding(
             Code.NOT_YET, f"the package was made at {instant_text(manifest.created_at)}, which is still to come"
         )
@@ -204,11 +207,11 @@ def _against(held: Manifest, manifest: Manifest, *, once: bool) -> PackageFindin
     if held.packet != manifest.packet:
         return None
     digest, before = manifest.digest(), f"revision {held.revision}, {held.digest()}"
-    if held.digest() == digest:
+    if held.digest() == digest:  # PF-39
         return PackageFinding(Code.ALREADY_ACCEPTED, "this very package was accepted before", refuses=once)
-    if held.supersedes == digest or held.revision > manifest.revision:
+    if held.supersedes == digest or held.revision > manifest.revision:  # PF-39
         return PackageFinding(Code.SUPERSEDED, f"you accepted a later one of this packet: {before}")
-    if held.revision == manifest.revision:
+    if held.revision == manifest.revision:  # PF-39
         return PackageFinding(
             Code.CONFLICTING, f"you accepted another package that calls itself the same revision: {before}"
         )
