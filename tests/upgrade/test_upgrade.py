@@ -25,9 +25,10 @@ from handrail.kernel.clock import after
 from handrail.kernel.secrets import Secrets
 from handrail.packets import queries as packets
 from handrail.packets.models import Packet
-from handrail.runbooks import queries as runbooks
 from handrail.runbooks.actions import runs
 from handrail.runbooks.models import OperationRun
+from handrail.runbooks.queries import exceptions as exception_queries
+from handrail.runbooks.queries import runs as runbooks
 from handrail.runbooks.states import RUN, RunState
 from handrail.sandbox.estate import PRACTICE_TOKENS
 from handrail.sandbox.server import Sandbox
@@ -122,10 +123,10 @@ def test_runs_read_as_before() -> None:
 
 def test_exception_packets_read_as_before() -> None:
     for actor, told in everybody():
-        listed = {one.ref: one.handling.value for one in runbooks.list_exceptions(actor)}
+        listed = {one.ref: one.handling.value for one in exception_queries.list_exceptions(actor)}
         assert listed == told["exceptions"]
         for ref in listed:
-            assert runbooks.get_exception(actor, ref).summary.cause
+            assert exception_queries.get_exception(actor, ref).summary.cause
 
 
 def test_escalation_packets_read_as_before() -> None:

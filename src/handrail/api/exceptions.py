@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field
 
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Before, ExceptionRef, Limit, Word
-from handrail.runbooks import queries
 from handrail.runbooks.actions import exceptions
-from handrail.runbooks.queries import ExceptionDetail, ExceptionFilter, ExceptionSummary
+from handrail.runbooks.queries import exceptions as queries
+from handrail.runbooks.queries.exceptions import ExceptionDetail, ExceptionFilter, ExceptionSummary
 
 router = Router()
 

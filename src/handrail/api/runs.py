@@ -10,12 +10,14 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Before, Limit, RunRef, Word
-from handrail.runbooks import queries
 from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.actions.previews import Preview
 from handrail.runbooks.actions.runs import Started
 from handrail.runbooks.delegated import IncomingTask
-from handrail.runbooks.queries import RefusedTask, RunDetail, RunFilter, RunSummary
+from handrail.runbooks.queries import refusals as refusal_queries
+from handrail.runbooks.queries import runs as queries
+from handrail.runbooks.queries.refusals import RefusedTask
+from handrail.runbooks.queries.runs import RunDetail, RunFilter, RunSummary
 
 router = Router()
 
@@ -71,7 +73,7 @@ def cancel_run(request: HttpRequest, ref: RunRef) -> Status[None]:
 @router.get("/tasks/refused", response={200: list[RefusedTask], **REFUSALS}, operation_id="list_refused_tasks")
 def list_refused_tasks(request: HttpRequest, before: Before = None, limit: Limit = 50) -> list[RefusedTask]:
     """Delegated tasks that could not become a run, the newest first; for those who are entitled to all tenants."""
-    return queries.list_refusals(actor_of(request), before=before, limit=limit)
+    return refusal_queries.list_refusals(actor_of(request), before=before, limit=limit)
 
 
 @router.post("/previews", response={200: Preview, **REFUSALS}, operation_id="preview_run")

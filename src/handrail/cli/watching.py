@@ -9,8 +9,8 @@ from rich.table import Table
 
 from handrail.access.actor import Actor
 from handrail.cli import output
-from handrail.runbooks import queries
-from handrail.runbooks.queries import RunSummary
+from handrail.runbooks.queries import runs as queries
+from handrail.runbooks.queries.runs import RunSummary
 
 EVERY_SECONDS = 0.5
 

@@ -6,8 +6,8 @@ import pytest
 
 from handrail.audit.models import AuditEvent
 from handrail.connectors.outcome import Answer, ReadFailed
-from handrail.runbooks import queries
 from handrail.runbooks.models import Checkpoint, CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
+from handrail.runbooks.queries import runs as queries
 from handrail.runbooks.states import EventKind
 from tests.factories.runs import Estate, make_estate
 from tests.factories.switches import (

@@ -12,9 +12,10 @@ from handrail.access.capabilities import Role, bundled
 from handrail.audit.models import AuditEvent
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound, Stale
-from handrail.runbooks import queries
 from handrail.runbooks.actions import exceptions
 from handrail.runbooks.models import ExceptionPacket
+from handrail.runbooks.queries import exceptions as exception_queries
+from handrail.runbooks.queries import runs as queries
 from tests.factories.runs import Estate
 from tests.factories.switches import ODD, SwitchBoard
 
@@ -121,7 +122,7 @@ def test_take_another_tenants_packet_finds_nothing(packet: ExceptionPacket, seni
 def test_resolve_keeps_the_note_and_leaves_the_run_ended(packet: ExceptionPacket, senior: Actor) -> None:
     exceptions.take(ref=packet.ref, by=senior)
     exceptions.resolve(ref=packet.ref, note="Done by hand.\u202e", by=senior)
-    detail = queries.get_exception(senior, packet.ref)
+    detail = exception_queries.get_exception(senior, packet.ref)
     assert (detail.note, detail.resolved_by) == ("Done by hand.", "senior@example.com")
     assert queries.get_run(senior, detail.summary.run).summary.state == "exception"
 
@@ -140,7 +141,7 @@ def test_resolve_somebody_elses_packet_is_refused(packet: ExceptionPacket, senio
 def test_resolve_takes_the_longest_note_as_a_browser_sends_it(packet: ExceptionPacket, senior: Actor) -> None:
     exceptions.take(ref=packet.ref, by=senior)
     exceptions.resolve(ref=packet.ref, note="x\r\n" * 1999 + "xx", by=senior)
-    assert queries.get_exception(senior, packet.ref).note == "x\n" * 1999 + "xx"
+    assert exception_queries.get_exception(senior, packet.ref).note == "x\n" * 1999 + "xx"
 
 
 @pytest.mark.parametrize("note", ["", "  \n", "\u200b", "x" * 4001])

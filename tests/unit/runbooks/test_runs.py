@@ -13,9 +13,9 @@ from handrail.audit.models import AuditEvent
 from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
-from handrail.runbooks import queries
 from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.models import Checkpoint, OperationRun, Report
+from handrail.runbooks.queries import runs as queries
 from tests.factories import rows
 from tests.factories.runs import Estate
 from tests.factories.switches import RUNBOOK, SwitchBoard

@@ -10,9 +10,11 @@ from handrail.audit.models import AuditEvent
 from handrail.connectors.outcome import Answer, Failure
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, Misconfigured
-from handrail.runbooks import queries, task_system
+from handrail.runbooks import task_system
 from handrail.runbooks.actions import reports, runs, tasks
 from handrail.runbooks.models import OperationRun, Report, TaskRefusal
+from handrail.runbooks.queries import refusals as refusal_queries
+from handrail.runbooks.queries import runs as queries
 from tests.factories.runs import Estate
 from tests.factories.switches import SwitchBoard
 from tests.factories.task_queue import SYSTEM, Queue, item
@@ -62,11 +64,11 @@ def test_refused_tasks_are_for_those_who_are_entitled_to_all_tenants(estate: Est
     one = dataclasses.replace(estate.worker, tenant_ids=frozenset({estate.tenant.pk}))
     elsewhere = dataclasses.replace(estate.worker, workspace_id=0)
     blind = dataclasses.replace(estate.worker, capabilities=frozenset())
-    assert [(r.task, r.code) for r in queries.list_refusals(estate.worker)] == [("T1", "task-malformed")]
-    assert [queries.list_refusals(actor) for actor in (one, elsewhere)] == [[], []]
-    assert queries.list_refusals(estate.worker, since=now()) == []
+    assert [(r.task, r.code) for r in refusal_queries.list_refusals(estate.worker)] == [("T1", "task-malformed")]
+    assert [refusal_queries.list_refusals(actor) for actor in (one, elsewhere)] == [[], []]
+    assert refusal_queries.list_refusals(estate.worker, since=now()) == []
     with pytest.raises(Denied):
-        queries.list_refusals(blind)
+        refusal_queries.list_refusals(blind)
 
 
 def test_receive_a_changed_task_is_refused(estate: Estate, queue: Queue) -> None:

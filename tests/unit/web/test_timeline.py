@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handrail.runbooks.queries import LedgerRow
+from handrail.runbooks.queries.runs import LedgerRow
 from handrail.runbooks.states import EventKind
 from handrail.web.runs import timeline
 from handrail.web.runs.timeline import Timeline

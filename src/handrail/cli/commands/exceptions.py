@@ -9,8 +9,8 @@ import typer
 from handrail.cli import output
 from handrail.cli.identity import actor
 from handrail.cli.options import As, Before, ExceptionRef, InWorkspace, Json, Limit, TenantKey
-from handrail.runbooks import queries
 from handrail.runbooks.actions import exceptions
+from handrail.runbooks.queries import exceptions as queries
 from handrail.runbooks.states import Handling
 
 group = typer.Typer()

@@ -11,8 +11,8 @@ from handrail.cli.identity import actor
 from handrail.cli.incoming import read_task
 from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit, RunRef, TenantKey
 from handrail.cli.watching import follow
-from handrail.runbooks import queries
 from handrail.runbooks.actions import previews, reports, runs
+from handrail.runbooks.queries import runs as queries
 from handrail.runbooks.states import RunState
 
 group = typer.Typer()

@@ -8,9 +8,9 @@ from handrail.cli import output
 from handrail.cli.identity import actor
 from handrail.cli.installation import task_workspace
 from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit
-from handrail.runbooks import queries
 from handrail.runbooks.actions import tasks
 from handrail.runbooks.actions.tasks import Received
+from handrail.runbooks.queries import refusals as queries
 
 group = typer.Typer()
 

@@ -13,8 +13,8 @@ from psycopg import sql
 from handrail.access.actor import Actor
 from handrail.cli.demo import estate
 from handrail.cli.demo.estate import ExpectedRun
-from handrail.runbooks import queries
-from handrail.runbooks.queries import RunDetail
+from handrail.runbooks.queries import runs as queries
+from handrail.runbooks.queries.runs import RunDetail
 from handrail.sandbox.estate import PRACTICE_TOKENS
 from handrail.sandbox.faults import CANARY
 from handrail.sandbox.world import BYSTANDERS

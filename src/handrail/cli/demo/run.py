@@ -11,8 +11,8 @@ from handrail.cli.demo import estate, fixtures, packet_scenario, report, show, s
 from handrail.cli.demo.workspace import WORKSPACE, DemoWorkspace
 from handrail.cli.processes import Family
 from handrail.kernel.errors import Unavailable
-from handrail.runbooks import queries
 from handrail.runbooks.actions import tasks
+from handrail.runbooks.queries import runs as queries
 from handrail.sandbox.world import BYSTANDERS
 
 RUN_SECONDS = 120.0

@@ -15,7 +15,7 @@ from rich.table import Table
 from handrail.cli import output
 from handrail.cli.demo.fixtures import ACCOUNTS
 from handrail.cli.demo.report import Invariant, TaskResult
-from handrail.runbooks.queries import RunSummary
+from handrail.runbooks.queries.runs import RunSummary
 
 EVERY_SECONDS = 0.25
 SHOWN = 12

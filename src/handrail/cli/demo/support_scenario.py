@@ -14,8 +14,8 @@ from handrail.connectors import registry
 from handrail.connectors.desk import Severity
 from handrail.connectors.rest import Call, Get, RestConnector
 from handrail.kernel.errors import Misconfigured
-from handrail.runbooks import queries as runbooks
-from handrail.runbooks.queries import RunFilter, RunSummary
+from handrail.runbooks.queries import runs as runbooks
+from handrail.runbooks.queries.runs import RunFilter, RunSummary
 from handrail.runbooks.states import RunState
 from handrail.support.actions import support_requests
 from handrail.support.input import SupportRequestInput

@@ -18,10 +18,11 @@ from handrail.access.queries import TenantSummary
 from handrail.access.refusals import Refusal
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.kernel.hostile import clean_text
-from handrail.runbooks import queries as runbooks
 from handrail.runbooks.actions import exceptions
 from handrail.runbooks.actions.exceptions import NOTE_LIMIT
-from handrail.runbooks.queries import PAGE, ExceptionDetail, ExceptionFilter, ExceptionSummary
+from handrail.runbooks.queries import exceptions as runbooks
+from handrail.runbooks.queries.exceptions import ExceptionDetail, ExceptionFilter, ExceptionSummary
+from handrail.runbooks.queries.runs import PAGE
 from handrail.runbooks.states import ExceptionCause, Handling
 from handrail.web.runs.readings import SourceReading, sources
 from handrail.web.shell import paging

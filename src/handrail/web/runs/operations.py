@@ -14,8 +14,10 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.queries import TenantSummary
 from handrail.kernel.clock import now
-from handrail.runbooks import queries as runbooks
-from handrail.runbooks.queries import PAGE, RefusedTask, RunFilter, RunSummary
+from handrail.runbooks.queries import refusals as refusal_queries
+from handrail.runbooks.queries import runs as runbooks
+from handrail.runbooks.queries.refusals import RefusedTask
+from handrail.runbooks.queries.runs import PAGE, RunFilter, RunSummary
 from handrail.runbooks.states import RunState
 from handrail.web.shell import paging
 from handrail.web.shell.request import PageRequest
@@ -76,7 +78,7 @@ def present(actor: Actor, asked: Mapping[str, str]) -> Operations:
         older_url=_url(wanted, before=runs[-1].created_at.isoformat()) if len(runs) == PAGE else None,
         refused=[]
         if wanted != RunFilter()
-        else runbooks.list_refusals(actor, since=now() - REFUSED_FOR, limit=REFUSED),
+        else refusal_queries.list_refusals(actor, since=now() - REFUSED_FOR, limit=REFUSED),
     )
 
 

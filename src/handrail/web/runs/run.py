@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from handrail.kernel.errors import Conflict
-from handrail.runbooks import queries as runbooks
 from handrail.runbooks.actions import runs
+from handrail.runbooks.queries import runs as runbooks
 from handrail.runbooks.states import RunState
 from handrail.web.runs import run_view
 from handrail.web.shell.request import PageRequest

@@ -10,7 +10,7 @@ from typing import Any
 
 from handrail.kernel.clock import now
 from handrail.runbooks.meanings import MEANINGS
-from handrail.runbooks.queries import LedgerRow, RunDetail
+from handrail.runbooks.queries.runs import LedgerRow, RunDetail
 from handrail.runbooks.states import EventKind, RunState
 from handrail.web.runs import timeline
 from handrail.web.runs.readings import SourceReading, sources

@@ -12,8 +12,10 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
-from handrail.runbooks import queries as runbooks
-from handrail.runbooks.queries import ExceptionFilter, ExceptionSummary, RunFilter, RunSummary
+from handrail.runbooks.queries import exceptions as exception_queries
+from handrail.runbooks.queries import runs as runbooks
+from handrail.runbooks.queries.exceptions import ExceptionFilter, ExceptionSummary
+from handrail.runbooks.queries.runs import RunFilter, RunSummary
 from handrail.runbooks.states import RUN, RunState
 from handrail.web.shell.request import PageRequest
 from handrail.web.support import submission
@@ -60,8 +62,8 @@ def present(actor: Actor, key: str) -> Dashboard:
         tenant=tenant,
         counts=runbooks.count_states(actor, tenant=key) if sees_runs else {},
         runs=runbooks.list_runs(actor, RunFilter(tenant=key, limit=RECENT)) if sees_runs else None,
-        unresolved=runbooks.list_exceptions(actor, waiting) if sees_exceptions else [],
-        unresolved_count=runbooks.count_exceptions(actor, waiting) if sees_exceptions else 0,
+        unresolved=exception_queries.list_exceptions(actor, waiting) if sees_exceptions else [],
+        unresolved_count=exception_queries.count_exceptions(actor, waiting) if sees_exceptions else 0,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from handrail.runbooks.meanings import MEANINGS
-from handrail.runbooks.queries import LedgerRow
+from handrail.runbooks.queries.runs import LedgerRow
 from handrail.runbooks.states import EventKind
 from handrail.web.shell import words
 

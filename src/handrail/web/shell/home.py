@@ -17,8 +17,10 @@ from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionState
 from handrail.packets import inbox
 from handrail.packets.inbox import OwnedHold, ToSign
-from handrail.runbooks import queries as runbooks
-from handrail.runbooks.queries import ExceptionFilter, ExceptionSummary, RunFilter, RunSummary
+from handrail.runbooks.queries import exceptions as exception_queries
+from handrail.runbooks.queries import runs as runbooks
+from handrail.runbooks.queries.exceptions import ExceptionFilter, ExceptionSummary
+from handrail.runbooks.queries.runs import RunFilter, RunSummary
 from handrail.runbooks.states import RUN, Handling, RunState
 from handrail.web.shell.request import PageRequest
 
@@ -52,10 +54,10 @@ def present(actor: Actor) -> Home:
     resolves = sees_exceptions and actor.may(Capability.EXCEPTION_RESOLVE)
     mine = ExceptionFilter(handling=Handling.TAKEN, taken_by=actor.name, limit=SHOWN)
     return Home(
-        stopped=runbooks.list_exceptions(actor, OPEN) if sees_exceptions else None,
-        stopped_count=runbooks.count_exceptions(actor, OPEN) if sees_exceptions else 0,
-        mine=runbooks.list_exceptions(actor, mine) if resolves else [],
-        mine_count=runbooks.count_exceptions(actor, mine) if resolves else 0,
+        stopped=exception_queries.list_exceptions(actor, OPEN) if sees_exceptions else None,
+        stopped_count=exception_queries.count_exceptions(actor, OPEN) if sees_exceptions else 0,
+        mine=exception_queries.list_exceptions(actor, mine) if resolves else [],
+        mine_count=exception_queries.count_exceptions(actor, mine) if resolves else 0,
         proposals=_proposals(actor),
         to_sign=inbox.list_to_sign(actor, limit=SHOWN),
         holds=inbox.list_owned_holds(actor, limit=SHOWN),

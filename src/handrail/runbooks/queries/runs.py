@@ -1,4 +1,4 @@
-"""Runs and exception packets as the actor may see them: plain data for pages, API and CLI alike."""
+"""Runs as the actor may see them: a summary for lists, and one run with its whole ledger."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped, scoped
 from handrail.access.refusals import Refusal
 from handrail.runbooks import labels, permissions
-from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun, TaskRefusal
-from handrail.runbooks.states import RUN, EventKind, Handling, RunState
+from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.states import RUN, EventKind, RunState
 
 PAGE = 50
 
@@ -111,73 +111,12 @@ class RunDetail:
 
 
 @dataclass(frozen=True, slots=True)
-class ExceptionSummary:
-    ref: str
-    run: str
-    runbook: str
-    tenant: str
-    tenant_name: str
-    at: datetime
-    cause: str
-    reason: str
-    message: str
-    escalate_to: str
-    handling: Handling
-    taken_by: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ExceptionDetail:
-    """``fields``: what the definition lets the packet carry. ``evidence``: the readings that decided. ``attempts``:
-    what was tried, each with its result class and reason."""
-
-    summary: ExceptionSummary
-    checkpoint: str
-    step: str
-    task: str
-    subject: str
-    definition_digest: str
-    fields: dict[str, Any]
-    evidence: list[dict[str, Any]]
-    attempts: list[dict[str, Any]]
-    taken_at: datetime | None
-    resolved_at: datetime | None
-    resolved_by: str | None
-    note: str
-    why_not_take: Refusal | None
-    why_not_take_over: Refusal | None
-    why_not_resolve: Refusal | None
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedTask:
-    """A task that could not become a run: ``code`` and ``message`` give the reason to those who qualify tasks."""
-
-    task: str
-    at: datetime
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class RunFilter:
     """``before`` pages backwards: only runs created before it. Empty texts filter nothing."""
 
     tenant: str = ""
     runbook: str = ""
     state: str = ""
-    before: datetime | None = None
-    limit: int = PAGE
-
-
-@dataclass(frozen=True, slots=True)
-class ExceptionFilter:
-    """``before`` pages backwards: only packets written before it. Empty texts filter nothing."""
-
-    handling: str = ""
-    tenant: str = ""
-    taken_by: str = ""
-    unresolved: bool = False
     before: datetime | None = None
     limit: int = PAGE
 
@@ -232,64 +171,10 @@ def count_states(actor: Actor, *, tenant: str = "", runbook: str = "") -> dict[R
     return {state: counted.get(state.value, 0) for state in RunState}
 
 
-def list_refusals(
-    actor: Actor, *, since: datetime | None = None, before: datetime | None = None, limit: int = PAGE
-) -> list[RefusedTask]:
-    """Refused tasks of the workspace, newest first; from ``since`` on, and older than ``before``.
-
-    What was refused belongs to no tenant yet, so that only those who are entitled to all of them see it: for others
-    there is none. Raises Denied without ``run:view``.
-    """
-    actor.require(Capability.RUN_VIEW)
-    if actor.tenant_ids is not None:
-        return []
-    rows = TaskRefusal.objects.filter(workspace_id=actor.workspace_id).order_by("-at", "-pk")
-    if since is not None:
-        rows = rows.filter(at__gte=since)
-    if before is not None:
-        rows = rows.filter(at__lt=before)
-    return [RefusedTask(row.task_key, row.at, row.code, row.message) for row in rows[: min(limit, 500)]]
-
-
 def list_runbook_names(actor: Actor) -> list[str]:
     """The names of runbooks that have runs in the actor's scope."""
     rows = scoped(actor, OperationRun.objects.all())
     return sorted(rows.order_by().values_list("runbook", flat=True).distinct())
-
-
-def list_exceptions(actor: Actor, wanted: ExceptionFilter | None = None) -> list[ExceptionSummary]:
-    """Exception packets in the actor's scope, newest first. Raises Denied without ``exception:view``."""
-    wanted = wanted or ExceptionFilter()
-    rows = _wanted(actor, wanted).select_related("tenant", "run", "run__definition").order_by("-at", "-pk")
-    return [_exception(row) for row in rows[: min(wanted.limit, 500)]]
-
-
-def count_exceptions(actor: Actor, wanted: ExceptionFilter) -> int:
-    """How many there are, whatever ``wanted.limit``. Raises Denied without ``exception:view``."""
-    return _wanted(actor, wanted).count()
-
-
-def get_exception(actor: Actor, ref: str) -> ExceptionDetail:
-    """One exception packet. Raises NotFound, Denied."""
-    packet = get_scoped(actor, _exceptions(actor), Capability.EXCEPTION_VIEW, ref=ref)
-    return ExceptionDetail(
-        summary=_exception(packet),
-        checkpoint=packet.checkpoint,
-        step=packet.step,
-        task=packet.run.task_key,
-        subject=packet.run.subject,
-        definition_digest=packet.run.definition_digest,
-        fields=packet.fields,
-        evidence=packet.evidence,
-        attempts=packet.attempts,
-        taken_at=packet.taken_at,
-        resolved_at=packet.resolved_at,
-        resolved_by=packet.resolved_by,
-        note=packet.note,
-        why_not_take=permissions.why_not_take(actor, packet),
-        why_not_take_over=permissions.why_not_take_over(actor, packet),
-        why_not_resolve=permissions.why_not_resolve(actor, packet),
-    )
 
 
 def _runs(actor: Actor) -> QuerySet[OperationRun]:
@@ -298,20 +183,6 @@ def _runs(actor: Actor) -> QuerySet[OperationRun]:
     attempts = Coalesce(Subquery(intents.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
     joined = ("tenant", "definition", "exception_packet", "retry_ledger", "completion", "report")
     return scoped(actor, OperationRun.objects.select_related(*joined).annotate(attempts=attempts))
-
-
-def _wanted(actor: Actor, wanted: ExceptionFilter) -> QuerySet[ExceptionPacket]:
-    actor.require(Capability.EXCEPTION_VIEW)
-    rows = scoped(actor, ExceptionPacket.objects.all())
-    exact = {"handling": wanted.handling, "tenant__key": wanted.tenant, "taken_by": wanted.taken_by}
-    rows = rows.filter(**{name: value for name, value in exact.items() if value})
-    if wanted.unresolved:
-        rows = rows.exclude(handling=Handling.RESOLVED)
-    return rows if wanted.before is None else rows.filter(at__lt=wanted.before)
-
-
-def _exceptions(actor: Actor) -> QuerySet[ExceptionPacket]:
-    return scoped(actor, ExceptionPacket.objects.select_related("tenant", "run", "run__definition"))
 
 
 def _summary(run: OperationRun) -> RunSummary:
@@ -358,20 +229,3 @@ def _report(run: OperationRun) -> ReportState | None:
     if row is None:
         return None
     return ReportState(row.delivered_at, row.attempts, row.failure, row.delivered_at is None and row.due_at is None)
-
-
-def _exception(packet: ExceptionPacket) -> ExceptionSummary:
-    return ExceptionSummary(
-        ref=packet.ref,
-        run=packet.run.ref,
-        runbook=packet.run.definition.name,
-        tenant=packet.tenant.key,
-        tenant_name=packet.tenant.name,
-        at=packet.at,
-        cause=packet.cause,
-        reason=packet.reason,
-        message=packet.message,
-        escalate_to=packet.escalate_to,
-        handling=Handling(packet.handling),
-        taken_by=packet.taken_by,
-    )
