@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import django
+import requirements
 
 django.setup()
 
@@ -50,7 +51,15 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "reference/cli.md", f"{NOTE}\n# Commands\n\n{commands()}"
     yield "reference/configuration.md", f"{NOTE}\n# handrail.toml\n\n{configuration()}"
     yield "reference/roles.md", f"{NOTE}\n# Roles\n\n{roles()}"
+    yield "requirements.md", requirement_page()
     yield "reference/openapi.json", json.dumps(api.get_openapi_schema(), indent=1, sort_keys=True) + "\n"
+
+
+def requirement_page() -> str:
+    try:
+        return requirements.page(NOTE)
+    except ValueError as error:
+        raise SystemExit(f"requirements: {error}") from None
 
 
 def diagram(machine: StateMachine[Any]) -> str:

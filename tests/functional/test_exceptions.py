@@ -28,6 +28,7 @@ def scene(committed_db: str) -> Scene:
     return Scene("senior@example.com", packet)
 
 
+@pytest.mark.requirement("R2-17")
 @pytest.mark.parametrize("scripts", [True, False])
 def test_packet_is_taken_over_and_resolved(scene: Scene, visit: Visits, scripts: bool) -> None:
     with visit(scene.email, scripts=scripts) as person:

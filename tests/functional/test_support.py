@@ -91,6 +91,7 @@ def test_internal_only_is_stored_and_seen_in_place(
     assert counts(sandbox)["creations"] == 0
 
 
+@pytest.mark.requirement("H-40")
 @SCRIPTS
 @ON
 def test_ticket_is_created_and_opens(
@@ -111,6 +112,7 @@ def test_ticket_is_created_and_opens(
     assert counts(sandbox) == {"creations": 1, "tickets": 1, "faults_left": 0}
 
 
+@pytest.mark.requirement("H-24")
 @SCRIPTS
 @ON
 def test_existing_ticket_is_linked_after_a_bad_reference(
@@ -154,6 +156,7 @@ def test_failing_desk_is_told_as_partial_success(
     assert counts(sandbox) == {"creations": 1, "tickets": 0, "faults_left": 0}
 
 
+@pytest.mark.requirement("H-13")
 def test_hanging_desk_is_told_as_unknown_and_never_asked_again(scene: Scene, sandbox: Sandbox, visit: Visits) -> None:
     with visit(scene.email) as person:
         page = person.go(scene.paths["run"])
@@ -227,6 +230,7 @@ def test_back_and_a_second_tab_are_the_same_request(
     assert counts(sandbox)["creations"] == 1
 
 
+@pytest.mark.requirement("H-40")
 def test_slide_over_is_modal_closes_by_key_and_keeps_what_was_typed(
     scene: Scene, sandbox: Sandbox, visit: Visits
 ) -> None:
@@ -246,6 +250,7 @@ def test_slide_over_is_modal_closes_by_key_and_keeps_what_was_typed(
     assert not SupportRequest.objects.exists()
 
 
+@pytest.mark.requirement("H-26")
 @SCRIPTS
 def test_diagnostics_open_beside_the_action(scene: Scene, sandbox: Sandbox, visit: Visits, scripts: bool) -> None:
     with visit(scene.email, scripts=scripts) as person:

@@ -63,6 +63,7 @@ def everybody() -> list[tuple[Actor, dict[str, Any]]]:
     return [(access.command_line(slug), told) for slug, told in TOLD.items()]
 
 
+@pytest.mark.requirement("R2-21")
 def test_log_is_whole_against_checkpoints_that_were_kept_before() -> None:
     found = verify(kept=KEPT)
     assert found.differences == ()

@@ -38,6 +38,7 @@ def post(client: Client, place: str, key: str | None = KEY, **fields: Any) -> An
     return client.post(place, body, content_type="application/json", headers=headers)
 
 
+@pytest.mark.requirement("H-20")
 def test_request_support_gives_the_reference(place: str, caller: Caller) -> None:
     response = post(caller("operator"), place)
     assert response.status_code == 201
@@ -45,6 +46,7 @@ def test_request_support_gives_the_reference(place: str, caller: Caller) -> None
     assert response.json()["outcome"] == "not-asked"
 
 
+@pytest.mark.requirement("H-41")
 def test_request_support_creates_a_ticket_and_shows_it_as_the_latest(place: str, caller: Caller) -> None:
     client = caller("operator")
     assert client.get(f"{place}/latest").json() == {"latest": None}
@@ -109,6 +111,7 @@ def test_latest_without_the_capability_is_denied(place: str, caller: Caller) -> 
     assert caller("workspace-administrator").get(f"{place}/latest").status_code == 403
 
 
+@pytest.mark.requirement("H-45")
 def test_support_of_a_foreign_place_is_answered_like_a_missing_one(place: str, caller: Caller) -> None:
     client = caller("operator", tenants=[])
     missing = "ten_none" if "/tenants/" in place else "RUN-ZZZZZZZZZZ"

@@ -89,6 +89,7 @@ def ask(client: Client, verb: str, path: str, keys: dict[str, str], key: str = K
     return response.status_code, response.content, dict(response.headers)
 
 
+@pytest.mark.requirement("H-01")
 def test_document_has_the_four_operations_and_no_list() -> None:
     assert {(verb, path.rpartition("}")[2]) for path, verbs in PATHS.items() for verb in verbs} == {
         ("POST", "/support-requests"),
@@ -97,6 +98,7 @@ def test_document_has_the_four_operations_and_no_list() -> None:
     assert len(PATHS) == 4
 
 
+@pytest.mark.requirement("H-45")
 @pytest.mark.parametrize("role", Role)
 @by_path
 def test_foreign_and_hidden_places_answer_like_missing_ones_on_every_verb(  # noqa: PLR0917 - fixtures

@@ -53,6 +53,7 @@ def push(
     return Client().post("/api/v1/tasks", text + tamper, content_type="application/json", headers=headers)
 
 
+@pytest.mark.requirement("R2-01")
 def test_deliver_starts_the_run_of_a_signed_task(estate: Estate) -> None:
     response = push(message(estate))
     assert (response.status_code, response.json()["received"]["outcome"]) == (202, "started")

@@ -28,6 +28,7 @@ def directory() -> Iterator[Path]:
         yield Path(made)
 
 
+@pytest.mark.requirement("R2-08", "R2-11", "R2-16")
 @pytest.mark.slow
 def test_demo_agrees_with_every_scripted_outcome_twice(directory: Path) -> None:
     first = demo(directory)

@@ -88,6 +88,7 @@ def test_request_for_a_missing_tenant_is_not_found(house: House) -> None:
     assert ask(house, "request", "--tenant", "ten_none", "--summary", "x") == 3
 
 
+@pytest.mark.requirement("H-11")
 @pytest.mark.parametrize("command", [["request", "--summary", "x"], ["latest"], ["diagnostics"]])
 @pytest.mark.parametrize("place", ["tenant", "run"])
 def test_support_without_the_capability_is_denied_and_audited(

@@ -43,6 +43,7 @@ def approved() -> AuditEvent:
     return AuditEvent.objects.get(event="definition.approved")
 
 
+@pytest.mark.requirement("R2-23")
 def test_every_event_of_a_command_says_where_it_came_from(handrail: Handrail, estate: Estate) -> None:
     handrail("tenants", "add", "ten_new", "--name", "New Ltd")
     context = AuditEvent.objects.get(event="tenant.created").context

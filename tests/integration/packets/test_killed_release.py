@@ -50,6 +50,7 @@ def killed(when: str, kind: str, env: dict[str, str], updated_at: str) -> None:
         victim.kill()
 
 
+@pytest.mark.requirement("P-11")
 @pytest.mark.parametrize("kind", ["released", "intent", "receipt", "consumed"])
 def test_release_killed_before_and_after_a_step_delivers_once(kind: str, committed_db: str, tmp_path: Path) -> None:
     desk = make_desk()

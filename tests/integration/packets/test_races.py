@@ -110,6 +110,7 @@ def test_two_people_approving_at_once_are_both_counted(desk: Desk) -> None:
             assert revision.state == "approved"
 
 
+@pytest.mark.requirement("P-11")
 def test_releasing_twice_at_once_delivers_once(desk: Desk) -> None:
     with connected(desk):
         for _ in range(max(RACES // 4, 2)):

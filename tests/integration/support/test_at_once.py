@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
+import pytest
 from django.db import IntegrityError, connection
 
 from handrail.audit.models import AuditEvent
@@ -72,6 +73,7 @@ def test_submit_other_content_at_once_with_one_key_stores_one(committed_db: str)
     assert sorted(answers) == sorted([SupportRequest.objects.get().ref] + ["submission-key-reused"] * 9)
 
 
+@pytest.mark.requirement("H-04")
 def test_finalizing_at_once_succeeds_once(committed_db: str) -> None:
     """Past Handrail's own code: each thread writes straight into the database."""
     request = row(make_house())
@@ -88,6 +90,7 @@ def test_finalizing_at_once_succeeds_once(committed_db: str) -> None:
     assert SupportRequest.objects.get().external_ticket_reference == f"T-{written.index(True)}"
 
 
+@pytest.mark.requirement("H-46")
 def test_submit_while_the_desk_hangs_holds_no_transaction_and_no_lock(committed_db: str) -> None:
     """The row is committed and readable by others, and nothing of the submission is open in the database."""
     house = make_house()

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from handrail.access import queries as access
 from handrail.audit.models import AuditEvent
 from handrail.support import queries
@@ -34,6 +36,7 @@ check = [{{ path = "/me" }}]
 """
 
 
+@pytest.mark.requirement("H-03", "H-42")
 def test_killed_while_the_desk_is_asked_keeps_the_request(committed_db: str, tmp_path: Path) -> None:
     house = make_house()
     with peer(hear_then_hang) as server:

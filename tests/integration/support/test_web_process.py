@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 TIMES = 50
 
 
+@pytest.mark.requirement("H-42")
 @pytest.mark.parametrize("place", ["tenant", "run"])
 def test_web_process_killed_while_the_desk_is_asked_leaves_the_request_and_its_page_says_unknown(
     committed_db: str, tmp_path: Path, place: str

@@ -30,6 +30,7 @@ def url(house: House, action: str = "") -> str:
     return f"/admin/exceptions/{house.stopped.ref}{action}"
 
 
+@pytest.mark.requirement("R2-10", "R2-18")
 def test_packet_shows_why_what_and_what_was_tried(house: House, senior: Client) -> None:
     text = senior.get(url(house)).content.decode()
     for told in (house.stopped.message, "no row of the table matches", "tenant-service", house.stopped.checkpoint):

@@ -25,6 +25,7 @@ def auditor(house: House) -> Actor:
     return actor_for(rows.member(house.workspace, Role.AUDITOR))
 
 
+@pytest.mark.requirement("R2-30", "R2-31")
 def test_figures_count_this_workspace(house: House, neighbour: House, auditor: Actor) -> None:
     total = evaluate(auditor).total
     assert (total.ended, total.completed, total.stopped) == (2, 1, 1)
@@ -33,12 +34,14 @@ def test_figures_count_this_workspace(house: House, neighbour: House, auditor: A
     assert total.seconds_median == pytest.approx(7)
 
 
+@pytest.mark.requirement("R2-30")
 def test_figures_of_a_period_leave_older_runs_out(house: House, auditor: Actor) -> None:
     rows.completed_run(house.tenant, house.definition, at=now() - timedelta(days=40))
     assert evaluate(auditor).total.completed == 2
     assert evaluate(auditor, since=now() - timedelta(days=30)).total.completed == 1
 
 
+@pytest.mark.requirement("R2-31")
 def test_causes_and_unresolved_are_counted(house: House, auditor: Actor) -> None:
     result = evaluate(auditor)
     assert [(c.cause, c.count) for c in result.causes] == [("ambiguous-result", 1)]

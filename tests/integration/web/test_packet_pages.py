@@ -57,6 +57,7 @@ def held(desk: Desk) -> Revision:
     return desk.assemble()
 
 
+@pytest.mark.requirement("P-06", "P-09")
 def test_page_shows_what_leaves_what_stays_and_the_digest(desk: Desk, browser_of: Browser) -> None:
     revision = desk.assemble()
     shown = text(browser_of("ada").get(url(revision)))
@@ -269,6 +270,7 @@ def test_home_names_the_holds_that_are_mine(desk: Desk, browser_of: Browser) -> 
     assert "Source conflict" not in text(browser_of("ada").get("/admin"))
 
 
+@pytest.mark.requirement("P-40", "P-41")
 def test_evaluation_counts_packets(desk: Desk, browser_of: Browser) -> None:
     desk.deliver(desk.released())
     shown = text(browser_of("ada").get("/admin/evaluation"))

@@ -75,6 +75,7 @@ def test_page_follows_the_capability(house: House, as_role: Callable[..., Client
         assert [(d.subject, d.workspace_id) for d in denials] == [(needed, house.workspace.pk)]
 
 
+@pytest.mark.requirement("R2-23")
 @pytest.mark.parametrize(
     ("path", "role"), [(path, role) for path in CHANGES for role in Role if CHANGES[path] not in BUNDLES[role]]
 )

@@ -101,6 +101,7 @@ def test_older_runs_are_a_page_away(house: House, as_role: As) -> None:
     assert 'hx-trigger="every' not in second
 
 
+@pytest.mark.requirement("R2-02")
 def test_operations_show_refused_tasks_to_those_entitled_to_all_tenants(
     house: House, as_role: Callable[..., Client], enter: Callable[[User], Client]
 ) -> None:

@@ -50,11 +50,13 @@ def known(house: House) -> dict[str, str]:
     return house.ids()
 
 
+@pytest.mark.requirement("H-01")
 def test_url_map_has_both_surfaces_and_no_other_place() -> None:
     assert {route.path for route in SURFACES} == set(VIEW)
     assert not [route.path for route in inside() if "support" in route.path]
 
 
+@pytest.mark.requirement("H-11", "H-43", "H-45")
 @pytest.mark.parametrize("role", Role)
 @by_path
 def test_foreign_workspace_answers_like_missing_on_every_verb(
@@ -65,6 +67,7 @@ def test_foreign_workspace_answers_like_missing_on_every_verb(
     assert not SupportRequest.objects.filter(workspace=house.workspace).exists()
 
 
+@pytest.mark.requirement("H-23")
 @pytest.mark.parametrize("role", Role)
 @by_path
 def test_tenant_without_entitlement_answers_like_missing_on_every_verb(
@@ -83,6 +86,7 @@ def assert_like_missing(client: Client, route: Route, ids: dict[str, str]) -> No
         assert hidden[0] == (404 if verb in {"GET", "HEAD", "POST"} else 405)
 
 
+@pytest.mark.requirement("H-14", "H-44")
 @pytest.mark.parametrize("role", Role)
 @by_path
 def test_support_reference_opens_nothing(house: House, as_role: As, route: Route, role: Role) -> None:
@@ -91,6 +95,7 @@ def test_support_reference_opens_nothing(house: House, as_role: As, route: Route
     assert_like_missing(as_role(role), route, dict.fromkeys(house.ids(), ref))
 
 
+@pytest.mark.requirement("H-11")
 @pytest.mark.parametrize("role", Role)
 @by_path
 def test_submission_follows_the_capability(house: House, as_role: As, route: Route, role: Role) -> None:
@@ -116,6 +121,7 @@ def test_open_form_follows_the_capability(house: House, as_role: As, route: Rout
     assert (LATEST in body.decode()) == allowed
 
 
+@pytest.mark.requirement("H-25")
 @pytest.mark.parametrize("role", [role for role in Role if C.TENANT_VIEW in BUNDLES[role]])
 @by_path
 def test_page_offers_and_tells_only_what_the_role_may(house: House, as_role: As, route: Route, role: Role) -> None:

@@ -57,6 +57,7 @@ def operator(house: House, as_role: Callable[..., Client]) -> Client:
     return client
 
 
+@pytest.mark.requirement("H-08", "H-16", "H-46")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_is_told_in_time_kept_finished_once_and_leaks_nothing(
     fault: str, house: House, sandbox: Sandbox, operator: Client

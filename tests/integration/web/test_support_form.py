@@ -82,6 +82,7 @@ def refused(client: Client, page: str, **given: str) -> str:
     return response.content.decode()
 
 
+@pytest.mark.requirement("H-27")
 @pytest.mark.parametrize("surface", SURFACES)
 def test_page_offers_the_form_by_a_link(house: House, operator: Client, surface: str) -> None:
     body = operator.get(url(house, surface)).content.decode()
@@ -92,6 +93,7 @@ def test_page_offers_the_form_by_a_link(house: House, operator: Client, surface:
     assert operator.get(found[1]).content.decode().count("<dialog") == 1
 
 
+@pytest.mark.requirement("H-15")
 @pytest.mark.parametrize("surface", SURFACES)
 def test_form_keeps_the_key_of_its_address(house: House, operator: Client, surface: str) -> None:
     body = operator.get(f"{url(house, surface)}?support={KEY}").content.decode()
@@ -109,6 +111,7 @@ def test_form_gets_a_key_of_its_own_where_the_address_has_none(house: House, ope
     assert found[1] != key
 
 
+@pytest.mark.requirement("H-26")
 @pytest.mark.parametrize("surface", SURFACES)
 def test_diagnostics_show_exactly_what_is_stored(house: House, operator: Client, surface: str) -> None:
     page = url(house, surface)
@@ -120,6 +123,7 @@ def test_diagnostics_show_exactly_what_is_stored(house: House, operator: Client,
     assert f'<pre class="card">{escape(pretty(envelope))}</pre>' in shown
 
 
+@pytest.mark.requirement("H-27", "H-28")
 @pytest.mark.parametrize("surface", SURFACES)
 def test_internal_only_is_stored_and_seen_in_the_same_place(
     house: House, sandbox: Sandbox, operator: Client, surface: str
@@ -135,6 +139,7 @@ def test_internal_only_is_stored_and_seen_in_the_same_place(
     assert counts(sandbox)["creations"] == 0
 
 
+@pytest.mark.requirement("H-25", "H-41")
 @pytest.mark.parametrize("surface", SURFACES)
 def test_create_shows_both_references(house: House, sandbox: Sandbox, operator: Client, surface: str) -> None:
     body = submit(operator, url(house, surface), mode="create_external_ticket")
@@ -174,6 +179,7 @@ def test_link_without_address_is_text_and_no_link(house: House, sandbox: Sandbox
     assert SupportRequest.objects.get().external_ticket_url is None
 
 
+@pytest.mark.requirement("H-08")
 @pytest.mark.parametrize("surface", SURFACES)
 def test_failing_desk_is_a_partial_success(house: House, sandbox: Sandbox, operator: Client, surface: str) -> None:
     body = submit(operator, url(house, surface), mode="create_external_ticket", summary="[fault:unauthorised] x")
@@ -189,6 +195,7 @@ def test_lost_answer_is_said_to_be_unknown(house: House, sandbox: Sandbox, opera
     assert f"Look for {SupportRequest.objects.get().ref} in Practice Desk" in body
 
 
+@pytest.mark.requirement("H-24")
 @pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.parametrize(
     ("given", "message"),
@@ -298,6 +305,7 @@ def test_form_without_a_key_gets_one(house: House, operator: Client) -> None:
     assert re.search(r'name="submission_key" value="[\w-]{16,}"', body)
 
 
+@pytest.mark.requirement("H-02")
 @pytest.mark.parametrize("surface", SURFACES)
 def test_without_a_desk_only_internal_is_offered(house: House, operator: Client, surface: str) -> None:
     page = url(house, surface)
@@ -312,6 +320,7 @@ def test_desk_that_is_gone_since_the_form_was_opened_is_said_so(house: House, op
     assert "is not configured any more" in body
 
 
+@pytest.mark.requirement("H-22")
 def test_request_of_a_run_does_not_show_on_its_tenant(house: House, operator: Client) -> None:
     submit(operator, url(house, "run"))
     assert LATEST not in operator.get(url(house, "tenant")).content.decode()
@@ -319,6 +328,7 @@ def test_request_of_a_run_does_not_show_on_its_tenant(house: House, operator: Cl
     assert LATEST not in operator.get(other).content.decode()
 
 
+@pytest.mark.requirement("H-09")
 def test_only_the_latest_is_shown_and_once(house: House, operator: Client) -> None:
     page = url(house, "tenant")
     submit(operator, page)
@@ -343,6 +353,7 @@ def test_hostile_texts_stay_texts(house: House, sandbox: Sandbox, operator: Clie
     assert "<script>alert" not in body
 
 
+@pytest.mark.requirement("H-07")
 @pytest.mark.parametrize("fault", ["markup-error", "unprocessable-html", "no-reference", "html"])
 def test_words_of_the_desk_never_reach_the_page(house: House, sandbox: Sandbox, operator: Client, fault: str) -> None:
     body = submit(operator, url(house, "run"), mode="create_external_ticket", summary=f"[fault:{fault}] x")
@@ -351,6 +362,7 @@ def test_words_of_the_desk_never_reach_the_page(house: House, sandbox: Sandbox, 
     assert not re.search(r"canary", body.replace(f"[fault:{fault}]", ""), re.IGNORECASE)
 
 
+@pytest.mark.requirement("H-01")
 def test_pages_name_no_other_place_for_requests(house: House, operator: Client) -> None:
     body = submit(operator, url(house, "run"))
     ref = SupportRequest.objects.get().ref
@@ -368,6 +380,7 @@ def event(**given: Any) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.requirement("H-10", "H-42")
 def test_raising_and_failing_are_audited(house: House, sandbox: Sandbox, operator: Client) -> None:
     submit(operator, url(house, "run"), mode="create_external_ticket", summary="[fault:throttled] x")
     ref = SupportRequest.objects.get().ref

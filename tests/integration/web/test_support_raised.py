@@ -103,6 +103,7 @@ def test_two_tabs_tell_each_its_own(house: House) -> None:
             assert "The request is stored in Handrail." in mine.get(back).content.decode()
 
 
+@pytest.mark.requirement("H-14", "H-44")
 @pytest.mark.django_db
 @pytest.mark.parametrize("surface", SURFACES)
 def test_request_of_another_person_is_not_told_by_its_reference(house: House, surface: str) -> None:
@@ -122,6 +123,7 @@ def test_own_request_is_told_only_where_it_was_raised(house: House) -> None:
         assert see(mine, f"{elsewhere}?raised={ref}") == []
 
 
+@pytest.mark.requirement("H-14")
 @pytest.mark.django_db
 @pytest.mark.parametrize("raised", ["", "SR-", "SR-0000000000", "SR-\x00", "x" * 4000, "<script>alert(1)</script>"])
 def test_reference_that_is_none_changes_nothing(house: House, raised: str) -> None:

@@ -19,6 +19,7 @@ TIMES = 3
 POINTS = ["claimed", "intent", "result", "completed", "reported"]
 
 
+@pytest.mark.requirement("R2-07")
 @pytest.mark.parametrize("kind", POINTS)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_workers_runs_are_taken_over_and_end_once(
@@ -75,6 +76,7 @@ LIVES = {
 }
 
 
+@pytest.mark.requirement("R2-06")
 @pytest.mark.parametrize("point", LIVES)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_runs_off_the_straight_way_are_taken_over_by_one_of_two_and_end_once(

@@ -45,6 +45,7 @@ def at_once(count: int, act: Callable[[int], T]) -> list[T]:
         return list(pool.map(one, range(count)))
 
 
+@pytest.mark.requirement("R2-07")
 @pytest.mark.usefixtures("committed_db")
 def test_two_workers_on_one_run_call_once() -> None:
     estate, board = make_estate(), SwitchBoard()
@@ -96,6 +97,7 @@ def test_cancelling_against_a_worker_leaves_one_winner() -> None:
     assert len(board.calls) == OperationRun.objects.filter(state="completed").count()
 
 
+@pytest.mark.requirement("R2-05")
 @pytest.mark.usefixtures("committed_db")
 def test_a_worker_that_comes_to_its_call_too_late_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine sleeps between intent and call until the intent's time is over, and another worker acts on that."""
@@ -155,6 +157,7 @@ def test_a_slow_source_keeps_one_worker_on_a_run_and_not_all() -> None:
     assert (run.state, slow.most) == ("exception", 1)
 
 
+@pytest.mark.requirement("R2-20")
 @pytest.mark.usefixtures("committed_db")
 def test_database_stopped_and_started_mid_run_strands_nothing(tmp_path: Path) -> None:
     board = SwitchBoard()

@@ -94,6 +94,7 @@ def test_truncate_is_refused(table: str) -> None:
     assert "append-only: TRUNCATE" in refused(f"TRUNCATE {table} CASCADE")
 
 
+@pytest.mark.requirement("R2-21")
 @pytest.mark.django_db
 @pytest.mark.parametrize("source", sources.known(), ids=lambda source: source.name)
 def test_update_of_what_is_sealed_is_refused(source: Source) -> None:

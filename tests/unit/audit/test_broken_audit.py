@@ -234,6 +234,7 @@ def test_action_changes_nothing_until_its_event_can_be_written(world: World, nam
     assert contents()["audit_auditevent"] != before["audit_auditevent"]
 
 
+@pytest.mark.requirement("R2-05")
 @pytest.mark.parametrize(
     ("broken", "switch", "kinds", "called"),
     [

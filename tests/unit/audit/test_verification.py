@@ -101,6 +101,7 @@ def test_verify_takes_a_row_of_a_backlog_for_what_it_is(signer: Signing, monkeyp
     assert verify().whole
 
 
+@pytest.mark.requirement("R2-21")
 def test_verify_names_the_altered_row_of_a_ledger(signer: Signing) -> None:
     estate, board = make_estate(), SwitchBoard()
     board.add("s1", owner=estate.tenant.key)

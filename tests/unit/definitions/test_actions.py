@@ -135,6 +135,7 @@ def test_approve_deprecates_the_version_in_force(house: House) -> None:
     assert [event for event, _, _ in events()[-2:]] == ["definition.deprecated", "definition.approved"]
 
 
+@pytest.mark.requirement("R2-23")
 def test_approve_by_the_proposer_is_refused(house: House) -> None:
     proposal = actions.propose(text=RUNBOOK, by=house.owner)
     with pytest.raises(Conflict) as refusal:
@@ -294,6 +295,7 @@ def test_database_refuses_half_told_facts(house: House, change: dict[str, str], 
         Definition.objects.filter(pk=proposal.id).update(**change)
 
 
+@pytest.mark.requirement("R2-23")
 def test_database_refuses_a_decision_by_the_proposer(house: House) -> None:
     row = Definition.objects.get(pk=house.propose().id)
     with pytest.raises(IntegrityError, match="definition_two_people"), transaction.atomic():

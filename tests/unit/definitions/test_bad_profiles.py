@@ -143,6 +143,7 @@ def test_profile_digest_is_of_what_it_says_not_of_how_it_is_laid_out() -> None:
     assert compile_profile(laid_out).digest == compile_profile(PROFILE).digest
 
 
+@pytest.mark.requirement("P-07")
 def test_schema_of_the_packet_is_closed_throughout() -> None:
     def objects(schema: object) -> list[dict[str, object]]:
         if isinstance(schema, list):

@@ -69,6 +69,7 @@ def test_verification_rereads_what_must_be_unchanged(runbook: CompiledRunbook) -
 # tasks
 
 
+@pytest.mark.requirement("R2-01")
 def test_validate_task_gives_declared_fields(runbook: CompiledRunbook) -> None:
     assert runbook.validate_task(TASK) == {**TASK, "ratio": 2.0, "note": None}
 
@@ -110,6 +111,7 @@ def test_task_names_tenant_and_subject(runbook: CompiledRunbook) -> None:
     assert runbook.subject(TASK) == "ten_1 / admin"
 
 
+@pytest.mark.requirement("R2-06")
 @pytest.mark.parametrize(("carried", "limit"), [(0, 0), (2, 2), (5, 5), (9, 5), (None, 5)])
 def test_retry_limit_is_the_smaller(runbook: CompiledRunbook, carried: int | None, limit: int) -> None:
     assert runbook.retry_limit({**TASK, "retry_budget": carried}) == limit
@@ -247,6 +249,7 @@ def test_operation_of_other_reads(read: str, built: Any) -> None:
 # taking values
 
 
+@pytest.mark.requirement("R2-22")
 def test_take_keeps_only_what_is_named(runbook: CompiledRunbook) -> None:
     value = {"id": "ten_1", "plan": {"tier": "gold", "price": 9}, "seats": 3, "regions": [], "secret": "x"}
     taken = {"id": "ten_1", "tier": "gold", "seats": 3, "regions": [], "note": None, "meta": None}

@@ -18,6 +18,7 @@ def test_compile_gives_rows() -> None:
     assert table.digest.startswith("sha256:")
 
 
+@pytest.mark.requirement("P-04")
 def test_value_of_compares_exactly() -> None:
     table = compile_table(TABLE)
     assert table.value_of("P-100") == "Basic"

@@ -21,7 +21,7 @@ def program(name: str) -> ModuleType:
     return module
 
 
-prose, laws = program("prose"), program("laws")
+prose, laws, requirements = program("prose"), program("laws"), program("requirements")
 
 
 def words_in(path: Path, lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -81,3 +81,16 @@ def test_class_name_may_stand_twice_only_by_inheritance() -> None:
     assert list(laws.classes(modules)) == []
     modules[paths[2]] = ast.parse("class A: ...")
     assert {path.name for path, _, _ in laws.classes(modules)} == {"a.py", "c.py"}
+
+
+def test_requirement_with_neither_test_nor_open_sentence_is_named() -> None:
+    wanted = {"H-01": {"text": "a"}, "H-02": {"text": "b", "open": "Not yet."}, "H-03": {"text": "c"}}
+    shown = {"H-01": [("tests/test_a.py", "test_a")], "H-09": [("tests/test_b.py", "test_b")]}
+    assert list(requirements.faults_of(wanted, shown)) == [
+        "tests/test_b.py::test_b names H-09, which docs/requirements.toml does not have",
+        "H-03 has neither a test nor an open sentence",
+    ]
+
+
+def test_every_requirement_is_shown_or_open() -> None:
+    assert "# Requirements" in requirements.page("")

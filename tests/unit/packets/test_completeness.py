@@ -69,6 +69,7 @@ def other_package() -> None:
         entry.save(force_insert=True)
 
 
+@pytest.mark.requirement("P-42")
 def test_a_whole_release_is_bound(desk: Desk) -> None:
     revision = desk.released()
     desk.deliver(revision)
@@ -77,6 +78,7 @@ def test_a_whole_release_is_bound(desk: Desk) -> None:
     assert figures(desk) == (1, 1)
 
 
+@pytest.mark.requirement("P-42")
 @pytest.mark.parametrize(
     "spoil", [other_document, other_manifest, other_approvals, no_envelope, other_vote, other_voters, other_package]
 )

@@ -41,6 +41,7 @@ def clear(desk: Desk, revision: Revision) -> object:
     return holds.clear(code="source-conflict", target="tenant.plan", reason="They mean the same.", **named)
 
 
+@pytest.mark.requirement("P-11")
 @pytest.mark.parametrize(("act", "plan"), [(again, "ent"), (approve, "ent"), (clear, "biz")])
 def test_no_revision_follows_for_another_lane(desk: Desk, act: Callable[[Desk, Revision], object], plan: str) -> None:
     desk.sources.case["plan"] = plan

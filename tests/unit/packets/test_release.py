@@ -140,6 +140,7 @@ def test_a_busy_lane_is_tried_again_later(desk: Desk) -> None:
     assert kinds(revision)[-1] == "receipt"
 
 
+@pytest.mark.requirement("P-11", "P-14")
 def test_consumption_is_recorded_when_the_lane_reports_it(desk: Desk) -> None:
     revision = desk.released()
     desk.deliver(revision)

@@ -28,6 +28,7 @@ def vote(desk: Desk, revision: Revision, name: str, digest: str | None = None) -
     )
 
 
+@pytest.mark.requirement("P-09")
 def test_two_owners_approve_a_revision(desk: Desk) -> None:
     revision = desk.assemble()
     assert revision.state == "in_review", list(HoldRow.objects.values_list("code", "target", "blocking"))
@@ -37,6 +38,7 @@ def test_two_owners_approve_a_revision(desk: Desk) -> None:
     assert revision.state == "approved"
 
 
+@pytest.mark.requirement("P-09")
 def test_approve_another_digest_is_refused(desk: Desk) -> None:
     revision = desk.assemble()
     with pytest.raises(Conflict) as refused:
@@ -44,6 +46,7 @@ def test_approve_another_digest_is_refused(desk: Desk) -> None:
     assert refused.value.code == "digest-differs"
 
 
+@pytest.mark.requirement("P-09")
 def test_approve_as_the_assembler_is_refused(desk: Desk) -> None:
     with pytest.raises(Conflict) as refused:
         vote(desk, desk.assemble(), "dee")
@@ -78,6 +81,7 @@ def test_a_member_of_another_workspace_sees_nothing(desk: Desk) -> None:
         queries.get_packet(stranger, revision.packet.ref)
 
 
+@pytest.mark.requirement("P-12")
 def test_approve_after_a_source_moved_makes_a_new_revision(desk: Desk) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada")
@@ -116,6 +120,7 @@ def test_a_moved_value_that_stays_inside_is_not_quoted(desk: Desk) -> None:
     assert "secret" not in str(refused.value.faults)
 
 
+@pytest.mark.requirement("P-12")
 def test_release_after_a_source_moved_supersedes_instead(desk: Desk) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
@@ -129,6 +134,7 @@ def test_release_after_a_source_moved_supersedes_instead(desk: Desk) -> None:
     assert [(one.name, one.count) for one in figures.superseded] == [("approved", 1)]
 
 
+@pytest.mark.requirement("P-13")
 def test_approve_after_the_profile_changed_makes_a_held_revision(desk: Desk) -> None:
     revision = desk.assemble()
     retire(DefinitionKind.PACKET)
@@ -170,6 +176,7 @@ def test_an_expired_revision_is_withdrawn_and_can_not_be_approved(desk: Desk, mo
     assert (revision.state, revision.ended_cause) == ("withdrawn", "expired")
 
 
+@pytest.mark.requirement("P-12")
 def test_clearing_a_hold_makes_a_revision_that_its_clearer_can_not_approve(desk: Desk) -> None:
     desk.sources.case["plan"] = "biz"  # the tenant registry says otherwise
     revision = desk.assemble()

@@ -34,6 +34,7 @@ def kinds(run: OperationRun) -> list[str]:
     return list(Checkpoint.objects.filter(run=run).order_by("sequence").values_list("kind", flat=True))
 
 
+@pytest.mark.requirement("R2-09")
 def test_advance_completes_and_leaves_one_record_of_each_kind(estate: Estate, board: SwitchBoard) -> None:
     run = estate.carry(estate.start())
     assert run.state == "completed"
@@ -44,6 +45,7 @@ def test_advance_completes_and_leaves_one_record_of_each_kind(estate: Estate, bo
     assert len(board.effects) == 1
 
 
+@pytest.mark.requirement("R2-08", "R2-12", "R2-13", "R2-14")
 @pytest.mark.parametrize(
     ("script", "expected", "attempts"),
     [
@@ -67,6 +69,7 @@ def test_advance_ends_as_the_answers_say(
     assert RetryLedgerEntry.objects.get(run=run).attempts == attempts
 
 
+@pytest.mark.requirement("R2-06", "R2-13")
 def test_advance_spends_no_more_than_the_tasks_budget(estate: Estate, board: SwitchBoard) -> None:
     board.script = [BUSY] * 4
     run = estate.carry(estate.start(budget=1))
@@ -79,6 +82,7 @@ def test_advance_gives_up_when_told_to_wait_too_long(estate: Estate, board: Swit
     assert ending(run) == "retries-exhausted:retries-exhausted"
 
 
+@pytest.mark.requirement("R2-03", "R2-10")
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -101,6 +105,7 @@ def test_advance_reads_again_after_a_passing_read_failure(estate: Estate, board:
     assert estate.carry(estate.start()).state == "completed"
 
 
+@pytest.mark.requirement("R2-14", "R2-19")
 def test_advance_stops_when_a_guarded_value_changed_meanwhile(estate: Estate, board: SwitchBoard) -> None:
     def change(world: SwitchBoard, switch: str) -> None:
         world.switches[switch]["fuse"] = "bridged"
@@ -110,6 +115,7 @@ def test_advance_stops_when_a_guarded_value_changed_meanwhile(estate: Estate, bo
     assert ending(run) == "verification-failed:changed-switch-fuse"
 
 
+@pytest.mark.requirement("R2-19")
 def test_advance_stops_at_a_boundary_when_a_guard_is_broken(estate: Estate, board: SwitchBoard) -> None:
     def alarm(world: SwitchBoard, switch: str) -> None:
         world.switches[switch]["marker"] = "alarm"
@@ -118,12 +124,14 @@ def test_advance_stops_at_a_boundary_when_a_guard_is_broken(estate: Estate, boar
     assert ending(estate.carry(estate.start())) == "boundary:alarm-raised"
 
 
+@pytest.mark.requirement("R2-03")
 def test_advance_stops_when_the_task_names_another_version(estate: Estate, board: SwitchBoard) -> None:
     run = estate.carry(estate.start(version=7))
     assert ending(run) == "prerequisite:runbook-version-mismatch"
     assert board.calls == []
 
 
+@pytest.mark.requirement("R2-19")
 def test_advance_never_repeats_where_the_target_does_not_deduplicate(estate: Estate, board: SwitchBoard) -> None:
     text = RUNBOOK.replace("deduplicates: true", "deduplicates: false").replace("[{status: [503]}, ", "[")
     other = make_estate(text, workspace="other")
@@ -139,6 +147,7 @@ def test_advance_an_ended_run_does_nothing(estate: Estate, board: SwitchBoard) -
     assert kinds(run) == before
 
 
+@pytest.mark.requirement("R2-18")
 def test_exception_packet_tells_every_attempt(estate: Estate, board: SwitchBoard) -> None:
     board.script = [BUSY, ODD]
     run = estate.carry(estate.start())
@@ -149,6 +158,7 @@ def test_exception_packet_tells_every_attempt(estate: Estate, board: SwitchBoard
     assert packet.checkpoint == "Flipped"
 
 
+@pytest.mark.requirement("R2-18")
 def test_exception_packet_names_the_last_checkpoint_that_was_passed(estate: Estate, board: SwitchBoard) -> None:
     board.switches["s1"]["fuse"] = "sealed"
     assert ExceptionPacket.objects.get(run=estate.carry(estate.start())).checkpoint == "In"
@@ -160,6 +170,7 @@ def test_ledger_tells_checkpoints_in_the_runbooks_words(estate: Estate, board: S
     assert [row.checkpoint for row in ledger] == ["In", "", "Looked", "Flipped", "", "Seen", "Out"]
 
 
+@pytest.mark.requirement("R2-22")
 def test_exception_packet_carries_only_values_that_the_definition_names(estate: Estate, board: SwitchBoard) -> None:
     board.switches["s1"]["fuse"] = "sealed"
     packet = ExceptionPacket.objects.get(run=estate.carry(estate.start()))
@@ -167,6 +178,7 @@ def test_exception_packet_carries_only_values_that_the_definition_names(estate: 
     assert packet.fields == {"task.switch_id": "s1", "switch.state": "off"}
 
 
+@pytest.mark.requirement("R2-07")
 def test_one_run_a_subject_the_second_waits_for_the_first(estate: Estate, board: SwitchBoard) -> None:
     first, second = estate.start("TASK-1"), estate.start("TASK-2")
     OperationRun.objects.filter(pk=first.pk).update(state="checking")
@@ -176,12 +188,14 @@ def test_one_run_a_subject_the_second_waits_for_the_first(estate: Estate, board:
     assert estate.carry(second).state == "completed"
 
 
+@pytest.mark.requirement("R2-21")
 def test_every_act_is_audited(estate: Estate, board: SwitchBoard) -> None:
     run = estate.carry(estate.start())
     events = AuditEvent.objects.filter(subject=run.ref).order_by("id").values_list("event", flat=True)
     assert list(events) == ["run.received", "run.checked", "run.invoked", "run.completed"]
 
 
+@pytest.mark.requirement("R2-20")
 def test_ledger_names_the_worker_of_each_row(estate: Estate, board: SwitchBoard) -> None:
     run = estate.carry(estate.start())
     assert set(Checkpoint.objects.filter(run=run).values_list("worker", flat=True)) == {"worker-1"}

@@ -50,6 +50,7 @@ def pass_deadline(run: OperationRun) -> None:
     time.sleep(max((deadline - now()).total_seconds(), 0))
 
 
+@pytest.mark.requirement("R2-05")
 def test_an_open_intent_is_left_alone_until_its_deadline(
     estate: Estate, board: SwitchBoard, crashed: OperationRun
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_worker_that_comes_too_late_while_nobody_else_came_looks_before_it_sen
     assert len(board.calls) == 1
 
 
+@pytest.mark.requirement("R2-07")
 def test_effect_absent_at_a_deduplicating_target_is_called_again_with_the_same_key(
     short_margin: None, estate: Estate, board: SwitchBoard, crashed: OperationRun
 ) -> None:
@@ -100,6 +102,7 @@ def test_effect_absent_at_a_deduplicating_target_is_called_again_with_the_same_k
     assert len({i.idempotency_key for i in intents}) == 1
 
 
+@pytest.mark.requirement("R2-08")
 def test_effect_present_is_verified_and_not_repeated(estate: Estate, board: SwitchBoard, crashed: OperationRun) -> None:
     board.switches["s1"]["state"] = "on"
     pass_deadline(crashed)
@@ -107,6 +110,7 @@ def test_effect_present_is_verified_and_not_repeated(estate: Estate, board: Swit
     assert board.calls == []
 
 
+@pytest.mark.requirement("R2-15")
 def test_unknown_outcome_with_the_budget_spent_becomes_an_exception(estate: Estate, board: SwitchBoard) -> None:
     board.script = [SILENT_NOT_DONE] * 9
     run = estate.carry(estate.start(budget=1))

@@ -31,6 +31,7 @@ def senior(estate: Estate) -> Actor:
     return dataclasses.replace(estate.worker, name="senior@example.com", capabilities=bundled([Role.SENIOR_SUPPORT]))
 
 
+@pytest.mark.requirement("R2-17")
 def test_take_records_who_and_when(packet: ExceptionPacket, senior: Actor) -> None:
     exceptions.take(ref=packet.ref, by=senior)
     packet.refresh_from_db()
@@ -119,6 +120,7 @@ def test_take_another_tenants_packet_finds_nothing(packet: ExceptionPacket, seni
         exceptions.take(ref=packet.ref, by=foreign)
 
 
+@pytest.mark.requirement("R2-19")
 def test_resolve_keeps_the_note_and_leaves_the_run_ended(packet: ExceptionPacket, senior: Actor) -> None:
     exceptions.take(ref=packet.ref, by=senior)
     exceptions.resolve(ref=packet.ref, note="Done by hand.\u202e", by=senior)

@@ -62,6 +62,7 @@ def test_pull_receives_what_stands_behind_any_items(estate: Estate, queue: Queue
     assert (received[-1].task, received[-1].outcome, len(received)) == (key, "started", len(found) + 1)
 
 
+@pytest.mark.requirement("R2-02")
 def test_receive_a_bottomless_item_is_refused_once(estate: Estate, queue: Queue) -> None:
     deep: Any = "s1"
     for _ in range(5000):

@@ -145,6 +145,7 @@ def test_a_poll_that_is_refused_leaves_the_accepted_action_undecided(
     assert run.exception_packet.attempts[-1]["why"] == f"asking how it stands: status {status}"
 
 
+@pytest.mark.requirement("R2-15")
 @pytest.mark.parametrize("status", [401, 403, 202])
 def test_a_look_up_that_is_refused_proves_nothing(estate: Estate, runner: Runner, status: int) -> None:
     runner.starts, runner.look_ups = [LOST], [Answer(status=status)]

@@ -78,6 +78,7 @@ def test_a_final_reading_step_completes_after_the_change_was_verified(lamp: Lamp
     assert record.fields == {"task.switch_id": "s1", "switch.state": "on", "steps.look.status": "lit"}
 
 
+@pytest.mark.requirement("R2-12")
 def test_a_reading_step_whose_answer_is_odd_stops(lamp: Lamp) -> None:
     lamp.answer = "dim"
     _, run = carried(lamp, ALONE)

@@ -21,6 +21,7 @@ from tests.factories.runs import Estate
 from tests.factories.switches import RUNBOOK, SwitchBoard
 
 
+@pytest.mark.requirement("R2-20")
 def test_start_again_gives_the_same_run(estate: Estate, board: SwitchBoard) -> None:
     first = runs.start(task=estate.task(), by=estate.worker)
     second = runs.start(task=estate.task(), by=estate.worker)
@@ -144,6 +145,7 @@ def test_preview_says_what_would_be_invoked_and_writes_nothing_outside(estate: E
     assert AuditEvent.objects.filter(event="run.previewed").count() == 1
 
 
+@pytest.mark.requirement("R2-03")
 def test_preview_shows_the_prerequisite_that_fails(estate: Estate, board: SwitchBoard) -> None:
     board.switches["s1"]["fuse"] = "sealed"
     shown = previews.preview(task=estate.task(), by=estate.worker)

@@ -86,6 +86,7 @@ def test_the_check_finds_nothing_where_all_connectors_are_there(world: SwitchBoa
     assert [finding.ok for finding in wiring.check()] == [True]
 
 
+@pytest.mark.requirement("R2-15")
 def test_a_connector_that_goes_while_the_outcome_is_unknown_leaves_it_unknown(world: SwitchBoard) -> None:
     estate = make_estate()
     world.script = [SILENT_NOT_DONE]

@@ -20,6 +20,7 @@ from tests.factories.switches import SwitchBoard
 from tests.factories.task_queue import SYSTEM, Queue, item
 
 
+@pytest.mark.requirement("R2-01")
 def test_pull_starts_every_task_of_every_page(estate: Estate, queue: Queue) -> None:
     queue.pages = {
         "/tasks": {"items": [item(estate, "T1")], "next": "/tasks?page=2"},
@@ -36,6 +37,7 @@ def test_pull_again_starts_nothing(estate: Estate, queue: Queue) -> None:
     assert OperationRun.objects.count() == 1
 
 
+@pytest.mark.requirement("R2-02")
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -88,6 +90,7 @@ def test_pull_without_a_task_system_says_what_to_add(estate: Estate) -> None:
         tasks.pull(by=estate.worker)
 
 
+@pytest.mark.requirement("R2-09")
 def test_deliver_tells_the_task_system_once(estate: Estate, queue: Queue) -> None:
     run = estate.carry(estate.start("T/1"))
     for _ in range(2):

@@ -27,6 +27,7 @@ def envelope(house: House, **place: Any) -> dict[str, Any]:
     return context.build(found)
 
 
+@pytest.mark.requirement("H-30")
 def test_envelope_of_a_tenant_names_it_and_its_recent_runs(house: House) -> None:
     built = envelope(house, tenant=house.tenant.key)
     assert set(built) == {"primary_context", "tenant", "recent_runs"}
@@ -99,6 +100,7 @@ def test_envelope_names_other_runs_of_this_tenant_only_and_at_most_five(house: H
     assert other.ref not in recent
 
 
+@pytest.mark.requirement("H-26")
 def test_envelope_holds_nothing_of_payload_readings_or_evidence(house: House) -> None:
     """Canaries stand in every free field of a run and its ledger."""
     packet = rows.exception(house.tenant, house.run.definition, message="canary-says")
@@ -111,6 +113,7 @@ def test_envelope_holds_nothing_of_payload_readings_or_evidence(house: House) ->
             assert leak not in text
 
 
+@pytest.mark.requirement("H-30")
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200))
 def test_envelope_is_bounded_and_clean_whatever_the_tenant_is_called(house: House, name: str) -> None:
@@ -129,6 +132,7 @@ def test_envelope_drops_recent_runs_to_keep_its_size(house: House, monkeypatch: 
     assert envelope(house, run=house.run.ref)["recent_runs"] == full["recent_runs"][:2]
 
 
+@pytest.mark.requirement("H-30")
 def test_diagnostics_shows_exactly_what_is_attached(house: House) -> None:
     for place in ({"tenant": house.tenant.key}, {"run": house.run.ref}):
         shown = context.diagnostics(house.operator, **place)

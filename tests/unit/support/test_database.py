@@ -50,6 +50,7 @@ FINISHES = [
 ]
 
 
+@pytest.mark.requirement("H-04")
 @pytest.mark.parametrize("finish", FINISHES)
 def test_update_finishes_an_unfinished_request_once(house: House, finish: dict[str, str]) -> None:
     request = row(house)
@@ -73,6 +74,7 @@ UNFIT = {
 }
 
 
+@pytest.mark.requirement("H-21")
 @pytest.mark.parametrize("columns", UNFIT.values(), ids=UNFIT)
 def test_update_to_an_unfit_shape_is_refused(house: House, columns: dict[str, Any]) -> None:
     with refused():
@@ -138,6 +140,7 @@ def test_update_is_refused_as_a_replica_too(house: House) -> None:
         cursor.execute(f"UPDATE {TABLE} SET summary = 'other' WHERE id = %s", [request.pk])
 
 
+@pytest.mark.requirement("H-07", "H-21")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -191,6 +194,7 @@ starts = st.sampled_from(
 )
 
 
+@pytest.mark.requirement("H-04")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=starts, sequence=st.lists(writes, min_size=1, max_size=8))
 def test_any_sequence_of_updates_finishes_a_request_at_most_once(

@@ -106,6 +106,7 @@ def test_submit_on_an_untrusted_desk_sends_nothing(house: House, tmp_path: Path)
     assert_kept_and_clean(handoff.ref)
 
 
+@pytest.mark.requirement("H-05", "H-16", "H-46")
 @pytest.mark.parametrize("handler", [hear_then_hang, dripping(b"HTTP/1.1 201 Created\r\nX-A: ")])
 def test_submit_with_the_whole_budget_is_told_within_five_and_a_half_seconds(handler: Handler, house: House) -> None:
     with peer(handler) as server, desk_at(server.url):

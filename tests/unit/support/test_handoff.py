@@ -16,6 +16,7 @@ from tests.unit.connectors.peers import answering_json, peer
 from tests.unit.support.test_database import row
 
 
+@pytest.mark.requirement("H-04")
 def test_carry_out_a_second_time_writes_nothing(house: House) -> None:
     request = row(house)
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url) as desk:

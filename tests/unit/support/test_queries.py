@@ -18,6 +18,7 @@ from tests.factories.support import House, desk_at, open_desk
 from tests.unit.support.test_database import row
 
 
+@pytest.mark.requirement("H-09", "H-22")
 def test_latest_for_tenant_is_the_newest_raised_from_the_tenant(house: House) -> None:
     house.submit()
     newest = house.submit().handoff
@@ -25,6 +26,7 @@ def test_latest_for_tenant_is_the_newest_raised_from_the_tenant(house: House) ->
     assert queries.latest_for_tenant(house.operator, house.tenant.key) == newest
 
 
+@pytest.mark.requirement("H-22")
 def test_latest_for_run_is_the_newest_of_that_run(house: House) -> None:
     newest = house.submit(run=house.run.ref).handoff
     house.submit()
@@ -64,6 +66,7 @@ def test_latest_of_an_unfinished_request_is_under_way_until_its_deadline(house: 
     assert (latest.outcome, latest.failure) == (HandoffOutcome.UNDER_WAY, None)
 
 
+@pytest.mark.requirement("H-13")
 def test_latest_of_an_abandoned_request_is_unknown_and_writes_nothing(house: House) -> None:
     made = row(house, handoff_deadline_at=now() - timedelta(seconds=1))
     latest = queries.latest_for_tenant(house.operator, house.tenant.key)
@@ -93,6 +96,7 @@ def test_outcome_follows_from_the_row(
         assert outcome(mode, reference=reference, failure=failure, deadline_at=deadline_at, at=late) is expected
 
 
+@pytest.mark.requirement("H-02", "H-15")
 def test_panel_shows_what_the_page_needs(house: House) -> None:
     latest = house.submit(run=house.run.ref).handoff
     with desk_at("http://127.0.0.1:9"):

@@ -32,6 +32,7 @@ def body_of(server: Peer) -> dict[str, str]:
     return value
 
 
+@pytest.mark.requirement("H-03")
 def test_submit_internal_only_stores_the_request(house: House) -> None:
     handoff = house.submit(notes="1. Log in\n2. Look", severity="high").handoff
     row = SupportRequest.objects.get()
@@ -50,6 +51,7 @@ def test_submit_from_a_run_stores_the_run_and_its_tenant(house: House) -> None:
     assert (handoff.run, handoff.tenant) == (house.run.ref, house.tenant.key)
 
 
+@pytest.mark.requirement("H-10")
 def test_submit_internal_only_writes_one_audit_event(house: House) -> None:
     ref = house.submit().handoff.ref
     assert events(ref) == [
@@ -60,6 +62,7 @@ def test_submit_internal_only_writes_one_audit_event(house: House) -> None:
     assert (event.actor, event.subject_kind) == (house.operator.name, "support_request")
 
 
+@pytest.mark.requirement("H-05")
 def test_submit_create_stores_reference_and_proven_url(house: House) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url):
         handoff = house.submit(mode="create_external_ticket", run=house.run.ref).handoff
@@ -101,6 +104,7 @@ def test_submit_create_with_reference_only_keeps_the_envelope_inside(house: Hous
     assert SupportRequest.objects.get().context_envelope["tenant"]["key"] == house.tenant.key
 
 
+@pytest.mark.requirement("H-08")
 def test_submit_create_on_a_failing_desk_keeps_the_request(house: House) -> None:
     with peer(answering(response(500, b"canary"))) as server, desk_at(server.url):
         handoff = house.submit(mode="create_external_ticket").handoff
@@ -137,6 +141,7 @@ def test_submit_create_frees_its_slot(house: House) -> None:
     assert came == [HandoffOutcome.CREATED] * 3
 
 
+@pytest.mark.requirement("H-06")
 def test_submit_link_stores_without_a_call(house: House) -> None:
     with peer(hear_then_hang) as server, desk_at(server.url):
         handoff = house.submit(mode="link_existing_ticket", external_reference=f"{server.url}/t/T-9#note").handoff
@@ -150,12 +155,14 @@ def test_submit_link_stores_without_a_call(house: House) -> None:
     ]
 
 
+@pytest.mark.requirement("H-06")
 def test_submit_link_by_reference_alone_invents_no_url(house: House) -> None:
     with desk_at("http://127.0.0.1:9"):
         handoff = house.submit(mode="link_existing_ticket", external_reference="#T-9").handoff
     assert (handoff.external_reference, handoff.external_url) == ("T-9", None)
 
 
+@pytest.mark.requirement("H-06")
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -173,6 +180,7 @@ def test_submit_link_that_can_not_be_stores_nothing(house: House, given: dict[st
     assert not SupportRequest.objects.exists()
 
 
+@pytest.mark.requirement("H-02")
 @pytest.mark.parametrize("mode", ["create_external_ticket", "link_existing_ticket"])
 def test_submit_without_a_desk_takes_only_internal_requests(house: House, mode: str) -> None:
     reference = "T-9" if mode == "link_existing_ticket" else ""
@@ -203,6 +211,7 @@ def test_submit_again_with_other_line_breaks_is_the_same_request(house: House) -
     assert second.handoff == first.handoff
 
 
+@pytest.mark.requirement("H-24")
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -284,6 +293,7 @@ def test_submit_by_a_process_needs_a_contact(house: House) -> None:
     assert house.submit(by=operator, contact_name="Ana", contact_email="ana@example.com").handoff.ref
 
 
+@pytest.mark.requirement("H-23", "H-43")
 @pytest.mark.parametrize("place", ["tenant", "run"])
 def test_submit_outside_the_scope_is_not_found(house: House, place: str) -> None:
     key = house.tenant.key if place == "tenant" else house.run.ref

@@ -59,6 +59,7 @@ def test_create_names_what_the_desk_did(case: str, draft: TicketDraft) -> None:
         assert len(peer.requests) == 1
 
 
+@pytest.mark.requirement("H-07")
 @pytest.mark.parametrize("case", ANSWERS)
 def test_summary_shows_nothing_of_the_answer(case: str, draft: TicketDraft) -> None:
     script, _, unknown = ANSWERS[case]
@@ -72,6 +73,7 @@ def test_summary_shows_nothing_of_the_answer(case: str, draft: TicketDraft) -> N
     assert ("may exist" in summary and REFERENCE in summary) == unknown
 
 
+@pytest.mark.requirement("H-16")
 @pytest.mark.parametrize(
     "script",
     [
@@ -165,6 +167,7 @@ def test_create_sends_a_form_where_the_desk_wants_one(draft: TicketDraft) -> Non
     assert request.endswith(b"title=%5BSR-7K3M9QX2ZA%5D+Roles+are+missing&public=false")
 
 
+@pytest.mark.requirement("H-05")
 @pytest.mark.parametrize(
     "url", ["https://evil.test/t/T-1", "javascript:alert(1)", "http://user@127.0.0.1/t/T-1", "/t/T-1", 7, None]
 )

@@ -62,6 +62,7 @@ def test_every_preset_has_a_shape_and_a_guide() -> None:
     assert preset_names(PRESETS) == shape_names() == [name for name in guides if name != "README"]
 
 
+@pytest.mark.requirement("H-12")
 def test_create_sends_the_desks_own_request_and_reads_reference_and_url(shape: tuple[str, ShapeServer]) -> None:
     preset, server = shape
     created = open_desk(preset, server).create(DRAFT)
@@ -101,6 +102,7 @@ def test_create_with_the_longest_notes_carries_every_fact(shape: tuple[str, Shap
     assert "note note" in sent
 
 
+@pytest.mark.requirement("H-12")
 def test_create_turns_each_documented_error_into_its_category(shape: tuple[str, ShapeServer]) -> None:
     preset, server = shape
     desk = open_desk(preset, server)

@@ -38,6 +38,7 @@ def test_assemble_after_another_table_holds_until_somebody_accepts_it() -> None:
     assert not fifth.blocking
 
 
+@pytest.mark.requirement("P-05")
 def test_assemble_after_the_entitlement_moved_holds_once_when_nobody_clears_it() -> None:
     first = Estate().assemble()
     moved = Estate()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from handrail.packets.assembly.results import Assembled, Hold
 from tests.unit.packets.assembly.clearing import clear
 from tests.unit.packets.assembly.estate import AT, Estate, sample
@@ -41,6 +43,7 @@ def test_clear_is_noted_without_person_or_reason() -> None:
     assert not any(b"ana@example.com" in data or b"by phone" in data for data in documents.values())
 
 
+@pytest.mark.requirement("P-10")
 def test_clear_does_not_count_for_other_facts() -> None:
     decision = clear(
         hold_of(in_conflict().assemble(), "source-conflict"), roles={"identity-owner"}, by="ana", reason=REASON, at=AT

@@ -28,6 +28,7 @@ def refuse_leak(assembled: Assembled) -> None:
         assert PLANTED.encode() not in data.lower(), path
 
 
+@pytest.mark.requirement("P-05")
 def test_kinds_cover_every_built_in_hold() -> None:
     assert {kind.code for kind in KINDS} == set(BUILT_IN)
 
@@ -37,6 +38,7 @@ def test_assemble_in_order_holds_only_what_never_leaves() -> None:
     assert Estate().assemble().blocking == ()
 
 
+@pytest.mark.requirement("P-05")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_assemble_holds(kind: Kind) -> None:
     assembled = spoilt(kind)
@@ -56,11 +58,13 @@ def test_assemble_holds_both(pair: tuple[Kind, Kind]) -> None:
     refuse_leak(assembled)
 
 
+@pytest.mark.requirement("P-06")
 def test_held_field_shows_a_placeholder() -> None:
     packet = spoilt(*(kind for kind in KINDS if kind.name == "two sources disagree")).packet
     assert packet["fields"]["tenant"]["plan"] == {"held": ["source-conflict"]}
 
 
+@pytest.mark.requirement("P-02")
 def test_held_entry_shows_a_placeholder_in_its_place() -> None:
     timeline = spoilt(*(kind for kind in KINDS if kind.name == "internal note among the entries")).packet["fields"][
         "timeline"
@@ -69,6 +73,7 @@ def test_held_entry_shows_a_placeholder_in_its_place() -> None:
     assert timeline[0]["text"] == "Logins fail for every user."
 
 
+@pytest.mark.requirement("P-13")
 def test_hold_belongs_to_whom_the_profile_names() -> None:
     hold = next(hold for hold in spoilt(KINDS[3]).holds if hold.code == "not-in-inventory")
     assert (hold.owner, hold.clears) == ("identity-owner", ("identity-owner",))

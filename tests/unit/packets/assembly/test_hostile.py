@@ -163,6 +163,7 @@ def test_path_of_an_annex_is_never_made_of_its_id(name: str) -> None:
     assert not [path for path, data in assembled.documents.items() if b"passwd" in data or b"boot.ini" in data]
 
 
+@pytest.mark.requirement("P-15")
 @pytest.mark.parametrize("place", ["text", "kind", "at"])
 def test_disguised_text_of_a_source_is_shown_in_the_open(place: str) -> None:
     estate = Estate()

@@ -112,6 +112,7 @@ def check_lineage(assembled: Assembled) -> None:
     assert set(assembled.trace["annexes"]) == {annex["name"] for annex in assembled.packet["annexes"]}
 
 
+@pytest.mark.requirement("P-03")
 @QUICK
 @given(estates())
 def test_every_place_of_the_packet_has_lineage(estate: Estate) -> None:
@@ -120,6 +121,7 @@ def test_every_place_of_the_packet_has_lineage(estate: Estate) -> None:
     assert sample().validator.is_valid(assembled.packet)
 
 
+@pytest.mark.requirement("P-15")
 @QUICK
 @given(estates())
 def test_no_value_that_is_held_leaves(estate: Estate) -> None:

@@ -119,6 +119,7 @@ def practice(running: Sandbox, tmp_path: Path) -> Practice:
     return Practice(running, connectors, shipped("identity-outage-vendor-escalation"))
 
 
+@pytest.mark.requirement("P-01", "P-02")
 def test_outage_assembles_from_the_practice_estate(practice: Practice) -> None:
     assembled = practice.assemble()
     assert codes(assembled) == {("unsanitised-artifact", "other-1"), ("end-while-open", "impact.end")}

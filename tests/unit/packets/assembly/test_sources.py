@@ -18,6 +18,7 @@ from handrail.packets.proof.manifest import held_digest
 from tests.unit.packets.assembly.estate import GIVEN, HAR, SALT, Estate, bound, codes, leaving, sample
 
 
+@pytest.mark.requirement("P-01")
 def test_read_asks_every_source_once_in_order() -> None:
     estate = Estate()
     sources.read_sources(sample(), GIVEN, estate.read)
@@ -150,6 +151,7 @@ def test_short_salt_is_refused() -> None:
         estate.assemble(salt=b"short")
 
 
+@pytest.mark.requirement("P-03")
 def test_annex_has_its_lineage_and_keeps_the_original_digest_inside() -> None:
     assembled = Estate().assemble()
     annex = assembled.annexes[0]

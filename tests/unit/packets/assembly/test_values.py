@@ -34,6 +34,7 @@ def test_list_over_its_limit_is_held_whole() -> None:
     assert assembled.packet["fields"]["timeline"] == {"held": ["unfit-value"]}
 
 
+@pytest.mark.requirement("P-06")
 def test_entry_that_can_not_be_decided_is_held_not_left_out() -> None:
     estate = Estate()
     del estate.case["timeline"][2]["visibility"]
@@ -50,6 +51,7 @@ def test_optional_value_that_is_absent_is_null_with_lineage() -> None:
     assert not assembled.blocking
 
 
+@pytest.mark.requirement("P-04")
 def test_table_that_is_not_active_holds_its_field() -> None:
     fewer = {name: table for name, table in tables().items() if name != "plan-labels"}
     assert ("missing-row", "tenant.plan") in codes(Estate().assemble(tables=fewer))

@@ -21,6 +21,7 @@ def codes(given: Approvals) -> list[Code]:
     return [code for code, _ in approvals.faults(MADE, given)]
 
 
+@pytest.mark.requirement("P-08")
 def test_statement_binds_the_manifest_digest() -> None:
     document = json.loads(APPROVED.payload())
     assert document["_type"] == "https://in-toto.io/Statement/v1"

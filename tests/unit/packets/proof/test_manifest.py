@@ -37,6 +37,7 @@ def test_statement_is_in_toto_v1() -> None:
     assert set(document) == {"_type", "subject", "predicateType", "predicate"}
 
 
+@pytest.mark.requirement("P-08")
 def test_subject_holds_the_digest_of_every_content() -> None:
     found = {subject["name"]: "sha256:" + subject["digest"]["sha256"] for subject in statement()["subject"]}
     assert found == {path: digest_bytes(raw) for path, raw in making.CONTENTS.items()}
@@ -74,6 +75,7 @@ def test_any_manifest_survives_a_round_trip(
     assert made.created_at.replace(tzinfo=None) == created_at
 
 
+@pytest.mark.requirement("P-08")
 def test_every_flipped_byte_changes_the_manifest_or_is_refused() -> None:
     payload = MADE.payload()
     for at in range(len(payload)):

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[4]
 MEBIBYTE = 1024 * 1024
 
 
+@pytest.mark.requirement("P-07")
 def test_package_has_the_bagit_layout_in_order() -> None:
     assert list(making.entries(RAW)) == [
         f"{BASE}/bagit.txt",

@@ -79,6 +79,7 @@ def test_an_added_file_is_refused_by_name_though_the_bag_lists_it(path: str) -> 
     assert (Code.ADDED_FILE, path) in {(finding.code, finding.file) for finding in verdict.refusals}
 
 
+@pytest.mark.requirement("P-07")
 @pytest.mark.parametrize("path", ["readme.txt", "fetch.txt", "data/annexes/more.json", "meta/notes.txt"])
 def test_an_added_file_is_refused_by_name(path: str) -> None:
     verdict = making.check(making.zipped(with_file(path, b"{}")))

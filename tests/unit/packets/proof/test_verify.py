@@ -74,6 +74,7 @@ def test_describe_says_nothing_that_is_not_proved() -> None:
     assert verdict.manifest is None
 
 
+@pytest.mark.requirement("P-08")
 def test_verify_refuses_another_lane() -> None:
     verdict = making.check(RAW, lane="vendor-billing-intake")
     assert verdict.codes == (Code.OTHER_LANE,)
@@ -82,6 +83,7 @@ def test_verify_refuses_another_lane() -> None:
     )
 
 
+@pytest.mark.requirement("P-10")
 def test_verify_refuses_from_the_instant_of_expiry() -> None:
     assert making.check(RAW, at=making.EXPIRES_AT - timedelta(microseconds=1)).accepted
     assert making.check(RAW, at=making.EXPIRES_AT).codes == (Code.EXPIRED,)
@@ -98,6 +100,7 @@ def test_verify_reports_every_refusal_at_once() -> None:
     assert verdict.codes == (Code.OTHER_LANE, Code.EXPIRED)
 
 
+@pytest.mark.requirement("P-10")
 def test_verify_refuses_one_superseded_by_a_later_one() -> None:
     verdict = making.check(RAW, accepted=[later()])
     assert verdict.codes == (Code.SUPERSEDED,)
