@@ -19,7 +19,7 @@ from handrail.connectors import lane as lanes
 from handrail.connectors import registry
 from handrail.connectors.blobs import FolderBlobs
 from handrail.connectors.finding import Finding
-from handrail.connectors.lane import Fate, LaneFailed, Receipt, Trouble
+from handrail.connectors.lane import ErrorKind, LaneFailed, LaneState, Receipt
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Reading
 from handrail.definitions.models import Definition
@@ -99,26 +99,26 @@ class Vendor:
     kind: str = "memory"
     deadline_seconds: float = 0.2
     packages: dict[str, bytes] = field(default_factory=dict)
-    fates: dict[str, Fate] = field(default_factory=dict)
+    states: dict[str, LaneState] = field(default_factory=dict)
     notices: dict[str, list[str]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     script: list[str] = field(default_factory=list)
     repeats: list[str] = field(default_factory=list)
     forgets: bool = False
-    loses: Fate | None = None
+    loses: LaneState | None = None
 
     def deliver(self, package: Path, manifest_digest: str) -> Receipt:
         self.calls.append(("deliver", manifest_digest))
         if manifest_digest in self.packages:
             self.repeats.append(manifest_digest)
         turn = self.script.pop(0) if self.script else "take"
-        if turn in Trouble.__members__.values():
-            raise LaneFailed("The lane failed as the test says.", Trouble(turn))
-        if turn != "unheard" and self.fates.setdefault(manifest_digest, Fate.DELIVERED) is Fate.DELIVERED:
+        if turn in ErrorKind.__members__.values():
+            raise LaneFailed("The lane failed as the test says.", ErrorKind(turn))
+        if turn != "unheard" and self.states.setdefault(manifest_digest, LaneState.DELIVERED) is LaneState.DELIVERED:
             self.packages.setdefault(manifest_digest, package.read_bytes())
-            self.fates[manifest_digest] = self.loses or Fate.DELIVERED
+            self.states[manifest_digest] = self.loses or LaneState.DELIVERED
         if turn in ("lost", "unheard"):
-            raise LaneFailed("No answer came.", Trouble.UNKNOWN)
+            raise LaneFailed("No answer came.", ErrorKind.UNKNOWN)
         return self._receipt(manifest_digest)
 
     def status(self, manifest_digest: str) -> Receipt:
@@ -127,8 +127,11 @@ class Vendor:
 
     def withdraw(self, manifest_digest: str, reason: str) -> Receipt:
         self.calls.append(("withdraw", manifest_digest))
-        if self.fates.get(manifest_digest, Fate.ABSENT if self.forgets else Fate.DELIVERED) is Fate.DELIVERED:
-            self.fates[manifest_digest] = Fate.WITHDRAWN
+        if (
+            self.states.get(manifest_digest, LaneState.ABSENT if self.forgets else LaneState.DELIVERED)
+            is LaneState.DELIVERED
+        ):
+            self.states[manifest_digest] = LaneState.WITHDRAWN
         if manifest_digest in self.packages:
             self.notices.setdefault(manifest_digest, []).append(reason)
         return self._receipt(manifest_digest)
@@ -136,24 +139,24 @@ class Vendor:
     def land(self, manifest_digest: str, package: bytes) -> None:
         """What was sent long ago arrives."""
         self.packages[manifest_digest] = package
-        self.fates[manifest_digest] = Fate.DELIVERED
+        self.states[manifest_digest] = LaneState.DELIVERED
 
     def consume(self, manifest_digest: str) -> None:
         """The vendor opens it, unless it was taken back."""
-        if self.fates.get(manifest_digest) is Fate.DELIVERED:
-            self.fates[manifest_digest] = Fate.CONSUMED
+        if self.states.get(manifest_digest) is LaneState.DELIVERED:
+            self.states[manifest_digest] = LaneState.CONSUMED
 
     def check(self) -> list[Finding]:
         return []
 
     def _receipt(self, manifest_digest: str) -> Receipt:
-        if manifest_digest not in self.fates:
-            return Receipt(Fate.ABSENT)
-        fate = self.fates[manifest_digest]
+        if manifest_digest not in self.states:
+            return Receipt(LaneState.ABSENT)
+        state = self.states[manifest_digest]
         if manifest_digest not in self.packages:
-            return Receipt(fate)
-        number = list(self.fates).index(manifest_digest) + 1
-        return Receipt(fate, f"RCPT-{number}", digest_bytes(self.packages[manifest_digest]))
+            return Receipt(state)
+        number = list(self.states).index(manifest_digest) + 1
+        return Receipt(state, f"RCPT-{number}", digest_bytes(self.packages[manifest_digest]))
 
 
 @dataclass

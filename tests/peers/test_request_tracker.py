@@ -122,7 +122,7 @@ def test_check_fails_with_a_wrong_token(request_tracker: RequestTracker) -> None
 def test_check_names_the_missing_right(request_tracker: RequestTracker) -> None:
     finding = open_desk(request_tracker.base_url, request_tracker.onlooker_token).check()[0]
     assert not finding.ok
-    assert "CreateTicket" in finding.mend
+    assert "CreateTicket" in finding.fix
 
 
 def test_check_names_a_queue_that_does_not_exist(request_tracker: RequestTracker) -> None:

@@ -17,10 +17,10 @@ def cautions(config: Config) -> Iterator[Finding]:
         return
     here = config.state_directory
     for name, what, key in _only_here(config):
-        yield Finding(name, ok=True, message=f"{what} in {here}, on this machine only.", mend=f"Set {key}. {WHY}")
+        yield Finding(name, ok=True, message=f"{what} in {here}, on this machine only.", fix=f"Set {key}. {WHY}")
     if config.web.https and not config.web.trusted_proxies:
         message = "Everybody behind the proxy counts as one address: anybody's guessing locks out all."
-        yield Finding("log-in limits", ok=True, message=message, mend="Set [web] trusted_proxies.")
+        yield Finding("log-in limits", ok=True, message=message, fix="Set [web] trusted_proxies.")
 
 
 WHY = "Other machines need the same, and a backup of the database does not hold it."

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 OLDEST_POSTGRESQL = 150000
 CLOCK_TOLERANCE_SECONDS = 2.0
-MEND_CONFIG = "Mend handrail.toml as the message says. All settings: docs/reference/configuration.md."
+FIX_CONFIG = "Fix handrail.toml as the message says. All settings: docs/reference/configuration.md."
 
 
 def all_findings() -> list[Finding]:
-    """Everything, in the order in which to mend it: without a database the looks that need one are left out."""
+    """Everything, in the order in which to fix it: without a database the looks that need one are left out."""
     try:
         config = installation.start()
     except HandrailError as error:
-        return [Finding("configuration", ok=False, message=error.message, mend=MEND_CONFIG)]
+        return [Finding("configuration", ok=False, message=error.message, fix=FIX_CONFIG)]
     findings = [Finding("configuration", ok=True, message="handrail.toml is understood, and its secrets are there.")]
     findings += cautions(config)
     findings += _guarded("connectors", connectors)
@@ -43,7 +43,7 @@ def all_findings() -> list[Finding]:
     try:
         found = database()
     except HandrailError as error:
-        return [*findings, Finding("database", ok=False, message=error.message, mend="Start it, or mend DATABASE_URL.")]
+        return [*findings, Finding("database", ok=False, message=error.message, fix="Start it, or fix DATABASE_URL.")]
     findings += found
     if all(finding.ok for finding in found):  # tables that are not there yet can't be asked
         findings += _guarded("runbooks", runbooks)
@@ -67,7 +67,7 @@ def connectors() -> list[Finding]:
     """What each configured connector says of itself."""
     names = registry.names()
     if not names:
-        return [Finding("connectors", ok=False, message="None is configured.", mend="Add [connectors.NAME] sections.")]
+        return [Finding("connectors", ok=False, message="None is configured.", fix="Add [connectors.NAME] sections.")]
     found: list[Finding] = []
     for name in names:
         found += _guarded(name, registry.get(name).check)
@@ -83,8 +83,8 @@ def desk() -> list[Finding]:
     """What the service desk says of itself; nothing is wrong with having none."""
     found = desks.configured()
     if found is None:
-        mend = "Add [desk], unless support requests shall stay internal."
-        return [Finding("desk", ok=True, message="None is configured.", mend=mend)]
+        fix = "Add [desk], unless support requests stay internal."
+        return [Finding("desk", ok=True, message="None is configured.", fix=fix)]
     return found.check()
 
 
@@ -92,8 +92,8 @@ def release() -> list[Finding]:
     """The release key, the store of cleared annexes and every lane. Without lanes nothing can be released: no fault."""
     names = lane.names()
     if not names:
-        mend = "Add [lanes.NAME] sections, unless no packet shall leave."
-        return [Finding("lanes", ok=True, message="None is configured.", mend=mend)]
+        fix = "Add [lanes.NAME] sections, unless no packet is meant to leave."
+        return [Finding("lanes", ok=True, message="None is configured.", fix=fix)]
     found = _guarded("blobs", settings.blobs().check)
     for name in names:
         found += _guarded(name, lane.get(name).check)
@@ -109,21 +109,21 @@ def _release_key() -> list[Finding]:
 def task_system(config: Config) -> Iterator[Finding]:
     """Whether the task list can be read, and whether runs of its tasks have a workspace to be in."""
     if config.tasks is None:
-        mend = "Add [tasks], unless tasks shall come in by hand only."
-        yield Finding("task system", ok=True, message="None is configured.", mend=mend)
+        fix = "Add [tasks], unless tasks come in by hand only."
+        yield Finding("task system", ok=True, message="None is configured.", fix=fix)
         return
 
     workspace = queries.get_workspace(config.tasks.workspace)
     connector = registry.get(config.tasks.connector)
     if not isinstance(connector, RestConnector):
         message = f"connectors.{connector.name} is of kind {connector.kind}."
-        yield Finding("task system", ok=False, message=message, mend='[tasks] connector needs one of kind "rest".')
+        yield Finding("task system", ok=False, message=message, fix='[tasks] connector needs one of kind "rest".')
         return
     items = extract(connector.read(Get(path=config.tasks.list_path)).value, config.tasks.items_at)
     count = len(items) if isinstance(items, list) else None
     if count is None:
         message = f"{config.tasks.items_at} of {config.tasks.list_path} is no list."
-        yield Finding("task system", ok=False, message=message, mend="Mend [tasks] items_at or list_path.")
+        yield Finding("task system", ok=False, message=message, fix="Fix [tasks] items_at or list_path.")
         return
     yield Finding("task system", ok=True, message=f"{count} tasks on the first page, for workspace {workspace.slug}.")
 
@@ -132,19 +132,19 @@ def _guarded(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
     try:
         return look()
     except HandrailError as error:
-        return [Finding(name, ok=False, message=error.message, mend=MEND_CONFIG)]
+        return [Finding(name, ok=False, message=error.message, fix=FIX_CONFIG)]
 
 
 def _version(number: int) -> Finding:
     ok = number >= OLDEST_POSTGRESQL
-    mend = "" if ok else f"Handrail needs PostgreSQL {OLDEST_POSTGRESQL // 10000} or later."
-    return Finding("database", ok=ok, message=f"PostgreSQL {number // 10000}.{number % 10000} answers.", mend=mend)
+    fix = "" if ok else f"Handrail needs PostgreSQL {OLDEST_POSTGRESQL // 10000} or later."
+    return Finding("database", ok=ok, message=f"PostgreSQL {number // 10000}.{number % 10000} answers.", fix=fix)
 
 
 def _migrations(pending: list[str]) -> Finding:
     if not pending:
         return Finding("migrations", ok=True, message="All are applied.")
-    return Finding("migrations", ok=False, message=f"{len(pending)} are pending.", mend="Run: handrail migrate")
+    return Finding("migrations", ok=False, message=f"{len(pending)} are pending.", fix="Run: handrail migrate")
 
 
 def _clock(before: datetime, there: datetime, after: datetime) -> Finding:
@@ -152,4 +152,4 @@ def _clock(before: datetime, there: datetime, after: datetime) -> Finding:
     apart = abs((there - middle).total_seconds())
     ok = apart <= CLOCK_TOLERANCE_SECONDS
     message = f"This machine and the database are {apart:.2f} s apart."
-    return Finding("clock", ok=ok, message=message, mend="" if ok else "Set both clocks by NTP.")
+    return Finding("clock", ok=ok, message=message, fix="" if ok else "Set both clocks by NTP.")

@@ -1,4 +1,4 @@
-"""``handrail.toml``: what an installation of Handrail is told. Secrets stand in it by reference only."""
+"""``handrail.toml``: an installation's configuration. Secrets are given by reference only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from handrail.connectors.config import Section
 from handrail.kernel.errors import Fault, Misconfigured
 from handrail.kernel.secrets import Secrets
 from handrail.runbooks.timing import Timing
@@ -21,11 +22,7 @@ DEFAULT_FILE = "handrail.toml"
 _ADDRESS = r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?$"
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Database(Section):
+class DatabaseSection(Section):
     """``url`` names any PostgreSQL from 15 on; without it an embedded server runs in ``directory``.
 
     ``password`` refers to the role's password, which ``url`` may not hold.
@@ -44,7 +41,7 @@ class Database(Section):
         return url
 
 
-class Web(Section):
+class WebSection(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     base_url: str | None = None
@@ -59,8 +56,10 @@ class Web(Section):
     metrics_secret: str | None = None
 
 
-class Worker(Section):
+class WorkerSection(Section):
     """``lease_seconds``: how long after its last sign of life a worker's runs are advanced by another."""
+
+    renamed = {"takeover_seconds": "lease_seconds"}
 
     concurrency: int = Field(default=4, ge=1, le=64)
     lease_seconds: float = Field(default=20, ge=0.5, le=600)
@@ -103,7 +102,7 @@ class TimingSection(Section):
         return self
 
 
-class Tasks(Section):
+class TasksSection(Section):
     """The support task system: where delegated tasks are pulled from and outcomes are written back to."""
 
     connector: str
@@ -119,7 +118,7 @@ class Tasks(Section):
     webhook_secret: str | None = None
 
 
-class Audit(Section):
+class AuditSection(Section):
     """``signing_key`` refers to an Ed25519 key in PEM, the same on every machine; without it one is made once in the
     state directory. ``verifier_keys``: public keys (name+id+key) whose checkpoints count besides."""
 
@@ -129,7 +128,7 @@ class Audit(Section):
     seal_seconds: float = Field(default=30, ge=1, le=3600)
 
 
-class Release(Section):
+class ReleaseSection(Section):
     """``signing_key`` refers to the release key (Ed25519, PKCS#8 PEM); without it the file that ``handrail keys
     generate`` makes in the state directory. ``key_ring``: the directory of public keys, current, retired and revoked.
     """
@@ -140,14 +139,14 @@ class Release(Section):
     settle_seconds: float = Field(default=60, ge=0, le=3600)
 
 
-class CommandLine(Section):
+class CommandLineSection(Section):
     """``act_as``: whether ``--as EMAIL`` alone may decide in that member's name. Unless said, only on the embedded
     database, where whoever can run a command can write every row anyway."""
 
     act_as: bool | None = None
 
 
-class SingleSignOn(Section):
+class SingleSignOnSection(Section):
     """One OpenID Connect provider. ``only``: passwords are not taken any more."""
 
     name: str = Field(min_length=1, max_length=40)
@@ -160,17 +159,17 @@ class SingleSignOn(Section):
 
 class Config(Section):
     state_directory: Path = Path("var")
-    database: Database = Database()
-    web: Web = Web()
-    worker: Worker = Worker()
+    database: DatabaseSection = DatabaseSection()
+    web: WebSection = WebSection()
+    worker: WorkerSection = WorkerSection()
     timing: TimingSection = TimingSection()
-    tasks: Tasks | None = None
-    audit: Audit = Audit()
+    tasks: TasksSection | None = None
+    audit: AuditSection = AuditSection()
     connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     desk: dict[str, Any] | None = None
-    release: Release = Release()
-    single_sign_on: SingleSignOn | None = None
-    cli: CommandLine = CommandLine()
+    release: ReleaseSection = ReleaseSection()
+    single_sign_on: SingleSignOnSection | None = None
+    cli: CommandLineSection = CommandLineSection()
     lanes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     blobs: dict[str, Any] | None = None
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from handrail.conf.config import SingleSignOn
+from handrail.conf.config import SingleSignOnSection
 from handrail.kernel.secrets import Secrets
 
 PROVIDER = "sso"
 
 
-def providers(section: SingleSignOn | None, secrets: Secrets) -> dict[str, Any]:
+def providers(section: SingleSignOnSection | None, secrets: Secrets) -> dict[str, Any]:
     """``SOCIALACCOUNT_PROVIDERS``. Calls nobody. Raises Misconfigured when the secret is missing."""
     if section is None:
         return {}
@@ -25,7 +25,7 @@ def providers(section: SingleSignOn | None, secrets: Secrets) -> dict[str, Any]:
     return {"openid_connect": {"APPS": [app], "OAUTH_PKCE_ENABLED": True}}
 
 
-def origins(section: SingleSignOn | None) -> list[str]:
+def origins(section: SingleSignOnSection | None) -> list[str]:
     """Where the log-in form may lead: browsers count the way through the identity provider as the form's own."""
     if section is None:
         return []

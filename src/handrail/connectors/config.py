@@ -1,12 +1,12 @@
-"""The sections ``[connectors.NAME]`` of handrail.toml. Each folder adds its own kinds (``Kind``)."""
+"""The sections ``[connectors.NAME]`` of handrail.toml. Each folder adds its own kinds (``ConnectorKind``)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -23,9 +23,21 @@ HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
 
 class Section(BaseModel):
-    """A piece of handrail.toml: unknown fields are refused, and nothing is changed after it was read."""
+    """A piece of handrail.toml: unknown fields are refused, and nothing is changed after it was read.
+
+    ``renamed``: fields that had another name before, by that name. The old one is refused with the new one named.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_old_name(cls, given: Any) -> Any:
+        for old, new in cls.renamed.items():
+            if isinstance(given, Mapping) and old in given:
+                raise ValueError(f"{old} is called {new} now")
+        return given
 
 
 class NoAuth(Section):
@@ -158,7 +170,7 @@ class Connector(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ConnectorKind:
     """One value of ``kind``: its configuration model, and how to open it (name, configuration, secrets)."""
 
     name: str

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. ``message`` says how it stands; ``mend`` says what to do.
+    """One thing looked at. ``message`` says how it stands; ``fix`` says what to do.
 
-    ``mend`` beside ``ok`` is advice: nothing is wrong as it stands."""
+    ``fix`` beside ``ok`` is advice: nothing is wrong as it stands."""
 
     name: str
     ok: bool
     message: str
-    mend: str = ""
+    fix: str = ""

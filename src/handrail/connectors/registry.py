@@ -13,20 +13,22 @@ from typing import Any
 from pydantic import ValidationError
 
 from handrail import connectors
-from handrail.connectors.config import Connector, ConnectorConfig, Kind
+from handrail.connectors.config import Connector, ConnectorConfig, ConnectorKind
 from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Fault, Misconfigured
 from handrail.kernel.secrets import Secrets
 
 
 @cache
-def kinds() -> Mapping[str, Kind]:
+def kinds() -> Mapping[str, ConnectorKind]:
     """Every kind that a folder beside this file declares in its ``KINDS``."""
-    found: dict[str, Kind] = {}
+    found: dict[str, ConnectorKind] = {}
     for module in pkgutil.iter_modules(connectors.__path__):
         if not module.ispkg:
             continue
-        declared: tuple[Kind, ...] = getattr(import_module(f"{connectors.__name__}.{module.name}"), "KINDS", ())
+        declared: tuple[ConnectorKind, ...] = getattr(
+            import_module(f"{connectors.__name__}.{module.name}"), "KINDS", ()
+        )
         for kind in declared:
             if kind.name in found:
                 raise RuntimeError(f"two folders declare the connector kind {kind.name}")

@@ -28,7 +28,7 @@ _CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrieval
 _CERTAINLY_UNSENT = (EndpointConnectionError, ConnectTimeoutError, *_CREDENTIALS)
 
 
-class S3Trouble(StrEnum):
+class S3ErrorKind(StrEnum):
     MISSING = "missing"
     TAKEN = "taken"
     DENIED = "denied"
@@ -37,20 +37,20 @@ class S3Trouble(StrEnum):
 
 
 _BY_CODE = {
-    **dict.fromkeys(("404", "NoSuchKey", "NotFound"), S3Trouble.MISSING),
-    **dict.fromkeys(("PreconditionFailed", "412"), S3Trouble.TAKEN),
+    **dict.fromkeys(("404", "NoSuchKey", "NotFound"), S3ErrorKind.MISSING),
+    **dict.fromkeys(("PreconditionFailed", "412"), S3ErrorKind.TAKEN),
     **dict.fromkeys(
-        ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket"), S3Trouble.DENIED
+        ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket"), S3ErrorKind.DENIED
     ),
 }
 
 
 class S3Failed(Exception):
-    """``trouble`` says what is certain; the message says the rest in one clause."""
+    """``kind`` says what is certain; the message says the rest in one clause."""
 
-    def __init__(self, trouble: S3Trouble, message: str) -> None:
+    def __init__(self, kind: S3ErrorKind, message: str) -> None:
         super().__init__(message)
-        self.trouble = trouble
+        self.kind = kind
 
 
 class S3Section(Section):
@@ -88,14 +88,14 @@ class Bucket:
             return getattr(self._connected(), operation)(Bucket=self._bucket, Key=self._prefix + key, **more)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code"))
-            raise S3Failed(_BY_CODE.get(code, S3Trouble.UNKNOWN), "its bucket refused or failed") from None
+            raise S3Failed(_BY_CODE.get(code, S3ErrorKind.UNKNOWN), "its bucket refused or failed") from None
         except _CREDENTIALS:
             said = "no credentials were found; give access_key and secret_key, or the machine a role"
-            raise S3Failed(S3Trouble.NOT_SENT, said) from None
+            raise S3Failed(S3ErrorKind.NOT_SENT, said) from None
         except BotoCoreError as error:
             unsent = isinstance(error, _CERTAINLY_UNSENT)
             raise S3Failed(
-                S3Trouble.NOT_SENT if unsent else S3Trouble.UNKNOWN, "its bucket did not answer as expected"
+                S3ErrorKind.NOT_SENT if unsent else S3ErrorKind.UNKNOWN, "its bucket did not answer as expected"
             ) from None
 
     def _connected(self) -> Any:

@@ -12,7 +12,7 @@ from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Conflict, Fault, Invalid, Misconfigured
 
 _REST = (forms.GetForm, forms.SendForm)
-MEND = "Add or mend [connectors.NAME] in handrail.toml, or propose a version that names another."
+FIX = "Add or fix [connectors.NAME] in handrail.toml, or propose a version that names another."
 
 
 def faults(runbook: CompiledRunbook) -> list[Fault]:
@@ -32,7 +32,7 @@ def check() -> list[Finding]:
         except (Invalid, Conflict) as error:
             wrong = [error.message]
         message = "; ".join(wrong) or "Its connectors are there."
-        found.append(Finding(name, ok=not wrong, message=message, mend=MEND if wrong else ""))
+        found.append(Finding(name, ok=not wrong, message=message, fix=FIX if wrong else ""))
     return found
 
 

@@ -7,7 +7,7 @@
     ├── Conflict       409  the same key with other content, or a rule of the domain forbids it now
     │   └── Stale      409  somebody else moved it first
     ├── Unavailable    503  an outside system or the database did not answer
-    └── Misconfigured  500  handrail.toml or a secret needs mending by the operator of Handrail
+    └── Misconfigured  500  handrail.toml or a secret needs fixing by the operator of Handrail
 
 Each carries a stable ``code`` (kebab-case, never reworded), one HTTP ``status`` and one ``exit_code`` for the CLI.
 One handler per face turns them into a page, a problem document (RFC 9457) or an exit code.

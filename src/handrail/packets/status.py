@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from handrail.connectors.lane import Trouble
+from handrail.connectors.lane import ErrorKind
 from handrail.packets.ledger import DeliveryRow
 from handrail.packets.states import RESULTS, DeliveryEventKind
 
@@ -77,7 +77,9 @@ def fold(rows: Sequence[DeliveryRow]) -> DeliveryStatus:
     answered = {row.intent for row in rows if row.kind in RESULTS}
     intents = [row for row in rows if row.kind is DeliveryEventKind.INTENT]
     unsent = [
-        row for row in rows if row.kind is DeliveryEventKind.NOT_TAKEN and row.detail.get("trouble") == Trouble.NOT_SENT
+        row
+        for row in rows
+        if row.kind is DeliveryEventKind.NOT_TAKEN and row.detail.get("trouble") == ErrorKind.NOT_SENT
     ]
     open_intent = next((row for row in intents if row.sequence not in answered), None)
     receipt, recall = _first(rows, DeliveryEventKind.RECEIPT), _first(rows, DeliveryEventKind.RECALL)

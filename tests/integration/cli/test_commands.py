@@ -158,7 +158,7 @@ def test_token_opens_the_api_until_it_is_revoked(estate: Estate, handrail: Handr
 
 def test_check_says_what_to_mend_and_ends_with_1(estate: Estate, handrail: Handrail) -> None:
     ended = handrail("check", "--json")
-    wrong = {finding["name"]: finding["mend"] for finding in ended.json if not finding["ok"]}
+    wrong = {finding["name"]: finding["fix"] for finding in ended.json if not finding["ok"]}
     assert ended.code == 1
     assert wrong["connectors"] == "Add [connectors.NAME] sections."
 

@@ -123,7 +123,7 @@ def test_support_outside_the_scope_is_told_like_missing(
     assert SupportRequest.objects.count() == 1
 
 
-def test_desk_check_tells_what_to_mend(capsys: pytest.CaptureFixture[str]) -> None:
+def test_desk_check_tells_what_to_fix(capsys: pytest.CaptureFixture[str]) -> None:
     with peer(answering_json({"active": True})) as server, desk_at(server.url):
         assert handrail(["desk", "check"]) == 0
     with peer(answering(response(401))) as server, desk_at(server.url):

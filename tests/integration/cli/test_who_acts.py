@@ -35,7 +35,9 @@ def proposal(estate: Estate) -> str:
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
     """An installation on a server of its own, where nobody has said that names are enough."""
     found = config.load()
-    loaded = found.model_copy(update={"cli": config.CommandLine(), "database": config.Database(url="postgresql://x/y")})
+    loaded = found.model_copy(
+        update={"cli": config.CommandLineSection(), "database": config.DatabaseSection(url="postgresql://x/y")}
+    )
     monkeypatch.setattr(config, "load", lambda: loaded)
 
 
@@ -92,5 +94,5 @@ def test_a_token_that_does_not_fit_opens_nothing(
 def test_names_are_enough_only_where_it_is_said_or_the_database_is_embedded(
     url: str | None, act_as: bool | None, allowed: bool
 ) -> None:
-    found = config.Config(database=config.Database(url=url), cli=config.CommandLine(act_as=act_as))
+    found = config.Config(database=config.DatabaseSection(url=url), cli=config.CommandLineSection(act_as=act_as))
     assert config.decides_by_name(found) is allowed

@@ -14,7 +14,7 @@ from threading import Barrier
 import pytest
 from django.db import connection
 
-from handrail.connectors.lane import Fate
+from handrail.connectors.lane import LaneState
 from handrail.kernel.errors import Conflict, HandrailError
 from handrail.packets.actions import assembling, releasing, votes
 from handrail.packets.models import Revision, Vote
@@ -94,8 +94,8 @@ def test_withdrawing_against_releasing_leaves_one_serial_outcome(desk: Desk) -> 
             releasing.deliver(revision_id=revision.pk, by=desk.worker)
             revision.refresh_from_db()
             assert revision.state == "withdrawn"
-            fate = desk.vendor.fates.get(str(revision.assembly.manifest_digest), Fate.WITHDRAWN)
-            assert fate is Fate.WITHDRAWN
+            state = desk.vendor.states.get(str(revision.assembly.manifest_digest), LaneState.WITHDRAWN)
+            assert state is LaneState.WITHDRAWN
             assert (revision.released_at is None) is isinstance(refused[0], Conflict)
     assert desk.vendor.repeats == []
 
@@ -119,5 +119,5 @@ def test_releasing_twice_at_once_delivers_once(desk: Desk) -> None:
             refused = at_once(release(desk, revision, "ada"), release(desk, revision, "cy"))
             assert sum(one is None for one in refused) == 1
             releasing.deliver(revision_id=revision.pk, by=desk.worker)
-            assert desk.vendor.fates[str(revision.assembly.manifest_digest)] is Fate.DELIVERED
+            assert desk.vendor.states[str(revision.assembly.manifest_digest)] is LaneState.DELIVERED
     assert desk.vendor.repeats == []

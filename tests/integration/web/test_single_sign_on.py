@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def provider(settings: Any) -> Iterator[IdentityProvider]:
     with identity_provider() as running:
-        section = config.SingleSignOn(
+        section = config.SingleSignOnSection(
             name="Acme Login", issuer=running.url, client_id=CLIENT, client_secret="env:SSO_SECRET"
         )
         settings.SOCIALACCOUNT_PROVIDERS = providers(section, Secrets({"SSO_SECRET": SECRET}))
@@ -150,7 +150,7 @@ def test_issuer_that_is_not_over_tls_is_refused(issuer: str) -> None:
 
 
 def test_browsers_are_told_where_the_form_may_lead() -> None:
-    section = config.SingleSignOn(
+    section = config.SingleSignOnSection(
         name="x",
         issuer="https://login.example.com/realms/acme",
         client_id="x",

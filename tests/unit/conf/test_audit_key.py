@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from handrail.audit.signing import load_key, new_key_pem
 from handrail.conf import config
-from handrail.conf.config import Audit, Config
+from handrail.conf.config import AuditSection, Config
 from handrail.conf.keys import AUDIT_FILE, audit_signing_key
 from handrail.kernel.errors import Misconfigured
 
@@ -38,7 +38,7 @@ def test_key_made_by_many_at_once_is_one(tmp_path: Path) -> None:
 def test_key_is_taken_by_reference(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     file.write_text(new_key_pem())
-    installation = Config(state_directory=tmp_path / "var", audit=Audit(signing_key=f"file:{file}"))
+    installation = Config(state_directory=tmp_path / "var", audit=AuditSection(signing_key=f"file:{file}"))
     assert raw(audit_signing_key(installation)) == raw(load_key(file.read_text()))
     assert not (tmp_path / "var").exists()
 
@@ -47,7 +47,7 @@ def test_key_that_is_none_is_refused_without_quoting_it(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     file.write_text("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----")
     with pytest.raises(Misconfigured) as caught:
-        audit_signing_key(Config(audit=Audit(signing_key=f"file:{file}")))
+        audit_signing_key(Config(audit=AuditSection(signing_key=f"file:{file}")))
     assert caught.value.code == "audit-key"
     assert "hunter2" not in caught.value.message
 

@@ -19,7 +19,7 @@ def test_embedded_database_needs_no_caution() -> None:
 def test_defaults_beside_a_database_of_its_own_are_named() -> None:
     found = list(cautions(config.parse('[database]\nurl = "postgresql://db/x"')))
     assert [f.name for f in found] == ["blobs", "release key", "key ring", "audit key", "web key"]
-    assert all(f.ok and f.mend for f in found)
+    assert all(f.ok and f.fix for f in found)
 
 
 @pytest.mark.parametrize("proxies", [0, 1])

@@ -123,7 +123,7 @@ def test_operations_refuse_what_they_do_not_know(fields: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize(
-    ("handler", "ok", "mend"),
+    ("handler", "ok", "fix"),
     [
         (answering(response()), True, ""),
         (answering(response(404)), True, ""),
@@ -134,12 +134,12 @@ def test_operations_refuse_what_they_do_not_know(fields: dict[str, Any]) -> None
         (answering(response(302, b"", "Location: /x")), False, "base_url"),
     ],
 )
-def test_check_says_what_to_mend(handler: Handler, ok: bool, mend: str) -> None:
+def test_check_says_what_to_fix(handler: Handler, ok: bool, fix: str) -> None:
     with peer(handler) as server:
         (finding,) = rest(server.url, max_bytes=10_000).check()
         assert finding.ok is ok
-        assert mend in finding.mend
-        assert bool(finding.mend) is not ok
+        assert fix in finding.fix
+        assert bool(finding.fix) is not ok
 
 
 def test_check_wants_check_path_to_exist() -> None:
@@ -153,4 +153,4 @@ def test_check_names_the_reason_when_nobody_answers() -> None:
         url = server.url
     (finding,) = rest(url).check()
     assert not finding.ok
-    assert "port in base_url" in finding.mend
+    assert "port in base_url" in finding.fix

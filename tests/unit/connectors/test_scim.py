@@ -198,14 +198,14 @@ def test_check_finds_a_working_service(service: ScimConnector) -> None:
 def test_check_says_that_the_secret_is_wrong(service_url: str) -> None:
     finding = scim(service_url).check()[0]
     assert not finding.ok
-    assert "secret" in finding.mend
+    assert "secret" in finding.fix
 
 
 def test_check_says_that_base_url_is_no_scim_service() -> None:
     with peer(answering(response(200, b"[]"))) as server:
         (finding,) = scim(server.url).check()
         assert not finding.ok
-        assert "/scim/v2" in finding.mend
+        assert "/scim/v2" in finding.fix
 
 
 def test_check_says_which_feature_is_missing() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from handrail.access.models import Membership
 from handrail.connectors import lane as lanes
-from handrail.connectors.lane import Fate
+from handrail.connectors.lane import LaneState
 from handrail.kernel import clock
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Misconfigured
@@ -156,7 +156,7 @@ def test_a_delivered_revision_is_withdrawn_from_the_lane_when_superseded(desk: D
     desk.assemble()
     desk.deliver(revision)
     assert revision.state == "superseded"
-    assert desk.vendor.fates[revision.assembly.manifest_digest or ""] is Fate.WITHDRAWN
+    assert desk.vendor.states[revision.assembly.manifest_digest or ""] is LaneState.WITHDRAWN
     assert kinds(revision)[-2:] == ["recall", "withdrawn"]
 
 
@@ -206,7 +206,7 @@ def test_a_recall_asks_the_lane_unless_nothing_was_sent(meets: str, desk: Desk) 
     desk.deliver(revision)
     assert ("withdraw", revision.assembly.manifest_digest) in desk.vendor.calls
     assert kinds(revision)[-1] == "never-delivered"
-    assert desk.vendor.fates[str(revision.assembly.manifest_digest)] is Fate.WITHDRAWN
+    assert desk.vendor.states[str(revision.assembly.manifest_digest)] is LaneState.WITHDRAWN
 
 
 def test_a_recall_of_what_was_certainly_never_sent_asks_nobody(desk: Desk) -> None:
@@ -245,7 +245,7 @@ def test_a_recall_asks_a_forgetful_lane_until_nothing_can_be_on_its_way(desk: De
         desk.vendor.land(str(revision.assembly.manifest_digest), b"PK late")
         desk.deliver(revision)
     assert kinds(revision)[-1] == "withdrawn"
-    assert desk.vendor.fates == {revision.assembly.manifest_digest: Fate.WITHDRAWN}
+    assert desk.vendor.states == {revision.assembly.manifest_digest: LaneState.WITHDRAWN}
 
 
 def test_a_recall_ends_when_a_forgetful_lane_stays_with_it_that_it_has_nothing(desk: Desk) -> None:
@@ -272,11 +272,11 @@ def test_a_lane_that_has_nothing_just_after_a_lost_answer_is_asked_again_before_
     assert [call for call, _ in desk.vendor.calls].count("deliver") == 1
 
 
-@pytest.mark.parametrize("fate", [Fate.WITHDRAWN, Fate.GONE])
-def test_a_lane_that_gave_the_package_up_is_shown_and_not_asked_any_more(fate: Fate, desk: Desk) -> None:
+@pytest.mark.parametrize("state", [LaneState.WITHDRAWN, LaneState.GONE])
+def test_a_lane_that_gave_the_package_up_is_shown_and_not_asked_any_more(state: LaneState, desk: Desk) -> None:
     revision = desk.released()
     desk.deliver(revision)
-    desk.vendor.fates[str(revision.assembly.manifest_digest)] = fate
+    desk.vendor.states[str(revision.assembly.manifest_digest)] = state
     desk.deliver(revision)
     asked = len(desk.vendor.calls)
     desk.deliver(revision)
@@ -288,11 +288,11 @@ def test_a_lane_that_gave_the_package_up_is_shown_and_not_asked_any_more(fate: F
     assert shown.state == "given-up"
 
 
-@pytest.mark.parametrize("fate", [Fate.WITHDRAWN, Fate.GONE])
-def test_a_lost_answer_of_a_lane_that_gave_it_up_is_no_receipt(fate: Fate, desk: Desk) -> None:
+@pytest.mark.parametrize("state", [LaneState.WITHDRAWN, LaneState.GONE])
+def test_a_lost_answer_of_a_lane_that_gave_it_up_is_no_receipt(state: LaneState, desk: Desk) -> None:
     desk.vendor.script = ["lost"]
     revision = desk.released()
-    desk.vendor.loses = fate
+    desk.vendor.loses = state
     desk.deliver(revision)
     assert kinds(revision) == ["released", "intent", "unknown", "given-up"]
 
@@ -302,12 +302,12 @@ def test_a_lane_that_forgot_a_package_gave_it_up_once_it_stays_with_that(desk: D
     desk.deliver(revision)
     digest = str(revision.assembly.manifest_digest)
     with settling(60):
-        kept = desk.vendor.fates.pop(digest)
+        kept = desk.vendor.states.pop(digest)
         desk.deliver(revision)
-        desk.vendor.fates[digest] = kept
+        desk.vendor.states[digest] = kept
         desk.deliver(revision)
         assert kinds(revision)[2:] == ["receipt", "absent", "receipt"]
-        del desk.vendor.fates[digest]
+        del desk.vendor.states[digest]
         desk.deliver(revision)
         desk.deliver(revision)
         assert kinds(revision)[-2:] == ["receipt", "absent"]
@@ -318,7 +318,7 @@ def test_a_lane_that_forgot_a_package_gave_it_up_once_it_stays_with_that(desk: D
 def test_what_was_given_up_is_recalled_all_the_same(desk: Desk) -> None:
     revision = desk.released()
     desk.deliver(revision)
-    desk.vendor.fates[str(revision.assembly.manifest_digest)] = Fate.GONE
+    desk.vendor.states[str(revision.assembly.manifest_digest)] = LaneState.GONE
     desk.deliver(revision)
     desk.assemble()
     desk.deliver(revision)

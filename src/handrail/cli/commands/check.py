@@ -1,4 +1,4 @@
-"""``handrail check``: is this installation fit to work, and if not, what is to be mended."""
+"""``handrail check``: is this installation fit to work, and if not, what to fix."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from handrail.connectors.finding import Finding
 
 
 def check(*, json: Json = False) -> None:
-    """Look at configuration, secrets, database, clock, connectors and task system, and say what to mend."""
+    """Look at configuration, secrets, database, clock, connectors and task system, and say what to fix."""
     findings = checks.all_findings()
     wrong = [finding for finding in findings if not finding.ok]
     if json:
         output.print_json(findings)
     else:
-        cells = [(f.name, _state(f), f.message, f.mend) for f in findings]
-        output.print_table("", ("what", "state", "found", "mend"), cells)
-        output.say(f"{len(wrong)} of {len(findings)} need mending." if wrong else "Everything is in order.")
+        cells = [(f.name, _state(f), f.message, f.fix) for f in findings]
+        output.print_table("", ("what", "state", "found", "fix"), cells)
+        output.say(f"{len(wrong)} of {len(findings)} need fixing." if wrong else "Everything is in order.")
     if wrong:
         raise typer.Exit(1)
 
@@ -26,4 +26,4 @@ def check(*, json: Json = False) -> None:
 def _state(finding: Finding) -> str:
     if not finding.ok:
         return "wrong"
-    return "note" if finding.mend else "ok"
+    return "note" if finding.fix else "ok"

@@ -18,7 +18,7 @@ group = typer.Typer()
 Contact = Annotated[
     str, typer.Option("--contact-email", metavar="EMAIL", help="Whom the desk should take for the requestor.")
 ]
-COLUMNS = ("what", "state", "found", "mend")
+COLUMNS = ("what", "state", "found", "fix")
 
 
 @group.command("check")
@@ -28,7 +28,7 @@ def check(*, json: Json = False) -> None:
     if json:
         output.print_json(findings)
     else:
-        output.print_table("", COLUMNS, [(f.name, "ok" if f.ok else "wrong", f.message, f.mend) for f in findings])
+        output.print_table("", COLUMNS, [(f.name, "ok" if f.ok else "wrong", f.message, f.fix) for f in findings])
     if any(not finding.ok for finding in findings):
         raise typer.Exit(1)
 

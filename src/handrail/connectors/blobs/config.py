@@ -9,7 +9,7 @@ from pydantic import Field
 
 from handrail.connectors.blobs.folder import FolderBlobs
 from handrail.connectors.blobs.s3 import S3Blobs
-from handrail.connectors.config import ConnectorConfig, Kind
+from handrail.connectors.config import ConnectorConfig, ConnectorKind
 from handrail.connectors.s3 import S3Section, open_bucket
 from handrail.kernel.secrets import Secrets
 
@@ -43,4 +43,4 @@ def open_s3(name: str, config: Any, secrets: Secrets) -> S3Blobs:
     return S3Blobs(name, bucket, max_bytes=config.max_bytes)
 
 
-KINDS = (Kind("blobs", BlobsConfig, open_folder), Kind("blobs-s3", S3BlobsConfig, open_s3))
+KINDS = (ConnectorKind("blobs", BlobsConfig, open_folder), ConnectorKind("blobs-s3", S3BlobsConfig, open_s3))

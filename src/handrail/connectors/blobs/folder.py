@@ -83,7 +83,7 @@ class FolderBlobs:
         try:
             self.open(self.put(b"handrail check\n")).close()
         except BlobUnavailable as error:
-            return [Finding(self.name, ok=False, message=error.message, mend="Check folder, its owner and free space.")]
+            return [Finding(self.name, ok=False, message=error.message, fix="Check folder, its owner and free space.")]
         return [Finding(self.name, ok=True, message="A blob was written and read back.")]
 
     @contextmanager

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError
 
 from handrail.connectors.blobs.store import BlobUnavailable, spool, verified
 from handrail.connectors.finding import Finding
-from handrail.connectors.s3 import Bucket, S3Failed, S3Trouble
+from handrail.connectors.s3 import Bucket, S3ErrorKind, S3Failed
 from handrail.kernel.canonical import hexadecimal
 from handrail.kernel.errors import NotFound
 
@@ -56,14 +56,14 @@ class S3Blobs:
         try:
             self.open(self.put(b"handrail check\n")).close()
         except (BlobUnavailable, NotFound) as error:
-            mend = "Check bucket, endpoint and region, and that the key may get and put objects."
-            return [Finding(self.name, ok=False, message=error.message, mend=mend)]
+            fix = "Check bucket, endpoint and region, and that the key may get and put objects."
+            return [Finding(self.name, ok=False, message=error.message, fix=fix)]
         return [Finding(self.name, ok=True, message="A blob was written and read back.")]
 
     def _ask(self, operation: str, digest: str, **more: Any) -> Any:
         try:
             return self._bucket.ask(operation, hexadecimal(digest), **more)
         except S3Failed as failed:
-            if failed.trouble is S3Trouble.MISSING and operation != "put_object":
+            if failed.kind is S3ErrorKind.MISSING and operation != "put_object":
                 raise NotFound("There is no blob of that digest.") from None
             raise BlobUnavailable(f"The blob store: {failed}.") from None

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Final
 
 from handrail.connectors.desk.auth import TokenSource
-from handrail.connectors.desk.config import Check, DeskConfig
+from handrail.connectors.desk.config import DeskCheck, DeskConfig
 from handrail.connectors.desk.failure import Category, DeskFailure
 from handrail.connectors.desk.incoming import created_or_why
 from handrail.connectors.desk.linking import normalise
@@ -117,29 +117,29 @@ class Desk:
             deadline_seconds=left,
         )
 
-    def _check(self, check: Check) -> Finding:
+    def _check(self, check: DeskCheck) -> Finding:
         asked = question(self._config, check.path, check.query)
         try:
             exchange = self._send(asked)
         except Misconfigured as error:
-            return Finding("desk", ok=False, message=error.message, mend="Mend [desk] in handrail.toml.")
+            return Finding("desk", ok=False, message=error.message, fix="Fix [desk] in handrail.toml.")
         if isinstance(exchange, DeskFailure):
             words = exchange.summary(desk=self.name, reference="")
-            return Finding("desk", ok=False, message=words, mend="Check [desk.oauth].")
+            return Finding("desk", ok=False, message=words, fix="Check [desk.oauth].")
         return _judged(check, asked.path, exchange)
 
 
-def _judged(check: Check, path: str, exchange: Exchange) -> Finding:
+def _judged(check: DeskCheck, path: str, exchange: Exchange) -> Finding:
     finding = judge("desk", exchange, path, must_exist=True)
     if not finding.ok:
         return finding
     answer = to_answer(exchange)
     if answer.failure is not None or not 200 <= (answer.status or 0) < 300:  # noqa: PLR2004 - HTTP success
-        return Finding("desk", ok=False, message=finding.message, mend=check.mend)
+        return Finding("desk", ok=False, message=finding.message, fix=check.fix)
     if check.expect is None:
         return finding
     try:
         found = extract(answer.body, check.expect)
     except ExtractFailed:
         found = None
-    return finding if found else Finding("desk", ok=False, message=check.otherwise, mend=check.mend)
+    return finding if found else Finding("desk", ok=False, message=check.message, fix=check.fix)

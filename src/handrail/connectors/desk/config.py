@@ -50,6 +50,8 @@ Location = Annotated[str, StringConstraints(min_length=1), AfterValidator(_locat
 class Create(Section):
     """The one call that makes a ticket, and where its answer says what came of it."""
 
+    renamed = {"take": "extract"}
+
     method: Literal["POST", "PUT"] = "POST"
     path: Path
     query: dict[str, Scalar] = Field(default_factory=dict)
@@ -58,11 +60,11 @@ class Create(Section):
     body: JsonValue
     reference: Location
     url: Location | None = None
-    take: dict[Name, Location] = Field(default_factory=dict)  # further answer values that [desk.web] url may name
+    extract: dict[Name, Location] = Field(default_factory=dict)  # further answer values that [desk.web] url may name
 
 
-class Web(Section):
-    """The desk as people see it. ``url`` proves a ticket's page from its reference (and what ``take`` took)."""
+class DeskWeb(Section):
+    """The desk as people see it. ``url`` proves a ticket's page from its reference (and what ``extract`` took)."""
 
     origin: Origin | None = None
     url: str | None = None
@@ -74,14 +76,16 @@ class Linking(Section):
     urls: tuple[str, ...] = ()
 
 
-class Check(Section):
+class DeskCheck(Section):
     """A GET that shows, without creating anything, that the account may work. ``expect`` must find something true."""
+
+    renamed = {"otherwise": "message", "mend": "fix"}
 
     path: Path
     query: dict[str, Scalar] = Field(default_factory=dict)
     expect: Location | None = None
-    otherwise: Text = "The desk answers, but not as expected."
-    mend: Text = "Compare the settings under [desk] with the desk's guide."
+    message: Text = "The desk answers, but not as expected."
+    fix: Text = "Compare the settings under [desk] with the desk's guide."
 
 
 class Lookup(Section):
@@ -111,9 +115,9 @@ class DeskConfig(HttpConfig):
     values: dict[Name, Scalar] = Field(default_factory=dict)
     severity: dict[Severity, Scalar] = Field(default_factory=dict)
     create: Create
-    web: Web = Web()
+    web: DeskWeb = DeskWeb()
     link: Linking = Linking()
-    check: tuple[Check, ...] = Field(min_length=1)
+    check: tuple[DeskCheck, ...] = Field(min_length=1)
     lookup: Lookup | None = None
 
     @model_validator(mode="after")
@@ -134,8 +138,8 @@ class DeskConfig(HttpConfig):
             yield Fault("severity", f"has nothing for {', '.join(sorted(missing))}")
         for name in sorted(set(self.values) & (TICKET_FIELDS | _PAGE_FIELDS)):
             yield Fault(f"values.{name}", "is the name of a ticket's own field; choose another")
-        for name in sorted(set(self.create.take) & (set(self.values) | _PAGE_FIELDS)):
-            yield Fault(f"create.take.{name}", "is the name of something else; choose another")
+        for name in sorted(set(self.create.extract) & (set(self.values) | _PAGE_FIELDS)):
+            yield Fault(f"create.extract.{name}", "is the name of something else; choose another")
         try:
             json_bytes([self.create.body, dict(self.values)])
         except ValueError:
@@ -158,7 +162,7 @@ class DeskConfig(HttpConfig):
         yield from faults_in("create.headers", dict(self.create.headers), constants | {"reference"})
         yield from faults_in("create.body", self.create.body, fields)
         page = constants | _PAGE_FIELDS - {"any"}
-        yield from faults_in("web.url", self.web.url, page | set(self.create.take))
+        yield from faults_in("web.url", self.web.url, page | set(self.create.extract))
         yield from faults_in("link.urls", list(self.link.urls), page | {"any"})
         for index, check in enumerate(self.check):
             yield from faults_in(f"check.{index}.path", check.path, constants)
@@ -170,7 +174,7 @@ class DeskConfig(HttpConfig):
 
     def _page_faults(self) -> Iterator[Fault]:
         """Tries every pattern of a page with a reference: it must give an address of the desk, and be found there."""
-        sample = {"reference": self.reference_example, "any": "1", **dict.fromkeys(self.create.take, "1")}
+        sample = {"reference": self.reference_example, "any": "1", **dict.fromkeys(self.create.extract, "1")}
         patterns = [("web.url", self.web.url)] if self.web.url is not None else []
         patterns += [(f"link.urls.{index}", url) for index, url in enumerate(self.link.urls)]
         for where, pattern in patterns:
@@ -201,7 +205,7 @@ class DeskConfig(HttpConfig):
     @property
     def reference_proves_url(self) -> bool:
         """Whether ``web.url`` needs nothing of the answer but the reference."""
-        return self.web.url is not None and not names_in(self.web.url) & set(self.create.take)
+        return self.web.url is not None and not names_in(self.web.url) & set(self.create.extract)
 
 
 def _is_flat(body: JsonValue) -> bool:

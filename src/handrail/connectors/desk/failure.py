@@ -34,7 +34,7 @@ class Category(StrEnum):
 
 # What happened ({desk} is its name) and who can do something about it.
 _TEXTS: dict[Category, str] = {
-    Category.MISCONFIGURED: "Handrail's settings for {desk} can't be used. An administrator should mend them.",
+    Category.MISCONFIGURED: "Handrail's settings for {desk} can't be used. An administrator should fix them.",
     Category.CREDENTIALS: "{desk} refused Handrail's credentials. An administrator should renew them.",
     Category.PERMISSION: "{desk} does not let Handrail create tickets there. An administrator should check its rights.",
     Category.NOT_FOUND: "{desk} has nothing at the configured place. An administrator should check queue or project.",

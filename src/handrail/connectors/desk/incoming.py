@@ -49,7 +49,7 @@ def _proven_url(config: DeskConfig, body: JsonValue, reference: str) -> str | No
     """The ticket's page by the configured pattern, if the answer holds all that the pattern needs."""
     if config.web.url is None:
         return None
-    taken = {name: text_at(body, at) for name, at in config.create.take.items()}
+    taken = {name: text_at(body, at) for name, at in config.create.extract.items()}
     if any(value is None or not _TAKEN.fullmatch(value) for value in taken.values()):
         return None
     url = render_page(config.web.url, config.constants, {**taken, "reference": reference})

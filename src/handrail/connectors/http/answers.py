@@ -20,7 +20,7 @@ MAX_RETRY_AFTER_SECONDS = 86_400.0
 JSON_TYPE = "application/json"
 
 _ERROR = 400
-# Reading again can't hurt; these may be gone by then. The others need somebody to mend something.
+# Reading again can't hurt; these may be gone by then. The others need somebody to fix something.
 _PASSING = frozenset(
     {
         Failure.DNS,

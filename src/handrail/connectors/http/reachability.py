@@ -1,4 +1,4 @@
-"""What one probing GET says about a target, and what to mend."""
+"""What one probing GET says about a target, and what to fix."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from handrail.connectors.http.answers import describe
 from handrail.connectors.http.client import Client, Exchange
 from handrail.connectors.outcome import Failure
 
-_MENDS = {
+_FIXES = {
     Failure.DNS: "Check the host name in base_url, and the name servers of this machine.",
     Failure.CONNECT: "Check host and port in base_url, that the service runs, and that no firewall refuses.",
     Failure.TLS: "Check that the certificate is valid for the host in base_url; for a private CA set ca_file.",
@@ -33,13 +33,13 @@ def judge(name: str, exchange: Exchange, path: str, *, must_exist: bool) -> Find
     # The probe looks at reachability: a large page is an answer.
     if exchange.failure is not None and exchange.failure is not Failure.TOO_LARGE:
         words = describe(exchange.failure)
-        return Finding(name, ok=False, message=f"Not usable: {words}.", mend=_MENDS[exchange.failure])
+        return Finding(name, ok=False, message=f"Not usable: {words}.", fix=_FIXES[exchange.failure])
     status = exchange.status or 0
     message = f"GET {path} answered with status {status}."
     if status in _UNAUTHORIZED:
-        return Finding(name, ok=False, message=message, mend="Check auth: the secret is wrong, or lacks permission.")
+        return Finding(name, ok=False, message=message, fix="Check auth: the secret is wrong, or lacks permission.")
     if status >= _SERVER_ERROR:
-        return Finding(name, ok=False, message=message, mend="The service has a fault of its own: ask its operator.")
+        return Finding(name, ok=False, message=message, fix="The service has a fault of its own: ask its operator.")
     if must_exist and status == _NOT_FOUND:
-        return Finding(name, ok=False, message=message, mend="Check the path in base_url and the paths beside it.")
+        return Finding(name, ok=False, message=message, fix="Check the path in base_url and the paths beside it.")
     return Finding(name, ok=True, message=message)

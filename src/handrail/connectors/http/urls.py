@@ -58,7 +58,7 @@ def _within(url: str, origins: frozenset[Origin]) -> httpcore2.URL:
         raise Misconfigured(f"The URL of a call {error}.", code="refused-origin") from None
     if (scheme, host, port) not in origins:
         raise Misconfigured(
-            f"{scheme}://{host}:{port} is not among the allowed origins. Add it to allow, or mend the path.",
+            f"{scheme}://{host}:{port} is not among the allowed origins. Add it to allow, or fix the path.",
             code="refused-origin",
         )
     tail = _tail_of(url)

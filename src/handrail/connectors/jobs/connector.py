@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from handrail.connectors.config import HttpConfig, Kind
+from handrail.connectors.config import ConnectorKind, HttpConfig
 from handrail.connectors.extract import ExtractFailed, compile_path, extract
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, json_bytes, probe, to_answer, to_reading
@@ -161,4 +161,4 @@ def open_connector(name: str, config: Any, secrets: Secrets) -> JobsConnector:
     return JobsConnector(name, Client(config, secrets), config)
 
 
-KINDS = (Kind("jobs", JobsConfig, open_connector),)
+KINDS = (ConnectorKind("jobs", JobsConfig, open_connector),)

@@ -7,6 +7,18 @@ intake, drop, bucket ─ HTTP intake, directory drop, S3
 """
 
 from handrail.connectors.lane.current import Lanes, configure, get, names, parse, use
-from handrail.connectors.lane.lane import Fate, Lane, LaneFailed, Receipt, Trouble
+from handrail.connectors.lane.lane import ErrorKind, Lane, LaneFailed, LaneState, Receipt
 
-__all__ = ["Fate", "Lane", "LaneFailed", "Lanes", "Receipt", "Trouble", "configure", "get", "names", "parse", "use"]
+__all__ = [
+    "ErrorKind",
+    "Lane",
+    "LaneFailed",
+    "LaneState",
+    "Lanes",
+    "Receipt",
+    "configure",
+    "get",
+    "names",
+    "parse",
+    "use",
+]

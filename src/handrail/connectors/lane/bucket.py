@@ -12,11 +12,11 @@ from typing import Any
 
 from handrail.connectors.bounded import Bounded
 from handrail.connectors.finding import Finding
-from handrail.connectors.lane.lane import Fate, LaneFailed, Receipt, Trouble, in_time
-from handrail.connectors.s3 import Bucket, S3Failed, S3Trouble
+from handrail.connectors.lane.lane import ErrorKind, LaneFailed, LaneState, Receipt, in_time
+from handrail.connectors.s3 import Bucket, S3ErrorKind, S3Failed
 from handrail.kernel.canonical import canonical_bytes, digest_bytes, hexadecimal
 
-_TROUBLE = {S3Trouble.DENIED: Trouble.REFUSED, S3Trouble.NOT_SENT: Trouble.NOT_SENT}
+_KINDS = {S3ErrorKind.DENIED: ErrorKind.REFUSED, S3ErrorKind.NOT_SENT: ErrorKind.NOT_SENT}
 
 
 class S3Lane:
@@ -46,18 +46,18 @@ class S3Lane:
         try:
             in_time(self._bounded, self.name, lambda: self._head("check"))
         except LaneFailed as error:
-            mend = "Check bucket, endpoint and region, and that the key may get and put objects."
-            return [Finding(self.name, ok=False, message=error.message, mend=mend)]
+            fix = "Check bucket, endpoint and region, and that the key may get and put objects."
+            return [Finding(self.name, ok=False, message=error.message, fix=fix)]
         return [Finding(self.name, ok=True, message="The bucket answers.")]
 
     def _deliver(self, data: bytes, name: str) -> Receipt:
         found = self._find(name)
-        if found.fate is Fate.ABSENT:
+        if found.state is LaneState.ABSENT:
             put = {"Body": data, "IfNoneMatch": "*", "ContentType": "application/zip"}
             self._put(f"{name}.zip", **put, Metadata={"package": digest_bytes(data)})
             found = self._found_after_putting(name)
         if found.package_digest not in ("", digest_bytes(data)):
-            raise LaneFailed("The lane holds another package under this manifest.", Trouble.REFUSED)
+            raise LaneFailed("The lane holds another package under this manifest.", ErrorKind.REFUSED)
         return found
 
     def _found_after_putting(self, name: str) -> Receipt:
@@ -65,37 +65,37 @@ class S3Lane:
         try:
             found = self._find(name)
         except LaneFailed as error:
-            raise LaneFailed(error.message, Trouble.UNKNOWN) from None
-        if found.fate is Fate.ABSENT:
-            raise LaneFailed(f"The lane {self.name} took the package and doesn't have it.", Trouble.UNKNOWN)
+            raise LaneFailed(error.message, ErrorKind.UNKNOWN) from None
+        if found.state is LaneState.ABSENT:
+            raise LaneFailed(f"The lane {self.name} took the package and doesn't have it.", ErrorKind.UNKNOWN)
         return found
 
     def _withdraw(self, name: str, reason: str) -> Receipt:
         notice = canonical_bytes({"manifest": f"sha256:{name}", "reason": reason})
         found = self._find(name)
-        if found.fate is not Fate.ABSENT:
+        if found.state is not LaneState.ABSENT:
             self._put(f"{name}.notice-{digest_bytes(notice)[7:23]}.json", Body=notice)
-        if found.fate in (Fate.ABSENT, Fate.DELIVERED):
+        if found.state in (LaneState.ABSENT, LaneState.DELIVERED):
             self._put(f"{name}.withdrawn", Body=notice)
         return self._find(name)
 
     def _find(self, name: str) -> Receipt:
         head = self._head(f"{name}.zip")
         if self._head(f"{name}.consumed") is not None:
-            fate = Fate.CONSUMED
+            state = LaneState.CONSUMED
         elif self._head(f"{name}.withdrawn") is not None:
-            fate = Fate.WITHDRAWN
+            state = LaneState.WITHDRAWN
         else:
-            fate = Fate.DELIVERED if head is not None else Fate.ABSENT
+            state = LaneState.DELIVERED if head is not None else LaneState.ABSENT
         if head is None:
-            return Receipt(fate)
-        return Receipt(fate, f"{name[:12]}.zip", str(head.get("Metadata", {}).get("package", "")))
+            return Receipt(state)
+        return Receipt(state, f"{name[:12]}.zip", str(head.get("Metadata", {}).get("package", "")))
 
     def _head(self, key: str) -> dict[str, Any] | None:
         try:
             found: dict[str, Any] = self._bucket.ask("head_object", key)
         except S3Failed as failed:
-            if failed.trouble is S3Trouble.MISSING:
+            if failed.kind is S3ErrorKind.MISSING:
                 return None
             raise self._failed(failed) from None
         return found
@@ -105,8 +105,8 @@ class S3Lane:
         try:
             self._bucket.ask("put_object", key, **more)
         except S3Failed as failed:
-            if failed.trouble is not S3Trouble.TAKEN:
+            if failed.kind is not S3ErrorKind.TAKEN:
                 raise self._failed(failed) from None
 
     def _failed(self, failed: S3Failed) -> LaneFailed:
-        return LaneFailed(f"The lane {self.name}: {failed}.", _TROUBLE.get(failed.trouble, Trouble.UNKNOWN))
+        return LaneFailed(f"The lane {self.name}: {failed}.", _KINDS.get(failed.kind, ErrorKind.UNKNOWN))

@@ -24,10 +24,10 @@ from typing import TypeVar
 
 from handrail.connectors.bounded import Bounded
 from handrail.connectors.finding import Finding
-from handrail.connectors.lane.lane import Fate, LaneFailed, Receipt, Trouble, in_time
+from handrail.connectors.lane.lane import ErrorKind, LaneFailed, LaneState, Receipt, in_time
 from handrail.kernel.canonical import canonical_bytes, digest_bytes, hexadecimal
 
-_SHELVES = {Fate.DELIVERED: "incoming", Fate.CONSUMED: "consumed", Fate.WITHDRAWN: "withdrawn"}
+_SHELVES = {LaneState.DELIVERED: "incoming", LaneState.CONSUMED: "consumed", LaneState.WITHDRAWN: "withdrawn"}
 _FOLDERS = (*_SHELVES.values(), "notices", "taken", "staged")
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class DirectoryLane:
             probe.unlink()
         except OSError as error:
             said = f"The lane's directory can't be used: {error.strerror}."
-            return [Finding(self.name, ok=False, message=said, mend="Check folder, its owner and free space.")]
+            return [Finding(self.name, ok=False, message=said, fix="Check folder, its owner and free space.")]
         return [Finding(self.name, ok=True, message="A file was written and removed.")]
 
     def _call(self, act: Callable[[], T]) -> T:
@@ -84,10 +84,10 @@ class DirectoryLane:
         data = package.read_bytes()
         marker = self._marker(name) or self._claim(data, name)
         if not marker.package:
-            return Receipt(Fate.WITHDRAWN)
+            return Receipt(LaneState.WITHDRAWN)
         if marker.package != digest_bytes(data):
-            raise LaneFailed("The lane holds another package under this manifest.", Trouble.REFUSED)
-        self._move(self._folder / "staged" / marker.staged, Fate.DELIVERED, name)
+            raise LaneFailed("The lane holds another package under this manifest.", ErrorKind.REFUSED)
+        self._move(self._folder / "staged" / marker.staged, LaneState.DELIVERED, name)
         return self._find(name)
 
     def _claim(self, data: bytes, name: str) -> _Marker:
@@ -107,8 +107,8 @@ class DirectoryLane:
         marker = self._marker(name)
         assert marker is not None  # it is never removed
         if marker.package:
-            self._move(self._folder / "staged" / marker.staged, Fate.WITHDRAWN, name)
-            self._move(self._file(Fate.DELIVERED, name), Fate.WITHDRAWN, name)
+            self._move(self._folder / "staged" / marker.staged, LaneState.WITHDRAWN, name)
+            self._move(self._file(LaneState.DELIVERED, name), LaneState.WITHDRAWN, name)
             self._notice(name, reason)
         return self._find(name)
 
@@ -135,11 +135,11 @@ class DirectoryLane:
         except FileNotFoundError:
             return None
         except (ValueError, TypeError):
-            raise LaneFailed(f"The lane's taken/{name[:12]}….json was changed.", Trouble.UNKNOWN) from None
+            raise LaneFailed(f"The lane's taken/{name[:12]}….json was changed.", ErrorKind.UNKNOWN) from None
 
-    def _move(self, source: Path, fate: Fate, name: str) -> None:
+    def _move(self, source: Path, state: LaneState, name: str) -> None:
         """A name leaves for one place only; where it has left already, this does nothing."""
-        target = self._file(fate, name)
+        target = self._file(state, name)
         with suppress(FileNotFoundError):
             os.rename(source, target)
             _flush(target.parent)
@@ -155,18 +155,18 @@ class DirectoryLane:
         """A package moves on only, so looking in the order of its way can't miss it."""
         marker = self._marker(name)
         if marker is None:
-            return Receipt(Fate.ABSENT)
+            return Receipt(LaneState.ABSENT)
         if not marker.package:
-            return Receipt(Fate.WITHDRAWN)
+            return Receipt(LaneState.WITHDRAWN)
         if (self._folder / "staged" / marker.staged).exists():
-            return Receipt(Fate.ABSENT)
-        for fate, shelf in _SHELVES.items():
-            if self._file(fate, name).exists():
-                return Receipt(fate, f"{shelf}/{name[:12]}", marker.package)
-        return Receipt(Fate.GONE, "", marker.package)
+            return Receipt(LaneState.ABSENT)
+        for state, shelf in _SHELVES.items():
+            if self._file(state, name).exists():
+                return Receipt(state, f"{shelf}/{name[:12]}", marker.package)
+        return Receipt(LaneState.GONE, "", marker.package)
 
-    def _file(self, fate: Fate, name: str) -> Path:
-        return self._folder / _SHELVES[fate] / f"{name}.zip"
+    def _file(self, state: LaneState, name: str) -> Path:
+        return self._folder / _SHELVES[state] / f"{name}.zip"
 
     def _taken(self, name: str) -> Path:
         return self._folder / "taken" / f"{name}.json"
@@ -177,7 +177,7 @@ def _usable() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LaneFailed(f"The lane's directory can't be used: {error.strerror}.", Trouble.UNKNOWN) from None
+        raise LaneFailed(f"The lane's directory can't be used: {error.strerror}.", ErrorKind.UNKNOWN) from None
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, Exchange, describe, json_bytes, probe, retry_after_seconds
 from handrail.connectors.http.jsontext import NotJson, parse_json
-from handrail.connectors.lane.lane import Fate, LaneFailed, Receipt, Trouble
+from handrail.connectors.lane.lane import ErrorKind, LaneFailed, LaneState, Receipt
 from handrail.connectors.outcome import Failure
 from handrail.kernel.canonical import digest_bytes, hexadecimal
 from handrail.kernel.clock import now
@@ -17,7 +17,7 @@ from handrail.kernel.errors import Invalid
 from handrail.kernel.hostile import clean_text
 
 _TAKEN = frozenset({200, 201})
-_NOTHING = {404: Fate.ABSENT, 410: Fate.GONE}
+_NOTHING = {404: LaneState.ABSENT, 410: LaneState.GONE}
 # "Not now", said before anything was taken; other 5xx answers may come from behind a take-over that happened.
 _NOT_NOW = frozenset({408, 425, 429, 503})
 # A refusal for good. What else has no meaning here (202, 204, 206, 5xx …) may stand for a package that was taken.
@@ -43,14 +43,14 @@ class HttpLane:
     def deliver(self, package: Path, manifest_digest: str) -> Receipt:
         if package.stat().st_size > self._max_package_bytes:
             limit = f"The package is over max_package_bytes ({self._max_package_bytes}) of this lane."
-            raise LaneFailed(limit, Trouble.REFUSED)
+            raise LaneFailed(limit, ErrorKind.REFUSED)
         data = package.read_bytes()
         headers = {"content-type": "application/zip", "accept": "application/json", "idempotency-key": manifest_digest}
         exchange = self._client.send("PUT", self._one(manifest_digest), headers=headers, content=data)
         if exchange.failure is None and exchange.status in _TAKEN:
             receipt = _receipt(exchange, manifest_digest)
             if receipt.package_digest and receipt.package_digest != digest_bytes(data):
-                raise LaneFailed("The lane holds another package under this manifest.", Trouble.REFUSED)
+                raise LaneFailed("The lane holds another package under this manifest.", ErrorKind.REFUSED)
             return receipt
         raise self._trouble(exchange)
 
@@ -80,28 +80,28 @@ class HttpLane:
     def _trouble(self, exchange: Exchange) -> LaneFailed:
         wait = retry_after_seconds(exchange.headers.get("retry-after"), now())
         if exchange.failure is not None:
-            trouble = Trouble.UNKNOWN if exchange.failure.sent else Trouble.NOT_SENT
+            kind = ErrorKind.UNKNOWN if exchange.failure.sent else ErrorKind.NOT_SENT
             if exchange.failure is Failure.REDIRECT:
-                trouble = Trouble.REFUSED
-            return LaneFailed(f"The lane {self.name}: {describe(exchange.failure)}.", trouble, retry_after_seconds=wait)
+                kind = ErrorKind.REFUSED
+            return LaneFailed(f"The lane {self.name}: {describe(exchange.failure)}.", kind, retry_after_seconds=wait)
         status = exchange.status or 0
         said = f"The lane {self.name} answered with status {status}."
         if status in _NOT_NOW:
-            return LaneFailed(said, Trouble.BUSY, retry_after_seconds=wait)
-        trouble = Trouble.REFUSED if status in _FOR_GOOD else Trouble.UNKNOWN
-        return LaneFailed(said, trouble, retry_after_seconds=wait)
+            return LaneFailed(said, ErrorKind.BUSY, retry_after_seconds=wait)
+        kind = ErrorKind.REFUSED if status in _FOR_GOOD else ErrorKind.UNKNOWN
+        return LaneFailed(said, kind, retry_after_seconds=wait)
 
 
 def _receipt(exchange: Exchange, manifest_digest: str) -> Receipt:
     """The lane's word. Raises LaneFailed (unknown) when it is none: what can't be understood proves nothing."""
     try:
         told: Any = parse_json(exchange.body)
-        fate = Fate(told["state"])
+        state = LaneState(told["state"])
         digest = str(told.get("package_digest") or "")
         if told.get("manifest_digest", manifest_digest) != manifest_digest:
             raise ValueError(manifest_digest)
         if digest:
             hexadecimal(digest)
     except (NotJson, json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, Invalid):
-        raise LaneFailed("The lane's answer is not a receipt for this manifest.", Trouble.UNKNOWN) from None
-    return Receipt(fate, clean_text(str(told.get("receipt") or ""), limit=MAX_REFERENCE), digest)
+        raise LaneFailed("The lane's answer is not a receipt for this manifest.", ErrorKind.UNKNOWN) from None
+    return Receipt(state, clean_text(str(told.get("receipt") or ""), limit=MAX_REFERENCE), digest)

@@ -15,7 +15,7 @@ from handrail.kernel.errors import Unavailable
 T = TypeVar("T")
 
 
-class Fate(StrEnum):
+class LaneState(StrEnum):
     """How a manifest's package stands at the lane.
 
     ``withdrawn``: it was taken back, or is refused from now on. ``gone``: the lane had it, has it no more, and doesn't
@@ -34,12 +34,12 @@ class Receipt:
     """What the lane says of one manifest digest. ``reference`` is its own name for the delivery, cleaned and bounded;
     ``package_digest`` is ``sha256:…`` where the lane says what it took. Both are empty when it has nothing."""
 
-    fate: Fate
+    state: LaneState
     reference: str = ""
     package_digest: str = ""
 
 
-class Trouble(StrEnum):
+class ErrorKind(StrEnum):
     """Why a lane gave no receipt."""
 
     NOT_SENT = "not-sent"
@@ -49,14 +49,14 @@ class Trouble(StrEnum):
 
 
 class LaneFailed(Unavailable):
-    """``trouble`` says what is certain: nothing was sent; it answered "not now"; it refused for good; or nobody knows,
+    """``kind`` says what is certain: nothing was sent; it answered "not now"; it refused for good; or nobody knows,
     and then only ``status`` may be asked, never ``deliver`` again."""
 
     code = "lane-failed"
 
-    def __init__(self, message: str, trouble: Trouble, *, retry_after_seconds: float | None = None) -> None:
+    def __init__(self, message: str, kind: ErrorKind, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
-        self.trouble = trouble
+        self.kind = kind
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -100,6 +100,6 @@ def in_time(bounded: Bounded, name: str, call: Callable[[], T]) -> T:
     try:
         return bounded.run(call)
     except Overdue:
-        raise LaneFailed(f"The lane {name} did not answer in time.", Trouble.UNKNOWN) from None
+        raise LaneFailed(f"The lane {name} did not answer in time.", ErrorKind.UNKNOWN) from None
     except Crowded:
-        raise LaneFailed(f"The lane {name}: too many earlier calls have not ended.", Trouble.NOT_SENT) from None
+        raise LaneFailed(f"The lane {name}: too many earlier calls have not ended.", ErrorKind.NOT_SENT) from None

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from handrail.connectors.config import HttpConfig, Kind
+from handrail.connectors.config import ConnectorKind, HttpConfig
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, Exchange, json_bytes, probe, to_answer, to_reading
 from handrail.connectors.operation import Operation, Path, not_mine
@@ -87,4 +87,4 @@ def open_connector(name: str, config: Any, secrets: Secrets) -> RestConnector:
     return RestConnector(name, Client(config, secrets), check_path=config.check_path)
 
 
-KINDS = (Kind("rest", RestConfig, open_connector),)
+KINDS = (ConnectorKind("rest", RestConfig, open_connector),)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from cryptography import x509
 from pydantic import Field
 
-from handrail.connectors.config import MAX_BYTES, ConnectorConfig, HttpConfig, Kind
+from handrail.connectors.config import MAX_BYTES, ConnectorConfig, ConnectorKind, HttpConfig
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, probe, read_failed, retry_after_seconds
 from handrail.connectors.operation import Operation, Path, not_mine
@@ -144,7 +144,7 @@ def open_file(name: str, config: Any, _secrets: Secrets) -> SamlConnector:
         try:
             fetch(None, None)
         except ReadFailed as error:
-            return Finding(name, ok=False, message=error.message, mend="Check file and who may read it.")
+            return Finding(name, ok=False, message=error.message, fix="Check file and who may read it.")
         return Finding(name, ok=True, message="The metadata file can be read.")
 
     return SamlConnector(
@@ -176,4 +176,4 @@ def _certificate(path: FilePath | None) -> x509.Certificate | None:
         ) from None
 
 
-KINDS = (Kind("saml", SamlConfig, open_http), Kind("saml-file", SamlFileConfig, open_file))
+KINDS = (ConnectorKind("saml", SamlConfig, open_http), ConnectorKind("saml-file", SamlFileConfig, open_file))

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pydantic import Field, JsonValue
 
-from handrail.connectors.config import HttpConfig, Kind
+from handrail.connectors.config import ConnectorKind, HttpConfig
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, json_bytes, judge, probe, to_answer, to_reading
 from handrail.connectors.operation import Operation, not_mine
@@ -128,8 +128,8 @@ class ScimConnector:
             return [reachable]
         found = offered(to_answer(exchange).body)
         if found is None:
-            mend = "Check that base_url is the root of a SCIM 2.0 service, often ending in /scim/v2."
-            return [Finding(self.name, ok=False, message=f"GET {_CONFIG_PATH} is not SCIM.", mend=mend)]
+            fix = "Check that base_url is the root of a SCIM 2.0 service, often ending in /scim/v2."
+            return [Finding(self.name, ok=False, message=f"GET {_CONFIG_PATH} is not SCIM.", fix=fix)]
         # The service's own description is often open to everybody; only a resource shows whether the secret is right.
         return [
             probe(self.name, self._client, "/Users?count=1", must_exist=True),
@@ -144,7 +144,7 @@ class ScimConnector:
             self.name,
             ok=False,
             message=f"The service says that it does not support {what}.",
-            mend=f"Turn {what} on in the service, or use no runbook that needs it here.",
+            fix=f"Turn {what} on in the service, or use no runbook that needs it here.",
         )
 
 
@@ -173,4 +173,4 @@ def open_connector(name: str, config: Any, secrets: Secrets) -> ScimConnector:
     return ScimConnector(name, Client(config, secrets), config)
 
 
-KINDS = (Kind("scim", ScimConfig, open_connector),)
+KINDS = (ConnectorKind("scim", ScimConfig, open_connector),)

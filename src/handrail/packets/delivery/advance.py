@@ -12,7 +12,7 @@ from django.db import transaction
 from handrail.access.actor import Actor
 from handrail.audit.events import EventName
 from handrail.connectors import lane as lanes
-from handrail.connectors.lane import Fate, Lane, LaneFailed, Receipt, Trouble
+from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState, Receipt
 from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError, Misconfigured, Stale
 from handrail.packets import ledger, moves, settings
@@ -30,11 +30,11 @@ INTENT_MARGIN = timedelta(seconds=5)
 REASON_LIMIT = 300
 DOUBLINGS = 10
 # The lane says itself that it doesn't have it any more.
-GIVEN_UP = frozenset({Fate.WITHDRAWN, Fate.GONE})
+GIVEN_UP = frozenset({LaneState.WITHDRAWN, LaneState.GONE})
 _RESULT_OF = {
-    Trouble.NOT_SENT: DeliveryEventKind.NOT_TAKEN,
-    Trouble.BUSY: DeliveryEventKind.NOT_TAKEN,
-    Trouble.REFUSED: DeliveryEventKind.REFUSED,
+    ErrorKind.NOT_SENT: DeliveryEventKind.NOT_TAKEN,
+    ErrorKind.BUSY: DeliveryEventKind.NOT_TAKEN,
+    ErrorKind.REFUSED: DeliveryEventKind.REFUSED,
 }
 
 
@@ -141,12 +141,12 @@ def in_flight(delivery: Delivery) -> datetime | None:
 def ask(delivery: Delivery) -> datetime | None:
     """An answer was lost: the lane says whether the package is there. Nothing is sent."""
     receipt = delivery.lane.status(delivery.digest)
-    if receipt.fate is Fate.ABSENT:
+    if receipt.state is LaneState.ABSENT:
         again = delivery.unsettled()
         if again is None:
             delivery.append(NewDeliveryRow(DeliveryEventKind.ABSENT), unless=_resolved, due_at=now())
         return again
-    if receipt.fate in GIVEN_UP:
+    if receipt.state in GIVEN_UP:
         _give_up(delivery, receipt, unless=_resolved)
         return None
     with transaction.atomic():
@@ -159,11 +159,11 @@ def ask(delivery: Delivery) -> datetime | None:
 def poll(delivery: Delivery) -> datetime | None:
     """Whether the receiver has consumed it; asked once more before it expires."""
     receipt, assembly = delivery.lane.status(delivery.digest), delivery.revision.assembly
-    if receipt.fate is Fate.CONSUMED:
+    if receipt.state is LaneState.CONSUMED:
         _consumed(delivery, receipt)
     elif has_expired(assembly):
         withdraw_expired(delivery.revision, by=delivery.by)
-    elif receipt.fate in GIVEN_UP or _missing_for_good(delivery, receipt):
+    elif receipt.state in GIVEN_UP or _missing_for_good(delivery, receipt):
         _give_up(delivery, receipt, unless=_not_polled)
     else:
         until = min(now() + settings.current().poll_every, assembly.expires_at)
@@ -183,11 +183,11 @@ def recall(delivery: Delivery) -> datetime | None:
     assert delivery.status.recall is not None
     reason = str(delivery.status.recall.detail.get("reason", ""))[:REASON_LIMIT]
     receipt = delivery.lane.withdraw(delivery.digest, reason)
-    if receipt.fate is Fate.DELIVERED:
+    if receipt.state is LaneState.DELIVERED:
         return delivery.backoff()
-    if receipt.fate is Fate.ABSENT and (again := delivery.unsettled()) is not None:
+    if receipt.state is LaneState.ABSENT and (again := delivery.unsettled()) is not None:
         return again
-    if receipt.fate is Fate.CONSUMED:
+    if receipt.state is LaneState.CONSUMED:
         _consumed(delivery, receipt)
     else:
         delivery.append(NewDeliveryRow(_ending(delivery, receipt), detail=_told(receipt)), unless=_closed, due_at=None)
@@ -204,8 +204,8 @@ MOVES: Mapping[DeliveryPhase, Callable[[Delivery], datetime | None]] = {
 
 
 def _delivered(delivery: Delivery, intent: DeliveryRow, receipt: Receipt) -> None:
-    if receipt.fate not in (Fate.DELIVERED, Fate.CONSUMED):
-        detail = {"why": f"the lane says {receipt.fate}"}
+    if receipt.state not in (LaneState.DELIVERED, LaneState.CONSUMED):
+        detail = {"why": f"the lane says {receipt.state}"}
         _result(delivery, intent, NewDeliveryRow(DeliveryEventKind.REFUSED, intent.sequence, detail=detail), None)
         return
     with transaction.atomic():
@@ -215,9 +215,9 @@ def _delivered(delivery: Delivery, intent: DeliveryRow, receipt: Receipt) -> Non
 
 
 def _not_delivered(delivery: Delivery, intent: DeliveryRow, error: LaneFailed) -> None:
-    kind = _RESULT_OF.get(error.trouble, DeliveryEventKind.UNKNOWN)
+    kind = _RESULT_OF.get(error.kind, DeliveryEventKind.UNKNOWN)
     with transaction.atomic():
-        row = NewDeliveryRow(kind, intent.sequence, detail={"why": error.message, "trouble": error.trouble})
+        row = NewDeliveryRow(kind, intent.sequence, detail={"why": error.message, "trouble": error.kind})
         _result(delivery, intent, row, None if kind is DeliveryEventKind.REFUSED else now())
         if kind is DeliveryEventKind.REFUSED:
             moves.audit(EventName.PACKET_DELIVERY_REFUSED, delivery.revision, delivery.by, manifest=delivery.digest)
@@ -251,14 +251,14 @@ def _missing_for_good(delivery: Delivery, receipt: Receipt) -> bool:
     missing = (
         last is not None and last.kind is DeliveryEventKind.ABSENT and now() >= last.at + settings.current().settle
     )
-    return missing and receipt.fate is Fate.ABSENT
+    return missing and receipt.state is LaneState.ABSENT
 
 
 def _note(delivery: Delivery, receipt: Receipt, *, due_at: datetime) -> None:
     """Writes down when the lane says for the first time that it has nothing, and when it has the package again."""
     last = delivery.status.last
     missed = last is not None and last.kind is DeliveryEventKind.ABSENT
-    if missed is not (receipt.fate is Fate.ABSENT):
+    if missed is not (receipt.state is LaneState.ABSENT):
         row = NewDeliveryRow(DeliveryEventKind.RECEIPT if missed else DeliveryEventKind.ABSENT, detail=_told(receipt))
         delivery.append(row, unless=_not_polled, due_at=due_at)
 
@@ -266,16 +266,16 @@ def _note(delivery: Delivery, receipt: Receipt, *, due_at: datetime) -> None:
 def _give_up(delivery: Delivery, receipt: Receipt, *, unless: Callable[[Revision, list[DeliveryRow]], bool]) -> None:
     with transaction.atomic():
         delivery.append(NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail=_told(receipt)), unless=unless, due_at=None)
-        fate = receipt.fate
-        moves.audit(EventName.PACKET_GIVEN_UP, delivery.revision, delivery.by, manifest=delivery.digest, fate=fate)
+        state = receipt.state
+        moves.audit(EventName.PACKET_GIVEN_UP, delivery.revision, delivery.by, manifest=delivery.digest, fate=state)
 
 
 def _ending(delivery: Delivery, receipt: Receipt) -> DeliveryEventKind:
     """How a recall ends that found nothing to open."""
     nothing = not (delivery.status.receipt or receipt.reference or receipt.package_digest)
-    if nothing and receipt.fate is not Fate.GONE:
+    if nothing and receipt.state is not LaneState.GONE:
         return DeliveryEventKind.NEVER_DELIVERED
-    return DeliveryEventKind.WITHDRAWN if receipt.fate is Fate.WITHDRAWN else DeliveryEventKind.GIVEN_UP
+    return DeliveryEventKind.WITHDRAWN if receipt.state is LaneState.WITHDRAWN else DeliveryEventKind.GIVEN_UP
 
 
 def _result(delivery: Delivery, intent: DeliveryRow, row: NewDeliveryRow, due_at: datetime | None) -> None:
@@ -305,7 +305,7 @@ def _closed(_: Revision, rows: list[DeliveryRow]) -> bool:
 
 
 def _told(receipt: Receipt) -> dict[str, str]:
-    return {"fate": receipt.fate, "receipt": receipt.reference, "package_digest": receipt.package_digest}
+    return {"fate": receipt.state, "receipt": receipt.reference, "package_digest": receipt.package_digest}
 
 
 def _postpone(delivery: Delivery, why: str, until: datetime) -> datetime:

@@ -147,9 +147,9 @@ def test_put_follows_no_symlinked_shelf(tmp_path: Path) -> None:
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_check_says_what_to_mend(tmp_path: Path) -> None:
+def test_check_says_what_to_fix(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     findings = FolderBlobs("store", tmp_path / "file" / "blobs", max_bytes=1000).check()
 
-    assert [(f.ok, f.mend) for f in findings] == [(False, "Check folder, its owner and free space.")]
+    assert [(f.ok, f.fix) for f in findings] == [(False, "Check folder, its owner and free space.")]

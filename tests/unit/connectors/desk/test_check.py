@@ -31,7 +31,7 @@ def test_check_is_ok_only_when_the_desk_shows_what_is_expected(script: bytes, ok
     with Peer([script]) as peer:
         findings = open_desk(base_url=peer.url).check()
     assert [finding.ok for finding in findings] == [ok]
-    assert bool(findings[0].mend) != ok
+    assert bool(findings[0].fix) != ok
 
 
 def test_check_of_an_unreachable_desk_says_so() -> None:
@@ -46,7 +46,7 @@ def test_check_with_a_path_that_cannot_be_sent_names_the_settings() -> None:
     check = [{"path": "/a/../b"}]
     (finding,) = open_desk(check=check).check()
     assert not finding.ok
-    assert "[desk]" in finding.mend
+    assert "[desk]" in finding.fix
 
 
 def test_look_up_gives_the_desks_references() -> None:

@@ -178,7 +178,7 @@ def test_create_drops_a_returned_url_that_is_not_the_desks(url: object, draft: T
 
 
 def test_create_gives_no_page_when_the_answer_lacks_what_it_needs(draft: TicketDraft) -> None:
-    create = {"path": "/t", "body": {"title": "{subject}"}, "reference": "/key", "take": {"sys_id": "/id"}}
+    create = {"path": "/t", "body": {"title": "{subject}"}, "reference": "/key", "extract": {"sys_id": "/id"}}
     web = {"url": "{base_url}/t?id={sys_id}"}
     with Peer([answer("201 Created", b'{"key":"T-1","id":"a&b=c"}')]) as peer:
         assert open_desk(base_url=peer.url, create=create, web=web).create(draft) == Created("T-1", None)

@@ -197,7 +197,7 @@ def test_check_says_that_no_token_was_given() -> None:
     with serving("halopsa") as server:
         (finding,) = open_desk("halopsa", server, secret="other").check()
     assert not finding.ok
-    assert "[desk.oauth]" in finding.mend
+    assert "[desk.oauth]" in finding.fix
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_an_unknown_preset_is_named_with_those_there_are(preset: object) -> None
         ({"create": {**SECTION["create"], "body": {"a": {"b": "{nope}"}}}}, "create.body.a.b: names {nope}"),
         ({"create": {**SECTION["create"], "body": {"text": "{body}"}}}, "create.body: names neither {subject} nor"),
         ({"create": {**SECTION["create"], "encoding": "form", "body": {"a": {}}}}, "must be a flat table"),
-        ({"create": {**SECTION["create"], "take": {"reference": "/id"}}}, "create.take.reference"),
+        ({"create": {**SECTION["create"], "extract": {"reference": "/id"}}}, "create.extract.reference"),
         ({"create": {**SECTION["create"], "headers": {"X-A": "{body}"}}}, "create.headers.X-A: names {body}"),
         ({"lookup": {"path": "/s", "query": {"q": "{subject}"}, "references": "[]"}}, "lookup.query.q"),
         ({"surprise": 1}, "desk.surprise"),

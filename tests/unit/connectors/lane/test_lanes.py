@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handrail.connectors import lane as lanes
-from handrail.connectors.lane import Fate, Lane, LaneFailed, Trouble
+from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState
 from handrail.connectors.lane.drop import DirectoryLane
 from handrail.kernel.errors import Invalid, Misconfigured
 from handrail.kernel.secrets import Secrets
@@ -38,12 +38,12 @@ def http(intake: Intake) -> Lane:
 def test_a_lane_takes_a_manifest_once_and_gives_it_back(kind: str, package: Path, tmp_path: Path) -> None:
     with serving() as intake:
         lane = http(intake) if kind == "http" else DirectoryLane("vendor", tmp_path / "lane")
-        assert lane.status(DIGEST).fate is Fate.ABSENT
+        assert lane.status(DIGEST).state is LaneState.ABSENT
         receipt = lane.deliver(package, DIGEST)
-        assert receipt.fate is Fate.DELIVERED
+        assert receipt.state is LaneState.DELIVERED
         assert lane.deliver(package, DIGEST) == receipt == lane.status(DIGEST)
-        assert lane.withdraw(DIGEST, "Another follows.").fate is Fate.WITHDRAWN
-        assert lane.status(DIGEST).fate is Fate.WITHDRAWN
+        assert lane.withdraw(DIGEST, "Another follows.").state is LaneState.WITHDRAWN
+        assert lane.status(DIGEST).state is LaneState.WITHDRAWN
 
 
 @pytest.mark.parametrize("kind", ["http", "directory"])
@@ -54,7 +54,7 @@ def test_another_package_under_the_same_manifest_is_refused(kind: str, package: 
         package.write_bytes(b"PK another")
         with pytest.raises(LaneFailed) as refused:
             lane.deliver(package, DIGEST)
-    assert refused.value.trouble is Trouble.REFUSED
+    assert refused.value.kind is ErrorKind.REFUSED
 
 
 def test_what_the_receiver_took_out_of_the_directory_is_consumed(package: Path, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_what_the_receiver_took_out_of_the_directory_is_consumed(package: Path, 
     lane.deliver(package, DIGEST)
     name = f"{'ab' * 32}.zip"
     os.rename(tmp_path / "lane" / "incoming" / name, tmp_path / "lane" / "consumed" / name)
-    assert lane.withdraw(DIGEST, "Another follows.").fate is Fate.CONSUMED
+    assert lane.withdraw(DIGEST, "Another follows.").state is LaneState.CONSUMED
     assert len(list((tmp_path / "lane" / "notices").iterdir())) == 1
 
 
@@ -70,7 +70,7 @@ def test_nobody_listening_is_certainly_not_sent(package: Path) -> None:
     lane = opened({"kind": "http", "base_url": "http://127.0.0.1:9", "deadline_seconds": 2})
     with pytest.raises(LaneFailed) as failed:
         lane.deliver(package, DIGEST)
-    assert failed.value.trouble is Trouble.NOT_SENT
+    assert failed.value.kind is ErrorKind.NOT_SENT
 
 
 def test_an_answer_that_is_no_receipt_leaves_it_unknown(package: Path) -> None:
@@ -78,7 +78,7 @@ def test_an_answer_that_is_no_receipt_leaves_it_unknown(package: Path) -> None:
         intake.told = lambda digest: {"state": "delivered", "manifest_digest": "sha256:" + "0" * 64}  # type: ignore[method-assign]
         with pytest.raises(LaneFailed) as failed:
             http(intake).deliver(package, DIGEST)
-    assert failed.value.trouble is Trouble.UNKNOWN
+    assert failed.value.kind is ErrorKind.UNKNOWN
 
 
 @pytest.mark.parametrize("status", [202, 203, 206, 226, 500, 502, 504, 599])
@@ -87,8 +87,8 @@ def test_a_status_that_says_nothing_for_sure_leaves_it_unknown(status: int, pack
         intake.says = status
         with pytest.raises(LaneFailed) as failed:
             http(intake).deliver(package, DIGEST)
-        assert failed.value.trouble is Trouble.UNKNOWN
-        assert http(intake).status(DIGEST).fate is Fate.DELIVERED
+        assert failed.value.kind is ErrorKind.UNKNOWN
+        assert http(intake).status(DIGEST).state is LaneState.DELIVERED
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 415, 422])
@@ -97,7 +97,7 @@ def test_a_status_of_4xx_is_a_refusal_for_good(status: int, package: Path) -> No
         intake.says = status
         with pytest.raises(LaneFailed) as failed:
             http(intake).deliver(package, DIGEST)
-    assert failed.value.trouble is Trouble.REFUSED
+    assert failed.value.kind is ErrorKind.REFUSED
 
 
 def test_a_digest_that_is_none_never_becomes_a_path(package: Path, tmp_path: Path) -> None:
@@ -125,11 +125,11 @@ def s3(bucket: BucketServer, **more: object) -> Lane:
 def test_a_bucket_takes_a_manifest_once_and_gives_it_back(package: Path) -> None:
     with bucket_server.serving() as bucket:
         lane = s3(bucket)
-        assert lane.status(DIGEST).fate is Fate.ABSENT
+        assert lane.status(DIGEST).state is LaneState.ABSENT
         receipt = lane.deliver(package, DIGEST)
         assert lane.deliver(package, DIGEST) == receipt == lane.status(DIGEST)
         assert [path for path in bucket.objects if path.endswith(".zip")] == [f"/intake/handrail/{'ab' * 32}.zip"]
-        assert lane.withdraw(DIGEST, "Another follows.").fate is Fate.WITHDRAWN
+        assert lane.withdraw(DIGEST, "Another follows.").state is LaneState.WITHDRAWN
 
 
 def test_a_bucket_refuses_another_package_under_the_same_manifest(package: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_bucket_refuses_another_package_under_the_same_manifest(package: Path)
         package.write_bytes(b"PK another")
         with pytest.raises(LaneFailed) as refused:
             lane.deliver(package, DIGEST)
-        assert refused.value.trouble is Trouble.REFUSED
+        assert refused.value.kind is ErrorKind.REFUSED
         assert b"PK package" in bucket.objects.values()
 
 
@@ -148,17 +148,17 @@ def test_a_package_marked_as_consumed_in_a_bucket_gets_a_notice_only(package: Pa
         lane = s3(bucket)
         lane.deliver(package, DIGEST)
         bucket.objects[f"/intake/handrail/{'ab' * 32}.consumed"] = b""
-        assert lane.withdraw(DIGEST, "Another follows.").fate is Fate.CONSUMED
+        assert lane.withdraw(DIGEST, "Another follows.").state is LaneState.CONSUMED
         assert any(".notice-" in path for path in bucket.objects)
 
 
-def test_a_bucket_that_denies_says_what_to_mend(package: Path) -> None:
+def test_a_bucket_that_denies_says_what_to_fix(package: Path) -> None:
     with bucket_server.serving() as bucket:
         bucket.denied = True
         lane = s3(bucket)
         with pytest.raises(LaneFailed) as refused:
             lane.deliver(package, DIGEST)
-        assert refused.value.trouble is Trouble.REFUSED
+        assert refused.value.kind is ErrorKind.REFUSED
         assert not lane.check()[0].ok
 
 
@@ -167,7 +167,7 @@ def test_a_bucket_that_nobody_serves_is_certainly_not_sent(package: Path) -> Non
         lane = s3(bucket)
     with pytest.raises(LaneFailed) as failed:
         lane.deliver(package, DIGEST)
-    assert failed.value.trouble is Trouble.NOT_SENT
+    assert failed.value.kind is ErrorKind.NOT_SENT
 
 
 def test_a_bucket_without_keys_uses_the_credentials_that_boto3_finds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +175,7 @@ def test_a_bucket_without_keys_uses_the_credentials_that_boto3_finds(monkeypatch
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
     with bucket_server.serving() as bucket:
         section = {"kind": "s3", "bucket": "intake", "endpoint": bucket.url}
-        assert opened(section).status(DIGEST).fate is Fate.ABSENT
+        assert opened(section).status(DIGEST).state is LaneState.ABSENT
         assert "AKIDFROMENVIRONMENT" in bucket.authorizations[-1]
 
 
@@ -191,7 +191,7 @@ def test_a_bucket_without_any_credentials_says_so_and_has_sent_nothing(
         with pytest.raises(LaneFailed, match="no credentials") as failed:
             opened({"kind": "s3", "bucket": "intake", "endpoint": bucket.url}).deliver(package, DIGEST)
         assert bucket.authorizations == []
-    assert failed.value.trouble is Trouble.NOT_SENT
+    assert failed.value.kind is ErrorKind.NOT_SENT
 
 
 def test_one_of_two_keys_is_refused() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from handrail.connectors.lane import Fate, Lane, LaneFailed, Receipt, Trouble
+from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState, Receipt
 from handrail.connectors.lane.drop import DirectoryLane
 from tests.factories import bucket_server
 from tests.factories.lane_server import serving
@@ -63,9 +63,9 @@ def test_two_senders_and_a_receiver_leave_one_delivery(
 ) -> None:
     folder = tmp_path / "lane"
     with delivering_slowly(folder, package, at, monkeypatch) as late:
-        assert DirectoryLane("vendor", folder).deliver(package, DIGEST).fate is Fate.DELIVERED
+        assert DirectoryLane("vendor", folder).deliver(package, DIGEST).state is LaneState.DELIVERED
         os.rename(folder / "incoming" / FILE, folder / "consumed" / FILE)
-    assert late.result().fate is Fate.CONSUMED
+    assert late.result().state is LaneState.CONSUMED
     assert [*(folder / "incoming").iterdir(), *(folder / "staged").iterdir()] == []
 
 
@@ -75,8 +75,8 @@ def test_a_sender_that_goes_on_after_the_recall_puts_nothing_into_the_directory(
 ) -> None:
     folder = tmp_path / "lane"
     with delivering_slowly(folder, package, at, monkeypatch) as late:
-        assert DirectoryLane("vendor", folder).withdraw(DIGEST, "Expired.").fate is Fate.WITHDRAWN
-    assert late.result().fate is Fate.WITHDRAWN
+        assert DirectoryLane("vendor", folder).withdraw(DIGEST, "Expired.").state is LaneState.WITHDRAWN
+    assert late.result().state is LaneState.WITHDRAWN
     assert list((folder / "incoming").iterdir()) == []
 
 
@@ -89,9 +89,9 @@ def test_a_delivery_that_died_half_way_is_finished_by_the_next(
         broken.setattr(os, "rename", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
         with pytest.raises(LaneFailed) as failed:
             lane.deliver(package, DIGEST)
-    assert failed.value.trouble is Trouble.UNKNOWN
-    assert lane.status(DIGEST).fate is Fate.ABSENT
-    assert lane.deliver(package, DIGEST).fate is Fate.DELIVERED
+    assert failed.value.kind is ErrorKind.UNKNOWN
+    assert lane.status(DIGEST).state is LaneState.ABSENT
+    assert lane.deliver(package, DIGEST).state is LaneState.DELIVERED
     assert (folder / "incoming" / FILE).read_bytes() == b"PK package"
     assert list((folder / "staged").iterdir()) == []
 
@@ -101,8 +101,8 @@ def test_what_left_the_directory_another_way_is_gone_and_not_delivered_again(pac
     lane = DirectoryLane("vendor", folder)
     lane.deliver(package, DIGEST)
     (folder / "incoming" / FILE).unlink()
-    assert lane.status(DIGEST).fate is Fate.GONE
-    assert lane.deliver(package, DIGEST).fate is Fate.GONE
+    assert lane.status(DIGEST).state is LaneState.GONE
+    assert lane.deliver(package, DIGEST).state is LaneState.GONE
     assert list((folder / "incoming").iterdir()) == []
 
 
@@ -115,9 +115,9 @@ def test_a_lane_takes_nothing_after_a_withdrawal(kind: str, package: Path, tmp_p
             "http": http(intake),
         }
         lane = lanes[kind]
-        assert lane.withdraw(DIGEST, "Expired.") == Receipt(Fate.WITHDRAWN)
-        assert lane.deliver(package, DIGEST) == Receipt(Fate.WITHDRAWN)
-        assert lane.withdraw(DIGEST, "Expired.") == Receipt(Fate.WITHDRAWN)
+        assert lane.withdraw(DIGEST, "Expired.") == Receipt(LaneState.WITHDRAWN)
+        assert lane.deliver(package, DIGEST) == Receipt(LaneState.WITHDRAWN)
+        assert lane.withdraw(DIGEST, "Expired.") == Receipt(LaneState.WITHDRAWN)
         assert not any(path.endswith(".zip") for path in bucket.objects)
         assert intake.packages == {}
 
@@ -127,10 +127,10 @@ def test_a_package_that_lands_in_a_bucket_after_the_recall_is_marked_withdrawn(p
         bucket.holds = Event()
         late = pool.submit(s3(bucket).deliver, package, DIGEST)
         assert bucket.held.wait(30)
-        assert s3(bucket).withdraw(DIGEST, "Expired.").fate is Fate.WITHDRAWN
+        assert s3(bucket).withdraw(DIGEST, "Expired.").state is LaneState.WITHDRAWN
         bucket.holds.set()
-        assert late.result().fate is Fate.WITHDRAWN
-        assert s3(bucket).status(DIGEST).fate is Fate.WITHDRAWN
+        assert late.result().state is LaneState.WITHDRAWN
+        assert s3(bucket).status(DIGEST).state is LaneState.WITHDRAWN
 
 
 def test_a_package_that_the_receiver_consumed_and_removed_is_not_put_again(package: Path) -> None:
@@ -139,8 +139,8 @@ def test_a_package_that_the_receiver_consumed_and_removed_is_not_put_again(packa
         lane.deliver(package, DIGEST)
         bucket.objects[f"/intake/handrail/{'ab' * 32}.consumed"] = b""
         del bucket.objects[f"/intake/handrail/{FILE}"]
-        assert lane.status(DIGEST).fate is Fate.CONSUMED
-        assert lane.deliver(package, DIGEST).fate is Fate.CONSUMED
+        assert lane.status(DIGEST).state is LaneState.CONSUMED
+        assert lane.deliver(package, DIGEST).state is LaneState.CONSUMED
         assert f"/intake/handrail/{FILE}" not in bucket.objects
 
 
@@ -152,7 +152,7 @@ def test_a_directory_that_hangs_is_walked_away_from(
     section = {"kind": "directory", "folder": tmp_path / "lane", "deadline_seconds": 0.3}
     with pytest.raises(LaneFailed) as failed:
         opened(section).deliver(package, DIGEST)
-    assert failed.value.trouble is Trouble.UNKNOWN
+    assert failed.value.kind is ErrorKind.UNKNOWN
     assert pause.reached.is_set()
     assert not pause.go.is_set()
     pause.go.set()
@@ -164,4 +164,4 @@ def test_a_bucket_that_trickles_its_answer_is_walked_away_from(package: Path) ->
         with pytest.raises(LaneFailed, match="in time") as failed:
             s3(bucket, deadline_seconds=1).deliver(package, DIGEST)
         bucket.trickles = False
-    assert failed.value.trouble is Trouble.UNKNOWN
+    assert failed.value.kind is ErrorKind.UNKNOWN
