@@ -49,7 +49,7 @@ def test_second_person_sees_the_change_and_approves(scene: Scene, visit: Visits,
     with visit(scene.second, scripts=scripts) as person:
         page = person.page
         page.get_by_role("link", name="entitlement-resync v2").click()
-        difference = page.get_by_role("region", name="Difference from the version in force")
+        difference = page.get_by_role("region", name="Difference from the active version")
         expect(difference.get_by_text("retry: {attempts: 4,")).to_be_visible()
         page.get_by_role("button", name="Approve").click()
         expect(page.get_by_text("Approved. It is in force from now on")).to_be_visible()

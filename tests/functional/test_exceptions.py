@@ -51,7 +51,7 @@ def test_slower_of_two_people_is_told_to_look_again(scene: Scene, visit: Visits)
         second.go(path)
         first.page.get_by_role("button", name="Take over").click()
         second.page.get_by_role("button", name="Take over").click()
-        expect(second.page.get_by_role("heading", name="Look again before you decide")).to_be_visible()
+        expect(second.page.get_by_role("heading", name="Check the current state first")).to_be_visible()
         expect(second.page.get_by_text(f"{scene.email} has taken this over.")).to_be_visible()
         second.complaints.clear()  # the browser reports the 409 itself
         second.go(path)

@@ -57,7 +57,7 @@ def test_packet_from_hold_to_release(desk: Desk, visit: Visits, scripts: bool) -
         expect(page.get_by_text("Cleared, with your reason.")).to_be_visible()
         desk.build(desk.newest.pk)
         if not scripts:
-            page.get_by_role("link", name="Look again").click()
+            page.get_by_role("link", name="Reload").click()
         expect(page.get_by_role("complementary").get_by_text("Manifest digest")).to_be_visible()
     with visit("dee@example.com", scripts=scripts) as person:
         page = person.go(path(first))
@@ -73,12 +73,12 @@ def test_packet_from_hold_to_release(desk: Desk, visit: Visits, scripts: bool) -
         page.locator("summary", has_text="Assemble again").click()
         page.get_by_label("What is new").fill("A late trace.")
         page.get_by_role("button", name="Assemble again").click()
-        expect(page.get_by_text("The votes of the one before are void.").first).to_be_visible()
+        expect(page.get_by_text("The votes on the previous revision are void.").first).to_be_visible()
         third = desk.build(desk.newest.pk)
         person.go(path(second, exact=True))
         expect(page.get_by_text("Superseded: new evidence. 2 approvals are void.")).to_be_visible()
         page.get_by_role("link", name=re.compile("Go to revision 3")).click()
-        expect(page.get_by_role("region", name="What moved since the revision before")).to_be_visible()
+        expect(page.get_by_role("region", name="Changes since the previous revision")).to_be_visible()
 
     assert not Vote.objects.filter(revision=third).exists()
     for name in ("ada", "ben"):
@@ -145,7 +145,7 @@ def test_stale_page_signs_nothing(desk: Desk, visit: Visits) -> None:
         page = person.go(path(revision))
         desk.sources["/tenants/ten_a"]["status"] = "suspended"
         page.get_by_role("button", name="Approve this revision").click()
-        expect(page.get_by_role("alert").get_by_text("moved from active to suspended")).to_be_visible()
+        expect(page.get_by_role("alert").get_by_text("changed from active to suspended")).to_be_visible()
         person.complaints.clear()  # the browser reports the 409 itself
     assert not Vote.objects.exists()
 

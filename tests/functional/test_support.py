@@ -65,7 +65,7 @@ def ask(page: Page, summary: str, mode: str = "") -> None:
     form = page.get_by_role("dialog", name="Request support")
     form.get_by_label("Summary").fill(summary)
     form.get_by_label("Severity").select_option("high")
-    form.get_by_label("Steps to see it").fill("1. Open the portal.\n2. The role is missing.")
+    form.get_by_label("Steps to reproduce").fill("1. Open the portal.\n2. The role is missing.")
     if mode:
         form.get_by_label(mode).check()
 
@@ -131,7 +131,7 @@ def test_existing_ticket_is_linked_after_a_bad_reference(
         assert not SupportRequest.objects.exists()
         assert reference.input_value() == "12 or so"
         assert page.get_by_label("Summary").input_value() == "Known to the desk"
-        assert "The role is missing." in page.get_by_label("Steps to see it").input_value()
+        assert "The role is missing." in page.get_by_label("Steps to reproduce").input_value()
         if scripts:
             assert Axe().run(page).response["violations"] == []
         reference.fill(ticket["url"])
@@ -181,9 +181,9 @@ def test_look_again_shows_what_the_desk_answered_since(
     path = f"{scene.paths[surface]}?raised={request.ref}#support-latest"
     with visit(scene.email, scripts=scripts) as person:
         page = person.go(path)
-        expect(page.get_by_text("The service desk is being asked.")).to_be_visible()
+        expect(page.get_by_text("The service desk is being called.")).to_be_visible()
         SupportRequest.objects.filter(pk=request.pk).update(external_ticket_reference="T-1001")
-        page.get_by_role("link", name="Look again").click()
+        page.get_by_role("link", name="Reload").click()
         expect(page.get_by_text("an external ticket was created")).to_be_visible()
         expect(page.get_by_text("T-1001", exact=True)).to_be_visible()
 
@@ -216,7 +216,7 @@ def test_back_and_a_second_tab_are_the_same_request(
             form = each.get_by_role("dialog", name="Request support")
             form.get_by_label("Summary").fill("Once is enough")
             form.get_by_label("Severity").select_option("high")
-            form.get_by_label("Steps to see it").fill("1. Open the portal.\n2. The role is missing.")
+            form.get_by_label("Steps to reproduce").fill("1. Open the portal.\n2. The role is missing.")
             form.get_by_label("Create external ticket").check()
             send(each)
             expect(each.get_by_text("an external ticket was created")).to_be_visible()
@@ -286,7 +286,7 @@ def test_axe_finds_nothing_and_nothing_is_too_wide(
                     page.get_by_label("Link existing ticket").check()
                 elif state == "diagnostics":
                     page.get_by_text("Open support diagnostics").last.click()
-                    page.get_by_text("The same as it is stored").click()
+                    page.get_by_text("As stored").click()
                 found |= _wrong(page, f"{surface} {state}")
     assert found == {}
 

@@ -38,7 +38,7 @@ class Session(APIKeyCookie):
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Whoever calls: set by the door of the pages for sessions, and by ``Token`` for tokens."""
+    """The caller: set by the door of the pages for sessions, and by ``Token`` for tokens."""
     return cast("ActorRequest", request).actor
 
 

@@ -23,7 +23,7 @@ class ProposalBody(Schema):
 
 
 class ApprovalBody(Schema):
-    """``digest`` is that of the text which was read: another is refused."""
+    """``digest`` is that of the text which was read: any other digest is refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -60,7 +60,7 @@ def propose_definition(request: HttpRequest, body: ProposalBody) -> Status[Defin
     operation_id="approve_definition",
 )
 def approve_definition(request: HttpRequest, definition_id: DefinitionId, body: ApprovalBody) -> DefinitionSummary:
-    """Put a proposal in force; the version in force until now is deprecated."""
+    """Activate a proposal; the version that was active until now is deprecated."""
     return actions.approve(definition_id=definition_id, by=actor_of(request), digest=body.digest)
 
 
@@ -70,7 +70,7 @@ def approve_definition(request: HttpRequest, definition_id: DefinitionId, body: 
     operation_id="deprecate_definition",
 )
 def deprecate_definition(request: HttpRequest, definition_id: DefinitionId, body: ReasonBody) -> DefinitionSummary:
-    """Take the version in force out of force. Nothing new begins by it."""
+    """Deprecate the active version. Nothing new starts with it."""
     return actions.deprecate(definition_id=definition_id, reason=body.reason, by=actor_of(request))
 
 

@@ -41,13 +41,13 @@ def get_exception(request: HttpRequest, ref: ExceptionRef) -> ExceptionDetail:
 
 @router.post("/exceptions/{ref}/take", response={204: None, **REFUSALS}, operation_id="take_exception")
 def take_exception(request: HttpRequest, ref: ExceptionRef, instead_of: Member = "") -> Status[None]:
-    """Take a packet over: from now on it is yours to resolve. ``instead_of`` names the member who has it now."""
+    """Take over an exception packet: from now on you resolve it. ``instead_of`` names the member who has it now."""
     exceptions.take(ref=ref, by=actor_of(request), instead_of=instead_of)
     return Status(204, None)
 
 
 @router.post("/exceptions/{ref}/resolve", response={204: None, **REFUSALS}, operation_id="resolve_exception")
 def resolve_exception(request: HttpRequest, ref: ExceptionRef, body: ResolutionBody) -> Status[None]:
-    """Close a packet that you took over. The run itself never goes on."""
+    """Close an exception packet that you took over. The run itself never continues."""
     exceptions.resolve(ref=ref, note=body.note, by=actor_of(request))
     return Status(204, None)

@@ -57,7 +57,7 @@ def ready(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the signature
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Figures in Prometheus's text format, for whoever sends [web] metrics_secret as bearer; 404 to all others."""
+    """Figures in Prometheus's text format, for callers that send [web] metrics_secret as bearer; 404 to all others."""
     secret = settings.HANDRAIL_METRICS_SECRET
     given = request.headers.get("authorization", "")
     if secret is None or not hmac.compare_digest(given.encode(), f"Bearer {secret.reveal()}".encode()):

@@ -1,4 +1,4 @@
-"""Packets: listed, shown, compared, assembled, cleared, signed, released."""
+"""Escalation packets: listed, shown, compared, assembled, cleared, signed, released."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ClearanceBody(Schema):
 
 
 class VoteBody(Schema):
-    """``digest`` is that of the manifest which was looked at: another is refused."""
+    """``digest`` is that of the manifest which was looked at: any other digest is refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     digest: Digest
@@ -79,7 +79,7 @@ class PacketQuery(Schema):
 
 @router.get("/packets", response={200: list[PacketSummary], **REFUSALS}, operation_id="list_packets")
 def list_packets(request: HttpRequest, query: Query[PacketQuery]) -> list[PacketSummary]:
-    """Packets in your scope with their newest revision, the newest first."""
+    """Escalation packets in your scope with their newest revision, the newest first."""
     return queries.list_packets(actor_of(request), PacketFilter(**query.dict()))
 
 
@@ -93,16 +93,16 @@ def get_packet(request: HttpRequest, ref: PacketRef, revision: Revision = None) 
 def diff_packet(
     request: HttpRequest, ref: PacketRef, revision: Revision = None, against: Revision = None
 ) -> Comparison | None:
-    """What moved since the revision before; null where there is none."""
+    """What changed since the previous revision; null if there is none."""
     return comparison.diff(actor_of(request), ref, revision, against)
 
 
 @router.post("/packets", response={202: Requested, **REFUSALS}, operation_id="assemble_packet")
 def assemble_packet(request: HttpRequest, body: AssembleBody) -> Status[Requested]:
-    """Have the packet of a case assembled by a worker: its first revision.
+    """Have the escalation packet of a case assembled by a worker: its first revision.
 
-    Where the case has its packet nothing changes: the answer is 409 `packet-exists`, and its fault names the packet to
-    reassemble.
+    If the case already has an escalation packet, nothing changes: the answer is 409 `packet-exists`, and its fault
+    names the packet to reassemble.
     """
     return Status(202, assembling.request(profile=body.profile, inputs=body.inputs, by=actor_of(request)))
 
@@ -128,13 +128,13 @@ def clear_hold(request: HttpRequest, ref: PacketRef, number: Number, body: Clear
     "/packets/{ref}/revisions/{number}/approve", response={200: Approved, **REFUSALS}, operation_id="approve_packet"
 )
 def approve_packet(request: HttpRequest, ref: PacketRef, number: Number, body: VoteBody) -> Approved:
-    """Approve exactly the manifest that you looked at. Every source is read anew first."""
+    """Approve exactly the manifest that you looked at. Every source is read again first."""
     return votes.approve(ref=ref, revision=number, digest=body.digest, by=actor_of(request))
 
 
 @router.post("/packets/{ref}/revisions/{number}/reject", response={204: None, **REFUSALS}, operation_id="reject_packet")
 def reject_packet(request: HttpRequest, ref: PacketRef, number: Number, body: PacketReasonBody) -> Status[None]:
-    """Refuse a revision for good."""
+    """Reject a revision permanently."""
     votes.reject(ref=ref, revision=number, reason=body.reason, by=actor_of(request))
     return Status(204, None)
 
@@ -143,7 +143,7 @@ def reject_packet(request: HttpRequest, ref: PacketRef, number: Number, body: Pa
     "/packets/{ref}/revisions/{number}/withdraw", response={204: None, **REFUSALS}, operation_id="withdraw_packet"
 )
 def withdraw_packet(request: HttpRequest, ref: PacketRef, number: Number, body: PacketReasonBody) -> Status[None]:
-    """Take a revision back, from the lane too where it is there."""
+    """Withdraw a revision, from the lane too if it is there."""
     votes.withdraw(ref=ref, revision=number, reason=body.reason, by=actor_of(request))
     return Status(204, None)
 

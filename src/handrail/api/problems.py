@@ -70,14 +70,14 @@ def wrong_method(*, allowed: str) -> JsonResponse:
 
 def database_away() -> JsonResponse:
     log.error("database unreachable")
-    detail = "The database does not answer. Try again in a few seconds."
+    detail = "The database is not responding. Try again in a few seconds."
     return problem(Unavailable.status, Unavailable.code, detail, headers={"Retry-After": "5"})
 
 
 def broken() -> JsonResponse:
-    """What nobody foresaw. The request's number finds it in the log; nothing else of it is told."""
+    """An unexpected error. The request's number finds it in the log; nothing else is disclosed."""
     number = structlog.contextvars.get_contextvars().get("request_id", "unknown")
-    detail = f"Something broke on our side. Tell whoever runs Handrail this request's number: {number}"
+    detail = f"Something went wrong on our side. Tell the team that runs Handrail the number of this request: {number}"
     return problem(500, "internal", detail)
 
 

@@ -24,7 +24,7 @@ DELEGATED = "task.delegated"
 UNSIGNED = "The message is not signed with this installation's webhook secret, or too old."
 
 
-# The body is read raw, since the signature is over its bytes: the OpenAPI document is told here what it holds.
+# The body is read raw, since the signature is over its bytes: what it holds is declared here for the OpenAPI document.
 HEADERS = {
     "webhook-id": "The message's id. The same id again is answered, and does nothing.",
     "webhook-timestamp": "When it was sent, in seconds since 1970; at most five minutes off.",
@@ -92,5 +92,5 @@ def _verified(request: HttpRequest, data: bytes, secret: Secret) -> str:
 def _delegated(message: Any) -> Any:
     if not isinstance(message, dict) or message.get("type") != DELEGATED or "data" not in message:
         fault = Fault("type", f'expected "{DELEGATED}", with the task in data')
-        raise Invalid("This is no message that Handrail expects.", code="message-malformed", faults=[fault])
+        raise Invalid("Handrail does not expect this message.", code="message-malformed", faults=[fault])
     return message["data"]

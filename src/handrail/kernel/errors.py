@@ -59,7 +59,7 @@ class NotFound(HandrailError):
     exit_code = 3
     code = "not-found"
 
-    def __init__(self, message: str = "There is nothing here, or it is not yours to see.") -> None:
+    def __init__(self, message: str = "Not found, or you don't have access.") -> None:
         super().__init__(message)
 
 

@@ -93,7 +93,7 @@ def wait_for(requests: list[bytes]) -> None:
 def page_once_decided(client: httpx2.Client, path: str) -> str:
     """The page once the deadline of its request has passed."""
     end = time.monotonic() + PATIENCE_SECONDS
-    while "Being handed over" in (body := client.get(path).text):
+    while "Handoff in progress" in (body := client.get(path).text):
         assert time.monotonic() < end, "the deadline did not pass"
         time.sleep(0.1)
     return body

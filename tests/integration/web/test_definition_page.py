@@ -45,7 +45,7 @@ def test_page_reads_a_packet_profile_aloud(house: House, owner: Client) -> None:
     text = shown(house, owner, "profiles/identity-outage-vendor-escalation.yaml", DefinitionKind.PACKET)
     for told in (
         "TLP:AMBER+STRICT",
-        "2 different people sign: at least 2 of escalation-owner; never whoever assembled it",
+        "2 different people sign: at least 2 of escalation-owner; never the person who assembled it",
         "GET /cases/{given.case} in cases",
         "everything else: never leaves",
         "Assemble again; every source is read anew.",

@@ -24,7 +24,7 @@ def test_unknown_address_is_the_same_page_as_a_missing_run(house: House, as_role
 def test_unknown_address_outside_is_a_bare_page(house: House) -> None:
     response = Client().get("/no-such-page")
     assert response.status_code == 404
-    assert "There is nothing here" in response.content.decode()
+    assert "Not found, or you don" in response.content.decode()
     assert "no-such-page" not in response.content.decode()
 
 
@@ -42,7 +42,7 @@ def test_stale_form_changes_nothing_and_says_what_to_do(house: House) -> None:
     client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
     response = client.post(f"/admin/operations/{house.received.ref}/cancel")
     assert response.status_code == 403
-    assert "The form had gone stale" in response.content.decode()
+    assert "The form has expired" in response.content.decode()
     house.received.refresh_from_db()
     assert house.received.state == "received"
 

@@ -116,7 +116,7 @@ def test_record_that_was_sealed_is_whole_and_fits_its_own_checkpoint(
     assert "nothing is proven" in client.get("/admin/audit/record").content.decode()
     evidence.seal(by=auditor)
     shown = client.get("/admin/audit/record").content.decode()
-    assert "Whole: every sealed row is what it was" in shown
+    assert "Intact: every sealed row is unchanged" in shown
     kept = evidence.checkpoint(auditor).replace("\n", "\r\n")  # as browsers send texts
     assert "it fits." in client.post("/admin/audit/record", {"kept": kept}).content.decode()
 

@@ -112,7 +112,7 @@ def test_approve_after_drift_says_what_moved(desk: Desk, browser_of: Browser) ->
     desk.sources["/tenants/ten_a"]["status"] = "suspended"
     response = approve(browser_of("ben"), revision)
     assert response.status_code == 409
-    assert "moved from active to suspended" in text(response)
+    assert "changed from active to suspended" in text(response)
     old = text(browser_of("ben").get(url(revision), {"revision": 1}))
     assert "Superseded: a source moved. 1 approval is void." in old
     assert "Go to revision 2" in old
@@ -213,7 +213,7 @@ def test_comparison_shows_the_field_that_moved(desk: Desk, browser_of: Browser) 
     desk.sources.case["count"] = 4
     revision = desk.assemble()
     shown = text(browser_of("ben").get(url(revision)))
-    assert "What moved since the revision before" in shown
+    assert "Changes since the previous revision" in shown
     assert "impact.count" in shown
     assert "Revision 2 was made because: new evidence." in shown
 
@@ -258,15 +258,15 @@ def test_hostile_values_are_only_text(desk: Desk, browser_of: Browser) -> None:
 
 def test_home_names_what_awaits_me(desk: Desk, browser_of: Browser) -> None:
     revision = desk.assemble()
-    assert "Packets that await your approval" in text(browser_of("ada").get("/admin"))
-    assert "Packets that await your approval" not in text(browser_of("dee").get("/admin"))
+    assert "Escalation packets awaiting your approval" in text(browser_of("ada").get("/admin"))
+    assert "Escalation packets awaiting your approval" not in text(browser_of("dee").get("/admin"))
     desk.approve(revision, "ada")
-    assert "Packets that await your approval" not in text(browser_of("ada").get("/admin"))
+    assert "Escalation packets awaiting your approval" not in text(browser_of("ada").get("/admin"))
 
 
 def test_home_names_the_holds_that_are_mine(desk: Desk, browser_of: Browser) -> None:
     held(desk)
-    assert "Holds that are yours" in text(browser_of("eve").get("/admin"))
+    assert "Your holds" in text(browser_of("eve").get("/admin"))
     assert "Source conflict" not in text(browser_of("ada").get("/admin"))
 
 

@@ -77,7 +77,7 @@ def test_cancel_sent_twice_answers_alike(house: House, as_role: As) -> None:
 def test_cancel_after_the_invocation_says_look_again(house: House, as_role: As) -> None:
     response = as_role(Role.OPERATOR).post(f"/admin/operations/{house.invoking.ref}/cancel")
     assert response.status_code == 409
-    assert "Look again before you decide" in response.content.decode()
+    assert "Check the current state first" in response.content.decode()
     house.invoking.refresh_from_db()
     assert house.invoking.state == RunState.INVOKING
 

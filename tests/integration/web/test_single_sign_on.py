@@ -92,7 +92,7 @@ def test_removed_account_stays_out(house: House, provider: IdentityProvider) -> 
     assert client.get("/admin").headers["Location"].startswith("/accounts/login/")
 
 
-@pytest.mark.parametrize(("trouble", "says"), [("denies", "You ended the log-in"), ("breaks", "did not confirm")])
+@pytest.mark.parametrize(("trouble", "says"), [("denies", "You cancelled the log-in"), ("breaks", "did not confirm")])
 def test_log_in_that_fails_there_is_a_page_and_audited(
     house: House, provider: IdentityProvider, trouble: str, says: str
 ) -> None:

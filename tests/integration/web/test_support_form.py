@@ -133,7 +133,7 @@ def test_internal_only_is_stored_and_seen_in_the_same_place(
     request = SupportRequest.objects.get()
     assert body.count(request.ref) >= 1
     assert body.count(LATEST) == 1
-    assert "The request is stored in Handrail. No external ticket was asked for." in body
+    assert "The request is stored in Handrail. No external ticket was requested." in body
     assert "The request is stored" not in operator.get(page).content.decode()
     assert (request.tenant, request.run) == (house.tenant, house.stopped.run if surface == "run" else None)
     assert counts(sandbox)["creations"] == 0

@@ -142,4 +142,4 @@ def test_request_under_way_links_to_where_it_can_be_looked_at_again(enter: Calla
     client = enter(User.objects.get(pk=house.operator.user_id))
     page = f"/admin/t/{house.tenant.key}"
     for address in (page, f"{page}?raised={request.ref}"):
-        assert f'<a href="{address}">Look again</a>' in client.get(address).content.decode()
+        assert f'<a href="{address}">Reload</a>' in client.get(address).content.decode()

@@ -88,7 +88,7 @@ def test_approve_after_a_source_moved_makes_a_new_revision(desk: Desk) -> None:
     desk.sources["/tenants/ten_a"]["status"] = "suspended"
     with pytest.raises(Drifted) as refused:
         vote(desk, revision, "ben")
-    assert ("tenant.status", "moved from active to suspended") in [
+    assert ("tenant.status", "changed from active to suspended") in [
         (fault.where, fault.message) for fault in refused.value.faults
     ]
     revision.refresh_from_db()
@@ -105,8 +105,8 @@ def test_drift_names_the_fields_of_the_packet_and_what_was_added(desk: Desk) -> 
     with pytest.raises(Drifted) as refused:
         vote(desk, revision, "ben")
     told = {fault.where: fault.message for fault in refused.value.faults}
-    assert told["tenant.plan"] == "moved from ent to biz; it feeds tenant.plan"
-    assert told["artifacts.items"] == "moved from 2 entries to 3: 1 added: ATT-9"
+    assert told["tenant.plan"] == "changed from ent to biz; it feeds tenant.plan"
+    assert told["artifacts.items"] == "changed from 2 entries to 3: 1 added: ATT-9"
     assert {"where": "tenant.plan", "before": "ent", "after": "biz", "fields": ["tenant.plan"]} in (
         desk.newest.cause_detail
     )

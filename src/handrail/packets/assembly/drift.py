@@ -39,7 +39,7 @@ class Drift:
 
     def fault(self) -> Fault:
         feeds = f"; it feeds {', '.join(self.fields)}" if self.fields else ""
-        return Fault(self.where, f"moved from {self.before} to {self.after}{feeds}")
+        return Fault(self.where, f"changed from {self.before} to {self.after}{feeds}")
 
     def document(self) -> dict[str, Any]:
         """As the next revision keeps it."""

@@ -1,4 +1,4 @@
-"""One figure of an evaluation, and a share told as one."""
+"""One figure of an evaluation, and a share shown as one."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from handrail.web.shell import words
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``share`` is in percent, for the meter; None where it is no share."""
+    """``share`` is in percent, for the meter; None for anything else."""
 
     name: str
     value: str
     share: float | None
-    says: str
+    message: str
 
 
-def share(name: str, part: int, whole: int, says: str) -> Figure:
+def share(name: str, part: int, whole: int, message: str) -> Figure:
     """``part`` of ``whole``; a dash where there is nothing to be a part of."""
     if not whole:
-        return Figure(name, words.NOTHING, None, says)
+        return Figure(name, words.NOTHING, None, message)
     percent = part / whole * 100
-    return Figure(name, f"{percent:.0f} %", round(percent, 1), f"{part:,} of {whole:,}. {says}")
+    return Figure(name, f"{percent:.0f} %", round(percent, 1), f"{part:,} of {whole:,}. {message}")

@@ -25,7 +25,7 @@ from handrail.web.shell.request import PageRequest
 # Where the subject of an event can be seen, by kind of subject.
 _ROUTES = {"run": "run", "exception": "exception", "tenant": "tenant", "packet": "packet"}
 _NUMBER_DIGITS = 18
-_DAYS = (date(1970, 1, 1), date(9998, 12, 31))  # what a day after can still be told of
+_DAYS = (date(1970, 1, 1), date(9998, 12, 31))  # days that have a next one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class AuditPage:
 
 
 def present(actor: Actor, asked: Mapping[str, str]) -> AuditPage:
-    """Raises Denied. What is no day filters nothing; a tenant that is none of the actor's finds nothing."""
+    """Raises Denied. A text that is not a date filters nothing; a tenant outside the actor's scope finds nothing."""
     tenant, first, last = asked.get("tenant", ""), _day(asked.get("from", "")), _day(asked.get("to", ""))
     wanted = _filter(asked, first, last)
     entries = trail.list_events(actor, wanted, tenant=tenant)

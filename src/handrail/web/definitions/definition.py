@@ -36,7 +36,7 @@ class Decision(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A line of the difference with its sign, so that it is told without colour."""
+    """A line of the difference with its sign, so that it can be read without colour."""
 
     line: DiffLine
     sign: str
@@ -91,9 +91,9 @@ _PARTS: Mapping[DefinitionKind, str] = {
     DefinitionKind.TABLE: "table",
 }
 _DEPRECATION: Mapping[DefinitionKind, str] = {
-    DefinitionKind.RUNBOOK: "No run of it starts from then on. Runs under way go on to their end.",
-    DefinitionKind.PACKET: "No packet is assembled by it from then on. What was released stays as it is.",
-    DefinitionKind.TABLE: "No profile that looks values up in it can be assembled from then on.",
+    DefinitionKind.RUNBOOK: "No new run of it starts. Runs in progress continue to their end.",
+    DefinitionKind.PACKET: "No new escalation packet is assembled with it. What was released stays as it is.",
+    DefinitionKind.TABLE: "No escalation packet whose profile looks up values in it can be assembled.",
 }
 
 
@@ -140,7 +140,9 @@ def approve(request: PageRequest, definition: int) -> HttpResponse:
     except Conflict:
         if not is_approved_so(request.actor, definition, digest):
             raise
-    messages.success(request, "Approved. It is in force from now on; runs under way keep the version they began with.")
+    messages.success(
+        request, "Approved. It is active from now on; runs in progress keep the version they started with."
+    )
     return redirect("definition", definition=definition)
 
 
@@ -151,7 +153,7 @@ def reject(request: PageRequest, definition: int) -> HttpResponse:
 
 @require_POST
 def deprecate(request: PageRequest, definition: int) -> HttpResponse:
-    return _with_reason(request, definition, actions.deprecate, "No longer in force: no run of it starts from now on.")
+    return _with_reason(request, definition, actions.deprecate, "Deprecated: nothing new starts with it.")
 
 
 def _with_reason(request: PageRequest, definition: int, action: Decision, done: str) -> HttpResponse:

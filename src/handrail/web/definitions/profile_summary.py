@@ -1,4 +1,4 @@
-"""A packet profile read aloud: to whom it goes, who signs, what leaves from where, and what holds it back."""
+"""A packet profile in words: its audience, its signers, what leaves from which source, and its holds."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ProfileFieldView:
 class ProfileHoldView:
     code: str
     when: str
-    says: str
+    message: str
     owner: str
     release: str
 
@@ -71,7 +71,7 @@ class ProfileSummary:
 
 
 def summarise(text: str) -> ProfileSummary | None:
-    """None for a text that is no packet profile of this version's format: then only the text itself is shown."""
+    """None for a text that this version can't read as a packet profile: then only the text itself is shown."""
     try:
         spec = compile_profile(text).spec
     except Invalid:
@@ -97,7 +97,7 @@ def summarise(text: str) -> ProfileSummary | None:
 def _signers(signers: SignersSpec) -> str:
     people = "1 person signs" if signers.threshold == 1 else f"{signers.threshold} different people sign"
     shares = ", ".join(f"{count or 'any number'} of {role}" for role, count in signers.from_.items())
-    excluded = {"assembler": "whoever assembled it", "hold-editor": "whoever cleared one of its holds"}
+    excluded = {"assembler": "the person who assembled it", "hold-editor": "anyone who cleared one of its holds"}
     return f"{people}: at least {shares}; never {' or '.join(excluded[who] for who in signers.never)}."
 
 

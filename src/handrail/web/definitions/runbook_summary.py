@@ -1,4 +1,4 @@
-"""A runbook read aloud: what it takes, reads, requires, does, retries and proves."""
+"""A runbook in words: what it takes, reads, requires, does, retries and proves."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RunbookSummary:
 
 
 def summarise(text: str) -> RunbookSummary | None:
-    """None for a text that is no runbook of this version's format: then only the text itself is shown."""
+    """None for a text that this version can't read as a runbook: then only the text itself is shown."""
     try:
         spec = compile_runbook(text).spec
     except Invalid:
@@ -84,8 +84,8 @@ def field_in_words(field: TaskField, *, optional: bool) -> str:
         ("at least", field.min_items if field.min_items is not None else field.minimum),
         ("at most", field.max_items if field.max_items is not None else field.maximum),
     )
-    told = [kind, *(f"{word} {bound}" for word, bound in bounds if bound is not None)]
-    return ", ".join([*told, "optional"] if optional else told)
+    parts = [kind, *(f"{word} {bound}" for word, bound in bounds if bound is not None)]
+    return ", ".join([*parts, "optional"] if optional else parts)
 
 
 def _budget(spec: RunbookSpec) -> str:
@@ -181,6 +181,6 @@ def _retries(step: StepSpec) -> str:
 
 def _own(step: StepSpec) -> Iterator[str]:
     for name, other in (step.retry.classes if step.retry else {}).items():
-        told = [f"{other.attempts} attempts"] if other.attempts else []
-        told += [f"first wait {words.span(other.initial)}"] if other.initial is not None else []
-        yield f"{name}: {', '.join(told) or 'as above'}"
+        parts = [f"{other.attempts} attempts"] if other.attempts else []
+        parts += [f"first wait {words.span(other.initial)}"] if other.initial is not None else []
+        yield f"{name}: {', '.join(parts) or 'as above'}"

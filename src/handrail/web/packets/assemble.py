@@ -36,7 +36,7 @@ class Input:
     kind: str
     many: bool
     optional: bool
-    says: str
+    message: str
     typed: str
     fault: str
 
@@ -100,7 +100,7 @@ def _input(key: str, one: TaskField, asked: Mapping[str, str], faults: Mapping[s
         kind=one.type,
         many=one.type == "array",
         optional=key.endswith("?"),
-        says=one.description or "",
+        message=one.description or "",
         typed=asked.get(_field_name(key), ""),
         fault=faults.get(name, ""),
     )
@@ -136,7 +136,9 @@ def page(request: PageRequest) -> HttpResponse:
     except Invalid as error:
         return _form(request, request.POST, error)
     except Exists as error:
-        messages.warning(request, "This case has its packet. Below, say what is new to assemble its next revision.")
+        messages.warning(
+            request, "This case already has an escalation packet. To assemble its next revision, say below what is new."
+        )
         return redirect("packet", packet=error.ref)
     messages.success(request, f"Revision {asked.revision} of {asked.ref} is being assembled.")
     return redirect("packet", packet=asked.ref)

@@ -60,7 +60,7 @@ def package(request: PageRequest, packet: str) -> FileResponse:
 def again(request: PageRequest, packet: str) -> HttpResponse:
     def act(_: int, reason: str) -> str:
         asked = assembling.again(ref=packet, reason=reason, by=request.actor)
-        return f"Revision {asked.revision} is being assembled. The votes of the one before are void."
+        return f"Revision {asked.revision} is being assembled. The votes on the previous revision are void."
 
     return _decide(request, packet, "again", act)
 
@@ -84,7 +84,7 @@ def approve(request: PageRequest, packet: str) -> HttpResponse:
         done = votes.approve(ref=packet, revision=revision, digest=digest, by=request.actor)
         if done.missing:
             return f"Approved by you. Still missing: {'; '.join(done.missing)}."
-        return "Approved by you. Every signature that it needs is there."
+        return "Approved by you. All required signatures are present."
 
     return _decide(request, packet, "approve", act)
 
@@ -93,7 +93,7 @@ def approve(request: PageRequest, packet: str) -> HttpResponse:
 def reject(request: PageRequest, packet: str) -> HttpResponse:
     def act(revision: int, reason: str) -> str:
         votes.reject(ref=packet, revision=revision, reason=reason, by=request.actor)
-        return "Rejected, with your reason. This revision is over."
+        return "Rejected, with your reason. This revision has ended."
 
     return _decide(request, packet, "reject", act)
 
@@ -111,7 +111,7 @@ def withdraw(request: PageRequest, packet: str) -> HttpResponse:
 def release(request: PageRequest, packet: str) -> HttpResponse:
     def act(revision: int, _: str) -> str:
         releasing.release(ref=packet, revision=revision, by=request.actor)
-        return "Released. It is delivered to its lane once; the receipt will stand here."
+        return "Released. It is delivered to its lane once; the receipt will appear here."
 
     return _decide(request, packet, "release", act)
 

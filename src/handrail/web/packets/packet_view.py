@@ -1,4 +1,4 @@
-"""One revision told to those who decide about it."""
+"""One revision as the people who decide about it see it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from handrail.web.shell import words
 CAUSES: Mapping[str, str] = {
     RevisionReason.FIRST: "first assembly of this case",
     RevisionReason.EVIDENCE: "new evidence",
-    RevisionReason.DRIFT: "a source moved",
+    RevisionReason.DRIFT: "a source changed",
     RevisionReason.DEFINITION: "a definition changed",
     RevisionReason.CLEARANCE: "a hold was cleared",
     RevisionReason.REJECTED: "it was rejected",
@@ -32,14 +32,14 @@ CAUSES: Mapping[str, str] = {
 }
 DELIVERIES: Mapping[str, str] = {
     "sending": "On its way to the lane.",
-    "unknown": "No answer came. The lane is being asked; nothing is sent again.",
-    "delivered": "The lane has it. The vendor has not opened it yet.",
+    "unknown": "No answer was received. Handrail is asking the lane; nothing is sent again.",
+    "delivered": "The lane has received it. The vendor has not opened it yet.",
     "consumed": "The vendor has opened it.",
-    "refused": "The lane refused it for good.",
-    "given-up": "The lane had it, and has it no more without saying that it was opened. Ask the vendor.",
-    "recalling": "It is being taken back from the lane.",
-    "withdrawn": "It was taken back before the vendor opened it.",
-    "noticed": "The vendor had opened it, and was told that it does not count any more.",
+    "refused": "The lane refused it permanently.",
+    "given-up": "The lane no longer has it and never reported that it was opened. Ask the vendor.",
+    "recalling": "It is being withdrawn from the lane.",
+    "withdrawn": "It was withdrawn before the vendor opened it.",
+    "noticed": "The vendor had already opened it and was notified that it is no longer valid.",
     "never-delivered": "It never reached the lane.",
 }
 
@@ -59,9 +59,9 @@ class SubmittedReason:
 
 @dataclass(frozen=True, slots=True)
 class RefusedDecision:
-    """A decision that was not taken: why, and what moved."""
+    """A decision that was not made: why, and what changed."""
 
-    says: str
+    message: str
     faults: tuple[Fault, ...] = ()
 
 
@@ -246,23 +246,23 @@ def _delivery(of: DeliveryView | None) -> str:
     if of is None:
         return ""
     if of.state == "sending" and of.failure:
-        return "It has not reached the lane yet. It is tried again."
+        return "It has not reached the lane yet. Handrail will try again."
     return DELIVERIES.get(of.state, "")
 
 
 def _why(revision: RevisionSummary) -> RevisionWhy:
-    told = [one for one in revision.cause_detail if isinstance(one, dict)]
+    details = [one for one in revision.cause_detail if isinstance(one, dict)]
     moved = [
         {name: words.visible_value(one[name]) for name in ("where", "before", "after")}
         | {"fields": one.get("fields", [])}
-        for one in told
+        for one in details
         if "where" in one
     ]
     return RevisionWhy(
         cause=CAUSES.get(revision.cause, revision.cause),
         moved=moved,
-        cleared=[one for one in told if "code" in one],
-        reasons=[one["reason"] for one in told if "reason" in one],
+        cleared=[one for one in details if "code" in one],
+        reasons=[one["reason"] for one in details if "reason" in one],
     )
 
 
@@ -274,7 +274,7 @@ def _item(detail: PacketDetail, hold: HoldView, typed: SubmittedReason, id_: str
             route="packet-clear",
             label="Why it may be cleared",
             button="Clear this hold",
-            hint="This makes a new revision, voids the votes so far, and you can't approve that revision yourself.",
+            hint="This creates a new revision and voids the votes so far. You can't approve the new revision yourself.",
             danger=False,
             hidden=_named(detail) | {"code": hold.code, "target": hold.target},
             typed=typed,
@@ -293,7 +293,7 @@ def _forms(detail: PacketDetail, typed: SubmittedReason) -> Iterator[ReasonForm]
             "packet-reject",
             "Why it is rejected",
             "Reject",
-            "This revision is over for good. Its votes are void.",
+            "This ends the revision permanently. Its votes are void.",
             danger=True,
             hidden=_named(detail),
             typed=typed,
@@ -305,7 +305,7 @@ def _forms(detail: PacketDetail, typed: SubmittedReason) -> Iterator[ReasonForm]
             "packet-withdraw",
             "Why it is withdrawn",
             "Withdraw",
-            "It is taken back from the lane, unless the vendor has opened it." if out else "Nothing has left yet.",
+            "It is withdrawn from the lane, unless the vendor has opened it." if out else "Nothing has left yet.",
             danger=True,
             hidden=_named(detail),
             typed=typed,
@@ -320,7 +320,7 @@ def _again(detail: PacketDetail, typed: SubmittedReason) -> ReasonForm | None:
         "packet-again",
         "What is new",
         "Assemble again",
-        "Reads every source anew. This revision is superseded, and its votes are void.",
+        "Reads every source again. This revision is superseded and its votes are void.",
         danger=False,
         hidden={},
         typed=typed,

@@ -121,7 +121,7 @@ def _standing(of: Mapping[str, Any]) -> Iterator[str]:
     if of["cleared"]:
         yield "cleared"
     else:
-        yield "blocks" if of.get("blocking") else "stays inside"
+        yield "blocks" if of.get("blocking") else "withheld"
     if "reason" in of:
         yield words.visible_value(of["reason"])
     yield str(of.get("digest", ""))
@@ -140,8 +140,8 @@ def _field(one: FieldView, moved: Sequence[str], *, whole: bool) -> ShownField:
     columns = [member.path for member in one.members] or list(found[0])  # type: ignore[arg-type]
     shown = found if whole else found[:ENTRIES_SHOWN]
     entries = [[_cell(entry, column) for column in columns] for entry in shown]
-    says = f"{len(found):,} {'entry' if len(found) == 1 else 'entries'}"
-    return ShownField(one, changed, says, columns, entries, len(found))
+    text = f"{len(found):,} {'entry' if len(found) == 1 else 'entries'}"
+    return ShownField(one, changed, text, columns, entries, len(found))
 
 
 def _cell(entry: Any, column: str) -> str:

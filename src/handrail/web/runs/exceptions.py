@@ -156,7 +156,9 @@ def take(request: PageRequest, exception: str) -> HttpResponse:
     except Conflict:
         if not is_mine(runbooks.get_exception(request.actor, exception), request.actor):
             raise
-    messages.success(request, f"{exception} is yours. The run stays stopped: what happens next is up to you.")
+    messages.success(
+        request, f"You have taken over {exception}. The run stays stopped: what happens next is up to you."
+    )
     return redirect("exception", exception=exception)
 
 

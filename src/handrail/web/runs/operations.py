@@ -22,7 +22,7 @@ from handrail.runbooks.states import RunState
 from handrail.web.shell import paging
 from handrail.web.shell.request import PageRequest
 
-# Refused tasks are shown while somebody may still mend them: so many, and of so many days.
+# Refused tasks are shown while somebody may still fix them: so many, and from so many days.
 REFUSED = 10
 REFUSED_FOR = timedelta(days=7)
 

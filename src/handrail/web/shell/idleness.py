@@ -1,4 +1,4 @@
-"""Whoever leaves a page open and goes away is logged out. What a page does by itself is nobody's sign of life."""
+"""A person who leaves a page open and goes away is logged out. What a page does by itself doesn't count as activity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from handrail.web.shell.request import PageRequest
 
 SEEN = "seen"
-# A sign of life is written once a minute at most: each is a write to the session's row.
+# Activity is written once a minute at most: each is a write to the session's row.
 EXACT_SECONDS = 60
 
 

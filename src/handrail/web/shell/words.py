@@ -58,7 +58,7 @@ STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "noticed": ("stop", "megaphone"),
         "never-delivered": ("idle", "minus-circle"),
         "blocks": ("stop", "lock-closed"),
-        "stays inside": ("wait", "lock-closed"),
+        "withheld": ("wait", "lock-closed"),
         "cleared": ("good", "lock-open"),
         "leaves": ("good", "arrow-up-right"),
     }

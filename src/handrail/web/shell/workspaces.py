@@ -18,12 +18,10 @@ def page(request: PageRequest) -> HttpResponse:
     assert request.user.is_authenticated
     mine = access.workspaces_of(request.user)
     if request.method != "POST":
-        return render(
-            request, "shell/workspaces.html", {"mine": mine, "capabilities": sorted(request.actor.capabilities)}
-        )
+        return render(request, "shell/workspaces.html", {"mine": mine})
     chosen = next((w for w in mine if w.slug == request.POST.get("workspace")), None)
     if chosen is None:
         raise NotFound
     request.session[WORKSPACE_KEY] = chosen.slug
-    messages.success(request, f"You act in {chosen.name} now.")
+    messages.success(request, f"You are now working in {chosen.name}.")
     return redirect("home")

@@ -23,8 +23,8 @@ FORM, RAISED = "support", "raised"
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _REF = re.compile(r"SR-[0-9A-Z]{10}")
 REUSED = (
-    "This form was submitted before with other content, so nothing was stored now. "
-    "To raise another request, read this one through and submit it again."
+    "This form was already submitted with different content, so nothing was stored now. "
+    "To raise another request, review this one and submit it again."
 )
 
 
@@ -95,7 +95,7 @@ class HandoffStatus:
 
 @dataclass(frozen=True, slots=True)
 class HandoffView:
-    """One handoff as the page shows it. ``own``: it answers the submission of whoever looks."""
+    """One handoff as the page shows it. ``own``: it answers the submission of the person who looks."""
 
     title: str
     handoff: Handoff
@@ -200,7 +200,7 @@ STATUSES: Mapping[HandoffOutcome, HandoffStatus] = {
         permissions.HANDRAIL_ONLY,
         "idle",
         "inbox",
-        "The request is stored in Handrail. No external ticket was asked for.",
+        "The request is stored in Handrail. No external ticket was requested.",
     ),
     HandoffOutcome.CREATED: HandoffStatus(
         "External ticket created",
@@ -224,6 +224,6 @@ STATUSES: Mapping[HandoffOutcome, HandoffStatus] = {
         "Partly done: the request is stored in Handrail. Whether an external ticket exists is not known.",
     ),
     HandoffOutcome.UNDER_WAY: HandoffStatus(
-        "Being handed over", "move", "arrow-path", "The request is stored. The service desk is being asked."
+        "Handoff in progress", "move", "arrow-path", "The request is stored. The service desk is being called."
     ),
 }

@@ -2,7 +2,7 @@
 
 The form has no address of its own: it is the page with ``?support=KEY``, and is submitted to that same address. The key
 in the address is what makes reload, back and a second tab the same submission. A submission leads back to the page with
-``?raised=SR-…``: whoever raised that request there reads what came of it, however many others were raised since.
+``?raised=SR-…``: the person who raised that request reads there what came of it, however many others were raised since.
 """
 
 from __future__ import annotations
