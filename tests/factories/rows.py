@@ -229,7 +229,7 @@ def exception(
     *,
     handling: Handling = Handling.OPEN,
     taken_by: str = "senior@example.com",
-    message: str = "The target's answer is none that the runbook knows, so nobody may act on it.",
+    message: str = "The runbook does not recognise the answer, so nobody may act on it.",
     reason: str = "ambiguous-result",
     cause: ExceptionCause = ExceptionCause.AMBIGUOUS,
     at: datetime | None = None,

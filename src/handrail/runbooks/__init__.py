@@ -1,1 +1,1 @@
-"""Approved runbooks carried through: runs, checkpoint ledger, verification, exception packets."""
+"""Approved runbooks executed: runs, checkpoint ledger, verification, exception packets."""

@@ -19,7 +19,7 @@ SUBJECT_LIMIT = 400
 
 @dataclass(frozen=True, slots=True)
 class IncomingTask:
-    """A delegated task as the task system tells it. ``payload`` must fit the runbook's task schema.
+    """A delegated task as the task system gives it. ``payload`` must fit the runbook's task schema.
 
     Raises Invalid, when it is made, for what no run could keep: a key, runbook name or version out of bounds, a
     payload with a number or a text that JSON or PostgreSQL can't hold.
@@ -53,7 +53,7 @@ def subject_of(runbook: CompiledRunbook, payload: Mapping[str, Any]) -> str:
     subject = runbook.subject(payload)
     if len(subject) > SUBJECT_LIMIT:
         fault = Fault(", ".join(runbook.spec.subject), f"at most {SUBJECT_LIMIT} characters together")
-        raise Invalid("What this task concerns is too long to be told.", code="task", faults=[fault])
+        raise Invalid("The subject of this task is too long.", code="task", faults=[fault])
     return subject
 
 

@@ -13,9 +13,9 @@ from handrail.runbooks.states import EXCLUSIVE, EventKind, ExceptionCause, Handl
 class OperationRun(models.Model):
     """One execution of a runbook for one task.
 
-    ``due_at``: when a run that has not moved by then is picked up again; the hand that carries it keeps it ahead.
-    ``failures``: how often carrying it has failed in ways that nobody foresaw, since it last moved.
-    ``runbook`` and ``task_version`` are what the task names; ``definition`` is what was in force when it came.
+    ``due_at``: when any worker may pick the run up; the worker that holds its lease keeps extending it.
+    ``failures``: unexpected errors since it last moved.
+    ``runbook`` and ``task_version`` are what the task names; ``definition`` is what was active when it was received.
     """
 
     ref = models.CharField(max_length=24, unique=True)
@@ -60,7 +60,7 @@ class OperationRun(models.Model):
 
 
 class Checkpoint(models.Model):
-    """A ledger row. (``run``, ``sequence``) is unique: whoever adds it first owns what follows.
+    """A ledger row. (``run``, ``sequence``) is unique: the worker that adds it first owns what follows.
 
     ``deadline_at`` on an intent: until then the call may be under way in some process; after it, without a result
     row, its outcome is unknown.
@@ -145,7 +145,7 @@ class ExceptionPacket(models.Model):
 
 
 class TaskRefusal(models.Model):
-    """A task that could not become a run, once for each content: what was wrong, for whoever qualifies tasks."""
+    """A task that could not become a run, once for each content: what was wrong, for the people who qualify tasks."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     task_key = models.CharField(max_length=128)
@@ -173,7 +173,7 @@ class TaskMessage(models.Model):
 
 
 class Report(models.Model):
-    """Telling the task system how a run ended: delivered once, repeated until it is."""
+    """The report of a run's outcome to the task system: repeated until it is delivered once."""
 
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="report")
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)

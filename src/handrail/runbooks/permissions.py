@@ -31,7 +31,7 @@ def why_not_take(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
 
 
 def why_not_take_over(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
-    """Why not from whoever has it: they may have left."""
+    """Why the actor can't take it over from the person who has it."""
     if refusal := missing_capability(actor, Capability.EXCEPTION_TAKE):
         return refusal
     if packet.handling == Handling.OPEN:

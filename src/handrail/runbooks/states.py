@@ -45,7 +45,7 @@ class Handling(StrEnum):
     RESOLVED = "resolved"
 
 
-# From taken to taken: somebody else takes over from whoever has it, for people leave.
+# From taken to taken: another person takes over, for people leave.
 HANDLING = StateMachine(
     name="exception-packet",
     initial=Handling.OPEN,

@@ -1,4 +1,4 @@
-"""The context envelope: what a support request says about its tenant or run. Built here and nowhere else.
+"""The context envelope: what a support request contains about its tenant or run. Built here and nowhere else.
 
 Every field is named here (allow-list). Nothing of a task's payload, of readings, evidence, answers or attempts is in
 it, so that no secret and no customer's text can be.

@@ -18,13 +18,13 @@ def read() -> list[Metric]:
     silent = open_ & Q(external_handoff_failure_summary=None)
     doubtful = open_ & Q(external_handoff_failure_summary__contains=UNKNOWN_WORDS)
     lost = silent & (Q(handoff_deadline_at=None) | Q(handoff_deadline_at__lte=now()))
-    told = open_ & Q(external_handoff_failure_summary__isnull=False)
+    failed = open_ & Q(external_handoff_failure_summary__isnull=False)
     counts = SupportRequest.objects.aggregate(
         **{
             HandoffOutcome.NOT_ASKED.name: Count("pk", filter=Q(external_handoff_mode=HandoffMode.INTERNAL_ONLY)),
             HandoffOutcome.LINKED.name: Count("pk", filter=Q(external_handoff_mode=HandoffMode.LINK)),
             HandoffOutcome.CREATED.name: Count("pk", filter=create & Q(external_ticket_reference__isnull=False)),
-            HandoffOutcome.FAILED.name: Count("pk", filter=told & ~doubtful),
+            HandoffOutcome.FAILED.name: Count("pk", filter=failed & ~doubtful),
             HandoffOutcome.UNKNOWN.name: Count("pk", filter=doubtful | lost),
             HandoffOutcome.UNDER_WAY.name: Count("pk", filter=silent & Q(handoff_deadline_at__gt=now())),
         }

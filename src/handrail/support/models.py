@@ -28,7 +28,7 @@ class SupportRequest(models.Model):
     Only a request that asks for a ticket is ever unfinished: mode ``create_external_ticket`` with neither reference nor
     failure. The other modes are complete when they are made. That shape is what the database goes by: it lets an
     unfinished row become a finished one, and refuses every other change (migration 0002). ``handoff_deadline_at``: when
-    whoever asked the desk has given up; a row still unfinished after it was left behind by a process that died.
+    the process that asked the desk has given up; a row that is unfinished after it was left by a process that died.
     """
 
     ref = models.CharField(max_length=24, unique=True)

@@ -43,7 +43,7 @@ class Handoff:
 
 @dataclass(frozen=True, slots=True)
 class DeskSummary:
-    """The configured desk, as far as a form tells of it. ``name`` is None when there is none.
+    """The configured desk, as far as a form shows it. ``name`` is None when there is none.
 
     ``pages_hold_reference``: the pasted address of a ticket's page can stand for its reference.
     """
@@ -100,7 +100,7 @@ def panel_for_run(actor: Actor, ref: str, *, raised: str | None = None) -> Panel
 
 
 def desk_summary() -> DeskSummary:
-    """The one configured desk, or a summary that says there is none."""
+    """The one configured desk, or an empty summary."""
     desk = desks.configured()
     if desk is None:
         return DeskSummary()
@@ -117,7 +117,7 @@ def contact_of(actor: Actor) -> Contact:
 
 
 def handoff_of(request: SupportRequest) -> Handoff:
-    """``request`` as it stands now. One that was left behind by a process that died tells so, without being written."""
+    """``request`` as it stands now. If the process that raised it died, that shows, without a write."""
     mode = HandoffMode(request.external_handoff_mode)
     reference, failure = request.external_ticket_reference, request.external_handoff_failure_summary
     came = outcome(mode, reference=reference, failure=failure, deadline_at=request.handoff_deadline_at, at=now())

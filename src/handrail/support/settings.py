@@ -1,4 +1,4 @@
-"""What ``conf`` tells this slice about the installation: where its pages are, and how much may wait for the desk."""
+"""What ``conf`` sets for this slice: the addresses of pages, and how many threads may wait for the desk."""
 
 from __future__ import annotations
 

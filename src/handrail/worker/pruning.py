@@ -1,4 +1,4 @@
-"""Once a day: what has had its time is removed, so that nothing grows but the record of what was done."""
+"""Once a day: removes what has expired, so that nothing grows but the record of what was done."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from procrastinate.contrib.django import app
 
 EVERY = timedelta(days=1)
-# Jobs that broke stay so long, for whoever wants to know which; what they were for is swept up meanwhile.
+# Failed jobs are kept this long for diagnosis; a sweep has queued their work again.
 BROKEN_HOURS = 7 * 24
 
 

@@ -154,7 +154,7 @@ def test_repeat_tells_what_was_refused(estate: Estate, queue: Queue) -> None:
     reports.repeat(ref=run.ref, by=estate.worker)
     reports.deliver(run_id=run.pk, by=estate.worker)
     assert Report.objects.get(run=run).delivered_at is not None
-    with pytest.raises(Conflict, match="has heard"):
+    with pytest.raises(Conflict, match="has already accepted"):
         reports.repeat(ref=run.ref, by=estate.worker)
 
 

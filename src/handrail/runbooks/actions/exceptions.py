@@ -24,9 +24,9 @@ NOTE_LIMIT = 4000
 
 @transaction.atomic
 def take(*, ref: str, by: Actor, instead_of: str = "") -> None:
-    """Takes a packet over; from ``instead_of``, when that is who has it: people leave, packets must not stay.
+    """Takes an exception packet over; from ``instead_of``, if that person has it: people leave, packets stay.
 
-    Raises NotFound, Denied, Conflict (somebody has it), Stale (somebody was faster).
+    Raises NotFound, Denied, Conflict (another person has it), Stale (another person was faster).
     """
     packet = guards.get_scoped(by, ExceptionPacket.objects.all(), Capability.EXCEPTION_TAKE, ref=ref)
     why_not = permissions.why_not_take_over if instead_of else permissions.why_not_take
@@ -39,7 +39,8 @@ def take(*, ref: str, by: Actor, instead_of: str = "") -> None:
 
 @transaction.atomic
 def resolve(*, ref: str, note: str, by: Actor) -> None:
-    """Closes a packet that the actor took over. Raises Invalid without a note of 1 to 4000 characters, and as take."""
+    """Closes an exception packet that the actor took over. Raises Invalid without a note (1 to 4000 characters), or as
+    take does."""
     packet = guards.get_scoped(by, ExceptionPacket.objects.all(), Capability.EXCEPTION_RESOLVE, ref=ref)
     refuse(permissions.why_not_resolve(by, packet))
     if len(unix_lines(note)) > NOTE_LIMIT:

@@ -40,7 +40,7 @@ class WouldInvoke:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """``unreadable`` says which source could not be read, or which connector is not there; then the rest is empty.
+    """``unreadable`` names the source that could not be read or the connector that is missing; then the rest is empty.
     ``would_invoke`` is None when a run would stop before invoking anything."""
 
     runbook: str

@@ -1,4 +1,4 @@
-"""Telling the task system how a run ended: at least once, harmless when repeated, until it is heard or refused."""
+"""Reports the outcome of a run to the task system: at least once, harmless when repeated, until accepted or refused."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from handrail.runbooks.states import RunState
 
 _ACCEPTED = range(200, 300)
 _REFUSED = range(400, 500)
-# A wrong credential is mended on this side, and the outcome is heard then: no reason to fall silent.
-_OURS_TO_MEND = frozenset({401, 403, 407})
+# A wrong credential is corrected on this side; after that the outcome is accepted, so tries go on.
+_OURS_TO_FIX = frozenset({401, 403, 407})
 
 
 def deliver(*, run_id: int, by: Actor) -> datetime | None:
     """Writes the outcome of an ended run back to the task system, once. Returns when to try again, or None.
 
-    The body is built anew from the rows each time, and sent with the run's reference as idempotency key, so that
-    two workers, a repeat after a crash, or a lost answer leave one record there. An answer that no repeat will change
-    ends it, with what was answered; ``repeat`` begins anew.
+    The body is built from the rows each time and sent with the run's reference as idempotency key, so that two
+    workers, a repeat after a crash, or a lost answer leave one record there. An answer that no repeat will change ends
+    the tries and is kept; ``repeat`` starts them again.
     """
     system = task_system.find()
     report = _due(system).select_related("run__definition").filter(run_id=run_id).first() if system else None
@@ -54,22 +54,22 @@ def deliver(*, run_id: int, by: Actor) -> datetime | None:
 
 @transaction.atomic
 def repeat(*, ref: str, by: Actor) -> None:
-    """Tells the task system anew how a run ended, after it refused to hear it or before it is due.
+    """Reports the outcome of a run again, after the task system refused it or before the next try is due.
 
     Raises NotFound, Denied, Misconfigured (no task system), Conflict (the run has not ended, or was heard).
     """
     run = guards.get_scoped(by, OperationRun.objects.all(), Capability.RUN_START, ref=ref)
     task_system.get()
     if run.finished_at is None:
-        raise Conflict("This run has not ended: there is nothing to tell yet.", code="run-not-ended")
+        raise Conflict("This run has not ended, so there is no outcome to report yet.", code="run-not-ended")
     if not Report.objects.filter(run=run, delivered_at=None).update(due_at=now()):
-        raise Conflict("The task system has heard how this run ended.", code="report-delivered")
+        raise Conflict("The task system has already accepted the outcome of this run.", code="report-delivered")
     enqueue(TaskName.REPORT_RUN, once=f"report:{run.pk}", run_id=run.pk)
     record(EventName.RUN_REPORT_REPEATED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
 
 
 def sweep(*, limit: int = 200) -> int:
-    """Queues every report that is due and not delivered. Returns how many; none while there is no task system."""
+    """Queues every report that is due and not delivered. Returns how many; 0 without a task system."""
     system = task_system.find()
     if system is None:
         return 0
@@ -104,13 +104,13 @@ def outcome_of(run: OperationRun) -> dict[str, Any]:
 
 
 def _due(system: task_system.TaskSystem) -> QuerySet[Report]:
-    """What is still to be told, of the workspace whose tasks ``system`` holds: no other's runs are its business."""
+    """Reports that are still to be delivered, of the workspace whose tasks ``system`` holds, and of no other."""
     return Report.objects.filter(workspace__slug=system.workspace, delivered_at=None, due_at__isnull=False)
 
 
 def _is_final(answer: Answer) -> bool:
     status = answer.status
-    return answer.failure is None and status in _REFUSED and status not in RETRYABLE_STATUSES | _OURS_TO_MEND
+    return answer.failure is None and status in _REFUSED and status not in RETRYABLE_STATUSES | _OURS_TO_FIX
 
 
 def _send(run: OperationRun, system: task_system.TaskSystem) -> Answer:

@@ -1,4 +1,4 @@
-"""Runs: received from a task, carried forward by workers, cancelled by people."""
+"""Runs: received from a task, advanced by workers, cancelled by people."""
 
 from __future__ import annotations
 

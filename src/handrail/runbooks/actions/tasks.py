@@ -30,9 +30,9 @@ from handrail.runbooks.models import TaskRefusal
 log = structlog.get_logger("handrail.runbooks")
 
 MAX_PAGES = 100
-# What an item can still break that no bound foresaw. That of the database's server or of its connection is not here:
-# it is no fault of the item, and the item is received the next time.
-_UNFORESEEN = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, DataError)
+# What a task's content can still cause after all bounds were checked. Errors of the database's server or connection are
+# not here: the item does not cause them, and it is received the next time.
+_UNEXPECTED = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, DataError)
 
 
 class IntakeOutcome(StrEnum):
@@ -43,7 +43,7 @@ class IntakeOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """``run`` is set unless the task was refused; ``code`` and ``says`` only then."""
+    """``run`` is set unless the task was refused; ``code`` and ``message`` only then."""
 
     task: str
     outcome: IntakeOutcome
@@ -67,16 +67,18 @@ def pull(*, by: Actor) -> list[Received]:
         reading = cast(Performer, registry.get(system.connector)).read(Get(path=path))
         items = extract(reading.value, system.items_at)
         if not isinstance(items, list):
-            raise Invalid("The task system's list is none.", faults=[Fault(system.items_at, "expected a list")])
+            raise Invalid(
+                "The task system's answer holds no list of tasks.", faults=[Fault(system.items_at, "expected a list")]
+            )
         received += [receive(item=item, by=by) for item in items]
         path = _next(reading.value, system)
     return received
 
 
 def receive(*, item: Any, by: Actor) -> Received:
-    """Makes a run of one task as the task system tells it, or writes down why not, once for each content.
+    """Starts a run for one task of the task system, or records why not, once for each content.
 
-    An item never keeps those behind it waiting: one that breaks something unforeseen is refused as ``task-unusable``.
+    No item blocks those behind it: one that causes an unexpected error is refused as ``task-unusable``.
     """
     by.require(Capability.RUN_START)
     key = _key(item, task_system.get())
@@ -86,9 +88,9 @@ def receive(*, item: Any, by: Actor) -> Received:
             started = runs.start(task=task, by=by)
     except (Invalid, NotFound, Conflict) as error:
         return _refused(key, item, error, by)
-    except _UNFORESEEN as error:
+    except _UNEXPECTED as error:
         log.warning("unusable task", task=key, error=type(error).__name__)
-        unusable = Invalid("This task can't be used. The log says what it broke.", code="task-unusable")
+        unusable = Invalid("This task can't be used. See the log for the error.", code="task-unusable")
         return _refused(key, item, unusable, by)
     return Received(task.key, IntakeOutcome.STARTED if started.created else IntakeOutcome.DUPLICATE, started.ref)
 
@@ -112,7 +114,7 @@ def parse(item: Any, system: task_system.TaskSystem) -> IncomingTask:
 
 
 def _key(item: Any, system: task_system.TaskSystem) -> str:
-    """The task's key as far as it can be told."""
+    """The task's key, as far as it can be read."""
     key = _part(item, system.key_at)
     return (clean_text(key, limit=KEY_LIMIT) if isinstance(key, str) else "") or "?"
 
@@ -151,7 +153,7 @@ def _refused(key: str, item: Any, error: HandrailError, by: Actor) -> Received:
 
 
 def _fingerprint(item: Any) -> str:
-    """Tells one item's content from another's, also where the content is none that RFC 8785 can say."""
+    """Tells one item's content from another's, even if RFC 8785 can't represent it."""
     try:
         return digest_bytes(json.dumps(item, sort_keys=True).encode())
     except (RecursionError, TypeError, ValueError):

@@ -109,7 +109,7 @@ def _failed_unexpectedly(leased: LeasedRun, error: Exception) -> datetime | None
         ledger.record_unexpected_error(run, failures=failures, until=until)
         if failures < UNEXPECTED_ERROR_LIMIT:
             return until
-        message = f"Handrail failed {failures} times in a row here ({type(error).__name__}); its log says more."
+        message = f"Handrail failed {failures} times in a row here ({type(error).__name__}); see its log."
         endings.abandon(leased, _stop(leased, "engine-failed", message), escalate_to=run.definition.owner)
     except Stale:
         log.info("run taken by another worker", run=run.ref)

@@ -1,4 +1,4 @@
-"""Claiming a run, and checking that what its task says still holds in the authoritative systems."""
+"""Claiming a run, and checking that its task still matches the authoritative systems."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def claim(execution: Execution) -> Wait | None:
 
 
 def check(execution: Execution) -> Wait | None:
-    """Reads everything anew, checks every prerequisite, and commits the first step's intent; else stops the run."""
+    """Reads all sources again, checks every prerequisite, and commits the first step's intent; else stops the run."""
     runbook = execution.runbook
     if mismatch := version_mismatch(execution.run):
         endings.stop(execution, mismatch, scope=execution.scope())
@@ -77,7 +77,7 @@ def check(execution: Execution) -> Wait | None:
 
 
 def version_mismatch(run: OperationRun) -> Stop | None:
-    """The task must name the version that is in force, both when it came and now."""
+    """The task must name the active version, both when it was received and now."""
     definition = run.definition
     if run.task_version == definition.version and definition.state == "active":
         return None

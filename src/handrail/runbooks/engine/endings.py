@@ -38,7 +38,7 @@ class Stop:
 
 
 def complete(execution: Execution, *rows: NewRow, scope: dict[str, Any]) -> None:
-    """Ends the run as completed, with ``rows`` before the last one. Raises Stale when somebody else ended it."""
+    """Ends the run as completed, with ``rows`` before the last one. Raises Stale when another worker ended it."""
     fields = execution.runbook.copy(execution.runbook.spec.completion.copy_, scope)
     run = execution.run
     with transaction.atomic():
@@ -56,7 +56,7 @@ def complete(execution: Execution, *rows: NewRow, scope: dict[str, Any]) -> None
 
 
 def stop(execution: Execution, why: Stop, *, scope: dict[str, Any]) -> None:
-    """Ends the run with one exception packet for the people whom the definition names. Raises Stale."""
+    """Ends the run with one exception packet for the people named in the definition. Raises Stale."""
     runbook = execution.runbook
     allowed = runbook.spec.exception.copy_
     carried = _Carried(
@@ -114,7 +114,7 @@ def _stop(leased: LeasedRun, why: Stop, carried: _Carried) -> None:
 
 
 def close_cancelled(run: OperationRun) -> None:
-    """What cancelling leaves behind, in the caller's transaction: the task system is told, the next run may begin."""
+    """After a cancellation, in the caller's transaction: reports the outcome and wakes the next run."""
     _report(run)
     wake_next(run)
 
@@ -179,8 +179,8 @@ def _evidence(evidence: list[dict[str, Any]], allowed: frozenset[str]) -> list[d
 
 def _attempts(leased: LeasedRun, rows: tuple[NewRow, ...]) -> list[dict[str, Any]]:
     """Every attempt with its result, those in ``rows``, which are only now being written, included."""
-    told = [dict(attempt) for attempt in leased.position.history]
+    attempts = [dict(attempt) for attempt in leased.position.history]
     for row in rows:
-        if row.kind in (EventKind.RESULT, EventKind.UNKNOWN) and told:
-            told[-1] |= summary_of(row.detail)
-    return told
+        if row.kind in (EventKind.RESULT, EventKind.UNKNOWN) and attempts:
+            attempts[-1] |= summary_of(row.detail)
+    return attempts

@@ -1,4 +1,4 @@
-"""The intent to call, committed before the call: after a crash it tells that something may have happened."""
+"""The intent to call, committed before the call: after a crash it shows that something may have happened."""
 
 from __future__ import annotations
 

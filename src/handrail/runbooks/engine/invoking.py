@@ -101,7 +101,7 @@ def retry(execution: Execution) -> Wait | None:
 
 
 def settle(execution: Execution, step: CompiledStep, answer: Answer, *, seconds: float) -> Wait | None:
-    """Writes the classed result down, and stops the run where the class says so."""
+    """Records the classified result, and stops the run where its class requires that."""
     kind, detail = _class_of(execution, step, answer)
     detail["seconds"] = round(seconds, 3)
     return _conclude(execution, step, answer, kind, detail)
@@ -116,7 +116,7 @@ def _conclude(
     if kind in (ResultClass.PENDING, ResultClass.UNKNOWN):
         execution.append(_result(step, execution, detail), state=RunState.INVOKING)
         return None
-    if kind is ResultClass.RETRYABLE and not spent(execution, step, detail.get("retry_class")):
+    if kind is ResultClass.RETRYABLE and not is_exhausted(execution, step, detail.get("retry_class")):
         detail["wait_seconds"] = _wait_seconds(execution, step, answer, detail.get("retry_class"))
         if detail["wait_seconds"] <= execution.timing.retry_after_ceiling_seconds:
             execution.append(_result(step, execution, detail), state=RunState.INVOKING)
@@ -151,8 +151,8 @@ def _class_of(execution: Execution, step: CompiledStep, answer: Answer) -> tuple
 
 
 def _class_of_poll(execution: Execution, step: CompiledStep, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:
-    """As the table says, where it decides. A status that tells of the question, not of the action, decides nothing:
-    one that may pass is asked again, any other leaves open how the action stands."""
+    """Follows the table where it decides. A status about the question, not the action, decides nothing: a passing one
+    is asked again, any other leaves the outcome of the action open."""
     kind, detail = _class_of(execution, step, answer)
     if kind in (ResultClass.SUCCEEDED, ResultClass.PENDING):
         return kind, detail
@@ -170,7 +170,7 @@ def _result(step: CompiledStep, execution: Execution, detail: dict[str, Any]) ->
     )
 
 
-def spent(execution: Execution, step: CompiledStep, retry_class: str | None) -> bool:
+def is_exhausted(execution: Execution, step: CompiledStep, retry_class: str | None) -> bool:
     """Whether the step's own limit or the run's budget of repeats is used up."""
     allowed = step.policy(retry_class).attempts
     return execution.position.attempts[step.name] >= allowed or execution.position.repeats >= execution.run.retry_limit
@@ -195,5 +195,5 @@ def _why(kind: ResultClass, step: CompiledStep, detail: dict[str, Any], executio
         return Stop(ExceptionCause.RETRIES_EXHAUSTED, "retries-exhausted", message, rows=row)
     if kind is ResultClass.TERMINAL:
         return Stop(ExceptionCause.TERMINAL, "terminal-result", "The target refused the action for good.", rows=row)
-    message = "The target's answer is none that the runbook knows, so nobody may act on it."
+    message = "The runbook does not recognise the answer, so nobody may act on it."
     return Stop(ExceptionCause.AMBIGUOUS, "ambiguous-result", message, rows=row)

@@ -1,4 +1,4 @@
-"""Adds rows to a run's ledger and moves its state, so that of several hands only the first succeeds."""
+"""Adds rows to a run's ledger and moves its state, so that of several workers only the first succeeds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def append(
 ) -> list[Row]:
     """Adds ``rows`` behind sequence number ``after`` and moves ``run`` to ``state``, in the caller's transaction.
 
-    Raises Stale when somebody else has added a row there or moved the run: the caller's transaction must end then.
+    Raises Stale when another worker has added a row there or moved the run: the caller's transaction must end then.
     """
     at = now()
     new = [

@@ -24,7 +24,7 @@ def connector(name: str) -> Performer:
 
 
 class Unreadable(Exception):
-    """Authoritative state that could not be read, or did not look as declared. ``says`` holds no outside text."""
+    """Authoritative state that could not be read, or did not look as declared. ``message`` holds no outside text."""
 
     def __init__(self, read: str, message: str, *, retryable: bool) -> None:
         super().__init__(message)

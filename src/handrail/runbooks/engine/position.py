@@ -50,7 +50,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Position:
     """``attempts`` counts the intents of each step; ``answers`` holds each step's last declared answer; ``before`` what
-    was read last, when prerequisites were checked or a step verified; ``history`` tells of every attempt,
+    was read last, when prerequisites were checked or a step verified; ``history`` lists every attempt,
     ``evidence`` of the readings that were last written down."""
 
     phase: Phase
@@ -117,8 +117,8 @@ def read(rows: Sequence[Row]) -> Position:
 
 
 def summary_of(detail: dict[str, Any]) -> dict[str, Any]:
-    """What the retry ledger and an exception packet tell of a result: its class and why, not the answer."""
-    return {key: value for key, value in detail.items() if key in _TOLD}
+    """What retry ledger and exception packet keep of a result: its class and why, not the answer."""
+    return {key: value for key, value in detail.items() if key in _KEPT}
 
 
-_TOLD = frozenset({"class", "why", "status", "failure", "retry_class", "wait_seconds"})
+_KEPT = frozenset({"class", "why", "status", "failure", "retry_class", "wait_seconds"})

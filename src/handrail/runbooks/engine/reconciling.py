@@ -1,4 +1,4 @@
-"""After an outcome that nobody knows: look first, then go on, repeat with the same key, or stop."""
+"""After an unknown outcome: read first, then go on, repeat with the same key, or stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from handrail.runbooks.engine import endings, verifying
 from handrail.runbooks.engine.endings import Stop
 from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.engine.intent import commit_intent
-from handrail.runbooks.engine.invoking import settle, spent
+from handrail.runbooks.engine.invoking import is_exhausted, settle
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import Unreadable
 from handrail.runbooks.states import EventKind, ExceptionCause, RunState
@@ -57,7 +57,7 @@ def _look_up(execution: Execution, step: CompiledStep) -> Answer | None:
     if found.failure is not None or found.status in RETRYABLE_STATUSES:
         raise Unreadable(step.name, "The job runner could not be asked.", retryable=True)
     if found.status != _OK:
-        message = f"The job runner refused to say: status {found.status}."
+        message = f"The job runner refused to answer: status {found.status}."
         raise Unreadable(step.name, message, retryable=False)
     return found
 
@@ -81,7 +81,7 @@ def _look_again(execution: Execution, error: Unreadable) -> Wait | None:
 
 def _not_seen(execution: Execution, step: CompiledStep) -> None:
     made = execution.position.attempts[step.name]
-    if step.deduplicates and not spent(execution, step, None):
+    if step.deduplicates and not is_exhausted(execution, step, None):
         row = NewRow(EventKind.RECONCILED, step=step.name, detail={"effect": "not-seen", "then": "same key again"})
         with transaction.atomic():
             commit_intent(execution, step, row, repeat_of=made)

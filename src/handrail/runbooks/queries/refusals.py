@@ -26,8 +26,8 @@ def list_refusals(
 ) -> list[RefusedTask]:
     """Refused tasks of the workspace, newest first; from ``since`` on, and older than ``before``.
 
-    What was refused belongs to no tenant yet, so that only those who are entitled to all of them see it: for others
-    there is none. Raises Denied without ``run:view``.
+    A refused task belongs to no tenant yet, so only people entitled to all tenants see it; for others the list is
+    empty. Raises Denied without ``run:view``.
     """
     actor.require(Capability.RUN_VIEW)
     if actor.tenant_ids is not None:

@@ -86,7 +86,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class ReportState:
-    """``failure`` is empty unless the last try to tell the task system failed; ``refused``: there will be no other."""
+    """``failure`` is empty unless the last try to report failed; ``refused``: there will be no further try."""
 
     delivered_at: datetime | None
     attempts: int
@@ -210,8 +210,8 @@ def _ledger(run: OperationRun) -> Iterator[LedgerRow]:
     said = labels.find_labels(run)
     for row in run.checkpoints.order_by("sequence"):
         kind = EventKind(row.kind)
-        told = (row.sequence, kind, row.step, row.attempt, row.at, row.worker, row.idempotency_key, row.detail)
-        yield LedgerRow(*told, checkpoint=labels.of(said, kind))
+        columns = (row.sequence, kind, row.step, row.attempt, row.at, row.worker, row.idempotency_key, row.detail)
+        yield LedgerRow(*columns, checkpoint=labels.of(said, kind))
 
 
 def _retry_ledger(run: OperationRun) -> RetryLedger | None:
