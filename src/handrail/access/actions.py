@@ -181,7 +181,7 @@ def _check_address(email: str) -> None:
     try:
         validate_email(email)
     except ValidationError:
-        raise Invalid("This is no e-mail address.", faults=[Fault("email", "expected name@example.com")]) from None
+        raise Invalid("This is not an e-mail address.", faults=[Fault("email", "expected name@example.com")]) from None
 
 
 def _check_roles(roles: Sequence[str]) -> None:
@@ -198,8 +198,8 @@ def _groups_of(membership: Membership) -> set[str]:
 def _check_groups(groups: Sequence[str]) -> None:
     wrong = [name for name in groups if name in set(Role) or not _GROUP.fullmatch(name)]
     if wrong:
-        expected = "a name such as support-privacy, at most 32 characters, that is no role's"
-        raise Invalid("A group needs a name of its own.", faults=[Fault("groups", f"expected {expected}")])
+        expected = "a name such as support-privacy, at most 32 characters, other than a role's"
+        raise Invalid("Choose another name for the group.", faults=[Fault("groups", f"expected {expected}")])
 
 
 def _entitle(membership: Membership, keys: Sequence[str]) -> None:

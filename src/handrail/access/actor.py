@@ -1,4 +1,4 @@
-"""Whoever acts, with what they may do and for whom. Made once a request, never kept longer."""
+"""Who acts, what they may do, and for which tenants. Made once a request, never kept longer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ActorKind(StrEnum):
 class Actor:
     """``tenant_ids`` None means every tenant of the workspace. ``workspace_id`` 0 means no workspace at all.
 
-    ``origin``: what else is known of where the act comes from; every audit event of the actor tells it.
+    ``origin``: what else is known about where an act comes from; every audit event of the actor holds it.
     """
 
     kind: ActorKind

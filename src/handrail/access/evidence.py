@@ -1,5 +1,5 @@
-"""The sealed log as an actor may use it. The log is one for the whole installation: what is told of other workspaces'
-rows is that there are some, never what they say."""
+"""The sealed log as an actor may use it. There is one log for the whole installation: an actor sees that other
+workspaces have rows in it, never what is in them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit import actions, proofs, queries, signing, store, verification
 from handrail.audit.proofs import Consistency, Inclusion
-from handrail.audit.sealing import Sealed
+from handrail.audit.sealing import SealedBatch
 from handrail.audit.verification import Verification
 from handrail.kernel.errors import Conflict, NotFound
 
 
 def verify(actor: Actor, *, kept: Sequence[str] = ()) -> Verification:
-    """See ``verification.verify``. Raises Denied without ``audit:view``, Invalid for what is no checkpoint of ours."""
+    """See ``verification.verify``. Raises Denied without ``audit:view``, Invalid for a checkpoint of another log."""
     actor.require(Capability.AUDIT_VIEW)
     return verification.verify(kept=kept)
 
@@ -49,7 +49,7 @@ def verifier_key(actor: Actor) -> str:
     return signing.get().verifier().to_text()
 
 
-def seal(*, by: Actor) -> list[Sealed]:
+def seal(*, by: Actor) -> list[SealedBatch]:
     """Seals all that is waiting, now. Raises Denied without ``audit:export``."""
     by.require(Capability.AUDIT_EXPORT)
     return actions.seal_all(by=by)

@@ -11,14 +11,14 @@ from typing import Protocol
 from handrail.audit import exported, sealing, signing
 from handrail.audit.events import EventName, EventOutcome
 from handrail.audit.models import AuditEvent
-from handrail.audit.sealing import Sealed
+from handrail.audit.sealing import SealedBatch
 from handrail.kernel.clock import now
 
 CONTEXT_VALUE_LIMIT = 200
 
 
 class By(Protocol):
-    """Whoever acts: a person, a worker, the command line."""
+    """An actor: a person, a worker, the command line."""
 
     @property
     def kind(self) -> str: ...
@@ -58,7 +58,7 @@ def record(
     )
 
 
-def seal(*, by: By, whole: bool | None = True) -> Sealed | None:
+def seal(*, by: By, whole: bool | None = True) -> SealedBatch | None:
     """Seals one batch of what has no leaf yet; None when nothing had. ``whole``: see ``sealing.seal_batch``.
 
     Raises Misconfigured when the signing key can't be had; then nothing is sealed.
@@ -71,9 +71,9 @@ def seal(*, by: By, whole: bool | None = True) -> Sealed | None:
     return sealing.seal_batch(announce, whole=whole)
 
 
-def seal_all(*, by: By, whole: bool | None = True, batches: int = 1000) -> list[Sealed]:
+def seal_all(*, by: By, whole: bool | None = True, batches: int = 1000) -> list[SealedBatch]:
     """Seals batch after batch until nothing is left, ``batches`` at most. Each is a transaction of its own."""
-    done: list[Sealed] = []
+    done: list[SealedBatch] = []
     for _ in range(batches):
         sealed = seal(by=by, whole=whole)
         if sealed is None:

@@ -1,4 +1,4 @@
-"""Append-only tables: the database itself refuses UPDATE, DELETE and TRUNCATE, whoever asks."""
+"""Append-only tables: the database itself refuses UPDATE, DELETE and TRUNCATE to everybody."""
 
 from __future__ import annotations
 

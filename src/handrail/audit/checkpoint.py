@@ -1,6 +1,7 @@
 """Signed checkpoints of the log, as text that other tools read.
 
 Body: https://c2sp.org/tlog-checkpoint. Signatures: https://c2sp.org/signed-note with Ed25519 (signature type 0x01).
+``CF-…`` are clauses of docs/reference/checkpoint-format.md.
 
     example.com/handrail/audit        origin, names the log
     42                                size
@@ -24,12 +25,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from handrail.audit.merkle import HASH_BYTES
 from handrail.kernel.errors import Fault, Invalid
 
-MAX_BYTES = 64 * 1024
-MAX_SIGNATURES = 16
+MAX_BYTES = 64 * 1024  # CF-1
+MAX_SIGNATURES = 16  # CF-6
 ED25519 = b"\x01"
 SIGNATURE_BYTES = 64
 KEY_ID_BYTES = 4
-MAX_SIZE = 2**63 - 1
+MAX_SIZE = 2**63 - 1  # CF-4
 
 _BODY_LINES = 3
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
@@ -38,7 +39,7 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class LogCheckpoint:
     """``origin`` names the log (no white space, no ``+``), ``root`` is 32 bytes over ``size`` leaves."""
 
     origin: str
@@ -47,9 +48,9 @@ class Checkpoint:
 
     def body(self) -> str:
         """The text that is signed, with its final newline. Raises Invalid when a field can't be written."""
-        if _NAME.fullmatch(self.origin) is None:
+        if _NAME.fullmatch(self.origin) is None:  # CF-3
             raise _refused(1, "the origin is 1 to 255 characters without white space and +")
-        if not 0 <= self.size <= MAX_SIZE or len(self.root) != HASH_BYTES:
+        if not 0 <= self.size <= MAX_SIZE or len(self.root) != HASH_BYTES:  # CF-4, CF-5
             raise _refused(2, f"size is 0 to {MAX_SIZE} and the root {HASH_BYTES} bytes")
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
@@ -62,18 +63,18 @@ class VerifierKey:
     public: Ed25519PublicKey
 
     def key_id(self) -> bytes:
-        """The first 4 bytes of SHA-256 over name, newline, signature type and public key."""
+        """CF-7: the first 4 bytes of SHA-256 over name, newline, signature type and public key."""
         material = self.name.encode() + b"\n" + ED25519 + self.public.public_bytes_raw()
         return hashlib.sha256(material).digest()[:KEY_ID_BYTES]
 
     def to_text(self) -> str:
-        """``name+hex(key id)+base64(type and key)``, the form in which other tools take it."""
+        """CF-10: ``name+hex(key id)+base64(type and key)``, as other tools take it."""
         blob = base64.b64encode(ED25519 + self.public.public_bytes_raw()).decode()
         return f"{self.name}+{self.key_id().hex()}+{blob}"
 
     @classmethod
     def from_text(cls, text: str) -> VerifierKey:
-        """Reads ``to_text``'s form. Raises Invalid when it is malformed or its key id doesn't fit its key."""
+        """Reads the form of CF-10. Raises Invalid when it is malformed or its key id doesn't fit its key."""
         name, plus, rest = text.strip().partition("+")
         stated, _, encoded = rest.partition("+")
         raw = _decode(encoded)
@@ -91,12 +92,12 @@ class VerifierKey:
 class SignedCheckpoint:
     """``signatures`` are pairs of name and (key id + signature) bytes, in the order of the text."""
 
-    checkpoint: Checkpoint
+    checkpoint: LogCheckpoint
     text: str
     signatures: tuple[tuple[str, bytes], ...]
 
 
-def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey, *, name: str | None = None) -> str:
+def sign(checkpoint: LogCheckpoint, key: Ed25519PrivateKey, *, name: str | None = None) -> str:
     """The checkpoint as a signed note; ``name`` (default: the origin) is the key's name."""
     verifier = VerifierKey(name or checkpoint.origin, key.public_key())
     if _NAME.fullmatch(verifier.name) is None:
@@ -112,69 +113,69 @@ def parse(text: str) -> SignedCheckpoint:
     Raises Invalid naming the line: only the exact form is read (no carriage returns, no leading zeros, no padding
     other than canonical base64, no extension lines, at most 16 signatures and 64 KiB).
     """
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:  # CF-1
         raise _refused(1, f"a checkpoint is at most {MAX_BYTES} bytes")
     body, blank, tail = text.partition("\n\n")
     lines = body.split("\n")
-    if not blank or len(lines) != _BODY_LINES:
+    if not blank or len(lines) != _BODY_LINES:  # CF-2
         raise _refused(len(lines), "a checkpoint is three lines, an empty line and its signatures")
     return SignedCheckpoint(_body(lines), text, _signatures(tail))
 
 
-def verify(text: str, *, origin: str, keys: Sequence[VerifierKey]) -> Checkpoint:
+def verify(text: str, *, origin: str, keys: Sequence[VerifierKey]) -> LogCheckpoint:
     """The checkpoint, when it is of that log and every signature by a given key is right, with at least one.
 
     Raises Invalid with code ``checkpoint`` (malformed), ``checkpoint-origin`` or ``checkpoint-signature``.
     Signatures by other keys (witnesses) are passed over, as the note format asks.
     """
     signed = parse(text)
-    if signed.checkpoint.origin != origin:
+    if signed.checkpoint.origin != origin:  # CF-9
         raise Invalid(f"The checkpoint is of another log than {origin}.", code="checkpoint-origin")
     body = signed.checkpoint.body().encode()
     known = {(key.name, key.key_id()): key for key in keys}
     found = 0
     for name, blob in signed.signatures:
         key = known.get((name, blob[:KEY_ID_BYTES]))
-        if key is None:
+        if key is None:  # CF-8: a witness that this reader need not know
             continue
         try:
             key.public.verify(blob[KEY_ID_BYTES:], body)
         except InvalidSignature:
             raise Invalid(f"The checkpoint's signature by {name} is wrong.", code="checkpoint-signature") from None
         found += 1
-    if not found:
+    if not found:  # CF-8
         raise Invalid("The checkpoint carries no signature by a known key.", code="checkpoint-signature")
     return signed.checkpoint
 
 
-def _body(lines: Sequence[str]) -> Checkpoint:
+def _body(lines: Sequence[str]) -> LogCheckpoint:
     origin, size, encoded = lines
-    if _NAME.fullmatch(origin) is None:
+    if _NAME.fullmatch(origin) is None:  # CF-3
         raise _refused(1, "the origin is 1 to 255 characters without white space and +")
-    if _SIZE.fullmatch(size) is None or int(size) > MAX_SIZE:
+    if _SIZE.fullmatch(size) is None or int(size) > MAX_SIZE:  # CF-4
         raise _refused(2, f"the size is a decimal number up to {MAX_SIZE}, without leading zeros")
     root = _decode(encoded)
-    if root is None or len(root) != HASH_BYTES:
+    if root is None or len(root) != HASH_BYTES:  # CF-5
         raise _refused(3, f"the root is base64 of {HASH_BYTES} bytes")
-    return Checkpoint(origin, int(size), root)
+    return LogCheckpoint(origin, int(size), root)
 
 
 def _signatures(tail: str) -> tuple[tuple[str, bytes], ...]:
     lines = tail.split("\n")
-    if lines[-1] or not 1 <= len(lines) - 1 <= MAX_SIGNATURES:
+    if lines[-1] or not 1 <= len(lines) - 1 <= MAX_SIGNATURES:  # CF-2, CF-6
         raise _refused(5, f"1 to {MAX_SIGNATURES} signature lines follow, each ended by a newline")
     found = []
     for number, line in enumerate(lines[:-1], start=5):
         match = _SIGNATURE.fullmatch(line)
         blob = _decode(match["blob"]) if match else None
-        if match is None or blob is None or len(blob) <= KEY_ID_BYTES:
+        if match is None or blob is None or len(blob) <= KEY_ID_BYTES:  # CF-6
             raise _refused(number, "a signature line reads — name base64")
         found.append((match["name"], blob))
     return tuple(found)
 
 
 def _decode(text: str) -> bytes | None:
-    """Canonical base64 only: a text that would not be written back the same is refused."""
+    """CF-5: canonical base64 only. A text that would not be written back the same is refused."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

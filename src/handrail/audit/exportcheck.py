@@ -1,5 +1,7 @@
 """Checks an export of the log with a public key alone: no database, no installation.
 
+``CF-…`` are clauses of docs/reference/checkpoint-format.md.
+
     {"handrail": "audit-export/v1", "origin": …, "size": 42, "key": "name+id+key"}
     {"index": 0, "hash": "<base64>"}
     {"index": 1, "hash": "<base64>", "source": "audit.event", "row": {…}}
@@ -25,11 +27,11 @@ from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Fault, Invalid
 
 FORMAT = "audit-export/v1"
-LINE_LIMIT = 1024 * 1024
+LINE_LIMIT = 1024 * 1024  # CF-20
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedExport:
     """What a whole export proves: ``events`` in clear, among ``size`` leaves."""
 
     size: int
@@ -37,7 +39,7 @@ class Checked:
     checkpoint: str
 
 
-def check(given: Iterable[str], *, origin: str, keys: Sequence[VerifierKey]) -> Checked:
+def check(given: Iterable[str], *, origin: str, keys: Sequence[VerifierKey]) -> CheckedExport:
     """Whether an export is whole: every row fits its leaf, all leaves the root, and a known key signed that.
 
     Takes the keys from the caller, never from the file. Raises Invalid naming the first line that is wrong.
@@ -45,9 +47,9 @@ def check(given: Iterable[str], *, origin: str, keys: Sequence[VerifierKey]) -> 
     frontier, events, text = Frontier(), 0, ""
     for number, line in enumerate(given, start=1):
         part = _parsed(line, number)
-        if text:
+        if text:  # CF-24
             raise _wrong(number, "nothing may follow the checkpoint")
-        if number == 1:
+        if number == 1:  # CF-21
             _require(part.get("handrail") == FORMAT, number, f"an export begins with its format, {FORMAT}")
         elif "checkpoint" in part:
             text = str(part["checkpoint"])
@@ -55,22 +57,23 @@ def check(given: Iterable[str], *, origin: str, keys: Sequence[VerifierKey]) -> 
             value = _leaf(part, number, expected=frontier.size)
             frontier, _ = frontier.append(value)
             events += "row" in part
-    if not text:
+    if not text:  # CF-24
         raise _wrong(0, "the export has no checkpoint: it was cut off")
     signed = checkpoint.verify(text, origin=origin, keys=keys)
-    if (signed.size, signed.root) != (frontier.size, frontier.root()):
+    if (signed.size, signed.root) != (frontier.size, frontier.root()):  # CF-25
         raise _wrong(0, f"the leaves are not those that the checkpoint over {signed.size} leaves was signed for")
-    return Checked(signed.size, events, text)
+    return CheckedExport(signed.size, events, text)
 
 
 def _leaf(part: dict[str, Any], number: int, *, expected: int) -> bytes:
+    # CF-22
     _require(part.get("index") == expected, number, f"leaf {expected} is missing or out of order")
     try:
         value = base64.b64decode(str(part.get("hash")), validate=True)
     except ValueError:
         raise _wrong(number, "hash is base64") from None
     _require(len(value) == HASH_BYTES, number, "hash is 32 bytes")
-    if "row" in part:
+    if "row" in part:  # CF-23
         _require(leaf_hash(_row(part, number)) == value, number, "the row is not the one that was sealed")
     return value
 
@@ -87,7 +90,7 @@ def _parsed(line: str, number: int) -> dict[str, Any]:
         part = json.loads(line) if len(line) <= LINE_LIMIT else None
     except (ValueError, RecursionError):
         part = None
-    if not isinstance(part, dict):
+    if not isinstance(part, dict):  # CF-20
         raise _wrong(number, f"expected a JSON object of at most {LINE_LIMIT} characters")
     return part
 

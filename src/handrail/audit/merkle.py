@@ -1,5 +1,7 @@
 """Merkle log arithmetic of RFC 6962, section 2.1: roots, inclusion and consistency proofs. No storage, no clock.
 
+``CF-…`` are clauses of docs/reference/checkpoint-format.md.
+
 A log keeps every complete subtree once, as a ``Node`` at (level, index): level 0 holds the leaf hashes, and the node
 at (level, index) covers the leaves from ``index << level`` up to ``(index + 1) << level``. ``Frontier.append`` says
 which nodes a new leaf completes; proofs read them back through a ``NodeAt``. Appending costs O(log n) hashes at most,
@@ -21,12 +23,12 @@ NodeAt: TypeAlias = Callable[[int, int], bytes]
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """SHA-256 over 0x00 and the leaf's bytes."""
+    """CF-11: SHA-256 over 0x00 and the leaf's bytes."""
     return hashlib.sha256(b"\x00" + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """SHA-256 over 0x01 and both children, so that no inner node passes for a leaf."""
+    """CF-12: SHA-256 over 0x01 and both children, so that no inner node passes for a leaf."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
@@ -86,7 +88,7 @@ def root_at(size: int, node_at: NodeAt) -> bytes:
 
 
 def inclusion_proof(index: int, size: int, node_at: NodeAt) -> tuple[bytes, ...]:
-    """PATH(index, D[size]) of RFC 6962, section 2.1.1: siblings from the leaf upwards.
+    """CF-16: PATH(index, D[size]) of RFC 6962, section 2.1.1: siblings from the leaf upwards.
 
     Raises ValueError unless 0 <= index < size.
     """
@@ -106,7 +108,7 @@ def inclusion_proof(index: int, size: int, node_at: NodeAt) -> tuple[bytes, ...]
 
 
 def consistency_proof(first: int, second: int, node_at: NodeAt) -> tuple[bytes, ...]:
-    """PROOF(first, D[second]) of RFC 6962, section 2.1.2. Empty when the sizes are equal or ``first`` is 0.
+    """CF-17: PROOF(first, D[second]) of RFC 6962, section 2.1.2. Empty when the sizes are equal or ``first`` is 0.
 
     Raises ValueError unless 0 <= first <= second.
     """
@@ -124,13 +126,13 @@ def consistency_proof(first: int, second: int, node_at: NodeAt) -> tuple[bytes, 
         else:
             proof.append(_range_hash(begin, middle, node_at))
             begin = middle
-    if begin:  # otherwise the verifier holds that subtree already: it is the old root
+    if begin:  # at 0 the verifier has that subtree: it is the old root
         proof.append(_range_hash(begin, end, node_at))
     return tuple(reversed(proof))
 
 
 def verify_inclusion(*, leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Whether the leaf hash is at ``index`` of the log with that size and root. RFC 9162, section 2.1.3.2."""
+    """CF-16: whether the leaf hash is at ``index`` of the log with that size and root. RFC 9162, section 2.1.3.2."""
     if not 0 <= index < size:
         return False
     node, last, running = index, size - 1, leaf
@@ -150,7 +152,7 @@ def verify_inclusion(*, leaf: bytes, index: int, size: int, proof: Sequence[byte
 def verify_consistency(
     *, first: int, second: int, first_root: bytes, second_root: bytes, proof: Sequence[bytes]
 ) -> bool:
-    """Whether the larger log begins with the smaller. RFC 9162, section 2.1.4.2.
+    """CF-17: whether the larger log begins with the smaller. RFC 9162, section 2.1.4.2.
 
     Every log begins with the empty one, so ``first`` = 0 asks for an empty proof and the empty root only.
     """
@@ -183,7 +185,7 @@ def _replay(node: int, last: int, path: Sequence[bytes]) -> tuple[bytes, bytes] 
 
 
 def _split(size: int) -> int:
-    """The largest power of two smaller than ``size`` (at least 2)."""
+    """CF-12: the largest power of two smaller than ``size`` (at least 2)."""
     return 1 << ((size - 1).bit_length() - 1)
 
 

@@ -6,7 +6,7 @@ import base64
 from dataclasses import dataclass
 
 from handrail.audit import merkle, rows, store
-from handrail.audit.checkpoint import Checkpoint
+from handrail.audit.checkpoint import LogCheckpoint
 from handrail.audit.models import AuditLeaf
 from handrail.audit.sources import EVENTS
 from handrail.kernel.errors import Conflict, NotFound
@@ -62,7 +62,7 @@ def consistency(first: int) -> Consistency:
     return Consistency(first, last.size, _text(path), last.text)
 
 
-def holds(proof: Inclusion, signed: Checkpoint) -> bool:
+def holds(proof: Inclusion, signed: LogCheckpoint) -> bool:
     """Whether ``proof`` leads from its leaf to the root that was signed. Needs no database."""
     return signed.size == proof.size and merkle.verify_inclusion(
         leaf=merkle.leaf_hash(proof.leaf.encode()),

@@ -1,9 +1,9 @@
 """The rows of a source as they are now, and the leaves that they make.
 
-A leaf is the RFC 8785 JSON of ``{"row": …, "source": …}``. The row is what PostgreSQL's ``to_jsonb`` makes of its
-columns (times in UTC) under the names that ``sources`` gives them, without those that are null. RFC 8785 knows only
-numbers that fit a double: any other number becomes ``{"$number": "<digits>"}``, and a key that starts with ``$`` gets
-a second one, so that no two rows look alike.
+A leaf (CF-13) is the RFC 8785 JSON of ``{"row": …, "source": …}``. The row is what PostgreSQL's ``to_jsonb`` makes of
+its columns (times in UTC) under the names that ``sources`` gives them, without those that are null. RFC 8785 knows
+only numbers that fit a double: any other number becomes ``{"$number": "<digits>"}``, and a key that starts with ``$``
+gets a second one, so that no two rows look alike. ``CF-…`` are clauses of docs/reference/checkpoint-format.md.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ def _all(statement: sql.Composed, parameters: list[Any]) -> list[tuple[Any, ...]
 
 
 def _integer(text: str) -> int | dict[str, str]:
+    """CF-15, as the two below."""
     number = int(text)
     return number if -SAFE_INTEGER <= number <= SAFE_INTEGER else {"$number": text}
 

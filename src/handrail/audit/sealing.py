@@ -23,7 +23,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from handrail.audit import rows, signing, sources, store
-from handrail.audit.checkpoint import Checkpoint, sign
+from handrail.audit.checkpoint import LogCheckpoint, sign
 from handrail.audit.models import AuditCheckpoint, AuditEvent, AuditLeaf
 from handrail.audit.rows import SealedRow
 from handrail.audit.sources import EVENTS, Source
@@ -36,7 +36,7 @@ LOCK = 0x48524C_53454C  # "HRL SEL": any number that nothing else in the databas
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealedBatch:
     """``rows`` were added, the log's own event included. ``more``: the batch was full, so call again."""
 
     size: int
@@ -51,7 +51,7 @@ Announce = Callable[[int, bool], AuditEvent]
 
 
 @transaction.atomic
-def seal_batch(announce: Announce, *, whole: bool | None) -> Sealed | None:
+def seal_batch(announce: Announce, *, whole: bool | None) -> SealedBatch | None:
     """Seals up to ``BATCH`` rows and signs the new state; None when nothing was waiting.
 
     ``whole`` None looks everywhere only when the last complete seal is ``WHOLE_SECONDS`` ago.
@@ -102,9 +102,9 @@ def _newest(source: Source) -> int:
     return int(newest or 0)
 
 
-def _sign(taken: list[SealedRow], *, at: datetime, complete: bool, more: bool) -> Sealed:
+def _sign(taken: list[SealedRow], *, at: datetime, complete: bool, more: bool) -> SealedBatch:
     grown = store.append(taken)
     by = signing.get()
-    text = sign(Checkpoint(by.origin, grown.size, grown.root()), by.key)
+    text = sign(LogCheckpoint(by.origin, grown.size, grown.root()), by.key)
     AuditCheckpoint.objects.create(size=grown.size, root=grown.root(), text=text, at=at, complete=complete)
-    return Sealed(grown.size, len(taken), more, at, text)
+    return SealedBatch(grown.size, len(taken), more, at, text)

@@ -1,4 +1,4 @@
-"""Who signs this installation's checkpoints, and whose signatures it takes. ``conf`` says."""
+"""Who signs this installation's checkpoints, and whose signatures it accepts, as ``conf`` configures it."""
 
 from __future__ import annotations
 

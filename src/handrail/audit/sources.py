@@ -1,9 +1,10 @@
 """Which tables are sealed into the log, and which of their columns.
 
 Slices above register theirs when Django is ready, so that this one imports none of them. The name of a source and the
-names of its columns are part of every leaf that was made of it. So neither ever changes: a column that is renamed in
-the database keeps its name in the leaves (``renamed``), and none is ever taken away. A column added later must be
-nullable and without default: leaves leave out what is null, so that those of older rows stay as they are.
+names of its columns are part of every leaf that was made of it. So neither ever changes (CF-14 of
+docs/reference/checkpoint-format.md): a column that is renamed in the database keeps its name in the leaves
+(``renamed``), and none is ever taken away. A column added later must be nullable and without default: leaves leave out
+what is null, so that those of older rows stay as they are.
 """
 
 from __future__ import annotations

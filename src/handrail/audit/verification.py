@@ -1,4 +1,6 @@
-"""Does the record still say what it said? Everything is computed anew from the rows as they are now.
+"""Whether the log is whole: everything is computed again from the rows as they are now.
+
+``CF-…`` are clauses of docs/reference/checkpoint-format.md.
 
 ``verify`` walks the log leaf by leaf: the row behind each must still make that leaf, the leaves must make the subtrees
 that are kept, and at the size of every signed checkpoint the root that was signed. A checkpoint that was kept
@@ -20,7 +22,7 @@ from enum import StrEnum
 from django.db import connection
 
 from handrail.audit import checkpoint, rows, signing, sources, store
-from handrail.audit.checkpoint import Checkpoint
+from handrail.audit.checkpoint import LogCheckpoint
 from handrail.audit.events import EventName
 from handrail.audit.merkle import EMPTY_ROOT, Frontier, Node
 from handrail.audit.models import AuditCheckpoint, AuditLeaf
@@ -36,14 +38,14 @@ LATE = timedelta(hours=1)
 
 
 class DifferenceKind(StrEnum):
-    ALTERED = "altered"
-    MISSING = "missing"
-    EXTRA = "extra"
-    LEAF = "leaf"
-    SUBTREE = "subtree"
-    ROOT = "root"
-    CHECKPOINT = "checkpoint"
-    CUT_OFF = "cut-off"
+    ALTERED = "altered"  # CF-30
+    MISSING = "missing"  # CF-31
+    EXTRA = "extra"  # CF-32
+    LEAF = "leaf"  # CF-33
+    SUBTREE = "subtree"  # CF-34
+    ROOT = "root"  # CF-35
+    CHECKPOINT = "checkpoint"  # CF-36
+    CUT_OFF = "cut-off"  # CF-37
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def verify(*, kept: Sequence[str] = ()) -> Verification:
     )
 
 
-def _size(mark: Checkpoint) -> int:
+def _size(mark: LogCheckpoint) -> int:
     return mark.size
 
 
@@ -116,25 +118,27 @@ def _extent() -> tuple[int, int]:
     return int(leaves), int(size)
 
 
-def _ours(walk: _Walk, size: int) -> Iterator[Checkpoint]:
+def _ours(walk: _Walk, size: int) -> Iterator[LogCheckpoint]:
     """Our checkpoints whose signature is right; the others are differences."""
     stored = AuditCheckpoint.objects.filter(size__lte=size).order_by("size").values_list("size", "root", "text")
-    for told, root, text in stored.iterator(chunk_size=CHUNK):
+    for stated, root, text in stored.iterator(chunk_size=CHUNK):
         try:
             signed = checkpoint.verify(text, origin=walk.by.origin, keys=walk.by.accepted())
         except Invalid as error:
             walk.add(
-                DifferenceKind.CHECKPOINT, f"The checkpoint over {told} leaves doesn't hold: {error.message}", told
+                DifferenceKind.CHECKPOINT, f"The checkpoint over {stated} leaves doesn't hold: {error.message}", stated
             )
             continue
-        if (signed.size, signed.root) != (told, bytes(root)):
-            walk.add(DifferenceKind.CHECKPOINT, f"The checkpoint over {told} leaves is kept beside another text.", told)
+        if (signed.size, signed.root) != (stated, bytes(root)):
+            walk.add(
+                DifferenceKind.CHECKPOINT, f"The checkpoint over {stated} leaves is kept beside another text.", stated
+            )
         yield signed
 
 
 @dataclass
 class _Walk:
-    """``torn``: from here on no root can fit, and saying so again would tell nothing."""
+    """``torn``: from here on no root can fit, and reporting each would add nothing."""
 
     by: Signing
     size: int
@@ -155,7 +159,7 @@ class _Walk:
         if len(self.found) <= MOST:
             self.found.append(Difference(kind, message, index, source, row_id))
 
-    def along(self, marks: Iterator[Checkpoint]) -> None:
+    def along(self, marks: Iterator[LogCheckpoint]) -> None:
         """From the first leaf to the last that is covered, past every checkpoint."""
         mark = next(marks, None)
         for begin in range(0, self.size, CHUNK):
@@ -169,7 +173,7 @@ class _Walk:
             self._pass(mark)
             mark = next(marks, None)
 
-    def end(self, leaves: int, outside: Sequence[Checkpoint]) -> None:
+    def end(self, leaves: int, outside: Sequence[LogCheckpoint]) -> None:
         """What is beyond the newest checkpoint, or was before."""
         if leaves > self.size:
             message = f"The leaves from {self.size} to {leaves - 1} are under no checkpoint."
@@ -225,7 +229,7 @@ class _Walk:
                 message = f"The subtree at level {node.level}, place {node.index}, is not what its leaves make."
                 self.add(DifferenceKind.SUBTREE, message, ((node.index + 1) << node.level) - 1)
 
-    def _pass(self, mark: Checkpoint) -> None:
+    def _pass(self, mark: LogCheckpoint) -> None:
         if self.torn or mark.size != self.frontier.size:
             return
         if mark.root == self.frontier.root():

@@ -1,11 +1,11 @@
 """The errors that Handrail raises on purpose.
 
     HandrailError
-    ├── Invalid        422  the caller's input is wrong; says which field and what was expected
+    ├── Invalid        422  the caller's input is wrong; names the field and what was expected
     ├── NotFound       404  it does not exist, or the actor may not know that it does
     ├── Denied         403  in the actor's scope, without the capability
     ├── Conflict       409  the same key with other content, or a rule of the domain forbids it now
-    │   └── Stale      409  somebody else moved it first
+    │   └── Stale      409  somebody else changed it first
     ├── Unavailable    503  an outside system or the database did not answer
     └── Misconfigured  500  handrail.toml or a secret needs fixing by the operator of Handrail
 
@@ -35,7 +35,7 @@ class Fault:
 
 
 class HandrailError(Exception):
-    """The root. ``message`` is one plain sentence that says what to do; it never holds secrets or outside text."""
+    """The root. ``message`` is one plain sentence about what to do; it never holds secrets or outside text."""
 
     status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handrail.audit import checkpoint
-from handrail.audit.checkpoint import Checkpoint, VerifierKey
+from handrail.audit.checkpoint import LogCheckpoint, VerifierKey
 from handrail.kernel.errors import Invalid
 
 ORIGIN = "example.com/handrail/audit"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 VERIFIER = VerifierKey(ORIGIN, KEY.public_key())
-CHECKPOINT = Checkpoint(ORIGIN, 42, hashlib.sha256(b"root").digest())
+CHECKPOINT = LogCheckpoint(ORIGIN, 42, hashlib.sha256(b"root").digest())
 
 # The example note of the Go module golang.org/x/mod/sumdb/note: an independent implementation made it.
 NEUMANN_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -110,13 +110,13 @@ def test_parse_names_the_line_of_a_bad_size(size: str) -> None:
 @pytest.mark.parametrize("origin", ["", "two words", "a+b", "x" * 256])
 def test_sign_refuses_a_bad_origin(origin: str) -> None:
     with pytest.raises(Invalid):
-        checkpoint.sign(Checkpoint(origin, 1, bytes(32)), KEY)
+        checkpoint.sign(LogCheckpoint(origin, 1, bytes(32)), KEY)
 
 
 @settings(deadline=None)
 @given(size=st.integers(0, 2**63 - 1), root=st.binary(min_size=32, max_size=32))
 def test_checkpoint_survives_a_round_trip(size: int, root: bytes) -> None:
-    made = Checkpoint(ORIGIN, size, root)
+    made = LogCheckpoint(ORIGIN, size, root)
     assert checkpoint.parse(checkpoint.sign(made, KEY)).checkpoint == made
 
 

@@ -29,7 +29,7 @@ def made(workspace: int = 1) -> list[str]:
     return list(export(by=by, workspace_id=workspace, tenant_ids=None))
 
 
-def check(lines: list[str], signer: Signing) -> exportcheck.Checked:
+def check(lines: list[str], signer: Signing) -> exportcheck.CheckedExport:
     return exportcheck.check(lines, origin=signer.origin, keys=[signer.verifier()])
 
 

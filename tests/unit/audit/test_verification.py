@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from handrail.access import queries as access
 from handrail.audit import merkle, proofs, signing, store, verification
 from handrail.audit.actions import seal_all
-from handrail.audit.checkpoint import Checkpoint, parse, sign
+from handrail.audit.checkpoint import LogCheckpoint, parse, sign
 from handrail.audit.models import AuditCheckpoint, AuditLeaf
 from handrail.audit.signing import Signing
 from handrail.audit.verification import DifferenceKind, Verification, verify
@@ -159,7 +159,7 @@ def test_verify_finds_a_checkpoint_of_another_key(signer: Signing) -> None:
     with superuser(EVENTS, LEAVES, NODES, CHECKPOINTS):
         rewrite(1)
         root = store.frontier(size).root()
-        forged = sign(Checkpoint(signer.origin, size, root), Ed25519PrivateKey.generate())
+        forged = sign(LogCheckpoint(signer.origin, size, root), Ed25519PrivateKey.generate())
         run(f"UPDATE {CHECKPOINTS} SET root = %s, text = %s", root, forged)
     assert [d.kind for d in verify().differences] == [DifferenceKind.CHECKPOINT]
 
@@ -232,7 +232,7 @@ def test_verify_takes_kept_checkpoints_of_an_untouched_log(signer: Signing) -> N
 
 def test_verify_refuses_a_kept_checkpoint_of_another_key(signer: Signing) -> None:
     sealed_events(3)
-    foreign = sign(Checkpoint(signer.origin, 1, bytes(32)), Ed25519PrivateKey.generate())
+    foreign = sign(LogCheckpoint(signer.origin, 1, bytes(32)), Ed25519PrivateKey.generate())
     with pytest.raises(Invalid) as caught:
         verify(kept=[foreign])
     assert caught.value.code == "checkpoint-signature"
