@@ -10,8 +10,7 @@ from typing import Any
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
-from handrail.cli import installation, output
-from handrail.cli.commands import keys
+from handrail.cli import installation, output, release_keys
 from handrail.cli.demo import estate, fixtures, report
 from handrail.cli.demo import show as terminal
 from handrail.cli.demo.vendor import Vendor, altered, found_in
@@ -113,7 +112,7 @@ class _Scenario:
 
     def _make_key(self) -> str:
         if installation.key_ring().load().current is None:
-            keys.generate(out=None)
+            release_keys.generate(None)
         self._vendor.settle()
         return "a release key; the vendor has its public half"
 
