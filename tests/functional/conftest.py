@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.factories import rows
+from handrail.access.models import User
 
 # Playwright keeps an event loop in this thread, in which Django would otherwise refuse to ask the database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -115,27 +116,34 @@ class Visit:
 Visits = Callable[..., Any]
 
 
+def session_of(email: str) -> str:
+    """The key of a session of that person, as logging in leaves it. ``test_logging_in`` goes through the form."""
+    client = Client()
+    client.force_login(User.objects.get(email=email), backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client.cookies["sessionid"].value
+
+
 @pytest.fixture
 def visit(browser: Browser, site: str) -> Visits:
-    """``with visit(email, scheme=…, width=…, scripts=…) as v``: logged in through the form."""
+    """``with visit(email, scheme=…, width=…, scripts=…, motion=…) as v``: logged in, on the overview, all still."""
 
     @contextmanager
-    def _visit(email: str, *, scheme: str = "light", width: int = 1280, scripts: bool = True) -> Iterator[Visit]:
+    def _visit(
+        email: str, *, scheme: str = "light", width: int = 1280, scripts: bool = True, motion: bool = False
+    ) -> Iterator[Visit]:
         context: BrowserContext = browser.new_context(
             color_scheme=scheme,  # type: ignore[arg-type]
             viewport={"width": width, "height": 900},
             java_script_enabled=scripts,
+            reduced_motion="no-preference" if motion else "reduce",
         )
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         visit = Visit(page, site)
         page.on("console", visit.heard)
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        context.add_cookies([{"name": "sessionid", "value": session_of(email), "url": site}])
         visit.go("/admin")
-        page.get_by_label("E-mail address").fill(email)
-        page.get_by_label("Password").fill(rows.PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url(f"{site}/admin")
         yield visit
         context.close()
         assert visit.complaints == []

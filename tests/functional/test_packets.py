@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from handrail.kernel.clock import now
@@ -15,6 +14,7 @@ from handrail.packets.models import Revision, Vote
 from tests.factories import rows
 from tests.factories.packets import Desk, connected, make_desk
 from tests.functional.conftest import Visits
+from tests.functional.looking import too_wide, violations
 
 NARROWEST = 320
 ONE_LINE = 36
@@ -166,10 +166,9 @@ def test_axe_finds_nothing(desk: Desk, visit: Visits, scheme: str, width: int) -
         with visit(f"{name}@example.com", scheme=scheme, width=width) as person:
             for one in each:
                 page = person.go(one)
-                over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                violations = Axe().run(page).response["violations"]
-                if violations or over > 0:
-                    found[f"{name} {one}"] = over, [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in violations]
+                over, wrong = too_wide(page), violations(page)
+                if wrong or over > 0:
+                    found[f"{name} {one}"] = over, wrong
     assert found == {}
 
 

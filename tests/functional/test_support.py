@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from handrail.access.capabilities import Role
@@ -19,6 +18,7 @@ from tests.factories import rows
 from tests.factories.practice_desk import counts, open_ticket, practice_desk, tickets
 from tests.factories.support import unfinished
 from tests.functional.conftest import Visits
+from tests.functional.looking import too_wide, violations
 
 NARROWEST = 320
 SURFACES = ("tenant", "run")
@@ -133,7 +133,7 @@ def test_existing_ticket_is_linked_after_a_bad_reference(
         assert page.get_by_label("Summary").input_value() == "Known to the desk"
         assert "The role is missing." in page.get_by_label("Steps to reproduce").input_value()
         if scripts:
-            assert Axe().run(page).response["violations"] == []
+            assert violations(page) == []
         reference.fill(ticket["url"])
         send(page)
         expect(page.get_by_role("link", name=ticket["id"])).to_have_attribute("href", ticket["url"])
@@ -197,7 +197,7 @@ def test_without_a_desk_the_form_says_so(scene: Scene, visit: Visits, surface: s
         expect(page.get_by_text("No external support desk is configured")).to_be_visible()
         expect(page.get_by_role("radio")).to_have_count(0)
         if scripts:
-            assert Axe().run(page).response["violations"] == []
+            assert violations(page) == []
         expect(page.locator(".writes strong:visible")).to_have_text("Handrail only")
         send(page)
         expect(page.get_by_text("The request is stored in Handrail.")).to_be_visible()
@@ -224,7 +224,7 @@ def test_back_and_a_second_tab_are_the_same_request(
         page.get_by_label("Summary").fill("Something else by now")
         send(page)
         expect(page.get_by_text("submitted before with other content")).to_be_visible()
-        assert Axe().run(page).response["violations"] == []
+        assert violations(page) == []
         person.complaints.clear()  # the browser reports the 409 itself
     assert SupportRequest.objects.count() == 1
     assert counts(sandbox)["creations"] == 1
@@ -265,7 +265,7 @@ def test_role_without_the_capability_is_told_whom_to_ask(scene: Scene, sandbox: 
         page = person.go(scene.paths["run"])
         expect(page.get_by_role("link", name="Request support")).to_have_count(0)
         expect(page.get_by_text("Ask a workspace administrator.")).to_be_visible()
-        assert Axe().run(page).response["violations"] == []
+        assert violations(page) == []
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", NARROWEST)])
@@ -292,8 +292,21 @@ def test_axe_finds_nothing_and_nothing_is_too_wide(
 
 
 def _wrong(page: Page, name: str) -> dict[str, list[str]]:
-    wrong = [f"{v['id']}: {[n['html'][:160] for n in v['nodes']]}" for v in Axe().run(page).response["violations"]]
+    wrong = violations(page)
     for element in ("document.documentElement", "document.querySelector('dialog') ?? document.documentElement"):
-        over = page.evaluate(f"(e => e.scrollWidth - e.clientWidth)({element})")
+        over = too_wide(page, element)
         wrong += [f"{element} is {over} px too wide"] if over > 0 else []
     return {name: wrong} if wrong else {}
+
+
+def test_slide_over_comes_in_moving_and_is_legible_once_it_is_still(
+    scene: Scene, sandbox: Sandbox, visit: Visits
+) -> None:
+    with visit(scene.email, motion=True) as person:
+        note = "document.addEventListener('animationstart', e => (window.began ??= []).push(e.animationName))"
+        person.page.add_init_script(note)
+        page = person.go(scene.paths["tenant"])
+        page.get_by_role("link", name="Request support").click()
+        page.get_by_role("dialog", name="Request support").wait_for()
+        assert violations(page) == []
+        assert "slide-in" in page.evaluate("window.began")

@@ -1,0 +1,35 @@
+"""Looking at a page once it is still: with axe, and with a ruler."""
+
+from __future__ import annotations
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+# A contrast measured while something fades in, or a width before the fonts are there, is that of no finished page.
+STILL = """async () => {
+    const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+    await document.fonts.ready;
+    await frame();
+    const moving = document.getAnimations().filter(a => a.effect.getComputedTiming().iterations !== Infinity);
+    await Promise.all(moving.map(a => a.finished.catch(() => {})));
+    await frame();
+}"""
+_axe = Axe()
+
+
+def still(page: Page) -> Page:
+    """The page, when everything that moves and ends has ended."""
+    page.evaluate(STILL)
+    return page
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, each with the beginning of the elements that it found."""
+    found = _axe.run(still(page)).response["violations"]
+    return [f"{each['id']}: {[node['html'][:160] for node in each['nodes']]}" for each in found]
+
+
+def too_wide(page: Page, element: str = "document.documentElement") -> int:
+    """By how many pixels the content of ``element`` is wider than it shows; 0 or less when it fits."""
+    over: int = still(page).evaluate(f"(e => e.scrollWidth - e.clientWidth)({element})")
+    return over
