@@ -1,4 +1,4 @@
-"""Who may sign a revision, and whose votes count now: asked anew of the memberships each time."""
+"""Who may sign a revision, and whose votes count now: read from the memberships each time."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def signer_set(
 def count(revision: Revision, manifest: Manifest, *, manifest_digest: str) -> Count:
     """The approvals of exactly this digest, and what they lack by the memberships as they are now.
 
-    Whoever lost the membership, the tenant, or any role that the signer set knows them by, counts for nothing.
+    A vote does not count once its voter lost the membership, the tenant, or a role named in the signer set.
     """
     present = {user: actor for user, _, actor in _members(revision.workspace_id, revision.tenant_id)}
     rows = Vote.objects.filter(revision=revision, kind=VoteKind.APPROVE, manifest_digest=manifest_digest)

@@ -21,7 +21,7 @@ FAULT_LIMIT = 500
 
 
 def excluded(revision: Revision, made: Assembled, clearances: list[Clearance]) -> dict[int, str]:
-    """The people who may not sign it: who assembled it, and whoever edited holds that it has."""
+    """The people who may not sign it: who assembled it, and who edited holds that it has."""
     used = {(hold.code, hold.target, hold.digest) for hold in made.holds if hold.cleared}
     editors = {row.user_id for row in clearances if (row.code, row.target, row.digest) in used}
     # A clearance that made this revision edits its holds, also where the hold is gone in it.
@@ -54,8 +54,8 @@ def bind(
             )
         ), ""
     except Invalid as error:
-        says = "; ".join(dict.fromkeys(fault.message for fault in error.faults)) or error.message
-        return None, f"Nobody can sign this revision: {says}."[:FAULT_LIMIT]
+        reasons = "; ".join(dict.fromkeys(fault.message for fault in error.faults)) or error.message
+        return None, f"Nobody can sign this revision: {reasons}."[:FAULT_LIMIT]
 
 
 def sources_digest(made: Assembled) -> str:

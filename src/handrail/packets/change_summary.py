@@ -28,8 +28,8 @@ def summarise(before: Any, after: Any) -> tuple[str, str]:
             f"{len(after)}: {'; '.join(_entries(before, after))}",
         )
     if isinstance(before, dict) and isinstance(after, dict):
-        moved = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-        before, after = ({name: one[name] for name in moved if name in one} for one in (before, after))
+        changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+        before, after = ({name: one[name] for name in changed if name in one} for one in (before, after))
     one, other = _cut(_text(before), _text(after))
     return one, other if other != one else f"{other}, {UNSEEN}"
 

@@ -1,4 +1,4 @@
-"""Whose turn it is to build a revision: one process at a time, for as long as it shows that it is alive."""
+"""Which process builds a revision: one at a time, for as long as it keeps renewing its claim."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from handrail.kernel.errors import Stale
 from handrail.packets.models import Revision
 from handrail.packets.states import RevisionState
 
-# After this long without a sign of life the sweep has somebody else build it. Renewed after every reading; should one
+# After this long without a renewal the sweep has another process build it. Renewed after every reading; should one
 # take longer, two build for a while, and the first to commit wins.
 LEASE = timedelta(seconds=30)
 
 
 @dataclass(slots=True)
 class Claim:
-    """``until``: the ``due_at`` by which this process holds the revision."""
+    """``until``: the ``due_at`` that this process set."""
 
     revision_id: int
     until: datetime
@@ -36,7 +36,7 @@ class Claim:
             raise Stale
 
     def give_up(self, *, failure: str, until: datetime) -> bool:
-        """Leaves it to whoever looks at it again from ``until`` on; False when it was somebody else's by now."""
+        """Leaves it to another attempt from ``until`` on; False when another process has it by now."""
         rows = Revision.objects.filter(pk=self.revision_id, state=RevisionState.ASSEMBLING, due_at=self.until)
         return bool(rows.update(failure=failure, due_at=until))
 

@@ -1,4 +1,4 @@
-"""Whether a release is bound as a whole: worked out anew from the stored bytes, not from columns beside them."""
+"""Whether a release is bound as a whole: computed from the stored bytes, not from the columns beside them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Cast = tuple[str, str]
 
 
 def is_bound(release: Release, votes: Sequence[Cast], deliveries: Iterable[tuple[str, dict[str, str]]]) -> bool:
-    """Documents, manifest, both envelopes, every vote and what the lane says that it got: all of one manifest.
+    """Documents, manifest, both envelopes, every vote and what the lane confirmed: all of one manifest.
 
     ``deliveries``: kind and detail of each row of its ledger. Signatures are not checked here: that takes the keys.
     """
@@ -45,7 +45,7 @@ def _documents_fit(assembly: Assembly) -> bool:
 
 
 def _packages_fit(deliveries: Iterable[tuple[str, dict[str, str]]]) -> bool:
-    """What was sent, each time, and what each receipt that names a package says; a lane need not name it."""
+    """What was sent, each time, and each receipt that names a package; a lane need not name it."""
     kinds = (DeliveryEventKind.INTENT, DeliveryEventKind.RECEIPT)
     digests = {detail.get("package_digest", "") for kind, detail in deliveries if kind in kinds}
     return len(digests - {""}) <= 1

@@ -39,7 +39,7 @@ class Gathered:
 
 
 def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> Gathered:
-    """Every source once, the artifacts, and every source again to see that nothing moved meanwhile.
+    """Every source once, the artifacts, and every source again to see that nothing changed meanwhile.
 
     ``alive`` is called after each reading, and what it raises ends the gathering.
     Raises ReadFailed, BlobUnavailable or Misconfigured where trying again, or the operator, may help.
@@ -68,7 +68,7 @@ def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> 
 
 
 def active_tables(profile: CompiledProfile, workspace_id: int) -> dict[str, CompiledTable]:
-    """The reference tables in force that the profile goes through; one that is not active is left out."""
+    """The active reference tables that the profile uses; one that is not active is left out."""
     tables: dict[str, CompiledTable] = {}
     for name in profile.tables:
         try:

@@ -1,8 +1,8 @@
-"""What goes wrong with packets in a way of its own.
+"""Errors that only packets have.
 
 Conflict
-├── Drifted   409  a source moved since the revision was assembled; a new revision is under way
-└── Exists    409  the case has its packet; the next revision is asked for by its reference, with a reason
+├── Drifted   409  a source changed after the revision was assembled; a new revision is being assembled
+└── Exists    409  the case already has a packet; request its next revision by reference, with a reason
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from handrail.kernel.errors import Conflict, Fault
 
 
 class Drifted(Conflict):
-    """Each fault names a value of a source, what it moved from and to, and which fields of the packet it feeds.
+    """Each fault names a value of a source, what it changed from and to, and which fields of the packet it feeds.
 
     The votes so far are void.
     """

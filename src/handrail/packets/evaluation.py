@@ -1,4 +1,4 @@
-"""The figures by which packet work is judged: counted from rows, in the actor's scope."""
+"""Figures on packet work, counted from rows, in the actor's scope."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def _bound(releases: QuerySet[Release]) -> int:
     cast = Vote.objects.filter(revision__release__in=releases, kind=VoteKind.APPROVE)
     for revision, user, digest in cast.values_list("revision_id", "user_id", "manifest_digest"):
         votes[revision].append((approvers.signer_id(user or 0), digest))
-    told: defaultdict[int, list[tuple[str, dict[str, str]]]] = defaultdict(list)
+    sent: defaultdict[int, list[tuple[str, dict[str, str]]]] = defaultdict(list)
     rows = DeliveryEntry.objects.filter(
         revision__release__in=releases, kind__in=(DeliveryEventKind.INTENT, DeliveryEventKind.RECEIPT)
     )
     for revision, kind, detail in rows.values_list("revision_id", "kind", "detail"):
-        told[revision].append((kind, detail))
+        sent[revision].append((kind, detail))
     found = releases.select_related("revision__assembly").iterator(chunk_size=100)
-    return sum(is_bound(one, votes[one.revision_id], told[one.revision_id]) for one in found)
+    return sum(is_bound(one, votes[one.revision_id], sent[one.revision_id]) for one in found)
 
 
 def _named(rows: QuerySet[Revision], column: str) -> tuple[Named, ...]:

@@ -50,7 +50,7 @@ class OwnedHold:
 
 
 def list_to_sign(actor: Actor, *, limit: int = LIMIT) -> list[ToSign]:
-    """The revisions that lack the actor's own approval, the oldest first. Nothing for those who can't approve."""
+    """Revisions that wait for the actor's own approval, the oldest first. Empty for those who can't approve."""
     if not actor.may(Capability.PACKET_APPROVE) or actor.user_id is None:
         return []
     rows = scoped(actor, Revision.objects.select_related("packet__tenant", "definition", "assembly"))

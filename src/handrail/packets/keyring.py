@@ -1,4 +1,4 @@
-"""The key ring as a directory: one PEM file a public key, and ``ring.json`` that says which of them count."""
+"""The key ring as a directory: one PEM file a public key, and ``ring.json``, which lists those that count."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def append(
 ) -> list[DeliveryRow]:
     """Adds ``rows`` behind the last one, and ``changes`` to the revision's changeable columns.
 
-    ``unless`` sees the locked revision and its ledger; where it says yes nothing is added. Raises Stale then, and when
+    ``unless`` gets the locked revision and its ledger; if it returns true nothing is added. Raises Stale then, and when
     somebody else added a row at the same moment.
     """
     with transaction.atomic():

@@ -14,7 +14,7 @@ DIGEST = 71
 
 
 class Packet(models.Model):
-    """One case under one profile for one lane. ``salt`` keys every marker of what is held; it stays inside."""
+    """One case under one profile for one lane. ``salt`` keys every marker of what is held; it never leaves."""
 
     ref = models.CharField(max_length=24, unique=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
@@ -109,7 +109,7 @@ class Owned(models.Model):
 class Assembly(Owned):
     """The bytes of one revision, and the manifest over them.
 
-    Without ``manifest`` (and its digest) nobody can sign it: ``fault`` says why not. ``audience``: label, recipients,
+    Without ``manifest`` (and its digest) nobody can sign it: ``fault`` is the reason. ``audience``: label, recipients,
     classes shown and never shown. ``tables``: name to version and digest of the reference tables that were used.
     """
 
@@ -230,7 +230,7 @@ class AnnexRow(Owned):
 
 
 class Vote(Owned):
-    """What one person said of one revision, with the manifest digest that they posted back."""
+    """One person's vote on one revision, with the manifest digest that they posted back."""
 
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="votes")
     kind = models.CharField(max_length=16, choices=[(b.value, b.value) for b in VoteKind])

@@ -42,7 +42,7 @@ class Assembler:
 
     @classmethod
     def before(cls, revision: Revision) -> Assembler:
-        """Whoever assembled ``revision``: drift and clearances change the bytes, not whose case it is."""
+        """The assembler of ``revision``: drift and clearances change the bytes, not whose case it is."""
         return cls(revision.assembled_by, revision.assembled_by_user)
 
 
@@ -67,7 +67,7 @@ def begin(
 ) -> Revision:
     """Supersedes the revision that stands and makes the next one, to be assembled by a worker. Needs the lock.
 
-    A consumed revision stays consumed; the lane is told that another follows. Raises Conflict ``lane-changed`` where
+    A consumed revision stays consumed, and the lane gets a notice. Raises Conflict ``lane-changed`` where
     ``definition`` names another lane than the packet was made for: what was decided for one vendor reaches no other.
     """
     lane = compiled_profile(definition).lane
@@ -109,7 +109,7 @@ def begin(
 def move(
     revision: Revision, after: RevisionState, *, due_at: datetime | None = None, **times: datetime | str | None
 ) -> None:
-    """One allowed transition, as a conditional UPDATE. Raises Stale when somebody else has moved it."""
+    """One allowed transition, as a conditional UPDATE. Raises Stale when somebody else was faster."""
     before = RevisionState(revision.state)
     if not REVISION.allows(before, after):
         raise Stale
@@ -143,7 +143,7 @@ def end(revision: Revision, state: RevisionState, cause: RevisionReason, *, by: 
 
 
 def recall(revision: Revision, by: Actor, reason: str) -> None:
-    """Has the lane told, once. Needs the lock."""
+    """Has the lane notified, once. Needs the lock."""
     if DeliveryEntry.objects.filter(revision=revision, kind=DeliveryEventKind.RECALL).exists():
         return
     ledger.append(revision, NewDeliveryRow(DeliveryEventKind.RECALL, detail={"reason": reason}), worker=by.name)

@@ -40,7 +40,7 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class RevisionSummary:
-    """``cause`` says why it was made, ``cause_detail`` in particulars; ``ended_*`` are empty while it is not over.
+    """``cause`` and ``cause_detail``: why it was made; ``ended_*`` are empty until it has ended.
 
     ``failure``: why the last try of a worker did not succeed, empty when it did.
     """
@@ -83,7 +83,7 @@ class PacketSummary:
 
 @dataclass(frozen=True, slots=True)
 class ManifestView:
-    """What an approver signs. ``digest`` None: nobody can, and ``fault`` says why."""
+    """What an approver signs. ``digest`` None: nobody can, and ``fault`` is the reason."""
 
     digest: str | None
     fault: str
@@ -138,7 +138,7 @@ class PacketReview:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What moves by itself about a revision, for whoever watches it."""
+    """What changes about a revision without its page being reloaded."""
 
     revision: RevisionSummary
     delivery: DeliveryView | None

@@ -1,4 +1,4 @@
-"""What ``conf`` tells this slice about the installation: where cleared annexes are kept, and with what it signs."""
+"""The settings of this slice, set by ``conf``: where cleared annexes are kept, and the key that signs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PacketSettings:
     """``blobs`` keeps cleared annexes by digest. ``signing_key`` gives the release key, or raises Misconfigured.
 
     ``poll_every``: how often the lane is asked whether it was consumed. ``retry_first`` and ``retry_ceiling``: how long
-    to wait before a source or the lane is asked again. ``settle``: for how long after a lost answer the lane's word
+    to wait before a source or the lane is asked again. ``settle``: how long after a lost answer the lane's report
     that it has nothing is not believed, because what was sent may still be on its way.
     """
 

@@ -70,7 +70,7 @@ class DeliveryEventKind(StrEnum):
 
     ``intent`` is committed before the lane is called, and each has one result: ``receipt``, ``not-taken`` (certainly
     nothing there, or "not now"), ``refused`` (for good) or ``unknown``, which only asking the lane resolves.
-    ``given-up``: the lane had it, and has it no more without saying that it was consumed.
+    ``given-up``: the lane had it and no longer has it, without reporting that it was consumed.
     """
 
     RELEASED = "released"

@@ -217,9 +217,9 @@ def _commit(
 
 
 def _postpone(revision: Revision, claim: Claim, error: HandrailError) -> None:
-    told = settings.current()
+    configured = settings.current()
     age = now() - revision.created_at
-    until = now() + min(max(age, told.retry_first), told.retry_ceiling, timedelta(days=1))
+    until = now() + min(max(age, configured.retry_first), configured.retry_ceiling, timedelta(days=1))
     if claim.give_up(failure=error.message[:FAILURE_LIMIT], until=until):
         once = f"assemble:{revision.pk}"
         enqueue(TaskName.ASSEMBLE_PACKET, at=until, once=once, revision_id=revision.pk)

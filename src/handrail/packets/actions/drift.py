@@ -1,4 +1,4 @@
-"""What a revision stands on, compared with what the sources say now, before anybody decides about it."""
+"""Compares a revision with its sources as they are now, before anybody decides about it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ def refuse_if_drifted(revision: Revision, *, by: Actor) -> None:
             detail=[one.document() for one in found],
         )
     raise Drifted(
-        "What this revision stands on has moved. A new revision is being assembled; all votes are void.",
+        "Something that this revision is based on has changed. A new revision is being assembled; all votes are void.",
         faults=[one.fault() for one in found],
     )

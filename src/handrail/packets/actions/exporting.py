@@ -1,4 +1,4 @@
-"""What leaves, to be looked at by those who decide: single documents at any time, the package after release."""
+"""What leaves, for review: single documents at any time, the package after release."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """``stream`` is at its start; whoever asked for it closes it. ``filename`` holds no separator."""
+    """``stream`` is at its start; the caller closes it. ``filename`` holds no separator."""
 
     filename: str
     media_type: str
@@ -55,7 +55,7 @@ def document(*, ref: str, revision: int | None, name: str, by: Actor) -> Downloa
     """One file that leaves, or would, byte for byte.
 
     ``name``: ``packet.json``, ``trace.json``, ``holds.json``, ``manifest.json`` (whose digest is approved) or the path
-    of a cleared annex. Raises NotFound, also for what stays inside; Denied without ``packet:view``; Conflict while it
+    of a cleared annex. Raises NotFound, also for what is held; Denied without ``packet:view``; Conflict while it
     is being assembled; BlobUnavailable.
     """
     row = get_revision_row(by, ref, revision, Capability.PACKET_VIEW)
@@ -96,7 +96,7 @@ def _opened(row: Revision, name: str) -> BinaryIO:
         return io.BytesIO(found[name])
     annex = AnnexRow.objects.filter(revision=row, path=name, cleared_digest__isnull=False).first()
     if annex is None or annex.cleared_digest is None:
-        raise NotFound("This revision has no such document. What is held stays inside.")
+        raise NotFound("This revision has no such document. What is held does not leave.")
     return settings.blobs().open(annex.cleared_digest)
 
 

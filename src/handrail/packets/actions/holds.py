@@ -1,4 +1,4 @@
-"""Holds: cleared by those whom the profile names, with a reason. Clearing one makes a new revision."""
+"""Holds: cleared with a reason by the roles that the profile names. Clearing one makes a new revision."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from handrail.packets.states import RevisionReason
 
 @transaction.atomic
 def clear(*, ref: str, revision: int, code: str, target: str, reason: str, by: Actor) -> Requested:
-    """Writes the decision down and asks for the next revision, in which it counts; this one is superseded.
+    """Records the decision and requests the next revision, in which it counts; this one is superseded.
 
-    Raises NotFound, Denied, Invalid without a reason, Conflict as ``why_not_clear`` says, Stale.
+    Raises NotFound, Denied, Invalid without a reason, Conflict (see ``why_not_clear``), Stale.
     """
     row = get_revision_row(by, ref, revision, Capability.PACKET_CLEAR_HOLD)
     said = reason_of(reason)

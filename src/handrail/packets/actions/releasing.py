@@ -31,9 +31,9 @@ from handrail.packets.states import CURRENT, DeliveryEventKind, RevisionState
 def release(*, ref: str, revision: int, by: Actor) -> int:
     """Decides the release: signs both envelopes and has a worker deliver the package to the profile's lane.
 
-    Every source is read anew and every vote counted again. Raises NotFound, Denied; Drifted; Conflict as
-    ``why_not_release`` says (a revision whose votes stopped counting is in review again); Unavailable; Misconfigured
-    without a release key or the lane; Stale. Gives the id by which a worker delivers it.
+    Every source is read and every vote counted again. Raises NotFound, Denied; Drifted; Conflict, see
+    ``why_not_release`` (a revision whose votes stopped counting is in review again); Unavailable; Misconfigured
+    without a release key or the lane; Stale. Returns the ID by which a worker delivers it.
     """
     row = get_revision_row(by, ref, revision, Capability.PACKET_RELEASE)
     _reopen_if_short(row, by)
@@ -62,7 +62,7 @@ def release(*, ref: str, revision: int, by: Actor) -> int:
 
 
 def deliver(*, revision_id: int, by: Actor) -> datetime | None:
-    """A worker's go at a delivery: sends, asks, polls or takes back, whatever its ledger says is next.
+    """One attempt of a worker at a delivery: sends, asks, polls or recalls, depending on its ledger.
 
     Returns when it is to be looked at again (and has that queued), or None.
     """
@@ -93,7 +93,7 @@ def expire_all(*, name: str, limit: int = 200) -> int:
 
 
 def sweep(*, limit: int = 200) -> int:
-    """Queues every revision that should have moved by now and has not. Returns how many."""
+    """Queues every revision that is overdue. Returns how many."""
     due = Revision.objects.filter(due_at__lt=now()).order_by("due_at").values_list("pk", "state")[:limit]
     queued = 0
     for pk, state in list(due):
@@ -131,7 +131,7 @@ def _opened(row: Revision) -> tuple[Manifest, Approvals]:
     """The manifest, and the votes for it that count now."""
     manifest = documents.manifest_of(row.assembly)
     if manifest is None or manifest.digest() != row.assembly.manifest_digest:
-        raise Conflict("The manifest is not what its digest says; nothing is released.", code="manifest-altered")
+        raise Conflict("The manifest does not match its digest, so nothing was released.", code="manifest-altered")
     count = approvers.count(row, manifest, manifest_digest=manifest.digest())
     votes = sorted((Approval(vote.signer, vote.at) for vote in count.valid), key=lambda vote: vote.signer)
     return manifest, Approvals(manifest.digest(), tuple(votes))

@@ -30,8 +30,8 @@ class Approved:
 def approve(*, ref: str, revision: int, digest: str, by: Actor) -> Approved:
     """One person's vote for exactly the manifest ``digest``; the last one needed approves the revision.
 
-    Every source is read anew first. Raises NotFound, Denied; Drifted (a new revision is under way, all votes void);
-    Conflict ``digest-differs`` or as ``why_not_approve`` says; Unavailable when a source can't be read; Stale.
+    Every source is read again first. Raises NotFound, Denied; Drifted (a new revision is being assembled, all votes are
+    void); Conflict ``digest-differs`` or see ``why_not_approve``; Unavailable when a source can't be read; Stale.
     """
     row = get_revision_row(by, ref, revision, Capability.PACKET_APPROVE)
     _check(row, digest, by)

@@ -13,7 +13,7 @@ from handrail.definitions.language.conditions import ConditionError
 from handrail.definitions.profile.compiled import AnnexType, CompiledHoldRule, CompiledProfile
 from handrail.kernel.canonical import digest_bytes
 from handrail.packets.assembly.artifacts import Artifact
-from handrail.packets.assembly.register import Register, withholds
+from handrail.packets.assembly.register import HoldRegister, withholds
 from handrail.packets.assembly.results import Annex, Hold, WithheldAnnex
 
 UNSORTED = "unsorted"
@@ -22,7 +22,7 @@ MEDIA_TYPE = "application/json"
 
 @dataclass(slots=True)
 class Annexed:
-    """One artifact on its way: ``why`` says in codes and sentences why nothing has cleared it, empty if it is clear."""
+    """One artifact on its way: ``why``: codes and sentences for why nothing has cleared it, empty if it is clear."""
 
     artifact: Artifact
     name: str
@@ -40,9 +40,9 @@ class Annexed:
 
 
 def annex_all(
-    profile: CompiledProfile, artifacts: Sequence[Artifact], register: Register, scope: Mapping[str, Any]
+    profile: CompiledProfile, artifacts: Sequence[Artifact], register: HoldRegister, scope: Mapping[str, Any]
 ) -> list[Annexed]:
-    """Every artifact, named by its sort and number, with what holds it."""
+    """Every artifact, named by its type and number, with what holds it."""
     sorts = {sort.name: sort for sort in profile.annexes.sorts} if profile.annexes else {}
     numbers: Counter[str] = Counter()
     annexed = []
@@ -60,7 +60,10 @@ def annex_all(
 
 
 def _why_unsanitised(artifact: Artifact, sort: AnnexType | None, number: int) -> tuple[str, ...]:
-    """The whole lineage from the listed bytes to the cleared ones, or what is missing in it."""
+    """The whole lineage from the listed bytes to the cleared ones, or what is missing in it.
+
+    These sentences are part of the hold's digest: a clearance no longer applies where one is reworded.
+    """
     if artifact.problem:
         return (artifact.problem,)
     if sort is None:
@@ -79,7 +82,7 @@ def _why_unsanitised(artifact: Artifact, sort: AnnexType | None, number: int) ->
     return ()
 
 
-def _own_holds(profile: CompiledProfile, one: Annexed, register: Register, scope: Mapping[str, Any]) -> list[Hold]:
+def _own_holds(profile: CompiledProfile, one: Annexed, register: HoldRegister, scope: Mapping[str, Any]) -> list[Hold]:
     rules = [rule for rule in profile.holds.values() if rule.condition is not None and rule.scope == "annex"]
     own = {**one.artifact.values, "sort": one.type_name, "cleared": not one.why, "size": one.artifact.size}
     names = {**scope, "annex": own}

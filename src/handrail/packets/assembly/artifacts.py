@@ -1,4 +1,4 @@
-"""Attached artifacts: which sort each is, and what its sanitiser made of it. Originals are digested, never kept."""
+"""Attached artifacts: which type each has, and what its sanitiser made of it. Originals are digested, never kept."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def through(registry: Registry, profile: CompiledProfile) -> Open:
 def read_artifacts(
     profile: CompiledProfile, snapshots: Mapping[str, SourceSnapshot], open_blob: Open, *, salt: bytes
 ) -> tuple[Artifact, ...]:
-    """Every artifact that the profile's list names, in the order of their ids, sanitised where its sort says so.
+    """Every artifact that the profile's list names, in the order of their ids, sanitised where its type requires it.
 
     Raises BlobUnavailable when the store can't be asked now; Invalid for over 1 000 artifacts or a short salt.
     """
@@ -98,7 +98,7 @@ def _read(
     values = take_each(annexes.values, record)
     ident = values.get(annexes.id)
     name = ident if isinstance(ident, str) and ident else ""
-    sort = _sort_of(annexes, values, snapshots)
+    sort = _type_of(annexes, values, snapshots)
     digest = values.get(annexes.digest)
     if not name or not isinstance(digest, str):
         return _unread(name, values, sort, salt, "its record names no id or no digest")
@@ -177,10 +177,10 @@ def take_each(values: Mapping[str, Extraction], record: JsonValue) -> dict[str, 
     return taken
 
 
-def _sort_of(
+def _type_of(
     annexes: CompiledAnnexes, values: Mapping[str, JsonValue], snapshots: Mapping[str, SourceSnapshot]
 ) -> AnnexType | None:
-    """The first sort that takes it. A condition that can't be decided takes nothing."""
+    """The first type that fits. A condition that can't be decided fits nothing."""
     scope: dict[str, Any] = {name: dict(snapshot.values) for name, snapshot in snapshots.items()}
     scope["annex"] = dict(values)
     return next((sort for sort in annexes.sorts if _fits(sort, scope)), None)

@@ -20,7 +20,7 @@ from handrail.packets.assembly.cleaning import InsideTexts, texts_of
 from handrail.packets.assembly.drift import Drift
 from handrail.packets.assembly.fields import FieldMaker, Made, MadeList, put
 from handrail.packets.assembly.lineage import Tracer
-from handrail.packets.assembly.register import Register
+from handrail.packets.assembly.register import HoldRegister
 from handrail.packets.assembly.results import Assembled, HoldClearance
 from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.assembly.values import Values
@@ -34,7 +34,7 @@ class Inputs:
     """All that a revision is made of. ``inputs`` are validated; ``tables`` are the active ones, by name.
 
     ``salt`` belongs to the packet and stays inside. ``drift`` is what ``sources.reread`` found after the reading;
-    ``previous`` tells what the last revision stood on; ``at`` is the instant of assembly (UTC).
+    ``previous`` is what the last revision was based on; ``at`` is the instant of assembly (UTC).
     """
 
     profile: CompiledProfile
@@ -66,7 +66,7 @@ class _Assembly:
         self.inputs = inputs
         self.profile = inputs.profile
         self.tables = {name: inputs.tables[name] for name in inputs.profile.tables if name in inputs.tables}
-        self.register = Register(inputs.profile, inputs.salt, inputs.clearances)
+        self.register = HoldRegister(inputs.profile, inputs.salt, inputs.clearances)
         self.values = Values(inputs.profile, inputs.snapshots, self.tables)
         self.scope: dict[str, Any] = {name: dict(snapshot.values) for name, snapshot in inputs.snapshots.items()}
         self.scope |= {"given": dict(inputs.inputs), "profile": self.values.constants}

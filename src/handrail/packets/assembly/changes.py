@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from handrail.definitions.profile.compiled import CompiledProfile, CompiledSource
 from handrail.definitions.table import CompiledTable
 from handrail.packets.assembly.drift import Drift
-from handrail.packets.assembly.register import Register
+from handrail.packets.assembly.register import HoldRegister
 from handrail.packets.assembly.results import Assembled
 from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.assembly.values import Values
@@ -101,7 +101,7 @@ def moved_sources(
     snapshots: Mapping[str, SourceSnapshot],
     drift: Sequence[Drift],
     previous: Previous | None,
-    register: Register,
+    register: HoldRegister,
 ) -> Iterator[HoldReason]:
     """Entitlement scope that changed since the last revision or while reading; other sources while reading."""
     drifted = {one.source for one in drift}
@@ -119,7 +119,7 @@ def moved_sources(
 
 
 def changed_definitions(
-    profile: CompiledProfile, tables: Mapping[str, CompiledTable], previous: Previous | None, register: Register
+    profile: CompiledProfile, tables: Mapping[str, CompiledTable], previous: Previous | None, register: HoldRegister
 ) -> Iterator[HoldReason]:
     """Profile, schema or a table other than those of the last revision, until somebody has accepted that."""
     if previous is None:
@@ -134,7 +134,9 @@ def changed_definitions(
             yield change
 
 
-def _still_open(change: HoldReason, profile: CompiledProfile, previous: Previous | None, register: Register) -> bool:
+def _still_open(
+    change: HoldReason, profile: CompiledProfile, previous: Previous | None, register: HoldRegister
+) -> bool:
     """A hold that somebody may clear stays until they do; one that nobody may is gone with the next revision."""
     if previous is None or not profile.rule(change.code).clears:
         return False

@@ -13,7 +13,7 @@ from handrail.kernel.hostile import clean_text
 
 K = TypeVar("K")
 
-# Shorter than this, or of fewer words, a text says too little to tell a quotation from chance.
+# Shorter than this, or of fewer words, a text is too short to tell a quotation from chance.
 MIN_QUOTE = 16
 MIN_WORDS = 3
 

@@ -1,4 +1,4 @@
-"""What moved between two revisions, from their documents alone; and which fields a moved source touches."""
+"""What differs between two revisions, from their documents alone, and which fields a changed source feeds."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Documents:
 
 
 def compare(before: Documents, after: Documents) -> Comparison:
-    """What moved. Times of reading are no difference; versions and digests are."""
+    """What differs. Versions and digests count, times of reading do not."""
     return Comparison(
         fields=tuple(_differences("", before.packet["fields"], after.packet["fields"])),
         lineage=tuple(_differences("", _rules(before.trace), _rules(after.trace))),
@@ -84,7 +84,7 @@ def _feeds(field: CompiledField | CompiledListField) -> Iterator[str]:
 
 
 def _rules(trace: Document) -> dict[str, Any]:
-    """What made each value, without the versions that ``sources`` already tells."""
+    """What made each value, without the versions that ``sources`` already has."""
     kept = ("source", "path", "rule", "via", "entries")
     return {
         path: {key: value for key, value in found.items() if key in kept} for path, found in trace["fields"].items()

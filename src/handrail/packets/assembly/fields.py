@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from handrail.definitions.language.conditions import ConditionError
 from handrail.definitions.profile.compiled import CompiledField, CompiledListField, CompiledProfile
 from handrail.packets.assembly.artifacts import take_each
-from handrail.packets.assembly.register import Register, withholds
+from handrail.packets.assembly.register import HoldRegister, withholds
 from handrail.packets.assembly.results import Hold
 from handrail.packets.assembly.values import Found, Item, Values
 
@@ -97,7 +97,9 @@ def put(tree: dict[str, JsonValue], path: str, value: JsonValue) -> None:
 class FieldMaker:
     """Makes fields; what it finds goes into the register."""
 
-    def __init__(self, profile: CompiledProfile, values: Values, register: Register, scope: Mapping[str, Any]) -> None:
+    def __init__(
+        self, profile: CompiledProfile, values: Values, register: HoldRegister, scope: Mapping[str, Any]
+    ) -> None:
         self.profile = profile
         self.values = values
         self.register = register

@@ -1,4 +1,4 @@
-"""``trace.json``: for everything that the packet shows, where it is from and by which rule. It holds no values."""
+"""``trace.json``: for everything that the packet shows, its origin and the rule that made it. It holds no values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handrail.definitions.profile.compiled import CompiledField, CompiledListFie
 from handrail.definitions.table import CompiledTable
 from handrail.kernel.hostile import clean_text
 from handrail.packets.assembly.fields import ENTRIES, Made, MadeList
-from handrail.packets.assembly.register import Register
+from handrail.packets.assembly.register import HoldRegister
 from handrail.packets.assembly.results import Annex, instant
 from handrail.packets.assembly.snapshots import SourceSnapshot
 
@@ -34,7 +34,7 @@ class Tracer:
         profile: CompiledProfile,
         snapshots: Mapping[str, SourceSnapshot],
         tables: Mapping[str, CompiledTable],
-        register: Register,
+        register: HoldRegister,
         withheld: Iterable[str],
     ) -> None:
         self.profile = profile

@@ -35,7 +35,7 @@ MESSAGES: Mapping[str, str] = {
 }
 
 
-class Register:
+class HoldRegister:
     """Holds by code and target; the same one found twice is one."""
 
     def __init__(self, profile: CompiledProfile, salt: bytes, clearances: Iterable[HoldClearance]) -> None:

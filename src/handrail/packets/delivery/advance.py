@@ -1,4 +1,4 @@
-"""Carries a delivery as far as it goes now. Any worker may do this at any time, twice or late, without harm."""
+"""Advances a delivery as far as possible. Any worker may do this at any time, twice or late, without harm."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from handrail.packets.status import DeliveryPhase, DeliveryStatus, fold
 
 log = structlog.get_logger("handrail.packets")
 
-# Beyond the call's own deadline: to write its result down. After it, whoever made the call is gone.
+# Beyond the call's own deadline: to record its result. After it, the worker that made the call is gone.
 INTENT_MARGIN = timedelta(seconds=5)
 REASON_LIMIT = 300
 DOUBLINGS = 10
-# The lane says itself that it doesn't have it any more.
+# The lane itself reports that it no longer has it.
 GIVEN_UP = frozenset({LaneState.WITHDRAWN, LaneState.GONE})
 _RESULT_OF = {
     ErrorKind.NOT_SENT: DeliveryEventKind.NOT_TAKEN,
@@ -55,11 +55,11 @@ class Delivery:
 
     def backoff(self, asked: float | None = None) -> datetime:
         """When to try again: later the longer nothing happened and the more was tried, within the configured bounds."""
-        told = settings.current()
+        configured = settings.current()
         age = now() - self.status.last.at if self.status.last else timedelta()
         doubled: int = 2 ** min(self.status.attempts, DOUBLINGS)
-        age = max(age, told.retry_first * doubled)
-        return now() + max(min(age, told.retry_ceiling), timedelta(seconds=asked or 0))
+        age = max(age, configured.retry_first * doubled)
+        return now() + max(min(age, configured.retry_ceiling), timedelta(seconds=asked or 0))
 
     def unsettled(self) -> datetime | None:
         """When to ask again, because what was sent may still be on its way; None when it would have come by now."""
@@ -71,7 +71,7 @@ class Delivery:
 
 
 def advance(revision_id: int, *, by: Actor) -> datetime | None:
-    """Moves the delivery until nothing is to be done (None) or it has to wait (until when)."""
+    """Advances the delivery until nothing is left to do (None) or it has to wait (until when)."""
     while True:
         rows = Revision.objects.select_related("packet", "assembly", "release").filter(pk=revision_id)
         revision = rows.filter(release__isnull=False).first()
@@ -84,7 +84,7 @@ def advance(revision_id: int, *, by: Actor) -> datetime | None:
             return None
         try:
             lane = lanes.get(revision.packet.lane)
-        except Misconfigured as error:  # until somebody mends it, and tells this process by starting it anew
+        except Misconfigured as error:  # until it is configured and this process restarted
             later = now() + settings.current().retry_ceiling
             rows.update(failure=error.message[:REASON_LIMIT], due_at=later)
             return later
@@ -92,7 +92,7 @@ def advance(revision_id: int, *, by: Actor) -> datetime | None:
         try:
             until = move(delivery)
         except Stale:
-            log.info("delivery taken by another hand", packet=revision.packet.ref, revision=revision.number)
+            log.info("delivery taken by another worker", packet=revision.packet.ref, revision=revision.number)
             return None
         except LaneFailed as error:
             return _postpone(delivery, error.message, delivery.backoff(error.retry_after_seconds))
@@ -104,7 +104,7 @@ def advance(revision_id: int, *, by: Actor) -> datetime | None:
 
 
 def send(delivery: Delivery) -> None:
-    """Commits the intent, calls the lane once, and writes down what came of it."""
+    """Commits the intent, calls the lane once, and records the result."""
     revision = delivery.revision
     if has_expired(revision.assembly):
         withdraw_expired(revision, by=delivery.by)
@@ -124,7 +124,7 @@ def send(delivery: Delivery) -> None:
 
 
 def in_flight(delivery: Delivery) -> datetime | None:
-    """Another hand's call: until its deadline it may be under way; after it nobody knows."""
+    """Another worker's call: until its deadline it may be in progress; after it the outcome is unknown."""
     intent = delivery.status.intent
     assert intent is not None and intent.deadline_at is not None  # noqa: PT018
     if now() < intent.deadline_at:
@@ -139,7 +139,7 @@ def in_flight(delivery: Delivery) -> datetime | None:
 
 
 def ask(delivery: Delivery) -> datetime | None:
-    """An answer was lost: the lane says whether the package is there. Nothing is sent."""
+    """An answer was lost: asks the lane whether it has the package. Nothing is sent."""
     receipt = delivery.lane.status(delivery.digest)
     if receipt.state is LaneState.ABSENT:
         again = delivery.unsettled()
@@ -157,7 +157,7 @@ def ask(delivery: Delivery) -> datetime | None:
 
 
 def poll(delivery: Delivery) -> datetime | None:
-    """Whether the receiver has consumed it; asked once more before it expires."""
+    """Asks whether the receiver has consumed it, once more before it expires."""
     receipt, assembly = delivery.lane.status(delivery.digest), delivery.revision.assembly
     if receipt.state is LaneState.CONSUMED:
         _consumed(delivery, receipt)
@@ -173,7 +173,7 @@ def poll(delivery: Delivery) -> datetime | None:
 
 
 def recall(delivery: Delivery) -> datetime | None:
-    """Takes back what is there unconsumed; what was consumed gets a notice.
+    """Withdraws what has not been consumed; what has gets a notice.
 
     The lane is asked even where it refused or was busy: only what was certainly never sent can't be there.
     """
@@ -226,7 +226,7 @@ def _not_delivered(delivery: Delivery, intent: DeliveryRow, error: LaneFailed) -
 
 
 def _consumed(delivery: Delivery, receipt: Receipt) -> None:
-    """Writes down that the receiver opened it; where it was recalled meanwhile, the notice too."""
+    """Records that the receiver opened it, and the notice if it was recalled meanwhile."""
     known, revision = delivery.status.consumed, delivery.revision
     rows = [] if known else [NewDeliveryRow(DeliveryEventKind.CONSUMED, detail=_told(receipt))]
     recalled = delivery.status.recall is not None
@@ -246,7 +246,7 @@ def _consumed(delivery: Delivery, receipt: Receipt) -> None:
 
 
 def _missing_for_good(delivery: Delivery, receipt: Receipt) -> bool:
-    """A lane that says that it has nothing may be mistaken for a moment; it gave the package up if it stays with it."""
+    """A lane may report for a moment that it has nothing; it gave the package up if it keeps reporting so."""
     last = delivery.status.last
     missing = (
         last is not None and last.kind is DeliveryEventKind.ABSENT and now() >= last.at + settings.current().settle
@@ -255,7 +255,7 @@ def _missing_for_good(delivery: Delivery, receipt: Receipt) -> bool:
 
 
 def _note(delivery: Delivery, receipt: Receipt, *, due_at: datetime) -> None:
-    """Writes down when the lane says for the first time that it has nothing, and when it has the package again."""
+    """Records when the lane first reports that it has nothing, and when it has the package again."""
     last = delivery.status.last
     missed = last is not None and last.kind is DeliveryEventKind.ABSENT
     if missed is not (receipt.state is LaneState.ABSENT):

@@ -25,7 +25,7 @@ class AcceptedManifests:
     def load(self) -> tuple[Manifest, ...]:
         """Every manifest held, none if the directory isn't there.
 
-        Raises Invalid, naming the file, for a file that isn't what its name says: a damaged memory is not passed over.
+        Raises Invalid, naming the file, for a file whose content doesn't match its name: damage is not skipped.
         """
         if not self.directory.is_dir():
             return ()

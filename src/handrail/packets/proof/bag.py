@@ -41,7 +41,7 @@ def paths(manifest: Manifest) -> tuple[str, ...]:  # PF-14, PF-15
 
 
 def payloads(manifest: Manifest, proofs: Mapping[str, bytes]) -> dict[str, Payload]:  # PF-17
-    """What stands under ``data/``: the envelopes as given, the contents as signed."""
+    """What is under ``data/``: the envelopes as given, the contents as signed."""
     found = {path: Payload.of(raw) for path, raw in proofs.items()}
     found.update({DATA + content.path: Payload(content.size, content.digest) for content in manifest.contents})
     return found

@@ -82,7 +82,7 @@ def open_envelope(raw: bytes, *, keys: KeyRing, file: str) -> Opened:
 
 
 def payload_of(raw: bytes) -> bytes:
-    """What an envelope says, whoever signed it. Raises Refused when it isn't one."""
+    """An envelope's payload, without checking its signature. Raises Refused when it isn't one."""
     payload = _decoded(_read(raw, "").payload)
     if payload is None:
         raise Refused(Code.MALFORMED_ENVELOPE, "its payload is not canonical base64", file="")

@@ -38,7 +38,7 @@ class Code(StrEnum):
     MIXED_KEYS = "mixed-keys"
     MALFORMED_MANIFEST = "malformed-manifest"
     MALFORMED_APPROVALS = "malformed-approvals"
-    # What the manifest says, against what the receiver expects
+    # The manifest, against what the receiver expects
     OTHER_MANIFEST = "approvals-of-another-manifest"
     NOT_A_SIGNER = "not-a-signer"
     APPROVED_OUT_OF_TIME = "approved-out-of-time"

@@ -149,7 +149,7 @@ class KeyRing:
         """The receiver's ring from the sender's key file, as ``to_pem`` writes it. A key that any line calls retired or
         revoked doesn't count, also where an older export stands in the same file.
 
-        Raises Invalid for a file that says nothing of any key, or holds one that is not Ed25519.
+        Raises Invalid for a file that names no key, or holds one that is not Ed25519.
         """
         notes = _NOTE.findall(text)
         if len(notes) > MAX_NOTES:

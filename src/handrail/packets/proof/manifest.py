@@ -61,7 +61,7 @@ class ManifestProfile:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class ManifestAudience:
-    """Whom the release is for, and how far they may pass it on."""
+    """Who receives the release, and how far they may pass it on."""
 
     tlp: Tlp
     recipients: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=100)]

@@ -186,7 +186,7 @@ def _directory_fault(actual: bytes, entries: list[ArchiveMember]) -> Refused:
             return Refused(Code.SYMLINK, "the entry is a symbolic link", file=path)
         if values[3] & _ENCRYPTED:
             return Refused(Code.ENCRYPTED, "the directory calls the entry encrypted", file=path)
-        return Refused(Code.DIRECTORY, "the directory says otherwise of this file than the file itself", file=path)
+        return Refused(Code.DIRECTORY, "the directory contradicts this file's own header", file=path)
     return Refused(Code.DIRECTORY, "the archive's directory doesn't list exactly the files that are in it")
 
 

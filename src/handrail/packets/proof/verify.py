@@ -1,4 +1,4 @@
-"""The receiver's side: whether a package is what it says, for this lane, now. Offline, with public keys alone.
+"""The receiver's side: whether a package is intact and for this lane, now. Offline, with public keys alone.
 
 Clauses (PF-n) are those of docs/reference/package-format.md, here and in the modules beside this one.
 """
@@ -83,7 +83,7 @@ def verify(package: Path | BinaryIO, expect: Expectation) -> Verdict:
 
 
 def describe(verdict: Verdict) -> tuple[tuple[str, str], ...]:
-    """What the package is, for whom, by whom, what is held: rows of label and text. Empty when that isn't proved."""
+    """The package, its audience, approvers and what is held: rows of label and text. Empty when that isn't proved."""
     manifest = verdict.manifest
     if manifest is None:
         return ()
@@ -160,7 +160,7 @@ def _still_to_come(manifest: Manifest, approvals: Approvals, now: datetime) -> I
 
 
 def _files(found: Unpacked, manifest: Manifest) -> Iterator[PackageFinding]:
-    """Every file against what the signed manifest says of it; the tag files against what follows from it."""
+    """Every file against the signed manifest, and the tag files against what follows from it."""
     actual = {member.path: member for member in found.members}
     expected = bag.paths(manifest)
     yield from (PackageFinding(Code.MISSING_FILE, _MISSING, p) for p in expected if p not in actual)  # PF-14

@@ -38,7 +38,7 @@ class Rebuilding(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class RegisteredSanitiser:
     """A sanitiser: what it makes of a parsed document, and which declared content types it takes."""
 
     start: Callable[[frozenset[str]], Rebuilding]
@@ -46,9 +46,9 @@ class Kind:
     wants: str
 
 
-SANITISERS: Mapping[str, Kind] = {
-    "har/v1": Kind(har.Har, har.CONTENT_TYPES, "an object with log.entries, a list of objects"),
-    "otlp/v1": Kind(otlp.Otlp, otlp.CONTENT_TYPES, "an object with resourceSpans, a list of objects"),
+SANITISERS: Mapping[str, RegisteredSanitiser] = {
+    "har/v1": RegisteredSanitiser(har.Har, har.CONTENT_TYPES, "an object with log.entries, a list of objects"),
+    "otlp/v1": RegisteredSanitiser(otlp.Otlp, otlp.CONTENT_TYPES, "an object with resourceSpans, a list of objects"),
 }
 
 
@@ -78,7 +78,9 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _sanitise(sanitiser: str, kind: Kind, data: bytes, content_type: str | None, limits: Limits | None) -> Sanitised:
+def _sanitise(
+    sanitiser: str, kind: RegisteredSanitiser, data: bytes, content_type: str | None, limits: Limits | None
+) -> Sanitised:
     original = digest_bytes(data)
     try:
         document = read_json(data, content_type=content_type, expected=kind.content_types, limits=limits)
@@ -96,7 +98,9 @@ def _sanitise(sanitiser: str, kind: Kind, data: bytes, content_type: str | None,
     return Sanitised(original, digest_bytes(cleared), sanitiser, RULES, report, cleared, cleared=True, reasons=())
 
 
-def _pass(kind: Kind, document: Any, suspects: frozenset[str]) -> tuple[Rebuilding, str | None, list[Doubt]]:
+def _pass(
+    kind: RegisteredSanitiser, document: Any, suspects: frozenset[str]
+) -> tuple[Rebuilding, str | None, list[Doubt]]:
     started = kind.start(suspects)
     output = started.rebuild(document)
     return started, output, doubts(output, started.redaction) if output is not None else []

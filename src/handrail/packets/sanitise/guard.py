@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from handrail.kernel.errors import Invalid
 
 MIB = 1024 * 1024
-# By magic number: what says "archive" is refused before anything looks inside, so that no bomb is ever unpacked.
+# By magic number: an archive is refused before anything looks inside, so that no bomb is ever unpacked.
 _MAGIC = (
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),

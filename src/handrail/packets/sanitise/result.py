@@ -20,7 +20,7 @@ class Sanitised:
     """The lineage of one annex: what came in, what went over it, what came out.
 
     ``report`` counts what was removed by rule and place, and what was kept; it quotes nothing of what was removed.
-    ``data`` and ``cleared_digest`` are there exactly when ``cleared`` is true; otherwise ``reasons`` says why not.
+    ``data`` and ``cleared_digest`` are there exactly when ``cleared`` is true; otherwise ``reasons`` explains why.
     Digests are ``sha256:…``. The same bytes and ``rule_version`` give the same ``data`` on every machine.
     """
 
