@@ -32,8 +32,8 @@ class Estate:
         started = runs.start(task=self.task(key, switch, **payload), by=self.worker)
         return OperationRun.objects.select_related("definition").get(ref=started.ref)
 
-    def carry(self, run: OperationRun) -> OperationRun:
-        """One worker's go at ``run``, as the queue would have it; waits come back to the caller."""
+    def advance(self, run: OperationRun) -> OperationRun:
+        """One worker advances ``run``, as the queue would have it; waits come back to the caller."""
         runs.advance(run_id=run.pk, by=self.worker)
         run.refresh_from_db()
         return run

@@ -54,11 +54,11 @@ def test_two_workers_on_one_run_call_once() -> None:
             board.add(f"s{number}", owner=estate.tenant.key)
             run = estate.start(f"TASK-{number}", f"s{number}")
 
-            def carry(_: int, pk: int = run.pk) -> None:
+            def one(_: int, pk: int = run.pk) -> None:
                 mine = OperationRun.objects.select_related("definition").get(pk=pk)
                 advance.advance(mine, by=estate.worker, timing=timing.get())
 
-            at_once(2, carry)
+            at_once(2, one)
     assert OperationRun.objects.filter(state="completed").count() == CompletionRecord.objects.count() == 10
     assert len(board.calls) == 10
 
@@ -115,7 +115,7 @@ def test_a_worker_that_comes_to_its_call_too_late_sends_nothing(monkeypatch: pyt
 
     monkeypatch.setattr(invoking, "call", asleep)
     with connected(board), timing.use(Timing(intent_margin_seconds=-5)):
-        run = estate.carry(run)
+        run = estate.advance(run)
     assert (run.state, seen, len(board.calls)) == ("completed", [("completed", 1)], 1)
 
 

@@ -50,10 +50,10 @@ class World:
     def stopped(self) -> str:
         """A run that stopped, and its packet's reference."""
         self.board.add("bad", owner="ten_other")
-        return str(self.estate.carry(self.estate.start("TASK-9", "bad")).exception_packet.ref)
+        return str(self.estate.advance(self.estate.start("TASK-9", "bad")).exception_packet.ref)
 
     def completed(self) -> OperationRun:
-        return self.estate.carry(self.estate.start("TASK-8", "s1"))
+        return self.estate.advance(self.estate.start("TASK-8", "s1"))
 
     def proposed(self) -> int:
         text = RUNBOOK.replace("version: 1", "version: 2")
@@ -250,7 +250,7 @@ def test_advance_goes_no_further_than_its_events_can_be_written(
     world.board.add("bad", owner="ten_other")
     started = world.estate.start("TASK-1", switch)
     break_audit(broken)
-    world.estate.carry(started)
+    world.estate.advance(started)
     assert started.failures == 1  # it is tried again later
     assert list(started.checkpoints.order_by("sequence").values_list("kind", flat=True)) == kinds
     assert len(world.board.calls) == called

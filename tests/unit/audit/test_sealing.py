@@ -117,8 +117,8 @@ def test_seal_covers_the_ledgers_of_runs(signer: Signing) -> None:
     board.add("s1", owner=estate.tenant.key)
     board.add("s2", owner="ten_other")
     with connected(board):
-        estate.carry(estate.start("TASK-1", "s1"))
-        estate.carry(estate.start("TASK-2", "s2"))
+        estate.advance(estate.start("TASK-1", "s1"))
+        estate.advance(estate.start("TASK-2", "s2"))
     seal_all(by=SEALER)
     for name in ("checkpoint", "retry_ledger_entry", "completion_record", "exception_packet"):
         assert leaves(f"runbooks.{name}"), name

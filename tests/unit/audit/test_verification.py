@@ -106,7 +106,7 @@ def test_verify_names_the_altered_row_of_a_ledger(signer: Signing) -> None:
     estate, board = make_estate(), SwitchBoard()
     board.add("s1", owner=estate.tenant.key)
     with connected(board):
-        carried = estate.carry(estate.start())
+        carried = estate.advance(estate.start())
     seal_all(by=SEALER)
     with superuser("runbooks_completionrecord", "runbooks_checkpoint"):
         run("UPDATE runbooks_completionrecord SET fields = '{}' WHERE run_id = %s", carried.pk)

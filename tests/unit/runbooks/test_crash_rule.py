@@ -85,7 +85,7 @@ def test_a_worker_that_comes_too_late_while_nobody_else_came_looks_before_it_sen
     run = estate.start()
     monkeypatch.setattr(invoking, "call", asleep)
     with timing.use(Timing(intent_margin_seconds=1, result_margin_seconds=0.1)):
-        run = estate.carry(run)
+        run = estate.advance(run)
     kinds = list(run.checkpoints.order_by("sequence").values_list("kind", flat=True))
     assert kinds[3:] == ["intent", "unknown", "reconciled", "intent", "result", "verified", "completed"]
     assert len(board.calls) == 1
@@ -96,7 +96,7 @@ def test_effect_absent_at_a_deduplicating_target_is_called_again_with_the_same_k
     short_margin: None, estate: Estate, board: SwitchBoard, crashed: OperationRun
 ) -> None:
     pass_deadline(crashed)
-    assert estate.carry(crashed).state == "completed"
+    assert estate.advance(crashed).state == "completed"
     intents = Checkpoint.objects.filter(run=crashed, kind="intent").order_by("sequence")
     assert [i.attempt for i in intents] == [1, 2]
     assert len({i.idempotency_key for i in intents}) == 1
@@ -106,13 +106,13 @@ def test_effect_absent_at_a_deduplicating_target_is_called_again_with_the_same_k
 def test_effect_present_is_verified_and_not_repeated(estate: Estate, board: SwitchBoard, crashed: OperationRun) -> None:
     board.switches["s1"]["state"] = "on"
     pass_deadline(crashed)
-    assert estate.carry(crashed).state == "completed"
+    assert estate.advance(crashed).state == "completed"
     assert board.calls == []
 
 
 @pytest.mark.requirement("R2-15")
 def test_unknown_outcome_with_the_budget_spent_becomes_an_exception(estate: Estate, board: SwitchBoard) -> None:
     board.script = [SILENT_NOT_DONE] * 9
-    run = estate.carry(estate.start(budget=1))
+    run = estate.advance(estate.start(budget=1))
     assert run.exception_packet.cause == "outcome-unknown"
     assert len(board.calls) == 2

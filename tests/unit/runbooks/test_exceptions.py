@@ -23,7 +23,7 @@ from tests.factories.switches import ODD, SwitchBoard
 @pytest.fixture
 def packet(estate: Estate, board: SwitchBoard) -> ExceptionPacket:
     board.script = [ODD]
-    return ExceptionPacket.objects.get(run=estate.carry(estate.start()))
+    return ExceptionPacket.objects.get(run=estate.advance(estate.start()))
 
 
 @pytest.fixture

@@ -89,23 +89,23 @@ def ending(run: OperationRun) -> str:
 
 def test_a_job_is_polled_until_it_is_done(estate: Estate, runner: Runner) -> None:
     runner.starts, runner.polls = [job("running")], [job("running"), job("done")]
-    assert ending(estate.carry(estate.start())) == "completed"
+    assert ending(estate.advance(estate.start())) == "completed"
     assert runner.asked == ["start", "poll", "poll"]
 
 
 def test_a_job_that_stays_running_stops_when_the_window_is_over(estate: Estate, runner: Runner) -> None:
     runner.starts, runner.polls = [job("running")], [job("running")]
-    assert ending(estate.carry(estate.start())) == "poll-window-over"
+    assert ending(estate.advance(estate.start())) == "poll-window-over"
 
 
 def test_a_poll_that_fails_is_asked_again(estate: Estate, runner: Runner) -> None:
     runner.starts, runner.polls = [job("running")], [LOST, job("done")]
-    assert ending(estate.carry(estate.start())) == "completed"
+    assert ending(estate.advance(estate.start())) == "completed"
 
 
 def test_a_lost_answer_is_found_by_the_key_and_not_started_again(estate: Estate, runner: Runner) -> None:
     runner.starts, runner.look_ups = [LOST], [job("done")]
-    assert ending(estate.carry(estate.start())) == "completed"
+    assert ending(estate.advance(estate.start())) == "completed"
     assert runner.asked == ["start", "look-up"]
 
 
@@ -113,14 +113,14 @@ def test_a_lost_answer_of_a_job_that_nobody_knows_is_started_again_with_the_same
     estate: Estate, runner: Runner
 ) -> None:
     runner.starts, runner.look_ups = [LOST, job("done")], [ABSENT]
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     assert ending(run) == "completed"
     assert runner.asked == ["start", "look-up", "start"]
 
 
 def test_a_runner_that_can_not_be_asked_is_asked_again_later(estate: Estate, runner: Runner) -> None:
     runner.starts, runner.look_ups = [LOST], [Answer(status=503)]
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     assert run.state == "invoking"
     assert run.due_at is not None
 
@@ -130,7 +130,7 @@ def test_a_poll_that_is_turned_away_for_now_is_asked_again_and_nothing_is_starte
     estate: Estate, runner: Runner, busy: Answer
 ) -> None:
     runner.starts, runner.polls = [job("running")], [busy, job("done")]
-    run = estate.carry(estate.start(budget=0))
+    run = estate.advance(estate.start(budget=0))
     assert ending(run) == "completed"
     assert runner.asked == ["start", "poll", "poll"]
 
@@ -140,7 +140,7 @@ def test_a_poll_that_is_refused_leaves_the_accepted_action_undecided(
     estate: Estate, runner: Runner, status: int
 ) -> None:
     runner.starts, runner.polls = [job("running")], [Answer(status=status)]
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     assert (run.exception_packet.cause, runner.asked) == ("ambiguous-result", ["start", "poll"])
     assert run.exception_packet.attempts[-1]["why"] == f"asking how it stands: status {status}"
 
@@ -149,7 +149,7 @@ def test_a_poll_that_is_refused_leaves_the_accepted_action_undecided(
 @pytest.mark.parametrize("status", [401, 403, 202])
 def test_a_look_up_that_is_refused_proves_nothing(estate: Estate, runner: Runner, status: int) -> None:
     runner.starts, runner.look_ups = [LOST], [Answer(status=status)]
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     assert (run.exception_packet.cause, runner.asked) == ("outcome-unknown", ["start", "look-up"])
 
 
@@ -157,7 +157,7 @@ def test_a_long_poll_goes_back_to_the_queue_and_leaves_the_thread_to_others(runn
     estate = make_estate(TEXT.replace("within: 300ms", "within: 30m"), workspace="patient", tenant="ten_patient")
     runner.board.add("s1", owner=estate.tenant.key)
     runner.starts, runner.polls = [job("running")], [job("running")]
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     assert run.state == "invoking"
     assert 1 < runner.asked.count("poll") <= Timing().in_process_wait_seconds / 0.1 + 1
     task = ProcrastinateJob.objects.filter(task_name="runbooks.advance", args={"run_id": run.pk}).latest("id")
@@ -171,8 +171,8 @@ def test_a_run_that_waited_long_for_its_subject_is_woken_for_its_short_waits_too
     runner.starts, runner.look_ups = [LOST], [Answer(status=503)]
     first, second = estate.start("TASK-1"), estate.start("TASK-2")
     OperationRun.objects.filter(pk=first.pk).update(state="checking")
-    assert estate.carry(second).state == "received"
+    assert estate.advance(second).state == "received"
     OperationRun.objects.filter(pk=first.pk).update(state="cancelled", finished_at=first.created_at, due_at=None)
-    assert estate.carry(second).state == "invoking"
+    assert estate.advance(second).state == "invoking"
     due = ProcrastinateJob.objects.filter(args={"run_id": second.pk}).values_list("scheduled_at", flat=True)
     assert second.due_at in due

@@ -56,7 +56,7 @@ def lamp(db: None) -> Iterator[Lamp]:
 def carried(lamp: Lamp, text: str) -> tuple[Estate, OperationRun]:
     estate = make_estate(text)
     lamp.board.add("s1", owner=estate.tenant.key)
-    return estate, estate.carry(estate.start())
+    return estate, estate.advance(estate.start())
 
 
 def kinds(run: OperationRun) -> list[str]:

@@ -46,7 +46,7 @@ def activate_next(estate: Estate, version: int = 2) -> None:
 
 
 def test_start_a_finished_task_again_under_a_new_version_gives_its_run(estate: Estate, board: SwitchBoard) -> None:
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     activate_next(estate)
     again = runs.start(task=estate.task(), by=estate.worker)
     assert (again.ref, again.created, board.calls) == (run.ref, False, board.calls[:1])
@@ -111,7 +111,7 @@ def test_cancel_before_invocation_ends_the_run_and_tells(estate: Estate, board: 
     run.refresh_from_db()
     assert (run.state, run.due_at) == ("cancelled", None)
     assert Report.objects.filter(run=run).exists()
-    assert estate.carry(run).state == "cancelled"
+    assert estate.advance(run).state == "cancelled"
     assert board.calls == []
 
 
@@ -122,7 +122,7 @@ def test_cancel_by_the_longest_address_names_it_in_the_ledger(estate: Estate, bo
 
 
 def test_cancel_after_the_end_is_refused(estate: Estate, board: SwitchBoard) -> None:
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     with pytest.raises(Conflict, match="This run has ended"):
         runs.cancel(ref=run.ref, by=estate.worker)
 

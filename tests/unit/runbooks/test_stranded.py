@@ -52,12 +52,12 @@ def told(run: OperationRun) -> tuple[str, str]:
 def again(estate: Estate, run: OperationRun) -> OperationRun:
     """The next try, as if its time had come."""
     OperationRun.objects.filter(pk=run.pk).exclude(due_at=None).update(due_at=run.created_at)
-    return estate.carry(run)
+    return estate.advance(run)
 
 
 def test_a_missing_connector_of_a_later_part_stops_before_anything_is_read(world: SwitchBoard) -> None:
     estate = make_estate(ELSEWHERE)
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     assert told(run) == ("definition-error", "connector-unusable")
     assert "steps[0].call.connector" in run.exception_packet.message
     assert world.calls == []
@@ -67,7 +67,7 @@ def test_a_connector_of_another_kind_stops_before_anything_is_read(world: Switch
     estate = make_estate()
     other = BoardConnector(world, kind="scim")
     with registry.use(registry.Registry(MappingProxyType({"board": other}))):
-        run = estate.carry(estate.start())
+        run = estate.advance(estate.start())
     assert told(run) == ("definition-error", "connector-unusable")
     assert "board is of kind scim; this needs one of kind rest" in run.exception_packet.message
 
@@ -93,7 +93,7 @@ def test_a_connector_that_goes_while_the_outcome_is_unknown_leaves_it_unknown(wo
     run = estate.start()
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(advance.MOVES, advance.Phase.RECONCILE, _gone)  # type: ignore[misc]
-        run = estate.carry(run)
+        run = estate.advance(run)
     assert told(run) == ("outcome-unknown", "outcome-unknown")
 
 
@@ -129,7 +129,7 @@ def test_a_call_that_fails_unexpectedly_counts_as_unknown_and_is_looked_for(worl
     estate = make_estate()
     run = estate.start()
     with registry.use(registry.Registry(MappingProxyType({"board": Broken(world)}))):
-        run = estate.carry(run)
+        run = estate.advance(run)
     assert (run.state, run.failures) == ("invoking", 1)
     assert not ExceptionPacket.objects.exists()
 
@@ -139,7 +139,7 @@ def test_progress_forgets_failures(world: SwitchBoard) -> None:
     run = estate.start()
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(advance.MOVES, advance.Phase.CHECK, _breaks)  # type: ignore[misc]
-        run = estate.carry(run)
+        run = estate.advance(run)
     assert run.failures == 1
     run = again(estate, run)
     assert (run.state, run.failures) == ("completed", 0)
@@ -161,7 +161,7 @@ def test_a_reason_made_of_long_names_fits_its_column(world: SwitchBoard) -> None
     name = "r" + "x" * 62
     estate = make_estate(RUNBOOK.replace("switch.", f"{name}.").replace("  switch:", f"  {name}:").replace(
         "reads: [switch]", f"reads: [{name}]"))  # fmt: skip
-    run = estate.carry(estate.start(switch="nowhere"))
+    run = estate.advance(estate.start(switch="nowhere"))
     assert told(run) == ("source-unreadable", f"source-unreadable-{name}")
 
 

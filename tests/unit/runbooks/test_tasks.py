@@ -92,7 +92,7 @@ def test_pull_without_a_task_system_says_what_to_add(estate: Estate) -> None:
 
 @pytest.mark.requirement("R2-09")
 def test_deliver_tells_the_task_system_once(estate: Estate, queue: Queue) -> None:
-    run = estate.carry(estate.start("T/1"))
+    run = estate.advance(estate.start("T/1"))
     for _ in range(2):
         assert reports.deliver(run_id=run.pk, by=estate.worker) is None
     call = queue.told[0]
@@ -105,14 +105,14 @@ def test_deliver_of_a_stopped_run_names_the_packet_and_its_reason(
     estate: Estate, queue: Queue, board: SwitchBoard
 ) -> None:
     board.switches["s1"]["fuse"] = "sealed"
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     told = reports.outcome_of(run)
     assert told["exception"] == {"packet": run.exception_packet.ref, "cause": "boundary", "reason": "fuse-sealed"}
 
 
 @pytest.mark.parametrize("answer", [Answer(status=503), Answer(status=None, failure=Failure.CONNECT)])
 def test_deliver_that_fails_is_tried_again_later(estate: Estate, queue: Queue, answer: Answer) -> None:
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     queue.answer = answer
     first = reports.deliver(run_id=run.pk, by=estate.worker)
     second = reports.deliver(run_id=run.pk, by=estate.worker)
@@ -128,7 +128,7 @@ def test_deliver_that_fails_is_tried_again_later(estate: Estate, queue: Queue, a
 def test_deliver_that_is_refused_for_good_ends_with_what_was_answered(
     estate: Estate, queue: Queue, status: int
 ) -> None:
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     queue.answer = Answer(status=status)
     assert [reports.deliver(run_id=run.pk, by=estate.worker) for _ in range(2)] == [None, None]
     Report.objects.filter(due_at__isnull=False).update(due_at=now().replace(year=2020))
@@ -141,13 +141,13 @@ def test_deliver_that_is_refused_for_good_ends_with_what_was_answered(
 
 @pytest.mark.parametrize("status", [401, 403, 408, 425, 429])
 def test_deliver_that_may_be_heard_later_goes_on(estate: Estate, queue: Queue, status: int) -> None:
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     queue.answer = Answer(status=status)
     assert reports.deliver(run_id=run.pk, by=estate.worker) is not None
 
 
 def test_repeat_tells_what_was_refused(estate: Estate, queue: Queue) -> None:
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     queue.answer = Answer(status=404)
     reports.deliver(run_id=run.pk, by=estate.worker)
     queue.answer = Answer(status=200)
@@ -164,28 +164,28 @@ def test_repeat_for_a_run_that_has_not_ended_is_refused(estate: Estate, queue: Q
 
 
 def test_deliver_tells_nothing_of_another_workspaces_runs(estate: Estate, queue: Queue) -> None:
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     with task_system.use(dataclasses.replace(SYSTEM, workspace="other")):
         assert reports.deliver(run_id=run.pk, by=estate.worker) is None
     assert queue.told == []
 
 
 def test_sweep_without_a_task_system_queues_nothing(estate: Estate, board: SwitchBoard) -> None:
-    estate.carry(estate.start())
+    estate.advance(estate.start())
     Report.objects.update(due_at=now().replace(year=2020))
     with task_system.use(None):
         assert reports.sweep() == 0
 
 
 def test_deliver_without_a_task_system_waits(estate: Estate, board: SwitchBoard) -> None:
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     with task_system.use(None):
         assert reports.deliver(run_id=run.pk, by=estate.worker) is None
     assert Report.objects.get(run=run).delivered_at is None
 
 
 def test_sweep_queues_what_is_due_and_undelivered(estate: Estate, queue: Queue) -> None:
-    run = estate.carry(estate.start())
+    run = estate.advance(estate.start())
     assert reports.sweep() == 0
     Report.objects.filter(run=run).update(due_at=now().replace(year=2020))
     assert (reports.sweep(), reports.sweep()) == (1, 0)
