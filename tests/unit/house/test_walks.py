@@ -1,0 +1,36 @@
+"""The four walks that ARCHITECTURE draws lead through modules that are there, and are as short as promised."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+SECTION = TEXT.partition("## Four walks\n")[2].partition("\n## ")[0]
+WALKS = dict(re.findall(r"^\*\*(.+?)\*\*\n((?:\d+\. .*\n)+)", SECTION + "\n", re.MULTILINE))
+# The most rooms; task → report is drawn as it is.
+LIMITS = {"Revision digest → intake verify": 14, "Form → finalization": 10, "Proposal → compiled": 10}
+
+
+def rooms(walk: str) -> list[str]:
+    return re.findall(r"^\d+\. `([^`]+)`", WALKS[walk], re.MULTILINE)
+
+
+def test_four_walks_are_drawn() -> None:
+    assert set(WALKS) == {"Task → report", *LIMITS}
+
+
+@pytest.mark.parametrize("walk", WALKS)
+def test_every_room_is_there_and_numbered(walk: str) -> None:
+    lines = WALKS[walk].splitlines()
+    assert [line.partition(".")[0] for line in lines] == [str(number) for number in range(1, len(rooms(walk)) + 1)]
+    assert [room for room in rooms(walk) if not (ROOT / "src" / "handrail" / room).is_file()] == []
+
+
+@pytest.mark.parametrize("walk", LIMITS)
+def test_a_walk_is_short_and_comes_to_no_room_twice(walk: str) -> None:
+    assert len(rooms(walk)) <= LIMITS[walk]
+    assert len(set(rooms(walk))) == len(rooms(walk))
