@@ -1,4 +1,4 @@
-"""Makes every image of docs/screenshots anew: starts ``handrail demo``, goes through its pages, and ends it.
+"""Makes every image of docs/screenshots again: starts ``handrail demo``, goes through its pages, and ends it.
 
     python docs/screenshots.py                                  # starts a demo of its own in a scratch directory
     python docs/screenshots.py --demo var/demo --password …     # uses the demo that runs in that directory
@@ -221,7 +221,7 @@ def packets(people: People) -> None:
     entry = {"at": "2026-11-20T09:40:00Z", "kind": "impact-end", "visibility": "vendor", "text": "Confirmed again."}
     people.demo.control(f"/cases/{CASE}/timeline", entry)
     page = people.go(OPERATOR, packet)
-    with_reason(page, "Assemble again", "What is new", "The end of impact was entered anew.")
+    with_reason(page, "Assemble again", "What is new", "The end of impact was entered again.")
     in_state(page := people.go(SENIOR, packet), "Held")
     take(page, "packet-held")
     with_reason(page, "Clear this hold", "Why it may be cleared", "Confirmed on the bridge at 09:40.")

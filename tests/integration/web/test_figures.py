@@ -118,7 +118,7 @@ def test_record_that_was_sealed_is_whole_and_fits_its_own_checkpoint(
     shown = client.get("/admin/audit/record").content.decode()
     assert "Intact: every sealed row is unchanged" in shown
     kept = evidence.checkpoint(auditor).replace("\n", "\r\n")  # as browsers send texts
-    assert "it fits." in client.post("/admin/audit/record", {"kept": kept}).content.decode()
+    assert "it matches." in client.post("/admin/audit/record", {"kept": kept}).content.decode()
 
 
 def test_text_that_is_no_checkpoint_comes_back(house: House, as_role: Callable[..., Client]) -> None:

@@ -66,7 +66,7 @@ def test_page_shows_what_leaves_what_stays_and_the_digest(desk: Desk, browser_of
     assert "tenant-aliases" in shown
     assert "Unsanitised artifact" in shown
     assert f'name="digest" value="{revision.assembly.manifest_digest}"' in shown
-    assert "Still missing" in shown
+    assert "So far:" in shown
 
 
 def test_list_shows_the_newest_revision_and_filters(desk: Desk, browser_of: Browser) -> None:
@@ -197,7 +197,7 @@ def test_a_delivery_that_fails_says_why_and_when_it_goes_on(desk: Desk, browser_
     revision = desk.released()
     desk.deliver(revision)
     shown = text(browser_of("ada").get(url(revision)))
-    assert "Last try: <bdi>The lane failed as the test says.</bdi> Next try <time" in shown
+    assert "Last attempt: <bdi>The lane failed as the test says.</bdi> Next attempt <time" in shown
     assert "It has not reached the lane yet." in shown
 
 
@@ -236,7 +236,7 @@ def test_assemble_of_a_case_that_has_its_packet_leads_to_it(desk: Desk, browser_
     posted = {"profile": "outage-escalation", "given.tenant": "ten_a", "given.case": "CASE-7"}
     done = browser_of("dee").post("/admin/packets/assemble", posted, follow=True)
     assert done.redirect_chain == [(url(revision), 302)]
-    assert "This case has its packet." in text(done)
+    assert "This case already has an escalation packet." in text(done)
     assert desk.newest == revision
 
 

@@ -83,7 +83,7 @@ def approve(request: PageRequest, packet: str) -> HttpResponse:
     def act(revision: int, _: str) -> str:
         done = votes.approve(ref=packet, revision=revision, digest=digest, by=request.actor)
         if done.missing:
-            return f"Approved by you. Still missing: {'; '.join(done.missing)}."
+            return f"Approved by you. So far: {'; '.join(done.missing)}."
         return "Approved by you. All required signatures are present."
 
     return _decide(request, packet, "approve", act)
