@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from handrail.access import capabilities
 from handrail.access.capabilities import BUNDLES, Capability, Role
 from handrail.audit.models import AuditEvent
 from tests.integration.web.conftest import House
@@ -71,7 +72,9 @@ def test_page_follows_the_capability(house: House, as_role: Callable[..., Client
         assert not denials.exists()
     else:
         assert response.status_code == 403
-        assert needed in response.content.decode()
+        body = response.content.decode()
+        assert capabilities.needed(needed) in body  # the roles that would do,
+        assert needed not in body  # never the capability's own name
         assert [(d.subject, d.workspace_id) for d in denials] == [(needed, house.workspace.pk)]
 
 
