@@ -41,8 +41,8 @@ MESSAGE = {
 EXAMPLE = {"type": DELEGATED, "data": {"id": "TASK-1", "runbook": "entitlement-resync", "version": 1, "payload": {}}}
 
 
-def _header(name: str, says: str) -> dict[str, Any]:
-    return {"in": "header", "name": name, "required": True, "description": says, "schema": {"type": "string"}}
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"in": "header", "name": name, "required": True, "description": description, "schema": {"type": "string"}}
 
 
 class Unsigned(HandrailError):
@@ -56,7 +56,7 @@ class Unsigned(HandrailError):
     response={202: Delivered, **REFUSALS},
     operation_id="deliver_task",
     openapi_extra={
-        "parameters": [_header(name, says) for name, says in HEADERS.items()],
+        "parameters": [_header(name, text) for name, text in HEADERS.items()],
         "requestBody": {"required": True, "content": {"application/json": {"schema": MESSAGE, "example": EXAMPLE}}},
     },
 )
