@@ -54,7 +54,7 @@ def member(of: Workspace, *roles: Role, tenants: Sequence[Tenant] | None = None,
 
 def runbook_text(version: int = 1) -> str:
     """The shipped entitlement runbook as another version of itself."""
-    return SHIPPED.read_text(encoding="utf-8").replace("\nversion: 1\n", f"\nversion: {version}\n")
+    return SHIPPED.read_text(encoding="utf-8").replace("\nversion: 2\n", f"\nversion: {version}\n")
 
 
 def definition(

@@ -40,14 +40,14 @@ reads:
   switch:
     connector: board
     get: "/switches/{task.switch_id}"
-    take:
+    extract:
       state: string
       marker?: string
       fuse: string
       owner: string
 prerequisites:
-  - {that: switch.owner == task.tenant_id, otherwise: owner-mismatch}
-  - {that: switch.fuse != "sealed", otherwise: fuse-sealed, kind: boundary, says: A sealed fuse is a contract matter.}
+  - {condition: switch.owner == task.tenant_id, reason: owner-mismatch}
+  - {condition: switch.fuse != "sealed", reason: fuse-sealed, kind: boundary, message: This needs the contract.}
 steps:
   - name: flip
     effect: mutating
@@ -63,9 +63,9 @@ steps:
       reads: [switch]
       within: 200ms
       every: 100ms
-      that: [{that: switch.state == "on", otherwise: not-on}]
+      conditions: [{condition: switch.state == "on", reason: not-on}]
       unchanged: [switch.fuse]
-      guards: [{that: switch.marker != "alarm", otherwise: alarm-raised, kind: boundary}]
+      guards: [{condition: switch.marker != "alarm", reason: alarm-raised, kind: boundary}]
 completion: {copy: [task.switch_id, switch.state]}
 exception: {copy: [task.switch_id, switch.state]}
 checkpoints: {received: In, checked: Looked, invoked: Flipped, verified: Seen, completed: Out}

@@ -49,7 +49,7 @@ SYSTEMS = (
     ("roles", "scim", "/scim/v2", "roles"),
 )
 COMPILED = {
-    DefinitionKind.RUNBOOK: active.compiled,
+    DefinitionKind.RUNBOOK: active.compiled_runbook,
     DefinitionKind.TABLE: active.compiled_table,
     DefinitionKind.PACKET: active.compiled_profile,
 }

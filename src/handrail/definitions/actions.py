@@ -9,11 +9,11 @@ from handrail.access.capabilities import Capability
 from handrail.access.refusals import reason_of, refuse
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
-from handrail.definitions import permissions, texts
+from handrail.definitions import compilation, permissions
+from handrail.definitions.compilation import CheckedText
 from handrail.definitions.models import Definition
 from handrail.definitions.queries import DefinitionSummary, active_row, get_row, summary_of
 from handrail.definitions.states import DEFINITION, DefinitionState
-from handrail.definitions.texts import CheckedText
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 
@@ -27,7 +27,7 @@ def propose(*, text: str, by: Actor, file: str = "definition") -> DefinitionSumm
     used, ``version-not-newer`` for one that is not above the active version; Stale.
     """
     by.require(Capability.DEFINITION_PROPOSE)
-    checked = texts.check(text, file=file)
+    checked = compilation.check(text, file=file)
     definition = checked.definition
     same_name = Definition.objects.filter(workspace_id=by.workspace_id, kind=checked.kind, name=definition.name)
     existing = same_name.filter(version=definition.version).first()
@@ -57,7 +57,7 @@ def approve(*, definition_id: int, by: Actor, digest: str | None = None) -> Defi
     refuse(permissions.why_not_approve(by, row, active))
     if digest is not None and digest != row.digest:
         raise Conflict("This is not the text that you were shown. Look again, then decide.", code="digest-differs")
-    texts.check(row.text, file=f"{row.name} v{row.version}")
+    compilation.check(row.text, file=f"{row.name} v{row.version}")
     if active is not None:
         _deprecate(active, by, reason="")
     _move(row, DefinitionState.ACTIVE, decided_at=now(), decided_by=by.name)

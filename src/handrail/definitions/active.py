@@ -1,18 +1,14 @@
-"""The definitions in force, compiled once for each digest."""
+"""The active definitions, and definitions compiled."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Protocol, TypeVar
-
+from handrail.definitions.compilation import altered, compile_text
 from handrail.definitions.models import Definition
 from handrail.definitions.profile.compiled import CompiledProfile
-from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.runbook.compiled import CompiledRunbook
-from handrail.definitions.runbook.compiler import compile_runbook
 from handrail.definitions.states import DefinitionKind, DefinitionState
-from handrail.definitions.table import CompiledTable, compile_table
-from handrail.kernel.errors import Conflict, NotFound
+from handrail.definitions.table import CompiledTable
+from handrail.kernel.errors import NotFound
 
 
 def active_runbook(workspace_id: int, name: str) -> Definition:
@@ -31,7 +27,7 @@ def active_table(workspace_id: int, name: str) -> Definition:
 
 
 def active_runbooks() -> list[Definition]:
-    """Every runbook in force, in all workspaces."""
+    """Every active runbook, in all workspaces."""
     rows = Definition.objects.filter(kind=DefinitionKind.RUNBOOK, state=DefinitionState.ACTIVE)
     return list(rows.select_related("workspace").order_by("workspace__slug", "name"))
 
@@ -44,60 +40,22 @@ def _active(workspace_id: int, kind: DefinitionKind, name: str) -> Definition:
     return found
 
 
-def compiled(definition: Definition, *, pinned: str | None = None) -> CompiledRunbook:
-    """``definition`` ready to be followed; kept, because a digest always stands for the same text.
+def compiled_runbook(definition: Definition, *, pinned: str | None = None) -> CompiledRunbook:
+    """``definition`` ready to be followed.
 
-    ``pinned`` is the digest that whoever follows it began with. Raises Conflict (``definition-altered``) when the text
-    is not the one that was approved, or not the pinned one; Invalid when this version can't read it.
+    ``pinned`` is the digest that a run began with. Raises Conflict (``definition-altered``) when the text is not the
+    one that was approved, or not the pinned one; Invalid when this version of Handrail can't read it.
     """
     if pinned is not None and pinned != definition.digest:
-        raise _altered(definition.name)
-    return _compiled(definition.digest, definition.text)
+        raise altered(definition.name)
+    return compile_text(DefinitionKind.RUNBOOK, definition.text, definition.digest)
 
 
 def compiled_table(definition: Definition) -> CompiledTable:
-    """``definition`` ready to be looked up in; kept, and refused, likewise."""
-    return _compiled_table(definition.digest, definition.text)
+    """``definition`` ready for look-ups. Raises as ``compiled_runbook``."""
+    return compile_text(DefinitionKind.TABLE, definition.text, definition.digest)
 
 
 def compiled_profile(definition: Definition) -> CompiledProfile:
-    """``definition`` ready to assemble packets by; kept, and refused, likewise."""
-    return _compiled_profile(definition.digest, definition.text)
-
-
-class _Digested(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def digest(self) -> str: ...
-
-
-D = TypeVar("D", bound=_Digested)
-
-
-def _approved(found: D, digest: str) -> D:
-    """``found``, if it is what ``digest`` was made of: the trigger keeps texts, this notices where it was got round."""
-    if found.digest != digest:
-        raise _altered(found.name)
-    return found
-
-
-def _altered(name: str) -> Conflict:
-    says = f"The text of {name} is not the one that was approved. Have the database looked at before anything is run."
-    return Conflict(says, code="definition-altered")
-
-
-@lru_cache(maxsize=256)
-def _compiled_profile(digest: str, text: str) -> CompiledProfile:
-    return _approved(compile_profile(text), digest)
-
-
-@lru_cache(maxsize=256)
-def _compiled(digest: str, text: str) -> CompiledRunbook:
-    return _approved(compile_runbook(text), digest)
-
-
-@lru_cache(maxsize=256)
-def _compiled_table(digest: str, text: str) -> CompiledTable:
-    return _approved(compile_table(text), digest)
+    """``definition`` ready to assemble packets by. Raises as ``compiled_runbook``."""
+    return compile_text(DefinitionKind.PACKET, definition.text, definition.digest)

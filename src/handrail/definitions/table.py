@@ -68,8 +68,12 @@ class CompiledTable:
 
 def compile_table(text: str, *, file: str = "table") -> CompiledTable:
     """The table in ``text``. Raises Invalid (``definition-invalid``) with every fault's field, line and column."""
-    document = load(text, file=file)
-    faults = TextFaults(file)
+    return compile_table_document(load(text, file=file))
+
+
+def compile_table_document(document: Document) -> CompiledTable:
+    """The table in ``document``. Raises as ``compile_table``."""
+    faults = TextFaults(document.file)
     table = validate(document, TableSpec, faults)
     _check_rows(document, table, faults)
     faults.refuse_if_any()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from handrail.connectors import registry
 from handrail.connectors.finding import Finding
-from handrail.definitions.active import active_runbooks, compiled
+from handrail.definitions.active import active_runbooks, compiled_runbook
 from handrail.definitions.requests import forms
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Conflict, Fault, Invalid, Misconfigured
@@ -28,7 +28,7 @@ def check() -> list[Finding]:
     for definition in active_runbooks():
         name = f"{definition.workspace.slug}: {definition.name} v{definition.version}"
         try:
-            wrong = [str(fault) for fault in faults(compiled(definition))]
+            wrong = [str(fault) for fault in faults(compiled_runbook(definition))]
         except (Invalid, Conflict) as error:
             wrong = [error.message]
         message = "; ".join(wrong) or "Its connectors are there."

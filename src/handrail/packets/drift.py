@@ -131,7 +131,7 @@ def _defined(revision: Revision, assembly: Assembly) -> Iterable[Drift]:
 def _summarised(profile: CompiledProfile, one: Drift) -> Drift:
     """A value that the profile keeps internal is not quoted."""
     source = profile.sources[one.source]
-    internal = one.name in source.inside
+    internal = one.name in source.internal
     before, after = ("what it was", "another value") if internal else summarise(one.before, one.after)
     return Drift(one.where, before, after, affected_fields(profile, [one]))
 

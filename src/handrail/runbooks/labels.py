@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from handrail.definitions.active import compiled
+from handrail.definitions.active import compiled_runbook
 from handrail.definitions.runbook.format import Checkpoints
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.runbooks.meanings import MEANINGS
@@ -18,7 +18,7 @@ PASSING = tuple(kind for kind, meaning in MEANINGS.items() if meaning.checkpoint
 def find_labels(run: OperationRun) -> Checkpoints | None:
     """The labels of the run's runbook. None when its definition can't be read any more: a label is worth no error."""
     try:
-        return compiled(run.definition, pinned=run.definition_digest).checkpoints
+        return compiled_runbook(run.definition, pinned=run.definition_digest).checkpoints
     except (Invalid, Conflict):
         return None
 

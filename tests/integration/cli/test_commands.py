@@ -147,6 +147,24 @@ def test_check_of_a_definition_names_line_and_column(handrail: Handrail, tmp_pat
     assert (ended.code, "line 1, column" in ended.err) == (2, True)
 
 
+def test_check_warns_about_an_old_key_and_passes(estate: Estate, handrail: Handrail, tmp_path: Path) -> None:
+    file = tmp_path / "old.yaml"
+    file.write_text(estate.definition.text.replace("extract:", "take:"))
+    line = file.read_text()[: file.read_text().index("take:")].count("\n") + 1
+    ended = handrail("definitions", "check", str(file))
+    assert (
+        ended.code,
+        f"Warning: line {line}, column 5: reads.switch.take: take is now called extract" in ended.out,
+    ) == (
+        0,
+        True,
+    )
+    (warning,) = handrail("definitions", "check", str(file), "--json").json["warnings"]
+    assert (warning["where"], warning["line"]) == ("reads.switch.take", line)
+    file.write_text(estate.definition.text)
+    assert handrail("definitions", "check", str(file), "--json").json["warnings"] == []
+
+
 def test_token_opens_the_api_until_it_is_revoked(estate: Estate, handrail: Handrail) -> None:
     join("operator")
     issued = handrail("members", "token", EMAIL, "--name", "ci", "--json").json

@@ -46,7 +46,7 @@ def test_page_reads_a_packet_profile_aloud(house: House, owner: Client) -> None:
     for told in (
         "TLP:AMBER+STRICT",
         "2 different people sign: at least 2 of escalation-owner; never the person who assembled it",
-        "GET /cases/{given.case} in cases",
+        "GET /cases/{inputs.case} in cases",
         "everything else: never leaves",
         "Assemble again; every source is read anew.",
     ):

@@ -20,7 +20,7 @@ class Bad:
     old: str
     new: str
     field: str
-    says: str
+    message: str
     at: str = ""
 
     def check(self, good: str, compiled: Callable[[str], object]) -> None:
@@ -29,9 +29,9 @@ class Bad:
         line = text[: text.index(self.at or self.new)].count("\n") + 1
         with pytest.raises(Invalid) as refusal:
             compiled(text)
-        told = refusal.value.faults
-        faults = [fault for fault in told if fault.where == self.field and self.says in fault.message]
-        assert [fault.line for fault in faults] == [line], [str(fault) for fault in told]
+        found = refusal.value.faults
+        faults = [fault for fault in found if fault.where == self.field and self.message in fault.message]
+        assert [fault.line for fault in faults] == [line], [str(fault) for fault in found]
         assert FILE in refusal.value.message
 
 

@@ -20,24 +20,24 @@ signers: {threshold: 2, from: {escalation-owner: 1, privacy: 1}, never: [assembl
 expires_after: 12h
 hold_owner: escalation-owner
 
-given:
+inputs:
   tenant: {type: string, pattern: "^ten_[a-z0-9]+$"}
   case: {type: string, pattern: "^CASE-[0-9]+$"}
   note?: {type: string}
-tenant: given.tenant
+tenant: inputs.tenant
 
 sources:
   case:
     connector: cases
-    get: "/cases/{given.case}"
+    get: "/cases/{inputs.case}"
     version: etag
     fresh_for: 2h
     class: service
     record: id
     as_of: updated_at
     tlp: tlp
-    inside: [bridge_notes]
-    take:
+    internal: [bridge_notes]
+    extract:
       id: string
       tenant_id: string
       updated_at: string
@@ -56,7 +56,7 @@ sources:
     fresh_for: 2h
     class: identifier
     entitles: true
-    take:
+    extract:
       id: string
       plan: string
       status: string
@@ -69,28 +69,28 @@ sources:
     version: taken
     fresh_for: 1h
     class: identifier
-    take: {entity_ids: {at: "items[].entity_id", type: [string]}, kinds: {at: "items[].kind", type: [string]}}
+    extract: {entity_ids: {at: "items[].entity_id", type: [string]}, kinds: {at: "items[].kind", type: [string]}}
   federation:
     connector: federation
     saml: {entity: "{tenant.entity_id}", path: "/metadata/{tenant.id}"}
     version: digest
     fresh_for: 24h
     class: identifier
-    take: {entity_id: string, signed: boolean}
+    extract: {entity_id: string, signed: boolean}
   roster:
     connector: cases
     get: /roster
     version: digest
     fresh_for: 24h
     class: contact
-    take: {lane: string, recipients: [string], emails: [string]}
+    extract: {lane: string, recipients: [string], emails: [string]}
   artifacts:
     connector: attachments
     get: "/cases/{case.id}/attachments"
     version: digest
     fresh_for: 2h
     class: service
-    take: {items: {at: items, type: [object]}}
+    extract: {items: {at: items, type: [object]}}
 
 fields:
   tenant.id!: {from: tenant.id, via: tenant-aliases}
@@ -102,11 +102,11 @@ fields:
   impact.count: {from: case.count, minimum: 0, class: service}
   timeline:
     each: case.timeline
-    take: {at: string, kind: string, text: string, visibility: string, actor?: string}
+    extract: {at: string, kind: string, text: string, visibility: string, actor?: string}
     where: item.visibility != "internal"
     class: item.visibility
     at_most: 10000
-    says: What happened, as far as the vendor may see it.
+    message: What happened, as far as the vendor may see it.
     show:
       at!: {from: item.at, format: date-time}
       kind: {from: item.kind, via: event-kinds, type: string}
@@ -117,18 +117,18 @@ fields:
 
 annexes:
   each: artifacts.items
-  take: {id: string, kind: string, content_type?: string, digest: string}
+  extract: {id: string, kind: string, content_type?: string, digest: string}
   id: annex.id
   media_type: annex.content_type
   digest: annex.digest
   store: evidence
-  sorts:
-    har: {where: annex.kind == "har", clear: har/v1, class: service, at_most: 20, says: Browser captures.}
+  types:
+    har: {where: annex.kind == "har", clear: har/v1, class: service, at_most: 20, message: Browser captures.}
     trace: {where: annex.kind == "trace", clear: otlp/v1}
     other: {clear: never}
 
 holds:
-  unsanitised-artifact: {owner: privacy, clears: nobody, says: It was not sanitised., released_by: a clean capture}
+  unsanitised-artifact: {owner: privacy, clears: nobody, message: It was not sanitised., released_by: a clean capture}
   source-conflict: {owner: identity-owner, clears: [identity-owner, senior-support]}
   not-in-inventory: {owner: identity-owner}
   missing-lineage: {owner: escalation-owner}

@@ -27,7 +27,7 @@ reads:
     connector: registry
     get: "/tenants/{task.tenant_id}"
     query: {expand: plan, role: "{task.role}", page: 1}
-    take:
+    extract:
       id: string
       tier: {at: /plan/tier, type: string}
       seats: integer
@@ -39,21 +39,21 @@ reads:
     scim: Users
     filter: 'roles.value eq "{task.role}"'
     attributes: [userName]
-    take: {user_names: {at: "[].userName", type: [string]}}
+    extract: {user_names: {at: "[].userName", type: [string]}}
   entitlement:
     connector: entitlements
     get: "/entitlements/{tenant.id}"
-    take: {marker: string}
+    extract: {marker: string}
   job:
     connector: estate
     get: "/runs/{steps.resynchronise.id}"
-    take: {state: string}
+    extract: {state: string}
 prerequisites:
-  - that: tenant.id == task.tenant_id
-    otherwise: tenant-mismatch
-    says: The task names another tenant than the registry.
-  - that: tenant.tier != "frozen"
-    otherwise: contract-question
+  - condition: tenant.id == task.tenant_id
+    reason: tenant-mismatch
+    message: The task names another tenant than the registry.
+  - condition: tenant.tier != "frozen"
+    reason: contract-question
     kind: boundary
 steps:
   - name: resynchronise
@@ -72,12 +72,12 @@ steps:
       reads: [holders, entitlement, job]
       within: 60s
       every: 2s
-      that:
-        - {that: "task.admins.all(a, a in holders.user_names)", otherwise: role-absent}
-        - {that: "entitlement.marker.startsWith('resync:')", otherwise: audit-marker-absent}
+      conditions:
+        - {condition: "task.admins.all(a, a in holders.user_names)", reason: role-absent}
+        - {condition: "entitlement.marker.startsWith('resync:')", reason: audit-marker-absent}
       unchanged: [tenant.tier]
       guards:
-        - {that: "holders.user_names.all(u, u in before.holders.user_names || u in task.admins)", otherwise: broader-grant, kind: boundary}
+        - {condition: "holders.user_names.all(u, u in before.holders.user_names || u in task.admins)", reason: broader-grant, kind: boundary}
   - name: notify
     title: Tell the ledger
     effect: mutating
@@ -88,7 +88,7 @@ steps:
     retry: {attempts: 2}
     verify:
       reads: [entitlement]
-      that: [{that: "entitlement.marker != ''", otherwise: note-absent}]
+      conditions: [{condition: "entitlement.marker != ''", reason: note-absent}]
 completion: {copy: [task.tenant_id, entitlement.marker, steps.resynchronise.id, job.state]}
 exception: {copy: [task.tenant_id, tenant.tier]}
 checkpoints: {invoked: Job started}

@@ -14,7 +14,7 @@ from handrail.access.capabilities import Role
 from handrail.access.models import Workspace
 from handrail.audit.models import AuditEvent
 from handrail.definitions import actions, queries
-from handrail.definitions.active import active_runbook, active_table, compiled, compiled_table
+from handrail.definitions.active import active_runbook, active_table, compiled_runbook, compiled_table
 from handrail.definitions.models import Definition
 from handrail.definitions.queries import DefinitionSummary
 from handrail.definitions.states import DefinitionKind, DefinitionState
@@ -63,7 +63,7 @@ def test_propose_keeps_the_text_and_who(house: House) -> None:
     row = Definition.objects.get(pk=proposal.id)
     assert (row.kind, row.name, row.version, row.state) == ("runbook", "entitlement-resync", 3, "proposed")
     assert (row.text, row.proposed_by, row.workspace_id) == (RUNBOOK, house.author.name, house.workspace.pk)
-    assert row.digest == compiled(row).digest
+    assert row.digest == compiled_runbook(row).digest
     assert events() == [("definition.proposed", house.author.name, SUBJECT)]
 
 
@@ -389,7 +389,7 @@ def test_find_by_name_and_version(house: House) -> None:
 
 def test_compiled_definitions_are_kept(house: House) -> None:
     row = Definition.objects.get(pk=house.active().id)
-    assert compiled(row) is compiled(Definition.objects.get(pk=row.pk))
+    assert compiled_runbook(row) is compiled_runbook(Definition.objects.get(pk=row.pk))
     house.active(TABLE)
     table = active_table(house.workspace.pk, "plan-codes")
     assert compiled_table(table).value_of("P-100") == "Basic"

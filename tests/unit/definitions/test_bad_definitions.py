@@ -45,7 +45,7 @@ BAD = [
     Bad("bad pattern", "^ten_[a-z0-9]+$", "^ten_(", "task.tenant_id", "pattern"),
     Bad("pattern with backreference", "^ten_[a-z0-9]+$", "^(a)\\\\1$", "task.tenant_id", "pattern"),
     Bad("array without items", "{type: array, items: {type: string, format: email}, ", "{type: array, ",
-        "task.admins.items", "what its items are"),
+        "task.admins.items", "has items"),
     Bad("unknown type", "role: {type: string}", "role: {type: text}", "task.role.type", "string"),
     Bad("reserved field", "  role: {type: string}", "  role: {type: string}\n  while: {type: string}",
         "task.while", "condition language", "  while"),
@@ -70,31 +70,31 @@ BAD = [
     Bad("dots in a path", "/tenants/{task", "/../{task", "reads.tenant.get", ".. segments"),
     Bad("double slash", "/tenants/{task", "//tenants/{task", "reads.tenant.get", "empty segments"),
     Bad("query in a path", "/tenants/{task.tenant_id}", "/tenants/{task.tenant_id}?x=1", "reads.tenant.get", "query"),
-    Bad("bad JMESPath", '"[].userName"', '"[].["', "reads.holders.take.user_names.at", "JMESPath"),
-    Bad("unknown value type", "seats: integer", "seats: int", "reads.tenant.take.seats", "expected one of string"),
+    Bad("bad JMESPath", '"[].userName"', '"[].["', "reads.holders.extract.user_names.at", "JMESPath"),
+    Bad("unknown value type", "seats: integer", "seats: int", "reads.tenant.extract.seats", "expected one of string"),
     Bad("read before it is made", "/tenants/{task.tenant_id}", "/tenants/{entitlement.marker}", "reads.tenant.get",
         "not declared"),
     # conditions
     Bad("undeclared in condition", "tenant.id == task.tenant_id", "tenant.id == task.tenantid",
-        "prerequisites[0].that", "did you mean task.tenant_id"),
-    Bad("types do not fit", "tenant.id == task.tenant_id", "tenant.id == 5", "prerequisites[0].that", "overload"),
-    Bad("not a truth value", "tenant.id == task.tenant_id", "tenant.id", "prerequisites[0].that", "true or false",
-        "  - that: tenant.id"),
-    Bad("syntax", "tenant.id == task.tenant_id", "tenant.id ==", "prerequisites[0].that", "Syntax"),
+        "prerequisites[0].condition", "did you mean task.tenant_id"),
+    Bad("types do not fit", "tenant.id == task.tenant_id", "tenant.id == 5", "prerequisites[0].condition", "overload"),
+    Bad("not a truth value", "tenant.id == task.tenant_id", "tenant.id", "prerequisites[0].condition", "true or false",
+        "  - condition: tenant.id"),
+    Bad("syntax", "tenant.id == task.tenant_id", "tenant.id ==", "prerequisites[0].condition", "Syntax"),
     Bad("answer before the call", "tenant.id == task.tenant_id", "answer.id == task.tenant_id",
-        "prerequisites[0].that", "not declared"),
-    Bad("code not kebab", "otherwise: tenant-mismatch", "otherwise: TENANT_MISMATCH", "prerequisites[0].otherwise",
+        "prerequisites[0].condition", "not declared"),
+    Bad("code not kebab", "reason: tenant-mismatch", "reason: TENANT_MISMATCH", "prerequisites[0].reason",
         "kebab-case"),
     Bad("growing a list", "a in holders.user_names)", "a in holders.user_names.map(u, u))",
-        "steps[0].verify.that[0].that", "map"),
+        "steps[0].verify.conditions[0].condition", "map"),
     Bad("pattern from outside", "entitlement.marker.startsWith('resync:')", "entitlement.marker.matches(task.role)",
-        "steps[0].verify.that[1].that", "written out"),
+        "steps[0].verify.conditions[1].condition", "written out"),
     Bad("joining texts", "entitlement.marker.startsWith('resync:')", "entitlement.marker + 'x' == 'y'",
-        "steps[0].verify.that[1].that", "overload"),
+        "steps[0].verify.conditions[1].condition", "overload"),
     # steps
     Bad("no verify", """    verify:
       reads: [entitlement]
-      that: [{that: "entitlement.marker != ''", otherwise: note-absent}]
+      conditions: [{condition: "entitlement.marker != ''", reason: note-absent}]
 """, "", "steps[1].verify", "verified", "  - name: notify"),
     Bad("two methods", 'put: "/notes/', 'post: /notes, put: "/notes/', "steps[1].call", "exactly one"),
     Bad("call without form", 'put: "/notes/{steps.resynchronise.id}", ', "", "steps[1].call", "one of: start",
@@ -138,11 +138,11 @@ BAD = [
     Bad("unknown read", "reads: [holders, entitlement, job]", "reads: [holder, entitlement, job]",
         "steps[0].verify.reads[0]", "did you mean holders"),
     Bad("verify names what it does not read", "entitlement.marker != ''", "holders.user_names.size() > 0",
-        "steps[1].verify.that[0].that", "not declared"),
+        "steps[1].verify.conditions[0].condition", "not declared"),
     Bad("unchanged unknown", "unchanged: [tenant.tier]", "unchanged: [tenant.tyre]", "steps[0].verify.unchanged[0]",
         "did you mean tenant.tier"),
     Bad("unchanged not read before", "unchanged: [tenant.tier]", "unchanged: [job.state]",
-        "steps[0].verify.unchanged[0]", "no value read before"),
+        "steps[0].verify.unchanged[0]", "not read before"),
     Bad("copy undeclared", "exception: {copy: [task.tenant_id, tenant.tier]}",
         "exception: {copy: [task.tenant_id, tenant.secret]}", "exception.copy[1]", "not declared"),
     Bad("copy a whole read", "exception: {copy: [task.tenant_id, tenant.tier]}", "exception: {copy: [tenant]}",
@@ -154,7 +154,7 @@ BAD = [
     Bad("poll query undeclared", "every: 1s, within: 60s", 'every: 1s, within: 60s, get: /j, query: {a: "{answer.no}"}', "steps[0].poll.query.a", "not declared"),
     Bad("poll path undeclared", "every: 1s, within: 60s", 'every: 1s, within: 60s, get: "/j/{answer.no}"', "steps[0].poll.get", "not declared"),
     Bad("job polled by a path", "every: 1s, within: 60s", "every: 1s, within: 60s, get: /j", "steps[0].poll.get", "polled by its id"),
-    Bad("poll without pending", """      pending: [{status: [200, 202], when: 'answer.status in ["queued", "running"]'}]\n""", "", "steps[0].result.pending", "which answers are pending", "      succeeded: [{status: [200], when"),
+    Bad("poll without pending", """      pending: [{status: [200, 202], when: 'answer.status in ["queued", "running"]'}]\n""", "", "steps[0].result.pending", "lists the answers that are pending", "      succeeded: [{status: [200], when"),
     Bad("space in a path", "/tenants/{task", "/ten ants/{task", "reads.tenant.get", "visible ASCII"),
     Bad("step named by a reserved word", "  - name: notify", "  - name: while", "steps[1].name", "condition language"),
     Bad("class slower than its ceiling", "{busy: {initial: 5s}}", "{busy: {initial: 50s}}", "steps[0].retry.classes.busy.initial", "ceiling"),
@@ -163,7 +163,7 @@ BAD = [
     Bad("wait too short", "initial: 2s", "initial: 50ms", "steps[0].retry.initial", "100ms"),
     Bad("retry that nothing uses", "      retryable: [{failure: [connect]}]\n", "", "steps[1].retry", "no retryable row", "    retry: {attempts: 2}"),
     Bad("status of an unsent call", "[{status: [200, 204]}]", "[{status: [200, 204]}]\n      terminal: [{status: [200], failure: [dns]}]", "steps[1].result.terminal[0].status", "come with a status", "      terminal: [{status: [200], failure: [dns]}]"),
-    Bad("read of a later step", "reads: [holders, entitlement, job]", "reads: [holders, entitlement, late]", "steps[0].verify.reads[2]", "no declared read"),
+    Bad("read of a later step", "reads: [holders, entitlement, job]", "reads: [holders, entitlement, late]", "steps[0].verify.reads[2]", "not a declared read"),
 ]  # fmt: skip
 
 
@@ -184,7 +184,7 @@ def test_compile_tells_many_faults_at_once() -> None:
     with pytest.raises(Invalid) as refusal:
         compile_runbook(text)
     fields = [fault.where for fault in refusal.value.faults]
-    assert fields == ["tenant", "reads.entitlement.get", "prerequisites[0].that", "steps[0].verify.unchanged[0]"]
+    assert fields == ["tenant", "reads.entitlement.get", "prerequisites[0].condition", "steps[0].verify.unchanged[0]"]
 
 
 def test_compile_points_into_a_condition() -> None:
@@ -197,8 +197,8 @@ def test_compile_points_into_a_condition() -> None:
 
 
 def test_compile_points_into_a_block_condition() -> None:
-    old = "  - that: tenant.id == task.tenant_id\n"
-    text = edited(RUNBOOK, old, "  - that: |\n      tenant.id == task.tenant_id &&\n      tenant.nothing == 1\n")
+    old = "  - condition: tenant.id == task.tenant_id\n"
+    text = edited(RUNBOOK, old, "  - condition: |\n      tenant.id == task.tenant_id &&\n      tenant.nothing == 1\n")
     with pytest.raises(Invalid) as refusal:
         compile_runbook(text)
     fault = refusal.value.faults[0]

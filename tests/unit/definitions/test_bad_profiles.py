@@ -24,7 +24,7 @@ BAD = [
     Bad("no such duration", "expires_after: 12h", "expires_after: 2 days", "expires_after", "12h"),
     # lane, audience, signers
     Bad("lane not kebab", "name: vendor-intake", "name: Vendor_Intake", "lane.name", "kebab-case"),
-    Bad("lane confirmed by nothing", "confirmed_by: roster.lane", "confirmed_by: roster.queue", "lane.confirmed_by", "no value of a source"),
+    Bad("lane confirmed by nothing", "confirmed_by: roster.lane", "confirmed_by: roster.queue", "lane.confirmed_by", "not a value of a source"),
     Bad("lane confirmed by a list", "confirmed_by: roster.lane", "confirmed_by: roster.emails", "lane.confirmed_by", "expected string"),
     Bad("TLP label", "tlp: AMBER+STRICT", "tlp: AMBER-STRICT", "audience.tlp", "AMBER+STRICT"),
     Bad("no recipients", "recipients: [vendor-support]", "recipients: []", "audience.recipients", "at least 1 item"),
@@ -33,20 +33,20 @@ BAD = [
     Bad("quotas over threshold", "threshold: 2", "threshold: 1", "signers.from", "more than the threshold"),
     Bad("assembler may sign", "never: [assembler, hold-editor]", "never: [hold-editor]", "signers.never", "expected [assembler, hold-editor]"),
     # given
-    Bad("tenant undeclared", "tenant: given.tenant", "tenant: given.tenants", "tenant", "did you mean given.tenant"),
-    Bad("tenant optional", "tenant: given.tenant", "tenant: given.note", "tenant", "required"),
-    Bad("bad pattern", "^CASE-[0-9]+$", "^CASE-(", "given.case", "pattern"),
+    Bad("tenant undeclared", "tenant: inputs.tenant", "tenant: inputs.tenants", "tenant", "did you mean inputs.tenant"),
+    Bad("tenant optional", "tenant: inputs.tenant", "tenant: inputs.note", "tenant", "required"),
+    Bad("bad pattern", "^CASE-[0-9]+$", "^CASE-(", "inputs.case", "pattern"),
     # sources
-    Bad("no form", '    get: "/cases/{given.case}"\n', "", "sources.case", "one of: get", "    connector: cases"),
+    Bad("no form", '    get: "/cases/{inputs.case}"\n', "", "sources.case", "one of: get", "    connector: cases"),
     Bad("no version", "    version: etag\n", "", "sources.case.version", "required", "    connector: cases"),
     Bad("no such version", "version: etag", "version: latest", "sources.case.version", "etag, digest, taken"),
     Bad("version place malformed", "{at: /revision}", "{at: \"a[\"}", "sources.tenant.version.at", "neither a JSON pointer"),
     Bad("never fresh", "fresh_for: 2h", "fresh_for: 0s", "sources.case.fresh_for", "more than 0s"),
     Bad("source named as a root", "  federation:\n", "  packet:\n", "sources.packet", "can't name a source"),
-    Bad("later source named", "/cases/{given.case}", "/cases/{tenant.id}", "sources.case.get", "not declared here"),
-    Bad("record unknown", "record: id", "record: ident", "sources.case.record", "not among what this source takes"),
+    Bad("later source named", "/cases/{inputs.case}", "/cases/{tenant.id}", "sources.case.get", "not declared here"),
+    Bad("record unknown", "record: id", "record: ident", "sources.case.record", "not among the values of this source"),
     Bad("as_of a list", "as_of: updated_at", "as_of: tags", "sources.case.as_of", "expected string"),
-    Bad("inside unknown", "inside: [bridge_notes]", "inside: [bridge_note]", "sources.case.inside[0]", "did you mean bridge_notes"),
+    Bad("inside unknown", "internal: [bridge_notes]", "internal: [bridge_note]", "sources.case.internal[0]", "did you mean bridge_notes"),
     Bad("metadata by etag", 'saml: {entity: "{tenant.entity_id}", path: "/metadata/{tenant.id}"}\n    version: digest', 'saml: {entity: "{tenant.entity_id}"}\n    version: etag', "sources.federation.version", "no ETag", "    version: etag\n    fresh_for: 24h"),
     Bad("metadata of nobody", '{entity: "{tenant.entity_id}", path: "/metadata/{tenant.id}"}', "{}", "sources.federation.saml", "entity, path", "saml: {}"),
     Bad("record of a class not seen", "    class: service\n    record: id", "    class: secret\n    record: id", "sources.case.record", "does not see class secret", "    record: id"),
@@ -55,12 +55,12 @@ BAD = [
     Bad("field inside another", "  contacts:", "  tenant:", "fields.tenant", "inside the other", "  tenant: roster"),
     Bad("field twice", "  contacts:", "  impact.count!:", "fields.impact.count!", "declared twice"),
     Bad("undeclared origin", "connector.kinds: inventory.kinds", "connector.kinds: inventory.kind", "fields.connector.kinds", "did you mean inventory.kinds"),
-    Bad("what somebody typed", "contacts: roster.emails", "contacts: given.case", "fields.contacts", "somebody typed"),
+    Bad("what somebody typed", "contacts: roster.emails", "contacts: inputs.case", "fields.contacts", "was typed in"),
     Bad("whole object", "contacts: roster.emails", "contacts: tenant.detail", "fields.contacts", "not shown whole"),
     Bad("what stays inside", "contacts: roster.emails", "contacts: case.bridge_notes", "fields.contacts", "never leaves"),
     Bad("class never seen", "minimum: 0, class: service", "minimum: 0, class: internal-note", "fields.impact.count.class", "never sees"),
     Bad("class unknown", "minimum: 0, class: service", "minimum: 0, class: gossip", "fields.impact.count.class", "not among service"),
-    Bad("table of numbers", "from: case.count, minimum: 0", "from: case.count, via: plan-labels", "fields.impact.count.via", "asked with texts"),
+    Bad("table of numbers", "from: case.count, minimum: 0", "from: case.count, via: plan-labels", "fields.impact.count.via", "looked up by text"),
     Bad("table unknown", "via: plan-labels", "via: plan-label", "fields.tenant.plan!.via", "did you mean plan-labels"),
     Bad("table of another type", "via: event-kinds, type: string", "via: event-kinds, type: integer", "fields.timeline.show.kind.via", "gives string"),
     Bad("type without table", "from: case.count, minimum: 0", "from: case.count, type: string", "fields.impact.count.type", "only via"),
@@ -77,20 +77,20 @@ BAD = [
     Bad("class of an entry no text", "class: item.visibility", "class: item.extra", "fields.timeline.class", "not declared"),
     Bad("class of a list unknown", "class: item.visibility", "class: gossip", "fields.timeline.class", "not among service"),
     Bad("word of the condition language", "  contacts:", "  contacts.in:", "fields.contacts.in", "condition language"),
-    Bad("value taken twice", "      tags: [string]\n", "      tags: [string]\n      tags?: [string]\n", "sources.case.take.tags?", "declared twice", "      tags?"),
-    Bad("value taken from nowhere", "lane: string, recipients", 'lane: {at: "a[", type: string}, recipients', "sources.roster.take.lane.at", "neither a JSON pointer"),
-    Bad("array without items", "note?: {type: string}", "note?: {type: array}", "given.note?.items", "what its items are"),
+    Bad("value taken twice", "      tags: [string]\n", "      tags: [string]\n      tags?: [string]\n", "sources.case.extract.tags?", "declared twice", "      tags?"),
+    Bad("value taken from nowhere", "lane: string, recipients", 'lane: {at: "a[", type: string}, recipients', "sources.roster.extract.lane.at", "neither a JSON pointer"),
+    Bad("array without items", "note?: {type: string}", "note?: {type: array}", "inputs.note?.items", "has items"),
     # annexes
     Bad("artifacts from a list of texts", "each: artifacts.items", "each: case.tags", "annexes.each", "list of records"),
-    Bad("id that may be absent", "take: {id: string, kind", "take: {id?: string, kind", "annexes.id", "required text", "  id: annex.id"),
-    Bad("annex of a class never seen", "class: service, at_most: 20", "class: internal-note, at_most: 20", "annexes.sorts.har.clear", "never sees"),
-    Bad("annex of a class unknown", "class: service, at_most: 20", "class: gossip, at_most: 20", "annexes.sorts.har.clear", "not among service"),
+    Bad("id that may be absent", "extract: {id: string, kind", "extract: {id?: string, kind", "annexes.id", "required text", "  id: annex.id"),
+    Bad("annex of a class never seen", "class: service, at_most: 20", "class: internal-note, at_most: 20", "annexes.types.har.clear", "never sees"),
+    Bad("annex of a class unknown", "class: service, at_most: 20", "class: gossip, at_most: 20", "annexes.types.har.clear", "not among service"),
     Bad("artifacts from no list", "each: artifacts.items", "each: artifacts.item", "annexes.each", "did you mean artifacts.items"),
     Bad("digest not taken", "digest: annex.digest", "digest: annex.sha256", "annexes.digest", "not among"),
-    Bad("no such sanitiser", "clear: har/v1", "clear: har/v2", "annexes.sorts.har.clear", "har/v1, otlp/v1 or never"),
-    Bad("sort never reached", '{where: annex.kind == "trace", clear: otlp/v1}', "{clear: otlp/v1}", "annexes.sorts.other", "never reached", "    other:"),
-    Bad("sort by an unknown name", 'annex.kind == "har"', 'annex.type == "har"', "annexes.sorts.har.where", "annex.type is not declared"),
-    Bad("taken name of ours", "digest: string}\n  id:", "digest: string, cleared: boolean}\n  id:", "annexes.take.cleared", "Handrail itself", "  take: {id: string, kind"),
+    Bad("no such sanitiser", "clear: har/v1", "clear: har/v2", "annexes.types.har.clear", "har/v1, otlp/v1 or never"),
+    Bad("sort never reached", '{where: annex.kind == "trace", clear: otlp/v1}', "{clear: otlp/v1}", "annexes.types.other", "never reached", "    other:"),
+    Bad("sort by an unknown name", 'annex.kind == "har"', 'annex.type == "har"', "annexes.types.har.where", "annex.type is not declared"),
+    Bad("taken name of ours", "digest: string}\n  id:", "digest: string, cleared: boolean}\n  id:", "annexes.extract.cleared", "set by Handrail", "  extract: {id: string, kind"),
     # holds
     Bad("cleared by who may not", "clears: [identity-owner, senior-support]", "clears: [identity-owner, auditor]", "holds.source-conflict.clears", "auditor may not clear holds"),
     Bad("owned by who may not clear", "missing-lineage: {owner: escalation-owner}", "missing-lineage: {owner: operator}", "holds.missing-lineage.owner", "operator may not clear holds"),
@@ -101,8 +101,8 @@ BAD = [
     Bad("when of an undeclared field", "packet.impact.end == null", "packet.impact.stop == null", "holds.open-ended.when", "packet.impact.stop is not declared"),
     Bad("annex in another scope", "scope: annex, owner: privacy", "scope: revision, owner: privacy", "holds.big-annex.when", "annex.size is not declared"),
     Bad("on no field", "on: [impact.end]", "on: [impact.stop]", "holds.open-ended.on[0]", "did you mean impact.start"),
-    Bad("field hold without on", "scope: field, on: [impact.end],", "scope: field,", "holds.open-ended", "on which fields"),
-    Bad("nobody and somebody", "clears: nobody, says", "clears: [nobody, privacy], says", "holds.unsanitised-artifact.clears", "stands alone"),
+    Bad("field hold without on", "scope: field, on: [impact.end],", "scope: field,", "holds.open-ended", "needs on"),
+    Bad("nobody and somebody", "clears: nobody, message", "clears: [nobody, privacy], message", "holds.unsanitised-artifact.clears", "stands alone"),
     Bad("revision hold that lets pass", "owner: escalation-owner, clears: nobody}", "owner: escalation-owner, blocking: false}", "holds.tenant-not-active.blocking", "always blocks"),
 ]  # fmt: skip
 
@@ -130,7 +130,7 @@ def test_compile_tells_many_faults_at_once() -> None:
         compile_profile(text)
     fields = [fault.where for fault in refusal.value.faults]
     assert fields == [
-        "signers.from", "sources.case.record", "fields.timeline.each", "annexes.sorts.har.clear", "holds.open-ended.on[0]",
+        "signers.from", "sources.case.record", "fields.timeline.each", "annexes.types.har.clear", "holds.open-ended.on[0]",
     ]  # fmt: skip
 
 
@@ -160,8 +160,8 @@ def test_schema_of_the_packet_is_closed_throughout() -> None:
 
 def test_given_is_refused_in_its_own_words() -> None:
     with pytest.raises(Invalid) as refusal:
-        compile_profile(PROFILE).validate_given({"tenant": "TEN", "note": 5})
-    assert [fault.where for fault in refusal.value.faults] == ["given.tenant", "given.case", "given.note"]
+        compile_profile(PROFILE).validate_inputs({"tenant": "TEN", "note": 5})
+    assert [fault.where for fault in refusal.value.faults] == ["inputs.tenant", "inputs.case", "inputs.note"]
     with pytest.raises(Invalid) as refusal:
-        compile_profile(PROFILE).validate_given({"tenant": "ten_a", "case": "CASE-1", "cause": "x"})
+        compile_profile(PROFILE).validate_inputs({"tenant": "ten_a", "case": "CASE-1", "cause": "x"})
     assert "does not declare" in refusal.value.faults[0].message

@@ -75,7 +75,7 @@ def test_validate_task_gives_declared_fields(runbook: CompiledRunbook) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "where", "says"),
+    ("change", "where", "message"),
     [
         ({"tenant_id": "TEN"}, "task.tenant_id", "matches ^ten_[a-z0-9]+$"),
         ({"tenant_id": 5}, "task.tenant_id", "expected string"),
@@ -92,10 +92,10 @@ def test_validate_task_gives_declared_fields(runbook: CompiledRunbook) -> None:
         ({"role": "x" * 70_000}, "task.role", "at most 65536"),
     ],
 )
-def test_validate_task_refuses(runbook: CompiledRunbook, change: dict[str, Any], where: str, says: str) -> None:
+def test_validate_task_refuses(runbook: CompiledRunbook, change: dict[str, Any], where: str, message: str) -> None:
     with pytest.raises(Invalid) as refusal:
         runbook.validate_task({**TASK, **change})
-    assert [(f.where, True) for f in refusal.value.faults if says in f.message] == [(where, True)]
+    assert [(f.where, True) for f in refusal.value.faults if message in f.message] == [(where, True)]
     assert "canary-7" not in str(refusal.value.faults)
 
 
@@ -233,9 +233,9 @@ def test_operation_of_other_calls(call: str, built: Any) -> None:
     ],
 )
 def test_operation_of_other_reads(read: str, built: Any) -> None:
-    old = '    get: "/entitlements/{tenant.id}"\n    take: {marker: string}'
+    old = '    get: "/entitlements/{tenant.id}"\n    extract: {marker: string}'
     text = edited(
-        edited(RUNBOOK, old, "    take: {marker: string}"),
+        edited(RUNBOOK, old, "    extract: {marker: string}"),
         "    connector: entitlements",
         f"    {read.split(': ', 1)[0]}: X",
     )
@@ -250,11 +250,11 @@ def test_operation_of_other_reads(read: str, built: Any) -> None:
 
 
 @pytest.mark.requirement("R2-22")
-def test_take_keeps_only_what_is_named(runbook: CompiledRunbook) -> None:
+def test_extract_keeps_only_what_is_named(runbook: CompiledRunbook) -> None:
     value = {"id": "ten_1", "plan": {"tier": "gold", "price": 9}, "seats": 3, "regions": [], "secret": "x"}
     taken = {"id": "ten_1", "tier": "gold", "seats": 3, "regions": [], "note": None, "meta": None}
-    assert runbook.take("tenant", value) == taken
-    assert runbook.take("holders", [{"userName": "a"}, {"userName": "b"}]) == {"user_names": ["a", "b"]}
+    assert runbook.extract("tenant", value) == taken
+    assert runbook.extract("holders", [{"userName": "a"}, {"userName": "b"}]) == {"user_names": ["a", "b"]}
 
 
 @pytest.mark.parametrize(
@@ -272,12 +272,12 @@ def test_take_keeps_only_what_is_named(runbook: CompiledRunbook) -> None:
         ({"meta": []}, "tenant.meta"),
     ],
 )
-def test_take_refuses_missing_or_wrongly_typed_values(
+def test_extract_refuses_missing_or_wrongly_typed_values(
     runbook: CompiledRunbook, change: dict[str, Any], where: str
 ) -> None:
     value = {"id": "canary-9", "plan": {"tier": "gold"}, "seats": 3, "regions": [], **change}
     with pytest.raises(Invalid) as refusal:
-        runbook.take("tenant", value)
+        runbook.extract("tenant", value)
     assert [fault.where for fault in refusal.value.faults] == [where]
     assert "canary-9" not in str(refusal.value)
 
@@ -370,12 +370,12 @@ def test_checks_hold_or_do_not(runbook: CompiledRunbook) -> None:
     assert verify is not None
     present = scope(holders={"user_names": ["old@example.com", "ada@example.com"]}, job={"state": "done"})
     broader = scope(holders={"user_names": ["ada@example.com", "eve@example.com"]}, job={"state": "done"})
-    assert [check.condition.holds(present) for check in verify.that] == [True, True]
-    assert [check.condition.holds(scope()) for check in verify.that] == [False, True]
+    assert [check.condition.holds(present) for check in verify.conditions] == [True, True]
+    assert [check.condition.holds(scope()) for check in verify.conditions] == [False, True]
     assert [check.condition.holds(broader) for check in verify.guards] == [False]
-    assert [(check.otherwise, check.kind) for check in verify.guards] == [("broader-grant", "boundary")]
+    assert [(check.reason, check.kind) for check in verify.guards] == [("broader-grant", "boundary")]
     assert [check.kind for check in runbook.prerequisites] == ["prerequisite", "boundary"]
-    assert runbook.prerequisites[0].says == "The task names another tenant than the registry."
+    assert runbook.prerequisites[0].message == "The task names another tenant than the registry."
 
 
 def test_copy_gives_what_there_is_by_now(runbook: CompiledRunbook) -> None:

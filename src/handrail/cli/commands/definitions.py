@@ -12,7 +12,7 @@ from handrail.access.actor import Actor
 from handrail.cli import output
 from handrail.cli.identity import actor, decider
 from handrail.cli.options import As, InWorkspace, Json
-from handrail.definitions import actions, queries, texts
+from handrail.definitions import actions, compilation, queries
 from handrail.definitions.states import DefinitionKind
 from handrail.kernel.errors import Fault, Invalid
 
@@ -35,8 +35,11 @@ FILE_LIMIT = 1024 * 1024
 
 @group.command("check")
 def check(file: YamlFile, *, json: Json = False) -> None:
-    """Check a definition without proposing it. Needs no database; every fault is told with line and column."""
-    checked = texts.check(_read(file), file=file.name)
+    """Check a definition without proposing it. Reports every fault with line and column. Needs no database.
+
+    Also warns about keys and names that were renamed. They are still read; the warning gives today's name.
+    """
+    checked = compilation.check(_read(file), file=file.name)
     definition = checked.definition
     facts = {
         "kind": checked.kind.value,
@@ -47,9 +50,15 @@ def check(file: YamlFile, *, json: Json = False) -> None:
         "digest": definition.digest,
     }
     if json:
-        output.print_json(facts)
-    else:
-        output.print_facts(facts)
+        warnings = [
+            {"where": one.where, "message": one.message, "line": one.line, "column": one.column}
+            for one in checked.warnings
+        ]
+        output.print_json(facts | {"warnings": warnings})
+        return
+    output.print_facts(facts)
+    for warning in checked.warnings:
+        output.say(f"Warning: {warning}")
 
 
 @group.command("propose")

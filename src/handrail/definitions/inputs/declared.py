@@ -1,4 +1,4 @@
-"""What a definition declares for others to name: every name once, every input with a type and a usable schema."""
+"""Checks what a definition declares: every name once, every input with a type and a usable schema."""
 
 from __future__ import annotations
 
@@ -18,21 +18,25 @@ def names_once(names: Iterable[str], path: Path, context: Context) -> None:
     for written in names:
         name = written.removesuffix("?")
         if name in RESERVED:
-            context.add_key((*path, written), f"{name} is a word of the condition language; take another name")
+            context.add_key((*path, written), f"{name} is a word of the condition language; choose another name")
         if name in seen:
             context.add_key((*path, written), f"{name} is declared twice, with and without ?")
         seen.add(name)
 
 
-def inputs(fields: Mapping[str, TaskField], root: str, context: Context) -> Variables:
-    """The types of the input fields by their dotted names below ``root``. Notes what is wrong with a field."""
-    names_once(fields, (root,), context)
+def input_types(fields: Mapping[str, TaskField], root: str, context: Context, *, key: str = "") -> Variables:
+    """The types of the input fields by their dotted names below ``root``. Notes what is wrong with a field.
+
+    ``key``: the definition's key that declares them, where it is not ``root``.
+    """
+    key = key or root
+    names_once(fields, (key,), context)
     types: dict[str, ValueType] = {}
     for written, field in fields.items():
-        path = (root, written)
+        path = (key, written)
         types[written.removesuffix("?")] = field.value_type(optional=written.endswith("?"))
         if (field.type == "array") != (field.items is not None):
-            context.add((*path, "items"), "a field of type array, and no other, says what its items are")
+            context.add((*path, "items"), "a field of type array, and no other, has items")
         try:
             validator(field)
         except ValueError as error:

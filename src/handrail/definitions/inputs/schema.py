@@ -1,8 +1,9 @@
-"""What a delegated task must carry: closed, typed, bounded, and checked without repeating its content in errors."""
+"""Checks what a run or an assembly begins with: closed, typed, bounded; errors never repeat the content."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
@@ -28,10 +29,35 @@ def validator(field: TaskField) -> jsonschema_rs.Draft202012Validator:
         raise ValueError(f"not a usable schema at {dotted(list(error.instance_path))}") from None
 
 
-class TaskSchema:
+@dataclass(frozen=True, slots=True)
+class InputWords:
+    """How errors speak of the whole: ``root`` begins the place of each fault, ``code`` is the error's."""
+
+    root: str
+    code: str
+    refused: str
+    undeclared: str
+
+
+TASK = InputWords(
+    "task",
+    "task",
+    "The task is not what the runbook expects.",
+    "holds a field that the runbook does not declare",
+)
+INPUTS = InputWords(
+    "inputs",
+    "given",
+    "No assembly can begin with these inputs.",
+    "holds a field that the profile does not declare",
+)
+
+
+class InputSchema:
     """The declared fields with their validators."""
 
-    def __init__(self, fields: Mapping[str, TaskField]) -> None:
+    def __init__(self, fields: Mapping[str, TaskField], words: InputWords) -> None:
+        self._words = words
         self._types: dict[str, ValueType] = {}
         self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
         for written, field in fields.items():
@@ -46,42 +72,37 @@ class TaskSchema:
     def validate(self, payload: Mapping[str, Any]) -> dict[str, JsonValue]:
         """The declared fields, optional ones that are absent as None. Raises Invalid with a fault for each field."""
         faults: list[Fault] = []
-        _refuse_unknown(payload, self._types, faults)
-        task = {name: self._field(name, payload, faults) for name in self._types}
-        if not faults and _size(task) > MAX_BYTES:
-            faults.append(Fault("task", f"more than {MAX_BYTES} bytes"))
+        root = self._words.root
+        if any(name not in self._types for name in payload):
+            faults.append(Fault(root, f"{self._words.undeclared}; it declares: {', '.join(self._types)}"))
+        values = {name: self._field(name, payload, faults) for name in self._types}
+        if not faults and len(canonical_bytes(values)) > MAX_BYTES:
+            faults.append(Fault(root, f"more than {MAX_BYTES} bytes"))
         if faults:
-            raise Invalid(f"The task is not what the runbook expects. First: {faults[0]}", code="task", faults=faults)
-        return task
+            raise Invalid(f"{self._words.refused} First: {faults[0]}", code=self._words.code, faults=faults)
+        return values
 
     def _field(self, name: str, payload: Mapping[str, Any], faults: list[Fault]) -> JsonValue:
         wanted, value = self._types[name], payload.get(name)
+        place = f"{self._words.root}.{name}"
         if value is None and wanted.optional:
             return None
         if name not in payload:
-            faults.append(Fault(f"task.{name}", "this field is required"))
+            faults.append(Fault(place, "this field is required"))
             return None
         try:
             errors = list(self._validators[name].iter_errors(value))
         except ValueError:
-            faults.append(Fault(f"task.{name}", "this is no JSON value"))
+            faults.append(Fault(place, "this is not a JSON value"))
             return None
-        faults += [Fault(dotted(["task", name, *error.instance_path]), _expected(error)) for error in errors[:10]]
+        faults += [
+            Fault(dotted([self._words.root, name, *error.instance_path]), _expected(error)) for error in errors[:10]
+        ]
         try:
             return value if errors else check(value, wanted)
         except ValueError as error:
-            faults.append(Fault(f"task.{name}", str(error)))
+            faults.append(Fault(place, str(error)))
             return None
-
-
-def _refuse_unknown(payload: Mapping[str, Any], known: Variables, faults: list[Fault]) -> None:
-    if unknown := sum(1 for name in payload if name not in known):
-        expected = ", ".join(known)
-        faults.append(Fault("task", f"{unknown} field(s) that the runbook does not declare; it declares: {expected}"))
-
-
-def _size(task: dict[str, JsonValue]) -> int:
-    return len(canonical_bytes(task))
 
 
 _EXPECTATIONS = {
@@ -102,6 +123,6 @@ def _expected(error: jsonschema_rs.ValidationError) -> str:
     """In the schema's words only: the library's own message quotes the value."""
     attribute, text = _EXPECTATIONS.get(error.kind.name, ("", ""))
     if not attribute:
-        return "expected no item twice" if error.kind.name == "uniqueItems" else f"breaks the rule {error.kind.name}"
+        return "expected no item twice" if error.kind.name == "uniqueItems" else f"violates the rule {error.kind.name}"
     limit = getattr(error.kind, attribute)
     return text.format(", ".join(map(str, limit)) if isinstance(limit, list) else limit)

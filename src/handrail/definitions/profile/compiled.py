@@ -9,7 +9,7 @@ from typing import Any, Literal
 import jsonschema_rs
 from pydantic import JsonValue
 
-from handrail.definitions.inputs.given import GivenSchema
+from handrail.definitions.inputs.schema import InputSchema
 from handrail.definitions.language.conditions import Condition
 from handrail.definitions.language.names import lookup
 from handrail.definitions.language.valuetypes import ValueType
@@ -33,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class CompiledSource:
-    """One source. ``values``: each taken value by itself, so that one that is missing costs no other.
+    """One source. ``values``: each extracted value by itself, so that a missing one costs no other.
 
     ``version``: ``etag``, ``digest``, ``taken`` or ``at``, a place in the answer. ``needs``: sources that it asks with.
     """
@@ -46,17 +46,17 @@ class CompiledSource:
     version: str
     version_at: str | None
     fresh_for_seconds: float
-    classed: str
+    classification: str
     entitles: bool
     record: str | None
     as_of: str | None
     tlp: str | None
-    inside: tuple[str, ...]
+    internal: tuple[str, ...]
     needs: tuple[str, ...]
 
     def place_of(self, value: str) -> str:
-        """Where in the answer a taken value is: JSON pointer or JMESPath."""
-        return self.values[value].takes[value][0]
+        """Where in the answer an extracted value is: JSON pointer or JMESPath."""
+        return self.values[value].extracts[value][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class CompiledField:
     via: str | None
     agrees: tuple[str, ...]
     among: str | None
-    classed: str
+    classification: str
     multiline: bool
     schema: Mapping[str, Any]
     validator: jsonschema_rs.Draft202012Validator
@@ -84,7 +84,7 @@ class CompiledField:
 class CompiledListField:
     """A list of the packet: one entry for each record of ``origin`` for which ``where`` holds.
 
-    ``classed`` is a class, or ``item.NAME`` whose value is the entry's class.
+    ``classification`` is a class, or ``item.NAME`` whose value is the entry's class.
     """
 
     path: str
@@ -92,7 +92,7 @@ class CompiledListField:
     consequential: bool
     values: Mapping[str, Extraction]
     where: Condition | None
-    classed: str
+    classification: str
     at_most: int
     show: tuple[CompiledField, ...]
 
@@ -103,12 +103,12 @@ class CompiledListField:
 
 @dataclass(frozen=True, slots=True)
 class AnnexType:
-    """One sort of artifact, in the order of trying. ``sanitiser`` None: it never leaves."""
+    """One type of artifact, in the order of trying. ``sanitiser`` None: it never leaves."""
 
     name: str
     where: Condition | None
     sanitiser: str | None
-    classed: str
+    classification: str
     at_most: int
     spec: AnnexTypeSpec
 
@@ -126,7 +126,7 @@ class CompiledAnnexes:
     digest: str
     media_type: str | None
     store: str
-    sorts: tuple[AnnexType, ...]
+    types: tuple[AnnexType, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class CompiledHoldRule:
     owner: str
     clears: tuple[str, ...]
     blocking: bool | None
-    says: str
+    message: str
     released_by: str
 
 
@@ -148,12 +148,14 @@ class CompiledHoldRule:
 class CompiledProfile:
     """Immutable and safe to share between threads. ``digest`` is over the canonical JSON of the parsed text.
 
+    ``input_roots``: the names under which conditions and placeholders find the inputs.
     ``schema`` is the JSON Schema (2020-12) of ``packet.json``, closed; ``schema_digest`` is over its canonical JSON.
     """
 
     spec: ProfileSpec
     digest: str
-    given: GivenSchema
+    inputs: InputSchema
+    input_roots: tuple[str, ...]
     sources: Mapping[str, CompiledSource]
     fields: tuple[CompiledField | CompiledListField, ...]
     annexes: CompiledAnnexes | None
@@ -231,13 +233,17 @@ class CompiledProfile:
         """The rule of a hold: every built-in code has one, and every code of the profile's own."""
         return self.holds[code]
 
-    def validate_given(self, payload: Mapping[str, Any]) -> dict[str, JsonValue]:
+    def validate_inputs(self, payload: Mapping[str, Any]) -> dict[str, JsonValue]:
         """The declared values and no others; absent optional ones as None. Raises Invalid, a fault for each."""
-        return self.given.validate(payload)
+        return self.inputs.validate(payload)
 
-    def tenant_key(self, given: Mapping[str, Any]) -> str:
-        """The tenant's key in Handrail, from validated given values."""
-        return str(lookup(self.spec.tenant, {"given": given}))
+    def input_scope(self, inputs: Mapping[str, JsonValue]) -> dict[str, Any]:
+        """Validated inputs as conditions and placeholders name them, to be joined with what the sources say."""
+        return {root: dict(inputs) for root in self.input_roots}
+
+    def tenant_key(self, inputs: Mapping[str, JsonValue]) -> str:
+        """The tenant's key in Handrail, from validated inputs."""
+        return str(lookup(self.spec.tenant, self.input_scope(inputs)))
 
     def operation(self, source: str, scope: Mapping[str, Any]) -> profile_operations.Operation:
         """The connector's operation for a source. Raises Invalid (``placeholder``)."""

@@ -1,12 +1,12 @@
-"""From text to a compiled packet profile: the cross-checks that the models can't make, all faults told at once."""
+"""From text to a compiled packet profile: the cross-checks that the models can't make, reporting all faults at once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from handrail.connectors.extract import ExtractFailed, compile_path
-from handrail.definitions.inputs.declared import inputs
-from handrail.definitions.inputs.given import GivenSchema
+from handrail.definitions.inputs.declared import input_types
+from handrail.definitions.inputs.schema import INPUTS, InputSchema
 from handrail.definitions.language.names import RESERVED, Variables, nearest, prefixed
 from handrail.definitions.language.templates import Escaping
 from handrail.definitions.language.valuetypes import ValueType
@@ -24,8 +24,12 @@ from handrail.definitions.profile.fields import FieldCompiler
 from handrail.definitions.profile.format import EachSpec, ProfileSpec, ShownSpec
 from handrail.definitions.profile.holds import compile_holds
 from handrail.definitions.profile.names import (
+    OLD_ROOT,
+    OLD_TYPE,
     PROFILE_ROOTS,
     PROFILE_VALUES,
+    ROOT,
+    TYPE,
     compile_values,
     names_once_paths,
     types_of,
@@ -48,8 +52,12 @@ def compile_profile(
     ``file`` is what the message calls the text. With ``tables`` (the active ones, by name), every ``via`` must be among
     them and give the type that its field expects.
     """
-    document = load(text, file=file)
-    faults = TextFaults(file)
+    return compile_profile_document(load(text, file=file), tables)
+
+
+def compile_profile_document(document: Document, tables: Mapping[str, CompiledTable] | None = None) -> CompiledProfile:
+    """The packet profile in ``document``. Raises as ``compile_profile``."""
+    faults = TextFaults(document.file)
     spec = validate(document, ProfileSpec, faults)
     compiled = _ProfileCompiler(document, spec, faults, tables).compile()
     faults.refuse_if_any()
@@ -64,13 +72,17 @@ class _ProfileCompiler:
     ) -> None:
         self.document = document
         self.spec = spec
-        self.context = Context(document, faults)
+        # An earlier text may itself use one of the new names; then what Handrail provides keeps its earlier name.
+        self.root = OLD_ROOT if ROOT in spec.sources else ROOT
+        own_type = spec.annexes is not None and any(name.rstrip("?") == "type" for name in spec.annexes.extract)
+        renamed = ({OLD_ROOT: ROOT} if self.root == ROOT else {}) | ({} if own_type else {OLD_TYPE: TYPE})
+        self.context = Context(document, faults, renamed)
         self.tables = tables
-        self.given: Variables = {}
+        self.inputs: Variables = {}
         self.sources: dict[str, CompiledSource] = {}
 
     def compile(self) -> CompiledProfile:
-        self.given = inputs(self.spec.given, "given", self.context)
+        self.inputs = input_types(self.spec.inputs, self.root, self.context, key="inputs")
         self._tenant()
         self._sources()
         known = {**PROFILE_VALUES, **self._source_values()}
@@ -82,28 +94,39 @@ class _ProfileCompiler:
         self.context.faults.refuse_if_any()
         schema = profile_schema.packet_schema(self.spec, fields)
         return CompiledProfile(
-            self.spec, digest(self.document.data), GivenSchema(self.spec.given), self.sources, fields, annexes, holds,
+            self.spec, digest(self.document.data), InputSchema(self.spec.inputs, INPUTS), self._input_roots(),
+            self.sources, fields, annexes, holds,
             schema, digest(schema), profile_schema.validator(schema),
         )  # fmt: skip
 
     def _tenant(self) -> None:
-        tenant = self.given.get(self.spec.tenant)
+        tenant = self.inputs.get(self.context.today(self.spec.tenant, ("tenant",)))
         if tenant is None:
-            hint = nearest(self.spec.tenant, self.given)
-            self.context.add(("tenant",), f"{self.spec.tenant} is no declared given value; {hint}")
+            hint = nearest(self.spec.tenant, self.inputs)
+            self.context.add(("tenant",), f"{self.spec.tenant} is not a declared input; {hint}")
         elif tenant.base != "string" or tenant.many or tenant.optional:
-            self.context.add(("tenant",), "the tenant must be a required given value of type string")
+            self.context.add(("tenant",), "the tenant must be a required input of type string")
+
+    def _input_roots(self) -> tuple[str, ...]:
+        return (ROOT, OLD_ROOT) if self.root == ROOT else (OLD_ROOT,)
 
     # sources
+
+    def _reserved(self) -> frozenset[str]:
+        """Names that no source may have. A text with the key given is older than the name inputs."""
+        earlier = {ROOT} if ("inputs",) in self.document.old_keys else set()
+        return (PROFILE_ROOTS | RESERVED) - earlier
 
     def _sources(self) -> None:
         for name, spec in self.spec.sources.items():
             path: Path = ("sources", name)
-            if name in PROFILE_ROOTS or name in RESERVED:
+            if name in self._reserved():
                 taken = ", ".join(sorted(PROFILE_ROOTS))
-                self.context.add_key(path, f"{name} can't name a source; taken are {taken} and the words of conditions")
-            values = compile_values(spec.take, (*path, "take"), self.context)
-            known = {**self.given, **self._source_values()}
+                self.context.add_key(
+                    path, f"{name} can't name a source; reserved are {taken} and the words of the condition language"
+                )
+            values = compile_values(spec.extract, (*path, "extract"), self.context)
+            known = {**self.inputs, **self._source_values()}
             used = self._asked(spec, path, known)
             self._about_record(spec, path, values)
             self.sources[name] = self._source(name, spec, values, used)
@@ -121,26 +144,26 @@ class _ProfileCompiler:
         return used
 
     def _about_record(self, spec: AnySource, path: Path, values: Mapping[str, Extraction]) -> None:
-        """The names by which a source speaks of its own record."""
+        """The values that describe the source's record: its id, its time, its TLP label."""
         types = types_of(values)
         for key, allowed in (("record", ("string", "integer")), ("as_of", ("string",)), ("tlp", ("string",))):
             name = getattr(spec, key)
             if name is None:
                 continue
             if name not in types:
-                self.context.add((*path, key), f"{name} is not among what this source takes; {nearest(name, types)}")
+                self.context.add((*path, key), f"{name} is not among the values of this source; {nearest(name, types)}")
             elif types[name].base not in allowed or types[name].many:
                 self.context.add((*path, key), f"{name} is {types[name]}; expected {' or '.join(allowed)}")
         if spec.record is not None and spec.class_ not in self.spec.audience.shows:
             self.context.add(
                 (*path, "record"), f"a record's id is shown; this audience does not see class {spec.class_}"
             )
-        for index, name in enumerate(spec.inside):
+        for index, name in enumerate(spec.internal):
             if name not in types:
                 hint = nearest(name, types)
-                self.context.add((*path, "inside", index), f"{name} is not among what this source takes; {hint}")
+                self.context.add((*path, "internal", index), f"{name} is not among the values of this source; {hint}")
         if spec.fresh_for <= 0:
-            self.context.add((*path, "fresh_for"), "nothing is fresh for no time at all; expected more than 0s")
+            self.context.add((*path, "fresh_for"), "expected more than 0s")
         if isinstance(spec.version, VersionAt):
             try:
                 compile_path(spec.version.at)
@@ -157,7 +180,7 @@ class _ProfileCompiler:
         return CompiledSource(
             name, spec.connector, spec, values, types_of(values),
             "at" if isinstance(spec.version, VersionAt) else spec.version, at,
-            spec.fresh_for, spec.class_, spec.entitles, spec.record, spec.as_of, spec.tlp, tuple(spec.inside), needs,
+            spec.fresh_for, spec.class_, spec.entitles, spec.record, spec.as_of, spec.tlp, tuple(spec.internal), needs,
         )  # fmt: skip
 
     def _source_values(self) -> dict[str, ValueType]:
@@ -169,7 +192,7 @@ class _ProfileCompiler:
     # fields
 
     def _fields(self, known: Variables) -> tuple[CompiledField | CompiledListField, ...]:
-        compiler = FieldCompiler(self.context, self.spec, self.sources, self.given, self.tables)
+        compiler = FieldCompiler(self.context, self.spec, self.sources, self.inputs, self.tables)
         names_once_paths(self.spec.fields, ("fields",), self.context)
         found: list[CompiledField | CompiledListField] = []
         for written, spec in self.spec.fields.items():
@@ -189,7 +212,7 @@ class _ProfileCompiler:
     def _annexes(self, known: Variables) -> CompiledAnnexes | None:
         if self.spec.annexes is None:
             return None
-        return compile_annexes(self.spec.annexes, self.spec, self.sources, {**self.given, **known}, self.context)
+        return compile_annexes(self.spec.annexes, self.spec, self.sources, {**self.inputs, **known}, self.context)
 
     def _holds(
         self, known: Variables, fields: tuple[CompiledField | CompiledListField, ...], annexes: CompiledAnnexes | None
@@ -198,7 +221,7 @@ class _ProfileCompiler:
             f"packet.{field.path}": field.kind if isinstance(field, CompiledField) else ValueType("object", many=True)
             for field in fields
         }
-        everything = {**self.given, **known, **shown}
+        everything = {**self.inputs, **known, **shown}
         return compile_holds(self.spec, everything, annexes, [field.path for field in fields], self.context)
 
     # audience, signers
@@ -217,7 +240,7 @@ class _ProfileCompiler:
         kind = known.get(name)
         wanted = "[string]" if many else "string"
         if kind is None or name in PROFILE_VALUES:
-            self.context.add(path, f"{name} is no value of a source; {nearest(name, self._source_values())}")
+            self.context.add(path, f"{name} is not a value of a source; {nearest(name, self._source_values())}")
         elif kind.base != "string" or kind.many != many:
             self.context.add(path, f"{name} is {kind}; expected {wanted}")
 
@@ -230,5 +253,5 @@ class _ProfileCompiler:
         if set(signers.never) != {"assembler", "hold-editor"}:
             self.context.add(
                 ("signers", "never"),
-                "whoever assembled a revision, or edited its holds, never signs it: expected [assembler, hold-editor]",
+                "people who assembled a revision or edited its holds never sign it: expected [assembler, hold-editor]",
             )

@@ -16,7 +16,7 @@ from handrail.definitions.requests.checking import Context
 from handrail.definitions.source.faults import Path
 from handrail.definitions.table import CompiledTable
 
-# Of the profile itself: whoever may see a packet may see under which profile it was made.
+# Values of the profile itself: everybody who may see a packet may see which profile it was made by.
 PROFILE_CLASS = ""
 
 
@@ -28,13 +28,13 @@ class FieldCompiler:
         context: Context,
         spec: ProfileSpec,
         sources: Mapping[str, CompiledSource],
-        given: Variables,
+        inputs: Variables,
         tables: Mapping[str, CompiledTable] | None,
     ) -> None:
         self.context = context
         self.audience = spec.audience
         self.sources = sources
-        self.given = given
+        self.inputs = inputs
         self.tables = tables
 
     def shown(
@@ -46,20 +46,20 @@ class FieldCompiler:
             return None
         kind = self._kind(written, spec, origin, path)
         self._others(spec, origin, path, known)
-        classed = spec.class_ or inherited or self._class_of(spec.from_)
+        classification = spec.class_ or inherited or self._class_of(spec.from_)
         if not (inherited and spec.class_ is None):
-            self._may_see(classed, (*path, "class"))
+            self._may_see(classification, (*path, "class"))
         schema, checked = self._schema(spec, kind, path)
         if checked is None:
             return None
         return CompiledField(
-            bare(written), spec.from_, kind, "!" in written, spec.via, tuple(spec.agrees), spec.among, classed,
+            bare(written), spec.from_, kind, "!" in written, spec.via, tuple(spec.agrees), spec.among, classification,
             spec.multiline, schema, checked,
         )  # fmt: skip
 
     def each(self, written: str, spec: EachSpec, path: Path, known: Variables) -> CompiledListField | None:
         """A list; None after noting that it has no list to come from."""
-        values = compile_values(spec.take, (*path, "take"), self.context)
+        values = compile_values(spec.extract, (*path, "extract"), self.context)
         items = prefixed("item", types_of(values))
         if written.endswith("?"):
             self.context.add_key(path, "a list is never absent; it may be empty, so leave the ? out")
@@ -67,46 +67,51 @@ class FieldCompiler:
         if origin is not None and (origin.base != "object" or not origin.many):
             self.context.add((*path, "each"), f"{spec.each} is {origin}; expected [object], a list of records")
         where = self.context.condition(spec.where, (*path, "where"), {**known, **items}) if spec.where else None
-        classed = self._list_class(spec, path, items)
+        classification = self._list_class(spec, path, items)
         names_once_paths(spec.show, (*path, "show"), self.context)
         shown = [
-            self.shown(name, field, (*path, "show", name), {**known, **items}, inherited=classed)
+            self.shown(name, field, (*path, "show", name), {**known, **items}, inherited=classification)
             for name, field in spec.show.items()
         ]
         if origin is None:
             return None
         fields = tuple(field for field in shown if field is not None)
-        return CompiledListField(bare(written), spec.each, "!" in written, values, where, classed, spec.at_most, fields)
+        return CompiledListField(
+            bare(written), spec.each, "!" in written, values, where, classification, spec.at_most, fields
+        )
 
     def _is_long(self, path: Path) -> bool:
         return (*path, "from") in self.context.document.values
 
     def _origin(self, name: str, path: Path, known: Variables) -> ValueType | None:
-        if name in self.given:
-            self.context.add(path, f"{name} is what somebody typed, not a record; take the value from a source")
+        name = self.context.today(name, path)
+        if name in self.inputs:
+            self.context.add(path, f"{name} was typed in, it is not a record; use the value of a source")
             return None
         kind = known.get(name)
         source = self.sources.get(name.split(".", maxsplit=1)[0])
         if kind is None:
             self.context.add(path, f"{name} is not declared here; {nearest(name, known)}")
-        elif source is not None and name.partition(".")[2] in source.inside:
-            self.context.add(path, f"{name} is kept inside by its source; it never leaves")
+        elif source is not None and name.partition(".")[2] in source.internal:
+            self.context.add(path, f"{name} is internal to its source; it never leaves")
         return kind
 
     def _kind(self, written: str, spec: ShownSpec, origin: ValueType, path: Path) -> ValueType:
         base = origin.base
         if base == "object":
-            self.context.add(path, f"{spec.from_} is {origin}; an object is not shown whole, take its values by name")
+            self.context.add(
+                path, f"{spec.from_} is {origin}; an object is not shown whole; extract its values by name"
+            )
         if spec.via is not None:
             if origin.base != "string":
-                self.context.add((*path, "via"), f"a table is asked with texts; {spec.from_} is {origin}")
+                self.context.add((*path, "via"), f"a table is looked up by text; {spec.from_} is {origin}")
             base = spec.type or "string"
             self._table(spec.via, base, (*path, "via"))
         elif spec.type is not None and spec.type != origin.base:
             self.context.add((*path, "type"), f"{spec.from_} is {origin}; only via, a table, can give another type")
         optional = written.endswith("?")
         if optional and not origin.optional:
-            self.context.add_key(path, f"{spec.from_} is never absent; leave the ? out, or take it with ? as well")
+            self.context.add_key(path, f"{spec.from_} is never absent; leave the ? out, or extract it with ? as well")
         return ValueType(base, many=origin.many, optional=optional)
 
     def _table(self, name: str, base: str, path: Path) -> None:
@@ -114,11 +119,11 @@ class FieldCompiler:
             return
         table = self.tables.get(name)
         if table is None:
-            self.context.add(path, f"no active table is called {name}; {nearest(name, self.tables)}")
+            self.context.add(path, f"there is no active table {name}; {nearest(name, self.tables)}")
             return
         got = name_of(next(iter(table.rows.values())))
         if got != base and not (got == "integer" and base == "number"):
-            self.context.add(path, f"the table {name} gives {got}, this field is {base}; say so with type")
+            self.context.add(path, f"the table {name} gives {got}, this field is {base}; declare it with type")
 
     def _others(self, spec: ShownSpec, origin: ValueType, path: Path, known: Variables) -> None:
         for index, name in enumerate(spec.agrees):
@@ -150,25 +155,29 @@ class FieldCompiler:
 
     def _class_of(self, name: str) -> str:
         source = self.sources.get(name.split(".", maxsplit=1)[0])
-        return source.classed if source else PROFILE_CLASS
+        return source.classification if source else PROFILE_CLASS
 
     def _list_class(self, spec: EachSpec, path: Path, items: Variables) -> str:
-        classed = spec.class_ or self._class_of(spec.each)
-        if "." not in classed:
-            self._may_see(classed, (*path, "class"))
-            return classed
-        kind = items.get(classed)
+        classification = spec.class_ or self._class_of(spec.each)
+        if "." not in classification:
+            self._may_see(classification, (*path, "class"))
+            return classification
+        kind = items.get(classification)
         if kind is None:
-            self.context.add((*path, "class"), f"{classed} is not declared here; {nearest(classed, items)}")
+            self.context.add(
+                (*path, "class"), f"{classification} is not declared here; {nearest(classification, items)}"
+            )
         elif kind.base != "string" or kind.many:
-            self.context.add((*path, "class"), f"{classed} is {kind}; a class is a text")
-        return classed
+            self.context.add((*path, "class"), f"{classification} is {kind}; a class is a text")
+        return classification
 
-    def _may_see(self, classed: str, path: Path) -> None:
-        if classed in self.audience.never:
-            self.context.add(path, f"it is of class {classed}, which this audience never sees")
-        elif classed != PROFILE_CLASS and classed not in self.audience.shows:
-            self.context.add(path, f"it is of class {classed}, which is not among {_listed(self.audience.shows)}")
+    def _may_see(self, classification: str, path: Path) -> None:
+        if classification in self.audience.never:
+            self.context.add(path, f"it is of class {classification}, which this audience never sees")
+        elif classification != PROFILE_CLASS and classification not in self.audience.shows:
+            self.context.add(
+                path, f"it is of class {classification}, which is not among {_listed(self.audience.shows)}"
+            )
 
 
 def _listed(names: Iterable[str]) -> str:

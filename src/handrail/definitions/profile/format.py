@@ -1,4 +1,4 @@
-"""The format ``packet/v1`` as closed models. What the models can't say alone is in ``profile_compiler``."""
+"""The format ``packet/v1`` as closed models. The cross-checks that models can't make are in ``compiler``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from handrail.definitions.source.scalars import (
     Dotted,
     Duration,
     Expression,
+    Formerly,
     Identifier,
     Kebab,
     Line,
@@ -65,7 +66,7 @@ class ShownSpec(Rules):
     among: Dotted | None = None
     class_: Annotated[Kebab | None, Field(alias="class")] = None
     multiline: bool = False
-    says: Line | None = None
+    message: Annotated[Line | None, Formerly("says")] = None
 
     def rules(self) -> dict[str, Any]:
         """Its JSON Schema keywords beside ``type``."""
@@ -76,40 +77,40 @@ class EachSpec(Closed):
     """A list in the packet: one entry for each record of a source's list that ``where`` lets in."""
 
     each: Dotted
-    take: Extracts
+    extract: Annotated[Extracts, Formerly("take")]
     where: Expression | None = None
     class_: Annotated[Dotted | Kebab | None, Field(alias="class")] = None
     at_most: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     show: Annotated[
         dict[FieldPath, Annotated[ShownSpec, BeforeValidator(_short_field)]], Field(min_length=1, max_length=50)
     ]
-    says: Line | None = None
+    message: Annotated[Line | None, Formerly("says")] = None
 
 
 class AnnexTypeSpec(Closed):
-    """One sort of artifact, and the sanitiser that must clear it before it may leave."""
+    """One type of artifact, and the sanitiser that must clear it before it may leave."""
 
     where: Expression | None = None
     clear: Annotated[str, StringConstraints(pattern=r"^(never|[a-z][a-z0-9]*/v[0-9]+)$")]
     class_: Annotated[Kebab | None, Field(alias="class")] = None
     at_most: Annotated[int, Field(ge=1, le=1000)] = 100
-    says: Line | None = None
+    message: Annotated[Line | None, Formerly("says")] = None
 
 
 class AnnexesSpec(Closed):
-    """The artifacts of the case: the list that names them, the store that has their bytes, what clears each sort."""
+    """The artifacts of the case: the list that names them, the store that has their bytes, what clears each type."""
 
     each: Dotted
-    take: Extracts
+    extract: Annotated[Extracts, Formerly("take")]
     id: Dotted
     digest: Dotted
     media_type: Dotted | None = None
     store: Kebab
-    sorts: Annotated[dict[Kebab, AnnexTypeSpec], Field(min_length=1, max_length=20)]
+    types: Annotated[dict[Kebab, AnnexTypeSpec], Field(min_length=1, max_length=20), Formerly("sorts")]
 
 
 class HoldRuleSpec(Closed):
-    """When something may not leave, whom it waits for, what releases it. Without ``when``: a hold that is built in."""
+    """When something may not leave, which role it waits for, what releases it. Without ``when``: a built-in hold."""
 
     when: Expression | None = None
     scope: Literal["revision", "field", "annex"] | None = None
@@ -117,7 +118,7 @@ class HoldRuleSpec(Closed):
     owner: Kebab
     clears: Roles | None = None
     blocking: bool | None = None
-    says: Prose | None = None
+    message: Annotated[Prose | None, Formerly("says")] = None
     released_by: Prose | None = None
 
 
@@ -172,7 +173,7 @@ class ProfileSpec(Closed):
     audience: AudienceSpec
     signers: SignersSpec
     expires_after: Duration
-    given: Annotated[dict[OptionalIdentifier, TaskField], Field(min_length=1, max_length=50)]
+    inputs: Annotated[dict[OptionalIdentifier, TaskField], Field(min_length=1, max_length=50), Formerly("given")]
     tenant: Dotted
     sources: Annotated[dict[Identifier, SourceSpec], Field(min_length=1, max_length=40)]
     fields: Annotated[

@@ -9,7 +9,7 @@ from handrail.access.capabilities import Capability, withholds
 from handrail.definitions.language.conditions import Condition
 from handrail.definitions.language.names import Variables, nearest, prefixed
 from handrail.definitions.language.valuetypes import ValueType
-from handrail.definitions.profile.annexes import ADDED
+from handrail.definitions.profile.annexes import added
 from handrail.definitions.profile.compiled import CompiledAnnexes, CompiledHoldRule, HoldScope
 from handrail.definitions.profile.format import NOBODY, ProfileSpec
 from handrail.definitions.profile.format import HoldRuleSpec as WrittenRule
@@ -17,7 +17,7 @@ from handrail.definitions.profile.names import types_of
 from handrail.definitions.requests.checking import Context
 from handrail.definitions.source.faults import Path
 
-# The holds that assembly itself finds, and what each is about.
+# The holds that assembly itself raises, and what each applies to.
 BUILT_IN: Mapping[str, HoldScope] = {
     "unsanitised-artifact": "annex",
     "missing-lineage": "field",
@@ -54,12 +54,12 @@ def _built_in(code: str, spec: WrittenRule, path: Path, context: Context) -> Com
     scope = BUILT_IN.get(code)
     if scope is None:
         hint = nearest(code, BUILT_IN)
-        context.add_key(path, f"{code} is no built-in hold, so it needs when; {hint}")
+        context.add_key(path, f"{code} is not a built-in hold, so it needs when; {hint}")
         return CompiledHoldRule(code, None, "revision", (), spec.owner, (), None, "", "")
     for key in ("scope", "on"):
         if getattr(spec, key):
             context.add_key(
-                (*path, key), f"{code} is built in and is about each {scope} that it finds; leave {key} out"
+                (*path, key), f"{code} is built in and applies to each {scope} that it finds; leave {key} out"
             )
     _blocking(scope, spec, path, context)
     return _rule(code, spec, path, context, scope=scope, condition=None)
@@ -77,7 +77,7 @@ def _own(
 ) -> CompiledHoldRule:
     if code in BUILT_IN:
         context.add(
-            (*path, "when"), f"{code} is built in and finds its own reasons; leave when out or take another code"
+            (*path, "when"), f"{code} is built in and finds its own reasons; leave when out or choose another code"
         )
     scope: HoldScope = spec.scope or "revision"
     _targets(spec, scope, path, fields, context)
@@ -87,7 +87,7 @@ def _own(
         if annexes is None:
             context.add((*path, "scope"), "this profile has no annexes")
         else:
-            names = {**known, **prefixed("annex", types_of(annexes.values)), **ADDED}
+            names = {**known, **added(annexes.values), **prefixed("annex", types_of(annexes.values))}
     condition = context.condition(spec.when, (*path, "when"), names) if spec.when else None
     return _rule(code, spec, path, context, scope=scope, condition=condition)
 
@@ -98,10 +98,10 @@ def _targets(spec: WrittenRule, scope: HoldScope, path: Path, fields: Sequence[s
             context.add_key((*path, "on"), "on names the fields of a hold with scope: field")
         return
     if not spec.on:
-        context.add_key(path, "a hold with scope: field says on which fields, such as on: [impact.start]")
+        context.add_key(path, "a hold with scope: field needs on, the fields that it holds, such as on: [impact.start]")
     for index, name in enumerate(spec.on):
         if name not in fields:
-            context.add((*path, "on", index), f"{name} is no field of this packet; {nearest(name, fields)}")
+            context.add((*path, "on", index), f"{name} is not a field of this packet; {nearest(name, fields)}")
 
 
 def _blocking(scope: HoldScope, spec: WrittenRule, path: Path, context: Context) -> None:
@@ -127,6 +127,6 @@ def _rule(
         spec.owner,
         who,
         spec.blocking,
-        spec.says or "",
+        spec.message or "",
         spec.released_by or "",
     )

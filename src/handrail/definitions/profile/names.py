@@ -1,4 +1,4 @@
-"""The names of a packet profile: what a part may take, and where one may stand."""
+"""The names of a packet profile: which ones a part may use, and where."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from handrail.definitions.requests.extraction import Extraction, check_at, compi
 from handrail.definitions.requests.forms import Extracts
 from handrail.definitions.source.faults import Path
 
-# The roots of names that no source may take.
-PROFILE_ROOTS = frozenset({"given", "packet", "item", "annex", "annexes", "profile"})
+# The roots of names, which no source may be called.
+PROFILE_ROOTS = frozenset({"inputs", "given", "packet", "item", "annex", "annexes", "profile"})
+# What values were called in earlier versions of the format; see ``Context.today``.
+OLD_ROOT, ROOT = "given", "inputs"
+OLD_TYPE, TYPE = "annex.sort", "annex.type"
 PROFILE_VALUES: Variables = {
     "profile.name": ValueType("string"),
     "profile.version": ValueType("integer"),
@@ -30,7 +33,7 @@ def names_once_paths(paths: Iterable[str], path: Path, context: Context) -> None
     for written in paths:
         name = bare(written)
         if words := set(name.split(".")) & RESERVED:
-            context.add_key((*path, written), f"{min(words)} is a word of the condition language; take another name")
+            context.add_key((*path, written), f"{min(words)} is a word of the condition language; choose another name")
         if name in seen:
             context.add_key((*path, written), f"{name} is declared twice; the first is {seen[name]}")
         clash = next((other for other in seen if _one_inside(name, other)), None)
@@ -52,14 +55,14 @@ def types_of(values: Mapping[str, Extraction]) -> dict[str, ValueType]:
     return {name: kind for value in values.values() for name, kind in value.variables.items()}
 
 
-def compile_values(takes: Extracts, path: Path, context: Context) -> dict[str, Extraction]:
-    """Each taken value as an extraction of its own."""
-    names_once(takes, path, context)
+def compile_values(extracts: Extracts, path: Path, context: Context) -> dict[str, Extraction]:
+    """One extraction for each value."""
+    names_once(extracts, path, context)
     values: dict[str, Extraction] = {}
-    for written, take in takes.items():
-        problem = check_at(take)
+    for written, extract in extracts.items():
+        problem = check_at(extract)
         if problem is not None:
             context.add((*path, written, "at"), problem)
-        usable = take if problem is None else take.model_copy(update={"at": None})
+        usable = extract if problem is None else extract.model_copy(update={"at": None})
         values[written.removesuffix("?")] = compile_extracts({written: usable})
     return values

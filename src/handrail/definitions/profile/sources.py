@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, T
 from pydantic_core import PydanticCustomError
 
 from handrail.definitions.requests import forms
-from handrail.definitions.source.scalars import Closed, Duration, Identifier, Kebab, Template
+from handrail.definitions.source.scalars import Closed, Duration, Formerly, Identifier, Kebab, Template
 
 WholeVersion = Literal["etag", "digest", "taken"]
 
@@ -32,7 +32,7 @@ class SourceTerms(Closed):
 
     ``version``: the token that proves that the record is the same. ``fresh_for``: how old a reading, or the record's
     own time ``as_of``, may be. ``class``: whom its values are for. ``entitles``: it decides what may be done at all.
-    ``inside``: values that never leave, and are looked for in everything that does.
+    ``internal``: values that never leave, and are looked for in everything that does.
     """
 
     version: Annotated[WholeVersion | VersionAt, BeforeValidator(_version)]
@@ -42,7 +42,7 @@ class SourceTerms(Closed):
     as_of: Identifier | None = None
     tlp: Identifier | None = None
     entitles: bool = False
-    inside: Annotated[list[Identifier], Field(max_length=50)] = []
+    internal: Annotated[list[Identifier], Field(max_length=50), Formerly("inside")] = []
 
 
 class EntitySpec(Closed):
@@ -79,7 +79,7 @@ class HoldersOfSource(forms.HoldersOfExtracted, SourceTerms):
 
 
 class SamlSource(SamlForm, SourceTerms):
-    take: forms.Extracts
+    extract: Annotated[forms.Extracts, Formerly("take")]
 
 
 _FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (

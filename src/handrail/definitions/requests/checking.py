@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from handrail.definitions.language.conditions import Condition, ConditionProblem, Uncompilable, compile_condition
 from handrail.definitions.language.names import Variables, nearest
 from handrail.definitions.language.templates import Escaping, Template, parse
+from handrail.definitions.language.valuetypes import ValueType
 from handrail.definitions.requests import forms
 from handrail.definitions.source.faults import Path, TextFaults, TextMark
 from handrail.definitions.source.loader import Document
@@ -23,31 +24,55 @@ _REFUSED_IN_PATH = frozenset("?#\\")
 class Context:
     document: Document
     faults: TextFaults
+    # Earlier names of values, or of the roots of names, with what they are called today.
+    old_names: dict[str, str] = field(default_factory=dict)
 
     def add(self, path: Sequence[str | int], message: str) -> None:
-        self.faults.add(path, message, self.document.mark(tuple(path)))
+        self.faults.add(self.document.written(tuple(path)), message, self.document.mark(tuple(path)))
 
     def add_key(self, path: Sequence[str | int], message: str) -> None:
-        self.faults.add(path, message, self.document.key_mark(tuple(path)))
+        self.faults.add(self.document.written(tuple(path)), message, self.document.key_mark(tuple(path)))
+
+    def today(self, name: str, path: Path) -> str:
+        """What ``name`` is called today; notes where the author used an earlier name."""
+        for old, new in self.old_names.items():
+            if name == old or name.startswith(f"{old}."):
+                current = new + name.removeprefix(old)
+                self.document.old_names.append((path, name, current))
+                return current
+        return name
 
     # conditions
 
     def condition(self, source: str, path: Path, known: Variables) -> Condition | None:
         """The condition, or None after noting what is wrong with it and where."""
         try:
-            return compile_condition(source, known)
+            condition = compile_condition(source, {**self._by_old_names(known), **known})
         except Uncompilable as error:
             for problem in error.problems:
-                self.faults.add(path, self._told(problem, known), self._inside(path, source, problem))
+                at = self._inside(path, source, problem)
+                self.faults.add(self.document.written(path), self._message(problem, known), at)
             return None
+        for name in condition.names:
+            if name not in known:
+                self.today(name, path)
+        return condition
 
-    def _told(self, problem: ConditionProblem, known: Variables) -> str:
+    def _by_old_names(self, known: Variables) -> dict[str, ValueType]:
+        return {
+            old + name.removeprefix(new): kind
+            for old, new in self.old_names.items()
+            for name, kind in known.items()
+            if name == new or name.startswith(f"{new}.")
+        }
+
+    def _message(self, problem: ConditionProblem, known: Variables) -> str:
         missing = _UNDECLARED.search(problem.message)
         if missing is None:
             return f"in the condition: {problem.message}"
         if "." in missing[1]:
             return f"in the condition: {missing[1]} is not declared here; {nearest(missing[1], known)}"
-        return f"in the condition: {missing[1]} is no name or function that conditions know"
+        return f"in the condition: there is no name or function {missing[1]}"
 
     def _inside(self, path: Path, source: str, problem: ConditionProblem) -> TextMark:
         """The problem's place in the file, where the expression stands there as it is; else where it begins."""
@@ -83,7 +108,7 @@ class Context:
         return template.names
 
     def _placeholder(self, name: str, template: Template, path: Path, place: Escaping, known: Variables) -> None:
-        kind = known.get(name)
+        kind = known.get(self.today(name, path))
         if kind is None:
             self.add(path, f"the placeholder {{{name}}} is not declared here; {nearest(name, known)}")
         elif place is Escaping.JSON and template.whole == name:
@@ -124,12 +149,12 @@ def _templates(asked: Any) -> list[Found]:
     found += [(Escaping.QUERY, ("query", name), value) for name, value in query.items() if isinstance(value, str)]
     if getattr(asked, "filter", None):
         found.append((Escaping.FILTER, ("filter",), asked.filter))
-    for field in ("id", "members_of", "holders_of"):
-        if isinstance(getattr(asked, field, None), str):
-            found.append((Escaping.TEXT, (field,), getattr(asked, field)))
-    for field in ("add_member", "remove_member", "add_role", "remove_role"):
-        if hasattr(asked, field):
-            found += [(Escaping.TEXT, (field, name), text) for name, text in getattr(asked, field).model_dump().items()]
+    for key in ("id", "members_of", "holders_of"):
+        if isinstance(getattr(asked, key, None), str):
+            found.append((Escaping.TEXT, (key,), getattr(asked, key)))
+    for key in ("add_member", "remove_member", "add_role", "remove_role"):
+        if hasattr(asked, key):
+            found += [(Escaping.TEXT, (key, name), text) for name, text in getattr(asked, key).model_dump().items()]
     return found + _bodies(asked)
 
 

@@ -1,4 +1,4 @@
-"""Taking the declared values out of an answer, each with its type. What is not named is not kept."""
+"""Extracts the declared values from an answer, each with its type. What is not declared is not kept."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from handrail.kernel.errors import Fault, Invalid
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """The values to take, by name: where each is and its type."""
+    """The values to extract, by name: where each is and its type."""
 
-    takes: Mapping[str, tuple[str, ValueType]]
+    extracts: Mapping[str, tuple[str, ValueType]]
 
     @property
     def variables(self) -> Variables:
-        return {name: kind for name, (_, kind) in self.takes.items()}
+        return {name: kind for name, (_, kind) in self.extracts.items()}
 
     def apply(self, subject: str, value: JsonValue) -> dict[str, JsonValue]:
         """Every declared value; optional ones that are absent or null as None.
@@ -31,17 +31,17 @@ class Extraction:
         message never quotes the answer.
         """
         faults: list[Fault] = []
-        taken: dict[str, JsonValue] = {}
-        for name, (at, kind) in self.takes.items():
+        found: dict[str, JsonValue] = {}
+        for name, (at, kind) in self.extracts.items():
             try:
-                taken[name] = check(_extracted(value, at, optional=kind.optional), kind)
+                found[name] = check(_extracted(value, at, optional=kind.optional), kind)
             except ValueError as error:
                 faults.append(Fault(f"{subject}.{name}", f"{error} (at {at})"))
             except ExtractFailed as error:
                 faults.append(Fault(f"{subject}.{name}", error.message))
         if faults:
             raise Invalid(f"The answer is not usable. {faults[0]}", code="answer-unusable", faults=faults)
-        return taken
+        return found
 
 
 def _extracted(value: JsonValue, at: str, *, optional: bool) -> JsonValue:
@@ -53,22 +53,22 @@ def _extracted(value: JsonValue, at: str, *, optional: bool) -> JsonValue:
         raise
 
 
-def compile_extracts(takes: Mapping[str, Extract]) -> Extraction:
+def compile_extracts(extracts: Mapping[str, Extract]) -> Extraction:
     """Raises ExtractFailed for an ``at`` that is neither a pointer nor JMESPath; ``check_at`` finds it beforehand."""
     compiled: dict[str, tuple[str, ValueType]] = {}
-    for written, take in takes.items():
+    for written, each in extracts.items():
         name = written.removesuffix("?")
-        at = take.at or f"/{name}"
+        at = each.at or f"/{name}"
         compile_path(at)
-        kind = ValueType(take.type.base, take.type.many, optional=written.endswith("?"))
+        kind = ValueType(each.type.base, each.type.many, optional=written.endswith("?"))
         compiled[name] = (at, kind)
     return Extraction(compiled)
 
 
-def check_at(take: Extract) -> str | None:
-    """What is wrong with the place that ``take`` names, if anything."""
+def check_at(wanted: Extract) -> str | None:
+    """What is wrong with the place that ``wanted`` names, if anything."""
     try:
-        compile_path(take.at or "/")
+        compile_path(wanted.at or "/")
     except ExtractFailed as error:
         return error.message
     return None

@@ -8,7 +8,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, JsonValue, StringConstraints, Tag
 
 from handrail.definitions.language.valuetypes import ValueType
-from handrail.definitions.source.scalars import Closed, Interval, Kebab, Line, OptionalIdentifier, Template, value_type
+from handrail.definitions.source.scalars import (
+    Closed,
+    Formerly,
+    Interval,
+    Kebab,
+    Line,
+    OptionalIdentifier,
+    Template,
+    value_type,
+)
 
 Query = Annotated[dict[str, Template | int | float | bool], Field(max_length=50)]
 Resource = Literal["Users", "Groups"]
@@ -74,23 +83,23 @@ class HoldersOfForm(RequestForm):
 
 
 class GetExtracted(GetForm):
-    take: Extracts
+    extract: Annotated[Extracts, Formerly("take")]
 
 
 class ScimQueryExtracted(ScimQueryForm):
-    take: Extracts
+    extract: Annotated[Extracts, Formerly("take")]
 
 
 class ScimReadExtracted(ScimReadForm):
-    take: Extracts
+    extract: Annotated[Extracts, Formerly("take")]
 
 
 class MembersOfExtracted(MembersOfForm):
-    take: Extracts
+    extract: Annotated[Extracts, Formerly("take")]
 
 
 class HoldersOfExtracted(HoldersOfForm):
-    take: Extracts
+    extract: Annotated[Extracts, Formerly("take")]
 
 
 class StartForm(RequestForm):

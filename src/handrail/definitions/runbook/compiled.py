@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
-from handrail.definitions.inputs.schema import TaskSchema
+from handrail.definitions.inputs.schema import InputSchema
 from handrail.definitions.language.conditions import Condition, ConditionError
 from handrail.definitions.language.names import Absent, lookup
 from handrail.definitions.requests import forms, operations
@@ -39,12 +39,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class CompiledCheck:
-    """A condition, and the exception that it raises when it does not hold. ``says`` is for people, or empty."""
+    """A condition, and the reason code of the exception raised when it does not hold.
+
+    ``message`` is for people, or empty.
+    """
 
     condition: Condition
-    otherwise: str
+    reason: str
     kind: CheckKind
-    says: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class CompiledVerification:
     reads_need_answer: bool
     within_seconds: float
     every_seconds: float
-    that: tuple[CompiledCheck, ...]
+    conditions: tuple[CompiledCheck, ...]
     unchanged: tuple[str, ...]
     guards: tuple[CompiledCheck, ...]
 
@@ -129,7 +132,7 @@ class CompiledStep:
             return True
         own = ("answer.", f"steps.{self.name}.")
         return self.verify.reads_need_answer or any(
-            name.startswith(own) for check in self.verify.that for name in check.condition.names
+            name.startswith(own) for check in self.verify.conditions for name in check.condition.names
         )
 
     def policy(self, retry_class: str | None) -> RetryPolicy:
@@ -142,7 +145,7 @@ class CompiledRunbook:
 
     spec: RunbookSpec
     digest: str
-    tasks: TaskSchema
+    tasks: InputSchema
     reads: Mapping[str, CompiledRead]
     prerequisites: tuple[CompiledCheck, ...]
     steps: tuple[CompiledStep, ...]
@@ -209,7 +212,7 @@ class CompiledRunbook:
         """
         return operations.build(asked, scope, idempotency_key)
 
-    def take(self, read: str, value: JsonValue) -> dict[str, JsonValue]:
+    def extract(self, read: str, value: JsonValue) -> dict[str, JsonValue]:
         """The read's declared values. Raises Invalid (``answer-unusable``) naming read and field."""
         return self.reads[read].extraction.apply(read, value)
 

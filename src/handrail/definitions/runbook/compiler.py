@@ -1,11 +1,11 @@
-"""From text to a compiled runbook: the cross-checks that the models can't make, all faults told at once."""
+"""From text to a compiled runbook: the cross-checks that the models can't make, reporting all faults at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from handrail.definitions.inputs.declared import inputs, names_once
-from handrail.definitions.inputs.schema import TaskSchema
+from handrail.definitions.inputs.declared import input_types, names_once
+from handrail.definitions.inputs.schema import TASK, InputSchema
 from handrail.definitions.language.names import RESERVED, ROOTS, Variables, nearest, prefixed
 from handrail.definitions.language.templates import Escaping
 from handrail.definitions.language.valuetypes import ValueType
@@ -39,8 +39,12 @@ def compile_runbook(text: str, *, file: str = "runbook") -> CompiledRunbook:
 
     ``file`` is what the message calls the text.
     """
-    document = load(text, file=file)
-    faults = TextFaults(file)
+    return compile_runbook_document(load(text, file=file))
+
+
+def compile_runbook_document(document: Document) -> CompiledRunbook:
+    """The runbook in ``document``. Raises as ``compile_runbook``."""
+    faults = TextFaults(document.file)
     spec = validate(document, RunbookSpec, faults)
     compiled = _RunbookCompiler(document, spec, faults).compile()
     faults.refuse_if_any()
@@ -61,7 +65,7 @@ class _RunbookCompiler:
         self.made: list[str] = []
 
     def compile(self) -> CompiledRunbook:
-        self.task = inputs(self.spec.task, "task", self.context)
+        self.task = input_types(self.spec.task, "task", self.context)
         self._identity()
         self._reads()
         self.made = [name for name, read in self.reads.items() if read.after is None]
@@ -72,7 +76,7 @@ class _RunbookCompiler:
         self._budget_against_steps()
         self._copies()
         self.context.faults.refuse_if_any()
-        schema = TaskSchema(self.spec.task)
+        schema = InputSchema(self.spec.task, TASK)
         return CompiledRunbook(
             self.spec, digest(self.document.data), schema, self.reads, prerequisites, tuple(self.steps.values())
         )
@@ -96,7 +100,7 @@ class _RunbookCompiler:
 
     def _task_field(self, name: str, path: Path) -> ValueType | None:
         if name not in self.task:
-            self.context.add(path, f"{name} is no declared task field; {nearest(name, self.task)}")
+            self.context.add(path, f"{name} is not a declared task field; {nearest(name, self.task)}")
         return self.task.get(name)
 
     # reads
@@ -106,8 +110,10 @@ class _RunbookCompiler:
             path: Path = ("reads", name)
             if name in ROOTS or name in RESERVED:
                 taken = ", ".join(sorted(ROOTS))
-                self.context.add_key(path, f"{name} can't name a read; taken are {taken} and the words of conditions")
-            extraction = self._takes(spec.take, (*path, "take"))
+                self.context.add_key(
+                    path, f"{name} can't name a read; reserved are {taken} and the words of the condition language"
+                )
+            extraction = self._extraction(spec.extract, (*path, "extract"))
             answers = {f"steps.{s.name}.{k}": v for s in self.spec.steps for k, v in _declared(s.answer).items()}
             used = self.context.source(spec, path, {**self.task, **self._variables_of(self.reads), **answers})
             self.reads[name] = self._read(name, spec, extraction, used)
@@ -120,17 +126,17 @@ class _RunbookCompiler:
         last = max(after, key=order.index) if after else None
         return CompiledRead(name, spec.connector, spec, extraction, last, needs)  # type: ignore[arg-type]
 
-    def _takes(self, takes: Extracts, path: Path) -> Extraction:
-        names_once(takes, path, self.context)
+    def _extraction(self, extracts: Extracts, path: Path) -> Extraction:
+        names_once(extracts, path, self.context)
         usable = {}
-        for written, take in takes.items():
-            problem = check_at(take)
+        for written, extract in extracts.items():
+            problem = check_at(extract)
             if problem is None:
-                usable[written] = take
+                usable[written] = extract
             else:
                 at = (*path, written, "at")
                 self.context.add(at, problem)
-                usable[written] = take.model_copy(update={"at": None})
+                usable[written] = extract.model_copy(update={"at": None})
         return compile_extracts(usable)
 
     def _variables_of(self, reads: Iterable[str]) -> dict[str, ValueType]:
@@ -146,16 +152,16 @@ class _RunbookCompiler:
     ) -> tuple[CompiledCheck, ...]:
         checks: list[CompiledCheck] = []
         for index, check in enumerate(written):
-            condition = self.context.condition(check.that, (*path, index, "that"), known)
+            condition = self.context.condition(check.condition, (*path, index, "condition"), known)
             if condition is not None:
-                checks.append(CompiledCheck(condition, check.otherwise, check.kind or default, check.says or ""))
+                checks.append(CompiledCheck(condition, check.reason, check.kind or default, check.message or ""))
         return tuple(checks)
 
     # steps
 
     def _step(self, step: WrittenStep, path: Path) -> CompiledStep:
         self._step_rules(step, path)
-        answers = self._takes(step.answer, (*path, "answer")) if step.answer else None
+        answers = self._extraction(step.answer, (*path, "answer")) if step.answer else None
         earlier = self._earlier()
         known = {**self.task, **self._variables_of(self.made), **earlier}
         self.context.source(step.call, (*path, "call"), known)
@@ -196,7 +202,7 @@ class _RunbookCompiler:
         if poll.every > poll.within:
             self.context.add((*path, "poll", "every"), "longer than within; it would never be asked again")
         if not step.result.pending:
-            self.context.add((*path, "result", "pending"), "a step with poll says which answers are pending")
+            self.context.add((*path, "result", "pending"), "a step with poll lists the answers that are pending")
 
     def _earlier(self) -> dict[str, ValueType]:
         found: dict[str, ValueType] = {}
@@ -210,11 +216,11 @@ class _RunbookCompiler:
         if step.name in self.steps:
             add((*path, "name"), f"two steps are called {step.name}")
         if step.name in RESERVED:
-            add((*path, "name"), f"{step.name} is a word of the condition language; take another name")
+            add((*path, "name"), f"{step.name} is a word of the condition language; choose another name")
         if step.effect == "mutating" and step.verify is None:
             add((*path, "verify"), "a mutating step must say how its effect is verified")
         if step.effect == "mutating" and not _changes(step):
-            add((*path, "effect"), "a call with get changes nothing; give effect: reading")
+            add((*path, "effect"), "a call with get changes nothing; write effect: reading")
         if isinstance(step.call, SendForm) and len(step.call.methods) != 1:
             add((*path, "call"), "expected exactly one of: post, put, patch, delete")
         if isinstance(step.call, StartForm) and step.poll and not step.poll.get and "id" not in _declared(step.answer):
@@ -260,7 +266,7 @@ class _RunbookCompiler:
             any(self.reads[name].after == step.name for name in reads),
             verify.within,
             verify.every,
-            self._checks(verify.that, (*path, "that"), known, "verification"),
+            self._checks(verify.conditions, (*path, "conditions"), known, "verification"),
             tuple(verify.unchanged),
             self._checks(verify.guards, (*path, "guards"), known, "guard"),
         )
@@ -273,7 +279,7 @@ class _RunbookCompiler:
         for index, name in enumerate(verify.reads):
             read, at = self.reads.get(name), (*path, "reads", index)
             if read is None:
-                self.context.add(at, f"{name} is no declared read; {nearest(name, self.reads)}")
+                self.context.add(at, f"{name} is not a declared read; {nearest(name, self.reads)}")
             elif read.after is not None and order.index(read.after) > order.index(step.name):
                 self.context.add(at, f"{name} needs the answer of a later step, {read.after}")
             elif missing := [need for need in read.needs if need not in self.made and need not in wanted]:
@@ -285,7 +291,7 @@ class _RunbookCompiler:
         for index, name in enumerate(verify.unchanged):
             if name not in plain:
                 self.context.add(
-                    (*path, "unchanged", index), f"{name} is no value read before this step; {nearest(name, plain)}"
+                    (*path, "unchanged", index), f"{name} is not read before this step; {nearest(name, plain)}"
                 )
 
     def _copies(self) -> None:
@@ -301,8 +307,8 @@ class _RunbookCompiler:
 
 def _declared(answer: Extracts | None) -> dict[str, ValueType]:
     return {
-        name.removesuffix("?"): ValueType(take.type.base, take.type.many, optional=name.endswith("?"))
-        for name, take in (answer or {}).items()
+        name.removesuffix("?"): ValueType(extract.type.base, extract.type.many, optional=name.endswith("?"))
+        for name, extract in (answer or {}).items()
     }
 
 

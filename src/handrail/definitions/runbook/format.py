@@ -1,4 +1,4 @@
-"""The format ``runbook/v1`` as closed models. What the models can't say alone is in ``checks``."""
+"""The format ``runbook/v1`` as closed models. The cross-checks that models can't make are in ``compiler``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from handrail.definitions.source.scalars import (
     Duration,
     Expression,
     FailureName,
+    Formerly,
     Identifier,
     Interval,
     Kebab,
@@ -40,10 +41,10 @@ class RetryBudgetSpec(Closed):
 class CheckSpec(Closed):
     """A condition, and the reason code of the exception that it raises when it does not hold."""
 
-    that: Expression
-    otherwise: Kebab
+    condition: Annotated[Expression, Formerly("that")]
+    reason: Annotated[Kebab, Formerly("otherwise")]
     kind: ConditionKind | None = None
-    says: Prose | None = None
+    message: Annotated[Prose | None, Formerly("says")] = None
 
 
 class RowSpec(Closed):
@@ -68,7 +69,7 @@ class ResultSpec(Closed):
 
 
 class RetryClassSpec(Closed):
-    """What one class of retryable results does otherwise."""
+    """What one class of retryable results changes."""
 
     attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)] | None = None
     initial: Interval | None = None
@@ -92,7 +93,7 @@ class VerifySpec(Closed):
     reads: Annotated[list[Identifier], Field(min_length=1, max_length=20)]
     within: Duration = 0.0
     every: Interval = 2.0
-    that: Annotated[list[CheckSpec], Field(min_length=1, max_length=50)]
+    conditions: Annotated[list[CheckSpec], Field(min_length=1, max_length=50), Formerly("that")]
     unchanged: Annotated[list[Dotted], Field(max_length=50)] = []
     guards: Annotated[list[CheckSpec], Field(max_length=50)] = []
 

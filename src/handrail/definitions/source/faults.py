@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from handrail.kernel.errors import Fault, Invalid
 
-# More than a reader mends in one sitting; the rest waits for the next try.
+# More than anybody fixes in one sitting; the rest waits for the next attempt.
 MAX_FAULTS = 50
 
 Path = tuple[str | int, ...]

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml import events as ev
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from handrail.definitions.source.faults import MAX_FAULTS, Path, TextFaults, TextMark
+from handrail.definitions.source.faults import MAX_FAULTS, Path, TextFaults, TextMark, dotted
+from handrail.kernel.errors import Fault
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
@@ -37,22 +38,44 @@ _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """``data`` is JSON-like; ``values`` and ``keys`` say where each value and each mapping key begins."""
+    """``data`` is JSON-like; ``values`` and ``keys`` say where each value and each mapping key begins.
+
+    Validation fills ``old_keys``: under the path of a key as it is called today, the earlier name that stands in the
+    text. Checks add ``old_names``: each place that uses an earlier name of a value. Paths that the methods take are in
+    today's names.
+    """
 
     file: str
     text: str
     data: Any
     values: dict[Path, TextMark]
     keys: dict[Path, TextMark]
+    old_keys: dict[Path, str] = field(default_factory=dict)
+    old_names: list[tuple[Path, str, str]] = field(default_factory=list)
+
+    def written(self, path: Path) -> Path:
+        """``path`` in the names that the author used."""
+        found: Path = ()
+        for part in path:
+            found = (*found, self.old_keys.get((*found, part), part))
+        return found
 
     def mark(self, path: Path) -> TextMark:
         """Where ``path`` stands, or the nearest parent that stands somewhere."""
+        path = self.written(path)
         while path not in self.values and path:
             path = path[:-1]
         return self.values.get(path, TextMark(1, 1))
 
     def key_mark(self, path: Path) -> TextMark:
-        return self.keys.get(path) or self.mark(path)
+        return self.keys.get(self.written(path)) or self.mark(path)
+
+    def warnings(self) -> list[Fault]:
+        """One for each earlier name of a key or value that the text uses, in the order of the text."""
+        used = [((*path[:-1], old), old, str(path[-1]), self.key_mark(path)) for path, old in self.old_keys.items()]
+        used += [(self.written(path), old, new, self.mark(path)) for path, old, new in dict.fromkeys(self.old_names)]
+        found = [Fault(dotted(at), f"{old} is now called {new}", mark.line, mark.column) for at, old, new, mark in used]
+        return sorted(found, key=lambda warning: (warning.line or 0, warning.column or 0))
 
 
 class _Stop(Exception):

@@ -1,8 +1,10 @@
-"""The ground of the definition models: closed models and the scalar fields that they share."""
+"""What the definition models share: closed models that still read renamed keys, and scalar fields."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
@@ -17,21 +19,62 @@ _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 DAY_SECONDS = 24 * 3600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Formerly:
+    """Marks a field whose key had another name before: ``key`` is still read, so that approved texts stay valid."""
+
+    key: str
+
+
+@dataclass(slots=True)
+class Met:
+    """What one validation meets: the model of each mapping, and the renamed keys in it, by the mapping's identity.
+
+    ``old_keys``: today's name to the one that the author wrote.
+    """
+
+    models: dict[int, type[Closed]] = field(default_factory=dict)
+    old_keys: dict[int, dict[str, str]] = field(default_factory=dict)
+
+
 class Closed(BaseModel):
-    """Strict and closed. Validation with a list as context notes which model met which mapping, for better messages."""
+    """Strict and closed. A validation with ``Met`` as its context notes what it met, for better messages."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
 
     @validate_model(mode="before")
     @classmethod
-    def _note(cls, data: Any, info: ValidationInfo) -> Any:
-        if isinstance(info.context, list):
-            info.context.append((id(data), cls))
-        return data
+    def _renamed(cls, data: Any, info: ValidationInfo) -> Any:
+        """``data`` with every old key under its new name. Raises PydanticCustomError where both stand."""
+        if not isinstance(data, dict):
+            return data
+        used = {new: old for new, old in cls.old_keys().items() if old in data}
+        if isinstance(info.context, Met):
+            info.context.models[id(data)] = cls
+            info.context.old_keys[id(data)] = {new: old for new, old in used.items() if new not in data}
+        for new, old in used.items():
+            if new in data:
+                raise PydanticCustomError(
+                    "both_keys", "{old} and {new} are the same key, and both are here; keep {new}",
+                    {"old": old, "new": new},
+                )  # fmt: skip
+        names = {old: new for new, old in used.items()}
+        return {names.get(key, key): value for key, value in data.items()} if names else data
 
     @classmethod
     def field_names(cls) -> list[str]:
         return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @classmethod
+    @cache
+    def old_keys(cls) -> dict[str, str]:
+        """Today's name of each renamed key to its earlier one."""
+        return {
+            name: mark.key
+            for name, field in cls.model_fields.items()
+            for mark in field.metadata
+            if isinstance(mark, Formerly)
+        }
 
 
 def seconds(text: Any) -> float:

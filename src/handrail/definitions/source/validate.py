@@ -1,4 +1,4 @@
-"""A loaded document against its models: every error of pydantic told as a fault with line, column and expectation."""
+"""A loaded document against its models: every error of pydantic as a fault with line, column and expectation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from handrail.definitions.source.faults import Path, TextFaults
 from handrail.definitions.source.loader import Document
-from handrail.definitions.source.scalars import Closed
+from handrail.definitions.source.scalars import Closed, Met
 
 M = TypeVar("M", bound=Closed)
 
@@ -29,24 +29,37 @@ _WORDS = {
 
 def validate(document: Document, model: type[M], faults: TextFaults) -> M:
     """``document`` as ``model``. Raises Invalid with all faults, those already in ``faults`` among them."""
-    seen: list[tuple[int, type[Closed]]] = []
+    met = Met()
     try:
-        return model.model_validate(document.data, context=seen)
+        return model.model_validate(document.data, context=met)
     except ValidationError as error:
         details = error.errors(include_url=False)
+    finally:
+        _note_old_keys(document.data, (), met, document)
     for detail in details:
-        _add(document, detail, dict(seen), faults)
+        _add(document, detail, met, faults)
     return faults.refuse()
 
 
-def _add(document: Document, detail: ErrorDetails, models: dict[int, type[Closed]], faults: TextFaults) -> None:
-    path, parent, left = _place(document.data, detail["loc"])
+def _note_old_keys(data: Any, path: Path, met: Met, document: Document) -> None:
+    for new, old in met.old_keys.get(id(data), {}).items():
+        document.old_keys[(*path, new)] = old
+    parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for part, item in parts:
+        _note_old_keys(item, (*path, part), met, document)
+
+
+def _add(document: Document, detail: ErrorDetails, met: Met, faults: TextFaults) -> None:
+    path, parent, left = _place(document, detail["loc"])
     kind = detail["type"]
-    if kind == "missing":
+    if kind == "both_keys":
+        path = (*path, detail["ctx"]["old"])
+        faults.add(path, detail["msg"], document.key_mark(path))
+    elif kind == "missing":
         path = (*path, str(left[-1])) if left else path
         faults.add(path, _WORDS["missing"], document.mark(path))
     elif kind == "extra_forbidden":
-        model = models.get(id(parent))
+        model = met.models.get(id(parent))
         expected = f"; expected one of: {', '.join(model.field_names())}" if model else ""
         faults.add(path, f"unknown field{expected}", document.key_mark(path))
     elif left and left[-1] == "[key]":
@@ -55,15 +68,18 @@ def _add(document: Document, detail: ErrorDetails, models: dict[int, type[Closed
         faults.add(path, _message(detail), document.mark(path))
 
 
-def _place(data: Any, loc: tuple[int | str, ...]) -> tuple[Path, Any, tuple[int | str, ...]]:
+def _place(document: Document, loc: tuple[int | str, ...]) -> tuple[Path, Any, tuple[int | str, ...]]:
     """The part of ``loc`` that exists in the data, the mapping or list that holds it, and what is left of ``loc``.
 
-    Pydantic puts the tags of unions and ``[key]`` among the names; they are no part of the data.
+    Pydantic puts the tags of unions and ``[key]`` among the names; they are not in the data, nor is a key that the
+    author wrote by its old name.
     """
+    data: Any = document.data
     path: Path = ()
     parent: Any = None
     left: tuple[int | str, ...] = ()
-    for part in loc:
+    for named in loc:
+        part = document.old_keys.get((*path, named), named)
         if _holds(data, part):
             parent, data = data, data[part]
             path, left = (*path, part), ()

@@ -68,7 +68,7 @@ def request(*, profile: str, inputs: Mapping[str, Any], by: Actor) -> Requested:
     by.require(Capability.PACKET_ASSEMBLE)
     definition = active_profile(by.workspace_id, profile)
     compiled = compiled_profile(definition)
-    values = compiled.validate_given(inputs)
+    values = compiled.validate_inputs(inputs)
     tenant = guards.get_tenant(by, compiled.tenant_key(values), Capability.PACKET_ASSEMBLE)
     with transaction.atomic():
         packet = _packet(compiled, values, by, tenant.pk)

@@ -43,7 +43,7 @@ def annex_all(
     profile: CompiledProfile, artifacts: Sequence[Artifact], register: HoldRegister, scope: Mapping[str, Any]
 ) -> list[Annexed]:
     """Every artifact, named by its type and number, with what holds it."""
-    sorts = {sort.name: sort for sort in profile.annexes.sorts} if profile.annexes else {}
+    sorts = {sort.name: sort for sort in profile.annexes.types} if profile.annexes else {}
     numbers: Counter[str] = Counter()
     annexed = []
     for artifact in artifacts:
@@ -84,7 +84,14 @@ def _why_unsanitised(artifact: Artifact, sort: AnnexType | None, number: int) ->
 
 def _own_holds(profile: CompiledProfile, one: Annexed, register: HoldRegister, scope: Mapping[str, Any]) -> list[Hold]:
     rules = [rule for rule in profile.holds.values() if rule.condition is not None and rule.scope == "annex"]
-    own = {**one.artifact.values, "sort": one.type_name, "cleared": not one.why, "size": one.artifact.size}
+    # A profile older than annex.type may extract a value of that name, which its conditions then mean.
+    own = {
+        "type": one.type_name,
+        **one.artifact.values,
+        "sort": one.type_name,
+        "cleared": not one.why,
+        "size": one.artifact.size,
+    }
     names = {**scope, "annex": own}
     return [
         register.add(rule.code, one.name, [one.artifact.marker_digest, why])

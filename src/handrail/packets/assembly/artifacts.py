@@ -183,7 +183,7 @@ def _type_of(
     """The first type that fits. A condition that can't be decided fits nothing."""
     scope: dict[str, Any] = {name: dict(snapshot.values) for name, snapshot in snapshots.items()}
     scope["annex"] = dict(values)
-    return next((sort for sort in annexes.sorts if _fits(sort, scope)), None)
+    return next((sort for sort in annexes.types if _fits(sort, scope)), None)
 
 
 def _fits(sort: AnnexType, scope: Mapping[str, Any]) -> bool:

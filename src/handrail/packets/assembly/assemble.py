@@ -68,8 +68,8 @@ class _Assembly:
         self.tables = {name: inputs.tables[name] for name in inputs.profile.tables if name in inputs.tables}
         self.register = HoldRegister(inputs.profile, inputs.salt, inputs.clearances)
         self.values = Values(inputs.profile, inputs.snapshots, self.tables)
-        self.scope: dict[str, Any] = {name: dict(snapshot.values) for name, snapshot in inputs.snapshots.items()}
-        self.scope |= {"given": dict(inputs.inputs), "profile": self.values.constants}
+        self.scope = inputs.profile.input_scope(inputs.inputs) | {"profile": self.values.constants}
+        self.scope |= {name: dict(snapshot.values) for name, snapshot in inputs.snapshots.items()}
         self.maker = FieldMaker(inputs.profile, self.values, self.register, self.scope)
 
     def revision(self) -> Assembled:
@@ -120,7 +120,7 @@ class _Assembly:
 
     def _inside_texts(self, fields: Sequence[Made | MadeList]) -> Iterator[str]:
         for name, source in self.profile.sources.items():
-            for value in source.inside:
+            for value in source.internal:
                 yield from texts_of(self.inputs.snapshots[name].values.get(value))
         for made in fields:
             if isinstance(made, MadeList):

@@ -158,9 +158,9 @@ class FieldMaker:
 
     def _class(self, spec: CompiledListField, item: Item) -> tuple[str | None, str]:
         """The entry's class, and the code of the hold when the audience may not see it."""
-        if "." not in spec.classed:
+        if "." not in spec.classification:
             return None, ""
-        found = item.get(spec.classed.partition(".")[2])
+        found = item.get(spec.classification.partition(".")[2])
         if not isinstance(found, str) or not found:
             return "", "audience-mismatch"
         if found in self.profile.never:

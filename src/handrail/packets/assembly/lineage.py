@@ -112,7 +112,7 @@ class Tracer:
         root, _, rest = name.partition(".")
         path = ""
         if root == "item" and within is not None:
-            path = within.values[rest].takes[rest][0]
+            path = within.values[rest].extracts[rest][0]
             outer, _, value = within.origin.partition(".")
             path = f"{self.profile.sources[outer].place_of(value)} · {path}"
             root = outer

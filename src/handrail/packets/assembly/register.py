@@ -71,7 +71,7 @@ class HoldRegister:
             owner=rule.owner,
             clears=rule.clears,
             blocking=blocking or (default if rule.blocking is None else rule.blocking),
-            message=rule.says or MESSAGES.get(code, "A rule of the profile holds it."),
+            message=rule.message or MESSAGES.get(code, "A rule of the profile holds it."),
             released_by=rule.released_by or _released_by(rule.clears),
             digest=digest,
             cleared=clearance,

@@ -51,7 +51,7 @@ def read_sources(profile: CompiledProfile, inputs: Mapping[str, JsonValue], read
     A record that is not there, or an answer that is not usable, is noted in its snapshot and becomes a hold. Raises
     ReadFailed where asking again may help, so that a bad minute does not look like a missing record.
     """
-    scope: dict[str, Any] = {"given": dict(inputs)}
+    scope = profile.input_scope(inputs)
     snapshots: dict[str, SourceSnapshot] = {}
     for source in profile.sources.values():
         snapshots[source.name] = _snapshot(profile, source, scope, read)

@@ -11,7 +11,7 @@ from handrail.access.capabilities import Capability
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions import wiring
-from handrail.definitions.active import active_runbook, compiled
+from handrail.definitions.active import active_runbook, compiled_runbook
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Invalid
 from handrail.runbooks import timing
@@ -64,7 +64,7 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
     """What a run of ``task`` would do now. Raises NotFound, Denied, Invalid as ``runs.start`` does."""
     by.require(Capability.RUN_PREVIEW)
     definition = active_runbook(by.workspace_id, task.runbook)
-    runbook = compiled(definition)
+    runbook = compiled_runbook(definition)
     payload = runbook.validate_task(task.payload)
     tenant = guards.get_tenant(by, runbook.tenant_key(payload), Capability.RUN_PREVIEW)
     record(
@@ -102,7 +102,7 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
 def _results(runbook: CompiledRunbook, scope: dict[str, Any]) -> tuple[PrerequisiteResult, ...]:
     outcomes = check_prerequisites(runbook, scope)
     return tuple(
-        PrerequisiteResult(check.condition.source, check.otherwise, check.kind, result)
+        PrerequisiteResult(check.condition.source, check.reason, check.kind, result)
         for check, result in zip(runbook.prerequisites, outcomes, strict=True)
     )
 

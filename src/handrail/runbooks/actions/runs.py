@@ -15,7 +15,7 @@ from handrail.access.models import Tenant
 from handrail.access.refusals import refuse
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
-from handrail.definitions.active import active_runbook, compiled
+from handrail.definitions.active import active_runbook, compiled_runbook
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict
@@ -50,7 +50,7 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
     if repeated := _repeated(task, known):
         return repeated
     definition = active_runbook(by.workspace_id, task.runbook)
-    runbook = compiled(definition)
+    runbook = compiled_runbook(definition)
     payload = runbook.validate_task(task.payload)
     tenant = guards.get_tenant(by, runbook.tenant_key(payload), Capability.RUN_START)
     _refuse_changed(task, known, tenant)

@@ -10,7 +10,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 from handrail.access.actor import Actor
-from handrail.definitions.active import compiled
+from handrail.definitions.active import compiled_runbook
 from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured, Stale
 from handrail.runbooks.engine import checking, endings, invoking, ledger, position, reconciling, verifying
@@ -71,7 +71,7 @@ def _make_move(leased: LeasedRun) -> Wait | None:
     """One move. What is wrong with the definition or the configuration stops the run. Raises Stale."""
     run = leased.run
     try:
-        runbook = compiled(run.definition, pinned=run.definition_digest)
+        runbook = compiled_runbook(run.definition, pinned=run.definition_digest)
     except (Invalid, Conflict) as error:
         endings.abandon(leased, _stop(leased, error.code, error.message), escalate_to=run.definition.owner)
         return None

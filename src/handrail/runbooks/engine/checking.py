@@ -102,16 +102,16 @@ def check_prerequisites(runbook: CompiledRunbook, scope: dict[str, Any]) -> list
 
 def _refused(check: CompiledCheck, result: str, *, evidence: list[dict[str, Any]]) -> Stop:
     if result.startswith("error"):
-        message = f"The prerequisite «{check.otherwise}» could not be evaluated, so it does not hold."
-        return Stop(ExceptionCause.DEFINITION, check.otherwise, message, evidence)
+        message = f"The prerequisite «{check.reason}» could not be evaluated, so it does not hold."
+        return Stop(ExceptionCause.DEFINITION, check.reason, message, evidence)
     cause = ExceptionCause.BOUNDARY if check.kind == "boundary" else ExceptionCause.PREREQUISITE
     return Stop(
-        cause, check.otherwise, check.says or f"The prerequisite «{check.condition.source}» does not hold.", evidence
+        cause, check.reason, check.message or f"The prerequisite «{check.condition.source}» does not hold.", evidence
     )
 
 
 def _told(runbook: CompiledRunbook, results: list[str]) -> list[dict[str, str]]:
     return [
-        {"condition": check.condition.source, "reason": check.otherwise, "result": result or "holds"}
+        {"condition": check.condition.source, "reason": check.reason, "result": result or "holds"}
         for check, result in zip(runbook.prerequisites, results, strict=True)
     ]

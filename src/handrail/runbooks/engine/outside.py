@@ -65,7 +65,7 @@ def read_all(
             continue
         reading = _read(runbook, name, scope | values, timing, renew_lease)
         try:
-            values[name] = runbook.take(name, reading.value)
+            values[name] = runbook.extract(name, reading.value)
         except Invalid as error:
             raise Unreadable(name, error.message, retryable=False) from None
         evidence.append(

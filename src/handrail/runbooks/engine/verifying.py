@@ -48,7 +48,7 @@ def verify(execution: Execution) -> Wait | None:
         EventKind.VERIFIED,
         step=step.name,
         detail={
-            "required": [c.condition.source for c in step.verify.that],
+            "required": [c.condition.source for c in step.verify.conditions],
             "unchanged": list(step.verify.unchanged),
             "guards": [c.condition.source for c in step.verify.guards],
             "readings": readings.values,
@@ -76,7 +76,7 @@ def unmet(execution: Execution, step: CompiledStep, values: dict[str, dict[str, 
     """The first required condition that ``values`` do not meet. Raises ConditionError."""
     assert step.verify is not None
     scope = execution.scope(**values, answer=execution.position.answers.get(step.name, {}))
-    return next((check for check in step.verify.that if not check.condition.holds(scope)), None)
+    return next((check for check in step.verify.conditions if not check.condition.holds(scope)), None)
 
 
 def _broken(execution: Execution, step: CompiledStep, values: dict[str, dict[str, Any]]) -> Stop | None:
@@ -92,7 +92,7 @@ def _broken(execution: Execution, step: CompiledStep, values: dict[str, dict[str
 
 def _refusal(check: CompiledCheck) -> Stop:
     cause = ExceptionCause.BOUNDARY if check.kind == "boundary" else ExceptionCause.VERIFICATION
-    return Stop(cause, check.otherwise, check.says or f"The condition «{check.condition.source}» does not hold.")
+    return Stop(cause, check.reason, check.message or f"The condition «{check.condition.source}» does not hold.")
 
 
 def _fail(execution: Execution, readings: Readings, why: Stop | None) -> None:

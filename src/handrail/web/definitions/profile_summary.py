@@ -85,7 +85,7 @@ def summarise(text: str) -> ProfileSummary | None:
         never=spec.audience.never,
         signers=_signers(spec.signers),
         expires_after=words.span(spec.expires_after),
-        given=[(name.rstrip("?"), field_in_words(f, optional=name.endswith("?"))) for name, f in spec.given.items()],
+        given=[(name.rstrip("?"), field_in_words(f, optional=name.endswith("?"))) for name, f in spec.inputs.items()],
         sources=[_source(name, source) for name, source in spec.sources.items()],
         fields=[row for path, field in spec.fields.items() for row in _fields(path, field)],
         annexes=[(name, _annex(sort)) for name, sort in _sorts(spec)],
@@ -103,7 +103,7 @@ def _signers(signers: SignersSpec) -> str:
 
 def _source(name: str, source: AnySource) -> ProfileSourceView:
     asks = _entity(source) if isinstance(source, SamlForm) else read_in_words(source)
-    return ProfileSourceView(name, asks, words.span(source.fresh_for), source.class_, ", ".join(source.inside))
+    return ProfileSourceView(name, asks, words.span(source.fresh_for), source.class_, ", ".join(source.internal))
 
 
 def _entity(source: SamlForm) -> str:
@@ -135,7 +135,7 @@ def _rules(field: ShownSpec) -> Iterator[str]:
 
 
 def _sorts(spec: ProfileSpec) -> list[tuple[str, AnnexTypeSpec]]:
-    return list(spec.annexes.sorts.items()) if spec.annexes else []
+    return list(spec.annexes.types.items()) if spec.annexes else []
 
 
 def _annex(sort: AnnexTypeSpec) -> str:
@@ -148,4 +148,4 @@ def _annex(sort: AnnexTypeSpec) -> str:
 def _hold(code: str, rule: HoldRuleSpec) -> ProfileHoldView:
     clears = [] if rule.clears == [NOBODY] else rule.clears or [rule.owner]
     release = f"cleared by {' or '.join(clears)}" if clears else "never cleared: only a new revision ends it"
-    return ProfileHoldView(code, rule.when or "built in", rule.says or "", rule.owner, rule.released_by or release)
+    return ProfileHoldView(code, rule.when or "built in", rule.message or "", rule.owner, rule.released_by or release)

@@ -142,7 +142,7 @@ def _step(step: StepSpec) -> StepSummary:
         effect=_effect(step),
         rows=[(name, [_row(row) for row in rows]) for name, rows in named if rows],
         retries=_retries(step),
-        proof=list(verify.that) if verify else [],
+        proof=list(verify.conditions) if verify else [],
         window=words.span(verify.within) if verify else "",
         guards=list(verify.guards) if verify else [],
         unchanged=list(verify.unchanged) if verify else [],

@@ -14,8 +14,8 @@ from pydantic import JsonValue
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.definitions import queries as definitions
+from handrail.definitions.compilation import compile_text
 from handrail.definitions.inputs.format import TaskField
-from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.profile.format import ProfileSpec
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionKind, DefinitionState
@@ -63,8 +63,8 @@ def assemble_form(actor: Actor, asked: Mapping[str, str], error: Invalid | None 
     if chosen is None:
         return AssembleForm(profiles, None, "", "", [], "")
     spec = _spec(actor, chosen)
-    faults = {fault.where.removeprefix("given.").split(".")[0]: fault.message for fault in _faults(error)}
-    inputs = [_input(key, one, asked, faults) for key, one in spec.given.items()]
+    faults = {fault.where.removeprefix("inputs.").split(".")[0]: fault.message for fault in _faults(error)}
+    inputs = [_input(key, one, asked, faults) for key, one in spec.inputs.items()]
     general = "" if error is None or any(one.fault for one in inputs) else error.message
     return AssembleForm(profiles, chosen, spec.summary, spec.lane.name, inputs, general)
 
@@ -76,13 +76,14 @@ def given_of(actor: Actor, posted: QueryDict) -> dict[str, JsonValue]:
     chosen = next(iter(definitions.list_definitions(actor, wanted)), None)
     if chosen is None:
         return {}
-    fields = _spec(actor, chosen).given
+    fields = _spec(actor, chosen).inputs
     typed = {key: posted.get(_field_name(key), "").strip() for key in fields}
     return {key.removesuffix("?"): _typed(one, typed[key]) for key, one in fields.items() if typed[key]}
 
 
 def _spec(actor: Actor, chosen: DefinitionSummary) -> ProfileSpec:
-    return compile_profile(definitions.get_definition(actor, chosen.id).text).spec
+    text = definitions.get_definition(actor, chosen.id).text
+    return compile_text(DefinitionKind.PACKET, text, chosen.digest).spec
 
 
 def _faults(error: Invalid | None) -> tuple[Fault, ...]:

@@ -138,7 +138,7 @@ class Estate:
 
     def inputs(self, profile: CompiledProfile | None = None, **more: Any) -> Inputs:
         profile = profile or sample()
-        given = profile.validate_given(GIVEN)
+        given = profile.validate_inputs(GIVEN)
         snapshots = read_sources(profile, given, self.read)
         artifacts = read_artifacts(profile, snapshots, self.open, salt=SALT)
         inputs = Inputs(

@@ -68,7 +68,7 @@ class Practice:
         assert answer.status_code == 200
 
     def assemble(self, **more: Any) -> Assembled:
-        given = self.profile.validate_given({"tenant": "ten_alder", "case": "CASE-7001"})
+        given = self.profile.validate_inputs({"tenant": "ten_alder", "case": "CASE-7001"})
         snapshots = sources.read_sources(self.profile, given, sources.through(self.connectors))
         self.store()
         opened = artifacts.through(self.connectors, self.profile)
@@ -228,7 +228,7 @@ def read_incident(_: str, operation: Operation) -> Reading:
 
 
 def database(profile: CompiledProfile, at: timedelta = timedelta(minutes=1)) -> Assembled:
-    given = profile.validate_given({"customer": "ten_birch", "incident": "INC-204"})
+    given = profile.validate_inputs({"customer": "ten_birch", "incident": "INC-204"})
     snapshots = sources.read_sources(profile, given, read_incident)
     return assemble(
         Inputs(profile=profile, inputs=given, snapshots=snapshots, tables=tables(), artifacts=(), salt=SALT, at=AT + at)

@@ -1,0 +1,99 @@
+"""The one way from a definition's text to what it means: a proposal is checked, a kept text is compiled once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, overload
+
+from handrail.definitions.profile.compiled import CompiledProfile
+from handrail.definitions.profile.compiler import compile_profile_document
+from handrail.definitions.runbook.compiled import CompiledRunbook
+from handrail.definitions.runbook.compiler import compile_runbook_document
+from handrail.definitions.source.faults import TextFaults
+from handrail.definitions.source.loader import Document, load
+from handrail.definitions.states import DefinitionKind
+from handrail.definitions.table import CompiledTable, compile_table_document
+from handrail.kernel.errors import Conflict, Fault
+
+
+class CompiledDefinition(Protocol):
+    """What every compiled definition has, whatever its kind."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedText:
+    """A text without faults, and its kind. ``warnings``: one for each key or value that has another name today."""
+
+    kind: DefinitionKind
+    definition: CompiledDefinition
+    warnings: tuple[Fault, ...]
+
+
+FORMATS: Mapping[str, DefinitionKind] = MappingProxyType(
+    {"runbook/v1": DefinitionKind.RUNBOOK, "packet/v1": DefinitionKind.PACKET, "table/v1": DefinitionKind.TABLE}
+)
+_COMPILERS: Mapping[DefinitionKind, Callable[[Document], CompiledDefinition]] = MappingProxyType(
+    {
+        DefinitionKind.RUNBOOK: compile_runbook_document,
+        DefinitionKind.PACKET: compile_profile_document,
+        DefinitionKind.TABLE: compile_table_document,
+    }
+)
+
+
+def check(text: str, *, file: str = "definition") -> CheckedText:
+    """The definition in ``text``. Raises Invalid (``definition-invalid``) with every fault's field, line and column."""
+    document = load(text, file=file)
+    written: Any = document.data.get("handrail") if isinstance(document.data, dict) else None
+    if not isinstance(written, str) or written not in FORMATS:
+        faults = TextFaults(file)
+        expected = " or ".join(f"handrail: {name}" for name in FORMATS)
+        faults.add(("handrail",), f"expected {expected}", document.mark(("handrail",)))
+        faults.refuse()
+    kind = FORMATS[written]
+    definition = _COMPILERS[kind](document)
+    return CheckedText(kind, definition, tuple(document.warnings()))
+
+
+@overload
+def compile_text(kind: Literal[DefinitionKind.RUNBOOK], text: str, digest: str) -> CompiledRunbook: ...
+@overload
+def compile_text(kind: Literal[DefinitionKind.PACKET], text: str, digest: str) -> CompiledProfile: ...
+@overload
+def compile_text(kind: Literal[DefinitionKind.TABLE], text: str, digest: str) -> CompiledTable: ...
+def compile_text(kind: DefinitionKind, text: str, digest: str) -> CompiledDefinition:
+    """A text that was proposed earlier, compiled; kept, because a digest always stands for the same text.
+
+    Raises Conflict (``definition-altered``) when ``text`` is not what ``digest`` was computed from; Invalid when this
+    version of Handrail can't read it.
+    """
+    return _compiled(kind, text, digest)
+
+
+@lru_cache(maxsize=256)
+def _compiled(kind: DefinitionKind, text: str, digest: str) -> CompiledDefinition:
+    """The trigger keeps texts from being changed; the comparison notices where somebody got round it."""
+    compiled = _COMPILERS[kind](load(text, file=str(kind)))
+    if compiled.digest != digest:
+        raise altered(compiled.name)
+    return compiled
+
+
+def altered(name: str) -> Conflict:
+    """The refusal to follow a text that is not the approved one."""
+    message = f"The text of {name} is not the one that was approved. Examine the database before anything is run."
+    return Conflict(message, code="definition-altered")
