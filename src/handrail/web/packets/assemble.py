@@ -14,8 +14,8 @@ from pydantic import JsonValue
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.definitions import queries as definitions
-from handrail.definitions.compilation import compile_text
 from handrail.definitions.inputs.format import TaskField
+from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.profile.format import ProfileSpec
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionKind, DefinitionState
@@ -82,8 +82,7 @@ def given_of(actor: Actor, posted: QueryDict) -> dict[str, JsonValue]:
 
 
 def _spec(actor: Actor, chosen: DefinitionSummary) -> ProfileSpec:
-    text = definitions.get_definition(actor, chosen.id).text
-    return compile_text(DefinitionKind.PACKET, text, chosen.digest).spec
+    return compile_profile(definitions.get_definition(actor, chosen.id).text).spec
 
 
 def _faults(error: Invalid | None) -> tuple[Fault, ...]:
