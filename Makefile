@@ -14,10 +14,10 @@ PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml 
 	DESK_TOKEN=unused VENDOR_LANE_TOKEN=unused SSO_CLIENT_SECRET=unused
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench docs screenshots clean
+.PHONY: help demo up test test-fast nightly check bench docs screenshots clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## Watch delegated tasks being carried out on a practice estate; ONCE=1 ends with a verdict
 	@$(BIN)/handrail demo $(if $(ONCE),--once)
@@ -26,7 +26,15 @@ up: $(RUNTIME) ## Serve this directory's installation (handrail.toml): pages, AP
 	@$(BIN)/handrail up
 
 test: $(DEV) ## Run all tests; what needs a server or browser that is absent is skipped with the reason. COVER=1 measures branches
-	@$(BIN)/pytest -n $(JOBS) $(if $(COVER),--cov --cov-report=term:skip-covered)
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal $(if $(COVER),--cov --cov-report=term:skip-covered)
+
+test-fast: $(DEV) ## Run the tests of one slice (SLICE=packets), or of what has changed, without browsers and processes
+	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not browser and not committed and not slow and not peer" \
+		$$($(BIN)/python tests/fast.py $(SLICE))
+
+nightly: $(DEV) ## Run every sweep, race and fuzz at full size, then browser and process tests for an hour (SECONDS=3600)
+	@HANDRAIL_TESTS=nightly $(BIN)/pytest -n $(JOBS) --dist worksteal
+	@$(BIN)/python tests/nightly.py $(or $(SECONDS),3600)
 
 check: $(DEV) ## Format, lint, types, directions between packages, dependencies, migrations, deployment settings, generated docs
 	$(BIN)/ruff format --check --quiet .

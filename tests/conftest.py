@@ -14,6 +14,13 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``make test-fast`` leaves out what is marked here."""
+    for item in items:
+        if "committed_db" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.committed)
+
+
 @pytest.fixture(scope="session")
 def migrated_template(django_test_environment: None, django_db_blocker: Any) -> str:
     """The name of the migrated database that all others are cloned from."""

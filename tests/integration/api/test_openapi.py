@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 from handrail.api.service import api
 from handrail.conf.wsgi import application
 from tests.integration.api.conftest import Caller
+from tests.lanes import examples
 
 schema = schemathesis.openapi.from_dict(api.get_openapi_schema())
 schema.app = application
@@ -45,7 +46,7 @@ def authorization(caller: Caller) -> str:
 
 @pytest.mark.usefixtures("board")
 @schema.parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(5), deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_conforms(case: schemathesis.Case, authorization: str) -> None:
     response = case.call(headers={"Authorization": authorization})
     case.validate_response(response, checks=CHECKS)

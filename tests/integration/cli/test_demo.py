@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lanes import NIGHTLY
+
 ROOT = Path(__file__).resolve().parents[3]
 UNSET = ("DATABASE_URL", "HANDRAIL_CONFIG", "HANDRAIL_STATE_DIR", "DJANGO_SETTINGS_MODULE")
 
@@ -30,11 +32,14 @@ def directory() -> Iterator[Path]:
 
 @pytest.mark.requirement("R2-08", "R2-11", "R2-16")
 @pytest.mark.slow
-def test_demo_agrees_with_every_scripted_outcome_twice(directory: Path) -> None:
-    first = demo(directory)
-    assert first.returncode == 0, first.stdout[-4000:] + first.stderr[-2000:]
-    assert first.stdout.count("agrees") >= 14
-    assert "invariants agree" in first.stdout
-    assert "steps of the packet agree" in first.stdout
-    second = demo(directory)
-    assert second.returncode == 0, second.stdout[-4000:] + second.stderr[-2000:]
+def test_demo_agrees_with_every_scripted_outcome(directory: Path) -> None:
+    assert_agrees(demo(directory))
+    if NIGHTLY:  # that it may be run again in the same directory
+        assert_agrees(demo(directory))
+
+
+def assert_agrees(ended: subprocess.CompletedProcess[str]) -> None:
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
+    assert ended.stdout.count("agrees") >= 14
+    assert "invariants agree" in ended.stdout
+    assert "steps of the packet agree" in ended.stdout

@@ -1,6 +1,6 @@
 """Two people at the same moment, on a database that really commits: one serial winner, and never a stale approval.
 
-``HANDRAIL_RACES=200`` runs as many of each kind.
+``make nightly`` runs 200 of each kind, ``HANDRAIL_RACES`` as many as it says.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from handrail.packets.actions import assembling, releasing, votes
 from handrail.packets.models import Revision, Vote
 from handrail.packets.states import CURRENT
 from tests.factories.packets import Desk, connected, make_desk
+from tests.lanes import rounds
 
-RACES = int(os.environ.get("HANDRAIL_RACES", "12"))
+RACES = int(os.environ.get("HANDRAIL_RACES") or rounds(8, 200))
 
 
 def at_once(*acts: Callable[[], object]) -> list[HandrailError | None]:

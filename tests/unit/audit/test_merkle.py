@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handrail.audit import merkle
+from tests.lanes import examples
 
 # The eight leaves and roots of the Certificate Transparency reference tests (google/certificate-transparency,
 # merkletree/merkle_tree_test.cc), which RFC 6962 implementations share.
@@ -147,7 +148,7 @@ def test_consistency_holds_for_every_pair_of_sizes(log: Log) -> None:
             )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(data=st.data())
 def test_inclusion_fails_when_anything_is_changed(log: Log, data: st.DataObject) -> None:
     size = data.draw(st.integers(2, MAX_SIZE))
@@ -170,7 +171,7 @@ def test_inclusion_fails_when_anything_is_changed(log: Log, data: st.DataObject)
     assert not check(index=size)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(data=st.data())
 def test_consistency_fails_when_anything_is_changed(log: Log, data: st.DataObject) -> None:
     second = data.draw(st.integers(3, MAX_SIZE))

@@ -19,6 +19,7 @@ from handrail.definitions.language.conditions import (
     compile_condition,
 )
 from handrail.definitions.language.valuetypes import ValueType
+from tests.lanes import examples
 
 VARIABLES = {
     "task.name": ValueType("string"),
@@ -204,7 +205,7 @@ WORDS = [
 SOURCES = st.lists(st.sampled_from(WORDS), max_size=14).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(SOURCES | st.text(max_size=40))
 def test_any_source_is_decided_or_refused(source: str) -> None:
     try:

@@ -14,6 +14,7 @@ from handrail.definitions.source.faults import TextMark
 from handrail.definitions.source.loader import Document, load
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Fault, Invalid
+from tests.lanes import examples
 
 
 def refusal(text: str) -> Invalid:
@@ -121,7 +122,7 @@ def test_load_accepts_windows_line_ends() -> None:
     assert load("a: 1\r\nb: 2\r\n").data == {"a": 1, "b": 2}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.text(max_size=200))
 def test_load_of_any_text_raises_nothing_but_invalid(text: str) -> None:
     check_any(text)
@@ -133,7 +134,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_load_of_any_yaml_like_text_raises_nothing_but_invalid(text: str) -> None:
     check_any(text)
@@ -168,7 +169,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(33), deadline=None)
 @given(json_values)
 def test_load_reads_back_json(value: Any) -> None:
     text = canonical_bytes(value).decode()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from handrail.definitions.language.templates import Escaping, parse, render, render_json
 from handrail.kernel.errors import Invalid
+from tests.lanes import examples
 
 
 def rendered(text: str, place: Escaping, **task: Any) -> str:
@@ -107,7 +108,7 @@ def test_parse_refuses(text: str) -> None:
 VALUES = st.text(max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(66), deadline=None)
 @given(VALUES)
 def test_render_path_is_always_one_segment(value: str) -> None:
     try:
@@ -120,7 +121,7 @@ def test_render_path_is_always_one_segment(value: str) -> None:
     assert not set("?#\\ ") & set(path)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(66), deadline=None)
 @given(VALUES)
 def test_render_filter_value_reads_back(value: str) -> None:
     try:
@@ -130,7 +131,7 @@ def test_render_filter_value_reads_back(value: str) -> None:
     assert json.loads(text.removeprefix("a eq ")) == value
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.text(alphabet='{}ab.task"\\ \n', max_size=30))
 def test_parse_of_any_text_raises_nothing_but_value_error(text: str) -> None:
     try:

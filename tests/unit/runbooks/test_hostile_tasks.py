@@ -15,6 +15,7 @@ from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import OperationRun, TaskRefusal
 from tests.factories.runs import Estate
 from tests.factories.task_queue import Queue, item
+from tests.lanes import examples
 
 NUMBERS = itertools.count()
 TEXT = st.text(max_size=8) | st.sampled_from(["\0", "\ud800", "x" * 200, "\u202e", "flip-switch", "ten_one", "s1", ""])
@@ -54,7 +55,7 @@ def test_pull_goes_on_behind_an_odd_item(estate: Estate, queue: Queue, change: d
 
 
 @given(found=st.lists(ITEM, max_size=3))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pull_receives_what_stands_behind_any_items(estate: Estate, queue: Queue, found: list[Any]) -> None:
     key = f"T-{next(NUMBERS)}"
     queue.pages["/tasks"] = {"items": [*found, item(estate, key)]}

@@ -18,6 +18,7 @@ from handrail.support import context
 from handrail.support.models import SupportRequest
 from tests.factories import rows
 from tests.factories.support import House
+from tests.lanes import examples
 
 
 def envelope(house: House, **place: Any) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def test_envelope_holds_nothing_of_payload_readings_or_evidence(house: House) ->
 
 
 @pytest.mark.requirement("H-30")
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200))
 def test_envelope_is_bounded_and_clean_whatever_the_tenant_is_called(house: House, name: str) -> None:
     Tenant.objects.filter(pk=house.tenant.pk).update(name=name)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from handrail.kernel.clock import now
 from handrail.support.models import SupportRequest
 from tests.factories.support import House, unfinished
+from tests.lanes import examples
 
 TABLE = "support_supportrequest"
 FOUR = (
@@ -195,7 +196,7 @@ starts = st.sampled_from(
 
 
 @pytest.mark.requirement("H-04")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=starts, sequence=st.lists(writes, min_size=1, max_size=8))
 def test_any_sequence_of_updates_finishes_a_request_at_most_once(
     house: House, start: dict[str, Any], sequence: list[dict[str, Any]]

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from handrail.kernel.canonical import digest_bytes
 from handrail.packets.assembly.fields import ENTRIES
 from handrail.packets.assembly.results import Assembled
+from tests.lanes import examples
 from tests.unit.definitions.profile_samples import PROFILE
 from tests.unit.packets.assembly.estate import AT, HAR, Estate, event, leaving, sample
 
 SECRET = "zx9planted"
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Where a value of each source stands, and what it may become: another value of its type, or nothing usable.
 PLACES = (

@@ -14,6 +14,7 @@ from handrail.kernel.canonical import canonical_bytes, digest_bytes
 from handrail.kernel.errors import Invalid
 from handrail.kernel.hostile import clean_text
 from handrail.packets.proof import manifest
+from tests.lanes import examples, swept
 from tests.unit.packets.proof import making
 
 MADE = making.make_manifest()
@@ -52,7 +53,7 @@ def test_payload_survives_a_round_trip() -> None:
     assert manifest.from_payload(MADE.payload()) == MADE
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     annexes=st.dictionaries(NAMES, st.binary(max_size=30), max_size=6),
     revision=st.integers(2, 2**53 - 1),
@@ -78,7 +79,7 @@ def test_any_manifest_survives_a_round_trip(
 @pytest.mark.requirement("P-08")
 def test_every_flipped_byte_changes_the_manifest_or_is_refused() -> None:
     payload = MADE.payload()
-    for at in range(len(payload)):
+    for at in swept(range(len(payload))):
         raw = bytearray(payload)
         raw[at] ^= 1
         try:

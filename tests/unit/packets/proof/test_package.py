@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.proof import archive, manifest, package, verify
+from tests.lanes import examples
 from tests.unit.packets.proof import making
 
 RAW = making.pack()
@@ -117,7 +118,7 @@ def test_write_streams_files_without_holding_them(tmp_path: Path) -> None:
     assert peak < 8 * MEBIBYTE
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.dictionaries(st.from_regex(r"\Aannexes/[a-z][a-z0-9]{4,8}\Z"), st.binary(max_size=2000), max_size=5))
 def test_any_package_is_accepted(annexes: dict[str, bytes]) -> None:
     contents = {**making.CONTENTS, **annexes}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from handrail.kernel.canonical import canonical_bytes
 from handrail.packets.proof import bag
 from handrail.packets.proof.findings import Code
+from tests.lanes import examples, swept
 from tests.unit.packets.proof import making
 
 RAW = making.pack()
@@ -33,7 +34,7 @@ def with_file(path: str, raw: bytes | None) -> dict[str, bytes]:
 
 
 def test_every_flipped_byte_of_the_archive_is_refused() -> None:
-    for at in range(len(RAW)):
+    for at in swept(range(len(RAW))):
         raw = bytearray(RAW)
         raw[at] ^= 1 << (at % 8)
         verdict = making.check(bytes(raw))
@@ -45,7 +46,7 @@ def test_every_flipped_byte_of_the_archive_is_refused() -> None:
 def test_every_flipped_byte_of_a_file_is_refused_by_name(path: str) -> None:
     """The forger mends checksums and BagIt manifests: only signatures and what follows from them are left to tell."""
     content = FILES[f"{BASE}/{path}"]
-    for at in range(len(content)):
+    for at in swept(range(len(content))):
         raw = bytearray(content)
         raw[at] ^= 1 << (at % 8)
         files = with_file(path, bytes(raw))
@@ -54,7 +55,7 @@ def test_every_flipped_byte_of_a_file_is_refused_by_name(path: str) -> None:
         assert path in {finding.file for finding in verdict.refusals}, (at, verdict.findings)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(at=st.integers(0, len(LARGE) - 1), bit=st.integers(0, 7))
 def test_a_flipped_byte_of_a_large_annex_is_refused(at: int, bit: int) -> None:
     contents = {**making.CONTENTS, "annexes/large.bin": LARGE}
@@ -137,7 +138,7 @@ def test_the_forger_leaves_an_untouched_package_untouched() -> None:
     assert making.mended(FILES) == making.zipped(FILES) == RAW
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(data=st.data())
 def test_any_splice_is_refused(data: st.DataObject) -> None:
     begin = data.draw(st.integers(0, len(RAW)))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from handrail.packets.proof import archive, unpack
 from handrail.packets.proof.findings import Code, PackageFinding
+from tests.lanes import examples, swept
 from tests.unit.packets.proof import making
 
 RAW = making.pack()
@@ -84,7 +85,7 @@ def test_read_refuses_an_archive_comment() -> None:
 
 
 def test_read_refuses_every_cut() -> None:
-    for end in range(len(RAW)):
+    for end in swept(range(len(RAW))):
         found = refused(RAW[:end])
         assert found.code is (Code.TRUNCATED if end >= 4 else Code.NOT_A_PACKAGE), end
 
@@ -274,7 +275,7 @@ def test_read_takes_a_stream_that_gives_little_at_a_time() -> None:
     assert [member.path for member in found.members] == [name.partition("/")[2] for name in FILES]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(66), deadline=None)
 @given(st.binary(max_size=400))
 def test_read_survives_noise(noise: bytes) -> None:
     assert not making.check(noise).accepted

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from handrail.packets.sanitise import sanitise
 from tests.factories.captures import TOOLS, Plants, capture, found
+from tests.lanes import examples
 
 DATA = Path(__file__).parents[5] / "shared" / "data"
 
@@ -143,7 +144,7 @@ SECRETS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_
 
 
 @given(data=st.data(), secret=SECRETS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_sanitise_never_lets_a_secret_through_wherever_it_stands(data: st.DataObject, secret: str) -> None:
     har = json.loads(data.draw(st.sampled_from(CAPTURES)))
     place(har, data, secret)

@@ -1,0 +1,27 @@
+"""How much of a sweep a lane runs. ``HANDRAIL_TESTS`` is ``all``, as for ``make test``, or ``nightly``: everything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+NIGHTLY = os.environ.get("HANDRAIL_TESTS", "all") == "nightly"
+# Prime to 8, so that a slice of flipped bytes still flips every one of the eight bits.
+STEP = 7
+
+
+def swept(items: Sequence[T]) -> Sequence[T]:
+    """Every one of ``items`` at night, by day every seventh and the last."""
+    return items if NIGHTLY else [*items[:-1:STEP], *items[-1:]]
+
+
+def examples(number: int) -> int:
+    """How many examples Hypothesis tries: ``number`` by day, four times as many at night."""
+    return 4 * number if NIGHTLY else number
+
+
+def rounds(by_day: int, at_night: int) -> int:
+    return at_night if NIGHTLY else by_day

@@ -1,0 +1,33 @@
+"""Runs the browser and process tests again and again until the first failure or for an hour: ``nightly.py SECONDS``.
+
+Prints how many rounds passed. What fails once in fifty rounds is a fault in the test or in the product, not bad luck.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+PATHS = (
+    "tests/functional",
+    "tests/integration/worker",
+    "tests/integration/packets",
+    "tests/integration/support",
+)
+
+
+def main(seconds: float) -> int:
+    end, rounds = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "auto", "--dist", "worksteal", *PATHS]
+        if code := subprocess.run(command, check=False).returncode:
+            print(f"Failed in round {rounds + 1}.")
+            return code
+        rounds += 1
+    print(f"{rounds} rounds passed.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1])))
