@@ -118,7 +118,7 @@ PROCRASTINATE_IMPORT_PATHS = ["handrail.worker.tasks"]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
-# Both reach further than this host: whoever answers for the domain decides, not Django's check.
+# Both reach further than this host: the owner of the domain decides, not Django's check.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

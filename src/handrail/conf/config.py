@@ -57,7 +57,7 @@ class WebSection(Section):
 
 
 class WorkerSection(Section):
-    """``lease_seconds``: how long after its last sign of life a worker's runs are advanced by another."""
+    """``lease_seconds``: how long after its last heartbeat a worker's runs are advanced by another."""
 
     renamed = {"takeover_seconds": "lease_seconds"}
 
@@ -141,7 +141,7 @@ class ReleaseSection(Section):
 
 class CommandLineSection(Section):
     """``act_as``: whether ``--as EMAIL`` alone may decide in that member's name. Unless said, only on the embedded
-    database, where whoever can run a command can write every row anyway."""
+    database, where anyone who can run a command can write every row anyway."""
 
     act_as: bool | None = None
 

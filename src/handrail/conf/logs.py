@@ -18,7 +18,7 @@ CODES = ("sqlstate", "errno", "code")
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-def _told(exc_info: ExcInfo) -> list[dict[str, Any]]:
+def _summarized(exc_info: ExcInfo) -> list[dict[str, Any]]:
     """The exception and its causes: class, codes and place. Their texts may quote a customer, and are left out."""
     return [
         {
@@ -51,7 +51,7 @@ _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.ExceptionRenderer(_told),
+    structlog.processors.ExceptionRenderer(_summarized),
     _bounded,
 ]
 

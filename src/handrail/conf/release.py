@@ -59,8 +59,8 @@ def signing_key() -> SigningKey:
     key = _key(config.secrets().resolve(key_reference(loaded)).reveal())
     current = key_ring(loaded).load().current
     if key.key_id != current:
-        says = "the key ring says that another signs" if current else "the key ring says that none signs"
-        raise Misconfigured(f"The release key can't be used: {says}. Run: handrail keys list", code="release-key")
+        why = "the key ring names another" if current else "the key ring names none"
+        raise Misconfigured(f"The release key can't be used: {why}. Run: handrail keys list", code="release-key")
     return key
 
 

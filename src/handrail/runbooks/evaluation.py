@@ -1,4 +1,4 @@
-"""The figures by which runbook work is judged: counted from runs and their records, in the actor's scope."""
+"""Figures about runbook work, counted from runs and their records, in the actor's scope."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from handrail.runbooks.meanings import MEANINGS
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import EventKind
 
-# The rows by which a run passes a checkpoint.
+# The rows with which a run passes a checkpoint.
 PASSING = tuple(kind for kind, meaning in MEANINGS.items() if meaning.checkpoint)
 
 

@@ -14,7 +14,7 @@ def read() -> list[Metric]:
     runs = dict(OperationRun.objects.values_list("state").annotate(n=Count("pk")).order_by())
     packets = dict(ExceptionPacket.objects.values_list("handling").annotate(n=Count("pk")).order_by())
     overdue = OperationRun.objects.filter(due_at__lt=now()).count()
-    untold = Report.objects.filter(delivered_at=None, due_at__isnull=False).count()
+    undelivered = Report.objects.filter(delivered_at=None, due_at__isnull=False).count()
     handled = {handling.value: packets.get(handling.value, 0) for handling in Handling}
     return [
         Metric(
@@ -22,5 +22,5 @@ def read() -> list[Metric]:
         ),
         Metric("handrail_exception_packets", "Exception packets by handling.", handled, "handling"),
         one("handrail_runs_overdue", "Runs whose next step is overdue.", overdue),
-        one("handrail_reports_undelivered", "Outcomes that have not reached the task system yet.", untold),
+        one("handrail_reports_undelivered", "Outcomes that have not reached the task system yet.", undelivered),
     ]

@@ -1,4 +1,4 @@
-"""Faults by script: what goes wrong, where (``point``), for whom (``subject``), how often.
+"""Faults by script: what goes wrong, where (``point``), for which subject (``subject``), how often.
 
 A point is a service and what is asked of it, such as ``sync-jobs.start``; a subject is a tenant, a case or a lane.
 Faults of one point and subject are taken in order, each as often as it says.

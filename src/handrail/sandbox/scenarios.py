@@ -165,7 +165,7 @@ _RESYNC = (
     ),
     Scenario(
         "admin-not-designated",
-        "The task names an admin whom the registry does not",
+        "The task names an admin that the registry does not",
         "ten_pine",
         stopped("admin-not-designated", 0),
         tenant_is={"admins": [{"email": "amelie@pine.example", "designated": True}]},

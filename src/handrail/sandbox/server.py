@@ -96,7 +96,7 @@ def _authorised(request: Request, token: str) -> bool:
 class Sandbox:
     """A running practice estate; as a context manager it ends with the block. ``port`` 0 takes any free one.
 
-    Raises Invalid when ``host`` is no loopback address, Misconfigured when the port is taken or a token is missing.
+    Raises Invalid when ``host`` is not a loopback address, Misconfigured when the port is taken or a token is missing.
     """
 
     def __init__(

@@ -51,8 +51,8 @@ def describe(failure: Failure) -> str:
 def to_answer(exchange: Exchange) -> Answer:
     """The exchange with its body as JSON.
 
-    A body must be JSON when it says so, or when the status is no error. An error page in another format (HTML from a
-    proxy, say) is no failure: the status tells all there is to know, and ``body`` is None.
+    A body must be JSON when it says so, or when the status reports success. An error page in another format (HTML from
+    a proxy, say) does not count as a failure: the status is enough, and ``body`` is None.
     """
     failure, body = exchange.failure, None
     if failure is None and exchange.body:
@@ -90,7 +90,7 @@ def to_reading(name: str, answer: Answer) -> Reading:
 
 
 def read_failed(name: str, answer: Answer) -> ReadFailed:
-    """Why the answer is no state, in one sentence without outside text."""
+    """Why the answer is not a state, in one sentence without outside text."""
     if answer.failure is not None:
         why, retryable = describe(answer.failure), answer.failure in _PASSING
     elif answer.status == 200:  # noqa: PLR2004 - HTTP OK

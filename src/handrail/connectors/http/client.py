@@ -39,7 +39,7 @@ MAX_HEADER = 2000
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _NOT_MODIFIED = 304
 
-# One for the process: a name whose server is silent is then asked for once, whoever asks.
+# One for the process: a name whose server is silent is then asked for once, for all callers.
 _RESOLVER = Resolver()
 
 

@@ -1,6 +1,6 @@
 """The sockets under the connection pool. Every operation asks the call's clock how long it may take.
 
-httpx2 and httpcore2 count time per phase and start anew at every byte, so a peer that dribbles never runs out of it.
+httpx2 and httpcore2 count time per phase and start again at every byte, so a peer that dribbles never runs out of it.
 Here each connect, handshake, send and receive gets what is left of the one total, whichever call it belongs to.
 """
 

@@ -106,7 +106,7 @@ class JobsConnector:
         """The job run with that key as ``body``; None when the runner says that there is none.
 
         A failed look-up is an answer with a failure or an error status: it proves neither presence nor absence. So does
-        an answer that is no job run, or holds several: its failure is not-json.
+        an answer that is not a job run, or holds several: its failure is not-json.
         """
         path = _filled(self._config.lookup_path, "idempotency_key", operation.idempotency_key)
         answer = self._get(path, deadline_seconds)

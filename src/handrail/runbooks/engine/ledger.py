@@ -75,7 +75,7 @@ def append(
 def acquire_lease(run: OperationRun, *, until: datetime) -> bool:
     """Leases a due ``run`` to the caller until ``until``; False when it is not due or another worker was first.
 
-    Compares with the database's clock, which is also the clock by which the queue found the task to be due.
+    Compares with the database's clock, as the queue does when it finds the task to be due.
     """
     if not OperationRun.objects.filter(pk=run.pk, due_at=run.due_at, due_at__lte=Now()).update(due_at=until):
         return False

@@ -42,8 +42,8 @@ class ControlService:
         return wire.json_reply(200, {"items": entries})
 
     def _faults(self, _request: Request) -> Reply:
-        told: list[dict[str, Any]] = [{**asdict(f), "body": dict(f.body)} for f in self._estate.faults.pending()]
-        return wire.json_reply(200, {"items": told})
+        pending: list[dict[str, Any]] = [{**asdict(f), "body": dict(f.body)} for f in self._estate.faults.pending()]
+        return wire.json_reply(200, {"items": pending})
 
     def _script(self, request: Request) -> Reply:
         given = request.json().get("next")

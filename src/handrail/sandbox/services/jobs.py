@@ -36,10 +36,10 @@ class Job:
     tenant: str
     status: str = "running"
     due_at: float | None = None
-    told: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        return {"id": self.id, "job": self.job, "status": self.status, "tenant": self.tenant, **self.told}
+        return {"id": self.id, "job": self.job, "status": self.status, "tenant": self.tenant, **self.details}
 
 
 class JobService:
@@ -87,14 +87,14 @@ class JobService:
             if known is not None:
                 if (known.job, known.given) != (name, given):
                     return wire.problem(409, "key-reused", "This key was used with other content.")
-                return self._told(known)
+                return self._reply(known)
             job = Job(f"job_{len(self._jobs) + 1:04}", name, key, given, tenant)
             self._jobs[job.id] = job
         work: Callable[[Job, str], None] = self._resync if name == "entitlement-resync" else self._issue
         work(job, fault.behaviour if fault else "")
-        return self._told(job)
+        return self._reply(job)
 
-    def _told(self, job: Job) -> Reply:
+    def _reply(self, job: Job) -> Reply:
         with self._estate.lock:
             return wire.json_reply(202 if job.status == "running" else 200, job.as_json())
 
@@ -111,7 +111,7 @@ class JobService:
             self._roles.grant(named[:1], "tenant-owner")
         with self._estate.lock:
             self._after_resync(job, behaviour, role, len(named))
-            job.told = {"changed": len(named), "skipped": len(admins) - len(named)}
+            job.details = {"changed": len(named), "skipped": len(admins) - len(named)}
             job.status = "done"
 
     def _after_resync(self, job: Job, behaviour: str, role: str, count: int) -> None:
@@ -139,7 +139,7 @@ class JobService:
         record["items"].append({"id": credential, "state": "pending", "fingerprint": fingerprint(credential)})
         record["revision"] += 1
         job.status = "done"
-        job.told = {"credential_id": credential}
+        job.details = {"credential_id": credential}
         self._estate.effects.record(
             service="sync-jobs", key=job.key, tenant=job.tenant, what=f"{credential} issued, pending"
         )
@@ -150,11 +150,11 @@ class JobService:
             job = self._jobs.get(request.params["id"])
         if job is None:
             return wire.problem(404, "not-found", "No such job.")
-        return disturbed(self._estate.faults.take("sync-jobs.poll", job.tenant), lambda: self._told(job))
+        return disturbed(self._estate.faults.take("sync-jobs.poll", job.tenant), lambda: self._reply(job))
 
     def _look_up(self, request: Request) -> Reply:
         self.settle()
         key = request.query.get("idempotency_key") or request.query.get("key")
         with self._estate.lock:
             job = next((job for job in self._jobs.values() if key and job.key == key), None)
-        return wire.problem(404, "not-found", "No job with this key.") if job is None else self._told(job)
+        return wire.problem(404, "not-found", "No job with this key.") if job is None else self._reply(job)

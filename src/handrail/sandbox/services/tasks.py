@@ -33,7 +33,7 @@ class TaskService:
             route("tasks", "GET", "/tasks/{task}", self._read),
             route("tasks", "PUT", "/tasks/{task}/outcome", self._outcome),
             route("tasks", "POST", "/tasks/{task}/outcome", self._outcome),
-            route("tasks", "GET", "/tasks/{task}/outcome", self._told),
+            route("tasks", "GET", "/tasks/{task}/outcome", self._kept),
             route("tasks", "POST", "/tasks/{task}/deliver", self._deliver),
         ]
 
@@ -83,7 +83,7 @@ class TaskService:
             )
             return record_reply(public(task), status=201)
 
-    def _told(self, request: Request) -> Reply:
+    def _kept(self, request: Request) -> Reply:
         task = self._find(request.params["task"]) or {}
         outcome = task.get("outcome")
         return record_reply(None) if outcome is None else wire.json_reply(200, outcome)
