@@ -1,4 +1,4 @@
-"""The handoff of one stored request: one call to the desk, outside any transaction, then the one finalization write."""
+"""The handoff of one request: the ticket to link, or one call to the desk and the one finalization write."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from django.db import transaction
 from handrail.access.actor import Actor
 from handrail.audit.actions import record
 from handrail.audit.events import EventName, EventOutcome
-from handrail.connectors.desk import Category, Created, Desk, DeskFailure, Severity, TicketDraft
+from handrail.connectors.desk import Category, Created, Desk, DeskFailure, Link, Severity, TicketDraft
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Stale
-from handrail.support import context, settings
+from handrail.kernel.errors import Fault, Invalid, Stale
+from handrail.support import context, permissions, settings
+from handrail.support.input import REFUSED, SupportRequestInput
 from handrail.support.models import SupportRequest
 from handrail.support.states import AttachmentMode, HandoffMode
 
@@ -25,6 +26,23 @@ MARGIN = timedelta(seconds=2)
 def window(desk: Desk) -> timedelta:
     """How long after its row a handoff can be under way."""
     return timedelta(seconds=desk.config.deadline_seconds) + MARGIN
+
+
+def link_for(given: SupportRequestInput, desk: Desk | None) -> Link | None:
+    """The existing ticket to link, by the desk's own pattern; None in the other modes. Makes no call.
+
+    Raises Invalid: no desk is configured for the mode, or the desk can have no such ticket.
+    """
+    refusal = permissions.why_not_mode(given.mode, desk)
+    if refusal is not None:
+        raise Invalid(refusal.message, code=refusal.code, faults=[Fault("mode", "choose internal_only")])
+    if desk is None or given.mode is not HandoffMode.LINK:
+        return None
+    try:
+        return desk.normalise_link(given.external_reference, given.external_url)
+    except Invalid as error:
+        faults = [Fault(f"external_{fault.where}", fault.message) for fault in error.faults]
+        raise Invalid(REFUSED, code="link-invalid", faults=faults) from None
 
 
 def carry_out(request: SupportRequest, desk: Desk, *, by: Actor, since: float) -> SupportRequest:

@@ -11,11 +11,10 @@ from django.core.exceptions import ValidationError as DjangoError
 from django.core.validators import validate_email
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from handrail.connectors.desk import Desk, Link, Severity
+from handrail.connectors.desk import Severity
 from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Fault, Invalid
 from handrail.kernel.hostile import clean_text, unix_lines
-from handrail.support import permissions
 from handrail.support.states import (
     EMAIL_MAX,
     KEY_MAX,
@@ -29,7 +28,7 @@ from handrail.support.states import (
 )
 
 _KEY = re.compile(rf"[\x21-\x7e]{{{KEY_MIN},{KEY_MAX}}}")
-_REFUSED = "The request can't be submitted as it was given. Nothing was stored."
+REFUSED = "The request can't be submitted as it was given. Nothing was stored."
 _CHOICES = {"mode": HandoffMode, "severity": Severity, "attachment": AttachmentMode}
 
 
@@ -69,7 +68,7 @@ class SupportRequestInput(BaseModel):
         faults = [Fault(name, _message(name, given.get(name, ""), limit)) for name, limit in wrong.items()]
         others = cls.model_construct(None, **{"summary": "", **given})._faults()
         faults += [fault for fault in others if fault.where not in wrong]
-        raise Invalid(_REFUSED, code="support-request-invalid", faults=faults)
+        raise Invalid(REFUSED, code="support-request-invalid", faults=faults)
 
     def completed(self, *, name: str, email: str) -> SupportRequestInput:
         """The input cleaned, with ``name`` and ``email`` where it has no contact. Raises Invalid with a fault per field
@@ -92,7 +91,7 @@ class SupportRequestInput(BaseModel):
         if not whole.contact_email:
             faults.append(Fault("contact_email", _EMAIL))
         if faults:
-            raise Invalid(_REFUSED, code="support-request-invalid", faults=faults)
+            raise Invalid(REFUSED, code="support-request-invalid", faults=faults)
         return whole
 
     def digest(self, *, context: str) -> str:
@@ -127,23 +126,6 @@ def checked_key(key: str) -> str:
         fault = Fault("submission_key", f"must be {KEY_MIN} to {KEY_MAX} visible ASCII characters, fresh for each form")
         raise Invalid("A submission needs its own key.", code="submission-key", faults=[fault])
     return key
-
-
-def link_for(given: SupportRequestInput, desk: Desk | None) -> Link | None:
-    """The existing ticket to link, by the desk's own pattern; None in the other modes. Makes no call.
-
-    Raises Invalid: no desk is configured for the mode, or the desk can have no such ticket.
-    """
-    refusal = permissions.why_not_mode(given.mode, desk)
-    if refusal is not None:
-        raise Invalid(refusal.message, code=refusal.code, faults=[Fault("mode", "choose internal_only")])
-    if desk is None or given.mode is not HandoffMode.LINK:
-        return None
-    try:
-        return desk.normalise_link(given.external_reference, given.external_url)
-    except Invalid as error:
-        faults = [Fault(f"external_{fault.where}", fault.message) for fault in error.faults]
-        raise Invalid(_REFUSED, code="link-invalid", faults=faults) from None
 
 
 _EMAIL = f"one e-mail address of at most {EMAIL_MAX} ASCII characters"

@@ -17,7 +17,7 @@ from handrail.kernel.errors import Conflict
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.support import context, handoff, queries, settings
 from handrail.support.context import RequestContext
-from handrail.support.input import SupportRequestInput, checked_key, link_for
+from handrail.support.input import SupportRequestInput, checked_key
 from handrail.support.models import SupportRequest
 from handrail.support.queries import Handoff
 from handrail.support.states import HandoffMode, HandoffOutcome
@@ -58,7 +58,7 @@ def submit(
     if existing := _existing(by, key, content):
         return existing
     desk = desks.configured()
-    request = _new(asked, about, link_for(asked, desk), desk, by)
+    request = _new(asked, about, handoff.link_for(asked, desk), desk, by)
     request.submission_key, request.content_digest = key, content
     try:
         _write(request, by)
