@@ -85,7 +85,7 @@ def list_packets(request: HttpRequest, query: Query[PacketQuery]) -> list[Packet
 
 @router.get("/packets/{ref}", response={200: PacketDetail, **REFUSALS}, operation_id="get_packet")
 def get_packet(request: HttpRequest, ref: PacketRef, revision: Revision = None) -> PacketDetail:
-    """One revision: what would leave, what is held, who signed, where it went."""
+    """One revision: what would leave, what is held, who signed, and its delivery."""
     return queries.get_packet(actor_of(request), ref, revision)
 
 
@@ -128,7 +128,7 @@ def clear_hold(request: HttpRequest, ref: PacketRef, number: Number, body: Clear
     "/packets/{ref}/revisions/{number}/approve", response={200: Approved, **REFUSALS}, operation_id="approve_packet"
 )
 def approve_packet(request: HttpRequest, ref: PacketRef, number: Number, body: VoteBody) -> Approved:
-    """Approve exactly the manifest that you looked at. Every source is read again first."""
+    """Approve exactly the manifest that you reviewed. Every source is read again first."""
     return votes.approve(ref=ref, revision=number, digest=body.digest, by=actor_of(request))
 
 

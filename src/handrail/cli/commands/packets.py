@@ -25,9 +25,9 @@ group = typer.Typer()
 
 PacketRef = Annotated[str, typer.Argument(metavar="PACKET", help="The packet's reference, PKT-….")]
 Number = Annotated[int | None, typer.Option("--revision", min=1, help="This revision instead of the newest.")]
-Exact = Annotated[int, typer.Option("--revision", min=1, help="The revision that you looked at.")]
+Exact = Annotated[int, typer.Option("--revision", min=1, help="The revision that you reviewed.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in up to 500 characters.")]
-Digest = Annotated[str, typer.Option("--digest", metavar="SHA256", help="The manifest digest that you looked at.")]
+Digest = Annotated[str, typer.Option("--digest", metavar="SHA256", help="The manifest digest that you reviewed.")]
 WAIT_SECONDS, LOOK_SECONDS = 60.0, 0.2
 COLUMNS = ("packet", "revision", "state", "profile", "tenant", "case", "lane", "updated")
 
@@ -70,7 +70,7 @@ def assemble(
 ) -> None:
     """Assemble the packet of a case now: its first revision. FILE holds the inputs.
 
-    Where the case has its packet nothing changes: reassemble makes the next revision.
+    If the case already has a packet, nothing changes: reassemble makes its next revision.
     """
     who = actor(as_, workspace)
     asked = assembling.request(profile=profile, inputs=output.read_json_object(inputs), by=who)
@@ -90,7 +90,7 @@ def reassemble(
 def show(
     packet: PacketRef, *, revision: Number = None, as_: As = None, workspace: InWorkspace = None, json: Json = False
 ) -> None:
-    """One revision: what would leave, what is held, who signed and who still must, and where it went."""
+    """One revision: what would leave, what is held, who signed and who still has to, and its delivery."""
     who = actor(as_, workspace)
     found = queries.get_packet(who, packet, revision)
     if json:
@@ -109,7 +109,7 @@ def diff(
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """What moved since the revision before."""
+    """What changed since the revision before."""
     who = actor(as_, workspace)
     found = comparison.diff(who, packet, revision, against)
     if json:
@@ -159,7 +159,7 @@ def clear(
 def approve(
     packet: PacketRef, *, revision: Exact, digest: Digest, as_: As = None, workspace: InWorkspace = None
 ) -> None:
-    """Approve exactly the manifest that you looked at. Every source is read anew first."""
+    """Approve exactly the manifest that you reviewed. Every source is read again first."""
     who = decider(as_, workspace)
     done = votes.approve(ref=packet, revision=revision, digest=digest, by=who)
     output.say(
@@ -171,7 +171,7 @@ def approve(
 def reject(
     packet: PacketRef, *, revision: Exact, reason: Reason, as_: As = None, workspace: InWorkspace = None
 ) -> None:
-    """Refuse a revision for good."""
+    """Reject a revision for good."""
     who = decider(as_, workspace)
     votes.reject(ref=packet, revision=revision, reason=reason, by=who)
     output.say(f"{packet} revision {revision} rejected")
@@ -181,7 +181,7 @@ def reject(
 def withdraw(
     packet: PacketRef, *, revision: Exact, reason: Reason, as_: As = None, workspace: InWorkspace = None
 ) -> None:
-    """Take a revision back, from the lane too where it is there."""
+    """Withdraw a revision, and recall it from its lane if it was delivered."""
     who = decider(as_, workspace)
     votes.withdraw(ref=packet, revision=revision, reason=reason, by=who)
     output.say(f"{packet} revision {revision} withdrawn")
@@ -196,7 +196,7 @@ def release(
     as_: As = None,
     workspace: InWorkspace = None,
 ) -> None:
-    """Release an approved revision into its lane, once. Every source is read and every vote counted anew."""
+    """Release an approved revision into its lane, once. Every source is read and every vote counted again."""
     who = decider(as_, workspace)
     asked = releasing.release(ref=packet, revision=revision, by=who)
     if deliver:
