@@ -19,7 +19,7 @@ PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(RUNTIME) ## Watch delegated tasks being carried out on a practice estate; ONCE=1 ends with a verdict
+demo: $(RUNTIME) ## Watch delegated tasks being processed on a practice estate; ONCE=1 ends with a report
 	@$(BIN)/handrail demo $(if $(ONCE),--once)
 
 up: $(RUNTIME) ## Serve this directory's installation (handrail.toml): pages, API, two workers
@@ -52,10 +52,10 @@ check: $(DEV) ## Format, lint, types, directions between packages, dependencies,
 bench: $(DEV) ## Print figures and ratios; they never pass or fail on a time
 	@for program in bench/bench_*.py; do echo "== $$program"; $(BIN)/python -m bench.$$(basename $$program .py) || exit 1; done
 
-docs: $(DEV) ## Write the generated pages of docs/ anew
+docs: $(DEV) ## Regenerate the reference pages of docs/
 	$(PRODUCTION) $(BIN)/python docs/generate.py
 
-screenshots: $(DEV) ## Make the images of docs/screenshots anew, from a demo of its own; needs Chromium
+screenshots: $(DEV) ## Regenerate the images of docs/screenshots from a separate demo; needs Chromium
 	@$(BIN)/python docs/screenshots.py
 
 clean: ## Remove what was made: the environment, caches and all state under var/
