@@ -270,7 +270,7 @@ def test_home_names_the_holds_that_are_mine(desk: Desk, browser_of: Browser) -> 
     assert "Source conflict" not in text(browser_of("ada").get("/admin"))
 
 
-@pytest.mark.requirement("P-40", "P-41")
+@pytest.mark.requirement("P-42")
 def test_evaluation_counts_packets(desk: Desk, browser_of: Browser) -> None:
     desk.deliver(desk.released())
     shown = text(browser_of("ada").get("/admin/evaluation"))

@@ -120,7 +120,7 @@ def test_a_moved_value_that_stays_inside_is_not_quoted(desk: Desk) -> None:
     assert "secret" not in str(refused.value.faults)
 
 
-@pytest.mark.requirement("P-12")
+@pytest.mark.requirement("P-12", "P-41", "P-43")
 def test_release_after_a_source_moved_supersedes_instead(desk: Desk) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
