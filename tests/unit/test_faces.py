@@ -23,6 +23,7 @@ OTHERS = {
     "fixtures": "the demo's own module, which calls actions",
     "desk": "a ticket at the service desk",
     "installation.key_ring()": "the ring of public keys, a file",
+    "release_keys": "the module of this face that saves that ring through an action",
 }
 
 
