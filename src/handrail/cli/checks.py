@@ -75,7 +75,7 @@ def connectors() -> list[Finding]:
 
 
 def runbooks() -> list[Finding]:
-    """Whether each runbook in force has the connectors that it names."""
+    """Whether each active runbook has the connectors that it names."""
     return wiring.check()
 
 
@@ -122,7 +122,7 @@ def task_system(config: Config) -> Iterator[Finding]:
     items = extract(connector.read(Get(path=config.tasks.list_path)).value, config.tasks.items_at)
     count = len(items) if isinstance(items, list) else None
     if count is None:
-        message = f"{config.tasks.items_at} of {config.tasks.list_path} is no list."
+        message = f"{config.tasks.items_at} of {config.tasks.list_path} is not a list."
         yield Finding("task system", ok=False, message=message, fix="Fix [tasks] items_at or list_path.")
         return
     yield Finding("task system", ok=True, message=f"{count} tasks on the first page, for workspace {workspace.slug}.")

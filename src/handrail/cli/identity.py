@@ -22,7 +22,7 @@ _acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
 
 
 def actor(email: str | None, workspace: str | None) -> Actor:
-    """Starts the installation and gives whoever acts in it: the member whose token HANDRAIL_TOKEN is, else ``email``,
+    """Starts the installation and returns who acts in it: the member whose token HANDRAIL_TOKEN is, else ``email``,
     else the installation's operator. Raises NotFound for an unknown member or workspace, Invalid for a token that
     opens nothing or is somebody else's.
     """
@@ -105,5 +105,5 @@ def _account(uid: int) -> str:
 
 
 def acting() -> Actor | None:
-    """Whoever ``actor`` gave last, for writing a refusal down."""
+    """Who ``actor`` returned last, for recording a refusal."""
     return _acting.get()

@@ -1,4 +1,4 @@
-"""Following runs on the terminal while workers carry them."""
+"""Following runs on the terminal while workers advance them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def follow(who: Actor, ref: str) -> None:
 
 def table(runs: list[RunSummary]) -> Table:
     """One line a run: where it stands and since when."""
-    shown = Table("run", "task", "tenant", "state", "attempts", "reason", "moved", box=None, pad_edge=False)
+    shown = Table("run", "task", "tenant", "state", "attempts", "reason", "updated", box=None, pad_edge=False)
     for run in runs:
         cells = (run.ref, run.task, run.tenant, run.state, run.attempts, run.reason, run.updated_at)
         shown.add_row(*map(output.cell, cells))

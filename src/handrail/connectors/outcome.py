@@ -1,4 +1,4 @@
-"""What came of an outside call, told honestly: answered, certainly not sent, or perhaps sent."""
+"""The outcome of an outside call, stated honestly: answered, certainly not sent, or perhaps sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Failure(StrEnum):
-    """Why there is no usable answer."""
+    """Why the answer is missing or unusable."""
 
     # Not one byte of the request left this machine; nothing can have happened over there.
     DNS = "dns"

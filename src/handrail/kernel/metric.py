@@ -1,4 +1,4 @@
-"""One figure about an installation, for monitoring. Counts without names: no metric tells anything about a customer."""
+"""One figure about an installation, for monitoring. Counts without names: no metric identifies a customer."""
 
 from __future__ import annotations
 

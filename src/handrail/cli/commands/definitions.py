@@ -89,7 +89,7 @@ def list_(
 
 @group.command("show")
 def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
-    """A definition's text and decisions. Without a version: the one in force."""
+    """A definition's text and decisions. Without a version: the active one."""
     who = actor(as_, workspace)
     found = queries.get_definition(who, _find(who, definition))
     if json:
@@ -113,7 +113,7 @@ def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, jso
 
 @group.command("approve")
 def approve(definition: Name, *, digest: Digest = None, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Put a proposal in force; the version in force until now is deprecated. Its proposer can't do this."""
+    """Activate a proposal and deprecate the version that was active. Its proposer can't do this."""
     who = decider(as_, workspace)
     done = actions.approve(definition_id=_find(who, definition, needs_version=True), by=who, digest=digest)
     output.say(f"{definition} {done.state}, approved by {who.name}")
@@ -129,7 +129,7 @@ def reject(definition: Name, *, reason: Reason, as_: As = None, workspace: InWor
 
 @group.command("deprecate")
 def deprecate(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Take the version in force out of force: no run of it starts from then on."""
+    """Deprecate the active version: no new run of it starts."""
     who = decider(as_, workspace)
     actions.deprecate(definition_id=_find(who, definition), reason=reason, by=who)
     output.say(f"{definition} deprecated by {who.name}")
@@ -142,7 +142,7 @@ def _find(who: Actor, definition: str, *, needs_version: bool = False) -> int:
         wanted = "KIND/NAME/VERSION" if needs_version else "KIND/NAME or KIND/NAME/VERSION"
         kinds = ", ".join(DefinitionKind)
         fault = Fault("DEFINITION", f"expected {wanted}, where KIND is one of {kinds}")
-        raise Invalid("That is no name of a definition.", faults=[fault])
+        raise Invalid("That is not the name of a definition.", faults=[fault])
     version = int(match["version"]) if match["version"] else None
     return queries.find_definition_id(who, DefinitionKind(match["kind"]), match["name"], version)
 

@@ -16,9 +16,9 @@ Where = Annotated[Path, typer.Option("--directory", help="Where the demo keeps i
 
 
 def demo(*, once: Once = False, directory: Where = Path("var/demo")) -> None:
-    """Watch delegated tasks being carried through approved runbooks on a practice estate, then look around.
+    """Watch delegated tasks run through approved runbooks on a practice estate, then look around.
 
-    Exit code 1 when anything comes out otherwise than the practice estate expects.
+    Exit code 1 when any result differs from what the practice estate expects.
     """
     with workspaces.prepare(directory) as workspace:
         installation.use_file(workspace.configuration)

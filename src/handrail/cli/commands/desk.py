@@ -16,7 +16,7 @@ from handrail.kernel.ids import Prefix, new_ref
 group = typer.Typer()
 
 Contact = Annotated[
-    str, typer.Option("--contact-email", metavar="EMAIL", help="Whom the desk should take for the requestor.")
+    str, typer.Option("--contact-email", metavar="EMAIL", help="The requester's e-mail address on the ticket.")
 ]
 COLUMNS = ("what", "state", "found", "fix")
 
@@ -48,7 +48,7 @@ def try_(*, contact_email: Contact, json: Json = False) -> None:
     )
     came = desk.create(draft)
     created = isinstance(came, Created)
-    told = {
+    result = {
         "desk": desk.name,
         "handrail reference": ref,
         "ticket": came.reference if isinstance(came, Created) else None,
@@ -56,9 +56,9 @@ def try_(*, contact_email: Contact, json: Json = False) -> None:
         "failure": None if isinstance(came, Created) else came.summary(desk=desk.name, reference=ref),
     }
     if json:
-        output.print_json(told)
+        output.print_json(result)
     else:
-        output.print_facts(told)
+        output.print_facts(result)
     if not created:
         raise typer.Exit(Unavailable.exit_code)
 

@@ -78,7 +78,7 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
 
 @group.command("take")
 def take(exception: ExceptionRef, *, instead_of: InsteadOf = "", as_: As = None, workspace: InWorkspace = None) -> None:
-    """Take a packet over: from now on it is yours to resolve."""
+    """Take an exception packet over: you are now the one to resolve it."""
     who = actor(as_, workspace)
     exceptions.take(ref=exception, by=who, instead_of=instead_of)
     output.say(f"{exception} taken over by {who.name}")
@@ -86,7 +86,7 @@ def take(exception: ExceptionRef, *, instead_of: InsteadOf = "", as_: As = None,
 
 @group.command("resolve")
 def resolve(exception: ExceptionRef, *, note: Note, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Close a packet that you took over, with a note of what was done. The run itself never goes on."""
+    """Close an exception packet that you took over, with a note of what was done. The run itself never continues."""
     who = actor(as_, workspace)
     exceptions.resolve(ref=exception, note=note, by=who)
     output.say(f"{exception} resolved by {who.name}")

@@ -67,13 +67,13 @@ def verify(
 
 def _tell(verdict: Verdict, *, compared: bool, json: bool) -> None:
 
-    findings = [{"code": f.code, "says": str(f), "refuses": f.refuses} for f in verdict.findings]
+    findings = [{"code": f.code, "message": str(f), "refuses": f.refuses} for f in verdict.findings]
     if json:
         accepted = verdict.accepted and compared
         output.print_json({"accepted": accepted, "package": list(describe(verdict)), "findings": findings})
         return
     output.print_table("", ("what", "it says"), describe(verdict))
-    output.print_table("Findings", ("finding", "why"), [(f["code"], f["says"]) for f in findings], empty="")
+    output.print_table("Findings", ("finding", "why"), [(f["code"], f["message"]) for f in findings], empty="")
     output.say("REFUSED" if not verdict.accepted else "accepted" if compared else NO_LANE)
 
 

@@ -241,7 +241,7 @@ def document(
 
 
 def _build(who: Actor, asked: Requested, *, json: bool) -> None:
-    """Assembles here and now, or waits for the worker that was faster, and tells what came of it."""
+    """Assembles here and now, or waits for the worker that was faster, and prints what came of it."""
     with suppress(Stale):  # it ended meanwhile; its state says how
         assembling.build(revision_id=asked.id, by=who)
     found = _settled(who, asked)

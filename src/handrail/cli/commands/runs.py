@@ -19,7 +19,7 @@ group = typer.Typer()
 
 State = Annotated[str, typer.Option("--state", help="Only runs in this state, such as exception.")]
 Runbook = Annotated[str, typer.Option("--runbook", metavar="NAME", help="Only runs of this runbook.")]
-COLUMNS = ("run", "task", "tenant", "runbook", "state", "attempts", "reason", "moved")
+COLUMNS = ("run", "task", "tenant", "runbook", "state", "attempts", "reason", "updated")
 
 
 @group.command("list")
@@ -69,7 +69,7 @@ def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Js
             "exception": summary.exception and f"{summary.exception}: {summary.reason}",
             "completion": found.completion and found.completion.fields,
             "retries": found.retry_ledger and f"{found.retry_ledger.attempts} attempts of {found.retry_limit}",
-            "told the task system": found.report and (found.report.delivered_at or found.report.failure or "not yet"),
+            "reported": found.report and (found.report.delivered_at or found.report.failure or "not yet"),
         }
     )
     ledger = [(e.sequence, e.at, e.kind, e.checkpoint, e.step, e.attempt, e.worker, e.detail) for e in found.ledger]
@@ -111,7 +111,7 @@ def preview(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, js
         }
     )
     results = [(r.condition, r.result or "holds", r.reason, r.kind) for r in seen.prerequisites]
-    output.print_table("Prerequisites", ("condition", "result", "otherwise", "kind"), results)
+    output.print_table("Prerequisites", ("condition", "result", "reason", "kind"), results)
 
 
 @group.command("start")

@@ -28,8 +28,10 @@ Ticket = Annotated[
     str, typer.Option("--ticket", help="With link_existing_ticket: its reference, or its address if that holds it.")
 ]
 TicketUrl = Annotated[str, typer.Option("--ticket-url", help="With link_existing_ticket: its address, if known.")]
-Name = Annotated[str, typer.Option("--contact-name", help="Whom to answer. Default: the member who acts.")]
-Email = Annotated[str, typer.Option("--contact-email", help="Where to answer. Default: the member who acts.")]
+Name = Annotated[str, typer.Option("--contact-name", help="The name of the contact. Default: the member who acts.")]
+Email = Annotated[
+    str, typer.Option("--contact-email", help="The e-mail address of the contact. Default: the member who acts.")
+]
 Key = Annotated[
     str, typer.Option("--key", help="Repeat a submission with its key to get the same answer, never a second ticket.")
 ]

@@ -24,7 +24,7 @@ def pull(*, as_: As = None, json: Json = False) -> None:
 
 @group.command("receive")
 def receive(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
-    """Receive one task, shaped as the task system tells it. Exit code 2 when it is refused."""
+    """Receive one task, in the form that the task system sends. Exit code 2 when it is refused."""
     who = actor(as_, workspace)
     received = tasks.receive(item=output.read_json_object(task), by=who)
     _tell([received], json=json)

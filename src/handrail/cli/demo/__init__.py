@@ -1,1 +1,1 @@
-"""The demo: delegated tasks carried through approved runbooks against the practice estate, and judged at the end."""
+"""The demo: delegated tasks run through approved runbooks on the practice estate, checked at the end."""

@@ -61,12 +61,12 @@ def effects() -> list[dict[str, Any]]:
 
 
 def outcome(task: str) -> dict[str, Any] | None:
-    """What the task system was told of a task; None when nothing."""
+    """The outcome that the task system has of a task, or None."""
     try:
-        told: dict[str, Any] = read("tasks", f"/tasks/{quote(task, safe='')}/outcome")
+        found: dict[str, Any] = read("tasks", f"/tasks/{quote(task, safe='')}/outcome")
     except ReadFailed:
         return None
-    return told
+    return found
 
 
 def holders(tenant: str, role: str) -> set[str]:

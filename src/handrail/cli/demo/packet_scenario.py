@@ -260,8 +260,8 @@ class _Scenario:
         until = time.monotonic() + WAIT_SECONDS
         while not done(found := self._found()):
             if time.monotonic() > until:
-                told = found.summary.revision
-                raise Differs(f"revision {told.number} is still {told.state} after {WAIT_SECONDS:.0f} s {told.failure}")
+                last = found.summary.revision
+                raise Differs(f"revision {last.number} is still {last.state} after {WAIT_SECONDS:.0f} s {last.failure}")
             time.sleep(LOOK_SECONDS)
         return found
 
@@ -276,8 +276,8 @@ def _expect(holds_: bool, otherwise: str) -> None:
 
 
 def _expect_state(found: PacketDetail, state: str) -> None:
-    told = found.summary.revision
-    _expect(told.state == state, f"revision {told.number} is {told.state}, not {state}")
+    revision = found.summary.revision
+    _expect(revision.state == state, f"revision {revision.number} is {revision.state}, not {state}")
 
 
 def _expect_holds(found: PacketDetail, wanted: set[tuple[str, str]]) -> None:

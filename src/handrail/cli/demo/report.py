@@ -67,9 +67,9 @@ def check_invariants(
     details = {line.expected.task: queries.get_run(who, line.run) for line in lines if line.run}
     words = [CANARY, *PRACTICE_TOKENS.values(), *passwords]
     return [
-        Invariant("The SCIM server has the role for exactly whom it should", tuple(_misplaced_roles(details))),
+        Invariant("The SCIM server grants the role to exactly the right people", tuple(_misplaced_roles(details))),
         Invariant("At most one effect for each idempotency key", tuple(_repeated_effects())),
-        Invariant("The task system was told one outcome of each task", tuple(_untold(details))),
+        Invariant("The task system received one outcome for each task", tuple(_misreported(details))),
         Invariant(
             "Each run left one retry-ledger entry, and one completion record or packet", tuple(_unclosed(details))
         ),
@@ -100,13 +100,13 @@ def _repeated_effects() -> Iterator[str]:
             yield f"{entry['service']} {entry['key']}: {entry['count']} times"
 
 
-def _untold(details: dict[str, RunDetail]) -> Iterator[str]:
-    told = Counter(entry["key"] for entry in estate.effects() if entry["service"] == "tasks")
+def _misreported(details: dict[str, RunDetail]) -> Iterator[str]:
+    reported = Counter(entry["key"] for entry in estate.effects() if entry["service"] == "tasks")
     for task, run in details.items():
         outcome = estate.outcome(task) or {}
-        seen = (outcome.get("run"), outcome.get("state"), told[run.summary.ref])
+        seen = (outcome.get("run"), outcome.get("state"), reported[run.summary.ref])
         if seen != (run.summary.ref, run.summary.state.value, 1):
-            yield f"{task}: told {seen[1]}, {seen[2]} times"
+            yield f"{task}: reported as {seen[1]}, {seen[2]} times"
 
 
 def _unclosed(details: dict[str, RunDetail]) -> Iterator[str]:

@@ -26,7 +26,7 @@ OPERATOR = "olivia@practice.example"
 # The ticket is made, and then the connection is cut before the answer: the hardest failure to be honest about.
 FAULT = "cut-after"
 EXPECTED_COUNTS = {"creations": 2, "tickets": 2, "faults_left": 0}
-HOLDS = "The desk was asked once for each ticket, never again, and what it did is told as it was"
+HOLDS = "The desk was asked once for each ticket, never again, and what it did is reported correctly"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ _TEXTS: dict[Category, str] = {
     Category.UNREADABLE_ANSWER: "{desk} gave an answer that Handrail can't read.",
     Category.NO_REFERENCE: "{desk} accepted the ticket but gave no usable reference.",
     Category.ANSWER_TOO_LARGE: "{desk} gave an answer that is too large to read.",
-    Category.UNREACHABLE: "{desk} can't be reached. Try again later, or tell an administrator.",
+    Category.UNREACHABLE: "{desk} can't be reached. Try again later, or ask an administrator.",
     Category.HANDRAIL_BUSY: "Handrail was too busy to ask {desk} in time. Try again in a minute.",
     Category.NOT_TRUSTED: "No trusted connection to {desk} was possible. An administrator should check certificates.",
     Category.TIMEOUT_UNKNOWN: "{desk} did not answer in time.",
@@ -107,7 +107,7 @@ def interrupted() -> DeskFailure:
 
 
 def failure_of(answer: Answer) -> DeskFailure | None:
-    """Why ``answer`` is no created ticket, or None for a 2xx whose body was understood.
+    """Why ``answer`` is not a created ticket, or None for a 2xx whose body was understood.
 
     A status of 4xx or 5xx speaks for itself, whatever its body. 5xx leaves the outcome unknown: a desk, or the proxy
     before it, may fail after the ticket was made. So does 408: it is meant for a request that never became whole, and

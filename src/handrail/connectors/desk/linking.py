@@ -1,4 +1,4 @@
-"""Linking a ticket that exists: no call, only what can be told from what the person typed or pasted."""
+"""Linking a ticket that exists: no call, only what follows from what the person typed or pasted."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _reference(config: DeskConfig, typed: str) -> str | None:
 def _faults(config: DeskConfig, given: _Given, page: Page | None, found: str | None) -> Iterator[Fault]:
     """What is wrong, each mistake once, at the field where it was made."""
     if given.pasted and page is None:
-        yield Fault(given.at, f"is no address at {config.web_origin}, where {config.name} is")
+        yield Fault(given.at, f"is not an address at {config.web_origin}, where {config.name} is")
     if found is None and (given.typed or page or not given.pasted):
         yield Fault("reference", _why_no_reference(config, given))
     if page and page.reference and found and page.reference != found:
@@ -77,7 +77,7 @@ def _faults(config: DeskConfig, given: _Given, page: Page | None, found: str | N
 
 def _why_no_reference(config: DeskConfig, given: _Given) -> str:
     if given.typed:
-        return f"is no reference of {config.name}; one looks like {config.reference_example}"
+        return f"is not a reference of {config.name}; one looks like {config.reference_example}"
     if not given.pasted:
         return f"is needed, such as {config.reference_example}"
     if given.at == "url":

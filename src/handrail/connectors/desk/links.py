@@ -29,7 +29,7 @@ def reference_checker(pattern: str) -> TypeAdapter[str]:
         whole = StringConstraints(pattern=rf"\A(?:{pattern})\z", max_length=MAX_REFERENCE)
         return TypeAdapter(Annotated[str, whole])
     except SchemaError:
-        raise ValueError("is no regular expression without look-around and back references") from None
+        raise ValueError("must be a regular expression without look-around or back references") from None
 
 
 def is_reference(text: str, pattern: str) -> bool:

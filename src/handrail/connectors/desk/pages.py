@@ -1,4 +1,4 @@
-"""Ticket pages that people paste, told from other addresses by the configured patterns."""
+"""Ticket pages that people paste, recognised by the configured patterns."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ class _Call:
     clock: Clock
 
     def over(self, pool: httpcore2.ConnectionPool) -> Exchange:
-        """Carry the call out. Every way in which the wire can fail becomes an Exchange."""
+        """Makes the call. Every way in which the wire can fail becomes an Exchange."""
         with running(self.clock):
             try:
                 return self._exchange(pool)

@@ -3,12 +3,12 @@
 incoming/HEX.zip     delivered; the receiver consumes it by renaming it into consumed/
 consumed/HEX.zip     consumed
 withdrawn/HEX.zip    taken back, by the same rename: of the receiver and Handrail only one succeeds
-notices/HEX-….json   what the receiver is told of one
+notices/HEX-….json   the notice of one for the receiver
 taken/HEX.json       which package has the one place of this manifest, or that none ever will; never removed
 staged/HEX-….zip     written whole, and not placed yet
 
 Every step that counts succeeds once: a marker is linked where none is, and a staged package leaves its name for one
-shelf only. So whoever wrote the marker may stop, wait or die at any point, and whoever comes next goes on.
+shelf only. So the writer of the marker may stop, wait or die at any point, and the next one continues.
 """
 
 from __future__ import annotations

@@ -56,13 +56,13 @@ class HttpLane:
 
     def status(self, manifest_digest: str) -> Receipt:
         exchange = self._client.send("GET", self._one(manifest_digest), headers={"accept": "application/json"})
-        return self._told(exchange, manifest_digest)
+        return self._receipt(exchange, manifest_digest)
 
     def withdraw(self, manifest_digest: str, reason: str) -> Receipt:
         headers = {"content-type": "application/json", "accept": "application/json"}
         path = self._one(manifest_digest) + "/withdraw"
         exchange = self._client.send("POST", path, headers=headers, content=json_bytes({"reason": reason}))
-        return self._told(exchange, manifest_digest)
+        return self._receipt(exchange, manifest_digest)
 
     def check(self) -> list[Finding]:
         return [probe(self.name, self._client, self._path or "/", must_exist=True)]
@@ -70,7 +70,7 @@ class HttpLane:
     def _one(self, manifest_digest: str) -> str:
         return f"{self._path}/deliveries/sha256:{hexadecimal(manifest_digest)}"
 
-    def _told(self, exchange: Exchange, manifest_digest: str) -> Receipt:
+    def _receipt(self, exchange: Exchange, manifest_digest: str) -> Receipt:
         if exchange.failure is None and exchange.status in _NOTHING:
             return Receipt(_NOTHING[exchange.status])
         if exchange.failure is None and exchange.status in _TAKEN:
@@ -95,13 +95,13 @@ class HttpLane:
 def _receipt(exchange: Exchange, manifest_digest: str) -> Receipt:
     """The lane's word. Raises LaneFailed (unknown) when it is none: what can't be understood proves nothing."""
     try:
-        told: Any = parse_json(exchange.body)
-        state = LaneState(told["state"])
-        digest = str(told.get("package_digest") or "")
-        if told.get("manifest_digest", manifest_digest) != manifest_digest:
+        answer: Any = parse_json(exchange.body)
+        state = LaneState(answer["state"])
+        digest = str(answer.get("package_digest") or "")
+        if answer.get("manifest_digest", manifest_digest) != manifest_digest:
             raise ValueError(manifest_digest)
         if digest:
             hexadecimal(digest)
     except (NotJson, json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, Invalid):
         raise LaneFailed("The lane's answer is not a receipt for this manifest.", ErrorKind.UNKNOWN) from None
-    return Receipt(state, clean_text(str(told.get("receipt") or ""), limit=MAX_REFERENCE), digest)
+    return Receipt(state, clean_text(str(answer.get("receipt") or ""), limit=MAX_REFERENCE), digest)

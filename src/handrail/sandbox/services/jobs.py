@@ -1,4 +1,4 @@
-"""The identity-sync job runner: starts a job once per idempotency key, tells how it stands, finds it by key.
+"""The identity-sync job runner: starts a job once per idempotency key, reports its status, finds it by key.
 
 ``entitlement-resync`` gives the role to each named administrator and leaves an audit marker; it ends within the call.
 ``issue-credential`` takes a moment and ends with a new, pending credential.

@@ -89,7 +89,7 @@ class TaskService:
         return record_reply(None) if outcome is None else wire.json_reply(200, outcome)
 
     def _deliver(self, request: Request) -> Reply:
-        """Sends the task as a Standard Webhook to a URL on this machine, and tells what came back."""
+        """Sends the task as a Standard Webhook to a URL on this machine, and returns what came back."""
         url = text_field(request.json(), "url")
         task = self._find(request.params["task"])
         if task is None:

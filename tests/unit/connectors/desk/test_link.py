@@ -80,7 +80,7 @@ def test_link_shows_what_a_reference_looks_like() -> None:
 @pytest.mark.parametrize(
     ("reference", "url", "says"),
     [
-        ("https://evil.test/t/T-12", "", f"is no address at {ORIGIN}, where Example Desk is"),
+        ("https://evil.test/t/T-12", "", f"is not an address at {ORIGIN}, where Example Desk is"),
         (f"{ORIGIN}/queue", "", "does not hold the reference; type that here, such as T-12"),
         ("", f"{ORIGIN}/queue", "is needed too, such as T-12"),
     ],
