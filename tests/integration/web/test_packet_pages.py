@@ -114,7 +114,7 @@ def test_approve_after_drift_says_what_moved(desk: Desk, browser_of: Browser) ->
     assert response.status_code == 409
     assert "changed from active to suspended" in text(response)
     old = text(browser_of("ben").get(url(revision), {"revision": 1}))
-    assert "Superseded: a source moved. 1 approval is void." in old
+    assert "Superseded: a source changed. 1 approval is void." in old
     assert "Go to revision 2" in old
     assert "<del>signed</del> void" in old
 

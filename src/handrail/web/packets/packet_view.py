@@ -128,7 +128,7 @@ class PacketPage:
     reason_limit: int = REASON_LIMIT
     refused: RefusedDecision | None = None
     whole: bool = False
-    given: list[tuple[str, str]] = field(default_factory=list)
+    inputs: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def number(self) -> int:
@@ -226,7 +226,7 @@ def present(
         may_export=detail.delivery is not None and actor.may(Capability.PACKET_RELEASE),
         refused=refused,
         whole=whole,
-        given=[(name, words.visible_value(given)) for name, given in detail.inputs.items() if given is not None],
+        inputs=[(name, words.visible_value(text)) for name, text in detail.inputs.items() if text is not None],
     )
 
 
