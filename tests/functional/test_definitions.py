@@ -52,7 +52,7 @@ def test_second_person_sees_the_change_and_approves(scene: Scene, visit: Visits,
         difference = page.get_by_role("region", name="Difference from the active version")
         expect(difference.get_by_text("retry: {attempts: 4,")).to_be_visible()
         page.get_by_role("button", name="Approve").click()
-        expect(page.get_by_text("Approved. It is in force from now on")).to_be_visible()
+        expect(page.get_by_text("Approved. It is active from now on")).to_be_visible()
     scene.proposal.refresh_from_db()
     scene.active.refresh_from_db()
     assert (scene.proposal.state, scene.active.state) == ("active", "deprecated")

@@ -35,7 +35,7 @@ def test_packet_is_taken_over_and_resolved(scene: Scene, visit: Visits, scripts:
         page = person.page
         page.get_by_role("link", name=scene.packet.ref).click()
         page.get_by_role("button", name="Take over").click()
-        expect(page.get_by_text(f"{scene.packet.ref} is yours.")).to_be_visible()
+        expect(page.get_by_text(f"You have taken over {scene.packet.ref}.")).to_be_visible()
         page.get_by_label("What was done").fill("Nothing had changed in the sync service.\nDelegated anew.")
         page.get_by_role("button", name="Resolve").click()
         expect(page.get_by_text("was resolved, with your note.")).to_be_visible()

@@ -257,7 +257,7 @@ def test_diagnostics_open_beside_the_action(scene: Scene, sandbox: Sandbox, visi
         page = person.go(scene.paths["run"])
         page.get_by_role("link", name="Open support diagnostics").click()
         expect(page.get_by_text("Definition: sha256:")).to_be_visible()
-        expect(page.get_by_text("Exactly this is kept with the request")).to_be_visible()
+        expect(page.get_by_text("This is exactly what is stored with the request")).to_be_visible()
 
 
 def test_role_without_the_capability_is_told_whom_to_ask(scene: Scene, sandbox: Sandbox, visit: Visits) -> None:

@@ -289,7 +289,7 @@ def test_same_form_with_other_content_is_refused_and_comes_back_fresh(house: Hou
     response = operator.post(page, fields(summary="Something else altogether"))
     body = response.content.decode()
     assert response.status_code == 409
-    assert "submitted before with other content, so nothing was stored now" in body
+    assert "already submitted with different content, so nothing was stored now" in body
     assert 'value="Something else altogether"' in body
     key = re.search(r'name="submission_key" value="([\w-]+)"', body)
     assert key
@@ -301,7 +301,7 @@ def test_same_form_with_other_content_is_refused_and_comes_back_fresh(house: Hou
 
 def test_form_without_a_key_gets_one(house: House, operator: Client) -> None:
     body = refused(operator, url(house, "tenant"), submission_key="")
-    assert "it has a fresh one now" in body
+    assert "it now has a new one" in body
     assert re.search(r'name="submission_key" value="[\w-]{16,}"', body)
 
 
@@ -317,7 +317,7 @@ def test_without_a_desk_only_internal_is_offered(house: House, operator: Client,
 
 def test_desk_that_is_gone_since_the_form_was_opened_is_said_so(house: House, operator: Client) -> None:
     body = refused(operator, url(house, "tenant"), mode="create_external_ticket")
-    assert "is not configured any more" in body
+    assert "is no longer configured" in body
 
 
 @pytest.mark.requirement("H-22")
