@@ -175,6 +175,7 @@ def test_a_consumed_revision_gets_a_notice_when_another_follows(desk: Desk) -> N
     assert digest.removeprefix("sha256:").encode() in bytes(manifest)
 
 
+@pytest.mark.requirement("P-40")
 def test_a_revision_consumed_before_the_recall_arrives_gets_a_notice(desk: Desk) -> None:
     revision = desk.released()
     desk.deliver(revision)
