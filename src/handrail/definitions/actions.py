@@ -36,7 +36,7 @@ def propose(*, text: str, by: Actor, file: str = "definition") -> DefinitionSumm
     active = same_name.filter(state=DefinitionState.ACTIVE).first()
     if active is not None and active.version >= definition.version:
         raise Conflict(
-            f"Version {active.version} of {definition.name} is in force; propose a higher one.",
+            f"Version {active.version} of {definition.name} is active; propose a higher one.",
             code="version-not-newer",
         )
     row = _insert(checked, text, by)
@@ -46,7 +46,7 @@ def propose(*, text: str, by: Actor, file: str = "definition") -> DefinitionSumm
 
 @transaction.atomic
 def approve(*, definition_id: int, by: Actor, digest: str | None = None) -> DefinitionSummary:
-    """Puts a proposal in force; the version in force until now is deprecated.
+    """Makes a proposal the active version; the version that was active until now is deprecated.
 
     ``digest``, where given, must be the proposal's: what was seen is what is approved. Raises NotFound, Denied;
     Conflict (``own-proposal``, ``already-decided``, ``version-not-newer``, ``digest-differs``); Invalid where the text
@@ -56,7 +56,7 @@ def approve(*, definition_id: int, by: Actor, digest: str | None = None) -> Defi
     active = active_row(row)
     refuse(permissions.why_not_approve(by, row, active))
     if digest is not None and digest != row.digest:
-        raise Conflict("This is not the text that you were shown. Look again, then decide.", code="digest-differs")
+        raise Conflict("This is not the text that you were shown. Review it again, then decide.", code="digest-differs")
     compilation.check(row.text, file=f"{row.name} v{row.version}")
     if active is not None:
         _deprecate(active, by, reason="")
@@ -78,7 +78,7 @@ def reject(*, definition_id: int, reason: str, by: Actor) -> DefinitionSummary:
 
 @transaction.atomic
 def deprecate(*, definition_id: int, reason: str, by: Actor) -> DefinitionSummary:
-    """Takes the active version out of force; no run of it starts from then on.
+    """Deprecates the active version; no run of it starts from then on.
 
     Raises NotFound, Denied, Conflict (``not-active``), Invalid without a reason, Stale.
     """
@@ -134,7 +134,7 @@ def _deprecate(row: Definition, by: Actor, *, reason: str) -> None:
 
 
 def _move(row: Definition, after: DefinitionState, **fields: object) -> None:
-    """A conditional update on the states that ``after`` can be entered from; no row means that somebody was faster."""
+    """A conditional update on the states that ``after`` can be entered from; no row: another change came first."""
     rows = Definition.objects.filter(pk=row.pk, state__in=DEFINITION.sources(after))
     if not rows.update(state=after, **fields):
         raise Stale

@@ -86,7 +86,7 @@ def compile_text(kind: DefinitionKind, text: str, digest: str) -> CompiledDefini
 
 @lru_cache(maxsize=256)
 def _compiled(kind: DefinitionKind, text: str, digest: str) -> CompiledDefinition:
-    """The trigger keeps texts from being changed; the comparison notices where somebody got round it."""
+    """A trigger prevents changes to texts; the comparison detects one that bypassed it."""
     compiled = _COMPILERS[kind](load(text, file=str(kind)))
     if compiled.digest != digest:
         raise altered(compiled.name)

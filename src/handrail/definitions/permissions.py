@@ -10,13 +10,13 @@ from handrail.definitions.states import DEFINITION, DefinitionState
 
 
 def why_not_approve(actor: Actor, definition: Definition, active: Definition | None) -> Refusal | None:
-    """``active`` is the version in force of the same kind and name, if there is one."""
+    """``active`` is the active version of the same kind and name, if there is one."""
     if refusal := _why_not_decide(actor, definition):
         return refusal
     if active is not None and active.version >= definition.version:
         return Refusal(
             "version-not-newer",
-            f"Version {active.version} is in force. Propose the text again under a higher version.",
+            f"Version {active.version} is active. Propose the text again under a higher version.",
         )
     return None
 

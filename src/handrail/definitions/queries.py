@@ -42,7 +42,7 @@ class DefinitionSummary:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionDetail:
-    """``active``: the version in force of the same kind and name, None if there is none or it is this one.
+    """``active``: the active version of the same kind and name, None if there is none or it is this one.
     ``changes``: from the active text to this one. ``versions``: all of this kind and name, the newest first.
     ``why_not_*``: None where the actor may do it now.
     """
@@ -115,7 +115,7 @@ def get_row(actor: Actor, definition_id: int, capability: Capability) -> Definit
 
 
 def active_row(of: Definition) -> Definition | None:
-    """The version in force of the same workspace, kind and name."""
+    """The active version of the same workspace, kind and name."""
     same = Definition.objects.filter(workspace_id=of.workspace_id, kind=of.kind, name=of.name)
     return same.filter(state=DefinitionState.ACTIVE).first()
 

@@ -1,4 +1,4 @@
-"""What may become of a definition."""
+"""The states of a definition."""
 
 from __future__ import annotations
 

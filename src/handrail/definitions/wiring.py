@@ -1,4 +1,4 @@
-"""Whether the connectors that a runbook names are there, and of the kind that can do what it asks of them."""
+"""Whether the connectors that a runbook names exist and are of a kind that can do what it asks of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def faults(runbook: CompiledRunbook) -> list[Fault]:
 
 
 def check() -> list[Finding]:
-    """A finding for each runbook in force, in every workspace: for whoever operates Handrail."""
+    """A finding for each active runbook, in every workspace: for the operator of the installation."""
     found: list[Finding] = []
     for definition in active_runbooks():
         name = f"{definition.workspace.slug}: {definition.name} v{definition.version}"

@@ -48,7 +48,7 @@ def test_page_reads_a_packet_profile_aloud(house: House, owner: Client) -> None:
         "2 different people sign: at least 2 of escalation-owner; never the person who assembled it",
         "GET /cases/{inputs.case} in cases",
         "everything else: never leaves",
-        "Assemble again; every source is read anew.",
+        "Assemble again; every source is read again.",
     ):
         assert told in text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,13 @@ def shipped(path: str) -> str:
     return (SHIPPED / path).read_text(encoding="utf-8")
 
 
+def rules(spec: Any) -> Any:
+    """``spec`` without the sentences for people, which were reworded."""
+    if isinstance(spec, dict):
+        return {key: rules(value) for key, value in spec.items() if key not in ("message", "released_by")}
+    return [rules(one) for one in spec] if isinstance(spec, list) else spec
+
+
 def old(name: str) -> str:
     return (OLD / f"{name}.yaml").read_text(encoding="utf-8")
 
@@ -64,17 +72,17 @@ def test_old_profile_keeps_the_digest_of_its_schema(name: str) -> None:
 
 @pytest.mark.parametrize("name", RUNBOOKS)
 def test_old_runbook_means_what_the_shipped_one_means(name: str) -> None:
-    """They differ in the version, and in the version that a ticket must name."""
+    """They differ in the version, in the version that a ticket must name, and in sentences for people."""
     before, after = compile_runbook(old(name)).spec, compile_runbook(shipped(f"runbooks/{name}.yaml")).spec
     renewed = before.model_dump_json(warnings=False).replace("runbook_version == 1", "runbook_version == 2")
-    assert json.loads(renewed) | {"version": 2} == after.model_dump(mode="json", warnings=False)
+    assert rules(json.loads(renewed) | {"version": 2}) == rules(after.model_dump(mode="json", warnings=False))
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMA_DIGESTS))
 def test_old_profile_means_what_the_shipped_one_means(name: str) -> None:
     before, after = compile_profile(old(name)).spec, compile_profile(shipped(f"profiles/{name}.yaml")).spec
     renewed = re.sub(r"\bgiven\.", "inputs.", before.model_dump_json(warnings=False))
-    assert json.loads(renewed) | {"version": 2} == after.model_dump(mode="json", warnings=False)
+    assert rules(json.loads(renewed) | {"version": 2}) == rules(after.model_dump(mode="json", warnings=False))
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.rglob("*.yaml")), ids=lambda path: path.stem)

@@ -52,7 +52,7 @@ class ConditionProblem:
 
 
 class Uncompilable(Exception):
-    """The source is no condition over these names."""
+    """The source is not a condition over these names."""
 
     def __init__(self, problems: list[ConditionProblem]) -> None:
         super().__init__(problems[0].message)

@@ -71,7 +71,7 @@ def parse(source: str) -> Template:
         if token in ("{{", "}}"):
             parts.append(token[0])
         elif token in ("{", "}"):
-            raise ValueError("a brace that is no placeholder; write {{ or }} for a literal brace")
+            raise ValueError("a brace outside a placeholder; write {{ or }} for a literal brace")
         elif token.startswith("{"):
             parts.append(Placeholder(_name(token), quoted))
         else:

@@ -1,6 +1,6 @@
 """The types that a definition gives to values from outside, and the check that a value has its type.
 
-A value is never coerced: ``"5"`` is no integer and ``1`` is no boolean. ``5`` is a number, and is handed on as ``5.0``.
+A value is never coerced: ``"5"`` is not an integer and ``1`` is not a boolean. ``5`` as a number becomes ``5.0``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import JsonValue
 Base = Literal["string", "integer", "number", "boolean", "object"]
 BASES: tuple[str, ...] = get_args(Base)
 MAX_INTEGER = 2**53 - 1
-# Enough for a reason or a marker; what is longer is no fact to decide on.
+# Enough for a reason or a marker; nothing longer is decided on.
 MAX_TEXT = 64 * 1024
 MAX_ITEMS = 10_000
 # PostgreSQL keeps neither in jsonb; JSON can bring both.
@@ -76,7 +76,7 @@ def check(value: JsonValue, wanted: ValueType) -> JsonValue:
             f"expected a list of {wanted.base}, got {name_of(value)}"
         )
     if len(value) > MAX_ITEMS:
-        raise ValueError(f"a list of {len(value)}; at most {MAX_ITEMS} are taken")
+        raise ValueError(f"a list of {len(value)}; at most {MAX_ITEMS} are allowed")
     return [_check_one(item, wanted.base) for item in value]
 
 
@@ -98,7 +98,7 @@ def _keepable(value: JsonValue) -> None:
             _keepable(item)
     elif isinstance(value, list):
         if len(value) > MAX_ITEMS:
-            raise ValueError(f"a list of {len(value)}; at most {MAX_ITEMS} are taken")
+            raise ValueError(f"a list of {len(value)}; at most {MAX_ITEMS} are allowed")
         for item in value:
             _keepable(item)
     elif isinstance(value, str):
@@ -111,16 +111,16 @@ def _keepable(value: JsonValue) -> None:
 
 def _text(value: str) -> None:
     if len(value) > MAX_TEXT:
-        raise ValueError(f"a text of {len(value)} characters; at most {MAX_TEXT} are taken")
+        raise ValueError(f"a text of {len(value)} characters; at most {MAX_TEXT} are allowed")
     if _UNKEEPABLE.search(value):
-        raise ValueError("a text with a null character or half a surrogate pair, which can't be kept")
+        raise ValueError("a text with a null character or half a surrogate pair, which can't be stored")
 
 
 def _number(value: float) -> None:
     if not math.isfinite(value):
         raise ValueError("a number that is not finite")
     if value.is_integer() and abs(value) > MAX_INTEGER:
-        raise ValueError(f"a whole number beyond ±{MAX_INTEGER}, which canonical JSON can't keep")
+        raise ValueError(f"a whole number beyond ±{MAX_INTEGER}, which canonical JSON can't hold")
 
 
 def name_of(value: JsonValue) -> str:

@@ -31,7 +31,8 @@ class SourceTerms(Closed):
     """What every source says beside what it asks.
 
     ``version``: the token that proves that the record is the same. ``fresh_for``: how old a reading, or the record's
-    own time ``as_of``, may be. ``class``: whom its values are for. ``entitles``: it decides what may be done at all.
+    own time ``as_of``, may be. ``class``: which audiences may see its values. ``entitles``: it decides what may be done
+    at all.
     ``internal``: values that never leave, and are looked for in everything that does.
     """
 

@@ -1,1 +1,1 @@
-"""What a definition asks of connectors: the forms, their checks, the operations they become, the values taken out."""
+"""What a definition asks of connectors: the forms, their checks, the operations they become, the values extracted."""

@@ -54,7 +54,7 @@ class CompiledRow:
 class Classification:
     """``row`` is the index within its outcome; ``why`` is for people, without outside text.
 
-    ``answer`` holds the declared values of the answer; None where they could not all be taken or none are declared.
+    ``answer`` holds the declared values of the answer; None where they could not all be extracted or none are declared.
     """
 
     kind: ClassificationKind
@@ -68,24 +68,24 @@ def classify(
     rows: tuple[CompiledRow, ...], answers: Extraction | None, scope: Mapping[str, Any], answer: Answer
 ) -> Classification:
     """The first row that fits. A condition that can't be decided, or an unusable success, is ambiguous."""
-    taken, trouble = _taken(answers, answer)
+    values, problem = _extracted(answers, answer)
     seen = {**scope, "http": {"status": answer.status or 0}}
-    if taken is not None:
-        seen["answer"] = taken
+    if values is not None:
+        seen["answer"] = values
     for row in rows:
         if not row.fits(answer):
             continue
         if row.when is not None:
-            if trouble is not None and any(name.startswith("answer.") for name in row.when.names):
-                return _ambiguous(f"{row.label} can't be decided: {trouble}")
+            if problem is not None and any(name.startswith("answer.") for name in row.when.names):
+                return _ambiguous(f"{row.label} can't be decided: {problem}")
             try:
                 if not row.when.holds(seen):
                     continue
             except ConditionError as error:
                 return _ambiguous(f"{row.label}: {error.message}")
-        if trouble is not None and row.outcome in ("succeeded", "pending"):
-            return _ambiguous(f"{row.label} fits, but {trouble}")
-        return Classification(row.outcome, row.retry_class, row.index, f"{row.label}: {described(answer)}", taken)
+        if problem is not None and row.outcome in ("succeeded", "pending"):
+            return _ambiguous(f"{row.label} fits, but {problem}")
+        return Classification(row.outcome, row.retry_class, row.index, f"{row.label}: {described(answer)}", values)
     return _ambiguous(f"no row of the result table names it: {described(answer)}")
 
 
@@ -99,7 +99,7 @@ def _ambiguous(why: str) -> Classification:
     return Classification("ambiguous", None, None, why)
 
 
-def _taken(answers: Extraction | None, answer: Answer) -> tuple[dict[str, JsonValue] | None, str | None]:
+def _extracted(answers: Extraction | None, answer: Answer) -> tuple[dict[str, JsonValue] | None, str | None]:
     if answers is None:
         return None, None
     try:

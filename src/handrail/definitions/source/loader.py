@@ -101,7 +101,7 @@ def load(text: str, *, file: str = "definition") -> Document:
         mark = TextMark(at.line + 1, at.column + 1) if at else None
         faults.add((), f"this is not YAML: {_one_line(error.problem or error.context or 'can not be read')}", mark)
     except (YAMLError, ValueError, IndexError, AttributeError, TypeError, OverflowError, AssertionError) as error:
-        # The scanner meets some malformed texts with Python's own errors instead of its own.
+        # For some malformed texts the scanner raises Python's own errors instead of YAML errors.
         faults.add((), f"this is not YAML ({type(error).__name__})", TextMark(1, 1))
     faults.refuse_if_any()
     return Document(file, text, data, reader.values, reader.keys)
