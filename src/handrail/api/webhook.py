@@ -38,7 +38,10 @@ MESSAGE = {
         "data": {"type": "object", "description": "The task as the task system gives it: [tasks] says what is where."},
     },
 }
-EXAMPLE = {"type": DELEGATED, "data": {"id": "TASK-1", "runbook": "entitlement-resync", "version": 1, "payload": {}}}
+EXAMPLE = {
+    "type": DELEGATED,
+    "data": {"id": "TASK-1", "runbook": "entitlement-resync", "runbook_version": 2, "payload": {}},
+}
 
 
 def _header(name: str, description: str) -> dict[str, Any]:
