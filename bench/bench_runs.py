@@ -40,11 +40,11 @@ def main() -> None:
 
 
 def measure(given: argparse.Namespace) -> None:
-    from tests.factories.runs import make_estate
+    from tests.factories.installation import Installation
 
     from handrail.runbooks.models import OperationRun
 
-    estate = make_estate()
+    estate = Installation().runs
     with workers(given.workers, given.concurrency):
         warm = [estate.start(f"WARM-{n}", f"warm{n}") for n in range(20)]
         wait_ended(len(warm))

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
-from handrail.access.models import Membership, Tenant, User, Workspace
+from handrail.access.models import Tenant, User, Workspace
 from handrail.connectors import lane as lanes
 from handrail.connectors import registry
 from handrail.connectors.blobs import FolderBlobs
@@ -31,8 +31,6 @@ from handrail.packets.actions import assembling, releasing, votes
 from handrail.packets.actions.assembling import Built, Requested
 from handrail.packets.models import Packet, Revision
 from handrail.packets.settings import PacketSettings
-from tests.factories.compiled import compiled
-from tests.unit.definitions.profile_samples import PROFILE, TABLES
 from tests.unit.packets.assembly.estate import GIVEN
 from tests.unit.packets.assembly.estate import Estate as Sources
 from tests.unit.packets.proof.making import KEY
@@ -160,7 +158,7 @@ class Vendor:
 
 
 @dataclass
-class Desk:
+class Packets:
     """Everything that a test of packets needs, in one place."""
 
     workspace: Workspace
@@ -225,55 +223,14 @@ class Desk:
         return Revision.objects.select_related("packet").order_by("-number")[0]
 
 
-def define(of: Workspace, text: str, kind: DefinitionKind) -> Definition:
-    definition = compiled(kind, text)
-    at = now()
-    return Definition.objects.create(
-        workspace=of,
-        kind=kind,
-        name=definition.name,
-        version=definition.version,
-        title=definition.title,
-        owner=definition.owner,
-        text=text,
-        digest=definition.digest,
-        state=DefinitionState.ACTIVE,
-        proposed_at=at,
-        proposed_by="author@example.com",
-        decided_at=at,
-        decided_by="owner@example.com",
-    )
-
-
 def retire(kind: DefinitionKind) -> None:
     """Takes every definition of this kind out of force, so that another version can be."""
     active = Definition.objects.filter(kind=kind, state=DefinitionState.ACTIVE)
     active.update(state=DefinitionState.DEPRECATED, deprecated_at=now(), deprecated_by="owner@example.com")
 
 
-def member(of: Workspace, name: str, roles: list[str]) -> User:
-    user = User.objects.create_user(f"{name}@example.com", first_name=name.title())
-    Membership.objects.create(workspace=of, user=user, roles=roles, all_tenants=True, created_at=now())
-    return user
-
-
-def make_desk(text: str = PROFILE) -> Desk:
-    """The rows. Ada and Cy own escalations, Ben signs for privacy, Cy could too; Dee assembles."""
-    space = Workspace.objects.create(slug="acme", name="Acme", created_at=now())
-    tenant = Tenant.objects.create(workspace=space, key="ten_a", name="One Ltd", created_at=now())
-    define(space, text, DefinitionKind.PACKET)
-    for table in TABLES:
-        define(space, table, DefinitionKind.TABLE)
-    people = {name: member(space, name, roles) for name, roles in SIGNERS.items()}
-    people["dee"] = member(space, "dee", ["operator", "escalation-owner"])
-    people["eve"] = member(space, "eve", ["senior-support", "identity-owner"])
-    sources = Sources(now())
-    sources.case["updated_at"] = (now() - timedelta(minutes=10)).isoformat()
-    return Desk(space, tenant, sources, Vendor(), access.worker("worker-1", space.pk), people)
-
-
 @contextmanager
-def connected(desk: Desk, **told: Any) -> Iterator[Desk]:
+def connected(desk: Packets, **told: Any) -> Iterator[Packets]:
     """Handrail with this desk's outside world."""
     named = {name: Records(name, desk.sources) for name in ("cases", "registry", "federation", "attachments")}
     folder = Path(tempfile.mkdtemp(prefix="handrail-blobs-"))

@@ -19,7 +19,6 @@ from handrail.kernel.clock import now
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.kernel.secrets import Secrets
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.states import RunState
 from handrail.support import settings
 from handrail.support.actions import support_requests
 from handrail.support.actions.support_requests import Submitted
@@ -27,7 +26,6 @@ from handrail.support.input import SupportRequestInput
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffMode
 from tests.factories import rows
-from tests.factories.runs import make_estate
 
 SECTION: dict[str, Any] = {
     "name": "Example Desk",
@@ -49,7 +47,7 @@ _number = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class House:
+class Support:
     tenant: Tenant
     run: OperationRun
     operator: Actor
@@ -68,25 +66,6 @@ class House:
         """An operator of the same workspace, entitled to another tenant only."""
         other = rows.tenant(self.tenant.workspace, name="Neighbour Ltd")
         return access.actor_for(rows.member(self.tenant.workspace, Role.OPERATOR, tenants=[other]))
-
-
-def make_house() -> House:
-    """One tenant, one stopped run, and a member of each kind that matters here."""
-    estate = make_estate(workspace=f"acme-{next(_number)}")
-    task = {"tenant_id": estate.tenant.key, "switch_id": "canary-switch", "note": "canary-payload"}
-    run = rows.run(estate.tenant, estate.definition, state=RunState.INVOKING, task=task, subject="canary-subject")
-    rows.checked(run)
-
-    def member(role: Role) -> Actor:
-        return access.actor_for(rows.member(estate.workspace, role))
-
-    return House(
-        estate.tenant,
-        run,
-        member(Role.OPERATOR),
-        member(Role.AUDITOR),
-        member(Role.WORKSPACE_ADMINISTRATOR),
-    )
 
 
 def unfinished(tenant: Tenant, **given: Any) -> SupportRequest:

@@ -11,7 +11,7 @@ from handrail.connectors.rest import Call, Get
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.runbooks import task_system
-from tests.factories.runs import Estate
+from tests.factories.runs import Runs
 
 SYSTEM = task_system.TaskSystem(
     connector="queue",
@@ -51,6 +51,6 @@ class Queue:
         return []
 
 
-def item(estate: Estate, key: str, **payload: object) -> dict[str, Any]:
+def item(estate: Runs, key: str, **payload: object) -> dict[str, Any]:
     full = {"tenant_id": estate.tenant.key, "switch_id": "s1", **payload}
     return {"id": key, "runbook": "flip-switch", "version": 1, "payload": full}

@@ -12,7 +12,8 @@ from handrail.kernel.clock import now
 from handrail.packets.actions import assembling
 from handrail.packets.models import Revision, Vote
 from tests.factories import rows
-from tests.factories.packets import Desk, connected, make_desk
+from tests.factories.installation import Installation
+from tests.factories.packets import Packets, connected
 from tests.functional.conftest import Visits
 from tests.functional.looking import too_wide, violations
 
@@ -22,8 +23,8 @@ SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "pla
 
 
 @pytest.fixture
-def desk(committed_db: str) -> Iterator[Desk]:
-    with connected(make_desk()) as one:
+def desk(committed_db: str) -> Iterator[Packets]:
+    with connected(Installation(None, tenant="ten_a").packets) as one:
         for person in one.people.values():
             person.set_password(rows.PASSWORD)
             person.save()
@@ -45,7 +46,7 @@ def approve(visit: Visits, revision: Revision, name: str, scripts: bool) -> None
 
 
 @SCRIPTS
-def test_packet_from_hold_to_release(desk: Desk, visit: Visits, scripts: bool) -> None:
+def test_packet_from_hold_to_release(desk: Packets, visit: Visits, scripts: bool) -> None:
     desk.sources.case["plan"] = "biz"
     first = desk.assemble()
     with visit("eve@example.com", scripts=scripts) as person:
@@ -95,7 +96,7 @@ def test_packet_from_hold_to_release(desk: Desk, visit: Visits, scripts: bool) -
         expect(page.get_by_text("The vendor has opened it.")).to_be_visible()
 
 
-def test_typed_text_outlives_what_moves_by_itself(desk: Desk, visit: Visits) -> None:
+def test_typed_text_outlives_what_moves_by_itself(desk: Packets, visit: Visits) -> None:
     first = Revision.objects.select_related("packet").get(pk=desk.ask().id)
     with visit("ada@example.com") as person:
         page = person.go(path(first))
@@ -114,7 +115,7 @@ def test_typed_text_outlives_what_moves_by_itself(desk: Desk, visit: Visits) -> 
         expect(reason).to_have_value("The wrong case")
 
 
-def test_delivery_is_followed_while_somebody_types(desk: Desk, visit: Visits) -> None:
+def test_delivery_is_followed_while_somebody_types(desk: Packets, visit: Visits) -> None:
     desk.vendor.script = ["not-sent"]
     revision = desk.released()
     digest = str(revision.assembly.manifest_digest)
@@ -139,7 +140,7 @@ def test_delivery_is_followed_while_somebody_types(desk: Desk, visit: Visits) ->
         assert page.locator("#delivery[hx-get]").count() == 0
 
 
-def test_stale_page_signs_nothing(desk: Desk, visit: Visits) -> None:
+def test_stale_page_signs_nothing(desk: Packets, visit: Visits) -> None:
     revision = desk.assemble()
     with visit("ada@example.com", scripts=False) as person:
         page = person.go(path(revision))
@@ -151,7 +152,7 @@ def test_stale_page_signs_nothing(desk: Desk, visit: Visits) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", NARROWEST)])
-def test_axe_finds_nothing(desk: Desk, visit: Visits, scheme: str, width: int) -> None:
+def test_axe_finds_nothing(desk: Packets, visit: Visits, scheme: str, width: int) -> None:
     desk.sources.case["plan"] = "biz"
     desk.sources.case["timeline"][0]["text"] = "long" * 200
     held = desk.assemble()
@@ -172,7 +173,7 @@ def test_axe_finds_nothing(desk: Desk, visit: Visits, scheme: str, width: int) -
     assert found == {}
 
 
-def test_fields_are_reviewed_a_line_each(desk: Desk, visit: Visits) -> None:
+def test_fields_are_reviewed_a_line_each(desk: Packets, visit: Visits) -> None:
     revision = desk.assemble()
     with visit("ada@example.com") as person:
         page = person.go(path(revision))
@@ -187,7 +188,7 @@ def test_fields_are_reviewed_a_line_each(desk: Desk, visit: Visits) -> None:
         expect(rows.nth(1).get_by_text("record", exact=False).first).to_be_visible()
 
 
-def test_clearing_works_by_keyboard(desk: Desk, visit: Visits) -> None:
+def test_clearing_works_by_keyboard(desk: Packets, visit: Visits) -> None:
     desk.sources.case["plan"] = "biz"
     revision = desk.assemble()
     with visit("eve@example.com") as person:

@@ -10,24 +10,25 @@ from django.test import Client
 from handrail.access import actions as access
 from handrail.access import queries, tokens
 from handrail.access.actor import Actor
-from tests.factories.runs import Estate, make_estate
+from tests.factories.installation import Installation
+from tests.factories.runs import Runs
 from tests.factories.switches import SwitchBoard, connected
 
 Caller = Callable[..., Client]
 
 
 @pytest.fixture
-def estate(db: None) -> Estate:
-    return make_estate()
+def estate(db: None) -> Runs:
+    return Installation().runs
 
 
 @pytest.fixture
-def operator(estate: Estate) -> Actor:
+def operator(estate: Runs) -> Actor:
     return queries.command_line(estate.workspace.slug)
 
 
 @pytest.fixture
-def board(estate: Estate) -> Iterator[SwitchBoard]:
+def board(estate: Runs) -> Iterator[SwitchBoard]:
     world = SwitchBoard()
     world.add("s1", owner=estate.tenant.key)
     with connected(world):

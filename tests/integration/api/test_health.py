@@ -16,8 +16,10 @@ from handrail.kernel.clock import now
 from handrail.kernel.secrets import Secret
 from handrail.support.states import HandoffOutcome
 from tests.factories import packet_rows
-from tests.factories.runs import Estate
-from tests.factories.support import make_house, unfinished
+from tests.factories.installation import Installation
+from tests.factories.runs import Runs
+from tests.factories.support import unfinished
+from tests.factories.switches import RUNBOOK
 
 ALERTS = Path(__file__).resolve().parents[3] / "deploy" / "alerts.yml"
 
@@ -35,7 +37,7 @@ def test_metrics_are_not_there_unless_configured(db: None) -> None:
 
 
 @pytest.mark.usefixtures("board")
-def test_metrics_count_runs_for_whoever_has_the_secret(estate: Estate, settings: Any) -> None:
+def test_metrics_count_runs_for_whoever_has_the_secret(estate: Runs, settings: Any) -> None:
     settings.HANDRAIL_METRICS_SECRET = Secret("look")
     estate.start()
     text = Client(headers={"authorization": "Bearer look"}).get("/metrics").content.decode()
@@ -53,7 +55,7 @@ def scrape() -> dict[str, float]:
 @pytest.mark.usefixtures("db")
 def test_metrics_tell_of_packets(settings: Any) -> None:
     settings.HANDRAIL_METRICS_SECRET = Secret("look")
-    tenant = make_house().tenant
+    tenant = Installation.named("Acme", RUNBOOK).support.tenant
     made = packet_rows.packet(tenant, packet_rows.profile(tenant.workspace))
     made.revisions.update(state="released", released_at=now(), due_at=now() - timedelta(minutes=1))
     told = scrape()
@@ -67,7 +69,7 @@ def test_metrics_tell_of_packets(settings: Any) -> None:
 @pytest.mark.usefixtures("db")
 def test_metrics_tell_what_came_of_support_requests(settings: Any) -> None:
     settings.HANDRAIL_METRICS_SECRET = Secret("look")
-    tenant = make_house().tenant
+    tenant = Installation.named("Acme", RUNBOOK).support.tenant
     long_ago = now() - timedelta(hours=1)
     unfinished(tenant)
     unfinished(tenant, handoff_deadline_at=long_ago)
@@ -94,7 +96,7 @@ def test_metrics_tell_who_works_and_what_waits(settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("board")
-def test_metrics_tell_what_is_not_sealed(estate: Estate, settings: Any) -> None:
+def test_metrics_tell_what_is_not_sealed(estate: Runs, settings: Any) -> None:
     settings.HANDRAIL_METRICS_SECRET = Secret("look")
     before = scrape()["handrail_audit_unsealed"]
     estate.start()

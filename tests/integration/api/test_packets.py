@@ -15,17 +15,18 @@ from handrail.access import tokens
 from handrail.access.models import Membership
 from handrail.cli.entry import run
 from handrail.packets.models import Revision
-from tests.factories.packets import LANE, Desk, connected, make_desk
+from tests.factories.installation import Installation
+from tests.factories.packets import LANE, Packets, connected
 from tests.unit.packets.proof.making import KEY
 
 
 @pytest.fixture
-def desk(db: None) -> Iterator[Desk]:
-    with connected(make_desk()) as one:
+def desk(db: None) -> Iterator[Packets]:
+    with connected(Installation(None, tenant="ten_a").packets) as one:
         yield one
 
 
-def caller(desk: Desk, name: str) -> Client:
+def caller(desk: Packets, name: str) -> Client:
     by = access.command_line(desk.workspace.slug)
     issued = tokens.issue(email=f"{name}@example.com", name="test", days=1, by=by)
     return Client(headers={"authorization": f"Bearer {issued.secret}"})
@@ -35,7 +36,7 @@ def post(client: Client, path: str, **body: Any) -> Any:
     return client.post(f"/api/v1/packets{path}", json.dumps(body), "application/json")
 
 
-def test_a_packet_goes_all_its_way_over_the_api(desk: Desk) -> None:
+def test_a_packet_goes_all_its_way_over_the_api(desk: Packets) -> None:
     dee, ada, ben = (caller(desk, name) for name in ("dee", "ada", "ben"))
     asked = post(dee, "", profile="outage-escalation", inputs=desk.inputs())
     assert asked.status_code == 202
@@ -53,7 +54,7 @@ def test_a_packet_goes_all_its_way_over_the_api(desk: Desk) -> None:
     assert ada.get("/api/v1/evaluation/packets").json()["bound"] == 1
 
 
-def test_assembling_a_case_twice_names_its_packet(desk: Desk) -> None:
+def test_assembling_a_case_twice_names_its_packet(desk: Packets) -> None:
     dee = caller(desk, "dee")
     first, second = (post(dee, "", profile="outage-escalation", inputs=desk.inputs()) for _ in range(2))
     assert (second.status_code, second.json()["code"]) == (409, "packet-exists")
@@ -64,7 +65,7 @@ NOTE = "The customer threatened to leave over this outage."
 
 
 @pytest.fixture
-def quoted(desk: Desk) -> Revision:
+def quoted(desk: Packets) -> Revision:
     """A revision that is held because a text would quote a note that stays inside."""
     desk.sources.case["timeline"][0]["text"] = NOTE
     return desk.assemble()
@@ -75,7 +76,7 @@ def quoted(desk: Desk) -> Revision:
     [(["senior-support"], True), (["packet-signer"], True), (["operator"], False), (["auditor"], False)],
 )
 def test_facts_behind_holds_are_for_those_who_decide(
-    desk: Desk, quoted: Revision, capsys: pytest.CaptureFixture[str], roles: list[str], shown: bool
+    desk: Packets, quoted: Revision, capsys: pytest.CaptureFixture[str], roles: list[str], shown: bool
 ) -> None:
     Membership.objects.filter(user=desk.people["eve"]).update(roles=roles)
     path = f"/api/v1/packets/{quoted.packet.ref}"
@@ -85,7 +86,7 @@ def test_facts_behind_holds_are_for_those_who_decide(
     assert (NOTE in str(held), NOTE in str(told)) == (shown, shown)
 
 
-def test_files_are_given_as_attachments(desk: Desk) -> None:
+def test_files_are_given_as_attachments(desk: Packets) -> None:
     revision = desk.released()
     path = f"/api/v1/packets/{revision.packet.ref}/revisions/1"
     ada, eve = caller(desk, "ada"), caller(desk, "eve")
@@ -102,7 +103,7 @@ def test_files_are_given_as_attachments(desk: Desk) -> None:
 
 
 def test_a_packet_goes_all_its_way_at_the_command_line(
-    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    desk: Packets, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = tmp_path / "given.json"
     given.write_text(json.dumps(desk.inputs()))

@@ -10,26 +10,26 @@ from handrail.access import evidence
 from handrail.access.actor import Actor
 from handrail.kernel.clock import now
 from tests.factories import rows
-from tests.factories.runs import Estate
+from tests.factories.runs import Runs
 from tests.integration.api.conftest import Caller
 
 EVENTS = "/api/v1/audit/events"
 pytestmark = pytest.mark.usefixtures("board")
 
 
-def test_tenants_are_those_that_the_caller_is_entitled_to(estate: Estate, caller: Caller) -> None:
+def test_tenants_are_those_that_the_caller_is_entitled_to(estate: Runs, caller: Caller) -> None:
     rows.tenant(estate.workspace, key="ten_two")
     client = caller("operator", tenants=["ten_two"])
     assert [tenant["key"] for tenant in client.get("/api/v1/tenants").json()] == ["ten_two"]
 
 
-def test_events_of_a_run_are_found_by_its_reference_and_tenant(estate: Estate, caller: Caller) -> None:
+def test_events_of_a_run_are_found_by_its_reference_and_tenant(estate: Runs, caller: Caller) -> None:
     run = estate.start("TASK-1")
     found = caller("auditor").get(EVENTS, {"subject": run.ref, "tenant": estate.tenant.key}).json()
     assert [(event["event"], event["tenant"]) for event in found] == [("run.received", estate.tenant.key)]
 
 
-def test_events_page_back_by_number_without_gap_or_repeat(estate: Estate, caller: Caller) -> None:
+def test_events_page_back_by_number_without_gap_or_repeat(estate: Runs, caller: Caller) -> None:
     estate.start("TASK-1")
     client = caller("auditor")
     whole = [event["id"] for event in client.get(EVENTS).json()]
@@ -38,15 +38,13 @@ def test_events_page_back_by_number_without_gap_or_repeat(estate: Estate, caller
     assert [event["id"] for event in paged] == whole
 
 
-def test_events_of_a_time_to_come_are_none(estate: Estate, caller: Caller) -> None:
+def test_events_of_a_time_to_come_are_none(estate: Runs, caller: Caller) -> None:
     estate.start("TASK-1")
     later = (now() + timedelta(hours=1)).isoformat()
     assert caller("auditor").get(EVENTS, {"since": later}).json() == []
 
 
-def test_verification_tells_of_a_sealed_record_that_it_is_whole(
-    estate: Estate, caller: Caller, operator: Actor
-) -> None:
+def test_verification_tells_of_a_sealed_record_that_it_is_whole(estate: Runs, caller: Caller, operator: Actor) -> None:
     client = caller("auditor")
     evidence.seal(by=operator)
     found = client.get("/api/v1/audit/verification").json()
@@ -58,7 +56,7 @@ def test_checkpoint_of_a_record_that_nobody_sealed_is_a_conflict(caller: Caller)
     assert caller("auditor").get("/api/v1/audit/checkpoint").status_code == 409
 
 
-def test_figures_count_what_began_since(estate: Estate, caller: Caller) -> None:
+def test_figures_count_what_began_since(estate: Runs, caller: Caller) -> None:
     rows.completed_run(estate.tenant, estate.definition)
     client = caller("auditor")
     counted = [
@@ -68,7 +66,7 @@ def test_figures_count_what_began_since(estate: Estate, caller: Caller) -> None:
     assert counted == [1, 0]
 
 
-def test_deprecated_definition_is_out_of_force(estate: Estate, caller: Caller) -> None:
+def test_deprecated_definition_is_out_of_force(estate: Runs, caller: Caller) -> None:
     path = f"/api/v1/definitions/{estate.definition.pk}/deprecate"
     response = caller("governance-owner").post(path, {"reason": "Replaced."}, content_type="application/json")
     assert (response.status_code, response.json()["state"]) == (200, "deprecated")

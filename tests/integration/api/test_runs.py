@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from tests.factories.runs import Estate
+from tests.factories.runs import Runs
 from tests.factories.switches import SwitchBoard
 from tests.integration.api.conftest import Caller
 
 pytestmark = pytest.mark.usefixtures("board")
 
 
-def body(estate: Estate, key: str = "TASK-1", **payload: object) -> dict[str, object]:
+def body(estate: Runs, key: str = "TASK-1", **payload: object) -> dict[str, object]:
     task = estate.task(key, **payload)
     return {"key": task.key, "runbook": task.runbook, "version": task.version, "payload": dict(task.payload)}
 
@@ -19,7 +19,7 @@ def post(client: Client, path: str, value: object) -> object:
     return client.post(f"/api/v1{path}", value, content_type="application/json")
 
 
-def test_start_makes_the_run_of_a_task(estate: Estate, caller: Caller) -> None:
+def test_start_makes_the_run_of_a_task(estate: Runs, caller: Caller) -> None:
     client = caller("operator")
     response = post(client, "/runs", body(estate))
     assert response.status_code == 201
@@ -28,39 +28,39 @@ def test_start_makes_the_run_of_a_task(estate: Estate, caller: Caller) -> None:
     assert [row["kind"] for row in shown["ledger"]] == ["received"]
 
 
-def test_start_again_gives_the_run_that_exists(estate: Estate, caller: Caller) -> None:
+def test_start_again_gives_the_run_that_exists(estate: Runs, caller: Caller) -> None:
     client = caller("operator")
     first, second = post(client, "/runs", body(estate)), post(client, "/runs", body(estate))
     assert (second.status_code, second.json()) == (200, {**first.json(), "created": False})
 
 
-def test_start_with_other_content_under_the_same_key_is_a_conflict(estate: Estate, caller: Caller) -> None:
+def test_start_with_other_content_under_the_same_key_is_a_conflict(estate: Runs, caller: Caller) -> None:
     client = caller("operator")
     post(client, "/runs", body(estate))
     response = post(client, "/runs", body(estate, switch_id="s2"))
     assert (response.status_code, response.json()["code"]) == (409, "task-changed")
 
 
-def test_start_with_a_wrong_payload_names_each_field(estate: Estate, caller: Caller) -> None:
+def test_start_with_a_wrong_payload_names_each_field(estate: Runs, caller: Caller) -> None:
     response = post(caller("operator"), "/runs", body(estate, tenant_id=7))
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
     assert [error["where"] for error in response.json()["errors"]]
 
 
-def test_start_refuses_unknown_fields_of_the_body(estate: Estate, caller: Caller) -> None:
+def test_start_refuses_unknown_fields_of_the_body(estate: Runs, caller: Caller) -> None:
     response = post(caller("operator"), "/runs", {**body(estate), "force": True})
     assert [error["where"] for error in response.json()["errors"]] == ["body.force"]
 
 
-def test_cancel_ends_a_run_that_has_invoked_nothing(estate: Estate, caller: Caller) -> None:
+def test_cancel_ends_a_run_that_has_invoked_nothing(estate: Runs, caller: Caller) -> None:
     client = caller("operator")
     ref = post(client, "/runs", body(estate)).json()["ref"]
     assert post(client, f"/runs/{ref}/cancel", {}).status_code == 204
     assert client.get(f"/api/v1/runs/{ref}").json()["summary"]["state"] == "cancelled"
 
 
-def test_preview_says_what_would_be_invoked(estate: Estate, caller: Caller, board: SwitchBoard) -> None:
+def test_preview_says_what_would_be_invoked(estate: Runs, caller: Caller, board: SwitchBoard) -> None:
     before = board.switches["s1"].copy() if isinstance(board.switches["s1"], dict) else board.switches["s1"]
     response = post(caller("operator"), "/previews", body(estate))
     assert response.status_code == 200
@@ -68,19 +68,19 @@ def test_preview_says_what_would_be_invoked(estate: Estate, caller: Caller, boar
     assert board.switches["s1"] == before
 
 
-def test_list_gives_only_runs_of_entitled_tenants(estate: Estate, caller: Caller) -> None:
+def test_list_gives_only_runs_of_entitled_tenants(estate: Runs, caller: Caller) -> None:
     post(caller("operator"), "/runs", body(estate))
     seen = caller("operator").get("/api/v1/runs").json()
     hidden = caller("operator", tenants=[]).get("/api/v1/runs").json()
     assert ([run["task"] for run in seen], hidden) == (["TASK-1"], [])
 
 
-def test_an_oversized_body_is_a_problem_document(estate: Estate, caller: Caller) -> None:
+def test_an_oversized_body_is_a_problem_document(estate: Runs, caller: Caller) -> None:
     response = post(caller("operator"), "/runs", body(estate, note="x" * (1024 * 1024)))
     assert (response.status_code, response.headers["content-type"]) == (413, "application/problem+json")
 
 
-def test_list_pages_back_by_the_time_of_the_last_one(estate: Estate, caller: Caller) -> None:
+def test_list_pages_back_by_the_time_of_the_last_one(estate: Runs, caller: Caller) -> None:
     client = caller("operator")
     made = [post(client, "/runs", body(estate, f"TASK-{number}")).json()["ref"] for number in range(3)]
     newest = client.get("/api/v1/runs", {"limit": 2}).json()

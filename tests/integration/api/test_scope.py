@@ -15,7 +15,8 @@ from handrail.kernel.clock import now
 from handrail.packets.models import Packet, Revision
 from handrail.runbooks.models import ExceptionPacket
 from tests.factories import rows
-from tests.factories.runs import Estate, make_estate
+from tests.factories.installation import Installation
+from tests.factories.runs import Runs
 from tests.integration.api.conftest import Caller
 
 BODIES = {
@@ -45,9 +46,9 @@ OPEN = [op for op in OPERATIONS if "{" not in op[2] and op[0] not in {"deliver_t
 
 
 @pytest.fixture
-def foreign(estate: Estate, board: object) -> dict[str, str]:
+def foreign(estate: Runs, board: object) -> dict[str, str]:
     """Things of another workspace: a run, an exception packet, a definition, a packet."""
-    other = make_estate(tenant="ten_two", workspace="other")
+    other = Installation(tenant="ten_two", workspace="other").runs
     run = other.start("TASK-9")
     packet = ExceptionPacket.objects.create(
         ref="EXC-0000000001",
@@ -75,7 +76,7 @@ def foreign(estate: Estate, board: object) -> dict[str, str]:
     }
 
 
-def pack(of: Estate) -> None:
+def pack(of: Runs) -> None:
     """A packet whose first revision is being assembled."""
     owned = {"workspace": of.workspace, "tenant": of.tenant, "created_at": now()}
     digest = of.definition.digest
@@ -161,7 +162,7 @@ def test_in_scope_without_the_capability_is_denied_and_audited(
 
 @pytest.mark.parametrize("operation", OPEN, ids=lambda operation: operation[0])
 def test_an_unnamed_operation_without_the_capability_is_denied_and_audited(
-    operation: tuple[str, str, str], estate: Estate, caller: Caller
+    operation: tuple[str, str, str], estate: Runs, caller: Caller
 ) -> None:
     task = estate.task()
     whole = {"key": task.key, "runbook": task.runbook, "version": 1, "payload": dict(task.payload)}
@@ -170,7 +171,7 @@ def test_an_unnamed_operation_without_the_capability_is_denied_and_audited(
     assert AuditEvent.objects.filter(event="access.denied").count() == 1
 
 
-def test_another_tenants_task_key_tells_nothing_of_its_run(estate: Estate, board: object, caller: Caller) -> None:
+def test_another_tenants_task_key_tells_nothing_of_its_run(estate: Runs, board: object, caller: Caller) -> None:
     theirs = estate.start("TASK-7")
     rows.tenant(estate.workspace, key="ten_two")
     client = caller("operator", tenants=["ten_two"])

@@ -10,7 +10,7 @@ from django.test import Client
 
 from handrail.connectors import desk as desks
 from handrail.support.models import SupportRequest
-from tests.factories.runs import Estate
+from tests.factories.runs import Runs
 from tests.factories.support import desk_at
 from tests.integration.api.conftest import Caller
 from tests.unit.connectors.peers import answering_json, peer
@@ -25,7 +25,7 @@ def no_desk() -> Iterator[None]:
 
 
 @pytest.fixture(params=["tenant", "run"])
-def place(request: pytest.FixtureRequest, estate: Estate, board: object) -> str:
+def place(request: pytest.FixtureRequest, estate: Runs, board: object) -> str:
     """The address below which requests are raised."""
     if request.param == "tenant":
         return f"/api/v1/tenants/{estate.tenant.key}/support-requests"

@@ -20,7 +20,8 @@ from handrail.support.actions import support_requests
 from handrail.support.input import SupportRequestInput
 from handrail.support.models import SupportRequest
 from tests.factories import rows
-from tests.factories.runs import Estate, make_estate
+from tests.factories.installation import Installation
+from tests.factories.runs import Runs
 from tests.integration.api.conftest import Caller
 
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -55,7 +56,7 @@ class Place:
         return {"tenants": self.tenant.key, "runs": self.run.ref}
 
 
-def found(tenant: Tenant, estate: Estate, by: Actor) -> Place:
+def found(tenant: Tenant, estate: Runs, by: Actor) -> Place:
     place = Place(tenant, rows.run(tenant, estate.definition))
     given = SupportRequestInput(summary="Not for others", contact_name="Ana", contact_email="ana@example.com")
     support_requests.submit(by=by, tenant=tenant.key, submission_key=f"{KEY}-{tenant.pk}", given=given)
@@ -64,19 +65,19 @@ def found(tenant: Tenant, estate: Estate, by: Actor) -> Place:
 
 
 @pytest.fixture
-def home(estate: Estate, operator: Actor) -> Place:
+def home(estate: Runs, operator: Actor) -> Place:
     return found(estate.tenant, estate, operator)
 
 
 @pytest.fixture
-def hidden(estate: Estate, operator: Actor) -> Place:
+def hidden(estate: Runs, operator: Actor) -> Place:
     """Of the same workspace, and of none of its members but the operator of the installation."""
     return found(rows.tenant(estate.workspace, name="Another customer"), estate, operator)
 
 
 @pytest.fixture
 def foreign(db: None) -> Place:
-    other = make_estate(tenant="ten_two", workspace="other")
+    other = Installation(tenant="ten_two", workspace="other").runs
     return found(other.tenant, other, queries.command_line("other"))
 
 
@@ -119,7 +120,7 @@ def test_foreign_and_hidden_places_answer_like_missing_ones_on_every_verb(  # no
 
 @pytest.mark.parametrize("role", DENIED)
 @by_path
-def test_denied_place_tells_nothing_of_its_requests(path: str, role: Role, estate: Estate, caller: Caller) -> None:
+def test_denied_place_tells_nothing_of_its_requests(path: str, role: Role, estate: Runs, caller: Caller) -> None:
     client = caller(role)
     place = Place(estate.tenant, rows.run(estate.tenant, estate.definition))
     (verb,) = PATHS[path]

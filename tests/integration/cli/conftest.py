@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from handrail.cli import entry, installation
-from tests.factories.runs import Estate, make_estate
+from tests.factories.installation import Installation
+from tests.factories.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -41,5 +42,5 @@ def handrail(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def estate(db: None) -> Estate:
-    return make_estate()
+def estate(db: None) -> Runs:
+    return Installation().runs

@@ -10,7 +10,7 @@ from handrail.access import actions as access
 from handrail.access import queries, tokens
 from handrail.audit.models import AuditEvent
 from handrail.runbooks.models import OperationRun
-from tests.factories.runs import Estate
+from tests.factories.runs import Runs
 from tests.factories.switches import SwitchBoard, connected
 from tests.integration.cli.conftest import Handrail
 
@@ -21,7 +21,7 @@ def join(*roles: str) -> None:
     access.add_member(email=EMAIL, roles=roles, tenants=None, by=queries.command_line("acme"))
 
 
-def task_file(estate: Estate, directory: Path, **changes: object) -> str:
+def task_file(estate: Runs, directory: Path, **changes: object) -> str:
     task = estate.task()
     whole = {"key": task.key, "runbook": task.runbook, "version": task.version, "payload": dict(task.payload)}
     path = directory / "task.json"
@@ -29,7 +29,7 @@ def task_file(estate: Estate, directory: Path, **changes: object) -> str:
     return str(path)
 
 
-def test_members_change_sets_the_tenants_and_says_so(handrail: Handrail, estate: Estate) -> None:
+def test_members_change_sets_the_tenants_and_says_so(handrail: Handrail, estate: Runs) -> None:
     access.add_member(email="ann@example.com", roles=["operator"], tenants=[], by=queries.command_line())
     told = handrail("members", "change", "ann@example.com", "--tenant", estate.tenant.key)
     assert (told.code, "operator; for: ten_one" in told.out) == (0, True)
@@ -39,7 +39,7 @@ def test_members_change_sets_the_tenants_and_says_so(handrail: Handrail, estate:
 
 
 def test_members_password_reads_it_from_standard_input(
-    handrail: Handrail, estate: Estate, monkeypatch: pytest.MonkeyPatch
+    handrail: Handrail, estate: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     access.add_member(email="ann@example.com", roles=["operator"], tenants=None, by=queries.command_line())
     monkeypatch.setattr("sys.stdin", io.StringIO("another battery staple\n"))
@@ -51,20 +51,20 @@ def test_help_of_every_group_names_its_commands(handrail: Handrail) -> None:
     assert "preview" in handrail("runs", "--help").out
 
 
-def test_start_makes_a_run_and_list_shows_it(estate: Estate, handrail: Handrail, tmp_path: Path) -> None:
+def test_start_makes_a_run_and_list_shows_it(estate: Runs, handrail: Handrail, tmp_path: Path) -> None:
     started = handrail("runs", "start", task_file(estate, tmp_path), "--json").json
     listed = handrail("runs", "list", "--json").json
     assert [run["ref"] for run in listed] == [started["ref"]]
     assert started["ref"] in handrail("runs", "list").out
 
 
-def test_show_tells_the_ledger(estate: Estate, handrail: Handrail) -> None:
+def test_show_tells_the_ledger(estate: Runs, handrail: Handrail) -> None:
     run = estate.start()
     assert handrail("runs", "show", run.ref, "--json").json["ledger"][0]["kind"] == "received"
     assert "received" in handrail("runs", "show", run.ref).out
 
 
-def test_preview_tells_what_would_be_invoked(estate: Estate, handrail: Handrail, tmp_path: Path) -> None:
+def test_preview_tells_what_would_be_invoked(estate: Runs, handrail: Handrail, tmp_path: Path) -> None:
     board = SwitchBoard()
     board.add("s1", owner=estate.tenant.key)
     with connected(board):
@@ -73,19 +73,19 @@ def test_preview_tells_what_would_be_invoked(estate: Estate, handrail: Handrail,
     assert board.calls == []
 
 
-def test_cancel_ends_a_run(estate: Estate, handrail: Handrail) -> None:
+def test_cancel_ends_a_run(estate: Runs, handrail: Handrail) -> None:
     run = estate.start()
     assert handrail("runs", "cancel", run.ref).code == 0
     assert OperationRun.objects.get().state == "cancelled"
 
 
-def test_a_missing_run_ends_with_3(estate: Estate, handrail: Handrail) -> None:
+def test_a_missing_run_ends_with_3(estate: Runs, handrail: Handrail) -> None:
     ended = handrail("runs", "show", "RUN-0000000000")
     assert (ended.code, ended.out) == (3, "")
     assert "[not-found]" in ended.err
 
 
-def test_a_denied_command_ends_with_4_and_is_audited(estate: Estate, handrail: Handrail) -> None:
+def test_a_denied_command_ends_with_4_and_is_audited(estate: Runs, handrail: Handrail) -> None:
     join("auditor")
     run = estate.start()
     assert handrail("runs", "cancel", run.ref, "--as", EMAIL).code == 4
@@ -93,24 +93,24 @@ def test_a_denied_command_ends_with_4_and_is_audited(estate: Estate, handrail: H
     assert (event.actor, event.context["where"]) == (EMAIL, "handrail runs cancel")
 
 
-def test_a_rule_of_the_domain_ends_with_5(estate: Estate, handrail: Handrail) -> None:
+def test_a_rule_of_the_domain_ends_with_5(estate: Runs, handrail: Handrail) -> None:
     run = estate.start()
     handrail("runs", "cancel", run.ref)
     ended = handrail("runs", "cancel", run.ref)
     assert (ended.code, "[run-ended]" in ended.err) == (5, True)
 
 
-def test_no_task_system_ends_with_7(estate: Estate, handrail: Handrail) -> None:
+def test_no_task_system_ends_with_7(estate: Runs, handrail: Handrail) -> None:
     assert handrail("tasks", "pull").code == 7
 
 
-def test_a_wrong_file_names_each_field(estate: Estate, handrail: Handrail, tmp_path: Path) -> None:
+def test_a_wrong_file_names_each_field(estate: Runs, handrail: Handrail, tmp_path: Path) -> None:
     ended = handrail("runs", "start", task_file(estate, tmp_path, version="one", force=True))
     assert ended.code == 2
     assert {"  version", "  force"} <= {line.partition(":")[0] for line in ended.err.splitlines()}
 
 
-def test_a_file_that_is_not_json_names_line_and_column(estate: Estate, handrail: Handrail, tmp_path: Path) -> None:
+def test_a_file_that_is_not_json_names_line_and_column(estate: Runs, handrail: Handrail, tmp_path: Path) -> None:
     path = tmp_path / "task.json"
     path.write_text('{\n "key": }')
     ended = handrail("runs", "start", str(path))
@@ -120,15 +120,15 @@ def test_a_file_that_is_not_json_names_line_and_column(estate: Estate, handrail:
 @pytest.mark.parametrize(
     "arguments", [("runs", "list", "--state", "lost"), ("runs", "list", "--limit", "0"), ("nothing",), ("runs", "show")]
 )
-def test_a_wrong_command_line_ends_with_2(estate: Estate, handrail: Handrail, arguments: tuple[str, ...]) -> None:
+def test_a_wrong_command_line_ends_with_2(estate: Runs, handrail: Handrail, arguments: tuple[str, ...]) -> None:
     assert handrail(*arguments).code == 2
 
 
-def test_an_unknown_member_can_not_act(estate: Estate, handrail: Handrail) -> None:
+def test_an_unknown_member_can_not_act(estate: Runs, handrail: Handrail) -> None:
     assert handrail("runs", "list", "--as", "nobody@example.com").code == 3
 
 
-def test_propose_and_approve_need_two_people(estate: Estate, handrail: Handrail, tmp_path: Path) -> None:
+def test_propose_and_approve_need_two_people(estate: Runs, handrail: Handrail, tmp_path: Path) -> None:
     join("governance-owner")
     file = tmp_path / "flip.yaml"
     file.write_text(estate.definition.text.replace("version: 1", "version: 2"))
@@ -147,7 +147,7 @@ def test_check_of_a_definition_names_line_and_column(handrail: Handrail, tmp_pat
     assert (ended.code, "line 1, column" in ended.err) == (2, True)
 
 
-def test_check_warns_about_an_old_key_and_passes(estate: Estate, handrail: Handrail, tmp_path: Path) -> None:
+def test_check_warns_about_an_old_key_and_passes(estate: Runs, handrail: Handrail, tmp_path: Path) -> None:
     file = tmp_path / "old.yaml"
     file.write_text(estate.definition.text.replace("extract:", "take:"))
     line = file.read_text()[: file.read_text().index("take:")].count("\n") + 1
@@ -165,7 +165,7 @@ def test_check_warns_about_an_old_key_and_passes(estate: Estate, handrail: Handr
     assert handrail("definitions", "check", str(file), "--json").json["warnings"] == []
 
 
-def test_token_opens_the_api_until_it_is_revoked(estate: Estate, handrail: Handrail) -> None:
+def test_token_opens_the_api_until_it_is_revoked(estate: Runs, handrail: Handrail) -> None:
     join("operator")
     issued = handrail("members", "token", EMAIL, "--name", "ci", "--json").json
     assert tokens.bearer(issued["secret"]).name == EMAIL
@@ -174,13 +174,13 @@ def test_token_opens_the_api_until_it_is_revoked(estate: Estate, handrail: Handr
     assert tokens.bearer(issued["secret"]).workspace_id == 0
 
 
-def test_check_says_what_to_mend_and_ends_with_1(estate: Estate, handrail: Handrail) -> None:
+def test_check_says_what_to_mend_and_ends_with_1(estate: Runs, handrail: Handrail) -> None:
     ended = handrail("check", "--json")
     wrong = {finding["name"]: finding["fix"] for finding in ended.json if not finding["ok"]}
     assert ended.code == 1
     assert wrong["connectors"] == "Add [connectors.NAME] sections."
 
 
-def test_outside_text_is_shown_without_control_characters(estate: Estate, handrail: Handrail) -> None:
+def test_outside_text_is_shown_without_control_characters(estate: Runs, handrail: Handrail) -> None:
     run = estate.start("TASK-\x1b[31mred")
     assert "\x1b" not in handrail("runs", "show", run.ref).out

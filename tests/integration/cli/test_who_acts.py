@@ -13,7 +13,7 @@ from handrail.audit.models import AuditEvent
 from handrail.cli import identity
 from handrail.conf import config
 from handrail.definitions import actions as definitions
-from tests.factories.runs import Estate
+from tests.factories.runs import Runs
 from tests.factories.switches import RUNBOOK
 from tests.integration.cli.conftest import Handrail
 
@@ -22,7 +22,7 @@ APPROVE = ("definitions", "approve", "runbook/flip-switch/2")
 
 
 @pytest.fixture
-def proposal(estate: Estate) -> str:
+def proposal(estate: Runs) -> str:
     """A proposal of Gina's. Returns a token of Gustav's, who may approve it."""
     by = queries.command_line("acme")
     for email in (GINA, GUSTAV):
@@ -46,7 +46,7 @@ def approved() -> AuditEvent:
 
 
 @pytest.mark.requirement("R2-23")
-def test_every_event_of_a_command_says_where_it_came_from(handrail: Handrail, estate: Estate) -> None:
+def test_every_event_of_a_command_says_where_it_came_from(handrail: Handrail, estate: Runs) -> None:
     handrail("tenants", "add", "ten_new", "--name", "New Ltd")
     context = AuditEvent.objects.get(event="tenant.created").context
     assert (context["via"], context["os_user"].split(",")[0]) == ("command", pwd.getpwuid(os.getuid()).pw_name)

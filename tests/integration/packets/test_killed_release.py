@@ -14,8 +14,9 @@ from handrail.packets.models import Revision
 from handrail.packets.proof import verify
 from handrail.packets.proof.keys import KeyRing
 from tests.factories import forks
+from tests.factories.installation import Installation
 from tests.factories.lane_server import Intake, serving
-from tests.factories.packets import LANE, connected, make_desk
+from tests.factories.packets import LANE, connected
 from tests.integration.worker import processes
 from tests.unit.packets.proof.making import KEY
 
@@ -53,7 +54,7 @@ def killed(when: str, kind: str, env: dict[str, str], updated_at: str) -> None:
 @pytest.mark.requirement("P-11")
 @pytest.mark.parametrize("kind", ["released", "intent", "receipt", "consumed"])
 def test_release_killed_before_and_after_a_step_delivers_once(kind: str, committed_db: str, tmp_path: Path) -> None:
-    desk = make_desk()
+    desk = Installation(None, tenant="ten_a").packets
     blobs = FolderBlobs("blobs", tmp_path / "blobs", max_bytes=10**8)
     with serving() as intake:
         env = processes.environment(write_config(tmp_path, intake), committed_db)

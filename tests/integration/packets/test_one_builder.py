@@ -21,19 +21,20 @@ from handrail.connectors.outcome import Reading
 from handrail.packets import claims
 from handrail.packets.actions import assembling, releasing
 from handrail.packets.models import Revision
-from tests.factories.packets import Desk, connected, make_desk
+from tests.factories.installation import Installation
+from tests.factories.packets import Packets, connected
 from tests.unit.packets.assembly.estate import Estate
 
 SOURCES = 6
 
 
 @pytest.fixture
-def desk(committed_db: str) -> Iterator[Desk]:
-    with connected(make_desk()) as one:
+def desk(committed_db: str) -> Iterator[Packets]:
+    with connected(Installation(None, tenant="ten_a").packets) as one:
         yield one
 
 
-def slow(desk: Desk, seconds: float) -> None:
+def slow(desk: Packets, seconds: float) -> None:
     """Every reading takes that long."""
     at_once: Callable[[str, Operation], Reading] = partial(Estate.read, desk.sources)
 
@@ -54,7 +55,7 @@ def in_thread(pool: ThreadPoolExecutor, act: Callable[[], object]) -> Future[obj
     return pool.submit(one)
 
 
-def swept(desk: Desk, done: Callable[[], bool]) -> None:
+def swept(desk: Packets, done: Callable[[], bool]) -> None:
     """What workers do meanwhile: sweep, and have a go at whatever is due."""
     while not done():
         releasing.sweep()
@@ -63,7 +64,7 @@ def swept(desk: Desk, done: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_a_slow_source_is_read_by_one_process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_source_is_read_by_one_process(desk: Packets, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "LEASE", timedelta(seconds=0.5))
     asked = desk.ask()
     slow(desk, 0.1)
@@ -78,7 +79,7 @@ def test_a_slow_source_is_read_by_one_process(desk: Desk, monkeypatch: pytest.Mo
 
 
 def test_what_a_dead_process_claimed_is_built_once_its_lease_is_over(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Packets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, "LEASE", timedelta(seconds=0.3))
     asked = desk.ask()
@@ -89,7 +90,7 @@ def test_what_a_dead_process_claimed_is_built_once_its_lease_is_over(
 
 
 def test_assembling_at_the_command_line_beside_workers(
-    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    desk: Packets, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slow(desk, 0.02)
     given, over = tmp_path / "given.json", Event()

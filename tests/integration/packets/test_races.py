@@ -19,7 +19,8 @@ from handrail.kernel.errors import Conflict, HandrailError
 from handrail.packets.actions import assembling, releasing, votes
 from handrail.packets.models import Revision, Vote
 from handrail.packets.states import CURRENT
-from tests.factories.packets import Desk, connected, make_desk
+from tests.factories.installation import Installation
+from tests.factories.packets import Packets, connected
 from tests.lanes import rounds
 
 RACES = int(os.environ.get("HANDRAIL_RACES") or rounds(8, 200))
@@ -44,16 +45,16 @@ def at_once(*acts: Callable[[], object]) -> list[HandrailError | None]:
 
 
 @pytest.fixture
-def desk(committed_db: str) -> Desk:
-    return make_desk()
+def desk(committed_db: str) -> Packets:
+    return Installation(None, tenant="ten_a").packets
 
 
-def approve(desk: Desk, revision: Revision, name: str) -> Callable[[], object]:
+def approve(desk: Packets, revision: Revision, name: str) -> Callable[[], object]:
     who, digest = desk.person(name), str(revision.assembly.manifest_digest)
     return partial(votes.approve, ref=revision.packet.ref, revision=revision.number, digest=digest, by=who)
 
 
-def release(desk: Desk, revision: Revision, name: str) -> Callable[[], object]:
+def release(desk: Packets, revision: Revision, name: str) -> Callable[[], object]:
     """Releases and delivers; delivers also where somebody else released."""
     who = desk.person(name)
 
@@ -66,7 +67,7 @@ def release(desk: Desk, revision: Revision, name: str) -> Callable[[], object]:
     return act
 
 
-def test_approving_against_a_new_revision_leaves_no_stale_approval(desk: Desk) -> None:
+def test_approving_against_a_new_revision_leaves_no_stale_approval(desk: Packets) -> None:
     with connected(desk):
         for _ in range(RACES):
             revision = desk.assemble()
@@ -84,7 +85,7 @@ def test_approving_against_a_new_revision_leaves_no_stale_approval(desk: Desk) -
     assert Revision.objects.filter(state__in=CURRENT).count() == 1
 
 
-def test_withdrawing_against_releasing_leaves_one_serial_outcome(desk: Desk) -> None:
+def test_withdrawing_against_releasing_leaves_one_serial_outcome(desk: Packets) -> None:
     with connected(desk):
         for _ in range(RACES):
             revision = desk.assemble()
@@ -101,7 +102,7 @@ def test_withdrawing_against_releasing_leaves_one_serial_outcome(desk: Desk) -> 
     assert desk.vendor.repeats == []
 
 
-def test_two_people_approving_at_once_are_both_counted(desk: Desk) -> None:
+def test_two_people_approving_at_once_are_both_counted(desk: Packets) -> None:
     with connected(desk):
         for _ in range(max(RACES // 4, 2)):
             revision = desk.assemble()
@@ -112,7 +113,7 @@ def test_two_people_approving_at_once_are_both_counted(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("P-11")
-def test_releasing_twice_at_once_delivers_once(desk: Desk) -> None:
+def test_releasing_twice_at_once_delivers_once(desk: Packets) -> None:
     with connected(desk):
         for _ in range(max(RACES // 4, 2)):
             revision = desk.assemble()

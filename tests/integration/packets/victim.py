@@ -47,12 +47,12 @@ def release(updated_at: str) -> None:
     from handrail.access.models import Tenant, Workspace
     from handrail.kernel.clock import now
     from handrail.packets.models import Revision
-    from tests.factories.packets import Desk, Sources, Vendor, connected
+    from tests.factories.packets import Packets, Sources, Vendor, connected
 
     sources = Sources(now())
     sources.case["updated_at"] = updated_at
     space = Workspace.objects.get()
-    desk = Desk(space, Tenant.objects.get(), sources, Vendor(), access.worker("w", space.pk), {})
+    desk = Packets(space, Tenant.objects.get(), sources, Vendor(), access.worker("w", space.pk), {})
     with connected(desk):
         desk.release(Revision.objects.select_related("packet", "assembly").get())
 

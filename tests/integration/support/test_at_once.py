@@ -16,7 +16,9 @@ from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffOutcome
-from tests.factories.support import desk_at, make_house
+from tests.factories.installation import Installation
+from tests.factories.support import desk_at
+from tests.factories.switches import RUNBOOK
 from tests.unit.connectors.peers import Peer, answering, hear_then_hang, peer, response
 from tests.unit.support.test_database import row
 
@@ -47,7 +49,7 @@ def slowly(server: Peer, conn: socket.socket) -> None:
 
 
 def test_submit_fifty_times_at_once_makes_one_row_and_one_call(committed_db: str) -> None:
-    house = make_house()
+    house = Installation.named("Acme", RUNBOOK).support
     with peer(slowly) as server, desk_at(server.url):
         given = {"mode": "create_external_ticket", "submission_key": "one-and-the-same"}
         answers = all_at_once(lambda _: house.submit(**given))
@@ -61,7 +63,7 @@ def test_submit_fifty_times_at_once_makes_one_row_and_one_call(committed_db: str
 
 
 def test_submit_other_content_at_once_with_one_key_stores_one(committed_db: str) -> None:
-    house = make_house()
+    house = Installation.named("Acme", RUNBOOK).support
 
     def submit(number: int) -> str:
         try:
@@ -76,7 +78,7 @@ def test_submit_other_content_at_once_with_one_key_stores_one(committed_db: str)
 @pytest.mark.requirement("H-04")
 def test_finalizing_at_once_succeeds_once(committed_db: str) -> None:
     """Past Handrail's own code: each thread writes straight into the database."""
-    request = row(make_house())
+    request = row(Installation.named("Acme", RUNBOOK).support)
 
     def write(number: int) -> bool:
         try:
@@ -93,7 +95,7 @@ def test_finalizing_at_once_succeeds_once(committed_db: str) -> None:
 @pytest.mark.requirement("H-46")
 def test_submit_while_the_desk_hangs_holds_no_transaction_and_no_lock(committed_db: str) -> None:
     """The row is committed and readable by others, and nothing of the submission is open in the database."""
-    house = make_house()
+    house = Installation.named("Acme", RUNBOOK).support
     with peer(hear_then_hang) as server, desk_at(server.url, budget_seconds=1.5), ThreadPoolExecutor(1) as pool:
         pending = pool.submit(lambda: (house.submit(mode="create_external_ticket"), connection.close())[0])
         while not server.requests:
@@ -109,7 +111,7 @@ def test_submit_while_the_desk_hangs_holds_no_transaction_and_no_lock(committed_
 
 
 def test_submit_more_than_there_are_slots_tells_the_rest_at_once(committed_db: str) -> None:
-    house = make_house()
+    house = Installation.named("Acme", RUNBOOK).support
     with peer(hear_then_hang) as server, desk_at(server.url, budget_seconds=1.0, at_once=3):
         answers = all_at_once(lambda _: house.submit(mode="create_external_ticket"), 8)
         assert len(server.requests) == 3
@@ -119,7 +121,7 @@ def test_submit_more_than_there_are_slots_tells_the_rest_at_once(committed_db: s
 
 
 def test_repeats_beyond_those_that_may_wait_are_told_at_once_that_it_is_under_way(committed_db: str) -> None:
-    house = make_house()
+    house = Installation.named("Acme", RUNBOOK).support
     given = {"mode": "create_external_ticket", "submission_key": "one-and-the-same"}
     with peer(hear_then_hang) as server, desk_at(server.url, budget_seconds=3.0, repeats=2):
         answers = all_at_once(lambda _: house.submit(**given), 8)
@@ -130,7 +132,7 @@ def test_repeats_beyond_those_that_may_wait_are_told_at_once_that_it_is_under_wa
 
 
 def test_submit_different_requests_at_once_makes_one_ticket_each(committed_db: str) -> None:
-    house = make_house()
+    house = Installation.named("Acme", RUNBOOK).support
     with peer(answering(TICKET)) as server, desk_at(server.url):
         all_at_once(lambda number: house.submit(mode="create_external_ticket", summary=f"Words {number}"), 10)
         assert len(server.requests) == 10

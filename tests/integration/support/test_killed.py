@@ -18,7 +18,9 @@ from handrail.support.input import SupportRequestInput
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffMode, HandoffOutcome
 from tests.factories import forks
-from tests.factories.support import House, desk_at, make_house
+from tests.factories.installation import Installation
+from tests.factories.support import Support, desk_at
+from tests.factories.switches import RUNBOOK
 from tests.unit.connectors.peers import Peer, hear_then_hang, peer
 
 BUDGET_SECONDS = 1.0
@@ -38,7 +40,7 @@ check = [{{ path = "/me" }}]
 
 @pytest.mark.requirement("H-03", "H-42")
 def test_killed_while_the_desk_is_asked_keeps_the_request(committed_db: str, tmp_path: Path) -> None:
-    house = make_house()
+    house = Installation.named("Acme", RUNBOOK).support
     with peer(hear_then_hang) as server:
         process = start_victim(house, server, committed_db, tmp_path)
         try:
@@ -55,7 +57,7 @@ def test_killed_while_the_desk_is_asked_keeps_the_request(committed_db: str, tmp
     assert_submitting_again_calls_nobody(house, row)
 
 
-def start_victim(house: House, server: Peer, database: str, directory: Path) -> forks.Process:
+def start_victim(house: Support, server: Peer, database: str, directory: Path) -> forks.Process:
     config = directory / "handrail.toml"
     config.write_text(CONFIG.format(url=server.url, budget=BUDGET_SECONDS))
     environment = {
@@ -68,20 +70,20 @@ def start_victim(house: House, server: Peer, database: str, directory: Path) -> 
     return forks.start(Path(__file__).with_name("victim.py"), house.tenant.key, KEY, env=environment)
 
 
-def seen(house: House) -> queries.Handoff:
+def seen(house: Support) -> queries.Handoff:
     latest = queries.latest_for_tenant(house.operator, house.tenant.key)
     assert latest is not None
     return latest
 
 
-def assert_reads_as_unknown(house: House, row: SupportRequest) -> None:
+def assert_reads_as_unknown(house: Support, row: SupportRequest) -> None:
     latest = seen(house)
     assert (latest.ref, latest.outcome) == (row.ref, HandoffOutcome.UNKNOWN)
     assert f"Look for {row.ref}" in (latest.failure or "")
     assert [event.event for event in AuditEvent.objects.filter(subject=row.ref)] == ["support_request.created"]
 
 
-def assert_submitting_again_calls_nobody(house: House, row: SupportRequest) -> None:
+def assert_submitting_again_calls_nobody(house: Support, row: SupportRequest) -> None:
     with peer(hear_then_hang) as other, desk_at(other.url):
         again = support_requests.submit(
             by=access.command_line(house.tenant.workspace.slug),

@@ -16,7 +16,9 @@ from handrail.kernel.secrets import Secrets
 from handrail.support import queries
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffOutcome
-from tests.factories.support import House, make_house
+from tests.factories.installation import Installation
+from tests.factories.support import Support
+from tests.factories.switches import RUNBOOK
 from tests.peers.request_tracker import RequestTracker, request_tracker, running_request_tracker
 
 __all__ = ["request_tracker"]
@@ -39,13 +41,13 @@ def desk_at(base_url: str, token: str, **own: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def house(db: None) -> House:
-    return make_house()
+def house(db: None) -> Support:
+    return Installation.named("Acme", RUNBOOK).support
 
 
 @pytest.mark.parametrize("place", ["tenant", "run"])
 def test_submit_create_makes_one_ticket_that_carries_the_reference(
-    place: str, house: House, request_tracker: RequestTracker
+    place: str, house: Support, request_tracker: RequestTracker
 ) -> None:
     given = {"tenant": house.tenant.key} if place == "tenant" else {"run": house.run.ref}
     with desk_at(request_tracker.base_url, request_tracker.token):
@@ -62,7 +64,7 @@ def test_submit_create_makes_one_ticket_that_carries_the_reference(
 
 @pytest.mark.parametrize("place", ["tenant", "run"])
 def test_submit_create_stores_the_address_that_opens_the_ticket(
-    place: str, house: House, request_tracker: RequestTracker
+    place: str, house: Support, request_tracker: RequestTracker
 ) -> None:
     given = {"tenant": house.tenant.key} if place == "tenant" else {"run": house.run.ref}
     with desk_at(request_tracker.base_url, request_tracker.token):
@@ -73,7 +75,7 @@ def test_submit_create_stores_the_address_that_opens_the_ticket(
     assert str(row.external_ticket_reference) in title
 
 
-def test_submit_link_notes_an_existing_ticket_and_creates_none(house: House, request_tracker: RequestTracker) -> None:
+def test_submit_link_notes_an_existing_ticket_and_creates_none(house: Support, request_tracker: RequestTracker) -> None:
     with desk_at(request_tracker.base_url, request_tracker.token):
         made = house.submit(mode="create_external_ticket").handoff
         before = request_tracker.count()
@@ -83,21 +85,21 @@ def test_submit_link_notes_an_existing_ticket_and_creates_none(house: House, req
     assert (linked.external_reference, linked.external_url) == (made.external_reference, made.external_url)
 
 
-def test_submit_with_a_wrong_token_keeps_the_request(house: House, request_tracker: RequestTracker) -> None:
+def test_submit_with_a_wrong_token_keeps_the_request(house: Support, request_tracker: RequestTracker) -> None:
     with desk_at(request_tracker.base_url, WRONG_TOKEN):
         handoff = house.submit(mode="create_external_ticket").handoff
     assert "credentials" in assert_kept(house, handoff)
     assert request_tracker.find_by_key(handoff.ref) == []
 
 
-def test_submit_without_the_queue_right_keeps_the_request(house: House, request_tracker: RequestTracker) -> None:
+def test_submit_without_the_queue_right_keeps_the_request(house: Support, request_tracker: RequestTracker) -> None:
     with desk_at(request_tracker.base_url, request_tracker.onlooker_token):
         handoff = house.submit(mode="create_external_ticket").handoff
     assert "does not let Handrail create tickets" in assert_kept(house, handoff)
     assert request_tracker.find_by_key(handoff.ref) == []
 
 
-def test_submit_on_a_stopped_server_keeps_the_request(house: House, request_tracker: RequestTracker) -> None:
+def test_submit_on_a_stopped_server_keeps_the_request(house: Support, request_tracker: RequestTracker) -> None:
     assert request_tracker.base_url  # skips where Request Tracker is absent; the one stopped here is another
     with running_request_tracker() as stopped:
         stopped.stop()
@@ -106,14 +108,14 @@ def test_submit_on_a_stopped_server_keeps_the_request(house: House, request_trac
     assert "can't be reached" in assert_kept(house, handoff)
 
 
-def test_submit_on_an_unroutable_host_keeps_the_request(house: House) -> None:
+def test_submit_on_an_unroutable_host_keeps_the_request(house: Support) -> None:
     # 192.0.2.0/24 is TEST-NET-1 (RFC 5737): routed nowhere.
     with desk_at("http://192.0.2.1:8080", WRONG_TOKEN, allow_plain_http=True):
         handoff = house.submit(mode="create_external_ticket").handoff
     assert "can't be reached" in assert_kept(house, handoff)
 
 
-def assert_kept(house: House, handoff: queries.Handoff) -> str:
+def assert_kept(house: Support, handoff: queries.Handoff) -> str:
     """The request is there with a bounded summary, which the page shows, and both audit events; gives the summary."""
     row = SupportRequest.objects.get(ref=handoff.ref)
     assert (row.external_ticket_reference, row.external_ticket_url) == (None, None)

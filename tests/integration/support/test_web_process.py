@@ -12,7 +12,8 @@ import pytest
 
 from handrail.audit.models import AuditEvent
 from handrail.support.models import SupportRequest
-from tests.factories.support import make_house
+from tests.factories.installation import Installation
+from tests.factories.switches import RUNBOOK
 from tests.integration.support.test_at_once import slowly
 from tests.integration.support.web_process import PATIENCE_SECONDS, form, installation, kill, log_in, tab
 from tests.unit.connectors.peers import hear_then_hang, peer
@@ -26,7 +27,7 @@ TIMES = 50
 def test_web_process_killed_while_the_desk_is_asked_leaves_the_request_and_its_page_says_unknown(
     committed_db: str, tmp_path: Path, place: str
 ) -> None:
-    house = make_house()
+    house = Installation.named("Acme", RUNBOOK).support
     path = f"/admin/t/{house.tenant.key}" if place == "tenant" else f"/admin/operations/{house.run.ref}"
     with peer(hear_then_hang) as server:
         web = installation(database=committed_db, directory=tmp_path, desk=server.url, budget_seconds=3.0)
@@ -56,7 +57,7 @@ def test_web_process_killed_while_the_desk_is_asked_leaves_the_request_and_its_p
 def test_fifty_identical_submissions_to_the_web_server_make_one_row_and_one_ticket(
     committed_db: str, tmp_path: Path
 ) -> None:
-    house = make_house()
+    house = Installation.named("Acme", RUNBOOK).support
     path = f"/admin/operations/{house.run.ref}"
     barrier = Barrier(TIMES)
     with peer(slowly) as server:

@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 from django.test import Client
 
 from handrail.access.capabilities import Role
-from handrail.access.models import Tenant, User, Workspace
-from handrail.definitions.models import Definition
-from handrail.definitions.states import DefinitionState
-from handrail.packets.models import Packet
-from handrail.runbooks.models import ExceptionPacket, OperationRun
-from handrail.runbooks.states import EventKind, RunState
-from tests.factories import packet_rows, rows
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    workspace: Workspace
-    tenant: Tenant
-    definition: Definition
-    proposal: Definition
-    received: OperationRun
-    invoking: OperationRun
-    completed: OperationRun
-    stopped: ExceptionPacket
-    packet: Packet
-
-    def ids(self) -> dict[str, str]:
-        """A value for every kind of parameter in the URL map."""
-        return {
-            "tenant": self.tenant.key,
-            "run": self.completed.ref,
-            "exception": self.stopped.ref,
-            "definition": str(self.proposal.pk),
-            "packet": self.packet.ref,
-        }
-
+from handrail.access.models import User
+from tests.factories import rows
+from tests.factories.installation import Installation
+from tests.factories.web import Web
 
 # For each kind of parameter, something that nobody has.
 MISSING = {
@@ -51,38 +23,14 @@ MISSING = {
 }
 
 
-def build(name: str) -> House:
-    workspace = rows.workspace(name)
-    tenant = rows.tenant(workspace, name=f"{name} customer")
-    definition = rows.definition(workspace, text=rows.runbook_text())
-    received = rows.run(tenant, definition)
-    rows.entry(received, EventKind.RECEIVED)
-    invoking = rows.run(tenant, definition, state=RunState.INVOKING)
-    rows.checked(invoking)
-    rows.entry(
-        invoking, EventKind.INTENT, after=1, step="resynchronise", attempt=1, key=f"{invoking.ref}:resynchronise"
-    )
-    return House(
-        workspace,
-        tenant,
-        definition,
-        rows.definition(workspace, version=2, state=DefinitionState.PROPOSED, text=rows.runbook_text(2)),
-        received,
-        invoking,
-        rows.completed_run(tenant, definition),
-        rows.exception(tenant, definition),
-        packet_rows.packet(tenant, packet_rows.profile(workspace)),
-    )
+@pytest.fixture
+def house(db: None) -> Web:
+    return Installation.named("Northwind").web
 
 
 @pytest.fixture
-def house(db: None) -> House:
-    return build("Northwind")
-
-
-@pytest.fixture
-def neighbour(db: None) -> House:
-    return build("Elsewhere")
+def neighbour(db: None) -> Web:
+    return Installation.named("Elsewhere").web
 
 
 @pytest.fixture
@@ -98,7 +46,7 @@ def enter() -> Callable[[User], Client]:
 
 
 @pytest.fixture
-def as_role(house: House, enter: Callable[[User], Client]) -> Callable[..., Client]:
+def as_role(house: Web, enter: Callable[[User], Client]) -> Callable[..., Client]:
     """A browser of a member of the house with the given roles."""
 
     def _as(*roles: Role) -> Client:

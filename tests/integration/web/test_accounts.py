@@ -16,7 +16,7 @@ from handrail.access.capabilities import Role
 from handrail.access.models import User
 from handrail.audit.models import AuditEvent
 from tests.factories import rows
-from tests.integration.web.conftest import House
+from tests.factories.web import Web
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def log_in(client: Client, email: str, password: str, **more: str) -> int:
     return client.post("/accounts/login/", {"login": email, "password": password} | more).status_code
 
 
-def test_log_in_is_audited_and_leads_home(house: House) -> None:
+def test_log_in_is_audited_and_leads_home(house: Web) -> None:
     user = rows.member(house.workspace, Role.OPERATOR)
     client = Client()
     assert log_in(client, user.email, rows.PASSWORD) == 302
@@ -39,19 +39,19 @@ def test_log_in_is_audited_and_leads_home(house: House) -> None:
     assert (event.subject, event.workspace_id) == (user.email, house.workspace.pk)
 
 
-def test_wrong_password_is_audited_by_account(house: House) -> None:
+def test_wrong_password_is_audited_by_account(house: Web) -> None:
     user = rows.member(house.workspace, Role.OPERATOR)
     assert log_in(Client(), user.email, "not the password") == 200
     event = AuditEvent.objects.get(event="user.login_refused")
     assert (event.subject, event.outcome) == (user.email, "denied")
 
 
-def test_unknown_account_is_audited_without_what_was_typed(house: House) -> None:
+def test_unknown_account_is_audited_without_what_was_typed(house: Web) -> None:
     log_in(Client(), "my-password-by-mistake@example.com", "x")
     assert AuditEvent.objects.get(event="user.login_refused").subject == "unknown"
 
 
-def test_log_in_does_not_lead_outside(house: House) -> None:
+def test_log_in_does_not_lead_outside(house: Web) -> None:
     user = rows.member(house.workspace, Role.OPERATOR)
     response = Client().post(
         "/accounts/login/", {"login": user.email, "password": rows.PASSWORD, "next": "https://evil.example/"}
@@ -72,7 +72,7 @@ def guess_too_often(address: str) -> None:
     assert "Too many failed" in guess(address, "nobody@example.com", forged="10.0.0.99, ")
 
 
-def test_one_address_guessing_locks_out_itself_only(house: House, settings: Any) -> None:
+def test_one_address_guessing_locks_out_itself_only(house: Web, settings: Any) -> None:
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
     user = rows.member(house.workspace, Role.OPERATOR)
     guess_too_often("198.51.100.7")
@@ -80,7 +80,7 @@ def test_one_address_guessing_locks_out_itself_only(house: House, settings: Any)
     assert log_in(other, user.email, rows.PASSWORD) == 302
 
 
-def test_refused_log_ins_are_counted_over_all_processes(house: House) -> None:
+def test_refused_log_ins_are_counted_over_all_processes(house: Web) -> None:
     log_in(Client(), "nobody@example.com", "wrong")
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM handrail_cache WHERE cache_key LIKE '%login_failed%'")
@@ -88,15 +88,15 @@ def test_refused_log_ins_are_counted_over_all_processes(house: House) -> None:
 
 
 @pytest.mark.parametrize("path", ["signup/", "email/", "password/reset/", "confirm-email/", "reauthenticate/"])
-def test_nobody_signs_up_or_resets(house: House, path: str) -> None:
+def test_nobody_signs_up_or_resets(house: Web, path: str) -> None:
     assert Client().get(f"/accounts/{path}").status_code == 404
 
 
-def test_root_leads_home(house: House) -> None:
+def test_root_leads_home(house: Web) -> None:
     assert Client().get("/").headers["Location"] == "/admin"
 
 
-def test_member_of_two_workspaces_switches(house: House, neighbour: House, enter: Callable[[User], Client]) -> None:
+def test_member_of_two_workspaces_switches(house: Web, neighbour: Web, enter: Callable[[User], Client]) -> None:
     user = rows.member(house.workspace, Role.OPERATOR, email="both@example.com")
     rows.member(neighbour.workspace, Role.OPERATOR, email="both@example.com")
     client = enter(user)
@@ -106,18 +106,14 @@ def test_member_of_two_workspaces_switches(house: House, neighbour: House, enter
     assert client.get(f"/admin/operations/{house.completed.ref}").status_code == 404
 
 
-def test_switch_to_a_foreign_workspace_is_missing(
-    house: House, neighbour: House, as_role: Callable[..., Client]
-) -> None:
+def test_switch_to_a_foreign_workspace_is_missing(house: Web, neighbour: Web, as_role: Callable[..., Client]) -> None:
     client = as_role(Role.OPERATOR)
     foreign = client.post("/admin/workspaces", {"workspace": neighbour.workspace.slug})
     missing = client.post("/admin/workspaces", {"workspace": "no-such"})
     assert (foreign.status_code, foreign.content) == (404, missing.content)
 
 
-def test_lost_workspace_falls_back_to_the_other(
-    house: House, neighbour: House, enter: Callable[[User], Client]
-) -> None:
+def test_lost_workspace_falls_back_to_the_other(house: Web, neighbour: Web, enter: Callable[[User], Client]) -> None:
     user = rows.member(house.workspace, Role.OPERATOR, email="both@example.com")
     rows.member(neighbour.workspace, Role.OPERATOR, email="both@example.com")
     client = enter(user)
@@ -126,7 +122,7 @@ def test_lost_workspace_falls_back_to_the_other(
     assert house.workspace.name in client.get("/admin").content.decode()
 
 
-def test_password_is_changed(house: House, enter: Callable[[User], Client]) -> None:
+def test_password_is_changed(house: Web, enter: Callable[[User], Client]) -> None:
     user = rows.member(house.workspace, Role.OPERATOR)
     client = enter(user)
     new = "another horse altogether"

@@ -11,7 +11,7 @@ from django.test import Client
 from handrail.access.capabilities import Role
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from tests.factories import rows
-from tests.integration.web.conftest import House
+from tests.factories.web import Web
 
 SHIPPED = Path(__file__).resolve().parents[3] / "definitions"
 
@@ -19,29 +19,29 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def owner(house: House, as_role: Callable[..., Client]) -> Client:
+def owner(house: Web, as_role: Callable[..., Client]) -> Client:
     return as_role(Role.GOVERNANCE_OWNER)
 
 
-def url(house: House, action: str = "") -> str:
+def url(house: Web, action: str = "") -> str:
     return f"/admin/definitions/{house.proposal.pk}{action}"
 
 
-def test_page_reads_the_runbook_aloud(house: House, owner: Client) -> None:
+def test_page_reads_the_runbook_aloud(house: Web, owner: Client) -> None:
     text = owner.get(url(house)).content.decode()
     assert "starts the job entitlement-resync in sync-jobs" in text
     assert "everything else: the run stops" in text
     assert '<td class="sign">+</td>' in text
 
 
-def shown(house: House, owner: Client, path: str, kind: DefinitionKind) -> str:
+def shown(house: Web, owner: Client, path: str, kind: DefinitionKind) -> str:
     text = (SHIPPED / path).read_text(encoding="utf-8")
     definition = rows.definition(house.workspace, kind=kind, text=text, name="another")
     return owner.get(f"/admin/definitions/{definition.pk}").content.decode()
 
 
 @pytest.mark.requirement("P-13")
-def test_page_reads_a_packet_profile_aloud(house: House, owner: Client) -> None:
+def test_page_reads_a_packet_profile_aloud(house: Web, owner: Client) -> None:
     text = shown(house, owner, "profiles/identity-outage-vendor-escalation.yaml", DefinitionKind.PACKET)
     for told in (
         "TLP:AMBER+STRICT",
@@ -53,7 +53,7 @@ def test_page_reads_a_packet_profile_aloud(house: House, owner: Client) -> None:
         assert told in text
 
 
-def test_page_reads_a_table_aloud(house: House, owner: Client) -> None:
+def test_page_reads_a_table_aloud(house: Web, owner: Client) -> None:
     text = shown(house, owner, "tables/connector-classes.yaml", DefinitionKind.TABLE)
     assert "Kinds of federation connector in our inventory" in text
     assert '<code class="wrap">OIDC-PROVIDER</code>' in text
@@ -67,59 +67,59 @@ def test_page_reads_a_table_aloud(house: House, owner: Client) -> None:
     ],
 )
 def test_page_of_a_text_that_passes_no_check_says_so(
-    path: str, kind: DefinitionKind, house: House, owner: Client
+    path: str, kind: DefinitionKind, house: Web, owner: Client
 ) -> None:
     text = (SHIPPED / path).read_text(encoding="utf-8").replace("owner:", "owners:", 1)
     definition = rows.definition(house.workspace, kind=kind, text=text, name="another")
     assert "does not pass the checks" in owner.get(f"/admin/definitions/{definition.pk}").content.decode()
 
 
-def test_approve_twice_is_the_same_answer(house: House, owner: Client) -> None:
+def test_approve_twice_is_the_same_answer(house: Web, owner: Client) -> None:
     posted = {"digest": house.proposal.digest}
     assert [owner.post(url(house, "/approve"), posted).status_code for _ in range(2)] == [302, 302]
     house.proposal.refresh_from_db()
     assert house.proposal.state == DefinitionState.ACTIVE
 
 
-def test_approve_of_another_digest_than_shown_says_look_again(house: House, owner: Client) -> None:
+def test_approve_of_another_digest_than_shown_says_look_again(house: Web, owner: Client) -> None:
     assert owner.post(url(house, "/approve"), {"digest": "sha256:0"}).status_code == 409
     assert owner.post(url(house, "/approve")).status_code == 409
     house.proposal.refresh_from_db()
     assert house.proposal.state == DefinitionState.PROPOSED
 
 
-def test_proposer_is_refused(house: House, enter: Callable[..., Client]) -> None:
+def test_proposer_is_refused(house: Web, enter: Callable[..., Client]) -> None:
     author = rows.member(house.workspace, Role.GOVERNANCE_OWNER, email=house.proposal.proposed_by)
     client = enter(author)
     assert "Another governance owner must decide" in client.get(url(house)).content.decode()
     assert client.post(url(house, "/approve"), {"digest": house.proposal.digest}).status_code == 409
 
 
-def test_reject_twice_with_the_same_reason_is_the_same_answer(house: House, owner: Client) -> None:
+def test_reject_twice_with_the_same_reason_is_the_same_answer(house: Web, owner: Client) -> None:
     posted = {"reason": "The guard is gone."}
     assert [owner.post(url(house, "/reject"), posted).status_code for _ in range(2)] == [302, 302]
     assert owner.post(url(house, "/reject"), {"reason": "Another."}).status_code == 409
 
 
-def test_decision_without_a_reason_gives_the_form_back(house: House, owner: Client) -> None:
+def test_decision_without_a_reason_gives_the_form_back(house: Web, owner: Client) -> None:
     response = owner.post(url(house, "/reject"), {"reason": " "})
     assert response.status_code == 422
     assert "a reason is needed" in response.content.decode()
 
 
-def test_active_definition_is_deprecated_with_a_reason(house: House, owner: Client) -> None:
+def test_active_definition_is_deprecated_with_a_reason(house: Web, owner: Client) -> None:
     response = owner.post(f"/admin/definitions/{house.definition.pk}/deprecate", {"reason": "Replaced."})
     assert response.status_code == 302
     house.definition.refresh_from_db()
     assert house.definition.state == DefinitionState.DEPRECATED
 
 
-def test_text_that_no_longer_passes_is_shown_without_summary(house: House, owner: Client) -> None:
+def test_text_that_no_longer_passes_is_shown_without_summary(house: Web, owner: Client) -> None:
     odd = rows.definition(house.workspace, name="odd", text="handrail: runbook/v0\n")
     text = owner.get(f"/admin/definitions/{odd.pk}").content.decode()
     assert "does not pass the checks" in text
     assert "runbook/v0" in text
 
 
-def test_number_beyond_the_database_is_missing(house: House, owner: Client) -> None:
+def test_number_beyond_the_database_is_missing(house: Web, owner: Client) -> None:
     assert owner.get("/admin/definitions/99999999999999999999999").status_code == 404

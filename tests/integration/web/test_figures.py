@@ -15,18 +15,18 @@ from handrail.access.queries import actor_for
 from handrail.kernel.clock import now
 from handrail.runbooks.evaluation import evaluate
 from tests.factories import rows
-from tests.integration.web.conftest import House
+from tests.factories.web import Web
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def auditor(house: House) -> Actor:
+def auditor(house: Web) -> Actor:
     return actor_for(rows.member(house.workspace, Role.AUDITOR))
 
 
 @pytest.mark.requirement("R2-30", "R2-31")
-def test_figures_count_this_workspace(house: House, neighbour: House, auditor: Actor) -> None:
+def test_figures_count_this_workspace(house: Web, neighbour: Web, auditor: Actor) -> None:
     total = evaluate(auditor).total
     assert (total.ended, total.completed, total.stopped) == (2, 1, 1)
     assert (total.first_time, total.repeats) == (0, 1)
@@ -35,21 +35,21 @@ def test_figures_count_this_workspace(house: House, neighbour: House, auditor: A
 
 
 @pytest.mark.requirement("R2-30")
-def test_figures_of_a_period_leave_older_runs_out(house: House, auditor: Actor) -> None:
+def test_figures_of_a_period_leave_older_runs_out(house: Web, auditor: Actor) -> None:
     rows.completed_run(house.tenant, house.definition, at=now() - timedelta(days=40))
     assert evaluate(auditor).total.completed == 2
     assert evaluate(auditor, since=now() - timedelta(days=30)).total.completed == 1
 
 
 @pytest.mark.requirement("R2-31")
-def test_causes_and_unresolved_are_counted(house: House, auditor: Actor) -> None:
+def test_causes_and_unresolved_are_counted(house: Web, auditor: Actor) -> None:
     result = evaluate(auditor)
     assert [(c.cause, c.count) for c in result.causes] == [("ambiguous-result", 1)]
     assert (result.unresolved, result.takeover_seconds) == (1, None)
 
 
 def test_audit_shows_own_events_and_filters_them(
-    house: House, neighbour: House, as_role: Callable[..., Client], enter: Callable[..., Client]
+    house: Web, neighbour: Web, as_role: Callable[..., Client], enter: Callable[..., Client]
 ) -> None:
     enter(rows.member(neighbour.workspace, Role.SENIOR_SUPPORT)).post(f"/admin/exceptions/{neighbour.stopped.ref}/take")
     as_role(Role.SENIOR_SUPPORT).post(f"/admin/exceptions/{house.stopped.ref}/take")
@@ -66,14 +66,14 @@ def events(client: Client, **asked: str) -> str:
 
 
 @pytest.fixture
-def taken(house: House, enter: Callable[..., Client]) -> str:
+def taken(house: Web, enter: Callable[..., Client]) -> str:
     """The exception packet of which one event tells, today."""
     enter(rows.member(house.workspace, Role.SENIOR_SUPPORT)).post(f"/admin/exceptions/{house.stopped.ref}/take")
     return house.stopped.ref
 
 
 def test_audit_of_a_chosen_tenant_shows_that_tenants_events(
-    house: House, taken: str, as_role: Callable[..., Client]
+    house: Web, taken: str, as_role: Callable[..., Client]
 ) -> None:
     other, client = rows.tenant(house.workspace, name="Other"), as_role(Role.AUDITOR)
     assert taken in events(client, tenant=house.tenant.key)
@@ -81,7 +81,7 @@ def test_audit_of_a_chosen_tenant_shows_that_tenants_events(
 
 
 def test_audit_of_a_tenant_out_of_scope_shows_nothing(
-    house: House, neighbour: House, taken: str, as_role: Callable[..., Client]
+    house: Web, neighbour: Web, taken: str, as_role: Callable[..., Client]
 ) -> None:
     client = as_role(Role.AUDITOR)
     foreign, unknown = (events(client, tenant=key) for key in (neighbour.tenant.key, "ten_nothing"))
@@ -102,7 +102,7 @@ def test_audit_day_that_is_none_filters_nothing(day: str, taken: str, as_role: C
     assert taken in events(as_role(Role.AUDITOR), to=day)
 
 
-def test_audit_of_one_tenant_only_shows_that_tenant(house: House, enter: Callable[..., Client]) -> None:
+def test_audit_of_one_tenant_only_shows_that_tenant(house: Web, enter: Callable[..., Client]) -> None:
     other = rows.tenant(house.workspace, name="Other")
     enter(rows.member(house.workspace, Role.SENIOR_SUPPORT)).post(f"/admin/exceptions/{house.stopped.ref}/take")
     client = enter(rows.member(house.workspace, Role.AUDITOR, tenants=[other]))
@@ -110,7 +110,7 @@ def test_audit_of_one_tenant_only_shows_that_tenant(house: House, enter: Callabl
 
 
 def test_record_that_was_sealed_is_whole_and_fits_its_own_checkpoint(
-    house: House, auditor: Actor, as_role: Callable[..., Client]
+    house: Web, auditor: Actor, as_role: Callable[..., Client]
 ) -> None:
     client = as_role(Role.AUDITOR)
     assert "nothing is proven" in client.get("/admin/audit/record").content.decode()
@@ -121,7 +121,7 @@ def test_record_that_was_sealed_is_whole_and_fits_its_own_checkpoint(
     assert "it matches." in client.post("/admin/audit/record", {"kept": kept}).content.decode()
 
 
-def test_text_that_is_no_checkpoint_comes_back(house: House, as_role: Callable[..., Client]) -> None:
+def test_text_that_is_no_checkpoint_comes_back(house: Web, as_role: Callable[..., Client]) -> None:
     response = as_role(Role.AUDITOR).post("/admin/audit/record", {"kept": "no checkpoint"})
     assert response.status_code == 422
     assert ">no checkpoint</textarea>" in response.content.decode()

@@ -11,7 +11,8 @@ from django.test import Client
 from handrail.access.capabilities import Role
 from handrail.access.models import User
 from tests.factories import rows
-from tests.integration.web.conftest import MISSING, House
+from tests.factories.web import Web
+from tests.integration.web.conftest import MISSING
 from tests.integration.web.urlmap import VERBS, Route, inside
 
 NAMED = [route for route in inside() if route.parameters]
@@ -32,7 +33,7 @@ def test_url_map_names_only_parameters_that_these_tests_know() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("route", NAMED, ids=lambda route: route.path)
-def test_foreign_answers_like_missing(house: House, neighbour: House, enter: Enter, route: Route, verb: str) -> None:
+def test_foreign_answers_like_missing(house: Web, neighbour: Web, enter: Enter, route: Route, verb: str) -> None:
     client = enter(rows.member(house.workspace, *Role))
     foreign = answer(client, verb, route.url(neighbour.ids()))
     missing = answer(client, verb, route.url(MISSING))
@@ -42,7 +43,7 @@ def test_foreign_answers_like_missing(house: House, neighbour: House, enter: Ent
 
 
 @pytest.mark.parametrize("route", [r for r in NAMED if "definition" not in r.parameters], ids=lambda r: r.path)
-def test_other_tenant_of_own_workspace_answers_like_missing(house: House, enter: Enter, route: Route) -> None:
+def test_other_tenant_of_own_workspace_answers_like_missing(house: Web, enter: Enter, route: Route) -> None:
     other = rows.tenant(house.workspace, name="Another customer")
     client = enter(rows.member(house.workspace, *Role, tenants=[other]))
     for verb in ("GET", "POST"):
@@ -53,26 +54,26 @@ def test_other_tenant_of_own_workspace_answers_like_missing(house: House, enter:
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("route", inside(), ids=lambda route: route.path)
-def test_anonymous_is_sent_to_log_in(house: House, route: Route, verb: str) -> None:
+def test_anonymous_is_sent_to_log_in(house: Web, route: Route, verb: str) -> None:
     status, body, headers = answer(Client(), verb, route.url(house.ids()))
     assert (status, body) == (302, b"")
     assert headers["Location"].startswith("/accounts/login/")
 
 
-def test_anonymous_poll_makes_the_browser_log_in(house: House) -> None:
+def test_anonymous_poll_makes_the_browser_log_in(house: Web) -> None:
     response = Client().get(f"/admin/operations/{house.invoking.ref}/live", headers={"HX-Request": "true"})
     assert response.headers["HX-Redirect"] == "/accounts/login/"
 
 
 @pytest.mark.parametrize("route", inside(), ids=lambda route: route.path)
-def test_person_without_membership_sees_only_that(house: House, enter: Enter, route: Route) -> None:
+def test_person_without_membership_sees_only_that(house: Web, enter: Enter, route: Route) -> None:
     user = User.objects.create_user("stranger@example.com", rows.PASSWORD)
     status, body, _ = answer(enter(user), "GET", route.url(house.ids()))
     assert status == (200 if route.path == "admin" else 404)
     assert house.workspace.name.encode() not in body
 
 
-def test_removed_member_loses_everything_at_once(house: House, enter: Enter) -> None:
+def test_removed_member_loses_everything_at_once(house: Web, enter: Enter) -> None:
     user = rows.member(house.workspace, *Role)
     client = enter(user)
     assert client.get("/admin/operations").status_code == 200

@@ -11,7 +11,7 @@ from django.test import Client
 from handrail.access.capabilities import Role
 from handrail.runbooks.states import EventKind, Handling, RunState
 from tests.factories import rows
-from tests.integration.web.conftest import House
+from tests.factories.web import Web
 from tests.integration.web.urlmap import inside
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +62,7 @@ def check(body: str) -> Strict:
     return parser
 
 
-def everything(house: House) -> Client:
+def everything(house: Web) -> Client:
     client = Client()
     client.force_login(
         rows.member(house.workspace, *Role), backend="allauth.account.auth_backends.AuthenticationBackend"
@@ -71,7 +71,7 @@ def everything(house: House) -> Client:
 
 
 @pytest.mark.parametrize("route", PAGES, ids=lambda route: route.path)
-def test_page_keeps_a_strict_content_policy(house: House, route: object) -> None:
+def test_page_keeps_a_strict_content_policy(house: Web, route: object) -> None:
     response = everything(house).get(route.url(house.ids()))  # type: ignore[attr-defined]
     assert check(response.content.decode()).wrong == []
     policy = response.headers["Content-Security-Policy"]
@@ -80,14 +80,14 @@ def test_page_keeps_a_strict_content_policy(house: House, route: object) -> None
 
 
 @pytest.mark.parametrize("route", PAGES, ids=lambda route: route.path)
-def test_every_link_of_a_page_opens(house: House, route: object) -> None:
+def test_every_link_of_a_page_opens(house: Web, route: object) -> None:
     client = everything(house)
     hrefs = check(client.get(route.url(house.ids())).content.decode()).hrefs  # type: ignore[attr-defined]
     inner = {href for href in hrefs if href.startswith("/")}
     assert {href: client.get(href).status_code for href in inner} == dict.fromkeys(inner, 200)
 
 
-def test_hostile_texts_stay_texts(house: House) -> None:
+def test_hostile_texts_stay_texts(house: Web) -> None:
     tenant = rows.tenant(house.workspace, name=HOSTILE, key="ten_<b>")
     definition = rows.definition(house.workspace, name="hostile", title=HOSTILE, text=HOSTILE)
     run = rows.run(tenant, definition, state=RunState.INVOKING, task={"tenant_id": HOSTILE}, subject=HOSTILE)

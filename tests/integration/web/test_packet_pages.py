@@ -12,7 +12,8 @@ from django.test import Client
 
 from handrail.access.models import User
 from handrail.packets.models import Clearance, Packet, Revision, Vote
-from tests.factories.packets import Desk, connected, make_desk
+from tests.factories.installation import Installation
+from tests.factories.packets import Packets, connected
 
 pytestmark = pytest.mark.django_db
 
@@ -21,13 +22,13 @@ Enter = Callable[[User], Client]
 
 
 @pytest.fixture
-def desk(db: None) -> Iterator[Desk]:
-    with connected(make_desk()) as one:
+def desk(db: None) -> Iterator[Packets]:
+    with connected(Installation(None, tenant="ten_a").packets) as one:
         yield one
 
 
 @pytest.fixture
-def browser_of(desk: Desk, enter: Enter) -> Callable[[str], Client]:
+def browser_of(desk: Packets, enter: Enter) -> Callable[[str], Client]:
     def _browser(name: str) -> Client:
         return enter(desk.people[name])
 
@@ -51,14 +52,14 @@ def approve(client: Client, revision: Revision, digest: str = "") -> HttpRespons
     return answer
 
 
-def held(desk: Desk) -> Revision:
+def held(desk: Packets) -> Revision:
     """A revision with a hold that Eve may clear: two sources disagree on the plan."""
     desk.sources.case["plan"] = "biz"
     return desk.assemble()
 
 
 @pytest.mark.requirement("P-06", "P-09")
-def test_page_shows_what_leaves_what_stays_and_the_digest(desk: Desk, browser_of: Browser) -> None:
+def test_page_shows_what_leaves_what_stays_and_the_digest(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     shown = text(browser_of("ada").get(url(revision)))
     assert "tenant.id" in shown
@@ -69,27 +70,27 @@ def test_page_shows_what_leaves_what_stays_and_the_digest(desk: Desk, browser_of
     assert "So far:" in shown
 
 
-def test_list_shows_the_newest_revision_and_filters(desk: Desk, browser_of: Browser) -> None:
+def test_list_shows_the_newest_revision_and_filters(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     client = browser_of("ada")
     assert revision.packet.ref in text(client.get("/admin/packets"))
     assert revision.packet.ref not in text(client.get("/admin/packets", {"state": "consumed"}))
 
 
-def test_approve_as_two_owners_approves(desk: Desk, browser_of: Browser) -> None:
+def test_approve_as_two_owners_approves(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     assert [approve(browser_of(name), revision).status_code for name in ("ada", "ben")] == [302, 302]
     revision.refresh_from_db()
     assert revision.state == "approved"
 
 
-def test_approve_twice_is_the_same_answer(desk: Desk, browser_of: Browser) -> None:
+def test_approve_twice_is_the_same_answer(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     assert [approve(browser_of("ada"), revision).status_code for _ in range(2)] == [302, 302]
     assert Vote.objects.count() == 1
 
 
-def test_approve_of_another_digest_than_shown_is_refused(desk: Desk, browser_of: Browser) -> None:
+def test_approve_of_another_digest_than_shown_is_refused(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     response = approve(browser_of("ada"), revision, "sha256:" + "0" * 64)
     assert response.status_code == 409
@@ -97,7 +98,7 @@ def test_approve_of_another_digest_than_shown_is_refused(desk: Desk, browser_of:
     assert not Vote.objects.exists()
 
 
-def test_approve_as_the_assembler_is_refused_and_explained(desk: Desk, browser_of: Browser) -> None:
+def test_approve_as_the_assembler_is_refused_and_explained(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     client = browser_of("dee")
     shown = text(client.get(url(revision)))
@@ -106,7 +107,7 @@ def test_approve_as_the_assembler_is_refused_and_explained(desk: Desk, browser_o
     assert approve(client, revision).status_code == 409
 
 
-def test_approve_after_drift_says_what_moved(desk: Desk, browser_of: Browser) -> None:
+def test_approve_after_drift_says_what_moved(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada")
     desk.sources["/tenants/ten_a"]["status"] = "suspended"
@@ -119,7 +120,7 @@ def test_approve_after_drift_says_what_moved(desk: Desk, browser_of: Browser) ->
     assert "<del>signed</del> void" in old
 
 
-def test_clear_a_hold_with_a_reason_makes_a_new_revision(desk: Desk, browser_of: Browser) -> None:
+def test_clear_a_hold_with_a_reason_makes_a_new_revision(desk: Packets, browser_of: Browser) -> None:
     revision = held(desk)
     posted = {"revision": 1, "code": "source-conflict", "target": "tenant.plan"}
     client = browser_of("eve")
@@ -133,7 +134,7 @@ def test_clear_a_hold_with_a_reason_makes_a_new_revision(desk: Desk, browser_of:
     assert desk.newest.number == 2
 
 
-def test_hold_of_another_role_is_explained(desk: Desk, browser_of: Browser) -> None:
+def test_hold_of_another_role_is_explained(desk: Packets, browser_of: Browser) -> None:
     revision = held(desk)
     shown = text(browser_of("ada").get(url(revision)))
     assert "Only identity-owner or senior-support can clear this hold." in shown
@@ -141,7 +142,7 @@ def test_hold_of_another_role_is_explained(desk: Desk, browser_of: Browser) -> N
 
 
 @pytest.mark.parametrize(("action", "state"), [("reject", "rejected"), ("withdraw", "withdrawn")])
-def test_ending_needs_a_reason(desk: Desk, browser_of: Browser, action: str, state: str) -> None:
+def test_ending_needs_a_reason(desk: Packets, browser_of: Browser, action: str, state: str) -> None:
     revision = desk.assemble()
     client = browser_of("ada")
     assert client.post(url(revision, f"/{action}"), {"revision": 1, "reason": ""}).status_code == 422
@@ -153,7 +154,7 @@ def test_ending_needs_a_reason(desk: Desk, browser_of: Browser, action: str, sta
     assert "&lt;script&gt;" in shown
 
 
-def test_release_shows_receipt_and_consumption(desk: Desk, browser_of: Browser) -> None:
+def test_release_shows_receipt_and_consumption(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
     client = browser_of("ada")
@@ -166,7 +167,7 @@ def test_release_shows_receipt_and_consumption(desk: Desk, browser_of: Browser) 
     assert "The vendor has opened it." in text(client.get(url(revision)))
 
 
-def test_page_links_the_files_that_leave_and_they_are_kept_as_files(desk: Desk, browser_of: Browser) -> None:
+def test_page_links_the_files_that_leave_and_they_are_kept_as_files(desk: Packets, browser_of: Browser) -> None:
     revision = desk.released()
     client = browser_of("ada")
     links = re.findall(r'href="([^"]+)" download', text(client.get(url(revision))))
@@ -182,7 +183,7 @@ def test_page_links_the_files_that_leave_and_they_are_kept_as_files(desk: Desk, 
     assert client.get(url(revision, "/document"), {"name": "packet.json", "revision": "2"}).status_code == 404
 
 
-def test_live_answers_nothing_while_nothing_moved(desk: Desk, browser_of: Browser) -> None:
+def test_live_answers_nothing_while_nothing_moved(desk: Packets, browser_of: Browser) -> None:
     revision = desk.released()
     client = browser_of("ada")
     polled = html.unescape(re.findall(r'hx-get="([^"]+)"', text(client.get(url(revision))))[0])
@@ -192,7 +193,7 @@ def test_live_answers_nothing_while_nothing_moved(desk: Desk, browser_of: Browse
     assert (moved.status_code, "RCPT-1" in text(moved), "<main" in text(moved)) == (200, True, False)
 
 
-def test_a_delivery_that_fails_says_why_and_when_it_goes_on(desk: Desk, browser_of: Browser) -> None:
+def test_a_delivery_that_fails_says_why_and_when_it_goes_on(desk: Packets, browser_of: Browser) -> None:
     desk.vendor.script = ["not-sent"]
     revision = desk.released()
     desk.deliver(revision)
@@ -201,14 +202,14 @@ def test_a_delivery_that_fails_says_why_and_when_it_goes_on(desk: Desk, browser_
     assert "It has not reached the lane yet." in shown
 
 
-def test_release_short_of_signers_is_refused(desk: Desk, browser_of: Browser) -> None:
+def test_release_short_of_signers_is_refused(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     response = browser_of("ada").post(url(revision, "/release"), {"revision": 1})
     assert response.status_code == 409
     assert "Approvals are missing" in text(response)
 
 
-def test_comparison_shows_the_field_that_moved(desk: Desk, browser_of: Browser) -> None:
+def test_comparison_shows_the_field_that_moved(desk: Packets, browser_of: Browser) -> None:
     desk.assemble()
     desk.sources.case["count"] = 4
     revision = desk.assemble()
@@ -218,7 +219,7 @@ def test_comparison_shows_the_field_that_moved(desk: Desk, browser_of: Browser) 
     assert "Revision 2 was made because: new evidence." in shown
 
 
-def test_assemble_form_asks_for_what_the_profile_declares(desk: Desk, browser_of: Browser) -> None:
+def test_assemble_form_asks_for_what_the_profile_declares(desk: Packets, browser_of: Browser) -> None:
     client = browser_of("dee")
     assert 'name="given.case"' in text(client.get("/admin/packets/assemble"))
     posted = {"profile": "outage-escalation", "given.tenant": "ten_a", "given.case": "wrong"}
@@ -231,7 +232,7 @@ def test_assemble_form_asks_for_what_the_profile_declares(desk: Desk, browser_of
     assert packet.inputs == {"tenant": "ten_a", "case": "CASE-7", "note": None}
 
 
-def test_assemble_of_a_case_that_has_its_packet_leads_to_it(desk: Desk, browser_of: Browser) -> None:
+def test_assemble_of_a_case_that_has_its_packet_leads_to_it(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     posted = {"profile": "outage-escalation", "given.tenant": "ten_a", "given.case": "CASE-7"}
     done = browser_of("dee").post("/admin/packets/assemble", posted, follow=True)
@@ -240,7 +241,7 @@ def test_assemble_of_a_case_that_has_its_packet_leads_to_it(desk: Desk, browser_
     assert desk.newest == revision
 
 
-def test_assemble_again_needs_what_is_new(desk: Desk, browser_of: Browser) -> None:
+def test_assemble_again_needs_what_is_new(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     client = browser_of("dee")
     assert client.post(url(revision, "/again"), {"reason": ""}).status_code == 422
@@ -248,7 +249,7 @@ def test_assemble_again_needs_what_is_new(desk: Desk, browser_of: Browser) -> No
     assert "A late trace." in text(client.get(url(revision)))
 
 
-def test_hostile_values_are_only_text(desk: Desk, browser_of: Browser) -> None:
+def test_hostile_values_are_only_text(desk: Packets, browser_of: Browser) -> None:
     desk.sources.case["timeline"][0]["text"] = MARKUP + "\u202egnp.exe"
     shown = text(browser_of("ada").get(url(desk.assemble())))
     assert MARKUP not in shown
@@ -256,7 +257,7 @@ def test_hostile_values_are_only_text(desk: Desk, browser_of: Browser) -> None:
     assert "\u202e" not in shown
 
 
-def test_home_names_what_awaits_me(desk: Desk, browser_of: Browser) -> None:
+def test_home_names_what_awaits_me(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
     assert "Escalation packets awaiting your approval" in text(browser_of("ada").get("/admin"))
     assert "Escalation packets awaiting your approval" not in text(browser_of("dee").get("/admin"))
@@ -264,14 +265,14 @@ def test_home_names_what_awaits_me(desk: Desk, browser_of: Browser) -> None:
     assert "Escalation packets awaiting your approval" not in text(browser_of("ada").get("/admin"))
 
 
-def test_home_names_the_holds_that_are_mine(desk: Desk, browser_of: Browser) -> None:
+def test_home_names_the_holds_that_are_mine(desk: Packets, browser_of: Browser) -> None:
     held(desk)
     assert "Your holds" in text(browser_of("eve").get("/admin"))
     assert "Source conflict" not in text(browser_of("ada").get("/admin"))
 
 
 @pytest.mark.requirement("P-42")
-def test_evaluation_counts_packets(desk: Desk, browser_of: Browser) -> None:
+def test_evaluation_counts_packets(desk: Packets, browser_of: Browser) -> None:
     desk.deliver(desk.released())
     shown = text(browser_of("ada").get("/admin/evaluation"))
     assert "Manifest binding complete" in shown
@@ -279,5 +280,5 @@ def test_evaluation_counts_packets(desk: Desk, browser_of: Browser) -> None:
 
 
 @pytest.mark.parametrize("number", ["2", "0", "x", "-1", "9" * 30])
-def test_revision_that_is_none_is_missing(desk: Desk, browser_of: Browser, number: str) -> None:
+def test_revision_that_is_none_is_missing(desk: Packets, browser_of: Browser, number: str) -> None:
     assert browser_of("ada").get(url(desk.assemble()), {"revision": number}).status_code == 404

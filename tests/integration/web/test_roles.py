@@ -10,7 +10,7 @@ from django.test import Client
 from handrail.access import capabilities
 from handrail.access.capabilities import BUNDLES, Capability, Role
 from handrail.audit.models import AuditEvent
-from tests.integration.web.conftest import House
+from tests.factories.web import Web
 from tests.integration.web.urlmap import inside
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +63,7 @@ def test_every_route_says_what_it_needs() -> None:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("path", NEEDS)
-def test_page_follows_the_capability(house: House, as_role: Callable[..., Client], path: str, role: Role) -> None:
+def test_page_follows_the_capability(house: Web, as_role: Callable[..., Client], path: str, role: Role) -> None:
     needed = NEEDS[path]
     response = as_role(role).get(ROUTES[path].url(house.ids()))
     denials = AuditEvent.objects.filter(event="access.denied")
@@ -83,7 +83,7 @@ def test_page_follows_the_capability(house: House, as_role: Callable[..., Client
     ("path", "role"), [(path, role) for path in CHANGES for role in Role if CHANGES[path] not in BUNDLES[role]]
 )
 def test_change_without_the_capability_is_refused_and_audited(
-    house: House, as_role: Callable[..., Client], path: str, role: Role
+    house: Web, as_role: Callable[..., Client], path: str, role: Role
 ) -> None:
     response = as_role(role).post(ROUTES[path].url(house.ids()))
     assert response.status_code == 403
@@ -91,7 +91,7 @@ def test_change_without_the_capability_is_refused_and_audited(
 
 
 @pytest.mark.parametrize("role", Role)
-def test_navigation_offers_only_what_opens(house: House, as_role: Callable[..., Client], role: Role) -> None:
+def test_navigation_offers_only_what_opens(house: Web, as_role: Callable[..., Client], role: Role) -> None:
     client = as_role(role)
     body = client.get("/admin").content.decode()
     for path in (

@@ -13,7 +13,7 @@ from handrail.kernel.clock import now
 from handrail.runbooks.models import TaskRefusal
 from handrail.runbooks.states import EventKind, RunState
 from tests.factories import rows
-from tests.integration.web.conftest import House
+from tests.factories.web import Web
 
 pytestmark = pytest.mark.django_db
 As = Callable[..., Client]
@@ -23,7 +23,7 @@ def body(client: Client, ref: str) -> str:
     return client.get(f"/admin/operations/{ref}").content.decode()
 
 
-def test_completed_run_shows_readings_beside_the_required_state(house: House, as_role: As) -> None:
+def test_completed_run_shows_readings_beside_the_required_state(house: Web, as_role: As) -> None:
     text = body(as_role(Role.OPERATOR), house.completed.ref)
     assert "task.admins.all(a, a in holders.user_names)" in text
     assert '<code>holders.user_names</code></dt><dd class="wrap">ada@contoso.example' in text
@@ -31,20 +31,20 @@ def test_completed_run_shows_readings_beside_the_required_state(house: House, as
     assert "tenant.tier unchanged" in text
 
 
-def test_completed_run_does_not_poll(house: House, as_role: As) -> None:
+def test_completed_run_does_not_poll(house: Web, as_role: As) -> None:
     text = body(as_role(Role.OPERATOR), house.completed.ref)
     assert "hx-get" not in text
     assert "Cancel run" not in text
 
 
-def test_moving_run_polls_and_says_why_it_cannot_be_cancelled(house: House, as_role: As) -> None:
+def test_moving_run_polls_and_says_why_it_cannot_be_cancelled(house: Web, as_role: As) -> None:
     text = body(as_role(Role.OPERATOR), house.invoking.ref)
     assert f'hx-get="/admin/operations/{house.invoking.ref}/live?seen=' in text
     assert "The job has been invoked" in text
     assert "Cancel run" not in text
 
 
-def test_live_part_is_not_sent_again_while_nothing_moved(house: House, as_role: As) -> None:
+def test_live_part_is_not_sent_again_while_nothing_moved(house: Web, as_role: As) -> None:
     client = as_role(Role.OPERATOR)
     url = f"/admin/operations/{house.received.ref}/live"
     assert client.get(url, {"seen": "1-received"}).status_code == 204
@@ -54,12 +54,12 @@ def test_live_part_is_not_sent_again_while_nothing_moved(house: House, as_role: 
     assert "seen=2-received" in moved.content.decode()
 
 
-def test_stopped_run_leads_to_its_packet(house: House, as_role: As) -> None:
+def test_stopped_run_leads_to_its_packet(house: Web, as_role: As) -> None:
     text = body(as_role(Role.OPERATOR), house.stopped.run.ref)
     assert f'href="/admin/exceptions/{house.stopped.ref}"' in text
 
 
-def test_cancel_ends_the_run_and_returns_to_it(house: House, as_role: As) -> None:
+def test_cancel_ends_the_run_and_returns_to_it(house: Web, as_role: As) -> None:
     client = as_role(Role.OPERATOR)
     response = client.post(f"/admin/operations/{house.received.ref}/cancel")
     assert (response.status_code, response.headers["Location"]) == (302, f"/admin/operations/{house.received.ref}")
@@ -67,14 +67,14 @@ def test_cancel_ends_the_run_and_returns_to_it(house: House, as_role: As) -> Non
     assert house.received.state == RunState.CANCELLED
 
 
-def test_cancel_sent_twice_answers_alike(house: House, as_role: As) -> None:
+def test_cancel_sent_twice_answers_alike(house: Web, as_role: As) -> None:
     client = as_role(Role.OPERATOR)
     url = f"/admin/operations/{house.received.ref}/cancel"
     assert [client.post(url).status_code for _ in range(2)] == [302, 302]
     assert house.received.checkpoints.filter(kind=EventKind.CANCELLED).count() == 1
 
 
-def test_cancel_after_the_invocation_says_look_again(house: House, as_role: As) -> None:
+def test_cancel_after_the_invocation_says_look_again(house: Web, as_role: As) -> None:
     response = as_role(Role.OPERATOR).post(f"/admin/operations/{house.invoking.ref}/cancel")
     assert response.status_code == 409
     assert "Check the current state first" in response.content.decode()
@@ -82,7 +82,7 @@ def test_cancel_after_the_invocation_says_look_again(house: House, as_role: As) 
     assert house.invoking.state == RunState.INVOKING
 
 
-def test_filters_narrow_the_list(house: House, as_role: As) -> None:
+def test_filters_narrow_the_list(house: Web, as_role: As) -> None:
     client = as_role(Role.OPERATOR)
     shown = client.get("/admin/operations", {"state": "completed", "tenant": house.tenant.key}).content.decode()
     assert house.completed.ref in shown
@@ -90,7 +90,7 @@ def test_filters_narrow_the_list(house: House, as_role: As) -> None:
     assert "No run matches" in client.get("/admin/operations", {"tenant": "ten_other"}).content.decode()
 
 
-def test_older_runs_are_a_page_away(house: House, as_role: As) -> None:
+def test_older_runs_are_a_page_away(house: Web, as_role: As) -> None:
     for _ in range(50):
         rows.run(house.tenant, house.definition)
     client = as_role(Role.OPERATOR)
@@ -103,7 +103,7 @@ def test_older_runs_are_a_page_away(house: House, as_role: As) -> None:
 
 @pytest.mark.requirement("R2-02")
 def test_operations_show_refused_tasks_to_those_entitled_to_all_tenants(
-    house: House, as_role: Callable[..., Client], enter: Callable[[User], Client]
+    house: Web, as_role: Callable[..., Client], enter: Callable[[User], Client]
 ) -> None:
     TaskRefusal.objects.create(
         workspace=house.workspace, task_key="T-<1>", task_digest="sha256:0", at=now(), code="task", message="No <role>."

@@ -20,7 +20,7 @@ from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import Secrets
 from tests.factories import rows
 from tests.factories.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
-from tests.integration.web.conftest import House
+from tests.factories.web import Web
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +44,7 @@ def log_in(client: Client, *, to: str = "") -> Any:
     return client.get(f"{back.path}?{back.query}")
 
 
-def test_member_with_that_verified_address_is_logged_in(house: House, provider: IdentityProvider) -> None:
+def test_member_with_that_verified_address_is_logged_in(house: Web, provider: IdentityProvider) -> None:
     user = rows.member(house.workspace, Role.OPERATOR)
     provider.person["email"] = user.email
     client = Client()
@@ -55,7 +55,7 @@ def test_member_with_that_verified_address_is_logged_in(house: House, provider: 
     assert SocialAccount.objects.get().extra_data == {}
 
 
-def test_person_stays_the_same_when_the_address_changes_there(house: House, provider: IdentityProvider) -> None:
+def test_person_stays_the_same_when_the_address_changes_there(house: Web, provider: IdentityProvider) -> None:
     user = rows.member(house.workspace, Role.OPERATOR)
     provider.person["email"] = user.email
     log_in(Client())
@@ -66,7 +66,7 @@ def test_person_stays_the_same_when_the_address_changes_there(house: House, prov
     assert User.objects.get(pk=user.pk).email == user.email
 
 
-def test_unverified_address_opens_nothing(house: House, provider: IdentityProvider) -> None:
+def test_unverified_address_opens_nothing(house: Web, provider: IdentityProvider) -> None:
     user = rows.member(house.workspace, Role.OPERATOR)
     provider.person |= {"email": user.email, "email_verified": False}
     client = Client()
@@ -75,7 +75,7 @@ def test_unverified_address_opens_nothing(house: House, provider: IdentityProvid
     assert AuditEvent.objects.filter(event="user.login_refused").count() == 1
 
 
-def test_stranger_gets_no_account(house: House, provider: IdentityProvider) -> None:
+def test_stranger_gets_no_account(house: Web, provider: IdentityProvider) -> None:
     before = User.objects.count()
     response = log_in(Client())
     assert "You have no account here" in response.content.decode()
@@ -83,7 +83,7 @@ def test_stranger_gets_no_account(house: House, provider: IdentityProvider) -> N
     assert (User.objects.count(), SocialAccount.objects.count()) == (before, 0)
 
 
-def test_removed_account_stays_out(house: House, provider: IdentityProvider) -> None:
+def test_removed_account_stays_out(house: Web, provider: IdentityProvider) -> None:
     user = rows.member(house.workspace, Role.OPERATOR)
     provider.person["email"] = user.email
     User.objects.filter(pk=user.pk).update(is_active=False)
@@ -94,7 +94,7 @@ def test_removed_account_stays_out(house: House, provider: IdentityProvider) -> 
 
 @pytest.mark.parametrize(("trouble", "says"), [("denies", "You cancelled the log-in"), ("breaks", "did not confirm")])
 def test_log_in_that_fails_there_is_a_page_and_audited(
-    house: House, provider: IdentityProvider, trouble: str, says: str
+    house: Web, provider: IdentityProvider, trouble: str, says: str
 ) -> None:
     setattr(provider, trouble, True)
     client = Client()
@@ -105,7 +105,7 @@ def test_log_in_that_fails_there_is_a_page_and_audited(
     assert AuditEvent.objects.get(event="user.login_refused").subject == "single sign-on"
 
 
-def test_answer_to_another_browser_is_refused(house: House, provider: IdentityProvider) -> None:
+def test_answer_to_another_browser_is_refused(house: Web, provider: IdentityProvider) -> None:
     user = rows.member(house.workspace, Role.OPERATOR)
     provider.person["email"] = user.email
     started = Client().post("/accounts/oidc/sso/login/")
@@ -116,7 +116,7 @@ def test_answer_to_another_browser_is_refused(house: House, provider: IdentityPr
 
 
 def test_nobody_joins_an_identity_to_an_account_by_hand(
-    house: House, provider: IdentityProvider, enter: Callable[[User], Client]
+    house: Web, provider: IdentityProvider, enter: Callable[[User], Client]
 ) -> None:
     client = enter(rows.member(house.workspace, Role.OPERATOR))
     started = client.post("/accounts/oidc/sso/login/?process=connect")
@@ -126,7 +126,7 @@ def test_nobody_joins_an_identity_to_an_account_by_hand(
 
 
 def test_passwords_are_not_taken_when_single_sign_on_is_the_only_way(
-    house: House, provider: IdentityProvider, settings: Any
+    house: Web, provider: IdentityProvider, settings: Any
 ) -> None:
     settings.SOCIALACCOUNT_ONLY = True
     user = rows.member(house.workspace, Role.OPERATOR)
@@ -135,7 +135,7 @@ def test_passwords_are_not_taken_when_single_sign_on_is_the_only_way(
     assert client.post("/accounts/login/", {"login": user.email, "password": rows.PASSWORD}).status_code == 403
 
 
-def test_without_a_provider_there_is_no_way_in_by_one(house: House) -> None:
+def test_without_a_provider_there_is_no_way_in_by_one(house: Web) -> None:
     client = Client()
     assert client.post("/accounts/oidc/sso/login/").status_code == 404
     assert client.get("/accounts/oidc/sso/login/callback/?code=x&state=y").status_code == 404

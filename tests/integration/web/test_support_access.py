@@ -14,7 +14,8 @@ from handrail.access.models import User
 from handrail.audit.models import AuditEvent
 from handrail.support.models import SupportRequest
 from tests.factories import rows
-from tests.integration.web.conftest import MISSING, House
+from tests.factories.web import Web
+from tests.integration.web.conftest import MISSING
 from tests.integration.web.test_support_form import KEY, LATEST, fields
 from tests.integration.web.urlmap import VERBS, Route, inside
 
@@ -39,7 +40,7 @@ def ask(client: Client, verb: str, url: str) -> tuple[int, bytes, dict[str, str]
     return response.status_code, response.content, dict(response.headers)
 
 
-def known(house: House) -> dict[str, str]:
+def known(house: Web) -> dict[str, str]:
     """What the house's own people know: its keys, and a support request that was raised there."""
     insider = Client()
     insider.force_login(
@@ -61,7 +62,7 @@ def test_url_map_has_both_surfaces_and_no_other_place() -> None:
 @pytest.mark.parametrize("role", Role)
 @by_path
 def test_foreign_workspace_answers_like_missing_on_every_verb(
-    house: House, neighbour: House, as_role: As, route: Route, role: Role
+    house: Web, neighbour: Web, as_role: As, route: Route, role: Role
 ) -> None:
     ids = known(neighbour)
     assert_like_missing(as_role(role), route, ids)
@@ -72,7 +73,7 @@ def test_foreign_workspace_answers_like_missing_on_every_verb(
 @pytest.mark.parametrize("role", Role)
 @by_path
 def test_tenant_without_entitlement_answers_like_missing_on_every_verb(
-    house: House, enter: Enter, route: Route, role: Role
+    house: Web, enter: Enter, route: Route, role: Role
 ) -> None:
     ids = known(house)
     other = rows.tenant(house.workspace, name="Another customer")
@@ -90,7 +91,7 @@ def assert_like_missing(client: Client, route: Route, ids: dict[str, str]) -> No
 @pytest.mark.requirement("H-14", "H-44")
 @pytest.mark.parametrize("role", Role)
 @by_path
-def test_support_reference_opens_nothing(house: House, as_role: As, route: Route, role: Role) -> None:
+def test_support_reference_opens_nothing(house: Web, as_role: As, route: Route, role: Role) -> None:
     known(house)
     ref = SupportRequest.objects.latest("pk").ref
     assert_like_missing(as_role(role), route, dict.fromkeys(house.ids(), ref))
@@ -99,7 +100,7 @@ def test_support_reference_opens_nothing(house: House, as_role: As, route: Route
 @pytest.mark.requirement("H-11")
 @pytest.mark.parametrize("role", Role)
 @by_path
-def test_submission_follows_the_capability(house: House, as_role: As, route: Route, role: Role) -> None:
+def test_submission_follows_the_capability(house: Web, as_role: As, route: Route, role: Role) -> None:
     status, body, _ = ask(as_role(role), "POST", route.url(house.ids()))
     if C.SUPPORT_REQUEST in BUNDLES[role]:
         assert status == 302
@@ -113,7 +114,7 @@ def test_submission_follows_the_capability(house: House, as_role: As, route: Rou
 
 @pytest.mark.parametrize("role", Role)
 @by_path
-def test_open_form_follows_the_capability(house: House, as_role: As, route: Route, role: Role) -> None:
+def test_open_form_follows_the_capability(house: Web, as_role: As, route: Route, role: Role) -> None:
     known(house)
     status, body, _ = ask(as_role(role), "GET", route.url(house.ids()))
     allowed = {C.SUPPORT_REQUEST, VIEW[route.path]} <= BUNDLES[role]
@@ -125,7 +126,7 @@ def test_open_form_follows_the_capability(house: House, as_role: As, route: Rout
 @pytest.mark.requirement("H-25")
 @pytest.mark.parametrize("role", [role for role in Role if C.TENANT_VIEW in BUNDLES[role]])
 @by_path
-def test_page_offers_and_tells_only_what_the_role_may(house: House, as_role: As, route: Route, role: Role) -> None:
+def test_page_offers_and_tells_only_what_the_role_may(house: Web, as_role: As, route: Route, role: Role) -> None:
     ids = known(house)
     refs = list(SupportRequest.objects.values_list("ref", flat=True))
     response = as_role(role).get(route.url(ids))
@@ -142,7 +143,7 @@ def test_page_offers_and_tells_only_what_the_role_may(house: House, as_role: As,
 
 @by_path
 def test_run_or_tenant_named_by_another_workspaces_key_is_not_raised(
-    house: House, neighbour: House, as_role: As, route: Route
+    house: Web, neighbour: Web, as_role: As, route: Route
 ) -> None:
     """A tenant key that two workspaces share stands for one's own tenant only."""
     neighbour.tenant.key = house.tenant.key
@@ -152,7 +153,7 @@ def test_run_or_tenant_named_by_another_workspaces_key_is_not_raised(
 
 
 @by_path
-def test_stale_form_changes_nothing(house: House, route: Route) -> None:
+def test_stale_form_changes_nothing(house: Web, route: Route) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(
         rows.member(house.workspace, Role.OPERATOR), backend="allauth.account.auth_backends.AuthenticationBackend"

@@ -23,7 +23,7 @@ from handrail.support import queries
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffOutcome
 from tests.factories.practice_desk import counts, practice_desk
-from tests.integration.web.conftest import House
+from tests.factories.web import Web
 from tests.integration.web.test_support_form import fields, url
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,7 @@ def sandbox(running: Sandbox) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def operator(house: House, as_role: Callable[..., Client]) -> Client:
+def operator(house: Web, as_role: Callable[..., Client]) -> Client:
     """A browser of an operator who has raised a request before: what a process does once is done."""
     client = as_role(Role.OPERATOR)
     assert client.post(url(house, "run"), fields(submission_key="key-of-the-warm-up")).status_code == 302
@@ -60,7 +60,7 @@ def operator(house: House, as_role: Callable[..., Client]) -> Client:
 @pytest.mark.requirement("H-08", "H-16", "H-46")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_is_told_in_time_kept_finished_once_and_leaks_nothing(
-    fault: str, house: House, sandbox: Sandbox, operator: Client
+    fault: str, house: Web, sandbox: Sandbox, operator: Client
 ) -> None:
     trials = 2 if fault in LASTING else 3
     for trial in range(trials):
@@ -100,7 +100,7 @@ def assert_finished_once(request: SupportRequest) -> None:
     assert list(events) == ["support_request.created", "support_request.external_handoff_failed"]
 
 
-def test_huge_answer_takes_little_memory(house: House, sandbox: Sandbox, operator: Client) -> None:
+def test_huge_answer_takes_little_memory(house: Web, sandbox: Sandbox, operator: Client) -> None:
     """The practice desk, which sends it in pieces, is in this process too."""
     submit(operator, url(house, "tenant"), "throttled", "key-of-the-first-call")
     tracemalloc.start()

@@ -19,7 +19,7 @@ from handrail.support.models import SupportRequest
 from handrail.support.permissions import NO_DESK
 from handrail.web.templatetags.handrail import pretty
 from tests.factories.practice_desk import counts, open_ticket, practice_desk, tickets
-from tests.integration.web.conftest import House
+from tests.factories.web import Web
 from tests.integration.web.test_markup import HOSTILE, check
 
 pytestmark = pytest.mark.django_db
@@ -44,11 +44,11 @@ def sandbox(running: Sandbox) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def operator(house: House, as_role: As) -> Client:
+def operator(house: Web, as_role: As) -> Client:
     return as_role(Role.OPERATOR)
 
 
-def url(house: House, surface: str) -> str:
+def url(house: Web, surface: str) -> str:
     return f"/admin/t/{house.tenant.key}" if surface == "tenant" else f"/admin/operations/{house.stopped.run.ref}"
 
 
@@ -84,7 +84,7 @@ def refused(client: Client, page: str, **given: str) -> str:
 
 @pytest.mark.requirement("H-27")
 @pytest.mark.parametrize("surface", SURFACES)
-def test_page_offers_the_form_by_a_link(house: House, operator: Client, surface: str) -> None:
+def test_page_offers_the_form_by_a_link(house: Web, operator: Client, surface: str) -> None:
     body = operator.get(url(house, surface)).content.decode()
     found = re.search(rf'href="({re.escape(url(house, surface))}\?support=[\w-]{{16,}})" data-support-open>', body)
     assert found
@@ -95,7 +95,7 @@ def test_page_offers_the_form_by_a_link(house: House, operator: Client, surface:
 
 @pytest.mark.requirement("H-15")
 @pytest.mark.parametrize("surface", SURFACES)
-def test_form_keeps_the_key_of_its_address(house: House, operator: Client, surface: str) -> None:
+def test_form_keeps_the_key_of_its_address(house: Web, operator: Client, surface: str) -> None:
     body = operator.get(f"{url(house, surface)}?support={KEY}").content.decode()
     assert f'name="submission_key" value="{KEY}"' in body
     assert f'action="{url(house, surface)}?support={KEY}"' in body
@@ -104,7 +104,7 @@ def test_form_keeps_the_key_of_its_address(house: House, operator: Client, surfa
 
 
 @pytest.mark.parametrize("key", ["1", "", "short", "x" * 200, '"><script>'])
-def test_form_gets_a_key_of_its_own_where_the_address_has_none(house: House, operator: Client, key: str) -> None:
+def test_form_gets_a_key_of_its_own_where_the_address_has_none(house: Web, operator: Client, key: str) -> None:
     body = operator.get(url(house, "tenant"), {"support": key}).content.decode()
     found = re.search(r'name="submission_key" value="([\w-]{16,64})"', body)
     assert found
@@ -113,7 +113,7 @@ def test_form_gets_a_key_of_its_own_where_the_address_has_none(house: House, ope
 
 @pytest.mark.requirement("H-26")
 @pytest.mark.parametrize("surface", SURFACES)
-def test_diagnostics_show_exactly_what_is_stored(house: House, operator: Client, surface: str) -> None:
+def test_diagnostics_show_exactly_what_is_stored(house: Web, operator: Client, surface: str) -> None:
     page = url(house, surface)
     shown = operator.get(f"{page}?support={KEY}&diagnostics=open").content.decode()
     assert '<details class="diagnostics" id="support-diagnostics" open>' in shown
@@ -126,7 +126,7 @@ def test_diagnostics_show_exactly_what_is_stored(house: House, operator: Client,
 @pytest.mark.requirement("H-27", "H-28")
 @pytest.mark.parametrize("surface", SURFACES)
 def test_internal_only_is_stored_and_seen_in_the_same_place(
-    house: House, sandbox: Sandbox, operator: Client, surface: str
+    house: Web, sandbox: Sandbox, operator: Client, surface: str
 ) -> None:
     page = url(house, surface)
     body = submit(operator, page)
@@ -141,7 +141,7 @@ def test_internal_only_is_stored_and_seen_in_the_same_place(
 
 @pytest.mark.requirement("H-25", "H-41")
 @pytest.mark.parametrize("surface", SURFACES)
-def test_create_shows_both_references(house: House, sandbox: Sandbox, operator: Client, surface: str) -> None:
+def test_create_shows_both_references(house: Web, sandbox: Sandbox, operator: Client, surface: str) -> None:
     body = submit(operator, url(house, surface), mode="create_external_ticket")
     (ticket,) = tickets(sandbox)
     request = SupportRequest.objects.get()
@@ -154,7 +154,7 @@ def test_create_shows_both_references(house: House, sandbox: Sandbox, operator: 
 
 
 def test_create_without_diagnostics_leaves_them_out_of_the_ticket(
-    house: House, sandbox: Sandbox, operator: Client
+    house: Web, sandbox: Sandbox, operator: Client
 ) -> None:
     form = fields(mode="create_external_ticket")
     del form["attachment"]
@@ -165,7 +165,7 @@ def test_create_without_diagnostics_leaves_them_out_of_the_ticket(
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_link_by_pasted_address_is_normalised(house: House, sandbox: Sandbox, operator: Client, surface: str) -> None:
+def test_link_by_pasted_address_is_normalised(house: Web, sandbox: Sandbox, operator: Client, surface: str) -> None:
     ticket = open_ticket(sandbox)
     body = submit(operator, url(house, surface), mode="link_existing_ticket", external_reference=ticket["url"] + "?a=1")
     assert f'href="{ticket["url"]}"' in body
@@ -173,7 +173,7 @@ def test_link_by_pasted_address_is_normalised(house: House, sandbox: Sandbox, op
     assert SupportRequest.objects.get().external_ticket_reference == ticket["id"]
 
 
-def test_link_without_address_is_text_and_no_link(house: House, sandbox: Sandbox, operator: Client) -> None:
+def test_link_without_address_is_text_and_no_link(house: Web, sandbox: Sandbox, operator: Client) -> None:
     body = submit(operator, url(house, "tenant"), mode="link_existing_ticket", external_reference="T-77")
     assert '<span class="ref">T-77</span>' in body
     assert SupportRequest.objects.get().external_ticket_url is None
@@ -181,7 +181,7 @@ def test_link_without_address_is_text_and_no_link(house: House, sandbox: Sandbox
 
 @pytest.mark.requirement("H-08")
 @pytest.mark.parametrize("surface", SURFACES)
-def test_failing_desk_is_a_partial_success(house: House, sandbox: Sandbox, operator: Client, surface: str) -> None:
+def test_failing_desk_is_a_partial_success(house: Web, sandbox: Sandbox, operator: Client, surface: str) -> None:
     body = submit(operator, url(house, surface), mode="create_external_ticket", summary="[fault:unauthorised] x")
     assert SupportRequest.objects.get().ref in body
     assert "Partly done: the request is stored in Handrail, but no external ticket was created." in body
@@ -189,7 +189,7 @@ def test_failing_desk_is_a_partial_success(house: House, sandbox: Sandbox, opera
     assert counts(sandbox)["creations"] == 1
 
 
-def test_lost_answer_is_said_to_be_unknown(house: House, sandbox: Sandbox, operator: Client) -> None:
+def test_lost_answer_is_said_to_be_unknown(house: Web, sandbox: Sandbox, operator: Client) -> None:
     body = submit(operator, url(house, "run"), mode="create_external_ticket", summary="[fault:cut-after] x")
     assert "Outcome unknown" in body
     assert f"Look for {SupportRequest.objects.get().ref} in Practice Desk" in body
@@ -215,7 +215,7 @@ def test_lost_answer_is_said_to_be_unknown(house: House, sandbox: Sandbox, opera
     ],
 )
 def test_bad_input_gives_the_form_back(  # noqa: PLR0917 - fixtures
-    house: House, sandbox: Sandbox, operator: Client, surface: str, given: dict[str, str], message: str
+    house: Web, sandbox: Sandbox, operator: Client, surface: str, given: dict[str, str], message: str
 ) -> None:
     notes = given.get("notes", "First open the page, then look.")
     body = refused(operator, url(house, surface), **{"notes": notes, **given})
@@ -235,7 +235,7 @@ FAULT = re.compile(r'<p class="fault" id="support-([a-z]+)-fault">.*?</p>', re.D
 
 
 def test_form_asks_for_an_address_only_where_addresses_hold_the_reference(
-    house: House, sandbox: Sandbox, operator: Client
+    house: Web, sandbox: Sandbox, operator: Client
 ) -> None:
     form = {"support": KEY}
     assert "or the address of its page" in operator.get(url(house, "run"), form).content.decode()
@@ -254,7 +254,7 @@ def test_form_asks_for_an_address_only_where_addresses_hold_the_reference(
     ],
 )
 def test_an_address_that_will_not_do_is_one_fault(  # noqa: PLR0917 - fixtures
-    house: House, sandbox: Sandbox, operator: Client, reference: str, address: str, field: str, says: str
+    house: Web, sandbox: Sandbox, operator: Client, reference: str, address: str, field: str, says: str
 ) -> None:
     given = {name: text.replace("@DESK", sandbox.url) for name, text in (("reference", reference), ("url", address))}
     body = refused(
@@ -268,12 +268,12 @@ def test_an_address_that_will_not_do_is_one_fault(  # noqa: PLR0917 - fixtures
     assert says in body
 
 
-def test_fields_of_a_link_do_not_count_after_a_change_of_mind(house: House, sandbox: Sandbox, operator: Client) -> None:
+def test_fields_of_a_link_do_not_count_after_a_change_of_mind(house: Web, sandbox: Sandbox, operator: Client) -> None:
     submit(operator, url(house, "tenant"), external_reference="T-1", external_url="half an addr")
     assert SupportRequest.objects.get().external_handoff_mode == "internal_only"
 
 
-def test_same_form_twice_is_one_request_and_one_answer(house: House, sandbox: Sandbox, operator: Client) -> None:
+def test_same_form_twice_is_one_request_and_one_answer(house: Web, sandbox: Sandbox, operator: Client) -> None:
     page = url(house, "run")
     bodies = [submit(operator, page, mode="create_external_ticket") for _ in range(2)]
     request = SupportRequest.objects.get()
@@ -283,7 +283,7 @@ def test_same_form_twice_is_one_request_and_one_answer(house: House, sandbox: Sa
         assert request.ref in body
 
 
-def test_same_form_with_other_content_is_refused_and_comes_back_fresh(house: House, operator: Client) -> None:
+def test_same_form_with_other_content_is_refused_and_comes_back_fresh(house: Web, operator: Client) -> None:
     page = url(house, "tenant")
     submit(operator, page)
     response = operator.post(page, fields(summary="Something else altogether"))
@@ -299,7 +299,7 @@ def test_same_form_with_other_content_is_refused_and_comes_back_fresh(house: Hou
     assert SupportRequest.objects.count() == 2
 
 
-def test_form_without_a_key_gets_one(house: House, operator: Client) -> None:
+def test_form_without_a_key_gets_one(house: Web, operator: Client) -> None:
     body = refused(operator, url(house, "tenant"), submission_key="")
     assert "it now has a new one" in body
     assert re.search(r'name="submission_key" value="[\w-]{16,}"', body)
@@ -307,7 +307,7 @@ def test_form_without_a_key_gets_one(house: House, operator: Client) -> None:
 
 @pytest.mark.requirement("H-02")
 @pytest.mark.parametrize("surface", SURFACES)
-def test_without_a_desk_only_internal_is_offered(house: House, operator: Client, surface: str) -> None:
+def test_without_a_desk_only_internal_is_offered(house: Web, operator: Client, surface: str) -> None:
     page = url(house, surface)
     body = operator.get(f"{page}?support={KEY}").content.decode()
     assert NO_DESK in body
@@ -315,13 +315,13 @@ def test_without_a_desk_only_internal_is_offered(house: House, operator: Client,
     assert "The request is stored in Handrail" in submit(operator, page)
 
 
-def test_desk_that_is_gone_since_the_form_was_opened_is_said_so(house: House, operator: Client) -> None:
+def test_desk_that_is_gone_since_the_form_was_opened_is_said_so(house: Web, operator: Client) -> None:
     body = refused(operator, url(house, "tenant"), mode="create_external_ticket")
     assert "is no longer configured" in body
 
 
 @pytest.mark.requirement("H-22")
-def test_request_of_a_run_does_not_show_on_its_tenant(house: House, operator: Client) -> None:
+def test_request_of_a_run_does_not_show_on_its_tenant(house: Web, operator: Client) -> None:
     submit(operator, url(house, "run"))
     assert LATEST not in operator.get(url(house, "tenant")).content.decode()
     other = f"/admin/operations/{house.completed.ref}"
@@ -329,7 +329,7 @@ def test_request_of_a_run_does_not_show_on_its_tenant(house: House, operator: Cl
 
 
 @pytest.mark.requirement("H-09")
-def test_only_the_latest_is_shown_and_once(house: House, operator: Client) -> None:
+def test_only_the_latest_is_shown_and_once(house: Web, operator: Client) -> None:
     page = url(house, "tenant")
     submit(operator, page)
     first = SupportRequest.objects.get().ref
@@ -341,7 +341,7 @@ def test_only_the_latest_is_shown_and_once(house: House, operator: Client) -> No
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_hostile_texts_stay_texts(house: House, sandbox: Sandbox, operator: Client, surface: str) -> None:
+def test_hostile_texts_stay_texts(house: Web, sandbox: Sandbox, operator: Client, surface: str) -> None:
     page = url(house, surface)
     everywhere = dict.fromkeys(("summary", "notes", "contact_name", "contact_email", "external_reference"), HOSTILE)
     for mode in ("internal_only", "link_existing_ticket", HOSTILE):
@@ -355,7 +355,7 @@ def test_hostile_texts_stay_texts(house: House, sandbox: Sandbox, operator: Clie
 
 @pytest.mark.requirement("H-07")
 @pytest.mark.parametrize("fault", ["markup-error", "unprocessable-html", "no-reference", "html"])
-def test_words_of_the_desk_never_reach_the_page(house: House, sandbox: Sandbox, operator: Client, fault: str) -> None:
+def test_words_of_the_desk_never_reach_the_page(house: Web, sandbox: Sandbox, operator: Client, fault: str) -> None:
     body = submit(operator, url(house, "run"), mode="create_external_ticket", summary=f"[fault:{fault}] x")
     assert "Sorry" not in body
     assert "<script>alert" not in body
@@ -363,14 +363,14 @@ def test_words_of_the_desk_never_reach_the_page(house: House, sandbox: Sandbox, 
 
 
 @pytest.mark.requirement("H-01")
-def test_pages_name_no_other_place_for_requests(house: House, operator: Client) -> None:
+def test_pages_name_no_other_place_for_requests(house: Web, operator: Client) -> None:
     body = submit(operator, url(house, "run"))
     ref = SupportRequest.objects.get().ref
     paths = {urlsplit(href).path for href in check(body).hrefs}
     assert not any("support" in path or ref in path for path in paths)
 
 
-def test_open_form_keeps_a_strict_content_policy(house: House, sandbox: Sandbox, operator: Client) -> None:
+def test_open_form_keeps_a_strict_content_policy(house: Web, sandbox: Sandbox, operator: Client) -> None:
     for surface in SURFACES:
         assert check(operator.get(f"{url(house, surface)}?support={KEY}").content.decode()).wrong == []
 
@@ -381,7 +381,7 @@ def event(**given: Any) -> dict[str, Any]:
 
 
 @pytest.mark.requirement("H-10", "H-42")
-def test_raising_and_failing_are_audited(house: House, sandbox: Sandbox, operator: Client) -> None:
+def test_raising_and_failing_are_audited(house: Web, sandbox: Sandbox, operator: Client) -> None:
     submit(operator, url(house, "run"), mode="create_external_ticket", summary="[fault:throttled] x")
     ref = SupportRequest.objects.get().ref
     assert event(event="support_request.created", subject=ref)["tenant_id"] == house.tenant.pk

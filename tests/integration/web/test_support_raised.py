@@ -16,8 +16,10 @@ from handrail.access.models import User
 from handrail.connectors import desk as desks
 from handrail.support.models import SupportRequest
 from tests.factories import rows
-from tests.factories.support import desk_at, make_house, unfinished
-from tests.integration.web.conftest import House, build
+from tests.factories.installation import Installation
+from tests.factories.support import desk_at, unfinished
+from tests.factories.switches import RUNBOOK
+from tests.factories.web import Web
 from tests.integration.web.test_support_form import LATEST, SURFACES, fields, url
 from tests.unit.connectors.peers import hear_then_hang, peer
 
@@ -30,7 +32,7 @@ def no_desk() -> Iterator[None]:
         yield
 
 
-def operator_of(house: House) -> Client:
+def operator_of(house: Web) -> Client:
     client = Client()
     client.force_login(
         rows.member(house.workspace, Role.OPERATOR), backend="allauth.account.auth_backends.AuthenticationBackend"
@@ -56,7 +58,7 @@ def see(client: Client, address: str) -> list[tuple[str, str]]:
 
 
 def test_lost_answer_is_told_though_another_raised_a_request_meanwhile(committed_db: str) -> None:
-    house = build("Northwind")
+    house = Installation.named("Northwind").web
     mine, theirs = operator_of(house), operator_of(house)
     page = url(house, "tenant")
 
@@ -82,7 +84,7 @@ def test_lost_answer_is_told_though_another_raised_a_request_meanwhile(committed
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("surface", SURFACES)
-def test_own_request_stands_above_a_later_one_of_another(house: House, surface: str) -> None:
+def test_own_request_stands_above_a_later_one_of_another(house: Web, surface: str) -> None:
     mine, page = operator_of(house), url(house, surface)
     back = raise_one(mine, page, "key-of-my-form")
     assert [title for title, _ in see(mine, back)] == [LATEST]
@@ -93,7 +95,7 @@ def test_own_request_stands_above_a_later_one_of_another(house: House, surface: 
 
 
 @pytest.mark.django_db
-def test_two_tabs_tell_each_its_own(house: House) -> None:
+def test_two_tabs_tell_each_its_own(house: Web) -> None:
     mine = operator_of(house)
     tenant, run = url(house, "tenant"), url(house, "run")
     backs = [raise_one(mine, page, f"key-of-form-at-{page[-6:]}") for page in (tenant, run)]
@@ -106,7 +108,7 @@ def test_two_tabs_tell_each_its_own(house: House) -> None:
 @pytest.mark.requirement("H-14", "H-44")
 @pytest.mark.django_db
 @pytest.mark.parametrize("surface", SURFACES)
-def test_request_of_another_person_is_not_told_by_its_reference(house: House, surface: str) -> None:
+def test_request_of_another_person_is_not_told_by_its_reference(house: Web, surface: str) -> None:
     page = url(house, surface)
     back = raise_one(operator_of(house), page, "key-of-another-form")
     ref = SupportRequest.objects.get().ref
@@ -116,7 +118,7 @@ def test_request_of_another_person_is_not_told_by_its_reference(house: House, su
 
 
 @pytest.mark.django_db
-def test_own_request_is_told_only_where_it_was_raised(house: House) -> None:
+def test_own_request_is_told_only_where_it_was_raised(house: Web) -> None:
     mine = operator_of(house)
     ref = raise_one(mine, url(house, "tenant"), "key-of-my-form").partition("=")[2]
     for elsewhere in (url(house, "run"), f"/admin/operations/{house.completed.ref}"):
@@ -126,7 +128,7 @@ def test_own_request_is_told_only_where_it_was_raised(house: House) -> None:
 @pytest.mark.requirement("H-14")
 @pytest.mark.django_db
 @pytest.mark.parametrize("raised", ["", "SR-", "SR-0000000000", "SR-\x00", "x" * 4000, "<script>alert(1)</script>"])
-def test_reference_that_is_none_changes_nothing(house: House, raised: str) -> None:
+def test_reference_that_is_none_changes_nothing(house: Web, raised: str) -> None:
     mine, page = operator_of(house), url(house, "tenant")
     raise_one(mine, page, "key-of-my-form")
     response = mine.get(page, {"raised": raised})
@@ -137,7 +139,7 @@ def test_reference_that_is_none_changes_nothing(house: House, raised: str) -> No
 
 @pytest.mark.django_db
 def test_request_under_way_links_to_where_it_can_be_looked_at_again(enter: Callable[[User], Client]) -> None:
-    house = make_house()
+    house = Installation.named("Acme", RUNBOOK).support
     request = unfinished(house.tenant, initiator=house.operator.name)
     client = enter(User.objects.get(pk=house.operator.user_id))
     page = f"/admin/t/{house.tenant.key}"

@@ -11,7 +11,7 @@ from handrail.connectors.outcome import Answer
 from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, Report
 from handrail.runbooks.states import RUN
 from tests.factories.board_server import serving
-from tests.factories.runs import make_estate
+from tests.factories.installation import Installation
 from tests.factories.switches import BUSY, DONE, FORBIDDEN, RUNBOOK, SILENT_DONE, SILENT_NOT_DONE, SwitchBoard, Turn
 from tests.integration.worker import processes
 
@@ -26,7 +26,7 @@ def test_killed_workers_runs_are_taken_over_and_end_once(
     when: str, kind: str, committed_db: str, tmp_path: Path
 ) -> None:
     board = SwitchBoard()
-    estate = make_estate()
+    estate = Installation().runs
     with serving(board) as server:
         env = processes.environment(processes.write_config(tmp_path, server.url), committed_db)
         for number in range(TIMES):
@@ -83,7 +83,7 @@ def test_runs_off_the_straight_way_are_taken_over_by_one_of_two_and_end_once(
     when: str, point: str, committed_db: str, tmp_path: Path
 ) -> None:
     life, board = LIVES[point], SwitchBoard()
-    estate = make_estate(life.text)
+    estate = Installation(life.text).runs
     # What is refused is refused again, when the first refusal died with its worker.
     board.script = [life.first] * (TIMES if life.completes else 2 * TIMES)
     with serving(board) as server:

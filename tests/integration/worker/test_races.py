@@ -24,7 +24,7 @@ from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.models import Checkpoint, CompletionRecord, OperationRun
 from handrail.runbooks.timing import Timing
 from tests.factories.board_server import serving
-from tests.factories.runs import make_estate
+from tests.factories.installation import Installation
 from tests.factories.switches import BoardConnector, SwitchBoard, connected
 from tests.integration.worker import processes
 from tests.integration.worker.own_postgres import own_postgres
@@ -48,7 +48,7 @@ def at_once(count: int, act: Callable[[int], T]) -> list[T]:
 @pytest.mark.requirement("R2-07")
 @pytest.mark.usefixtures("committed_db")
 def test_two_workers_on_one_run_call_once() -> None:
-    estate, board = make_estate(), SwitchBoard()
+    estate, board = Installation().runs, SwitchBoard()
     with connected(board):
         for number in range(10):
             board.add(f"s{number}", owner=estate.tenant.key)
@@ -65,7 +65,7 @@ def test_two_workers_on_one_run_call_once() -> None:
 
 @pytest.mark.usefixtures("committed_db")
 def test_a_hundred_duplicate_triggers_start_one_run() -> None:
-    estate, board = make_estate(), SwitchBoard()
+    estate, board = Installation().runs, SwitchBoard()
     with connected(board):
         started = at_once(100, lambda _: runs.start(task=estate.task(), by=estate.worker))
     assert len({s.ref for s in started}) == 1
@@ -75,7 +75,7 @@ def test_a_hundred_duplicate_triggers_start_one_run() -> None:
 
 @pytest.mark.usefixtures("committed_db")
 def test_cancelling_against_a_worker_leaves_one_winner() -> None:
-    estate, board = make_estate(), SwitchBoard()
+    estate, board = Installation().runs, SwitchBoard()
     with connected(board):
         for number in range(10):
             board.add(f"s{number}", owner=estate.tenant.key)
@@ -101,7 +101,7 @@ def test_cancelling_against_a_worker_leaves_one_winner() -> None:
 @pytest.mark.usefixtures("committed_db")
 def test_a_worker_that_comes_to_its_call_too_late_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine sleeps between intent and call until the intent's time is over, and another worker acts on that."""
-    estate, board = make_estate(), SwitchBoard()
+    estate, board = Installation().runs, SwitchBoard()
     board.add("s1", owner=estate.tenant.key)
     run = estate.start()
     real, seen = invoking.call, []
@@ -137,7 +137,7 @@ class SlowBoard(BoardConnector):
 @pytest.mark.usefixtures("committed_db")
 def test_a_slow_source_keeps_one_worker_on_a_run_and_not_all() -> None:
     """The reads take longer than the lease; four workers sweep and advance what the sweep finds, all the while."""
-    estate, board = make_estate(), SwitchBoard()
+    estate, board = Installation().runs, SwitchBoard()
     slow = SlowBoard(board, deadline_seconds=1)
     run = estate.start()
     OperationRun.objects.filter(pk=run.pk).update(due_at=now())
@@ -164,7 +164,7 @@ def test_database_stopped_and_started_mid_run_strands_nothing(tmp_path: Path) ->
     with own_postgres() as server, serving(board) as outside:
         server.migrate()
         env = processes.environment(processes.write_config(tmp_path, outside.url), server.url)
-        estate = make_estate()
+        estate = Installation().runs
         for number in range(20):
             board.add(f"s{number}", owner=estate.tenant.key)
             estate.start(f"TASK-{number}", f"s{number}")

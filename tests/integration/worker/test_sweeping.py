@@ -17,7 +17,7 @@ from handrail.packets.actions import releasing
 from handrail.runbooks.models import OperationRun
 from handrail.worker import service
 from handrail.worker.service import WorkerSettings
-from tests.factories.runs import make_estate
+from tests.factories.installation import Installation
 from tests.factories.switches import SwitchBoard, connected
 
 SETTINGS = WorkerSettings(concurrency=1, sweep_seconds=5, pull_seconds=60)
@@ -45,7 +45,7 @@ def sweep_at_once(workers: int) -> list[BaseException | None]:
 
 def test_workers_that_find_the_same_stalled_job_fail_it_once_and_go_on(committed_db: str) -> None:
     with connected(SwitchBoard()):
-        run = make_estate().start()
+        run = Installation().runs.start()
     stalled_job(committed_db)
     connection.close()
     with capture_logs() as said:
@@ -58,7 +58,7 @@ def test_a_part_of_the_sweep_that_fails_is_logged_and_the_others_go_on(
     committed_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with connected(SwitchBoard()):
-        run = make_estate().start()
+        run = Installation().runs.start()
     OperationRun.objects.filter(pk=run.pk).update(due_at=now() - timedelta(seconds=1))
 
     def breaks(**_: object) -> None:

@@ -29,8 +29,9 @@ from handrail.runbooks import task_system
 from handrail.runbooks.actions import exceptions, messages, previews, reports, runs, tasks
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.task_system import TaskSystem
+from tests.factories.installation import Installation
 from tests.factories.log import event, run
-from tests.factories.runs import Estate, make_estate
+from tests.factories.runs import Runs
 from tests.factories.switches import DONE, RUNBOOK, SwitchBoard, Turn, connected
 
 # Where these slices' actions live. Those of packets and of support are held likewise beside their own tests.
@@ -40,7 +41,7 @@ MAIL = "a@example.com"
 
 @dataclass(frozen=True)
 class World:
-    estate: Estate
+    estate: Runs
     board: SwitchBoard
 
     @property
@@ -174,7 +175,7 @@ def world(committed_db: str, signer: Signing) -> Iterator[World]:
         payload_at="/payload",
         outcome_path="/tasks/{task}",
     )
-    estate = make_estate()
+    estate = Installation().runs
     board.add("s1", owner=estate.tenant.key)
     with connected(board), task_system.use(system):
         yield World(estate, board)

@@ -17,8 +17,8 @@ from handrail.audit.models import AuditCheckpoint, AuditEvent, AuditLeaf, AuditN
 from handrail.audit.signing import Signing
 from handrail.audit.verification import verify
 from handrail.kernel.clock import now
+from tests.factories.installation import Installation
 from tests.factories.log import event, sealed_events
-from tests.factories.runs import make_estate
 from tests.factories.switches import SwitchBoard, connected
 
 SEALER = access.worker("worker-1", 0)
@@ -113,7 +113,7 @@ def test_ordinary_seal_looks_everywhere_when_the_last_time_is_long_ago(
 
 @pytest.mark.django_db
 def test_seal_covers_the_ledgers_of_runs(signer: Signing) -> None:
-    estate, board = make_estate(), SwitchBoard()
+    estate, board = Installation().runs, SwitchBoard()
     board.add("s1", owner=estate.tenant.key)
     board.add("s2", owner="ten_other")
     with connected(board):

@@ -16,8 +16,8 @@ from handrail.audit.signing import Signing
 from handrail.audit.verification import DifferenceKind, Verification, verify
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Invalid
+from tests.factories.installation import Installation
 from tests.factories.log import event, old_event, run, sealed_events, superuser
-from tests.factories.runs import make_estate
 from tests.factories.switches import SwitchBoard, connected
 
 pytestmark = pytest.mark.django_db
@@ -103,7 +103,7 @@ def test_verify_takes_a_row_of_a_backlog_for_what_it_is(signer: Signing, monkeyp
 
 @pytest.mark.requirement("R2-21")
 def test_verify_names_the_altered_row_of_a_ledger(signer: Signing) -> None:
-    estate, board = make_estate(), SwitchBoard()
+    estate, board = Installation().runs, SwitchBoard()
     board.add("s1", owner=estate.tenant.key)
     with connected(board):
         carried = estate.advance(estate.start())

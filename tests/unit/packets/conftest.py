@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.factories.packets import Desk, connected, make_desk
+from tests.factories.installation import Installation
+from tests.factories.packets import Packets, connected
 
 
 @pytest.fixture
-def desk(db: None) -> Iterator[Desk]:
-    with connected(make_desk()) as one:
+def desk(db: None) -> Iterator[Packets]:
+    with connected(Installation(None, tenant="ten_a").packets) as one:
         yield one

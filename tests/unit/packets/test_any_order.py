@@ -32,7 +32,8 @@ from handrail.packets.actions import holds, releasing, votes
 from handrail.packets.errors import Drifted
 from handrail.packets.models import Clearance, HoldRow, Revision, Vote
 from handrail.packets.states import CURRENT, RevisionReason, RevisionState
-from tests.factories.packets import SIGNERS, Desk, connected, make_desk
+from tests.factories.installation import Installation
+from tests.factories.packets import SIGNERS, Packets, connected
 from tests.lanes import NIGHTLY, rounds
 
 # By default the same few orders each time, so that what they reach can be told; with a number, other orders each time.
@@ -63,7 +64,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.stack.enter_context(transaction.atomic())
         self.stack.callback(transaction.set_rollback, True)
         Shifted.ahead = timedelta()
-        self.desk: Desk = self.stack.enter_context(connected(make_desk()))
+        self.desk: Packets = self.stack.enter_context(connected(Installation(None, tenant="ten_a").packets))
         self.roles = {name: set(held) for name, held in SIGNERS.items()} | {"dee": {"operator", "escalation-owner"}}
         self.roles["eve"] = {"senior-support", "identity-owner"}
         self.built: dict[int, tuple[dict[str, set[str]], str]] = {}

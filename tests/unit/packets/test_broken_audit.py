@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 
 from handrail.packets.actions import assembling, exporting, holds, releasing, votes
 from handrail.packets.models import HoldRow, Revision
-from tests.factories.packets import Desk
+from tests.factories.packets import Packets
 
 Act = Callable[[], Any]
 REFUSE = """
@@ -20,22 +20,22 @@ CREATE TRIGGER test_refuse BEFORE INSERT ON audit_auditevent FOR EACH ROW EXECUT
 """
 
 
-def approved(desk: Desk) -> Revision:
+def approved(desk: Packets) -> Revision:
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
     return revision
 
 
-def of(revision: Revision, desk: Desk, name: str) -> dict[str, Any]:
+def of(revision: Revision, desk: Packets, name: str) -> dict[str, Any]:
     return {"ref": revision.packet.ref, "revision": revision.number, "by": desk.person(name)}
 
 
-def building(desk: Desk) -> Act:
+def building(desk: Packets) -> Act:
     asked = assembling.request(profile="outage-escalation", inputs=desk.inputs(), by=desk.person("dee"))
     return lambda: assembling.build(revision_id=asked.id, by=desk.worker)
 
 
-def clearing(desk: Desk) -> Act:
+def clearing(desk: Packets) -> Act:
     desk.sources.case["plan"] = "biz"
     revision = desk.assemble()
     hold = HoldRow.objects.get(revision=revision, code="source-conflict")
@@ -44,70 +44,70 @@ def clearing(desk: Desk) -> Act:
     )
 
 
-def approving(desk: Desk) -> Act:
+def approving(desk: Packets) -> Act:
     revision = desk.assemble()
     digest = str(revision.assembly.manifest_digest)
     return lambda: votes.approve(**of(revision, desk, "ada"), digest=digest)
 
 
-def drifting(desk: Desk) -> Act:
+def drifting(desk: Packets) -> Act:
     act = approving(desk)
     desk.sources.case["count"] = 9
     return act
 
 
-def consuming(desk: Desk) -> Act:
+def consuming(desk: Packets) -> Act:
     revision = desk.released()
     desk.deliver(revision)
     desk.vendor.consume(str(revision.assembly.manifest_digest))
     return lambda: releasing.deliver(revision_id=revision.pk, by=desk.worker)
 
 
-def superseding(desk: Desk) -> Act:
+def superseding(desk: Packets) -> Act:
     revision = desk.released()
     return lambda: assembling.again(ref=revision.packet.ref, reason="Late trace.", by=desk.person("dee"))
 
 
-def asking(desk: Desk) -> Act:
+def asking(desk: Packets) -> Act:
     revision = desk.assemble()
     return lambda: assembling.again(ref=revision.packet.ref, reason="Late trace.", by=desk.person("dee"))
 
 
-def ending(way: str) -> Callable[[Desk], Act]:
-    def prepare(desk: Desk) -> Act:
+def ending(way: str) -> Callable[[Packets], Act]:
+    def prepare(desk: Packets) -> Act:
         revision = approved(desk)
         return lambda: getattr(votes, way)(**of(revision, desk, "ada"), reason="No.")
 
     return prepare
 
 
-def releasing_one(desk: Desk) -> Act:
+def releasing_one(desk: Packets) -> Act:
     revision = approved(desk)
     return lambda: releasing.release(**of(revision, desk, "ada"))
 
 
-def exporting_one(desk: Desk) -> Act:
+def exporting_one(desk: Packets) -> Act:
     revision = desk.released()
     return lambda: exporting.export(**of(revision, desk, "ada"), directory=desk.sources)  # type: ignore[arg-type]
 
 
-def packaging(desk: Desk) -> Act:
+def packaging(desk: Packets) -> Act:
     revision = desk.released()
     return lambda: exporting.package(**of(revision, desk, "ada"))
 
 
-def taking(desk: Desk) -> Act:
+def taking(desk: Packets) -> Act:
     revision = desk.assemble()
     return lambda: exporting.document(**of(revision, desk, "ada"), name="packet.json")
 
 
-def writing(desk: Desk) -> Act:
+def writing(desk: Packets) -> Act:
     revision = desk.assemble()
     named = {"name": "packet.json", "directory": desk.sources}
     return lambda: exporting.write_document(**of(revision, desk, "ada"), **named)  # type: ignore[arg-type]
 
 
-ACTIONS: dict[str, Callable[[Desk], Act]] = {
+ACTIONS: dict[str, Callable[[Packets], Act]] = {
     "again": asking,
     "again-after-release": superseding,
     "build": building,
@@ -138,7 +138,7 @@ def rows() -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_a_broken_audit_insert_undoes_the_action(desk: Desk, name: str) -> None:
+def test_a_broken_audit_insert_undoes_the_action(desk: Packets, name: str) -> None:
     act = ACTIONS[name](desk)
     before = rows()
     with connection.cursor() as cursor:

@@ -13,21 +13,22 @@ from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.packets.actions import holds
 from handrail.packets.errors import Drifted
 from handrail.packets.models import Clearance, HoldRow, Revision
-from tests.factories.packets import Desk, define, retire
+from tests.factories.installation import define
+from tests.factories.packets import Packets, retire
 from tests.unit.definitions.profile_samples import PROFILE
 
 REASON = "Checked with the registry's owner by phone."
 
 
 @pytest.fixture
-def held(desk: Desk) -> Revision:
+def held(desk: Packets) -> Revision:
     """A revision with a source conflict, which an identity owner may clear."""
     desk.sources.case["plan"] = "biz"
     Membership.objects.filter(user=desk.people["cy"]).update(roles=["escalation-owner", "identity-owner"])
     return desk.assemble()
 
 
-def clear(desk: Desk, revision: Revision, name: str, *, code: str = "source-conflict", reason: str = REASON) -> None:
+def clear(desk: Packets, revision: Revision, name: str, *, code: str = "source-conflict", reason: str = REASON) -> None:
     hold = HoldRow.objects.filter(revision=revision, code=code).first()
     target = hold.target if hold else "nowhere"
     holds.clear(
@@ -43,13 +44,13 @@ def add_hold(revision: Revision, *, code: str, clears: list[str]) -> None:
     HoldRow.objects.bulk_create([HoldRow(**told)])
 
 
-def test_clear_keeps_who_why_and_in_which_role(desk: Desk, held: Revision) -> None:
+def test_clear_keeps_who_why_and_in_which_role(desk: Packets, held: Revision) -> None:
     clear(desk, held, "cy")
     kept = Clearance.objects.get()
     assert (kept.by, kept.role, kept.reason) == (desk.person("cy").name, "identity-owner", REASON)
 
 
-def test_clear_twice_is_refused(desk: Desk, held: Revision) -> None:
+def test_clear_twice_is_refused(desk: Packets, held: Revision) -> None:
     clear(desk, held, "cy")
     with pytest.raises(Conflict):
         clear(desk, held, "cy")
@@ -57,25 +58,25 @@ def test_clear_twice_is_refused(desk: Desk, held: Revision) -> None:
 
 
 @pytest.mark.parametrize("reason", ["", " \u200b", "x" * 501])
-def test_clear_without_a_usable_reason_is_invalid(desk: Desk, held: Revision, reason: str) -> None:
+def test_clear_without_a_usable_reason_is_invalid(desk: Packets, held: Revision, reason: str) -> None:
     with pytest.raises(Invalid) as refused:
         clear(desk, held, "cy", reason=reason)
     assert refused.value.faults[0].where == "reason"
     assert not Clearance.objects.exists()
 
 
-def test_clear_a_hold_that_there_is_none_of_finds_nothing(desk: Desk, held: Revision) -> None:
+def test_clear_a_hold_that_there_is_none_of_finds_nothing(desk: Packets, held: Revision) -> None:
     with pytest.raises(NotFound):
         clear(desk, held, "cy", code="no-such-hold")
 
 
-def test_clear_without_the_capability_is_denied(desk: Desk, held: Revision) -> None:
+def test_clear_without_the_capability_is_denied(desk: Packets, held: Revision) -> None:
     Membership.objects.filter(user=desk.people["cy"]).update(roles=["auditor", "identity-owner"])
     with pytest.raises(Denied):
         clear(desk, held, "cy")
 
 
-def test_clear_what_nobody_clears_is_refused(desk: Desk, held: Revision) -> None:
+def test_clear_what_nobody_clears_is_refused(desk: Packets, held: Revision) -> None:
     add_hold(held, code="for-nobody", clears=[])
     with pytest.raises(Conflict) as refused:
         clear(desk, held, "cy", code="for-nobody")
@@ -90,14 +91,14 @@ def clearers() -> list[str]:
 
 
 @pytest.mark.parametrize("role", clearers())
-def test_clear_by_a_clearer_that_a_shipped_profile_names(desk: Desk, held: Revision, role: str) -> None:
+def test_clear_by_a_clearer_that_a_shipped_profile_names(desk: Packets, held: Revision, role: str) -> None:
     add_hold(held, code="theirs", clears=[role])
     Membership.objects.filter(user=desk.people["cy"]).update(roles=[role])
     clear(desk, held, "cy", code="theirs")
     assert Clearance.objects.get().role == role
 
 
-def test_a_packet_outlives_another_version_of_its_profile(desk: Desk) -> None:
+def test_a_packet_outlives_another_version_of_its_profile(desk: Packets) -> None:
     revision = desk.assemble()
     retire(DefinitionKind.PACKET)
     define(desk.workspace, PROFILE.replace("version: 2", "version: 3"), DefinitionKind.PACKET)

@@ -12,13 +12,13 @@ from django.db import connection
 from handrail.packets import evaluation
 from handrail.packets.models import DeliveryEntry, Release, Vote
 from handrail.packets.proof import dsse
-from tests.factories.packets import Desk
+from tests.factories.packets import Packets
 from tests.unit.packets.proof.making import KEY
 
 OTHER = "sha256:" + "0" * 64
 
 
-def figures(desk: Desk) -> tuple[int, int]:
+def figures(desk: Packets) -> tuple[int, int]:
     found = evaluation.evaluate(desk.person("ada"))
     return found.bound, found.released
 
@@ -70,7 +70,7 @@ def other_package() -> None:
 
 
 @pytest.mark.requirement("P-42")
-def test_a_whole_release_is_bound(desk: Desk) -> None:
+def test_a_whole_release_is_bound(desk: Packets) -> None:
     revision = desk.released()
     desk.deliver(revision)
     sent, got = (DeliveryEntry.objects.get(kind=kind).detail["package_digest"] for kind in ("intent", "receipt"))
@@ -82,7 +82,7 @@ def test_a_whole_release_is_bound(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "spoil", [other_document, other_manifest, other_approvals, no_envelope, other_vote, other_voters, other_package]
 )
-def test_a_release_of_which_a_part_does_not_fit_is_not_bound(desk: Desk, spoil: Callable[[], None]) -> None:
+def test_a_release_of_which_a_part_does_not_fit_is_not_bound(desk: Packets, spoil: Callable[[], None]) -> None:
     desk.deliver(desk.released())
     assert Vote.objects.count() == 2
     spoil()

@@ -15,18 +15,18 @@ from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.packets import settings
 from handrail.packets.actions import exporting
 from handrail.packets.models import AnnexRow, Revision
-from tests.factories.packets import Desk
+from tests.factories.packets import Packets
 
 ANNEX = "annexes/har-1.json"
 
 
-def taken(desk: Desk, revision: Revision, name: str, by: str = "ada") -> bytes:
+def taken(desk: Packets, revision: Revision, name: str, by: str = "ada") -> bytes:
     found = exporting.document(ref=revision.packet.ref, revision=revision.number, name=name, by=desk.person(by))
     with found.stream as stream:
         return stream.read()
 
 
-def test_every_document_has_the_digest_that_is_shown(desk: Desk) -> None:
+def test_every_document_has_the_digest_that_is_shown(desk: Packets) -> None:
     revision = desk.assemble()
     of = revision.assembly
     digests = {"packet.json": of.packet_digest, "trace.json": of.trace_digest, "holds.json": of.holds_digest}
@@ -35,7 +35,7 @@ def test_every_document_has_the_digest_that_is_shown(desk: Desk) -> None:
     assert json.loads(taken(desk, revision, ANNEX))["log"]["entries"]
 
 
-def test_a_document_that_was_taken_is_in_the_audit_log(desk: Desk) -> None:
+def test_a_document_that_was_taken_is_in_the_audit_log(desk: Packets) -> None:
     revision = desk.assemble()
     taken(desk, revision, ANNEX, by="ben")
     event = AuditEvent.objects.get(event="packet.document_taken")
@@ -47,33 +47,33 @@ def test_a_document_that_was_taken_is_in_the_audit_log(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", ["annexes/other-1.json", "other-1", "", "../packet.json", "annexes/", "x.json"])
-def test_what_stays_inside_or_is_none_is_not_found(desk: Desk, name: str) -> None:
+def test_what_stays_inside_or_is_none_is_not_found(desk: Packets, name: str) -> None:
     revision = desk.assemble()
     with pytest.raises(NotFound):
         taken(desk, revision, name)
     assert not AuditEvent.objects.filter(event="packet.document_taken").exists()
 
 
-def test_a_document_without_capability_is_denied(desk: Desk) -> None:
+def test_a_document_without_capability_is_denied(desk: Packets) -> None:
     revision = desk.assemble()
     Membership.objects.filter(user=desk.people["eve"]).update(roles=["workspace-administrator"])
     with pytest.raises(Denied):
         taken(desk, revision, "packet.json", by="eve")
 
 
-def test_a_document_of_a_revision_that_is_being_assembled_is_refused(desk: Desk) -> None:
+def test_a_document_of_a_revision_that_is_being_assembled_is_refused(desk: Packets) -> None:
     revision = Revision.objects.select_related("packet").get(pk=desk.ask().id)
     with pytest.raises(Conflict, match="being assembled"):
         taken(desk, revision, "packet.json")
 
 
-def test_there_is_no_package_of_a_revision_that_is_being_assembled(desk: Desk) -> None:
+def test_there_is_no_package_of_a_revision_that_is_being_assembled(desk: Packets) -> None:
     revision = Revision.objects.select_related("packet").get(pk=desk.ask().id)
     with pytest.raises(Conflict, match="not released"):
         exporting.package(ref=revision.packet.ref, revision=1, by=desk.person("ada"))
 
 
-def test_an_annex_that_was_changed_in_its_store_is_not_given(desk: Desk) -> None:
+def test_an_annex_that_was_changed_in_its_store_is_not_given(desk: Packets) -> None:
     revision = desk.assemble()
     name = str(AnnexRow.objects.get(path=ANNEX).cleared_digest).removeprefix("sha256:")
     folder: Path = settings.blobs()._folder  # type: ignore[attr-defined]
@@ -82,7 +82,7 @@ def test_an_annex_that_was_changed_in_its_store_is_not_given(desk: Desk) -> None
         taken(desk, revision, ANNEX)
 
 
-def test_the_package_is_what_the_lane_got(desk: Desk) -> None:
+def test_the_package_is_what_the_lane_got(desk: Packets) -> None:
     revision = desk.released()
     desk.deliver(revision)
     found = exporting.package(ref=revision.packet.ref, revision=1, by=desk.person("ada"))
@@ -92,19 +92,19 @@ def test_the_package_is_what_the_lane_got(desk: Desk) -> None:
     assert AuditEvent.objects.filter(event="packet.exported").count() == 1
 
 
-def test_the_package_before_release_is_refused(desk: Desk) -> None:
+def test_the_package_before_release_is_refused(desk: Packets) -> None:
     revision = desk.assemble()
     with pytest.raises(Conflict, match="not released"):
         exporting.package(ref=revision.packet.ref, revision=1, by=desk.person("ada"))
 
 
-def test_the_package_is_for_those_who_may_release(desk: Desk) -> None:
+def test_the_package_is_for_those_who_may_release(desk: Packets) -> None:
     revision = desk.released()
     with pytest.raises(Denied):
         exporting.package(ref=revision.packet.ref, revision=1, by=desk.person("eve"))
 
 
-def test_write_document_replaces_nothing(desk: Desk, tmp_path: Path) -> None:
+def test_write_document_replaces_nothing(desk: Packets, tmp_path: Path) -> None:
     revision = desk.assemble()
     asked = {"ref": revision.packet.ref, "revision": 1, "name": ANNEX, "directory": tmp_path, "by": desk.person("ada")}
     path = exporting.write_document(**asked)

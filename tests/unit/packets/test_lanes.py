@@ -13,37 +13,40 @@ from handrail.definitions.states import DefinitionKind
 from handrail.kernel.errors import Conflict
 from handrail.packets.actions import assembling, holds, votes
 from handrail.packets.models import Assembly, Packet, Revision
-from tests.factories.packets import LANE, Desk, Vendor, define, retire
+from tests.factories.installation import define
+from tests.factories.packets import LANE, Packets, Vendor, retire
 from tests.unit.definitions.profile_samples import PROFILE
 
 OTHER = "vendor-second"
 ELSEWHERE = PROFILE.replace("version: 2", "version: 3").replace("name: vendor-intake", f"name: {OTHER}")
 
 
-def move_lane(desk: Desk) -> None:
+def move_lane(desk: Packets) -> None:
     """The profile's next version names another lane, and the authoritative record agrees."""
     retire(DefinitionKind.PACKET)
     define(desk.workspace, ELSEWHERE, DefinitionKind.PACKET)
     desk.sources["/roster"]["lane"] = OTHER
 
 
-def again(desk: Desk, revision: Revision) -> object:
+def again(desk: Packets, revision: Revision) -> object:
     return assembling.again(ref=revision.packet.ref, reason="A late trace.", by=desk.person("dee"))
 
 
-def approve(desk: Desk, revision: Revision) -> object:
+def approve(desk: Packets, revision: Revision) -> object:
     digest = str(revision.assembly.manifest_digest)
     return votes.approve(ref=revision.packet.ref, revision=revision.number, digest=digest, by=desk.person("ada"))
 
 
-def clear(desk: Desk, revision: Revision) -> object:
+def clear(desk: Packets, revision: Revision) -> object:
     named = {"ref": revision.packet.ref, "revision": revision.number, "by": desk.person("eve")}
     return holds.clear(code="source-conflict", target="tenant.plan", reason="They mean the same.", **named)
 
 
 @pytest.mark.requirement("P-11")
 @pytest.mark.parametrize(("act", "plan"), [(again, "ent"), (approve, "ent"), (clear, "biz")])
-def test_no_revision_follows_for_another_lane(desk: Desk, act: Callable[[Desk, Revision], object], plan: str) -> None:
+def test_no_revision_follows_for_another_lane(
+    desk: Packets, act: Callable[[Packets, Revision], object], plan: str
+) -> None:
     desk.sources.case["plan"] = plan
     revision = desk.assemble()
     before = revision.state
@@ -54,7 +57,7 @@ def test_no_revision_follows_for_another_lane(desk: Desk, act: Callable[[Desk, R
     assert (refused.value.code, revision.state, Revision.objects.count()) == ("lane-changed", before, 1)
 
 
-def test_release_to_the_lane_before_is_refused(desk: Desk) -> None:
+def test_release_to_the_lane_before_is_refused(desk: Packets) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
     move_lane(desk)
@@ -64,7 +67,7 @@ def test_release_to_the_lane_before_is_refused(desk: Desk) -> None:
     assert desk.vendor.calls == []
 
 
-def test_the_case_is_assembled_for_the_new_lane_once_the_old_packet_is_withdrawn(desk: Desk) -> None:
+def test_the_case_is_assembled_for_the_new_lane_once_the_old_packet_is_withdrawn(desk: Packets) -> None:
     old = desk.assemble()
     move_lane(desk)
     ask = partial(assembling.request, profile="outage-escalation", inputs=desk.inputs(), by=desk.person("dee"))
@@ -81,7 +84,7 @@ def test_the_case_is_assembled_for_the_new_lane_once_the_old_packet_is_withdrawn
     assert sorted(Packet.objects.values_list("lane", flat=True)) == [LANE, OTHER]
 
 
-def test_a_manifest_for_another_lane_than_its_packet_is_not_released(desk: Desk) -> None:
+def test_a_manifest_for_another_lane_than_its_packet_is_not_released(desk: Packets) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
     with connection.cursor() as cursor:  # what no action can make

@@ -23,7 +23,7 @@ from handrail.packets.models import DeliveryEntry, Revision
 from handrail.packets.proof import verify
 from handrail.packets.proof.keys import KeyRing
 from tests.factories.lane_server import serving
-from tests.factories.packets import LANE, Desk
+from tests.factories.packets import LANE, Packets
 from tests.unit.packets.proof.making import KEY
 
 
@@ -49,7 +49,7 @@ def past_expiry(revision: Revision, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "datetime", Later)
 
 
-def test_release_delivers_a_package_that_the_vendor_accepts(desk: Desk) -> None:
+def test_release_delivers_a_package_that_the_vendor_accepts(desk: Packets) -> None:
     revision = desk.released()
     desk.deliver(revision)
     digest = revision.assembly.manifest_digest
@@ -60,7 +60,7 @@ def test_release_delivers_a_package_that_the_vendor_accepts(desk: Desk) -> None:
     assert kinds(revision) == ["released", "intent", "receipt"]
 
 
-def test_release_twice_is_refused_and_delivers_once(desk: Desk) -> None:
+def test_release_twice_is_refused_and_delivers_once(desk: Packets) -> None:
     revision = desk.released()
     with pytest.raises(Conflict, match="released once"):
         desk.release(revision)
@@ -69,14 +69,14 @@ def test_release_twice_is_refused_and_delivers_once(desk: Desk) -> None:
     assert [call for call, _ in desk.vendor.calls].count("deliver") == 1
 
 
-def test_release_without_capability_is_denied(desk: Desk) -> None:
+def test_release_without_capability_is_denied(desk: Packets) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
     with pytest.raises(Denied):
         desk.release(revision, by="eve")
 
 
-def test_release_with_a_signer_who_is_of_both_groups(desk: Desk) -> None:
+def test_release_with_a_signer_who_is_of_both_groups(desk: Packets) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada", "cy")
     desk.release(revision)
@@ -84,7 +84,7 @@ def test_release_with_a_signer_who_is_of_both_groups(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("names", [[], ["ada"], ["ben"]])
-def test_release_short_of_signers_is_refused(desk: Desk, names: list[str]) -> None:
+def test_release_short_of_signers_is_refused(desk: Packets, names: list[str]) -> None:
     revision = desk.assemble()
     desk.approve(revision, *names)
     with pytest.raises(Conflict):
@@ -92,7 +92,7 @@ def test_release_short_of_signers_is_refused(desk: Desk, names: list[str]) -> No
     assert revision.state == "in_review"
 
 
-def test_release_after_a_signer_was_demoted_reopens_the_review(desk: Desk) -> None:
+def test_release_after_a_signer_was_demoted_reopens_the_review(desk: Packets) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
     assert revision.state == "approved"
@@ -107,7 +107,7 @@ def test_release_after_a_signer_was_demoted_reopens_the_review(desk: Desk) -> No
     assert revision.state == "released"
 
 
-def test_a_lost_answer_is_resolved_by_asking(desk: Desk) -> None:
+def test_a_lost_answer_is_resolved_by_asking(desk: Packets) -> None:
     desk.vendor.script = ["lost"]
     revision = desk.released()
     desk.deliver(revision)
@@ -115,14 +115,14 @@ def test_a_lost_answer_is_resolved_by_asking(desk: Desk) -> None:
     assert [call for call, _ in desk.vendor.calls].count("deliver") == 1
 
 
-def test_a_package_that_never_arrived_is_sent_once_the_lane_says_so(desk: Desk) -> None:
+def test_a_package_that_never_arrived_is_sent_once_the_lane_says_so(desk: Packets) -> None:
     desk.vendor.script = ["unheard"]
     revision = desk.released()
     desk.deliver(revision)
     assert kinds(revision) == ["released", "intent", "unknown", "absent", "intent", "receipt"]
 
 
-def test_a_lane_that_refuses_is_not_asked_again(desk: Desk) -> None:
+def test_a_lane_that_refuses_is_not_asked_again(desk: Packets) -> None:
     desk.vendor.script = ["refused"]
     revision = desk.released()
     desk.deliver(revision)
@@ -130,7 +130,7 @@ def test_a_lane_that_refuses_is_not_asked_again(desk: Desk) -> None:
     assert kinds(revision) == ["released", "intent", "refused"]
 
 
-def test_a_busy_lane_is_tried_again_later(desk: Desk) -> None:
+def test_a_busy_lane_is_tried_again_later(desk: Packets) -> None:
     desk.vendor.script = ["busy"]
     revision = desk.released()
     desk.deliver(revision)
@@ -141,7 +141,7 @@ def test_a_busy_lane_is_tried_again_later(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("P-11", "P-14")
-def test_consumption_is_recorded_when_the_lane_reports_it(desk: Desk) -> None:
+def test_consumption_is_recorded_when_the_lane_reports_it(desk: Packets) -> None:
     revision = desk.released()
     desk.deliver(revision)
     desk.vendor.consume(revision.assembly.manifest_digest or "")
@@ -150,7 +150,7 @@ def test_consumption_is_recorded_when_the_lane_reports_it(desk: Desk) -> None:
     assert revision.due_at is None
 
 
-def test_a_delivered_revision_is_withdrawn_from_the_lane_when_superseded(desk: Desk) -> None:
+def test_a_delivered_revision_is_withdrawn_from_the_lane_when_superseded(desk: Packets) -> None:
     revision = desk.released()
     desk.deliver(revision)
     desk.assemble()
@@ -160,7 +160,7 @@ def test_a_delivered_revision_is_withdrawn_from_the_lane_when_superseded(desk: D
     assert kinds(revision)[-2:] == ["recall", "withdrawn"]
 
 
-def test_a_consumed_revision_gets_a_notice_when_another_follows(desk: Desk) -> None:
+def test_a_consumed_revision_gets_a_notice_when_another_follows(desk: Packets) -> None:
     revision = desk.released()
     desk.deliver(revision)
     digest = revision.assembly.manifest_digest or ""
@@ -176,7 +176,7 @@ def test_a_consumed_revision_gets_a_notice_when_another_follows(desk: Desk) -> N
 
 
 @pytest.mark.requirement("P-40")
-def test_a_revision_consumed_before_the_recall_arrives_gets_a_notice(desk: Desk) -> None:
+def test_a_revision_consumed_before_the_recall_arrives_gets_a_notice(desk: Packets) -> None:
     revision = desk.released()
     desk.deliver(revision)
     digest = revision.assembly.manifest_digest or ""
@@ -190,7 +190,7 @@ def test_a_revision_consumed_before_the_recall_arrives_gets_a_notice(desk: Desk)
     assert evaluation.evaluate(desk.person("ada")).accepted == 1
 
 
-def test_a_revision_superseded_before_it_was_sent_is_never_sent(desk: Desk) -> None:
+def test_a_revision_superseded_before_it_was_sent_is_never_sent(desk: Packets) -> None:
     revision = desk.released()
     desk.assemble()
     desk.deliver(revision)
@@ -199,7 +199,7 @@ def test_a_revision_superseded_before_it_was_sent_is_never_sent(desk: Desk) -> N
 
 
 @pytest.mark.parametrize("meets", ["busy", "refused"])
-def test_a_recall_asks_the_lane_unless_nothing_was_sent(meets: str, desk: Desk) -> None:
+def test_a_recall_asks_the_lane_unless_nothing_was_sent(meets: str, desk: Packets) -> None:
     desk.vendor.script = [meets]
     revision = desk.released()
     desk.deliver(revision)
@@ -210,7 +210,7 @@ def test_a_recall_asks_the_lane_unless_nothing_was_sent(meets: str, desk: Desk) 
     assert desk.vendor.states[str(revision.assembly.manifest_digest)] is LaneState.WITHDRAWN
 
 
-def test_a_recall_of_what_was_certainly_never_sent_asks_nobody(desk: Desk) -> None:
+def test_a_recall_of_what_was_certainly_never_sent_asks_nobody(desk: Packets) -> None:
     desk.vendor.script = ["not-sent"]
     revision = desk.released()
     desk.deliver(revision)
@@ -220,7 +220,7 @@ def test_a_recall_of_what_was_certainly_never_sent_asks_nobody(desk: Desk) -> No
     assert kinds(revision)[-1] == "never-delivered"
 
 
-def test_an_intake_that_answers_202_has_the_package(desk: Desk) -> None:
+def test_an_intake_that_answers_202_has_the_package(desk: Packets) -> None:
     with serving() as intake:
         intake.says = 202
         section = {"kind": "http", "base_url": intake.url, "deadline_seconds": 5}
@@ -234,7 +234,7 @@ def test_an_intake_that_answers_202_has_the_package(desk: Desk) -> None:
     assert kinds(revision)[-1] == "withdrawn"
 
 
-def test_a_recall_asks_a_forgetful_lane_until_nothing_can_be_on_its_way(desk: Desk) -> None:
+def test_a_recall_asks_a_forgetful_lane_until_nothing_can_be_on_its_way(desk: Packets) -> None:
     desk.vendor.script, desk.vendor.forgets = ["unheard"], True
     with settling(60):
         revision = desk.released()
@@ -249,7 +249,7 @@ def test_a_recall_asks_a_forgetful_lane_until_nothing_can_be_on_its_way(desk: De
     assert desk.vendor.states == {revision.assembly.manifest_digest: LaneState.WITHDRAWN}
 
 
-def test_a_recall_ends_when_a_forgetful_lane_stays_with_it_that_it_has_nothing(desk: Desk) -> None:
+def test_a_recall_ends_when_a_forgetful_lane_stays_with_it_that_it_has_nothing(desk: Packets) -> None:
     desk.vendor.script, desk.vendor.forgets = ["unheard"], True
     with settling(60):
         revision = desk.released()
@@ -260,7 +260,7 @@ def test_a_recall_ends_when_a_forgetful_lane_stays_with_it_that_it_has_nothing(d
     assert kinds(revision)[-2:] == ["recall", "never-delivered"]
 
 
-def test_a_lane_that_has_nothing_just_after_a_lost_answer_is_asked_again_before_it_gets_it_again(desk: Desk) -> None:
+def test_a_lane_that_has_nothing_just_after_a_lost_answer_is_asked_again_before_it_gets_it_again(desk: Packets) -> None:
     desk.vendor.script = ["unheard"]
     with settling(60):
         revision = desk.released()
@@ -274,7 +274,7 @@ def test_a_lane_that_has_nothing_just_after_a_lost_answer_is_asked_again_before_
 
 
 @pytest.mark.parametrize("state", [LaneState.WITHDRAWN, LaneState.GONE])
-def test_a_lane_that_gave_the_package_up_is_shown_and_not_asked_any_more(state: LaneState, desk: Desk) -> None:
+def test_a_lane_that_gave_the_package_up_is_shown_and_not_asked_any_more(state: LaneState, desk: Packets) -> None:
     revision = desk.released()
     desk.deliver(revision)
     desk.vendor.states[str(revision.assembly.manifest_digest)] = state
@@ -290,7 +290,7 @@ def test_a_lane_that_gave_the_package_up_is_shown_and_not_asked_any_more(state: 
 
 
 @pytest.mark.parametrize("state", [LaneState.WITHDRAWN, LaneState.GONE])
-def test_a_lost_answer_of_a_lane_that_gave_it_up_is_no_receipt(state: LaneState, desk: Desk) -> None:
+def test_a_lost_answer_of_a_lane_that_gave_it_up_is_no_receipt(state: LaneState, desk: Packets) -> None:
     desk.vendor.script = ["lost"]
     revision = desk.released()
     desk.vendor.loses = state
@@ -298,7 +298,7 @@ def test_a_lost_answer_of_a_lane_that_gave_it_up_is_no_receipt(state: LaneState,
     assert kinds(revision) == ["released", "intent", "unknown", "given-up"]
 
 
-def test_a_lane_that_forgot_a_package_gave_it_up_once_it_stays_with_that(desk: Desk) -> None:
+def test_a_lane_that_forgot_a_package_gave_it_up_once_it_stays_with_that(desk: Packets) -> None:
     revision = desk.released()
     desk.deliver(revision)
     digest = str(revision.assembly.manifest_digest)
@@ -316,7 +316,7 @@ def test_a_lane_that_forgot_a_package_gave_it_up_once_it_stays_with_that(desk: D
     assert kinds(revision)[-2:] == ["absent", "given-up"]
 
 
-def test_what_was_given_up_is_recalled_all_the_same(desk: Desk) -> None:
+def test_what_was_given_up_is_recalled_all_the_same(desk: Packets) -> None:
     revision = desk.released()
     desk.deliver(revision)
     desk.vendor.states[str(revision.assembly.manifest_digest)] = LaneState.GONE
@@ -329,7 +329,7 @@ def test_what_was_given_up_is_recalled_all_the_same(desk: Desk) -> None:
 
 
 def test_a_package_consumed_before_it_expired_is_consumed_without_a_notice(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Packets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revision = desk.released()
     desk.deliver(revision)
@@ -342,7 +342,9 @@ def test_a_package_consumed_before_it_expired_is_consumed_without_a_notice(
     assert desk.vendor.notices == {}
 
 
-def test_a_delivered_package_that_expires_unopened_is_taken_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delivered_package_that_expires_unopened_is_taken_back(
+    desk: Packets, monkeypatch: pytest.MonkeyPatch
+) -> None:
     revision = desk.released()
     desk.deliver(revision)
     past_expiry(revision, monkeypatch)
@@ -352,7 +354,7 @@ def test_a_delivered_package_that_expires_unopened_is_taken_back(desk: Desk, mon
     assert kinds(revision)[-2:] == ["recall", "withdrawn"]
 
 
-def test_a_refused_package_expires_without_its_lane(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_package_expires_without_its_lane(desk: Packets, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.vendor.script = ["refused"]
     revision = desk.released()
     desk.deliver(revision)
@@ -362,7 +364,7 @@ def test_a_refused_package_expires_without_its_lane(desk: Desk, monkeypatch: pyt
     assert revision.ended_cause == "expired"
 
 
-def test_release_without_its_lane_says_what_to_add(desk: Desk) -> None:
+def test_release_without_its_lane_says_what_to_add(desk: Packets) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
     with lanes.use(lanes.Lanes()), pytest.raises(Misconfigured, match="vendor-intake"):
@@ -370,7 +372,7 @@ def test_release_without_its_lane_says_what_to_add(desk: Desk) -> None:
     assert revision.state == "approved"
 
 
-def test_a_delivery_whose_lane_is_gone_from_the_configuration_waits(desk: Desk) -> None:
+def test_a_delivery_whose_lane_is_gone_from_the_configuration_waits(desk: Packets) -> None:
     revision = desk.released()
     with lanes.use(lanes.Lanes()):
         desk.deliver(revision)

@@ -15,11 +15,12 @@ from handrail.packets import evaluation, permissions, queries
 from handrail.packets.actions import assembling, holds, releasing, votes
 from handrail.packets.errors import Drifted
 from handrail.packets.models import Assembly, HoldRow, Revision, Vote
-from tests.factories.packets import Desk, define, member, retire
+from tests.factories.installation import define, member
+from tests.factories.packets import Packets, retire
 from tests.unit.definitions.profile_samples import PROFILE
 
 
-def vote(desk: Desk, revision: Revision, name: str, digest: str | None = None) -> None:
+def vote(desk: Packets, revision: Revision, name: str, digest: str | None = None) -> None:
     votes.approve(
         ref=revision.packet.ref,
         revision=revision.number,
@@ -29,7 +30,7 @@ def vote(desk: Desk, revision: Revision, name: str, digest: str | None = None) -
 
 
 @pytest.mark.requirement("P-09")
-def test_two_owners_approve_a_revision(desk: Desk) -> None:
+def test_two_owners_approve_a_revision(desk: Packets) -> None:
     revision = desk.assemble()
     assert revision.state == "in_review", list(HoldRow.objects.values_list("code", "target", "blocking"))
     desk.approve(revision, "ada")
@@ -39,7 +40,7 @@ def test_two_owners_approve_a_revision(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("P-09")
-def test_approve_another_digest_is_refused(desk: Desk) -> None:
+def test_approve_another_digest_is_refused(desk: Packets) -> None:
     revision = desk.assemble()
     with pytest.raises(Conflict) as refused:
         vote(desk, revision, "ada", "sha256:" + "0" * 64)
@@ -47,13 +48,13 @@ def test_approve_another_digest_is_refused(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("P-09")
-def test_approve_as_the_assembler_is_refused(desk: Desk) -> None:
+def test_approve_as_the_assembler_is_refused(desk: Packets) -> None:
     with pytest.raises(Conflict) as refused:
         vote(desk, desk.assemble(), "dee")
     assert refused.value.code == "assembler"
 
 
-def test_approve_twice_is_refused(desk: Desk) -> None:
+def test_approve_twice_is_refused(desk: Packets) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada")
     with pytest.raises(Conflict) as refused:
@@ -61,12 +62,12 @@ def test_approve_twice_is_refused(desk: Desk) -> None:
     assert refused.value.code == "voted"
 
 
-def test_approve_without_capability_is_denied(desk: Desk) -> None:
+def test_approve_without_capability_is_denied(desk: Packets) -> None:
     with pytest.raises(Denied):
         vote(desk, desk.assemble(), "eve")
 
 
-def test_approve_by_somebody_who_joined_later_is_refused(desk: Desk) -> None:
+def test_approve_by_somebody_who_joined_later_is_refused(desk: Packets) -> None:
     revision = desk.assemble()
     Membership.objects.filter(user=desk.people["eve"]).update(roles=["escalation-owner"])
     with pytest.raises(Conflict) as refused:
@@ -74,7 +75,7 @@ def test_approve_by_somebody_who_joined_later_is_refused(desk: Desk) -> None:
     assert refused.value.code == "not-a-signer"
 
 
-def test_a_member_of_another_workspace_sees_nothing(desk: Desk) -> None:
+def test_a_member_of_another_workspace_sees_nothing(desk: Packets) -> None:
     revision = desk.assemble()
     stranger = desk.person("ada").__class__(**{**_fields(desk.person("ada")), "workspace_id": 10**6})
     with pytest.raises(NotFound):
@@ -82,7 +83,7 @@ def test_a_member_of_another_workspace_sees_nothing(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("P-12")
-def test_approve_after_a_source_moved_makes_a_new_revision(desk: Desk) -> None:
+def test_approve_after_a_source_moved_makes_a_new_revision(desk: Packets) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada")
     desk.sources["/tenants/ten_a"]["status"] = "suspended"
@@ -98,7 +99,7 @@ def test_approve_after_a_source_moved_makes_a_new_revision(desk: Desk) -> None:
     assert not Vote.objects.filter(revision=following).exists()
 
 
-def test_drift_names_the_fields_of_the_packet_and_what_was_added(desk: Desk) -> None:
+def test_drift_names_the_fields_of_the_packet_and_what_was_added(desk: Packets) -> None:
     revision = desk.assemble()
     desk.sources["/tenants/ten_a"]["plan"] = "biz"
     desk.sources.attach("ATT-9", "har", b"{}")
@@ -112,7 +113,7 @@ def test_drift_names_the_fields_of_the_packet_and_what_was_added(desk: Desk) -> 
     )
 
 
-def test_a_moved_value_that_stays_inside_is_not_quoted(desk: Desk) -> None:
+def test_a_moved_value_that_stays_inside_is_not_quoted(desk: Packets) -> None:
     revision = desk.assemble()
     desk.sources.case["bridge_notes"] = ["Another secret."]
     with pytest.raises(Drifted) as refused:
@@ -121,7 +122,7 @@ def test_a_moved_value_that_stays_inside_is_not_quoted(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("P-12", "P-41", "P-43")
-def test_release_after_a_source_moved_supersedes_instead(desk: Desk) -> None:
+def test_release_after_a_source_moved_supersedes_instead(desk: Packets) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
     desk.sources.case["count"] = 4
@@ -135,7 +136,7 @@ def test_release_after_a_source_moved_supersedes_instead(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("P-13")
-def test_approve_after_the_profile_changed_makes_a_held_revision(desk: Desk) -> None:
+def test_approve_after_the_profile_changed_makes_a_held_revision(desk: Packets) -> None:
     revision = desk.assemble()
     retire(DefinitionKind.PACKET)
     define(desk.workspace, PROFILE.replace("version: 2", "version: 3"), DefinitionKind.PACKET)
@@ -146,7 +147,7 @@ def test_approve_after_the_profile_changed_makes_a_held_revision(desk: Desk) -> 
     assert HoldRow.objects.filter(revision=following, code="definition-changed").exists()
 
 
-def test_approve_while_a_source_is_away_changes_nothing(desk: Desk) -> None:
+def test_approve_while_a_source_is_away_changes_nothing(desk: Packets) -> None:
     revision = desk.assemble()
     desk.sources.failing.add("/tenants/ten_a")
     with pytest.raises(Unavailable):
@@ -154,7 +155,7 @@ def test_approve_while_a_source_is_away_changes_nothing(desk: Desk) -> None:
     assert desk.newest == revision
 
 
-def test_reject_needs_a_reason_and_ends_the_revision(desk: Desk) -> None:
+def test_reject_needs_a_reason_and_ends_the_revision(desk: Packets) -> None:
     revision = desk.assemble()
     with pytest.raises(Invalid):
         votes.reject(ref=revision.packet.ref, revision=1, reason=" ", by=desk.person("ada"))
@@ -163,7 +164,9 @@ def test_reject_needs_a_reason_and_ends_the_revision(desk: Desk) -> None:
     assert (revision.state, revision.ended_reason) == ("rejected", "Wrong impact.")
 
 
-def test_an_expired_revision_is_withdrawn_and_can_not_be_approved(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_revision_is_withdrawn_and_can_not_be_approved(
+    desk: Packets, monkeypatch: pytest.MonkeyPatch
+) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada", "ben")
     later = revision.assembly.expires_at
@@ -177,7 +180,7 @@ def test_an_expired_revision_is_withdrawn_and_can_not_be_approved(desk: Desk, mo
 
 
 @pytest.mark.requirement("P-12")
-def test_clearing_a_hold_makes_a_revision_that_its_clearer_can_not_approve(desk: Desk) -> None:
+def test_clearing_a_hold_makes_a_revision_that_its_clearer_can_not_approve(desk: Packets) -> None:
     desk.sources.case["plan"] = "biz"  # the tenant registry says otherwise
     revision = desk.assemble()
     assert revision.state == "held"
@@ -198,14 +201,14 @@ def test_clearing_a_hold_makes_a_revision_that_its_clearer_can_not_approve(desk:
     assert following.state == "approved"
 
 
-def test_a_revision_that_nobody_could_sign_is_held_and_says_why(desk: Desk) -> None:
+def test_a_revision_that_nobody_could_sign_is_held_and_says_why(desk: Packets) -> None:
     Membership.objects.filter(user__email__in=["ben@example.com", "cy@example.com"]).update(is_active=False)
     revision = desk.assemble()
     assert revision.state == "held"
     assert "privacy" in revision.assembly.fault
 
 
-def test_the_database_refuses_to_change_what_was_assembled_or_voted(desk: Desk) -> None:
+def test_the_database_refuses_to_change_what_was_assembled_or_voted(desk: Packets) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada")
     for rows, changes in (
@@ -219,7 +222,7 @@ def test_the_database_refuses_to_change_what_was_assembled_or_voted(desk: Desk) 
 
 
 def test_counting_votes_asks_as_often_for_many_members_as_for_few(
-    desk: Desk, django_assert_num_queries: DjangoAssertNumQueries
+    desk: Packets, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     revision = desk.assemble()
     who = desk.person("ada")
@@ -241,7 +244,7 @@ def test_counting_votes_asks_as_often_for_many_members_as_for_few(
     assert refused.code == "short-of-signers"
 
 
-def test_a_page_gets_all_parts_of_a_revision(desk: Desk) -> None:
+def test_a_page_gets_all_parts_of_a_revision(desk: Packets) -> None:
     revision = desk.assemble()
     desk.approve(revision, "ada")
     found = queries.get_packet(desk.person("ben"), revision.packet.ref)
@@ -254,7 +257,7 @@ def test_a_page_gets_all_parts_of_a_revision(desk: Desk) -> None:
     assert queries.list_packets(desk.person("ben"))[0].ref == revision.packet.ref
 
 
-def clear(desk: Desk, revision: Revision, hold: HoldRow, name: str) -> assembling.Requested:
+def clear(desk: Packets, revision: Revision, hold: HoldRow, name: str) -> assembling.Requested:
     return holds.clear(
         ref=revision.packet.ref,
         revision=revision.number,

@@ -7,18 +7,19 @@ import pytest
 
 from handrail.connectors import registry
 from handrail.runbooks import task_system
-from tests.factories.runs import Estate, make_estate
+from tests.factories.installation import Installation
+from tests.factories.runs import Runs
 from tests.factories.switches import BoardConnector, SwitchBoard, connected
 from tests.factories.task_queue import SYSTEM, Queue
 
 
 @pytest.fixture
-def estate(db: None) -> Estate:
-    return make_estate()
+def estate(db: None) -> Runs:
+    return Installation().runs
 
 
 @pytest.fixture
-def board(estate: Estate) -> Iterator[SwitchBoard]:
+def board(estate: Runs) -> Iterator[SwitchBoard]:
     world = SwitchBoard()
     world.add("s1", owner=estate.tenant.key)
     with connected(world):
@@ -26,7 +27,7 @@ def board(estate: Estate) -> Iterator[SwitchBoard]:
 
 
 @pytest.fixture
-def queue(estate: Estate, board: SwitchBoard) -> Iterator[Queue]:
+def queue(estate: Runs, board: SwitchBoard) -> Iterator[Queue]:
     world = Queue()
     both = {"queue": world, "board": BoardConnector(board)}
     with registry.use(registry.Registry(MappingProxyType(both))), task_system.use(SYSTEM):

@@ -9,7 +9,8 @@ from handrail.connectors.outcome import Answer, ReadFailed
 from handrail.runbooks.models import Checkpoint, CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
 from handrail.runbooks.queries import runs as queries
 from handrail.runbooks.states import EventKind
-from tests.factories.runs import Estate, make_estate
+from tests.factories.installation import Installation
+from tests.factories.runs import Runs
 from tests.factories.switches import (
     BUSY,
     CLAIMS_DONE,
@@ -35,7 +36,7 @@ def kinds(run: OperationRun) -> list[str]:
 
 
 @pytest.mark.requirement("R2-09")
-def test_advance_completes_and_leaves_one_record_of_each_kind(estate: Estate, board: SwitchBoard) -> None:
+def test_advance_completes_and_leaves_one_record_of_each_kind(estate: Runs, board: SwitchBoard) -> None:
     run = estate.advance(estate.start())
     assert run.state == "completed"
     assert kinds(run) == ["received", "claimed", "checked", "intent", "result", "verified", "completed"]
@@ -60,7 +61,7 @@ def test_advance_completes_and_leaves_one_record_of_each_kind(estate: Estate, bo
     ],
 )
 def test_advance_ends_as_the_answers_say(
-    estate: Estate, board: SwitchBoard, script: list[Turn], expected: str, attempts: int
+    estate: Runs, board: SwitchBoard, script: list[Turn], expected: str, attempts: int
 ) -> None:
     board.script = list(script)
     run = estate.advance(estate.start())
@@ -70,13 +71,13 @@ def test_advance_ends_as_the_answers_say(
 
 
 @pytest.mark.requirement("R2-06", "R2-13")
-def test_advance_spends_no_more_than_the_tasks_budget(estate: Estate, board: SwitchBoard) -> None:
+def test_advance_spends_no_more_than_the_tasks_budget(estate: Runs, board: SwitchBoard) -> None:
     board.script = [BUSY] * 4
     run = estate.advance(estate.start(budget=1))
     assert (ending(run), len(board.calls)) == ("retries-exhausted:retries-exhausted", 2)
 
 
-def test_advance_gives_up_when_told_to_wait_too_long(estate: Estate, board: SwitchBoard) -> None:
+def test_advance_gives_up_when_told_to_wait_too_long(estate: Runs, board: SwitchBoard) -> None:
     board.script = [Turn(effect=False, answer=Answer(status=503, retry_after_seconds=86_400))]
     run = estate.advance(estate.start())
     assert ending(run) == "retries-exhausted:retries-exhausted"
@@ -92,7 +93,7 @@ def test_advance_gives_up_when_told_to_wait_too_long(estate: Estate, board: Swit
     ],
 )
 def test_advance_stops_before_invoking_when_a_prerequisite_fails(
-    estate: Estate, board: SwitchBoard, change: dict[str, object], expected: str
+    estate: Runs, board: SwitchBoard, change: dict[str, object], expected: str
 ) -> None:
     board.switches["s1"] |= change
     run = estate.advance(estate.start())
@@ -100,13 +101,13 @@ def test_advance_stops_before_invoking_when_a_prerequisite_fails(
     assert board.calls == []
 
 
-def test_advance_reads_again_after_a_passing_read_failure(estate: Estate, board: SwitchBoard) -> None:
+def test_advance_reads_again_after_a_passing_read_failure(estate: Runs, board: SwitchBoard) -> None:
     board.read_failures = [ReadFailed("board: status 503", status=503, retryable=True)]
     assert estate.advance(estate.start()).state == "completed"
 
 
 @pytest.mark.requirement("R2-14", "R2-19")
-def test_advance_stops_when_a_guarded_value_changed_meanwhile(estate: Estate, board: SwitchBoard) -> None:
+def test_advance_stops_when_a_guarded_value_changed_meanwhile(estate: Runs, board: SwitchBoard) -> None:
     def change(world: SwitchBoard, switch: str) -> None:
         world.switches[switch]["fuse"] = "bridged"
 
@@ -116,7 +117,7 @@ def test_advance_stops_when_a_guarded_value_changed_meanwhile(estate: Estate, bo
 
 
 @pytest.mark.requirement("R2-19")
-def test_advance_stops_at_a_boundary_when_a_guard_is_broken(estate: Estate, board: SwitchBoard) -> None:
+def test_advance_stops_at_a_boundary_when_a_guard_is_broken(estate: Runs, board: SwitchBoard) -> None:
     def alarm(world: SwitchBoard, switch: str) -> None:
         world.switches[switch]["marker"] = "alarm"
 
@@ -125,22 +126,22 @@ def test_advance_stops_at_a_boundary_when_a_guard_is_broken(estate: Estate, boar
 
 
 @pytest.mark.requirement("R2-03")
-def test_advance_stops_when_the_task_names_another_version(estate: Estate, board: SwitchBoard) -> None:
+def test_advance_stops_when_the_task_names_another_version(estate: Runs, board: SwitchBoard) -> None:
     run = estate.advance(estate.start(version=7))
     assert ending(run) == "prerequisite:runbook-version-mismatch"
     assert board.calls == []
 
 
 @pytest.mark.requirement("R2-19")
-def test_advance_never_repeats_where_the_target_does_not_deduplicate(estate: Estate, board: SwitchBoard) -> None:
+def test_advance_never_repeats_where_the_target_does_not_deduplicate(estate: Runs, board: SwitchBoard) -> None:
     text = RUNBOOK.replace("deduplicates: true", "deduplicates: false").replace("[{status: [503]}, ", "[")
-    other = make_estate(text, workspace="other")
+    other = Installation(text, workspace="other").runs
     board.script = [SILENT_NOT_DONE]
     run = other.advance(other.start())
     assert (ending(run), len(board.calls)) == ("outcome-unknown:outcome-unknown", 1)
 
 
-def test_advance_an_ended_run_does_nothing(estate: Estate, board: SwitchBoard) -> None:
+def test_advance_an_ended_run_does_nothing(estate: Runs, board: SwitchBoard) -> None:
     run = estate.advance(estate.start())
     before = kinds(run)
     estate.advance(run)
@@ -148,7 +149,7 @@ def test_advance_an_ended_run_does_nothing(estate: Estate, board: SwitchBoard) -
 
 
 @pytest.mark.requirement("R2-18")
-def test_exception_packet_tells_every_attempt(estate: Estate, board: SwitchBoard) -> None:
+def test_exception_packet_tells_every_attempt(estate: Runs, board: SwitchBoard) -> None:
     board.script = [BUSY, ODD]
     run = estate.advance(estate.start())
     packet = ExceptionPacket.objects.get(run=run)
@@ -159,19 +160,19 @@ def test_exception_packet_tells_every_attempt(estate: Estate, board: SwitchBoard
 
 
 @pytest.mark.requirement("R2-18")
-def test_exception_packet_names_the_last_checkpoint_that_was_passed(estate: Estate, board: SwitchBoard) -> None:
+def test_exception_packet_names_the_last_checkpoint_that_was_passed(estate: Runs, board: SwitchBoard) -> None:
     board.switches["s1"]["fuse"] = "sealed"
     assert ExceptionPacket.objects.get(run=estate.advance(estate.start())).checkpoint == "In"
 
 
-def test_ledger_tells_checkpoints_in_the_runbooks_words(estate: Estate, board: SwitchBoard) -> None:
+def test_ledger_tells_checkpoints_in_the_runbooks_words(estate: Runs, board: SwitchBoard) -> None:
     run = estate.advance(estate.start())
     ledger = queries.get_run(estate.worker, run.ref).ledger
     assert [row.checkpoint for row in ledger] == ["In", "", "Looked", "Flipped", "", "Seen", "Out"]
 
 
 @pytest.mark.requirement("R2-22")
-def test_exception_packet_carries_only_values_that_the_definition_names(estate: Estate, board: SwitchBoard) -> None:
+def test_exception_packet_carries_only_values_that_the_definition_names(estate: Runs, board: SwitchBoard) -> None:
     board.switches["s1"]["fuse"] = "sealed"
     packet = ExceptionPacket.objects.get(run=estate.advance(estate.start()))
     assert packet.evidence[0]["values"] == {"state": "off"}
@@ -179,7 +180,7 @@ def test_exception_packet_carries_only_values_that_the_definition_names(estate: 
 
 
 @pytest.mark.requirement("R2-07")
-def test_one_run_a_subject_the_second_waits_for_the_first(estate: Estate, board: SwitchBoard) -> None:
+def test_one_run_a_subject_the_second_waits_for_the_first(estate: Runs, board: SwitchBoard) -> None:
     first, second = estate.start("TASK-1"), estate.start("TASK-2")
     OperationRun.objects.filter(pk=first.pk).update(state="checking")
     assert estate.advance(second).state == "received"
@@ -189,14 +190,14 @@ def test_one_run_a_subject_the_second_waits_for_the_first(estate: Estate, board:
 
 
 @pytest.mark.requirement("R2-21")
-def test_every_act_is_audited(estate: Estate, board: SwitchBoard) -> None:
+def test_every_act_is_audited(estate: Runs, board: SwitchBoard) -> None:
     run = estate.advance(estate.start())
     events = AuditEvent.objects.filter(subject=run.ref).order_by("id").values_list("event", flat=True)
     assert list(events) == ["run.received", "run.checked", "run.invoked", "run.completed"]
 
 
 @pytest.mark.requirement("R2-20")
-def test_ledger_names_the_worker_of_each_row(estate: Estate, board: SwitchBoard) -> None:
+def test_ledger_names_the_worker_of_each_row(estate: Runs, board: SwitchBoard) -> None:
     run = estate.advance(estate.start())
     assert set(Checkpoint.objects.filter(run=run).values_list("worker", flat=True)) == {"worker-1"}
     assert Checkpoint.objects.get(run=run, kind=EventKind.INTENT).idempotency_key == f"{run.ref}:flip"

@@ -15,7 +15,7 @@ from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
 from handrail.runbooks.states import RUN
 from handrail.runbooks.timing import Timing
-from tests.factories.runs import Estate
+from tests.factories.runs import Runs
 from tests.factories.switches import (
     BUSY,
     CLAIMS_DONE,
@@ -56,7 +56,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=TURNS, deaths=DEATHS, budget=st.integers(0, 5))
 def test_any_script_and_any_deaths_end_once(  # noqa: PLR0917 - fixtures and drawn values
-    hurried: None, estate: Estate, board: SwitchBoard, script: list[Turn], deaths: list[bool], budget: int
+    hurried: None, estate: Runs, board: SwitchBoard, script: list[Turn], deaths: list[bool], budget: int
 ) -> None:
     name = f"p{next(NUMBERS)}"
     board.add(name, owner=estate.tenant.key)
@@ -75,7 +75,7 @@ def test_any_script_and_any_deaths_end_once(  # noqa: PLR0917 - fixtures and dra
         assert board.switches[name]["state"] == "on"
 
 
-def live(run: OperationRun, estate: Estate, deaths: list[bool]) -> None:
+def live(run: OperationRun, estate: Runs, deaths: list[bool]) -> None:
     """Worker after worker carries the run; each dies at its call when ``deaths`` says so."""
     real = invoking.call
 

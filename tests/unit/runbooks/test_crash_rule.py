@@ -13,7 +13,7 @@ from handrail.runbooks.engine import advance, invoking
 from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.models import Checkpoint, OperationRun
 from handrail.runbooks.timing import Timing
-from tests.factories.runs import Estate
+from tests.factories.runs import Runs
 from tests.factories.switches import SILENT_NOT_DONE, SwitchBoard
 
 
@@ -22,7 +22,7 @@ class Died(BaseException):
 
 
 @pytest.fixture
-def crashed(estate: Estate, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch) -> OperationRun:
+def crashed(estate: Runs, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch) -> OperationRun:
     """A run whose worker ended right after it had committed its intent."""
 
     def die(*_: object) -> None:
@@ -52,7 +52,7 @@ def pass_deadline(run: OperationRun) -> None:
 
 @pytest.mark.requirement("R2-05")
 def test_an_open_intent_is_left_alone_until_its_deadline(
-    estate: Estate, board: SwitchBoard, crashed: OperationRun
+    estate: Runs, board: SwitchBoard, crashed: OperationRun
 ) -> None:
     due_at = crashed.due_at
     assert advance.advance(crashed, by=estate.worker, timing=timing.get()) is None
@@ -62,7 +62,7 @@ def test_an_open_intent_is_left_alone_until_its_deadline(
 
 
 def test_an_open_intent_whose_run_is_due_too_early_is_left_alone_until_its_deadline(
-    estate: Estate, board: SwitchBoard, crashed: OperationRun
+    estate: Runs, board: SwitchBoard, crashed: OperationRun
 ) -> None:
     OperationRun.objects.filter(pk=crashed.pk).update(due_at=now())
     crashed.refresh_from_db()
@@ -72,7 +72,7 @@ def test_an_open_intent_whose_run_is_due_too_early_is_left_alone_until_its_deadl
 
 
 def test_a_worker_that_comes_too_late_while_nobody_else_came_looks_before_it_sends(
-    estate: Estate, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch
+    estate: Runs, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = invoking.call
 
@@ -93,7 +93,7 @@ def test_a_worker_that_comes_too_late_while_nobody_else_came_looks_before_it_sen
 
 @pytest.mark.requirement("R2-07")
 def test_effect_absent_at_a_deduplicating_target_is_called_again_with_the_same_key(
-    short_margin: None, estate: Estate, board: SwitchBoard, crashed: OperationRun
+    short_margin: None, estate: Runs, board: SwitchBoard, crashed: OperationRun
 ) -> None:
     pass_deadline(crashed)
     assert estate.advance(crashed).state == "completed"
@@ -103,7 +103,7 @@ def test_effect_absent_at_a_deduplicating_target_is_called_again_with_the_same_k
 
 
 @pytest.mark.requirement("R2-08")
-def test_effect_present_is_verified_and_not_repeated(estate: Estate, board: SwitchBoard, crashed: OperationRun) -> None:
+def test_effect_present_is_verified_and_not_repeated(estate: Runs, board: SwitchBoard, crashed: OperationRun) -> None:
     board.switches["s1"]["state"] = "on"
     pass_deadline(crashed)
     assert estate.advance(crashed).state == "completed"
@@ -111,7 +111,7 @@ def test_effect_present_is_verified_and_not_repeated(estate: Estate, board: Swit
 
 
 @pytest.mark.requirement("R2-15")
-def test_unknown_outcome_with_the_budget_spent_becomes_an_exception(estate: Estate, board: SwitchBoard) -> None:
+def test_unknown_outcome_with_the_budget_spent_becomes_an_exception(estate: Runs, board: SwitchBoard) -> None:
     board.script = [SILENT_NOT_DONE] * 9
     run = estate.advance(estate.start(budget=1))
     assert run.exception_packet.cause == "outcome-unknown"

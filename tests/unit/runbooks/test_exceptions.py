@@ -16,18 +16,18 @@ from handrail.runbooks.actions import exceptions
 from handrail.runbooks.models import ExceptionPacket
 from handrail.runbooks.queries import exceptions as exception_queries
 from handrail.runbooks.queries import runs as queries
-from tests.factories.runs import Estate
+from tests.factories.runs import Runs
 from tests.factories.switches import ODD, SwitchBoard
 
 
 @pytest.fixture
-def packet(estate: Estate, board: SwitchBoard) -> ExceptionPacket:
+def packet(estate: Runs, board: SwitchBoard) -> ExceptionPacket:
     board.script = [ODD]
     return ExceptionPacket.objects.get(run=estate.advance(estate.start()))
 
 
 @pytest.fixture
-def senior(estate: Estate) -> Actor:
+def senior(estate: Runs) -> Actor:
     return dataclasses.replace(estate.worker, name="senior@example.com", capabilities=bundled([Role.SENIOR_SUPPORT]))
 
 

@@ -13,7 +13,7 @@ from handrail.kernel.errors import Invalid
 from handrail.runbooks.actions import tasks
 from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import OperationRun, TaskRefusal
-from tests.factories.runs import Estate
+from tests.factories.runs import Runs
 from tests.factories.task_queue import Queue, item
 from tests.lanes import examples
 
@@ -47,7 +47,7 @@ ITEM = VALUE | st.fixed_dictionaries(
     ],
     ids="-".join,
 )
-def test_pull_goes_on_behind_an_odd_item(estate: Estate, queue: Queue, change: dict[str, Any]) -> None:
+def test_pull_goes_on_behind_an_odd_item(estate: Runs, queue: Queue, change: dict[str, Any]) -> None:
     queue.pages["/tasks"] = {"items": [item(estate, "T1") | change, item(estate, "T2")]}
     first, second = tasks.pull(by=estate.worker)
     assert (second.task, second.outcome) == ("T2", "started")
@@ -56,7 +56,7 @@ def test_pull_goes_on_behind_an_odd_item(estate: Estate, queue: Queue, change: d
 
 @given(found=st.lists(ITEM, max_size=3))
 @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_pull_receives_what_stands_behind_any_items(estate: Estate, queue: Queue, found: list[Any]) -> None:
+def test_pull_receives_what_stands_behind_any_items(estate: Runs, queue: Queue, found: list[Any]) -> None:
     key = f"T-{next(NUMBERS)}"
     queue.pages["/tasks"] = {"items": [*found, item(estate, key)]}
     received = tasks.pull(by=estate.worker)
@@ -64,7 +64,7 @@ def test_pull_receives_what_stands_behind_any_items(estate: Estate, queue: Queue
 
 
 @pytest.mark.requirement("R2-02")
-def test_receive_a_bottomless_item_is_refused_once(estate: Estate, queue: Queue) -> None:
+def test_receive_a_bottomless_item_is_refused_once(estate: Runs, queue: Queue) -> None:
     deep: Any = "s1"
     for _ in range(5000):
         deep = [deep]

@@ -16,7 +16,8 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Failure, ReadFailed, Reading
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.timing import Timing
-from tests.factories.runs import Estate, make_estate
+from tests.factories.installation import Installation
+from tests.factories.runs import Runs
 from tests.factories.switches import RUNBOOK, BoardConnector, SwitchBoard
 
 TEXT = (
@@ -68,12 +69,12 @@ class Runner:
 
 
 @pytest.fixture
-def estate(db: None) -> Estate:
-    return make_estate(TEXT)
+def estate(db: None) -> Runs:
+    return Installation(TEXT).runs
 
 
 @pytest.fixture
-def runner(estate: Estate) -> Iterator[Runner]:
+def runner(estate: Runs) -> Iterator[Runner]:
     board = SwitchBoard()
     board.add("s1", owner=estate.tenant.key)
     world = Runner(board)
@@ -87,30 +88,30 @@ def ending(run: OperationRun) -> str:
     return packet.reason if packet else run.state
 
 
-def test_a_job_is_polled_until_it_is_done(estate: Estate, runner: Runner) -> None:
+def test_a_job_is_polled_until_it_is_done(estate: Runs, runner: Runner) -> None:
     runner.starts, runner.polls = [job("running")], [job("running"), job("done")]
     assert ending(estate.advance(estate.start())) == "completed"
     assert runner.asked == ["start", "poll", "poll"]
 
 
-def test_a_job_that_stays_running_stops_when_the_window_is_over(estate: Estate, runner: Runner) -> None:
+def test_a_job_that_stays_running_stops_when_the_window_is_over(estate: Runs, runner: Runner) -> None:
     runner.starts, runner.polls = [job("running")], [job("running")]
     assert ending(estate.advance(estate.start())) == "poll-window-over"
 
 
-def test_a_poll_that_fails_is_asked_again(estate: Estate, runner: Runner) -> None:
+def test_a_poll_that_fails_is_asked_again(estate: Runs, runner: Runner) -> None:
     runner.starts, runner.polls = [job("running")], [LOST, job("done")]
     assert ending(estate.advance(estate.start())) == "completed"
 
 
-def test_a_lost_answer_is_found_by_the_key_and_not_started_again(estate: Estate, runner: Runner) -> None:
+def test_a_lost_answer_is_found_by_the_key_and_not_started_again(estate: Runs, runner: Runner) -> None:
     runner.starts, runner.look_ups = [LOST], [job("done")]
     assert ending(estate.advance(estate.start())) == "completed"
     assert runner.asked == ["start", "look-up"]
 
 
 def test_a_lost_answer_of_a_job_that_nobody_knows_is_started_again_with_the_same_key(
-    estate: Estate, runner: Runner
+    estate: Runs, runner: Runner
 ) -> None:
     runner.starts, runner.look_ups = [LOST, job("done")], [ABSENT]
     run = estate.advance(estate.start())
@@ -118,7 +119,7 @@ def test_a_lost_answer_of_a_job_that_nobody_knows_is_started_again_with_the_same
     assert runner.asked == ["start", "look-up", "start"]
 
 
-def test_a_runner_that_can_not_be_asked_is_asked_again_later(estate: Estate, runner: Runner) -> None:
+def test_a_runner_that_can_not_be_asked_is_asked_again_later(estate: Runs, runner: Runner) -> None:
     runner.starts, runner.look_ups = [LOST], [Answer(status=503)]
     run = estate.advance(estate.start())
     assert run.state == "invoking"
@@ -127,7 +128,7 @@ def test_a_runner_that_can_not_be_asked_is_asked_again_later(estate: Estate, run
 
 @pytest.mark.parametrize("busy", [Answer(status=503), Answer(status=429)])
 def test_a_poll_that_is_turned_away_for_now_is_asked_again_and_nothing_is_started_anew(
-    estate: Estate, runner: Runner, busy: Answer
+    estate: Runs, runner: Runner, busy: Answer
 ) -> None:
     runner.starts, runner.polls = [job("running")], [busy, job("done")]
     run = estate.advance(estate.start(budget=0))
@@ -136,9 +137,7 @@ def test_a_poll_that_is_turned_away_for_now_is_asked_again_and_nothing_is_starte
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_poll_that_is_refused_leaves_the_accepted_action_undecided(
-    estate: Estate, runner: Runner, status: int
-) -> None:
+def test_a_poll_that_is_refused_leaves_the_accepted_action_undecided(estate: Runs, runner: Runner, status: int) -> None:
     runner.starts, runner.polls = [job("running")], [Answer(status=status)]
     run = estate.advance(estate.start())
     assert (run.exception_packet.cause, runner.asked) == ("ambiguous-result", ["start", "poll"])
@@ -147,14 +146,14 @@ def test_a_poll_that_is_refused_leaves_the_accepted_action_undecided(
 
 @pytest.mark.requirement("R2-15")
 @pytest.mark.parametrize("status", [401, 403, 202])
-def test_a_look_up_that_is_refused_proves_nothing(estate: Estate, runner: Runner, status: int) -> None:
+def test_a_look_up_that_is_refused_proves_nothing(estate: Runs, runner: Runner, status: int) -> None:
     runner.starts, runner.look_ups = [LOST], [Answer(status=status)]
     run = estate.advance(estate.start())
     assert (run.exception_packet.cause, runner.asked) == ("outcome-unknown", ["start", "look-up"])
 
 
 def test_a_long_poll_goes_back_to_the_queue_and_leaves_the_thread_to_others(runner: Runner) -> None:
-    estate = make_estate(TEXT.replace("within: 300ms", "within: 30m"), workspace="patient", tenant="ten_patient")
+    estate = Installation(TEXT.replace("within: 300ms", "within: 30m"), workspace="patient", tenant="ten_patient").runs
     runner.board.add("s1", owner=estate.tenant.key)
     runner.starts, runner.polls = [job("running")], [job("running")]
     run = estate.advance(estate.start())
@@ -164,9 +163,7 @@ def test_a_long_poll_goes_back_to_the_queue_and_leaves_the_thread_to_others(runn
     assert task.scheduled_at == run.due_at
 
 
-def test_a_run_that_waited_long_for_its_subject_is_woken_for_its_short_waits_too(
-    estate: Estate, runner: Runner
-) -> None:
+def test_a_run_that_waited_long_for_its_subject_is_woken_for_its_short_waits_too(estate: Runs, runner: Runner) -> None:
     """The task that waits for the far time must not keep one from being queued for the near."""
     runner.starts, runner.look_ups = [LOST], [Answer(status=503)]
     first, second = estate.start("TASK-1"), estate.start("TASK-2")

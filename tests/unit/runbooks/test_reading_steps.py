@@ -13,7 +13,8 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
 from handrail.connectors.rest import Get
 from handrail.runbooks.models import Checkpoint, CompletionRecord, OperationRun
-from tests.factories.runs import Estate, make_estate
+from tests.factories.installation import Installation
+from tests.factories.runs import Runs
 from tests.factories.switches import RUNBOOK, BoardConnector, SwitchBoard, connected
 
 LOOK = """
@@ -53,8 +54,8 @@ def lamp(db: None) -> Iterator[Lamp]:
         yield world
 
 
-def carried(lamp: Lamp, text: str) -> tuple[Estate, OperationRun]:
-    estate = make_estate(text)
+def carried(lamp: Lamp, text: str) -> tuple[Runs, OperationRun]:
+    estate = Installation(text).runs
     lamp.board.add("s1", owner=estate.tenant.key)
     return estate, estate.advance(estate.start())
 

@@ -18,7 +18,8 @@ from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.engine import advance
 from handrail.runbooks.models import ExceptionPacket, OperationRun
 from handrail.runbooks.timing import UNEXPECTED_ERROR_LIMIT
-from tests.factories.runs import Estate, make_estate
+from tests.factories.installation import Installation
+from tests.factories.runs import Runs
 from tests.factories.switches import RUNBOOK, SILENT_NOT_DONE, BoardConnector, SwitchBoard
 
 ELSEWHERE = RUNBOOK.replace("call: {connector: board, put", "call: {connector: elsewhere, put")
@@ -49,14 +50,14 @@ def told(run: OperationRun) -> tuple[str, str]:
     return packet.cause, packet.reason
 
 
-def again(estate: Estate, run: OperationRun) -> OperationRun:
+def again(estate: Runs, run: OperationRun) -> OperationRun:
     """The next try, as if its time had come."""
     OperationRun.objects.filter(pk=run.pk).exclude(due_at=None).update(due_at=run.created_at)
     return estate.advance(run)
 
 
 def test_a_missing_connector_of_a_later_part_stops_before_anything_is_read(world: SwitchBoard) -> None:
-    estate = make_estate(ELSEWHERE)
+    estate = Installation(ELSEWHERE).runs
     run = estate.advance(estate.start())
     assert told(run) == ("definition-error", "connector-unusable")
     assert "steps[0].call.connector" in run.exception_packet.message
@@ -64,7 +65,7 @@ def test_a_missing_connector_of_a_later_part_stops_before_anything_is_read(world
 
 
 def test_a_connector_of_another_kind_stops_before_anything_is_read(world: SwitchBoard) -> None:
-    estate = make_estate()
+    estate = Installation().runs
     other = BoardConnector(world, kind="scim")
     with registry.use(registry.Registry(MappingProxyType({"board": other}))):
         run = estate.advance(estate.start())
@@ -73,7 +74,7 @@ def test_a_connector_of_another_kind_stops_before_anything_is_read(world: Switch
 
 
 def test_a_preview_and_the_check_name_connectors_that_are_not_there(world: SwitchBoard) -> None:
-    estate = make_estate(ELSEWHERE)
+    estate = Installation(ELSEWHERE).runs
     shown = previews.preview(task=estate.task(), by=estate.worker)
     assert "steps[0].call.connector" in shown.unreadable
     assert not shown.would_start
@@ -82,13 +83,13 @@ def test_a_preview_and_the_check_name_connectors_that_are_not_there(world: Switc
 
 
 def test_the_check_finds_nothing_where_all_connectors_are_there(world: SwitchBoard) -> None:
-    make_estate()
+    Installation()
     assert [finding.ok for finding in wiring.check()] == [True]
 
 
 @pytest.mark.requirement("R2-15")
 def test_a_connector_that_goes_while_the_outcome_is_unknown_leaves_it_unknown(world: SwitchBoard) -> None:
-    estate = make_estate()
+    estate = Installation().runs
     world.script = [SILENT_NOT_DONE]
     run = estate.start()
     with pytest.MonkeyPatch.context() as patched:
@@ -102,7 +103,7 @@ def _gone(execution: object) -> None:
 
 
 def test_an_unexpected_error_is_tried_again_later_and_ends_the_run_after_a_few(world: SwitchBoard) -> None:
-    estate = make_estate()
+    estate = Installation().runs
     world.switches["s1"] = {"state": "off", "fuse": "ok", "owner": estate.tenant.key}
     run = estate.start()
     with pytest.MonkeyPatch.context() as patched:
@@ -126,7 +127,7 @@ def _breaks(execution: object) -> None:
 
 
 def test_a_call_that_fails_unexpectedly_counts_as_unknown_and_is_looked_for(world: SwitchBoard) -> None:
-    estate = make_estate()
+    estate = Installation().runs
     run = estate.start()
     with registry.use(registry.Registry(MappingProxyType({"board": Broken(world)}))):
         run = estate.advance(run)
@@ -135,7 +136,7 @@ def test_a_call_that_fails_unexpectedly_counts_as_unknown_and_is_looked_for(worl
 
 
 def test_progress_forgets_failures(world: SwitchBoard) -> None:
-    estate = make_estate()
+    estate = Installation().runs
     run = estate.start()
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(advance.MOVES, advance.Phase.CHECK, _breaks)  # type: ignore[misc]
@@ -146,7 +147,7 @@ def test_progress_forgets_failures(world: SwitchBoard) -> None:
 
 
 def test_the_databases_absence_is_no_failure_of_the_run(world: SwitchBoard) -> None:
-    estate = make_estate()
+    estate = Installation().runs
     run = estate.start()
     with (
         registry.use(registry.Registry(MappingProxyType({"board": Away(world)}))),
@@ -159,14 +160,14 @@ def test_the_databases_absence_is_no_failure_of_the_run(world: SwitchBoard) -> N
 
 def test_a_reason_made_of_long_names_fits_its_column(world: SwitchBoard) -> None:
     name = "r" + "x" * 62
-    estate = make_estate(RUNBOOK.replace("switch.", f"{name}.").replace("  switch:", f"  {name}:").replace(
-        "reads: [switch]", f"reads: [{name}]"))  # fmt: skip
+    estate = Installation(RUNBOOK.replace("switch.", f"{name}.").replace("  switch:", f"  {name}:").replace(
+        "reads: [switch]", f"reads: [{name}]")).runs  # fmt: skip
     run = estate.advance(estate.start(switch="nowhere"))
     assert told(run) == ("source-unreadable", f"source-unreadable-{name}")
 
 
 def test_a_text_that_was_swapped_behind_the_trigger_is_not_followed(world: SwitchBoard) -> None:
-    estate = make_estate()
+    estate = Installation().runs
     run = estate.start()
     run.definition.text = RUNBOOK.replace('state: "on"', 'state: "burnt"')
     assert advance.advance(run, by=estate.worker, timing=timing.get()) is None
@@ -175,7 +176,7 @@ def test_a_text_that_was_swapped_behind_the_trigger_is_not_followed(world: Switc
 
 
 def test_no_run_of_a_definition_that_is_not_what_was_approved_starts(world: SwitchBoard) -> None:
-    estate = make_estate(digest="sha256:" + "0" * 64)
+    estate = Installation(digest="sha256:" + "0" * 64).runs
     with pytest.raises(Conflict) as refused:
         estate.start()
     assert refused.value.code == "definition-altered"
@@ -183,7 +184,7 @@ def test_no_run_of_a_definition_that_is_not_what_was_approved_starts(world: Swit
 
 
 def test_a_digest_that_was_swapped_with_its_text_is_not_the_runs(world: SwitchBoard) -> None:
-    estate = make_estate()
+    estate = Installation().runs
     run = estate.start()
     run.definition.digest = "sha256:" + "0" * 64
     assert advance.advance(run, by=estate.worker, timing=timing.get()) is None

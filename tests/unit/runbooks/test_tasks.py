@@ -15,13 +15,13 @@ from handrail.runbooks.actions import reports, runs, tasks
 from handrail.runbooks.models import OperationRun, Report, TaskRefusal
 from handrail.runbooks.queries import refusals as refusal_queries
 from handrail.runbooks.queries import runs as queries
-from tests.factories.runs import Estate
+from tests.factories.runs import Runs
 from tests.factories.switches import SwitchBoard
 from tests.factories.task_queue import SYSTEM, Queue, item
 
 
 @pytest.mark.requirement("R2-01")
-def test_pull_starts_every_task_of_every_page(estate: Estate, queue: Queue) -> None:
+def test_pull_starts_every_task_of_every_page(estate: Runs, queue: Queue) -> None:
     queue.pages = {
         "/tasks": {"items": [item(estate, "T1")], "next": "/tasks?page=2"},
         "/tasks?page=2": {"items": [item(estate, "T2")], "next": None},
@@ -30,7 +30,7 @@ def test_pull_starts_every_task_of_every_page(estate: Estate, queue: Queue) -> N
     assert [(r.task, r.outcome) for r in received] == [("T1", "started"), ("T2", "started")]
 
 
-def test_pull_again_starts_nothing(estate: Estate, queue: Queue) -> None:
+def test_pull_again_starts_nothing(estate: Runs, queue: Queue) -> None:
     queue.pages["/tasks"] = {"items": [item(estate, "T1")]}
     tasks.pull(by=estate.worker)
     assert [r.outcome for r in tasks.pull(by=estate.worker)] == ["duplicate"]
@@ -50,7 +50,7 @@ def test_pull_again_starts_nothing(estate: Estate, queue: Queue) -> None:
     ],
 )
 def test_receive_refuses_and_writes_down_why_once(
-    estate: Estate, queue: Queue, change: dict[str, object], code: str
+    estate: Runs, queue: Queue, change: dict[str, object], code: str
 ) -> None:
     wrong = item(estate, "T1") | change
     for _ in range(2):
@@ -61,7 +61,7 @@ def test_receive_refuses_and_writes_down_why_once(
     assert received.code == code
 
 
-def test_refused_tasks_are_for_those_who_are_entitled_to_all_tenants(estate: Estate, queue: Queue) -> None:
+def test_refused_tasks_are_for_those_who_are_entitled_to_all_tenants(estate: Runs, queue: Queue) -> None:
     tasks.receive(item=item(estate, "T1") | {"version": 0}, by=estate.worker)
     one = dataclasses.replace(estate.worker, tenant_ids=frozenset({estate.tenant.pk}))
     elsewhere = dataclasses.replace(estate.worker, workspace_id=0)
@@ -73,25 +73,25 @@ def test_refused_tasks_are_for_those_who_are_entitled_to_all_tenants(estate: Est
         refusal_queries.list_refusals(blind)
 
 
-def test_receive_a_changed_task_is_refused(estate: Estate, queue: Queue) -> None:
+def test_receive_a_changed_task_is_refused(estate: Runs, queue: Queue) -> None:
     tasks.receive(item=item(estate, "T1"), by=estate.worker)
     received = tasks.receive(item=item(estate, "T1", budget=2), by=estate.worker)
     assert (received.outcome, received.code) == ("refused", "task-changed")
 
 
-def test_pull_of_what_is_no_list_says_so(estate: Estate, queue: Queue) -> None:
+def test_pull_of_what_is_no_list_says_so(estate: Runs, queue: Queue) -> None:
     queue.pages["/tasks"] = {"items": "none"}
     with pytest.raises(Invalid, match="list"):
         tasks.pull(by=estate.worker)
 
 
-def test_pull_without_a_task_system_says_what_to_add(estate: Estate) -> None:
+def test_pull_without_a_task_system_says_what_to_add(estate: Runs) -> None:
     with task_system.use(None), pytest.raises(Misconfigured, match=r"add \[tasks\]"):
         tasks.pull(by=estate.worker)
 
 
 @pytest.mark.requirement("R2-09")
-def test_deliver_tells_the_task_system_once(estate: Estate, queue: Queue) -> None:
+def test_deliver_tells_the_task_system_once(estate: Runs, queue: Queue) -> None:
     run = estate.advance(estate.start("T/1"))
     for _ in range(2):
         assert reports.deliver(run_id=run.pk, by=estate.worker) is None
@@ -102,7 +102,7 @@ def test_deliver_tells_the_task_system_once(estate: Estate, queue: Queue) -> Non
 
 
 def test_deliver_of_a_stopped_run_names_the_packet_and_its_reason(
-    estate: Estate, queue: Queue, board: SwitchBoard
+    estate: Runs, queue: Queue, board: SwitchBoard
 ) -> None:
     board.switches["s1"]["fuse"] = "sealed"
     run = estate.advance(estate.start())
@@ -111,7 +111,7 @@ def test_deliver_of_a_stopped_run_names_the_packet_and_its_reason(
 
 
 @pytest.mark.parametrize("answer", [Answer(status=503), Answer(status=None, failure=Failure.CONNECT)])
-def test_deliver_that_fails_is_tried_again_later(estate: Estate, queue: Queue, answer: Answer) -> None:
+def test_deliver_that_fails_is_tried_again_later(estate: Runs, queue: Queue, answer: Answer) -> None:
     run = estate.advance(estate.start())
     queue.answer = answer
     first = reports.deliver(run_id=run.pk, by=estate.worker)
@@ -125,9 +125,7 @@ def test_deliver_that_fails_is_tried_again_later(estate: Estate, queue: Queue, a
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
-def test_deliver_that_is_refused_for_good_ends_with_what_was_answered(
-    estate: Estate, queue: Queue, status: int
-) -> None:
+def test_deliver_that_is_refused_for_good_ends_with_what_was_answered(estate: Runs, queue: Queue, status: int) -> None:
     run = estate.advance(estate.start())
     queue.answer = Answer(status=status)
     assert [reports.deliver(run_id=run.pk, by=estate.worker) for _ in range(2)] == [None, None]
@@ -140,13 +138,13 @@ def test_deliver_that_is_refused_for_good_ends_with_what_was_answered(
 
 
 @pytest.mark.parametrize("status", [401, 403, 408, 425, 429])
-def test_deliver_that_may_be_heard_later_goes_on(estate: Estate, queue: Queue, status: int) -> None:
+def test_deliver_that_may_be_heard_later_goes_on(estate: Runs, queue: Queue, status: int) -> None:
     run = estate.advance(estate.start())
     queue.answer = Answer(status=status)
     assert reports.deliver(run_id=run.pk, by=estate.worker) is not None
 
 
-def test_repeat_tells_what_was_refused(estate: Estate, queue: Queue) -> None:
+def test_repeat_tells_what_was_refused(estate: Runs, queue: Queue) -> None:
     run = estate.advance(estate.start())
     queue.answer = Answer(status=404)
     reports.deliver(run_id=run.pk, by=estate.worker)
@@ -158,38 +156,38 @@ def test_repeat_tells_what_was_refused(estate: Estate, queue: Queue) -> None:
         reports.repeat(ref=run.ref, by=estate.worker)
 
 
-def test_repeat_for_a_run_that_has_not_ended_is_refused(estate: Estate, queue: Queue) -> None:
+def test_repeat_for_a_run_that_has_not_ended_is_refused(estate: Runs, queue: Queue) -> None:
     with pytest.raises(Conflict, match="has not ended"):
         reports.repeat(ref=estate.start().ref, by=estate.worker)
 
 
-def test_deliver_tells_nothing_of_another_workspaces_runs(estate: Estate, queue: Queue) -> None:
+def test_deliver_tells_nothing_of_another_workspaces_runs(estate: Runs, queue: Queue) -> None:
     run = estate.advance(estate.start())
     with task_system.use(dataclasses.replace(SYSTEM, workspace="other")):
         assert reports.deliver(run_id=run.pk, by=estate.worker) is None
     assert queue.told == []
 
 
-def test_sweep_without_a_task_system_queues_nothing(estate: Estate, board: SwitchBoard) -> None:
+def test_sweep_without_a_task_system_queues_nothing(estate: Runs, board: SwitchBoard) -> None:
     estate.advance(estate.start())
     Report.objects.update(due_at=now().replace(year=2020))
     with task_system.use(None):
         assert reports.sweep() == 0
 
 
-def test_deliver_without_a_task_system_waits(estate: Estate, board: SwitchBoard) -> None:
+def test_deliver_without_a_task_system_waits(estate: Runs, board: SwitchBoard) -> None:
     run = estate.advance(estate.start())
     with task_system.use(None):
         assert reports.deliver(run_id=run.pk, by=estate.worker) is None
     assert Report.objects.get(run=run).delivered_at is None
 
 
-def test_sweep_queues_what_is_due_and_undelivered(estate: Estate, queue: Queue) -> None:
+def test_sweep_queues_what_is_due_and_undelivered(estate: Runs, queue: Queue) -> None:
     run = estate.advance(estate.start())
     assert reports.sweep() == 0
     Report.objects.filter(run=run).update(due_at=now().replace(year=2020))
     assert (reports.sweep(), reports.sweep()) == (1, 0)
 
 
-def test_workspace_of_an_unknown_run_is_none(estate: Estate) -> None:
+def test_workspace_of_an_unknown_run_is_none(estate: Runs) -> None:
     assert runs.workspace_of(0) is None

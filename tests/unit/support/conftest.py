@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from handrail.connectors import desk as desks
-from tests.factories.support import House, make_house
+from tests.factories.installation import Installation
+from tests.factories.support import Support
+from tests.factories.switches import RUNBOOK
 
 
 @pytest.fixture
-def house(db: None) -> House:
-    return make_house()
+def house(db: None) -> Support:
+    return Installation.named("Acme", RUNBOOK).support
 
 
 @pytest.fixture(autouse=True)
@@ -45,12 +47,12 @@ def _audit_events() -> int:
 
 
 @pytest.fixture
-def refusing_audit(house: House) -> None:
+def refusing_audit(house: Support) -> None:
     """No audit event can be written."""
     _refuse_audit(_audit_events())
 
 
 @pytest.fixture
-def refusing_second_event(house: House) -> None:
+def refusing_second_event(house: Support) -> None:
     """One more audit event can be written, and no other."""
     _refuse_audit(_audit_events() + 1)

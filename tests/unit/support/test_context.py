@@ -17,11 +17,11 @@ from handrail.runbooks.states import EventKind, RunState
 from handrail.support import context
 from handrail.support.models import SupportRequest
 from tests.factories import rows
-from tests.factories.support import House
+from tests.factories.support import Support
 from tests.lanes import examples
 
 
-def envelope(house: House, **place: Any) -> dict[str, Any]:
+def envelope(house: Support, **place: Any) -> dict[str, Any]:
     found = context.find_context(
         house.operator, Capability.SUPPORT_REQUEST, tenant=place.get("tenant"), run=place.get("run")
     )
@@ -29,7 +29,7 @@ def envelope(house: House, **place: Any) -> dict[str, Any]:
 
 
 @pytest.mark.requirement("H-30")
-def test_envelope_of_a_tenant_names_it_and_its_recent_runs(house: House) -> None:
+def test_envelope_of_a_tenant_names_it_and_its_recent_runs(house: Support) -> None:
     built = envelope(house, tenant=house.tenant.key)
     assert set(built) == {"primary_context", "tenant", "recent_runs"}
     assert built["primary_context"] == "tenant"
@@ -37,7 +37,7 @@ def test_envelope_of_a_tenant_names_it_and_its_recent_runs(house: House) -> None
     assert [run["ref"] for run in built["recent_runs"]] == [house.run.ref]
 
 
-def test_envelope_of_a_run_says_where_it_stands(house: House) -> None:
+def test_envelope_of_a_run_says_where_it_stands(house: Support) -> None:
     run = envelope(house, run=house.run.ref)["run"]
     assert run == {
         "ref": house.run.ref,
@@ -53,7 +53,7 @@ def test_envelope_of_a_run_says_where_it_stands(house: House) -> None:
     }
 
 
-def test_envelope_of_a_stopped_run_says_why(house: House) -> None:
+def test_envelope_of_a_stopped_run_says_why(house: Support) -> None:
     packet = rows.exception(house.tenant, house.run.definition)
     run = envelope(house, run=packet.run.ref)["run"]
     assert run["state"] == "exception"
@@ -74,24 +74,24 @@ def test_envelope_of_a_stopped_run_says_why(house: House) -> None:
         (EventKind.COMPLETED, "Out"),
     ],
 )
-def test_envelope_names_the_last_checkpoint_in_the_runbooks_words(house: House, kind: EventKind, label: str) -> None:
+def test_envelope_names_the_last_checkpoint_in_the_runbooks_words(house: Support, kind: EventKind, label: str) -> None:
     rows.entry(house.run, kind)
     assert envelope(house, run=house.run.ref)["run"]["last_checkpoint"]["label"] == label
 
 
-def test_envelope_of_a_run_before_its_first_checkpoint_has_none(house: House) -> None:
+def test_envelope_of_a_run_before_its_first_checkpoint_has_none(house: Support) -> None:
     fresh = rows.run(house.tenant, house.run.definition)
     assert envelope(house, run=fresh.ref)["run"]["last_checkpoint"] is None
 
 
-def test_envelope_survives_a_definition_that_can_not_be_read_any_more(house: House) -> None:
+def test_envelope_survives_a_definition_that_can_not_be_read_any_more(house: Support) -> None:
     old = rows.definition(house.tenant.workspace, text="handrail: runbook/v0\n")
     run = rows.run(house.tenant, old)
     rows.entry(run, EventKind.CHECKED)
     assert envelope(house, run=run.ref)["run"]["last_checkpoint"]["label"] == "checked"
 
 
-def test_envelope_names_other_runs_of_this_tenant_only_and_at_most_five(house: House) -> None:
+def test_envelope_names_other_runs_of_this_tenant_only_and_at_most_five(house: Support) -> None:
     for _ in range(7):
         rows.run(house.tenant, house.run.definition, state=RunState.COMPLETED)
     other = rows.run(rows.tenant(house.tenant.workspace), house.run.definition)
@@ -102,7 +102,7 @@ def test_envelope_names_other_runs_of_this_tenant_only_and_at_most_five(house: H
 
 
 @pytest.mark.requirement("H-26")
-def test_envelope_holds_nothing_of_payload_readings_or_evidence(house: House) -> None:
+def test_envelope_holds_nothing_of_payload_readings_or_evidence(house: Support) -> None:
     """Canaries stand in every free field of a run and its ledger."""
     packet = rows.exception(house.tenant, house.run.definition, message="canary-says")
     stopped = packet.run
@@ -117,7 +117,7 @@ def test_envelope_holds_nothing_of_payload_readings_or_evidence(house: House) ->
 @pytest.mark.requirement("H-30")
 @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200))
-def test_envelope_is_bounded_and_clean_whatever_the_tenant_is_called(house: House, name: str) -> None:
+def test_envelope_is_bounded_and_clean_whatever_the_tenant_is_called(house: Support, name: str) -> None:
     Tenant.objects.filter(pk=house.tenant.pk).update(name=name)
     built = envelope(house, run=house.run.ref)
     assert len(canonical_bytes(built)) <= context.MAX_BYTES
@@ -125,7 +125,7 @@ def test_envelope_is_bounded_and_clean_whatever_the_tenant_is_called(house: Hous
     assert built["tenant"]["name"] in context.as_text(built)
 
 
-def test_envelope_drops_recent_runs_to_keep_its_size(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_envelope_drops_recent_runs_to_keep_its_size(house: Support, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         rows.run(house.tenant, house.run.definition, state=RunState.COMPLETED)
     full = envelope(house, run=house.run.ref)
@@ -134,7 +134,7 @@ def test_envelope_drops_recent_runs_to_keep_its_size(house: House, monkeypatch: 
 
 
 @pytest.mark.requirement("H-30")
-def test_diagnostics_shows_exactly_what_is_attached(house: House) -> None:
+def test_diagnostics_shows_exactly_what_is_attached(house: Support) -> None:
     for place in ({"tenant": house.tenant.key}, {"run": house.run.ref}):
         shown = context.diagnostics(house.operator, **place)
         ref = house.submit(**place).handoff.ref
@@ -142,14 +142,14 @@ def test_diagnostics_shows_exactly_what_is_attached(house: House) -> None:
         assert shown.size_bytes == len(canonical_bytes(shown.envelope))
 
 
-def test_diagnostics_follow_the_same_rules_as_submitting(house: House) -> None:
+def test_diagnostics_follow_the_same_rules_as_submitting(house: Support) -> None:
     with pytest.raises(Denied):
         context.diagnostics(house.auditor, tenant=house.tenant.key)
     with pytest.raises(NotFound):
         context.diagnostics(house.outsider(), run=house.run.ref)
 
 
-def test_find_place_needs_exactly_one_place(house: House) -> None:
+def test_find_place_needs_exactly_one_place(house: Support) -> None:
     with pytest.raises(ValueError, match="either"):
         context.diagnostics(house.operator)
     with pytest.raises(ValueError, match="either"):

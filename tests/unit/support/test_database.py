@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from handrail.kernel.clock import now
 from handrail.support.models import SupportRequest
-from tests.factories.support import House, unfinished
+from tests.factories.support import Support, unfinished
 from tests.lanes import examples
 
 TABLE = "support_supportrequest"
@@ -26,7 +26,7 @@ FOUR = (
 CREATE, LINK, INTERNAL = "create_external_ticket", "link_existing_ticket", "internal_only"
 
 
-def row(house: House, **given: Any) -> SupportRequest:
+def row(house: Support, **given: Any) -> SupportRequest:
     """A request made directly: one that waits for its finalization unless told otherwise."""
     return unfinished(house.tenant, **given)
 
@@ -53,7 +53,7 @@ FINISHES = [
 
 @pytest.mark.requirement("H-04")
 @pytest.mark.parametrize("finish", FINISHES)
-def test_update_finishes_an_unfinished_request_once(house: House, finish: dict[str, str]) -> None:
+def test_update_finishes_an_unfinished_request_once(house: Support, finish: dict[str, str]) -> None:
     request = row(house)
     update(request, **finish, updated_at=now())
     with refused():
@@ -77,7 +77,7 @@ UNFIT = {
 
 @pytest.mark.requirement("H-21")
 @pytest.mark.parametrize("columns", UNFIT.values(), ids=UNFIT)
-def test_update_to_an_unfit_shape_is_refused(house: House, columns: dict[str, Any]) -> None:
+def test_update_to_an_unfit_shape_is_refused(house: Support, columns: dict[str, Any]) -> None:
     with refused():
         update(row(house), **columns)
 
@@ -89,7 +89,7 @@ def test_update_to_an_unfit_shape_is_refused(house: House, columns: dict[str, An
         {"external_handoff_mode": LINK, "handoff_deadline_at": None, "external_ticket_reference": "T-1"},
     ],
 )
-def test_update_of_a_request_that_asks_for_no_ticket_is_refused(house: House, made: dict[str, Any]) -> None:
+def test_update_of_a_request_that_asks_for_no_ticket_is_refused(house: Support, made: dict[str, Any]) -> None:
     request = row(house, **made)
     for columns in (
         {"external_ticket_reference": "T-2"},
@@ -105,7 +105,7 @@ COLUMNS = sorted(field.column for field in SupportRequest._meta.concrete_fields 
 
 
 @pytest.mark.parametrize("column", [name for name in COLUMNS if name != "updated_at"])
-def test_update_of_another_column_is_refused_even_beside_the_finalization(house: House, column: str) -> None:
+def test_update_of_another_column_is_refused_even_beside_the_finalization(house: Support, column: str) -> None:
     request = row(house)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -124,7 +124,7 @@ def test_update_of_another_column_is_refused_even_beside_the_finalization(house:
         )
 
 
-def test_delete_and_truncate_are_refused(house: House) -> None:
+def test_delete_and_truncate_are_refused(house: Support) -> None:
     request = row(house)
     connection.check_constraints()  # deferred checks of the row just made would be in TRUNCATE's way
     for statement in (f"DELETE FROM {TABLE}", f"TRUNCATE {TABLE}", f"TRUNCATE {TABLE} CASCADE"):
@@ -133,7 +133,7 @@ def test_delete_and_truncate_are_refused(house: House) -> None:
     assert SupportRequest.objects.filter(pk=request.pk).exists()
 
 
-def test_update_is_refused_as_a_replica_too(house: House) -> None:
+def test_update_is_refused_as_a_replica_too(house: Support) -> None:
     """``session_replication_role`` is how a restore switches triggers off; not these."""
     request = row(house, external_handoff_mode=INTERNAL, handoff_deadline_at=None)
     with refused(), connection.cursor() as cursor:
@@ -156,17 +156,17 @@ def test_update_is_refused_as_a_replica_too(house: House) -> None:
         {"external_ticket_url": "https://d/t/T-1"},
     ],
 )
-def test_insert_of_an_impossible_request_is_refused(house: House, wrong: dict[str, Any]) -> None:
+def test_insert_of_an_impossible_request_is_refused(house: Support, wrong: dict[str, Any]) -> None:
     with refused():
         row(house, **wrong)
 
 
-def test_insert_of_a_tenants_request_with_a_run_is_refused(house: House) -> None:
+def test_insert_of_a_tenants_request_with_a_run_is_refused(house: Support) -> None:
     with refused():
         row(house, run=house.run)
 
 
-def test_insert_with_a_used_key_is_refused_to_its_user_alone(house: House) -> None:
+def test_insert_with_a_used_key_is_refused_to_its_user_alone(house: Support) -> None:
     used = row(house).submission_key
     with refused():
         row(house, submission_key=used)
@@ -199,7 +199,7 @@ starts = st.sampled_from(
 @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=starts, sequence=st.lists(writes, min_size=1, max_size=8))
 def test_any_sequence_of_updates_finishes_a_request_at_most_once(
-    house: House, start: dict[str, Any], sequence: list[dict[str, Any]]
+    house: Support, start: dict[str, Any], sequence: list[dict[str, Any]]
 ) -> None:
     request = row(house, **start)
     accepted, before = 0, whole(request)

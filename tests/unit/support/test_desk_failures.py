@@ -12,7 +12,7 @@ from handrail.audit.models import AuditEvent
 from handrail.connectors.desk import SUMMARY_LIMIT, UNKNOWN_WORDS, Category, DeskFailure
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffOutcome
-from tests.factories.support import TOKEN, House, desk_at
+from tests.factories.support import TOKEN, Support, desk_at
 from tests.unit.connectors.peers import (
     Handler,
     Peer,
@@ -68,7 +68,7 @@ FAULTS: dict[str, tuple[Handler, HandoffOutcome]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_submit_on_a_misbehaving_desk_is_told_and_kept(fault: str, house: House) -> None:
+def test_submit_on_a_misbehaving_desk_is_told_and_kept(fault: str, house: Support) -> None:
     handler, expected = FAULTS[fault]
     with peer(handler) as server, desk_at(server.url, budget_seconds=BUDGET_SECONDS):
         started = time.monotonic()
@@ -80,14 +80,14 @@ def test_submit_on_a_misbehaving_desk_is_told_and_kept(fault: str, house: House)
     assert_kept_and_clean(handoff.ref)
 
 
-def test_submit_on_a_desk_that_is_away_is_told_and_kept(house: House) -> None:
+def test_submit_on_a_desk_that_is_away_is_told_and_kept(house: Support) -> None:
     with desk_at("http://127.0.0.1:9"):
         handoff = house.submit(mode="create_external_ticket").handoff
     assert handoff.outcome is HandoffOutcome.FAILED
     assert_kept_and_clean(handoff.ref)
 
 
-def test_submit_on_an_unroutable_desk_is_told_within_the_budget(house: House) -> None:
+def test_submit_on_an_unroutable_desk_is_told_within_the_budget(house: Support) -> None:
     # 192.0.2.0/24 is TEST-NET-1 (RFC 5737): routed nowhere.
     with desk_at("https://192.0.2.1", budget_seconds=BUDGET_SECONDS):
         started = time.monotonic()
@@ -97,7 +97,7 @@ def test_submit_on_an_unroutable_desk_is_told_within_the_budget(house: House) ->
     assert_kept_and_clean(handoff.ref)
 
 
-def test_submit_on_an_untrusted_desk_sends_nothing(house: House, tmp_path: Path) -> None:
+def test_submit_on_an_untrusted_desk_sends_nothing(house: Support, tmp_path: Path) -> None:
     context, _ = certificate(tmp_path)
     with peer(hang, tls=context) as server, desk_at(server.url, budget_seconds=BUDGET_SECONDS):
         handoff = house.submit(mode="create_external_ticket").handoff
@@ -108,7 +108,7 @@ def test_submit_on_an_untrusted_desk_sends_nothing(house: House, tmp_path: Path)
 
 @pytest.mark.requirement("H-05", "H-16", "H-46")
 @pytest.mark.parametrize("handler", [hear_then_hang, dripping(b"HTTP/1.1 201 Created\r\nX-A: ")])
-def test_submit_with_the_whole_budget_is_told_within_five_and_a_half_seconds(handler: Handler, house: House) -> None:
+def test_submit_with_the_whole_budget_is_told_within_five_and_a_half_seconds(handler: Handler, house: Support) -> None:
     with peer(handler) as server, desk_at(server.url):
         started = time.monotonic()
         house.submit(mode="create_external_ticket")

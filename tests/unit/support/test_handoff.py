@@ -11,13 +11,13 @@ from handrail.audit.models import AuditEvent
 from handrail.connectors.desk import Category, DeskFailure
 from handrail.kernel.errors import Stale
 from handrail.support import context, handoff, settings
-from tests.factories.support import House, desk_at
+from tests.factories.support import Support, desk_at
 from tests.unit.connectors.peers import answering_json, peer
 from tests.unit.support.test_database import row
 
 
 @pytest.mark.requirement("H-04")
-def test_carry_out_a_second_time_writes_nothing(house: House) -> None:
+def test_carry_out_a_second_time_writes_nothing(house: Support) -> None:
     request = row(house)
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url) as desk:
         handoff.carry_out(request, desk, by=house.operator, since=monotonic())
@@ -28,7 +28,7 @@ def test_carry_out_a_second_time_writes_nothing(house: House) -> None:
     assert AuditEvent.objects.filter(subject=request.ref).count() == 1
 
 
-def test_carry_out_while_as_many_wait_as_may_does_not_ask(house: House) -> None:
+def test_carry_out_while_as_many_wait_as_may_does_not_ask(house: Support) -> None:
     request = row(house)
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, at_once=1) as desk:
         with settings.current().calls:
@@ -38,7 +38,7 @@ def test_carry_out_while_as_many_wait_as_may_does_not_ask(house: House) -> None:
     assert told.external_handoff_failure_summary == busy
 
 
-def test_draft_with_the_longest_notes_reaches_a_small_desk_with_contact_page_and_diagnostics(house: House) -> None:
+def test_draft_with_the_longest_notes_reaches_a_small_desk_with_contact_page_and_diagnostics(house: Support) -> None:
     request = row(house)
     request.reproduction_notes = "note " * 800
     request.context_envelope = context.build(context.RequestContext(house.tenant, house.run))

@@ -14,12 +14,12 @@ from handrail.kernel.errors import Denied, NotFound
 from handrail.support import permissions, queries
 from handrail.support.states import HandoffMode, HandoffOutcome, PrimaryContext, outcome
 from tests.factories import rows
-from tests.factories.support import House, desk_at, open_desk
+from tests.factories.support import Support, desk_at, open_desk
 from tests.unit.support.test_database import row
 
 
 @pytest.mark.requirement("H-09", "H-22")
-def test_latest_for_tenant_is_the_newest_raised_from_the_tenant(house: House) -> None:
+def test_latest_for_tenant_is_the_newest_raised_from_the_tenant(house: Support) -> None:
     house.submit()
     newest = house.submit().handoff
     house.submit(run=house.run.ref)
@@ -27,7 +27,7 @@ def test_latest_for_tenant_is_the_newest_raised_from_the_tenant(house: House) ->
 
 
 @pytest.mark.requirement("H-22")
-def test_latest_for_run_is_the_newest_of_that_run(house: House) -> None:
+def test_latest_for_run_is_the_newest_of_that_run(house: Support) -> None:
     newest = house.submit(run=house.run.ref).handoff
     house.submit()
     other = rows.run(house.tenant, house.run.definition)
@@ -35,11 +35,11 @@ def test_latest_for_run_is_the_newest_of_that_run(house: House) -> None:
     assert queries.latest_for_run(house.operator, other.ref) is None
 
 
-def test_latest_is_none_before_the_first_request(house: House) -> None:
+def test_latest_is_none_before_the_first_request(house: Support) -> None:
     assert queries.latest_for_tenant(house.operator, house.tenant.key) is None
 
 
-def test_latest_outside_the_scope_is_not_found(house: House) -> None:
+def test_latest_outside_the_scope_is_not_found(house: Support) -> None:
     house.submit()
     house.submit(run=house.run.ref)
     outsider = house.outsider()
@@ -50,7 +50,7 @@ def test_latest_outside_the_scope_is_not_found(house: House) -> None:
 
 
 @pytest.mark.parametrize("role", [role for role in Role if Capability.SUPPORT_REQUEST not in BUNDLES[role]])
-def test_latest_without_the_capability_is_denied(house: House, role: Role) -> None:
+def test_latest_without_the_capability_is_denied(house: Support, role: Role) -> None:
     house.submit()
     member = access.actor_for(rows.member(house.tenant.workspace, role))
     for latest, key in ((queries.latest_for_tenant, house.tenant.key), (queries.latest_for_run, house.run.ref)):
@@ -59,7 +59,7 @@ def test_latest_without_the_capability_is_denied(house: House, role: Role) -> No
         assert caught.value.capability == "support:request"
 
 
-def test_latest_of_an_unfinished_request_is_under_way_until_its_deadline(house: House) -> None:
+def test_latest_of_an_unfinished_request_is_under_way_until_its_deadline(house: Support) -> None:
     row(house)
     latest = queries.latest_for_tenant(house.operator, house.tenant.key)
     assert latest is not None
@@ -67,7 +67,7 @@ def test_latest_of_an_unfinished_request_is_under_way_until_its_deadline(house: 
 
 
 @pytest.mark.requirement("H-13")
-def test_latest_of_an_abandoned_request_is_unknown_and_writes_nothing(house: House) -> None:
+def test_latest_of_an_abandoned_request_is_unknown_and_writes_nothing(house: Support) -> None:
     made = row(house, handoff_deadline_at=now() - timedelta(seconds=1))
     latest = queries.latest_for_tenant(house.operator, house.tenant.key)
     assert latest is not None
@@ -97,7 +97,7 @@ def test_outcome_follows_from_the_row(
 
 
 @pytest.mark.requirement("H-02", "H-15")
-def test_panel_shows_what_the_page_needs(house: House) -> None:
+def test_panel_shows_what_the_page_needs(house: Support) -> None:
     latest = house.submit(run=house.run.ref).handoff
     with desk_at("http://127.0.0.1:9"):
         panel = queries.panel_for_run(house.operator, house.run.ref)
@@ -115,7 +115,7 @@ def test_panel_shows_what_the_page_needs(house: House) -> None:
     ]
 
 
-def test_panel_without_a_desk_offers_internal_only_and_says_so(house: House) -> None:
+def test_panel_without_a_desk_offers_internal_only_and_says_so(house: Support) -> None:
     panel = queries.panel_for_tenant(house.operator, house.tenant.key)
     assert not panel.desk.configured
     refused = {choice.mode for choice in panel.modes if choice.refusal}
@@ -123,7 +123,7 @@ def test_panel_without_a_desk_offers_internal_only_and_says_so(house: House) -> 
     assert panel.modes[1].refusal == permissions.why_not_mode(HandoffMode.CREATE, None)
 
 
-def test_panel_without_capabilities_shows_no_summary_and_refuses_the_act(house: House) -> None:
+def test_panel_without_capabilities_shows_no_summary_and_refuses_the_act(house: Support) -> None:
     house.submit()
     for member in (house.administrator, house.auditor):
         panel = queries.panel_for_tenant(member, house.tenant.key)
@@ -131,18 +131,18 @@ def test_panel_without_capabilities_shows_no_summary_and_refuses_the_act(house: 
         assert panel.why_not_request is not None
 
 
-def test_panel_outside_the_scope_is_not_found(house: House) -> None:
+def test_panel_outside_the_scope_is_not_found(house: Support) -> None:
     with pytest.raises(NotFound):
         queries.panel_for_tenant(house.outsider(), house.tenant.key)
 
 
-def test_contact_prefers_the_full_name(house: House) -> None:
+def test_contact_prefers_the_full_name(house: Support) -> None:
     from handrail.access.models import User
 
     User.objects.filter(pk=house.operator.user_id).update(first_name="Ana", last_name="Example")
     assert queries.contact_of(house.operator) == queries.Contact("Ana Example", house.operator.name)
 
 
-def test_desk_summary_tells_nothing_secret(house: House) -> None:
+def test_desk_summary_tells_nothing_secret(house: Support) -> None:
     with desks.use(open_desk()):
         assert "canary" not in repr(queries.desk_summary())

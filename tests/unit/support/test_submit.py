@@ -18,7 +18,7 @@ from handrail.support.input import new_key
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffMode, HandoffOutcome
 from tests.factories import rows
-from tests.factories.support import House, desk_at
+from tests.factories.support import Support, desk_at
 from tests.unit.connectors.peers import Peer, answering, answering_json, hear_then_hang, peer, response
 
 
@@ -33,7 +33,7 @@ def body_of(server: Peer) -> dict[str, str]:
 
 
 @pytest.mark.requirement("H-03")
-def test_submit_internal_only_stores_the_request(house: House) -> None:
+def test_submit_internal_only_stores_the_request(house: Support) -> None:
     handoff = house.submit(notes="1. Log in\n2. Look", severity="high").handoff
     row = SupportRequest.objects.get()
     assert re.fullmatch(r"SR-[0-9A-Z]{10}", row.ref)
@@ -44,7 +44,7 @@ def test_submit_internal_only_stores_the_request(house: House) -> None:
     assert (handoff.ref, handoff.outcome, handoff.tenant) == (row.ref, HandoffOutcome.NOT_ASKED, house.tenant.key)
 
 
-def test_submit_from_a_run_stores_the_run_and_its_tenant(house: House) -> None:
+def test_submit_from_a_run_stores_the_run_and_its_tenant(house: Support) -> None:
     handoff = house.submit(run=house.run.ref).handoff
     row = SupportRequest.objects.get()
     assert (row.run, row.tenant, row.primary_context) == (house.run, house.tenant, "operation_run")
@@ -52,7 +52,7 @@ def test_submit_from_a_run_stores_the_run_and_its_tenant(house: House) -> None:
 
 
 @pytest.mark.requirement("H-10")
-def test_submit_internal_only_writes_one_audit_event(house: House) -> None:
+def test_submit_internal_only_writes_one_audit_event(house: Support) -> None:
     ref = house.submit().handoff.ref
     assert events(ref) == [
         ("support_request.created", "done", {"primary_context": "tenant", "mode": "internal_only"}),
@@ -63,7 +63,7 @@ def test_submit_internal_only_writes_one_audit_event(house: House) -> None:
 
 
 @pytest.mark.requirement("H-05")
-def test_submit_create_stores_reference_and_proven_url(house: House) -> None:
+def test_submit_create_stores_reference_and_proven_url(house: Support) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url):
         handoff = house.submit(mode="create_external_ticket", run=house.run.ref).handoff
         assert len(server.requests) == 1
@@ -83,7 +83,7 @@ def test_submit_create_stores_reference_and_proven_url(house: House) -> None:
     ]
 
 
-def test_submit_create_tells_the_desk_reference_words_context_and_page(house: House) -> None:
+def test_submit_create_tells_the_desk_reference_words_context_and_page(house: Support) -> None:
     pages = settings.SupportSettings("https://h.example/admin/t/{key}", "https://h.example/admin/operations/{key}")
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url), settings.use(pages):
         handoff = house.submit(mode="create_external_ticket", run=house.run.ref, notes="Look here").handoff
@@ -95,7 +95,7 @@ def test_submit_create_tells_the_desk_reference_words_context_and_page(house: Ho
         assert words in sent["text"]
 
 
-def test_submit_create_with_reference_only_keeps_the_envelope_inside(house: House) -> None:
+def test_submit_create_with_reference_only_keeps_the_envelope_inside(house: Support) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url):
         handoff = house.submit(mode="create_external_ticket", attachment="reference_only").handoff
         sent = body_of(server)
@@ -105,7 +105,7 @@ def test_submit_create_with_reference_only_keeps_the_envelope_inside(house: Hous
 
 
 @pytest.mark.requirement("H-08")
-def test_submit_create_on_a_failing_desk_keeps_the_request(house: House) -> None:
+def test_submit_create_on_a_failing_desk_keeps_the_request(house: Support) -> None:
     with peer(answering(response(500, b"canary"))) as server, desk_at(server.url):
         handoff = house.submit(mode="create_external_ticket").handoff
         assert len(server.requests) == 1
@@ -126,7 +126,7 @@ def test_submit_create_on_a_failing_desk_keeps_the_request(house: House) -> None
     ]
 
 
-def test_submit_create_beyond_the_slots_is_told_without_a_call(house: House) -> None:
+def test_submit_create_beyond_the_slots_is_told_without_a_call(house: Support) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, at_once=1):
         settings.current().calls.acquire()
         handoff = house.submit(mode="create_external_ticket").handoff
@@ -135,14 +135,14 @@ def test_submit_create_beyond_the_slots_is_told_without_a_call(house: House) -> 
     assert "No ticket was created" in (handoff.failure or "")
 
 
-def test_submit_create_frees_its_slot(house: House) -> None:
+def test_submit_create_frees_its_slot(house: Support) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, at_once=1):
         came = [house.submit(mode="create_external_ticket").handoff.outcome for _ in range(3)]
     assert came == [HandoffOutcome.CREATED] * 3
 
 
 @pytest.mark.requirement("H-06")
-def test_submit_link_stores_without_a_call(house: House) -> None:
+def test_submit_link_stores_without_a_call(house: Support) -> None:
     with peer(hear_then_hang) as server, desk_at(server.url):
         handoff = house.submit(mode="link_existing_ticket", external_reference=f"{server.url}/t/T-9#note").handoff
         assert server.connections == 0
@@ -156,7 +156,7 @@ def test_submit_link_stores_without_a_call(house: House) -> None:
 
 
 @pytest.mark.requirement("H-06")
-def test_submit_link_by_reference_alone_invents_no_url(house: House) -> None:
+def test_submit_link_by_reference_alone_invents_no_url(house: Support) -> None:
     with desk_at("http://127.0.0.1:9"):
         handoff = house.submit(mode="link_existing_ticket", external_reference="#T-9").handoff
     assert (handoff.external_reference, handoff.external_url) == ("T-9", None)
@@ -173,7 +173,7 @@ def test_submit_link_by_reference_alone_invents_no_url(house: House) -> None:
         ({"external_reference": "T-9", "external_url": "http://127.0.0.1:9/t/T-8"}, "external_url"),
     ],
 )
-def test_submit_link_that_can_not_be_stores_nothing(house: House, given: dict[str, str], field: str) -> None:
+def test_submit_link_that_can_not_be_stores_nothing(house: Support, given: dict[str, str], field: str) -> None:
     with desk_at("http://127.0.0.1:9"), pytest.raises(Invalid) as caught:
         house.submit(mode="link_existing_ticket", **given)
     assert [fault.where for fault in caught.value.faults] == [field]
@@ -182,7 +182,7 @@ def test_submit_link_that_can_not_be_stores_nothing(house: House, given: dict[st
 
 @pytest.mark.requirement("H-02")
 @pytest.mark.parametrize("mode", ["create_external_ticket", "link_existing_ticket"])
-def test_submit_without_a_desk_takes_only_internal_requests(house: House, mode: str) -> None:
+def test_submit_without_a_desk_takes_only_internal_requests(house: Support, mode: str) -> None:
     reference = "T-9" if mode == "link_existing_ticket" else ""
     with pytest.raises(Invalid, match="No external support desk is configured") as caught:
         house.submit(mode=mode, external_reference=reference)
@@ -194,19 +194,19 @@ def test_submit_without_a_desk_takes_only_internal_requests(house: House, mode: 
 LONGEST_NOTES = ("x" * 79 + "\n") * 49 + "x" * 80
 
 
-def test_submit_takes_the_longest_notes_as_a_browser_sends_them(house: House) -> None:
+def test_submit_takes_the_longest_notes_as_a_browser_sends_them(house: Support) -> None:
     assert len(LONGEST_NOTES) == 4000
     house.submit(notes=LONGEST_NOTES.replace("\n", "\r\n"))
     assert SupportRequest.objects.get().reproduction_notes == LONGEST_NOTES
 
 
-def test_submit_refuses_notes_that_are_a_character_longer(house: House) -> None:
+def test_submit_refuses_notes_that_are_a_character_longer(house: Support) -> None:
     with pytest.raises(Invalid) as caught:
         house.submit(notes=LONGEST_NOTES.replace("\n", "\r\n") + "x")
     assert [fault.message for fault in caught.value.faults] == ["at most 4000 characters; these are 4001"]
 
 
-def test_submit_again_with_other_line_breaks_is_the_same_request(house: House) -> None:
+def test_submit_again_with_other_line_breaks_is_the_same_request(house: Support) -> None:
     first, second = (house.submit(notes=notes, submission_key="one-form-1") for notes in ("a\r\nb", "a\nb"))
     assert second.handoff == first.handoff
 
@@ -234,18 +234,18 @@ def test_submit_again_with_other_line_breaks_is_the_same_request(house: House) -
         ({"submission_key": "x" * 129}, "submission_key"),
     ],
 )
-def test_submit_names_the_wrong_field_and_stores_nothing(house: House, given: dict[str, str], field: str) -> None:
+def test_submit_names_the_wrong_field_and_stores_nothing(house: Support, given: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as caught:
         house.submit(**given)
     assert [fault.where for fault in caught.value.faults] == [field]
     assert not SupportRequest.objects.exists()
 
 
-def test_new_key_is_taken_and_fresh_for_each_form(house: House) -> None:
+def test_new_key_is_taken_and_fresh_for_each_form(house: Support) -> None:
     assert len({house.submit(submission_key=new_key()).handoff.ref for _ in range(2)}) == 2
 
 
-def test_submit_again_with_the_same_key_gives_the_same_request(house: House) -> None:
+def test_submit_again_with_the_same_key_gives_the_same_request(house: Support) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url):
         first = house.submit(mode="create_external_ticket", submission_key="one-form-1")
         second = house.submit(mode="create_external_ticket", submission_key="one-form-1")
@@ -254,7 +254,7 @@ def test_submit_again_with_the_same_key_gives_the_same_request(house: House) -> 
     assert first.handoff == second.handoff
 
 
-def test_submit_again_after_the_desk_was_removed_gives_the_same_request(house: House) -> None:
+def test_submit_again_after_the_desk_was_removed_gives_the_same_request(house: Support) -> None:
     with desk_at("http://127.0.0.1:9"):
         first = house.submit(mode="link_existing_ticket", external_reference="T-9", submission_key="one-form-1")
     second = house.submit(mode="link_existing_ticket", external_reference="T-9", submission_key="one-form-1")
@@ -262,7 +262,7 @@ def test_submit_again_after_the_desk_was_removed_gives_the_same_request(house: H
 
 
 @pytest.mark.parametrize("other", [{"summary": "Other words"}, {"severity": "urgent"}, {"notes": "more"}])
-def test_submit_again_with_other_content_is_refused(house: House, other: dict[str, str]) -> None:
+def test_submit_again_with_other_content_is_refused(house: Support, other: dict[str, str]) -> None:
     house.submit(submission_key="one-form-1")
     with pytest.raises(Conflict) as caught:
         house.submit(submission_key="one-form-1", **other)
@@ -270,13 +270,13 @@ def test_submit_again_with_other_content_is_refused(house: House, other: dict[st
     assert SupportRequest.objects.count() == 1
 
 
-def test_submit_again_from_another_place_is_refused(house: House) -> None:
+def test_submit_again_from_another_place_is_refused(house: Support) -> None:
     house.submit(submission_key="one-form-1")
     with pytest.raises(Conflict):
         house.submit(submission_key="one-form-1", run=house.run.ref)
 
 
-def test_submit_with_a_key_that_somebody_else_used_is_a_request_of_ones_own(house: House) -> None:
+def test_submit_with_a_key_that_somebody_else_used_is_a_request_of_ones_own(house: Support) -> None:
     theirs = house.submit(submission_key="one-form-1").handoff
     elsewhere = rows.tenant(house.tenant.workspace, name="Neighbour Ltd")
     colleague = access.actor_for(rows.member(house.tenant.workspace, Role.OPERATOR, tenants=[elsewhere]))
@@ -285,7 +285,7 @@ def test_submit_with_a_key_that_somebody_else_used_is_a_request_of_ones_own(hous
     assert (mine.handoff.tenant, mine.handoff.ref != theirs.ref) == (elsewhere.key, True)
 
 
-def test_submit_by_a_process_needs_a_contact(house: House) -> None:
+def test_submit_by_a_process_needs_a_contact(house: Support) -> None:
     operator = access.command_line(house.tenant.workspace.slug)
     with pytest.raises(Invalid) as caught:
         house.submit(by=operator)
@@ -295,7 +295,7 @@ def test_submit_by_a_process_needs_a_contact(house: House) -> None:
 
 @pytest.mark.requirement("H-23", "H-43")
 @pytest.mark.parametrize("place", ["tenant", "run"])
-def test_submit_outside_the_scope_is_not_found(house: House, place: str) -> None:
+def test_submit_outside_the_scope_is_not_found(house: Support, place: str) -> None:
     key = house.tenant.key if place == "tenant" else house.run.ref
     for given in (key, "nowhere"):
         with pytest.raises(NotFound) as caught:
@@ -305,7 +305,7 @@ def test_submit_outside_the_scope_is_not_found(house: House, place: str) -> None
 
 
 @pytest.mark.parametrize("place", ["tenant", "run"])
-def test_submit_without_the_capability_is_denied(house: House, place: str) -> None:
+def test_submit_without_the_capability_is_denied(house: Support, place: str) -> None:
     key = house.tenant.key if place == "tenant" else house.run.ref
     with pytest.raises(Denied) as caught:
         house.submit(by=house.auditor, **{place: key})
@@ -313,7 +313,7 @@ def test_submit_without_the_capability_is_denied(house: House, place: str) -> No
     assert not SupportRequest.objects.exists()
 
 
-def test_submit_when_the_audit_log_refuses_leaves_nothing(house: House, refusing_audit: None) -> None:
+def test_submit_when_the_audit_log_refuses_leaves_nothing(house: Support, refusing_audit: None) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url):
         with pytest.raises(Exception, match="audit is down"):
             house.submit(mode="create_external_ticket")
@@ -322,7 +322,7 @@ def test_submit_when_the_audit_log_refuses_leaves_nothing(house: House, refusing
 
 
 def test_submit_keeps_a_ticket_unknown_when_its_finalization_is_refused(
-    house: House, refusing_second_event: None
+    house: Support, refusing_second_event: None
 ) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url):
         with pytest.raises(Exception, match="audit is down"):
@@ -333,7 +333,7 @@ def test_submit_keeps_a_ticket_unknown_when_its_finalization_is_refused(
     assert row.external_handoff_failure_summary is None
 
 
-def test_submit_create_has_a_deadline_a_little_after_the_budget(house: House) -> None:
+def test_submit_create_has_a_deadline_a_little_after_the_budget(house: Support) -> None:
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, budget_seconds=3.0):
         house.submit(mode=HandoffMode.CREATE)
     row = SupportRequest.objects.get()

@@ -1,0 +1,58 @@
+"""An installation's pages: something in every state, as a person finds it who may see all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handrail.access.models import Tenant, Workspace
+from handrail.definitions.models import Definition
+from handrail.definitions.states import DefinitionState
+from handrail.packets.models import Packet
+from handrail.runbooks.models import ExceptionPacket, OperationRun
+from handrail.runbooks.states import EventKind, RunState
+from tests.factories import packet_rows, rows
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    workspace: Workspace
+    tenant: Tenant
+    definition: Definition
+    proposal: Definition
+    received: OperationRun
+    invoking: OperationRun
+    completed: OperationRun
+    stopped: ExceptionPacket
+    packet: Packet
+
+    def ids(self) -> dict[str, str]:
+        """A value for every kind of parameter in the URL map."""
+        return {
+            "tenant": self.tenant.key,
+            "run": self.completed.ref,
+            "exception": self.stopped.ref,
+            "definition": str(self.proposal.pk),
+            "packet": self.packet.ref,
+        }
+
+
+def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
+    definition = rows.definition(workspace, text=rows.runbook_text())
+    received = rows.run(tenant, definition)
+    rows.entry(received, EventKind.RECEIVED)
+    invoking = rows.run(tenant, definition, state=RunState.INVOKING)
+    rows.checked(invoking)
+    rows.entry(
+        invoking, EventKind.INTENT, after=1, step="resynchronise", attempt=1, key=f"{invoking.ref}:resynchronise"
+    )
+    return Web(
+        workspace,
+        tenant,
+        definition,
+        rows.definition(workspace, version=2, state=DefinitionState.PROPOSED, text=rows.runbook_text(2)),
+        received,
+        invoking,
+        rows.completed_run(tenant, definition),
+        rows.exception(tenant, definition),
+        packet_rows.packet(tenant, packet_rows.profile(workspace)),
+    )
