@@ -1,4 +1,4 @@
-"""``handrail audit``: who did what, when, to whom; and the proof that nobody changed it since."""
+"""``handrail audit``: who did what, when, to what; and the proof that nobody changed it since."""
 
 from __future__ import annotations
 

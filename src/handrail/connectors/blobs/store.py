@@ -23,7 +23,7 @@ class BlobUnavailable(Unavailable):
 class BlobRefused(BlobUnavailable):
     """What stands under a digest is not read, now or later, until somebody repairs the store.
 
-    ``blob-refused``: it is no regular file, such as a symlink. ``blob-corrupt``: it is not what the digest says.
+    ``blob-refused``: it is not a regular file, such as a symlink. ``blob-corrupt``: it is not what the digest says.
     ``too-large``: it is over ``max_bytes``.
     """
 

@@ -147,7 +147,7 @@ class DeskConfig(HttpConfig):
         if not names_in(self.create.body) & {"subject", "reference"}:
             yield Fault(
                 "create.body",
-                "names neither {subject} nor {reference}, by which people find the ticket; "
+                "names neither {subject} nor {reference}, so people could not find the ticket; "
                 "it stands in place of the preset's whole body, so copy that and add to it",
             )
         if self.create.encoding == "form" and not _is_flat(self.create.body):

@@ -111,7 +111,7 @@ def failure_of(answer: Answer) -> DeskFailure | None:
 
     A status of 4xx or 5xx speaks for itself, whatever its body. 5xx leaves the outcome unknown: a desk, or the proxy
     before it, may fail after the ticket was made. So does 408: it is meant for a request that never became whole, and
-    ours was, so that whoever says it gave up waiting for somebody behind.
+    ours was, so that the server that says it gave up waiting for one behind it.
     """
     status = answer.status or 0
     if status >= _SERVER_ERROR:

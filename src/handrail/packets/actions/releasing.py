@@ -33,7 +33,7 @@ def release(*, ref: str, revision: int, by: Actor) -> int:
 
     Every source is read and every vote counted again. Raises NotFound, Denied; Drifted; Conflict, see
     ``why_not_release`` (a revision whose votes stopped counting is in review again); Unavailable; Misconfigured
-    without a release key or the lane; Stale. Returns the ID by which a worker delivers it.
+    without a release key or the lane; Stale. Returns the ID that a worker delivers it with.
     """
     row = get_revision_row(by, ref, revision, Capability.PACKET_RELEASE)
     _reopen_if_short(row, by)

@@ -23,7 +23,8 @@ CHUNK_BYTES = 1024 * 1024
 MAX_ARTIFACTS = 1000
 
 _REFUSED = {
-    "blob-refused": "what stands in the store under its digest is no regular file",
+    # A hold of the artifact may have been cleared for exactly these words, so they stay.
+    "blob-refused": "what stands in the store under its digest is no regular file",  # prose: quoted
     "blob-corrupt": "the store holds other bytes than its digest says",
     "too-large": "it is larger than its store takes",
 }
@@ -57,7 +58,7 @@ def through(registry: Registry, profile: CompiledProfile) -> Open:
         raise Misconfigured("This profile has no annexes, so no store is needed.", code="wrong-connector")
     store = registry.get(profile.annexes.store)
     if not isinstance(store, Blobs):
-        raise Misconfigured(f"The connector {profile.annexes.store} is no blob store.", code="wrong-connector")
+        raise Misconfigured(f"The connector {profile.annexes.store} is not a blob store.", code="wrong-connector")
     return store.open
 
 

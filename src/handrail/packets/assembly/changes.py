@@ -81,7 +81,8 @@ def _why_stale(source: CompiledSource, snapshot: SourceSnapshot, at: datetime) -
     if source.as_of is not None:
         own = _instant(snapshot.values.get(source.as_of))
         if own is None:
-            return "its own time is no instant with a time zone"
+            # A clearance is for exactly these words, so they stay.
+            return "its own time is no instant with a time zone"  # prose: quoted
         ages.append(at - own)
     if min(ages) < timedelta(seconds=-CLOCK_SKEW_SECONDS):
         return "it is from the future"

@@ -40,7 +40,7 @@ _RESULT_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A released revision, its lane, how far the delivery is, and for whom it is advanced."""
+    """A released revision, its lane, how far the delivery is, and the actor that advances it."""
 
     revision: Revision
     lane: Lane

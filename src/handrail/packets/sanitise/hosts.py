@@ -1,6 +1,6 @@
 """Host names: which labels may be read. What somebody registered publicly may, and what the vocabulary spells.
 
-Everything before the registered name is chosen by whoever runs it, per customer, person or link: such labels are
+Everything before the registered name is chosen by its operator, per customer, person or link: such labels are
 machine names, people's names, or open a door by themselves. They are shown only when they say nothing of that kind.
 """
 

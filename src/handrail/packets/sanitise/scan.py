@@ -54,7 +54,7 @@ _OWN = frozenset(COMMON) | frozenset(
 
 
 class Doubt(NamedTuple):
-    """Something that may be a secret still in the output. ``text`` is for our own mending, never for a report."""
+    """Something that may be a secret still in the output. ``text`` is for our own debugging, never for a report."""
 
     rule: str
     text: str

@@ -90,7 +90,7 @@ class Urls:
         return True
 
     def address(self, raw: str) -> str | None:
-        """A server's IP address: itself when public, a stand-in when private, None when it is no address."""
+        """A server's IP address: itself when public, a stand-in when private, None when it is not an address."""
         found = _address(raw.strip("[]"))
         if found is None:
             return None

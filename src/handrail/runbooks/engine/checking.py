@@ -82,7 +82,7 @@ def version_mismatch(run: OperationRun) -> Stop | None:
     if run.task_version == definition.version and definition.state == "active":
         return None
     message = (
-        f"The task names version {run.task_version} of {definition.name}. In force is another: have the task "
+        f"The task names version {run.task_version} of {definition.name}. Another one is active: have the task "
         "qualified again for the active version."
     )
     return Stop(ExceptionCause.PREREQUISITE, "runbook-version-mismatch", message)
