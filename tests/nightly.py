@@ -1,4 +1,4 @@
-"""Runs the browser and process tests again and again until the first failure or for an hour: ``nightly.py SECONDS``.
+"""Repeats browser and process tests until one fails or the time is over: ``nightly.py SECONDS [PATH…]``.
 
 Prints how many rounds passed. What fails once in fifty rounds is a fault in the test or in the product, not bad luck.
 """
@@ -17,10 +17,10 @@ PATHS = (
 )
 
 
-def main(seconds: float) -> int:
+def main(seconds: float, *paths: str) -> int:
     end, rounds = time.monotonic() + seconds, 0
     while time.monotonic() < end:
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "auto", "--dist", "worksteal", *PATHS]
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "auto", "--dist", "worksteal", *(paths or PATHS)]
         if code := subprocess.run(command, check=False).returncode:
             print(f"Failed in round {rounds + 1}.")
             return code
@@ -30,4 +30,4 @@ def main(seconds: float) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1])))
+    sys.exit(main(float(sys.argv[1]), *sys.argv[2:]))
