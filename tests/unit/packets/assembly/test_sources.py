@@ -80,7 +80,7 @@ def test_artifacts_come_from_the_store_that_the_profile_names(tmp_path: object) 
 
 def test_store_that_is_none_is_refused() -> None:
     wrong = RestConnector("evidence", object())  # type: ignore[arg-type]
-    with pytest.raises(Misconfigured, match="no blob store"):
+    with pytest.raises(Misconfigured, match="not a blob store"):
         artifacts.through(Registry({"evidence": wrong}), sample())
 
 
