@@ -67,7 +67,6 @@ NAMES = {
     "Take": "Extract",
     "Takes": "Extracts",
     "Sort": "AnnexType",
-    "Cast": "what it is",
     "told_at": "delivered_at",
     "moved_at": "updated_at",
     "given_digest": "inputs_digest",

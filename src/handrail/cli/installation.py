@@ -40,8 +40,8 @@ def _tell_when_unconfigured() -> None:
     """Says so, once, when a command is about to work on defaults: often it was meant for another installation."""
     if config.find() is None:
         here = config.load().state_directory.absolute()
-        says = f"handrail: no {config.DEFAULT_FILE} in this directory, and HANDRAIL_CONFIG names none: "
-        print(f"{says}defaults hold, and keys and data are those in {here}.", file=sys.stderr)
+        message = f"handrail: no {config.DEFAULT_FILE} in this directory, and HANDRAIL_CONFIG names none: "
+        print(f"{message}defaults hold, and keys and data are those in {here}.", file=sys.stderr)
 
 
 def decides_by_name() -> bool:

@@ -45,7 +45,7 @@ def link_for(given: SupportRequestInput, desk: Desk | None) -> Link | None:
         raise Invalid(REFUSED, code="link-invalid", faults=faults) from None
 
 
-def carry_out(request: SupportRequest, desk: Desk, *, by: Actor, since: float) -> SupportRequest:
+def hand_over(request: SupportRequest, desk: Desk, *, by: Actor, since: float) -> SupportRequest:
     """Asks the desk for a ticket and finalizes ``request`` with the answer, whatever it is. Never repeated.
 
     The desk's budget counts from ``since``, a reading of ``time.monotonic``: when work on the submission began.

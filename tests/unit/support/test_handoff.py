@@ -17,22 +17,22 @@ from tests.unit.support.test_database import row
 
 
 @pytest.mark.requirement("H-04")
-def test_carry_out_a_second_time_writes_nothing(house: Support) -> None:
+def test_hand_over_a_second_time_writes_nothing(house: Support) -> None:
     request = row(house)
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url) as desk:
-        handoff.carry_out(request, desk, by=house.operator, since=monotonic())
+        handoff.hand_over(request, desk, by=house.operator, since=monotonic())
         with pytest.raises(Stale):
-            handoff.carry_out(request, desk, by=house.operator, since=monotonic())
+            handoff.hand_over(request, desk, by=house.operator, since=monotonic())
     request.refresh_from_db()
     assert request.external_ticket_reference == "T-7"
     assert AuditEvent.objects.filter(subject=request.ref).count() == 1
 
 
-def test_carry_out_while_as_many_wait_as_may_does_not_ask(house: Support) -> None:
+def test_hand_over_while_as_many_wait_as_may_does_not_ask(house: Support) -> None:
     request = row(house)
     with peer(answering_json({"key": "T-7"}, 201)) as server, desk_at(server.url, at_once=1) as desk:
         with settings.current().calls:
-            told = handoff.carry_out(request, desk, by=house.operator, since=monotonic())
+            told = handoff.hand_over(request, desk, by=house.operator, since=monotonic())
         assert server.requests == []
     busy = DeskFailure(Category.HANDRAIL_BUSY).summary(desk="Example Desk", reference=request.ref)
     assert told.external_handoff_failure_summary == busy

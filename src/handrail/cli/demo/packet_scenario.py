@@ -270,9 +270,9 @@ def _who() -> Actor:
     return access.command_line(WORKSPACE)
 
 
-def _expect(holds_: bool, otherwise: str) -> None:
+def _expect(holds_: bool, reason: str) -> None:
     if not holds_:
-        raise Differs(otherwise)
+        raise Differs(reason)
 
 
 def _expect_state(found: PacketDetail, state: str) -> None:

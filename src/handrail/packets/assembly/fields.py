@@ -131,18 +131,18 @@ class FieldMaker:
 
     def _entry(self, made: MadeList, index: int, item: Item, facts: dict[tuple[str, str], list[JsonValue]]) -> None:
         spec = made.spec
-        classed, reason = self._class(spec, item)
+        classification, reason = self._class(spec, item)
         undecided = ""
         if spec.where is not None:
             try:
                 if not spec.where.holds({**self.scope, "item": item}):
-                    if classed is not None and classed not in self.profile.shows:
+                    if classification is not None and classification not in self.profile.shows:
                         made.left_out.append(item)
                     return
             except ConditionError as error:
                 undecided = error.message
         entry = FieldEntry(index, [], [])
-        for code, fact in (("missing-lineage" if undecided else "", undecided), (reason, classed)):
+        for code, fact in (("missing-lineage" if undecided else "", undecided), (reason, classification)):
             if code:
                 entry.own.add(code)
                 facts.setdefault((f"{spec.path}{ENTRIES}", code), []).append([index, fact])

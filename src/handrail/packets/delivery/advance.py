@@ -151,7 +151,9 @@ def ask(delivery: Delivery) -> datetime | None:
         return None
     with transaction.atomic():
         due = now() + settings.current().poll_every
-        delivery.append(NewDeliveryRow(DeliveryEventKind.RECEIPT, detail=_told(receipt)), unless=_resolved, due_at=due)
+        delivery.append(
+            NewDeliveryRow(DeliveryEventKind.RECEIPT, detail=_receipt_detail(receipt)), unless=_resolved, due_at=due
+        )
         moves.audit(EventName.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest, asked=True)
     return None
 
@@ -190,7 +192,9 @@ def recall(delivery: Delivery) -> datetime | None:
     if receipt.state is LaneState.CONSUMED:
         _consumed(delivery, receipt)
     else:
-        delivery.append(NewDeliveryRow(_ending(delivery, receipt), detail=_told(receipt)), unless=_closed, due_at=None)
+        delivery.append(
+            NewDeliveryRow(_ending(delivery, receipt), detail=_receipt_detail(receipt)), unless=_closed, due_at=None
+        )
     return None
 
 
@@ -209,7 +213,7 @@ def _delivered(delivery: Delivery, intent: DeliveryRow, receipt: Receipt) -> Non
         _result(delivery, intent, NewDeliveryRow(DeliveryEventKind.REFUSED, intent.sequence, detail=detail), None)
         return
     with transaction.atomic():
-        row = NewDeliveryRow(DeliveryEventKind.RECEIPT, intent.sequence, detail=_told(receipt))
+        row = NewDeliveryRow(DeliveryEventKind.RECEIPT, intent.sequence, detail=_receipt_detail(receipt))
         _result(delivery, intent, row, now() + settings.current().poll_every)
         moves.audit(EventName.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest)
 
@@ -228,10 +232,10 @@ def _not_delivered(delivery: Delivery, intent: DeliveryRow, error: LaneFailed) -
 def _consumed(delivery: Delivery, receipt: Receipt) -> None:
     """Records that the receiver opened it, and the notice if it was recalled meanwhile."""
     known, revision = delivery.status.consumed, delivery.revision
-    rows = [] if known else [NewDeliveryRow(DeliveryEventKind.CONSUMED, detail=_told(receipt))]
+    rows = [] if known else [NewDeliveryRow(DeliveryEventKind.CONSUMED, detail=_receipt_detail(receipt))]
     recalled = delivery.status.recall is not None
     if recalled:
-        rows.append(NewDeliveryRow(DeliveryEventKind.NOTICED, detail=_told(receipt)))
+        rows.append(NewDeliveryRow(DeliveryEventKind.NOTICED, detail=_receipt_detail(receipt)))
     with transaction.atomic():
         moves.lock(revision.packet_id)
         revision.refresh_from_db(fields=["state"])
@@ -259,13 +263,17 @@ def _note(delivery: Delivery, receipt: Receipt, *, due_at: datetime) -> None:
     last = delivery.status.last
     missed = last is not None and last.kind is DeliveryEventKind.ABSENT
     if missed is not (receipt.state is LaneState.ABSENT):
-        row = NewDeliveryRow(DeliveryEventKind.RECEIPT if missed else DeliveryEventKind.ABSENT, detail=_told(receipt))
+        row = NewDeliveryRow(
+            DeliveryEventKind.RECEIPT if missed else DeliveryEventKind.ABSENT, detail=_receipt_detail(receipt)
+        )
         delivery.append(row, unless=_not_polled, due_at=due_at)
 
 
 def _give_up(delivery: Delivery, receipt: Receipt, *, unless: Callable[[Revision, list[DeliveryRow]], bool]) -> None:
     with transaction.atomic():
-        delivery.append(NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail=_told(receipt)), unless=unless, due_at=None)
+        delivery.append(
+            NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail=_receipt_detail(receipt)), unless=unless, due_at=None
+        )
         state = receipt.state
         moves.audit(EventName.PACKET_GIVEN_UP, delivery.revision, delivery.by, manifest=delivery.digest, fate=state)
 
@@ -304,7 +312,7 @@ def _closed(_: Revision, rows: list[DeliveryRow]) -> bool:
     return fold(rows).phase is not DeliveryPhase.RECALL
 
 
-def _told(receipt: Receipt) -> dict[str, str]:
+def _receipt_detail(receipt: Receipt) -> dict[str, str]:
     return {"fate": receipt.state, "receipt": receipt.reference, "package_digest": receipt.package_digest}
 
 

@@ -58,7 +58,9 @@ def check(execution: Execution) -> Wait | None:
     results = check_prerequisites(runbook, scope)
     failed = [(check, result) for check, result in zip(runbook.prerequisites, results, strict=True) if result]
     if failed:
-        why = _refused(*failed[0], evidence=[*readings.evidence, {"prerequisites": _told(runbook, results)}])
+        why = _refused(
+            *failed[0], evidence=[*readings.evidence, {"prerequisites": _prerequisite_rows(runbook, results)}]
+        )
         endings.stop(execution, why, scope=scope)
         return None
     first = runbook.steps[0]
@@ -110,7 +112,7 @@ def _refused(check: CompiledCheck, result: str, *, evidence: list[dict[str, Any]
     )
 
 
-def _told(runbook: CompiledRunbook, results: list[str]) -> list[dict[str, str]]:
+def _prerequisite_rows(runbook: CompiledRunbook, results: list[str]) -> list[dict[str, str]]:
     return [
         {"condition": check.condition.source, "reason": check.reason, "result": result or "holds"}
         for check, result in zip(runbook.prerequisites, results, strict=True)

@@ -68,7 +68,7 @@ def submit(
             raise
         return repeated
     if desk is not None and asked.mode is HandoffMode.CREATE:
-        handoff.carry_out(request, desk, by=by, since=began)
+        handoff.hand_over(request, desk, by=by, since=began)
     return Submitted(queries.handoff_of(request), repeated=False)
 
 
