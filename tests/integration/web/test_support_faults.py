@@ -28,7 +28,8 @@ from tests.integration.web.test_support_form import fields, url
 
 pytestmark = pytest.mark.django_db
 # The budget counts from when the submission arrives: a busy machine needs some of it before the desk is asked at all.
-BUDGET_SECONDS, ANSWERED_WITHIN_SECONDS = 3.5, 5.5
+# Only what never ends takes longer than the second; how long it does take is printed by bench_handoff.
+BUDGET_SECONDS, ANSWERED_WITHIN_SECONDS = 2.0, 20.0
 # These last far longer than the budget.
 LASTING = {"hang", "hang-after", "drip-headers", "drip-body"}
 # In these the desk has said that it made no ticket; in all others it may have made one.

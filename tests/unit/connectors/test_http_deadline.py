@@ -25,7 +25,7 @@ from tests.unit.connectors.peers import (
 )
 
 DEADLINE_SECONDS = 0.3
-WELL_BEFORE_SECONDS = 5.0
+WELL_BEFORE_SECONDS = 20.0
 
 
 def drip_informational(server: Peer, conn: socket.socket) -> None:

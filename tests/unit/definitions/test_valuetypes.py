@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handrail.definitions.language.valuetypes import MAX_INTEGER, ValueType, check
 from handrail.kernel.canonical import canonical_bytes
+from tests.lanes import examples
 
 
 @given(value=st.floats() | st.integers())
@@ -37,6 +38,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(value=st.dictionaries(st.text(), JSON))
 def test_check_takes_no_object_that_canonical_json_refuses(value: dict[str, object]) -> None:
     try:
