@@ -54,7 +54,11 @@ def test_run_moves_before_the_eyes_until_it_ends(scene: Scene, visit: Visits) ->
         rows.entry(run, EventKind.COMPLETED, after=0.9)
         move(run, RunState.COMPLETED)
         page.wait_for_selector("#run-live[data-state=completed]")
-        expect(page.locator("[hx-get], [hx-trigger^=every]")).to_have_count(0)  # nothing is asked for any more
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        expect(page.locator("[hx-get], [hx-trigger^=every]")).to_have_count(0)
+        page.wait_for_timeout(1500)  # longer than a live run waits between two requests
+        assert asked == []
 
 
 def test_page_that_shows_the_latest_gets_no_content(scene: Scene, visit: Visits) -> None:

@@ -73,7 +73,7 @@ def test_metrics_tell_what_came_of_support_requests(settings: Any) -> None:
     long_ago = now() - timedelta(hours=1)
     unfinished(tenant)
     unfinished(tenant, handoff_deadline_at=long_ago)
-    unfinished(tenant, external_handoff_failure_summary="HandoffOutcome unknown: look at the desk.")
+    unfinished(tenant, external_handoff_failure_summary="Outcome unknown: look at the desk.")
     unfinished(tenant, external_handoff_failure_summary="The desk refused it.")
     unfinished(tenant, external_ticket_reference="DESK-1")
     told = scrape()

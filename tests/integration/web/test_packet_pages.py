@@ -67,7 +67,7 @@ def test_page_shows_what_leaves_what_stays_and_the_digest(desk: Packets, browser
     assert "tenant-aliases" in shown
     assert "Unsanitised artifact" in shown
     assert f'name="digest" value="{revision.assembly.manifest_digest}"' in shown
-    assert "So far:" in shown
+    assert "So far: 0 of 2 approvals" in shown
 
 
 def test_list_shows_the_newest_revision_and_filters(desk: Packets, browser_of: Browser) -> None:
@@ -268,7 +268,7 @@ def test_home_names_what_awaits_me(desk: Packets, browser_of: Browser) -> None:
 def test_home_names_the_holds_that_are_mine(desk: Packets, browser_of: Browser) -> None:
     held(desk)
     assert "Your holds" in text(browser_of("eve").get("/admin"))
-    assert "Source conflict" not in text(browser_of("ada").get("/admin"))
+    assert "Your holds" not in text(browser_of("ada").get("/admin"))
 
 
 @pytest.mark.requirement("P-42")

@@ -85,7 +85,7 @@ def test_latest_of_an_abandoned_request_is_unknown_and_writes_nothing(house: Sup
         (HandoffMode.LINK, "T-1", None, HandoffOutcome.LINKED),
         (HandoffMode.CREATE, "T-1", None, HandoffOutcome.CREATED),
         (HandoffMode.CREATE, None, "It failed. No ticket was created.", HandoffOutcome.FAILED),
-        (HandoffMode.CREATE, None, "Slow. HandoffOutcome unknown: a ticket may exist.", HandoffOutcome.UNKNOWN),
+        (HandoffMode.CREATE, None, "Slow. Outcome unknown: a ticket may exist.", HandoffOutcome.UNKNOWN),
     ],
 )
 def test_outcome_follows_from_the_row(

@@ -218,7 +218,7 @@ STATUSES: Mapping[HandoffOutcome, HandoffStatus] = {
         "Partly done: the request is stored in Handrail, but no external ticket was created.",
     ),
     HandoffOutcome.UNKNOWN: HandoffStatus(
-        "HandoffOutcome unknown",
+        "Outcome unknown",
         "wait",
         "question-mark-circle",
         "Partly done: the request is stored in Handrail. Whether an external ticket exists is not known.",
