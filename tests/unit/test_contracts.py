@@ -54,3 +54,13 @@ def test_every_exception_names_one_module_that_is_still_imported(slice_: str) ->
         package = importer.removesuffix(".**")
         importers = imports().find_modules_that_directly_import(imported)
         assert any(name == package or name.startswith(f"{package}.") for name in importers), f"remove: {line}"
+
+
+@pytest.mark.requirement("H-13")
+def test_handoff_has_no_queue_no_worker_and_no_webhook() -> None:
+    inside = {"handrail.support", *imports().find_descendants("handrail.support")}
+    importers = {name for module in inside for name in imports().find_modules_that_directly_import(module)} - inside
+    assert {name.split(".")[1] for name in importers} == {"api", "cli", "conf", "web"}
+    assert not {name for name in importers if "webhook" in name}
+    asked = {name for module in inside for name in imports().find_modules_directly_imported_by(module)}
+    assert not {name for name in asked if name.split(".")[0] == "procrastinate" or name.startswith("handrail.dispatch")}

@@ -96,6 +96,7 @@ def test_deliver_refuses_another_key(estate: Runs) -> None:
     assert push(message(estate), secret="whsec_YW5vdGhlci1rZXktYWx0b2dldGhlcg").status_code == 401
 
 
+@pytest.mark.requirement("R2-01")
 def test_deliver_refuses_a_message_without_signature(estate: Runs) -> None:
     response = Client().post("/api/v1/tasks", message(estate), content_type="application/json")
     assert (response.status_code, TaskMessage.objects.count()) == (401, 0)

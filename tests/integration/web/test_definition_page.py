@@ -40,7 +40,6 @@ def shown(house: Web, owner: Client, path: str, kind: DefinitionKind) -> str:
     return owner.get(f"/admin/definitions/{definition.pk}").content.decode()
 
 
-@pytest.mark.requirement("P-13")
 def test_page_reads_a_packet_profile_aloud(house: Web, owner: Client) -> None:
     text = shown(house, owner, "profiles/identity-outage-vendor-escalation.yaml", DefinitionKind.PACKET)
     for told in (

@@ -123,7 +123,6 @@ def test_open_form_follows_the_capability(house: Web, as_role: As, route: Route,
     assert (LATEST in body.decode()) == allowed
 
 
-@pytest.mark.requirement("H-25")
 @pytest.mark.parametrize("role", [role for role in Role if C.TENANT_VIEW in BUNDLES[role]])
 @by_path
 def test_page_offers_and_tells_only_what_the_role_may(house: Web, as_role: As, route: Route, role: Role) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from django.utils.html import escape
 
 from handrail.access.capabilities import Role
 from handrail.audit.models import AuditEvent
+from handrail.connectors.desk import preset_names
 from handrail.sandbox.server import Sandbox
 from handrail.support.context import as_text
 from handrail.support.models import SupportRequest
@@ -25,6 +27,7 @@ from tests.integration.web.test_markup import HOSTILE, check
 pytestmark = pytest.mark.django_db
 As = Callable[..., Client]
 SURFACES = ("tenant", "run")
+PRESETS = Path(__file__).parents[3] / "desks"
 KEY = "key-of-this-form-1"
 LATEST = "Latest support request"
 
@@ -80,6 +83,24 @@ def refused(client: Client, page: str, **given: str) -> str:
     assert response.status_code == 422
     assert not SupportRequest.objects.exists()
     return response.content.decode()
+
+
+@pytest.mark.requirement("H-12", "H-25")
+@pytest.mark.parametrize("surface", SURFACES)
+def test_words_are_handrails_and_no_vendors(house: Web, sandbox: Sandbox, operator: Client, surface: str) -> None:
+    form = operator.get(f"{url(house, surface)}?support={KEY}").content.decode()
+    raised = submit(operator, url(house, surface), mode="create_external_ticket")
+    for word in ("Request support", "Create external ticket", "Link existing ticket"):
+        assert word in form
+    for word in ("Support reference", "External ticket"):
+        assert word in raised
+    vendors = {word for preset in preset_names(PRESETS) for word in preset.split("-")} - {
+        "service",
+        "management",
+        "request",
+    }
+    assert {"jira", "servicenow", "zendesk"} <= vendors
+    assert [name for name in vendors if re.search(rf"\b{name}\b", form + raised, re.IGNORECASE)] == []
 
 
 @pytest.mark.requirement("H-27")

@@ -14,13 +14,14 @@ from handrail.access.capabilities import Role
 from handrail.access.models import Workspace
 from handrail.audit.models import AuditEvent
 from handrail.definitions import actions, queries
-from handrail.definitions.active import active_runbook, active_table, compiled_runbook, compiled_table
+from handrail.definitions.active import active_profile, active_runbook, active_table, compiled_runbook, compiled_table
 from handrail.definitions.models import Definition
 from handrail.definitions.queries import DefinitionSummary
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound, Stale
 from tests.factories import rows
 from tests.unit.definitions.bad import edited
+from tests.unit.definitions.profile_samples import PROFILE
 from tests.unit.definitions.samples import RUNBOOK, TABLE
 
 NEXT = edited(edited(RUNBOOK, "version: 3", "version: 4"), "within: 60s\n      every", "within: 90s\n      every")
@@ -133,6 +134,19 @@ def test_approve_deprecates_the_version_in_force(house: House) -> None:
     assert (former.state, former.deprecated_by) == (DefinitionState.DEPRECATED, house.owner.name)
     assert active_runbook(house.workspace.pk, "entitlement-resync").pk == latter.id
     assert [event for event, _, _ in events()[-2:]] == ["definition.deprecated", "definition.approved"]
+
+
+@pytest.mark.requirement("P-13", "R2-23")
+def test_profile_with_its_schema_audience_and_holds_waits_for_a_governance_owner(house: House) -> None:
+    proposal = house.propose(PROFILE)
+    assert proposal.kind is DefinitionKind.PACKET
+    for nobody in (house.author, house.operator):
+        with pytest.raises(Denied):
+            actions.approve(definition_id=proposal.id, by=nobody)
+    with pytest.raises(NotFound):
+        active_profile(house.workspace.pk, proposal.name)
+    actions.approve(definition_id=proposal.id, by=house.owner)
+    assert active_profile(house.workspace.pk, proposal.name).pk == proposal.id
 
 
 @pytest.mark.requirement("R2-23")

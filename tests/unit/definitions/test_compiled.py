@@ -69,7 +69,6 @@ def test_verification_rereads_what_must_be_unchanged(runbook: CompiledRunbook) -
 # tasks
 
 
-@pytest.mark.requirement("R2-01")
 def test_validate_task_gives_declared_fields(runbook: CompiledRunbook) -> None:
     assert runbook.validate_task(TASK) == {**TASK, "ratio": 2.0, "note": None}
 

@@ -335,7 +335,6 @@ WALK: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-@pytest.mark.requirement("P-14")
 def test_the_same_steps_in_order_reach_every_state_and_ending(reached: Counter[str]) -> None:
     machine = AnyOrder()
     try:

@@ -35,7 +35,7 @@ def kinds(run: OperationRun) -> list[str]:
     return list(Checkpoint.objects.filter(run=run).order_by("sequence").values_list("kind", flat=True))
 
 
-@pytest.mark.requirement("R2-09")
+@pytest.mark.requirement("R2-09", "R2-20")
 def test_advance_completes_and_leaves_one_record_of_each_kind(estate: Runs, board: SwitchBoard) -> None:
     run = estate.advance(estate.start())
     assert run.state == "completed"
@@ -196,7 +196,23 @@ def test_every_act_is_audited(estate: Runs, board: SwitchBoard) -> None:
     assert list(events) == ["run.received", "run.checked", "run.invoked", "run.completed"]
 
 
-@pytest.mark.requirement("R2-20")
+@pytest.mark.requirement("R2-20", "R2-21")
+def test_stop_is_audited_with_its_condition_and_every_retry_is_in_the_ledger(estate: Runs, board: SwitchBoard) -> None:
+    board.script = [BUSY, CLAIMS_DONE]
+    run = estate.advance(estate.start())
+    told = list(AuditEvent.objects.filter(subject=run.ref).order_by("id"))
+    assert [one.event for one in told] == ["run.received", "run.checked", "run.invoked", "run.invoked", "run.stopped"]
+    assert (told[-1].context["cause"], told[-1].context["reason"]) == ("verification-failed", "not-on")
+    results = Checkpoint.objects.filter(run=run, kind=EventKind.RESULT).order_by("sequence")
+    assert [(row.attempt, row.detail["class"], row.detail["why"]) for row in results][:1] == [
+        (1, "retryable", "retryable[0]: status 503")
+    ]
+    assert kinds(run)[-3:] == ["intent", "result", "exception"]
+    assert Checkpoint.objects.get(run=run, kind=EventKind.EXCEPTION).detail["reason"] == "not-on"
+    kept = RetryLedgerEntry.objects.get(run=run)
+    assert (kept.limit, kept.attempts, kept.detail[0]["class"]) == (3, 2, "retryable")
+
+
 def test_ledger_names_the_worker_of_each_row(estate: Runs, board: SwitchBoard) -> None:
     run = estate.advance(estate.start())
     assert set(Checkpoint.objects.filter(run=run).values_list("worker", flat=True)) == {"worker-1"}

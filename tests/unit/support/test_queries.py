@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from handrail.access import queries as access
 from handrail.access.capabilities import BUNDLES, Capability, Role
@@ -33,6 +35,23 @@ def test_latest_for_run_is_the_newest_of_that_run(house: Support) -> None:
     other = rows.run(house.tenant, house.run.definition)
     assert queries.latest_for_run(house.operator, house.run.ref) == newest
     assert queries.latest_for_run(house.operator, other.ref) is None
+
+
+@pytest.mark.requirement("H-22")
+@pytest.mark.parametrize(("place", "index"), [("tenant", "support_tenant_recent"), ("run", "support_run_recent")])
+def test_latest_is_found_by_the_index_of_its_place(house: Support, place: str, index: str) -> None:
+    latest, key = {
+        "tenant": (queries.latest_for_tenant, house.tenant.key),
+        "run": (queries.latest_for_run, house.run.ref),
+    }[place]
+    with CaptureQueriesContext(connection) as captured:
+        latest(house.operator, key)
+    (asked,) = [query["sql"] for query in captured if 'FROM "support_supportrequest"' in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")  # so few rows need no index
+        cursor.execute(f"EXPLAIN {asked}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert f"using {index} " in plan
 
 
 def test_latest_is_none_before_the_first_request(house: Support) -> None:

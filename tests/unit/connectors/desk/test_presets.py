@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -243,3 +244,17 @@ def test_a_wrong_client_secret_is_refused_credentials() -> None:
     with serving("halopsa") as server:
         assert open_desk("halopsa", server, secret="other").create(DRAFT) == DeskFailure(Category.CREDENTIALS)
         assert server.created == []
+
+
+@pytest.mark.requirement("H-12")
+def test_no_desk_is_named_outside_the_adapter() -> None:
+    source = ROOT / "src" / "handrail"
+    # The two code hosts are also addresses of standards, and words that captures may keep.
+    names = {name.partition("-")[0] for name in preset_names(PRESETS)} - {"request", "github", "gitlab"}
+    names.add("request tracker")
+    word = re.compile(rf"\b({'|'.join(sorted(names))})\b", re.IGNORECASE)
+    outside = [path for ending in ("py", "html", "js") for path in sorted(source.rglob(f"*.{ending}"))]
+    outside = [path for path in outside if source / "connectors" / "desk" not in path.parents]
+    assert len(outside) > 300  # that is, they are found
+    assert [path for path in outside if word.search(path.read_text(encoding="utf-8"))] == []
+    assert word.search((source / "connectors" / "desk" / "formats.py").read_text(encoding="utf-8"))

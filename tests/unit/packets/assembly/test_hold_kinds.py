@@ -73,7 +73,6 @@ def test_held_entry_shows_a_placeholder_in_its_place() -> None:
     assert timeline[0]["text"] == "Logins fail for every user."
 
 
-@pytest.mark.requirement("P-13")
 def test_hold_belongs_to_whom_the_profile_names() -> None:
     hold = next(hold for hold in spoilt(KINDS[3]).holds if hold.code == "not-in-inventory")
     assert (hold.owner, hold.clears) == ("identity-owner", ("identity-owner",))

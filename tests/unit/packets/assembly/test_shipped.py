@@ -130,6 +130,14 @@ def test_outage_assembles_from_the_practice_estate(practice: Practice) -> None:
         "IMPACT_START", "OBSERVATION", "COORDINATION", "IMPACT_END",
     ]  # fmt: skip
     assert {annex.type for annex in assembled.annexes} == {"har", "trace"}
+    assert set(assembled.trace["sources"]) == {
+        "case", "tenant", "entitlement", "plans", "inventory", "metadata", "roster", "prior", "history", "artifacts",
+        "queue",
+    }  # fmt: skip
+    assert set(fields) == {
+        "case", "tenant", "connector", "entitlement", "impact", "timeline", "contacts", "prior_tickets",
+        "earlier_holds", "intake",
+    }  # fmt: skip
 
 
 def writings(secret: str) -> Iterator[bytes]:

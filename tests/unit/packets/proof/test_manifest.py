@@ -39,6 +39,13 @@ def test_statement_is_in_toto_v1() -> None:
 
 
 @pytest.mark.requirement("P-08")
+def test_predicate_binds_revision_lane_signers_privacy_scope_and_held_annexes() -> None:
+    predicate, given = statement()["predicate"], making.fields()
+    bound = ("packet", "revision", "lane", "profile", "audience", "privacy", "signers", "held")
+    assert {name: predicate[name] for name in bound} == {name: given[name] for name in bound}
+
+
+@pytest.mark.requirement("P-08")
 def test_subject_holds_the_digest_of_every_content() -> None:
     found = {subject["name"]: "sha256:" + subject["digest"]["sha256"] for subject in statement()["subject"]}
     assert found == {path: digest_bytes(raw) for path, raw in making.CONTENTS.items()}
