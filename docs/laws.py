@@ -74,7 +74,8 @@ NAMES = {
     "carry_out": "advance",
 }
 # Kept: ``takeover_seconds`` of the evaluation is about people who take an exception over.
-ALLOWED = {"takeover_seconds", "__slots__"}
+# ``GaugeMetricFamily`` is the metrics library's.
+ALLOWED = {"takeover_seconds", "__slots__", "GaugeMetricFamily"}
 
 Finding = tuple[Path, int, str]
 Modules = dict[Path, ast.Module]
@@ -100,12 +101,26 @@ def main() -> int:
 
 def names(modules: Modules) -> Iterator[Finding]:
     for path, tree in modules.items():
+        if instead := replaced(path.stem):
+            yield path, 1, f"module {path.stem}: write {instead}"
         marked = {
             number for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if MARK in line
         }
         for line, name in _identifiers(tree):
             if (instead := replaced(name)) and line not in marked:
                 yield path, line, f"{name}: write {instead}"
+
+    for path in sorted(SOURCE.rglob("*.html")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            for name in of_template(line):
+                if (instead := replaced(name)) and MARK not in line:
+                    yield path, number, f"{name}: write {instead}"
+
+
+def of_template(line: str) -> list[str]:
+    """The identifiers in a line's variables and tags; texts that tags are given are no identifiers."""
+    tags = re.findall(r"\{[{%](.*?)[%}]\}", line)
+    return [name for tag in tags for name in re.findall(r"[A-Za-z_]\w*", re.sub(r"\"[^\"]*\"", "", tag))]
 
 
 def replaced(name: str) -> str | None:
@@ -115,7 +130,8 @@ def replaced(name: str) -> str | None:
     bare = name.strip("_")
     if bare in NAMES:
         return NAMES[bare]
-    return next((WORDS[word] for word in bare.split("_") if word in WORDS), None)
+    words = (word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", bare))
+    return next((WORDS[word] for word in words if word in WORDS), None)
 
 
 def _identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -131,6 +147,14 @@ def _identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
             case ast.ImportFrom(module=module, names=aliases):
                 yield from ((node.lineno, part) for part in (module or "").split("."))
                 yield from ((node.lineno, alias.asname or alias.name) for alias in aliases)
+            case ast.Import(names=aliases):
+                yield from (
+                    (node.lineno, part) for alias in aliases for part in (alias.asname or alias.name).split(".")
+                )
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield node.lineno, name
+            case ast.Global(names=several) | ast.Nonlocal(names=several):
+                yield from ((node.lineno, name) for name in several)
 
 
 def classes(modules: Modules) -> Iterator[Finding]:
@@ -141,15 +165,37 @@ def classes(modules: Modules) -> Iterator[Finding]:
                 places[node.name].append((path, node))
     for name, found in places.items():
         # One that inherits from a class of its own name means the same thing, for other eyes.
-        apart = [(path, node) for path, node in found if not _inherits(node, name)]
+        apart = [(path, node) for path, node in found if not _inherits(modules[path], node, name)]
         if len(apart) > 1:
             for path, node in apart:
                 others = ", ".join(str(p.relative_to(SOURCE)) for p, n in apart if n is not node)
                 yield path, node.lineno, f"class {name} is also in {others}"
 
 
-def _inherits(node: ast.ClassDef, name: str) -> bool:
-    return any(re.search(rf"\b{name}$", ast.unparse(base)) for base in node.bases)
+def _inherits(tree: ast.Module, node: ast.ClassDef, name: str) -> bool:
+    """Whether a base of ``node`` is a class of the same name that another of our modules has."""
+    ours = {
+        alias.asname or alias.name.partition(".")[0]
+        for statement in ast.walk(tree)
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+        for alias in statement.names
+        if (getattr(statement, "module", None) or alias.name).partition(".")[0] == "handrail"
+    }
+    return any(
+        re.search(rf"\b{name}$", text) and text.partition(".")[0] in ours for text in map(ast.unparse, node.bases)
+    ) or _renamed(tree, node, name)
+
+
+def _renamed(tree: ast.Module, node: ast.ClassDef, name: str) -> bool:
+    """``from handrail.x import Name as Other`` and ``class Name(Other)``."""
+    others = {
+        alias.asname
+        for statement in ast.walk(tree)
+        if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("handrail")
+        for alias in statement.names
+        if alias.name == name and alias.asname
+    }
+    return any(ast.unparse(base) in others for base in node.bases)
 
 
 def sizes(modules: Modules) -> Iterator[Finding]:

@@ -39,9 +39,24 @@ def wrong(words: str, rest: str) -> bool:
     name = next((" ".join(said[:n]) for n in range(len(said), 0, -1) if " ".join(said[:n]) in known), None)
     if name is None:
         return True
-    return not set(re.findall(r"(?<!\S)--[a-z-]+", rest)) <= known[name] | {"--help"}
+    return not set(re.findall(r"(?<!\S)--[a-z-]+", words + rest)) <= known[name] | {"--help"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_on_a_page_exist(page: Path) -> None:
     assert [f"{words}{rest}" for words, rest in shown(page) if wrong(words, rest)] == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "handrail nosuch",
+        "handrail runs",
+        "handrail runs tell RUN-1",
+        "handrail check --nope",
+        "handrail runs redeliver RUN-1 --nope",
+        "handrail demo --once --nope",
+    ],
+)
+def test_a_wrong_command_is_seen(command: str) -> None:
+    assert [wrong(words, rest) for words, rest in SHOWN.findall(command)] == [True]

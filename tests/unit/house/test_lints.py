@@ -62,7 +62,9 @@ def test_prose_lets_good_words_through(tmp_path: Path, text: str) -> None:
     assert words_in(path, list(prose.of_markdown(text))) == []
 
 
-@pytest.mark.parametrize("name", ["says", "_told", "untold", "told_at", "Fate", "_lacking_votes", "moved_at"])
+@pytest.mark.parametrize(
+    "name", ["says", "_told", "untold", "told_at", "Fate", "_lacking_votes", "moved_at", "VoteBallot", "ToldView"]
+)
 def test_replaced_names_are_found(name: str) -> None:
     assert laws.replaced(name)
 
@@ -76,9 +78,13 @@ def test_other_names_may_stay(name: str) -> None:
 
 def test_class_name_may_stand_twice_only_by_inheritance() -> None:
     paths = [laws.SOURCE / name for name in ("a.py", "b.py", "c.py")]
-    texts = ("class A: ...", "import a\nclass A(a.A): ...", "class B: ...\nclass C: ...")
+    texts = ("class A: ...", "from handrail import a\nclass A(a.A): ...", "class B: ...\nclass C: ...")
     modules = dict(zip(paths, map(ast.parse, texts), strict=True))
     assert list(laws.classes(modules)) == []
+    modules[paths[2]] = ast.parse("from handrail.a import A as Other\nclass A(Other): ...")
+    assert list(laws.classes(modules)) == []
+    modules[paths[2]] = ast.parse("import elsewhere\nclass A(elsewhere.A): ...")
+    assert {path.name for path, _, _ in laws.classes(modules)} == {"a.py", "c.py"}
     modules[paths[2]] = ast.parse("class A: ...")
     assert {path.name for path, _, _ in laws.classes(modules)} == {"a.py", "c.py"}
 
@@ -94,3 +100,31 @@ def test_requirement_with_neither_test_nor_open_sentence_is_named() -> None:
 
 def test_every_requirement_is_shown_or_open() -> None:
     assert "# Requirements" in requirements.page("")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import gauges",
+        "from a import b as told",
+        "try: ...\nexcept ValueError as says: ...",
+        "match x:\n    case {'a': told}: ...",
+        "def f(*, classed): ...",
+        "f(ballot=1)",
+        "x.moved_at = 1",
+        "def g():\n    global says",
+    ],
+)
+def test_replaced_names_are_found_wherever_python_has_names(source: str) -> None:
+    assert [name for _, name in laws._identifiers(ast.parse(source)) if laws.replaced(name)]
+
+
+def test_replaced_names_are_found_in_templates() -> None:
+    assert [n for n in laws.of_template('<p>told {{ run.says }} {% if "told" %}') if laws.replaced(n)] == ["says"]
+
+
+def test_sizes_are_held() -> None:
+    long = "def f():\n" + "    x = 1\n" * 50
+    tree = ast.parse(long)
+    path = next(path for path in sorted(laws.SOURCE.rglob("*.py")) if path.name == "clock.py")
+    assert [text for _, _, text in laws.sizes({path: tree})] == ["f has 51 lines; 50 are the most"]
