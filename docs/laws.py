@@ -118,7 +118,7 @@ def names(modules: Modules) -> Iterator[Finding]:
 
 
 def of_template(line: str) -> list[str]:
-    """The identifiers in a line's variables and tags; texts that tags are given are no identifiers."""
+    """The identifiers in a line's variables and tags; texts that tags are given aren't identifiers."""
     tags = re.findall(r"\{[{%](.*?)[%}]\}", line)
     return [name for tag in tags for name in re.findall(r"[A-Za-z_]\w*", re.sub(r"\"[^\"]*\"", "", tag))]
 

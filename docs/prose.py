@@ -28,7 +28,7 @@ WORDS: tuple[tuple[str, str], ...] = (
     (r"shall", "must, will"),
     (r"lacking", "missing"),
     (r"(?:in|into|out of) force", "active, in effect; deprecate"),
-    (r"(?:is|are|was|were|be) told", "sees, gets, is notified"),
+    (r"(?:is|are|was|were|be|been|being)(?: not| never| also| then)? told", "sees, gets, is notified"),
     (r"(?<!there\s)(?:is|are|was|were) no (?!longer\b|more\b|less\b|other\b|such\b|one\b)[a-z]+", "is not a …"),
     (r"yours to see", "you don't have access"),
     (r"by which", "that, with which"),
@@ -42,7 +42,7 @@ WORDS: tuple[tuple[str, str], ...] = (
     (r"sign of life", "heartbeat"),
     (r"says what to fix", "tells you what to fix"),
 )
-_GAP = r"[\s#]+"  # a phrase may go on in the next line, of a comment too
+_GAP = r"(?:[\s#]|[\"']\s+[\"'])+"  # a phrase may go on in the next line, of a comment or a divided literal too
 PATTERN = re.compile(
     "|".join(rf"\b(?P<w{i}>{pattern.replace(' ', _GAP)})\b" for i, (pattern, _) in enumerate(WORDS)),
     re.IGNORECASE,
@@ -86,7 +86,19 @@ def texts() -> Iterator[tuple[Path, list[Line]]]:
     for path in sorted(ROOT.glob("src/handrail/**/*.py")):
         if "migrations" not in path.parts:
             yield path, list(of_python(path.read_text(encoding="utf-8")))
-    for pattern in ("definitions/**/*.yaml", "desks/*.toml", "docs/**/*.toml", "deploy/*"):
+    for path in sorted({*ROOT.glob("docs/*.py"), *ROOT.glob("bench/*.py")} - {Path(__file__).resolve()}):
+        yield path, list(of_python(path.read_text(encoding="utf-8")))
+    for pattern in (
+        "definitions/**/*.yaml",
+        "desks/*.toml",
+        "docs/**/*.toml",
+        "deploy/*",
+        "Makefile",
+        "pyproject.toml",
+        "src/handrail/**/*.js",
+        ".ci/*",
+        "docs/**/*.yaml",
+    ):
         for path in sorted(ROOT.glob(pattern)):
             if path.is_file():
                 yield path, list(enumerate(path.read_text(encoding="utf-8").splitlines(), start=1))
@@ -105,14 +117,14 @@ def of_markdown(text: str) -> Iterator[Line]:
 def of_template(text: str) -> Iterator[Line]:
     """Without variables and tags, but with the texts that tags are given."""
     for number, line in enumerate(text.splitlines(), start=1):
-        yield number, re.sub(r"\{[{%].*?[%}]\}", lambda tag: " ".join(re.findall(r'"[^"]*"', tag[0])), line)
+        yield number, re.sub(r"\{[{%].*?[%}]\}", lambda tag: " ".join(re.findall(r"\"[^\"]*\"|'[^']*'", tag[0])), line)
 
 
 def of_python(text: str) -> Iterator[Line]:
-    """Comments, docstrings, and other literals with a space in them."""
+    """Comments, docstrings, and other literals with a space in them, or a capital letter at their beginning."""
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         literal = token.type == tokenize.STRING or "FSTRING_MIDDLE" in tokenize.tok_name[token.type]
-        if token.type == tokenize.COMMENT or (literal and " " in token.string):
+        if token.type == tokenize.COMMENT or (literal and (" " in token.string or token.string[1:2].isupper())):
             for offset, line in enumerate(token.string.split("\n")):
                 yield token.start[0] + offset, line.lstrip("# ") if token.type == tokenize.COMMENT else line
 

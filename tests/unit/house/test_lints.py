@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -128,3 +129,29 @@ def test_sizes_are_held() -> None:
     tree = ast.parse(long)
     path = next(path for path in sorted(laws.SOURCE.rglob("*.py")) if path.name == "clock.py")
     assert [text for _, _, text in laws.sizes({path: tree})] == ["f has 51 lines; 50 are the most"]
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [
+        ('x = "what is in "\n"force now"', "in force"),
+        ('label = "Mend"', "Mend"),
+        ("# It was never\n# told.", "was never told"),
+        ('f(message=f"{x} is not told")', "is not told"),
+    ],
+)
+def test_prose_of_source_is_found_where_it_is_divided_or_short(tmp_path: Path, source: str, word: str) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(source)
+    found = [
+        " ".join(re.sub(r"[#\"']", " ", said).split()) for _, said in words_in(path, list(prose.of_python(source)))
+    ]
+    assert found == [word]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Makefile", "pyproject.toml", "docs/laws.py", "docs/requirements.toml", "docs/adr/0046-three-lanes-of-tests.md"],
+)
+def test_prose_is_looked_for_in_every_kind_of_file(name: str) -> None:
+    assert DOCS.parent / name in {path for path, _ in prose.texts()}
