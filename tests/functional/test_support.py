@@ -126,7 +126,7 @@ def test_existing_ticket_is_linked_after_a_bad_reference(
         reference = page.get_by_label("External ticket", exact=True)
         reference.fill("12 or so")
         send(page)
-        expect(page.get_by_text("Is no reference of Practice Desk; one looks like T-1001")).to_be_visible()
+        expect(page.get_by_text("Is not a reference of Practice Desk; one looks like T-1001")).to_be_visible()
         person.complaints.clear()  # the browser reports the 422 itself
         assert not SupportRequest.objects.exists()
         assert reference.input_value() == "12 or so"
@@ -223,7 +223,7 @@ def test_back_and_a_second_tab_are_the_same_request(
         page.go_back()
         page.get_by_label("Summary").fill("Something else by now")
         send(page)
-        expect(page.get_by_text("submitted before with other content")).to_be_visible()
+        expect(page.get_by_text("already submitted with different content")).to_be_visible()
         assert violations(page) == []
         person.complaints.clear()  # the browser reports the 409 itself
     assert SupportRequest.objects.count() == 1

@@ -59,7 +59,7 @@ def signing_key() -> SigningKey:
     key = _key(config.secrets().resolve(key_reference(loaded)).reveal())
     current = key_ring(loaded).load().current
     if key.key_id != current:
-        why = "the key ring names another" if current else "the key ring names none"
+        why = "the key ring names another" if current else "the key ring names no signing key"
         raise Misconfigured(f"The release key can't be used: {why}. Run: handrail keys list", code="release-key")
     return key
 

@@ -228,10 +228,10 @@ def test_lost_answer_is_said_to_be_unknown(house: Web, sandbox: Sandbox, operato
         ({"contact_email": "nobody"}, "One e-mail address"),
         ({"mode": "shout"}, "One of: internal_only"),
         ({"mode": "link_existing_ticket"}, "Is needed, such as T-1001"),
-        ({"mode": "link_existing_ticket", "external_reference": "12; x"}, "Is no reference of Practice Desk"),
+        ({"mode": "link_existing_ticket", "external_reference": "12; x"}, "Is not a reference of Practice Desk"),
         (
             {"mode": "link_existing_ticket", "external_reference": "T-1", "external_url": "https://evil.example/T-1"},
-            "Is no address at",
+            "Is not an address at",
         ),
     ],
 )
@@ -268,8 +268,8 @@ def test_form_asks_for_an_address_only_where_addresses_hold_the_reference(
 @pytest.mark.parametrize(
     ("reference", "address", "field", "says"),
     [
-        ("https://evil.example/T-1", "", "reference", "Is no address at"),
-        ("", "https://evil.example/T-1", "url", "Is no address at"),
+        ("https://evil.example/T-1", "", "reference", "Is not an address at"),
+        ("", "https://evil.example/T-1", "url", "Is not an address at"),
         ("@DESK/desk/queue", "", "reference", "does not hold the reference; type that here, such as T-1001"),
         ("", "@DESK/desk/queue", "reference", "Is needed too, such as T-1001"),
     ],

@@ -38,7 +38,7 @@ from tests.lanes import NIGHTLY, rounds
 
 # By default the same few orders each time, so that what they reach can be told; with a number, other orders each time.
 WANTED = os.environ.get("HANDRAIL_PACKET_EXAMPLES")
-EXAMPLES = int(WANTED or rounds(4, 200))
+EXAMPLES = int(WANTED or rounds(16, 200))
 SIGNING = ("ada", "ben", "cy", "dee")
 PLACES = ("escalation-owner", "privacy")
 

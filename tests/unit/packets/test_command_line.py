@@ -184,5 +184,5 @@ def test_a_key_that_the_ring_does_not_name_signs_nothing(installation: Path) -> 
     run(["keys", "generate"])
     ring = release.key_ring(config.load())
     ring.save(replace(ring.load(), current=None))
-    with pytest.raises(Misconfigured, match="none signs"):
+    with pytest.raises(Misconfigured, match="names no signing key"):
         release.signing_key()

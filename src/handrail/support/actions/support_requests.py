@@ -120,7 +120,7 @@ def _existing(by: Actor, key: str, content: str) -> Submitted | None:
         return None
     if request.content_digest != content:
         raise Conflict(
-            "This form was submitted before with other content. Open the form again, and submit that.",
+            "This form was already submitted with different content. Open the form again to submit a new request.",
             code="submission-key-reused",
         )
     return Submitted(_answered(request), repeated=True)
