@@ -229,7 +229,7 @@ def exception(
     *,
     handling: Handling = Handling.OPEN,
     taken_by: str = "senior@example.com",
-    message: str = "The runbook does not recognise the answer, so nobody may act on it.",
+    message: str = "The runbook does not recognise the answer, so the run stops.",
     reason: str = "ambiguous-result",
     cause: ExceptionCause = ExceptionCause.AMBIGUOUS,
     at: datetime | None = None,

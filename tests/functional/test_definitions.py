@@ -64,7 +64,7 @@ def test_rejection_needs_a_reason(scene: Scene, visit: Visits) -> None:
         page = person.go(f"/admin/definitions/{scene.proposal.pk}")
         page.get_by_label("Why it is rejected").fill("   ")
         page.get_by_role("button", name="Reject").click()
-        expect(page.get_by_text("a reason is needed")).to_be_visible()
+        expect(page.get_by_text("A reason is needed")).to_be_visible()
         person.complaints.clear()  # the browser reports the 422 itself
         page.get_by_label("Why it is rejected").fill("The guard on the tier is gone.")
         page.get_by_role("button", name="Reject").click()

@@ -80,5 +80,5 @@ def deprecate_definition(request: HttpRequest, definition_id: DefinitionId, body
     operation_id="reject_definition",
 )
 def reject_definition(request: HttpRequest, definition_id: DefinitionId, body: ReasonBody) -> DefinitionSummary:
-    """Refuse a proposal for good."""
+    """Reject a proposal permanently."""
     return actions.reject(definition_id=definition_id, reason=body.reason, by=actor_of(request))

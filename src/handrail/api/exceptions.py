@@ -28,7 +28,7 @@ class ResolutionBody(Schema):
 def list_exceptions(
     request: HttpRequest, handling: Word = "", tenant: Word = "", before: Before = None, limit: Limit = 50
 ) -> list[ExceptionSummary]:
-    """Exception packets in your scope, the newest first."""
+    """Exception packets in your scope, newest first."""
     wanted = ExceptionFilter(handling=handling, tenant=tenant, before=before, limit=limit)
     return queries.list_exceptions(actor_of(request), wanted)
 

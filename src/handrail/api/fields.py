@@ -19,7 +19,7 @@ DefinitionId = Annotated[int, Path(ge=1, le=2**62, description="The definition's
 Word = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
 _Time = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Before = Annotated[_Time | None, Query(description="Only older ones: the time of the last of a list.")]
-Limit = Annotated[int, Query(ge=1, le=500, description="At most so many, the newest first.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="At most this many, newest first.")]
 Instant = Annotated[_Time | None, Query(description="A time with its offset, such as 2026-03-01T00:00:00Z.")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 

@@ -51,7 +51,7 @@ def ready(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the signature
     except Error:
         return problems.database_away()
     if pending:
-        return problems.problem(503, "migrations-pending", "The database lacks migrations. Run: handrail migrate")
+        return problems.problem(503, "migrations-pending", "The database is missing migrations. Run: handrail migrate")
     return JsonResponse({"status": "ready"}, headers=_NO_STORE)
 
 

@@ -177,7 +177,7 @@ def take_packet_document(
     openapi_extra=_bytes_of(exporting.ZIP),
 )
 def export_packet(request: HttpRequest, ref: PacketRef, number: Number) -> FileResponse:
-    """The package of a released revision, byte for byte as the lane got it."""
+    """The package of a released revision, byte for byte as the lane received it."""
     return _file(exporting.package(ref=ref, revision=number, by=actor_of(request)))
 
 

@@ -45,7 +45,7 @@ def list_runs(
     before: Before = None,
     limit: Limit = 50,
 ) -> list[RunSummary]:
-    """Runs in your scope, the newest first."""
+    """Runs in your scope, newest first."""
     wanted = RunFilter(tenant=tenant, runbook=runbook, state=state, before=before, limit=limit)
     return queries.list_runs(actor_of(request), wanted)
 

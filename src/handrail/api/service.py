@@ -52,7 +52,7 @@ api = DocumentedAPI(
     title="Handrail",
     version=__version__,
     description="What the pages do, for programs: runs, exception packets, support requests, escalation packets, "
-    "definitions, the record. Errors are problem documents (RFC 9457), "
+    "definitions, the audit log. Errors are problem documents (RFC 9457), "
     "also the 405, with Allow, for a method that an address does not take.",
     auth=[Token(), Session()],
     parser=JsonBody(),
@@ -91,7 +91,7 @@ def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
     if any(item["loc"][:1] == ("path",) for item in error.errors):
         return refused(request, NotFound())
     faults = [Fault(".".join(map(str, e["loc"][1:])), e["msg"].removeprefix("Value error, ")) for e in error.errors]
-    return refused(request, Invalid("The request does not fit.", faults=faults))
+    return refused(request, Invalid("The request is not valid.", faults=faults))
 
 
 @api.exception_handler(HttpError)
@@ -103,7 +103,7 @@ def stopped(request: HttpRequest, error: HttpError) -> HttpResponse:
     if isinstance(cause, RequestDataTooBig):
         return problems.problem(413, "too-large", "The request body is over 1 MiB.")
     code = "csrf" if error.status_code == Denied.status else "bad-request"
-    return problems.problem(error.status_code, code, "The request was refused before it was looked at.")
+    return problems.problem(error.status_code, code, "The request was refused before it was processed.")
 
 
 @api.exception_handler(RequestDataTooBig)

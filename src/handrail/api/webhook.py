@@ -26,7 +26,7 @@ UNSIGNED = "The message is not signed with this installation's webhook secret, o
 
 # The body is read raw, since the signature is over its bytes: what it holds is declared here for the OpenAPI document.
 HEADERS = {
-    "webhook-id": "The message's id. The same id again is answered, and does nothing.",
+    "webhook-id": "The message's id. A repeated id is acknowledged and has no effect.",
     "webhook-timestamp": "When it was sent, in seconds since 1970; at most five minutes off.",
     "webhook-signature": "v1,BASE64 of HMAC-SHA256 over id.timestamp.body. https://www.standardwebhooks.com",
 }
@@ -35,7 +35,7 @@ MESSAGE = {
     "required": ["type", "data"],
     "properties": {
         "type": {"const": DELEGATED},
-        "data": {"type": "object", "description": "The task as the task system gives it: [tasks] says what is where."},
+        "data": {"type": "object", "description": "The task as the task system sends it; [tasks] maps its fields."},
     },
 }
 EXAMPLE = {

@@ -211,13 +211,13 @@ class _Walk:
         if row is None:
             self.add(
                 DifferenceKind.MISSING,
-                f"{source} {row_id} was sealed and is not there any more.",
+                f"{source} {row_id} was sealed and no longer exists.",
                 index,
                 source,
                 row_id,
             )
         elif row.leaf_hash() != leaf:
-            message = f"{source} {row_id} is not what it was when it was sealed."
+            message = f"{source} {row_id} has changed since it was sealed."
             self.add(DifferenceKind.ALTERED, message, index, source, row_id)
         else:
             return row

@@ -19,7 +19,7 @@ def cautions(config: Config) -> Iterator[Finding]:
     for name, what, key in _only_here(config):
         yield Finding(name, ok=True, message=f"{what} in {here}, on this machine only.", fix=f"Set {key}. {WHY}")
     if config.web.https and not config.web.trusted_proxies:
-        message = "Everybody behind the proxy counts as one address: anybody's guessing locks out all."
+        message = "Everyone behind the proxy counts as one address: one person's failed log-ins lock out everyone."
         yield Finding("log-in limits", ok=True, message=message, fix="Set [web] trusted_proxies.")
 
 

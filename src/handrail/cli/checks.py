@@ -35,7 +35,7 @@ def all_findings() -> list[Finding]:
         config = installation.start()
     except HandrailError as error:
         return [Finding("configuration", ok=False, message=error.message, fix=FIX_CONFIG)]
-    findings = [Finding("configuration", ok=True, message="handrail.toml is understood, and its secrets are there.")]
+    findings = [Finding("configuration", ok=True, message="handrail.toml is valid, and its secrets are available.")]
     findings += cautions(config)
     findings += _guarded("connectors", connectors)
     findings += _guarded("desk", desk)
@@ -59,7 +59,7 @@ def database() -> list[Finding]:
             version, there = cursor.fetchone()
             pending = migrations.pending()
     except Error:
-        raise Unavailable("The database does not answer.") from None
+        raise Unavailable("The database is not responding.") from None
     return [_version(version), _migrations(pending), _clock(before, there, now())]
 
 
@@ -138,7 +138,7 @@ def _guarded(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
 def _version(number: int) -> Finding:
     ok = number >= OLDEST_POSTGRESQL
     fix = "" if ok else f"Handrail needs PostgreSQL {OLDEST_POSTGRESQL // 10000} or later."
-    return Finding("database", ok=ok, message=f"PostgreSQL {number // 10000}.{number % 10000} answers.", fix=fix)
+    return Finding("database", ok=ok, message=f"PostgreSQL {number // 10000}.{number % 10000} is responding.", fix=fix)
 
 
 def _migrations(pending: list[str]) -> Finding:
@@ -152,4 +152,4 @@ def _clock(before: datetime, there: datetime, after: datetime) -> Finding:
     apart = abs((there - middle).total_seconds())
     ok = apart <= CLOCK_TOLERANCE_SECONDS
     message = f"This machine and the database are {apart:.2f} s apart."
-    return Finding("clock", ok=ok, message=message, fix="" if ok else "Set both clocks by NTP.")
+    return Finding("clock", ok=ok, message=message, fix="" if ok else "Synchronise both clocks with NTP.")

@@ -23,8 +23,8 @@ EXIT_CODES = {
     2: "the input or the command line is wrong; the message names the field or option",
     3: "not found, or you don't have access",
     4: "in your scope, but your roles don't include the permission for it; written to the audit log",
-    5: "a rule of the domain forbids it now, or somebody else was faster",
-    6: "the database or an outside system did not answer",
+    5: "not possible in the current state, or someone else acted first",
+    6: "the database or an external system did not respond",
     7: "handrail.toml or a secret needs fixing",
     INTERRUPTED: "interrupted",
 }
@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return USAGE
     except _database_away():
-        say("handrail: The database does not answer. Is it running? Try: handrail check [unavailable]", err=True)
+        say("handrail: The database is not responding. Is it running? Try: handrail check [unavailable]", err=True)
         return Unavailable.exit_code
     return result if isinstance(result, int) else 0
 

@@ -25,7 +25,7 @@ Before = Annotated[
         help="Only older ones, such as 2026-11-22T14:00:00Z.",
     ),
 ]
-Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many rows, the newest first.")]
+Limit = Annotated[int, typer.Option(min=1, max=500, help="At most this many rows, newest first.")]
 TenantKey = Annotated[str, typer.Option("--tenant", metavar="KEY", help="Only what belongs to this tenant.")]
 RunRef = Annotated[str, typer.Argument(metavar="RUN", help="The run's reference, RUN-….")]
 ExceptionRef = Annotated[str, typer.Argument(metavar="EXCEPTION", help="The exception packet's reference, EXC-….")]

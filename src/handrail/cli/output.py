@@ -111,7 +111,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
         fault = Fault("", error.msg, error.lineno, error.colno)
         raise Invalid(f"{path} is not JSON.", code="not-json", faults=[fault]) from None
     except (UnicodeDecodeError, RecursionError):
-        raise Invalid(f"{path} is not JSON in UTF-8 of a sane depth.", code="not-json") from None
+        raise Invalid(f"{path} is not JSON in UTF-8, or is nested too deeply.", code="not-json") from None
     if not isinstance(value, dict):
         raise Invalid(f"{path} must hold one JSON object.", code="not-an-object")
     return value

@@ -50,7 +50,7 @@ class Family:
         while not self._stop.wait(LOOK_SECONDS):
             if name := self.ended():
                 code = self._children[name].returncode
-                print(f"handrail: {name} has ended by itself with code {code}; ending the others", file=sys.stderr)
+                print(f"handrail: {name} ended unexpectedly with code {code}; ending the others", file=sys.stderr)
                 return code if code > 0 else 1
         return 0
 

@@ -15,7 +15,7 @@ from handrail.web.shell import errors
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's handler400, such as for a Host that [web] allowed_hosts does not name."""
     if concerns(request):
-        return problems.problem(400, "bad-request", "The request was refused before it was looked at.")
+        return problems.problem(400, "bad-request", "The request was refused before it was processed.")
     return errors.bad_request(request, exception)
 
 

@@ -68,7 +68,7 @@ class DefinitionFilter:
 
 
 def list_definitions(actor: Actor, wanted: DefinitionFilter | None = None) -> list[DefinitionSummary]:
-    """Those of the actor's workspace, by kind and name, the newest version first. Raises Denied."""
+    """Those of the actor's workspace, by kind and name, newest version first. Raises Denied."""
     actor.require(Capability.DEFINITION_VIEW)
     chosen = wanted or DefinitionFilter()
     keys = {"kind": chosen.kind, "name": chosen.name, "state": chosen.state}

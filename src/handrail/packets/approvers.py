@@ -89,7 +89,7 @@ def _counted(row: Vote, manifest: Manifest, actor: Actor | None) -> Counted:
     if signer is None:
         why = "is not among its signers"
     elif actor is None:
-        why = "is not entitled any more"
+        why = "is no longer entitled"
     elif lost := sorted(set(signer.roles) - actor.roles):
         why = f"does not hold {', '.join(lost)} any more"
     return Counted(row.user_id, signer_id(row.user_id), signer.name if signer else row.name, row.at, why)

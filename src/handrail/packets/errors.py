@@ -26,7 +26,7 @@ class Exists(Conflict):
 
     def __init__(self, ref: str) -> None:
         super().__init__(
-            f"This case has its packet: {ref}. Reassemble that one, with a reason, to make its next revision.",
+            f"This case already has the escalation packet {ref}. Reassemble it, with a reason, for the next revision.",
             faults=[Fault("packet", ref)],
         )
         self.ref = ref

@@ -139,7 +139,7 @@ def end(revision: Revision, state: RevisionState, cause: RevisionReason, *, by: 
     )
     audit(_ENDED_EVENTS.get(cause, EventName.PACKET_SUPERSEDED), revision, by, was=before, cause=cause)
     if before in _DELIVERED_FROM:
-        recall(revision, by, f"Revision {revision.number} does not count any more: {cause}.")
+        recall(revision, by, f"Revision {revision.number} is no longer current: {cause}.")
 
 
 def recall(revision: Revision, by: Actor, reason: str) -> None:

@@ -38,7 +38,7 @@ def why_not_approve(actor: Actor, revision: Revision) -> Refusal | None:
     if refusal := missing_capability(actor, Capability.PACKET_APPROVE):
         return refusal
     if revision.state == RevisionState.HELD:
-        return Refusal("held", "Holds are open: they must be released before anybody can approve.")
+        return Refusal("held", "Holds are open. They must be resolved before anyone can approve.")
     waiting = (RevisionState.IN_REVIEW, RevisionState.APPROVED)
     if refusal := _not_current(revision, waiting) or _unsignable(revision):
         return refusal

@@ -35,9 +35,9 @@ def why_not_take_over(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
     if refusal := missing_capability(actor, Capability.EXCEPTION_TAKE):
         return refusal
     if packet.handling == Handling.OPEN:
-        return Refusal("exception-open", "Nobody has taken this packet over. Take it.")
+        return Refusal("exception-open", "Nobody has taken over this exception packet. Take it over.")
     if packet.taken_by == actor.name and packet.handling == Handling.TAKEN:
-        return Refusal("exception-yours", "This packet is yours already.")
+        return Refusal("exception-yours", "You have already taken over this exception packet.")
     return _resolved(packet)
 
 
@@ -45,7 +45,7 @@ def why_not_resolve(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
     if refusal := missing_capability(actor, Capability.EXCEPTION_RESOLVE):
         return refusal
     if packet.handling == Handling.OPEN:
-        return Refusal("exception-open", "Take this packet over first; then resolve it with a note.")
+        return Refusal("exception-open", "Take over this exception packet first; then resolve it with a note.")
     if refusal := _resolved(packet):
         return refusal
     if packet.taken_by != actor.name:

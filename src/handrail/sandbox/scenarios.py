@@ -144,7 +144,7 @@ _RESYNC = (
     ),
     Scenario(
         "permanent-failure",
-        "The job runner refuses for good",
+        "The job runner refuses permanently",
         "ten_maple",
         stopped("terminal-result", 1),
         faults=_start(FaultKind.ANSWER, body={"id": "job_none", "status": "rejected"}, times=FOREVER),

@@ -28,7 +28,7 @@ from handrail.support.states import (
 )
 
 _KEY = re.compile(rf"[\x21-\x7e]{{{KEY_MIN},{KEY_MAX}}}")
-REFUSED = "The request can't be submitted as it was given. Nothing was stored."
+REFUSED = "The request can't be submitted as it is. Nothing was stored."
 _CHOICES = {"mode": HandoffMode, "severity": Severity, "attachment": AttachmentMode}
 
 
@@ -49,11 +49,11 @@ class SupportRequestInput(BaseModel):
     summary: Annotated[str, Field(min_length=1, max_length=SUMMARY_MAX), _Text]
     mode: HandoffMode = HandoffMode.INTERNAL_ONLY
     severity: Severity = Severity.NORMAL
-    notes: Annotated[str, Field(max_length=NOTES_MAX, description="How to see the problem, step by step."), _Text] = ""
+    notes: Annotated[str, Field(max_length=NOTES_MAX, description="Steps to reproduce the problem."), _Text] = ""
     contact_name: Annotated[str, Field(max_length=NAME_MAX), _Text] = ""
     contact_email: Annotated[str, Field(max_length=EMAIL_MAX)] = ""
     external_reference: Annotated[
-        str, Field(max_length=URL_MAX, description="Or the ticket's address, if that holds it.")
+        str, Field(max_length=URL_MAX, description="Or the ticket's address, if that contains the reference.")
     ] = ""
     external_url: Annotated[str, Field(max_length=URL_MAX)] = ""
     attachment: AttachmentMode = AttachmentMode.CONTEXT

@@ -30,4 +30,4 @@ def read() -> list[Metric]:
         }
     )
     values = {outcome.value: counts[outcome.name] for outcome in HandoffOutcome}
-    return [Metric("handrail_support_requests", "Support requests by what came of their handoff.", values, "outcome")]
+    return [Metric("handrail_support_requests", "Support requests by the outcome of their handoff.", values, "outcome")]

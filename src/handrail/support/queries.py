@@ -25,8 +25,8 @@ UNNAMED_DESK = "the service desk"
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """A request and what came of its handoff. ``external_url`` is there only where it is proven: link it, else show the
-    reference as text. ``failure``: what failed or is unknown, and what to do about it, in at most 300 characters."""
+    """A request and the outcome of its handoff. ``external_url`` is there only where it is proven: link it, else show
+    the reference as text. ``failure``: what failed or is unknown, and what to do, in at most 300 characters."""
 
     ref: str
     tenant: str

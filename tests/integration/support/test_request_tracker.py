@@ -95,7 +95,7 @@ def test_submit_with_a_wrong_token_keeps_the_request(house: Support, request_tra
 def test_submit_without_the_queue_right_keeps_the_request(house: Support, request_tracker: RequestTracker) -> None:
     with desk_at(request_tracker.base_url, request_tracker.onlooker_token):
         handoff = house.submit(mode="create_external_ticket").handoff
-    assert "does not let Handrail create tickets" in assert_kept(house, handoff)
+    assert "does not allow Handrail to create tickets" in assert_kept(house, handoff)
     assert request_tracker.find_by_key(handoff.ref) == []
 
 

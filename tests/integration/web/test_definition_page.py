@@ -103,7 +103,7 @@ def test_reject_twice_with_the_same_reason_is_the_same_answer(house: Web, owner:
 def test_decision_without_a_reason_gives_the_form_back(house: Web, owner: Client) -> None:
     response = owner.post(url(house, "/reject"), {"reason": " "})
     assert response.status_code == 422
-    assert "a reason is needed" in response.content.decode()
+    assert "A reason is needed" in response.content.decode()
 
 
 def test_active_definition_is_deprecated_with_a_reason(house: Web, owner: Client) -> None:

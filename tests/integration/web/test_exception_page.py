@@ -66,7 +66,7 @@ def test_resolve_twice_with_the_same_note_is_the_same_answer(house: Web, senior:
 def test_resolve_without_a_note_gives_the_form_back(house: Web, senior: Client) -> None:
     senior.post(url(house, "/take"))
     long = "x" * 4001
-    for note, message in (("  ", "a resolution needs a note"), (long, "at most 4000 characters")):
+    for note, message in (("  ", "A resolution needs a note"), (long, "At most 4000 characters")):
         response = senior.post(url(house, "/resolve"), {"note": note})
         assert response.status_code == 422
         assert message in response.content.decode()

@@ -127,7 +127,7 @@ def test_clear_a_hold_with_a_reason_makes_a_new_revision(desk: Packets, browser_
     assert "Clear this hold" in text(client.get(url(revision)))
     again = client.post(url(revision, "/clear"), posted | {"reason": " "})
     assert again.status_code == 422
-    assert "a reason is needed" in text(again)
+    assert "A reason is needed" in text(again)
     assert not Clearance.objects.exists()
     assert client.post(url(revision, "/clear"), posted | {"reason": "The contract says so."}).status_code == 302
     assert Clearance.objects.get().reason == "The contract says so."
@@ -221,12 +221,12 @@ def test_comparison_shows_the_field_that_moved(desk: Packets, browser_of: Browse
 
 def test_assemble_form_asks_for_what_the_profile_declares(desk: Packets, browser_of: Browser) -> None:
     client = browser_of("dee")
-    assert 'name="given.case"' in text(client.get("/admin/packets/assemble"))
-    posted = {"profile": "outage-escalation", "given.tenant": "ten_a", "given.case": "wrong"}
+    assert 'name="inputs.case"' in text(client.get("/admin/packets/assemble"))
+    posted = {"profile": "outage-escalation", "inputs.tenant": "ten_a", "inputs.case": "wrong"}
     wrong = client.post("/admin/packets/assemble", posted)
     assert wrong.status_code == 422
     assert 'id="fault-case"' in text(wrong)
-    done = client.post("/admin/packets/assemble", posted | {"given.case": "CASE-7"})
+    done = client.post("/admin/packets/assemble", posted | {"inputs.case": "CASE-7"})
     packet = Packet.objects.get()
     assert (done.status_code, done.headers["Location"]) == (302, f"/admin/packets/{packet.ref}")
     assert packet.inputs == {"tenant": "ten_a", "case": "CASE-7", "note": None}
@@ -234,7 +234,7 @@ def test_assemble_form_asks_for_what_the_profile_declares(desk: Packets, browser
 
 def test_assemble_of_a_case_that_has_its_packet_leads_to_it(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
-    posted = {"profile": "outage-escalation", "given.tenant": "ten_a", "given.case": "CASE-7"}
+    posted = {"profile": "outage-escalation", "inputs.tenant": "ten_a", "inputs.case": "CASE-7"}
     done = browser_of("dee").post("/admin/packets/assemble", posted, follow=True)
     assert done.redirect_chain == [(url(revision), 302)]
     assert "This case already has an escalation packet." in text(done)

@@ -130,7 +130,7 @@ def test_resolve_keeps_the_note_and_leaves_the_run_ended(packet: ExceptionPacket
 
 
 def test_resolve_an_open_packet_is_refused(packet: ExceptionPacket, senior: Actor) -> None:
-    with pytest.raises(Conflict, match="Take this packet over first"):
+    with pytest.raises(Conflict, match="Take over this exception packet first"):
         exceptions.resolve(ref=packet.ref, note="x", by=senior)
 
 

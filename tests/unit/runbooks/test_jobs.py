@@ -141,7 +141,7 @@ def test_a_poll_that_is_refused_leaves_the_accepted_action_undecided(estate: Run
     runner.starts, runner.polls = [job("running")], [Answer(status=status)]
     run = estate.advance(estate.start())
     assert (run.exception_packet.cause, runner.asked) == ("ambiguous-result", ["start", "poll"])
-    assert run.exception_packet.attempts[-1]["why"] == f"asking how it stands: status {status}"
+    assert run.exception_packet.attempts[-1]["why"] == f"polling: status {status}"
 
 
 @pytest.mark.requirement("R2-15")

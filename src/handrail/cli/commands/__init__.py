@@ -10,8 +10,8 @@ from handrail import __version__
 from handrail.cli.lazy import Lazy, LazyGroup
 
 EPILOG = (
-    "Exit codes: 0 done, 1 a check failed, 2 wrong input, 3 not there, 4 not allowed, "
-    "5 not now, 6 something does not answer, 7 handrail.toml needs fixing."
+    "Exit codes: 0 done, 1 a check failed, 2 wrong input, 3 not found, 4 not allowed, "
+    "5 not possible now, 6 a system did not respond, 7 handrail.toml needs fixing."
 )
 
 
@@ -20,10 +20,10 @@ class Commands(LazyGroup):
         "demo": Lazy("demo", "demo", "Watch the whole product on a practice estate."),
         "up": Lazy("serve", "up", "Migrate, then run the web server and the workers."),
         "web": Lazy("serve", "web", "Serve the pages and the API."),
-        "worker": Lazy("worker", "worker", "Run what is queued, until SIGTERM."),
+        "worker": Lazy("worker", "worker", "Process queued tasks until SIGTERM."),
         "sandbox": Lazy("sandbox", "sandbox", "Serve the practice estate alone.", models=False),
-        "migrate": Lazy("serve", "migrate", "Bring the database to this version."),
-        "check": Lazy("check", "check", "Say whether this installation is ready, and what to fix."),
+        "migrate": Lazy("serve", "migrate", "Migrate the database to this version."),
+        "check": Lazy("check", "check", "Check whether this installation is ready, and show what to fix."),
         "definitions": Lazy(
             "definitions", "group", "Definitions: check, propose, list, show, approve, reject, deprecate."
         ),
@@ -60,7 +60,7 @@ def _print_version(wanted: bool) -> None:
 
 
 Version = Annotated[
-    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is.")
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
 ]
 
 app = typer.Typer(
@@ -76,4 +76,4 @@ app = typer.Typer(
 
 @app.callback()
 def about(*, version: Version = False) -> None:
-    """Approved runbooks carried out on real systems, proven by re-reading, stopped honestly."""
+    """Run approved runbooks on real systems, prove each result by re-reading, and stop when in doubt."""

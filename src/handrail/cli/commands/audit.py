@@ -21,9 +21,10 @@ group = typer.Typer()
 
 Tag = Annotated[str, typer.Option("--event", help="Only events of this tag, such as run.completed.")]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Only what this person or process did.")]
-Subject = Annotated[str, typer.Option("--subject", metavar="REF", help="Only what was done to this.")]
+Subject = Annotated[str, typer.Option("--subject", metavar="REF", help="Only events about this object.")]
 Kept = Annotated[
-    list[Path] | None, typer.Option("--kept", metavar="FILE", help="A checkpoint kept elsewhere. Repeat for several.")
+    list[Path] | None,
+    typer.Option("--kept", metavar="FILE", help="A checkpoint kept elsewhere. Repeat it for several."),
 ]
 EventNumber = Annotated[int, typer.Argument(metavar="EVENT", min=1, help="The event's number, as in list --json.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A new file. Without it: standard output.")]
@@ -45,7 +46,7 @@ def list_(
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Audit events in your scope, the newest first."""
+    """Audit events in your scope, newest first."""
     who = actor(as_, workspace)
     rows = trail.list_events(who, EventFilter(event=event, actor=by, subject=subject, limit=limit), tenant=tenant)
     if json:
@@ -75,7 +76,7 @@ def verify(*, kept: Kept = None, as_: As = None, workspace: InWorkspace = None, 
 
 @group.command("seal")
 def seal(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
-    """Seal everything that is waiting, now. Workers do it by themselves, every seal_seconds."""
+    """Seal all waiting rows now. Workers do the same, every seal_seconds."""
     who = actor(as_, workspace)
     done = evidence.seal(by=who)
     if json:
@@ -108,7 +109,7 @@ def prove(event: EventNumber, *, as_: As = None, workspace: InWorkspace = None) 
 
 @group.command("export")
 def export(*, out: Out = None, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Seal, then write the whole log as JSON lines, with the events in your scope in clear."""
+    """Seal, then write the whole log as JSON lines, with the events in your scope in clear text."""
     who = actor(as_, workspace)
     if out is None:
         sys.stdout.writelines(evidence.export(by=who))

@@ -10,7 +10,7 @@ from handrail.connectors.finding import Finding
 
 
 def check(*, json: Json = False) -> None:
-    """Look at configuration, secrets, database, clock, connectors and task system, and say what to fix."""
+    """Check configuration, secrets, database, clock, connectors and task system, and show what to fix."""
     findings = checks.all_findings()
     wrong = [finding for finding in findings if not finding.ok]
     if json:

@@ -37,7 +37,7 @@ FILE_LIMIT = 1024 * 1024
 def check(file: YamlFile, *, json: Json = False) -> None:
     """Check a definition without proposing it. Reports every fault with line and column. Needs no database.
 
-    Also warns about keys and names that were renamed. They are still read; the warning gives today's name.
+    Also warns about keys and names that were renamed. They are still read; the warning gives the current name.
     """
     checked = compilation.check(_read(file), file=file.name)
     definition = checked.definition
@@ -76,7 +76,7 @@ def propose(file: YamlFile, *, as_: As = None, workspace: InWorkspace = None, js
 def list_(
     *, kind: KindIs = "", state: StateIs = "", as_: As = None, workspace: InWorkspace = None, json: Json = False
 ) -> None:
-    """Definitions of the workspace, by kind and name, the newest version first."""
+    """Definitions of the workspace, by kind and name, newest version first."""
     who = actor(as_, workspace)
     rows = queries.list_definitions(who, queries.DefinitionFilter(kind=kind, state=state))
     if json:
@@ -121,7 +121,7 @@ def approve(definition: Name, *, digest: Digest = None, as_: As = None, workspac
 
 @group.command("reject")
 def reject(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Refuse a proposal for good."""
+    """Reject a proposal permanently."""
     who = decider(as_, workspace)
     actions.reject(definition_id=_find(who, definition, needs_version=True), reason=reason, by=who)
     output.say(f"{definition} rejected by {who.name}")

@@ -23,7 +23,7 @@ COLUMNS = ("what", "state", "found", "fix")
 
 @group.command("check")
 def check(*, json: Json = False) -> None:
-    """Look whether the settings, the credentials and the account's rights will do. Creates nothing."""
+    """Check the settings, the credentials and the account's rights. Creates nothing."""
     findings = _desk().check()
     if json:
         output.print_json(findings)
@@ -37,7 +37,7 @@ def check(*, json: Json = False) -> None:
 def try_(*, contact_email: Contact, json: Json = False) -> None:
     """Create one ticket, marked as a trial, and show where it is. Nothing is stored in Handrail.
 
-    Exit code 6 when the desk made none, or when it is unknown whether it did.
+    Exit code 6 when no ticket was created, or when that is unknown.
     """
     desk = _desk()
 

@@ -34,7 +34,7 @@ def list_(
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Exception packets in your scope, the newest first."""
+    """Exception packets in your scope, newest first."""
     who = actor(as_, workspace)
     if handling and handling not in list(Handling):
         raise typer.BadParameter(f"one of: {', '.join(Handling)}", param_hint="--handling")
@@ -78,7 +78,7 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
 
 @group.command("take")
 def take(exception: ExceptionRef, *, instead_of: InsteadOf = "", as_: As = None, workspace: InWorkspace = None) -> None:
-    """Take an exception packet over: you are now the one to resolve it."""
+    """Take over an exception packet, to resolve it yourself."""
     who = actor(as_, workspace)
     exceptions.take(ref=exception, by=who, instead_of=instead_of)
     output.say(f"{exception} taken over by {who.name}")

@@ -21,7 +21,7 @@ group = typer.Typer()
 
 REFUSED = 1
 NOT_COMPARED = 8
-NO_LANE = "NOT ACCEPTED: all of it is in order, but say your own lane with --lane"
+NO_LANE = "NOT ACCEPTED: everything is in order, but name your own lane with --lane"
 KEY_FILE_LIMIT = 1024 * 1024
 
 
@@ -45,10 +45,10 @@ def verify(
     at: Annotated[datetime | None, typer.Option("--at", help="As of this time (UTC), instead of now.")] = None,
     json: Json = False,
 ) -> None:
-    """Say what a package is, for which lane, who approved it and what is held; refuse anything that is not in order.
+    """Show what a package is, its lane, who approved it and what is held; refuse anything that is not in order.
 
-    Exits with 0 when it is accepted, 1 when it is refused, and 8 when all of it is in order but --lane was not given:
-    then it may have been released to somebody else.
+    Exits with 0 when it is accepted, 1 when it is refused, and 8 when everything is in order but --lane was not given:
+    it may then have been released to someone else.
     """
     if record and (accepted is None or lane is None):
         raise typer.BadParameter("needs --accepted DIRECTORY and --lane LANE", param_hint="--record")

@@ -31,13 +31,13 @@ def generate(*, out: Out = None) -> None:
 
 @group.command("rotate")
 def rotate(*, out: Out = None) -> None:
-    """Make a new release key. The one before stays accepted until it is retired: what it signed must expire first."""
+    """Make a new release key. The previous one stays accepted until you retire it, after what it signed has expired."""
     release_keys.install(out, replace=True)
 
 
 @group.command("list")
 def list_(*, json: Json = False) -> None:
-    """Every key that signed or signs, and whether receivers accept it."""
+    """Every release key, and whether receivers accept it."""
     ring = release_keys.current_ring()
     rows = [(key.key_id, "signs" if key.key_id == ring.current else "accepted") for key in ring.accepted]
     rows += [(key_id, "retired") for key_id in sorted(ring.retired)]
@@ -50,7 +50,7 @@ def list_(*, json: Json = False) -> None:
 
 @group.command("retire")
 def retire(key: KeyId) -> None:
-    """A key that no longer signs is not accepted any more: it is rotated out."""
+    """Stop accepting a key that no longer signs: it is rotated out."""
     ring = release_keys.current_ring()
     found = _find(ring, key)
     release_keys.save(ring.retire(found), "RETIRED", found)
@@ -59,7 +59,7 @@ def retire(key: KeyId) -> None:
 
 @group.command("revoke")
 def revoke(key: KeyId) -> None:
-    """A key is refused at once, whatever it signed. If it is the one that signs, rotate next."""
+    """Refuse a key immediately, whatever it signed. If it is the current key, rotate next."""
     ring = release_keys.current_ring()
     found = _find(ring, key)
     release_keys.save(ring.revoke(found), "REVOKED", found)
@@ -68,7 +68,7 @@ def revoke(key: KeyId) -> None:
 
 @group.command("export")
 def export() -> None:
-    """For receivers: the accepted public keys as PEM, and which keys count no more. See: handrail intake verify"""
+    """Print the accepted public keys as PEM, with retired and revoked ones, for: handrail intake verify"""
     ring = release_keys.current_ring()
     if not (ring.accepted or ring.retired or ring.revoked):
         raise Conflict("There are no keys. Make one: handrail keys generate", code="key-ring")

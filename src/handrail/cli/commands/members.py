@@ -20,22 +20,21 @@ _ROLES = f"One of {', '.join(Role)}. Repeat it for several."
 Roles = Annotated[list[str], typer.Option("--role", metavar="ROLE", help=_ROLES)]
 NewRoles = Annotated[list[str] | None, typer.Option("--role", metavar="ROLE", help=_ROLES)]
 Tenants = Annotated[
-    list[str] | None, typer.Option("--tenant", metavar="KEY", help="Entitle to this tenant only. Repeat for several.")
+    list[str] | None,
+    typer.Option("--tenant", metavar="KEY", help="Entitle to this tenant only. Repeat it for several."),
 ]
-AllTenants = Annotated[bool, typer.Option("--all-tenants", help="Entitle to every tenant, those to come included.")]
+AllTenants = Annotated[bool, typer.Option("--all-tenants", help="Entitle to every tenant, including future ones.")]
 NoTenant = Annotated[bool, typer.Option("--no-tenant", help="Entitle to no tenant.")]
 Groups = Annotated[
     list[str] | None,
-    typer.Option(
-        "--group", metavar="GROUP", help="A group of your own that profiles name signers by. Repeat for several."
-    ),
+    typer.Option("--group", metavar="GROUP", help="A group that profiles can name signers by. Repeat it for several."),
 ]
 Name = Annotated[str, typer.Option("--name", help="What people call the member.")]
 PasswordIn = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input, instead of asking.")
 ]
 TokenName = Annotated[str, typer.Option("--name", help="What the token is for.")]
-Days = Annotated[int, typer.Option(min=1, max=366, help="The token expires after so many days.")]
+Days = Annotated[int, typer.Option(min=1, max=366, help="The token expires after this many days.")]
 TokenRef = Annotated[str, typer.Argument(metavar="TOKEN", help="The token's reference, TOK-….")]
 
 
@@ -88,7 +87,7 @@ def change(
     as_: As = None,
     workspace: InWorkspace = None,
 ) -> None:
-    """Set a member's roles, groups or tenants: those that are given, and no others. What is not given stays."""
+    """Set a member's roles, groups or tenants: exactly those given. What you don't give stays as it is."""
     if sum((bool(tenant), all_tenants, no_tenant)) > 1:
         raise typer.BadParameter("give one of them", param_hint="--tenant, --all-tenants, --no-tenant")
     if not (role or group_ or tenant or all_tenants or no_tenant):
@@ -107,22 +106,22 @@ def change(
 def password_(
     email: Email, *, password_stdin: PasswordIn = False, as_: As = None, workspace: InWorkspace = None
 ) -> None:
-    """Give a member a new password, and end every session of theirs. Tokens for the API stay."""
+    """Set a member's password and end all their sessions. API tokens stay valid."""
     who = actor(as_, workspace)
     password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask("New password")
     actions.set_password(email=email, password=password, by=who)
-    output.say(f"{email} has a new password; every session of theirs has ended")
+    output.say(f"{email} has a new password; all their sessions have ended")
 
 
 @group.command("remove")
 def remove(email: Email, *, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Take a member's access away. Their name stays in the audit log."""
+    """Remove a member's access. Their name stays in the audit log."""
     _switch(email, as_, workspace, on=False)
 
 
 @group.command("restore")
 def restore(email: Email, *, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Give a removed member the access back."""
+    """Restore a removed member's access."""
     _switch(email, as_, workspace, on=True)
 
 
@@ -130,7 +129,7 @@ def restore(email: Email, *, as_: As = None, workspace: InWorkspace = None) -> N
 def token(
     email: Email, *, name: TokenName, days: Days = 90, as_: As = None, workspace: InWorkspace = None, json: Json = False
 ) -> None:
-    """Make a token for the API. It can do what the member can do; it is shown once and kept as a digest only."""
+    """Create an API token. It can do what the member can do. It is shown once; only its digest is stored."""
     who = actor(as_, workspace)
     issued = tokens.issue(email=email, name=name, days=days, by=who)
     if json:
@@ -153,7 +152,7 @@ def tokens_(*, as_: As = None, workspace: InWorkspace = None, json: Json = False
 
 @group.command("revoke-token")
 def revoke_token(ref: TokenRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
-    """End a token now."""
+    """Revoke a token immediately."""
     who = actor(as_, workspace)
     tokens.revoke(ref=ref, by=who)
     output.say(f"{ref} revoked")

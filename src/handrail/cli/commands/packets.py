@@ -43,7 +43,7 @@ def list_(
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Packets in your scope, the newest first."""
+    """Escalation packets in your scope, newest first."""
     who = actor(as_, workspace)
     if state and state not in list(RevisionState):
         raise typer.BadParameter(f"one of: {', '.join(RevisionState)}", param_hint="--state")
@@ -56,7 +56,9 @@ def list_(
          r.revision.updated_at)
         for r in rows
     ]  # fmt: skip
-    output.print_table("", COLUMNS, cells, empty="No packets. Assemble one: handrail packets assemble PROFILE FILE")
+    output.print_table(
+        "", COLUMNS, cells, empty="No escalation packets. Assemble one: handrail packets assemble PROFILE FILE"
+    )
 
 
 @group.command("assemble")
@@ -81,7 +83,7 @@ def assemble(
 def reassemble(
     packet: PacketRef, *, reason: Reason, as_: As = None, workspace: InWorkspace = None, json: Json = False
 ) -> None:
-    """Make the next revision because of new evidence; the one that stands is superseded, its votes are void."""
+    """Make the next revision because of new evidence. The current one is superseded and its votes are void."""
     who = actor(as_, workspace)
     _build(who, assembling.again(ref=packet, reason=reason, by=who), json=json)
 
@@ -104,12 +106,14 @@ def diff(
     packet: PacketRef,
     *,
     revision: Number = None,
-    against: Annotated[int | None, typer.Option("--against", min=1, help="Instead of the one before.")] = None,
+    against: Annotated[
+        int | None, typer.Option("--against", min=1, help="Compare with this revision instead of the previous one.")
+    ] = None,
     as_: As = None,
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """What changed since the revision before."""
+    """What changed since the previous revision."""
     who = actor(as_, workspace)
     found = comparison.diff(who, packet, revision, against)
     if json:
@@ -141,7 +145,7 @@ def holds(
 def clear(
     packet: PacketRef,
     code: Annotated[str, typer.Argument(metavar="HOLD", help="The hold's code, such as source-conflict.")],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="What it holds, as: handrail packets holds.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="What it holds, as shown by: handrail packets holds")],
     *,
     revision: Exact,
     reason: Reason,
@@ -171,7 +175,7 @@ def approve(
 def reject(
     packet: PacketRef, *, revision: Exact, reason: Reason, as_: As = None, workspace: InWorkspace = None
 ) -> None:
-    """Reject a revision for good."""
+    """Reject a revision permanently."""
     who = decider(as_, workspace)
     votes.reject(ref=packet, revision=revision, reason=reason, by=who)
     output.say(f"{packet} revision {revision} rejected")
@@ -192,7 +196,9 @@ def release(
     packet: PacketRef,
     *,
     revision: Exact,
-    deliver: Annotated[bool, typer.Option("--deliver", help="Deliver from here, instead of by a worker.")] = False,
+    deliver: Annotated[
+        bool, typer.Option("--deliver", help="Deliver from this process instead of by a worker.")
+    ] = False,
     as_: As = None,
     workspace: InWorkspace = None,
 ) -> None:
@@ -214,7 +220,7 @@ def export(
     as_: As = None,
     workspace: InWorkspace = None,
 ) -> None:
-    """Write the package of a released revision, byte for byte as the lane got it."""
+    """Write the package of a released revision, byte for byte as the lane received it."""
     who = actor(as_, workspace)
     output.say(str(exporting.export(ref=packet, revision=revision, directory=directory, by=who)))
 
@@ -234,7 +240,7 @@ def document(
     as_: As = None,
     workspace: InWorkspace = None,
 ) -> None:
-    """Write one file that leaves, or would, byte for byte: to look at before you sign."""
+    """Write one file that leaves, or would leave, byte for byte, to inspect before you sign."""
     who = actor(as_, workspace)
     path = exporting.write_document(ref=packet, revision=revision, name=name, directory=directory, by=who)
     output.say(str(path))

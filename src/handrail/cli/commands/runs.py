@@ -34,7 +34,7 @@ def list_(
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Runs in your scope, the newest first."""
+    """Runs in your scope, newest first."""
     who = actor(as_, workspace)
     _known(state, [s.value for s in RunState])
     wanted = queries.RunFilter(tenant=tenant, runbook=runbook, state=state, before=before, limit=limit)
@@ -78,7 +78,9 @@ def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Js
 
 @group.command("watch")
 def watch(
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="One run; without it all that have not ended.")] = "",
+    run: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="The run to follow. Default: all that have not ended.")
+    ] = "",
     *,
     as_: As = None,
     workspace: InWorkspace = None,
@@ -89,7 +91,7 @@ def watch(
 
 @group.command("preview")
 def preview(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
-    """Do the reads and prerequisites of a task and say what would be invoked. Nothing is written outside.
+    """Read a task's sources, check its prerequisites and show what would be invoked. Nothing outside is changed.
 
     FILE holds {"key": …, "runbook": …, "version": …, "payload": {…}}.
     """
@@ -116,7 +118,7 @@ def preview(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, js
 
 @group.command("start")
 def start(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
-    """Start the run of one task. A repeated trigger gives the run that exists.
+    """Start the run of one task. A repeated trigger returns the existing run.
 
     FILE holds {"key": …, "runbook": …, "version": …, "payload": {…}}.
     """

@@ -12,5 +12,5 @@ SandboxPort = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port
 
 
 def sandbox(*, port: SandboxPort = 8900) -> None:
-    """Serve the practice estate: the outside systems of the demo, with faults by script. Never for production."""
+    """Serve the practice estate: the external systems of the demo, with scripted faults. Never for production."""
     serve(port=port)

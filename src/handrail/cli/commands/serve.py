@@ -18,7 +18,7 @@ Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port. Default:
 
 
 def up(*, sandbox: WithSandbox = False, workers: Workers = 2) -> None:
-    """Migrate the database, then run the web server and the workers until Ctrl-C. One of them dying ends all."""
+    """Migrate the database, then run the web server and the workers until Ctrl-C. If one dies, all end."""
     config = installation.start(quiet=True)
 
     migrations.apply()
@@ -50,7 +50,7 @@ def web(*, host: Host = None, port: Port = None) -> None:
 
 
 def migrate() -> None:
-    """Bring the database to this version. Safe to run from several machines at once: they wait for each other."""
+    """Migrate the database to this version. Safe to run from several machines at once: they wait for each other."""
     installation.start()
 
     applied = migrations.apply()

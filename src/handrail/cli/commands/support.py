@@ -23,9 +23,12 @@ Run = Annotated[str | None, typer.Option("--run", metavar="RUN", help="The run t
 Summary = Annotated[str, typer.Option("--summary", help="What is wrong, in one line of up to 200 characters.")]
 Mode = Annotated[str, typer.Option("--mode", help="internal_only, create_external_ticket or link_existing_ticket.")]
 Severity = Annotated[str, typer.Option("--severity", help="low, normal, high or urgent.")]
-Notes = Annotated[str, typer.Option("--notes", help="How to see it, step by step, in up to 4000 characters.")]
+Notes = Annotated[str, typer.Option("--notes", help="Steps to reproduce, in up to 4000 characters.")]
 Ticket = Annotated[
-    str, typer.Option("--ticket", help="With link_existing_ticket: its reference, or its address if that holds it.")
+    str,
+    typer.Option(
+        "--ticket", help="With link_existing_ticket: its reference, or its address if that contains the reference."
+    ),
 ]
 TicketUrl = Annotated[str, typer.Option("--ticket-url", help="With link_existing_ticket: its address, if known.")]
 Name = Annotated[str, typer.Option("--contact-name", help="The name of the contact. Default: the member who acts.")]
@@ -57,9 +60,9 @@ def request(
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Raise a support request, and hand it to the desk as --mode says.
+    """Raise a support request and hand it to the service desk according to --mode.
 
-    Exit code 6 when the desk made no ticket, or when that is unknown: the request itself is kept.
+    Exit code 6 when the desk created no ticket, or when that is unknown. The request itself is stored.
     """
     _one_place(tenant, run)
     who = actor(as_, workspace)
@@ -87,7 +90,7 @@ def request(
 def latest(
     *, tenant: Tenant = None, run: Run = None, as_: As = None, workspace: InWorkspace = None, json: Json = False
 ) -> None:
-    """The latest request of a tenant or a run, and what came of its handoff."""
+    """The latest request of a tenant or a run, and the outcome of its handoff."""
     _one_place(tenant, run)
     who = actor(as_, workspace)
     found = queries.latest_for_run(who, run) if run else queries.latest_for_tenant(who, tenant or "")

@@ -17,7 +17,7 @@ group = typer.Typer()
 
 @group.command("pull")
 def pull(*, as_: As = None, json: Json = False) -> None:
-    """Receive every open task of the configured task system. Workers do the same by themselves, every pull_seconds."""
+    """Receive every open task of the configured task system. Workers do the same, every pull_seconds."""
     who = actor(as_, task_workspace())
     _tell(tasks.pull(by=who), json=json)
 
@@ -41,7 +41,7 @@ def refused(
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Delegated tasks that could not become a run, and why, the newest first; for those entitled to all tenants."""
+    """Delegated tasks that could not become a run, and why, newest first. Needs access to all tenants."""
     who = actor(as_, workspace)
     rows = queries.list_refusals(who, before=before, limit=limit)
     if json:

@@ -7,7 +7,7 @@ from handrail.worker import service
 
 
 def worker() -> None:
-    """Run what is queued until SIGTERM, then let what is under way end. Start as many as you like, on any machine."""
+    """Process queued tasks until SIGTERM, then finish what is in progress. Start several, on any machine."""
     config = installation.start(quiet=True)
     settings = config.worker
     service.serve(

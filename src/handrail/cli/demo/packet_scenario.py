@@ -141,15 +141,13 @@ class _Scenario:
         kept = [annex for annex in found.annexes if not annex.cleared and annex.marker]
         _expect(len(kept) == 1, "not exactly one annex is held")
         removed = sum(_removed(annex.report) for annex in found.annexes)
-        return (
-            f"{code} cleared: revision 2 in review. {kept[0].name} stays inside; {removed} things removed from others"
-        )
+        return f"{code} cleared: revision 2 in review. {kept[0].name} is withheld; {removed} things removed from others"
 
     def _approve_own(self) -> str:
         try:
             self._vote(ASSEMBLER)
         except (Denied, Conflict):
-            return "who assembled it may not approve it: refused"
+            return "the person who assembled it may not approve it: refused"
         raise Differs("the assembler approved")
 
     def _sign(self) -> str:
@@ -179,8 +177,8 @@ class _Scenario:
             was = queries.get_packet(_who(), self._ref, before).summary.revision
             _expect(was.state == "superseded", f"revision {before} is {was.state}")
             where = ", ".join(fault.where for fault in error.faults)
-            return f"release refused, for {where} moved. Revision {before} is superseded, its two votes are void"
-        raise Differs("a revision was released although a source had moved")
+            return f"release refused: {where} moved. Revision {before} is superseded, its two votes are void"
+        raise Differs("a revision was released although a source had changed")
 
     def _assembled_again(self) -> str:
         found = self._settled()
@@ -208,8 +206,8 @@ class _Scenario:
 
     def _refuse_altered(self) -> str:
         said = self._vendor.verify(altered(self._package), name="altered.zip")
-        _expect(not said.accepted and bool(said.findings), "intake verify takes an altered package")
-        return f"one bit turned over: refused ({', '.join(said.findings)})"
+        _expect(not said.accepted and bool(said.findings), "intake verify accepts an altered package")
+        return f"one bit flipped: refused ({', '.join(said.findings)})"
 
     def _consume(self) -> str:
         _control(f"/lane/{LANE}/deliveries/{self._digest()}/consume", {})

@@ -71,7 +71,8 @@ def check_invariants(
         Invariant("At most one effect for each idempotency key", tuple(_repeated_effects())),
         Invariant("The task system received one outcome for each task", tuple(_misreported(details))),
         Invariant(
-            "Each run left one retry-ledger entry, and one completion record or packet", tuple(_unclosed(details))
+            "Each run left one retry-ledger entry, and one completion record or exception packet",
+            tuple(_unclosed(details)),
         ),
         Invariant("No secret and no customer text in database or logs", tuple(leaks(words, logs))),
     ]

@@ -89,7 +89,7 @@ def _wait(who: Actor, family: Family, total: int) -> None:
     while time.monotonic() < until and not interrupted() and not all(_reported(who, run.ref) for run in runs()):
         time.sleep(show.EVERY_SECONDS)
     if dead := family.ended():
-        raise Unavailable(f"{dead} has ended by itself. See processes.log in the demo's directory.")
+        raise Unavailable(f"{dead} ended unexpectedly. See processes.log in the demo's directory.")
 
 
 def _reported(who: Actor, ref: str) -> bool:

@@ -132,7 +132,7 @@ def _file(root: int, name: str) -> int:
 
 
 def _no_file() -> BlobRefused:
-    return BlobRefused("Something that is not a regular file stands in the blob's place.")
+    return BlobRefused("The blob's path is not a regular file.")
 
 
 def _unavailable(error: OSError) -> BlobUnavailable:

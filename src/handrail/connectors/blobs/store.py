@@ -82,7 +82,7 @@ def verified(source: BinaryIO, digest: str, *, max_bytes: int) -> BinaryIO:
         raise BlobRefused(error.message, code=error.code) from None
     if found != digest:
         copy.close()
-        raise BlobRefused("The store holds other bytes than the digest says; restore the blob.", code="blob-corrupt")
+        raise BlobRefused("The stored bytes don't match the digest; restore the blob.", code="blob-corrupt")
     copy.seek(0)
     return copy  # type: ignore[return-value]
 

@@ -36,7 +36,7 @@ def normalise(config: DeskConfig, reference: str, url: str) -> Link:
     found = _reference(config, given.typed) if given.typed else page.reference if page else None
     faults = list(_faults(config, given, page, found))
     if faults or found is None:
-        raise Invalid("The ticket can't be linked as it was given.", code="link-invalid", faults=faults)
+        raise Invalid("The ticket can't be linked as it is.", code="link-invalid", faults=faults)
     return Link(found, _address(config, page, found) if page else None)
 
 

@@ -67,7 +67,7 @@ class S3Lane:
         except LaneFailed as error:
             raise LaneFailed(error.message, ErrorKind.UNKNOWN) from None
         if found.state is LaneState.ABSENT:
-            raise LaneFailed(f"The lane {self.name} took the package and doesn't have it.", ErrorKind.UNKNOWN)
+            raise LaneFailed(f"The lane {self.name} accepted the package but doesn't have it.", ErrorKind.UNKNOWN)
         return found
 
     def _withdraw(self, name: str, reason: str) -> Receipt:

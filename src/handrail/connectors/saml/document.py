@@ -51,7 +51,7 @@ def parse(data: bytes, *, max_bytes: int) -> etree._Element:
         raise MetadataRefused("The metadata is not UTF-8.", code="not-utf8")
     # Before the parser sees it: a DTD is never needed here, and is where every entity attack begins.
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise MetadataRefused("The metadata has a DTD or entities; neither is taken.", code="dtd")
+        raise MetadataRefused("The metadata has a DTD or entities; neither is accepted.", code="dtd")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
     )
@@ -60,7 +60,7 @@ def parse(data: bytes, *, max_bytes: int) -> etree._Element:
     except (etree.XMLSyntaxError, ValueError):
         raise MetadataRefused("The metadata is not well-formed XML, or nests too deep.", code="not-xml") from None
     if root.getroottree().docinfo.internalDTD is not None:
-        raise MetadataRefused("The metadata has a DTD or entities; neither is taken.", code="dtd")
+        raise MetadataRefused("The metadata has a DTD or entities; neither is accepted.", code="dtd")
     return root
 
 

@@ -20,8 +20,8 @@ STAYS_INSIDE = frozenset(
 _ALWAYS_BLOCKING = frozenset({"internal-note"})
 
 MESSAGES: Mapping[str, str] = {
-    "unsanitised-artifact": "No sanitiser has cleared this artifact; it stays inside.",
-    "missing-lineage": "No authoritative source gives this value.",
+    "unsanitised-artifact": "No sanitiser has cleared this artifact, so it is withheld.",
+    "missing-lineage": "No authoritative source provides this value.",
     "missing-row": "The reference table has no row for this value.",
     "source-conflict": "Two authoritative sources disagree on this value.",
     "unfit-value": "The value is not what the packet's schema allows.",

@@ -209,7 +209,7 @@ MOVES: Mapping[DeliveryPhase, Callable[[Delivery], datetime | None]] = {
 
 def _delivered(delivery: Delivery, intent: DeliveryRow, receipt: Receipt) -> None:
     if receipt.state not in (LaneState.DELIVERED, LaneState.CONSUMED):
-        detail = {"why": f"the lane says {receipt.state}"}
+        detail = {"why": f"the lane reports {receipt.state}"}
         _result(delivery, intent, NewDeliveryRow(DeliveryEventKind.REFUSED, intent.sequence, detail=detail), None)
         return
     with transaction.atomic():

@@ -129,7 +129,7 @@ def _delivered(report: Report, by: Actor) -> None:
 
 @transaction.atomic
 def _refused(report: Report, answer: Answer, by: Actor) -> None:
-    message = f"The task system refused the outcome for good: status {answer.status}."
+    message = f"The task system refused the outcome permanently: status {answer.status}."
     changes = {"due_at": None, "failure": message, "attempts": report.attempts + 1}
     if Report.objects.filter(pk=report.pk, delivered_at=None, due_at__isnull=False).update(**changes):
         run = report.run

@@ -126,7 +126,7 @@ def _refuse_changed(task: IncomingTask, known: Sequence[OperationRun], tenant: T
     for run in known:
         if run.tenant_id == tenant.pk and run.task_digest != task.digest:
             raise Conflict(
-                f"The task {task.key} has the run {run.ref} for other content. A changed task needs a key of its own.",
+                f"The task {task.key} has the run {run.ref} for other content. A changed task needs a new key.",
                 code="task-changed",
             )
 

@@ -94,7 +94,7 @@ def _move(execution: Execution) -> Wait | None:
 
 def _stop(leased: LeasedRun, reason: str, message: str) -> Stop:
     if leased.position.phase in _OPEN and leased.position.last.sequence != leased.holder.intent:
-        whole = f"Nobody knows whether the action took effect, and it can't be found out. {message}"
+        whole = f"It is unknown whether the action took effect, and it can't be found out. {message}"
         return Stop(ExceptionCause.UNKNOWN_OUTCOME, "outcome-unknown", whole)
     return Stop(ExceptionCause.DEFINITION, reason, message)
 

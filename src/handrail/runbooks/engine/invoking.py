@@ -57,7 +57,7 @@ def overdue(execution: Execution) -> Wait | None:
         EventKind.UNKNOWN,
         step=last.step,
         attempt=last.attempt,
-        detail={"class": ResultClass.UNKNOWN, "why": "the worker that called is gone; no result was written down"},
+        detail={"class": ResultClass.UNKNOWN, "why": "the worker that called is gone; no result was recorded"},
     )
     execution.append(unknown, state=RunState.INVOKING)
     return None
@@ -160,7 +160,7 @@ def _class_of_poll(execution: Execution, step: CompiledStep, answer: Answer) -> 
         return ResultClass.PENDING, detail
     if answer.status not in _SUCCESSFUL:
         kind = ResultClass.AMBIGUOUS
-        detail |= {"class": kind, "why": f"asking how it stands: status {answer.status}"}
+        detail |= {"class": kind, "why": f"polling: status {answer.status}"}
     return kind, detail
 
 
@@ -194,6 +194,6 @@ def _why(kind: ResultClass, step: CompiledStep, detail: dict[str, Any], executio
         )
         return Stop(ExceptionCause.RETRIES_EXHAUSTED, "retries-exhausted", message, rows=row)
     if kind is ResultClass.TERMINAL:
-        return Stop(ExceptionCause.TERMINAL, "terminal-result", "The target refused the action for good.", rows=row)
-    message = "The runbook does not recognise the answer, so nobody may act on it."
+        return Stop(ExceptionCause.TERMINAL, "terminal-result", "The target refused the action permanently.", rows=row)
+    message = "The runbook does not recognise the answer, so the run stops."
     return Stop(ExceptionCause.AMBIGUOUS, "ambiguous-result", message, rows=row)

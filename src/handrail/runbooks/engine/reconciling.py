@@ -86,14 +86,17 @@ def _not_seen(execution: Execution, step: CompiledStep) -> None:
         with transaction.atomic():
             commit_intent(execution, step, row, repeat_of=made)
     elif step.deduplicates:
-        _unknown(execution, "It is not seen in the authoritative state, and the retries are used up.")
+        _unknown(execution, "The authoritative state doesn't show it, and the retries are used up.")
     else:
-        _unknown(execution, "It is not seen, and the target does not deduplicate, so it is not repeated.")
+        _unknown(
+            execution,
+            "The authoritative state doesn't show it, and the target does not deduplicate, so it is not repeated.",
+        )
 
 
 def _unknown(execution: Execution, message: str) -> None:
     row = NewRow(EventKind.RECONCILED, step=execution.step.name, detail={"effect": "not-seen"})
-    lost = "Nobody knows whether the action took effect" if execution.step.mutating else "An answer was lost"
+    lost = "It is unknown whether the action took effect" if execution.step.mutating else "An answer was lost"
     whole = f"{lost}. {message}"
     why = Stop(ExceptionCause.UNKNOWN_OUTCOME, "outcome-unknown", whole, rows=(row,))
     endings.stop(execution, why, scope=execution.scope())

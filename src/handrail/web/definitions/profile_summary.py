@@ -25,10 +25,10 @@ from handrail.web.shell import words
 @dataclass(frozen=True, slots=True)
 class ProfileSourceView:
     name: str
-    asks: str
+    request: str
     fresh_for: str
     shown_to: str
-    inside: str
+    internal: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ProfileHoldView:
 
 @dataclass(frozen=True, slots=True)
 class ProfileSummary:
-    """``annexes``: each sort with what becomes of it."""
+    """``annexes``: each type with what becomes of it."""
 
     summary: str
     lane: str
@@ -62,7 +62,7 @@ class ProfileSummary:
     never: list[str]
     signers: str
     expires_after: str
-    given: list[tuple[str, str]]
+    inputs: list[tuple[str, str]]
     sources: list[ProfileSourceView]
     fields: list[ProfileFieldView]
     annexes: list[tuple[str, str]]
@@ -78,17 +78,17 @@ def summarise(text: str) -> ProfileSummary | None:
         return None
     return ProfileSummary(
         summary=spec.summary,
-        lane=spec.lane.name + (f", if {spec.lane.confirmed_by} says so too" if spec.lane.confirmed_by else ""),
+        lane=spec.lane.name + (f", if {spec.lane.confirmed_by} agrees" if spec.lane.confirmed_by else ""),
         tlp=f"TLP:{spec.audience.tlp}",
         recipients=spec.audience.recipients,
         shows=spec.audience.shows,
         never=spec.audience.never,
         signers=_signers(spec.signers),
         expires_after=words.span(spec.expires_after),
-        given=[(name.rstrip("?"), field_in_words(f, optional=name.endswith("?"))) for name, f in spec.inputs.items()],
+        inputs=[(name.rstrip("?"), field_in_words(f, optional=name.endswith("?"))) for name, f in spec.inputs.items()],
         sources=[_source(name, source) for name, source in spec.sources.items()],
         fields=[row for path, field in spec.fields.items() for row in _fields(path, field)],
-        annexes=[(name, _annex(sort)) for name, sort in _sorts(spec)],
+        annexes=[(name, _annex(of)) for name, of in _types(spec)],
         holds=[_hold(code, rule) for code, rule in spec.holds.items()],
         hold_owner=spec.hold_owner,
     )
@@ -102,8 +102,8 @@ def _signers(signers: SignersSpec) -> str:
 
 
 def _source(name: str, source: AnySource) -> ProfileSourceView:
-    asks = _entity(source) if isinstance(source, SamlForm) else read_in_words(source)
-    return ProfileSourceView(name, asks, words.span(source.fresh_for), source.class_, ", ".join(source.internal))
+    request = _entity(source) if isinstance(source, SamlForm) else read_in_words(source)
+    return ProfileSourceView(name, request, words.span(source.fresh_for), source.class_, ", ".join(source.internal))
 
 
 def _entity(source: SamlForm) -> str:
@@ -134,15 +134,13 @@ def _rules(field: ShownSpec) -> Iterator[str]:
         yield f"{keyword} {words.value_text(value)}"
 
 
-def _sorts(spec: ProfileSpec) -> list[tuple[str, AnnexTypeSpec]]:
+def _types(spec: ProfileSpec) -> list[tuple[str, AnnexTypeSpec]]:
     return list(spec.annexes.types.items()) if spec.annexes else []
 
 
-def _annex(sort: AnnexTypeSpec) -> str:
-    which = f"where {sort.where}: " if sort.where else "everything else: "
-    return which + (
-        "never leaves" if sort.clear == "never" else f"only as {sort.clear} leaves it, {sort.at_most} at most"
-    )
+def _annex(of: AnnexTypeSpec) -> str:
+    which = f"where {of.where}: " if of.where else "everything else: "
+    return which + ("never leaves" if of.clear == "never" else f"only as cleared by {of.clear}, {of.at_most} at most")
 
 
 def _hold(code: str, rule: HoldRuleSpec) -> ProfileHoldView:

@@ -30,7 +30,7 @@ _DIGITS = 18
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One given value of a profile, as a form asks for it. ``many``: one a line."""
+    """One input of a profile, as a form asks for it. ``many``: one a line."""
 
     name: str
     kind: str
@@ -69,7 +69,7 @@ def assemble_form(actor: Actor, asked: Mapping[str, str], error: Invalid | None 
     return AssembleForm(profiles, chosen, spec.summary, spec.lane.name, inputs, general)
 
 
-def given_of(actor: Actor, posted: QueryDict) -> dict[str, JsonValue]:
+def inputs_of(actor: Actor, posted: QueryDict) -> dict[str, JsonValue]:
     """The values that were typed, in the types that the profile declares; what is not of its type stays as typed."""
     actor.require(Capability.PACKET_ASSEMBLE)
     wanted = DefinitionFilter(kind=DefinitionKind.PACKET, name=posted.get("profile", ""), state=DefinitionState.ACTIVE)
@@ -90,7 +90,7 @@ def _faults(error: Invalid | None) -> tuple[Fault, ...]:
 
 
 def _field_name(key: str) -> str:
-    return f"given.{key.removesuffix('?')}"
+    return f"inputs.{key.removesuffix('?')}"
 
 
 def _input(key: str, one: TaskField, asked: Mapping[str, str], faults: Mapping[str, str]) -> Input:
@@ -130,9 +130,9 @@ def _scalar(kind: str, text: str) -> JsonValue:
 def page(request: PageRequest) -> HttpResponse:
     if request.method != "POST":
         return _form(request, request.GET)
-    given = given_of(request.actor, request.POST)
+    inputs = inputs_of(request.actor, request.POST)
     try:
-        asked = assembling.request(profile=request.POST.get("profile", ""), inputs=given, by=request.actor)
+        asked = assembling.request(profile=request.POST.get("profile", ""), inputs=inputs, by=request.actor)
     except Invalid as error:
         return _form(request, request.POST, error)
     except Exists as error:

@@ -113,11 +113,11 @@ def _side(of: Any) -> str:
     if set(of) == {"held"}:
         return f"held: {words.visible_value(of['held'])}"
     if "cleared" in of:
-        return _short(", ".join(_standing(of)))
+        return _short(", ".join(_status(of)))
     return words.visible_value(of)
 
 
-def _standing(of: Mapping[str, Any]) -> Iterator[str]:
+def _status(of: Mapping[str, Any]) -> Iterator[str]:
     if of["cleared"]:
         yield "cleared"
     else:

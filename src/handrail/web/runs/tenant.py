@@ -43,12 +43,12 @@ class Dashboard:
         return self.counts.get(RunState.COMPLETED, 0)
 
     @property
-    def standing(self) -> tuple[str, str]:
+    def status(self) -> tuple[str, str]:
         """One sentence on how the tenant is, with its tone."""
         if waiting := self.unresolved_count:
             return "stop", f"{waiting} stopped run{'' if waiting == 1 else 's'} not resolved yet"
         if self.moving:
-            return "move", f"{self.moving} run{'' if self.moving == 1 else 's'} under way"
+            return "move", f"{self.moving} run{'' if self.moving == 1 else 's'} in progress"
         return "good", "Nothing is waiting for a person"
 
 

@@ -57,7 +57,7 @@ def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - as Dja
 
 
 def unreachable() -> HttpResponse:
-    """The database does not answer."""
+    """The database is not responding."""
     log.error("database unreachable")
     page = render_to_string("shell/errors/503.html", {"database": True})
     return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "5"})

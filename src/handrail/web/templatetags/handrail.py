@@ -74,6 +74,12 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
 
 
+@register.filter
+def definition_kind(kind: str) -> str:
+    """A definition's kind, as people call it: ``packet`` as ``Packet profile``."""
+    return "Packet profile" if kind == "packet" else words.humanise(kind)
+
+
 @register.inclusion_tag("shell/parts/state.html")
 def state(value: str) -> dict[str, Any]:
     """A state as a word and a shape."""
