@@ -56,7 +56,7 @@ class PublishedCheckpoint(Schema):
 
 @router.get("/audit/events", response={200: list[AuditEventView], **REFUSALS}, operation_id="list_audit_events")
 def list_events(request: HttpRequest, query: Query[EventQuery]) -> list[AuditEventView]:
-    """Audit events in your scope, the newest first; ``since`` is included, ``until`` is not."""
+    """Audit events in your scope, newest first; ``since`` is included, ``until`` is not."""
     wanted = EventFilter(**query.dict(exclude={"tenant"}))
     entries = trail.list_events(actor_of(request), wanted, tenant=query.tenant)
     return [AuditEventView.model_validate({**_plain(entry), "tenant": entry.tenant}) for entry in entries]
@@ -70,7 +70,7 @@ def verify(request: HttpRequest) -> Verification:
 
 @router.get("/audit/checkpoint", response={200: PublishedCheckpoint, **REFUSALS}, operation_id="get_audit_checkpoint")
 def checkpoint(request: HttpRequest) -> PublishedCheckpoint:
-    """The newest signed checkpoint: keep it where this installation can't reach it."""
+    """The newest signed checkpoint. Keep it where this installation can't reach it."""
     who = actor_of(request)
     return PublishedCheckpoint(text=evidence.checkpoint(who), key=evidence.verifier_key(who))
 

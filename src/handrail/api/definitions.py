@@ -38,7 +38,7 @@ class ReasonBody(Schema):
 def list_definitions(
     request: HttpRequest, kind: Word = "", name: Word = "", state: Word = ""
 ) -> list[DefinitionSummary]:
-    """Definitions of your workspace, by kind and name, the newest version first; at most 200, so narrow them."""
+    """Definitions of your workspace, by kind and name, newest version first; at most 200, so narrow them."""
     return queries.list_definitions(actor_of(request), DefinitionFilter(kind=kind, name=name, state=state))
 
 

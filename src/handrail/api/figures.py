@@ -17,7 +17,7 @@ router = Router()
 
 @router.get("/evaluation/runs", response={200: Evaluation, **REFUSALS}, operation_id="evaluate_runs")
 def evaluate_runs(request: HttpRequest, since: Instant = None) -> Evaluation:
-    """Completed, stopped and repeated runs in your scope, in all and for each runbook."""
+    """Completed, stopped and repeated runs in your scope, in total and for each runbook."""
     return runs.evaluate(actor_of(request), since=since)
 
 

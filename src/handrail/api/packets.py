@@ -79,7 +79,7 @@ class PacketQuery(Schema):
 
 @router.get("/packets", response={200: list[PacketSummary], **REFUSALS}, operation_id="list_packets")
 def list_packets(request: HttpRequest, query: Query[PacketQuery]) -> list[PacketSummary]:
-    """Escalation packets in your scope with their newest revision, the newest first."""
+    """Escalation packets in your scope with their newest revision, newest first."""
     return queries.list_packets(actor_of(request), PacketFilter(**query.dict()))
 
 
@@ -166,7 +166,7 @@ def release_packet(request: HttpRequest, ref: PacketRef, number: Number) -> Stat
 def take_packet_document(
     request: HttpRequest, ref: PacketRef, number: Number, name: DocumentName = "packet.json"
 ) -> FileResponse:
-    """One file that leaves, or would, byte for byte: a document, the manifest, or a cleared annex by its path."""
+    """One file that leaves, or would leave, byte for byte: a document, the manifest, or a cleared annex by its path."""
     return _file(exporting.document(ref=ref, revision=number, name=name, by=actor_of(request)))
 
 

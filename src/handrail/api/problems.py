@@ -64,7 +64,7 @@ def of(error: HandrailError) -> JsonResponse:
 
 
 def wrong_method(*, allowed: str) -> JsonResponse:
-    detail = f"This address takes {allowed}." if allowed else "This address doesn't support that method."
+    detail = f"This address supports {allowed}." if allowed else "This address doesn't support that method."
     return problem(405, "method-not-allowed", detail, headers={"Allow": allowed})
 
 

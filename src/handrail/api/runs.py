@@ -58,7 +58,7 @@ def get_run(request: HttpRequest, ref: RunRef) -> RunDetail:
 
 @router.post("/runs", response={200: Started, 201: Started, **REFUSALS}, operation_id="start_run")
 def start_run(request: HttpRequest, body: TaskBody) -> Status[Started]:
-    """Start the run of a task: 201. A repeated trigger gives the run that exists: 200."""
+    """Start the run of a task: 201. A repeated trigger returns the existing run: 200."""
     started = runs.start(task=body.task(), by=actor_of(request))
     return Status(201 if started.created else 200, started)
 
@@ -72,11 +72,11 @@ def cancel_run(request: HttpRequest, ref: RunRef) -> Status[None]:
 
 @router.get("/tasks/refused", response={200: list[RefusedTask], **REFUSALS}, operation_id="list_refused_tasks")
 def list_refused_tasks(request: HttpRequest, before: Before = None, limit: Limit = 50) -> list[RefusedTask]:
-    """Delegated tasks that could not become a run, the newest first; for those who are entitled to all tenants."""
+    """Delegated tasks that could not become a run, newest first; for members with access to all tenants."""
     return refusal_queries.list_refusals(actor_of(request), before=before, limit=limit)
 
 
 @router.post("/previews", response={200: Preview, **REFUSALS}, operation_id="preview_run")
 def preview_run(request: HttpRequest, body: TaskBody) -> Preview:
-    """What a run of this task would do now. Nothing is written outside."""
+    """What a run of this task would do now. Nothing is changed."""
     return previews.preview(task=body.task(), by=actor_of(request))

@@ -66,7 +66,7 @@ class Unsigned(HandrailError):
 def deliver_task(request: HttpRequest) -> Status[Delivered]:
     """One delegated task as ``{"type": "task.delegated", "data": {…}}``, signed with [tasks] webhook_secret.
 
-    Answers 202 for what was started, for what was refused (and written down), and for a message that came before.
+    Answers 202 for what was started, for what was refused (and recorded), and for a message that came before.
     """
     system = task_system.find()
     if system is None or system.webhook_secret is None:

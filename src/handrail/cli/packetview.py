@@ -18,20 +18,20 @@ def show(found: PacketDetail) -> None:
             "case": summary.subject,
             "lane": summary.lane,
             "state": summary.revision.state,
-            "made because of": summary.revision.cause,
+            "revision reason": summary.revision.cause,
             "ended": summary.revision.ended_at
             and f"{summary.revision.ended_cause}, by {summary.revision.ended_by}: {summary.revision.ended_reason}",
             "audience": manifest and f"{manifest.tlp}: {', '.join(manifest.recipients)}",
             "manifest": manifest and (manifest.digest or manifest.fault),
             "expires": manifest and manifest.expires_at,
-            "last try": summary.revision.failure,
+            "last attempt": summary.revision.failure,
         }
     )
     fields = [
         (one.path, one.value if not one.held else f"held: {', '.join(one.held)}", one.source, one.at, one.rule)
         for one in found.fields
     ]
-    output.print_table("Would leave", ("field", "value", "source", "path", "rule"), fields)
+    output.print_table("Fields that leave", ("field", "value", "source", "path", "rule"), fields)
     show_holds(found)
     annexes = [
         (a.name, a.type, "cleared" if a.cleared else f"held: {a.reason}", a.size, a.sanitiser, a.removed)
@@ -45,7 +45,7 @@ def show(found: PacketDetail) -> None:
         title = f"Delivery: {found.delivery.state} {found.delivery.receipt}"
         output.print_table(title, ("#", "at", "entry", "by", "detail"), ledger)
         if found.delivery.failure:
-            output.say(f"Last try: {found.delivery.failure}")
+            output.say(f"Last attempt: {found.delivery.failure}")
 
 
 def show_holds(found: PacketDetail) -> None:
@@ -54,14 +54,14 @@ def show_holds(found: PacketDetail) -> None:
         (
             h.code,
             h.target,
-            f"cleared by {h.cleared.by}" if h.cleared else "blocks" if h.blocks else "stays inside",
+            f"cleared by {h.cleared.by}" if h.cleared else "blocks" if h.blocks else "withheld",
             h.owner,
             h.message,
             h.released_by,
         )
         for h in found.holds
     ]
-    output.print_table("Holds", ("hold", "target", "state", "owner", "why", "released by"), rows, empty="No holds.")
+    output.print_table("Holds", ("hold", "target", "state", "owner", "why", "resolved by"), rows, empty="No holds.")
 
 
 def _show_votes(votes: VotesView) -> None:

@@ -60,7 +60,7 @@ def test_export_is_checked_with_the_printed_key(tmp_path: Path, capsys: pytest.C
     handrail(["audit", "key"])
     key = capsys.readouterr().out.strip()
     assert handrail(["audit", "check-export", str(out), "--key", key]) == 0
-    assert "whole: " in capsys.readouterr().out
+    assert "intact: " in capsys.readouterr().out
     out.write_text(out.read_text(encoding="utf-8").replace("audit.exported", "audit.sealed"), encoding="utf-8")
     assert handrail(["audit", "check-export", str(out), "--key", key]) == 2
     assert "the row is not the one that was sealed" in capsys.readouterr().err

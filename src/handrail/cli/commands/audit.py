@@ -66,7 +66,7 @@ def verify(*, kept: Kept = None, as_: As = None, workspace: InWorkspace = None, 
         output.print_json(found)
     else:
         facts = {"log": found.origin, "sealed": found.sealed_size, "root": found.root, "at": found.checkpoint_at}
-        output.print_facts({**facts, "not yet sealed": found.unsealed, "whole": found.whole})
+        output.print_facts({**facts, "not yet sealed": found.unsealed, "intact": found.whole})
         rows = [(d.index, d.kind, d.source, d.row_id, d.message) for d in found.differences]
         if rows:
             output.print_table("Differences", ("leaf", "kind", "source", "row", "what"), rows)
@@ -133,7 +133,7 @@ def check_export(file: ExportFile, *, key: Keys, origin: Origin = "handrail/audi
     if json:
         output.print_json(checked)
         return
-    output.say(f"whole: {checked.events} events in clear among {checked.size} leaves")
+    output.say(f"intact: {checked.events} events in clear text among {checked.size} leaves")
 
 
 def _small(path: Path) -> str:

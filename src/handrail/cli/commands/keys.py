@@ -80,5 +80,5 @@ def _find(ring: KeyRing, prefix: str) -> str:
     ids = [key.key_id for key in known] + sorted(ring.retired)
     found = [key_id for key_id in ids if key_id.startswith(prefix.lower())]
     if len(prefix) < MIN_PREFIX or len(found) != 1:
-        raise Invalid(f"{prefix} names no one key. See: handrail keys list", code="no-such-key")
+        raise Invalid(f"{prefix} doesn't identify exactly one key. See: handrail keys list", code="no-such-key")
     return found[0]

@@ -275,7 +275,9 @@ def _give_up(delivery: Delivery, receipt: Receipt, *, unless: Callable[[Revision
             NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail=_receipt_detail(receipt)), unless=unless, due_at=None
         )
         state = receipt.state
-        moves.audit(EventName.PACKET_GIVEN_UP, delivery.revision, delivery.by, manifest=delivery.digest, fate=state)
+        moves.audit(
+            EventName.PACKET_GIVEN_UP, delivery.revision, delivery.by, manifest=delivery.digest, lane_state=state
+        )
 
 
 def _ending(delivery: Delivery, receipt: Receipt) -> DeliveryEventKind:
@@ -313,7 +315,7 @@ def _closed(_: Revision, rows: list[DeliveryRow]) -> bool:
 
 
 def _receipt_detail(receipt: Receipt) -> dict[str, str]:
-    return {"fate": receipt.state, "receipt": receipt.reference, "package_digest": receipt.package_digest}
+    return {"lane_state": receipt.state, "receipt": receipt.reference, "package_digest": receipt.package_digest}
 
 
 def _postpone(delivery: Delivery, why: str, until: datetime) -> datetime:
