@@ -55,5 +55,7 @@ def _figures(of: PacketFigures) -> list[Figure]:
             None,
             "Approved or released revisions that ended all the same.",
         ),
-        Figure("Supersessions", f"{superseded:,}", None, f"Revisions replaced by the next, of {of.revisions:,} in all."),
+        Figure(
+            "Supersessions", f"{superseded:,}", None, f"Revisions replaced by the next, of {of.revisions:,} in all."
+        ),
     ]
