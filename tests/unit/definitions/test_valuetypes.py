@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -53,11 +55,32 @@ def test_check_takes_no_object_that_canonical_json_refuses(value: dict[str, obje
 def test_check_looks_into_objects_and_lists(inner: object, base: str) -> None:
     wanted = ValueType("object", many=base == "list")
     value = {"deep": [{"er": inner}]}
-    with pytest.raises(ValueError, match=r"beyond|finite|can't be stored|at most"):
+    with pytest.raises(ValueError, match=r"beyond|finite|can't be kept|at most"):
         check([value] if wanted.many else value, wanted)  # type: ignore[arg-type,list-item]
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "\udfff"])
 def test_check_refuses_texts_that_the_database_can_not_keep(text: str) -> None:
-    with pytest.raises(ValueError, match="can't be stored"):
+    with pytest.raises(ValueError, match="can't be kept"):
         check(text, ValueType("string"))
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted", "sentence"),
+    [
+        ([1] * 10_001, ValueType("integer", many=True), "a list of 10001; at most 10000 are taken"),
+        ({"deep": [1] * 10_001}, ValueType("object"), "a list of 10001; at most 10000 are taken"),
+        ("x" * 65_537, ValueType("string"), "a text of 65537 characters; at most 65536 are taken"),
+        ("\x00", ValueType("string"), "a text with a null character or half a surrogate pair, which can't be kept"),
+        (1e300, ValueType("number"), "a whole number beyond ±9007199254740991, which canonical JSON can't keep"),
+        (2**53, ValueType("integer"), "an integer beyond ±9007199254740991"),
+        (float("nan"), ValueType("number"), "a number that is not finite"),
+        (None, ValueType("string"), "expected string, got null"),
+        ("x", ValueType("string", many=True), "expected a list of string, got string"),
+    ],
+)
+def test_check_keeps_its_sentences_because_they_are_part_of_hold_digests(
+    value: object, wanted: ValueType, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        check(value, wanted)  # type: ignore[arg-type]

@@ -66,7 +66,11 @@ class ValueType:
 
 
 def check(value: JsonValue, wanted: ValueType) -> JsonValue:
-    """``value`` if it has the type, numbers as float. Raises ValueError saying what was expected and what came."""
+    """``value`` if it has the type, numbers as float. Raises ValueError saying what was expected and what came.
+
+    These sentences become facts of holds, and so part of their digests: a clearance no longer applies where one is
+    reworded.
+    """
     if value is None and wanted.optional:
         return None
     if not wanted.many:
@@ -76,7 +80,7 @@ def check(value: JsonValue, wanted: ValueType) -> JsonValue:
             f"expected a list of {wanted.base}, got {name_of(value)}"
         )
     if len(value) > MAX_ITEMS:
-        raise ValueError(f"a list of {len(value)}; at most {MAX_ITEMS} are allowed")
+        raise ValueError(f"a list of {len(value)}; at most {MAX_ITEMS} are taken")
     return [_check_one(item, wanted.base) for item in value]
 
 
@@ -98,7 +102,7 @@ def _keepable(value: JsonValue) -> None:
             _keepable(item)
     elif isinstance(value, list):
         if len(value) > MAX_ITEMS:
-            raise ValueError(f"a list of {len(value)}; at most {MAX_ITEMS} are allowed")
+            raise ValueError(f"a list of {len(value)}; at most {MAX_ITEMS} are taken")
         for item in value:
             _keepable(item)
     elif isinstance(value, str):
@@ -111,16 +115,16 @@ def _keepable(value: JsonValue) -> None:
 
 def _text(value: str) -> None:
     if len(value) > MAX_TEXT:
-        raise ValueError(f"a text of {len(value)} characters; at most {MAX_TEXT} are allowed")
+        raise ValueError(f"a text of {len(value)} characters; at most {MAX_TEXT} are taken")
     if _UNKEEPABLE.search(value):
-        raise ValueError("a text with a null character or half a surrogate pair, which can't be stored")
+        raise ValueError("a text with a null character or half a surrogate pair, which can't be kept")
 
 
 def _number(value: float) -> None:
     if not math.isfinite(value):
         raise ValueError("a number that is not finite")
     if value.is_integer() and abs(value) > MAX_INTEGER:
-        raise ValueError(f"a whole number beyond ±{MAX_INTEGER}, which canonical JSON can't hold")
+        raise ValueError(f"a whole number beyond ±{MAX_INTEGER}, which canonical JSON can't keep")
 
 
 def name_of(value: JsonValue) -> str:

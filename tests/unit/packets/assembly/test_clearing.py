@@ -53,6 +53,15 @@ def test_clear_does_not_count_for_other_facts() -> None:
     assert hold_of(estate.assemble(clearances=[decision]), "source-conflict").cleared is None
 
 
+def test_clear_of_a_value_that_is_too_long_still_counts_after_an_upgrade() -> None:
+    """The digest as commit 91eede3 computed it, which people have cleared."""
+    estate = Estate()
+    estate.case["plan"] = "x" * 65_537
+    assert hold_of(estate.assemble(), "missing-lineage", "tenant.plan").digest == (
+        "sha256:4aa5224ee86f452394463ca8f366151b171721ee43fd5c5f42d73405c32024e1"
+    )
+
+
 def test_clear_of_a_field_without_source_leaves_it_empty() -> None:
     estate = Estate()
     estate.case["timeline"] = estate.case["timeline"][1:]
