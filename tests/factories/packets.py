@@ -27,7 +27,7 @@ from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.packets import settings
-from handrail.packets.actions import assembling, releasing, votes
+from handrail.packets.actions import assembling, delivering, releasing, votes
 from handrail.packets.actions.assembling import Built, Requested
 from handrail.packets.models import Packet, Revision
 from handrail.packets.settings import PacketSettings
@@ -205,7 +205,7 @@ class Packets:
         revision.refresh_from_db()
 
     def deliver(self, revision: Revision) -> None:
-        releasing.deliver(revision_id=revision.pk, by=self.worker)
+        delivering.deliver(revision_id=revision.pk, by=self.worker)
         revision.refresh_from_db()
 
     def released(self) -> Revision:

@@ -7,7 +7,7 @@ from procrastinate.contrib.django import app
 from handrail.access import queries as access
 from handrail.audit import actions as audit
 from handrail.dispatch import TaskName
-from handrail.packets.actions import assembling, releasing
+from handrail.packets.actions import assembling, delivering
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import reports, runs, tasks
 from handrail.worker import pruning
@@ -33,16 +33,16 @@ def report_run(run_id: int) -> None:
 
 @app.task(name=TaskName.ASSEMBLE_PACKET)
 def assemble_packet(revision_id: int) -> None:
-    workspace = releasing.workspace_of(revision_id)
+    workspace = delivering.workspace_of(revision_id)
     if workspace is not None:
         assembling.advance(revision_id=revision_id, by=access.worker(worker_name(), workspace))
 
 
 @app.task(name=TaskName.RELEASE_PACKET)
 def release_packet(revision_id: int) -> None:
-    workspace = releasing.workspace_of(revision_id)
+    workspace = delivering.workspace_of(revision_id)
     if workspace is not None:
-        releasing.deliver(revision_id=revision_id, by=access.worker(worker_name(), workspace))
+        delivering.deliver(revision_id=revision_id, by=access.worker(worker_name(), workspace))
 
 
 @app.task(name=TaskName.PULL_TASKS)

@@ -16,7 +16,7 @@ from django.db import connection
 
 from handrail.connectors.lane import LaneState
 from handrail.kernel.errors import Conflict, HandrailError
-from handrail.packets.actions import assembling, releasing, votes
+from handrail.packets.actions import assembling, delivering, releasing, votes
 from handrail.packets.models import Revision, Vote
 from handrail.packets.states import CURRENT
 from tests.factories.installation import Installation
@@ -62,7 +62,7 @@ def release(desk: Packets, revision: Revision, name: str) -> Callable[[], object
         try:
             releasing.release(ref=revision.packet.ref, revision=revision.number, by=who)
         finally:
-            releasing.deliver(revision_id=revision.pk, by=desk.worker)
+            delivering.deliver(revision_id=revision.pk, by=desk.worker)
 
     return act
 
@@ -93,7 +93,7 @@ def test_withdrawing_against_releasing_leaves_one_serial_outcome(desk: Packets) 
             asked = {"ref": revision.packet.ref, "revision": revision.number, "reason": "Not so."}
             refused = at_once(release(desk, revision, "ada"), partial(votes.withdraw, **asked, by=desk.person("cy")))
             assert refused[1] is None
-            releasing.deliver(revision_id=revision.pk, by=desk.worker)
+            delivering.deliver(revision_id=revision.pk, by=desk.worker)
             revision.refresh_from_db()
             assert revision.state == "withdrawn"
             state = desk.vendor.states.get(str(revision.assembly.manifest_digest), LaneState.WITHDRAWN)
@@ -120,6 +120,6 @@ def test_releasing_twice_at_once_delivers_once(desk: Packets) -> None:
             desk.approve(revision, "ada", "ben")
             refused = at_once(release(desk, revision, "ada"), release(desk, revision, "cy"))
             assert sum(one is None for one in refused) == 1
-            releasing.deliver(revision_id=revision.pk, by=desk.worker)
+            delivering.deliver(revision_id=revision.pk, by=desk.worker)
             assert desk.vendor.states[str(revision.assembly.manifest_digest)] is LaneState.DELIVERED
     assert desk.vendor.repeats == []

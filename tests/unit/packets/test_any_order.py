@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 from handrail.access.models import Membership
 from handrail.kernel import clock
 from handrail.kernel.errors import Conflict, Denied, HandrailError, NotFound
-from handrail.packets.actions import holds, releasing, votes
+from handrail.packets.actions import delivering, holds, releasing, votes
 from handrail.packets.errors import Drifted
 from handrail.packets.models import Clearance, HoldRow, Revision, Vote
 from handrail.packets.states import CURRENT, RevisionReason, RevisionState
@@ -253,7 +253,7 @@ class AnyOrder(RuleBasedStateMachine):
     def deliver(self, meets: str) -> None:
         self.desk.vendor.script = [meets]
         for pk in self.released:
-            releasing.deliver(revision_id=pk, by=self.desk.worker)
+            delivering.deliver(revision_id=pk, by=self.desk.worker)
 
     @rule()
     def consume(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
-from handrail.packets.actions import assembling, exporting, holds, releasing, votes
+from handrail.packets.actions import assembling, delivering, exporting, holds, releasing, votes
 from handrail.packets.models import HoldRow, Revision
 from tests.factories.packets import Packets
 
@@ -60,7 +60,7 @@ def consuming(desk: Packets) -> Act:
     revision = desk.released()
     desk.deliver(revision)
     desk.vendor.consume(str(revision.assembly.manifest_digest))
-    return lambda: releasing.deliver(revision_id=revision.pk, by=desk.worker)
+    return lambda: delivering.deliver(revision_id=revision.pk, by=desk.worker)
 
 
 def superseding(desk: Packets) -> Act:

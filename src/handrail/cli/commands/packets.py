@@ -15,7 +15,7 @@ from handrail.cli.identity import actor, decider
 from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, TenantKey
 from handrail.kernel.errors import Stale
 from handrail.packets import comparison, queries
-from handrail.packets.actions import assembling, exporting, releasing, votes
+from handrail.packets.actions import assembling, delivering, exporting, releasing, votes
 from handrail.packets.actions import holds as hold_actions
 from handrail.packets.actions.assembling import Requested
 from handrail.packets.queries import PacketDetail
@@ -206,7 +206,7 @@ def release(
     who = decider(as_, workspace)
     asked = releasing.release(ref=packet, revision=revision, by=who)
     if deliver:
-        releasing.deliver(revision_id=asked, by=who)
+        delivering.deliver(revision_id=asked, by=who)
     found = queries.get_packet(who, packet, revision).delivery
     output.say(f"{packet} revision {revision} released" + (f", {found.state} {found.receipt}" if found else ""))
 

@@ -13,8 +13,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit.events import EventName
 from handrail.kernel.errors import Conflict, Invalid, NotFound
-from handrail.packets import documents, moves, settings
-from handrail.packets.delivery import packing
+from handrail.packets import documents, moves, packing, settings
 from handrail.packets.models import AnnexRow, Revision
 from handrail.packets.rows import get_revision_row
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.db import transaction
 
 from handrail.access import queries as access
@@ -17,7 +15,6 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.packets import approvers, documents, expiry, ledger, moves, permissions, settings
 from handrail.packets.actions.drift import refuse_if_drifted
-from handrail.packets.delivery import advance
 from handrail.packets.ledger import NewDeliveryRow
 from handrail.packets.models import Release, Revision
 from handrail.packets.proof import package
@@ -61,19 +58,6 @@ def release(*, ref: str, revision: int, by: Actor) -> int:
     return row.pk
 
 
-def deliver(*, revision_id: int, by: Actor) -> datetime | None:
-    """One attempt of a worker at a delivery: sends, asks, polls or recalls, depending on its ledger.
-
-    Returns when it is to be looked at again (and has that queued), or None.
-    """
-    if not Revision.objects.filter(pk=revision_id, workspace_id=by.workspace_id).exists():
-        return None
-    until = advance.advance(revision_id, by=by)
-    if until is not None:
-        enqueue(TaskName.RELEASE_PACKET, at=until, once=f"release:{revision_id}", revision_id=revision_id)
-    return until
-
-
 def expire(*, revision_id: int, by: Actor) -> bool:
     """Withdraws a revision that has expired; False when somebody ended it first, or its delivery will see to it."""
     row = Revision.objects.select_related("packet", "assembly").filter(pk=revision_id).first()
@@ -102,11 +86,6 @@ def sweep(*, limit: int = 200) -> int:
         else:
             queued += enqueue(TaskName.RELEASE_PACKET, once=f"release:{pk}", revision_id=pk)
     return queued
-
-
-def workspace_of(revision_id: int) -> int | None:
-    """Which workspace a revision belongs to, for the worker that is to act there."""
-    return Revision.objects.filter(pk=revision_id).values_list("workspace_id", flat=True).first()
 
 
 def _reopen_if_short(row: Revision, by: Actor) -> None:

@@ -1,4 +1,4 @@
-"""Advances a delivery as far as possible. Any worker may do this at any time, twice or late, without harm."""
+"""Delivers a released revision, as far as possible. Any worker may do this at any time, twice or late, without harm."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from handrail.access.actor import Actor
 from handrail.audit.events import EventName
 from handrail.connectors import lane as lanes
 from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState, Receipt
+from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError, Misconfigured, Stale
-from handrail.packets import ledger, moves, settings
-from handrail.packets.delivery import packing
+from handrail.packets import ledger, moves, packing, settings
 from handrail.packets.expiry import has_expired, withdraw_expired
 from handrail.packets.ledger import DeliveryRow, NewDeliveryRow
 from handrail.packets.models import Revision
@@ -70,7 +70,25 @@ class Delivery:
         return min(self.backoff(), settled) if now() < settled else None
 
 
-def advance(revision_id: int, *, by: Actor) -> datetime | None:
+def deliver(*, revision_id: int, by: Actor) -> datetime | None:
+    """One attempt of a worker at a delivery: sends, asks, polls or recalls, depending on its ledger.
+
+    Returns when it is to be looked at again (and has that queued), or None.
+    """
+    if not Revision.objects.filter(pk=revision_id, workspace_id=by.workspace_id).exists():
+        return None
+    until = _advance(revision_id, by=by)
+    if until is not None:
+        enqueue(TaskName.RELEASE_PACKET, at=until, once=f"release:{revision_id}", revision_id=revision_id)
+    return until
+
+
+def workspace_of(revision_id: int) -> int | None:
+    """Which workspace a revision belongs to, for the worker that is to act there."""
+    return Revision.objects.filter(pk=revision_id).values_list("workspace_id", flat=True).first()
+
+
+def _advance(revision_id: int, *, by: Actor) -> datetime | None:
     """Advances the delivery until nothing is left to do (None) or it has to wait (until when)."""
     while True:
         rows = Revision.objects.select_related("packet", "assembly", "release").filter(pk=revision_id)
