@@ -29,7 +29,7 @@ def install(out: Path | None, *, replace: bool) -> None:
     target = out or _configured_file()
     _write(key, target, replace=replace)
     save(rotated, "MADE", key.key_id)
-    output.say(f"{key.key_id} signs from now on; its private half is in {target}")
+    output.say(f"{key.key_id} is now the signing key; its private half is in {target}")
     if out is not None:
         output.say("Put it where [release] signing_key looks, then run: handrail keys list")
 

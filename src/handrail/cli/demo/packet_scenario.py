@@ -53,7 +53,7 @@ class ScenarioStep:
 def run(workspace: DemoWorkspace) -> list[ScenarioStep]:
     """Runs the scenario on the practice estate; it ends at the first step that differs."""
     scenario, steps = _Scenario(workspace), []
-    with terminal.stage("one packet assembled, held, signed, overtaken, released and consumed"):
+    with terminal.stage("one escalation packet assembled, held, signed, overtaken, released and consumed"):
         for who, act in scenario.acts():
             try:
                 steps.append(ScenarioStep(who, act(), ""))
@@ -68,7 +68,7 @@ def show(steps: list[ScenarioStep]) -> None:
         (number, step.who, step.what, f"DIFFERS: {step.differs}" if step.differs else "agrees")
         for number, step in enumerate(steps, 1)
     ]
-    output.print_table("", ("step", "who", "what happened", "verdict"), rows)
+    output.print_table("", ("step", "who", "what happened", "result"), rows)
 
 
 class _Scenario:
@@ -167,7 +167,7 @@ class _Scenario:
         _keep(late)
         body = {"name": "verify-assertion-late.json", "kind": "trace", "text": late.decode()}
         _control(f"/cases/{outage.CASE}/attachments", body)
-        return "a late trace of the gateway comes in"
+        return "adds a late trace of the gateway"
 
     def _release_too_late(self) -> str:
         try:
@@ -177,7 +177,7 @@ class _Scenario:
             was = queries.get_packet(_who(), self._ref, before).summary.revision
             _expect(was.state == "superseded", f"revision {before} is {was.state}")
             where = ", ".join(fault.where for fault in error.faults)
-            return f"release refused: {where} moved. Revision {before} is superseded, its two votes are void"
+            return f"release refused: {where} changed. Revision {before} is superseded, its two votes are void"
         raise Differs("a revision was released although a source had changed")
 
     def _assembled_again(self) -> str:

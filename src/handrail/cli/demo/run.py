@@ -22,7 +22,7 @@ WRONG = 1
 
 def run(workspace: DemoWorkspace, *, once: bool) -> int:
     """Runs the whole demo; returns its exit code: 0 when everything agrees. Without ``once`` it then serves."""
-    with show.stage("database made blank"):
+    with show.stage("database emptied"):
         state.make_blank()
     password = fixtures.new_password()
     with workspace.log.open("wb") as log, Family(log=log) as family:
@@ -57,7 +57,7 @@ def _run_tasks(workspace: DemoWorkspace, family: Family, password: str) -> int:
     lines = report.judge_runs(who, expected)
     show.print_lines(lines)
     support = support_scenario.run()
-    with show.stage("outside systems, every table and the logs looked at"):
+    with show.stage("external systems, every table and the logs checked"):
         invariants = [*report.check_invariants(who, lines, [workspace.log], [password]), support]
     show.print_invariants(invariants)
     wrong = sum(bool(line.differs) for line in lines) + sum(bool(invariant.wrong) for invariant in invariants)

@@ -64,11 +64,11 @@ def print_lines(lines: Iterable[TaskResult]) -> None:
     for line in lines:
         low, high = line.expected.attempts_at_least, line.expected.attempts_at_most
         attempts = str(low) if low == high else f"{low} to {high}"
-        took = f"{line.seconds:.1f} s" if line.seconds is not None else ""
+        duration = f"{line.seconds:.1f} s" if line.seconds is not None else ""
         result = "agrees" if not line.differs else f"DIFFERS: {line.differs}"
-        actual = (line.state, line.attempts, line.reason, took)
+        actual = (line.state, line.attempts, line.reason, duration)
         cells.append((line.expected.task, line.expected.title, line.expected, attempts, *actual, result))
-    columns = ("task", "what happens", "expected", "attempts", "actual", "attempts", "reason", "took", "result")
+    columns = ("task", "what happens", "expected", "attempts", "actual", "attempts", "reason", "duration", "result")
     output.print_table("", columns, cells)
 
 
