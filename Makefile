@@ -16,7 +16,7 @@ PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-fast nightly check bench docs screenshots clean
 
-help: ## Say what can be made
+help: ## List what you can make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## Watch delegated tasks being processed on a practice estate; ONCE=1 ends with a report
