@@ -13,7 +13,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from handrail.kernel.errors import Fault, Invalid
@@ -63,8 +63,10 @@ def plain(value: Any) -> Any:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "") -> None:
-    """A table of ``rows``; ``empty`` is said instead when there are none."""
-    table = Table(*columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    """A table of ``rows``; ``empty`` is shown instead when there are none."""
+    # What identifies the row is not broken where the terminal is narrow; the other columns give way.
+    headers = [Column(name, no_wrap=at == 0 and len(columns) > 1) for at, name in enumerate(columns)]
+    table = Table(*headers, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*map(cell, row))
     console().print(table if table.row_count or not empty else empty)

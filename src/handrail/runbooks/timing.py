@@ -17,10 +17,10 @@ class Timing:
     Leases. ``lease``: how long a silent worker is believed to be alive. ``lease_margin``: how much longer than its next
     outside call a worker leases its run. ``lost_task``: when a sweep looks for a new run whose queued task was lost.
 
-    Calls. ``result_margin``: reserved at the end of an intent's time to write the result down; a call that cannot end
+    Calls. ``result_margin``: reserved at the end of an intent's time to record the result; a call that cannot end
     before it is not made. ``intent_margin``: added to a call's own deadline before its outcome counts as unknown.
-    ``retry_after_ceiling``: a target that asks for a longer wait is not merely busy. ``read_pause``: between two tries
-    of a read, multiplied by the number of the try.
+    ``retry_after_ceiling``: a target that asks for a longer wait is not merely busy. ``read_pause``: between two
+    attempts of a read, multiplied by the attempt's number.
 
     Waits. ``short_wait``: a longer one goes back to the queue. ``in_process_wait``: once a worker has waited this long
     in all for a run, so do the short ones. ``subject_busy``: the run that occupies a subject wakes the next; this is

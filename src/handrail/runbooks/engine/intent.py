@@ -16,7 +16,7 @@ def commit_intent(execution: Execution, step: CompiledStep, *before: NewRow, rep
     """Adds the intent to call ``step`` behind the rows ``before``, in the caller's transaction.
 
     ``repeat_of`` is the number of attempts already made in this step. The row's deadline is the call's own, with a
-    margin to write the result down: a row that has no result after that was left by a worker that is gone.
+    margin to record the result: a row that has no result after that was left by a worker that is gone.
     """
     deadline = after(connector(step.connector).deadline_seconds + execution.timing.intent_margin_seconds)
     intent = NewRow(

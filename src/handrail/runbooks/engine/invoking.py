@@ -25,7 +25,7 @@ _SUCCESSFUL = range(200, 300)
 
 
 def call(execution: Execution) -> Wait | None:
-    """Makes the call whose intent this worker has just committed, and writes its result down.
+    """Makes the call whose intent this worker has just committed, and records its result.
 
     A worker that was held up (a machine that slept) may come too late: when the intent's time is over, others may have
     recorded the outcome as unknown and acted on that. Then nothing is sent.
