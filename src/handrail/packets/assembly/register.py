@@ -19,9 +19,10 @@ STAYS_INSIDE = frozenset(
 # Somebody must look at these even where the field itself decides nothing.
 _ALWAYS_BLOCKING = frozenset({"internal-note"})
 
+# These leave in holds.json: the same packet must have the same bytes after an upgrade, so they stay as they are.
 MESSAGES: Mapping[str, str] = {
-    "unsanitised-artifact": "No sanitiser has cleared this artifact, so it is withheld.",
-    "missing-lineage": "No authoritative source provides this value.",
+    "unsanitised-artifact": "No sanitiser has cleared this artifact; it stays inside.",
+    "missing-lineage": "No authoritative source gives this value.",
     "missing-row": "The reference table has no row for this value.",
     "source-conflict": "Two authoritative sources disagree on this value.",
     "unfit-value": "The value is not what the packet's schema allows.",
