@@ -1,20 +1,94 @@
-"""What slices still know of each other's inside is a baseline that may only fall."""
+"""Each contract of ``.importlinter`` refuses what it is for; what slices know of each other's inside only falls."""
 
 from __future__ import annotations
 
 import configparser
 import re
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
 import grimp
 import pytest
+from importlinter.application import use_cases
+from importlinter.application.user_options import UserOptions
+from importlinter.configuration import configure
+from importlinter.domain.contract import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 # How many lines of the contracts "Others reach …" are exceptions. Never raise a number: go through the slice's queries,
 # actions or states. When one has fallen, lower it here.
 BASELINE = {"audit": 23, "access": 15, "definitions": 25, "runbooks": 11, "support": 7, "packets": 14}
 PUBLIC = "handrail.** ->"
+# For each contract, imports (below ``handrail``, unless they name a library) that it must refuse.
+PLANTED = {
+    "layers": [
+        ("kernel.clock", "audit.events"),
+        ("web.routes", "api.service"),
+        ("cli.identity", "conf.config"),
+        ("support.handoff", "packets.states"),
+    ],
+    "faces": [
+        ("web.routes", "runbooks.models"),
+        ("worker.tasks", "packets.models"),
+        ("sandbox.estate", "access.models"),
+    ],
+    "queue": [("packets.moves", "procrastinate"), ("runbooks.engine.advance", "procrastinate")],
+    "ground": [("connectors.registry", "django"), ("kernel.clock", "psycopg")],
+    "circles": [("sandbox.estate", "sandbox.server"), ("connectors.desk.outgoing", "connectors.desk.adapter")],
+    "pure": [
+        ("packets.proof.dsse", "django"),
+        ("packets.assembly.compare", "packets.models"),
+        ("packets.sanitise.guard", "psycopg"),
+        ("definitions.source.diff", "definitions.models"),
+        ("runbooks.engine.position", "runbooks.models"),
+        ("audit.merkle", "audit.models"),
+    ],
+    "receiver": [
+        ("packets.proof.verify", "packets.models"),
+        ("packets.proof.unpack", "packets.rows"),
+        ("packets.proof.unpack", "access.actor"),
+        ("cli.commands.intake", "packets.moves"),
+    ],
+    "walk_task": [("runbooks.states", "runbooks.engine.advance"), ("runbooks.actions.runs", "worker.tasks")],
+    "walk_steps": [
+        ("runbooks.engine.ledger", "runbooks.engine.advance"),
+        ("runbooks.engine.checking", "runbooks.engine.invoking"),
+        ("runbooks.engine.checking", "runbooks.engine.verifying"),
+    ],
+    "walk_digest": [
+        ("packets.proof.dsse", "packets.proof.verify"),
+        ("packets.proof.manifest", "packets.proof.approvals"),
+        ("packets.proof.package", "packets.proof.verify"),
+        ("packets.proof.keys", "packets.proof.archive"),
+    ],
+    "walk_release": [
+        ("packets.packing", "packets.actions.delivering"),
+        ("packets.proof.package", "packets.packing"),
+        ("connectors.lane.intake", "packets.proof.package"),
+    ],
+    "walk_form": [
+        ("support.handoff", "support.actions.support_requests"),
+        ("support.input", "support.actions.support_requests"),
+        ("connectors.desk.adapter", "support.models"),
+        ("support.actions.support_requests", "web.support.part"),
+    ],
+    "walk_proposal": [
+        ("definitions.source.loader", "definitions.requests.checking"),
+        ("definitions.compilation", "definitions.actions"),
+        ("definitions.runbook.compiler", "definitions.compilation"),
+        ("definitions.language.conditions", "definitions.source.validate"),
+    ],
+    "inside_audit": [("cli.identity", "audit.sealing")],
+    "inside_access": [("web.routes", "access.guards")],
+    "inside_definitions": [("support.handoff", "definitions.active")],
+    "inside_runbooks": [("web.routes", "runbooks.engine.advance")],
+    "inside_support": [("web.routes", "support.handoff")],
+    "inside_packets": [("web.routes", "packets.moves")],
+    "web": [("web.shell.home", "web.runs"), ("web.packets.packet", "web.support"), ("web.runs.run", "web.audit")],
+}
+# Everything of Handrail that the receiver's command stands on, beside the proof itself.
+RECEIVER = {"cli.options", "cli.output", "kernel.canonical", "kernel.clock", "kernel.errors", "kernel.hostile"}
 
 
 @cache
@@ -32,6 +106,42 @@ def exceptions(slice_: str) -> list[str]:
 @cache
 def imports() -> grimp.ImportGraph:
     return grimp.build_graph("handrail", include_external_packages=True, exclude_type_checking_imports=True)
+
+
+@cache
+def options() -> UserOptions:
+    configure()
+    use_cases._register_contract_types(found := use_cases.read_user_options(str(ROOT / ".importlinter")))
+    return found
+
+
+def kept(name: str, graph: grimp.ImportGraph) -> bool:
+    given = next(one for one in options().contracts_options if one["id"] == name)
+    kind = registry.get_contract_class(given["type"])
+    contract = kind(name=name, session_options=options().session_options, contract_options=given)
+    return bool(contract.check(graph, verbose=False).kept)
+
+
+def test_every_contract_has_an_import_that_it_refuses() -> None:
+    assert [one["id"] for one in options().contracts_options] == list(PLANTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "importer", "imported"), [(n, *pair) for n, pairs in PLANTED.items() for pair in pairs]
+)
+def test_contract_refuses_a_planted_import(name: str, importer: str, imported: str) -> None:
+    graph = deepcopy(imports())
+    target = imported if imported in {"django", "psycopg", "procrastinate"} else f"handrail.{imported}"
+    assert {f"handrail.{importer}", target} <= graph.modules
+    assert kept(name, deepcopy(graph))
+    graph.add_import(importer=f"handrail.{importer}", imported=target)
+    assert not kept(name, graph)
+
+
+def test_receiver_stands_on_the_proof_and_little_else() -> None:
+    found = imports().find_upstream_modules("handrail.cli.commands.intake")
+    ours = {name.removeprefix("handrail.") for name in found if name.startswith("handrail.")}
+    assert {name for name in ours if not name.startswith("packets.proof")} == RECEIVER
 
 
 def test_every_slice_is_protected() -> None:
