@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from handrail.access.capabilities import Role
-from handrail.definitions.states import DefinitionState
+from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.runbooks.states import Handling, RunState
 from tests.factories import rows
 from tests.functional.conftest import Visits
@@ -34,6 +34,7 @@ def scene(committed_db: str) -> Scene:
     tenant = rows.tenant(workspace, name=LONG)
     definition = rows.definition(workspace, text=rows.runbook_text())
     proposal = rows.definition(workspace, text=rows.runbook_text(2), version=2, state=DefinitionState.PROPOSED)
+    rows.definition(workspace, name="identity-outage-vendor-escalation-of-a-federation", kind=DefinitionKind.PACKET)
     completed = rows.completed_run(tenant, definition)
     admins = [f"{name}.with-a-very-long-local-part@subsidiary.contoso.example" for name in ("ada", "grace", "edsger")]
     moving = rows.run(tenant, definition, state=RunState.INVOKING, task={"tenant_id": tenant.key, "admins": admins})

@@ -43,6 +43,7 @@ def shown(house: Web, owner: Client, path: str, kind: DefinitionKind) -> str:
 def test_page_reads_a_packet_profile_aloud(house: Web, owner: Client) -> None:
     text = shown(house, owner, "profiles/identity-outage-vendor-escalation.yaml", DefinitionKind.PACKET)
     for told in (
+        "· Packet profile ·",
         "TLP:AMBER+STRICT",
         "2 different people sign: at least 2 of escalation-owner; never the person who assembled it",
         "GET /cases/{inputs.case} in cases",
