@@ -84,14 +84,10 @@ def _why_unsanitised(artifact: Artifact, sort: AnnexType | None, number: int) ->
 
 def _own_holds(profile: CompiledProfile, one: Annexed, register: HoldRegister, scope: Mapping[str, Any]) -> list[Hold]:
     rules = [rule for rule in profile.holds.values() if rule.condition is not None and rule.scope == "annex"]
-    # A profile older than annex.type may extract a value of that name, which its conditions then mean.
-    own = {
-        "type": one.type_name,
-        **one.artifact.values,
-        "sort": one.type_name,
-        "cleared": not one.why,
-        "size": one.artifact.size,
-    }
+    own = {**one.artifact.values, "sort": one.type_name, "cleared": not one.why, "size": one.artifact.size}
+    # A profile older than annex.type may extract a value of that name. Its conditions mean that one, there or not.
+    if profile.annexes is not None and "type" not in profile.annexes.values:
+        own["type"] = one.type_name
     names = {**scope, "annex": own}
     return [
         register.add(rule.code, one.name, [one.artifact.marker_digest, why])

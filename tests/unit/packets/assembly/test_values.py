@@ -121,3 +121,14 @@ def test_profile_says_of_itself_what_the_rooms_above_need() -> None:
     assert profile.connectors == ("attachments", "cases", "evidence", "federation", "registry")
     assert profile.tenant_key({"tenant": "ten_a"}) == "ten_a"
     assert "privacy" in profile.roles
+
+
+def test_artifact_without_the_type_that_an_earlier_profile_extracts_is_held_by_its_rules() -> None:
+    """Its conditions mean the extracted value, never the type that the profile gave the artifact."""
+    earlier = sample(
+        ("kind: string, content_type", "kind: string, type: string, content_type"),
+        ("  types:\n", "  sorts:\n"),
+        ("annex.size > 5000000 && annex.cleared", 'annex.type == "secret"'),
+    )
+    held = {hold.target for hold in Estate().assemble(earlier).holds if hold.code == "big-annex"}
+    assert held == {"har-1", "other-1"}
