@@ -157,6 +157,23 @@ def test_what_others_know_of_a_slice_only_falls(slice_: str) -> None:
 
 
 @pytest.mark.parametrize("slice_", BASELINE)
+def test_what_everybody_may_use_of_a_slice_is_what_its_contract_says(slice_: str) -> None:
+    contract = contracts()[f"inside_{slice_}"]
+    said = contract["name"].removeprefix(f"Others reach {slice_} through ").split(", ")
+    lines = [line.strip() for line in contract["ignore_imports"].split("\n") if line.strip().startswith(PUBLIC)]
+    assert {line.removeprefix(f"{PUBLIC} handrail.{slice_}.").removesuffix(".**") for line in lines} == set(said)
+    assert set(said) <= {"queries", "actions", "states", "events", "proof", "actor", "capabilities", "refusals"}
+
+
+def test_no_other_contract_has_more_exceptions() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / ".importlinter")
+    others = {name.rpartition(":")[2]: parser[name] for name in parser.sections() if ":inside_" not in name}
+    counts = {name: len(one.get("ignore_imports", "").split()) // 3 for name, one in others.items()}
+    assert {name: count for name, count in counts.items() if count} == {"layers": 6}
+
+
+@pytest.mark.parametrize("slice_", BASELINE)
 def test_every_exception_names_one_module_that_is_still_imported(slice_: str) -> None:
     for line in exceptions(slice_):
         importer, _, imported = line.partition(" -> ")
