@@ -25,7 +25,7 @@ def auditor(house: Web) -> Actor:
     return actor_for(rows.member(house.workspace, Role.AUDITOR))
 
 
-@pytest.mark.requirement("R2-30", "R2-31")
+@pytest.mark.requirement("R2-30")
 def test_figures_count_this_workspace(house: Web, neighbour: Web, auditor: Actor) -> None:
     total = evaluate(auditor).total
     assert (total.ended, total.completed, total.stopped) == (2, 1, 1)
@@ -41,7 +41,6 @@ def test_figures_of_a_period_leave_older_runs_out(house: Web, auditor: Actor) ->
     assert evaluate(auditor, since=now() - timedelta(days=30)).total.completed == 1
 
 
-@pytest.mark.requirement("R2-31")
 def test_causes_and_unresolved_are_counted(house: Web, auditor: Actor) -> None:
     result = evaluate(auditor)
     assert [(c.cause, c.count) for c in result.causes] == [("ambiguous-result", 1)]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from handrail.access import queries as access
+from handrail.access.capabilities import Role
 from handrail.audit.models import AuditEvent
 from handrail.connectors.outcome import Answer, ReadFailed
+from handrail.runbooks.evaluation import evaluate
 from handrail.runbooks.models import Checkpoint, CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
 from handrail.runbooks.queries import runs as queries
 from handrail.runbooks.states import EventKind
+from tests.factories import rows
 from tests.factories.installation import Installation
 from tests.factories.runs import Runs
 from tests.factories.switches import (
@@ -217,3 +221,22 @@ def test_ledger_names_the_worker_of_each_row(estate: Runs, board: SwitchBoard) -
     run = estate.advance(estate.start())
     assert set(Checkpoint.objects.filter(run=run).values_list("worker", flat=True)) == {"worker-1"}
     assert Checkpoint.objects.get(run=run, kind=EventKind.INTENT).idempotency_key == f"{run.ref}:flip"
+
+
+@pytest.mark.requirement("R2-31")
+def test_figures_tell_what_was_caught_before_and_after_the_call_by_cause(estate: Runs, board: SwitchBoard) -> None:
+    for name, change in {"s2": {"owner": "ten_other"}, "s3": {"fuse": "sealed"}, "s4": {}, "s5": {}, "s6": {}}.items():
+        board.add(name, owner=estate.tenant.key)
+        board.switches[name] |= change
+    for name, script in {"s2": [], "s3": [], "s4": [ODD], "s5": [BUSY] * 4, "s6": [CLAIMS_DONE]}.items():
+        board.script = list(script)
+        estate.advance(estate.start(f"TASK-{name}", name))
+    found = evaluate(access.actor_for(rows.member(estate.workspace, Role.AUDITOR)))
+    assert (found.total.caught_before, found.total.caught_after, found.total.completed) == (2, 3, 0)
+    assert {cause.cause: cause.count for cause in found.causes} == {
+        "prerequisite": 1,
+        "boundary": 1,
+        "ambiguous-result": 1,
+        "retries-exhausted": 1,
+        "verification-failed": 1,
+    }
