@@ -5,6 +5,12 @@ from __future__ import annotations
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from tests.lanes import NIGHTLY
+
+NARROWEST = 320
+# Scheme and width: by day each scheme and each width is looked at once, at night wide in both.
+LOOKS = [("dark", 1280), ("light", NARROWEST), *([("light", 1280)] if NIGHTLY else [])]
+
 # A contrast measured while something fades in, or a width before the fonts are there, is that of no finished page.
 STILL = """async () => {
     const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));

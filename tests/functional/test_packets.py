@@ -15,9 +15,8 @@ from tests.factories import rows
 from tests.factories.installation import Installation
 from tests.factories.packets import Packets, connected
 from tests.functional.conftest import Visits
-from tests.functional.looking import too_wide, violations
+from tests.functional.looking import LOOKS, too_wide, violations
 
-NARROWEST = 320
 ONE_LINE = 36
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
 
@@ -151,7 +150,7 @@ def test_stale_page_signs_nothing(desk: Packets, visit: Visits) -> None:
     assert not Vote.objects.exists()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", NARROWEST)])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_axe_finds_nothing(desk: Packets, visit: Visits, scheme: str, width: int) -> None:
     desk.sources.case["plan"] = "biz"
     desk.sources.case["timeline"][0]["text"] = "long" * 200

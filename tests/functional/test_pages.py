@@ -12,9 +12,8 @@ from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.runbooks.states import Handling, RunState
 from tests.factories import rows
 from tests.functional.conftest import Visits
-from tests.functional.looking import too_wide, violations
+from tests.functional.looking import LOOKS, NARROWEST, too_wide, violations
 
-NARROWEST = 320
 # The scripts write how long ago something was; none of their texts is longer.
 LONGEST_DISTANCES = "document.querySelectorAll('time[data-ago]').forEach(t => { t.textContent = '59 min ago'; })"
 WIDTHS = (NARROWEST, 768, 1280, 1920)
@@ -61,7 +60,7 @@ def scene(committed_db: str) -> Scene:
     return Scene("lead@example.com", paths)
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", NARROWEST)])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_axe_finds_nothing(scene: Scene, visit: Visits, scheme: str, width: int) -> None:
     found: dict[str, list[str]] = {}
     with visit(scene.email, scheme=scheme, width=width) as person:

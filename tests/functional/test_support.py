@@ -18,9 +18,8 @@ from tests.factories import rows
 from tests.factories.practice_desk import counts, open_ticket, practice_desk, tickets
 from tests.factories.support import unfinished
 from tests.functional.conftest import Visits
-from tests.functional.looking import too_wide, violations
+from tests.functional.looking import LOOKS, too_wide, violations
 
-NARROWEST = 320
 SURFACES = ("tenant", "run")
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
 ON = pytest.mark.parametrize("surface", SURFACES)
@@ -268,7 +267,7 @@ def test_role_without_the_capability_is_told_whom_to_ask(scene: Scene, sandbox: 
         assert violations(page) == []
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", NARROWEST)])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_axe_finds_nothing_and_nothing_is_too_wide(
     scene: Scene, sandbox: Sandbox, visit: Visits, scheme: str, width: int
 ) -> None:
