@@ -209,3 +209,12 @@ def test_sanitise_survives_any_value_in_any_place() -> None:
         original["log"]["entries"] = original["log"]["entries"][:1]
         spoilt = {"log": {"entries": [e for e in [spoil(original["log"]["entries"][0])] if isinstance(e, dict)]}}
         assert sanitise("har/v1", json.dumps(spoilt).encode()).original_digest.startswith("sha256:")
+
+
+def test_sanitise_page_without_a_title_reports_no_title_as_removed() -> None:
+    page = {"startedDateTime": "2026-11-22T10:15:02.846Z", "id": "page_1", "title": "", "pageTimings": {"onLoad": 12}}
+    result = sanitise("har/v1", json.dumps({"log": {"pages": [page], "entries": []}}).encode())
+
+    assert result.data is not None, result.reasons
+    assert json.loads(result.data)["log"]["pages"][0]["pageTimings"] == {"onLoad": 12}
+    assert "title" not in json.dumps(result.report)
