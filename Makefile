@@ -1,7 +1,8 @@
 # Everything that a newcomer or a machine does with a clone of Handrail. Needs Python 3.11 or later, nothing else.
 
 PYTHON ?= python3
-JOBS ?= auto
+# One more than there are cores: many tests wait for a process, a page or a lost answer.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime

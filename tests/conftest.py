@@ -49,3 +49,19 @@ def committed_db(django_db_setup: None, migrated_template: str, django_db_blocke
 
     with django_db_blocker.unblock(), databases.clone(migrated_template) as name, databases.connected(name):
         yield databases.url(name)
+
+
+@pytest.fixture(scope="module")
+def module_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A transaction around all tests of a module: what a module-scoped fixture writes in it is there for each of them,
+    and what a test writes is undone behind it. Not for modules that use ``committed_db``: it reconnects."""
+    from django.db import transaction
+
+    with django_db_blocker.unblock():
+        around = transaction.atomic()
+        around._from_testcase = True  # as Django's own test cases have it, so that durable blocks are let in
+        around.__enter__()
+    yield
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        around.__exit__(None, None, None)

@@ -11,6 +11,7 @@ from django.test import Client
 from handrail.access.capabilities import Role
 from handrail.access.models import User
 from tests.factories import rows
+from tests.factories.installation import Installation
 from tests.factories.web import Web
 from tests.integration.web.conftest import MISSING
 from tests.integration.web.urlmap import VERBS, Route, inside
@@ -19,6 +20,17 @@ NAMED = [route for route in inside() if route.parameters]
 Enter = Callable[[User], Client]
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def house(module_db: None) -> Web:
+    """One for the whole module: each test undoes what it does to it."""
+    return Installation.named("Northwind").web
+
+
+@pytest.fixture(scope="module")
+def neighbour(module_db: None) -> Web:
+    return Installation.named("Elsewhere").web
 
 
 def answer(client: Client, verb: str, url: str) -> tuple[int, bytes, dict[str, str]]:

@@ -10,10 +10,18 @@ from django.test import Client
 from handrail.access import capabilities
 from handrail.access.capabilities import BUNDLES, Capability, Role
 from handrail.audit.models import AuditEvent
+from tests.factories.installation import Installation
 from tests.factories.web import Web
 from tests.integration.web.urlmap import inside
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def house(module_db: None) -> Web:
+    """One for the whole module: each test undoes what it does to it."""
+    return Installation.named("Northwind").web
+
 
 C = Capability
 NEEDS: dict[str, Capability | None] = {

@@ -14,12 +14,26 @@ from handrail.access.models import User
 from handrail.audit.models import AuditEvent
 from handrail.support.models import SupportRequest
 from tests.factories import rows
+from tests.factories.installation import Installation
 from tests.factories.web import Web
 from tests.integration.web.conftest import MISSING
 from tests.integration.web.test_support_form import KEY, LATEST, fields
 from tests.integration.web.urlmap import VERBS, Route, inside
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def house(module_db: None) -> Web:
+    """One for the whole module: each test undoes what it does to it."""
+    return Installation.named("Northwind").web
+
+
+@pytest.fixture(scope="module")
+def neighbour(module_db: None) -> Web:
+    return Installation.named("Elsewhere").web
+
+
 Enter = Callable[[User], Client]
 As = Callable[..., Client]
 C = Capability
