@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,3 +25,10 @@ def examples(number: int) -> int:
 
 def rounds(by_day: int, at_night: int) -> int:
     return at_night if NIGHTLY else by_day
+
+
+def by_turns(points: Iterable[str]) -> list[tuple[str, str]]:
+    """Where a process is killed: before and after each of ``points`` at night, by day by turns before one, after the
+    next."""
+    both = [(when, point) for point in points for when in ("before", "after")]
+    return both if NIGHTLY else both[::4] + both[3::4]

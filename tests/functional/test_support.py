@@ -19,10 +19,14 @@ from tests.factories.practice_desk import counts, open_ticket, practice_desk, ti
 from tests.factories.support import unfinished
 from tests.functional.conftest import Visits
 from tests.functional.looking import LOOKS, too_wide, violations
+from tests.lanes import NIGHTLY
 
 SURFACES = ("tenant", "run")
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
 ON = pytest.mark.parametrize("surface", SURFACES)
+# Each surface and each way once by day; both ways on both surfaces at night.
+WAYS = [(surface, scripts) for surface in SURFACES for scripts in (True, False)]
+EACH_WAY = pytest.mark.parametrize(("surface", "scripts"), WAYS if NIGHTLY else WAYS[::3])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,7 @@ def send(page: Page) -> None:
     page.get_by_role("button", name="Submit request").click()
 
 
-@SCRIPTS
-@ON
+@EACH_WAY
 def test_internal_only_is_stored_and_seen_in_place(
     scene: Scene, sandbox: Sandbox, visit: Visits, surface: str, scripts: bool
 ) -> None:
@@ -91,8 +94,7 @@ def test_internal_only_is_stored_and_seen_in_place(
 
 
 @pytest.mark.requirement("H-40")
-@SCRIPTS
-@ON
+@EACH_WAY
 def test_ticket_is_created_and_opens(
     scene: Scene, sandbox: Sandbox, visit: Visits, surface: str, scripts: bool
 ) -> None:
@@ -112,8 +114,7 @@ def test_ticket_is_created_and_opens(
 
 
 @pytest.mark.requirement("H-24")
-@SCRIPTS
-@ON
+@EACH_WAY
 def test_existing_ticket_is_linked_after_a_bad_reference(
     scene: Scene, sandbox: Sandbox, visit: Visits, surface: str, scripts: bool
 ) -> None:
@@ -139,8 +140,7 @@ def test_existing_ticket_is_linked_after_a_bad_reference(
     assert counts(sandbox)["creations"] == 1  # by hand, above
 
 
-@SCRIPTS
-@ON
+@EACH_WAY
 def test_failing_desk_is_told_as_partial_success(
     scene: Scene, sandbox: Sandbox, visit: Visits, surface: str, scripts: bool
 ) -> None:
@@ -168,8 +168,7 @@ def test_hanging_desk_is_told_as_unknown_and_never_asked_again(scene: Scene, san
     assert counts(sandbox)["creations"] == 1
 
 
-@SCRIPTS
-@ON
+@EACH_WAY
 def test_look_again_shows_what_the_desk_answered_since(
     scene: Scene, visit: Visits, surface: str, scripts: bool
 ) -> None:
@@ -187,8 +186,7 @@ def test_look_again_shows_what_the_desk_answered_since(
         expect(page.get_by_text("T-1001", exact=True)).to_be_visible()
 
 
-@SCRIPTS
-@ON
+@EACH_WAY
 def test_without_a_desk_the_form_says_so(scene: Scene, visit: Visits, surface: str, scripts: bool) -> None:
     with visit(scene.email, scripts=scripts) as person:
         page = person.go(scene.paths[surface])

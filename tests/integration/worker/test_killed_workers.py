@@ -14,14 +14,14 @@ from tests.factories.board_server import serving
 from tests.factories.installation import Installation
 from tests.factories.switches import BUSY, DONE, FORBIDDEN, RUNBOOK, SILENT_DONE, SILENT_NOT_DONE, SwitchBoard, Turn
 from tests.integration.worker import processes
+from tests.lanes import by_turns
 
 TIMES = 3
 POINTS = ["claimed", "intent", "result", "completed", "reported"]
 
 
 @pytest.mark.requirement("R2-07")
-@pytest.mark.parametrize("kind", POINTS)
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("when", "kind"), by_turns(POINTS))
 def test_killed_workers_runs_are_taken_over_and_end_once(
     when: str, kind: str, committed_db: str, tmp_path: Path
 ) -> None:
@@ -77,8 +77,7 @@ LIVES = {
 
 
 @pytest.mark.requirement("R2-06")
-@pytest.mark.parametrize("point", LIVES)
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("when", "point"), by_turns(LIVES))
 def test_runs_off_the_straight_way_are_taken_over_by_one_of_two_and_end_once(
     when: str, point: str, committed_db: str, tmp_path: Path
 ) -> None:
