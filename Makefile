@@ -15,7 +15,7 @@ PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml 
 	DESK_TOKEN=unused VENDOR_LANE_TOKEN=unused SSO_CLIENT_SECRET=unused
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast nightly check bench docs screenshots clean
+.PHONY: help demo up test test-fast test-peers nightly check bench docs screenshots clean
 
 help: ## List what you can make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,14 +26,17 @@ demo: $(RUNTIME) ## Watch delegated tasks being processed on a practice estate; 
 up: $(RUNTIME) ## Serve this directory's installation (handrail.toml): pages, API, two workers
 	@$(BIN)/handrail up
 
-test: $(DEV) ## Run all tests; what needs a server or browser that is absent is skipped with the reason. COVER=1 measures branches
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal $(if $(COVER),--cov --cov-report=term:skip-covered)
+test: $(DEV) ## Run the tests; browser tests are skipped with the reason without Chromium. COVER=1 measures branches
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not peer" $(if $(COVER),--cov --cov-report=term:skip-covered)
+
+test-peers: $(DEV) ## Run the tests against real outside servers; what is not installed is skipped with the command that installs it
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -m peer
 
 test-fast: $(DEV) ## Run the tests of one slice (SLICE=packets), or of what has changed, without browsers and processes
 	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not browser and not committed and not slow and not peer" \
 		$$($(BIN)/python tests/fast.py $(SLICE))
 
-nightly: $(DEV) ## Run every sweep, race and fuzz at full size, then browser and process tests for an hour (SECONDS=3600)
+nightly: $(DEV) ## Run every sweep, race, fuzz and real outside server at full size, then browser and process tests for an hour (SECONDS=3600)
 	@HANDRAIL_TESTS=nightly $(BIN)/pytest -n $(JOBS) --dist worksteal
 	@$(BIN)/python tests/nightly.py $(or $(SECONDS),3600)
 

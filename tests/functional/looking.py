@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
@@ -10,6 +13,7 @@ from tests.lanes import NIGHTLY
 NARROWEST = 320
 # Scheme and width: by day each scheme and each width is looked at once, at night wide in both.
 LOOKS = [("dark", 1280), ("light", NARROWEST), *([("light", 1280)] if NIGHTLY else [])]
+P = TypeVar("P")
 
 # A contrast measured while something fades in, or a width before the fonts are there, is that of no finished page.
 STILL = """async () => {
@@ -21,6 +25,11 @@ STILL = """async () => {
     await frame();
 }"""
 _axe = Axe()
+
+
+def shared_out(pages: Sequence[P], scheme: str) -> Sequence[P]:
+    """Which of ``pages`` are looked at in this scheme: by day by turns, so that each is looked at once."""
+    return pages if NIGHTLY else pages[scheme == "light" :: 2]
 
 
 def still(page: Page) -> Page:

@@ -15,7 +15,7 @@ from tests.factories import rows
 from tests.factories.installation import Installation
 from tests.factories.packets import Packets, connected
 from tests.functional.conftest import Visits
-from tests.functional.looking import LOOKS, too_wide, violations
+from tests.functional.looking import LOOKS, shared_out, too_wide, violations
 
 ONE_LINE = 36
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
@@ -157,12 +157,9 @@ def test_axe_finds_nothing(desk: Packets, visit: Visits, scheme: str, width: int
     held = desk.assemble()
     desk.sources.case["plan"] = "ent"
     open_one = desk.assemble()
-    paths = {
-        "eve": ["/admin/packets", path(held, exact=True), path(open_one), "/admin", "/admin/packets/assemble"],
-        "ada": [path(open_one)],
-    }
+    paths = [path(held, exact=True), path(open_one), "/admin/packets", "/admin", "/admin/packets/assemble"]
     found: dict[str, object] = {}
-    for name, each in paths.items():
+    for name, each in (("eve", shared_out(paths, scheme)), ("ada", [path(open_one)])):
         with visit(f"{name}@example.com", scheme=scheme, width=width) as person:
             for one in each:
                 page = person.go(one)

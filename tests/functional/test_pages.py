@@ -12,7 +12,7 @@ from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.runbooks.states import Handling, RunState
 from tests.factories import rows
 from tests.functional.conftest import Visits
-from tests.functional.looking import LOOKS, NARROWEST, too_wide, violations
+from tests.functional.looking import LOOKS, NARROWEST, shared_out, too_wide, violations
 
 # The scripts write how long ago something was; none of their texts is longer.
 LONGEST_DISTANCES = "document.querySelectorAll('time[data-ago]').forEach(t => { t.textContent = '59 min ago'; })"
@@ -64,7 +64,7 @@ def scene(committed_db: str) -> Scene:
 def test_axe_finds_nothing(scene: Scene, visit: Visits, scheme: str, width: int) -> None:
     found: dict[str, list[str]] = {}
     with visit(scene.email, scheme=scheme, width=width) as person:
-        for path in scene.paths:
+        for path in shared_out(scene.paths, scheme):
             if wrong := violations(person.go(path)):
                 found[path] = wrong
     assert found == {}

@@ -137,6 +137,9 @@ class ReleaseSection(Section):
     key_ring: Path | None = None
     poll_seconds: float = Field(default=60, ge=0.5, le=3600)
     settle_seconds: float = Field(default=60, ge=0, le=3600)
+    assembly_lease_seconds: float = Field(default=30, ge=0.5, le=3600)
+    intent_margin_seconds: float = Field(default=5, ge=0.1, le=300)
+    lost_task_seconds: float = Field(default=15, ge=0.5, le=3600)
 
 
 class CommandLineSection(Section):

@@ -28,6 +28,9 @@ def connect(loaded: config.Config) -> None:
             signing_key=signing_key,
             poll_every=timedelta(seconds=loaded.release.poll_seconds),
             settle=timedelta(seconds=loaded.release.settle_seconds),
+            assembly_lease=timedelta(seconds=loaded.release.assembly_lease_seconds),
+            intent_margin=timedelta(seconds=loaded.release.intent_margin_seconds),
+            lost_task=timedelta(seconds=loaded.release.lost_task_seconds),
         )
     )
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Q
 
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
+from handrail.packets import settings
 from handrail.packets.models import Revision
 from handrail.packets.states import RevisionState
-
-# After this long without a renewal the sweep has another process build it. Renewed after every reading; should one
-# take longer, two build for a while, and the first to commit wins.
-LEASE = timedelta(seconds=30)
 
 
 @dataclass(slots=True)
@@ -27,11 +24,12 @@ class Claim:
     def renew(self) -> None:
         """Holds it for longer. Raises Stale when it isn't being assembled any more: then the work is in vain."""
         at = now()
-        if self.until - at > LEASE * 0.8:
+        lease = settings.current().assembly_lease
+        if self.until - at > lease * 0.8:
             return
         rows = Revision.objects.filter(pk=self.revision_id, state=RevisionState.ASSEMBLING)
-        if rows.filter(due_at=self.until).update(due_at=at + LEASE):
-            self.until = at + LEASE
+        if rows.filter(due_at=self.until).update(due_at=at + lease):
+            self.until = at + lease
         elif not rows.exists():
             raise Stale
 
@@ -46,4 +44,5 @@ def take(revision_id: int) -> Claim | None:
     at = now()
     rows = Revision.objects.filter(pk=revision_id, state=RevisionState.ASSEMBLING)
     free = rows.filter(Q(due_at__lte=at) | Q(due_at=None))
-    return Claim(revision_id, at + LEASE) if free.update(due_at=at + LEASE) else None
+    until = at + settings.current().assembly_lease
+    return Claim(revision_id, until) if free.update(due_at=until) else None

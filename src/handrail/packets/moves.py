@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from handrail.access.actor import Actor
@@ -19,8 +19,6 @@ from handrail.packets.ledger import NewDeliveryRow
 from handrail.packets.models import DeliveryEntry, Packet, Revision
 from handrail.packets.states import CURRENT, REVISION, DeliveryEventKind, RevisionReason, RevisionState
 
-# A release whose queued task was lost is noticed by the sweep after this long.
-UNNOTICED = timedelta(seconds=15)
 _DELIVERED_FROM = (RevisionState.RELEASED, RevisionState.CONSUMED)
 _ENDED_EVENTS = {
     RevisionReason.REJECTED: EventName.PACKET_REJECTED,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from tests.factories.packets import LANE, connected
 from tests.integration.worker import processes
 from tests.unit.packets.proof.making import KEY
 
+LOST_TASK = timedelta(seconds=1.5)
+
 
 def write_config(directory: Path, intake: Intake) -> Path:
     path = directory / "handrail.toml"
@@ -31,6 +34,8 @@ def write_config(directory: Path, intake: Intake) -> Path:
         [release]
         poll_seconds = 0.5
         settle_seconds = 0.5
+        intent_margin_seconds = 0.3
+        lost_task_seconds = {LOST_TASK.total_seconds()}
         [blobs]
         kind = "blobs"
         folder = "{directory / "blobs"}"
@@ -58,7 +63,7 @@ def test_release_killed_before_and_after_a_step_delivers_once(kind: str, committ
     blobs = FolderBlobs("blobs", tmp_path / "blobs", max_bytes=10**8)
     with serving() as intake:
         env = processes.environment(write_config(tmp_path, intake), committed_db)
-        with connected(desk, blobs=blobs):
+        with connected(desk, blobs=blobs, lost_task=LOST_TASK):
             revision = desk.assemble()
             desk.approve(revision, "ada", "ben")
             if kind != "released":

@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,7 +20,7 @@ from django.db import connection
 from handrail.cli.entry import run
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Reading
-from handrail.packets import claims
+from handrail.packets import claims, settings
 from handrail.packets.actions import assembling, releasing
 from handrail.packets.models import Revision
 from tests.factories.installation import Installation
@@ -64,11 +66,14 @@ def swept(desk: Packets, done: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_a_slow_source_is_read_by_one_process(desk: Packets, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "LEASE", timedelta(seconds=0.5))
+def leased(seconds: float) -> AbstractContextManager[object]:
+    return settings.use(replace(settings.current(), assembly_lease=timedelta(seconds=seconds)))
+
+
+def test_a_slow_source_is_read_by_one_process(desk: Packets) -> None:
     asked = desk.ask()
     slow(desk, 0.1)
-    with ThreadPoolExecutor(1) as pool:
+    with leased(0.5), ThreadPoolExecutor(1) as pool:
         building = in_thread(pool, partial(assembling.build, revision_id=asked.id, by=desk.worker))
         while not desk.sources.asked:
             time.sleep(0.01)
@@ -78,14 +83,12 @@ def test_a_slow_source_is_read_by_one_process(desk: Packets, monkeypatch: pytest
     assert len(desk.sources.asked) == 2 * SOURCES
 
 
-def test_what_a_dead_process_claimed_is_built_once_its_lease_is_over(
-    desk: Packets, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(claims, "LEASE", timedelta(seconds=0.3))
+def test_what_a_dead_process_claimed_is_built_once_its_lease_is_over(desk: Packets) -> None:
     asked = desk.ask()
-    assert claims.take(asked.id) is not None
-    assert assembling.build(revision_id=asked.id, by=desk.worker) is None
-    swept(desk, lambda: not Revision.objects.filter(state="assembling").exists())
+    with leased(0.3):
+        assert claims.take(asked.id) is not None
+        assert assembling.build(revision_id=asked.id, by=desk.worker) is None
+        swept(desk, lambda: not Revision.objects.filter(state="assembling").exists())
     assert desk.newest.state == "in_review"
 
 

@@ -25,8 +25,6 @@ from handrail.packets.status import DeliveryPhase, DeliveryStatus, fold
 
 log = structlog.get_logger("handrail.packets")
 
-# Beyond the call's own deadline: to record its result. After it, the worker that made the call is gone.
-INTENT_MARGIN = timedelta(seconds=5)
 REASON_LIMIT = 300
 DOUBLINGS = 10
 # The lane itself reports that it no longer has it.
@@ -128,7 +126,7 @@ def send(delivery: Delivery) -> None:
         withdraw_expired(revision, by=delivery.by)
         return
     with packing.packed(revision) as package:
-        deadline = now() + timedelta(seconds=delivery.lane.deadline_seconds) + INTENT_MARGIN
+        deadline = now() + timedelta(seconds=delivery.lane.deadline_seconds) + settings.current().intent_margin
         row = NewDeliveryRow(
             DeliveryEventKind.INTENT, deadline_at=deadline, detail={"package_digest": packing.digest_of(package)}
         )

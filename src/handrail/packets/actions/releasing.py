@@ -119,7 +119,7 @@ def _opened(row: Revision) -> tuple[Manifest, Approvals]:
 def _decided(row: Revision, sealed: SealedManifest, by: Actor) -> None:
     if row.state == RevisionState.IN_REVIEW:  # a vote that counts again completed it
         moves.move(row, RevisionState.APPROVED, approved_at=now())
-    moves.move(row, RevisionState.RELEASED, released_at=now(), due_at=now() + moves.UNNOTICED)
+    moves.move(row, RevisionState.RELEASED, released_at=now(), due_at=now() + settings.current().lost_task)
     detail = {"manifest": sealed.manifest_digest, "lane": row.packet.lane, "key": sealed.key_id}
     ledger.append(row, NewDeliveryRow(DeliveryEventKind.RELEASED, detail=detail), worker=by.name)
     moves.audit(EventName.PACKET_RELEASED, row, by, manifest=sealed.manifest_digest, lane=row.packet.lane)
