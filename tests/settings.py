@@ -28,4 +28,5 @@ if "DATABASE_URL" not in os.environ:
 
 from handrail.conf.settings import *  # noqa: E402, F403 - the environment above comes first
 
+WHITENOISE_AUTOREFRESH = True  # each test client makes its own middleware, and would read all static files for it
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # log-ins in tests need no slow hash

@@ -16,12 +16,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from handrail.api.service import api
 from handrail.conf.wsgi import application
+from tests.factories.openapi import description
 from tests.integration.api.conftest import Caller
 from tests.lanes import examples
 
-schema = schemathesis.openapi.from_dict(api.get_openapi_schema())
+schema = schemathesis.openapi.from_dict(description())
 schema.app = application
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 

@@ -9,13 +9,13 @@ from django.test import Client
 
 from handrail.access import actions as access
 from handrail.access import queries
-from handrail.api.service import api
 from handrail.audit.models import AuditEvent
 from handrail.kernel.clock import now
 from handrail.packets.models import Packet, Revision
 from handrail.runbooks.models import ExceptionPacket
 from tests.factories import rows
 from tests.factories.installation import Installation
+from tests.factories.openapi import description
 from tests.factories.runs import Runs
 from tests.integration.api.conftest import Caller
 
@@ -37,7 +37,7 @@ BODIES = {
 # Operations that name a thing in their address, and those that do not.
 OPERATIONS = [
     (op["operationId"], method.upper(), path)
-    for path, verbs in api.get_openapi_schema()["paths"].items()
+    for path, verbs in description()["paths"].items()
     for method, op in verbs.items()
 ]
 NAMED = [operation for operation in OPERATIONS if "{" in operation[2]]

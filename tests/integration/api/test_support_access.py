@@ -12,7 +12,6 @@ from handrail.access import queries
 from handrail.access.actor import Actor
 from handrail.access.capabilities import BUNDLES, Capability, Role
 from handrail.access.models import Tenant
-from handrail.api.service import api
 from handrail.audit.models import AuditEvent
 from handrail.connectors import desk as desks
 from handrail.runbooks.models import OperationRun
@@ -21,6 +20,7 @@ from handrail.support.input import SupportRequestInput
 from handrail.support.models import SupportRequest
 from tests.factories import rows
 from tests.factories.installation import Installation
+from tests.factories.openapi import description
 from tests.factories.runs import Runs
 from tests.integration.api.conftest import Caller
 
@@ -28,11 +28,7 @@ VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 KEY = "a-key-of-one-form"
 MISSING = {"tenants": "ten_nobody", "runs": "RUN-ZZZZZZZZZZ"}
 # Path: the verbs that it documents.
-PATHS = {
-    path: {verb.upper() for verb in verbs}
-    for path, verbs in api.get_openapi_schema()["paths"].items()
-    if "support" in path
-}
+PATHS = {path: {verb.upper() for verb in verbs} for path, verbs in description()["paths"].items() if "support" in path}
 ALLOWED = [role for role in Role if Capability.SUPPORT_REQUEST in BUNDLES[role]]
 DENIED = [role for role in Role if role not in ALLOWED]
 by_path = pytest.mark.parametrize("path", PATHS)
