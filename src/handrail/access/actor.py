@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from handrail.access import decisions
 from handrail.access.capabilities import Capability, needed
+from handrail.access.decisions import Proof
 from handrail.kernel.errors import Denied
 
 
@@ -20,6 +22,7 @@ class ActorKind(StrEnum):
 class Actor:
     """``tenant_ids`` None means every tenant of the workspace. ``workspace_id`` 0 means no workspace at all.
 
+    ``proof``: how the person has shown who they are; a process never has.
     ``origin``: what else is known about where an act comes from; every audit event of the actor holds it.
     """
 
@@ -30,6 +33,7 @@ class Actor:
     tenant_ids: frozenset[int] | None
     user_id: int | None = None
     roles: frozenset[str] = frozenset()
+    proof: Proof = Proof.NONE
     origin: Mapping[str, str] = field(default_factory=dict)
 
     def may(self, capability: Capability) -> bool:
@@ -40,9 +44,11 @@ class Actor:
         return workspace_id == self.workspace_id and (self.tenant_ids is None or tenant_id in self.tenant_ids)
 
     def require(self, capability: Capability, *, tenant_id: int | None = None) -> None:
-        """Raises Denied when the actor lacks ``capability``. Ask only after scope has been settled."""
+        """Raises Denied when the actor lacks ``capability``, or it is for decisions and no person has shown that this
+        is theirs (``decisions``). Ask only after scope has been settled."""
         if not self.may(capability):
             raise Denied(needed(capability), capability=capability, tenant_id=tenant_id)
+        decisions.require_person(self, capability, tenant_id=tenant_id)
 
 
 NOBODY = Actor(kind=ActorKind.PERSON, name="nobody", workspace_id=0, capabilities=frozenset(), tenant_ids=frozenset())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from handrail.access.actor import NOBODY, Actor, ActorKind
 from handrail.access.capabilities import Capability, bundled
+from handrail.access.decisions import Proof
 from handrail.access.guards import get_tenant as guarded_tenant
 from handrail.access.guards import tenants_of
 from handrail.access.models import Membership, User, Workspace
@@ -36,18 +37,19 @@ class MemberSummary:
     is_active: bool
 
 
-def actor_for(user: User, workspace_slug: str | None = None) -> Actor:
-    """The person ``user`` as a member of one workspace: the named one, else the first they joined; else NOBODY."""
+def actor_for(user: User, workspace_slug: str | None = None, *, proof: Proof = Proof.SESSION) -> Actor:
+    """``user``, who has logged in, as a member of one workspace: the named one, else the first they joined; else
+    NOBODY. ``proof``: where they have shown who they are in another way than by a session."""
     rows = Membership.objects.filter(user=user, is_active=True, user__is_active=True).select_related("user")
     if workspace_slug is not None:
         rows = rows.filter(workspace__slug=workspace_slug)
     membership = rows.order_by("pk").first()
     if membership is None:
         return NOBODY
-    return member_actor(membership)
+    return member_actor(membership, proof)
 
 
-def member_actor(membership: Membership) -> Actor:
+def member_actor(membership: Membership, proof: Proof = Proof.NONE) -> Actor:
     """The person behind ``membership``, with what their roles and entitlements give them now."""
     tenants = None if membership.all_tenants else frozenset(one.pk for one in membership.tenants.all())
     return Actor(
@@ -58,13 +60,14 @@ def member_actor(membership: Membership) -> Actor:
         tenant_ids=tenants,
         user_id=membership.user_id,
         roles=frozenset(membership.roles),
+        proof=proof,
     )
 
 
 def person(email: str, workspace_slug: str | None = None) -> Actor:
-    """The active member with this e-mail address. Raises NotFound."""
+    """The active member with this e-mail address, who has shown nothing: their name was given. Raises NotFound."""
     user = User.objects.filter(email__iexact=email, is_active=True).first()
-    actor = actor_for(user, workspace_slug) if user else NOBODY
+    actor = actor_for(user, workspace_slug, proof=Proof.NAME) if user else NOBODY
     if actor is NOBODY:
         raise NotFound(f"No active member has the address {email}.")
     return actor

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from handrail.access.actor import NOBODY, Actor
 from handrail.access.capabilities import Capability
+from handrail.access.decisions import Proof
 from handrail.access.models import AccessToken, Membership
 from handrail.access.queries import member_actor
 from handrail.audit.actions import record
@@ -103,7 +104,7 @@ def bearer(secret: str) -> Actor:
     token = rows.select_related("membership__user").filter(digest=_digest(secret)).first()
     if token is None or not token.membership.user.is_active:
         return NOBODY
-    return member_actor(token.membership)
+    return member_actor(token.membership, Proof.TOKEN)
 
 
 def _digest(secret: str) -> str:

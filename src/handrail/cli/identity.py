@@ -12,9 +12,9 @@ import psycopg
 from django.db import Error
 
 from handrail.access import queries, tokens
-from handrail.access.actor import NOBODY, Actor, ActorKind
+from handrail.access.actor import NOBODY, Actor
 from handrail.cli import installation
-from handrail.kernel.errors import Denied, Invalid, Misconfigured
+from handrail.kernel.errors import Invalid, Misconfigured
 
 # What the kernel says of a process that nobody logged in for.
 NO_LOGIN = 2**32 - 1
@@ -33,19 +33,6 @@ def actor(email: str | None, workspace: str | None) -> Actor:
     else:
         found = queries.person(email, workspace) if email else queries.command_line(workspace)
     return _remembered(found)
-
-
-def decider(email: str | None, workspace: str | None) -> Actor:
-    """Like ``actor``, for what counts as that person's own decision. Raises Denied when only a name stands for them
-    and ``[cli] act_as`` does not allow it."""
-    who = actor(email, workspace)
-    named_only = who.kind is ActorKind.PERSON and installation.token() is None
-    if named_only and not installation.decides_by_name():
-        raise Denied(
-            f"A decision of {who.name} needs their own token in HANDRAIL_TOKEN. They can also decide on the pages.",
-            capability="cli:act_as",
-        )
-    return who
 
 
 def operator() -> Actor:

@@ -44,11 +44,6 @@ def _tell_when_unconfigured() -> None:
         print(f"{message}defaults hold, and keys and data are those in {here}.", file=sys.stderr)
 
 
-def decides_by_name() -> bool:
-    """Whether a decision at the command line needs no more than its member's name."""
-    return config.decides_by_name(config.load())
-
-
 def token() -> str | None:
     """The personal access token with which a person acts at the command line."""
     return environment.token()

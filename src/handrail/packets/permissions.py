@@ -26,8 +26,6 @@ def why_not_clear(actor: Actor, revision: Revision, hold: HoldRow) -> Refusal | 
         return Refusal("hold-cleared", "This hold is cleared already.")
     if not hold.clears:
         return Refusal("hold-stays", f"Nobody can clear this hold. {hold.released_by}")
-    if actor.user_id is None:
-        return Refusal("not-a-person", "Only a person can clear a hold: act as a member (--as EMAIL).")
     if not set(hold.clears) & actor.roles:
         return Refusal("not-yours", f"Only {' or '.join(hold.clears)} can clear this hold.")
     return None
@@ -42,9 +40,7 @@ def why_not_approve(actor: Actor, revision: Revision) -> Refusal | None:
     waiting = (RevisionState.IN_REVIEW, RevisionState.APPROVED)
     if refusal := _not_current(revision, waiting) or _unsignable(revision):
         return refusal
-    if actor.user_id is None:
-        return Refusal("not-a-person", "Only a person can approve: act as a member (--as EMAIL).")
-    if refusal := _not_a_signer(actor.user_id, revision):
+    if refusal := _not_a_signer(actor.user_id or 0, revision):
         return refusal
     if Vote.objects.filter(revision=revision, kind=VoteKind.APPROVE, user_id=actor.user_id).exists():
         return Refusal("voted", "You have approved this revision. One person has one vote.")

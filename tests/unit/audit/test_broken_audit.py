@@ -31,6 +31,7 @@ from handrail.runbooks.models import OperationRun
 from handrail.runbooks.task_system import TaskSystem
 from tests.factories.installation import Installation
 from tests.factories.log import event, run
+from tests.factories.people import as_person
 from tests.factories.runs import Runs
 from tests.factories.switches import DONE, RUNBOOK, SwitchBoard, Turn, connected
 
@@ -47,6 +48,10 @@ class World:
     @property
     def by(self) -> Actor:
         return access.command_line("acme")
+
+    @property
+    def person(self) -> Actor:
+        return as_person(self.by)
 
     def stopped(self) -> str:
         """A run that stopped, and its packet's reference."""
@@ -77,7 +82,7 @@ def member(w: World) -> None:
 
 def taken(w: World) -> str:
     ref = w.stopped()
-    exceptions.take(ref=ref, by=w.by)
+    exceptions.take(ref=ref, by=w.person)
     return ref
 
 
@@ -134,23 +139,23 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "evidence.seal": done(lambda _: event(), lambda w, _: evidence.seal(by=w.by)),
     "evidence.export": done(nothing, lambda w, _: evidence.export(by=w.by)),
     "definitions.propose": done(nothing, lambda w, _: w.proposed()),
-    "definitions.approve": done(World.proposed, lambda w, pk: definitions.approve(definition_id=pk, by=w.by)),
+    "definitions.approve": done(World.proposed, lambda w, pk: definitions.approve(definition_id=pk, by=w.person)),
     "definitions.reject": done(
-        World.proposed, lambda w, pk: definitions.reject(definition_id=pk, reason="no", by=w.by)
+        World.proposed, lambda w, pk: definitions.reject(definition_id=pk, reason="no", by=w.person)
     ),
     "definitions.deprecate": done(
         nothing,
-        lambda w, _: definitions.deprecate(definition_id=w.estate.definition.pk, reason="old", by=w.by),
+        lambda w, _: definitions.deprecate(definition_id=w.estate.definition.pk, reason="old", by=w.person),
     ),
-    "exceptions.take": done(World.stopped, lambda w, ref: exceptions.take(ref=ref, by=w.by)),
-    "exceptions.resolve": done(taken, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", by=w.by)),
+    "exceptions.take": done(World.stopped, lambda w, ref: exceptions.take(ref=ref, by=w.person)),
+    "exceptions.resolve": done(taken, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", by=w.person)),
     "messages.deliver": done(nothing, lambda w, _: messages.deliver(message_id="msg_1", item=item(w), by=w.by)),
     "previews.preview": done(nothing, lambda w, _: previews.preview(task=w.estate.task(), by=w.by)),
     "reports.deliver": done(reported, lambda w, pk: reports.deliver(run_id=pk, by=w.by)),
     "reports.deliver refused": done(refused, lambda w, pk: reports.deliver(run_id=pk, by=w.by)),
     "reports.repeat": done(World.completed, lambda w, run: reports.repeat(ref=run.ref, by=w.by)),
     "runs.start": done(nothing, lambda w, _: runs.start(task=w.estate.task(), by=w.by)),
-    "runs.cancel": done(lambda w: w.estate.start().ref, lambda w, ref: runs.cancel(ref=ref, by=w.by)),
+    "runs.cancel": done(lambda w: w.estate.start().ref, lambda w, ref: runs.cancel(ref=ref, by=w.person)),
     "tasks.receive": done(nothing, lambda w, _: tasks.receive(item=item(w), by=w.by)),
     "tasks.receive refused": done(nothing, lambda w, _: tasks.receive(item=item(w, payload={}), by=w.by)),
     "tasks.pull": done(listed, lambda w, _: tasks.pull(by=w.by)),

@@ -16,6 +16,7 @@ from handrail.runbooks.actions import exceptions
 from handrail.runbooks.models import ExceptionPacket
 from handrail.runbooks.queries import exceptions as exception_queries
 from handrail.runbooks.queries import runs as queries
+from tests.factories.people import as_person
 from tests.factories.runs import Runs
 from tests.factories.switches import ODD, SwitchBoard
 
@@ -28,7 +29,7 @@ def packet(estate: Runs, board: SwitchBoard) -> ExceptionPacket:
 
 @pytest.fixture
 def senior(estate: Runs) -> Actor:
-    return dataclasses.replace(estate.worker, name="senior@example.com", capabilities=bundled([Role.SENIOR_SUPPORT]))
+    return as_person(estate.worker, "senior@example.com", capabilities=bundled([Role.SENIOR_SUPPORT]))
 
 
 @pytest.mark.requirement("R2-17")

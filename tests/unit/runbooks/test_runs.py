@@ -17,6 +17,7 @@ from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.models import Checkpoint, OperationRun, Report
 from handrail.runbooks.queries import runs as queries
 from tests.factories import rows
+from tests.factories.people import as_person
 from tests.factories.runs import Runs
 from tests.factories.switches import RUNBOOK, SwitchBoard
 
@@ -107,7 +108,7 @@ def test_start_without_the_capability_is_denied(estate: Runs, board: SwitchBoard
 
 def test_cancel_before_invocation_ends_the_run_and_tells(estate: Runs, board: SwitchBoard) -> None:
     run = estate.start()
-    runs.cancel(ref=run.ref, by=estate.worker)
+    runs.cancel(ref=run.ref, by=as_person(estate.worker))
     run.refresh_from_db()
     assert (run.state, run.due_at) == ("cancelled", None)
     assert Report.objects.filter(run=run).exists()
@@ -116,7 +117,7 @@ def test_cancel_before_invocation_ends_the_run_and_tells(estate: Runs, board: Sw
 
 
 def test_cancel_by_the_longest_address_names_it_in_the_ledger(estate: Runs, board: SwitchBoard) -> None:
-    run, longest = estate.start(), dataclasses.replace(estate.worker, name="a" * 242 + "@example.com")
+    run, longest = estate.start(), as_person(estate.worker, "a" * 242 + "@example.com")
     runs.cancel(ref=run.ref, by=longest)
     assert run.checkpoints.get(kind="cancelled").worker == longest.name
 
@@ -124,14 +125,14 @@ def test_cancel_by_the_longest_address_names_it_in_the_ledger(estate: Runs, boar
 def test_cancel_after_the_end_is_refused(estate: Runs, board: SwitchBoard) -> None:
     run = estate.advance(estate.start())
     with pytest.raises(Conflict, match="This run has ended"):
-        runs.cancel(ref=run.ref, by=estate.worker)
+        runs.cancel(ref=run.ref, by=as_person(estate.worker))
 
 
 def test_cancel_while_invoking_is_refused(estate: Runs, board: SwitchBoard) -> None:
     run = estate.start()
     OperationRun.objects.filter(pk=run.pk).update(state="invoking")
     with pytest.raises(Conflict) as caught:
-        runs.cancel(ref=run.ref, by=estate.worker)
+        runs.cancel(ref=run.ref, by=as_person(estate.worker))
     assert caught.value.code == "run-invoked"
 
 

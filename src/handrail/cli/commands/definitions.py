@@ -10,7 +10,7 @@ import typer
 
 from handrail.access.actor import Actor
 from handrail.cli import output
-from handrail.cli.identity import actor, decider
+from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json
 from handrail.definitions import actions, compilation, queries
 from handrail.definitions.states import DefinitionKind
@@ -114,7 +114,7 @@ def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, jso
 @group.command("approve")
 def approve(definition: Name, *, digest: Digest = None, as_: As = None, workspace: InWorkspace = None) -> None:
     """Activate a proposal and deprecate the version that was active. Its proposer can't do this."""
-    who = decider(as_, workspace)
+    who = actor(as_, workspace)
     done = actions.approve(definition_id=_find(who, definition, needs_version=True), by=who, digest=digest)
     output.say(f"{definition} {done.state}, approved by {who.name}")
 
@@ -122,7 +122,7 @@ def approve(definition: Name, *, digest: Digest = None, as_: As = None, workspac
 @group.command("reject")
 def reject(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
     """Reject a proposal permanently."""
-    who = decider(as_, workspace)
+    who = actor(as_, workspace)
     actions.reject(definition_id=_find(who, definition, needs_version=True), reason=reason, by=who)
     output.say(f"{definition} rejected by {who.name}")
 
@@ -130,7 +130,7 @@ def reject(definition: Name, *, reason: Reason, as_: As = None, workspace: InWor
 @group.command("deprecate")
 def deprecate(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
     """Deprecate the active version: no new run of it starts."""
-    who = decider(as_, workspace)
+    who = actor(as_, workspace)
     actions.deprecate(definition_id=_find(who, definition), reason=reason, by=who)
     output.say(f"{definition} deprecated by {who.name}")
 

@@ -11,7 +11,7 @@ import typer
 
 from handrail.access.actor import Actor
 from handrail.cli import output, packetview
-from handrail.cli.identity import actor, decider
+from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, TenantKey
 from handrail.kernel.errors import Stale
 from handrail.packets import comparison, queries
@@ -154,7 +154,7 @@ def clear(
     json: Json = False,
 ) -> None:
     """Clear one hold, with a reason. This makes a new revision, which you can't approve yourself."""
-    who = decider(as_, workspace)
+    who = actor(as_, workspace)
     asked = hold_actions.clear(ref=packet, revision=revision, code=code, target=target, reason=reason, by=who)
     _build(who, asked, json=json)
 
@@ -164,7 +164,7 @@ def approve(
     packet: PacketRef, *, revision: Exact, digest: Digest, as_: As = None, workspace: InWorkspace = None
 ) -> None:
     """Approve exactly the manifest that you reviewed. Every source is read again first."""
-    who = decider(as_, workspace)
+    who = actor(as_, workspace)
     done = votes.approve(ref=packet, revision=revision, digest=digest, by=who)
     output.say(
         f"{packet} revision {revision} {done.state}" + (f"; missing: {'; '.join(done.missing)}" * bool(done.missing))
@@ -176,7 +176,7 @@ def reject(
     packet: PacketRef, *, revision: Exact, reason: Reason, as_: As = None, workspace: InWorkspace = None
 ) -> None:
     """Reject a revision permanently."""
-    who = decider(as_, workspace)
+    who = actor(as_, workspace)
     votes.reject(ref=packet, revision=revision, reason=reason, by=who)
     output.say(f"{packet} revision {revision} rejected")
 
@@ -186,7 +186,7 @@ def withdraw(
     packet: PacketRef, *, revision: Exact, reason: Reason, as_: As = None, workspace: InWorkspace = None
 ) -> None:
     """Withdraw a revision, and recall it from its lane if it was delivered."""
-    who = decider(as_, workspace)
+    who = actor(as_, workspace)
     votes.withdraw(ref=packet, revision=revision, reason=reason, by=who)
     output.say(f"{packet} revision {revision} withdrawn")
 
@@ -203,7 +203,7 @@ def release(
     workspace: InWorkspace = None,
 ) -> None:
     """Release an approved revision into its lane, once. Every source is read and every vote counted again."""
-    who = decider(as_, workspace)
+    who = actor(as_, workspace)
     asked = releasing.release(ref=packet, revision=revision, by=who)
     if deliver:
         delivering.deliver(revision_id=asked, by=who)
