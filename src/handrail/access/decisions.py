@@ -30,7 +30,7 @@ class Proof(StrEnum):
 
 # Approve, reject, deprecate; clear, sign, reject, withdraw, recall, release, hand out; take over, resolve; cancel.
 # What is not here, processes do as well: workers start runs and assemble; the operator of the installation adds the
-# first members, proposes, seals and exports the log. Expiry, supersession and delivery are no decisions: the rule for
+# first members, proposes, seals and exports the log. Expiry, supersession and delivery are not decisions: the rule for
 # each is in the profile that people approved.
 DECISIONS = frozenset(
     {

@@ -70,9 +70,7 @@ class Denied(HandrailError):
     exit_code = 4
     code = "denied"
 
-    def __init__(
-        self, message: str, *, capability: str, tenant_id: int | None = None, code: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, capability: str, tenant_id: int | None = None, code: str | None = None) -> None:
         super().__init__(message, code=code)
         self.capability = capability
         self.tenant_id = tenant_id
