@@ -1,4 +1,4 @@
-"""What ``handrail check`` says of an installation with a database of its own: what other machines would lack."""
+"""What ``handrail check`` says besides faults: what other machines would lack, and what the cookies are called."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def cautions(config: Config) -> Iterator[Finding]:
     if config.web.https and not config.web.trusted_proxies:
         message = "Everyone behind the proxy counts as one address: one person's failed log-ins lock out everyone."
         yield Finding("log-in limits", ok=True, message=message, fix="Set [web] trusted_proxies.")
+
+
+def transport(config: Config) -> Finding:
+    """Whether browsers reach Handrail over TLS, and what its cookies are therefore called."""
+    if config.web.https:
+        return Finding("cookies", ok=True, message="Served over https: cookies have the __Host- prefix.")
+    message = "Served over plain http: cookies are called sessionid and csrftoken, without the __Host- prefix."
+    return Finding("cookies", ok=True, message=message, fix="Serve over TLS and set [web] https, unless it is a trial.")
 
 
 WHY = "Other machines need the same, and a backup of the database does not hold it."

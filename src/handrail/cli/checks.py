@@ -10,7 +10,7 @@ from django.db import Error, connection
 
 from handrail.access import queries
 from handrail.cli import installation, migrations
-from handrail.cli.cautions import cautions
+from handrail.cli.cautions import cautions, transport
 from handrail.connectors import desk as desks
 from handrail.connectors import lane, registry
 from handrail.connectors.extract import extract
@@ -36,7 +36,7 @@ def all_findings() -> list[Finding]:
     except HandrailError as error:
         return [Finding("configuration", ok=False, message=error.message, fix=FIX_CONFIG)]
     findings = [Finding("configuration", ok=True, message="handrail.toml is valid, and its secrets are available.")]
-    findings += cautions(config)
+    findings += [*cautions(config), transport(config)]
     findings += _guarded("connectors", connectors)
     findings += _guarded("desk", desk)
     findings += _guarded("release", release)

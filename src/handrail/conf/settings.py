@@ -24,6 +24,10 @@ _metrics = _loaded.web.metrics_secret
 HANDRAIL_METRICS_SECRET = _config.secrets().resolve(_metrics) if _metrics else None
 HANDRAIL_IDLE_SECONDS = _loaded.web.idle_minutes * 60
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+if _https:
+    # A browser takes a cookie of such a name only from this very host over https: no subdomain and nothing on the way
+    # can plant one. Over plain http browsers refuse the prefix, so there the names stay Django's.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_SSL_REDIRECT = _https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _https else 0

@@ -26,6 +26,7 @@ PATIENCE_SECONDS = 60
 CONFIG = """
 [web]
 port = {port}
+https = {https}
 
 [desk]
 name = "Example Desk"
@@ -62,17 +63,24 @@ class Web:
 
     def _answers(self) -> bool:
         try:
-            return httpx2.get(f"{self.base}/accounts/login/", trust_env=False).status_code == 200
+            return httpx2.get(f"{self.base}/healthz", trust_env=False).status_code == 200
         except httpx2.TransportError:
             return False
 
 
-def installation(*, database: str, directory: Path, desk: str, budget_seconds: float) -> Web:
+def installation(
+    *,
+    database: str,
+    directory: Path,
+    desk: str = "http://127.0.0.1:9",
+    budget_seconds: float = 3.0,
+    https: bool = False,
+) -> Web:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     config = directory / "handrail.toml"
-    config.write_text(CONFIG.format(port=port, desk=desk, budget=budget_seconds))
+    config.write_text(CONFIG.format(port=port, desk=desk, budget=budget_seconds, https=str(https).lower()))
     environment = {
         **os.environ,
         "HANDRAIL_CONFIG": str(config),

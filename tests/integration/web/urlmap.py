@@ -28,14 +28,21 @@ def inside() -> list[Route]:
     return [route for route in _walk(get_resolver().url_patterns, "") if route.path.split("/")[0] == "admin"]
 
 
-def _walk(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[Route]:
+def everything() -> list[Route]:
+    """Every route of the installation, the API's included, with the address of each as a template."""
+    return list(_walk(get_resolver().url_patterns, "", whole=True))
+
+
+def _walk(patterns: list[URLPattern | URLResolver], before: str, *, whole: bool = False) -> Iterator[Route]:
     for pattern in patterns:
         if not isinstance(pattern.pattern, RoutePattern):  # the API's; pages have plain routes only
             assert "admin" not in str(pattern.pattern)
+            if whole:
+                yield Route("api/no/such/address", ())
             continue
         text = before + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
-            yield from _walk(pattern.url_patterns, text)
+            yield from _walk(pattern.url_patterns, text, whole=whole)
             continue
         for name, converter in pattern.pattern.converters.items():
             kind = type(converter).__name__.removesuffix("Converter").lower()

@@ -82,3 +82,6 @@ def print_invariants(invariants: Iterable[Invariant]) -> None:
 def print_accounts(url: str, password: str) -> None:
     rows = [(account.email, account.role, password) for account in ACCOUNTS]
     output.print_table(f"Log in at {url}", ("e-mail", "role", "password"), rows)
+    output.console().print(
+        "[dim]The demo is served over plain http on this machine, so its cookies have no __Host- prefix.[/dim]"
+    )
