@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from handrail.access import passwords
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role
 from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
@@ -67,9 +67,7 @@ def add_member(
     _check_roles(roles)
     _check_groups(groups)
     held = sorted({*roles, *groups})
-    user = User.objects.filter(email__iexact=email).first() or User.objects.create_user(
-        email, password, first_name=name
-    )
+    user = User.objects.filter(email__iexact=email).first() or _new_user(email, password, name, by)
     membership, created = Membership.objects.get_or_create(
         workspace_id=by.workspace_id,
         user=user,
@@ -125,22 +123,21 @@ def set_password(*, email: str, password: str, by: Actor) -> None:
     not been asked: the installation's operator may.
     """
     by.require(Capability.MEMBER_MANAGE)
-    check_password(password)
     user = _locked_member(email, by).user
     elsewhere = Membership.objects.filter(user=user).exclude(workspace_id=by.workspace_id)
     if by.kind is ActorKind.PERSON and elsewhere.exists():
         raise Conflict(f"{user.email} belongs to another workspace too. Ask the installation's operator.")
+    # Only now: a refusal would tell the names of the other workspaces.
+    check_password(password, words=passwords.words_of(user))
     user.set_password(password)
     user.save(update_fields=["password"])
     record(EventName.MEMBER_PASSWORD_SET, by=by, subject_kind="member", subject=user.email)
 
 
-def check_password(password: str) -> None:
-    """Raises Invalid when ``password`` breaks a rule that log-in passwords must keep."""
-    try:
-        validate_password(password)
-    except ValidationError as error:
-        raise Invalid("Choose another password.", faults=[Fault("password", m) for m in error.messages]) from None
+def check_password(password: str, *, words: Sequence[str] = ()) -> None:
+    """Raises Invalid when ``password`` breaks a rule that log-in passwords must keep. ``words``: see ``passwords``."""
+    if found := passwords.faults(password, words=words):
+        raise Invalid("Choose another password.", faults=[Fault("password", message) for message in found])
 
 
 def record_denial(denied: Denied, *, by: Actor, where: str) -> None:
@@ -154,6 +151,13 @@ def record_denial(denied: Denied, *, by: Actor, where: str) -> None:
         outcome=EventOutcome.DENIED,
         where=where,
     )
+
+
+def _new_user(email: str, password: str | None, name: str, by: Actor) -> User:
+    if password is not None:
+        of_workspace = Workspace.objects.filter(pk=by.workspace_id).values_list("slug", "name")
+        check_password(password, words=[email, name, *(word for names in of_workspace for word in names)])
+    return User.objects.create_user(email, password, first_name=name)
 
 
 def _locked_member(email: str, by: Actor) -> Membership:

@@ -94,8 +94,7 @@ CACHES = {
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "handrail.access.passwords.GuessablePasswordValidator"},
 ]
 ACCOUNT_ADAPTER = "handrail.web.shell.accounts.ClosedAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}

@@ -24,7 +24,7 @@ ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
-    # Pages have a policy of their own, set before this; what is no page loads and runs nothing.
+    # Pages have their own policy, set before this; anything else loads and runs nothing.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 }
 NO_STORE = "no-store"
