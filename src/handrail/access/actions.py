@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 
-from handrail.access import passwords
+from handrail.access import addresses, grants, names, passwords
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role
+from handrail.access.guards import members_of, tenants_of
 from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
 from handrail.audit.actions import CONTEXT_VALUE_LIMIT, By, record
 from handrail.audit.events import EventName, EventOutcome
@@ -23,7 +22,8 @@ _GROUP = re.compile(r"(?=.{1,32}$)[a-z0-9]+(-[a-z0-9]+)*")
 
 @transaction.atomic
 def create_workspace(*, slug: str, name: str, by: By) -> Workspace:
-    """A new workspace. Raises Conflict when the slug is taken."""
+    """A new workspace. Raises Invalid for a slug or name that can't be one, Conflict when the slug is taken."""
+    slug, name = names.slug(slug), names.required(name, where="name", limit=names.WORKSPACE_LIMIT)
     workspace, created = Workspace.objects.get_or_create(slug=slug, defaults={"name": name, "created_at": now()})
     if not created:
         raise Conflict(f"There is a workspace {slug} already.")
@@ -35,8 +35,10 @@ def create_workspace(*, slug: str, name: str, by: By) -> Workspace:
 
 @transaction.atomic
 def create_tenant(*, key: str, name: str, by: Actor) -> Tenant:
-    """A new tenant of the actor's workspace. Raises Conflict when the key is taken."""
-    by.require(Capability.TENANT_MANAGE)
+    """A new tenant of the actor's workspace. Raises Denied for actors entitled to some tenants only, Invalid for a key
+    or name that can't be one, Conflict when the key is taken."""
+    by.require_everywhere(Capability.TENANT_MANAGE)
+    key, name = names.tenant_key(key), names.required(name, where="name", limit=names.TENANT_LIMIT)
     tenant, created = Tenant.objects.get_or_create(
         workspace_id=by.workspace_id, key=key, defaults={"name": name, "created_at": now()}
     )
@@ -57,17 +59,27 @@ def add_member(
     name: str = "",
     groups: Sequence[str] = (),
 ) -> Membership:
-    """Makes a person a member; ``tenants`` None entitles to all. Raises Invalid, Conflict, NotFound.
+    """Makes a person a member; ``tenants`` None entitles to all. Raises Invalid, Conflict, NotFound; Denied for a grant
+    beyond the actor's own membership (``grants``).
 
     ``groups`` are names of the workspace's own, such as support-privacy: profiles name who signs by them. They give
     no capability, and stand among the member's roles.
     """
-    by.require(Capability.MEMBER_MANAGE)
-    _check_address(email)
+    by = grants.settle(by)
+    email = addresses.cleaned(email)
     _check_roles(roles)
     _check_groups(groups)
     held = sorted({*roles, *groups})
-    user = User.objects.filter(email__iexact=email).first() or _new_user(email, password, name, by)
+    entitled = _tenants(by, tenants or ())
+    user = User.objects.filter(email__iexact=email).first()
+    grants.check_reach(
+        by,
+        roles=held,
+        all_tenants=tenants is None,
+        tenant_ids={tenant.pk for tenant in entitled},
+        secret=user is None and password is not None,
+    )
+    user = user or _new_user(email, password, name, by)
     membership, created = Membership.objects.get_or_create(
         workspace_id=by.workspace_id,
         user=user,
@@ -75,7 +87,7 @@ def add_member(
     )
     if not created:
         raise Conflict(f"{email} is a member already.")
-    _entitle(membership, tenants or ())
+    _entitle(membership, entitled)
     _record(EventName.MEMBER_ADDED, membership, by)
     return membership
 
@@ -94,10 +106,13 @@ def change_member(
     """Sets a member's roles, groups or tenants, or removes (``is_active=False``) or restores them.
 
     ``all_tenants`` entitles to every tenant, those to come included; ``tenants`` to exactly these, an empty one to
-    none; without either the entitlements stay. Raises Invalid, NotFound.
+    none; without either the entitlements stay. Raises Invalid, NotFound; Denied for the actor's own membership, and for
+    what goes beyond the actor's own (``grants``), before the change or after it; Conflict ``last-administrator``.
     """
-    by.require(Capability.MEMBER_MANAGE)
+    by = grants.settle(by)
     membership = _locked_member(email, by)
+    grants.check_member(by, membership)
+    administered, everywhere = grants.is_administrator(membership), membership.all_tenants
     if roles is not None:
         _check_roles(roles)
         membership.roles = sorted({*roles, *_groups_of(membership)})
@@ -107,10 +122,14 @@ def change_member(
     if is_active is not None:
         membership.is_active = is_active
     if all_tenants or tenants is not None:
+        entitled = _tenants(by, () if all_tenants else tenants or ())
         membership.all_tenants = all_tenants
         TenantEntitlement.objects.filter(membership=membership).delete()
-        _entitle(membership, () if all_tenants else tenants or ())
+        _entitle(membership, entitled)
     membership.save(update_fields=["roles", "is_active", "all_tenants"])
+    grants.check_member(by, membership)
+    if administered:
+        grants.keep_an_administrator(membership, everywhere=everywhere)
     _record(EventName.MEMBER_REMOVED if is_active is False else EventName.MEMBER_CHANGED, membership, by)
     return membership
 
@@ -119,11 +138,14 @@ def change_member(
 def set_password(*, email: str, password: str, by: Actor) -> None:
     """Gives a member a new password; every session that the old one began ends with it.
 
-    Raises Invalid, NotFound, and Conflict for somebody who belongs to other workspaces too, whose administrators have
-    not been asked: the installation's operator may.
+    Raises Invalid, NotFound; Denied for oneself, and when the member can do anything that the actor can't: a password
+    that one chooses opens the account. Conflict for somebody who belongs to other workspaces too, whose administrators
+    have not been asked: the installation's operator may.
     """
-    by.require(Capability.MEMBER_MANAGE)
-    user = _locked_member(email, by).user
+    by = grants.settle(by)
+    membership = _locked_member(email, by)
+    grants.check_member(by, membership, secret=True)
+    user = membership.user
     elsewhere = Membership.objects.filter(user=user).exclude(workspace_id=by.workspace_id)
     if by.kind is ActorKind.PERSON and elsewhere.exists():
         raise Conflict(f"{user.email} belongs to another workspace too. Ask the installation's operator.")
@@ -154,14 +176,15 @@ def record_denial(denied: Denied, *, by: Actor, where: str) -> None:
 
 
 def _new_user(email: str, password: str | None, name: str, by: Actor) -> User:
+    name = names.optional(name, where="name", limit=names.PERSON_LIMIT)
     if password is not None:
         of_workspace = Workspace.objects.filter(pk=by.workspace_id).values_list("slug", "name")
-        check_password(password, words=[email, name, *(word for names in of_workspace for word in names)])
+        check_password(password, words=[email, name, *(word for both in of_workspace for word in both)])
     return User.objects.create_user(email, password, first_name=name)
 
 
 def _locked_member(email: str, by: Actor) -> Membership:
-    rows = Membership.objects.select_related("user").filter(workspace_id=by.workspace_id, user__email__iexact=email)
+    rows = members_of(by).filter(user__email__iexact=email)
     membership = rows.select_for_update(of=("self",)).first()
     if membership is None:
         raise NotFound(f"{email} is not a member of this workspace.")
@@ -179,13 +202,6 @@ def _record(event: EventName, membership: Membership, by: Actor) -> None:
         roles=", ".join(membership.roles),
         tenants="all" if membership.all_tenants else named if len(named) <= CONTEXT_VALUE_LIMIT else f"{len(keys)}",
     )
-
-
-def _check_address(email: str) -> None:
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise Invalid("This is not an e-mail address.", faults=[Fault("email", "expected name@example.com")]) from None
 
 
 def _check_roles(roles: Sequence[str]) -> None:
@@ -206,10 +222,15 @@ def _check_groups(groups: Sequence[str]) -> None:
         raise Invalid("Choose another name for the group.", faults=[Fault("groups", f"expected {expected}")])
 
 
-def _entitle(membership: Membership, keys: Sequence[str]) -> None:
-    found = {t.key: t for t in Tenant.objects.filter(workspace_id=membership.workspace_id, key__in=keys)}
+def _tenants(by: Actor, keys: Sequence[str]) -> list[Tenant]:
+    """The tenants with these keys. Raises NotFound for one that is not in the actor's scope."""
+    found = {tenant.key: tenant for tenant in tenants_of(by).filter(key__in=keys)}
     if missing := sorted(set(keys) - set(found)):
         raise NotFound(f"There is no tenant {', '.join(missing)} in this workspace.")
+    return list(found.values())
+
+
+def _entitle(membership: Membership, tenants: Sequence[Tenant]) -> None:
     TenantEntitlement.objects.bulk_create(
-        TenantEntitlement(membership=membership, tenant=found[key], created_at=now()) for key in found
+        TenantEntitlement(membership=membership, tenant=tenant, created_at=now()) for tenant in tenants
     )

@@ -11,6 +11,8 @@ from handrail.access.capabilities import Capability, needed
 from handrail.access.decisions import Proof
 from handrail.kernel.errors import Denied
 
+WHOLE_WORKSPACE = "This concerns the whole workspace. You need to be entitled to every tenant of it."
+
 
 class ActorKind(StrEnum):
     PERSON = "person"
@@ -49,6 +51,17 @@ class Actor:
         if not self.may(capability):
             raise Denied(needed(capability), capability=capability, tenant_id=tenant_id)
         decisions.require_person(self, capability, tenant_id=tenant_id)
+
+    def may_everywhere(self, capability: Capability) -> bool:
+        """Whether ``capability`` is the actor's for the whole workspace."""
+        return self.may(capability) and self.tenant_ids is None
+
+    def require_everywhere(self, capability: Capability) -> None:
+        """Raises Denied unless the actor has ``capability`` and is entitled to every tenant: for acts that concern the
+        whole workspace."""
+        self.require(capability)
+        if not self.may_everywhere(capability):
+            raise Denied(WHOLE_WORKSPACE, capability=capability)
 
 
 NOBODY = Actor(kind=ActorKind.PERSON, name="nobody", workspace_id=0, capabilities=frozenset(), tenant_ids=frozenset())

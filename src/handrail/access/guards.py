@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.models import Tenant
+from handrail.access.models import Membership, Tenant, TenantEntitlement
 from handrail.kernel.errors import NotFound
 
 M = TypeVar("M", bound=Model)
@@ -43,3 +43,13 @@ def tenants_of(actor: Actor) -> QuerySet[Tenant]:
     """The tenants in the actor's scope, by name."""
     rows = Tenant.objects.filter(workspace_id=actor.workspace_id).order_by("name", "pk")
     return rows if actor.tenant_ids is None else rows.filter(pk__in=actor.tenant_ids)
+
+
+def members_of(actor: Actor) -> QuerySet[Membership]:
+    """The memberships that the actor may know of: their own and, unless they are entitled to every tenant, those that
+    reach a tenant of theirs."""
+    rows = Membership.objects.filter(workspace_id=actor.workspace_id).select_related("user")
+    if actor.tenant_ids is None:
+        return rows
+    shared = TenantEntitlement.objects.filter(tenant_id__in=actor.tenant_ids).values("membership")
+    return rows.filter(Q(all_tenants=True) | Q(pk__in=shared) | Q(user_id=actor.user_id))

@@ -8,7 +8,7 @@ from handrail.access.actor import NOBODY, Actor, ActorKind
 from handrail.access.capabilities import Capability, bundled
 from handrail.access.decisions import Proof
 from handrail.access.guards import get_tenant as guarded_tenant
-from handrail.access.guards import tenants_of
+from handrail.access.guards import members_of, tenants_of
 from handrail.access.models import Membership, User, Workspace
 from handrail.kernel.errors import NotFound
 
@@ -129,28 +129,29 @@ def get_tenant(actor: Actor, key: str) -> TenantSummary:
 
 
 def list_members(actor: Actor) -> list[MemberSummary]:
-    """The members of the actor's workspace, by e-mail address."""
+    """The members of the actor's workspace, by e-mail address: those who share a tenant with an actor who is not
+    entitled to every one, and of their tenants the shared ones."""
     actor.require(Capability.MEMBER_VIEW)
-    rows = Membership.objects.filter(workspace_id=actor.workspace_id).select_related("user").order_by("user__email")
-    return [_member(m) for m in rows.prefetch_related("tenants")]
+    rows = members_of(actor).order_by("user__email").prefetch_related("tenants")
+    return [_member(m, actor) for m in rows]
 
 
 def get_member(actor: Actor, email: str) -> MemberSummary:
     """One member of the actor's workspace. Raises Denied, NotFound."""
     actor.require(Capability.MEMBER_VIEW)
-    rows = Membership.objects.filter(workspace_id=actor.workspace_id, user__email__iexact=email)
-    found = rows.select_related("user").first()
+    found = members_of(actor).filter(user__email__iexact=email).first()
     if found is None:
         raise NotFound(f"{email} is not a member of this workspace.")
-    return _member(found)
+    return _member(found, actor)
 
 
-def _member(of: Membership) -> MemberSummary:
+def _member(of: Membership, actor: Actor) -> MemberSummary:
+    seen = [t.key for t in of.tenants.all() if actor.tenant_ids is None or t.pk in actor.tenant_ids]
     return MemberSummary(
         of.user.email,
         of.user.get_full_name(),
         tuple(of.roles),
         of.all_tenants,
-        tuple(sorted(tenant.key for tenant in of.tenants.all())),
+        tuple(sorted(seen)),
         of.is_active,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from handrail.access.actor import Actor
+from handrail.access.actor import WHOLE_WORKSPACE, Actor
 from handrail.access.capabilities import Capability, needed
 from handrail.kernel.errors import Conflict, Fault, Invalid
 from handrail.kernel.hostile import clean_text
@@ -25,6 +25,13 @@ def missing_capability(actor: Actor, capability: Capability) -> Refusal | None:
     if actor.may(capability):
         return None
     return Refusal("denied", needed(capability))
+
+
+def missing_everywhere(actor: Actor, capability: Capability) -> Refusal | None:
+    """Like ``missing_capability``, for what concerns the whole workspace: also for an actor of some tenants only."""
+    if refusal := missing_capability(actor, capability):
+        return refusal
+    return None if actor.may_everywhere(capability) else Refusal("denied", WHOLE_WORKSPACE)
 
 
 def refuse(refusal: Refusal | None) -> None:

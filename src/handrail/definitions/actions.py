@@ -26,7 +26,7 @@ def propose(*, text: str, by: Actor, file: str = "definition") -> DefinitionSumm
     (``definition-invalid``) with every fault; Conflict ``version-exists`` for another text under a version that was
     used, ``version-not-newer`` for one that is not above the active version; Stale.
     """
-    by.require(Capability.DEFINITION_PROPOSE)
+    by.require_everywhere(Capability.DEFINITION_PROPOSE)
     checked = compilation.check(text, file=file)
     definition = checked.definition
     same_name = Definition.objects.filter(workspace_id=by.workspace_id, kind=checked.kind, name=definition.name)
@@ -121,6 +121,7 @@ def _insert(checked: CheckedText, text: str, by: Actor) -> Definition:
 def _locked(by: Actor, definition_id: int) -> Definition:
     """The row, with all versions of its name held, so that two decisions about one name follow each other."""
     row = get_row(by, definition_id, Capability.DEFINITION_DECIDE)
+    by.require_everywhere(Capability.DEFINITION_DECIDE)
     versions = Definition.objects.select_for_update().filter(
         workspace_id=row.workspace_id, kind=row.kind, name=row.name
     )

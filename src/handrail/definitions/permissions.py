@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.refusals import Refusal, missing_capability
+from handrail.access.refusals import Refusal, missing_everywhere
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DEFINITION, DefinitionState
 
@@ -26,7 +26,7 @@ def why_not_reject(actor: Actor, definition: Definition) -> Refusal | None:
 
 
 def why_not_deprecate(actor: Actor, definition: Definition) -> Refusal | None:
-    if refusal := missing_capability(actor, Capability.DEFINITION_DECIDE):
+    if refusal := missing_everywhere(actor, Capability.DEFINITION_DECIDE):
         return refusal
     if DEFINITION.allows(DefinitionState(definition.state), DefinitionState.DEPRECATED):
         return None
@@ -34,7 +34,7 @@ def why_not_deprecate(actor: Actor, definition: Definition) -> Refusal | None:
 
 
 def _why_not_decide(actor: Actor, definition: Definition) -> Refusal | None:
-    if refusal := missing_capability(actor, Capability.DEFINITION_DECIDE):
+    if refusal := missing_everywhere(actor, Capability.DEFINITION_DECIDE):
         return refusal
     if definition.state != DefinitionState.PROPOSED:
         return Refusal("already-decided", f"This was decided already: it is {definition.state}.")

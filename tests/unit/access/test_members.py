@@ -144,7 +144,7 @@ def test_set_password_that_breaks_the_rules_is_invalid(estate: Runs) -> None:
 
 
 def test_set_password_of_somebody_of_two_workspaces_is_the_operators(estate: Runs) -> None:
-    administrator = ann(estate, Role.WORKSPACE_ADMINISTRATOR)
+    administrator = ann(estate, Role.WORKSPACE_ADMINISTRATOR, Role.AUDITOR)
     other = Installation(workspace="other", tenant="ten_other").runs
     for of in (estate, other):
         actions.add_member(email="both@example.com", roles=[Role.AUDITOR], tenants=None, by=of.worker)

@@ -33,6 +33,9 @@ Name = Annotated[str, typer.Option("--name", help="What people call the member."
 PasswordIn = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input, instead of asking.")
 ]
+NoPassword = Annotated[
+    bool, typer.Option("--no-password", help="Set none: they log in by single sign-on, or get one later.")
+]
 TokenName = Annotated[str, typer.Option("--name", help="What the token is for.")]
 Days = Annotated[int, typer.Option(min=1, max=366, help="The token expires after this many days.")]
 TokenRef = Annotated[str, typer.Argument(metavar="TOKEN", help="The token's reference, TOK-….")]
@@ -62,12 +65,19 @@ def add(
     name: Name = "",
     group_: Groups = None,
     password_stdin: PasswordIn = False,
+    no_password: NoPassword = False,
     as_: As = None,
     workspace: InWorkspace = None,
 ) -> None:
-    """Make a person a member. Without --tenant they are entitled to every tenant of the workspace."""
+    """Make a person a member. Without --tenant they are entitled to every tenant of the workspace.
+
+    You give at most what you have yourself; members entitled to every tenant may give every role. A password you can
+    choose only for a member who can do no more than you.
+    """
+    if no_password and password_stdin:
+        raise typer.BadParameter("give one of them", param_hint="--password-stdin, --no-password")
     who = actor(as_, workspace)
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask("First password")
+    password = None if no_password else sys.stdin.readline().rstrip("\n") if password_stdin else _ask("First password")
     actions.add_member(
         email=email, roles=role, tenants=tenant or None, by=who, password=password, name=name, groups=group_ or ()
     )
@@ -105,7 +115,10 @@ def change(
 def password_(
     email: Email, *, password_stdin: PasswordIn = False, as_: As = None, workspace: InWorkspace = None
 ) -> None:
-    """Set a member's password and end all their sessions. API tokens stay valid."""
+    """Set a member's password and end all their sessions. API tokens stay valid.
+
+    With --as or a token: only of a member who can do no more than you.
+    """
     who = actor(as_, workspace)
     password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask("New password")
     actions.set_password(email=email, password=password, by=who)

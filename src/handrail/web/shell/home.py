@@ -69,7 +69,7 @@ def present(actor: Actor) -> Home:
 
 def _proposals(actor: Actor) -> list[DefinitionSummary]:
     """Those that the actor may decide on: never their own."""
-    if not actor.may(Capability.DEFINITION_DECIDE):
+    if not actor.may_everywhere(Capability.DEFINITION_DECIDE):
         return []
     proposed = definitions.list_definitions(actor, DefinitionFilter(state=DefinitionState.PROPOSED))
     return [row for row in proposed if row.proposed_by != actor.name]
