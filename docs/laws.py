@@ -1,10 +1,12 @@
 """Holds the source to the laws that no other tool knows.
 
-    python docs/laws.py [--names | --classes | --sizes]
+    python docs/laws.py [--names | --classes | --sizes | --patterns]
 
 - Names: identifiers do not use words that this project has replaced.
 - Classes: a class name means one thing. Two modules have one of the same name only where one inherits from the other.
 - Sizes: a module has 400 lines at most, a function 50.
+- Patterns: regular expressions are compiled where a module begins, so that the tests find every one and see that it
+  takes linear time.
 
 A line that needs such a word, because another's format has it, carries the mark ``law: kept`` in a comment.
 """
@@ -82,7 +84,12 @@ Modules = dict[Path, ast.Module]
 
 
 def main() -> int:
-    laws: dict[str, Callable[[Modules], Iterator[Finding]]] = {"names": names, "classes": classes, "sizes": sizes}
+    laws: dict[str, Callable[[Modules], Iterator[Finding]]] = {
+        "names": names,
+        "classes": classes,
+        "sizes": sizes,
+        "patterns": patterns,
+    }
     wanted = [word.removeprefix("--") for word in sys.argv[1:]] or list(laws)
     modules = {
         path: ast.parse(path.read_text(encoding="utf-8"))
@@ -208,6 +215,20 @@ def sizes(modules: Modules) -> Iterator[Finding]:
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if length > FUNCTION_LINES:
                     yield path, node.lineno, f"{node.name} has {length} lines; {FUNCTION_LINES} are the most"
+
+
+def patterns(modules: Modules) -> Iterator[Finding]:
+    """Calls of ``re`` inside functions."""
+    for path, tree in modules.items():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for function in ast.walk(tree):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                continue
+            for node in ast.walk(function):
+                match node:
+                    case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=method)) if method != "escape":
+                        if MARK not in "".join(lines[node.lineno - 1 : node.end_lineno]):
+                            yield path, node.lineno, f"re.{method} in a function: compile the pattern at the module"
 
 
 if __name__ == "__main__":

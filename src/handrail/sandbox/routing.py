@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from handrail.sandbox.wire import Reply, Request
 
 Handler = Callable[[Request], Reply]
+_PARAMETERS = re.compile(r"(\{\w+(?::path)?\})")
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
@@ -34,9 +35,9 @@ def route(service: str, method: str, path: str, handler: Handler) -> Route:
     """``{name}`` stands for one segment of the path, ``{name:path}`` for the rest of it. Method ``*`` is any."""
     parts = [
         f"(?P<{m[1]}>{'.*' if m[2] else '[^/]+'})" if (m := _PARAMETER.fullmatch(part)) else re.escape(part)
-        for part in re.split(r"(\{\w+(?::path)?\})", path)
+        for part in _PARAMETERS.split(path)
     ]
-    return Route(service, method, re.compile("".join(parts)), handler)
+    return Route(service, method, re.compile("".join(parts)), handler)  # law: kept, our own paths
 
 
 @dataclass(frozen=True, slots=True)

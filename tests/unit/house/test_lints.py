@@ -29,6 +29,14 @@ def words_in(path: Path, lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
     return [(number, word) for number, word, _ in prose.look(path, lines)]
 
 
+def test_pattern_inside_a_function_is_found() -> None:
+    path = next(path for path in sorted(laws.SOURCE.rglob("*.py")) if path.name == "clock.py")
+    inside = ast.parse("import re\ndef clean(text):\n    return re.sub('a', re.escape(text), text)")
+    outside = ast.parse("import re\n_A = re.compile('a')\ndef clean(text):\n    return _A.sub('', text)")
+    assert [line for _, line, _ in laws.patterns({path: inside})] == [3]
+    assert list(laws.patterns({path: outside})) == []
+
+
 def test_prose_is_found_in_comments_docstrings_and_texts_of_source(tmp_path: Path) -> None:
     text = '"""It is\nin force."""\n# Mend it\nx = "whoever asks"\ny = "whoever"\nmend = f"is told {x}"\n'
     path = tmp_path / "a.py"

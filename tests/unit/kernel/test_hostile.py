@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handrail.kernel.hostile import clean_text
+from handrail.kernel.hostile import _long_runs, clean_text, normalized
 
 REFUSED = {"Cc", "Cf", "Co", "Cs", "Cn"}
 
@@ -57,3 +58,19 @@ def test_clean_text_ends_lines_in_one_way(ending: str) -> None:
 
 def test_clean_text_shows_that_it_cut() -> None:
     assert clean_text("x" * 50, limit=10) == "x" * 9 + "…"
+
+
+# Marks of many classes, in any order; some are decomposed, one only for NFKC.
+marks = st.text(st.sampled_from("aé한\u0301\u0323\u0f71\u0f72\u0f73\u0344\u0345\u3099\uff9e\u1161\0"), max_size=120)
+
+
+@given(marks | st.text(max_size=60), st.sampled_from(("NFC", "NFKC")))
+def test_normal_form_is_the_one_of_the_library(text: str, form: Literal["NFC", "NFKC"]) -> None:
+    assert normalized(text, form) == unicodedata.normalize(form, text)
+    assert normalized(text * 9, form) == unicodedata.normalize(form, text * 9)
+
+
+def test_every_mark_is_among_those_that_are_sorted() -> None:
+    for c in map(chr, range(0x110000)):
+        if unicodedata.combining(c):
+            assert _long_runs("NFD").fullmatch(c * 31), hex(ord(c))

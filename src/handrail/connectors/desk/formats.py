@@ -9,6 +9,7 @@ from typing import Literal
 
 Format = Literal["text", "html", "markdown", "jira"]
 
+_NOFORMAT = re.compile(r"\{(?=noformat)", re.IGNORECASE)
 _FENCES = re.compile(r"`{3,}")
 
 
@@ -25,7 +26,7 @@ def _markdown(text: str) -> str:
 
 def _jira(text: str) -> str:
     """Jira's ``{noformat}`` block: no macro or mention in it comes alive. The text can't close the block early."""
-    closed = re.sub(r"\{(?=noformat)", "{ ", text, flags=re.IGNORECASE)
+    closed = _NOFORMAT.sub("{ ", text)
     return f"{{noformat}}\n{closed}\n{{noformat}}"
 
 

@@ -12,6 +12,7 @@ from handrail.connectors.desk.template import Scope, render_page
 
 _PIECE = r"[^/?#&]{1,200}"
 _HOLES = {"\0r": f"(?P<reference>{_PIECE})", "\0a": _PIECE}
+_ANY_FRAGMENT = re.compile(r"(?P<page>).*")
 _HOLE = re.compile("((?:\0|%00)[ra])")  # encoded, but for the values of the query, which are compared decoded
 # What may follow: a view of the ticket in the path, further pieces in a value or in the fragment.
 _MORE_PATH, _MORE = r"(?:/.*)?", r"(?:[/?#&].*)?"
@@ -71,11 +72,11 @@ def _pattern(marked: str) -> _Pattern:
     return _Pattern(
         path=_compiled(path, more="" if query or fragment else _MORE_PATH),
         query=tuple((name, _compiled(value, more=_MORE)) for name, value in query),
-        fragment=_compiled(fragment, more=_MORE) if fragment else re.compile(r"(?P<page>).*"),
+        fragment=_compiled(fragment, more=_MORE) if fragment else _ANY_FRAGMENT,
     )
 
 
 def _compiled(text: str, *, more: str) -> re.Pattern[str]:
     split = _HOLE.split(text)
     pieces = "".join(_HOLES[piece.replace("%00", "\0")] if n % 2 else re.escape(piece) for n, piece in enumerate(split))
-    return re.compile(f"(?P<page>{pieces}){more}", re.IGNORECASE | re.DOTALL)
+    return re.compile(f"(?P<page>{pieces}){more}", re.IGNORECASE | re.DOTALL)  # law: kept, of the settings

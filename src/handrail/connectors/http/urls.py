@@ -17,6 +17,7 @@ QueryValues = Mapping[str, str | int | float | bool]
 
 # RFC 3986: unreserved, sub-delims, gen-delims without "#" and "[]", and well-formed percent-encoding.
 _ALLOWED = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
+_SLASHES = re.compile(r"[/\\]")
 
 
 def target_url(base_url: str, origins: frozenset[Origin], path: str, query: QueryValues | None = None) -> httpcore2.URL:
@@ -46,7 +47,7 @@ def _check_tail(tail: str) -> None:
     if not _ALLOWED.fullmatch(tail):
         raise Misconfigured("The path of a call holds a character that a URL can't have.", code="refused-path")
     # Decoded first: some servers decode "%2e%2e" and "%2f" before they walk the path.
-    segments = re.split(r"[/\\]", unquote(tail.partition("?")[0]))
+    segments = _SLASHES.split(unquote(tail.partition("?")[0]))
     if any(segment in {".", ".."} for segment in segments):
         raise Misconfigured("The path of a call must not climb with . or .. segments.", code="refused-path")
 

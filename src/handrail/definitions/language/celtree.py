@@ -13,6 +13,7 @@ from typing import Literal
 
 NodeKind = Literal["constant", "name", "select", "call", "list", "map", "message", "comprehension"]
 Field = tuple[int, int | bytes]
+_VARINT_BYTES = 10
 
 _NUMERIC_SUMS = frozenset(
     {
@@ -157,14 +158,13 @@ def _fields(data: bytes) -> Iterator[Field]:
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 127) << shift
-        shift += 7
+    """The number at ``position`` and where it ends. Raises ValueError where there is none."""
+    value = 0
+    for count, byte in enumerate(data[position : position + _VARINT_BYTES]):
+        value |= (byte & 127) << (7 * count)
         if byte < 128:
-            return value, position
+            return value, position + count + 1
+    raise ValueError("not a protobuf message")
 
 
 def _bytes(value: int | bytes) -> bytes:

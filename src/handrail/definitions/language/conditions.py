@@ -24,6 +24,7 @@ from handrail.kernel.errors import Invalid
 
 MAX_SOURCE = 2000
 
+_INTERNAL = re.compile(r"\s{0,8}(?:\(in container ''\)|\[[A-Z_]+\])")
 _PROBLEM = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _LANGUAGE = """
 name: handrail
@@ -131,7 +132,7 @@ def _problems(text: str) -> list[ConditionProblem]:
 
 
 def _plain(message: str) -> str:
-    message = re.sub(r"\s*(\(in container ''\)|\[[A-Z_]+\])", "", message)
+    message = _INTERNAL.sub("", message)
     if "recursion limit" in message:
         return "nested too deeply"
     if "expecting {" in message:

@@ -22,6 +22,7 @@ from handrail.kernel.errors import Invalid
 MAX_TEMPLATE = 2000
 MAX_RENDERED = 64 * 1024
 
+_ESCAPED = re.compile(r"\\.")
 _TOKEN = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
 
 
@@ -88,7 +89,7 @@ def _name(token: str) -> str:
 
 
 def _quotes(literal: str) -> int:
-    return re.sub(r"\\.", "", literal).count('"')
+    return _ESCAPED.sub("", literal).count('"')
 
 
 def render(template: Template, scope: Mapping[str, Any], place: Escaping) -> str:

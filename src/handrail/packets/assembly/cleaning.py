@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -18,8 +19,8 @@ MIN_QUOTE = 16
 MIN_WORDS = 3
 
 _WORD = re.compile(r"\w+")
+_WORD_CHARACTER = re.compile(r"\w")
 _SENTENCE = re.compile(r"[\r\n]+|(?<=[.!?])\s+")
-_EDGES = re.compile(r"^\W+|\W+$")
 
 
 def clean(value: JsonValue, *, multiline: bool) -> JsonValue:
@@ -42,14 +43,15 @@ class InsideTexts:
     """Texts that must not leave, whole or by the sentence. Case and white space make no difference."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._by_start: dict[str, set[str]] = {}
-        for text in texts:
-            for part in (text, *_SENTENCE.split(text)):
-                self._add(_EDGES.sub("", _normal(part)))
-
-    def _add(self, quote: str) -> None:
-        if len(quote) >= MIN_QUOTE and len(quote.split()) >= MIN_WORDS:
-            self._by_start.setdefault(quote[:MIN_QUOTE], set()).add(quote)
+        parts = (part for text in texts for part in (text, *_SENTENCE.split(text)))
+        found = {quote for part in parts if _is_telling(quote := without_edges(_normal(part)))}
+        self._by_start: dict[str, list[str]] = {}
+        for quote in sorted(found):
+            kept = self._by_start.setdefault(quote[:MIN_QUOTE], [])
+            # Where a quote stands, whatever it begins with stands too: only the shortest have to be looked for.
+            if not kept or not quote.startswith(kept[-1]):
+                kept.append(quote)
+        self._longest = {start: max(map(len, kept)) for start, kept in self._by_start.items()}
 
     def quoted_in(self, leaving: Iterable[tuple[K, str]]) -> list[K]:
         """The keys of those texts in which one of the inside texts stands."""
@@ -60,10 +62,35 @@ class InsideTexts:
     def _quotes(self, text: str) -> bool:
         for word in _WORD.finditer(text):
             at = word.start()
-            candidates = self._by_start.get(text[at : at + MIN_QUOTE])
-            if candidates and any(text.startswith(quote, at) for quote in candidates):
+            start = text[at : at + MIN_QUOTE]
+            candidates = self._by_start.get(start)
+            if candidates and _begins_with_one(text[at : at + self._longest[start]], candidates):
                 return True
         return False
+
+
+def _begins_with_one(text: str, quotes: list[str]) -> bool:
+    """``quotes`` is sorted, and none begins with another: only the last one that is not after ``text`` can fit."""
+    place = bisect_right(quotes, text)
+    return place > 0 and text.startswith(quotes[place - 1])
+
+
+def _is_telling(quote: str) -> bool:
+    return len(quote) >= MIN_QUOTE and len(quote.split(None, MIN_WORDS)) >= MIN_WORDS
+
+
+def without_edges(text: str) -> str:
+    """``text`` from its first to its last letter, digit or underscore.
+
+    Each end is looked for from its own side: a pattern anchored at the end is tried again at every character of a long
+    run, which takes time that grows with the square of the text.
+    """
+    first = _WORD_CHARACTER.search(text)
+    if first is None:
+        return ""
+    last = _WORD_CHARACTER.search(text[::-1])
+    assert last is not None  # there is the first one
+    return text[first.start() : len(text) - last.start()]
 
 
 def _normal(text: str) -> str:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from handrail.kernel.hostile import normalized
 from handrail.packets.sanitise.har import KEYS
 from handrail.packets.sanitise.headers import COMMON
 from handrail.packets.sanitise.redaction import Redaction
@@ -121,7 +122,7 @@ def _read_out(credentials: str) -> str:
     """``credentials`` as they stand, URL-decoded, in their compatibility form, and out of base64."""
     read = [credentials, unquote(credentials)] if "%" in credentials else [credentials]
     if not credentials.isascii():
-        read.append("".join(c for c in unicodedata.normalize("NFKC", credentials) if unicodedata.category(c) != "Cf"))
+        read.append("".join(c for c in normalized(credentials, "NFKC") if unicodedata.category(c) != "Cf"))
     decoded = [_decoded(piece) for piece in _PIECES.findall(credentials.translate(_URL_SAFE))]
     return "\n".join([*read, *(text for text in decoded if text.isascii() and text.isprintable())])
 
@@ -133,7 +134,7 @@ def _spelled(texts: set[str], credentials: str, secret: set[str]) -> set[str]:
     """
     hay = "\n".join(texts).lower()
     near = {t for t in secret if t.lower() in hay and _chosen(t) and t.lower() not in WORDS}
-    return {t for t in near if re.search(_WHOLE.format(re.escape(t)), credentials, re.M)}
+    return {t for t in near if re.search(_WHOLE.format(re.escape(t)), credentials, re.M)}  # law: kept, of one word
 
 
 def _labelled(texts: set[str], gone: str, known: set[str]) -> set[str]:
@@ -208,5 +209,5 @@ def _telling(token: str) -> bool:
 
 def _named(token: str, redaction: Redaction) -> bool:
     """Whether a plain word among the credentials only stands there as part of a host name (a cookie's domain)."""
-    dotted = re.compile(rf"(?:\.{re.escape(token)}\b|\b{re.escape(token)}\.[a-z])")
+    dotted = re.compile(rf"(?:\.{re.escape(token)}\b|\b{re.escape(token)}\.[a-z])")  # law: kept, of one word
     return any(token in value and dotted.search(value) for value in redaction.credentials)

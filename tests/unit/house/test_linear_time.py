@@ -1,0 +1,51 @@
+"""Text from outside costs time that grows with its length, and no faster."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+from tests.factories import linear, patterns
+from tests.factories.linear import CLASSES, PAIRS, Maker, makers, too_slow, within
+from tests.lanes import NIGHTLY, swept
+
+Use = tuple[str, Callable[[str], object]]
+# Far more than a sweep takes; a pattern that hangs would take hours.
+SECONDS = 1200 if NIGHTLY else 240
+
+
+def slow(uses: Sequence[Use], texts: Sequence[tuple[str, Maker]], sizes: tuple[int, ...]) -> Iterator[str]:
+    for name, work in uses:
+        for text, make in texts:
+            if (why := too_slow(work, make, sizes)) is not None:
+                yield f"{name} of {text}: {why}"
+                break
+
+
+def test_every_pattern_takes_linear_time_on_one_character_over_and_over() -> None:
+    uses = [use for found in patterns.patterns() for use in found.uses()]
+    texts = list(makers(CLASSES.values()))
+    sys.stdout.write(f"{len(uses)} uses of {len(patterns.patterns())} patterns, {len(texts)} texts of 64 KiB\n")
+    assert len(uses) > 120
+    assert within(SECONDS, lambda: list(slow(uses, swept(texts), (linear.SMALL, linear.LARGE)))) == []
+
+
+def test_every_pattern_takes_linear_time_on_pairs_and_on_what_it_almost_matches() -> None:
+    found = patterns.patterns()
+    pairs = swept(list(makers(PAIRS, [("", ""), ("a", "a"), ("a", "\x01")])))
+    sys.stdout.write(f"{len(found)} patterns, {len(pairs)} pairs, and what each almost matches\n")
+
+    def work() -> list[str]:
+        return [
+            fault
+            for each in found
+            for fault in slow(list(each.uses()), [*patterns.almost(each.pattern), *pairs], (linear.SMALL,))
+        ]
+
+    assert within(SECONDS, work) == []
+
+
+def test_pattern_that_takes_the_square_is_found() -> None:
+    bad = patterns.Found("bad", re.compile(r"^\W+|\W+$"), ("sub",))
+    assert within(60, lambda: list(slow(list(bad.uses()), list(makers("!")), (linear.SMALL,)))) != []

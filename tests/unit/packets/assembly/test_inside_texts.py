@@ -1,0 +1,58 @@
+"""What internal texts are looked for: quotations are found as before, in time that grows with the texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handrail.packets.assembly import cleaning
+from handrail.packets.assembly.cleaning import MIN_QUOTE, MIN_WORDS, InsideTexts, without_edges
+
+hostile = st.text(st.sampled_from("ab Z0_!?.,-\n\r\t ẹ́́\u200b\u202e\u00a0ß"), max_size=120)
+
+
+@given(st.text(max_size=200) | hostile)
+def test_edges_are_those_that_the_pattern_took_away(text: str) -> None:
+    assert without_edges(text) == re.sub(r"^\W+|\W+$", "", text)
+
+
+def quoted_as_before(inside: Sequence[str], leaving: Sequence[str]) -> list[int]:
+    """As it was written first: every quote at every word."""
+    quotes = {
+        re.sub(r"^\W+|\W+$", "", cleaning._normal(part))
+        for text in inside
+        for part in (text, *cleaning._SENTENCE.split(text))
+    }
+    quotes = {quote for quote in quotes if len(quote) >= MIN_QUOTE and len(quote.split()) >= MIN_WORDS}
+    return [
+        number
+        for number, text in enumerate(leaving)
+        if len(text) >= MIN_QUOTE
+        and any(
+            cleaning._normal(text).startswith(quote, word.start())
+            for word in re.finditer(r"\w+", cleaning._normal(text))
+            for quote in quotes
+        )
+    ]
+
+
+sentences = st.lists(
+    st.lists(st.sampled_from(["the", "key", "is", "a", "b", "tenant", "x.", "\n"]), max_size=14).map(" ".join),
+    max_size=4,
+)
+
+
+@given(sentences, sentences)
+def test_quotations_are_those_that_were_found_before(inside: list[str], leaving: list[str]) -> None:
+    found = InsideTexts(inside).quoted_in(list(enumerate(leaving)))
+    assert found == quoted_as_before(inside, leaving)
+
+
+def test_quotation_is_found_behind_another_that_begins_alike() -> None:
+    inside = InsideTexts(
+        ["the role was removed by hand", "the role was removed by hand on Monday", "the role was replaced"]
+    )
+    assert inside.quoted_in([(1, "Note: the role was removed by hand."), (2, "the role was re")]) == [1]
