@@ -21,6 +21,7 @@ from handrail.kernel.hostile import is_storable
 if TYPE_CHECKING:
     from handrail.access.models import User
 
+_APART = re.compile(r"[\W_]+")
 SHORTEST, LONGEST = 12, 256
 FEWEST_CHARACTERS = 5
 FEWEST_UNPREDICTED = 6
@@ -93,7 +94,7 @@ def words_of(user: User) -> list[str]:
 def _variants(plain: str) -> tuple[str, ...]:
     """As it stands, with digits read as the letters that they stand for, and without what separates."""
     letters = plain.translate(_DIGITS)
-    return plain, letters, re.sub(r"[\W_]", "", plain), re.sub(r"[\W_]", "", letters)
+    return plain, letters, _APART.sub("", plain), _APART.sub("", letters)
 
 
 def _repeats(plain: str) -> bool:
@@ -131,10 +132,10 @@ def _core(text: str) -> str:
 def _contains(text: str, word: str) -> bool:
     if len(word) >= LONG_WORD:
         return word in text
-    return re.search(rf"(?<![^\W\d_]){re.escape(word)}(?![^\W\d_])", text) is not None
+    return re.search(rf"(?<![^\W\d_]){re.escape(word)}(?![^\W\d_])", text) is not None  # law: kept, of one word
 
 
 def _words(given: Iterable[str]) -> set[str]:
-    parts = {part for text in (*PRODUCT_WORDS, *given) for part in re.split(r"[\W_]+", fold(text))}
-    whole = {re.sub(r"[\W_]+", "", fold(text)) for text in given}
+    parts = {part for text in (*PRODUCT_WORDS, *given) for part in _APART.split(fold(text))}
+    whole = {_APART.sub("", fold(text)) for text in given}
     return {word for word in parts | whole if len(word) >= SHORTEST_WORD}
