@@ -15,7 +15,7 @@ PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml 
 	DESK_TOKEN=unused VENDOR_LANE_TOKEN=unused SSO_CLIENT_SECRET=unused
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-peers nightly check bench docs screenshots clean
+.PHONY: help demo up test test-fast test-peers nightly check bench docs guards screenshots clean
 
 help: ## List what you can make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench: $(DEV) ## Print figures and ratios; they never pass or fail on a time
 
 docs: $(DEV) ## Regenerate the reference pages of docs/
 	$(PRODUCTION) $(BIN)/python docs/generate.py
+
+guards: $(DEV) ## Write down the triggers and row policies of a migrated database, which `handrail audit verify` compares
+	@WRITE_GUARDS=1 $(BIN)/pytest -q -n 0 tests/unit/audit/test_guards.py
 
 screenshots: $(DEV) ## Regenerate the images of docs/screenshots from a separate demo; needs Chromium
 	@$(BIN)/python docs/screenshots.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ gc.disable()
 # Its models look through every imported module for each of their own: there are fewest now.
 import handrail.sandbox.estate  # noqa: E402, F401
 
+_numbers = itertools.count()
+
 
 def pytest_collection_finish() -> None:
     """From here on only what tests make is looked through for garbage."""
@@ -32,6 +35,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "committed_db" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.committed)
+
+
+@pytest.fixture(autouse=True)
+def own_mark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A high-water mark of the audit log of this test's own: many databases share the tests' state directory."""
+    from handrail.audit import mark
+
+    number = next(_numbers)
+    with mark.use(mark.MarkStore(tmp_path_factory.getbasetemp() / "marks" / str(number))):
+        yield
 
 
 @pytest.fixture(scope="session")

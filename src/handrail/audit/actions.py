@@ -6,14 +6,24 @@ Call ``record`` inside the transaction that does what the event speaks of.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Protocol
 
-from handrail.audit import exported, sealing, signing
+import structlog
+from django.db import DatabaseError, transaction
+
+from handrail.audit import exported, mark, sealing, signing, store, watch
 from handrail.audit.events import EventName, EventOutcome
+from handrail.audit.mark import Stop
 from handrail.audit.models import AuditEvent
 from handrail.audit.sealing import SealedBatch
+from handrail.audit.sources import SOURCES
+from handrail.audit.watch import SealRefused
 from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
+from handrail.kernel.hostile import clean_text
 
+log = structlog.get_logger("handrail.audit")
 CONTEXT_VALUE_LIMIT = 200
 
 
@@ -61,14 +71,93 @@ def record(
 def seal(*, by: By, whole: bool | None = True) -> SealedBatch | None:
     """Seals one batch of what has no leaf yet; None when nothing had. ``whole``: see ``sealing.seal_batch``.
 
-    Raises Misconfigured when the signing key can't be had; then nothing is sealed.
+    Raises Misconfigured when the signing key or the mark can't be had, and SealRefused when the log is not what this
+    machine signed last; then nothing is sealed. The refusal is recorded once.
     """
+    try:
+        return sealing.seal_batch(_announce(by), whole=whole)
+    except SealRefused as refused:
+        _refuse(refused, by)
+        raise
 
+
+def accept(*, reason: str, by: By) -> SealedBatch:
+    """Accepts the log as it is in the database: after a restore, or once a change was looked into. This machine forgets
+    its mark, records who accepted what and why, and seals again from there.
+
+    Raises Invalid without a reason, Conflict ``log-unchanged`` when sealing goes on anyway, SealRefused while a guard
+    is missing or the log can't grow.
+    """
+    said = clean_text(reason, limit=CONTEXT_VALUE_LIMIT)
+    if not said:
+        raise Invalid("Say why the log is accepted as it is.", faults=[Fault("reason", "a reason is needed")])
+    with transaction.atomic():
+        sealing.lock()
+        found = watch.report(signing.get())
+        stopped = watch.stopped()
+        if stopped is None and found.good:
+            raise Conflict("The log is what this machine signed: there is nothing to accept.", code="log-unchanged")
+        accepted = store.size()
+        record(
+            EventName.AUDIT_LOG_ACCEPTED,
+            by=by,
+            subject_kind="log",
+            subject=signing.get().origin,
+            reason=said,
+            size=accepted,
+            mark_size=found.size,
+            mark_root=found.root,
+            stopped=stopped,
+        )
+        transaction.on_commit(lambda: mark.get().restart(rows_from=accepted))  # before the new mark is kept
+        sealed = sealing.seal_batch(_announce(by), whole=True, accepting=True)
+    if sealed is None:
+        raise Stale
+    return sealed
+
+
+def _announce(by: By) -> sealing.Announce:
     def announce(found: int, complete: bool) -> AuditEvent:
-        origin = signing.get().origin
-        return record(EventName.AUDIT_SEALED, by=by, subject_kind="log", subject=origin, rows=found, complete=complete)
+        return record(
+            EventName.AUDIT_SEALED,
+            by=by,
+            subject_kind="log",
+            subject=signing.get().origin,
+            rows=found,
+            complete=complete,
+            sources=SOURCES,
+            mark=watch.without_mark(),
+        )
 
-    return sealing.seal_batch(announce, whole=whole)
+    return announce
+
+
+def _refuse(refused: SealRefused, by: By) -> None:
+    """Stops sealing on this machine where the log was changed, and leaves an event once for each reason."""
+    found = refused.difference
+    already = watch.stopped() is not None
+    log.error("nothing was sealed", kind=found.kind, reason=found.message, source=found.source, row=found.row_id)
+    if refused.lasting:
+        mark.get().stop(Stop(now().isoformat(timespec="seconds"), found.kind, found.message))
+    if already if refused.lasting else _Refused.last == found.message:
+        return
+    _Refused.last = found.message
+    with suppress(DatabaseError), transaction.atomic():
+        record(
+            EventName.AUDIT_SEAL_REFUSED,
+            by=by,
+            subject_kind="log",
+            subject=signing.get().origin,
+            outcome=EventOutcome.FAILED,
+            kind=found.kind,
+            reason=found.message,
+        )
+
+
+class _Refused:
+    """What this process has recorded last, so that a guard that is missing for a day is not one event a seal."""
+
+    last = ""
 
 
 def seal_all(*, by: By, whole: bool | None = True, batches: int = 1000) -> list[SealedBatch]:
@@ -97,5 +186,6 @@ def export(*, by: By, workspace_id: int, tenant_ids: Collection[int] | None) -> 
         subject=signing.get().origin,
         tenants=scope,
     )
-    seal_all(by=by)
+    with suppress(SealRefused):  # the export says so itself, by its mark
+        seal_all(by=by)
     return exported.lines(exported.Scope(workspace_id, tenant_ids))

@@ -66,6 +66,8 @@ class EventName(StrEnum):
 
     AUDIT_SEALED = "audit.sealed"
     AUDIT_EXPORTED = "audit.exported"
+    AUDIT_SEAL_REFUSED = "audit.seal_refused"
+    AUDIT_LOG_ACCEPTED = "audit.log_accepted"
 
 
 class EventOutcome(StrEnum):

@@ -2,7 +2,7 @@
 
 ``CF-…`` are clauses of docs/reference/checkpoint-format.md.
 
-    {"handrail": "audit-export/v1", "origin": …, "size": 42, "key": "name+id+key"}
+    {"handrail": "audit-export/v1", "origin": …, "size": 42, "key": "name+id+key", "mark": "<signed note>"}
     {"index": 0, "hash": "<base64>"}
     {"index": 1, "hash": "<base64>", "source": "audit.event", "row": {…}}
     …
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handrail.audit import checkpoint
-from handrail.audit.checkpoint import VerifierKey
+from handrail.audit.checkpoint import LogCheckpoint, VerifierKey
 from handrail.audit.merkle import HASH_BYTES, Frontier, leaf_hash
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Fault, Invalid
@@ -45,20 +45,26 @@ def check(given: Iterable[str], *, origin: str, keys: Sequence[VerifierKey]) -> 
     Takes the keys from the caller, never from the file. Raises Invalid naming the first line that is wrong.
     """
     frontier, events, text = Frontier(), 0, ""
+    mark: LogCheckpoint | None = None
     for number, line in enumerate(given, start=1):
         part = _parsed(line, number)
         if text:  # CF-24
             raise _wrong(number, "nothing may follow the checkpoint")
         if number == 1:  # CF-21
             _require(part.get("handrail") == FORMAT, number, f"an export begins with its format, {FORMAT}")
+            mark = checkpoint.verify(str(part["mark"]), origin=origin, keys=keys) if "mark" in part else None
         elif "checkpoint" in part:
             text = str(part["checkpoint"])
         else:
             value = _leaf(part, number, expected=frontier.size)
             frontier, _ = frontier.append(value)
             events += "row" in part
+            if mark is not None and mark.size == frontier.size:  # CF-26
+                _require(mark.root == frontier.root(), number, f"the log was rewritten below {mark.size} leaves")
     if not text:  # CF-24
         raise _wrong(0, "the export has no checkpoint: it was cut off")
+    if mark is not None and mark.size > frontier.size:  # CF-26
+        raise _wrong(0, f"the log was cut: {mark.size} leaves were signed once, and it has {frontier.size}")
     signed = checkpoint.verify(text, origin=origin, keys=keys)
     if (signed.size, signed.root) != (frontier.size, frontier.root()):  # CF-25
         raise _wrong(0, f"the leaves are not those that the checkpoint over {signed.size} leaves was signed for")

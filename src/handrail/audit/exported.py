@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from handrail.audit import rows, signing, store
+from handrail.audit import mark, rows, signing, store
 from handrail.audit.exportcheck import FORMAT
 from handrail.audit.models import AuditLeaf
 from handrail.audit.sources import EVENTS
 from handrail.kernel.canonical import canonical_bytes
-from handrail.kernel.errors import Conflict
+from handrail.kernel.errors import Conflict, Misconfigured
 
 CHUNK = 1000
 
@@ -40,7 +40,8 @@ def lines(scope: Scope) -> Iterator[str]:
 
 def _lines(scope: Scope, size: int, text: str) -> Iterator[str]:
     by = signing.get()
-    yield _line({"handrail": FORMAT, "key": by.verifier().to_text(), "origin": by.origin, "size": size})
+    head = {"handrail": FORMAT, "key": by.verifier().to_text(), "origin": by.origin, "size": size}
+    yield _line(head | {"mark": kept} if (kept := _mark()) else head)
     for begin in range(0, size, CHUNK):
         leaves = AuditLeaf.objects.filter(index__gte=begin, index__lt=min(begin + CHUNK, size)).order_by("index")
         chunk = list(leaves.values_list("index", "source", "row_id", "leaf_hash"))
@@ -52,6 +53,14 @@ def _lines(scope: Scope, size: int, text: str) -> Iterator[str]:
                 shown |= {"row": seen[row_id].values, "source": source}
             yield _line(shown)
     yield _line({"checkpoint": text})
+
+
+def _mark() -> str | None:
+    """CF-26: what this machine signed last. One that can't be read is left out: an export must not fail for it."""
+    try:
+        return mark.get().read()
+    except Misconfigured:
+        return None
 
 
 def _line(value: dict[str, Any]) -> str:

@@ -72,7 +72,9 @@ def count_unsealed(source: Source) -> int:
 
 def unsealed_before(source: Source, at: datetime, *, limit: int) -> list[int]:
     """The ids of rows without a leaf that call themselves older than ``at``."""
-    statement = sql.SQL("SELECT t.id {} AND t.at < %s ORDER BY t.id LIMIT %s").format(_without_leaf(source))
+    statement = sql.SQL("SELECT t.id {} AND t.{} < %s ORDER BY t.id LIMIT %s").format(
+        _without_leaf(source), sql.Identifier(source.time)
+    )
     return [row_id for (row_id,) in _all(statement, [source.name, at, limit])]
 
 

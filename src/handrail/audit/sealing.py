@@ -11,6 +11,8 @@ One sealer works at a time: a transaction-level advisory lock makes the second w
 
 The last leaf of every seal is its own ``audit.sealed`` event. So the time of a seal, and whether it left anything
 out, are under the signature too: a row that turns up later and calls itself older than a complete seal was put in.
+
+Nothing is signed before ``watch.inspect`` has compared the log with what this machine signed last.
 """
 
 from __future__ import annotations
@@ -19,11 +21,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from django.db.models import Max
 
-from handrail.audit import rows, signing, sources, store
+from handrail.audit import rows, signing, sources, store, watch
 from handrail.audit.checkpoint import LogCheckpoint, sign
+from handrail.audit.differences import Difference, DifferenceKind
+from handrail.audit.merkle import Frontier
 from handrail.audit.models import AuditCheckpoint, AuditEvent, AuditLeaf
 from handrail.audit.rows import SealedRow
 from handrail.audit.sources import EVENTS, Source
@@ -51,16 +56,23 @@ Announce = Callable[[int, bool], AuditEvent]
 
 
 @transaction.atomic
-def seal_batch(announce: Announce, *, whole: bool | None) -> SealedBatch | None:
+def seal_batch(announce: Announce, *, whole: bool | None, accepting: bool = False) -> SealedBatch | None:
     """Seals up to ``BATCH`` rows and signs the new state; None when nothing was waiting.
 
-    ``whole`` None looks everywhere only when the last complete seal is ``WHOLE_SECONDS`` ago.
+    ``whole`` None looks everywhere only when the last complete seal is ``WHOLE_SECONDS`` ago. ``accepting``: a person
+    has accepted the log as it is, so that only guards are looked at. Raises ``watch.SealRefused``, and then has written
+    nothing.
     """
-    _lock()
+    lock()
+    if accepting:
+        watch.guarded()
+    else:
+        watch.inspect()
     everywhere = _due() if whole is None else whole
     waiting = _waiting(everywhere=everywhere)
     found = sum(map(len, waiting.values()))
     if not found:
+        watch.catch_up()
         return None
     complete = everywhere and found < BATCH
     event = announce(found, complete)
@@ -69,7 +81,8 @@ def seal_batch(announce: Announce, *, whole: bool | None) -> SealedBatch | None:
     return _sign([*taken, *own], at=event.at, complete=complete, more=found == BATCH)
 
 
-def _lock() -> None:
+def lock() -> None:
+    """Until the end of the transaction no other sealer signs."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
@@ -102,9 +115,18 @@ def _newest(source: Source) -> int:
     return int(newest or 0)
 
 
+def _grown(taken: list[SealedRow]) -> Frontier:
+    try:
+        return store.append(taken)
+    except ObjectDoesNotExist:
+        message = "Leaves or subtrees of the log are missing, so it can't grow. Restore a backup."
+        raise watch.SealRefused(Difference(DifferenceKind.SUBTREE, message), lasting=True) from None
+
+
 def _sign(taken: list[SealedRow], *, at: datetime, complete: bool, more: bool) -> SealedBatch:
-    grown = store.append(taken)
+    grown = _grown(taken)
     by = signing.get()
     text = sign(LogCheckpoint(by.origin, grown.size, grown.root()), by.key)
     AuditCheckpoint.objects.create(size=grown.size, root=grown.root(), text=text, at=at, complete=complete)
+    transaction.on_commit(lambda: watch.remember(text))
     return SealedBatch(grown.size, len(taken), more, at, text)

@@ -5,6 +5,10 @@ names of its columns are part of every leaf that was made of it. So neither ever
 docs/reference/checkpoint-format.md): a column that is renamed in the database keeps its name in the leaves
 (``renamed``), and none is ever taken away. A column added later must be nullable and without default: leaves leave out
 what is null, so that those of older rows stay as they are.
+
+A source that joins later has a higher ``since``. Every seal's event says up to which ``since`` it sealed
+(``SOURCES``), so the log itself says from where on it has known a source: rows of it that are older than that are no
+sign of an insertion (CF-32).
 """
 
 from __future__ import annotations
@@ -12,24 +16,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+SOURCES = 2
+"""The highest ``since`` of any source: 1 the ledgers and events, 2 definitions and support requests."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``table`` has an integer ``id`` and a time ``at``; ``columns`` are those that never change, both included.
+    """``table`` has an integer ``id``; ``columns`` are those that never change, with it and the time of the row.
 
     ``renamed`` maps a column, by its name in the table, to the name that it has in leaves. All others have the same in
-    both. Raises ValueError when ``id`` or ``at`` is missing or renamed, when ``renamed`` names no column, or when two
-    columns would have one name in leaves.
+    both; in leaves the time is ``at``. ``since``: see ``SOURCES``. Raises ValueError when ``id`` is missing or renamed
+    or no column is ``at`` in leaves, when ``renamed`` names no column, or when two columns would have one name there.
     """
 
     name: str
     table: str
     columns: tuple[str, ...]
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
+    since: int = 1
 
     def __post_init__(self) -> None:
-        if missing := {"id", "at"} - (set(self.columns) - set(self.renamed)):
-            raise ValueError(f"the source {self.name} needs {' and '.join(sorted(missing))}, under that name")
+        if "id" not in set(self.columns) - set(self.renamed):
+            raise ValueError(f"the source {self.name} needs id, under that name")
+        if "at" not in self.sealed.values():
+            raise ValueError(f"the source {self.name} needs a time that is called at in leaves")
+        if not 1 <= self.since <= SOURCES:
+            raise ValueError(f"the source {self.name} is known since 1 to {SOURCES}")
         if unknown := set(self.renamed) - set(self.columns):
             raise ValueError(f"the source {self.name} renames what is not among its columns: {sorted(unknown)}")
         if len(set(self.sealed.values())) != len(self.columns):
@@ -39,6 +51,11 @@ class Source:
     def sealed(self) -> dict[str, str]:
         """The name that each column has in leaves."""
         return {column: self.renamed.get(column, column) for column in self.columns}
+
+    @property
+    def time(self) -> str:
+        """The column, by its name in the table, that is ``at`` in leaves."""
+        return next(column for column, name in self.sealed.items() if name == "at")
 
 
 EVENTS = Source(

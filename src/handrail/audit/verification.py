@@ -17,53 +17,33 @@ import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from typing import Any
 
 from django.db import connection
 
-from handrail.audit import checkpoint, rows, signing, sources, store
+from handrail.audit import checkpoint, comparison, guards, rows, signing, sources, store, watch
 from handrail.audit.checkpoint import LogCheckpoint
+from handrail.audit.differences import MOST, Difference, DifferenceKind
 from handrail.audit.events import EventName
 from handrail.audit.merkle import EMPTY_ROOT, Frontier, Node
-from handrail.audit.models import AuditCheckpoint, AuditLeaf
+from handrail.audit.models import AuditCheckpoint
 from handrail.audit.rows import SealedRow
 from handrail.audit.signing import Signing
-from handrail.audit.sources import EVENTS
+from handrail.audit.sources import EVENTS, SOURCES
+from handrail.audit.watch import MarkReport, MarkStatus
 from handrail.kernel.errors import Invalid
 
 CHUNK = 1000
-MOST = 100
 # No transaction of Handrail lasts as long: it makes no outside call while one is open.
 LATE = timedelta(hours=1)
-
-
-class DifferenceKind(StrEnum):
-    ALTERED = "altered"  # CF-30
-    MISSING = "missing"  # CF-31
-    EXTRA = "extra"  # CF-32
-    LEAF = "leaf"  # CF-33
-    SUBTREE = "subtree"  # CF-34
-    ROOT = "root"  # CF-35
-    CHECKPOINT = "checkpoint"  # CF-36
-    CUT_OFF = "cut-off"  # CF-37
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """``message`` is one sentence. ``index``: the place in the log; ``source`` and ``row_id``: the row, if any."""
-
-    kind: DifferenceKind
-    message: str
-    index: int | None = None
-    source: str | None = None
-    row_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
     """``root`` is base64, as in the checkpoint. ``unsealed`` rows are waiting for the next seal and prove nothing yet.
 
-    ``differences`` holds the first 100, in the order of the log.
+    ``differences`` holds the first 100, in the order of the log; what concerns no row comes last. ``mark``: what this
+    machine keeps outside the database. ``sealing_stopped``: why it seals nothing any more, if so.
     """
 
     whole: bool
@@ -73,6 +53,8 @@ class Verification:
     checkpoint_at: datetime | None
     unsealed: int
     differences: tuple[Difference, ...]
+    mark: MarkReport
+    sealing_stopped: str | None
 
     @property
     def first_difference(self) -> Difference | None:
@@ -80,17 +62,23 @@ class Verification:
 
 
 def verify(*, kept: Sequence[str] = ()) -> Verification:
-    """Compares the rows with the log, and the log with every checkpoint: ours and those ``kept`` elsewhere.
+    """Compares the rows with the log, and the log with every checkpoint: ours, those ``kept`` elsewhere, and the mark
+    of this machine. Then looks whether the database still guards the tables.
 
     Raises Invalid when a kept checkpoint is malformed, of another log, or signed by no key that is accepted.
     """
     by = signing.get()
     outside = [checkpoint.verify(text, origin=by.origin, keys=by.accepted()) for text in kept]
+    outside += watch.known(by)
     leaves, size = _extent()
     walk = _Walk(by, size)
     outside.sort(key=_size)
     walk.along(heapq.merge(_ours(walk, size), outside, key=_size))
     walk.end(leaves, outside)
+    mark = watch.report(by)
+    if mark.status is MarkStatus.FOREIGN:
+        walk.add(DifferenceKind.MARK, mark.message)
+    walk.found += guards.differences()
     last = AuditCheckpoint.objects.filter(size=size).first()
     return Verification(
         whole=not walk.found,
@@ -100,6 +88,8 @@ def verify(*, kept: Sequence[str] = ()) -> Verification:
         checkpoint_at=last.at if last else None,
         unsealed=sum(rows.count_unsealed(source) for source in sources.known()),
         differences=tuple(walk.found[:MOST]),
+        mark=mark,
+        sealing_stopped=watch.stopped(),
     )
 
 
@@ -138,7 +128,10 @@ def _ours(walk: _Walk, size: int) -> Iterator[LogCheckpoint]:
 
 @dataclass
 class _Walk:
-    """``torn``: from here on no root can fit, and reporting each would add nothing."""
+    """``torn``: from here on no root can fit, and reporting each would add nothing.
+
+    ``complete_at``: for each ``since`` of a source, the last seal that left nothing of such sources out.
+    """
 
     by: Signing
     size: int
@@ -146,7 +139,7 @@ class _Walk:
     frontier: Frontier = field(default_factory=Frontier)
     torn: bool = False
     good: int = 0
-    complete_at: datetime | None = None
+    complete_at: dict[int, datetime] = field(default_factory=dict)
 
     def add(
         self,
@@ -181,47 +174,27 @@ class _Walk:
         if ahead := [mark.size for mark in outside if mark.size > self.size]:
             message = f"A checkpoint covers {max(ahead)} leaves, but the log ends at {self.size}: it was rolled back."
             self.add(DifferenceKind.CUT_OFF, message, self.size)
-        if self.complete_at is None:
-            return
         for source in sources.known():
-            for row_id in rows.unsealed_before(source, self.complete_at - LATE, limit=MOST):
-                self._extra(source.name, row_id, None)
+            complete_at = self.complete_at.get(source.since)
+            if complete_at is not None:
+                for row_id in rows.unsealed_before(source, complete_at - LATE, limit=MOST):
+                    self._extra(source.name, row_id, None)
 
     def _chunk(self, begin: int, end: int) -> Iterator[tuple[int, SealedRow | None]]:
         """Each place of the log with the row that still makes its leaf; all else is a difference.
 
         A place is given before its leaf is appended, so that the frontier stands where a checkpoint may have been.
         """
-        kept = {leaf[0]: leaf for leaf in _leaves(begin, end)}
-        present = _rows_of(list(kept.values()))
         subtrees = store.nodes_between(begin, end)
-        for index in range(begin, end):
-            if index not in kept:
-                self.add(DifferenceKind.LEAF, f"Leaf {index} of the log is missing.", index)
+        for place in comparison.places(begin, end):
+            if place.difference is not None and len(self.found) <= MOST:
+                self.found.append(place.difference)
+            yield place.index, place.row
+            if place.leaf is None:
                 self.torn = True
-                yield index, None
-                continue
-            _, source, row_id, leaf = kept[index]
-            yield index, self._unchanged(index, source, row_id, leaf, present.get((source, row_id)))
-            if not self.torn:
-                self.frontier, born = self.frontier.append(leaf)
+            if not self.torn and place.leaf is not None:
+                self.frontier, born = self.frontier.append(place.leaf)
                 self._compare(store.inner(born), subtrees)
-
-    def _unchanged(self, index: int, source: str, row_id: int, leaf: bytes, row: SealedRow | None) -> SealedRow | None:
-        if row is None:
-            self.add(
-                DifferenceKind.MISSING,
-                f"{source} {row_id} was sealed and no longer exists.",
-                index,
-                source,
-                row_id,
-            )
-        elif row.leaf_hash() != leaf:
-            message = f"{source} {row_id} has changed since it was sealed."
-            self.add(DifferenceKind.ALTERED, message, index, source, row_id)
-        else:
-            return row
-        return None
 
     def _compare(self, born: Sequence[Node], subtrees: dict[tuple[int, int], bytes]) -> None:
         for node in born:
@@ -242,35 +215,21 @@ class _Walk:
     def _look(self, index: int, row: SealedRow) -> None:
         """Whether the row came too late to be true; and whether it is the event of a complete seal."""
         at = row.at()
-        if at is not None and self.complete_at is not None and at < self.complete_at - LATE:
+        source = sources.find(row.source)
+        complete_at = self.complete_at.get(source.since) if source else None
+        if at is not None and complete_at is not None and at < complete_at - LATE:
             self._extra(row.source, row.id, index)
         if row.source == EVENTS.name and row.values.get("event") == EventName.AUDIT_SEALED:
             context = row.values.get("context")
             if at is not None and isinstance(context, dict) and context.get("complete") is True:
-                self.complete_at = at
+                self.complete_at |= dict.fromkeys(range(1, _sources(context) + 1), at)
 
     def _extra(self, source: str, row_id: int, index: int | None) -> None:
         message = f"{source} {row_id} calls itself older than a seal that left nothing out: it was put in afterwards."
         self.add(DifferenceKind.EXTRA, message, index, source, row_id)
 
 
-Leaf = tuple[int, str, int, bytes]
-
-
-def _leaves(begin: int, end: int) -> Iterator[Leaf]:
-    chunk = AuditLeaf.objects.filter(index__gte=begin, index__lt=end).order_by("index")
-    for index, source, row_id, value in chunk.values_list("index", "source", "row_id", "leaf_hash"):
-        yield index, source, row_id, bytes(value)
-
-
-def _rows_of(leaves: Sequence[Leaf]) -> dict[tuple[str, int], SealedRow]:
-    """The rows behind ``leaves`` as they are now. A source that nobody registers any more has none."""
-    ids: dict[str, list[int]] = {}
-    for _, name, row_id, _ in leaves:
-        ids.setdefault(name, []).append(row_id)
-    found = {}
-    for name, wanted in ids.items():
-        source = sources.find(name)
-        for row in rows.read(source, wanted) if source else ():
-            found[name, row.id] = row
-    return found
+def _sources(context: dict[str, Any]) -> int:
+    """Up to which ``since`` a seal knew sources. Seals before there was a second say nothing of it."""
+    stated = context.get("sources", 1)
+    return min(stated, SOURCES) if isinstance(stated, int) else 1

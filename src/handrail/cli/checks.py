@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from django.db import Error, connection
 
-from handrail.access import queries
+from handrail.access import evidence, queries
+from handrail.audit.watch import MarkReport, MarkStatus
 from handrail.cli import installation, migrations
 from handrail.cli.cautions import cautions, transport
 from handrail.connectors import desk as desks
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 OLDEST_POSTGRESQL = 150000
 CLOCK_TOLERANCE_SECONDS = 2.0
+FIX_AUDIT = "Treat it as a change of the log until proven otherwise: docs/guides/audit.md#when-sealing-stops"
+FIX_GUARD = (
+    "Find out who changed it, then restore it as the migrations made it: docs/guides/audit.md#when-sealing-stops"
+)
 FIX_CONFIG = "Fix handrail.toml as the message says. All settings: docs/reference/configuration.md."
 
 
@@ -47,6 +52,7 @@ def all_findings() -> list[Finding]:
     findings += found
     if all(finding.ok for finding in found):  # tables that are not there yet can't be asked
         findings += _guarded("runbooks", runbooks)
+        findings += _guarded("audit log", audit_log)
     return [*findings, *_guarded("task system", lambda: list(task_system(config)))]
 
 
@@ -77,6 +83,19 @@ def connectors() -> list[Finding]:
 def runbooks() -> list[Finding]:
     """Whether each active runbook has the connectors that it names."""
     return wiring.check()
+
+
+def audit_log() -> list[Finding]:
+    """Whether this machine still seals, its mark fits the log, and the tables have their guards."""
+    found = [_mark(evidence.mark())]
+    if stopped := evidence.stopped():
+        found.append(Finding("audit sealing", ok=False, message=f"It has stopped. {stopped}", fix=FIX_AUDIT))
+    missing = evidence.missing_guards()
+    for message in missing:
+        found.append(Finding("audit guards", ok=False, message=message, fix=FIX_GUARD))
+    if not missing:
+        found.append(Finding("audit guards", ok=True, message="Triggers, functions, owners and rules are as migrated."))
+    return found
 
 
 def desk() -> list[Finding]:
@@ -133,6 +152,11 @@ def _guarded(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
         return look()
     except HandrailError as error:
         return [Finding(name, ok=False, message=error.message, fix=FIX_CONFIG)]
+
+
+def _mark(found: MarkReport) -> Finding:
+    where = "Keep one elsewhere too: handrail audit checkpoint" if found.status is MarkStatus.NONE else ""
+    return Finding("audit mark", ok=found.good, message=found.message, fix=where if found.good else FIX_AUDIT)
 
 
 def _version(number: int) -> Finding:

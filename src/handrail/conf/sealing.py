@@ -1,11 +1,12 @@
-"""Hands the audit log its origin, its key and its pace."""
+"""Hands the audit log its origin, its key and its high-water mark."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from handrail.audit import signing
+from handrail.audit import mark, signing
 from handrail.audit.checkpoint import VerifierKey
+from handrail.audit.mark import MarkStore
 from handrail.audit.signing import Signing
 from handrail.conf import config
 from handrail.conf.keys import audit_signing_key
@@ -15,6 +16,7 @@ from handrail.kernel.errors import Invalid, Misconfigured
 def connect() -> None:
     """The key is read, or made, when it is needed first."""
     signing.configure(_signing)
+    mark.configure(MarkStore(config.load().state_directory))
 
 
 @cache

@@ -74,3 +74,27 @@ def test_prove_prints_the_proof_of_an_event_in_scope_only(capsys: pytest.Capture
     assert handrail(["audit", "prove", str(own)]) == 0
     assert json.loads(capsys.readouterr().out)["index"] == 1
     assert handrail(["audit", "prove", str(foreign)]) == 3
+
+
+def test_accept_restore_with_an_unchanged_log_says_that_there_is_nothing_to_accept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    event()
+    handrail(["audit", "seal"])
+    assert handrail(["audit", "accept-restore", "--reason", "To be sure."]) == 5
+    assert "there is nothing to accept" in capsys.readouterr().err
+
+
+def test_seal_of_a_changed_log_is_refused_until_it_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    made = event().pk
+    handrail(["audit", "seal"])
+    with superuser("audit_auditevent"):
+        run("UPDATE audit_auditevent SET actor = 'x' WHERE id = %s", made)
+    assert handrail(["audit", "seal"]) == 5
+    assert f"Nothing was sealed. audit.event {made} has changed since it was sealed." in capsys.readouterr().err
+    assert handrail(["audit", "verify"]) == 1
+    assert "sealing stopped" in capsys.readouterr().out
+    assert (
+        handrail(["audit", "accept-restore", "--reason", "Corrected on request of the data protection officer."]) == 0
+    )
+    assert "sealed again" in capsys.readouterr().out

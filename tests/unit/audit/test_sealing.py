@@ -15,6 +15,7 @@ from handrail.audit import checkpoint, sealing
 from handrail.audit.actions import seal, seal_all
 from handrail.audit.models import AuditCheckpoint, AuditEvent, AuditLeaf, AuditNode
 from handrail.audit.signing import Signing
+from handrail.audit.sources import SOURCES
 from handrail.audit.verification import verify
 from handrail.kernel.clock import now
 from tests.factories.installation import Installation
@@ -33,7 +34,7 @@ def test_seal_takes_each_row_once_and_its_own_event_last(signer: Signing) -> Non
     ids = sealed_events(3)
     own = AuditEvent.objects.get(event="audit.sealed")
     assert leaves() == [*ids, own.pk]
-    assert own.context == {"rows": 3, "complete": True}
+    assert own.context == {"rows": 3, "complete": True, "sources": SOURCES}
     assert own.workspace_id is None
 
 

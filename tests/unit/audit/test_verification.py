@@ -8,12 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from handrail.access import queries as access
-from handrail.audit import merkle, proofs, signing, store, verification
+from handrail.audit import comparison, merkle, proofs, signing, store, verification
 from handrail.audit.actions import seal_all
 from handrail.audit.checkpoint import LogCheckpoint, parse, sign
+from handrail.audit.differences import DifferenceKind
 from handrail.audit.models import AuditCheckpoint, AuditLeaf
 from handrail.audit.signing import Signing
-from handrail.audit.verification import DifferenceKind, Verification, verify
+from handrail.audit.verification import Verification, verify
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Invalid
 from tests.factories.installation import Installation
@@ -140,7 +141,7 @@ def rewrite(index: int) -> None:
     rows = list(AuditLeaf.objects.order_by("index"))
     run(f"DELETE FROM {LEAVES}")
     run(f"DELETE FROM {NODES}")
-    store.append([row for leaf in rows for row in verification._rows_of([(0, leaf.source, leaf.row_id, b"")]).values()])
+    store.append([row for leaf in rows for row in comparison.rows_of([(0, leaf.source, leaf.row_id, b"")]).values()])
 
 
 def test_verify_finds_a_log_made_anew_by_its_checkpoint(signer: Signing) -> None:

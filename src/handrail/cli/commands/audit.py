@@ -31,6 +31,7 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A new f
 ExportFile = Annotated[Path, typer.Argument(metavar="FILE", help="What handrail audit export wrote.")]
 Keys = Annotated[list[str], typer.Option("--key", metavar="NAME+ID+KEY", help="A public key that you trust.")]
 Origin = Annotated[str, typer.Option("--origin", help="The log's name.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why the log is accepted; it is recorded.")]
 SMALL_FILE = 64 * 1024
 
 
@@ -59,14 +60,20 @@ def list_(
 
 @group.command("verify")
 def verify(*, kept: Kept = None, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
-    """Compare every sealed row with the log, and the log with its checkpoints. Exit code 1 when they differ."""
+    """Compare every sealed row with the log, the log with its checkpoints and this machine's mark, and look at the
+    guards of its tables. Exit code 1 when something differs."""
     who = actor(as_, workspace)
     found = evidence.verify(who, kept=[_small(path) for path in kept or ()])
     if json:
         output.print_json(found)
     else:
         facts = {"log": found.origin, "sealed": found.sealed_size, "root": found.root, "at": found.checkpoint_at}
-        output.print_facts({**facts, "not yet sealed": found.unsealed, "intact": found.whole})
+        facts |= {
+            "not yet sealed": found.unsealed,
+            "mark": found.mark.message,
+            "sealing stopped": found.sealing_stopped,
+        }
+        output.print_facts({**facts, "intact": found.whole})
         rows = [(d.index, d.kind, d.source, d.row_id, d.message) for d in found.differences]
         if rows:
             output.print_table("Differences", ("leaf", "kind", "source", "row", "what"), rows)
@@ -84,6 +91,23 @@ def seal(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) -
         return
     cells = [(s.at, s.rows, s.size) for s in done]
     output.print_table("", ("at", "rows", "log size"), cells, empty="Everything is sealed.")
+
+
+@group.command("accept-restore")
+def accept_restore(*, reason: Reason, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """Seal again after a restore: accept the log as it is now, with the reason in it.
+
+    Sealing stops when the log is not what this machine signed last. Find out why first: handrail audit verify. Run this
+    on each machine that has stopped.
+    """
+    who = actor(as_, workspace)
+    done = evidence.accept_log(reason=reason, by=who)
+    if json:
+        output.print_json(done)
+        return
+    output.say(
+        f"accepted, and sealed again: {done.size} leaves. Keep a checkpoint elsewhere: handrail audit checkpoint"
+    )
 
 
 @group.command("checkpoint")
