@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.audit import actions, guards, proofs, queries, signing, store, verification, watch
+from handrail.audit import actions, proofs, queries, signing, store, verification
 from handrail.audit.proofs import Consistency, Inclusion
+from handrail.audit.queries import LogFinding
 from handrail.audit.sealing import SealedBatch
 from handrail.audit.verification import Verification
-from handrail.audit.watch import MarkReport
 from handrail.kernel.errors import Conflict, NotFound
 
 
@@ -50,19 +50,9 @@ def verifier_key(actor: Actor) -> str:
     return signing.get().verifier().to_text()
 
 
-def mark() -> MarkReport:
-    """How the mark of this machine relates to the log. For ``handrail check``: it shows sizes and roots only."""
-    return watch.report(signing.get())
-
-
-def stopped() -> str | None:
-    """Why this machine seals nothing any more; None while it does. As ``mark``."""
-    return watch.stopped()
-
-
-def missing_guards() -> list[str]:
-    """What keeps the tables of the log less than they should be. As ``mark``."""
-    return [difference.message for difference in guards.differences()]
+def inspect() -> list[LogFinding]:
+    """What ``handrail check`` shows of the log: sizes, roots and names of tables only."""
+    return queries.inspect()
 
 
 def seal(*, by: Actor) -> list[SealedBatch]:

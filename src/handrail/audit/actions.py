@@ -173,6 +173,13 @@ def seal_all(*, by: By, whole: bool | None = True, batches: int = 1000) -> list[
     return done
 
 
+def keep_sealed(*, by: By, batches: int) -> None:
+    """What a worker does every ``seal_seconds``. A refusal was recorded where it was made, and a job that fails for it
+    would be repeated to no end."""
+    with suppress(SealRefused):
+        seal_all(by=by, whole=None, batches=batches)
+
+
 def export(*, by: By, workspace_id: int, tenant_ids: Collection[int] | None) -> Iterator[str]:
     """The sealed log as JSON lines (``exported``), with the events of one workspace in clear: those of ``tenant_ids``
     only, unless that is None. Writes the event, seals, and then gives the lines one by one, in bounded memory.

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from handrail.audit import guards, signing, watch
 from handrail.audit.models import AuditEvent
 
 PAGE = 100
@@ -45,6 +46,29 @@ class EventRow:
     subject_kind: str
     subject: str
     context: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LogFinding:
+    """``subject``: mark, sealing or guards. ``alone``: this machine has no mark, so only one kept elsewhere counts."""
+
+    subject: str
+    ok: bool
+    message: str
+    alone: bool = False
+
+
+def inspect() -> list[LogFinding]:
+    """Whether the mark of this machine fits the log, whether it still seals, and whether the tables have their guards.
+    Walks no rows: ``verification.verify`` does."""
+    found = watch.report(signing.get())
+    stopped, missing = watch.stopped(), guards.differences()
+    return [
+        LogFinding("mark", found.good, found.message, alone=found.size is None),
+        *([LogFinding("sealing", False, f"It has stopped. {stopped}")] if stopped else []),
+        *(LogFinding("guards", False, difference.message) for difference in missing),
+        *([] if missing else [LogFinding("guards", True, "Triggers, functions, owners and rules are as migrated.")]),
+    ]
 
 
 def list_events(workspace_id: int, tenant_ids: Collection[int] | None, wanted: EventFilter) -> list[EventRow]:

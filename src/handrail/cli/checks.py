@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import Error, connection
 
 from handrail.access import evidence, queries
-from handrail.audit.watch import MarkReport, MarkStatus
+from handrail.audit.queries import LogFinding
 from handrail.cli import installation, migrations
 from handrail.cli.cautions import cautions, transport
 from handrail.connectors import desk as desks
@@ -87,15 +87,7 @@ def runbooks() -> list[Finding]:
 
 def audit_log() -> list[Finding]:
     """Whether this machine still seals, its mark fits the log, and the tables have their guards."""
-    found = [_mark(evidence.mark())]
-    if stopped := evidence.stopped():
-        found.append(Finding("audit sealing", ok=False, message=f"It has stopped. {stopped}", fix=FIX_AUDIT))
-    missing = evidence.missing_guards()
-    for message in missing:
-        found.append(Finding("audit guards", ok=False, message=message, fix=FIX_GUARD))
-    if not missing:
-        found.append(Finding("audit guards", ok=True, message="Triggers, functions, owners and rules are as migrated."))
-    return found
+    return [_of_log(found) for found in evidence.inspect()]
 
 
 def desk() -> list[Finding]:
@@ -154,9 +146,11 @@ def _guarded(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
         return [Finding(name, ok=False, message=error.message, fix=FIX_CONFIG)]
 
 
-def _mark(found: MarkReport) -> Finding:
-    where = "Keep one elsewhere too: handrail audit checkpoint" if found.status is MarkStatus.NONE else ""
-    return Finding("audit mark", ok=found.good, message=found.message, fix=where if found.good else FIX_AUDIT)
+def _of_log(found: LogFinding) -> Finding:
+    fix = FIX_GUARD if found.subject == "guards" else FIX_AUDIT
+    if found.ok:
+        fix = "Keep one elsewhere too: handrail audit checkpoint" if found.alone else ""
+    return Finding(f"audit {found.subject}", ok=found.ok, message=found.message, fix=fix)
 
 
 def _version(number: int) -> Finding:

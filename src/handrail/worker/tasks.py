@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from procrastinate.contrib.django import app
 
 from handrail.access import queries as access
 from handrail.audit import actions as audit
-from handrail.audit.watch import SealRefused
 from handrail.dispatch import TaskName
 from handrail.packets.actions import assembling, delivering
 from handrail.runbooks import task_system
@@ -56,10 +53,8 @@ def pull_tasks() -> None:
 
 @app.task(name=TaskName.SEAL_AUDIT)
 def seal_audit() -> None:
-    """The log is one for all workspaces, so the worker seals it in none. A refusal was recorded where it was made, and
-    repeating the job sooner than the next seal would not change it."""
-    with suppress(SealRefused):
-        audit.seal_all(by=access.worker(worker_name(), 0), whole=None, batches=SEAL_BATCHES)
+    """The log is one for all workspaces, so the worker seals it in none."""
+    audit.keep_sealed(by=access.worker(worker_name(), 0), batches=SEAL_BATCHES)
 
 
 @app.task(name=TaskName.PRUNE)
