@@ -14,7 +14,7 @@ from django.db import DatabaseError, transaction
 
 from handrail.audit import exported, mark, sealing, signing, store, watch
 from handrail.audit.events import EventName, EventOutcome
-from handrail.audit.mark import Stop
+from handrail.audit.mark import SealingStop
 from handrail.audit.models import AuditEvent
 from handrail.audit.sealing import SealedBatch
 from handrail.audit.sources import SOURCES
@@ -138,7 +138,7 @@ def _refuse(refused: SealRefused, by: By) -> None:
     already = watch.stopped() is not None
     log.error("nothing was sealed", kind=found.kind, reason=found.message, source=found.source, row=found.row_id)
     if refused.lasting:
-        mark.get().stop(Stop(now().isoformat(timespec="seconds"), found.kind, found.message))
+        mark.get().stop(SealingStop(now().isoformat(timespec="seconds"), found.kind, found.message))
     if already if refused.lasting else _Refused.last == found.message:
         return
     _Refused.last = found.message

@@ -29,6 +29,10 @@ FILE = "guards.json"
 ALWAYS = "A"
 _MODES = {"D": "disabled", "O": "not enabled for replication", "R": "enabled for replication only"}
 
+_MIGRATION = re.compile(r"\d{4}_.*\.py$")
+# Versions of PostgreSQL print brackets and casts differently.
+_SPELLING = re.compile(r"[\s()]|::\w+")
+
 Guards = dict[str, dict[str, Any]]
 """Table → {"triggers": {name: "type function digest"}, "policies": {name: digest}, "row_security": off|on|forced}."""
 
@@ -102,7 +106,7 @@ def _files() -> Mapping[str, frozenset[str]]:
             directory = resources.files(config.name).joinpath("migrations")
             if directory.is_dir():
                 names = (entry.name for entry in directory.iterdir())
-                found[config.label] = frozenset(name[:-3] for name in names if re.match(r"\d{4}_.*\.py$", name))
+                found[config.label] = frozenset(name[:-3] for name in names if _MIGRATION.match(name))
     return found
 
 
@@ -217,8 +221,7 @@ def _policies(tables: Iterable[str]) -> dict[str, dict[str, str]]:
     """
     found: dict[str, dict[str, str]] = {}
     for table, name, *text in _rows(query, list(tables)):
-        # Versions of PostgreSQL print brackets and casts differently.
-        found.setdefault(table, {})[name] = _digest(*(re.sub(r"[\s()]|::\w+", "", str(part)) for part in text))
+        found.setdefault(table, {})[name] = _digest(*(_SPELLING.sub("", str(part)) for part in text))
     return found
 
 

@@ -32,7 +32,7 @@ MAX_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class SealingStop:
     """Why this machine seals nothing any more. ``at`` is ISO 8601."""
 
     at: str
@@ -47,7 +47,7 @@ class SealingState:
     ``rows_from``: leaves below it were accepted by a person as they are; the sealer doesn't compare their rows.
     """
 
-    stopped: Stop | None = None
+    stopped: SealingStop | None = None
     earlier: tuple[tuple[int, str], ...] = ()
     rows_from: int = 0
 
@@ -90,7 +90,7 @@ class MarkStore:
         self._keep(SealingState(state.stopped, tuple(_thinned([*earlier, pair])), state.rows_from))
         _write(self.path, text)
 
-    def stop(self, why: Stop) -> None:
+    def stop(self, why: SealingStop) -> None:
         """Sealing stays stopped on this machine until ``restart``. The first reason is kept."""
         state = self.state()
         if state.stopped is None:
@@ -124,7 +124,7 @@ def _thinned(pairs: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
 def _state(given: dict[str, Any]) -> SealingState:
     stopped = given["stopped"]
     return SealingState(
-        stopped=Stop(**stopped) if stopped is not None else None,
+        stopped=SealingStop(**stopped) if stopped is not None else None,
         earlier=tuple((int(size), str(root)) for size, root in given["earlier"]),
         rows_from=int(given["rows_from"]),
     )

@@ -21,7 +21,7 @@ from handrail.access import evidence, tokens
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.audit import mark
-from handrail.audit.mark import Stop
+from handrail.audit.mark import SealingStop
 from handrail.audit.signing import Signing
 from handrail.audit.watch import SealRefused
 from handrail.connectors.outcome import Answer
@@ -124,7 +124,7 @@ def nothing(world: World) -> None:
 
 def stopped_log(w: World) -> None:
     event()
-    mark.get().stop(Stop("2026-11-26T20:00:00+00:00", "mark", "The log was cut."))
+    mark.get().stop(SealingStop("2026-11-26T20:00:00+00:00", "mark", "The log was cut."))
 
 
 DENIED = Denied("no", capability="run:start")

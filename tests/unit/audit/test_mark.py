@@ -13,7 +13,7 @@ from handrail.access import queries as access
 from handrail.audit import mark, metrics, signing, store, watch
 from handrail.audit.actions import accept, export, seal_all
 from handrail.audit.checkpoint import LogCheckpoint, sign
-from handrail.audit.mark import MarkStore, Stop
+from handrail.audit.mark import MarkStore, SealingStop
 from handrail.audit.models import AuditCheckpoint, AuditEvent
 from handrail.audit.signing import Signing
 from handrail.audit.verification import verify
@@ -243,8 +243,8 @@ def test_kept_sizes_are_thinned_out(tmp_path: Path) -> None:
 
 def test_first_reason_for_stopping_is_kept(tmp_path: Path) -> None:
     kept = MarkStore(tmp_path / "state")
-    kept.stop(Stop("then", "mark", "first"))
-    kept.stop(Stop("now", "guard", "second"))
+    kept.stop(SealingStop("then", "mark", "first"))
+    kept.stop(SealingStop("now", "guard", "second"))
     stopped = kept.state().stopped
     assert stopped is not None
     assert stopped.message == "first"
