@@ -133,7 +133,7 @@ def _tables() -> Iterator[Finding]:
             yield name, f"The schema {here[0][0]} has a {name} too, which hides that of {here[-1][0]}."
         _, kind, persistence, owner = here[-1]
         if kind != "r" or persistence != "p":
-            yield name, f"{name} is no ordinary table any more."
+            yield name, f"{name} is not an ordinary table."
         if owner != usual:
             yield name, f"{name} belongs to {owner}, all others to {usual}."
 

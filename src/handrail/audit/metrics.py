@@ -7,7 +7,7 @@ from handrail.kernel.metric import Metric, one
 
 
 def read() -> list[Metric]:
-    """``handrail_audit_log_size`` never falls: whoever stores it has a high-water mark of their own."""
+    """``handrail_audit_log_size`` never falls: a store of metrics is a second high-water mark."""
     text = f"Rows that wait for the next seal, counted up to {sealing.BATCH}."
     found = watch.report(signing.get())
     return [

@@ -7,7 +7,7 @@ docs/reference/checkpoint-format.md): a column that is renamed in the database k
 what is null, so that those of older rows stay as they are.
 
 A source that joins later has a higher ``since``. Every seal's event says up to which ``since`` it sealed
-(``SOURCES``), so the log itself says from where on it has known a source: rows of it that are older than that are no
+(``SOURCES``), so the log itself says from where on it has known a source: rows of it that are older than that are not a
 sign of an insertion (CF-32).
 """
 
