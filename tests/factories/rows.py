@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from handrail.access.capabilities import Role
-from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
+from handrail.access.models import AccessToken, Membership, Tenant, TenantEntitlement, User, Workspace
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.canonical import digest
@@ -50,6 +50,21 @@ def member(of: Workspace, *roles: Role, tenants: Sequence[Tenant] | None = None,
     for entitled in tenants or ():
         TenantEntitlement.objects.create(membership=membership, tenant=entitled, created_at=now())
     return user
+
+
+def token(of: Workspace) -> AccessToken:
+    """The token of a member who may do nothing."""
+    owner = Membership.objects.get(workspace=of, user=member(of, tenants=[]))
+    return AccessToken.objects.create(
+        ref=new_ref(Prefix.TOKEN),
+        membership=owner,
+        name="nightly export",
+        digest=digest({"token": next(_number)}),
+        scopes=["read"],
+        created_at=now(),
+        created_by=owner.user.email,
+        expires_at=now() + timedelta(days=90),
+    )
 
 
 def runbook_text(version: int = 1) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from handrail.access.models import Tenant, Workspace
+from handrail.access.models import AccessToken, Tenant, Workspace
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
 from handrail.packets.models import Packet
@@ -24,6 +24,7 @@ class Web:
     completed: OperationRun
     stopped: ExceptionPacket
     packet: Packet
+    token: AccessToken
 
     def ids(self) -> dict[str, str]:
         """A value for every kind of parameter in the URL map."""
@@ -33,6 +34,7 @@ class Web:
             "exception": self.stopped.ref,
             "definition": str(self.proposal.pk),
             "packet": self.packet.ref,
+            "token": self.token.ref,
         }
 
 
@@ -55,4 +57,5 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
         rows.completed_run(tenant, definition),
         rows.exception(tenant, definition),
         packet_rows.packet(tenant, packet_rows.profile(workspace)),
+        rows.token(workspace),
     )

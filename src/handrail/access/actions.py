@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from handrail.access import addresses, grants, names, passwords
+from handrail.access import addresses, grants, names, passwords, tokens
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role
 from handrail.access.guards import members_of, tenants_of
@@ -130,6 +130,8 @@ def change_member(
     grants.check_member(by, membership)
     if administered:
         grants.keep_an_administrator(membership, everywhere=everywhere)
+    if is_active is False:  # for good: who is restored makes new ones
+        tokens.revoke_all(membership.pk, by=by, why="member removed")
     _record(EventName.MEMBER_REMOVED if is_active is False else EventName.MEMBER_CHANGED, membership, by)
     return membership
 

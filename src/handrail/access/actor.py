@@ -25,6 +25,8 @@ class Actor:
     """``tenant_ids`` None means every tenant of the workspace. ``workspace_id`` 0 means no workspace at all.
 
     ``proof``: how the person has shown who they are; a process never has.
+    ``token`` is the reference of the token that acts, and ``withheld`` what its scope leaves out of the member's
+    capabilities.
     ``origin``: what else is known about where an act comes from; every audit event of the actor holds it.
     """
 
@@ -36,6 +38,8 @@ class Actor:
     user_id: int | None = None
     roles: frozenset[str] = frozenset()
     proof: Proof = Proof.NONE
+    token: str = ""
+    withheld: frozenset[Capability] = frozenset()
     origin: Mapping[str, str] = field(default_factory=dict)
 
     def may(self, capability: Capability) -> bool:
@@ -45,11 +49,18 @@ class Actor:
         """Whether a row of this workspace and tenant is in the actor's scope."""
         return workspace_id == self.workspace_id and (self.tenant_ids is None or tenant_id in self.tenant_ids)
 
+    def needs(self, capability: Capability) -> str:
+        """What the actor reads who lacks ``capability``: the roles that have it, or that the token leaves it out."""
+        if capability in self.withheld:
+            return f"This token's scope doesn't include {capability}. Use another token, or the pages."
+        return needed(capability)
+
     def require(self, capability: Capability, *, tenant_id: int | None = None) -> None:
         """Raises Denied when the actor lacks ``capability``, or it is for decisions and no person has shown that this
         is theirs (``decisions``). Ask only after scope has been settled."""
         if not self.may(capability):
-            raise Denied(needed(capability), capability=capability, tenant_id=tenant_id)
+            code = "token-scope" if capability in self.withheld else None
+            raise Denied(self.needs(capability), capability=capability, tenant_id=tenant_id, code=code)
         decisions.require_person(self, capability, tenant_id=tenant_id)
 
     def may_everywhere(self, capability: Capability) -> bool:

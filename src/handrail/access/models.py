@@ -78,7 +78,8 @@ class TenantEntitlement(models.Model):
 
 
 class AccessToken(models.Model):
-    """A key to the API. Only the digest is kept; what it opens is asked of the membership each time."""
+    """A key to the API. Only the digest is kept; what it opens is asked of the membership each time, and is no more
+    than ``scopes`` (``access/scopes.py``) name."""
 
     ref = models.CharField(max_length=24, unique=True)
     membership = models.ForeignKey(Membership, on_delete=models.PROTECT)
@@ -87,6 +88,9 @@ class AccessToken(models.Model):
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=254)
     expires_at = models.DateTimeField()
+    scopes = ArrayField(models.CharField(max_length=40), default=list)
+    last_used_at = models.DateTimeField(null=True)
+    last_used_from = models.CharField(max_length=64, default="")
     revoked_at = models.DateTimeField(null=True)
     revoked_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair revoked_at
 

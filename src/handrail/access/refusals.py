@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handrail.access.actor import WHOLE_WORKSPACE, Actor
-from handrail.access.capabilities import Capability, needed
+from handrail.access.capabilities import Capability
 from handrail.kernel.errors import Conflict, Fault, Invalid
 from handrail.kernel.hostile import clean_text
 
@@ -24,7 +24,7 @@ def missing_capability(actor: Actor, capability: Capability) -> Refusal | None:
     """The refusal for an actor without ``capability``, which names the roles that have it."""
     if actor.may(capability):
         return None
-    return Refusal("denied", needed(capability))
+    return Refusal("denied", actor.needs(capability))
 
 
 def missing_everywhere(actor: Actor, capability: Capability) -> Refusal | None:

@@ -1,29 +1,51 @@
-"""Personal access tokens for the API: a token can do what its member can do, and is kept as a digest only."""
+"""Personal access tokens, for the API and the command line. A token can do those acts of its member's that its scope
+names, and is kept as a digest only."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
+from handrail.access import decisions, grants
 from handrail.access.actor import NOBODY, Actor
 from handrail.access.capabilities import Capability
 from handrail.access.decisions import Proof
 from handrail.access.models import AccessToken, Membership
 from handrail.access.queries import member_actor
+from handrail.access.scopes import READ, narrowed, unknown
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Fault, Invalid, NotFound
+from handrail.kernel.configured import Configured
+from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
+from handrail.kernel.hostile import clean_text
 from handrail.kernel.ids import Prefix, new_ref
 
 MARK = "hrt_"
 NAME_LIMIT = 80
-DAYS_LIMIT = 366
 LENGTH_LIMIT = 200
+ADDRESS_LIMIT = 64
+# As many as one member may have at a time: a program that makes one each day and forgets them is stopped.
+ACTIVE_LIMIT = 50
+# A token's last use is written down when the one on record is older: not once a request.
+NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSettings:
+    """How many days a token is valid if nothing is said, and at most."""
+
+    days: int = 90
+    max_days: int = 366
+
+
+settings: Configured[TokenSettings] = Configured(TokenSettings())
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,78 +55,194 @@ class Issued:
     ref: str
     secret: str
     expires_at: datetime
+    scopes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSummary:
+    """``last_used_from``: the address, or the account at the command line, that used it last."""
+
     ref: str
     email: str
     name: str
+    scopes: tuple[str, ...]
     created_at: datetime
     expires_at: datetime
+    last_used_at: datetime | None
+    last_used_from: str
     revoked_at: datetime | None
+    revoked_by: str | None
 
 
 @transaction.atomic
-def issue(*, email: str, name: str, days: int, by: Actor) -> Issued:
-    """A new token for an active member. Raises Denied, Invalid, NotFound."""
-    by.require(Capability.MEMBER_MANAGE)
-    faults = []
-    if not 0 < len(name.strip()) <= NAME_LIMIT:
-        faults.append(Fault("name", f"1 to {NAME_LIMIT} characters"))
-    if not 0 < days <= DAYS_LIMIT:
-        faults.append(Fault("days", f"1 to {DAYS_LIMIT}"))
-    if faults:
-        raise Invalid("This token can't be made.", faults=faults)
-    rows = Membership.objects.select_related("user").filter(workspace_id=by.workspace_id, is_active=True)
-    membership = rows.filter(user__email__iexact=email, user__is_active=True).first()
-    if membership is None:
-        raise NotFound(f"{email} is not an active member of this workspace.")
+def issue(*, name: str, by: Actor, days: int | None = None, scopes: Collection[str] = (READ,)) -> Issued:
+    """A new token of the actor's own. Nobody makes one for another, and no token makes one: it would outlive itself.
+
+    ``scopes``: ``read``, or the capabilities that it includes, of those that the actor has. Raises Denied, Invalid,
+    Conflict ``too-many-tokens``, NotFound for somebody who stopped being a member.
+    """
+    _require_person(by)
+    lasting = settings.get().days if days is None else days
+    cleaned = clean_text(name, limit=NAME_LIMIT + 1)
+    _check(cleaned, lasting, scopes, by)
+    membership = _own_membership(by)
+    if _active().filter(membership=membership).count() >= ACTIVE_LIMIT:
+        raise Conflict(f"You have {ACTIVE_LIMIT} tokens. Revoke those that you don't use.", code="too-many-tokens")
     secret = MARK + secrets.token_urlsafe(32)
     at = now()
     token = AccessToken.objects.create(
         ref=new_ref(Prefix.TOKEN),
         membership=membership,
-        name=name.strip(),
+        name=cleaned,
         digest=_digest(secret),
+        scopes=sorted(set(scopes)),
         created_at=at,
         created_by=by.name,
-        expires_at=at + timedelta(days=days),
+        expires_at=at + timedelta(days=lasting),
     )
-    record(EventName.TOKEN_ISSUED, by=by, subject_kind="token", subject=token.ref, member=membership.user.email)
-    return Issued(token.ref, secret, token.expires_at)
+    record(
+        EventName.TOKEN_ISSUED,
+        by=by,
+        subject_kind="token",
+        subject=token.ref,
+        member=membership.user.email,
+        scopes=", ".join(token.scopes),
+        days=lasting,
+    )
+    return Issued(token.ref, secret, token.expires_at, tuple(token.scopes))
 
 
 @transaction.atomic
 def revoke(*, ref: str, by: Actor) -> None:
-    """Ends a token now; one that has ended already stays as it is. Raises Denied, NotFound."""
-    by.require(Capability.MEMBER_MANAGE)
+    """Ends a token now; one that has ended already stays as it is. One's own, or another member's as who manages
+    members. Raises Denied, NotFound."""
     rows = AccessToken.objects.filter(ref=ref, membership__workspace_id=by.workspace_id)
+    own = by.user_id is not None and rows.filter(membership__user_id=by.user_id).exists()
     if not rows.exists():
-        raise NotFound(f"There is no token {ref} in this workspace.")
-    if rows.filter(revoked_at=None).update(revoked_at=now(), revoked_by=by.name):
-        record(EventName.TOKEN_REVOKED, by=by, subject_kind="token", subject=ref)
+        raise NotFound
+    if not own or by.token not in ("", ref):  # a token ends itself, and others only as its scope allows
+        by.require(Capability.MEMBER_MANAGE)
+        for token in rows.select_related("membership") if not own else ():
+            grants.check_member(by, token.membership)
+    _revoke(rows, by, why="")
+
+
+@transaction.atomic
+def revoke_all(membership_id: int, *, by: Actor, why: str) -> int:
+    """Ends every token of a membership for good, in the caller's transaction. Returns how many there were."""
+    return _revoke(AccessToken.objects.filter(membership_id=membership_id), by, why=why)
 
 
 def list_tokens(actor: Actor) -> list[TokenSummary]:
     """The tokens of the workspace's members, the newest first. Raises Denied without ``member:view``."""
     actor.require(Capability.MEMBER_VIEW)
-    rows = AccessToken.objects.filter(membership__workspace_id=actor.workspace_id).select_related("membership__user")
-    return [
-        TokenSummary(t.ref, t.membership.user.email, t.name, t.created_at, t.expires_at, t.revoked_at)
-        for t in rows.order_by("-created_at", "-pk")
-    ]
+    return _summaries(AccessToken.objects.filter(membership__workspace_id=actor.workspace_id))
 
 
-def bearer(secret: str) -> Actor:
-    """The member whose token this is, as they are now; NOBODY when it is unknown, expired or revoked."""
+def list_own(actor: Actor) -> list[TokenSummary]:
+    """The actor's own tokens in this workspace, the newest first; a process has none."""
+    if actor.user_id is None:
+        return []
+    mine = AccessToken.objects.filter(membership__workspace_id=actor.workspace_id)
+    return _summaries(mine.filter(membership__user_id=actor.user_id))
+
+
+def list_others(actor: Actor) -> list[TokenSummary]:
+    """The tokens of other members than the actor, for who may revoke them; none for everybody else."""
+    if not actor.may(Capability.MEMBER_MANAGE):
+        return []
+    rows = AccessToken.objects.filter(membership__workspace_id=actor.workspace_id)
+    return _summaries(rows.exclude(membership__user_id=actor.user_id or 0))
+
+
+def bearer(secret: str, *, address: str = "") -> Actor:
+    """The member whose token this is, as they are now and as far as its scope goes; NOBODY when it is unknown, expired
+    or revoked. ``address``: where it is used from, for the record of its last use."""
     if not secret.startswith(MARK) or len(secret) > LENGTH_LIMIT:
         return NOBODY
-    rows = AccessToken.objects.filter(revoked_at=None, expires_at__gt=now(), membership__is_active=True)
-    token = rows.select_related("membership__user").filter(digest=_digest(secret)).first()
+    rows = _active().filter(membership__is_active=True).select_related("membership__user")
+    token = rows.filter(digest=_digest(secret)).first()
     if token is None or not token.membership.user.is_active:
         return NOBODY
-    return member_actor(token.membership, Proof.TOKEN)
+    _note_use(token, address)
+    return narrowed(member_actor(token.membership, Proof.TOKEN), token=token.ref, scopes=token.scopes)
+
+
+def _require_person(by: Actor) -> None:
+    decisions.require_own_word(by, "token:issue")
+    if by.token:
+        raise Denied(
+            "A token can't create tokens. Log in and create it on the page Tokens.",
+            code="token-by-token",
+            capability="token:issue",
+        )
+
+
+def _check(name: str, days: int, scopes: Collection[str], by: Actor) -> None:
+    faults, most = [], settings.get().max_days
+    if not 0 < len(name) <= NAME_LIMIT:
+        faults.append(Fault("name", f"1 to {NAME_LIMIT} characters"))
+    if not 0 < days <= most:
+        faults.append(Fault("days", f"1 to {most}"))
+    if not scopes or unknown(scopes):
+        faults.append(Fault("scopes", f"{READ}, or names such as {Capability.RUN_START}: docs/reference/roles.md"))
+    elif beyond := sorted(set(scopes) - {READ} - by.capabilities):
+        faults.append(Fault("scopes", f"your roles don't include {', '.join(beyond)}"))
+    if faults:
+        raise Invalid("This token can't be made.", faults=faults)
+
+
+def _own_membership(by: Actor) -> Membership:
+    rows = Membership.objects.select_related("user").filter(workspace_id=by.workspace_id, user_id=by.user_id or 0)
+    # Held against a removal at the same time, which would miss the new token.
+    found = rows.filter(is_active=True, user__is_active=True).select_for_update(of=("self",)).first()
+    if found is None:
+        raise NotFound("You are not an active member of this workspace.")
+    return found
+
+
+def _active() -> QuerySet[AccessToken]:
+    return AccessToken.objects.filter(revoked_at=None, expires_at__gt=now())
+
+
+def _revoke(rows: QuerySet[AccessToken], by: Actor, *, why: str) -> int:
+    refs = list(rows.filter(revoked_at=None).select_for_update().order_by("pk").values_list("ref", flat=True))
+    AccessToken.objects.filter(ref__in=refs).update(revoked_at=now(), revoked_by=by.name)
+    for ref in refs:
+        record(EventName.TOKEN_REVOKED, by=by, subject_kind="token", subject=ref, why=why or None)
+    return len(refs)
+
+
+def _note_use(token: AccessToken, address: str) -> None:
+    stale = now() - NOTED_EVERY
+    if token.last_used_at is not None and token.last_used_at >= stale:
+        return
+    rows = AccessToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=stale), pk=token.pk)
+    rows.update(last_used_at=now(), last_used_from=clean_text(address, limit=ADDRESS_LIMIT))
+
+
+def _summaries(rows: QuerySet[AccessToken]) -> list[TokenSummary]:
+    return [_summary(token) for token in rows.select_related("membership__user").order_by("-created_at", "-pk")]
+
+
+def _summary(of: AccessToken) -> TokenSummary:
+    return TokenSummary(
+        of.ref,
+        of.membership.user.email,
+        of.name,
+        tuple(of.scopes),
+        of.created_at,
+        of.expires_at,
+        of.last_used_at,
+        of.last_used_from,
+        of.revoked_at,
+        of.revoked_by,
+    )
+
+
+def choices(actor: Actor) -> Sequence[Capability]:
+    """The acts that a new token of the actor's can include beyond reading."""
+    return [one for one in Capability if actor.may(one)]
 
 
 def _digest(secret: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import structlog
 from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import APIKeyCookie, HttpBearer
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Token(HttpBearer):
-    """``Authorization: Bearer hrt_…``, made by: handrail members token."""
+    """``Authorization: Bearer hrt_…``, made by its member on the page Tokens."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Any:
-        return _recognised(request, tokens.bearer(token))
+        return _recognised(request, tokens.bearer(token, address=_address()))
 
 
 class Session(APIKeyCookie):
@@ -40,6 +41,11 @@ class Session(APIKeyCookie):
 def actor_of(request: HttpRequest) -> Actor:
     """The caller: set by the door of the pages for sessions, and by ``Token`` for tokens."""
     return cast("ActorRequest", request).actor
+
+
+def _address() -> str:
+    """Where the request came from, as its log lines name it: behind a proxy, what the proxy saw."""
+    return str(structlog.contextvars.get_contextvars().get("ip") or "")
 
 
 def _recognised(request: HttpRequest, actor: Actor) -> Actor | None:

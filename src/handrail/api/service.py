@@ -25,6 +25,7 @@ from handrail.api import (
     runs,
     support,
     tenants,
+    tokens,
     webhook,
 )
 from handrail.api.auth import Session, Token, actor_of
@@ -66,6 +67,7 @@ api.add_router("", support.router, tags=["support"])
 api.add_router("", packets.router, tags=["packets"])
 api.add_router("", webhook.router, tags=["tasks"])
 api.add_router("", tenants.router, tags=["tenants"])
+api.add_router("", tokens.router, tags=["tokens"])
 api.add_router("", audit.router, tags=["audit"])
 api.add_router("", figures.router, tags=["evaluation"])
 

@@ -54,7 +54,7 @@ def operator_of_database() -> Actor | None:
 
 
 def _bearer(secret: str, email: str | None, workspace: str | None) -> Actor:
-    found = tokens.bearer(secret)
+    found = tokens.bearer(secret, address=f"command line, {os_user()}")
     if found is NOBODY:
         raise Invalid("HANDRAIL_TOKEN opens nothing: it is unknown, expired or revoked.", code="token")
     if email is not None and email.lower() != found.name.lower():
@@ -66,7 +66,7 @@ def _bearer(secret: str, email: str | None, workspace: str | None) -> Actor:
 
 def _remembered(found: Actor) -> Actor:
     """``found`` with where the act comes from: the command line, and which account of this machine runs it."""
-    marked = dataclasses.replace(found, origin={"via": "command", "os_user": os_user()})
+    marked = dataclasses.replace(found, origin={**found.origin, "via": "command", "os_user": os_user()})
     _acting.set(marked)
     return marked
 

@@ -149,6 +149,13 @@ class CommandLineSection(Section):
     act_as: bool | None = None
 
 
+class TokensSection(Section):
+    """How many days an access token is valid: if nothing is said when it is made, and at most."""
+
+    days: int = Field(default=90, ge=1, le=3660)
+    max_days: int = Field(default=366, ge=1, le=3660)
+
+
 class SingleSignOnSection(Section):
     """One OpenID Connect provider. ``only``: passwords are not taken any more."""
 
@@ -173,6 +180,7 @@ class Config(Section):
     release: ReleaseSection = ReleaseSection()
     single_sign_on: SingleSignOnSection | None = None
     cli: CommandLineSection = CommandLineSection()
+    tokens: TokensSection = TokensSection()
     lanes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     blobs: dict[str, Any] | None = None
 

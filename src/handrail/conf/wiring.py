@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from handrail.access import decisions
+from handrail.access import decisions, tokens
 from handrail.conf import config, release
 from handrail.connectors import desk, registry
 from handrail.runbooks import task_system, timing
@@ -22,6 +22,7 @@ def connect() -> None:
     """Builds the configured connectors, service desk and task system. Raises Misconfigured naming section and field."""
     loaded = config.load()
     decisions.configure(lambda: config.decides_by_name(config.load()))
+    tokens.settings.set(tokens.TokenSettings(min(loaded.tokens.days, loaded.tokens.max_days), loaded.tokens.max_days))
     registry.configure(registry.Registry.build(registry.parse(loaded.connectors), config.secrets()))
     task_system.configure(_task_system(loaded))
     timing.configure(timing.Timing(lease_seconds=loaded.worker.lease_seconds, **loaded.timing.model_dump()))

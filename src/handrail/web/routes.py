@@ -11,7 +11,7 @@ from handrail.web.definitions import listing as definitions
 from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
 from handrail.web.runs import exceptions, operations, run, tenant
-from handrail.web.shell import home, single_sign_on, workspaces
+from handrail.web.shell import home, single_sign_on, tokens, workspaces
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.root, name="root"),
@@ -23,6 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
     path("admin", home.page, name="home"),
     path("admin/workspaces", workspaces.page, name="workspaces"),
+    path("admin/tokens", tokens.page, name="tokens"),
+    path("admin/tokens/<str:token>/revoke", tokens.revoke, name="token-revoke"),
     path("admin/t/<str:tenant>", tenant.page, name="tenant"),
     path("admin/operations", operations.page, name="operations"),
     path("admin/operations/<str:run>", run.page, name="run"),

@@ -8,9 +8,10 @@ import pytest
 from django.test import Client
 
 from handrail.access import actions as access
-from handrail.access import queries, tokens
+from handrail.access import queries
 from handrail.access.actor import Actor
 from tests.factories.installation import Installation
+from tests.factories.people import secret_of
 from tests.factories.runs import Runs
 from tests.factories.switches import SwitchBoard, connected
 
@@ -44,7 +45,6 @@ def caller(operator: Actor) -> Caller:
         email = f"member{len(made)}@example.com"
         made.append(email)
         access.add_member(email=email, roles=roles, tenants=tenants, by=by)
-        issued = tokens.issue(email=email, name="test", days=1, by=by)
-        return Client(headers={"authorization": f"Bearer {issued.secret}"})
+        return Client(headers={"authorization": f"Bearer {secret_of(email, by.workspace_id)}"})
 
     return make

@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from handrail.access import queries as access
-from handrail.access import tokens
 from handrail.access.models import Membership
 from handrail.cli.entry import run
 from handrail.packets.models import Revision
 from tests.factories.installation import Installation
 from tests.factories.packets import LANE, Packets, connected
+from tests.factories.people import secret_of
 from tests.unit.packets.proof.making import KEY
 
 
@@ -27,9 +26,8 @@ def desk(db: None) -> Iterator[Packets]:
 
 
 def caller(desk: Packets, name: str) -> Client:
-    by = access.command_line(desk.workspace.slug)
-    issued = tokens.issue(email=f"{name}@example.com", name="test", days=1, by=by)
-    return Client(headers={"authorization": f"Bearer {issued.secret}"})
+    secret = secret_of(f"{name}@example.com", desk.workspace.pk)
+    return Client(headers={"authorization": f"Bearer {secret}"})
 
 
 def post(client: Client, path: str, **body: Any) -> Any:

@@ -8,11 +8,12 @@ import pwd
 import pytest
 
 from handrail.access import actions as access
-from handrail.access import queries, tokens
+from handrail.access import queries
 from handrail.audit.models import AuditEvent
 from handrail.cli import identity
 from handrail.conf import config
 from handrail.definitions import actions as definitions
+from tests.factories.people import secret_of
 from tests.factories.runs import Runs
 from tests.factories.switches import RUNBOOK
 from tests.integration.cli.conftest import Handrail
@@ -28,7 +29,7 @@ def proposal(estate: Runs) -> str:
     for email in (GINA, GUSTAV):
         access.add_member(email=email, roles=["governance-owner"], tenants=None, by=by)
     definitions.propose(text=RUNBOOK.replace("version: 1", "version: 2"), by=queries.person(GINA))
-    return tokens.issue(email=GUSTAV, name="shell", days=1, by=by).secret
+    return secret_of(GUSTAV, by.workspace_id)
 
 
 @pytest.fixture

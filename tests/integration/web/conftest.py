@@ -20,6 +20,7 @@ MISSING = {
     "exception": "EXC-0000000000",
     "definition": "987654321",
     "packet": "PKT-0000000000",
+    "token": "TOK-0000000000",
 }
 
 

@@ -27,6 +27,7 @@ C = Capability
 NEEDS: dict[str, Capability | None] = {
     "admin": None,
     "admin/workspaces": None,
+    "admin/tokens": None,
     "admin/t/<tenant>": C.TENANT_VIEW,
     "admin/operations": C.RUN_VIEW,
     "admin/operations/<run>": C.RUN_VIEW,
@@ -49,6 +50,7 @@ NEEDS: dict[str, Capability | None] = {
 NOTHING_YET = {"admin/packets/<packet>/document", "admin/packets/<packet>/package"}
 # These take only POST.
 CHANGES: dict[str, Capability] = {
+    "admin/tokens/<token>/revoke": C.MEMBER_MANAGE,  # another member's
     "admin/operations/<run>/cancel": C.RUN_CANCEL,
     "admin/exceptions/<exception>/take": C.EXCEPTION_TAKE,
     "admin/exceptions/<exception>/resolve": C.EXCEPTION_RESOLVE,

@@ -20,6 +20,7 @@ from handrail.access import actions as access_actions
 from handrail.access import evidence, tokens
 from handrail.access import queries as access
 from handrail.access.actor import Actor
+from handrail.access.models import AccessToken
 from handrail.audit import mark
 from handrail.audit.mark import SealingStop
 from handrail.audit.signing import Signing
@@ -91,7 +92,7 @@ def taken(w: World) -> str:
 
 def a_token(w: World) -> str:
     member(w)
-    return tokens.issue(email=MAIL, name="t", days=1, by=w.by).ref
+    return tokens.issue(name="t", by=access.person(MAIL)).ref
 
 
 def listed(w: World) -> None:
@@ -142,7 +143,11 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
         member, lambda w, _: access_actions.set_password(email=MAIL, password="correct horse battery", by=w.by)
     ),
     "actions.record_denial": done(nothing, lambda w, _: access_actions.record_denial(DENIED, by=w.by, where="/x")),
-    "tokens.issue": done(member, lambda w, _: tokens.issue(email=MAIL, name="t", days=1, by=w.by)),
+    "tokens.issue": done(member, lambda w, _: tokens.issue(name="t", by=access.person(MAIL))),
+    "tokens.revoke_all": done(
+        a_token,
+        lambda w, ref: tokens.revoke_all(AccessToken.objects.get(ref=ref).membership_id, by=w.by, why="member removed"),
+    ),
     "tokens.revoke": done(a_token, lambda w, ref: tokens.revoke(ref=ref, by=w.by)),
     "evidence.seal": done(lambda _: event(), lambda w, _: evidence.seal(by=w.by)),
     "evidence.accept_log": done(stopped_log, lambda w, _: evidence.accept_log(reason="Restored.", by=w.by)),

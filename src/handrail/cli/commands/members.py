@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from handrail.access import actions, queries, tokens
+from handrail.access import actions, queries, scopes, tokens
 from handrail.access.capabilities import Role
 from handrail.cli import output
 from handrail.cli.identity import actor
@@ -37,7 +37,19 @@ NoPassword = Annotated[
     bool, typer.Option("--no-password", help="Set none: they log in by single sign-on, or get one later.")
 ]
 TokenName = Annotated[str, typer.Option("--name", help="What the token is for.")]
-Days = Annotated[int, typer.Option(min=1, max=366, help="The token expires after this many days.")]
+Days = Annotated[
+    int | None,
+    typer.Option("--days", min=1, help="The token expires after this many days. Default: [tokens] days, which is 90."),
+]
+Scopes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scope",
+        metavar="SCOPE",
+        help="What the token may do: read (the default), or an act such as run:start. Repeat it for several.",
+    ),
+]
+Mine = Annotated[bool, typer.Option("--mine", help="Only your own.")]
 TokenRef = Annotated[str, typer.Argument(metavar="TOKEN", help="The token's reference, TOK-….")]
 
 
@@ -139,32 +151,50 @@ def restore(email: Email, *, as_: As = None, workspace: InWorkspace = None) -> N
 
 @group.command("token")
 def token(
-    email: Email, *, name: TokenName, days: Days = 90, as_: As = None, workspace: InWorkspace = None, json: Json = False
+    email: Email,
+    *,
+    name: TokenName,
+    scope: Scopes = None,
+    days: Days = None,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
 ) -> None:
-    """Create an API token. It can do what the member can do. It is shown once; only its digest is stored."""
-    who = actor(as_, workspace)
-    issued = tokens.issue(email=email, name=name, days=days, by=who)
+    """Create a token of your own, for the API and the command line. EMAIL is your address: nobody creates a token for
+    someone else, and no token creates one. It is shown once; only its digest is stored.
+
+    The page Tokens does the same. Here, it needs an installation that lets --as decide ([cli] act_as).
+    """
+    if as_ is not None and as_.lower() != email.lower():
+        raise typer.BadParameter("a token is always one's own: give the same address twice, or once", param_hint="--as")
+    who = actor(email, workspace)
+    issued = tokens.issue(name=name, days=days, scopes=scope or (scopes.READ,), by=who)
     if json:
         output.print_json(issued)
         return
-    output.print_facts({"token": issued.ref, "secret": issued.secret, "expires": issued.expires_at})
+    facts = {"token": issued.ref, "secret": issued.secret, "scope": ", ".join(issued.scopes)}
+    output.print_facts({**facts, "expires": issued.expires_at})
 
 
 @group.command("tokens")
-def tokens_(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
-    """The tokens of the workspace's members, without their secrets."""
+def tokens_(*, mine: Mine = False, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """The tokens of the workspace's members, without their secrets, and when each was last used."""
     who = actor(as_, workspace)
-    rows = tokens.list_tokens(who)
+    rows = tokens.list_own(who) if mine else tokens.list_tokens(who)
     if json:
         output.print_json(rows)
         return
-    cells = [(t.ref, t.email, t.name, t.created_at, t.expires_at, t.revoked_at) for t in rows]
-    output.print_table("", ("token", "member", "for", "created", "expires", "revoked"), cells, empty="No tokens.")
+    cells = [
+        (t.ref, t.email, t.name, ", ".join(t.scopes), t.last_used_at, t.last_used_from, t.expires_at, t.revoked_at)
+        for t in rows
+    ]
+    columns = ("token", "member", "for", "scope", "last used", "from", "expires", "revoked")
+    output.print_table("", columns, cells, empty="No tokens.")
 
 
 @group.command("revoke-token")
 def revoke_token(ref: TokenRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Revoke a token immediately."""
+    """Revoke a token immediately: your own, or another member's if you manage members."""
     who = actor(as_, workspace)
     tokens.revoke(ref=ref, by=who)
     output.say(f"{ref} revoked")

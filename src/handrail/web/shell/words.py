@@ -29,6 +29,8 @@ STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "resolved": ("good", "check-circle"),
         "proposed": ("wait", "pencil-square"),
         "active": ("good", "check-badge"),
+        "revoked": ("stop", "no-symbol"),
+        "expired": ("idle", "clock"),
         "rejected": ("stop", "x-circle"),
         "deprecated": ("idle", "archive-box"),
         "done": ("good", "check-circle"),
