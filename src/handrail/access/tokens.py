@@ -28,6 +28,7 @@ from handrail.kernel.hostile import clean_text
 from handrail.kernel.ids import Prefix, new_ref
 
 MARK = "hrt_"
+DEFAULT_SCOPES = (READ,)
 NAME_LIMIT = 80
 LENGTH_LIMIT = 200
 ADDRESS_LIMIT = 64
@@ -75,7 +76,7 @@ class TokenSummary:
 
 
 @transaction.atomic
-def issue(*, name: str, by: Actor, days: int | None = None, scopes: Collection[str] = (READ,)) -> Issued:
+def issue(*, name: str, by: Actor, days: int | None = None, scopes: Collection[str] = DEFAULT_SCOPES) -> Issued:
     """A new token of the actor's own. Nobody makes one for another, and no token makes one: it would outlive itself.
 
     ``scopes``: ``read``, or the capabilities that it includes, of those that the actor has. Raises Denied, Invalid,

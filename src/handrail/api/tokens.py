@@ -9,7 +9,6 @@ from ninja import Path, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from handrail.access import tokens
-from handrail.access.scopes import READ
 from handrail.access.tokens import Issued, TokenSummary
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS
@@ -26,7 +25,7 @@ class TokenBody(Schema):
 
     model_config = ConfigDict(extra="forbid", strict=True)
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=100)] = [READ]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=100)] = list(tokens.DEFAULT_SCOPES)
     days: Annotated[int, Field(ge=1, le=3660)] | None = None
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from handrail.access import actions, queries, scopes, tokens
+from handrail.access import actions, queries, tokens
 from handrail.access.capabilities import Role
 from handrail.cli import output
 from handrail.cli.identity import actor
@@ -168,7 +168,7 @@ def token(
     if as_ is not None and as_.lower() != email.lower():
         raise typer.BadParameter("a token is always one's own: give the same address twice, or once", param_hint="--as")
     who = actor(email, workspace)
-    issued = tokens.issue(name=name, days=days, scopes=scope or (scopes.READ,), by=who)
+    issued = tokens.issue(name=name, days=days, scopes=scope or tokens.DEFAULT_SCOPES, by=who)
     if json:
         output.print_json(issued)
         return
