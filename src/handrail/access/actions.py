@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from handrail.access import addresses, grants, names, passwords, tokens
+from handrail.access import addresses, grants, identities, names, passwords, tokens
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role
 from handrail.access.guards import members_of, tenants_of
@@ -17,6 +17,9 @@ from handrail.audit.events import EventName, EventOutcome
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
 
+# The slice's door to identities at the identity provider; they are a module of their own.
+NotAdmitted = identities.NotAdmitted
+admit, remove_identity, move_identities = identities.admit, identities.remove_identity, identities.move_identities
 _GROUP = re.compile(r"(?=.{1,32}$)[a-z0-9]+(-[a-z0-9]+)*")
 
 

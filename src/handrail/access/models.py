@@ -33,6 +33,19 @@ class User(AbstractUser):
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_ci")]
 
 
+class Identity(models.Model):
+    """Who a person is at the identity provider: for ever that ``subject`` of that ``issuer`` (without a final slash),
+    whatever their address is. A person has one; another takes its place only after an administrator removed it."""
+
+    issuer = models.CharField(max_length=500)
+    subject = models.CharField(max_length=255)
+    user = models.OneToOneField(User, on_delete=models.PROTECT)
+    joined_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="identity_once")]
+
+
 class Workspace(models.Model):
     slug = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=120)

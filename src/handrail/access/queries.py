@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from handrail.access.actor import NOBODY, Actor, ActorKind
 from handrail.access.capabilities import Capability, bundled
 from handrail.access.decisions import Proof
 from handrail.access.guards import get_tenant as guarded_tenant
 from handrail.access.guards import members_of, tenants_of
-from handrail.access.models import Membership, User, Workspace
+from handrail.access.models import Identity, Membership, User, Workspace
 from handrail.kernel.errors import NotFound
 
 COMMAND_LINE = "handrail-cli"
@@ -35,6 +36,16 @@ class MemberSummary:
     all_tenants: bool
     tenants: tuple[str, ...]
     is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySummary:
+    """Who a member is at the identity provider: ``subject`` of ``issuer``."""
+
+    email: str
+    issuer: str
+    subject: str
+    joined_at: datetime
 
 
 def actor_for(user: User, workspace_slug: str | None = None, *, proof: Proof = Proof.SESSION) -> Actor:
@@ -134,6 +145,14 @@ def list_members(actor: Actor) -> list[MemberSummary]:
     actor.require(Capability.MEMBER_VIEW)
     rows = members_of(actor).order_by("user__email").prefetch_related("tenants")
     return [_member(m, actor) for m in rows]
+
+
+def list_identities(actor: Actor) -> list[IdentitySummary]:
+    """The identities at the identity provider of the members that ``list_members`` shows, by e-mail address."""
+    actor.require(Capability.MEMBER_VIEW)
+    members = members_of(actor).values("user")
+    rows = Identity.objects.filter(user__in=members).select_related("user").order_by("user__email")
+    return [IdentitySummary(row.user.email, row.issuer, row.subject, row.joined_at) for row in rows]
 
 
 def get_member(actor: Actor, email: str) -> MemberSummary:

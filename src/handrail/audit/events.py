@@ -17,6 +17,9 @@ class EventName(StrEnum):
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - an event's name
     USER_LOGGED_IN = "user.logged_in"
     USER_LOGIN_REFUSED = "user.login_refused"
+    IDENTITY_JOINED = "identity.joined"
+    IDENTITY_MOVED = "identity.moved"
+    IDENTITY_REMOVED = "identity.removed"
 
     DEFINITION_PROPOSED = "definition.proposed"
     DEFINITION_APPROVED = "definition.approved"

@@ -157,7 +157,7 @@ class TokensSection(Section):
 
 
 class SingleSignOnSection(Section):
-    """One OpenID Connect provider. ``only``: passwords are not taken any more."""
+    """One OpenID Connect provider. ``only``: passwords are not taken any more. ``ca_file``: see connectors."""
 
     name: str = Field(min_length=1, max_length=40)
     issuer: str = Field(pattern=_ADDRESS, max_length=500)
@@ -165,6 +165,7 @@ class SingleSignOnSection(Section):
     client_secret: str
     also: tuple[Annotated[str, Field(pattern=_ADDRESS, max_length=500)], ...] = ()
     only: bool = False
+    ca_file: Path | None = None
 
 
 class Config(Section):

@@ -17,7 +17,7 @@ ALLOWED_HOSTS = list(_loaded.web.allowed_hosts)
 
 DATABASES = {"default": _database.settings(_database.from_environment())}
 ALLAUTH_TRUSTED_PROXY_COUNT = _loaded.web.trusted_proxies
-SOCIALACCOUNT_PROVIDERS = _single_sign_on.providers(_loaded.single_sign_on, _config.secrets())
+HANDRAIL_SIGN_ON_ISSUER = _loaded.single_sign_on.issuer if _loaded.single_sign_on else None
 SOCIALACCOUNT_ONLY = _loaded.single_sign_on is not None and _loaded.single_sign_on.only
 
 _metrics = _loaded.web.metrics_secret

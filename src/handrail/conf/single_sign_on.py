@@ -1,28 +1,25 @@
-"""Hands allauth the one identity provider of ``[single_sign_on]``."""
+"""The one identity provider of ``[single_sign_on]``."""
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from handrail.conf.config import SingleSignOnSection
+from handrail.connectors.oidc import Provider, Settings, SignOn
 from handrail.kernel.secrets import Secrets
 
-PROVIDER = "sso"
 
-
-def providers(section: SingleSignOnSection | None, secrets: Secrets) -> dict[str, Any]:
-    """``SOCIALACCOUNT_PROVIDERS``. Calls nobody. Raises Misconfigured when the secret is missing."""
+def open_provider(section: SingleSignOnSection | None, secrets: Secrets) -> SignOn | None:
+    """The provider, or None without the section. Calls nobody. Raises Misconfigured when the secret is missing."""
     if section is None:
-        return {}
-    app = {
-        "provider_id": PROVIDER,
-        "name": section.name,
-        "client_id": section.client_id,
-        "secret": secrets.resolve(section.client_secret).reveal(),
-        "settings": {"server_url": section.issuer.rstrip("/"), "oauth_pkce_enabled": True},
-    }
-    return {"openid_connect": {"APPS": [app], "OAUTH_PKCE_ENABLED": True}}
+        return None
+    settings = Settings(
+        issuer=section.issuer,
+        client_id=section.client_id,
+        client_secret=secrets.resolve(section.client_secret),
+        ca_file=section.ca_file,
+    )
+    return SignOn(section.name, Provider(settings))
 
 
 def origins(section: SingleSignOnSection | None) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from handrail.access import decisions, tokens
-from handrail.conf import config, release
-from handrail.connectors import desk, registry
+from handrail.conf import config, release, single_sign_on
+from handrail.connectors import desk, oidc, registry
 from handrail.runbooks import task_system, timing
 from handrail.support import settings
 
@@ -28,6 +28,7 @@ def connect() -> None:
     timing.configure(timing.Timing(lease_seconds=loaded.worker.lease_seconds, **loaded.timing.model_dump()))
     desk.configure(open_desk(loaded))
     settings.configure(support_settings(loaded))
+    oidc.configure(single_sign_on.open_provider(loaded.single_sign_on, config.secrets()))
     release.connect(loaded)
 
 

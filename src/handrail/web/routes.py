@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from allauth.account import views as account
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, path
 
 from handrail.web.audit import evaluation, integrity, log
 from handrail.web.definitions import definition
@@ -19,8 +19,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/password/change/", account.password_change, name="account_change_password"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
-    path("accounts/cancelled/", single_sign_on.cancelled, name="socialaccount_login_cancelled"),
-    path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path("accounts/oidc/sso/login/", single_sign_on.start, name="sign-on"),
+    path("accounts/oidc/sso/login/callback/", single_sign_on.callback, name="sign-on-callback"),
     path("admin", home.page, name="home"),
     path("admin/workspaces", workspaces.page, name="workspaces"),
     path("admin/tokens", tokens.page, name="tokens"),

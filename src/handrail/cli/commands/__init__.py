@@ -47,6 +47,7 @@ class Commands(LazyGroup):
             "group",
             "Members of a workspace: list, add, change, password, remove, restore, token, tokens, revoke-token.",
         ),
+        "sign-on": Lazy("sign_on", "group", "Identities of members at the identity provider: list, remove, move."),
         "audit": Lazy(
             "audit", "group", "The audit log: list, verify, seal, checkpoint, key, prove, export, check-export."
         ),

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from handrail.access import queries as access
 from handrail.access.actor import NOBODY
 from handrail.access.capabilities import Capability
+from handrail.connectors import oidc
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,13 @@ NAVIGATION = (
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """``layout`` is the frame that error pages stand in: the whole shell for members, the bare entrance for others."""
+    """``layout`` is the frame that error pages stand in: the whole shell for members, the bare entrance for others.
+    ``sign_on`` is the name of the identity provider, where people can log in by one."""
     actor = getattr(request, "actor", NOBODY)
     if actor is NOBODY:
-        return {"actor": actor, "workspace": None, "navigation": (), "layout": "shell/entrance.html"}
+        found = oidc.find()
+        entrance = {"workspace": None, "navigation": (), "layout": "shell/entrance.html"}
+        return {"actor": actor, **entrance, "sign_on": found.name if found else None}
     return {
         "actor": actor,
         "workspace": access.workspace_summary(actor),
