@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
+from handrail.access import addresses, grants
 from handrail.access.actor import Actor, ActorKind
-from handrail.access.capabilities import Capability
+from handrail.access.guards import members_of
 from handrail.access.models import Identity, Membership, User
 from handrail.access.queries import actor_for
 from handrail.audit.actions import record
@@ -75,14 +74,14 @@ def admit(*, issuer: str, subject: str, email: str | None, email_verified: bool)
 def remove_identity(*, email: str, by: Actor) -> None:
     """Parts a member from their identity: the next one with their verified address joins the account.
 
-    Raises NotFound, and Conflict for somebody who belongs to other workspaces too, whose administrators have not been
+    Raises NotFound; Denied for oneself and for members beyond the actor's own reach; Conflict for somebody who belongs to other workspaces too, whose administrators have not been
     asked: the installation's operator may.
     """
-    by.require(Capability.MEMBER_MANAGE)
-    rows = Membership.objects.select_related("user").filter(workspace_id=by.workspace_id, user__email__iexact=email)
-    member = rows.first()
+    by = grants.settle(by)
+    member = members_of(by).filter(user__email__iexact=email).first()
     if member is None:
         raise NotFound(f"{email} is not a member of this workspace.")
+    grants.check_member(by, member)
     elsewhere = Membership.objects.filter(user=member.user).exclude(workspace_id=by.workspace_id)
     if by.kind is ActorKind.PERSON and elsewhere.exists():
         raise Conflict(f"{member.user.email} belongs to another workspace too. Ask the installation's operator.")
@@ -126,15 +125,10 @@ def move_identities(*, old: str, new: str, by: Actor) -> int:
 
 
 def _with_address(email: str | None, *, email_verified: bool) -> User:
-    """The account with this address, locked. ASCII only: other letters may look the same, or become the same in
-    another case."""
+    """The account with this address, locked. The address must be one that a member can have here."""
     if email is None or not email_verified:
         raise NotAdmitted(NoEntry.UNVERIFIED)
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise NotAdmitted(NoEntry.ADDRESS) from None
-    if not email.isascii():
+    if addresses.why_not(email.lower() if email.isascii() else email):
         raise NotAdmitted(NoEntry.ADDRESS)
     user = User.objects.select_for_update().filter(email__iexact=email).first()
     if user is None:

@@ -42,7 +42,7 @@ def remove(email: Email, *, as_: As = None, workspace: InWorkspace = None) -> No
 def move(old: OldIssuer, new: NewIssuer) -> None:
     """Keep all identities of an issuer under its new address. For the installation's operator only.
 
-    Only for the same provider with the same people: whoever has a subject there opens the account that has it here.
+    Only for the same provider with the same people: a person with a subject there opens the account with it here.
     """
     count = actions.move_identities(old=old, new=new, by=operator())
     output.say(f"{count} identities moved to {new}")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from handrail.connectors.oidc.claims import Identity
+from handrail.connectors.oidc.claims import ProvenIdentity
 from handrail.connectors.oidc.metadata import issuer_key
 from handrail.connectors.oidc.provider import Attempt, Provider, Settings
 from handrail.connectors.oidc.refusal import PASSING, SETUP, Cause, SignOnRefused
@@ -13,7 +13,7 @@ __all__ = [
     "SETUP",
     "Attempt",
     "Cause",
-    "Identity",
+    "ProvenIdentity",
     "Provider",
     "Settings",
     "SignOn",

@@ -12,7 +12,7 @@ MAX_EMAIL = 254
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProvenIdentity:
     """``issuer`` and ``subject`` together identify a person for ever. ``email`` is an address only for somebody who is
     not known yet, and counts only when ``email_verified``: that the provider sent the JSON value ``true``."""
 
@@ -22,7 +22,7 @@ class Identity:
     email_verified: bool
 
 
-def identity(issuer: str, token: dict[str, Any], userinfo: dict[str, Any] | None) -> Identity:
+def identity(issuer: str, token: dict[str, Any], userinfo: dict[str, Any] | None) -> ProvenIdentity:
     """The person of a verified ID token's claims. Raises SignOnRefused where a claim has the wrong type, or where
     ``userinfo`` is about somebody else, or says otherwise."""
     subject = _subject(token)
@@ -33,7 +33,7 @@ def identity(issuer: str, token: dict[str, Any], userinfo: dict[str, Any] | None
         if name in stated and (stated[name] != value or type(stated[name]) is not type(value)):
             raise SignOnRefused(Cause.CLAIMS_CONTRADICT, name)
         stated[name] = value
-    return Identity(issuer, subject, _email(stated), stated.get("email_verified") is True)
+    return ProvenIdentity(issuer, subject, _email(stated), stated.get("email_verified") is True)
 
 
 def _stated(claims: dict[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from handrail.connectors.oidc.refusal import Cause, SignOnRefused
 
 PATH = "/.well-known/openid-configuration"
 MAX_ADDRESS = 2000
-# Signed with a private key that only the provider has. HS256 and its like are not here: whoever can verify such a
+# Signed with a private key that only the provider has. HS256 and its like are not here: anyone who can verify such a
 # signature can also make it, and a public key taken for the secret verifies anything.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
 
 @dataclass(frozen=True, slots=True)
-class Metadata:
+class ProviderMetadata:
     """``basic``: the client authenticates by HTTP Basic, else in the body. ``names_issuer``: every callback carries
     ``iss`` (RFC 9207). ``algorithms``: those with which it may sign ID tokens here."""
 
@@ -36,7 +36,7 @@ def issuer_key(issuer: str) -> str:
     return issuer.rstrip("/")
 
 
-def parse(value: Any, *, issuer: str) -> Metadata:
+def parse(value: Any, *, issuer: str) -> ProviderMetadata:
     """The document ``value`` of the configured ``issuer``. Raises SignOnRefused: malformed, of another issuer, with an
     endpoint that is not encrypted, without a usable algorithm or client authentication."""
     if not isinstance(value, dict):
@@ -51,7 +51,7 @@ def parse(value: Any, *, issuer: str) -> Metadata:
         raise SignOnRefused(Cause.DISCOVERY, "authorization_response_iss_parameter_supported")
     plain = split_origin(issuer)[0] == "http"
     pkce = _texts(value, "code_challenge_methods_supported")
-    return Metadata(
+    return ProviderMetadata(
         authorization_endpoint=_endpoint(value, "authorization_endpoint", plain=plain),
         token_endpoint=_endpoint(value, "token_endpoint", plain=plain),
         jwks_uri=_endpoint(value, "jwks_uri", plain=plain),

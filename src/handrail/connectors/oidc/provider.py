@@ -19,8 +19,8 @@ import jwt
 from handrail.connectors.config import HttpConfig
 from handrail.connectors.http import Client, Exchange, NotJson, parse_json
 from handrail.connectors.oidc import claims, idtoken, keys, metadata
-from handrail.connectors.oidc.claims import Identity
-from handrail.connectors.oidc.metadata import Metadata
+from handrail.connectors.oidc.claims import ProvenIdentity
+from handrail.connectors.oidc.metadata import ProviderMetadata
 from handrail.connectors.oidc.refusal import Cause, SignOnRefused
 from handrail.connectors.outcome import Failure
 from handrail.kernel.errors import Misconfigured
@@ -66,7 +66,7 @@ class Settings:
 class _Kept:
     """What the provider published, for ``KEPT_SECONDS``: read once, not at every log-in."""
 
-    metadata: Metadata
+    metadata: ProviderMetadata
     until: float
     keys: list[dict[str, Any]] = field(default_factory=list)
 
@@ -80,7 +80,7 @@ class Provider:
         self._clients: dict[str, Client] = {}
         self._kept: _Kept | None = None
 
-    def discover(self) -> Metadata:
+    def discover(self) -> ProviderMetadata:
         """What it publishes of itself. Raises SignOnRefused."""
         return self._published().metadata
 
@@ -109,7 +109,7 @@ class Provider:
         if wrong:
             raise SignOnRefused(Cause.CALLBACK_ISSUER, "iss")
 
-    def identify(self, code: str, attempt: Attempt) -> Identity:
+    def identify(self, code: str, attempt: Attempt) -> ProvenIdentity:
         """The person behind ``code``, from a verified ID token. Raises SignOnRefused."""
         published = self._published()
         access_token, token = self._exchange(code, attempt, published.metadata)
@@ -144,7 +144,7 @@ class Provider:
             kept = self._kept = _Kept(read, monotonic() + KEPT_SECONDS)
         return kept
 
-    def _exchange(self, code: str, attempt: Attempt, published: Metadata) -> tuple[str, str]:
+    def _exchange(self, code: str, attempt: Attempt, published: ProviderMetadata) -> tuple[str, str]:
         """Access token and ID token for ``code``."""
         fields = {
             "grant_type": "authorization_code",
@@ -165,7 +165,7 @@ class Provider:
         answer = _json(exchange)
         return _text(answer, "access_token", Cause.ANSWER), _text(_bearer(answer), "id_token", Cause.TOKEN_MISSING)
 
-    def _userinfo(self, access_token: str, published: Metadata) -> dict[str, Any] | None:
+    def _userinfo(self, access_token: str, published: ProviderMetadata) -> dict[str, Any] | None:
         if published.userinfo_endpoint is None:
             return None
         headers = {"authorization": f"Bearer {access_token}", "accept": "application/json"}
