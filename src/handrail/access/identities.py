@@ -74,8 +74,8 @@ def admit(*, issuer: str, subject: str, email: str | None, email_verified: bool)
 def remove_identity(*, email: str, by: Actor) -> None:
     """Parts a member from their identity: the next one with their verified address joins the account.
 
-    Raises NotFound; Denied for oneself and for members beyond the actor's own reach; Conflict for somebody who belongs to other workspaces too, whose administrators have not been
-    asked: the installation's operator may.
+    Raises NotFound; Denied for oneself and for members beyond the actor's own reach; Conflict for somebody who belongs
+    to other workspaces too, whose administrators have not been asked: the installation's operator may.
     """
     by = grants.settle(by)
     member = members_of(by).filter(user__email__iexact=email).first()
