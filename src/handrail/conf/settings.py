@@ -1,4 +1,4 @@
-"""Django's settings, derived from ``handrail.toml``. ``conf.start`` has put the database's URL into the environment."""
+"""Django's settings, derived from ``handrail.toml``. ``conf.start`` has found the database's URL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _https = _loaded.web.https
 SECRET_KEY = _web_secret_key(_loaded)
 ALLOWED_HOSTS = list(_loaded.web.allowed_hosts)
 
-DATABASES = {"default": _database.settings(_database.from_environment())}
+DATABASES = {"default": _database.settings(_database.current())}
 ALLAUTH_TRUSTED_PROXY_COUNT = _loaded.web.trusted_proxies
 HANDRAIL_SIGN_ON_ISSUER = _loaded.single_sign_on.issuer if _loaded.single_sign_on else None
 SOCIALACCOUNT_ONLY = _loaded.single_sign_on is not None and _loaded.single_sign_on.only

