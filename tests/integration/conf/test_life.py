@@ -175,14 +175,18 @@ def test_cluster_that_let_everybody_in_is_closed_at_the_next_start(place: Path, 
 def test_start_that_fails_gives_the_servers_reason(place: Path, made: Made) -> None:
     directory = made(place / "postgres")
     (directory / "postgresql.conf").write_text("max_connections = none of these\n")
-    with pytest.raises(Unavailable, match=rf'does not start: configuration file "{directory}/postgresql.conf" contains'):
+    with pytest.raises(
+        Unavailable, match=rf'does not start: configuration file "{directory}/postgresql.conf" contains'
+    ):
         database.embedded(directory)
 
 
 def test_start_without_room_says_so_and_succeeds_once_there_is_some(place: Path) -> None:
     small = place / "small"
     small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", small], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", small], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("this user may not mount a file system")
     try:
