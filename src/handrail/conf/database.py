@@ -70,8 +70,8 @@ def _with_password(url: str, password: Secret) -> str:
 def embedded(directory: Path, *, role: str = SUPERUSER) -> str:
     """The URL of the embedded server whose data is in ``directory``, started if need be, with its database and roles.
 
-    The server stops after the last process that uses it, this one included, has ended. ``role`` is whom the URL logs
-    in: the Unix account that owns the directory may be any. Raises Misconfigured or Unavailable.
+    The server stops after the last process that uses it, this one included, has ended. The URL logs in as
+    ``role``: the Unix account that owns the directory may be any. Raises Misconfigured or Unavailable.
     """
     path = Path(os.path.realpath(directory))
     _run(path)

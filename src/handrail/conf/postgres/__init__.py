@@ -3,7 +3,7 @@
 | module | what it does |
 |---|---|
 | `programs` | finds the server's programs in the wheel |
-| `account` | the Unix account that the server runs as, and whom it lets in |
+| `account` | the Unix account that the server runs as, and the accounts that it lets in |
 | `files` | the data directory by descriptor: opened, locked, written, whatever its path |
 | `cluster` | makes the data directory, or checks the one that is there |
 | `server` | starts the server, or joins the one that runs |

