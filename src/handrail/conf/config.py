@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from handrail.connectors.config import Section
+from handrail.connectors.extract import ExtractFailed, check_path
+from handrail.connectors.paths import checked_template
 from handrail.kernel.errors import Fault, Misconfigured
 from handrail.kernel.secrets import Secrets
 from handrail.runbooks.timing import Timing
@@ -20,6 +22,21 @@ from handrail.runbooks.timing import Timing
 DEFAULT_FILE = "handrail.toml"
 # Over TLS, unless it is on this machine.
 _ADDRESS = r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?$"
+
+
+def _location(at: str) -> str:
+    try:
+        check_path(at)
+    except ExtractFailed as error:
+        raise ValueError(error.message) from None
+    return at
+
+
+def _of_task(template: str) -> str:
+    return checked_template(template, allowed="task", required=True)
+
+
+Location = Annotated[str, AfterValidator(_location)]
 
 
 class DatabaseSection(Section):
@@ -108,13 +125,13 @@ class TasksSection(Section):
     connector: str
     workspace: str
     list_path: str = "/tasks?status=open"
-    items_at: str = "/items"
-    next_at: str = "/next"
-    key_at: str = "/id"
-    runbook_at: str = "/runbook"
-    version_at: str = "/runbook_version"
-    payload_at: str = "/payload"
-    outcome_path: str = "/tasks/{task}/outcome"
+    items_at: Location = "/items"
+    next_at: Location = "/next"
+    key_at: Location = "/id"
+    runbook_at: Location = "/runbook"
+    version_at: Location = "/runbook_version"
+    payload_at: Location = "/payload"
+    outcome_path: Annotated[str, Field(max_length=400), AfterValidator(_of_task)] = "/tasks/{task}/outcome"
     webhook_secret: str | None = None
 
 

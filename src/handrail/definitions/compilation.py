@@ -87,7 +87,7 @@ def compile_text(kind: DefinitionKind, text: str, digest: str) -> CompiledDefini
 @lru_cache(maxsize=256)
 def _compiled(kind: DefinitionKind, text: str, digest: str) -> CompiledDefinition:
     """A trigger prevents changes to texts; the comparison detects one that bypassed it."""
-    compiled = _COMPILERS[kind](load(text, file=str(kind)))
+    compiled = _COMPILERS[kind](load(text, file=str(kind), kept=True))
     if compiled.digest != digest:
         raise altered(compiled.name)
     return compiled

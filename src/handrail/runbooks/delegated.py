@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from handrail.connectors.paths import why_not_segment
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.canonical import canonical_bytes, digest
 from handrail.kernel.errors import Fault, Invalid
@@ -21,8 +22,8 @@ SUBJECT_LIMIT = 400
 class IncomingTask:
     """A delegated task as the task system gives it. ``payload`` must fit the runbook's task schema.
 
-    Raises Invalid, when it is made, for what no run could keep: a key, runbook name or version out of bounds, a
-    payload with a number or a text that JSON or PostgreSQL can't hold.
+    Raises Invalid, when it is made, for what no run could keep or report: a key, runbook name or version out of bounds,
+    a key that can't stand in a path, a payload with a number or a text that JSON or PostgreSQL can't hold.
     """
 
     key: str
@@ -34,6 +35,9 @@ class IncomingTask:
         faults = []
         if not 0 < len(self.key) <= KEY_LIMIT or not is_storable(self.key):
             faults.append(Fault("key", f"expected 1 to {KEY_LIMIT} characters, no NUL and no half surrogate pair"))
+        elif (why := why_not_segment(self.key)) is not None:
+            # Its outcome could never be reported: the key is part of the path.
+            faults.append(Fault("key", why))
         if not 0 < len(self.runbook) <= RUNBOOK_LIMIT or not is_storable(self.runbook):
             faults.append(Fault("runbook", f"expected a runbook's name of at most {RUNBOOK_LIMIT} characters"))
         if not 0 < self.version <= VERSION_LIMIT:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Invalid
-from handrail.runbooks.actions import tasks
+from handrail.runbooks.actions import reports, tasks
 from handrail.runbooks.delegated import IncomingTask
-from handrail.runbooks.models import OperationRun, TaskRefusal
+from handrail.runbooks.models import OperationRun, Report, TaskRefusal
 from tests.factories.runs import Runs
 from tests.factories.task_queue import Queue, item
 from tests.lanes import examples
@@ -80,3 +82,26 @@ def test_a_task_that_no_run_could_keep_names_the_part(parts: dict[str, Any]) -> 
     with pytest.raises(Invalid) as caught:
         IncomingTask(**(whole | parts))
     assert [fault.where for fault in caught.value.faults] == list(parts)
+
+
+UNREPORTABLE = [".", "..", "a/../b", "../b", "%2e%2e", "a%2f..", " ", "\t", "a\nb", "a\\..", "\x7f", "%252e%252e"]
+
+
+@pytest.mark.parametrize("key", UNREPORTABLE)
+def test_task_whose_outcome_could_never_be_reported_is_refused_and_shown(estate: Runs, queue: Queue, key: str) -> None:
+    queue.pages["/tasks"] = {"items": [item(estate, key), item(estate, "T2")]}
+    first, second = tasks.pull(by=estate.worker)
+    assert (first.outcome, first.code, second.outcome) == ("refused", "task-malformed", "started")
+    assert "key: expected" in TaskRefusal.objects.get().message
+    assert AuditEvent.objects.filter(event="task.refused").count() == 1
+    assert OperationRun.objects.count() == 1
+
+
+@pytest.mark.parametrize("key", ["a b", "a/b", "ü", "50%", "a?b#c", "\U0001f600" * 128])
+def test_outcome_of_an_odd_key_is_reported_under_it(estate: Runs, queue: Queue, key: str) -> None:
+    ref = tasks.receive(item=item(estate, key), by=estate.worker).run
+    run = OperationRun.objects.get(ref=ref)
+    estate.advance(run)
+    reports.deliver(run_id=run.pk, by=estate.worker)
+    assert [unquote(call.path) for call in queue.told] == [f"/tasks/{key}/outcome"]
+    assert Report.objects.get().delivered_at

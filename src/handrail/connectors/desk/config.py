@@ -15,7 +15,7 @@ from handrail.connectors.desk.links import checked_url, is_reference, origin_of,
 from handrail.connectors.desk.pages import recognised
 from handrail.connectors.desk.template import Scope, faults_in, names_in, render_page
 from handrail.connectors.desk.ticket import TICKET_FIELDS, Severity
-from handrail.connectors.extract import ExtractFailed, compile_path
+from handrail.connectors.extract import ExtractFailed, check_path
 from handrail.connectors.http import json_bytes
 from handrail.kernel.errors import Fault
 
@@ -32,7 +32,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 def _location(at: str) -> str:
     try:
-        compile_path(at)
+        check_path(at)
     except ExtractFailed as error:
         raise ValueError(error.message) from None
     return at

@@ -7,53 +7,41 @@ where nothing was started with that key, and otherwise the job run, alone or as 
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, JsonValue
 
 from handrail.connectors.config import ConnectorKind, HttpConfig
-from handrail.connectors.extract import ExtractFailed, compile_path, extract
+from handrail.connectors.extract import ExtractFailed, check_path, extract
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, json_bytes, probe, to_answer, to_reading
 from handrail.connectors.jobs.operations import LookUp, Poll, Start
 from handrail.connectors.operation import Operation, not_mine
 from handrail.connectors.outcome import Answer, Failure, Reading
-from handrail.kernel.errors import Misconfigured
+from handrail.connectors.paths import checked_template, filled, has_placeholder
 from handrail.kernel.secrets import Secrets
 
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _ACCEPT = {"accept": "application/json"}
 _NOT_FOUND = 404
 _OK = 200
 
 
-def _template(template: str, *, allowed: str, required: bool) -> str:
-    names = _PLACEHOLDER.findall(template)
-    if not template.startswith("/") or "{" in _PLACEHOLDER.sub("", template):
-        raise ValueError("must be a path that starts with a slash")
-    if set(names) - {allowed} or (required and names != [allowed]):
-        raise ValueError(f"must hold {{{allowed}}} {'once' if required else 'or nothing'} in braces")
-    return template
-
-
 def _start(template: str) -> str:
-    return _template(template, allowed="job", required=False)
+    return checked_template(template, allowed="job", required=False)
 
 
 def _poll(template: str) -> str:
-    return _template(template, allowed="id", required=True)
+    return checked_template(template, allowed="id", required=True)
 
 
 def _lookup(template: str) -> str:
-    return _template(template, allowed="idempotency_key", required=True)
+    return checked_template(template, allowed="idempotency_key", required=True)
 
 
 def _expression(at: str) -> str:
     try:
-        compile_path(at)
+        check_path(at)
     except ExtractFailed as error:
         raise ValueError(error.message) from None
     return at
@@ -96,7 +84,7 @@ class JobsConnector:
         if isinstance(operation, Start):
             return self._post(operation, deadline_seconds)
         if isinstance(operation, Poll):
-            return self._get(_filled(self._config.poll_path, "id", operation.id), deadline_seconds)
+            return self._get(filled(self._config.poll_path, "id", operation.id), deadline_seconds)
         if isinstance(operation, LookUp):
             found = self.look_up(operation, deadline_seconds=deadline_seconds)
             return found or Answer(status=_NOT_FOUND)
@@ -108,7 +96,7 @@ class JobsConnector:
         A failed look-up is an answer with a failure or an error status: it proves neither presence nor absence. So does
         an answer that is not a job run, or holds several: its failure is not-json.
         """
-        path = _filled(self._config.lookup_path, "idempotency_key", operation.idempotency_key)
+        path = filled(self._config.lookup_path, "idempotency_key", operation.idempotency_key)
         answer = self._get(path, deadline_seconds)
         if answer.failure is None and answer.status == _NOT_FOUND:
             return None
@@ -132,12 +120,12 @@ class JobsConnector:
     def _post(self, start: Start, deadline_seconds: float | None) -> Answer:
         template = self._config.start_path
         body: dict[str, JsonValue] = start.parameters
-        if not _PLACEHOLDER.search(template):
+        if not has_placeholder(template):
             body = {"job": start.job, "with": start.parameters}
         return to_answer(
             self._client.send(
                 "POST",
-                _filled(template, "job", start.job),
+                filled(template, "job", start.job),
                 headers={**_ACCEPT, "content-type": "application/json", "idempotency-key": start.idempotency_key},
                 content=json_bytes(body),
                 deadline_seconds=deadline_seconds,
@@ -148,12 +136,6 @@ class JobsConnector:
         """Whether the runner answers and takes the credentials; starts nothing."""
         path = self._config.check_path or "/"
         return [probe(self.name, self._client, path, must_exist=self._config.check_path is not None)]
-
-
-def _filled(template: str, name: str, value: str) -> str:
-    if value in {".", ".."}:
-        raise Misconfigured(f"The {name} of a job call must not be a dot segment.", code="refused-path")
-    return template.replace(f"{{{name}}}", quote(value, safe=""))
 
 
 def open_connector(name: str, config: Any, secrets: Secrets) -> JobsConnector:

@@ -10,7 +10,6 @@ that the service sent, and all traffic goes through ``connectors.http``.
 from __future__ import annotations
 
 from typing import Any, Literal
-from urllib.parse import quote
 
 from pydantic import Field, JsonValue
 
@@ -19,6 +18,7 @@ from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, json_bytes, judge, probe, to_answer, to_reading
 from handrail.connectors.operation import Operation, not_mine
 from handrail.connectors.outcome import Answer, ReadFailed, Reading
+from handrail.connectors.paths import filled
 from handrail.connectors.scim.changes import Effect, as_patch, patch_body
 from handrail.connectors.scim.grammar import checked_filter, offered, quoted
 from handrail.connectors.scim.operations import Holders, Members, Patch, Query, Read
@@ -149,7 +149,7 @@ class ScimConnector:
 
 
 def _resource_path(resource: str, id_: str) -> str:
-    return f"/{resource}/{quote(id_, safe='')}"
+    return filled(f"/{resource}/{{id}}", "id", id_)
 
 
 def _holds(user: JsonValue, role: str) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from pydantic import JsonValue
 
+from handrail.connectors.paths import why_not_segment
 from handrail.definitions.language.names import DOTTED, Absent, lookup
 from handrail.kernel.errors import Invalid
 
@@ -140,6 +141,8 @@ def _refuse_text(name: str, value: str, place: Escaping) -> None:
         return
     if place in (Escaping.PATH, Escaping.TEXT) and value in ("", ".", ".."):
         raise Invalid(f"The placeholder {{{name}}} is {value!r}, which can't stand in a {place}.", code="placeholder")
+    if place is Escaping.PATH and value.strip() and (why := why_not_segment(value)) is not None:
+        raise Invalid(f"The placeholder {{{name}}} can't stand in a path: {why}.", code="placeholder")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
         raise Invalid(f"The placeholder {{{name}}} holds a control character.", code="placeholder")
 

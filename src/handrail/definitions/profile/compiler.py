@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from handrail.connectors.extract import ExtractFailed, compile_path
 from handrail.definitions.inputs.declared import input_types
 from handrail.definitions.inputs.schema import INPUTS, InputSchema
 from handrail.definitions.language.names import RESERVED, Variables, nearest, prefixed
@@ -36,7 +35,7 @@ from handrail.definitions.profile.names import (
 )
 from handrail.definitions.profile.sources import AnySource, SamlForm, VersionAt
 from handrail.definitions.requests.checking import Context
-from handrail.definitions.requests.extraction import Extraction
+from handrail.definitions.requests.extraction import Extraction, check_at
 from handrail.definitions.source.faults import Path, TextFaults
 from handrail.definitions.source.loader import Document, load
 from handrail.definitions.source.validate import validate
@@ -45,14 +44,14 @@ from handrail.kernel.canonical import digest
 
 
 def compile_profile(
-    text: str, *, file: str = "profile", tables: Mapping[str, CompiledTable] | None = None
+    text: str, *, file: str = "profile", tables: Mapping[str, CompiledTable] | None = None, kept: bool = False
 ) -> CompiledProfile:
     """The packet profile in ``text``. Raises Invalid (``definition-invalid``) with every fault's field, line, column.
 
     ``file`` is what the message calls the text. With ``tables`` (the active ones, by name), every ``via`` must be among
-    them and give the type that its field expects.
+    them and give the type that its field expects. ``kept``: see ``Document``.
     """
-    return compile_profile_document(load(text, file=file), tables)
+    return compile_profile_document(load(text, file=file, kept=kept), tables)
 
 
 def compile_profile_document(document: Document, tables: Mapping[str, CompiledTable] | None = None) -> CompiledProfile:
@@ -165,10 +164,9 @@ class _ProfileCompiler:
         if spec.fresh_for <= 0:
             self.context.add((*path, "fresh_for"), "expected more than 0s")
         if isinstance(spec.version, VersionAt):
-            try:
-                compile_path(spec.version.at)
-            except ExtractFailed as error:
-                self.context.add((*path, "version", "at"), error.message)
+            problem = check_at(spec.version.at, kept=self.context.document.kept)
+            if problem is not None:
+                self.context.add((*path, "version", "at"), problem)
         elif spec.version == "etag" and isinstance(spec, SamlForm):
             self.context.add((*path, "version"), "metadata has no ETag; expected digest, taken or {at: …}")
 

@@ -60,7 +60,7 @@ def compile_values(extracts: Extracts, path: Path, context: Context) -> dict[str
     names_once(extracts, path, context)
     values: dict[str, Extraction] = {}
     for written, extract in extracts.items():
-        problem = check_at(extract)
+        problem = check_at(extract.at or "/", kept=context.document.kept)
         if problem is not None:
             context.add((*path, written, "at"), problem)
         usable = extract if problem is None else extract.model_copy(update={"at": None})

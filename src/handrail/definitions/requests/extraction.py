@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from handrail.connectors.extract import ExtractFailed, compile_path, extract
+from handrail.connectors.extract import ExtractFailed, check_path, compile_path, extract
 from handrail.definitions.language.names import Variables
 from handrail.definitions.language.valuetypes import ValueType, check
 from handrail.definitions.requests.forms import Extract
@@ -65,10 +65,11 @@ def compile_extracts(extracts: Mapping[str, Extract]) -> Extraction:
     return Extraction(compiled)
 
 
-def check_at(wanted: Extract) -> str | None:
-    """What is wrong with the place that ``wanted`` names, if anything."""
+def check_at(at: str, *, kept: bool) -> str | None:
+    """What is wrong with a place in an answer, if anything. An expression in a text that is kept may cost more than one
+    that is proposed now: evaluating it is bounded too."""
     try:
-        compile_path(wanted.at or "/")
+        compile_path(at) if kept else check_path(at)
     except ExtractFailed as error:
         return error.message
     return None

@@ -34,12 +34,12 @@ from handrail.kernel.canonical import digest
 _HTTP: Variables = {"http.status": ValueType("integer")}
 
 
-def compile_runbook(text: str, *, file: str = "runbook") -> CompiledRunbook:
+def compile_runbook(text: str, *, file: str = "runbook", kept: bool = False) -> CompiledRunbook:
     """The runbook in ``text``. Raises Invalid (``definition-invalid``) with every fault's field, line and column.
 
-    ``file`` is what the message calls the text.
+    ``file`` is what the message calls the text. ``kept``: see ``Document``.
     """
-    return compile_runbook_document(load(text, file=file))
+    return compile_runbook_document(load(text, file=file, kept=kept))
 
 
 def compile_runbook_document(document: Document) -> CompiledRunbook:
@@ -130,7 +130,7 @@ class _RunbookCompiler:
         names_once(extracts, path, self.context)
         usable = {}
         for written, extract in extracts.items():
-            problem = check_at(extract)
+            problem = check_at(extract.at or "/", kept=self.context.document.kept)
             if problem is None:
                 usable[written] = extract
             else:

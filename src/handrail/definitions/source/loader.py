@@ -42,7 +42,7 @@ class Document:
 
     Validation fills ``old_keys``: under the path of a key as it is called today, the earlier name that stands in the
     text. Checks add ``old_names``: each place that uses an earlier name of a value. Paths that the methods take are in
-    today's names.
+    today's names. ``kept``: it was proposed earlier, perhaps before a rule that new ones have to follow.
     """
 
     file: str
@@ -50,6 +50,7 @@ class Document:
     data: Any
     values: dict[Path, TextMark]
     keys: dict[Path, TextMark]
+    kept: bool = False
     old_keys: dict[Path, str] = field(default_factory=dict)
     old_names: list[tuple[Path, str, str]] = field(default_factory=list)
 
@@ -82,7 +83,7 @@ class _Stop(Exception):
     """Reading further would only repeat the fault, or cost too much."""
 
 
-def load(text: str, *, file: str = "definition") -> Document:
+def load(text: str, *, file: str = "definition", kept: bool = False) -> Document:
     """``text`` as one document. Raises Invalid with a Fault (field, line, column) for everything found wrong.
 
     Limits: 256 KiB, 10 000 values, 32 levels.
@@ -104,7 +105,7 @@ def load(text: str, *, file: str = "definition") -> Document:
         # For some malformed texts the scanner raises Python's own errors instead of YAML errors.
         faults.add((), f"this is not YAML ({type(error).__name__})", TextMark(1, 1))
     faults.refuse_if_any()
-    return Document(file, text, data, reader.values, reader.keys)
+    return Document(file, text, data, reader.values, reader.keys, kept)
 
 
 def _one_line(problem: str) -> str:

@@ -73,7 +73,7 @@ class ProfileSummary:
 def summarise(text: str) -> ProfileSummary | None:
     """None for a text that this version can't read as a packet profile: then only the text itself is shown."""
     try:
-        spec = compile_profile(text).spec
+        spec = compile_profile(text, kept=True).spec
     except Invalid:
         return None
     return ProfileSummary(

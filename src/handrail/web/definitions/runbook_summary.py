@@ -57,7 +57,7 @@ class RunbookSummary:
 def summarise(text: str) -> RunbookSummary | None:
     """None for a text that this version can't read as a runbook: then only the text itself is shown."""
     try:
-        spec = compile_runbook(text).spec
+        spec = compile_runbook(text, kept=True).spec
     except Invalid:
         return None
     labels = spec.checkpoints

@@ -82,7 +82,7 @@ def inputs_of(actor: Actor, posted: QueryDict) -> dict[str, JsonValue]:
 
 
 def _spec(actor: Actor, chosen: DefinitionSummary) -> ProfileSpec:
-    return compile_profile(definitions.get_definition(actor, chosen.id).text).spec
+    return compile_profile(definitions.get_definition(actor, chosen.id).text, kept=True).spec
 
 
 def _faults(error: Invalid | None) -> tuple[Fault, ...]:
