@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from handrail.access.models import AccessToken, Tenant, Workspace
+from handrail.access.capabilities import Role
+from handrail.access.models import AccessToken, Membership, Tenant, Workspace
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
 from handrail.packets.models import Packet
@@ -25,6 +26,7 @@ class Web:
     stopped: ExceptionPacket
     packet: Packet
     token: AccessToken
+    member: Membership
 
     def ids(self) -> dict[str, str]:
         """A value for every kind of parameter in the URL map."""
@@ -35,6 +37,7 @@ class Web:
             "definition": str(self.proposal.pk),
             "packet": self.packet.ref,
             "token": self.token.ref,
+            "member": str(self.member.pk),
         }
 
 
@@ -58,4 +61,5 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
         rows.exception(tenant, definition),
         packet_rows.packet(tenant, packet_rows.profile(workspace)),
         rows.token(workspace),
+        rows.member(workspace, Role.OPERATOR).membership_set.get(),
     )

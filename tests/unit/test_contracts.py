@@ -162,7 +162,17 @@ def test_what_everybody_may_use_of_a_slice_is_what_its_contract_says(slice_: str
     said = contract["name"].removeprefix(f"Others reach {slice_} through ").split(", ")
     lines = [line.strip() for line in contract["ignore_imports"].split("\n") if line.strip().startswith(PUBLIC)]
     assert {line.removeprefix(f"{PUBLIC} handrail.{slice_}.").removesuffix(".**") for line in lines} == set(said)
-    assert set(said) <= {"queries", "actions", "states", "events", "proof", "actor", "capabilities", "refusals"}
+    assert set(said) <= {
+        "queries",
+        "actions",
+        "states",
+        "events",
+        "proof",
+        "actor",
+        "capabilities",
+        "refusals",
+        "sessions",
+    }
 
 
 def test_no_other_contract_has_more_exceptions() -> None:

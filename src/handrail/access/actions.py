@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from handrail.access import addresses, grants, identities, names, passwords, tokens
+from handrail.access import addresses, grants, identities, names, passwords, sessions, tokens
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role
 from handrail.access.guards import members_of, tenants_of
@@ -124,6 +124,8 @@ def change_member(
         membership.roles = sorted({*groups, *(set(membership.roles) & set(Role))})
     if is_active is not None:
         membership.is_active = is_active
+    if is_active is False:
+        sessions.end_all_but(membership.user)
     if all_tenants or tenants is not None:
         entitled = _tenants(by, () if all_tenants else tenants or ())
         membership.all_tenants = all_tenants
@@ -158,6 +160,7 @@ def set_password(*, email: str, password: str, by: Actor) -> None:
     check_password(password, words=passwords.words_of(user))
     user.set_password(password)
     user.save(update_fields=["password"])
+    sessions.end_all_but(user)
     record(EventName.MEMBER_PASSWORD_SET, by=by, subject_kind="member", subject=user.email)
 
 

@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+
+from handrail.access.session_store import SessionStore
 
 
 class UserManager(BaseUserManager["User"]):
@@ -88,6 +91,22 @@ class TenantEntitlement(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["membership", "tenant"], name="entitlement_once")]
+
+
+class LoginSession(AbstractBaseSession):
+    """A session of Django's, with whose it is and how it began. Its data holds the same; see ``session_store``."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True)
+    ref = models.CharField(max_length=24)
+    method = models.CharField(max_length=16)
+    address = models.CharField(max_length=45)
+    agent = models.CharField(max_length=80)
+    begun_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionStore]:
+        return SessionStore
 
 
 class AccessToken(models.Model):

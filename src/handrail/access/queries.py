@@ -11,6 +11,7 @@ from handrail.access.decisions import Proof
 from handrail.access.guards import get_tenant as guarded_tenant
 from handrail.access.guards import members_of, tenants_of
 from handrail.access.models import Identity, Membership, User, Workspace
+from handrail.access.session_store import SessionStore
 from handrail.kernel.errors import NotFound
 
 COMMAND_LINE = "handrail-cli"
@@ -30,6 +31,7 @@ class WorkspaceSummary:
 
 @dataclass(frozen=True, slots=True)
 class MemberSummary:
+    id: int
     email: str
     name: str
     roles: tuple[str, ...]
@@ -101,6 +103,11 @@ def worker(name: str, workspace_id: int) -> Actor:
     return _process(ActorKind.WORKER, name, workspace_id)
 
 
+def clear_expired_sessions() -> None:
+    """Removes sessions that nobody can use any more. Harmless when run twice or by several at once."""
+    SessionStore.clear_expired()
+
+
 def _process(kind: ActorKind, name: str, workspace_id: int) -> Actor:
     return Actor(kind=kind, name=name, workspace_id=workspace_id, capabilities=frozenset(Capability), tenant_ids=None)
 
@@ -167,6 +174,7 @@ def get_member(actor: Actor, email: str) -> MemberSummary:
 def _member(of: Membership, actor: Actor) -> MemberSummary:
     seen = [t.key for t in of.tenants.all() if actor.tenant_ids is None or t.pk in actor.tenant_ids]
     return MemberSummary(
+        of.pk,
         of.user.email,
         of.user.get_full_name(),
         tuple(of.roles),

@@ -20,6 +20,9 @@ class EventName(StrEnum):
     IDENTITY_JOINED = "identity.joined"
     IDENTITY_MOVED = "identity.moved"
     IDENTITY_REMOVED = "identity.removed"
+    USER_LOGGED_OUT = "user.logged_out"
+    USER_PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 - an event's name
+    SESSION_ENDED = "session.ended"
 
     DEFINITION_PROPOSED = "definition.proposed"
     DEFINITION_APPROVED = "definition.approved"

@@ -112,6 +112,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False  # other sites have no use for our files
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 PROCRASTINATE_IMPORT_PATHS = ["handrail.worker.tasks"]
 
+SESSION_ENGINE = "handrail.access.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600

@@ -15,6 +15,7 @@ class Prefix(StrEnum):
     EXCEPTION = "EXC"
     SUPPORT_REQUEST = "SR"
     PACKET = "PKT"
+    SESSION = "SES"
     TOKEN = "TOK"  # noqa: S105 - a prefix
 
 

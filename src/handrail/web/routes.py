@@ -11,13 +11,13 @@ from handrail.web.definitions import listing as definitions
 from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
 from handrail.web.runs import exceptions, operations, run, tenant
-from handrail.web.shell import home, single_sign_on, tokens, workspaces
+from handrail.web.shell import accounts, home, passwords, sessions, single_sign_on, tokens, workspaces
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.root, name="root"),
-    path("accounts/login/", account.login, name="account_login"),
-    path("accounts/logout/", account.logout, name="account_logout"),
-    path("accounts/password/change/", account.password_change, name="account_change_password"),
+    path("accounts/login/", accounts.log_in, name="account_login"),
+    path("accounts/logout/", accounts.log_out, name="account_logout"),
+    path("accounts/password/change/", passwords.page, name="account_change_password"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
     path("accounts/oidc/sso/login/", single_sign_on.start, name="sign-on"),
     path("accounts/oidc/sso/login/callback/", single_sign_on.callback, name="sign-on-callback"),
@@ -25,6 +25,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/workspaces", workspaces.page, name="workspaces"),
     path("admin/tokens", tokens.page, name="tokens"),
     path("admin/tokens/<str:token>/revoke", tokens.revoke, name="token-revoke"),
+    path("admin/sessions", sessions.own, name="sessions"),
+    path("admin/members", sessions.members, name="members"),
+    path("admin/members/<int:member>/sessions", sessions.of_member, name="member-sessions"),
     path("admin/t/<str:tenant>", tenant.page, name="tenant"),
     path("admin/operations", operations.page, name="operations"),
     path("admin/operations/<str:run>", run.page, name="run"),

@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from handrail.access import actions as access
 from handrail.access import queries, tokens
+from handrail.access.models import User
 from handrail.audit.models import AuditEvent
 from handrail.runbooks.models import OperationRun
 from tests.factories.runs import Runs
@@ -15,6 +17,7 @@ from tests.factories.switches import SwitchBoard, connected
 from tests.integration.cli.conftest import Handrail
 
 EMAIL = "olivia@example.com"
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 def join(*roles: str) -> None:
@@ -45,6 +48,19 @@ def test_members_password_reads_it_from_standard_input(
     monkeypatch.setattr("sys.stdin", io.StringIO("another battery staple\n"))
     told = handrail("members", "password", "ann@example.com", "--password-stdin")
     assert (told.code, "session" in told.out) == (0, True)
+
+
+def test_members_sessions_lists_and_ends_them(handrail: Handrail, estate: Runs) -> None:
+    join("operator")
+    browser = Client()
+    for _ in range(2):
+        Client().force_login(User.objects.get(email=EMAIL), backend=BACKEND)
+    browser.force_login(User.objects.get(email=EMAIL), backend=BACKEND)
+    assert len(json.loads(handrail("members", "sessions", EMAIL, "--json").out)) == 3
+    assert handrail("members", "sessions", EMAIL, "--end", "SES-0000000000").code == 3
+    assert "3 sessions of" in handrail("members", "sessions", EMAIL, "--end", "all").out
+    assert "Not logged in anywhere." in handrail("members", "sessions", EMAIL).out
+    assert browser.get("/admin").status_code == 302
 
 
 def test_help_of_every_group_names_its_commands(handrail: Handrail) -> None:

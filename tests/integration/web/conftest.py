@@ -19,6 +19,7 @@ MISSING = {
     "run": "RUN-0000000000",
     "exception": "EXC-0000000000",
     "definition": "987654321",
+    "member": "987654321",
     "packet": "PKT-0000000000",
     "token": "TOK-0000000000",
 }

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
 from handrail.access.capabilities import Role
-from handrail.access.models import User
+from handrail.access.models import LoginSession, User
 from handrail.audit.models import AuditEvent
 from tests.factories import rows
 from tests.factories.web import Web
@@ -143,7 +142,7 @@ def test_idle_person_is_logged_out(as_role: Callable[..., Client]) -> None:
     assert client.get("/admin").status_code == 200
     rest(client, 61)
     assert client.get("/admin").headers["Location"].startswith("/accounts/login/")
-    assert Session.objects.count() == 0
+    assert LoginSession.objects.count() == 0
 
 
 def test_person_who_does_something_stays(as_role: Callable[..., Client]) -> None:

@@ -41,6 +41,7 @@ def values(house: Web) -> dict[str, str]:
         "run": house.completed.ref,
         "exception": "EXC-0000000000",
         "definition": "987654321",
+        "member": "987654321",
         "packet": "PKT-0000000000",
     }
 

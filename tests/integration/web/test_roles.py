@@ -28,6 +28,9 @@ NEEDS: dict[str, Capability | None] = {
     "admin": None,
     "admin/workspaces": None,
     "admin/tokens": None,
+    "admin/sessions": None,
+    "admin/members": C.MEMBER_VIEW,
+    "admin/members/<member>/sessions": C.MEMBER_MANAGE,
     "admin/t/<tenant>": C.TENANT_VIEW,
     "admin/operations": C.RUN_VIEW,
     "admin/operations/<run>": C.RUN_VIEW,
@@ -123,5 +126,5 @@ def test_empty_workspace_says_what_will_come(db: None, enter: Callable[..., Clie
     client = enter(rows.member(rows.workspace("Empty"), *Role))
     response = client.get(f"/{path}")
     assert response.status_code == 200
-    if path not in {"admin/workspaces", "admin/audit", "admin/audit/record"}:
+    if path not in {"admin/workspaces", "admin/sessions", "admin/members", "admin/audit", "admin/audit/record"}:
         assert 'class="empty"' in response.content.decode()

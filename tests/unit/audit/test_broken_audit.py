@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
+from django.test import Client
 
 import handrail.access
 import handrail.definitions
 import handrail.runbooks.actions
 from handrail.access import actions as access_actions
-from handrail.access import evidence, tokens
+from handrail.access import evidence, sessions, tokens
 from handrail.access import queries as access
 from handrail.access.actor import Actor
-from handrail.access.models import AccessToken
+from handrail.access.models import AccessToken, User
 from handrail.audit import mark
 from handrail.audit.mark import SealingStop
 from handrail.audit.signing import Signing
@@ -95,6 +96,14 @@ def a_token(w: World) -> str:
     return tokens.issue(name="t", by=access.person(MAIL)).ref
 
 
+def a_session(w: World) -> User:
+    """Of a member who is logged in."""
+    member(w)
+    user = User.objects.get(email=MAIL)
+    Client().force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return user
+
+
 def listed(w: World) -> None:
     w.board.add("open", owner="nobody", items=[item(w)], next=None)
 
@@ -148,6 +157,8 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
         a_token,
         lambda w, ref: tokens.revoke_all(AccessToken.objects.get(ref=ref).membership_id, by=w.by, why="member removed"),
     ),
+    "sessions.end_own": done(a_session, lambda w, user: sessions.end_own(user, by=w.person)),
+    "sessions.end_of_member": done(a_session, lambda w, user: sessions.end_of_member(user.email, by=w.by)),
     "tokens.revoke": done(a_token, lambda w, ref: tokens.revoke(ref=ref, by=w.by)),
     "evidence.seal": done(lambda _: event(), lambda w, _: evidence.seal(by=w.by)),
     "evidence.accept_log": done(stopped_log, lambda w, _: evidence.accept_log(reason="Restored.", by=w.by)),

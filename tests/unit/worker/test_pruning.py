@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
 from django.db import connection
 
+from handrail.access.models import LoginSession
+from handrail.access.session_store import SessionStore
 from handrail.kernel.clock import now
 from handrail.worker import pruning, service
 from handrail.worker.pruning import prune
@@ -45,7 +45,7 @@ def test_expired_sessions_go_and_others_stay() -> None:
     session(expires_in=timedelta(hours=-1))
     living = session(expires_in=timedelta(hours=1))
     prune()
-    assert list(Session.objects.values_list("pk", flat=True)) == [living]
+    assert list(LoginSession.objects.values_list("pk", flat=True)) == [living]
 
 
 @pytest.mark.django_db

@@ -45,7 +45,8 @@ class Commands(LazyGroup):
         "members": Lazy(
             "members",
             "group",
-            "Members of a workspace: list, add, change, password, remove, restore, token, tokens, revoke-token.",
+            "Members of a workspace: list, add, change, password, remove, restore, sessions, token, tokens, "
+            "revoke-token.",
         ),
         "sign-on": Lazy("sign_on", "group", "Identities of members at the identity provider: list, remove, move."),
         "audit": Lazy(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from handrail.access import actions, queries, tokens
+from handrail.access import actions, queries, sessions, tokens
 from handrail.access.capabilities import Role
 from handrail.cli import output
 from handrail.cli.identity import actor
@@ -35,6 +35,10 @@ PasswordIn = Annotated[
 ]
 NoPassword = Annotated[
     bool, typer.Option("--no-password", help="Set none: they log in by single sign-on, or get one later.")
+]
+ALL = "all"
+End = Annotated[
+    str | None, typer.Option("--end", metavar="SESSION", help="End this session, SES-…, or all of them: all.")
 ]
 TokenName = Annotated[str, typer.Option("--name", help="What the token is for.")]
 Days = Annotated[
@@ -147,6 +151,25 @@ def remove(email: Email, *, as_: As = None, workspace: InWorkspace = None) -> No
 def restore(email: Email, *, as_: As = None, workspace: InWorkspace = None) -> None:
     """Restore a removed member's access."""
     _switch(email, as_, workspace, on=True)
+
+
+@group.command("sessions")
+def sessions_(
+    email: Email, *, end: End = None, as_: As = None, workspace: InWorkspace = None, json: Json = False
+) -> None:
+    """Where a member is logged in. With --end, end one of these sessions, or all."""
+    who = actor(as_, workspace)
+    if end is not None:
+        ended = sessions.end_of_member(email, by=who, ref="" if end == ALL else end)
+        output.say(f"{ended} session{'' if ended == 1 else 's'} of {email} ended")
+        return
+    rows = sessions.list_of_member(who, email)
+    if json:
+        output.print_json(rows)
+        return
+    cells = [(s.ref, s.device, s.address, s.method, s.begun_at, s.seen_at) for s in rows]
+    columns = ("session", "device", "address", "by", "logged in", "last active")
+    output.print_table("", columns, cells, empty="Not logged in anywhere.")
 
 
 @group.command("token")

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 
+from handrail.web.shell.accounts import forget, record_logout
 from handrail.web.shell.request import PageRequest
 
 SEEN = "seen"
@@ -23,17 +24,23 @@ class Idle:
 
     def __call__(self, plain: HttpRequest) -> HttpResponse:
         request = cast("PageRequest", plain)
-        if request.user.is_authenticated:
-            _look(request, at=int(time.time()), limit=settings.HANDRAIL_IDLE_SECONDS)
-        return self.get_response(request)
+        ended = request.user.is_authenticated and _look(
+            request, at=int(time.time()), limit=settings.HANDRAIL_IDLE_SECONDS
+        )
+        response = self.get_response(request)
+        return forget(response) if ended else response
 
 
-def _look(request: PageRequest, *, at: int, limit: int) -> None:
+def _look(request: PageRequest, *, at: int, limit: int) -> bool:
+    """Whether the person has just been logged out."""
     seen = request.session.get(SEEN)
     if seen is not None and at - seen >= limit:
+        record_logout(request, cause="idle")
         logout(request)
-    elif not _by_itself(request) and (seen is None or at - seen >= EXACT_SECONDS):
+        return True
+    if not _by_itself(request) and (seen is None or at - seen >= EXACT_SECONDS):
         request.session[SEEN] = at
+    return False
 
 
 def _by_itself(request: PageRequest) -> bool:

@@ -1,0 +1,159 @@
+"""Log-in sessions: listed and ended by the person whose they are, and by an administrator of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from handrail.access import grants, queries
+from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability, bundled
+from handrail.access.models import LoginSession, Membership, TenantEntitlement, User
+from handrail.access.queries import MemberSummary
+from handrail.access.session_store import LOGIN
+from handrail.audit.actions import record
+from handrail.audit.events import EventName
+from handrail.kernel.clock import now
+from handrail.kernel.errors import NotFound
+from handrail.kernel.ids import Prefix, new_ref
+
+# Of the header, no more is looked at.
+AGENT_LIMIT = 512
+# The first that is found names the browser, or the system: others give their predecessors' names as well.
+BROWSERS = (
+    ("Edg/", "Edge"), ("EdgA/", "Edge"), ("EdgiOS/", "Edge"), ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"), ("Firefox/", "Firefox"), ("FxiOS/", "Firefox"), ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"), ("Safari/", "Safari"),
+)  # fmt: skip
+SYSTEMS = (
+    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("CrOS", "ChromeOS"), ("Windows", "Windows"),
+    ("Mac OS X", "macOS"), ("Linux", "Linux"),
+)  # fmt: skip
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """``device`` is coarse: browser and system. ``current``: the one that asks."""
+
+    ref: str
+    device: str
+    address: str
+    method: str
+    begun_at: datetime | None
+    seen_at: datetime | None
+    current: bool
+
+
+def device(agent: str) -> str:
+    """The browser and system that a User-Agent header names, from fixed lists: nothing of the header itself."""
+    text = agent[:AGENT_LIMIT]
+    browser = next((name for mark, name in BROWSERS if mark in text), "")
+    system = next((name for mark, name in SYSTEMS if mark in text), "")
+    return " on ".join(part for part in (browser, system) if part) or "Unknown device"
+
+
+def begin(session: MutableMapping[str, Any], *, method: str, address: str, agent: str) -> str:
+    """Writes down, in a session that has just begun, how it did. Returns its reference."""
+    ref = new_ref(Prefix.SESSION)
+    at = int(now().timestamp())
+    session[LOGIN] = {"ref": ref, "method": method, "address": address, "agent": device(agent), "at": at}
+    return ref
+
+
+def list_own(user: User, *, current: str | None = None) -> list[SessionSummary]:
+    """The sessions of ``user`` that have not expired, the latest first. ``current``: the key of the one that asks."""
+    rows = LoginSession.objects.filter(user=user, expire_date__gt=now()).order_by("-seen_at", "-begun_at", "pk")
+    return [
+        SessionSummary(s.ref, s.agent, s.address, s.method, s.begun_at, s.seen_at, s.session_key == current)
+        for s in rows[:SHOWN]
+    ]
+
+
+def get_member(actor: Actor, number: int) -> MemberSummary:
+    """The member that addresses of pages call ``number``, if ``actor`` administers them. Raises Denied, NotFound."""
+    actor.require(Capability.MEMBER_MANAGE)
+    rows = Membership.objects.select_related("user").filter(workspace_id=actor.workspace_id, pk=number)
+    membership = rows.first()
+    if membership is None or not _reaches(actor, membership):
+        raise NotFound
+    return queries.get_member(actor, membership.user.email)
+
+
+def list_of_member(actor: Actor, email: str) -> list[SessionSummary]:
+    """The sessions of a member that ``actor`` administers. Raises Denied, NotFound."""
+    return list_own(_administered(email, actor))
+
+
+@transaction.atomic
+def end_own(user: User, *, by: Actor, ref: str = "", keep: str | None = None) -> int:
+    """Ends the session ``ref`` of ``user``, or all but the one with the key ``keep``. Returns how many ended.
+
+    Raises NotFound when there is no session ``ref`` of theirs.
+    """
+    return _end(user, by=by, ref=ref, keep=keep)
+
+
+@transaction.atomic
+def end_of_member(email: str, *, by: Actor, ref: str = "") -> int:
+    """Ends one session of a member that ``by`` administers, or all. Raises Denied, NotFound."""
+    return _end(_administered(email, by), by=by, ref=ref)
+
+
+def end_all_but(user: User, *, keep: str | None = None) -> int:
+    """Ends every session of ``user`` but the one with the key ``keep``. The event of what calls it says so."""
+    ended, _ = LoginSession.objects.filter(user=user).exclude(session_key=keep or "").delete()
+    return ended
+
+
+def out_of_reach(actor: Actor) -> set[int] | None:
+    """The memberships whose sessions ``actor`` may not see and end; None when they may see nobody's."""
+    if not actor.may(Capability.MEMBER_MANAGE):
+        return None
+    if actor.tenant_ids is None:
+        return set()
+    members = Membership.objects.filter(workspace_id=actor.workspace_id).exclude(user_id=actor.user_id or 0)
+    further = TenantEntitlement.objects.filter(membership__in=members).exclude(tenant_id__in=actor.tenant_ids)
+    more = {m.pk for m in members if m.all_tenants or not bundled(m.roles) <= actor.capabilities}
+    return more | set(further.values_list("membership_id", flat=True))
+
+
+def _end(user: User, *, by: Actor, ref: str = "", keep: str | None = None) -> int:
+    rows = LoginSession.objects.filter(user=user)
+    if ref:
+        rows = rows.filter(ref=ref)
+        if not rows.exists():
+            raise NotFound(f"{user.email} has no such session.")
+    if keep is not None:
+        rows = rows.exclude(session_key=keep)
+    ended, _ = rows.delete()
+    record(
+        EventName.SESSION_ENDED, by=by, subject_kind="member", subject=user.email, session=ref or None, sessions=ended
+    )
+    return ended
+
+
+def _administered(email: str, by: Actor) -> User:
+    by.require(Capability.MEMBER_MANAGE)
+    rows = Membership.objects.select_related("user").filter(workspace_id=by.workspace_id, user__email__iexact=email)
+    membership = rows.first()
+    if membership is None:
+        raise NotFound(f"{email} is not a member of this workspace.")
+    if not _reaches(by, membership):
+        raise NotFound(f"{email} is not a member of this workspace.")
+    if membership.user_id != by.user_id:
+        grants.check_member(by, membership)
+    return membership.user
+
+
+def _reaches(by: Actor, membership: Membership) -> bool:
+    """Whether the member has no tenant that ``by`` has not."""
+    if by.tenant_ids is None:
+        return True
+    # The entitlements, not the tenants: those outside the scope of ``by`` can't be read.
+    further = TenantEntitlement.objects.filter(membership=membership).exclude(tenant_id__in=by.tenant_ids)
+    return not membership.all_tenants and not further.exists()
