@@ -12,7 +12,7 @@ from typer._click.exceptions import ClickException  # Typer brings its own Click
 from typer.main import get_command
 
 from handrail.cli.commands import app
-from handrail.kernel.errors import Denied, HandrailError, Unavailable
+from handrail.kernel.errors import Denied, HandrailError, Misconfigured, Unavailable
 
 USAGE = 2
 INTERRUPTED = 130
@@ -25,7 +25,7 @@ EXIT_CODES = {
     4: "in your scope, but your roles don't include the permission for it; written to the audit log",
     5: "not possible in the current state, or someone else acted first",
     6: "the database or an external system did not respond",
-    7: "handrail.toml or a secret needs fixing",
+    7: "handrail.toml or a secret needs fixing, the port is in use, or the database is not migrated",
     INTERRUPTED: "interrupted",
 }
 
@@ -48,6 +48,9 @@ def run(arguments: Sequence[str]) -> int:
     except ClickException as error:
         error.show()
         return USAGE
+    except _database_lacks_tables():
+        say("handrail: The database is not migrated to this version. Run: handrail migrate [not-migrated]", err=True)
+        return Misconfigured.exit_code
     except _database_away():
         say("handrail: The database is not responding. Is it running? Try: handrail check [unavailable]", err=True)
         return Unavailable.exit_code
@@ -71,6 +74,20 @@ def _record_denial(denied: Denied, arguments: Sequence[str]) -> None:
     if who is not None:
         words = [word for word in arguments[:2] if not word.startswith("-")]
         actions.record_denial(denied, by=who, where=" ".join(["handrail", *words]))
+
+
+def _database_lacks_tables() -> tuple[type[Exception], ...]:
+    """What Django raises for a table or column that is not there, if migrations are pending; else nothing."""
+    if "django.db" not in sys.modules:
+        return ()
+    from django.db import Error, ProgrammingError
+
+    from handrail.cli import migrations
+
+    try:
+        return (ProgrammingError,) if migrations.pending() else ()
+    except Error:
+        return ()
 
 
 def _database_away() -> tuple[type[Exception], ...]:

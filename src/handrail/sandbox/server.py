@@ -27,6 +27,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
     allow_reuse_address = True
+    allow_reuse_port = False  # a second estate must not take half of the first one's requests
 
     def __init__(self, address: tuple[str, int]) -> None:
         super().__init__(address, _Handler)

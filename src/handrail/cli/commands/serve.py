@@ -9,7 +9,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from handrail.cli import installation, migrations, output, processes
+from handrail.cli import installation, listening, migrations, output, processes
 
 WithSandbox = Annotated[bool, typer.Option("--sandbox", help="Also serve the practice estate, for trying things out.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")]
@@ -21,6 +21,7 @@ def up(*, sandbox: WithSandbox = False, workers: Workers = 2) -> None:
     """Migrate the database, then run the web server and the workers until Ctrl-C. If one dies, all end."""
     config = installation.start(quiet=True)
 
+    listening.check(config.web.host, config.web.port)
     migrations.apply()
     with processes.Family() as family:
         if sandbox:
@@ -36,17 +37,19 @@ def web(*, host: Host = None, port: Port = None) -> None:
     """Serve the pages and the API. Listens on 127.0.0.1 unless configured otherwise: put a TLS proxy before it."""
     config = installation.start(quiet=True).web
 
-    Server(
-        "handrail.conf.wsgi:application",
-        address=host or config.host,
-        port=port or config.port,
-        interface=Interfaces.WSGI,
-        workers=1,
-        blocking_threads=config.threads,
-        workers_kill_timeout=10,
-        log_level=LogLevels.error,
-        websockets=False,
-    ).serve()
+    wanted = port or config.port
+    with listening.reserved(host or config.host, wanted) as address:
+        Server(
+            "handrail.conf.wsgi:application",
+            address=address,
+            port=wanted,
+            interface=Interfaces.WSGI,
+            workers=1,
+            blocking_threads=config.threads,
+            workers_kill_timeout=10,
+            log_level=LogLevels.error,
+            websockets=False,
+        ).serve()
 
 
 def migrate() -> None:
