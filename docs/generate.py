@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that follow from the code: states, commands, roles, settings, the API's document.
+"""Writes the pages of docs/ that follow from the code: states, commands, roles, doors, settings, the API's document.
 
     python docs/generate.py [--check]
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import django
+import doors
 import requirements
 
 django.setup()
@@ -51,6 +52,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "reference/cli.md", f"{NOTE}\n# Commands\n\n{commands()}"
     yield "reference/configuration.md", f"{NOTE}\n# handrail.toml\n\n{configuration()}"
     yield "reference/roles.md", f"{NOTE}\n# Roles\n\n{roles()}"
+    yield "reference/doors.md", doors_page()
     yield "requirements.md", requirement_page()
     yield "reference/openapi.json", json.dumps(api.get_openapi_schema(), indent=1, sort_keys=True) + "\n"
 
@@ -60,6 +62,13 @@ def requirement_page() -> str:
         return requirements.page(NOTE)
     except ValueError as error:
         raise SystemExit(f"requirements: {error}") from None
+
+
+def doors_page() -> str:
+    try:
+        return doors.page(NOTE)
+    except ValueError as error:
+        raise SystemExit(f"doors: {error}") from None
 
 
 def diagram(machine: StateMachine[Any]) -> str:
@@ -203,6 +212,7 @@ def main() -> int:
     checked = "--check" in sys.argv
     for name in stale:
         print(f"docs/{name} {'is not up to date: run make docs' if checked else 'written'}")
+    print(doors.counts())
     wrong = list(images())
     for line in wrong:
         print(line)

@@ -22,4 +22,4 @@ def secret_of(email: str, workspace_id: int, *scopes: str) -> str:
     """A token of a member's own with ``scopes``, or with every act that their roles include."""
     membership = Membership.objects.get(workspace_id=workspace_id, user__email=email)
     owner = member_actor(membership, Proof.SESSION)
-    return tokens.issue(name="test", days=1, scopes=scopes or owner.capabilities, by=owner).secret
+    return tokens.issue(name="test", days=1, scopes=scopes or owner.capabilities or ["read"], by=owner).secret

@@ -121,9 +121,11 @@ def get_workspace(slug: str | None = None) -> Workspace:
     return rows[0]
 
 
-def list_workspaces() -> list[WorkspaceSummary]:
-    """Every workspace of the installation, for its operator."""
-    return [WorkspaceSummary(w.slug, w.name) for w in Workspace.objects.order_by("slug")]
+def list_workspaces(member: Actor | None = None) -> list[WorkspaceSummary]:
+    """Every workspace of the installation, for its operator; for a ``member`` the one that they act in."""
+    rows = Workspace.objects.order_by("slug")
+    found = rows if member is None else rows.filter(pk=member.workspace_id)
+    return [WorkspaceSummary(w.slug, w.name) for w in found]
 
 
 def workspaces_of(user: User) -> list[WorkspaceSummary]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pwd
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from django.db import Error
 from handrail.access import queries, tokens
 from handrail.access.actor import NOBODY, Actor
 from handrail.cli import installation
-from handrail.kernel.errors import Invalid, Misconfigured
+from handrail.kernel.errors import Denied, Invalid, Misconfigured
 
 # What the kernel says of a process that nobody logged in for.
 NO_LOGIN = 2**32 - 1
@@ -35,8 +36,31 @@ def actor(email: str | None, workspace: str | None) -> Actor:
     return _remembered(found)
 
 
+def refuse_members() -> None:
+    """Raises Denied where HANDRAIL_TOKEN says that a member acts: what follows is for the installation's operator."""
+    secret = installation.token()
+    if secret is None:
+        return
+    with suppress(Error, psycopg.Error, Misconfigured):  # whom it names only matters for the record of the refusal
+        installation.start()
+        _remembered(_bearer(secret, None, None))
+    raise Denied(
+        "This is for the installation's operator, not for a member: unset HANDRAIL_TOKEN.",
+        code="operator-only",
+        capability="installation:operate",
+    )
+
+
+def member() -> Actor | None:
+    """Starts the installation; the member whose token HANDRAIL_TOKEN is, or None for the installation's operator."""
+    installation.start()
+    secret = installation.token()
+    return None if secret is None else _remembered(_bearer(secret, None, None))
+
+
 def operator() -> Actor:
-    """Starts the installation and gives its operator before there is any workspace."""
+    """Starts the installation and gives its operator before there is any workspace. Raises Denied for a member."""
+    refuse_members()
     installation.start()
     return _remembered(queries.operator())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from handrail.audit.events import EventName
 from handrail.cli import installation, output
-from handrail.cli.identity import operator_of_database
+from handrail.cli.identity import operator_of_database, refuse_members
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.actions import keys
 from handrail.packets.proof.durable import replacing
@@ -15,15 +15,17 @@ from handrail.packets.proof.keys import KeyRing, SigningKey
 
 
 def generate(out: Path | None) -> None:
-    """Makes the first release key. Raises Conflict when there is a ring already."""
+    """Makes the first release key. Raises Conflict when there is a ring already, Denied for a member."""
+    refuse_members()
     if current_ring().accepted or current_ring().retired or current_ring().revoked:
         raise Conflict("There is a key ring already. To change the key: handrail keys rotate", code="key-ring")
     install(out, replace=False)
 
 
 def install(out: Path | None, *, replace: bool) -> None:
-    """Makes a key that signs from now on, its private half in ``out`` or where the configuration looks."""
-
+    """Makes a key that signs from now on, its private half in ``out`` or where the configuration looks. Raises Denied
+    for a member."""
+    refuse_members()
     key, ring = SigningKey.generate(), current_ring()
     rotated = ring.rotate(key.public)
     target = out or _configured_file()

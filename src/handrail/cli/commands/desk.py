@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from handrail.cli import installation, output
+from handrail.cli.identity import refuse_members
 from handrail.cli.options import Json
 from handrail.connectors import desk as desks
 from handrail.connectors.desk import Created, Desk, Severity, TicketDraft
@@ -39,6 +40,7 @@ def try_(*, contact_email: Contact, json: Json = False) -> None:
 
     Exit code 6 when no ticket was created, or when that is unknown.
     """
+    refuse_members()
     desk = _desk()
 
     ref = new_ref(Prefix.SUPPORT_REQUEST)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from handrail.cli import output, release_keys
+from handrail.cli.identity import refuse_members
 from handrail.cli.options import Json
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.proof.keys import KeyRing, PublicKey
@@ -51,6 +52,7 @@ def list_(*, json: Json = False) -> None:
 @group.command("retire")
 def retire(key: KeyId) -> None:
     """Stop accepting a key that no longer signs: it is rotated out."""
+    refuse_members()
     ring = release_keys.current_ring()
     found = _find(ring, key)
     release_keys.save(ring.retire(found), "RETIRED", found)
@@ -60,6 +62,7 @@ def retire(key: KeyId) -> None:
 @group.command("revoke")
 def revoke(key: KeyId) -> None:
     """Refuse a key immediately, whatever it signed. If it is the current key, rotate next."""
+    refuse_members()
     ring = release_keys.current_ring()
     found = _find(ring, key)
     release_keys.save(ring.revoke(found), "REVOKED", found)

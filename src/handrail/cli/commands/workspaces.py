@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from handrail.access import actions, queries
-from handrail.cli import installation, output
-from handrail.cli.identity import operator
+from handrail.cli import output
+from handrail.cli.identity import member, operator
 from handrail.cli.options import Json
 
 group = typer.Typer()
@@ -19,10 +19,9 @@ Name = Annotated[str, typer.Option("--name", help="What people call the organisa
 
 @group.command("list")
 def list_(*, json: Json = False) -> None:
-    """All workspaces of this installation."""
-    installation.start()
-
-    rows = queries.list_workspaces()
+    """All workspaces of this installation; with a token in HANDRAIL_TOKEN, the one that it is for."""
+    who = member()
+    rows = queries.list_workspaces(who)
     if json:
         output.print_json(rows)
         return
