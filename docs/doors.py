@@ -140,20 +140,17 @@ def _timers() -> Iterator[str]:
 
 
 def acting() -> set[str]:
-    """Every public function that acts in somebody's name: with a ``by``, in a module of actions or beside them."""
+    """Every public function that acts in somebody's name: with a ``by``, in a module of actions or of access."""
     found = set()
     for module in pkgutil.walk_packages(handrail.__path__, "handrail."):
         parts = module.name.split(".")
-        if module.ispkg or not ("actions" in parts or module.name in BESIDE):
+        if module.ispkg or not ("actions" in parts or parts[1] == "access"):
             continue
         for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
             own = function.__module__ == module.name and not name.startswith("_")
             if own and "by" in inspect.signature(function).parameters:
                 found.add(f"{module.name.removeprefix('handrail.')}.{name}")
     return found
-
-
-BESIDE = {"handrail.access.tokens", "handrail.access.evidence", "handrail.access.tenants"}
 
 
 def faults() -> Iterator[str]:

@@ -70,6 +70,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "runs start": ("{json}",),
     "runs cancel": ("{run}",),
     "runs redeliver": ("{run}",),
+    "sign-on remove": ("{other}",),
+    "sign-on move": ("https://old.example", "https://new.example"),
     "support request": ("--run", "{run}", "--summary", "Roles are missing"),
     "support latest": ("--run", "{run}"),
     "support diagnostics": ("--run", "{run}"),
