@@ -41,7 +41,7 @@ def refuse_members() -> None:
     secret = installation.token()
     if secret is None:
         return
-    with suppress(Error, psycopg.Error, Misconfigured):  # whom it names only matters for the record of the refusal
+    with suppress(Error, psycopg.Error, Misconfigured):  # the name only matters for the record of the refusal
         installation.start()
         _remembered(_bearer(secret, None, None))
     raise Denied(
