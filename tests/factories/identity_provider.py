@@ -157,7 +157,7 @@ class _Handler(JsonHandler):
         if path not in self.server.raw:
             return False
         status, headers, body = self.server.raw[path]
-        self.send_response(status)
+        self.send_response_only(status)
         for name, value in {"content-length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()

@@ -13,7 +13,7 @@ from handrail.audit.queries import LogFinding
 from handrail.cli import installation, migrations
 from handrail.cli.cautions import cautions, transport
 from handrail.connectors import desk as desks
-from handrail.connectors import lane, registry
+from handrail.connectors import lane, oidc, registry
 from handrail.connectors.extract import extract
 from handrail.connectors.finding import Finding
 from handrail.connectors.rest import Get, RestConnector
@@ -45,6 +45,7 @@ def all_findings() -> list[Finding]:
     findings += _guarded("connectors", connectors)
     findings += _guarded("desk", desk)
     findings += _guarded("release", release)
+    findings += _guarded("single sign-on", lambda: single_sign_on(config))
     try:
         found = database()
     except HandrailError as error:
@@ -97,6 +98,14 @@ def desk() -> list[Finding]:
         fix = "Add [desk], unless support requests stay internal."
         return [Finding("desk", ok=True, message="None is configured.", fix=fix)]
     return found.check()
+
+
+def single_sign_on(config: Config) -> list[Finding]:
+    """What can be seen of the identity provider without logging in; nothing, where none is configured."""
+    found, section = oidc.find(), config.single_sign_on
+    if found is None or section is None:
+        return []
+    return list(oidc.look(found.provider, (section.issuer, *section.also)))
 
 
 def release() -> list[Finding]:

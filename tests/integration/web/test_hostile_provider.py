@@ -361,7 +361,6 @@ LIES = [
         "callback-malformed",
         lambda p: setattr(p, "sends_back", lambda query: {**query, "state": [query["state"], query["state"]]}),
     ),
-    Lie("state holds NUL", "callback-malformed", _back(state="\0")),
     Lie("callback names another issuer", "callback-issuer", _back(iss="https://login.example.com")),
     Lie("callback names no issuer, though promised", "callback-issuer", _promises_issuer),
     Lie("no code", "callback-malformed", _back(code=None)),

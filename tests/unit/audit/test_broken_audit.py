@@ -43,6 +43,7 @@ from tests.factories.switches import DONE, RUNBOOK, SwitchBoard, Turn, connected
 # Where these slices' actions live. Those of packets and of support are held likewise beside their own tests.
 PACKAGES = (handrail.access, handrail.definitions, handrail.runbooks.actions)
 MAIL = "a@example.com"
+ISSUER = "https://login.example.com"
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,11 @@ def a_session(w: World) -> User:
     return user
 
 
+def joined(w: World) -> None:
+    member(w)
+    access_actions.admit(issuer=ISSUER, subject="s", email=MAIL, email_verified=True)
+
+
 def listed(w: World) -> None:
     w.board.add("open", owner="nobody", items=[item(w)], next=None)
 
@@ -150,6 +156,10 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     ),
     "actions.set_password": done(
         member, lambda w, _: access_actions.set_password(email=MAIL, password="correct horse battery", by=w.by)
+    ),
+    "identities.remove_identity": done(joined, lambda w, _: access_actions.remove_identity(email=MAIL, by=w.by)),
+    "identities.move_identities": done(
+        joined, lambda w, _: access_actions.move_identities(old=ISSUER, new=f"{ISSUER}/new", by=access.operator())
     ),
     "actions.record_denial": done(nothing, lambda w, _: access_actions.record_denial(DENIED, by=w.by, where="/x")),
     "tokens.issue": done(member, lambda w, _: tokens.issue(name="t", by=access.person(MAIL))),

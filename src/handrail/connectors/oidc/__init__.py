@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from handrail.connectors.oidc.claims import ProvenIdentity
+from handrail.connectors.oidc.looks import look
 from handrail.connectors.oidc.metadata import issuer_key
 from handrail.connectors.oidc.provider import Attempt, Provider, Settings
 from handrail.connectors.oidc.refusal import PASSING, SETUP, Cause, SignOnRefused
@@ -21,6 +22,7 @@ __all__ = [
     "configure",
     "find",
     "issuer_key",
+    "look",
     "use",
 ]
 

@@ -25,9 +25,14 @@ def parse(value: Any) -> list[dict[str, Any]]:
 
 def choose(keys: list[dict[str, Any]], *, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
     """The one key with that ``kid`` that may verify ``algorithm``; without ``kid``, the only such key; else None."""
-    fitting = [key for key in keys if _fits(key, algorithm) and (kid is None or key.get("kid") == kid)]
-    usable = [made for key in fitting if (made := _made(key, algorithm)) is not None]
-    return usable[0] if len(usable) == 1 else None
+    named = [key for key in keys if kid is None or key.get("kid") == kid]
+    found = [made for key in named if (made := usable(key, algorithm)) is not None]
+    return found[0] if len(found) == 1 else None
+
+
+def usable(key: dict[str, Any], algorithm: str) -> jwt.PyJWK | None:
+    """The key, if it may verify ``algorithm``, and is strong enough for it; else None."""
+    return _made(key, algorithm) if _fits(key, algorithm) else None
 
 
 def _fits(key: dict[str, Any], algorithm: str) -> bool:
