@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from handrail.audit import decisions, rows, sources
+from handrail.audit import rows, sources
 from handrail.audit.differences import Difference, DifferenceKind
 from handrail.audit.models import AuditLeaf
 from handrail.audit.rows import SealedRow
@@ -65,11 +65,15 @@ def _unlike(leaf: Leaf, row: SealedRow | None) -> Difference | None:
 
 
 def _contradicted(leaves: Sequence[Leaf]) -> dict[tuple[str, int], str]:
-    return {
-        (name, row_id): message
-        for name, ids in _by_source(leaves).items()
-        for row_id, message in decisions.contradictions(name, ids).items()
-    }
+    """Looks twice at what seems wrong: a decision may be committed between reading the row and reading its events."""
+    found = {}
+    for name, ids in _by_source(leaves).items():
+        source = sources.find(name)
+        check = source.check if source else None
+        suspected = check(ids) if check else {}
+        for row_id, message in check(suspected.keys()).items() if check and suspected else ():
+            found[name, row_id] = message
+    return found
 
 
 def _by_source(leaves: Sequence[Leaf]) -> dict[str, list[int]]:

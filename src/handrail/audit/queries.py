@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from handrail.audit import guards, signing, watch
+from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent
 
 PAGE = 100
@@ -49,6 +50,16 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectEvent:
+    """An event about one object, for comparing the object with what was decided about it."""
+
+    at: datetime
+    actor: str
+    event: str
+    context: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class LogFinding:
     """``subject``: mark, sealing or guards. ``alone``: this machine has no mark, so only one kept elsewhere counts."""
 
@@ -56,6 +67,19 @@ class LogFinding:
     ok: bool
     message: str
     alone: bool = False
+
+
+def events_about(
+    subject_kind: str, subjects: Collection[str], names: Collection[EventName]
+) -> dict[tuple[int | None, str], list[SubjectEvent]]:
+    """The events with ``names`` about each object, by workspace and subject, the oldest first. Not scoped: for the
+    comparison of the whole log."""
+    found: dict[tuple[int | None, str], list[SubjectEvent]] = {}
+    rows = AuditEvent.objects.filter(subject_kind=subject_kind, subject__in=subjects, event__in=names).order_by("pk")
+    for one in rows:
+        about = SubjectEvent(one.at, one.actor, one.event, one.context)
+        found.setdefault((one.workspace_id, one.subject), []).append(about)
+    return found
 
 
 def inspect() -> list[LogFinding]:

@@ -13,8 +13,15 @@ sign of an insertion (CF-32).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+
+Check = Callable[[Collection[int]], Mapping[int, str]]
+"""Given ids of a source's rows, those that contradict what their sealed events decided, each with one sentence (CF-38).
+
+Only columns that never change are in a leaf. The others are written once or twice, each time with an event in the same
+transaction, and that event is sealed whole.
+"""
 
 SOURCES = 2
 """The highest ``since`` of any source: 1 the ledgers and events, 2 definitions and support requests."""
@@ -25,8 +32,10 @@ class Source:
     """``table`` has an integer ``id``; ``columns`` are those that never change, with it and the time of the row.
 
     ``renamed`` maps a column, by its name in the table, to the name that it has in leaves. All others have the same in
-    both; in leaves the time is ``at``. ``since``: see ``SOURCES``. Raises ValueError when ``id`` is missing or renamed
-    or no column is ``at`` in leaves, when ``renamed`` names no column, or when two columns would have one name there.
+    both; in leaves the time is ``at``. ``since``: see ``SOURCES``; ``check``: see ``Check``.
+
+    Raises ValueError when ``id`` is missing or renamed or no column is ``at`` in leaves, when ``renamed`` names no
+    column, or when two columns would have one name there.
     """
 
     name: str
@@ -34,6 +43,7 @@ class Source:
     columns: tuple[str, ...]
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     since: int = 1
+    check: Check | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if "id" not in set(self.columns) - set(self.renamed):

@@ -9,7 +9,7 @@ from handrail.access.capabilities import Capability
 from handrail.access.refusals import reason_of, refuse
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
-from handrail.definitions import compilation, permissions
+from handrail.definitions import compilation, decisions, permissions
 from handrail.definitions.compilation import CheckedText
 from handrail.definitions.models import Definition
 from handrail.definitions.queries import DefinitionSummary, active_row, get_row, summary_of
@@ -139,6 +139,9 @@ def _move(row: Definition, after: DefinitionState, **fields: object) -> None:
     rows = Definition.objects.filter(pk=row.pk, state__in=DEFINITION.sources(after))
     if not rows.update(state=after, **fields):
         raise Stale
+    row.state = after
+    for name, value in fields.items():
+        setattr(row, name, value)
 
 
 def _fresh(row: Definition) -> DefinitionSummary:
@@ -151,6 +154,7 @@ def _audit(event: EventName, row: Definition, by: Actor) -> None:
         event,
         by=by,
         subject_kind="definition",
-        subject=f"{row.kind}/{row.name}/{row.version}",
+        subject=decisions.subject_of(row),
         digest=row.digest,
+        decision=decisions.digest_of(row),
     )

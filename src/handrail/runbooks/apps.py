@@ -3,7 +3,6 @@ from __future__ import annotations
 from django.apps import AppConfig
 
 from handrail.audit import sources
-from handrail.runbooks.audit_sources import SOURCES
 
 
 class RunbooksConfig(AppConfig):
@@ -11,5 +10,7 @@ class RunbooksConfig(AppConfig):
     label = "runbooks"
 
     def ready(self) -> None:
+        from handrail.runbooks.audit_sources import SOURCES  # noqa: PLC0415 - models must be loaded first
+
         for source in SOURCES:
             sources.register(source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handrail.audit.sources import Source
+from handrail.runbooks.handling import contradictions
 
 _OWNED = ("id", "at", "workspace_id", "tenant_id", "run_id")
 
@@ -35,5 +36,6 @@ SOURCES = (
             "attempts",
         ),
         renamed={"message": "says"},
+        check=contradictions,
     ),
 )

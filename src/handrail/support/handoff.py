@@ -14,7 +14,7 @@ from handrail.audit.events import EventName, EventOutcome
 from handrail.connectors.desk import Category, Created, Desk, DeskFailure, Link, Severity, TicketDraft
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, Invalid, Stale
-from handrail.support import context, permissions, settings
+from handrail.support import context, finalization, permissions, settings
 from handrail.support.input import REFUSED, SupportRequestInput
 from handrail.support.models import SupportRequest
 from handrail.support.states import AttachmentMode, HandoffMode
@@ -97,6 +97,7 @@ def audit(event: EventName, request: SupportRequest, *, by: Actor, outcome: Even
         primary_context=request.primary_context,
         mode=request.external_handoff_mode,
         external_reference=request.external_ticket_reference,
+        finalization=finalization.digest_of(request),
     )
 
 

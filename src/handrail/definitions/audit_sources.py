@@ -1,0 +1,29 @@
+"""Which rows of this slice go into the sealed log: of a definition what never changes, its text included."""
+
+from __future__ import annotations
+
+from handrail.audit.sources import Source
+from handrail.definitions.decisions import contradictions
+
+SOURCES = (
+    Source(
+        "definitions.definition",
+        "definitions_definition",
+        (
+            "id",
+            "proposed_at",
+            "workspace_id",
+            "kind",
+            "name",
+            "version",
+            "title",
+            "owner",
+            "text",
+            "digest",
+            "proposed_by",
+        ),
+        renamed={"proposed_at": "at"},
+        since=2,
+        check=contradictions,
+    ),
+)
