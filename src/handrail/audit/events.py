@@ -39,6 +39,7 @@ class EventName(StrEnum):
     RUN_PREVIEWED = "run.previewed"
     RUN_REPORTED = "run.reported"
     RUN_REPORT_REFUSED = "run.report_refused"
+    RUN_REPORT_STOPPED = "run.report_stopped"
     RUN_REPORT_REPEATED = "run.report_repeated"
     EXCEPTION_TAKEN = "exception.taken"
     EXCEPTION_RESOLVED = "exception.resolved"

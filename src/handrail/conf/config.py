@@ -105,6 +105,7 @@ class TimingSection(Section):
     unexpected_error_ceiling_seconds: float = Field(default=_TIMING.unexpected_error_ceiling_seconds, ge=0.1, le=3600)
     report_wait_seconds: float = Field(default=_TIMING.report_wait_seconds, ge=0.1, le=600)
     report_ceiling_seconds: float = Field(default=_TIMING.report_ceiling_seconds, ge=0.1, le=86_400)
+    report_window_seconds: float = Field(default=_TIMING.report_window_seconds, ge=60, le=90 * 86_400)
     reconnect_seconds: float = Field(default=_TIMING.reconnect_seconds, ge=0.1, le=60)
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ def read() -> list[Metric]:
     packets = dict(ExceptionPacket.objects.values_list("handling").annotate(n=Count("pk")).order_by())
     overdue = OperationRun.objects.filter(due_at__lt=now()).count()
     undelivered = Report.objects.filter(delivered_at=None, due_at__isnull=False).count()
+    stopped = Report.objects.filter(delivered_at=None, due_at=None).count()
     handled = {handling.value: packets.get(handling.value, 0) for handling in Handling}
     return [
         Metric(
@@ -23,4 +24,5 @@ def read() -> list[Metric]:
         Metric("handrail_exception_packets", "Exception packets by handling.", handled, "handling"),
         one("handrail_runs_overdue", "Runs whose next step is overdue.", overdue),
         one("handrail_reports_undelivered", "Outcomes that have not reached the task system yet.", undelivered),
+        one("handrail_reports_stopped", "Outcomes that are not tried any more and did not reach it.", stopped),
     ]

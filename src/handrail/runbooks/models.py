@@ -173,12 +173,17 @@ class TaskMessage(models.Model):
 
 
 class Report(models.Model):
-    """The report of a run's outcome to the task system: repeated until it is delivered once."""
+    """The report of a run's outcome to the task system: repeated until it is delivered once, or ends undelivered.
+
+    ``attempts``: how many were begun, counted before the call. ``tried_until``: after it no further attempt is made;
+    set at the first one. Without ``due_at`` and ``delivered_at`` it ended undelivered, and ``failure`` says why.
+    """
 
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="report")
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(null=True)
+    tried_until = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
     failure = models.CharField(max_length=200, default="")

@@ -27,7 +27,8 @@ class Timing:
     the fallback. ``reconcile_interval`` and ``reconcile_window``: how often, and for how long, an unknown outcome that
     cannot be read is asked for again. ``unexpected_error_wait``: after the first unexpected error of a run, doubled
     after each further one up to ``unexpected_error_ceiling``. ``report_wait`` and ``report_ceiling``: likewise for
-    outcomes that the task system did not accept. ``reconnect``: before a worker tries again to reach the database.
+    outcomes that the task system did not accept; ``report_window``: how long an outcome is tried. ``reconnect``:
+    before a worker tries again to reach the database.
     """
 
     lease_seconds: float = 20.0
@@ -46,6 +47,7 @@ class Timing:
     unexpected_error_ceiling_seconds: float = 300.0
     report_wait_seconds: float = 2.0
     report_ceiling_seconds: float = 300.0
+    report_window_seconds: float = 7 * 86_400.0
     reconnect_seconds: float = 1.0
 
     def after_unexpected_error(self, failures: int) -> float:

@@ -140,7 +140,7 @@ def cancel(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> Non
 
 @group.command("redeliver")
 def redeliver(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Report a run's outcome to the task system again, after the task system refused the report."""
+    """Report a run's outcome to the task system again, after its report was refused or ended undelivered."""
     who = actor(as_, workspace)
     reports.repeat(ref=run, by=who)
     output.say(f"{run} is queued: the next free worker reports it again")

@@ -1,13 +1,15 @@
-"""Reports the outcome of a run to the task system: at least once, harmless when repeated, until accepted or refused."""
+"""Reports the outcome of a run to the task system: at least once, harmless when repeated, until accepted,
+refused, impossible or out of time."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, cast
-from urllib.parse import quote
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
+from pydantic import ValidationError
 
 from handrail.access import guards
 from handrail.access.actor import Actor
@@ -17,14 +19,20 @@ from handrail.audit.events import EventName, EventOutcome
 from handrail.connectors import registry
 from handrail.connectors.operation import Performer
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
+from handrail.connectors.paths import filled
 from handrail.connectors.rest import Call
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import after, now
-from handrail.kernel.errors import Conflict
+from handrail.kernel.errors import Conflict, Misconfigured
 from handrail.runbooks import task_system, timing
 from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.states import RunState
 
+log = structlog.get_logger("handrail.runbooks")
+
+FAILURE_LIMIT = 200
+# A task system may ask for a pause; no longer one than this is believed.
+MOST_ASKED_SECONDS = 86_400
 _ACCEPTED = range(200, 300)
 _REFUSED = range(400, 500)
 # A wrong credential is corrected on this side; after that the outcome is accepted, so tries go on.
@@ -35,26 +43,37 @@ def deliver(*, run_id: int, by: Actor) -> datetime | None:
     """Writes the outcome of an ended run back to the task system, once. Returns when to try again, or None.
 
     The body is built from the rows each time and sent with the run's reference as idempotency key, so that two
-    workers, a repeat after a crash, or a lost answer leave one record there. An answer that no repeat will change ends
-    the tries and is kept; ``repeat`` starts them again.
+    workers, a repeat after a crash, or a lost answer leave one record there. An attempt is counted, and the next one
+    due, before the call: whatever happens to this worker, attempts are counted and get rarer. What no repeat will
+    change ends the tries and is kept, as does the end of ``report_window``; ``repeat`` starts them again.
     """
     system = task_system.find()
     report = _due(system).select_related("run__definition").filter(run_id=run_id).first() if system else None
-    if report is None or system is None:
+    if report is None or system is None or not _begin(report):
         return None
-    answer = _send(report.run, system)
+    try:
+        answer = _send(report.run, system)
+    except Misconfigured as error:
+        _stopped(report, by, code=error.code, message=f"The outcome can't be reported: {error.message}")
+        return None
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # the boundary of a report: no error may repeat it without an end
+        log.exception("an outcome could not be reported", run=report.run.ref, attempts=report.attempts)
+        return _failed(report, by, f"Handrail failed ({type(error).__name__}); see its log")
     if answer.failure is None and answer.status in _ACCEPTED:
         _delivered(report, by)
         return None
     if _is_final(answer):
         _refused(report, answer, by)
         return None
-    return _failed(report, answer)
+    what = f"status {answer.status}" if answer.failure is None else str(answer.failure)
+    return _failed(report, by, what, asked=answer.retry_after_seconds or 0)
 
 
 @transaction.atomic
 def repeat(*, ref: str, by: Actor) -> None:
-    """Reports the outcome of a run again, after the task system refused it or before the next try is due.
+    """Reports the outcome of a run again, after its report ended undelivered or before the next try is due.
 
     Raises NotFound, Denied, Misconfigured (no task system), Conflict (the run has not ended, or was heard).
     """
@@ -62,7 +81,8 @@ def repeat(*, ref: str, by: Actor) -> None:
     task_system.get()
     if run.finished_at is None:
         raise Conflict("This run has not ended, so there is no outcome to report yet.", code="run-not-ended")
-    if not Report.objects.filter(run=run, delivered_at=None).update(due_at=now()):
+    again = {"due_at": now(), "tried_until": after(timing.get().report_window_seconds)}
+    if not Report.objects.filter(run=run, delivered_at=None).update(**again):
         raise Conflict("The task system has already accepted the outcome of this run.", code="report-delivered")
     enqueue(TaskName.REPORT_RUN, once=f"report:{run.pk}", run_id=run.pk)
     record(EventName.RUN_REPORT_REPEATED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
@@ -113,44 +133,76 @@ def _is_final(answer: Answer) -> bool:
     return answer.failure is None and status in _REFUSED and status not in RETRYABLE_STATUSES | _OURS_TO_FIX
 
 
+def _begin(report: Report) -> bool:
+    """Counts the attempt that is about to be made; False when the report was delivered or ended meanwhile."""
+    waits = timing.get()
+    until = report.tried_until or after(waits.report_window_seconds)
+    changes = {
+        "attempts": report.attempts + 1,
+        "due_at": after(waits.after_refused_report(report.attempts) + waits.lease_seconds),
+        "tried_until": until,
+    }
+    if not _open(report).update(**changes):
+        return False
+    report.attempts, report.tried_until = report.attempts + 1, until
+    return True
+
+
+def _open(report: Report) -> QuerySet[Report]:
+    return Report.objects.filter(pk=report.pk, delivered_at=None, due_at__isnull=False)
+
+
 def _send(run: OperationRun, system: task_system.TaskSystem) -> Answer:
-    path = system.outcome_path.replace("{task}", quote(run.task_key, safe=""))
-    call = Call(method="PUT", path=path, json_body=outcome_of(run), idempotency_key=run.ref)
+    path = filled(system.outcome_path, "task", run.task_key)
+    try:
+        call = Call(method="PUT", path=path, json_body=outcome_of(run), idempotency_key=run.ref)
+    except ValidationError:
+        message = "Its path, with the task's key filled in, is too long or holds what a path can't have."
+        raise Misconfigured(message, code="refused-path") from None
     return cast(Performer, registry.get(system.connector)).call(call)
 
 
 @transaction.atomic
 def _delivered(report: Report, by: Actor) -> None:
-    changes = {"delivered_at": now(), "due_at": None, "failure": "", "attempts": report.attempts + 1}
-    if Report.objects.filter(pk=report.pk, delivered_at=None).update(**changes):
+    if Report.objects.filter(pk=report.pk, delivered_at=None).update(delivered_at=now(), due_at=None, failure=""):
         run = report.run
         record(EventName.RUN_REPORTED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
 
 
-@transaction.atomic
 def _refused(report: Report, answer: Answer, by: Actor) -> None:
     message = f"The task system refused the outcome permanently: status {answer.status}."
-    changes = {"due_at": None, "failure": message, "attempts": report.attempts + 1}
-    if Report.objects.filter(pk=report.pk, delivered_at=None, due_at__isnull=False).update(**changes):
+    _end(report, by, EventName.RUN_REPORT_REFUSED, message, status=answer.status)
+
+
+def _stopped(report: Report, by: Actor, *, code: str, message: str) -> None:
+    _end(report, by, EventName.RUN_REPORT_STOPPED, message, code=code, attempts=report.attempts)
+
+
+@transaction.atomic
+def _end(report: Report, by: Actor, event: EventName, message: str, **context: str | int | None) -> None:
+    """Ends the tries: the reason is kept, shown, audited and counted."""
+    if _open(report).update(due_at=None, failure=message[:FAILURE_LIMIT]):
         run = report.run
         record(
-            EventName.RUN_REPORT_REFUSED,
+            event,
             by=by,
             tenant_id=run.tenant_id,
             subject_kind="run",
             subject=run.ref,
             outcome=EventOutcome.FAILED,
-            status=answer.status,
+            **context,
         )
 
 
 @transaction.atomic
-def _failed(report: Report, answer: Answer) -> datetime:
-    wait = timing.get().after_refused_report(report.attempts)
-    until = after(max(wait, answer.retry_after_seconds or 0))
-    what = f"status {answer.status}" if answer.failure is None else str(answer.failure)
-    Report.objects.filter(pk=report.pk, delivered_at=None).update(
-        attempts=report.attempts + 1, due_at=until, failure=f"The task system did not accept the outcome: {what}."
-    )
+def _failed(report: Report, by: Actor, what: str, *, asked: float = 0) -> datetime | None:
+    """When to try again; None where that would be after the end of the window."""
+    wait = timing.get().after_refused_report(report.attempts - 1)
+    until = after(max(wait, min(asked, MOST_ASKED_SECONDS)))
+    if report.tried_until is not None and until > report.tried_until:
+        message = f"The task system did not accept the outcome in {report.attempts} attempts, lastly: {what}."
+        _stopped(report, by, code="report-given-up", message=message)
+        return None
+    _open(report).update(due_at=until, failure=f"The task system did not accept the outcome: {what}."[:FAILURE_LIMIT])
     enqueue(TaskName.REPORT_RUN, at=until, once=f"report:{report.run_id}", run_id=report.run_id)
     return until

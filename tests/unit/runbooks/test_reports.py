@@ -1,0 +1,163 @@
+"""A report ends: delivered, refused, impossible, or after its window. It is never repeated without an end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from handrail.audit.models import AuditEvent
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer
+from handrail.kernel.clock import now
+from handrail.runbooks import metrics, task_system, timing
+from handrail.runbooks.actions import reports, runs
+from handrail.runbooks.delegated import IncomingTask
+from handrail.runbooks.models import OperationRun, Report
+from handrail.runbooks.queries import runs as queries
+from tests.factories.runs import Runs
+from tests.factories.task_queue import SYSTEM, Queue
+
+REPORT = "runbooks.report"
+
+
+def pass_time(span: timedelta) -> None:
+    """As if ``span`` had gone by."""
+    for name in ("due_at", "tried_until"):
+        Report.objects.filter(**{f"{name}__isnull": False}).update(**{name: F(name) - span})
+    ProcrastinateJob.objects.filter(scheduled_at__isnull=False).update(scheduled_at=F("scheduled_at") - span)
+
+
+def work(estate: Runs, *, sweeps: int, every: timedelta) -> int:
+    """How many reports workers take from the queue in so many sweeps."""
+    taken = 0
+    for _ in range(sweeps):
+        reports.sweep()
+        for job in ProcrastinateJob.objects.filter(task_name=REPORT).exclude(scheduled_at__gt=now()):
+            ProcrastinateJob.objects.filter(pk=job.pk)._raw_delete("default")
+            reports.deliver(run_id=job.args["run_id"], by=estate.worker)
+            taken += 1
+        pass_time(every)
+    return taken
+
+
+def ended(estate: Runs, key: str = "T1") -> OperationRun:
+    return estate.advance(estate.start(key))
+
+
+def stopped_metric() -> object:
+    return next(metric.values for metric in metrics.read() if metric.name == "handrail_reports_stopped")
+
+
+def received_before_the_check(estate: Runs, key: str) -> OperationRun:
+    """A run whose key an earlier version took."""
+    task = IncomingTask("T1", "flip-switch", 1, {"tenant_id": estate.tenant.key, "switch_id": "s1"})
+    object.__setattr__(task, "key", key)
+    ref = runs.start(task=task, by=estate.worker).ref
+    return estate.advance(OperationRun.objects.get(ref=ref))
+
+
+@pytest.mark.parametrize("key", ["..", ".", "a/../b", "%2e%2e", "\x01", " "])
+def test_report_of_a_key_from_before_the_check_ends_with_its_reason(estate: Runs, queue: Queue, key: str) -> None:
+    run = received_before_the_check(estate, key)
+    assert work(estate, sweeps=200, every=timedelta(seconds=5)) == 1
+    report = Report.objects.get()
+    assert (report.attempts, report.due_at, report.delivered_at) == (1, None, None)
+    assert "can't stand in the path" in report.failure
+    event = AuditEvent.objects.get(event="run.report_stopped")
+    assert event.context == {"code": "refused-path", "attempts": 1}
+    shown = queries.get_run(estate.worker, run.ref).report
+    assert shown is not None
+    assert shown.refused
+    assert (queue.told, stopped_metric()) == ([], {"": 1})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"connector": "gone"},
+        {"outcome_path": "/" + "x" * 2001 + "{task}"},
+        {"outcome_path": "{task}"},
+        {"outcome_path": "/a b/{task}"},
+    ],
+    ids=["no-connector", "too-long", "no-slash", "space"],
+)
+def test_fault_of_the_configuration_ends_a_report_until_it_is_redelivered(
+    estate: Runs, queue: Queue, fault: dict[str, str]
+) -> None:
+    run = ended(estate)
+    with task_system.use(dataclasses.replace(SYSTEM, **fault)):
+        assert work(estate, sweeps=300, every=timedelta(seconds=5)) == 1
+    assert Report.objects.get().attempts == 1
+    reports.repeat(ref=run.ref, by=estate.worker)
+    assert work(estate, sweeps=3, every=timedelta(seconds=5)) == 1
+    assert Report.objects.get().delivered_at is not None
+    assert (len(queue.told), stopped_metric()) == (1, {"": 0})
+
+
+@pytest.mark.parametrize("how", ["status", "error"])
+def test_report_to_a_task_system_that_never_answers_gets_rarer_and_ends(
+    estate: Runs, queue: Queue, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    run = ended(estate)
+    if how == "status":
+        queue.answer = Answer(status=503)
+    else:
+        monkeypatch.setattr(queue, "call", failing(queue))
+    with timing.use(dataclasses.replace(timing.get(), report_window_seconds=86_400)):
+        taken = work(estate, sweeps=1500, every=timedelta(minutes=1))
+    report = Report.objects.get()
+    assert report.attempts == taken == len(queue.told)
+    assert 250 < taken < 320  # a day, at most every five minutes
+    assert (report.due_at, report.delivered_at) == (None, None)
+    assert f"in {taken} attempts" in report.failure
+    assert AuditEvent.objects.get(event="run.report_stopped").context["code"] == "report-given-up"
+    assert queries.get_run(estate.worker, run.ref).report.refused  # type: ignore[union-attr]
+
+
+def failing(queue: Queue) -> Callable[..., Answer]:
+    def call(operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+        queue.told.append(operation)  # type: ignore[arg-type]
+        raise ArithmeticError
+
+    return call
+
+
+def test_attempt_is_counted_also_where_its_worker_dies_in_the_call(estate: Runs, queue: Queue) -> None:
+    run = ended(estate)
+
+    class Killed(BaseException):
+        pass
+
+    def die(_: object, *, deadline_seconds: float | None = None) -> Answer:
+        raise Killed
+
+    queue.call = die  # type: ignore[method-assign,assignment]
+    for attempts in (1, 2, 3):
+        with pytest.raises(Killed):
+            reports.deliver(run_id=run.pk, by=estate.worker)
+        report = Report.objects.get()
+        assert report.attempts == attempts
+        assert report.due_at is not None
+        assert report.due_at > now()
+        assert reports.sweep() == 0
+
+
+def test_task_system_that_asks_for_a_pause_of_years_gets_a_day(estate: Runs, queue: Queue) -> None:
+    run = ended(estate)
+    queue.answer = Answer(status=503, retry_after_seconds=1e9)
+    until = reports.deliver(run_id=run.pk, by=estate.worker)
+    assert until is not None
+    assert until - now() <= timedelta(days=1)
+
+
+def test_report_can_be_tried_more_often_than_a_small_number_holds(estate: Runs, queue: Queue) -> None:
+    run = ended(estate)
+    Report.objects.update(attempts=40_000)
+    queue.answer = Answer(status=503)
+    assert reports.deliver(run_id=run.pk, by=estate.worker) is not None
+    assert Report.objects.get().attempts == 40_001
