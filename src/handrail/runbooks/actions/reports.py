@@ -171,15 +171,15 @@ def _delivered(report: Report, by: Actor) -> None:
 
 def _refused(report: Report, answer: Answer, by: Actor) -> None:
     message = f"The task system refused the outcome permanently: status {answer.status}."
-    _end(report, by, EventName.RUN_REPORT_REFUSED, message, status=answer.status)
+    _end(report, by, EventName.RUN_REPORT_REFUSED, message, {"status": answer.status})
 
 
 def _stopped(report: Report, by: Actor, *, code: str, message: str) -> None:
-    _end(report, by, EventName.RUN_REPORT_STOPPED, message, code=code, attempts=report.attempts)
+    _end(report, by, EventName.RUN_REPORT_STOPPED, message, {"code": code, "attempts": report.attempts})
 
 
 @transaction.atomic
-def _end(report: Report, by: Actor, event: EventName, message: str, **context: str | int | None) -> None:
+def _end(report: Report, by: Actor, event: EventName, message: str, context: dict[str, Any]) -> None:
     """Ends the tries: the reason is kept, shown, audited and counted."""
     if _open(report).update(due_at=None, failure=message[:FAILURE_LIMIT]):
         run = report.run
