@@ -12,7 +12,8 @@ from typer._click.exceptions import ClickException  # Typer brings its own Click
 from typer.main import get_command
 
 from handrail.cli.commands import app
-from handrail.kernel.errors import Denied, HandrailError, Misconfigured, Unavailable
+from handrail.kernel.errors import Denied, Fault, HandrailError, Invalid, Misconfigured, Unavailable
+from handrail.kernel.hostile import is_storable
 
 USAGE = 2
 INTERRUPTED = 130
@@ -38,6 +39,7 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Runs the command that ``arguments`` spell and returns its exit code. Errors are printed on standard error."""
     try:
+        _check_text(arguments)
         result = get_command(app)(args=list(arguments), prog_name="handrail", standalone_mode=False)
     except HandrailError as error:
         return _report(error, arguments)
@@ -55,6 +57,14 @@ def run(arguments: Sequence[str]) -> int:
         say("handrail: The database is not responding. Is it running? Try: handrail check [unavailable]", err=True)
         return Unavailable.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    """The gate for what nothing can keep: an argument that is not UTF-8 comes in as half surrogate pairs."""
+    for number, argument in enumerate(arguments, start=1):
+        if not is_storable(argument):
+            fault = Fault(f"argument {number}", "expected text in UTF-8, without NUL")
+            raise Invalid("The command line can't be read.", code="unreadable", faults=[fault])
 
 
 def _report(error: HandrailError, arguments: Sequence[str]) -> int:

@@ -8,4 +8,6 @@ start()
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402 - needs the settings that start() prepares
 
-application = get_wsgi_application()
+from handrail.conf.gate import readable  # noqa: E402
+
+application = readable(get_wsgi_application())

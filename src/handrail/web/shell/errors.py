@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from handrail.access import actions as access_actions
-from handrail.kernel.errors import Denied, HandrailError, NotFound
+from handrail.kernel.errors import Denied, Fault, HandrailError, NotFound
 from handrail.web.shell.request import PageRequest
 
 log = structlog.get_logger("handrail.web")
@@ -41,6 +41,13 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 - as Django hands it over
     return HttpResponse(render_to_string("shell/errors/400.html"), status=HTTPStatus.BAD_REQUEST)
+
+
+def unreadable(fault: Fault) -> HttpResponse:
+    """For text that nothing can keep. Asks neither database nor session: cookies can't be read either."""
+    return HttpResponse(
+        render_to_string("shell/errors/unreadable.html", {"fault": fault}), status=HTTPStatus.BAD_REQUEST
+    )
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's CSRF_FAILURE_VIEW

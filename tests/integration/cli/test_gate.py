@@ -1,0 +1,23 @@
+"""The command line takes text in UTF-8 only, whatever the command: an argument of other bytes is refused by its place."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from handrail.cli.commands import Commands
+from tests.integration.cli.conftest import Handrail
+
+COMMANDS = sorted(Commands.entries)
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800", "caf\udce9"])
+def test_argument_that_nothing_can_keep_is_refused_before_any_command(handrail: Handrail, text: str) -> None:
+    count = 0
+    for command in COMMANDS:
+        for arguments in ([command, text], [command, "list", f"--workspace={text}"], [text, command]):
+            ended = handrail(*arguments)
+            assert (ended.code, "argument" in ended.err, "[unreadable]" in ended.err) == (2, True, True), arguments
+            count += 1
+    sys.stdout.write(f"{count} command lines: all refused\n")
