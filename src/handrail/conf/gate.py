@@ -18,7 +18,7 @@ from django.utils.http import parse_header_parameters
 
 from handrail.api import problems
 from handrail.api.middleware import concerns
-from handrail.kernel.errors import Fault
+from handrail.kernel.errors import Fault, NotFound
 from handrail.kernel.hostile import clean_text, is_storable
 from handrail.web.shell import errors
 
@@ -32,6 +32,7 @@ QUERY_LIMIT = 8192
 FIELD_LIMIT = 1000
 NAME_LIMIT = 64
 CODE = "unreadable"
+PATH = "path"
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 OTHER_CHARSET, TOO_MANY = "handrail.other_charset", "handrail.too_many_fields"
 NOT_TEXT = "expected text in UTF-8, without NUL and half surrogate pairs"
@@ -58,7 +59,7 @@ def readable(application: WSGIApplication) -> WSGIApplication:
 
 
 class Gate:
-    """Answers 400, naming the part and field, for a request with such text."""
+    """Answers 400, naming the part and field, for a request with such text; in the API, 404 for such an address."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -68,6 +69,8 @@ class Gate:
         if fault is None:
             return self.get_response(request)
         log.info("refused", code=CODE, status=int(HTTPStatus.BAD_REQUEST), where=fault.where)
+        if concerns(request) and fault.where == PATH:  # as for any reference that can't be one
+            return problems.of(NotFound())
         if concerns(request):
             return problems.problem(HTTPStatus.BAD_REQUEST, CODE, "The request can't be read.", faults=[fault])
         return errors.unreadable(fault)
@@ -96,7 +99,7 @@ def _headers(request: HttpRequest) -> Iterator[Fault]:
 def _path(request: HttpRequest) -> Iterator[Fault]:
     # Bytes that are not UTF-8 are percent-encoded again by Django, and so are text.
     if not is_storable(request.path_info):
-        yield Fault("path", NOT_TEXT)
+        yield Fault(PATH, NOT_TEXT)
 
 
 def _query(request: HttpRequest) -> Iterator[Fault]:

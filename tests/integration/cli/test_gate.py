@@ -1,4 +1,4 @@
-"""The command line takes text in UTF-8 only, whatever the command: an argument of other bytes is refused by its place."""
+"""The command line takes text in UTF-8 only: an argument of other bytes is refused by its place, at any command."""
 
 from __future__ import annotations
 

@@ -101,6 +101,9 @@ def client(house: Web, enter: Callable[[User], Client]) -> Client:
 
 
 def refused(response: HttpResponse, address: Address, where: str, hint: object) -> None:
+    if address.of_api and where == "path":
+        assert response.status_code == HTTPStatus.NOT_FOUND, (address, hint, response.status_code)
+        return
     assert response.status_code == HTTPStatus.BAD_REQUEST, (address, hint, response.status_code)
     if address.of_api:
         assert response.headers["Content-Type"] == "application/problem+json"
