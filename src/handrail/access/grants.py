@@ -24,60 +24,60 @@ _GONE = "You are not an active administrator of this workspace any more."
 _LAST = "This is the workspace's last administrator. Make another member an administrator first."
 
 
-def settle(by: Actor) -> Actor:
+def settle(giver: Actor) -> Actor:
     """The granter as they are now, with all other changes to members of the workspace held off until the commit.
 
     Two administrators who demote each other at the same moment come one after the other, and the second is judged by
-    what the first left. What ``by`` was narrowed to already, as by a token's scope, it stays narrowed to. Raises Denied
+    what the first left. What ``giver`` was narrowed to already, as by a token's scope, it stays narrowed to. Raises Denied
     for a granter who may not change members any more. Call it inside the transaction.
     """
-    Workspace.objects.select_for_update(no_key=True).filter(pk=by.workspace_id).first()
-    if by.kind is not ActorKind.PERSON:
-        by.require(Capability.MEMBER_MANAGE)
-        return by
-    rows = Membership.objects.filter(workspace_id=by.workspace_id, user_id=by.user_id or 0, is_active=True)
+    Workspace.objects.select_for_update(no_key=True).filter(pk=giver.workspace_id).first()
+    if giver.kind is not ActorKind.PERSON:
+        giver.require(Capability.MEMBER_MANAGE)
+        return giver
+    rows = Membership.objects.filter(workspace_id=giver.workspace_id, user_id=giver.user_id or 0, is_active=True)
     membership = rows.select_related("user").filter(user__is_active=True).first()
     if membership is None:
         raise _denied(_GONE)
     now = member_actor(membership)
     narrowed = dataclasses.replace(
-        by, capabilities=by.capabilities & now.capabilities, tenant_ids=_both(by.tenant_ids, now.tenant_ids)
+        by, capabilities=giver.capabilities & now.capabilities, tenant_ids=_both(giver.tenant_ids, now.tenant_ids)
     )
     narrowed.require(Capability.MEMBER_MANAGE)
     return dataclasses.replace(narrowed, roles=now.roles)
 
 
 def check_reach(
-    by: Actor, *, roles: Iterable[str], all_tenants: bool, tenant_ids: Collection[int], secret: bool = False
+    giver: Actor, *, roles: Iterable[str], all_tenants: bool, tenant_ids: Collection[int], secret: bool = False
 ) -> None:
-    """Raises Denied unless ``by`` may give, or take from somebody, a membership with these roles and tenants.
+    """Raises Denied unless ``giver`` may give, or take from somebody, a membership with these roles and tenants.
 
     A member entitled to every tenant may give every role. Others give only what they have: roles whose capabilities
-    are all theirs, groups that they are in, tenants that they are entitled to. ``secret``: ``by`` chooses or learns
+    are all theirs, groups that they are in, tenants that they are entitled to. ``secret``: ``giver`` chooses or learns
     something that opens the account, so that the roles' capabilities must be theirs in any case.
     """
-    if by.kind is not ActorKind.PERSON:
+    if giver.kind is not ActorKind.PERSON:
         return
     given = set(roles)
-    if by.tenant_ids is not None:
+    if giver.tenant_ids is not None:
         groups = given - set(Role)
-        if all_tenants or not set(tenant_ids) <= by.tenant_ids or not groups <= by.roles:
+        if all_tenants or not set(tenant_ids) <= giver.tenant_ids or not groups <= giver.roles:
             raise _denied(_BEYOND)
     elif not secret:
         return
-    if not bundled(given) <= by.capabilities or (secret and not given - set(Role) <= by.roles):
+    if not bundled(given) <= giver.capabilities or (secret and not given - set(Role) <= giver.roles):
         raise _denied(_CHOSEN if secret else _BEYOND)
 
 
-def check_member(by: Actor, membership: Membership, *, secret: bool = False) -> None:
+def check_member(giver: Actor, membership: Membership, *, secret: bool = False) -> None:
     """Raises Denied when ``membership`` is the actor's own, or goes beyond what they could give (``check_reach``)."""
-    if by.kind is not ActorKind.PERSON:
+    if giver.kind is not ActorKind.PERSON:
         return
-    if membership.user_id == by.user_id:
+    if membership.user_id == giver.user_id:
         raise _denied(_OWN)
     # By the entitlements' own ids: the tenants' rows may be out of the actor's sight.
     tenants = set(TenantEntitlement.objects.filter(membership=membership).values_list("tenant_id", flat=True))
-    check_reach(by, roles=membership.roles, all_tenants=membership.all_tenants, tenant_ids=tenants, secret=secret)
+    check_reach(giver, roles=membership.roles, all_tenants=membership.all_tenants, tenant_ids=tenants, secret=secret)
 
 
 def is_administrator(membership: Membership) -> bool:
