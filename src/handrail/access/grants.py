@@ -28,8 +28,8 @@ def settle(giver: Actor) -> Actor:
     """The granter as they are now, with all other changes to members of the workspace held off until the commit.
 
     Two administrators who demote each other at the same moment come one after the other, and the second is judged by
-    what the first left. What ``giver`` was narrowed to already, as by a token's scope, it stays narrowed to. Raises Denied
-    for a granter who may not change members any more. Call it inside the transaction.
+    what the first left. What ``giver`` was narrowed to already, as by a token's scope, it stays narrowed to. Raises
+    Denied for a granter who may not change members any more. Call it inside the transaction.
     """
     Workspace.objects.select_for_update(no_key=True).filter(pk=giver.workspace_id).first()
     if giver.kind is not ActorKind.PERSON:
@@ -41,7 +41,7 @@ def settle(giver: Actor) -> Actor:
         raise _denied(_GONE)
     now = member_actor(membership)
     narrowed = dataclasses.replace(
-        by, capabilities=giver.capabilities & now.capabilities, tenant_ids=_both(giver.tenant_ids, now.tenant_ids)
+        giver, capabilities=giver.capabilities & now.capabilities, tenant_ids=_both(giver.tenant_ids, now.tenant_ids)
     )
     narrowed.require(Capability.MEMBER_MANAGE)
     return dataclasses.replace(narrowed, roles=now.roles)

@@ -77,8 +77,7 @@ class Gate:
 
 
 def faults(request: HttpRequest) -> Iterator[Fault]:
-    """What is wrong, in the order in which parts are read. Raises what Django raises for a form that is not a form, or too
-    big."""
+    """What is wrong, in the order in which parts are read. Raises what Django raises for a malformed or big form."""
     # The headers come first: the charset of the content type is what Django would decode the query with.
     yield from _headers(request)
     yield from _path(request)
