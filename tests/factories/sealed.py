@@ -6,11 +6,9 @@ Each forgery works on the database alone, as the role that owns the tables, and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
-from handrail.audit import store
 from handrail.audit.actions import seal_all
 from handrail.audit.events import EventName
 from handrail.definitions import actions as definitions
@@ -27,12 +25,13 @@ from tests.factories.switches import RUNBOOK, SwitchBoard, connected
 
 EVENTS, LEAVES, NODES, CHECKPOINTS = "audit_auditevent", "audit_auditleaf", "audit_auditnode", "audit_auditcheckpoint"
 LOG = (EVENTS, LEAVES, NODES, CHECKPOINTS)
+FIRST = 4
 SEALER = access.worker("worker-1", 0)
 
 
 @dataclass
 class SealedWorld:
-    """``ids``: events sealed at the places ``first`` and after. Everything is sealed, and the mark is kept."""
+    """``ids``: six events. Everything is sealed, and the mark is kept; the first checkpoint covers ``FIRST`` leaves."""
 
     person: Actor
     definition: Definition
@@ -40,14 +39,13 @@ class SealedWorld:
     packet: ExceptionPacket
     ids: list[int]
 
-    @cached_property
-    def size(self) -> int:
-        return store.size()
-
 
 def sealed_world() -> SealedWorld:
     """A definition that was proposed, a support request whose ticket is asked for, an open exception packet, and six
     events."""
+    for _ in range(FIRST - 1):
+        event()
+    sealed()
     estate, board = Installation().runs, SwitchBoard()
     board.add("bad", owner="ten_other")
     with connected(board):
