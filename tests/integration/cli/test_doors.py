@@ -52,6 +52,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "members remove": ("{other}",),
     "members restore": ("{other}",),
     "members revoke-token": ("{token}",),
+    "members sessions": ("{other}",),
     "packets assemble": ("nothing", "{json}"),
     "packets reassemble": ("{packet}", *REASON),
     "packets show": ("{packet}",),

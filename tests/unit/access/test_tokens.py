@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from datetime import timedelta
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -221,3 +223,22 @@ def test_an_event_of_a_token_names_it(owner: Actor, operator: Actor, estate: Run
     ada = tokens.bearer(secret_of("ada@example.com", estate.workspace.pk))
     actions.create_tenant(key="ten_new", name="New", by=ada)
     assert AuditEvent.objects.get(event="tenant.created").context["token"] == ada.token
+
+
+def test_the_upgrade_keeps_what_tokens_may_and_ends_those_of_removed_members(owner: Actor, estate: Runs) -> None:
+    kept = tokens.issue(name="kept", by=owner)
+    gone = queries.actor_for(rows.member(estate.workspace, Role.AUDITOR, email="gone@example.com"))
+    left = tokens.issue(name="left", by=gone)
+    AccessToken.objects.update(scopes=[])
+    Membership.objects.filter(user__email="gone@example.com").update(is_active=False)
+    events = AuditEvent.objects.filter(event="token.revoked")
+    migration = importlib.import_module("handrail.access.migrations.0003_token_scopes")
+    for _ in range(2):  # a second run, as after a failure in between, changes nothing
+        migration.carry_over(apps, None)
+        assert tokens.bearer(kept.secret).capabilities == owner.capabilities
+        assert [(e.subject, e.actor, e.workspace_id) for e in events] == [
+            (left.ref, "handrail-migrate", estate.workspace.pk)
+        ]
+    assert {token.expires_at for token in tokens.list_own(owner)} == {kept.expires_at}
+    Membership.objects.filter(user__email="gone@example.com").update(is_active=True)
+    assert tokens.bearer(left.secret) is NOBODY

@@ -50,7 +50,9 @@ class Commands(LazyGroup):
         ),
         "sign-on": Lazy("sign_on", "group", "Identities of members at the identity provider: list, remove, move."),
         "audit": Lazy(
-            "audit", "group", "The audit log: list, verify, seal, checkpoint, key, prove, export, check-export."
+            "audit",
+            "group",
+            "The audit log: list, verify, seal, accept-restore, checkpoint, key, prove, export, check-export.",
         ),
     }
 
