@@ -16,7 +16,8 @@ DENIED = b"<Error><Code>AccessDenied</Code></Error>"
 
 
 class BucketServer(ThreadingHTTPServer):
-    """``objects`` by path; ``denied`` makes it refuse everything, as for a wrong key.
+    """``objects`` by path; ``denied`` makes it refuse everything, as for a wrong key;
+    ``missing``: there is no bucket, and HEAD says of every object what it says of a missing one.
 
     ``holds``: a package is kept from landing until it is set; ``held`` says that one waits. ``trickles``: answers come
     a few bytes at a time, for longer than anybody waits. ``authorizations``: what requests were signed with.
@@ -29,6 +30,7 @@ class BucketServer(ThreadingHTTPServer):
         self.objects: dict[str, bytes] = {}
         self.metadata: dict[str, dict[str, str]] = {}
         self.denied = False
+        self.missing = False
         self.holds: threading.Event | None = None
         self.held = threading.Event()
         self.trickles = False
@@ -72,7 +74,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, body, self.server.metadata.get(self.path, {}))
 
     def do_HEAD(self) -> None:
-        self.do_GET()
+        if "/" in self.path.strip("/") or self.server.denied:
+            self.do_GET()
+        else:  # of the bucket itself
+            self._answer(404 if self.server.missing else 200, b"")
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.server.authorizations.append(self.headers.get("Authorization", ""))

@@ -10,7 +10,7 @@ from django.db import Error, connection
 
 from handrail.access import evidence, queries
 from handrail.audit.queries import LogFinding
-from handrail.cli import installation, migrations
+from handrail.cli import database_server, file_modes, installation, migrations
 from handrail.cli.cautions import cautions, transport
 from handrail.connectors import desk as desks
 from handrail.connectors import lane, oidc, registry
@@ -19,7 +19,7 @@ from handrail.connectors.finding import Finding
 from handrail.connectors.rest import Get, RestConnector
 from handrail.definitions import wiring
 from handrail.kernel.clock import now
-from handrail.kernel.errors import HandrailError, Unavailable
+from handrail.kernel.errors import HandrailError
 from handrail.packets import settings
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def all_findings() -> list[Finding]:
         return [Finding("configuration", ok=False, message=error.message, fix=FIX_CONFIG)]
     findings = [Finding("configuration", ok=True, message="handrail.toml is valid, and its secrets are available.")]
     findings += [*cautions(config), transport(config)]
+    findings += file_modes.findings(config)
     findings += _guarded("connectors", connectors)
     findings += _guarded("desk", desk)
     findings += _guarded("release", release)
@@ -51,6 +52,7 @@ def all_findings() -> list[Finding]:
     except HandrailError as error:
         return [*findings, Finding("database", ok=False, message=error.message, fix="Start it, or fix DATABASE_URL.")]
     findings += found
+    findings += _guarded("database server", lambda: list(database_server.findings(config)))
     if all(finding.ok for finding in found):  # tables that are not there yet can't be asked
         findings += _guarded("runbooks", runbooks)
         findings += _guarded("audit log", audit_log)
@@ -58,7 +60,7 @@ def all_findings() -> list[Finding]:
 
 
 def database() -> list[Finding]:
-    """Version, migrations, clock. Raises Unavailable when it does not answer."""
+    """Version, migrations, clock. Raises Unavailable, with the reason, when it does not answer."""
     try:
         with connection.cursor() as cursor:
             before = now()
@@ -66,7 +68,7 @@ def database() -> list[Finding]:
             version, there = cursor.fetchone()
             pending = migrations.pending()
     except Error:
-        raise Unavailable("The database is not responding.") from None
+        raise database_server.why_away() from None
     return [_version(version), _migrations(pending), _clock(before, there, now())]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from handrail.conf import config, environment, release
 from handrail.conf import start as beginning
 from handrail.conf.config import Config
+from handrail.conf.postgres import programs
 from handrail.kernel.errors import Misconfigured
 from handrail.packets.keyring import KeyRingDirectory
 
@@ -47,6 +48,16 @@ def _tell_when_unconfigured() -> None:
 def token() -> str | None:
     """The personal access token with which a person acts at the command line."""
     return environment.token()
+
+
+def configuration_file() -> Path | None:
+    """The file that the configuration was read from; None when defaults hold."""
+    return config.find()
+
+
+def embedded_version() -> tuple[int, int]:
+    """Major and minor version of the server that comes with Handrail."""
+    return programs.server_version()
 
 
 def has_database() -> bool:

@@ -84,8 +84,11 @@ class Bucket:
 
     def ask(self, operation: str, key: str, **more: Any) -> Any:
         """What the S3 operation answers. Raises S3Failed."""
+        return self._call(operation, Key=self._prefix + key, **more)
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
         try:
-            return getattr(self._connected(), operation)(Bucket=self._bucket, Key=self._prefix + key, **more)
+            return getattr(self._connected(), operation)(Bucket=self._bucket, **arguments)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code"))
             raise S3Failed(_BY_CODE.get(code, S3ErrorKind.UNKNOWN), "its bucket refused or failed") from None
@@ -97,6 +100,15 @@ class Bucket:
             raise S3Failed(
                 S3ErrorKind.NOT_SENT if unsent else S3ErrorKind.UNKNOWN, "its bucket did not answer as expected"
             ) from None
+
+    def check(self) -> None:
+        """Asks for the bucket itself: a missing object and a missing bucket look alike. Raises S3Failed."""
+        try:
+            self._call("head_bucket")
+        except S3Failed as failed:
+            if failed.kind is S3ErrorKind.MISSING:
+                raise S3Failed(S3ErrorKind.DENIED, f"there is no bucket named {self._bucket}") from None
+            raise
 
     def _connected(self) -> Any:
         with self._lock:

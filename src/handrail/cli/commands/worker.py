@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from handrail.cli import installation
-from handrail.worker import service
+from handrail.worker import pooling, service
 
 
 def worker() -> None:
-    """Process queued tasks until SIGTERM, then finish what is in progress. Start several, on any machine."""
+    """Process queued tasks until SIGTERM, then finish what is in progress. Start several, on any machine.
+
+    Exits with 7 when the database is reached through a pooler in transaction mode."""
     config = installation.start(quiet=True)
+    pooling.refuse()
     settings = config.worker
     service.serve(
         service.WorkerSettings(

@@ -54,10 +54,12 @@ class S3Blobs:
     def check(self) -> list[Finding]:
         """Whether a blob can be written and read back."""
         try:
+            self._bucket.check()
             self.open(self.put(b"handrail check\n")).close()
-        except (BlobUnavailable, NotFound) as error:
-            fix = "Check bucket, endpoint and region, and that the key may get and put objects."
-            return [Finding(self.name, ok=False, message=error.message, fix=fix)]
+        except (BlobUnavailable, NotFound, S3Failed) as error:
+            message = f"The blob store: {error}." if isinstance(error, S3Failed) else error.message
+            fix = "Check bucket, endpoint and region, and that the key may list the bucket, get and put objects."
+            return [Finding(self.name, ok=False, message=message, fix=fix)]
         return [Finding(self.name, ok=True, message="A blob was written and read back.")]
 
     def _ask(self, operation: str, digest: str, **more: Any) -> Any:

@@ -44,11 +44,17 @@ class S3Lane:
 
     def check(self) -> list[Finding]:
         try:
-            in_time(self._bounded, self.name, lambda: self._head("check"))
+            in_time(self._bounded, self.name, self._ask_for_bucket)
         except LaneFailed as error:
-            fix = "Check bucket, endpoint and region, and that the key may get and put objects."
+            fix = "Check bucket, endpoint and region, and that the key may list the bucket, get and put objects."
             return [Finding(self.name, ok=False, message=error.message, fix=fix)]
         return [Finding(self.name, ok=True, message="The bucket answers.")]
+
+    def _ask_for_bucket(self) -> None:
+        try:
+            self._bucket.check()
+        except S3Failed as failed:
+            raise self._failed(failed) from None
 
     def _deliver(self, data: bytes, name: str) -> Receipt:
         found = self._find(name)

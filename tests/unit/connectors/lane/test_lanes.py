@@ -162,6 +162,16 @@ def test_a_bucket_that_denies_says_what_to_fix(package: Path) -> None:
         assert not lane.check()[0].ok
 
 
+def test_a_bucket_that_is_not_there_does_not_answer(package: Path) -> None:
+    with bucket_server.serving() as bucket:
+        lane = s3(bucket)
+        assert lane.check()[0].ok
+        bucket.missing = True
+        (found,) = lane.check()
+    assert not found.ok
+    assert "there is no bucket named intake" in found.message
+
+
 def test_a_bucket_that_nobody_serves_is_certainly_not_sent(package: Path) -> None:
     with bucket_server.serving() as bucket:
         lane = s3(bucket)
