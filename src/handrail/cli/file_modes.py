@@ -47,7 +47,7 @@ def _of_file(path: Path, owners: set[int], *, secret: bool) -> Iterator[Finding]
     try:
         found = path.stat()
     except OSError:
-        return  # whoever needs it says so
+        return  # what reads it reports that it cannot
     mode = stat.S_IMODE(found.st_mode)
     if found.st_uid not in owners:
         yield _wrong(path, "belongs to another user", f"chown it to the user that runs Handrail: {path}")
