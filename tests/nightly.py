@@ -9,7 +9,14 @@ import subprocess
 import sys
 import time
 
-PATHS = ("tests/functional", "tests/integration", "tests/unit/audit", "tests/unit/definitions", "tests/unit/worker")
+PATHS = (
+    "tests/functional",
+    "tests/integration",
+    "tests/unit/access",
+    "tests/unit/audit",
+    "tests/unit/definitions",
+    "tests/unit/worker",
+)
 MARKED = "browser or committed or slow"
 
 

@@ -53,7 +53,13 @@ def scene(committed_db: str) -> Scene:
         "/admin/audit",
         "/admin/audit/record",
     ]
-    paths += ["/admin/evaluation", "/admin/workspaces", "/accounts/password/change/", f"/admin/t/{tenant.key}"]
+    paths += [
+        "/admin/evaluation",
+        "/admin/workspaces",
+        "/admin/tokens",
+        "/accounts/password/change/",
+        f"/admin/t/{tenant.key}",
+    ]
     paths += [f"/admin/operations/{run.ref}" for run in (completed, moving, waiting, packet.run)]
     paths += [f"/admin/exceptions/{each.ref}" for each in (packet, taken, resolved)]
     paths += ["/admin/definitions", *(f"/admin/definitions/{each.pk}" for each in (definition, proposal))]
