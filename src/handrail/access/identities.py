@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from django.db import IntegrityError, transaction
 
-from handrail.access import addresses, grants
+from handrail.access import addresses, grants, sessions
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.guards import members_of
 from handrail.access.models import Identity, Membership, User
@@ -40,11 +40,12 @@ class NotAdmitted(Exception):
 
 
 @transaction.atomic
-def admit(*, issuer: str, subject: str, email: str | None, email_verified: bool) -> User:
+def admit(*, issuer: str, subject: str, email: str | None, email_verified: bool, address: str = "") -> User:
     """The person whose identity ``subject`` of ``issuer`` is.
 
     An identity that is new here joins the account that has its verified address, unless an identity joined that
-    before: addresses are given to other people. Nothing else of the account changes. Raises NotAdmitted.
+    before: addresses are given to other people. Nothing else of the account changes. ``address``: where the log-in
+    comes from, for the audit event. Raises NotAdmitted.
     """
     found = Identity.objects.select_related("user").filter(issuer=issuer, subject=subject).first()
     if found is not None:
@@ -52,7 +53,10 @@ def admit(*, issuer: str, subject: str, email: str | None, email_verified: bool)
         return found.user
     user = _with_address(email, email_verified=email_verified)
     _check_open(user)
-    if Identity.objects.filter(user=user).exists():
+    joined = Identity.objects.filter(user=user).first()
+    if joined is not None and (joined.issuer, joined.subject) == (issuer, subject):
+        return user  # their other tab was faster
+    if joined is not None:
         raise NotAdmitted(NoEntry.JOINED, user)
     try:
         with transaction.atomic():
@@ -66,13 +70,15 @@ def admit(*, issuer: str, subject: str, email: str | None, email_verified: bool)
         subject=user.email,
         issuer=issuer,
         identity=subject,
+        address=address or None,
     )
     return user
 
 
 @transaction.atomic
 def remove_identity(*, email: str, by: Actor) -> None:
-    """Parts a member from their identity: the next one with their verified address joins the account.
+    """Parts a member from their identity, and ends their sessions: the next identity with their verified address joins
+    the account.
 
     Raises NotFound; Denied for oneself and for members beyond the actor's own reach; Conflict for somebody who belongs
     to other workspaces too, whose administrators have not been asked: the installation's operator may.
@@ -90,6 +96,7 @@ def remove_identity(*, email: str, by: Actor) -> None:
         raise NotFound(f"{member.user.email} has no identity at an identity provider.")
     issuer, subject = identity.issuer, identity.subject
     identity.delete()
+    ended = sessions.end_all_but(member.user)
     record(
         EventName.IDENTITY_REMOVED,
         by=by,
@@ -97,6 +104,7 @@ def remove_identity(*, email: str, by: Actor) -> None:
         subject=member.user.email,
         issuer=issuer,
         identity=subject,
+        sessions=ended,
     )
 
 

@@ -46,7 +46,9 @@ def test_member_with_that_verified_address_is_logged_in(house: Web, provider: Id
     assert "Log in with Acme Login" in client.get("/accounts/login/").content.decode()
     assert log_in(client, to="/admin/operations").headers["Location"] == "/admin/operations"
     assert client.get("/admin/operations").status_code == 200
-    assert AuditEvent.objects.get(event="user.logged_in").subject == user.email
+    event = AuditEvent.objects.get(event="user.logged_in")
+    assert (event.subject, event.context["method"], event.context["address"]) == (user.email, "sso", "127.0.0.1")
+    assert AuditEvent.objects.get(event="identity.joined").context["address"] == "127.0.0.1"
     assert Identity.objects.get(issuer=provider.url, subject="person-1").user == user
 
 

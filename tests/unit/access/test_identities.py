@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from handrail.access import actions, queries
 from handrail.access.capabilities import Role
@@ -106,9 +107,12 @@ def test_subject_that_is_known_needs_no_address(olivia: User) -> None:
 
 def test_removed_identity_makes_room_for_the_next(acme: Workspace, olivia: User) -> None:
     admit(olivia)
+    browser = Client()
+    browser.force_login(olivia, backend="allauth.account.auth_backends.AuthenticationBackend")
     actions.remove_identity(email=olivia.email, by=queries.command_line(acme.slug))
+    assert browser.get("/admin").status_code == 302
     event = AuditEvent.objects.get(event="identity.removed")
-    assert (event.subject, event.context["identity"]) == (olivia.email, "olivia")
+    assert (event.subject, event.context["identity"], event.context["sessions"]) == (olivia.email, "olivia", 1)
     assert admit(olivia, subject="olivia-2") == olivia
     assert refusal(olivia) is NoEntry.JOINED
 

@@ -33,7 +33,7 @@ def list_(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) 
 
 @group.command("remove")
 def remove(email: Email, *, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Part a member from their identity. The next one with their verified address joins the account."""
+    """Part a member from their identity and end their sessions. The next one with their verified address joins."""
     actions.remove_identity(email=email, by=actor(as_, workspace))
     output.say(f"{email} has no identity at the provider any more; their next log-in there joins a new one")
 

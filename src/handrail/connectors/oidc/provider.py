@@ -29,7 +29,7 @@ from handrail.kernel.secrets import Secret, Secrets
 DEADLINE_SECONDS = 5.0
 MAX_BYTES = 256 * 1024
 KEPT_SECONDS = 300.0
-SCOPE = "openid profile email"
+SCOPE = "openid email"  # no names, no groups: nothing else is used
 _CAUSES = {Failure.TLS: Cause.TLS, Failure.TOO_LARGE: Cause.TOO_LARGE, Failure.REDIRECT: Cause.REDIRECT}
 _OK, _BAD_REQUEST, _UNAUTHORIZED, _SERVER_ERROR = 200, 400, 401, 500
 

@@ -89,8 +89,9 @@ def origin(request: HttpRequest) -> tuple[str, str]:
     return ClosedAdapter(request).get_client_ip(request), getattr(request, "handrail_login_method", "password")
 
 
-def refused(request: HttpRequest, *, by: Actor, subject: str, cause: str) -> None:
-    """Writes down a log-in that was refused. ``cause`` is a code; ``subject`` never holds what somebody typed."""
+def refused(request: HttpRequest, *, by: Actor, subject: str, cause: str, claim: str | None = None) -> None:
+    """Writes down a log-in that was refused. ``cause`` is a code, ``claim`` a name; ``subject`` never holds what
+    somebody typed."""
     address, method = origin(request)
     request.handrail_login_refused = True  # type: ignore[attr-defined]
     record(
@@ -100,6 +101,7 @@ def refused(request: HttpRequest, *, by: Actor, subject: str, cause: str) -> Non
         subject=subject,
         outcome=EventOutcome.DENIED,
         cause=cause,
+        claim=claim,
         address=address,
         method=method,
     )

@@ -8,7 +8,6 @@ from time import time
 from typing import Any
 
 import structlog
-from allauth.account.adapter import get_adapter
 from allauth.account.utils import perform_login
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,11 +20,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from handrail.access import actions as access
 from handrail.access import queries
 from handrail.access.actor import NOBODY
-from handrail.audit.actions import record
-from handrail.audit.events import EventName, EventOutcome
 from handrail.connectors import oidc
 from handrail.connectors.oidc import Attempt, Cause, SignOn, SignOnRefused
 from handrail.kernel.hostile import is_storable
+from handrail.web.shell import accounts
 
 log = structlog.get_logger("handrail.web")
 
@@ -41,7 +39,7 @@ MAX_PARAMETER = 4096
 @require_http_methods(["GET", "HEAD", "POST"])
 def start(request: HttpRequest) -> HttpResponse:
     """Sends the browser to the provider. A link alone doesn't: another site could use it to log somebody in."""
-    found = _sign_on()
+    found = _sign_on(request)
     if request.user.is_authenticated:
         return redirect("home")
     if request.method != "POST":
@@ -60,7 +58,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @require_safe
 def callback(request: HttpRequest) -> HttpResponse:
     """Where the provider sends the browser back to: with a code, once, for a log-in that began in this browser."""
-    found = _sign_on()
+    found = _sign_on(request)
     if request.user.is_authenticated:
         return redirect("home")
     try:
@@ -75,18 +73,20 @@ def callback(request: HttpRequest) -> HttpResponse:
             subject=identity.subject,
             email=identity.email,
             email_verified=identity.email_verified,
+            address=accounts.origin(request)[0],
         )
     except access.NotAdmitted as refused:
         return _not_admitted(request, found, refused)
-    request.handrail_login_method = METHOD  # type: ignore[attr-defined] # the log-in's audit event names it
     response: HttpResponse = perform_login(request, user, redirect_url=begun["next"] or None)
     return response
 
 
-def _sign_on() -> SignOn:
+def _sign_on(request: HttpRequest) -> SignOn:
+    """The provider; from here on the request counts as a log-in through it. Raises Http404 where there is none."""
     found = oidc.find()
     if found is None:
         raise Http404
+    request.handrail_login_method = METHOD  # type: ignore[attr-defined] # audit events and sessions name it
     return found
 
 
@@ -154,21 +154,12 @@ def _not_admitted(request: HttpRequest, found: SignOn, refused: access.NotAdmitt
 
 def _record(request: HttpRequest, cause: str, *, known: Any = None, claim: str | None = None) -> bool:
     """Writes the refusal into the audit log. False, and nothing written, beyond so many of one address a minute."""
-    address = get_adapter(request).get_client_ip(request)
+    address, _ = accounts.origin(request)
     counter = f"sign-on:{address}:{int(time()) // 60}"
     refused = cache.get_or_set(counter, 0, 120) or 0
     if refused >= REFUSALS_A_MINUTE:
         return False
     cache.set(counter, refused + 1, 120)
-    record(
-        EventName.USER_LOGIN_REFUSED,
-        by=queries.actor_for(known) if known is not None else NOBODY,
-        subject_kind="user",
-        subject=known.email if known is not None else "single sign-on",
-        outcome=EventOutcome.DENIED,
-        cause=cause,
-        claim=claim,
-        method=METHOD,
-        address=address,
-    )
+    by = queries.actor_for(known) if known is not None else NOBODY
+    accounts.refused(request, by=by, subject=known.email if known else "single sign-on", cause=cause, claim=claim)
     return True
