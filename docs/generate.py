@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+import asvs
 import django
 import doors
 import requirements
@@ -54,6 +55,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "reference/roles.md", f"{NOTE}\n# Roles\n\n{roles()}"
     yield "reference/doors.md", doors_page()
     yield "requirements.md", requirement_page()
+    yield "security/asvs.md", asvs_page()
     yield "reference/openapi.json", json.dumps(api.get_openapi_schema(), indent=1, sort_keys=True) + "\n"
 
 
@@ -69,6 +71,13 @@ def doors_page() -> str:
         return doors.page(NOTE)
     except ValueError as error:
         raise SystemExit(f"doors: {error}") from None
+
+
+def asvs_page() -> str:
+    try:
+        return asvs.page(NOTE)
+    except ValueError as error:
+        raise SystemExit(f"asvs: {error}") from None
 
 
 def diagram(machine: StateMachine[Any]) -> str:

@@ -1,4 +1,4 @@
-"""The table of doors (docs/doors.py), for tests that walk it."""
+"""The programs of docs/, for tests: the table of doors, which they walk, and any other by name."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def _program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("doors", DOCS / "doors.py")
+def program_of(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["doors"] = module  # its dataclasses look there for their types
+    sys.modules[name] = module  # its dataclasses look there for their types
     spec.loader.exec_module(module)
     return module
 
 
-program = _program()
+program = program_of("doors")
 ACTS: list[Any] = program.load()[0]
 
 

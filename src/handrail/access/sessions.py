@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,6 +63,11 @@ def begin(session: MutableMapping[str, Any], *, method: str, address: str, agent
     at = int(now().timestamp())
     session[LOGIN] = {"ref": ref, "method": method, "address": address, "agent": device(agent), "at": at}
     return ref
+
+
+def begun_at(session: Mapping[str, Any], *, default: int) -> int:
+    """When the log-in of ``session`` was, in seconds since the epoch."""
+    return int(session.get(LOGIN, {}).get("at", default))
 
 
 def list_own(user: User, *, current: str | None = None) -> list[SessionSummary]:

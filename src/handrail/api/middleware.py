@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from handrail.api import problems
@@ -19,6 +20,21 @@ class WrongMethods:
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and concerns(request):
             return problems.wrong_method(allowed=response.headers.get("Allow", ""))
         return response
+
+
+class TlsOnly:
+    """Refuses what comes over plain http where https is configured. A redirect would hide from a program that it sends
+    its token in clear; pages are redirected."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure() and concerns(request):
+            return problems.problem(
+                403, "https-required", "Use https. If you sent a token, revoke it: it was not encrypted."
+            )
+        return self.get_response(request)
 
 
 def concerns(request: HttpRequest) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -274,6 +275,17 @@ def test_idle_log_out_is_audited_and_the_browser_forgets(ann: User) -> None:
     response = client.get("/admin")
     assert (response.status_code, response.headers["Clear-Site-Data"]) == (302, '"cache", "storage"')
     assert event("user.logged_out").context["cause"] == "idle"
+
+
+def test_busy_person_is_logged_out_twelve_hours_after_logging_in(ann: User) -> None:
+    client = logged_in(ann)
+    client.get("/admin")
+    for hours, stays in ((11.9, True), (12, False)):
+        session = client.session
+        session["login"] = session["login"] | {"at": int(time.time() - hours * 3600)}
+        session.save()
+        assert is_in(client) == stays
+    assert event("user.logged_out").context["cause"] == "age"
 
 
 def test_session_that_ends_during_a_request_is_not_written_again(ann: User) -> None:

@@ -108,7 +108,7 @@ def refused(request: HttpRequest, *, by: Actor, subject: str, cause: str, claim:
 
 
 def record_logout(request: HttpRequest, *, cause: str) -> None:
-    """``cause``: the person, or idle."""
+    """``cause``: person, idle, or the age of the session."""
     user = request.user
     if user.is_authenticated:
         ref = request.session.get("login", {}).get("ref")

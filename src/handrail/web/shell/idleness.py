@@ -1,4 +1,7 @@
-"""A person who leaves a page open and goes away is logged out. What a page does by itself doesn't count as activity."""
+"""A person who leaves a page open and goes away is logged out. What a page does by itself doesn't count as activity.
+
+So is everybody some time after logging in, however busy: Django counts a session's age from when it was last written.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 
+from handrail.access import sessions
 from handrail.web.shell.accounts import forget, record_logout
 from handrail.web.shell.request import PageRequest
 
@@ -33,9 +37,10 @@ class Idle:
 
 def _look(request: PageRequest, *, at: int, limit: int) -> bool:
     """Whether the person has just been logged out."""
-    seen = request.session.get(SEEN)
-    if seen is not None and at - seen >= limit:
-        record_logout(request, cause="idle")
+    seen, begun = request.session.get(SEEN), sessions.begun_at(request.session, default=at)
+    idle, old = seen is not None and at - seen >= limit, at - begun >= settings.SESSION_COOKIE_AGE
+    if idle or old:
+        record_logout(request, cause="idle" if idle else "age")
         logout(request)
         return True
     if not _by_itself(request) and (seen is None or at - seen >= EXACT_SECONDS):
