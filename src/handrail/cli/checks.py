@@ -31,6 +31,7 @@ FIX_AUDIT = "Treat it as a change of the log until proven otherwise: docs/guides
 FIX_GUARD = (
     "Find out who changed it, then restore it as the migrations made it: docs/guides/audit.md#when-sealing-stops"
 )
+FIX_EMBEDDED = "Fix what the message names; the server's log is the file log in its directory. Or set [database] url."
 FIX_CONFIG = "Fix handrail.toml as the message says. All settings: docs/reference/configuration.md."
 
 
@@ -39,7 +40,7 @@ def all_findings() -> list[Finding]:
     try:
         config = installation.start()
     except HandrailError as error:
-        return [Finding("configuration", ok=False, message=error.message, fix=FIX_CONFIG)]
+        return [_not_started(error)]
     findings = [Finding("configuration", ok=True, message="handrail.toml is valid, and its secrets are available.")]
     findings += [*cautions(config), transport(config)]
     findings += file_modes.findings(config)
@@ -57,6 +58,12 @@ def all_findings() -> list[Finding]:
         findings += _guarded("runbooks", runbooks)
         findings += _guarded("audit log", audit_log)
     return [*findings, *_guarded("task system", lambda: list(task_system(config)))]
+
+
+def _not_started(error: HandrailError) -> Finding:
+    if error.code.startswith("embedded-"):
+        return Finding("embedded database", ok=False, message=error.message, fix=FIX_EMBEDDED)
+    return Finding("configuration", ok=False, message=error.message, fix=FIX_CONFIG)
 
 
 def database() -> list[Finding]:

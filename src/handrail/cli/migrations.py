@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.core.management import call_command
-from django.db import connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from handrail.kernel.errors import Misconfigured
+
+NOT_MIGRATED = "The database is not migrated to this version. Run: handrail migrate"
 # Any constant will do, so long as nothing else in this database takes the same advisory lock.
 LOCK = 0x48616E647261696C
 
@@ -28,3 +33,10 @@ def pending() -> list[str]:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def require() -> None:
+    """Raises Misconfigured while migrations are pending. A database that does not answer is left to those who wait."""
+    with suppress(Error):
+        if pending():
+            raise Misconfigured(NOT_MIGRATED, code="not-migrated")

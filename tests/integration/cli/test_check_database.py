@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -179,3 +182,20 @@ def test_embedded_database_is_named_with_its_version(committed_db: str) -> None:
     found = the("embedded database", Config())
     assert found.ok
     assert found.message.startswith("PostgreSQL 18.")
+
+
+def test_embedded_database_that_can_not_start_is_named_as_such(tmp_path: Path) -> None:
+    directory = tmp_path / "var" / "postgres"
+    directory.mkdir(parents=True, mode=0o700)
+    (directory / "PG_VERSION").write_text("16\n")
+    if os.geteuid() == 0:
+        os.chown(directory, 65534, 65534)
+    unset = ("DATABASE_URL", "HANDRAIL_CONFIG", "HANDRAIL_STATE_DIR")
+    env = {name: value for name, value in os.environ.items() if name not in unset}
+    command = [sys.executable, "-m", "handrail", "check", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (found,) = json.loads(done.stdout)
+    assert (found["name"], found["ok"]) == ("embedded database", False)
+    assert "was made by PostgreSQL 16" in found["message"]
+    assert "[database] url" in found["fix"]

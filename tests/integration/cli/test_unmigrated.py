@@ -19,6 +19,7 @@ COMMANDS = [
     ["audit", "verify"],
     ["audit", "seal"],
     ["tasks", "pull"],
+    ["worker"],
 ]
 
 

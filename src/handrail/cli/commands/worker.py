@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from handrail.cli import installation
+from handrail.cli import installation, migrations
 from handrail.worker import pooling, service
 
 
 def worker() -> None:
     """Process queued tasks until SIGTERM, then finish what is in progress. Start several, on any machine.
 
-    Exits with 7 when the database is reached through a pooler in transaction mode."""
+    Exits with 7 when the database is not migrated, or reached through a pooler in transaction mode."""
     config = installation.start(quiet=True)
+    migrations.require()
     pooling.refuse()
     settings = config.worker
     service.serve(

@@ -129,11 +129,16 @@ def _server_process(directory: Directory) -> psutil.Process | None:
     first = (directory.read(keeper.PID_FILE) or "").partition("\n")[0].strip()
     try:
         process = psutil.Process(int(first))
+    except (psutil.Error, ValueError):
+        return None
+    try:
         here = os.fstat(directory.descriptor)
         there = os.stat(process.cwd())
         same = (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
         return process if same and process.uids().real == directory.account.uid else None
-    except (psutil.Error, OSError, ValueError):
+    except psutil.AccessDenied:  # where a process may not see how others of its user are
+        return process if process.name() == "postgres" else None
+    except (psutil.Error, OSError):
         return None
 
 
