@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from handrail.access import decisions, grants
+from handrail.access import decisions, grants, guards
 from handrail.access.actor import NOBODY, Actor
 from handrail.access.capabilities import Capability
 from handrail.access.decisions import Proof
@@ -115,9 +115,9 @@ def issue(*, name: str, by: Actor, days: int | None = None, scopes: Collection[s
 
 @transaction.atomic
 def revoke(*, ref: str, by: Actor) -> None:
-    """Ends a token now; one that has ended already stays as it is. One's own, or another member's as who manages
-    members. Raises Denied, NotFound."""
-    rows = AccessToken.objects.filter(ref=ref, membership__workspace_id=by.workspace_id)
+    """Ends a token now; one that has ended already stays as it is. One's own, or that of another member within what
+    the actor could grant. Raises Denied; NotFound also for tokens of members that the actor doesn't see."""
+    rows = AccessToken.objects.filter(ref=ref, membership__in=guards.members_of(by))
     own = by.user_id is not None and rows.filter(membership__user_id=by.user_id).exists()
     if not rows.exists():
         raise NotFound
@@ -135,9 +135,9 @@ def revoke_all(membership_id: int, *, by: Actor, why: str) -> int:
 
 
 def list_tokens(actor: Actor) -> list[TokenSummary]:
-    """The tokens of the workspace's members, the newest first. Raises Denied without ``member:view``."""
+    """The tokens of the members that the actor sees, the newest first. Raises Denied without ``member:view``."""
     actor.require(Capability.MEMBER_VIEW)
-    return _summaries(AccessToken.objects.filter(membership__workspace_id=actor.workspace_id))
+    return _summaries(AccessToken.objects.filter(membership__in=guards.members_of(actor)))
 
 
 def list_own(actor: Actor) -> list[TokenSummary]:
@@ -149,11 +149,20 @@ def list_own(actor: Actor) -> list[TokenSummary]:
 
 
 def list_others(actor: Actor) -> list[TokenSummary]:
-    """The tokens of other members than the actor, for who may revoke them; none for everybody else."""
+    """The active tokens of other members that the actor may revoke; none for who doesn't manage members."""
     if not actor.may(Capability.MEMBER_MANAGE):
         return []
-    rows = AccessToken.objects.filter(membership__workspace_id=actor.workspace_id)
-    return _summaries(rows.exclude(membership__user_id=actor.user_id or 0))
+    others = guards.members_of(actor).exclude(user_id=actor.user_id or 0).filter(accesstoken__in=_active()).distinct()
+    reached = [one.pk for one in others if _reaches(actor, one)]
+    return _summaries(_active().filter(membership_id__in=reached))
+
+
+def _reaches(actor: Actor, membership: Membership) -> bool:
+    try:
+        grants.check_member(actor, membership)
+    except Denied:
+        return False
+    return True
 
 
 def bearer(secret: str, *, address: str = "") -> Actor:

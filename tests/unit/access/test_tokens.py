@@ -242,3 +242,40 @@ def test_the_upgrade_keeps_what_tokens_may_and_ends_those_of_removed_members(own
     assert {token.expires_at for token in tokens.list_own(owner)} == {kept.expires_at}
     Membership.objects.filter(user__email="gone@example.com").update(is_active=True)
     assert tokens.bearer(left.secret) is NOBODY
+
+
+def test_an_administrator_of_one_tenant_ends_no_token_of_a_member_who_has_more(owner: Actor, estate: Runs) -> None:
+    mine = rows.tenant(estate.workspace)
+    limited = queries.actor_for(
+        rows.member(estate.workspace, Role.WORKSPACE_ADMINISTRATOR, tenants=[mine], email="lim@example.com")
+    )
+    ref = tokens.issue(name="ci", by=owner).ref
+    with pytest.raises(Denied):
+        tokens.revoke(ref=ref, by=limited)
+    assert tokens.list_others(limited) == []
+
+
+def test_an_administrator_of_one_tenant_knows_nothing_of_members_of_another(estate: Runs) -> None:
+    mine, theirs = rows.tenant(estate.workspace), rows.tenant(estate.workspace)
+    limited = queries.actor_for(
+        rows.member(estate.workspace, Role.WORKSPACE_ADMINISTRATOR, tenants=[mine], email="lim@example.com")
+    )
+    other = queries.actor_for(
+        rows.member(estate.workspace, Role.WORKSPACE_ADMINISTRATOR, tenants=[theirs], email="oth@example.com")
+    )
+    ref = tokens.issue(name="ci", by=other).ref
+    assert [one.ref for one in tokens.list_tokens(limited)] == []
+    with pytest.raises(NotFound):
+        tokens.revoke(ref=ref, by=limited)
+
+
+def test_an_administrator_of_one_tenant_ends_the_token_of_a_member_of_it(estate: Runs) -> None:
+    mine = rows.tenant(estate.workspace)
+    limited, other = (
+        queries.actor_for(rows.member(estate.workspace, Role.WORKSPACE_ADMINISTRATOR, tenants=[mine], email=email))
+        for email in ("lim@example.com", "oth@example.com")
+    )
+    ref = tokens.issue(name="ci", by=other).ref
+    assert [one.ref for one in tokens.list_others(limited)] == [ref]
+    tokens.revoke(ref=ref, by=limited)
+    assert tokens.list_others(limited) == []

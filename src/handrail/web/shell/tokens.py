@@ -67,7 +67,7 @@ def present(request: PageRequest, issued: Issued | None) -> TokensPage:
     who, at, configured = request.actor, now(), tokens.settings.get()
     return TokensPage(
         rows=[TokenRow(token, _state(token, at)) for token in tokens.list_own(who)],
-        others=[t for t in tokens.list_others(who) if _state(t, at) == "active"],
+        others=tokens.list_others(who),
         choices=[str(one) for one in tokens.choices(who)],
         days=configured.days,
         max_days=configured.max_days,
