@@ -1,0 +1,59 @@
+"""Every act of the table of doors that is a decision, called as a worker and as the nameless command line would."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handrail.access import decisions, queries
+from handrail.access.actor import Actor, ActorKind
+from handrail.access.capabilities import Role
+from handrail.audit.models import AuditEvent
+from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from tests.factories import rows
+from tests.factories.doors import ACTS
+from tests.factories.installation import Installation
+from tests.factories.web import Web
+
+pytestmark = pytest.mark.django_db
+DECIDING = sorted(name for act in ACTS if act.person == "yes" for name in (act.call, *act.also))
+
+
+@pytest.fixture(scope="module")
+def house(module_db: None) -> Web:
+    return Installation.named("Northwind").web
+
+
+def call(house: Web, name: str, by: Actor) -> Any:
+    """Calls the action with a thing of the house of the kind that its folder deals with."""
+    module, _, function = name.rpartition(".")
+    action = getattr(importlib.import_module(f"handrail.{module}"), function)
+    kind = "exception" if "exceptions" in module else "run" if "runbooks" in module else "packet"
+    known = {"ref": house.ids()[kind], "definition_id": house.proposal.pk, "revision": 1, "reason": "x", "note": "x"}
+    known |= {"digest": "sha256:" + "0" * 64, "code": "c", "target": "t", "name": "n", "directory": Path("/nowhere")}
+    wanted = inspect.signature(action).parameters
+    return action(by=by, **{key: value for key, value in known.items() if key in wanted})
+
+
+@pytest.mark.requirement("R2-23")
+@pytest.mark.parametrize("name", DECIDING)
+@pytest.mark.parametrize("kind", [ActorKind.WORKER, ActorKind.COMMAND])
+def test_no_process_decides(house: Web, name: str, kind: ActorKind) -> None:
+    worker = queries.worker("w", house.workspace.pk)
+    process = worker if kind is ActorKind.WORKER else queries.command_line(house.workspace.slug)
+    with decisions._names_decide.use(lambda: True), pytest.raises(Denied) as caught:
+        call(house, name, process)
+    assert caught.value.code == "not-a-person"
+    assert not AuditEvent.objects.exists()
+
+
+@pytest.mark.parametrize("name", DECIDING)
+def test_a_person_who_has_logged_in_is_not_refused_as_a_process(house: Web, name: str) -> None:
+    """The other half: the same call of a member gets past the rule, whatever the rows then say."""
+    with suppress(Invalid, Conflict, NotFound):
+        call(house, name, queries.actor_for(rows.member(house.workspace, *Role)))
