@@ -54,7 +54,7 @@ def expected() -> Guards:
 def differences() -> list[Difference]:
     """Everything that guards less than it should, or could; empty while all is well."""
     stray = _migrations()
-    found = [stray] if stray else [*_tables(), *_triggers(), *_hiding(), *_settings()]
+    found = [stray] if stray else [*_tables(), *_triggers(), *_constraints(), *_hiding(), *_settings()]
     names = {source.table: source.name for source in sources.known()}
     return [Difference(DifferenceKind.GUARD, message, source=names.get(table)) for table, message in found]
 
@@ -157,6 +157,22 @@ def _triggers() -> Iterator[Finding]:
                 yield table, f"The trigger {name} on {table} is {_MODES.get(found.mode, found.mode)}."
         for name in sorted(here.keys() - guards["triggers"].keys()):
             yield table, f"The trigger {name} on {table} is not one of the migrations."
+
+
+def _constraints() -> Iterator[Finding]:
+    """The constraints that the models name: a decision by one person, or a second leaf of a row, must be impossible."""
+    query = """
+        SELECT c.relname, o.conname FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid
+        WHERE o.convalidated AND to_jsonb(o) ->> 'conenforced' IS DISTINCT FROM 'false'
+        UNION SELECT c.relname, n.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+        JOIN pg_class n ON n.oid = i.indexrelid WHERE i.indisunique AND i.indisvalid
+    """
+    present = set(_rows(query))
+    for model in sorted(apps.get_models(), key=lambda model: model._meta.db_table):
+        table = model._meta.db_table
+        for constraint in model._meta.constraints if table in expected() else ():
+            if (table, constraint.name) not in present:
+                yield table, f"The constraint {constraint.name} on {table} is missing, or not in effect."
 
 
 def _hiding() -> Iterator[Finding]:

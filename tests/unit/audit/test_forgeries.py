@@ -252,6 +252,19 @@ FORGERIES: dict[str, tuple[Forgery, Named]] = {
         plain(f"ALTER TABLE {EVENTS} ALTER COLUMN actor SET DEFAULT 'x'"),
         ("guard", "audit.event"),
     ),
+    "one person may decide alone": (
+        plain("SET CONSTRAINTS ALL IMMEDIATE", f"ALTER TABLE {DEFINITIONS} DROP CONSTRAINT definition_two_people"),
+        ("guard", "definitions.definition"),
+    ),
+    "a constraint is no longer validated": (
+        plain(
+            "SET CONSTRAINTS ALL IMMEDIATE",
+            f"ALTER TABLE {DEFINITIONS} DROP CONSTRAINT definition_two_people",
+            f"ALTER TABLE {DEFINITIONS} ADD CONSTRAINT definition_two_people CHECK (false) NOT VALID",
+        ),
+        ("guard", "definitions.definition"),
+    ),
+    "a row may have two leaves": (plain(f"ALTER TABLE {LEAVES} DROP CONSTRAINT audit_leaf_once"), ("guard", None)),
     "the replication role is set": (replica, ("guard", None)),
 }
 # A row that was put in is sealed like any other, so that it can't be taken out again; ``verify`` goes on naming it.

@@ -18,6 +18,7 @@ from handrail.audit.models import AuditCheckpoint, AuditEvent
 from handrail.audit.signing import Signing
 from handrail.audit.verification import verify
 from handrail.audit.watch import MarkStatus, SealRefused
+from handrail.cli import checks
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured
 from tests.factories.log import event, keep_mark, run, sealed_events, superuser
 
@@ -183,6 +184,25 @@ def test_accepted_rows_are_not_held_against_the_log_again(committed_db: str, sig
     accept(reason="Corrected by the data protection officer.", by=SEALER)
     sealed_events(2)
     assert [d.row_id for d in verify().differences] == [ids[1]]  # verification still says so
+
+
+@pytest.mark.django_db
+def test_check_names_the_mark_the_stop_and_each_guard(cut_log: int) -> None:
+    event()
+    refused()
+    run(f"ALTER TABLE {EVENTS} DISABLE TRIGGER handrail_append_only")
+    found = [(finding.name, finding.ok, finding.fix != "") for finding in checks.audit_log()]
+    assert found == [("audit mark", False, True), ("audit sealing", False, True), ("audit guards", False, True)]
+
+
+@pytest.mark.django_db
+def test_check_of_an_untouched_log_finds_nothing(signer: Signing) -> None:
+    sealed_events(3)
+    keep_mark()
+    assert [(finding.name, finding.ok, finding.fix) for finding in checks.audit_log()] == [
+        ("audit mark", True, ""),
+        ("audit guards", True, ""),
+    ]
 
 
 @pytest.mark.django_db
