@@ -48,7 +48,7 @@ def start(request: HttpRequest) -> HttpResponse:
     try:
         address = found.provider.authorization_url(attempt)
     except SignOnRefused as refused:
-        return _refused(request, found, refused)
+        return _refused(request, found, refused, setup=True)  # nobody has said anything yet but the provider
     begun = {"next": _next(request), "at": int(time()), **asdict(attempt)}
     request.session[ATTEMPTS] = [*_attempts(request), begun][-ATTEMPTS_KEPT:]
     return redirect(address)
@@ -131,16 +131,16 @@ def _parameter(request: HttpRequest, name: str) -> str | None:
     return values[0] if values else None
 
 
-def _refused(request: HttpRequest, found: SignOn, refused: SignOnRefused) -> HttpResponse:
+def _refused(request: HttpRequest, found: SignOn, refused: SignOnRefused, *, setup: bool = False) -> HttpResponse:
     """The page for a log-in that the provider did not complete, or not so that its word could be taken."""
     log.warning("sign-on refused", cause=refused.cause.value, claim=refused.claim or None)
     if not _record(request, refused.cause.value, claim=refused.claim or None):
         return render(request, "429.html", status=HTTPStatus.TOO_MANY_REQUESTS)
     if refused.cause is Cause.CANCELLED:
         return render(request, "sign_on/cancelled.html", {"provider": found})
-    away = refused.cause in oidc.PASSING
-    status = HTTPStatus.SERVICE_UNAVAILABLE if away or refused.cause in oidc.SETUP else HTTPStatus.UNAUTHORIZED
-    context = {"provider": found, "cause": refused.cause.value, "away": away, "setup": refused.cause in oidc.SETUP}
+    away, setup = refused.cause in oidc.PASSING, setup or refused.cause in oidc.SETUP
+    status = HTTPStatus.SERVICE_UNAVAILABLE if away or setup else HTTPStatus.UNAUTHORIZED
+    context = {"provider": found, "cause": refused.cause.value, "away": away, "setup": setup}
     return render(request, "sign_on/refused.html", context, status=status)
 
 
