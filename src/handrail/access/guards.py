@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from django.db import connection
 from django.db.models import Model, Q, QuerySet
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.models import Membership, Tenant, TenantEntitlement
-from handrail.kernel.errors import NotFound
+from handrail.kernel.errors import Conflict, NotFound
 
+CLOSED = "This tenant is closed: nothing new begins for it. A workspace administrator can reopen it."
 M = TypeVar("M", bound=Model)
 
 
@@ -37,6 +39,29 @@ def get_tenant(actor: Actor, key: str, capability: Capability = Capability.TENAN
         raise NotFound
     actor.require(capability, tenant_id=tenant.pk)
     return tenant
+
+
+def get_open_tenant(actor: Actor, key: str, capability: Capability) -> Tenant:
+    """Like ``get_tenant``, for what begins something. Raises Conflict ``tenant-closed`` as well."""
+    tenant = get_tenant(actor, key, capability)
+    refuse_closed(tenant)
+    return tenant
+
+
+def refuse_closed(tenant: Tenant) -> None:
+    """Raises Conflict ``tenant-closed`` for a closed tenant."""
+    if tenant.closed_at is not None:
+        raise Conflict(CLOSED, code="tenant-closed")
+
+
+def hold_open(tenant_id: int) -> None:
+    """Keeps the tenant open until the commit, or raises Conflict ``tenant-closed``. Beginnings don't wait for each
+    other: the lock is the one that a foreign key takes, which closing alone conflicts with."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT closed_at FROM access_tenant WHERE id = %s FOR KEY SHARE", [tenant_id])
+        row = cursor.fetchone()
+    if row is None or row[0] is not None:
+        raise Conflict(CLOSED, code="tenant-closed")
 
 
 def tenants_of(actor: Actor) -> QuerySet[Tenant]:

@@ -56,15 +56,26 @@ class Workspace(models.Model):
 
 
 class Tenant(models.Model):
-    """``key`` is the customer's identifier in the authoritative registry, unique within the workspace."""
+    """``key`` is the customer's identifier in the authoritative registry, unique within the workspace. Nothing new
+    begins for a tenant with ``closed_at``."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     key = models.CharField(max_length=128)
     name = models.CharField(max_length=200)
     created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair closed_at
+    closed_reason = models.CharField(max_length=500, null=True)  # noqa: DJ001 - likewise
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="tenant_key_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "key"], name="tenant_key_once"),
+            models.CheckConstraint(
+                condition=Q(closed_at=None, closed_by=None, closed_reason=None)
+                | Q(closed_at__isnull=False, closed_by__isnull=False, closed_reason__isnull=False),
+                name="tenant_closed_paired",
+            ),
+        ]
 
 
 class Membership(models.Model):

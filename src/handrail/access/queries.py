@@ -10,7 +10,7 @@ from handrail.access.capabilities import Capability, bundled
 from handrail.access.decisions import Proof
 from handrail.access.guards import get_tenant as guarded_tenant
 from handrail.access.guards import members_of, tenants_of
-from handrail.access.models import Identity, Membership, User, Workspace
+from handrail.access.models import Identity, Membership, Tenant, User, Workspace
 from handrail.access.session_store import SessionStore
 from handrail.kernel.errors import NotFound
 
@@ -21,6 +21,9 @@ COMMAND_LINE = "handrail-cli"
 class TenantSummary:
     key: str
     name: str
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+    closed_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +143,15 @@ def workspace_summary(actor: Actor) -> WorkspaceSummary | None:
 
 def list_tenants(actor: Actor) -> list[TenantSummary]:
     actor.require(Capability.TENANT_VIEW)
-    return [TenantSummary(t.key, t.name) for t in tenants_of(actor)]
+    return [tenant_summary(t) for t in tenants_of(actor)]
 
 
 def get_tenant(actor: Actor, key: str) -> TenantSummary:
-    tenant = guarded_tenant(actor, key)
-    return TenantSummary(tenant.key, tenant.name)
+    return tenant_summary(guarded_tenant(actor, key))
+
+
+def tenant_summary(of: Tenant) -> TenantSummary:
+    return TenantSummary(of.key, of.name, of.closed_at, of.closed_by, of.closed_reason)
 
 
 def list_members(actor: Actor) -> list[MemberSummary]:

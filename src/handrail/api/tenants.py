@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest
-from ninja import Router
+from typing import Annotated
 
-from handrail.access import queries
+from django.http import HttpRequest
+from ninja import Path, Router, Schema
+from pydantic import ConfigDict
+
+from handrail.access import queries, tenants
 from handrail.access.queries import TenantSummary
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS
+from handrail.api.fields import REFUSALS, Line
 
 router = Router()
+Key = Annotated[str, Path(max_length=128, description="The tenant's key.")]
+ANSWERS = {200: TenantSummary, **REFUSALS}
+
+
+class TenantChange(Schema):
+    """What is to change; at least one of them."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Line | None = None
+    key: Line | None = None
+
+
+class TenantClosing(Schema):
+    model_config = ConfigDict(extra="forbid")
+    reason: Line
 
 
 @router.get("/tenants", response={200: list[TenantSummary], **REFUSALS}, operation_id="list_tenants")
 def list_tenants(request: HttpRequest) -> list[TenantSummary]:
     """Tenants in your scope, by name."""
     return queries.list_tenants(actor_of(request))
+
+
+@router.patch("/tenants/{tenant}", response=ANSWERS, operation_id="change_tenant")
+def change_tenant(request: HttpRequest, tenant: Key, change: TenantChange) -> TenantSummary:
+    """Give a tenant another name, another key, or both. The key only while no run or packet is under way."""
+    who = actor_of(request)
+    return queries.tenant_summary(tenants.rename(key=tenant, name=change.name, new_key=change.key, by=who))
+
+
+@router.post("/tenants/{tenant}/close", response=ANSWERS, operation_id="close_tenant")
+def close_tenant(request: HttpRequest, tenant: Key, closing: TenantClosing) -> TenantSummary:
+    """Close a tenant: no new runs, support requests or packets. What was done stays readable."""
+    return queries.tenant_summary(tenants.close(key=tenant, reason=closing.reason, by=actor_of(request)))
+
+
+@router.post("/tenants/{tenant}/reopen", response=ANSWERS, operation_id="reopen_tenant")
+def reopen_tenant(request: HttpRequest, tenant: Key) -> TenantSummary:
+    """Reopen a closed tenant."""
+    return queries.tenant_summary(tenants.reopen(key=tenant, by=actor_of(request)))

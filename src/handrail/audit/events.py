@@ -13,6 +13,9 @@ class EventName(StrEnum):
     MEMBER_REMOVED = "member.removed"
     WORKSPACE_CREATED = "workspace.created"
     TENANT_CREATED = "tenant.created"
+    TENANT_RENAMED = "tenant.renamed"
+    TENANT_CLOSED = "tenant.closed"
+    TENANT_REOPENED = "tenant.reopened"
     TOKEN_ISSUED = "token.issued"  # noqa: S105 - an event's name
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - an event's name
     USER_LOGGED_IN = "user.logged_in"

@@ -15,7 +15,10 @@ from handrail.definitions.models import Definition
 from handrail.definitions.queries import DefinitionSummary, active_row, get_row, summary_of
 from handrail.definitions.states import DEFINITION, DefinitionState
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, Stale
+from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
+from handrail.kernel.hostile import has_unseen
+
+UNSEEN = "leave out control, format and direction characters"
 
 
 @transaction.atomic
@@ -29,6 +32,7 @@ def propose(*, text: str, by: Actor, file: str = "definition") -> DefinitionSumm
     by.require_everywhere(Capability.DEFINITION_PROPOSE)
     checked = compilation.check(text, file=file)
     definition = checked.definition
+    _refuse_unseen(title=definition.title, owner=definition.owner)
     same_name = Definition.objects.filter(workspace_id=by.workspace_id, kind=checked.kind, name=definition.name)
     existing = same_name.filter(version=definition.version).first()
     if existing is not None:
@@ -86,6 +90,13 @@ def deprecate(*, definition_id: int, reason: str, by: Actor) -> DefinitionSummar
     refuse(permissions.why_not_deprecate(by, row))
     _deprecate(row, by, reason=reason_of(reason))
     return _fresh(row)
+
+
+def _refuse_unseen(**shown: str) -> None:
+    """Refuses what lists show of a definition where it has characters that are not seen, such as direction overrides.
+    Only at proposal: what was approved before stays as it is."""
+    if faults := [Fault(field, UNSEEN) for field, text in shown.items() if has_unseen(text)]:
+        raise Invalid("This definition can't be proposed.", code="definition-invalid", faults=faults)
 
 
 def _again(existing: Definition, text: str) -> DefinitionSummary:

@@ -21,6 +21,11 @@ def is_storable(text: str) -> bool:
     return (text.isascii() and "\0" not in text) or not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
 
 
+def has_unseen(text: str) -> bool:
+    """Whether ``text`` has characters that ``clean_text`` would drop."""
+    return any(unicodedata.category(c) in _REFUSED for c in text)
+
+
 def clean_text(text: str, *, limit: int, multiline: bool = False) -> str:
     """``text`` in NFC without control, format, private or unassigned characters, at most ``limit`` characters.
 

@@ -33,7 +33,7 @@ from handrail.packets.review import (
     votes,
 )
 from handrail.packets.rows import get_revision_row
-from handrail.packets.states import REVISION, RevisionReason, RevisionState, VoteKind
+from handrail.packets.states import CURRENT, REVISION, RevisionReason, RevisionState, VoteKind
 
 PAGE = 50
 
@@ -209,6 +209,11 @@ def get_progress(actor: Actor, ref: str, number: int | None = None) -> Progress:
     """Where one revision is, the newest unless named. Raises NotFound, Denied."""
     row = get_revision_row(actor, ref, number, Capability.PACKET_VIEW)
     return Progress(_revision(row), delivery(row))
+
+
+def count_current(tenant_id: int) -> int:
+    """How many packets of the tenant have a revision that has not ended: asked before it is closed, whoever asks."""
+    return Revision.objects.filter(packet__tenant_id=tenant_id, state__in=CURRENT).count()
 
 
 def list_profiles(actor: Actor) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.guards import CLOSED
 from handrail.access.refusals import Refusal, missing_capability
 from handrail.connectors.desk import Desk
 from handrail.support.states import HandoffMode
@@ -36,9 +37,11 @@ def submission_effect(mode: HandoffMode) -> str:
     return HANDRAIL_AND_DESK if mode is HandoffMode.CREATE else HANDRAIL_ONLY
 
 
-def why_not_request(actor: Actor) -> Refusal | None:
-    """Why ``actor`` may not ask for support in a context of their scope."""
-    return missing_capability(actor, Capability.SUPPORT_REQUEST)
+def why_not_request(actor: Actor, *, closed: bool = False) -> Refusal | None:
+    """Why ``actor`` may not ask for support in a context of their scope, whose tenant may be ``closed``."""
+    if refusal := missing_capability(actor, Capability.SUPPORT_REQUEST):
+        return refusal
+    return Refusal("tenant-closed", CLOSED) if closed else None
 
 
 def why_not_mode(mode: HandoffMode, desk: Desk | None) -> Refusal | None:

@@ -164,7 +164,7 @@ def _panel(actor: Actor, about: RequestContext, raised: str | None) -> Panel:
         primary_context=about.primary,
         latest=_latest(about) if refusal is None else None,
         own=_own(actor, about, raised) if refusal is None and raised else None,
-        why_not_request=refusal,
+        why_not_request=permissions.why_not_request(actor, closed=about.tenant.closed_at is not None),
         desk=desk_summary(),
         modes=permissions.mode_choices(desks.configured()),
         severities=tuple(Severity),

@@ -11,7 +11,7 @@ from handrail.web.definitions import listing as definitions
 from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
 from handrail.web.runs import exceptions, operations, run, tenant
-from handrail.web.shell import accounts, home, passwords, sessions, single_sign_on, tokens, workspaces
+from handrail.web.shell import accounts, home, passwords, sessions, single_sign_on, tenants, tokens, workspaces
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.root, name="root"),
@@ -28,7 +28,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/sessions", sessions.own, name="sessions"),
     path("admin/members", sessions.members, name="members"),
     path("admin/members/<int:member>/sessions", sessions.of_member, name="member-sessions"),
-    path("admin/t/<str:tenant>", tenant.page, name="tenant"),
+    path("admin/tenants", tenants.page, name="tenants"),
+    path("admin/tenants/rename", tenants.rename, name="tenant-rename"),
+    path("admin/tenants/close", tenants.close, name="tenant-close"),
+    path("admin/tenants/reopen", tenants.reopen, name="tenant-reopen"),
+    # "path", for keys from before they were checked: one with a slash still has its page, and links to it.
+    path("admin/t/<path:tenant>", tenant.page, name="tenant"),
     path("admin/operations", operations.page, name="operations"),
     path("admin/operations/<str:run>", run.page, name="run"),
     path("admin/operations/<str:run>/live", run.live, name="run-live"),

@@ -69,8 +69,9 @@ def request(*, profile: str, inputs: Mapping[str, Any], by: Actor) -> Requested:
     definition = active_profile(by.workspace_id, profile)
     compiled = compiled_profile(definition)
     values = compiled.validate_inputs(inputs)
-    tenant = guards.get_tenant(by, compiled.tenant_key(values), Capability.PACKET_ASSEMBLE)
+    tenant = guards.get_open_tenant(by, compiled.tenant_key(values), Capability.PACKET_ASSEMBLE)
     with transaction.atomic():
+        guards.hold_open(tenant.pk)
         packet = _packet(compiled, values, by, tenant.pk)
         moves.lock(packet.pk)
         if packet.revisions.exists():
@@ -88,6 +89,7 @@ def again(*, ref: str, reason: str, by: Actor) -> Requested:
     packet = get_packet_row(by, ref, Capability.PACKET_ASSEMBLE)
     said = reason_of(reason)
     with transaction.atomic():
+        guards.hold_open(packet.tenant_id)
         moves.lock(packet.pk)
         standing = moves.current(packet)
         if standing is not None and standing.state == RevisionState.ASSEMBLING:

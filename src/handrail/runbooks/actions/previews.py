@@ -66,7 +66,7 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
     definition = active_runbook(by.workspace_id, task.runbook)
     runbook = compiled_runbook(definition)
     payload = runbook.validate_task(task.payload)
-    tenant = guards.get_tenant(by, runbook.tenant_key(payload), Capability.RUN_PREVIEW)
+    tenant = guards.get_open_tenant(by, runbook.tenant_key(payload), Capability.RUN_PREVIEW)
     record(
         EventName.RUN_PREVIEWED,
         by=by,

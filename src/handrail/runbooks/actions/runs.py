@@ -52,7 +52,7 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
     definition = active_runbook(by.workspace_id, task.runbook)
     runbook = compiled_runbook(definition)
     payload = runbook.validate_task(task.payload)
-    tenant = guards.get_tenant(by, runbook.tenant_key(payload), Capability.RUN_START)
+    tenant = guards.get_open_tenant(by, runbook.tenant_key(payload), Capability.RUN_START)
     _refuse_changed(task, known, tenant)
     at = now()
     run = OperationRun(
@@ -88,6 +88,7 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
 
 
 def _write(run: OperationRun, task: IncomingTask, by: Actor) -> None:
+    guards.hold_open(run.tenant_id)
     run.save(force_insert=True)
     Checkpoint.objects.create(
         workspace_id=run.workspace_id,

@@ -156,6 +156,11 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
     )
 
 
+def count_active(tenant_id: int) -> int:
+    """How many runs of the tenant have not ended: asked before it is closed, whoever asks."""
+    return OperationRun.objects.filter(tenant_id=tenant_id, state__in=RUN.active).count()
+
+
 def count_states(actor: Actor, *, tenant: str = "", runbook: str = "") -> dict[RunState, int]:
     """How many runs are in each state, every state named; of one tenant or runbook where they are given.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
+from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit.events import EventName
@@ -106,6 +107,7 @@ def _write(request: SupportRequest, by: Actor) -> None:
     ``durable``: an outer transaction would keep the row from being committed before the desk is called.
     """
     with transaction.atomic(durable=True):
+        guards.hold_open(request.tenant_id)
         request.save(force_insert=True)
         handoff.audit(EventName.SUPPORT_REQUEST_CREATED, request, by=by)
         if request.external_handoff_mode == HandoffMode.LINK:

@@ -30,6 +30,7 @@ NAVIGATION = (
     NavigationItem("packets", "Escalation packets", "cube", Capability.PACKET_VIEW),
     NavigationItem("definitions", "Definitions", "book-open", Capability.DEFINITION_VIEW),
     NavigationItem("audit", "Audit", "finger-print", Capability.AUDIT_VIEW),
+    NavigationItem("tenants", "Tenants", "building-office", Capability.TENANT_MANAGE),
     NavigationItem("members", "Members", "users", Capability.MEMBER_VIEW),
     NavigationItem("evaluation", "Evaluation", "chart-bar", Capability.EVALUATION_VIEW),
 )
