@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Path, Router, Schema
 from pydantic import ConfigDict
 
-from handrail.access import queries, tenants
+from handrail.access import actions, queries
 from handrail.access.queries import TenantSummary
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Line
@@ -41,16 +41,16 @@ def list_tenants(request: HttpRequest) -> list[TenantSummary]:
 def change_tenant(request: HttpRequest, tenant: Key, change: TenantChange) -> TenantSummary:
     """Give a tenant another name, another key, or both. The key only while no run or packet is under way."""
     who = actor_of(request)
-    return queries.tenant_summary(tenants.rename(key=tenant, name=change.name, new_key=change.key, by=who))
+    return queries.tenant_summary(actions.rename_tenant(key=tenant, name=change.name, new_key=change.key, by=who))
 
 
 @router.post("/tenants/{tenant}/close", response=ANSWERS, operation_id="close_tenant")
 def close_tenant(request: HttpRequest, tenant: Key, closing: TenantClosing) -> TenantSummary:
     """Close a tenant: no new runs, support requests or packets. What was done stays readable."""
-    return queries.tenant_summary(tenants.close(key=tenant, reason=closing.reason, by=actor_of(request)))
+    return queries.tenant_summary(actions.close_tenant(key=tenant, reason=closing.reason, by=actor_of(request)))
 
 
 @router.post("/tenants/{tenant}/reopen", response=ANSWERS, operation_id="reopen_tenant")
 def reopen_tenant(request: HttpRequest, tenant: Key) -> TenantSummary:
     """Reopen a closed tenant."""
-    return queries.tenant_summary(tenants.reopen(key=tenant, by=actor_of(request)))
+    return queries.tenant_summary(actions.reopen_tenant(key=tenant, by=actor_of(request)))

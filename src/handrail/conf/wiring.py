@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from handrail.access import decisions, tenants, tokens
+from handrail.access import closing, decisions, tokens
 from handrail.conf import config, release, single_sign_on
 from handrail.connectors import desk, oidc, registry
+from handrail.packets.queries import count_current
 from handrail.runbooks import task_system, timing
+from handrail.runbooks.queries.runs import count_active
 from handrail.support import settings
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -30,15 +32,11 @@ def connect() -> None:
     settings.configure(support_settings(loaded))
     oidc.configure(single_sign_on.open_provider(loaded.single_sign_on, config.secrets()))
     release.connect(loaded)
-    tenants.open_work.set(open_work)
+    closing.open_work.set(open_work)
 
 
 def open_work(tenant_id: int) -> tuple[str, ...]:
     """What is under way for a tenant and has to end before it is closed."""
-    # Django's apps are loaded by now, but not when this module is imported.
-    from handrail.packets.queries import count_current  # noqa: PLC0415
-    from handrail.runbooks.queries.runs import count_active  # noqa: PLC0415
-
     counted = ((count_active(tenant_id), "run"), (count_current(tenant_id), "escalation packet"))
     return tuple(f"{number} {what}{'' if number == 1 else 's'}" for number, what in counted if number)
 

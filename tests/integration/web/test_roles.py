@@ -31,6 +31,7 @@ NEEDS: dict[str, Capability | None] = {
     "admin/sessions": None,
     "admin/members": C.MEMBER_VIEW,
     "admin/members/<member>/sessions": C.MEMBER_MANAGE,
+    "admin/tenants": C.TENANT_VIEW,
     "admin/t/<tenant>": C.TENANT_VIEW,
     "admin/operations": C.RUN_VIEW,
     "admin/operations/<run>": C.RUN_VIEW,
@@ -53,6 +54,9 @@ NEEDS: dict[str, Capability | None] = {
 NOTHING_YET = {"admin/packets/<packet>/document", "admin/packets/<packet>/package"}
 # These take only POST.
 CHANGES: dict[str, Capability] = {
+    "admin/tenants/rename": C.TENANT_MANAGE,
+    "admin/tenants/close": C.TENANT_MANAGE,
+    "admin/tenants/reopen": C.TENANT_MANAGE,
     "admin/tokens/<token>/revoke": C.MEMBER_MANAGE,  # another member's
     "admin/operations/<run>/cancel": C.RUN_CANCEL,
     "admin/exceptions/<exception>/take": C.EXCEPTION_TAKE,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.db import transaction
 
-from handrail.access import actions, queries, tenants
+from handrail.access import actions, queries
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Role
 from handrail.audit.models import AuditEvent
@@ -37,7 +37,7 @@ def events(name: str) -> list[str]:
 
 
 def test_rename_changes_name_and_key_and_is_audited(house: Installation, admin: Actor) -> None:
-    tenants.rename(key="ten_one", name="\u202eOne  Ltd", new_key="ten:1", by=admin)
+    actions.rename_tenant(key="ten_one", name="\u202eOne  Ltd", new_key="ten:1", by=admin)
     assert queries.get_tenant(admin, "ten:1").name == "One Ltd"
     renamed = AuditEvent.objects.get(event="tenant.renamed")
     assert (renamed.subject, renamed.context["before"]) == ("ten:1", "ten_one")
@@ -48,28 +48,28 @@ def test_rename_changes_name_and_key_and_is_audited(house: Installation, admin: 
 )
 def test_rename_to_what_can_not_be_is_invalid(house: Installation, admin: Actor, change: dict[str, str]) -> None:
     with pytest.raises(Invalid):
-        tenants.rename(key="ten_one", by=admin, **change)
+        actions.rename_tenant(key="ten_one", by=admin, **change)
 
 
 def test_rename_to_a_key_that_is_taken_is_refused(house: Installation, admin: Actor) -> None:
     actions.create_tenant(key="ten_two", name="Two", by=admin)
     with pytest.raises(Conflict) as caught:
-        tenants.rename(key="ten_one", new_key="ten_two", by=admin)
+        actions.rename_tenant(key="ten_one", new_key="ten_two", by=admin)
     assert caught.value.code == "key-taken"
 
 
 @pytest.mark.parametrize("odd", ["a/b", "..", "a?b#c", "a%2Fb", "\u202eevil", "a b", "/"])
 def test_tenant_with_a_key_from_before_gets_another(house: Installation, admin: Actor, odd: str) -> None:
     rows.tenant(house.workspace, key=odd)
-    tenants.rename(key=odd, new_key="ten_new", by=admin)
+    actions.rename_tenant(key=odd, new_key="ten_new", by=admin)
     assert queries.get_tenant(admin, "ten_new").key == "ten_new"
 
 
 Act = Callable[[Actor], object]
 ACTS: dict[str, Act] = {
-    "rename": lambda by: tenants.rename(key="ten_one", name="New", by=by),
-    "close": lambda by: tenants.close(key="ten_one", reason="left", by=by),
-    "reopen": lambda by: tenants.reopen(key="ten_one", by=by),
+    "rename": lambda by: actions.rename_tenant(key="ten_one", name="New", by=by),
+    "close": lambda by: actions.close_tenant(key="ten_one", reason="left", by=by),
+    "reopen": lambda by: actions.reopen_tenant(key="ten_one", by=by),
 }
 
 
@@ -88,26 +88,26 @@ def test_only_an_administrator_of_every_tenant_may(house: Installation, act: Act
 
 def test_close_needs_a_reason_and_happens_once(house: Installation, admin: Actor) -> None:
     with pytest.raises(Invalid):
-        tenants.close(key="ten_one", reason=" ", by=admin)
-    tenants.close(key="ten_one", reason="Contract ended", by=admin)
+        actions.close_tenant(key="ten_one", reason=" ", by=admin)
+    actions.close_tenant(key="ten_one", reason="Contract ended", by=admin)
     shown = queries.get_tenant(admin, "ten_one")
     assert (shown.closed_by, shown.closed_reason) == (admin.name, "Contract ended")
     with pytest.raises(Conflict):
-        tenants.close(key="ten_one", reason="again", by=admin)
-    tenants.reopen(key="ten_one", by=admin)
+        actions.close_tenant(key="ten_one", reason="again", by=admin)
+    actions.reopen_tenant(key="ten_one", by=admin)
     assert queries.get_tenant(admin, "ten_one").closed_at is None
     with pytest.raises(Conflict):
-        tenants.reopen(key="ten_one", by=admin)
+        actions.reopen_tenant(key="ten_one", by=admin)
     assert events("tenant.closed") == events("tenant.reopened") == ["ten_one"]
 
 
 def test_close_and_another_key_wait_for_what_is_under_way(house: Installation, admin: Actor) -> None:
     run = house.runs.start(switch="s1")
-    for act in (ACTS["close"], lambda by: tenants.rename(key="ten_one", new_key="ten_2", by=by)):
+    for act in (ACTS["close"], lambda by: actions.rename_tenant(key="ten_one", new_key="ten_2", by=by)):
         with pytest.raises(Conflict, match="1 run") as caught, transaction.atomic():
             act(admin)
         assert caught.value.code == "open-work"
-    tenants.rename(key="ten_one", name="A name is only shown", by=admin)
+    actions.rename_tenant(key="ten_one", name="A name is only shown", by=admin)
     runs.cancel(ref=run.ref, by=queries.actor_for(rows.member(house.workspace, Role.OPERATOR)))
     ACTS["close"](admin)
 
@@ -129,14 +129,14 @@ def test_nothing_new_begins_for_a_closed_tenant(house: Installation, admin: Acto
     panel = support_queries.panel_for_tenant(operator, "ten_one")
     assert panel.why_not_request is not None
     assert (panel.why_not_request.code, panel.latest) == ("tenant-closed", earlier.handoff)
-    tenants.reopen(key="ten_one", by=admin)
+    actions.reopen_tenant(key="ten_one", by=admin)
     assert runs.start(task=estate.task(), by=estate.worker).created
 
 
 def test_no_packet_begins_for_a_closed_tenant(db: None) -> None:
     house = Installation(None, tenant="ten_a")
     packets = house.packets
-    tenants.close(key="ten_a", reason="left", by=queries.command_line())
+    actions.close_tenant(key="ten_a", reason="left", by=queries.command_line())
     with pytest.raises(Conflict) as caught:
         packets.assemble()
     assert caught.value.code == "tenant-closed"

@@ -21,7 +21,7 @@ from handrail.access import actions as access_actions
 from handrail.access import evidence, sessions, tokens
 from handrail.access import queries as access
 from handrail.access.actor import Actor
-from handrail.access.models import AccessToken, User
+from handrail.access.models import AccessToken, Tenant, User
 from handrail.audit import mark
 from handrail.audit.mark import SealingStop
 from handrail.audit.signing import Signing
@@ -29,6 +29,7 @@ from handrail.audit.watch import SealRefused
 from handrail.connectors.outcome import Answer
 from handrail.definitions import actions as definitions
 from handrail.definitions.models import Definition
+from handrail.kernel.clock import now
 from handrail.kernel.errors import Denied
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import exceptions, messages, previews, reports, runs, tasks
@@ -134,6 +135,11 @@ def done(prepare: Callable[[World], Any], act: Callable[[World, Any], Any]) -> C
     return build
 
 
+def quiet(w: World) -> Tenant:
+    """A tenant for which nothing is under way."""
+    return Tenant.objects.create(workspace_id=w.by.workspace_id, key="quiet", name="Quiet", created_at=now())
+
+
 def nothing(world: World) -> None:
     """An action that needs no more than the estate."""
 
@@ -150,6 +156,16 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
         nothing, lambda w, _: access_actions.create_workspace(slug="new", name="New", by=access.operator())
     ),
     "actions.create_tenant": done(nothing, lambda w, _: access_actions.create_tenant(key="t2", name="T", by=w.by)),
+    "closing.rename_tenant": done(
+        quiet, lambda w, tenant: access_actions.rename_tenant(key=tenant.key, name="Calm", by=w.by)
+    ),
+    "closing.close_tenant": done(
+        quiet, lambda w, tenant: access_actions.close_tenant(key=tenant.key, reason="left", by=w.by)
+    ),
+    "closing.reopen_tenant": done(
+        lambda w: access_actions.close_tenant(key=quiet(w).key, reason="left", by=w.by),
+        lambda w, tenant: access_actions.reopen_tenant(key=tenant.key, by=w.by),
+    ),
     "actions.add_member": done(nothing, lambda w, _: member(w)),
     "actions.change_member": done(
         member, lambda w, _: access_actions.change_member(email=MAIL, by=w.by, roles=["operator"])

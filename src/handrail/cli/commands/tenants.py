@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from handrail.access import actions, queries, tenants
+from handrail.access import actions, queries
 from handrail.cli import output
 from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json
@@ -50,7 +50,7 @@ def rename(
     if name is None and new_key is None:
         raise typer.BadParameter("give one of them, or both", param_hint="--name, --key")
     who = actor(as_, workspace)
-    tenant = tenants.rename(key=key, name=name, new_key=new_key, by=who)
+    tenant = actions.rename_tenant(key=key, name=name, new_key=new_key, by=who)
     output.say(f"tenant {tenant.key} is now called {tenant.name}")
 
 
@@ -58,7 +58,7 @@ def rename(
 def close(key: Key, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
     """Close a tenant: no new runs, support requests or packets. What was done stays readable."""
     who = actor(as_, workspace)
-    tenants.close(key=key, reason=reason, by=who)
+    actions.close_tenant(key=key, reason=reason, by=who)
     output.say(f"tenant {key} closed")
 
 
@@ -66,5 +66,5 @@ def close(key: Key, *, reason: Reason, as_: As = None, workspace: InWorkspace = 
 def reopen(key: Key, *, as_: As = None, workspace: InWorkspace = None) -> None:
     """Reopen a closed tenant."""
     who = actor(as_, workspace)
-    tenants.reopen(key=key, by=who)
+    actions.reopen_tenant(key=key, by=who)
     output.say(f"tenant {key} reopened")

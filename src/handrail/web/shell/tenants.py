@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from handrail.access import names, queries, tenants
+from handrail.access import actions, queries
 from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
 from handrail.access.refusals import REASON_LIMIT
@@ -26,8 +26,8 @@ class TenantsPage:
     manages: bool
     changing: str = ""
     refusal: str = ""
-    name_limit: int = names.TENANT_LIMIT
-    key_limit: int = names.KEY_LIMIT
+    name_limit: int = actions.TENANT_NAME_LIMIT
+    key_limit: int = actions.TENANT_KEY_LIMIT
     reason_limit: int = REASON_LIMIT
 
 
@@ -40,19 +40,19 @@ def page(request: PageRequest) -> HttpResponse:
 def rename(request: PageRequest) -> HttpResponse:
     key, name, new_key = (request.POST.get(field, "") for field in ("tenant", "name", "key"))
     change = {"name": name or None, "new_key": new_key or None}
-    return _changed(request, key, "is renamed", lambda: tenants.rename(key=key, by=request.actor, **change))
+    return _changed(request, key, "is renamed", lambda: actions.rename_tenant(key=key, by=request.actor, **change))
 
 
 @require_POST
 def close(request: PageRequest) -> HttpResponse:
     key, reason = request.POST.get("tenant", ""), request.POST.get("reason", "")
-    return _changed(request, key, "is closed", lambda: tenants.close(key=key, reason=reason, by=request.actor))
+    return _changed(request, key, "is closed", lambda: actions.close_tenant(key=key, reason=reason, by=request.actor))
 
 
 @require_POST
 def reopen(request: PageRequest) -> HttpResponse:
     key = request.POST.get("tenant", "")
-    return _changed(request, key, "is open again", lambda: tenants.reopen(key=key, by=request.actor))
+    return _changed(request, key, "is open again", lambda: actions.reopen_tenant(key=key, by=request.actor))
 
 
 def _changed(request: PageRequest, key: str, what: str, act: Callable[[], object]) -> HttpResponse:

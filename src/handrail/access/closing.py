@@ -23,7 +23,7 @@ open_work: Configured[OpenWork] = Configured()
 
 
 @transaction.atomic
-def rename(*, key: str, by: Actor, name: str | None = None, new_key: str | None = None) -> Tenant:
+def rename_tenant(*, key: str, by: Actor, name: str | None = None, new_key: str | None = None) -> Tenant:
     """Gives a tenant another name, another key, or both. The key can be changed only while nothing is under way: runs
     and packets look the tenant up by it in outside systems.
 
@@ -50,7 +50,7 @@ def rename(*, key: str, by: Actor, name: str | None = None, new_key: str | None 
 
 
 @transaction.atomic
-def close(*, key: str, reason: str, by: Actor) -> Tenant:
+def close_tenant(*, key: str, reason: str, by: Actor) -> Tenant:
     """Nothing new begins for the tenant from now on; what was done stays readable.
 
     Raises Denied, NotFound, Invalid without a reason, Conflict ``open-work`` while something is under way, and
@@ -68,7 +68,7 @@ def close(*, key: str, reason: str, by: Actor) -> Tenant:
 
 
 @transaction.atomic
-def reopen(*, key: str, by: Actor) -> Tenant:
+def reopen_tenant(*, key: str, by: Actor) -> Tenant:
     """Ends a closing: new work can begin again. Raises Denied, NotFound, Conflict ``tenant-open``."""
     tenant = _locked(key, by)
     if tenant.closed_at is None:
