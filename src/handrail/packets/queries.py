@@ -212,7 +212,7 @@ def get_progress(actor: Actor, ref: str, number: int | None = None) -> Progress:
 
 
 def count_current(tenant_id: int) -> int:
-    """How many packets of the tenant have a revision that has not ended: asked before it is closed, whoever asks."""
+    """How many packets of the tenant have a revision that has not ended: asked before it is closed, for any actor."""
     return Revision.objects.filter(packet__tenant_id=tenant_id, state__in=CURRENT).count()
 
 

@@ -157,7 +157,7 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
 
 
 def count_active(tenant_id: int) -> int:
-    """How many runs of the tenant have not ended: asked before it is closed, whoever asks."""
+    """How many runs of the tenant have not ended: asked before it is closed, for any actor."""
     return OperationRun.objects.filter(tenant_id=tenant_id, state__in=RUN.active).count()
 
 
