@@ -54,6 +54,7 @@ class EventName(StrEnum):
 
     PACKET_REQUESTED = "packet.requested"
     PACKET_ASSEMBLED = "packet.assembled"
+    PACKET_ASSEMBLY_STOPPED = "packet.assembly_stopped"
     PACKET_HOLD_CLEARED = "packet.hold_cleared"
     PACKET_SIGNED = "packet.signed"
     PACKET_APPROVED = "packet.approved"

@@ -33,8 +33,8 @@ class Claim:
         elif not rows.exists():
             raise Stale
 
-    def give_up(self, *, failure: str, until: datetime) -> bool:
-        """Leaves it to another attempt from ``until`` on; False when another process has it by now."""
+    def give_up(self, *, failure: str, until: datetime | None) -> bool:
+        """Leaves it to another attempt from ``until`` on, or to none; False when another process has it by now."""
         rows = Revision.objects.filter(pk=self.revision_id, state=RevisionState.ASSEMBLING, due_at=self.until)
         return bool(rows.update(failure=failure, due_at=until))
 

@@ -21,10 +21,12 @@ def read() -> list[Metric]:
     arrived = DeliveryEntry.objects.filter(revision=OuterRef("pk"), kind=DeliveryEventKind.RECEIPT)
     undelivered = Revision.objects.filter(~Exists(arrived), state=RevisionState.RELEASED).count()
     expiring = Revision.objects.filter(state__in=DECIDABLE, assembly__expires_at__lt=at + SOON).count()
+    stopped = Revision.objects.filter(state=RevisionState.ASSEMBLING, due_at=None).exclude(failure="").count()
     overdue = Revision.objects.filter(due_at__lt=at).count()
     return [
         Metric("handrail_packet_revisions", "Revisions of escalation packets by state.", by_state, "state"),
         one("handrail_packet_revisions_overdue", "Revisions whose next step is overdue.", overdue),
+        one("handrail_packet_revisions_stopped", "Revisions that are not assembled and not tried any more.", stopped),
         one("handrail_packet_revisions_expiring", "Revisions not released that expire within a day.", expiring),
         one("handrail_packets_undelivered", "Released revisions that the lane has not confirmed.", undelivered),
     ]

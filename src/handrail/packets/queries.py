@@ -42,7 +42,8 @@ PAGE = 50
 class RevisionSummary:
     """``cause`` and ``cause_detail``: why it was made; ``ended_*`` are empty until it has ended.
 
-    ``failure``: why the last try of a worker did not succeed, empty when it did.
+    ``failure``: why the last try of a worker did not succeed, empty when it did. ``stopped``: assembling it is not
+    tried any more.
     """
 
     number: int
@@ -58,6 +59,7 @@ class RevisionSummary:
     ended_by: str
     ended_reason: str
     failure: str
+    stopped: bool
 
     @property
     def over(self) -> bool:
@@ -269,6 +271,7 @@ def _revision(row: Revision) -> RevisionSummary:
         ended_by=row.ended_by,
         ended_reason=row.ended_reason,
         failure=row.failure,
+        stopped=row.state == RevisionState.ASSEMBLING and row.due_at is None and bool(row.failure),
     )
 
 

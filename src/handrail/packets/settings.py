@@ -26,7 +26,8 @@ class PacketSettings:
     long without a renewal the sweep has another process build a revision; should one reading take longer, two build for
     a while, and the first to commit wins. ``intent_margin``: beyond a delivery's own deadline, to record its result;
     after it, the worker that made the call is gone. ``lost_task``: when the sweep looks for a released revision whose
-    queued task was lost.
+    queued task was lost. ``give_up_after``: how long assembling is tried after it was asked for; and how long a lane
+    that gives no usable answer is asked after an expiry or a recall.
     """
 
     blobs: Blobs | None = None
@@ -38,6 +39,7 @@ class PacketSettings:
     assembly_lease: timedelta = timedelta(seconds=30)
     intent_margin: timedelta = timedelta(seconds=5)
     lost_task: timedelta = timedelta(seconds=15)
+    give_up_after: timedelta = timedelta(days=7)
 
 
 _configured = Configured[PacketSettings](PacketSettings())

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+import structlog
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 
 from handrail.access import guards
 from handrail.access.actor import Actor
@@ -34,9 +35,12 @@ from handrail.packets.moves import Assembler
 from handrail.packets.rows import get_packet_row
 from handrail.packets.states import CURRENT, RevisionReason, RevisionState
 
+log = structlog.get_logger("handrail.packets")
+
 SALT_BYTES = 32
 SUBJECT_LIMIT = 400
 FAILURE_LIMIT = 300
+NOT_AGAIN = " This is not tried any more: assemble the packet again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def request(*, profile: str, inputs: Mapping[str, Any], by: Actor) -> Requested:
 def again(*, ref: str, reason: str, by: Actor) -> Requested:
     """Asks for the next revision because of new evidence. What stands now is superseded at once, its votes void.
 
-    Raises NotFound, Denied, Invalid without a reason, Conflict ``assembling``.
+    Raises NotFound, Denied, Invalid without a reason, Conflict ``assembling`` while workers try to assemble one.
     """
     packet = get_packet_row(by, ref, Capability.PACKET_ASSEMBLE)
     said = reason_of(reason)
@@ -92,7 +96,7 @@ def again(*, ref: str, reason: str, by: Actor) -> Requested:
         guards.hold_open(packet.tenant_id)
         moves.lock(packet.pk)
         standing = moves.current(packet)
-        if standing is not None and standing.state == RevisionState.ASSEMBLING:
+        if standing is not None and standing.state == RevisionState.ASSEMBLING and not _is_stopped(standing):
             raise Conflict(f"Revision {standing.number} is being assembled. Wait a moment.", code="assembling")
         definition = active_profile(packet.workspace_id, packet.profile)
         detail = [{"reason": said}]
@@ -116,10 +120,14 @@ def build(*, revision_id: int, by: Actor) -> Built | None:
         return None
     try:
         return _build(revision, claim, by)
-    except Stale:
+    except (Stale, OperationalError, InterfaceError):
         raise
     except HandrailError as error:
-        _postpone(revision, claim, error)
+        _postpone(revision, claim, error.message, by)
+        raise
+    except Exception as error:
+        # No error may have it read every source again as often as its lease ends.
+        _postpone(revision, claim, f"Handrail failed ({type(error).__name__}); see its log.", by)
         raise
 
 
@@ -127,10 +135,19 @@ def advance(*, revision_id: int, by: Actor) -> datetime | None:
     """One attempt of a worker at a revision. Returns when to try again, or None when there is nothing left to do."""
     try:
         build(revision_id=revision_id, by=by)
+    except (OperationalError, InterfaceError):
+        raise
     except HandrailError:
-        rows = Revision.objects.filter(pk=revision_id, state=RevisionState.ASSEMBLING)
-        return rows.values_list("due_at", flat=True).first()
+        return _next(revision_id)
+    except Exception:
+        log.exception("a revision could not be assembled", revision=revision_id)
+        return _next(revision_id)
     return None
+
+
+def _next(revision_id: int) -> datetime | None:
+    rows = Revision.objects.filter(pk=revision_id, state=RevisionState.ASSEMBLING)
+    return rows.values_list("due_at", flat=True).first()
 
 
 def _build(revision: Revision, claim: Claim, by: Actor) -> Built:
@@ -218,10 +235,20 @@ def _commit(
     return Built(revision.packet.ref, revision.number, state, assembly.manifest_digest)
 
 
-def _postpone(revision: Revision, claim: Claim, error: HandrailError) -> None:
+def _is_stopped(revision: Revision) -> bool:
+    """Assembling it is not tried any more."""
+    return revision.due_at is None and bool(revision.failure)
+
+
+@transaction.atomic
+def _postpone(revision: Revision, claim: Claim, message: str, by: Actor) -> None:
     configured = settings.current()
     age = now() - revision.created_at
+    if age > configured.give_up_after:
+        if claim.give_up(failure=f"{message[: FAILURE_LIMIT - len(NOT_AGAIN)]}{NOT_AGAIN}", until=None):
+            moves.audit(EventName.PACKET_ASSEMBLY_STOPPED, revision, by)
+        return
     until = now() + min(max(age, configured.retry_first), configured.retry_ceiling, timedelta(days=1))
-    if claim.give_up(failure=error.message[:FAILURE_LIMIT], until=until):
+    if claim.give_up(failure=message[:FAILURE_LIMIT], until=until):
         once = f"assemble:{revision.pk}"
         enqueue(TaskName.ASSEMBLE_PACKET, at=until, once=once, revision_id=revision.pk)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from handrail.access.actor import Actor
 from handrail.audit.events import EventName
@@ -26,6 +26,8 @@ from handrail.packets.status import DeliveryPhase, DeliveryStatus, fold
 log = structlog.get_logger("handrail.packets")
 
 REASON_LIMIT = 300
+# A lane may ask for a pause; no longer one than this is believed.
+MOST_ASKED_SECONDS = 86_400
 DOUBLINGS = 10
 # The lane itself reports that it no longer has it.
 GIVEN_UP = frozenset({LaneState.WITHDRAWN, LaneState.GONE})
@@ -99,24 +101,87 @@ def _advance(revision_id: int, *, by: Actor) -> datetime | None:
             Revision.objects.filter(pk=revision_id).update(due_at=None)
             return None
         try:
-            lane = lanes.get(revision.packet.lane)
-        except Misconfigured as error:  # until it is configured and this process restarted
-            later = now() + settings.current().retry_ceiling
-            rows.update(failure=error.message[:REASON_LIMIT], due_at=later)
-            return later
-        delivery = Delivery(revision, lane, revision.release.manifest_digest, status, by)
-        try:
-            until = move(delivery)
+            until = _attempt(revision, status, move, by)
         except Stale:
             log.info("delivery taken by another worker", packet=revision.packet.ref, revision=revision.number)
             return None
-        except LaneFailed as error:
-            return _postpone(delivery, error.message, delivery.backoff(error.retry_after_seconds))
-        except HandrailError as error:
-            return _postpone(delivery, error.message, delivery.backoff())
+        except _Failed as failed:
+            if _out_of_time(revision, status):
+                if _close(revision, status, failed.message, by):
+                    continue
+                return None
+            Revision.objects.filter(pk=revision_id).update(failure=failed.message[:REASON_LIMIT], due_at=failed.until)
+            return failed.until
         if until is not None:
             Revision.objects.filter(pk=revision_id).update(failure="", due_at=until)
             return until
+
+
+class _Failed(Exception):
+    """An attempt that came to nothing: what happened, and when to make the next one."""
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message)
+        self.message = message
+        self.until = until
+
+
+def _attempt(
+    revision: Revision, status: DeliveryStatus, move: Callable[[Delivery], datetime | None], by: Actor
+) -> datetime | None:
+    """One move. Raises Stale, and _Failed for everything that doesn't mean that the database is away."""
+    try:
+        lane = lanes.get(revision.packet.lane)
+    except Misconfigured as error:  # until it is configured and this process restarted
+        raise _Failed(error.message, now() + settings.current().retry_ceiling) from None
+    delivery = Delivery(revision, lane, revision.release.manifest_digest, status, by)
+    try:
+        return move(delivery)
+    except (Stale, OperationalError, InterfaceError):
+        raise
+    except LaneFailed as error:
+        asked = min(error.retry_after_seconds or 0, MOST_ASKED_SECONDS)
+        raise _Failed(error.message, delivery.backoff(asked)) from None
+    except HandrailError as error:
+        raise _Failed(error.message, delivery.backoff()) from None
+    except Exception as error:
+        log.exception("a delivery could not be advanced", packet=revision.packet.ref, revision=revision.number)
+        message = f"Handrail failed ({type(error).__name__}); see its log."
+        raise _Failed(message, max(delivery.backoff(), now() + settings.current().retry_ceiling)) from None
+
+
+def _out_of_time(revision: Revision, status: DeliveryStatus) -> bool:
+    """Whether a lane that gives no usable answer was asked for long enough: since the recall, or since it expired."""
+    since = status.recall.at if status.recall is not None else revision.assembly.expires_at
+    return now() > since + settings.current().give_up_after
+
+
+def _close(revision: Revision, status: DeliveryStatus, why: str, by: Actor) -> bool:
+    """Ends what no lane answers: first it is withdrawn, then, where its recall isn't answered either, given up.
+
+    False where another worker was first.
+    """
+    try:
+        if status.recall is None:
+            withdraw_expired(revision, by=by)
+        else:
+            _give_up_recall(revision, why, by)
+    except Stale:
+        return False
+    return True
+
+
+def _give_up_recall(revision: Revision, why: str, by: Actor) -> None:
+    with transaction.atomic():
+        row = NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail={"why": why[:REASON_LIMIT]})
+        ledger.append(revision, row, worker=by.name, unless=_closed, due_at=None, failure="")
+        moves.audit(
+            EventName.PACKET_GIVEN_UP,
+            revision,
+            by,
+            manifest=revision.release.manifest_digest,
+            lane_state="no-answer",
+        )
 
 
 def send(delivery: Delivery) -> None:
@@ -332,8 +397,3 @@ def _closed(_: Revision, rows: list[DeliveryRow]) -> bool:
 
 def _receipt_detail(receipt: Receipt) -> dict[str, str]:
     return {"lane_state": receipt.state, "receipt": receipt.reference, "package_digest": receipt.package_digest}
-
-
-def _postpone(delivery: Delivery, why: str, until: datetime) -> datetime:
-    Revision.objects.filter(pk=delivery.revision.pk).update(failure=why[:REASON_LIMIT], due_at=until)
-    return until
