@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from handrail.access.actor import Actor
 from handrail.audit.events import EventName
@@ -111,19 +111,21 @@ def _advance(revision_id: int, *, by: Actor) -> datetime | None:
                     continue
                 return None
             Revision.objects.filter(pk=revision_id).update(failure=failed.message[:REASON_LIMIT], due_at=failed.until)
+            if failed.cause is not None:
+                raise failed.cause from None
             return failed.until
         if until is not None:
             Revision.objects.filter(pk=revision_id).update(failure="", due_at=until)
             return until
 
 
+@dataclass
 class _Failed(Exception):
-    """An attempt that came to nothing: what happened, and when to make the next one."""
+    """An attempt that came to nothing: what happened, when to make the next one, and an error of the database."""
 
-    def __init__(self, message: str, until: datetime) -> None:
-        super().__init__(message)
-        self.message = message
-        self.until = until
+    message: str
+    until: datetime
+    cause: DatabaseError | None = None
 
 
 def _attempt(
@@ -147,7 +149,8 @@ def _attempt(
     except Exception as error:
         log.exception("a delivery could not be advanced", packet=revision.packet.ref, revision=revision.number)
         message = f"Handrail failed ({type(error).__name__}); see its log."
-        raise _Failed(message, max(delivery.backoff(), now() + settings.current().retry_ceiling)) from None
+        until = max(delivery.backoff(), now() + settings.current().retry_ceiling)
+        raise _Failed(message, until, error if isinstance(error, DatabaseError) else None) from None
 
 
 def _out_of_time(revision: Revision, status: DeliveryStatus) -> bool:
@@ -175,13 +178,8 @@ def _give_up_recall(revision: Revision, why: str, by: Actor) -> None:
     with transaction.atomic():
         row = NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail={"why": why[:REASON_LIMIT]})
         ledger.append(revision, row, worker=by.name, unless=_closed, due_at=None, failure="")
-        moves.audit(
-            EventName.PACKET_GIVEN_UP,
-            revision,
-            by,
-            manifest=revision.release.manifest_digest,
-            lane_state="no-answer",
-        )
+        digest = revision.release.manifest_digest
+        moves.audit(EventName.PACKET_GIVEN_UP, revision, by, manifest=digest, lane_state="no-answer")
 
 
 def send(delivery: Delivery) -> None:
