@@ -68,6 +68,11 @@ def accept_log(*, reason: str, by: Actor) -> SealedBatch:
     return actions.accept(reason=reason, by=by)
 
 
+def forget_mark() -> None:
+    """For the demo, whose database is blank at each start; an installation accepts its log: see ``accept_log``."""
+    actions.forget_mark()
+
+
 def export(*, by: Actor) -> Iterator[str]:
     """The log as JSON lines, with the events in the actor's scope in clear. Raises Denied without ``audit:export``."""
     by.require(Capability.AUDIT_EXPORT)

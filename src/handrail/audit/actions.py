@@ -116,6 +116,11 @@ def accept(*, reason: str, by: By) -> SealedBatch:
     return sealed
 
 
+def forget_mark() -> None:
+    """The database of this installation was made blank on purpose, as the demo's is at each start: see ``mark``."""
+    mark.get().forget()
+
+
 def _announce(by: By) -> sealing.Announce:
     def announce(found: int, complete: bool) -> AuditEvent:
         return record(

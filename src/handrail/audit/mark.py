@@ -101,6 +101,11 @@ class MarkStore:
         self._keep(SealingState(rows_from=rows_from))
         self.path.unlink(missing_ok=True)
 
+    def forget(self) -> None:
+        """Removes both files: for a database that was made blank on purpose, as the demo's is at each start."""
+        for name in (MARK_FILE, STATE_FILE):
+            (self.directory / name).unlink(missing_ok=True)
+
     def _keep(self, state: SealingState) -> None:
         _write(self.directory / STATE_FILE, json.dumps(asdict(state)) + "\n")
 

@@ -261,6 +261,15 @@ def test_kept_sizes_are_thinned_out(tmp_path: Path) -> None:
     assert sizes == sorted(sizes)
 
 
+def test_mark_of_a_database_made_blank_is_forgotten(tmp_path: Path) -> None:
+    kept = MarkStore(tmp_path / "state")
+    kept.forget()
+    kept.advance("note", size=1, root=bytes(32))
+    kept.stop(SealingStop("now", "mark", "why"))
+    kept.forget()
+    assert (kept.read(), kept.state()) == (None, mark.SealingState())
+
+
 def test_first_reason_for_stopping_is_kept(tmp_path: Path) -> None:
     kept = MarkStore(tmp_path / "state")
     kept.stop(SealingStop("then", "mark", "first"))

@@ -9,11 +9,13 @@ from django.db import connection, connections
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
+from handrail.access import evidence
 from handrail.cli import migrations
 
 
 def make_blank() -> None:
     """Throws away what the last demo left. The first time, and after new migrations, it migrates; else it copies."""
+    evidence.forget_mark()
     template = _template_name()
     settings = connection.settings_dict
     name = settings["NAME"]
