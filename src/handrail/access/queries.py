@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from handrail.access import addresses, names
 from handrail.access.actor import NOBODY, Actor, ActorKind
 from handrail.access.capabilities import Capability, bundled
 from handrail.access.decisions import Proof
@@ -129,6 +130,16 @@ def list_workspaces(member: Actor | None = None) -> list[WorkspaceSummary]:
     rows = Workspace.objects.order_by("slug")
     found = rows if member is None else rows.filter(pk=member.workspace_id)
     return [WorkspaceSummary(w.slug, w.name) for w in found]
+
+
+def odd_identifiers(limit: int = 20) -> list[str]:
+    """Addresses and tenant keys of the whole installation that would be refused today, each with its reason: at most
+    ``limit``. They are from before they were checked."""
+    users = User.objects.order_by("email").values_list("email", flat=True)
+    found = [f"address {email!a}: {why}" for email in users.iterator() if (why := addresses.why_not(email))]
+    keys = Tenant.objects.order_by("workspace__slug", "key").values_list("workspace__slug", "key")
+    found += [f"tenant {key!a} of {slug}: {why}" for slug, key in keys.iterator() if (why := names.why_not_key(key))]
+    return found[:limit]
 
 
 def workspaces_of(user: User) -> list[WorkspaceSummary]:
