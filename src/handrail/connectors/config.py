@@ -18,7 +18,7 @@ MAX_DEADLINE_SECONDS = 60.0
 MAX_BYTES = 64 * 1024 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-SecretReference = Annotated[str, StringConstraints(pattern=r"^(env|file):\S+$")]
+SecretReference = Annotated[str, StringConstraints(pattern=r"^(env:\S+|file:\S([^\x00-\x1f]*\S)?)$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from handrail.kernel.errors import Misconfigured
 
-_REFERENCE = re.compile(r"(?P<kind>env|file):(?P<name>\S+)")
+# A path may have spaces in it.
+_REFERENCE = re.compile(r"env:(?P<env>\S+)|file:(?P<file>\S(?:[^\x00-\x1f]*\S)?)")
 MAX_BYTES = 64 * 1024
 
 
@@ -41,8 +42,7 @@ class Secrets:
         match = _REFERENCE.fullmatch(reference)
         if match is None:
             raise Misconfigured("A secret must be given as env:NAME or file:PATH.", code="secret-reference")
-        name = match["name"]
-        value = self.environ.get(name, "") if match["kind"] == "env" else _read(name)
+        value = self.environ.get(match["env"], "") if match["env"] else _read(match["file"])
         if not value:
             raise Misconfigured(
                 f"The secret {reference} is missing or empty. Set it, then run: handrail check.",

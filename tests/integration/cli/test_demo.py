@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,10 +22,11 @@ def demo(directory: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def directory() -> Iterator[Path]:
-    """Outside pytest's own folder, which every session of pytest closes to the user that PostgreSQL runs as."""
-    with tempfile.TemporaryDirectory(prefix="handrail-demo-", ignore_cleanup_errors=True) as made:
-        yield Path(made)
+def directory(tmp_path: Path) -> Path:
+    """Below parents that are closed to the user that PostgreSQL runs as, and with a name that has to be quoted."""
+    made = tmp_path / 'my "démo"'
+    made.mkdir()
+    return made
 
 
 @pytest.mark.slow

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
+from handrail.connectors.config import SecretReference
 from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import MAX_BYTES, Secret, Secrets
 
@@ -19,9 +21,21 @@ def test_resolve_reads_a_file_without_its_last_newline(tmp_path: Path) -> None:
     assert Secrets({}).resolve(f"file:{tmp_path}/token").reveal() == "abc"
 
 
+@pytest.mark.parametrize("name", ["our own secrets", "Überwachung", 'it\'s "here"', "a#b%20c"])
+def test_resolve_reads_a_file_whatever_its_path(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "token").write_text("abc\n")
+    reference = f"file:{tmp_path}/{name}/token"
+    assert TypeAdapter(SecretReference).validate_python(reference) == reference
+    assert Secrets({}).resolve(reference).reveal() == "abc"
+
+
 @pytest.mark.parametrize(
     ("reference", "code"),
     [
+        ("env:TWO WORDS", "secret-reference"),
+        ("file: /a", "secret-reference"),
+        ("file:/a\nb", "secret-reference"),
         ("abc", "secret-reference"),
         ("env:", "secret-reference"),
         ("env:MISSING", "secret-missing"),

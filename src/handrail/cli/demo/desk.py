@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import Any
 
@@ -43,7 +44,7 @@ references = "items[].id"
 
 def text(estate: str, *, token: str) -> str:
     """The section as it stands in handrail.toml. ``token`` is a reference to the secret."""
-    return _SECTION.replace("@ESTATE", estate).replace("@TOKEN", token)
+    return _SECTION.replace("@ESTATE", estate).replace('"@TOKEN"', json.dumps(token, ensure_ascii=False))
 
 
 def section(estate: str, *, token: str) -> dict[str, Any]:

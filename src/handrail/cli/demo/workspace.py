@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,10 +96,10 @@ def _write_secrets(directory: Path) -> None:
 def _toml(workspace: DemoWorkspace) -> str:
     secrets = workspace.directory / "secrets"
     parts = [
-        f'state_directory = "{workspace.directory}"',
+        f"state_directory = {_quoted(workspace.directory)}",
         f'[web]\nport = {workspace.web_port}\nbase_url = "{workspace.url}"',
         "[worker]\nconcurrency = 6\nlease_seconds = 5\nsweep_seconds = 1\npull_seconds = 5",
-        f'[tasks]\nconnector = "tasks"\nworkspace = "{WORKSPACE}"\nwebhook_secret = "file:{secrets / "webhook"}"',
+        f'[tasks]\nconnector = "tasks"\nworkspace = "{WORKSPACE}"\nwebhook_secret = {_secret(secrets / "webhook")}',
     ]
     parts += _packets(workspace)
     for name, kind, path, token in _CONNECTORS:
@@ -106,10 +107,19 @@ def _toml(workspace: DemoWorkspace) -> str:
         parts.append(
             f'[connectors.{name}]\nkind = "{kind}"\nbase_url = "{workspace.estate}{path}"\n'
             f"deadline_seconds = {seconds}\n"
-            f'auth = {{ kind = "bearer", secret = "file:{secrets / token}" }}'
+            f'auth = {{ kind = "bearer", secret = {_secret(secrets / token)} }}'
         )
     parts.append(desk.text(workspace.estate, token=f"file:{secrets / 'desk'}"))
     return "\n\n".join(parts) + "\n"
+
+
+def _quoted(text: object) -> str:
+    """A basic string of TOML, which JSON's strings are too: a path may hold quotes and backslashes."""
+    return json.dumps(str(text), ensure_ascii=False)
+
+
+def _secret(path: Path) -> str:
+    return _quoted(f"file:{path}")
 
 
 def _packets(workspace: DemoWorkspace) -> list[str]:
@@ -117,9 +127,9 @@ def _packets(workspace: DemoWorkspace) -> list[str]:
     lane = "vendor-signing-intake"
     return [
         "[release]\npoll_seconds = 1",
-        f'[blobs]\nkind = "blobs"\nfolder = "{workspace.directory / "annexes"}"',
-        f'[connectors.evidence]\nkind = "blobs"\nfolder = "{workspace.directory / "evidence"}"',
+        f'[blobs]\nkind = "blobs"\nfolder = {_quoted(workspace.directory / "annexes")}',
+        f'[connectors.evidence]\nkind = "blobs"\nfolder = {_quoted(workspace.directory / "evidence")}',
         f'[lanes.{lane}]\nkind = "http"\nbase_url = "{workspace.estate}"\npath = "/lane/{lane}"\n'
         "deadline_seconds = 10\n"
-        f'auth = {{ kind = "bearer", secret = "file:{workspace.directory / "secrets" / "lane"}" }}',
+        f'auth = {{ kind = "bearer", secret = {_secret(workspace.directory / "secrets" / "lane")} }}',
     ]
