@@ -20,6 +20,8 @@ from tests.factories.runs import Runs
 from tests.integration.api.conftest import Caller
 
 BODIES = {
+    "change_tenant": {"name": "New"},
+    "close_tenant": {"reason": "no"},
     "resolve_exception": {"note": "done"},
     "approve_definition": {"digest": "sha256:" + "0" * 64},
     "reject_definition": {"reason": "no"},
