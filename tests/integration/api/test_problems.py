@@ -45,7 +45,7 @@ def test_breakage_before_the_api_is_a_problem_too(lenient: Client) -> None:
     """Who is logged in is asked before the API is: what breaks there is Django's to answer."""
     lenient.cookies["sessionid"] = "x" * 32
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE django_session RENAME TO elsewhere")
+        cursor.execute("ALTER TABLE access_loginsession RENAME TO elsewhere")
     response = lenient.get("/api/v1/runs")
     assert (response.status_code, response.headers["Content-Type"]) == (500, MEDIA_TYPE)
 
