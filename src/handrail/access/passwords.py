@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 
-from handrail.kernel.hostile import is_storable
+from handrail.kernel.hostile import is_storable, normalized
 
 if TYPE_CHECKING:
     from handrail.access.models import User
@@ -69,7 +69,8 @@ def faults(password: str, *, words: Iterable[str] = ()) -> list[str]:
 
 def fold(text: str) -> str:
     """``text`` as somebody who guesses sees it: without compatibility forms, case, accents and outer white space."""
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    # Character by character: the order of marks doesn't matter, and sorting many takes the square of their number.
+    decomposed = "".join(unicodedata.normalize("NFKD", c) for c in normalized(text, "NFKC").casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c)).strip()
 
 

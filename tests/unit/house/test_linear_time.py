@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from tests.factories import linear, patterns
+from tests.factories import linear, patterns, textfunctions
 from tests.factories.linear import CLASSES, PAIRS, Maker, makers, too_slow, within
 from tests.lanes import NIGHTLY, swept
 
@@ -49,3 +49,16 @@ def test_every_pattern_takes_linear_time_on_pairs_and_on_what_it_almost_matches(
 def test_pattern_that_takes_the_square_is_found() -> None:
     bad = patterns.Found("bad", re.compile(r"^\W+|\W+$"), ("sub",))
     assert within(60, lambda: list(slow(list(bad.uses()), list(makers("!")), (linear.SMALL,)))) != []
+
+
+# Among them those that an earlier version took minutes for. At night every class and pair.
+TEXTS = list(makers(["!", "a", " ", "\n", "\u0301\u0323", "a ", "a.\n", '"\\'], [("a", "a")]))
+
+
+def test_every_function_that_takes_text_takes_linear_time() -> None:
+    uses = [*textfunctions.found(), *textfunctions.by_hand()]
+    texts = [*TEXTS, *makers([*CLASSES.values(), *PAIRS], [("", ""), ("a", "a")])] if NIGHTLY else TEXTS
+    sys.stdout.write(f"{len(uses)} functions, {len(texts)} texts of 8 KiB; by hand of 64 KiB\n")
+    assert len(uses) > 150
+    assert within(SECONDS, lambda: list(slow(uses, texts, (linear.SMALL // 2, linear.SMALL)))) == []
+    assert within(SECONDS, lambda: list(slow(textfunctions.by_hand(), texts, (linear.LARGE,)))) == []
