@@ -15,6 +15,8 @@ import psycopg
 from django.core.management import call_command
 from django.db import connection
 
+from handrail.conf import roles
+
 ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "handrail_template_"
 ADVISORY_LOCK = 7_263_114
@@ -40,6 +42,7 @@ def template() -> str:
     name = PREFIX + _digest()
     with server() as admin:
         admin.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+        roles.make(admin)
         known = [row[0] for row in admin.execute("SELECT datname FROM pg_database").fetchall()]
         if name not in known:
             for outdated in (one for one in known if one.startswith(PREFIX)):
@@ -83,9 +86,15 @@ def url(name: str) -> str:
     return f"postgresql://{settings['USER']}:{settings['PASSWORD']}@/{name}?host={settings['HOST']}{port}"
 
 
+def connection_to(url: str) -> psycopg.Connection[Any]:
+    """A superuser's connection to the database of ``url``, which commits by itself."""
+    return psycopg.connect(url, autocommit=True)
+
+
 def _digest() -> str:
     """Of everything that a fresh database is made from."""
-    files = sorted((ROOT / "src" / "handrail").rglob("migrations/*.py"))
+    source = ROOT / "src" / "handrail"
+    files = [*sorted(source.rglob("migrations/*.py")), source / "access/rights.py", source / "access/protection.py"]
     parts = [f"{file.relative_to(ROOT)} {sha256(file.read_bytes()).hexdigest()}" for file in files]
     parts += [f"{name} {version(name)}" for name in OTHERS]
     return sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from handrail.conf import database
+from handrail.conf import database, roles
 
 STATE = Path(__file__).resolve().parent.parent / "var" / "test"
 
@@ -30,3 +30,6 @@ from handrail.conf.settings import *  # noqa: E402, F403 - the environment above
 
 WHITENOISE_AUTOREFRESH = True  # each test client makes its own middleware, and would read all static files for it
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # log-ins in tests need no slow hash
+
+DATABASES["default"]["ENGINE"] = "tests.scoped_postgresql"  # noqa: F405
+HANDRAIL_SERVING_ROLE = roles.SERVING

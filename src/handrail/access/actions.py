@@ -16,6 +16,7 @@ from handrail.audit.actions import CONTEXT_VALUE_LIMIT, By, record
 from handrail.audit.events import EventName, EventOutcome
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
+from handrail.kernel.scope import Duty, duty
 
 # The slice's door to identities at the identity provider; they are a module of their own.
 NotAdmitted = identities.NotAdmitted
@@ -26,6 +27,7 @@ _GROUP = re.compile(r"(?=.{1,32}$)[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @transaction.atomic
+@duty(Duty.DIRECTORY)
 def create_workspace(*, slug: str, name: str, by: By) -> Workspace:
     """A new workspace. Raises Invalid for a slug or name that can't be one, Conflict when the slug is taken."""
     slug, name = names.slug(slug), names.required(name, where="name", limit=names.WORKSPACE_LIMIT)

@@ -10,6 +10,7 @@ from handrail.access import decisions
 from handrail.access.capabilities import Capability, needed
 from handrail.access.decisions import Proof
 from handrail.kernel.errors import Denied
+from handrail.kernel.scope import RowScope
 
 WHOLE_WORKSPACE = "This concerns the whole workspace. You need to be entitled to every tenant of it."
 
@@ -44,6 +45,11 @@ class Actor:
 
     def may(self, capability: Capability) -> bool:
         return capability in self.capabilities
+
+    @property
+    def scope(self) -> RowScope:
+        """The same for the database: what row security shows this actor."""
+        return RowScope(self.workspace_id, self.tenant_ids)
 
     def covers(self, *, workspace_id: int, tenant_id: int) -> bool:
         """Whether a row of this workspace and tenant is in the actor's scope."""

@@ -14,6 +14,7 @@ from handrail.access.guards import members_of, tenants_of
 from handrail.access.models import Identity, Membership, Tenant, User, Workspace
 from handrail.access.session_store import SessionStore
 from handrail.kernel.errors import NotFound
+from handrail.kernel.scope import Duty, duty
 
 COMMAND_LINE = "handrail-cli"
 
@@ -54,6 +55,7 @@ class IdentitySummary:
     joined_at: datetime
 
 
+@duty(Duty.DIRECTORY)
 def actor_for(user: User, workspace_slug: str | None = None, *, proof: Proof = Proof.SESSION) -> Actor:
     """``user``, who has logged in, as a member of one workspace: the named one, else the first they joined; else
     NOBODY. ``proof``: where they have shown who they are in another way than by a session."""
@@ -68,7 +70,8 @@ def actor_for(user: User, workspace_slug: str | None = None, *, proof: Proof = P
 
 def member_actor(membership: Membership, proof: Proof = Proof.NONE) -> Actor:
     """The person behind ``membership``, with what their roles and entitlements give them now."""
-    tenants = None if membership.all_tenants else frozenset(one.pk for one in membership.tenants.all())
+    entitled = membership.tenantentitlement_set.all()  # not tenants, which row security may hide from who asks
+    tenants = None if membership.all_tenants else frozenset(one.tenant_id for one in entitled)
     return Actor(
         kind=ActorKind.PERSON,
         name=membership.user.email,
@@ -81,6 +84,7 @@ def member_actor(membership: Membership, proof: Proof = Proof.NONE) -> Actor:
     )
 
 
+@duty(Duty.DIRECTORY)
 def person(email: str, workspace_slug: str | None = None) -> Actor:
     """The active member with this e-mail address, who has shown nothing: their name was given. Raises NotFound."""
     user = User.objects.filter(email__iexact=email, is_active=True).first()
@@ -116,6 +120,7 @@ def _process(kind: ActorKind, name: str, workspace_id: int) -> Actor:
     return Actor(kind=kind, name=name, workspace_id=workspace_id, capabilities=frozenset(Capability), tenant_ids=None)
 
 
+@duty(Duty.DIRECTORY)
 def get_workspace(slug: str | None = None) -> Workspace:
     """The workspace with ``slug``, or the only one there is. Raises NotFound."""
     rows = list(Workspace.objects.filter(**({"slug": slug} if slug else {}))[:2])
@@ -125,6 +130,7 @@ def get_workspace(slug: str | None = None) -> Workspace:
     return rows[0]
 
 
+@duty(Duty.DIRECTORY)
 def list_workspaces(member: Actor | None = None) -> list[WorkspaceSummary]:
     """Every workspace of the installation, for its operator; for a ``member`` the one that they act in."""
     rows = Workspace.objects.order_by("slug")
@@ -132,6 +138,7 @@ def list_workspaces(member: Actor | None = None) -> list[WorkspaceSummary]:
     return [WorkspaceSummary(w.slug, w.name) for w in found]
 
 
+@duty(Duty.INSTALLATION)
 def odd_identifiers(limit: int = 20) -> list[str]:
     """Addresses and tenant keys of the whole installation that would be refused today, each with its reason: at most
     ``limit``. They are from before they were checked."""
@@ -142,6 +149,7 @@ def odd_identifiers(limit: int = 20) -> list[str]:
     return found[:limit]
 
 
+@duty(Duty.DIRECTORY)
 def workspaces_of(user: User) -> list[WorkspaceSummary]:
     rows = Workspace.objects.filter(membership__user=user, membership__is_active=True).order_by("name")
     return [WorkspaceSummary(w.slug, w.name) for w in rows]

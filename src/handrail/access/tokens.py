@@ -26,6 +26,7 @@ from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
 from handrail.kernel.hostile import clean_text
 from handrail.kernel.ids import Prefix, new_ref
+from handrail.kernel.scope import Duty, duty
 
 MARK = "hrt_"
 DEFAULT_SCOPES = (READ,)
@@ -165,6 +166,7 @@ def _reaches(actor: Actor, membership: Membership) -> bool:
     return True
 
 
+@duty(Duty.DIRECTORY)
 def bearer(secret: str, *, address: str = "") -> Actor:
     """The member whose token this is, as they are now and as far as its scope goes; NOBODY when it is unknown, expired
     or revoked. ``address``: where it is used from, for the record of its last use."""

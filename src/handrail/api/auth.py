@@ -11,6 +11,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from handrail.access import tokens
 from handrail.access.actor import NOBODY, Actor
+from handrail.kernel import scope
 
 if TYPE_CHECKING:
 
@@ -52,4 +53,5 @@ def _recognised(request: HttpRequest, actor: Actor) -> Actor | None:
     if actor is NOBODY:
         return None
     cast("ActorRequest", request).actor = actor
+    scope.change(actor.scope)  # until the door of the pages, which entered one, leaves it
     return actor

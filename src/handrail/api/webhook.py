@@ -11,6 +11,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from handrail.access import queries as access
 from handrail.api import body
 from handrail.api.fields import REFUSALS
+from handrail.kernel import scope
 from handrail.kernel.errors import Fault, HandrailError, Invalid
 from handrail.kernel.secrets import Secret
 from handrail.runbooks import task_system
@@ -75,7 +76,8 @@ def deliver_task(request: HttpRequest) -> Status[Delivered]:
     message_id = _verified(request, data, system.webhook_secret)
     item = _delegated(body.parse(data))
     who = access.worker("task-webhook", access.get_workspace(system.workspace).pk)
-    return Status(202, messages.deliver(message_id=message_id, item=item, by=who))
+    with scope.entered(who.scope):
+        return Status(202, messages.deliver(message_id=message_id, item=item, by=who))
 
 
 def _verified(request: HttpRequest, data: bytes, secret: Secret) -> str:

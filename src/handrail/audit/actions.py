@@ -19,9 +19,11 @@ from handrail.audit.models import AuditEvent
 from handrail.audit.sealing import SealedBatch
 from handrail.audit.sources import SOURCES
 from handrail.audit.watch import SealRefused
+from handrail.kernel import scope
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
 from handrail.kernel.hostile import clean_text
+from handrail.kernel.scope import Duty, duty
 
 log = structlog.get_logger("handrail.audit")
 CONTEXT_VALUE_LIMIT = 200
@@ -54,20 +56,26 @@ def record(
     """Adds one event in the caller's transaction. ``context`` holds short facts (references, codes, counts) only; what
     is known of where the act comes from (``By.origin``) stands beside them."""
     facts = {**context, **by.origin}
-    return AuditEvent.objects.create(
-        at=now(),
-        actor_kind=by.kind,
-        actor=by.name,
-        event=event,
-        outcome=outcome,
-        workspace_id=workspace_id or by.workspace_id or None,
-        tenant_id=tenant_id,
-        subject_kind=subject_kind,
-        subject=subject,
-        context={k: v[:CONTEXT_VALUE_LIMIT] if isinstance(v, str) else v for k, v in facts.items() if v is not None},
-    )
+    within = workspace_id or by.workspace_id or None
+    # Whatever the actor may see, the event about it is written: also before there is a scope, at a log-in.
+    with scope.entered(scope.RowScope(within or 0, None)):
+        return AuditEvent.objects.create(
+            at=now(),
+            actor_kind=by.kind,
+            actor=by.name,
+            event=event,
+            outcome=outcome,
+            workspace_id=within,
+            tenant_id=tenant_id,
+            subject_kind=subject_kind,
+            subject=subject,
+            context={
+                k: v[:CONTEXT_VALUE_LIMIT] if isinstance(v, str) else v for k, v in facts.items() if v is not None
+            },
+        )
 
 
+@duty(Duty.AUDIT)
 def seal(*, by: By, whole: bool | None = True) -> SealedBatch | None:
     """Seals one batch of what has no leaf yet; None when nothing had. ``whole``: see ``sealing.seal_batch``.
 
@@ -81,6 +89,7 @@ def seal(*, by: By, whole: bool | None = True) -> SealedBatch | None:
         raise
 
 
+@duty(Duty.AUDIT)
 def accept(*, reason: str, by: By) -> SealedBatch:
     """Accepts the log as it is in the database: after a restore, or once a change was looked into. This machine forgets
     its mark, records who accepted what and why, and seals again from there.
@@ -189,14 +198,14 @@ def export(*, by: By, workspace_id: int, tenant_ids: Collection[int] | None) -> 
     """The sealed log as JSON lines (``exported``), with the events of one workspace in clear: those of ``tenant_ids``
     only, unless that is None. Writes the event, seals, and then gives the lines one by one, in bounded memory.
     """
-    scope = "all" if tenant_ids is None else f"{len(tenant_ids)} tenants"
+    covered = "all" if tenant_ids is None else f"{len(tenant_ids)} tenants"
     record(
         EventName.AUDIT_EXPORTED,
         by=by,
         workspace_id=workspace_id,
         subject_kind="log",
         subject=signing.get().origin,
-        tenants=scope,
+        tenants=covered,
     )
     with suppress(SealRefused):  # the export says so itself, by its mark
         seal_all(by=by)

@@ -13,6 +13,7 @@ from handrail.audit.models import AuditLeaf
 from handrail.audit.sources import EVENTS
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Conflict, Misconfigured
+from handrail.kernel.scope import RowScope, entered
 
 CHUNK = 1000
 
@@ -45,7 +46,8 @@ def _lines(scope: Scope, size: int, text: str) -> Iterator[str]:
     for begin in range(0, size, CHUNK):
         leaves = AuditLeaf.objects.filter(index__gte=begin, index__lt=min(begin + CHUNK, size)).order_by("index")
         chunk = list(leaves.values_list("index", "source", "row_id", "leaf_hash"))
-        events = rows.read(EVENTS, [row_id for _, source, row_id, _ in chunk if source == EVENTS.name])
+        with entered(RowScope(scope.workspace_id, None if scope.tenant_ids is None else frozenset(scope.tenant_ids))):
+            events = list(rows.read(EVENTS, [row_id for _, source, row_id, _ in chunk if source == EVENTS.name]))
         seen = {row.id: row for row in events if scope.holds(row.values)}
         for index, source, row_id, value in chunk:
             shown = {"hash": base64.b64encode(value).decode(), "index": index}

@@ -10,7 +10,7 @@ from django.db import Error, connection
 
 from handrail.access import evidence, queries
 from handrail.audit.queries import LogFinding
-from handrail.cli import database_server, file_modes, installation, migrations
+from handrail.cli import database_server, file_modes, installation, migrations, roles
 from handrail.cli.cautions import cautions, transport
 from handrail.connectors import desk as desks
 from handrail.connectors import lane, oidc, registry
@@ -77,7 +77,8 @@ def database() -> list[Finding]:
             pending = migrations.pending()
     except Error:
         raise database_server.why_away() from None
-    return [_version(version), _migrations(pending), _clock(before, there, now())]
+    found = [_version(version), _migrations(pending), _clock(before, there, now())]
+    return found if pending else [*found, *roles.findings()]
 
 
 def connectors() -> list[Finding]:

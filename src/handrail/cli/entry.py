@@ -12,6 +12,7 @@ from typer._click.exceptions import ClickException  # Typer brings its own Click
 from typer.main import get_command
 
 from handrail.cli.commands import app
+from handrail.kernel import scope
 from handrail.kernel.errors import Denied, Fault, HandrailError, Invalid, Misconfigured, Unavailable
 from handrail.kernel.hostile import is_storable
 
@@ -38,6 +39,11 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the command that ``arguments`` spell and returns its exit code. Errors are printed on standard error."""
+    with scope.entered(scope.current()):  # until its end, a command is in the scope of who acts
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         _check_text(arguments)
         result = get_command(app)(args=list(arguments), prog_name="handrail", standalone_mode=False)

@@ -15,6 +15,7 @@ from django.db import Error
 from handrail.access import queries, tokens
 from handrail.access.actor import NOBODY, Actor
 from handrail.cli import installation
+from handrail.kernel import scope
 from handrail.kernel.errors import Denied, Invalid, Misconfigured
 
 # What the kernel says of a process that nobody logged in for.
@@ -92,6 +93,7 @@ def _remembered(found: Actor) -> Actor:
     """``found`` with where the act comes from: the command line, and which account of this machine runs it."""
     marked = dataclasses.replace(found, origin={**found.origin, "via": "command", "os_user": os_user()})
     _acting.set(marked)
+    scope.change(marked.scope)
     return marked
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +29,31 @@ def start(*, quiet: bool = False) -> Config:
         _tell_when_unconfigured()
     beginning.start()
     return config.load()
+
+
+def as_owner() -> AbstractContextManager[None]:
+    """A ``with`` block in which the database connection is its owner's: for migrations and grants alone."""
+    return beginning.as_owner()
+
+
+def apply_rights() -> bool:
+    """Grants and row security as this version has them; inside ``as_owner``. False when they are so already."""
+    return beginning.apply_rights()
+
+
+def rights_are_applied() -> bool:
+    """Whether the database has grants and row security as this version has them."""
+    return beginning.rights_are_applied()
+
+
+def rights_digest() -> str:
+    """Changes with what this version grants and shows."""
+    return beginning.rights_digest()
+
+
+def rights() -> list[str]:
+    """The statements of ``apply_rights``."""
+    return beginning.rights()
 
 
 def configuration() -> Config:

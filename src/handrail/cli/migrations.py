@@ -1,4 +1,6 @@
-"""Migrations under a lock of the whole database, so that machines that start together do not collide."""
+"""Migrations under a lock of the whole database, so that machines that start together do not collide.
+
+They run as the owner's role. Grants and row security follow them (``conf.apps``)."""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from django.core.management import call_command
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from handrail.cli import installation
 from handrail.kernel.errors import Misconfigured
 
 NOT_MIGRATED = "The database is not migrated to this version. Run: handrail migrate"
@@ -17,12 +20,14 @@ LOCK = 0x48616E647261696C
 
 def apply() -> list[str]:
     """Applies what is pending and returns its names, in order. Waits while another process does the same."""
-    with connection.cursor() as cursor:
+    with installation.as_owner(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         try:
             names = pending()
             if names:
                 call_command("migrate", interactive=False, verbosity=0)
+            else:
+                installation.apply_rights()
             return names
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])

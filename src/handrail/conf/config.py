@@ -42,20 +42,29 @@ Location = Annotated[str, AfterValidator(_location)]
 class DatabaseSection(Section):
     """``url`` names any PostgreSQL from 15 on; without it an embedded server runs in ``directory``.
 
-    ``password`` refers to the role's password, which ``url`` may not hold.
+    ``password`` refers to the role's password, which ``url`` may not hold. ``owner_url`` and ``owner_password`` are
+    those of the role that owns the tables and migrates; without them the role of ``url`` does both.
     """
 
     url: str | None = None
     password: str | None = None
+    owner_url: str | None = None
+    owner_password: str | None = None
     directory: Path | None = None
 
-    @field_validator("url")
+    @field_validator("url", "owner_url")
     @classmethod
     def _without_password(cls, url: str | None) -> str | None:
         parts = urlsplit(url or "")
         if parts.password is not None or any(name == "password" for name, _ in parse_qsl(parts.query)):
             raise ValueError('a password is given by reference: password = "env:NAME" or "file:PATH", beside url')
         return url
+
+    @model_validator(mode="after")
+    def _owner_of_something(self) -> DatabaseSection:
+        if self.owner_url and not self.url:
+            raise ValueError("owner_url needs url: it is the same database, as the role that owns its tables")
+        return self
 
 
 class WebSection(Section):
@@ -224,7 +233,7 @@ def parse(text: str, *, name: str = DEFAULT_FILE) -> Config:
 def load() -> Config:
     """The installation's configuration: the file that ``HANDRAIL_CONFIG`` names, else ``./handrail.toml`` if present.
 
-    ``DATABASE_URL`` and ``HANDRAIL_STATE_DIR`` override the file.
+    ``DATABASE_URL``, ``DATABASE_OWNER_URL`` and ``HANDRAIL_STATE_DIR`` override the file.
     """
     path = find()
     config = parse(path.read_text(encoding="utf-8"), name=str(path)) if path else Config()
@@ -243,7 +252,11 @@ def find() -> Path | None:
 def _overridden(config: Config, environ: Mapping[str, str]) -> Config:
     changes: dict[str, Any] = {}
     if url := environ.get("DATABASE_URL"):
-        changes["database"] = config.database.model_copy(update={"url": url, "password": None})
+        found = {"url": url, "password": None, "owner_url": None, "owner_password": None}
+        changes["database"] = config.database.model_copy(update=found)
+    if owner := environ.get("DATABASE_OWNER_URL"):
+        section = changes.get("database", config.database)
+        changes["database"] = section.model_copy(update={"owner_url": owner, "owner_password": None})
     if directory := environ.get("HANDRAIL_STATE_DIR"):
         changes["state_directory"] = Path(directory)
     return config.model_copy(update=changes)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from handrail.conf import roles
 from handrail.conf.config import Config, secrets
 from handrail.conf.postgres import address, server
 from handrail.conf.postgres.cluster import SUPERUSER
@@ -17,8 +18,6 @@ from handrail.kernel.secrets import Secret
 
 NAME = "handrail"
 UNSET = f"postgresql:///{NAME}"
-# In the embedded server: who owns the tables, and who serves.
-ROLES = ("handrail_owner", "handrail_app")
 _found: list[str] = []
 
 
@@ -31,7 +30,7 @@ def settings(url: str) -> dict[str, Any]:
     host = options.pop("host", "") or unquote(parts.hostname or "")
     port = options.pop("port", "") or str(parts.port or "")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "handrail.conf.scoped_postgresql",
         "NAME": unquote(parts.path.lstrip("/")) or NAME,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -52,7 +51,26 @@ def url(config: Config) -> str:
         return _with_password(config.database.url, secrets().resolve(config.database.password))
     if config.database.url:
         return config.database.url
-    return embedded(config.database.directory or config.state_directory / "postgres")
+    return embedded(config.database.directory or config.state_directory / "postgres", role=roles.SERVING)
+
+
+def owner_url(config: Config) -> str | None:
+    """As the role that owns the tables and migrates; None where the role of ``url`` does that too.
+
+    Raises Misconfigured when the password is missing.
+    """
+    if config.database.owner_url and config.database.owner_password:
+        return _with_password(config.database.owner_url, secrets().resolve(config.database.owner_password))
+    if config.database.url:
+        return config.database.owner_url
+    return embedded(config.database.directory or config.state_directory / "postgres", role=roles.OWNER)
+
+
+def serving_role(config: Config) -> str | None:
+    """The role that serves, where another one owns the tables; None where one role does both."""
+    if config.database.url is None:
+        return roles.SERVING
+    return (settings(config.database.url)["USER"] or None) if config.database.owner_url else None
 
 
 def exists(config: Config) -> bool:
@@ -84,13 +102,12 @@ def _run(directory: Path) -> None:
 
     server.use(directory)
     with psycopg.connect(address.url(directory, database=SUPERUSER, role=SUPERUSER), autocommit=True) as connection:
-        for name in ROLES:
-            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
-                with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
-                    connection.execute(f"CREATE ROLE {name} LOGIN")
+        roles.make(connection)
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone():
             with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # another was faster
                 connection.execute(f"CREATE DATABASE {NAME}")
+    with psycopg.connect(address.url(directory, database=NAME, role=SUPERUSER), autocommit=True) as connection:
+        roles.hand_over(connection, NAME)
 
 
 def use(url: str) -> None:

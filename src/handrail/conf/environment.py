@@ -7,7 +7,7 @@ from pathlib import Path
 
 from handrail.conf import config
 
-OVERRIDES = ("DATABASE_URL", "HANDRAIL_STATE_DIR")
+OVERRIDES = ("DATABASE_URL", "DATABASE_OWNER_URL", "HANDRAIL_STATE_DIR")
 
 
 def use_file(path: Path) -> None:

@@ -16,6 +16,7 @@ SECRET_KEY = _web_secret_key(_loaded)
 ALLOWED_HOSTS = list(_loaded.web.allowed_hosts)
 
 DATABASES = {"default": _database.settings(_database.current())}
+HANDRAIL_SERVING_ROLE = _database.serving_role(_loaded)
 ALLAUTH_TRUSTED_PROXY_COUNT = _loaded.web.trusted_proxies
 HANDRAIL_SIGN_ON_ISSUER = _loaded.single_sign_on.issuer if _loaded.single_sign_on else None
 SOCIALACCOUNT_ONLY = _loaded.single_sign_on is not None and _loaded.single_sign_on.only

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +17,8 @@ from handrail.conf import config, database
 from handrail.conf.apps import compose
 
 SETTINGS = "handrail.conf.settings"
+# What one role's connection has other than another's; the database is the same.
+_PERSONAL = ("USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
 
 
 def start() -> None:
@@ -28,6 +32,58 @@ def start() -> None:
         _complete()
     else:
         django.setup()
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """The connection is that of the role which owns the tables, for the length of a ``with`` block, where there is one
+    apart from the role that serves. Raises Misconfigured."""
+    owner = database.owner_url(config.load())
+    if owner is None:
+        yield
+        return
+    from django.db import connection  # noqa: PLC0415 - Django's settings must be there first
+
+    used = connection.settings_dict
+    before = {name: used[name] for name in _PERSONAL}
+    wanted = database.settings(owner)
+    connection.close()
+    used.update({name: wanted[name] for name in _PERSONAL})
+    try:
+        yield
+    finally:
+        connection.close()
+        used.update(before)
+
+
+def apply_rights() -> bool:
+    """Grants and row security as this version has them, through the owner's connection. False when they are so already.
+
+    Migrations do it by themselves."""
+    from handrail.access import protection  # noqa: PLC0415 - Django's apps must be loaded first
+
+    return protection.apply()
+
+
+def rights_are_applied() -> bool:
+    """Whether the database has grants and row security as this version has them."""
+    from handrail.access import protection  # noqa: PLC0415 - as above
+
+    return protection.is_applied()
+
+
+def rights_digest() -> str:
+    """Changes with what this version grants and shows."""
+    from handrail.access import protection  # noqa: PLC0415 - as above
+
+    return protection.digest()
+
+
+def rights() -> list[str]:
+    """The statements of ``apply_rights``, for somebody who wants to read them first."""
+    from handrail.access import protection  # noqa: PLC0415 - as above
+
+    return protection.statements()
 
 
 def load_models() -> None:

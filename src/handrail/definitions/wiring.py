@@ -10,6 +10,7 @@ from handrail.definitions.active import active_runbooks, compiled_runbook
 from handrail.definitions.requests import forms
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Conflict, Fault, Invalid, Misconfigured
+from handrail.kernel.scope import Duty, duty
 
 _REST = (forms.GetForm, forms.SendForm)
 FIX = "Add or fix [connectors.NAME] in handrail.toml, or propose a version that names another."
@@ -22,6 +23,7 @@ def faults(runbook: CompiledRunbook) -> list[Fault]:
     ]
 
 
+@duty(Duty.INSTALLATION)
 def check() -> list[Finding]:
     """A finding for each active runbook, in every workspace: for the operator of the installation."""
     found: list[Finding] = []

@@ -100,7 +100,7 @@ def _members(workspace_id: int, tenant_id: int) -> list[tuple[int, str, Actor]]:
     rows = Membership.objects.filter(workspace_id=workspace_id, is_active=True, user__is_active=True)
     entitled = rows.filter(Q(all_tenants=True) | Q(tenantentitlement__tenant_id=tenant_id)).distinct()
     found = []
-    for membership in entitled.select_related("user").prefetch_related("tenants").order_by("user_id"):
+    for membership in entitled.select_related("user").prefetch_related("tenantentitlement_set").order_by("user_id"):
         actor = member_actor(membership)
         if actor.may(Capability.PACKET_APPROVE) and actor.covers(workspace_id=workspace_id, tenant_id=tenant_id):
             user = membership.user

@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from handrail.access.actor import Actor
 from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.kernel.clock import now
-from handrail.packets import moves
+from handrail.packets import leases, moves
 from handrail.packets.assembly.results import Assembled
 from handrail.packets.models import Assembly, Revision
-from handrail.packets.states import CURRENT, RevisionReason, RevisionState
+from handrail.packets.states import RevisionReason, RevisionState
 
 
 def expires_at(profile: CompiledProfile, made: Assembled) -> datetime:
@@ -39,8 +38,6 @@ def is_left_to_delivery(revision: Revision) -> bool:
     return revision.state == RevisionState.RELEASED and revision.due_at is not None
 
 
-def expired_rows() -> QuerySet[Assembly]:
-    """Assemblies of the revisions to withdraw now, the oldest first, but for those that are left to their delivery."""
-    rows = Assembly.objects.filter(expires_at__lte=now(), revision__state__in=CURRENT)
-    rows = rows.exclude(revision__state=RevisionState.RELEASED, revision__due_at__isnull=False)
-    return rows.order_by("expires_at")
+def expired(*, limit: int) -> list[tuple[int, int]]:
+    """Id and workspace of the revisions to withdraw now, the oldest first, but for those left to their delivery."""
+    return leases.expired(now(), limit=limit)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from django.db.models import Count
-
 from handrail.kernel.clock import now
 from handrail.kernel.metric import Metric, one
-from handrail.runbooks.models import ExceptionPacket, OperationRun, Report
+from handrail.runbooks import leases
 from handrail.runbooks.states import Handling, RunState
 
 
 def read() -> list[Metric]:
-    runs = dict(OperationRun.objects.values_list("state").annotate(n=Count("pk")).order_by())
-    packets = dict(ExceptionPacket.objects.values_list("handling").annotate(n=Count("pk")).order_by())
-    overdue = OperationRun.objects.filter(due_at__lt=now()).count()
-    undelivered = Report.objects.filter(delivered_at=None, due_at__isnull=False).count()
-    stopped = Report.objects.filter(delivered_at=None, due_at=None).count()
+    runs, packets, overdue, undelivered, stopped = leases.counts(now())
     handled = {handling.value: packets.get(handling.value, 0) for handling in Handling}
     return [
         Metric(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from procrastinate.contrib.django import app
 
 from handrail.access import queries as access
+from handrail.access.actor import Actor
 from handrail.audit import actions as audit
 from handrail.dispatch import TaskName
+from handrail.kernel.scope import entered
 from handrail.packets.actions import assembling, delivering
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import reports, runs, tasks
@@ -17,38 +22,50 @@ from handrail.worker.identity import worker_name
 SEAL_BATCHES = 20
 
 
+@contextmanager
+def acting_in(workspace: int | None) -> Iterator[Actor | None]:
+    """This worker, in ``workspace`` and in its scope, for the length of a ``with`` block; None without a workspace."""
+    if workspace is None:
+        yield None
+        return
+    worker = access.worker(worker_name(), workspace)
+    with entered(worker.scope):
+        yield worker
+
+
 @app.task(name=TaskName.ADVANCE_RUN)
 def advance_run(run_id: int) -> None:
-    workspace = runs.workspace_of(run_id)
-    if workspace is not None:
-        runs.advance(run_id=run_id, by=access.worker(worker_name(), workspace))
+    with acting_in(runs.workspace_of(run_id)) as worker:
+        if worker is not None:
+            runs.advance(run_id=run_id, by=worker)
 
 
 @app.task(name=TaskName.REPORT_RUN)
 def report_run(run_id: int) -> None:
-    workspace = runs.workspace_of(run_id)
-    if workspace is not None:
-        reports.deliver(run_id=run_id, by=access.worker(worker_name(), workspace))
+    with acting_in(runs.workspace_of(run_id)) as worker:
+        if worker is not None:
+            reports.deliver(run_id=run_id, by=worker)
 
 
 @app.task(name=TaskName.ASSEMBLE_PACKET)
 def assemble_packet(revision_id: int) -> None:
-    workspace = delivering.workspace_of(revision_id)
-    if workspace is not None:
-        assembling.advance(revision_id=revision_id, by=access.worker(worker_name(), workspace))
+    with acting_in(delivering.workspace_of(revision_id)) as worker:
+        if worker is not None:
+            assembling.advance(revision_id=revision_id, by=worker)
 
 
 @app.task(name=TaskName.RELEASE_PACKET)
 def release_packet(revision_id: int) -> None:
-    workspace = delivering.workspace_of(revision_id)
-    if workspace is not None:
-        delivering.deliver(revision_id=revision_id, by=access.worker(worker_name(), workspace))
+    with acting_in(delivering.workspace_of(revision_id)) as worker:
+        if worker is not None:
+            delivering.deliver(revision_id=revision_id, by=worker)
 
 
 @app.task(name=TaskName.PULL_TASKS)
 def pull_tasks() -> None:
-    workspace = access.get_workspace(task_system.get().workspace)
-    tasks.pull(by=access.worker(worker_name(), workspace.pk))
+    with acting_in(access.get_workspace(task_system.get().workspace).pk) as worker:
+        if worker is not None:
+            tasks.pull(by=worker)
 
 
 @app.task(name=TaskName.SEAL_AUDIT)

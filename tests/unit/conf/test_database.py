@@ -51,3 +51,48 @@ def test_environment_brings_its_own_password(monkeypatch: pytest.MonkeyPatch, tm
         assert database.url(config.load()) == "postgresql://u:p@other/y"
     finally:
         config.load.cache_clear()
+
+
+OWNED = f'[database]\nurl = "{URL}"\nowner_url = "{URL.replace("handrail@", "handrail_owner@")}"'
+
+
+def test_owner_is_another_role_of_the_same_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OWNER_PASSWORD", "geheim")
+    parsed = config.parse(f'{OWNED}\nowner_password = "env:OWNER_PASSWORD"')
+    found = database.settings(database.owner_url(parsed) or "")
+    assert (found["USER"], found["PASSWORD"], found["NAME"]) == ("handrail_owner", "geheim", "desk")
+    assert database.serving_role(parsed) == "handrail"
+
+
+def test_owner_s_password_is_needed_only_where_it_migrates() -> None:
+    parsed = config.parse(f'{OWNED}\nowner_password = "env:HANDRAIL_NO_SUCH"')
+    assert database.url(parsed) == URL
+    with pytest.raises(Misconfigured, match="HANDRAIL_NO_SUCH"):
+        database.owner_url(parsed)
+
+
+def test_one_role_has_no_owner_apart() -> None:
+    parsed = config.parse(f'[database]\nurl = "{URL}"')
+    assert (database.owner_url(parsed), database.serving_role(parsed)) == (None, None)
+
+
+def test_owner_without_a_url_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="owner_url needs url"):
+        config.parse(f'[database]\nowner_url = "{URL}"')
+
+
+def test_environment_s_url_forgets_the_file_s_owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The owner in the file belongs to the file's database."""
+    file = tmp_path / "handrail.toml"
+    file.write_text(OWNED)
+    monkeypatch.setenv("HANDRAIL_CONFIG", str(file))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@other/y")
+    config.load.cache_clear()
+    try:
+        assert database.owner_url(config.load()) is None
+        monkeypatch.setenv("DATABASE_OWNER_URL", "postgresql://o:p@other/y")
+        config.load.cache_clear()
+        assert database.owner_url(config.load()) == "postgresql://o:p@other/y"
+        assert database.serving_role(config.load()) == "u"
+    finally:
+        config.load.cache_clear()

@@ -22,13 +22,14 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(place: Path, secrets: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(place: Path, secrets: str, *arguments: str, owner: Path | None = None) -> subprocess.CompletedProcess[str]:
     (place / "secrets.env").write_text(secrets)
     environ = {
         "PATH": os.environ["PATH"],
         "HANDRAIL_PROGRAM": str(place / "handrail"),
         "HANDRAIL_USER": getpass.getuser(),
         "HANDRAIL_SECRETS": str(place / "secrets.env"),
+        "HANDRAIL_OWNER_SECRETS": str(owner or place / "none"),
     }
     return subprocess.run([SCRIPT, *arguments], env=environ, capture_output=True, text=True, check=False)
 
@@ -61,3 +62,13 @@ def test_real_program_works_with_what_it_was_given(place: Path) -> None:
     ended = run(place, "", "keys", "generate")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert (place / "state" / "release-signing-key.pem").is_file()
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"), [("migrate", True), ("database", True), ("web", False), ("runs", False), ("", False)]
+)
+def test_owner_password_goes_to_what_migrates_alone(place: Path, command: str, shown: bool) -> None:
+    (place / "owner.env").write_text("B_OWNER=secret")
+    ended = run(place, "A_KEY=x", *filter(None, [command]), owner=place / "owner.env")
+    assert ("B_OWNER=secret" in ended.stdout) is shown
+    assert "A_KEY=x" in ended.stdout

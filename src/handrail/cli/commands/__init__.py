@@ -23,6 +23,7 @@ class Commands(LazyGroup):
         "worker": Lazy("worker", "worker", "Process queued tasks until SIGTERM."),
         "sandbox": Lazy("sandbox", "sandbox", "Serve the practice estate alone.", models=False),
         "migrate": Lazy("serve", "migrate", "Migrate the database to this version."),
+        "database": Lazy("database", "group", "The rights of the database role that serves: grants."),
         "check": Lazy("check", "check", "Check whether this installation is ready, and show what to fix."),
         "definitions": Lazy(
             "definitions", "group", "Definitions: check, propose, list, show, approve, reject, deprecate."

@@ -12,6 +12,7 @@ from handrail.access import actions, queries
 from handrail.access.actor import Actor
 from handrail.cli.demo.workspace import WORKSPACE
 from handrail.definitions import actions as definitions
+from handrail.kernel import scope
 from handrail.kernel.errors import Misconfigured
 
 RUNBOOKS = Path(handrail.__file__).resolve().parents[2] / "definitions" / "runbooks"
@@ -48,6 +49,7 @@ def create(tenants: Iterable[str], password: str) -> Actor:
     """Makes workspace, customers and the two governance owners. Returns the installation's operator in it."""
     actions.create_workspace(slug=WORKSPACE, name="Practice Support", by=queries.operator())
     operator = queries.command_line(WORKSPACE)
+    scope.change(operator.scope)
     for key in tenants:
         actions.create_tenant(key=key, name=f"{key.removeprefix('ten_').capitalize()} Ltd", by=operator)
     invite((PROPOSER, APPROVER), password, operator)

@@ -21,6 +21,7 @@ from handrail.connectors.config import HttpConfig
 from handrail.connectors.http import Client
 from handrail.connectors.rest import Call, RestConnector
 from handrail.definitions import actions as definitions
+from handrail.kernel import scope
 from handrail.kernel.errors import Conflict, Denied, HandrailError
 from handrail.kernel.secrets import Secrets
 from handrail.packets import queries
@@ -112,7 +113,8 @@ class _Scenario:
 
     def _make_key(self) -> str:
         if installation.key_ring().load().current is None:
-            release_keys.generate(None)
+            with scope.entered(scope.current()):  # it acts in no workspace, like handrail keys generate
+                release_keys.generate(None)
         self._vendor.settle()
         return "a release key; the vendor has its public half"
 

@@ -11,6 +11,7 @@ from django.db import connection
 from psycopg import sql
 
 from handrail.access.actor import Actor
+from handrail.cli import installation
 from handrail.cli.demo import estate
 from handrail.cli.demo.estate import ExpectedRun
 from handrail.runbooks.queries import runs as queries
@@ -124,7 +125,7 @@ def leaks(words: list[str], logs: Iterable[Path]) -> Iterator[str]:
         text = path.read_text(encoding="utf-8", errors="replace")
         if any(word in text for word in words):
             yield path.name
-    with connection.cursor() as cursor:
+    with installation.as_owner(), connection.cursor() as cursor:
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
         for (table,) in cursor.fetchall():
             looked = sql.SQL("SELECT count(*) FROM {} row WHERE row::text LIKE ANY(%s)").format(sql.Identifier(table))

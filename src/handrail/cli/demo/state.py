@@ -10,13 +10,17 @@ from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
 from handrail.access import evidence
-from handrail.cli import migrations
+from handrail.cli import installation, migrations
 
 
 def make_blank() -> None:
     """Throws away what the last demo left. The first time, and after new migrations, it migrates; else it copies."""
     evidence.forget_mark()
-    template = _template_name()
+    with installation.as_owner():
+        _make_blank(_template_name())
+
+
+def _make_blank(template: str) -> None:
     settings = connection.settings_dict
     name = settings["NAME"]
     connections.close_all()
@@ -36,7 +40,7 @@ def make_blank() -> None:
 def _template_name() -> str:
     """Named after the migrations that this version has, so that a template of another version is never copied."""
     known = MigrationLoader(None).disk_migrations
-    text = "\n".join(sorted(f"{app}.{name}" for app, name in known))
+    text = "\n".join([*sorted(f"{app}.{name}" for app, name in known), installation.rights_digest()])
     return "blank_" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

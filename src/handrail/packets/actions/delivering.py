@@ -16,7 +16,7 @@ from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState, Rec
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError, Misconfigured, Stale
-from handrail.packets import ledger, moves, packing, settings
+from handrail.packets import leases, ledger, moves, packing, settings
 from handrail.packets.expiry import has_expired, withdraw_expired
 from handrail.packets.ledger import DeliveryRow, NewDeliveryRow
 from handrail.packets.models import Revision
@@ -85,7 +85,7 @@ def deliver(*, revision_id: int, by: Actor) -> datetime | None:
 
 def workspace_of(revision_id: int) -> int | None:
     """Which workspace a revision belongs to, for the worker that is to act there."""
-    return Revision.objects.filter(pk=revision_id).values_list("workspace_id", flat=True).first()
+    return leases.workspace_of(revision_id)
 
 
 def _advance(revision_id: int, *, by: Actor) -> datetime | None:

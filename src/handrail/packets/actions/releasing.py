@@ -13,7 +13,8 @@ from handrail.connectors import lane as lanes
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
-from handrail.packets import approvers, documents, expiry, ledger, moves, permissions, settings
+from handrail.kernel.scope import entered
+from handrail.packets import approvers, documents, expiry, leases, ledger, moves, permissions, settings
 from handrail.packets.actions.drift import refuse_if_drifted
 from handrail.packets.ledger import NewDeliveryRow
 from handrail.packets.models import Release, Revision
@@ -72,15 +73,18 @@ def expire(*, revision_id: int, by: Actor) -> bool:
 
 def expire_all(*, name: str, limit: int = 200) -> int:
     """Withdraws every revision that has expired, as the worker ``name``. Returns how many."""
-    due = list(expiry.expired_rows().values_list("revision_id", "workspace_id")[:limit])
-    return sum(expire(revision_id=pk, by=access.worker(name, workspace)) for pk, workspace in due)
+    withdrawn = 0
+    for pk, workspace in expiry.expired(limit=limit):
+        by = access.worker(name, workspace)
+        with entered(by.scope):
+            withdrawn += expire(revision_id=pk, by=by)
+    return withdrawn
 
 
 def sweep(*, limit: int = 200) -> int:
     """Queues every revision that is overdue. Returns how many."""
-    due = Revision.objects.filter(due_at__lt=now()).order_by("due_at").values_list("pk", "state")[:limit]
     queued = 0
-    for pk, state in list(due):
+    for pk, state in leases.due(now(), limit=limit):
         if state == RevisionState.ASSEMBLING:
             queued += enqueue(TaskName.ASSEMBLE_PACKET, once=f"assemble:{pk}", revision_id=pk)
         else:

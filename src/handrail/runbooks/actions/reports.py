@@ -24,7 +24,8 @@ from handrail.connectors.rest import Call
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict, Misconfigured
-from handrail.runbooks import task_system, timing
+from handrail.kernel.scope import Duty, duty
+from handrail.runbooks import leases, task_system, timing
 from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.states import RunState
 
@@ -93,8 +94,9 @@ def sweep(*, limit: int = 200) -> int:
     system = task_system.find()
     if system is None:
         return 0
-    rows = _due(system).filter(due_at__lt=after(-timing.get().report_wait_seconds))
-    due = list(rows.order_by("due_at").values_list("run_id", flat=True)[:limit])
+    before = after(-timing.get().report_wait_seconds)
+    with duty(Duty.DIRECTORY):
+        due = leases.due_reports(system.workspace, before, limit=limit)
     return sum(enqueue(TaskName.REPORT_RUN, once=f"report:{pk}", run_id=pk) for pk in due)
 
 

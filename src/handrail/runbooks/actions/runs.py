@@ -20,7 +20,7 @@ from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.runbooks import permissions, timing
+from handrail.runbooks import leases, permissions, timing
 from handrail.runbooks.delegated import IncomingTask, subject_of
 from handrail.runbooks.engine import advance as engine
 from handrail.runbooks.engine import endings, ledger
@@ -159,10 +159,10 @@ def cancel(*, ref: str, by: Actor) -> None:
 
 def sweep(*, limit: int = 200) -> int:
     """Queues every run that should have moved by now and has not. Returns how many. Safe to call from many places."""
-    due = OperationRun.objects.filter(due_at__lt=now()).order_by("due_at").values_list("pk", flat=True)[:limit]
-    return sum(enqueue(TaskName.ADVANCE_RUN, once=f"run:{pk}", run_id=pk) for pk in list(due))
+    due = leases.due_runs(now(), limit=limit)
+    return sum(enqueue(TaskName.ADVANCE_RUN, once=f"run:{pk}", run_id=pk) for pk in due)
 
 
 def workspace_of(run_id: int) -> int | None:
     """Which workspace a run belongs to, for the worker that is to act there."""
-    return OperationRun.objects.filter(pk=run_id).values_list("workspace_id", flat=True).first()
+    return leases.workspace_of(run_id)

@@ -13,6 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from handrail.access import queries as access
 from handrail.access.actor import NOBODY, Actor
+from handrail.kernel import scope
 from handrail.kernel.errors import HandrailError, NotFound
 from handrail.web.shell import errors
 from handrail.web.shell.request import PageRequest
@@ -30,6 +31,10 @@ class Refusals:
     def __call__(self, plain: HttpRequest) -> HttpResponse:
         request = cast("PageRequest", plain)
         request.actor = _actor(request)
+        with scope.entered(request.actor.scope):
+            return self._answered(request)
+
+    def _answered(self, request: PageRequest) -> HttpResponse:
         if not _inside(request):
             return self.get_response(request)
         response = _stopped_at_the_door(request) or self.get_response(request)

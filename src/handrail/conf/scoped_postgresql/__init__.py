@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, which tells the database whose rows it may show."""

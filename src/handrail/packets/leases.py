@@ -1,0 +1,59 @@
+"""What is due in all workspaces: ids, states and times, by the view that shows nothing else of a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from handrail.packets.states import CURRENT, DECIDABLE, RevisionState
+
+
+def due(before: datetime, *, limit: int) -> list[tuple[int, str]]:
+    """Id and state of the revisions that were due before ``before``, the longest overdue first."""
+    rows = _all(
+        "SELECT id, state FROM handrail_revision_lease WHERE due_at < %s ORDER BY due_at LIMIT %s", before, limit
+    )
+    return [(int(pk), str(state)) for pk, state in rows]
+
+
+def expired(at: datetime, *, limit: int) -> list[tuple[int, int]]:
+    """Id and workspace of the revisions to withdraw, the oldest first, but for those left to their delivery."""
+    rows = _all(
+        "SELECT id, workspace_id FROM handrail_revision_lease"
+        " WHERE expires_at <= %s AND state = ANY(%s) AND NOT (state = %s AND due_at IS NOT NULL)"
+        " ORDER BY expires_at LIMIT %s",
+        *(at, sorted(CURRENT), RevisionState.RELEASED.value, limit),
+    )
+    return [(int(pk), int(workspace)) for pk, workspace in rows]
+
+
+def workspace_of(revision_id: int) -> int | None:
+    """Which workspace a revision belongs to; None when there is no such revision."""
+    rows = _all("SELECT workspace_id FROM handrail_revision_lease WHERE id = %s", revision_id)
+    return int(rows[0][0]) if rows else None
+
+
+def by_state() -> dict[str, int]:
+    return dict(_all("SELECT state, count(*) FROM handrail_revision_lease GROUP BY state"))
+
+
+def counts(at: datetime, soon: datetime) -> tuple[int, int, int, int]:
+    """Released without a receipt, expiring before ``soon``, not assembled and not tried any more, overdue at ``at``."""
+    (found,) = _all(
+        "SELECT count(*) FILTER (WHERE state = %s AND NOT received),"
+        " count(*) FILTER (WHERE state = ANY(%s) AND expires_at < %s),"
+        " count(*) FILTER (WHERE state = %s AND due_at IS NULL AND has_failed),"
+        " count(*) FILTER (WHERE due_at < %s) FROM handrail_revision_lease",
+        *(RevisionState.RELEASED.value, sorted(DECIDABLE), soon, RevisionState.ASSEMBLING.value, at),
+    )
+    undelivered, expiring, stopped, overdue = map(int, found)
+    return undelivered, expiring, stopped, overdue
+
+
+def _all(statement: str, *parameters: Any) -> Sequence[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())

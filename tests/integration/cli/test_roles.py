@@ -1,0 +1,104 @@
+"""What ``handrail check`` says of the role that serves, and ``handrail database grants``, on real roles."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+
+from handrail.conf import roles
+from handrail.conf.roles import OWNER, SERVING
+from tests import databases
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def as_role(url: str, role: str) -> str:
+    """``url`` with another role, which the tests' server lets in without a password."""
+    user = connection.settings_dict["USER"]
+    return url.replace(f"//{user}:", f"//{role}:", 1)
+
+
+@pytest.fixture
+def handrail(committed_db: str) -> Run:
+    """The command line on this database, as the given roles."""
+    if connection.settings_dict["PASSWORD"]:
+        pytest.skip("the server asks for passwords, which the roles of tests have none of")
+
+    def run(*arguments: str, serving: str, owner: str | None = None) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "DATABASE_URL": as_role(committed_db, serving)}
+        if owner is not None:
+            environment["DATABASE_OWNER_URL"] = as_role(committed_db, owner)
+        return subprocess.run(
+            [sys.executable, "-m", "handrail", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def handed_over(committed_db: str) -> None:
+    """The database belongs to the owner's role, as the embedded server has it."""
+    with databases.connection_to(committed_db) as admin:
+        roles.hand_over(admin, committed_db.partition("@/")[2].partition("?")[0])
+
+
+def test_two_roles_are_in_order(handrail: Run, handed_over: None) -> None:
+    applied = handrail("database", "grants", "--apply", serving=SERVING, owner=OWNER)
+    assert (applied.returncode, applied.stdout) == (0, "applied\n"), applied.stderr
+    again = handrail("database", "grants", "--apply", serving=SERVING, owner=OWNER)
+    assert again.stdout == "They are applied already.\n"
+    checked = handrail("check", "--json", serving=SERVING, owner=OWNER)
+    assert f"{SERVING} serves, and owns nothing." in checked.stdout
+
+
+def test_owner_that_serves_is_named(handrail: Run, handed_over: None) -> None:
+    assert handrail("database", "grants", "--apply", serving=OWNER).returncode == 0
+    checked = handrail("check", "--json", serving=OWNER)
+    assert f"{OWNER} serves and owns the tables" in checked.stdout
+
+
+def test_superuser_that_serves_is_named(handrail: Run) -> None:
+    user = connection.settings_dict["USER"]
+    assert f"{user} is a superuser" in handrail("check", "--json", serving=user).stdout
+
+
+def test_serving_role_cannot_migrate_or_grant(handrail: Run, handed_over: None) -> None:
+    refused = handrail("database", "grants", "--apply", serving=SERVING)
+    assert refused.returncode != 0
+
+
+def test_commands_work_as_the_serving_role(handrail: Run, handed_over: None) -> None:
+    """From an empty installation to what people do: each in its own process, under grants and row security."""
+    both = {"serving": SERVING, "owner": OWNER}
+    assert handrail("migrate", **both).returncode == 0
+    for arguments in (
+        ("workspaces", "add", "acme", "--name", "Acme"),
+        ("workspaces", "list"),
+        ("tenants", "add", "ten_one", "--name", "One Ltd"),
+        ("members", "add", "ada@example.com", "--no-password", "--role", "auditor"),
+        ("members", "list"),
+        ("members", "token", "ada@example.com", "--name", "ci"),
+        ("members", "tokens"),
+        ("runs", "list"),
+        ("exceptions", "list"),
+        ("packets", "list"),
+        ("definitions", "list"),
+        ("audit", "list", "--as", "ada@example.com"),
+        ("audit", "seal"),
+        ("audit", "verify"),
+        ("audit", "export"),
+    ):
+        done = handrail(*arguments, serving=SERVING)
+        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+    listed = handrail("members", "list", serving=SERVING)
+    assert "ada@example.com" in listed.stdout
