@@ -18,6 +18,8 @@ from handrail.kernel.secrets import Secret
 
 NAME = "handrail"
 UNSET = f"postgresql:///{NAME}"
+# In the embedded server: who owns the tables, and who serves.
+ROLES = (roles.OWNER, roles.SERVING)
 _found: list[str] = []
 
 
