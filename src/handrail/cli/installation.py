@@ -10,7 +10,6 @@ from pathlib import Path
 from handrail.conf import config, environment, release
 from handrail.conf import start as beginning
 from handrail.conf.config import Config
-from handrail.conf.postgres import programs
 from handrail.kernel.errors import Misconfigured
 from handrail.packets.keyring import KeyRingDirectory
 
@@ -83,7 +82,7 @@ def configuration_file() -> Path | None:
 
 def embedded_version() -> tuple[int, int]:
     """Major and minor version of the server that comes with Handrail."""
-    return programs.server_version()
+    return beginning.embedded_version()
 
 
 def has_database() -> bool:

@@ -15,6 +15,7 @@ from django.conf import settings as in_use
 
 from handrail.conf import config, database
 from handrail.conf.apps import compose
+from handrail.conf.postgres import programs
 
 SETTINGS = "handrail.conf.settings"
 # What one role's connection has other than another's; the database is the same.
@@ -102,6 +103,11 @@ def load_models() -> None:
 def has_database() -> bool:
     """Whether there is a server to start with, or to ask. Raises Misconfigured."""
     return database.exists(config.load())
+
+
+def embedded_version() -> tuple[int, int]:
+    """Major and minor version of the server that comes with Handrail."""
+    return programs.server_version()
 
 
 def _complete() -> None:
