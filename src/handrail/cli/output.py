@@ -112,8 +112,8 @@ def read_json_object(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         fault = Fault("", error.msg, error.lineno, error.colno)
         raise Invalid(f"{path} is not JSON.", code="not-json", faults=[fault]) from None
-    except (UnicodeDecodeError, RecursionError):
-        raise Invalid(f"{path} is not JSON in UTF-8, or is nested too deeply.", code="not-json") from None
+    except (ValueError, RecursionError):  # not UTF-8, too deep, an integer of more than 4300 digits
+        raise Invalid(f"{path} is not JSON in UTF-8, or holds what is too deep or too long.", code="not-json") from None
     if not isinstance(value, dict):
         raise Invalid(f"{path} must hold one JSON object.", code="not-an-object")
     return value
