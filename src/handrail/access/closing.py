@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from handrail.access import names
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.guards import tenants_of
 from handrail.access.models import Tenant
 from handrail.access.refusals import reason_of
 from handrail.audit.actions import record
@@ -81,6 +82,8 @@ def reopen_tenant(*, key: str, by: Actor) -> Tenant:
 
 def _locked(key: str, by: Actor) -> Tenant:
     """The tenant, for this transaction alone: who begins something for it waits (``guards.hold_open``)."""
+    if not tenants_of(by).filter(key=key).exists():
+        raise NotFound
     by.require_everywhere(Capability.TENANT_MANAGE)
     tenant = Tenant.objects.select_for_update().filter(workspace_id=by.workspace_id, key=key).first()
     if tenant is None:

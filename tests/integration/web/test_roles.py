@@ -102,7 +102,7 @@ def test_page_follows_the_capability(house: Web, as_role: Callable[..., Client],
 def test_change_without_the_capability_is_refused_and_audited(
     house: Web, as_role: Callable[..., Client], path: str, role: Role
 ) -> None:
-    response = as_role(role).post(ROUTES[path].url(house.ids()))
+    response = as_role(role).post(ROUTES[path].url(house.ids()), {"tenant": house.ids()["tenant"]})
     assert response.status_code == 403
     assert AuditEvent.objects.filter(event="access.denied", subject=CHANGES[path]).count() == 1
 
