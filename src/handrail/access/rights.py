@@ -81,7 +81,9 @@ RIGHTS: Mapping[str, Rights] = {
     "access_identity": _WHOLE,
     "access_loginsession": _WHOLE,
     "access_workspace": Rights(Shown.IS_WORKSPACE, update=("slug", "name"), duties=(Duty.DIRECTORY, Duty.INSTALLATION)),
-    "access_tenant": Rights(Shown.IS_TENANT, update=("key", "name"), duties=(Duty.INSTALLATION,)),
+    "access_tenant": Rights(
+        Shown.IS_TENANT, update=("key", "name", "closed_at", "closed_by", "closed_reason"), duties=(Duty.INSTALLATION,)
+    ),
     "access_membership": Rights(
         Shown.WORKSPACE, update=("roles", "all_tenants", "is_active"), duties=(Duty.DIRECTORY,)
     ),
