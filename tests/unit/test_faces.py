@@ -24,6 +24,9 @@ RELATED = frozenset({"add", "set", "remove", "clear"})
 ASKS = {
     "cli/checks.py": "its version and clock",
     "cli/migrations.py": "one migration at a time",
+    "cli/database_server.py": "what the server is set up for",
+    "cli/roles.py": "what the serving role may do",
+    "worker/pooling.py": "does a session stay the same behind a pool?",
     "cli/demo/report.py": "does any table hold a secret of the demo?",
     "cli/demo/state.py": "the demo's database is made and dropped",
 }
