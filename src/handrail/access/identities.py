@@ -15,6 +15,7 @@ from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from handrail.kernel.scope import Duty, duty
 
 MAX_ISSUER = 500
 
@@ -39,6 +40,7 @@ class NotAdmitted(Exception):
         self.known = known
 
 
+@duty(Duty.DIRECTORY)
 @transaction.atomic
 def admit(*, issuer: str, subject: str, email: str | None, email_verified: bool, address: str = "") -> User:
     """The person whose identity ``subject`` of ``issuer`` is.
