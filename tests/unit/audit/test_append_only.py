@@ -29,6 +29,8 @@ FREE = {
     "access_membership",
     "access_tenantentitlement",
     "access_accesstoken",
+    "access_identity",
+    "access_loginsession",
     "runbooks_report",
     "runbooks_taskmessage",
     "runbooks_taskrefusal",

@@ -106,11 +106,13 @@ def foreign_mark(w: SealedWorld) -> None:
 def view_in_place(w: SealedWorld) -> None:
     run(f"ALTER TABLE {EVENTS} RENAME TO kept_away")
     run(f"CREATE VIEW {EVENTS} AS SELECT * FROM kept_away WHERE actor <> 'worker-1'")
+    run(f"GRANT SELECT ON {EVENTS} TO PUBLIC")
 
 
 def shadow(w: SealedWorld) -> None:
     run(f"CREATE TEMP TABLE {EVENTS} (LIKE public.{EVENTS} INCLUDING ALL)")
     run(f"INSERT INTO pg_temp.{EVENTS} SELECT * FROM public.{EVENTS} WHERE id <> {w.ids[2]}")
+    run(f"GRANT SELECT ON pg_temp.{EVENTS} TO PUBLIC")
 
 
 def foreign_owner(w: SealedWorld) -> None:
