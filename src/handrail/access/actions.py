@@ -12,6 +12,7 @@ from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role
 from handrail.access.guards import members_of, tenants_of
 from handrail.access.models import Membership, Tenant, TenantEntitlement, User, Workspace
+from handrail.access.queries import belongs_elsewhere
 from handrail.audit.actions import CONTEXT_VALUE_LIMIT, By, record
 from handrail.audit.events import EventName, EventOutcome
 from handrail.kernel.clock import now
@@ -157,8 +158,7 @@ def set_password(*, email: str, password: str, by: Actor) -> None:
     membership = _locked_member(email, by)
     grants.check_member(by, membership, secret=True)
     user = membership.user
-    elsewhere = Membership.objects.filter(user=user).exclude(workspace_id=by.workspace_id)
-    if by.kind is ActorKind.PERSON and elsewhere.exists():
+    if by.kind is ActorKind.PERSON and belongs_elsewhere(user, by.workspace_id):
         raise Conflict(f"{user.email} belongs to another workspace too. Ask the installation's operator.")
     # Only now: a refusal would tell the names of the other workspaces.
     check_password(password, words=passwords.words_of(user))

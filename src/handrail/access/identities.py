@@ -10,7 +10,7 @@ from handrail.access import addresses, grants, sessions
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.guards import members_of
 from handrail.access.models import Identity, Membership, User
-from handrail.access.queries import actor_for
+from handrail.access.queries import actor_for, belongs_elsewhere
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.kernel.clock import now
@@ -90,8 +90,7 @@ def remove_identity(*, email: str, by: Actor) -> None:
     if member is None:
         raise NotFound(f"{email} is not a member of this workspace.")
     grants.check_member(by, member)
-    elsewhere = Membership.objects.filter(user=member.user).exclude(workspace_id=by.workspace_id)
-    if by.kind is ActorKind.PERSON and elsewhere.exists():
+    if by.kind is ActorKind.PERSON and belongs_elsewhere(member.user, by.workspace_id):
         raise Conflict(f"{member.user.email} belongs to another workspace too. Ask the installation's operator.")
     identity = Identity.objects.select_for_update().filter(user=member.user).first()
     if identity is None:

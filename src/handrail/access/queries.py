@@ -121,6 +121,13 @@ def _process(kind: ActorKind, name: str, workspace_id: int) -> Actor:
 
 
 @duty(Duty.DIRECTORY)
+def belongs_elsewhere(user: User, workspace_id: int) -> bool:
+    """Whether ``user`` is, or was, a member of another workspace than this one, whoever asks: the scope of somebody
+    who acts in one workspace hides memberships of the others."""
+    return Membership.objects.filter(user=user).exclude(workspace_id=workspace_id).exists()
+
+
+@duty(Duty.DIRECTORY)
 def get_workspace(slug: str | None = None) -> Workspace:
     """The workspace with ``slug``, or the only one there is. Raises NotFound."""
     rows = list(Workspace.objects.filter(**({"slug": slug} if slug else {}))[:2])

@@ -13,6 +13,7 @@ from handrail.access.identities import NoEntry, NotAdmitted
 from handrail.access.models import Identity, Membership, User, Workspace
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from handrail.kernel.scope import NOTHING, entered
 from tests.factories import rows
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +53,12 @@ def test_first_log_in_joins_the_account_and_is_audited(olivia: User) -> None:
     )
     admit(olivia)
     assert AuditEvent.objects.filter(event="identity.joined").count() == 1
+
+
+def test_nobodys_scope_shows_the_memberships_of_who_logs_in(olivia: User) -> None:
+    with entered(NOTHING):  # as the pages enter it before somebody has logged in
+        assert admit(olivia) == olivia
+    assert Identity.objects.get().user == olivia
 
 
 def test_first_log_in_changes_nothing_else_of_the_account(olivia: User) -> None:
@@ -142,8 +149,9 @@ def test_removing_an_identity_needs_the_role_the_workspace_and_an_identity(acme:
     Membership.objects.create(
         workspace=rows.workspace(), user=olivia, roles=["operator"], created_at=olivia.date_joined
     )
-    with pytest.raises(Conflict):
-        actions.remove_identity(email=olivia.email, by=by)
+    for scope in (None, by.scope):  # row security hides the other membership in the administrator's own
+        with entered(scope), pytest.raises(Conflict):
+            actions.remove_identity(email=olivia.email, by=by)
     assert Identity.objects.exists()
 
 
