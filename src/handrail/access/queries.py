@@ -122,8 +122,8 @@ def _process(kind: ActorKind, name: str, workspace_id: int) -> Actor:
 
 @duty(Duty.DIRECTORY)
 def belongs_elsewhere(user: User, workspace_id: int) -> bool:
-    """Whether ``user`` is, or was, a member of another workspace than this one, whoever asks: the scope of somebody
-    who acts in one workspace hides memberships of the others."""
+    """Whether ``user`` is, or was, a member of another workspace too. The scope of somebody who acts in one workspace
+    hides memberships of the others."""
     return Membership.objects.filter(user=user).exclude(workspace_id=workspace_id).exists()
 
 

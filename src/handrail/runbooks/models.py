@@ -14,7 +14,7 @@ class OperationRun(models.Model):
     """One execution of a runbook for one task.
 
     ``due_at``: when any worker may pick the run up; the worker that holds its lease keeps extending it.
-    ``failures``: unexpected errors since it last moved.
+    ``failures``: unexpected errors since it last moved, and leases whose worker ended without a word.
     ``runbook`` and ``task_version`` are what the task names; ``definition`` is what was active when it was received.
     """
 

@@ -8,6 +8,8 @@ from handrail.kernel.configured import Configured
 
 # After this many unexpected errors without progress in between, a run stops as an exception packet.
 UNEXPECTED_ERROR_LIMIT = 5
+# Likewise after so many workers that ended in the middle of a move: more, for a database that goes away ends them too.
+LOST_WORKER_LIMIT = 20
 
 
 @dataclass(frozen=True)

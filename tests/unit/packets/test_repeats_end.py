@@ -130,3 +130,25 @@ def test_revision_that_can_not_be_assembled_stops_and_can_be_asked_for_again(
     assert again.revision == 2
     with pytest.raises(Conflict):
         assembling.again(ref=asked.ref, reason="Once more.", by=desk.person("dee"))
+
+
+def test_revision_whose_workers_are_killed_stops(desk: Packets, time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_killed(*_: object, **__: object) -> None:
+        raise SystemExit  # passes every handler, as the end of a process does
+
+    monkeypatch.setattr(assembling.drift, "gather", is_killed)
+    asked = assembling.request(profile="outage-escalation", inputs=desk.inputs(), by=desk.person("dee"))
+    revision = Revision.objects.get(pk=asked.id)
+    known, killed = settings.current(), 0
+    with settings.use(settings.PacketSettings(known.blobs, known.signing_key, assembly_lease=RARELY)):
+        while revision.due_at is not None and killed < 1000:
+            time.gone += max(revision.due_at - clock.now(), timedelta())
+            try:
+                assembling.advance(revision_id=revision.pk, by=desk.worker)
+            except SystemExit:
+                killed += 1
+            revision.refresh_from_db()
+    assert 28 <= killed <= 34  # every six hours, the length of its lease, for eight days
+    assert revision.failure.startswith("No attempt has come to its end")
+    assert AuditEvent.objects.filter(event="packet.assembly_stopped").count() == 1
+    assert releasing.sweep() == 0

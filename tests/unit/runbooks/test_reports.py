@@ -147,6 +147,28 @@ def test_attempt_is_counted_also_where_its_worker_dies_in_the_call(estate: Runs,
         assert reports.sweep() == 0
 
 
+def test_report_whose_workers_die_in_the_call_ends_with_its_window(estate: Runs, queue: Queue) -> None:
+    run = ended(estate)
+
+    def die(_: object, *, deadline_seconds: float | None = None) -> Answer:
+        raise SystemExit
+
+    queue.call = die  # type: ignore[method-assign,assignment]
+    died = 0
+    with timing.use(dataclasses.replace(timing.get(), report_window_seconds=86_400)):
+        while Report.objects.filter(due_at__isnull=False).exists() and died < 2000:
+            try:
+                reports.deliver(run_id=run.pk, by=estate.worker)
+            except SystemExit:
+                died += 1
+            pass_time(timedelta(minutes=6))
+    report = Report.objects.get()
+    assert report.attempts == died
+    assert 230 < died < 250  # a day, every six minutes
+    assert (report.due_at, report.delivered_at) == (None, None)
+    assert AuditEvent.objects.get(event="run.report_stopped").context["code"] == "report-given-up"
+
+
 def test_task_system_that_asks_for_a_pause_of_years_gets_a_day(estate: Runs, queue: Queue) -> None:
     run = ended(estate)
     queue.answer = Answer(status=503, retry_after_seconds=1e9)

@@ -12,12 +12,13 @@ from handrail.connectors import registry
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
 from handrail.definitions import wiring
+from handrail.kernel.clock import after
 from handrail.kernel.errors import Conflict
 from handrail.runbooks import timing
 from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.engine import advance
 from handrail.runbooks.models import ExceptionPacket, OperationRun
-from handrail.runbooks.timing import UNEXPECTED_ERROR_LIMIT
+from handrail.runbooks.timing import LOST_WORKER_LIMIT, UNEXPECTED_ERROR_LIMIT
 from tests.factories.installation import Installation
 from tests.factories.runs import Runs
 from tests.factories.switches import RUNBOOK, SILENT_NOT_DONE, BoardConnector, SwitchBoard
@@ -124,6 +125,41 @@ def test_an_unexpected_error_is_tried_again_later_and_ends_the_run_after_a_few(w
 
 def _breaks(execution: object) -> None:
     _ = 1 / 0
+
+
+def test_a_run_that_ends_its_workers_one_after_the_other_stops(world: SwitchBoard) -> None:
+    estate = Installation().runs
+    run = estate.start()
+    killed = 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(advance.MOVES, advance.Phase.CHECK, _is_killed)  # type: ignore[misc]
+        while run.state != "exception" and killed < 100:
+            try:
+                run = again(estate, run)
+            except SystemExit:
+                killed += 1
+                run.refresh_from_db()
+    assert killed == LOST_WORKER_LIMIT + 1
+    assert told(run) == ("definition-error", "engine-failed")
+    assert "20 workers in a row" in run.exception_packet.message
+
+
+def _is_killed(execution: object) -> None:
+    raise SystemExit  # passes every handler, as the end of a process does
+
+
+def test_a_run_that_was_given_back_counts_no_lost_worker(world: SwitchBoard) -> None:
+    estate = Installation().runs
+    run = estate.start()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(advance.MOVES, advance.Phase.CHECK, _waits)  # type: ignore[misc]
+        for _ in range(3):
+            run = again(estate, run)
+            assert (run.state, run.failures) == ("checking", 0)
+
+
+def _waits(execution: advance.Execution) -> advance.Wait:
+    return advance.Wait(after(3600))
 
 
 def test_a_call_that_fails_unexpectedly_counts_as_unknown_and_is_looked_for(world: SwitchBoard) -> None:

@@ -40,6 +40,9 @@ log = structlog.get_logger("handrail.packets")
 SALT_BYTES = 32
 SUBJECT_LIMIT = 400
 FAILURE_LIMIT = 300
+# Past the end of the tries, one that was missed is made up for; whatever is still due later ends its workers.
+MADE_UP = timedelta(days=1)
+LOST = "No attempt has come to its end: workers ended during them, or none was there."
 NOT_AGAIN = " This is not tried any more: assemble the packet again."
 
 
@@ -117,6 +120,9 @@ def build(*, revision_id: int, by: Actor) -> Built | None:
     revision = rows.first()
     claim = claims.take(revision_id) if revision is not None else None
     if revision is None or claim is None:
+        return None
+    if now() - revision.created_at > settings.current().give_up_after + MADE_UP:
+        _postpone(revision, claim, revision.failure or LOST, by)
         return None
     try:
         return _build(revision, claim, by)

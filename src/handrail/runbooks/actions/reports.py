@@ -50,7 +50,12 @@ def deliver(*, run_id: int, by: Actor) -> datetime | None:
     """
     system = task_system.find()
     report = _due(system).select_related("run__definition").filter(run_id=run_id).first() if system else None
-    if report is None or system is None or not _begin(report):
+    if report is None or system is None:
+        return None
+    if _was_lost_at_the_end(report):
+        _given_up(report, by, "the worker ended during the attempt")
+        return None
+    if not _begin(report):
         return None
     try:
         answer = _send(report.run, system)
@@ -135,6 +140,12 @@ def _is_final(answer: Answer) -> bool:
     return answer.failure is None and status in _REFUSED and status not in RETRYABLE_STATUSES | _OURS_TO_FIX
 
 
+def _was_lost_at_the_end(report: Report) -> bool:
+    """Whether the next attempt is due after the window: only one whose worker never recorded its end leaves that."""
+    due, until = report.due_at, report.tried_until
+    return due is not None and until is not None and until < due <= now()
+
+
 def _begin(report: Report) -> bool:
     """Counts the attempt that is about to be made; False when the report was delivered or ended meanwhile."""
     waits = timing.get()
@@ -180,6 +191,11 @@ def _stopped(report: Report, by: Actor, *, code: str, message: str) -> None:
     _end(report, by, EventName.RUN_REPORT_STOPPED, message, {"code": code, "attempts": report.attempts})
 
 
+def _given_up(report: Report, by: Actor, what: str) -> None:
+    message = f"The task system did not accept the outcome in {report.attempts} attempts, lastly: {what}."
+    _stopped(report, by, code="report-given-up", message=message)
+
+
 @transaction.atomic
 def _end(report: Report, by: Actor, event: EventName, message: str, context: dict[str, Any]) -> None:
     """Ends the tries: the reason is kept, shown, audited and counted."""
@@ -202,8 +218,7 @@ def _failed(report: Report, by: Actor, what: str, *, asked: float = 0) -> dateti
     wait = timing.get().after_refused_report(report.attempts - 1)
     until = after(max(wait, min(asked, MOST_ASKED_SECONDS)))
     if report.tried_until is not None and until > report.tried_until:
-        message = f"The task system did not accept the outcome in {report.attempts} attempts, lastly: {what}."
-        _stopped(report, by, code="report-given-up", message=message)
+        _given_up(report, by, what)
         return None
     _open(report).update(due_at=until, failure=f"The task system did not accept the outcome: {what}."[:FAILURE_LIMIT])
     enqueue(TaskName.REPORT_RUN, at=until, once=f"report:{report.run_id}", run_id=report.run_id)

@@ -19,7 +19,7 @@ from handrail.runbooks.engine.execution import Execution, LeasedRun, LeaseHolder
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import RUN, ExceptionCause, RunState
-from handrail.runbooks.timing import UNEXPECTED_ERROR_LIMIT, Timing
+from handrail.runbooks.timing import LOST_WORKER_LIMIT, UNEXPECTED_ERROR_LIMIT, Timing
 
 log = structlog.get_logger("handrail.runbooks")
 
@@ -49,6 +49,9 @@ def advance(run: OperationRun, *, by: Actor, timing: Timing) -> datetime | None:
     ):
         return None
     holder = LeaseHolder(ledger.rows_of(run), timing.in_process_wait_seconds)
+    if run.failures >= LOST_WORKER_LIMIT:
+        _give_up(LeasedRun(run, position.read(holder.rows), by, timing, holder))
+        return None
     while RunState(run.state) not in RUN.terminal:
         leased = LeasedRun(run, position.read(holder.rows), by, timing, holder)
         leased.remember()
@@ -114,6 +117,17 @@ def _failed_unexpectedly(leased: LeasedRun, error: Exception) -> datetime | None
     except Stale:
         log.info("run taken by another worker", run=run.ref)
     return None
+
+
+def _give_up(leased: LeasedRun) -> None:
+    """Ends a run in the middle of whose move one worker after the other has ended, killed perhaps for what it read."""
+    run = leased.run
+    log.error("a run ends its workers", run=run.ref, failures=run.failures)
+    message = f"{run.failures} workers in a row ended here without a word, as when they are killed."
+    try:
+        endings.abandon(leased, _stop(leased, "engine-failed", message), escalate_to=run.definition.owner)
+    except Stale:
+        log.info("run taken by another worker", run=run.ref)
 
 
 def _wait_in_process(leased: LeasedRun, waiting: Wait) -> bool:

@@ -75,9 +75,11 @@ def append(
 def acquire_lease(run: OperationRun, *, until: datetime) -> bool:
     """Leases a due ``run`` to the caller until ``until``; False when it is not due or another worker was first.
 
-    Compares with the database's clock, as the queue does when it finds the task to be due.
+    Compares with the database's clock, as the queue does when it finds the task to be due. The row counts a failure
+    more than ``run`` until the worker moves the run or gives it back: one that is killed does neither.
     """
-    if not OperationRun.objects.filter(pk=run.pk, due_at=run.due_at, due_at__lte=Now()).update(due_at=until):
+    due = OperationRun.objects.filter(pk=run.pk, due_at=run.due_at, due_at__lte=Now())
+    if not due.update(due_at=until, failures=run.failures + 1):
         return False
     run.due_at = until
     return True
@@ -90,7 +92,7 @@ def renew_lease(run: OperationRun, *, until: datetime) -> None:
 
 def release_lease(run: OperationRun, *, until: datetime) -> None:
     """Gives ``run`` back: any worker may lease it from ``until`` on. Raises Stale as ``renew_lease`` does."""
-    _write_if_mine(run, due_at=until)
+    _write_if_mine(run, due_at=until, failures=run.failures)
 
 
 def record_unexpected_error(run: OperationRun, *, failures: int, until: datetime) -> None:
