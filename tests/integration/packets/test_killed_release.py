@@ -31,6 +31,8 @@ def write_config(directory: Path, intake: Intake) -> Path:
         [worker]
         lease_seconds = {processes.LEASE_SECONDS}
         {processes.TIMING}
+        [cli]
+        act_as = true
         [release]
         poll_seconds = 0.5
         settle_seconds = 0.5

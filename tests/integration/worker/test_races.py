@@ -25,6 +25,7 @@ from handrail.runbooks.models import Checkpoint, CompletionRecord, OperationRun
 from handrail.runbooks.timing import Timing
 from tests.factories.board_server import serving
 from tests.factories.installation import Installation
+from tests.factories.people import as_person
 from tests.factories.switches import BoardConnector, SwitchBoard, connected
 from tests.integration.worker import processes
 from tests.integration.worker.own_postgres import own_postgres
@@ -87,7 +88,7 @@ def test_cancelling_against_a_worker_leaves_one_winner() -> None:
                     advance.advance(mine, by=estate.worker, timing=timing.get())
                     return
                 try:
-                    runs.cancel(ref=ref, by=estate.worker)
+                    runs.cancel(ref=ref, by=as_person(estate.worker))
                 except Conflict:
                     return
 
