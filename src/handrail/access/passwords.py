@@ -17,6 +17,7 @@ from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 
 from handrail.kernel.hostile import is_storable, normalized
+from handrail.kernel.scope import Duty, duty
 
 if TYPE_CHECKING:
     from handrail.access.models import User
@@ -86,6 +87,7 @@ class GuessablePasswordValidator:
         return f"{SHORTEST} to {LONGEST} characters of any kind; not a common password, a pattern, or a name."
 
 
+@duty(Duty.DIRECTORY)
 def words_of(user: User) -> list[str]:
     """The address and names of ``user``, and the names of the workspaces that they belong to."""
     of_workspaces = user.membership_set.values_list("workspace__slug", "workspace__name") if user.pk else ()

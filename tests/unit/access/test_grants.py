@@ -16,6 +16,7 @@ from handrail.access import actions, queries
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability, Role, bundled
 from handrail.access.models import Membership, Tenant, User
+from handrail.access.scopes import narrowed
 from handrail.definitions import actions as definitions
 from handrail.kernel.errors import Conflict, Denied, HandrailError, NotFound
 from tests.factories import rows
@@ -121,6 +122,23 @@ def test_password_that_an_administrator_chooses_opens_no_more_than_they_have(hou
     actions.set_password(email=peer.name, password=PASSWORD, by=own)
     actions.set_password(email=owner.name, password=PASSWORD, by=queries.command_line("acme"))
     assert User.objects.get(email=owner.name).check_password(PASSWORD)
+
+
+def test_password_of_somebody_in_a_group_is_chosen_only_by_one_of_the_group(house: Installation) -> None:
+    own, peer = member(house, ADMIN), member(house, ADMIN)
+    Membership.objects.filter(user__email=peer.name).update(roles=[ADMIN, "support-privacy"])
+    with pytest.raises(Denied, match="password"):
+        actions.set_password(email=peer.name, password=PASSWORD, by=own)
+    Membership.objects.filter(user__email=own.name).update(roles=[ADMIN, "support-privacy"])
+    actions.set_password(email=peer.name, password=PASSWORD, by=queries.person(own.name))
+
+
+def test_password_chosen_with_a_token_opens_no_more_than_the_token(house: Installation) -> None:
+    own, peer = member(house, ADMIN), member(house, ADMIN)
+    token = narrowed(own, token="TOK-1", scopes=[Capability.MEMBER_MANAGE])
+    with pytest.raises(Denied, match="password"):
+        actions.set_password(email=peer.name, password=PASSWORD, by=token)
+    actions.set_password(email=peer.name, password=PASSWORD, by=own)
 
 
 @pytest.mark.parametrize("by_operator", [True, False])

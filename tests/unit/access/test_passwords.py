@@ -12,10 +12,12 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handrail.access import actions, passwords
-from handrail.access.models import User
+from handrail.access import actions, passwords, queries
+from handrail.access.capabilities import Role
+from handrail.access.models import Membership, User
 from handrail.cli.demo import fixtures
 from handrail.kernel.errors import Invalid
+from handrail.kernel.scope import entered
 from tests.factories import rows
 from tests.factories.installation import Installation
 
@@ -105,3 +107,11 @@ def test_every_door_refuses_a_guessable_password() -> None:
             actions.set_password(email=member.email, password=password, by=operator)
         with pytest.raises(ValidationError):
             validate_password(password, member)
+
+
+def test_names_of_every_workspace_count_whatever_the_scope(db: None) -> None:
+    first, second = rows.workspace("Northwind"), rows.workspace("Southgate")
+    member = rows.member(first, Role.OPERATOR)
+    Membership.objects.create(workspace=second, user=member, roles=["operator"], created_at=member.date_joined)
+    with entered(queries.actor_for(member).scope):
+        assert {"Northwind", "Southgate"} <= set(passwords.words_of(member))
