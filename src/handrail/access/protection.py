@@ -1,6 +1,7 @@
 """Grants and row security in the database, made of ``access.rights`` after every migration.
 
-Made again as a whole, in one transaction, and only where the text of it has changed: its digest stands in a comment.
+Made again as a whole, in one transaction, and only where the text of it has changed, whose digest stands in a comment,
+or the database has something else by now (``access.strays``).
 The owner's role sees every row by a policy of its own, because row security is forced on it too. Superusers, and roles
 with BYPASSRLS, are under no policy: ``handrail check`` names one that serves.
 """
@@ -13,6 +14,7 @@ from hashlib import sha256
 from django.conf import settings
 from django.db import connection, transaction
 
+from handrail.access import strays
 from handrail.access.rights import ALL, LEASES, RIGHTS, Rights, Shown
 from handrail.kernel.scope import Duty
 
@@ -23,6 +25,13 @@ _TENANTS = "(SELECT nullif(nullif(current_setting('handrail.tenants', true), '*'
 _EVERY_TENANT = "(SELECT current_setting('handrail.tenants', true) = '*')"
 _MEMBER = "EXISTS (SELECT FROM public.access_membership m WHERE m.id = membership_id)"
 
+# A temporary table is found before every other: one of the name of a table of ours would stand in for it as long as
+# its connection lives. Only the database's owner can take the right away; for anybody else this is a warning.
+_NO_TEMPORARY = (
+    "DO $$ BEGIN EXECUTE format('REVOKE CREATE, TEMPORARY ON DATABASE %I FROM PUBLIC, {role}', current_database());"
+    " END $$"
+)
+
 
 def apply() -> bool:
     """Makes grants and policies as this version has them. False when they are so already.
@@ -31,7 +40,7 @@ def apply() -> bool:
     """
     statements = list(_statements(_serving_role()))
     digest = "rights " + sha256("\n".join(statements).encode()).hexdigest()
-    if applied() == digest:
+    if applied() == digest and not strays.found(_serving_role()):
         return False
     with transaction.atomic(), connection.cursor() as cursor:
         for statement in statements:
@@ -95,6 +104,7 @@ def _statements(serving: str | None, owner: str | None = None) -> Iterator[str]:
         yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"
         yield f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role}"
         yield f"REVOKE CREATE ON SCHEMA public FROM PUBLIC, {role}"
+        yield _NO_TEMPORARY.format(role=role)
         yield f"GRANT USAGE ON SCHEMA public TO {role}"
         yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}"
         for view in LEASES:

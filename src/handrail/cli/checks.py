@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db import Error, connection
+from django.db import Error, ProgrammingError, connection
 
 from handrail.access import evidence, queries
 from handrail.audit.queries import LogFinding
@@ -75,6 +75,9 @@ def database() -> list[Finding]:
             cursor.execute("SELECT current_setting('server_version_num')::int, clock_timestamp()")
             version, there = cursor.fetchone()
             pending = migrations.pending()
+    except ProgrammingError:  # it answers, and lets nobody who serves read what is migrated: rights follow migrations
+        message = "The role that serves has no rights here yet: the database is not migrated to this version."
+        return [_version(version), Finding("migrations", ok=False, message=message, fix="Run: handrail migrate")]
     except Error:
         raise database_server.why_away() from None
     found = [_version(version), _migrations(pending), _clock(before, there, now())]

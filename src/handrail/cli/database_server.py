@@ -37,7 +37,7 @@ def why_away() -> Unavailable:
         return Unavailable(f"The database server is not responding at {_place(parameters)}.")
     if _lacks_database(parameters, name):
         return Unavailable(f"The database server is responding, but has no database named {name}. Create it: {GUIDE}.")
-    return Unavailable(f"The database server is responding, but lets the role {user} not into the database {name}.")
+    return Unavailable(f"The database server is responding, but does not let the role {user} into the database {name}.")
 
 
 def _reached(parameters: dict[str, Any]) -> dict[str, Any]:

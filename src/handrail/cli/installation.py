@@ -45,6 +45,11 @@ def rights_are_applied() -> bool:
     return beginning.rights_are_applied()
 
 
+def rights_strays(serving: str) -> list[str]:
+    """What the database lets the role ``serving`` do or see besides: a sentence for each."""
+    return beginning.rights_strays(serving)
+
+
 def rights_digest() -> str:
     """Changes with what this version grants and shows."""
     return beginning.rights_digest()

@@ -7,7 +7,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from django.core.management import call_command
-from django.db import Error, connection
+from django.db import Error, ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from handrail.cli import installation
@@ -43,5 +43,9 @@ def pending() -> list[str]:
 def require() -> None:
     """Raises Misconfigured while migrations are pending. A database that does not answer is left to those who wait."""
     with suppress(Error):
-        if pending():
+        try:
+            missing = bool(pending())
+        except ProgrammingError:  # the serving role can't even read which there are: rights follow migrations
+            missing = True
+        if missing:
             raise Misconfigured(NOT_MIGRATED, code="not-migrated")

@@ -21,6 +21,7 @@ class ServingRole:
     is_superuser: bool
     bypasses: bool
     owns: bool
+    may_make_roles: bool
     may_create: bool
 
 
@@ -37,9 +38,17 @@ def findings() -> list[Finding]:
     if not installation.rights_are_applied():
         message = f"The rights of {role.name} are not those of this version."
         return [Finding(NAME, ok=False, message=message, fix="Run: handrail migrate")]
+    if strays := installation.rights_strays(role.name):
+        more = f" And {len(strays) - 1} more like it." if len(strays) > 1 else ""
+        fix = "Find out who changed it and undo it. What migrations grant is restored by: handrail migrate"
+        return [Finding(NAME, ok=False, message=f"{strays[0]}{more}", fix=fix)]
+    if role.may_make_roles:
+        message = f"{role.name} may make roles, and give itself others' rights."
+        return [Finding(NAME, ok=False, message=message, fix=f"As a superuser: ALTER ROLE {role.name} NOCREATEROLE")]
     if role.may_create:
-        message = f"{role.name} owns no table, but may create some."
-        fix = "As the database's owner: REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+        message = f"{role.name} owns no table, but may create some, also temporary ones that hide others."
+        fix = "As the database's owner, or a superuser: REVOKE CREATE ON SCHEMA public FROM PUBLIC; "
+        fix += "REVOKE CREATE, TEMPORARY ON DATABASE … FROM PUBLIC"
         return [Finding(NAME, ok=True, message=message, fix=fix)]
     return [Finding(NAME, ok=True, message=f"{role.name} serves, and owns nothing.")]
 
@@ -50,7 +59,9 @@ def _serving() -> ServingRole:
             "SELECT r.rolname, r.rolsuper, r.rolbypassrls,"
             " EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace"
             "         AND c.relkind = 'r' AND pg_has_role(r.oid, c.relowner, 'MEMBER')),"
+            " r.rolcreaterole,"
             " has_schema_privilege(r.oid, 'public', 'CREATE')"
+            "   OR has_database_privilege(r.oid, current_database(), 'CREATE, TEMPORARY')"
             " FROM pg_roles r WHERE r.rolname = current_user"
         )
         return ServingRole(*cursor.fetchone())

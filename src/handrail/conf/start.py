@@ -73,6 +73,13 @@ def rights_are_applied() -> bool:
     return protection.is_applied()
 
 
+def rights_strays(serving: str) -> list[str]:
+    """What the database lets the role ``serving`` do or see besides: a sentence for each."""
+    from handrail.access import strays  # noqa: PLC0415 - as above
+
+    return strays.found(serving)
+
+
 def rights_digest() -> str:
     """Changes with what this version grants and shows."""
     from handrail.access import protection  # noqa: PLC0415 - as above

@@ -66,7 +66,7 @@ def test_database_that_is_not_there_is_named(committed_db: str) -> None:
 
 def test_role_that_may_not_log_in_is_named(committed_db: str) -> None:
     with reached_by(USER="no_such_role"):
-        assert "is responding, but lets the role no_such_role not into the database" in away()
+        assert "is responding, but does not let the role no_such_role into the database" in away()
 
 
 def test_server_that_does_not_answer_is_named(committed_db: str) -> None:

@@ -102,3 +102,24 @@ def test_commands_work_as_the_serving_role(handrail: Run, handed_over: None) -> 
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
     listed = handrail("members", "list", serving=SERVING)
     assert "ada@example.com" in listed.stdout
+
+
+def test_right_that_was_given_afterwards_is_named(handrail: Run, handed_over: None, committed_db: str) -> None:
+    both = {"serving": SERVING, "owner": OWNER}
+    handrail("database", "grants", "--apply", **both)
+    with databases.connection_to(committed_db) as admin:
+        admin.execute(f"GRANT DELETE ON audit_auditevent TO {SERVING}")
+    assert f"{SERVING} has DELETE on audit_auditevent." in handrail("check", "--json", **both).stdout
+    assert handrail("migrate", **both).returncode == 0
+    assert f"{SERVING} serves, and owns nothing." in handrail("check", "--json", **both).stdout
+
+
+def test_serving_role_without_rights_is_told_to_migrate(handrail: Run, handed_over: None, committed_db: str) -> None:
+    """As after an upgrade from one role to two: the server answers, so it needs no start and no other address."""
+    with databases.connection_to(committed_db) as admin:
+        admin.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {SERVING}")
+    checked = handrail("check", "--json", serving=SERVING, owner=OWNER)
+    assert "the database is not migrated to this version" in checked.stdout
+    assert "fix DATABASE_URL" not in checked.stdout
+    refused = handrail("worker", serving=SERVING, owner=OWNER)
+    assert (refused.returncode, "Run: handrail migrate" in refused.stderr) == (7, True), refused.stderr

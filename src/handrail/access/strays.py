@@ -1,0 +1,133 @@
+"""What the database lets the serving role do, or shows it, that ``access.rights`` does not say.
+
+Grants and policies are made by ``access.protection``, and can be changed afterwards by whoever owns the tables. The log
+has guards of its own (``audit.guards``), which stop the sealer; this is what ``handrail check`` names, and what makes
+``handrail migrate`` apply the rights again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection
+
+from handrail.access.rights import ALL, LEASES, RIGHTS, Rights, Shown, scoped_tables
+
+SCHEMA = "public"
+# Settings of a role that decide which table a name means, which rows are shown, or which triggers run.
+_TELLING = ("row_security", "search_path", "session_replication_role", "handrail.")
+
+
+def found(serving: str | None) -> list[str]:
+    """A sentence for each; none while the database is as ``access.rights`` has it.
+
+    ``serving`` is the role that serves; None where one role does everything and no grants are made.
+    """
+    sentences = [*_row_security(), *_policies()]
+    if serving is not None:
+        sentences += [*_tables(serving), *_columns(serving), *_hidden(serving), *_settings(serving), *_functions()]
+    return sentences
+
+
+def policies_of(rights: Rights) -> set[str]:
+    """The names of the policies of a table with ``rights``."""
+    if rights.shown is Shown.EVERYWHERE:
+        return set()
+    new = {"handrail_new"} if rights.shown is Shown.IS_WORKSPACE else set()
+    return {"handrail_owner", "handrail_scope", *new, *(f"handrail_duty_{duty}" for duty in rights.duties)}
+
+
+def _row_security() -> Iterator[str]:
+    query = """
+        SELECT relname, relrowsecurity FROM pg_class WHERE relnamespace = %s::regnamespace AND relname = ANY(%s)
+        AND NOT (relrowsecurity AND relforcerowsecurity) ORDER BY 1
+    """
+    for table, on in _rows(query, SCHEMA, scoped_tables()):
+        yield f"Row security on {table} is {'not forced' if on else 'off'}."
+
+
+def _policies() -> Iterator[str]:
+    query = "SELECT tablename, policyname FROM pg_policies WHERE schemaname = %s AND tablename = ANY(%s)"
+    present: dict[str, set[str]] = {}
+    for table, policy in _rows(query, SCHEMA, sorted(RIGHTS)):
+        present.setdefault(table, set()).add(policy)
+    for table in sorted(RIGHTS):
+        here, wanted = present.get(table, set()), policies_of(RIGHTS[table])
+        for policy in sorted(here - wanted):
+            yield f"The row policy {policy} on {table} is not one of Handrail's."
+        for policy in sorted(wanted - here):
+            yield f"The row policy {policy} on {table} is missing."
+
+
+def _tables(serving: str) -> Iterator[str]:
+    """What the role may do by any way: a grant, one to PUBLIC, or a role that it is a member of."""
+    query = """
+        SELECT c.relname, p.privilege FROM pg_class c,
+        unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) WITH ORDINALITY p (privilege, place)
+        WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY(%s)
+        AND has_table_privilege(%s, c.oid, p.privilege) ORDER BY c.relname, p.place
+    """
+    for table, privilege in _rows(query, SCHEMA, sorted([*RIGHTS, *LEASES]), serving):
+        if privilege not in _allowed(RIGHTS.get(table)):
+            yield f"{serving} has {privilege} on {table}."
+
+
+def _allowed(rights: Rights | None) -> set[str]:
+    if rights is None:
+        return set()
+    given = {"INSERT": rights.insert, "UPDATE": rights.update == (ALL,), "DELETE": rights.delete}
+    return {privilege for privilege, is_given in given.items() if is_given}
+
+
+def _columns(serving: str) -> Iterator[str]:
+    query = """
+        SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped
+        AND has_column_privilege(%s, c.oid, a.attnum, 'UPDATE') AND NOT has_table_privilege(%s, c.oid, 'UPDATE')
+        ORDER BY 1, 2
+    """
+    for table, column in _rows(query, SCHEMA, sorted(RIGHTS), serving, serving):
+        rights = RIGHTS[table]
+        if column not in (rights.update or (("id",) if rights.lock else ())):
+            yield f"{serving} may change {column} of {table}."
+
+
+def _hidden(serving: str) -> Iterator[str]:
+    """Tables of the same name that this role's statements would find first: a schema named like the role."""
+    query = """
+        SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = %s AND c.relname = ANY(%s) ORDER BY 2
+    """
+    for schema, table in _rows(query, serving, sorted([*RIGHTS, *LEASES])):
+        yield f"The schema {schema} has a {table} too, which hides that of {SCHEMA}."
+
+
+def _functions() -> Iterator[str]:
+    """Handrail has none that run with the rights of whoever made them."""
+    query = "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = %s::regnamespace ORDER BY 1"
+    for (name,) in _rows(query, SCHEMA):
+        yield f"The function {name} runs with its owner's rights."
+
+
+def _settings(serving: str) -> Iterator[str]:
+    query = """
+        SELECT DISTINCT split_part(one, '=', 1) FROM pg_db_role_setting s, unnest(s.setconfig) one
+        WHERE s.setrole IN (0, to_regrole(%s)::oid)
+        AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+        AND one NOT IN ('search_path=public', 'search_path="$user", public') ORDER BY 1
+    """
+    for (name,) in _rows(query, _quoted(serving)):
+        if name.startswith(_TELLING):
+            yield f"The setting {name} is kept for {serving} or its database."
+
+
+def _quoted(name: str) -> str:
+    quoted: str = connection.ops.quote_name(name)
+    return quoted
+
+
+def _rows(query: str, *parameters: Any) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, list(parameters))
+        return list(cursor.fetchall())

@@ -1,0 +1,83 @@
+"""Each way to give the serving role more than the one table says, made for real, is named."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import Error, connection, transaction
+
+from handrail.access import protection, strays
+from handrail.conf.roles import SERVING
+
+pytestmark = pytest.mark.django_db
+
+FAULTS = {
+    "ALTER TABLE audit_auditevent DISABLE ROW LEVEL SECURITY": "Row security on audit_auditevent is off.",
+    "ALTER TABLE runbooks_operationrun NO FORCE ROW LEVEL SECURITY": (
+        "Row security on runbooks_operationrun is not forced."
+    ),
+    "CREATE POLICY wide ON access_membership USING (true)": (
+        "The row policy wide on access_membership is not one of Handrail's."
+    ),
+    "DROP POLICY handrail_scope ON packets_packet": "The row policy handrail_scope on packets_packet is missing.",
+    f"GRANT DELETE ON audit_auditevent TO {SERVING}": f"{SERVING} has DELETE on audit_auditevent.",
+    f"GRANT TRUNCATE ON audit_auditleaf TO {SERVING}": f"{SERVING} has TRUNCATE on audit_auditleaf.",
+    f"GRANT TRIGGER ON packets_vote TO {SERVING}": f"{SERVING} has TRIGGER on packets_vote.",
+    "GRANT UPDATE ON runbooks_report TO PUBLIC": f"{SERVING} has UPDATE on runbooks_report.",
+    f"GRANT UPDATE (text) ON definitions_definition TO {SERVING}": (
+        f"{SERVING} may change text of definitions_definition."
+    ),
+    f"GRANT INSERT ON django_migrations TO {SERVING}": f"{SERVING} has INSERT on django_migrations.",
+    f"GRANT pg_write_all_data TO {SERVING}": f"{SERVING} has UPDATE on audit_auditevent.",
+    f"CREATE SCHEMA {SERVING} CREATE VIEW access_membership AS SELECT 1 AS id": (
+        f"The schema {SERVING} has a access_membership too, which hides that of public."
+    ),
+    f"ALTER ROLE {SERVING} SET search_path = pg_temp, public": (
+        f"The setting search_path is kept for {SERVING} or its database."
+    ),
+    f"ALTER ROLE {SERVING} SET handrail.duty = 'audit'": (
+        f"The setting handrail.duty is kept for {SERVING} or its database."
+    ),
+    "CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM access_user'": (
+        "The function peek runs with its owner's rights."
+    ),
+}
+
+
+def run(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def test_migrated_database_has_none() -> None:
+    assert strays.found(SERVING) == []
+
+
+@pytest.mark.parametrize("statement", FAULTS)
+def test_fault_is_named(statement: str) -> None:
+    run(statement)
+    assert FAULTS[statement] in strays.found(SERVING)
+
+
+def test_search_path_that_hides_nothing_is_none() -> None:
+    run(f"ALTER ROLE {SERVING} SET search_path = public")
+    assert strays.found(SERVING) == []
+
+
+def test_applying_again_takes_away_what_was_granted(settings: object) -> None:
+    """Its text is applied already, and the database has something else by now."""
+    settings.HANDRAIL_SERVING_ROLE = SERVING  # type: ignore[attr-defined]
+    protection.apply()
+    run(f"GRANT DELETE ON audit_auditevent TO {SERVING}", "ALTER TABLE access_tenant DISABLE ROW LEVEL SECURITY")
+    assert protection.apply() is True
+    assert strays.found(SERVING) == []
+    assert protection.apply() is False
+
+
+def test_serving_role_makes_no_temporary_table(settings: object) -> None:
+    """It would stand in for a table of ours for as long as a kept connection lives."""
+    settings.HANDRAIL_SERVING_ROLE = SERVING  # type: ignore[attr-defined]
+    run("COMMENT ON VIEW handrail_run_lease IS NULL")  # as before a version that takes the right away
+    protection.apply()
+    with pytest.raises(Error, match="temporary"), transaction.atomic():
+        run(f"SET LOCAL ROLE {SERVING}", "CREATE TEMPORARY TABLE access_membership (id bigint)")
