@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 
+from django.db import connection
 from django.db.models import Max, Q
 
 from handrail.audit.merkle import Frontier, Node
@@ -58,6 +59,23 @@ def nodes_between(begin: int, end: int) -> dict[tuple[int, int], bytes]:
         return {}
     rows = AuditNode.objects.filter(reduce(or_, completed)).values_list("level", "index", "hash")
     return {(level, index): bytes(value) for level, index, value in rows}
+
+
+def beyond_the_end() -> tuple[int, int] | None:
+    """Level and index of a kept subtree over leaves that are not there. None is right: appending would meet it.
+
+    One statement, so that a sealer may go on meanwhile; a look into the index a level.
+    """
+    query = """
+        SELECT n.level, n.index FROM generate_series(1, 62) l, LATERAL (
+            SELECT level, index FROM audit_auditnode
+            WHERE level = l::smallint AND index >= (SELECT coalesce(max(index) + 1, 0) FROM audit_auditleaf) >> l
+            ORDER BY index LIMIT 1) n LIMIT 1
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        found = cursor.fetchone()
+    return None if found is None else (int(found[0]), int(found[1]))
 
 
 def inner(born: Sequence[Node]) -> list[Node]:

@@ -174,6 +174,7 @@ class _Walk:
         if ahead := [mark.size for mark in outside if mark.size > self.size]:
             message = f"A checkpoint covers {max(ahead)} leaves, but the log ends at {self.size}: it was rolled back."
             self.add(DifferenceKind.CUT_OFF, message, self.size)
+        self.found += watch.planted()
         for source in sources.known():
             complete_at = self.complete_at.get(source.since)
             if complete_at is not None:

@@ -145,6 +145,7 @@ def _evidence(rows_from: int) -> Iterator[Difference]:
     if not found.good:
         yield Difference(DifferenceKind.MARK, found.message, found.size)
     yield from _newest(by)
+    yield from planted()
     yield from _rows(rows_from)
 
 
@@ -191,6 +192,14 @@ def _newest(by: Signing) -> Iterator[Difference]:
         yield Difference(DifferenceKind.CUT_OFF, message, leaves)
     elif not _makes(signed):
         yield Difference(DifferenceKind.ROOT, f"The leaves differ from those signed at {leaves} leaves.", leaves)
+
+
+def planted() -> Iterator[Difference]:
+    """A subtree that was put in before its leaves, where the next seal would have to write."""
+    if found := store.beyond_the_end():
+        level, place = found
+        message = f"The subtree at level {level}, place {place}, is over leaves that are not there: it was put in."
+        yield Difference(DifferenceKind.SUBTREE, message, ((place + 1) << level) - 1)
 
 
 def _makes(signed: LogCheckpoint) -> bool:

@@ -15,6 +15,7 @@ from handrail.audit.differences import DifferenceKind
 from handrail.audit.models import AuditCheckpoint, AuditLeaf
 from handrail.audit.signing import Signing
 from handrail.audit.verification import Verification, verify
+from handrail.audit.watch import SealRefused
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Invalid
 from tests.factories.installation import Installation
@@ -132,6 +133,17 @@ def test_verify_finds_a_subtree_changed(signer: Signing) -> None:
         run(f"UPDATE {NODES} SET hash = sha256('x') WHERE level = 1 AND index = 1")
     found = verify()
     assert [(d.kind, d.index) for d in found.differences] == [(DifferenceKind.SUBTREE, 3)]
+
+
+@pytest.mark.parametrize(("level", "index"), [(1, 3), (1, 40), (5, 0), (62, 0)])
+def test_subtree_put_in_before_its_leaves_is_named_and_nothing_sealed(signer: Signing, level: int, index: int) -> None:
+    """The serving role may add subtrees, and the next seal would meet it there."""
+    sealed_events(5)  # and the seal itself: six leaves, three subtrees of two
+    run(f"INSERT INTO {NODES} (level, index, hash) VALUES (%s, %s, sha256('x'))", level, index)
+    assert [d.kind for d in verify().differences] == [DifferenceKind.SUBTREE]
+    event()
+    with pytest.raises(SealRefused, match=f"level {level}, place {index}, is over leaves that are not there"):
+        seal_all(by=SEALER)
 
 
 def rewrite(index: int) -> None:
