@@ -1,6 +1,6 @@
 """What the database lets the serving role do, or shows it, that ``access.rights`` does not say.
 
-Grants and policies are made by ``access.protection``, and can be changed afterwards by whoever owns the tables. The log
+Grants and policies are made by ``access.protection``, and can be changed afterwards by the role that owns the tables. The log
 has guards of its own (``audit.guards``), which stop the sealer; this is what ``handrail check`` names, and what makes
 ``handrail migrate`` apply the rights again.
 """
@@ -104,7 +104,7 @@ def _hidden(serving: str) -> Iterator[str]:
 
 
 def _functions() -> Iterator[str]:
-    """Handrail has none that run with the rights of whoever made them."""
+    """Handrail has none that run with the rights of the role that made them."""
     query = "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = %s::regnamespace ORDER BY 1"
     for (name,) in _rows(query, SCHEMA):
         yield f"The function {name} runs with its owner's rights."
