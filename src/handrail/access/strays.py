@@ -1,8 +1,8 @@
 """What the database lets the serving role do, or shows it, that ``access.rights`` does not say.
 
-Grants and policies are made by ``access.protection``, and can be changed afterwards by the role that owns the tables. The log
-has guards of its own (``audit.guards``), which stop the sealer; this is what ``handrail check`` names, and what makes
-``handrail migrate`` apply the rights again.
+Grants and policies are made by ``access.protection``, and can be changed afterwards by the role that owns the tables.
+The log has guards of its own (``audit.guards``), which stop the sealer; this is what ``handrail check`` names, and what
+makes ``handrail migrate`` apply the rights again.
 """
 
 from __future__ import annotations

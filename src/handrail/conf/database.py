@@ -20,6 +20,8 @@ NAME = "handrail"
 UNSET = f"postgresql:///{NAME}"
 # In the embedded server: who owns the tables, and who serves.
 ROLES = (roles.OWNER, roles.SERVING)
+# Any constant will do, so long as nothing else in the database postgres takes the same advisory lock.
+LOCK = 0x48524C_524F4C
 _found: list[str] = []
 
 
@@ -104,12 +106,14 @@ def _run(directory: Path) -> None:
 
     server.use(directory)
     with psycopg.connect(address.url(directory, database=SUPERUSER, role=SUPERUSER), autocommit=True) as connection:
+        # Held until this connection closes: processes that start together would change the same rows of the catalogue.
+        connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         roles.make(connection)
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone():
             with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # another was faster
                 connection.execute(f"CREATE DATABASE {NAME}")
-    with psycopg.connect(address.url(directory, database=NAME, role=SUPERUSER), autocommit=True) as connection:
-        roles.hand_over(connection, NAME)
+        with psycopg.connect(address.url(directory, database=NAME, role=SUPERUSER), autocommit=True) as inside:
+            roles.hand_over(inside, NAME)
 
 
 def use(url: str) -> None:

@@ -90,6 +90,23 @@ def test_starts_at_the_same_time_share_one_server(place: Path) -> None:
     assert not runs(directory)
 
 
+def test_starts_at_the_same_time_make_the_roles_once(place: Path) -> None:
+    """Two that change one row of the catalogue at once: the server refuses the second with an internal error."""
+    program = "import sys; from pathlib import Path; from handrail.conf import database; "
+    program += "print(database.embedded(Path(sys.argv[1]), role='handrail_app'))"
+    at_once = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(place / "postgres")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(6)
+    ]
+    ended = [(process.communicate(timeout=300)[1], process.returncode) for process in at_once]
+    assert ended == [("", 0)] * 6
+
+
 @pytest.mark.parametrize("ended", ["server", "keeper", "both"])
 def test_start_after_a_crash_recovers(place: Path, made: Made, ended: str) -> None:
     directory = made(place / "postgres")
