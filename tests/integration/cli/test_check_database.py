@@ -82,7 +82,7 @@ def test_database_that_takes_no_more_connections_is_not_called_missing(committed
     with databases.server() as admin:
         admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         with reached_by():
-            assert "lets the role" in away()
+            assert "does not let the role" in away()
 
 
 def test_socket_needs_no_encryption(committed_db: str) -> None:
