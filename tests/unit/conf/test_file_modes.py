@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from handrail.cli import file_modes
+from handrail.cli.demo import workspace
 from handrail.conf import config
 from handrail.connectors.finding import Finding
 
@@ -93,3 +94,10 @@ def test_files_of_the_services_own_user_are_in_order_when_root_looks(installatio
 def test_sticky_directory_is_in_order(installation: Path) -> None:
     (installation / "secrets").chmod(0o1777)
     assert [one.ok for one in findings()] == [True]
+
+
+def test_demo_keeps_its_secrets_to_its_owner(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "webhook").touch(mode=0o644)  # of an earlier version
+    with workspace.prepare(tmp_path) as demo:
+        assert {path.stat().st_mode & 0o777 for path in (demo.directory / "secrets").iterdir()} == {0o600}

@@ -90,7 +90,10 @@ def _free_port(wanted: int) -> int:
 def _write_secrets(directory: Path) -> None:
     directory.mkdir(mode=0o700, exist_ok=True)
     for name, token in PRACTICE_TOKENS.items():
-        (directory / name).write_text(token + "\n", encoding="utf-8")
+        path = directory / name
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # also where an earlier version left it open; `handrail check` names what others can read
+        path.write_text(token + "\n", encoding="utf-8")
 
 
 def _toml(workspace: DemoWorkspace) -> str:
