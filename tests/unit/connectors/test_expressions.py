@@ -222,3 +222,24 @@ def test_growth_that_is_computed_bounds_the_one_that_happens() -> None:
         except Exception:  # noqa: BLE001 - does not fit this answer
             continue
         assert expressions.measure(found) <= expressions._weighed(tree).out * expressions.measure(ANSWER)
+
+
+NESTED: JsonValue = [[[str(n)] * 10 for n in range(100)] for _ in range(10)]  # over 10,000 members
+COSTS: dict[str, tuple[JsonValue, int]] = {
+    "contains(@, `1`)": (NESTED, 10_000),
+    "to_string(@)": (NESTED, 100_000),
+    "[0] == [0]": ([NESTED], 10_000),
+    "[]": (NESTED, 1_000),
+    "sort(@)": ([str(n) for n in range(1_000)], 9_000),
+    "max(@)": ([str(n) for n in range(1_000)], 9_000),
+    "sort_by(@, &@)": ([str(n) for n in range(1_000)], 10_000),
+    "join(',', @)": (["x" * 8_000] * 100, 100_000),
+}
+
+
+@pytest.mark.parametrize("at", COSTS)
+def test_work_is_paid_for_by_how_much_it_looks_at(at: str) -> None:
+    value, least = COSTS[at]
+    interpreter = Interpreter()
+    interpreter.visit(jmespath.compile(at).parsed, value)
+    assert interpreter.steps >= least
