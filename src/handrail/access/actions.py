@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from handrail.access import addresses, closing, grants, identities, names, passwords, sessions, tokens
 from handrail.access.actor import Actor, ActorKind
@@ -192,7 +192,11 @@ def _new_user(email: str, password: str | None, name: str, by: Actor) -> User:
     if password is not None:
         of_workspace = Workspace.objects.filter(pk=by.workspace_id).values_list("slug", "name")
         check_password(password, words=[email, name, *(word for both in of_workspace for word in both)])
-    return User.objects.create_user(email, password, first_name=name)
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(email, password, first_name=name)
+    except IntegrityError:  # another workspace added the same person at this very moment
+        return User.objects.get(email=email)
 
 
 def _locked_member(email: str, by: Actor) -> Membership:
