@@ -46,7 +46,10 @@ QUERY = (
 )
 FORM = ("reason", "note", "digest", "code", "target", "revision", "workspace", "profile", "kept", "instead_of", "login")
 VALUES = {"id": "1", "number": "1", "revision": "1", "definition_id": "1", "definition": "1", "annex": "1"}
-HUGE = ("1" + "0" * 30, "-1", "9" * 5000, str(2**63), "1e400", "NaN", "\u0661", "0x10", "1_000", "")
+HUGE = (
+    *("1" + "0" * 30, "-1", "9" * 5000, str(2**63), "1e400", "NaN", "\u0661", "0x10", "1_000", ""),
+    *("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"),  # in UTC there is no such year
+)
 
 
 class Address(NamedTuple):
@@ -215,6 +218,13 @@ def test_bad_text_in_json_is_refused_by_name(house: Web, client: Client) -> None
                 count += 1
     sys.stdout.write(f"{count} JSON bodies: all refused\n")
     assert count > 50
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+def test_time_that_utc_has_no_year_for_filters_nothing(house: Web, client: Client, time: str) -> None:
+    for route in inside():
+        if not route.parameters:
+            assert client.get(route.url(house.ids()), query_params={"before": time}).status_code < 500, route
 
 
 def test_numbers_out_of_range_and_long_queries_never_break_a_page(house: Web, client: Client) -> None:

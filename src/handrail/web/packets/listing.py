@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -18,6 +17,7 @@ from handrail.access.queries import TenantSummary
 from handrail.packets import queries
 from handrail.packets.queries import PAGE, PacketFilter, PacketSummary
 from handrail.packets.states import RevisionState
+from handrail.web.shell import paging
 from handrail.web.shell.request import PageRequest
 
 
@@ -43,7 +43,7 @@ def present(actor: Actor, asked: Mapping[str, str]) -> PacketList:
         tenant=asked.get("tenant", ""),
         profile=asked.get("profile", ""),
         state=state if state in set(RevisionState) else "",
-        before=_instant(asked.get("before", "")),
+        before=paging.instant(asked.get("before", "")),
     )
     rows = queries.list_packets(actor, wanted)
     return PacketList(
@@ -57,17 +57,8 @@ def present(actor: Actor, asked: Mapping[str, str]) -> PacketList:
     )
 
 
-def _instant(text: str) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo is not None else None
-
-
 def _older(wanted: PacketFilter, before: datetime) -> str:
-    kept = {"tenant": wanted.tenant, "profile": wanted.profile, "state": wanted.state, "before": before.isoformat()}
-    return "?" + urlencode({key: value for key, value in kept.items() if value})
+    return paging.query(tenant=wanted.tenant, profile=wanted.profile, state=wanted.state, before=before.isoformat())
 
 
 @require_safe
