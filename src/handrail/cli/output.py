@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from functools import cache
@@ -100,15 +102,28 @@ def say(text: str) -> None:
     console().print(cell(text))
 
 
+def read_file(path: Path) -> bytes:
+    """What ``path`` (- is standard input) holds, at most 1 MiB: no more is read of a device or pipe that never ends.
+    Raises Invalid."""
+    try:
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
+            data = file.read(INPUT_LIMIT + 1)
+    except OSError as error:
+        raise Invalid(f"{path} can't be read: {error.strerror}.", code="file") from None
+    if len(data) > INPUT_LIMIT:
+        raise Invalid(f"{path} is over {INPUT_LIMIT} bytes.", code="too-large")
+    return data
+
+
+def read_text(path: Path, *, encoding: str = "utf-8") -> str:
+    """``read_file`` as text with ``\\n`` at the ends of its lines. Raises Invalid, UnicodeDecodeError."""
+    return io.TextIOWrapper(io.BytesIO(read_file(path)), encoding=encoding).read()
+
+
 def read_json_object(path: Path) -> dict[str, Any]:
     """The JSON object in ``path`` (- is standard input), at most 1 MiB. Raises Invalid naming line and column."""
     try:
-        data = sys.stdin.buffer.read(INPUT_LIMIT + 1) if str(path) == "-" else path.read_bytes()
-        if len(data) > INPUT_LIMIT:
-            raise Invalid(f"{path} is over {INPUT_LIMIT} bytes.", code="too-large")
-        value = json.loads(data)
-    except OSError as error:
-        raise Invalid(f"{path} can't be read: {error.strerror}.", code="file") from None
+        value = json.loads(read_file(path))
     except json.JSONDecodeError as error:
         fault = Fault("", error.msg, error.lineno, error.colno)
         raise Invalid(f"{path} is not JSON.", code="not-json", faults=[fault]) from None

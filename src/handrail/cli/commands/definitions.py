@@ -30,7 +30,6 @@ Digest = Annotated[
     str | None, typer.Option("--digest", metavar="SHA256", help="Refuse unless the proposal's digest is this one.")
 ]
 _NAME = re.compile(r"(?P<kind>[a-z]+)/(?P<name>[a-z0-9-]+)(/(?P<version>[1-9][0-9]{0,8}))?")
-FILE_LIMIT = 1024 * 1024
 
 
 @group.command("check")
@@ -149,10 +148,6 @@ def _find(who: Actor, definition: str, *, needs_version: bool = False) -> int:
 
 def _read(file: Path) -> str:
     try:
-        if file.stat().st_size > FILE_LIMIT:
-            raise Invalid(f"{file} is over {FILE_LIMIT} bytes.", code="too-large")
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise Invalid(f"{file} can't be read: {error.strerror}.", code="file") from None
+        return output.read_text(file)
     except UnicodeDecodeError as error:
         raise Invalid(f"{file} is not UTF-8 (byte {error.start}).", code="file") from None

@@ -22,7 +22,6 @@ group = typer.Typer()
 REFUSED = 1
 NOT_COMPARED = 8
 NO_LANE = "NOT ACCEPTED: everything is in order, but name your own lane with --lane"
-KEY_FILE_LIMIT = 1024 * 1024
 
 
 @group.command("verify")
@@ -79,10 +78,6 @@ def _tell(verdict: Verdict, *, compared: bool, json: bool) -> None:
 
 def _read(file: Path) -> str:
     try:
-        if file.stat().st_size > KEY_FILE_LIMIT:
-            raise Invalid(f"{file} is over {KEY_FILE_LIMIT} bytes.", code="too-large")
-        return file.read_text(encoding="ascii")
-    except OSError as error:
-        raise Invalid(f"{file} can't be read: {error.strerror}.", code="file") from None
+        return output.read_text(file, encoding="ascii")
     except UnicodeDecodeError:
         raise Invalid(f"{file} is not PEM.", code="key-file") from None
