@@ -9,8 +9,9 @@ from handrail.connectors.oidc import Provider, Settings, SignOn
 from handrail.kernel.secrets import Secrets
 
 
-def open_provider(section: SingleSignOnSection | None, secrets: Secrets) -> SignOn | None:
-    """The provider, or None without the section. Calls nobody. Raises Misconfigured when the secret is missing."""
+def open_provider(section: SingleSignOnSection | None, secrets: Secrets, *, threads: int) -> SignOn | None:
+    """The provider, or None without the section; its calls take a quarter of the server's ``threads`` at most. Calls
+    nobody. Raises Misconfigured when the secret is missing."""
     if section is None:
         return None
     settings = Settings(
@@ -18,6 +19,7 @@ def open_provider(section: SingleSignOnSection | None, secrets: Secrets) -> Sign
         client_id=section.client_id,
         client_secret=secrets.resolve(section.client_secret),
         ca_file=section.ca_file,
+        concurrent_calls=max(1, threads // 4),
     )
     return SignOn(section.name, Provider(settings))
 

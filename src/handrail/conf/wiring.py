@@ -30,7 +30,7 @@ def connect() -> None:
     timing.configure(timing.Timing(lease_seconds=loaded.worker.lease_seconds, **loaded.timing.model_dump()))
     desk.configure(open_desk(loaded))
     settings.configure(support_settings(loaded))
-    oidc.configure(single_sign_on.open_provider(loaded.single_sign_on, config.secrets()))
+    oidc.configure(single_sign_on.open_provider(loaded.single_sign_on, config.secrets(), threads=loaded.web.threads))
     release.connect(loaded)
     closing.open_work.set(open_work)
 

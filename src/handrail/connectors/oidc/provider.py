@@ -10,6 +10,7 @@ import secrets
 from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import BoundedSemaphore
 from time import monotonic
 from typing import Any
 from urllib.parse import quote_plus, urlencode
@@ -27,6 +28,8 @@ from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import Secret, Secrets
 
 DEADLINE_SECONDS = 5.0
+# How long a call waits for one of the places to be free.
+PLACE_SECONDS = 0.25
 MAX_BYTES = 256 * 1024
 KEPT_SECONDS = 300.0
 SCOPE = "openid email"  # no names, no groups: nothing else is used
@@ -60,6 +63,7 @@ class Settings:
     client_secret: Secret
     ca_file: Path | None = None
     deadline_seconds: float = DEADLINE_SECONDS
+    concurrent_calls: int = 4
 
 
 @dataclass(slots=True)
@@ -79,6 +83,8 @@ class Provider:
         self.settings = settings
         self._clients: dict[str, Client] = {}
         self._kept: _Kept | None = None
+        # Anybody may begin a log-in: while the provider is slow, these calls don't take every thread of the server.
+        self._places = BoundedSemaphore(settings.concurrent_calls)
 
     def discover(self) -> ProviderMetadata:
         """What it publishes of itself. Raises SignOnRefused."""
@@ -174,6 +180,8 @@ class Provider:
     def _send(
         self, method: str, address: str, headers: dict[str, str] | None = None, content: bytes | None = None
     ) -> Exchange:
+        if not self._places.acquire(timeout=PLACE_SECONDS):
+            raise SignOnRefused(Cause.BUSY)
         try:
             client = self._client(metadata.origin_of(address))
             exchange = client.send(method, address, headers=headers, content=content)
@@ -181,6 +189,8 @@ class Provider:
             if error.code == "ca-file":
                 raise SignOnRefused(Cause.TLS) from None
             raise SignOnRefused(Cause.ENDPOINT) from None
+        finally:
+            self._places.release()
         if exchange.failure is not None:
             raise SignOnRefused(_CAUSES.get(exchange.failure, Cause.UNREACHABLE))
         return exchange

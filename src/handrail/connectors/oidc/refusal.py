@@ -10,6 +10,7 @@ class Cause(StrEnum):
 
     # It could not be asked.
     UNREACHABLE = "provider-unreachable"
+    BUSY = "provider-busy"
     TLS = "provider-tls"
     REDIRECT = "provider-redirect"
     ERROR = "provider-error"
@@ -47,7 +48,7 @@ class Cause(StrEnum):
     USERINFO_SUBJECT = "userinfo-subject"
 
 
-PASSING = frozenset({Cause.UNREACHABLE, Cause.ERROR})
+PASSING = frozenset({Cause.UNREACHABLE, Cause.BUSY, Cause.ERROR})
 SETUP = frozenset(
     {
         Cause.TLS,
