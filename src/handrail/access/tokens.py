@@ -170,7 +170,7 @@ def _reaches(actor: Actor, membership: Membership) -> bool:
 def bearer(secret: str, *, address: str = "") -> Actor:
     """The member whose token this is, as they are now and as far as its scope goes; NOBODY when it is unknown, expired
     or revoked. ``address``: where it is used from, for the record of its last use."""
-    # From the environment, also bytes that are no text: they come as half surrogate pairs.
+    # From the environment come bytes that are not UTF-8 too, as half surrogate pairs.
     if not secret.startswith(MARK) or len(secret) > LENGTH_LIMIT or not secret.isascii():
         return NOBODY
     rows = _active().filter(membership__is_active=True).select_related("membership__user")
