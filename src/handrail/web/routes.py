@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from allauth.account import views as account
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, register_converter
+from django.urls.converters import PathConverter
 
 from handrail.web.audit import evaluation, integrity, log
 from handrail.web.definitions import definition
@@ -12,6 +13,15 @@ from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
 from handrail.web.runs import exceptions, operations, run, tenant
 from handrail.web.shell import accounts, home, passwords, sessions, single_sign_on, tenants, tokens, workspaces
+
+
+class AnyText(PathConverter):
+    """Also what a line ends with: a tenant of an old installation may have any key, and its pages must work."""
+
+    regex = r"[\s\S]+"
+
+
+register_converter(AnyText, "text")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.root, name="root"),
@@ -33,7 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/tenants/close", tenants.close, name="tenant-close"),
     path("admin/tenants/reopen", tenants.reopen, name="tenant-reopen"),
     # "path", for keys from before they were checked: one with a slash still has its page, and links to it.
-    path("admin/t/<path:tenant>", tenant.page, name="tenant"),
+    path("admin/t/<text:tenant>", tenant.page, name="tenant"),
     path("admin/operations", operations.page, name="operations"),
     path("admin/operations/<str:run>", run.page, name="run"),
     path("admin/operations/<str:run>/live", run.live, name="run-live"),

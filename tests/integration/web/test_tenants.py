@@ -78,7 +78,20 @@ def test_api_renames_closes_and_reopens(house: Web, as_role: As) -> None:
     assert as_role(Role.AUDITOR).patch("/api/v1/tenants/ten_quiet", {"name": "x"}, **call).status_code == 403
 
 
-ODD = ["a/b", "a?b", "a#b", "a%2Fb", "a b", "\u202eten", "a//b", "k\u00fcnde", "<b>", 'a"b', "a&b"]
+ODD = [
+    "a/b",
+    "a?b",
+    "a#b",
+    "a%2Fb",
+    "a b",
+    "\u202eten",
+    "a//b",
+    "k\u00fcnde",
+    "<b>",
+    'a"b',
+    "a&b",
+    "tab\tline\nend\r\n",
+]
 
 
 @pytest.mark.parametrize("key", ODD)
@@ -101,4 +114,13 @@ def test_pages_stand_with_a_tenant_whose_key_is_from_before(house: Web, as_role:
     assert shown.status_code == 200
     for page in ("/admin", "/admin/tenants", "/admin/operations"):
         text = client.get(page).content.decode()
-        assert "<bdi>\u202eevil\u2066</bdi>" in text or "\u202eevil" not in text, page
+        assert "⟨U+202E⟩evil" in text or "<bdi>\u202eevil\u2066</bdi>" in text or "\u202eevil" not in text, page
+
+
+def test_what_turns_text_round_is_written_out_in_names_and_keys_from_before(house: Web, as_role: As) -> None:
+    tenant = Tenant.objects.get(pk=house.completed.tenant_id)
+    tenant.key = tenant.name = "a\u202eb"
+    tenant.save()
+    client = as_role(*Role)
+    for page in ("/admin", "/admin/tenants", reverse("tenant", args=[tenant.key])):
+        assert "<code>a⟨U+202E⟩b" in client.get(page).content.decode().replace("<bdi>", ""), page

@@ -90,7 +90,13 @@ def state(value: str) -> dict[str, Any]:
 @register.inclusion_tag("shell/parts/copyable.html")
 def copyable(text: str, *, shown: str = "") -> dict[str, str]:
     """An identifier with a button that copies it (where scripts run)."""
-    return {"text": text, "shown": shown or text}
+    return {"text": text, "shown": words.visible(shown or text)}
+
+
+@register.filter
+def visible(text: str) -> str:
+    """Text from outside with what shows nothing, or turns its neighbours round, written out."""
+    return words.visible(text)
 
 
 @register.filter
