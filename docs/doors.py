@@ -116,7 +116,7 @@ def _routes(patterns: Any, before: str) -> Iterator[tuple[str, Any]]:
         if hasattr(pattern, "url_patterns"):
             yield from _routes(pattern.url_patterns, text)
             continue
-        for kind in ("str", "int", "slug", "path"):
+        for kind in ("str", "int", "slug", "path", "text"):
             text = text.replace(f"<{kind}:", "<")
         yield text.replace("^(?P<provider_id>[^/]+)", "<provider_id>"), pattern.callback
 

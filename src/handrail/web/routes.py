@@ -15,13 +15,13 @@ from handrail.web.runs import exceptions, operations, run, tenant
 from handrail.web.shell import accounts, home, passwords, sessions, single_sign_on, tenants, tokens, workspaces
 
 
-class AnyText(PathConverter):
+class TextConverter(PathConverter):
     """Also what a line ends with: a tenant of an old installation may have any key, and its pages must work."""
 
     regex = r"[\s\S]+"
 
 
-register_converter(AnyText, "text")
+register_converter(TextConverter, "text")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.root, name="root"),
