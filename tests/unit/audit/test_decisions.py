@@ -86,6 +86,8 @@ def test_support_request_that_contradicts_its_events_is_named(signer: Signing, c
         "resolved_by = 'somebody.else@example.com'",
         "taken_by = 'somebody.else@example.com'",
         "note = 'Nothing was done.'",
+        "taken_at = taken_at - interval '1 day'",
+        "resolved_at = resolved_at + interval '1 hour'",
     ],
 )
 def test_exception_packet_that_contradicts_its_events_is_named(signer: Signing, change: str) -> None:
