@@ -465,8 +465,8 @@ def test_lies_are_many_and_every_cause_has_one() -> None:
     print(f"\n{len(LIES)} lies of a hostile provider, {len({lie.cause for lie in LIES})} causes")  # noqa: T201 - for people
     assert len({lie.name for lie in LIES}) == len(LIES) >= 25
     told = {lie.cause for lie in LIES}
-    # The others have tests of their own, in test_single_sign_on.py.
-    assert {*Cause, *NoEntry} - told == {Cause.TLS, NoEntry.CLOSED, NoEntry.REMOVED, NoEntry.JOINED}
+    # The others have tests of their own, in test_single_sign_on.py and test_places.py.
+    assert {*Cause, *NoEntry} - told == {Cause.TLS, Cause.BUSY, NoEntry.CLOSED, NoEntry.REMOVED, NoEntry.JOINED}
 
 
 def test_honest_provider_lets_the_same_person_in(provider: IdentityProvider, victim: User) -> None:

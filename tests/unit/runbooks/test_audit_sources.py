@@ -35,5 +35,5 @@ def test_register_refuses_another_source_of_the_same_name() -> None:
 
 
 def test_source_without_id_or_time_is_refused() -> None:
-    with pytest.raises(ValueError, match="needs at"):
+    with pytest.raises(ValueError, match="needs a time"):
         Source("x", "x", ("id",))
