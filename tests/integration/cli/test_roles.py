@@ -13,6 +13,7 @@ from django.db import connection
 from handrail.conf import roles
 from handrail.conf.roles import OWNER, SERVING
 from tests import databases
+from tests.lanes import NIGHTLY
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -98,6 +99,8 @@ def test_commands_work_as_the_serving_role(handrail: Run, handed_over: None) -> 
         ("audit", "verify"),
         ("audit", "export"),
     ):
+        if arguments[1] in {"list", "tokens", "token", "export"} and not NIGHTLY:
+            continue  # each is a process; by day those that write, and the log
         done = handrail(*arguments, serving=SERVING)
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
     listed = handrail("members", "list", serving=SERVING)

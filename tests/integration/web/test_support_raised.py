@@ -127,7 +127,7 @@ def test_own_request_is_told_only_where_it_was_raised(house: Web) -> None:
 
 @pytest.mark.requirement("H-14")
 @pytest.mark.django_db
-@pytest.mark.parametrize("raised", ["", "SR-", "SR-0000000000", "SR-\x00", "x" * 4000, "<script>alert(1)</script>"])
+@pytest.mark.parametrize("raised", ["", "SR-", "SR-0000000000", "x" * 4000, "<script>alert(1)</script>"])
 def test_reference_that_is_none_changes_nothing(house: Web, raised: str) -> None:
     mine, page = operator_of(house), url(house, "tenant")
     raise_one(mine, page, "key-of-my-form")
