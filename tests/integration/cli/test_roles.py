@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -25,13 +26,18 @@ def as_role(url: str, role: str) -> str:
 
 
 @pytest.fixture
-def handrail(committed_db: str) -> Run:
-    """The command line on this database, as the given roles."""
+def handrail(committed_db: str, tmp_path: Path) -> Run:
+    """The command line on this database, as the given roles, with a state directory of its own: the mark of another
+    database's log would keep this one from being sealed."""
     if connection.settings_dict["PASSWORD"]:
         pytest.skip("the server asks for passwords, which the roles of tests have none of")
 
     def run(*arguments: str, serving: str, owner: str | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "DATABASE_URL": as_role(committed_db, serving)}
+        environment = {
+            **os.environ,
+            "DATABASE_URL": as_role(committed_db, serving),
+            "HANDRAIL_STATE_DIR": str(tmp_path),
+        }
         if owner is not None:
             environment["DATABASE_OWNER_URL"] = as_role(committed_db, owner)
         return subprocess.run(
