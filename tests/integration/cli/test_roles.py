@@ -16,6 +16,7 @@ from handrail.conf.roles import OWNER, SERVING
 from tests import databases
 from tests.lanes import NIGHTLY
 
+pytestmark = pytest.mark.peer
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -18,6 +18,8 @@ from handrail.conf.postgres import cluster, programs, server
 from handrail.kernel.errors import Misconfigured, Unavailable
 from tests.factories import postgres
 
+pytestmark = pytest.mark.peer
+
 Made = Callable[[Path], Path]
 
 USER = """
