@@ -6,18 +6,20 @@ keeps, in the state directory, what it signed last, and signs nothing that does 
 ``audit-high-water-mark``  the signed note itself, so that it is also a checkpoint for ``audit verify --kept``
 ``audit-sealing.json``     why sealing has stopped, if it has; sizes and roots before the mark; what was accepted
 
-Both are replaced atomically, with mode 0600. A mark that lags behind does no harm: the log extends it. So it is written
-after the commit, and a machine that is off for a week catches up with its first seal.
+Both are replaced atomically, with mode 0600, by one process at a time: each change is made of what is there, and a
+reason to stop must not be lost to a seal that ends at the same moment. A mark that lags behind does no harm: the log
+extends it. So it is written after the commit, and a machine that is off for a week catches up with its first seal.
 """
 
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,31 +82,49 @@ class MarkStore:
             raise Misconfigured(message, code="audit-mark") from None
 
     def advance(self, text: str, *, size: int, root: bytes) -> None:
-        """Makes ``text``, a signed note over ``size`` leaves, the mark. Raises Misconfigured when it can't be written.
-
-        Of two processes that write at once the later one wins; the mark may then be a seal older than it could be.
-        """
-        state = self.state()
-        earlier = [pair for pair in state.earlier if pair[0] < size]
-        pair = (size, base64.b64encode(root).decode())
-        self._keep(SealingState(state.stopped, tuple(_thinned([*earlier, pair])), state.rows_from))
-        _write(self.path, text)
+        """Makes ``text``, a signed note over ``size`` leaves, the mark, unless another process has kept a larger one
+        since. Raises Misconfigured when it can't be written."""
+        with self._alone():
+            state = self.state()
+            if self.read() is not None and any(kept > size for kept, _ in state.earlier):
+                return
+            earlier = [pair for pair in state.earlier if pair[0] < size]
+            pair = (size, base64.b64encode(root).decode())
+            self._keep(SealingState(state.stopped, tuple(_thinned([*earlier, pair])), state.rows_from))
+            _write(self.path, text)
 
     def stop(self, why: SealingStop) -> None:
         """Sealing stays stopped on this machine until ``restart``. The first reason is kept."""
-        state = self.state()
-        if state.stopped is None:
-            self._keep(SealingState(why, state.earlier, state.rows_from))
+        with self._alone():
+            state = self.state()
+            if state.stopped is None:
+                self._keep(SealingState(why, state.earlier, state.rows_from))
 
     def restart(self, *, rows_from: int) -> None:
         """Forgets the mark and why sealing stopped: the log as it is was accepted up to ``rows_from`` leaves."""
-        self._keep(SealingState(rows_from=rows_from))
-        self.path.unlink(missing_ok=True)
+        with self._alone():
+            self._keep(SealingState(rows_from=rows_from))
+            self.path.unlink(missing_ok=True)
 
     def forget(self) -> None:
         """Removes both files: for a database that was made blank on purpose, as the demo's is at each start."""
         for name in (MARK_FILE, STATE_FILE):
             (self.directory / name).unlink(missing_ok=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other thread or process changes the files within the block: the directory itself is what is locked."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            message = f"{self.directory} can't be used: {error.strerror}."
+            raise Misconfigured(message, code="audit-mark") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _keep(self, state: SealingState) -> None:
         _write(self.directory / STATE_FILE, json.dumps(asdict(state)) + "\n")

@@ -1,6 +1,6 @@
 """Whose rows the database shows: row security's side of an actor, for the length of a ``with`` block.
 
-A face enters the scope of its actor once it knows who acts; the database backend (``conf.postgresql``) tells the
+A face enters the scope of its actor once it knows who acts; the database backend (``conf.scoped_postgresql``) tells the
 database with the first statement of every transaction. Outside any scope the serving role sees no row that belongs to
 a workspace. This is the second line: the guarded getters of ``access`` are the first, and do not rely on it.
 """

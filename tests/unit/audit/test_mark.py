@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -268,6 +270,34 @@ def test_mark_of_a_database_made_blank_is_forgotten(tmp_path: Path) -> None:
     kept.stop(SealingStop("now", "mark", "why"))
     kept.forget()
     assert (kept.read(), kept.state()) == (None, mark.SealingState())
+
+
+def test_reason_for_stopping_is_not_lost_to_a_seal_that_ends_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, reading, go_on = MarkStore(tmp_path), Event(), Event()
+
+    def slowly(of: MarkStore) -> None:
+        reading.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(MarkStore, "read", slowly)  # a seal has read the state, and has not yet written it
+    with ThreadPoolExecutor(2) as pool:
+        seal = pool.submit(store.advance, "note", size=1, root=b"r" * 32)
+        assert reading.wait(10)
+        stop = pool.submit(store.stop, SealingStop("2026-11-26T10:00:00", "mark", "It was cut."))
+        wait([stop], timeout=0.2)
+        go_on.set()
+        seal.result()
+        stop.result()
+    assert store.state().stopped is not None
+
+
+def test_mark_is_never_an_older_seal_than_another_process_has_kept(tmp_path: Path) -> None:
+    store = MarkStore(tmp_path)
+    store.advance("note 20", size=20, root=b"b" * 32)
+    store.advance("note 10", size=10, root=b"a" * 32)
+    assert store.read() == "note 20"
 
 
 def test_first_reason_for_stopping_is_kept(tmp_path: Path) -> None:
