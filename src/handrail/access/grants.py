@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role, bundled
@@ -71,13 +72,34 @@ def check_reach(
 
 def check_member(giver: Actor, membership: Membership, *, secret: bool = False) -> None:
     """Raises Denied when ``membership`` is the actor's own, or goes beyond what they could give (``check_reach``)."""
+    _check_member(giver, membership, _tenants([membership]).get(membership.pk, set()), secret=secret)
+
+
+def reached(giver: Actor, memberships: Collection[Membership]) -> set[int]:
+    """The ids of those ``memberships`` that ``check_member`` lets through; one query, however many there are."""
+    tenants, found = _tenants(memberships), set()
+    for membership in memberships:
+        with suppress(Denied):
+            _check_member(giver, membership, tenants.get(membership.pk, set()))
+            found.add(membership.pk)
+    return found
+
+
+def _check_member(giver: Actor, membership: Membership, tenants: set[int], *, secret: bool = False) -> None:
     if giver.kind is not ActorKind.PERSON:
         return
     if membership.user_id == giver.user_id:
         raise _denied(_OWN)
-    # By the entitlements' own ids: the tenants' rows may be out of the actor's sight.
-    tenants = set(TenantEntitlement.objects.filter(membership=membership).values_list("tenant_id", flat=True))
     check_reach(giver, roles=membership.roles, all_tenants=membership.all_tenants, tenant_ids=tenants, secret=secret)
+
+
+def _tenants(memberships: Collection[Membership]) -> dict[int, set[int]]:
+    """By the entitlements' own ids: the tenants' rows may be out of the actor's sight."""
+    found: dict[int, set[int]] = {}
+    rows = TenantEntitlement.objects.filter(membership__in=memberships)
+    for membership_id, tenant_id in rows.values_list("membership_id", "tenant_id"):
+        found.setdefault(membership_id, set()).add(tenant_id)
+    return found
 
 
 def is_administrator(membership: Membership) -> bool:

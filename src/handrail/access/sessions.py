@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import transaction
 
-from handrail.access import grants, queries
+from handrail.access import grants, guards, queries
 from handrail.access.actor import Actor
-from handrail.access.capabilities import Capability, bundled
-from handrail.access.models import LoginSession, Membership, TenantEntitlement, User
+from handrail.access.capabilities import Capability
+from handrail.access.models import LoginSession, User
 from handrail.access.queries import MemberSummary
 from handrail.access.session_store import LOGIN
 from handrail.audit.actions import record
@@ -82,9 +82,8 @@ def list_own(user: User, *, current: str | None = None) -> list[SessionSummary]:
 def get_member(actor: Actor, number: int) -> MemberSummary:
     """The member that addresses of pages call ``number``, if ``actor`` administers them. Raises Denied, NotFound."""
     actor.require(Capability.MEMBER_MANAGE)
-    rows = Membership.objects.select_related("user").filter(workspace_id=actor.workspace_id, pk=number)
-    membership = rows.first()
-    if membership is None or not _reaches(actor, membership):
+    membership = guards.members_of(actor).filter(pk=number).first()
+    if membership is None:
         raise NotFound
     return queries.get_member(actor, membership.user.email)
 
@@ -115,16 +114,12 @@ def end_all_but(user: User, *, keep: str | None = None) -> int:
     return ended
 
 
-def out_of_reach(actor: Actor) -> set[int] | None:
-    """The memberships whose sessions ``actor`` may not see and end; None when they may see nobody's."""
+def administered(actor: Actor) -> set[int]:
+    """The memberships whose sessions ``actor`` may see and end: their own, and those within what they could grant."""
     if not actor.may(Capability.MEMBER_MANAGE):
-        return None
-    if actor.tenant_ids is None:
         return set()
-    members = Membership.objects.filter(workspace_id=actor.workspace_id).exclude(user_id=actor.user_id or 0)
-    further = TenantEntitlement.objects.filter(membership__in=members).exclude(tenant_id__in=actor.tenant_ids)
-    more = {m.pk for m in members if m.all_tenants or not bundled(m.roles) <= actor.capabilities}
-    return more | set(further.values_list("membership_id", flat=True))
+    members = list(guards.members_of(actor))
+    return grants.reached(actor, members) | {one.pk for one in members if one.user_id == actor.user_id}
 
 
 def _end(user: User, *, by: Actor, ref: str = "", keep: str | None = None) -> int:
@@ -144,21 +139,9 @@ def _end(user: User, *, by: Actor, ref: str = "", keep: str | None = None) -> in
 
 def _administered(email: str, by: Actor) -> User:
     by.require(Capability.MEMBER_MANAGE)
-    rows = Membership.objects.select_related("user").filter(workspace_id=by.workspace_id, user__email__iexact=email)
-    membership = rows.first()
+    membership = guards.members_of(by).filter(user__email__iexact=email).first()
     if membership is None:
-        raise NotFound(f"{email} is not a member of this workspace.")
-    if not _reaches(by, membership):
         raise NotFound(f"{email} is not a member of this workspace.")
     if membership.user_id != by.user_id:
         grants.check_member(by, membership)
     return membership.user
-
-
-def _reaches(by: Actor, membership: Membership) -> bool:
-    """Whether the member has no tenant that ``by`` has not."""
-    if by.tenant_ids is None:
-        return True
-    # The entitlements, not the tenants: those outside the scope of ``by`` can't be read.
-    further = TenantEntitlement.objects.filter(membership=membership).exclude(tenant_id__in=by.tenant_ids)
-    return not membership.all_tenants and not further.exists()

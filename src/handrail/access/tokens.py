@@ -154,16 +154,7 @@ def list_others(actor: Actor) -> list[TokenSummary]:
     if not actor.may(Capability.MEMBER_MANAGE):
         return []
     others = guards.members_of(actor).exclude(user_id=actor.user_id or 0).filter(accesstoken__in=_active()).distinct()
-    reached = [one.pk for one in others if _reaches(actor, one)]
-    return _summaries(_active().filter(membership_id__in=reached))
-
-
-def _reaches(actor: Actor, membership: Membership) -> bool:
-    try:
-        grants.check_member(actor, membership)
-    except Denied:
-        return False
-    return True
+    return _summaries(_active().filter(membership_id__in=grants.reached(actor, list(others))))
 
 
 @duty(Duty.DIRECTORY)

@@ -126,16 +126,21 @@ def test_administrator_ends_no_sessions_beyond_their_own_tenants(house: Web, ann
     limited = rows.member(house.workspace, Role.WORKSPACE_ADMINISTRATOR, tenants=[other])
     by = queries.actor_for(limited)
     her = logged_in(ann)
-    with pytest.raises(NotFound):
+    with pytest.raises(Denied):  # she is entitled to every tenant, and listed
         sessions.list_of_member(by, ann.email)
-    with pytest.raises(NotFound):
+    with pytest.raises(Denied):
         sessions.end_of_member(ann.email, by=by)
+    elsewhere = rows.member(house.workspace, Role.OPERATOR, tenants=[rows.tenant(house.workspace, name="A third")])
+    with pytest.raises(NotFound):
+        sessions.end_of_member(elsewhere.email, by=by)
     with pytest.raises(Denied):
         sessions.end_of_member(ann.email, by=queries.actor_for(ann))
     assert is_in(her)
     own = rows.member(house.workspace, Role.WORKSPACE_ADMINISTRATOR, tenants=[other])
     logged_in(own)
-    assert sessions.out_of_reach(by) == {ann.membership_set.get().pk, house.member.pk}
+    within = sessions.administered(by)
+    assert {own.membership_set.get().pk, limited.membership_set.get().pk} <= within
+    assert not {ann.membership_set.get().pk, house.member.pk} & within
     assert sessions.end_of_member(own.email, by=by) == 1
 
 

@@ -26,8 +26,8 @@ class MemberRow:
 
 def present(actor: Actor) -> list[MemberRow]:
     """Raises Denied."""
-    members, beyond = access.list_members(actor), sessions.out_of_reach(actor)
-    return [MemberRow(member, beyond is not None and member.id not in beyond) for member in members]
+    members, reachable = access.list_members(actor), sessions.administered(actor)
+    return [MemberRow(member, member.id in reachable) for member in members]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
