@@ -16,6 +16,7 @@ from handrail.audit.events import EventName
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.kernel.scope import Duty, duty
+from handrail.kernel.urls import is_secure_url
 
 MAX_ISSUER = 500
 
@@ -119,7 +120,7 @@ def move_identities(*, old: str, new: str, by: Actor) -> int:
     if by.kind is not ActorKind.COMMAND:
         raise Denied("Only the installation's operator can do this.", capability="identity:move")
     old, new = old.rstrip("/"), new.rstrip("/")
-    if old == new or not new.startswith(("https://", "http://127.0.0.1", "http://localhost")) or len(new) > MAX_ISSUER:
+    if old == new or not is_secure_url(new) or len(new) > MAX_ISSUER:
         raise Invalid("Give the provider's new address, as in [single_sign_on] issuer.")
     rows = list(Identity.objects.select_for_update().select_related("user").filter(issuer=old).order_by("pk"))
     if not rows:

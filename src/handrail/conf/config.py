@@ -17,11 +17,10 @@ from handrail.connectors.extract import ExtractFailed, check_path
 from handrail.connectors.paths import checked_template
 from handrail.kernel.errors import Fault, Misconfigured
 from handrail.kernel.secrets import Secrets
+from handrail.kernel.urls import SECURE_URL
 from handrail.runbooks.timing import Timing
 
 DEFAULT_FILE = "handrail.toml"
-# Over TLS, unless it is on this machine.
-_ADDRESS = r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?$"
 
 
 def _location(at: str) -> str:
@@ -187,10 +186,10 @@ class SingleSignOnSection(Section):
     """One OpenID Connect provider. ``only``: passwords are not taken any more. ``ca_file``: see connectors."""
 
     name: str = Field(min_length=1, max_length=40)
-    issuer: str = Field(pattern=_ADDRESS, max_length=500)
+    issuer: str = Field(pattern=SECURE_URL, max_length=500)
     client_id: str = Field(min_length=1, max_length=191)
     client_secret: str
-    also: tuple[Annotated[str, Field(pattern=_ADDRESS, max_length=500)], ...] = ()
+    also: tuple[Annotated[str, Field(pattern=SECURE_URL, max_length=500)], ...] = ()
     only: bool = False
     ca_file: Path | None = None
 

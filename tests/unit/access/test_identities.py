@@ -171,7 +171,17 @@ def test_only_the_operator_moves_identities(acme: Workspace, olivia: User) -> No
 
 
 @pytest.mark.parametrize(
-    "new", ["", ISSUER, ISSUER + "/", "http://id.example.com", "id.example.com", "https://" + "x" * 500]
+    "new",
+    [
+        *("", ISSUER, ISSUER + "/", "http://id.example.com", "id.example.com", "https://" + "x" * 500),
+        *(
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "https://",
+            "https://a b",
+            "https://u@example.com",
+        ),
+    ],
 )
 def test_identities_move_only_to_another_address(olivia: User, new: str) -> None:
     admit(olivia)
