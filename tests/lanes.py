@@ -18,6 +18,14 @@ def swept(items: Sequence[T]) -> Sequence[T]:
     return items if NIGHTLY else [*items[:-1:STEP], *items[-1:]]
 
 
+def share(items: Sequence[T], number: int, count: int) -> Sequence[T]:
+    """What the ``number``-th of many takes of ``items``: at night all, by day ``count`` by turns, so that many together
+    take each."""
+    if NIGHTLY or count >= len(items):
+        return items
+    return [items[(number * count + place) % len(items)] for place in range(count)]
+
+
 def examples(number: int) -> int:
     """How many examples Hypothesis tries: ``number`` by day, four times as many at night."""
     return 4 * number if NIGHTLY else number

@@ -21,6 +21,7 @@ from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.queries import runs as queries
 from tests.factories.runs import Runs
 from tests.factories.task_queue import SYSTEM, Queue
+from tests.lanes import rounds
 
 REPORT = "runbooks.report"
 
@@ -108,11 +109,12 @@ def test_report_to_a_task_system_that_never_answers_gets_rarer_and_ends(
         queue.answer = Answer(status=503)
     else:
         monkeypatch.setattr(queue, "call", failing(queue))
-    with timing.use(dataclasses.replace(timing.get(), report_window_seconds=86_400)):
-        taken = work(estate, sweeps=1500, every=timedelta(minutes=1))
+    hours = rounds(6, 24)
+    with timing.use(dataclasses.replace(timing.get(), report_window_seconds=hours * 3600)):
+        taken = work(estate, sweeps=hours * 62, every=timedelta(minutes=1))
     report = Report.objects.get()
     assert report.attempts == taken == len(queue.told)
-    assert 250 < taken < 320  # a day, at most every five minutes
+    assert hours * 10.4 < taken < hours * 13.4  # every five minutes, once it has become rare
     assert (report.due_at, report.delivered_at) == (None, None)
     assert f"in {taken} attempts" in report.failure
     assert AuditEvent.objects.get(event="run.report_stopped").context["code"] == "report-given-up"
