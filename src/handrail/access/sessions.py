@@ -12,7 +12,7 @@ from django.db import transaction
 from handrail.access import grants, guards, queries
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.models import LoginSession, User
+from handrail.access.models import LoginSession, Membership, User
 from handrail.access.queries import MemberSummary
 from handrail.access.session_store import LOGIN
 from handrail.audit.actions import record
@@ -81,16 +81,12 @@ def list_own(user: User, *, current: str | None = None) -> list[SessionSummary]:
 
 def get_member(actor: Actor, number: int) -> MemberSummary:
     """The member that addresses of pages call ``number``, if ``actor`` administers them. Raises Denied, NotFound."""
-    actor.require(Capability.MEMBER_MANAGE)
-    membership = guards.members_of(actor).filter(pk=number).first()
-    if membership is None:
-        raise NotFound
-    return queries.get_member(actor, membership.user.email)
+    return queries.get_member(actor, _administered(actor, pk=number).email)
 
 
 def list_of_member(actor: Actor, email: str) -> list[SessionSummary]:
     """The sessions of a member that ``actor`` administers. Raises Denied, NotFound."""
-    return list_own(_administered(email, actor))
+    return list_own(_administered(actor, user__email__iexact=email))
 
 
 @transaction.atomic
@@ -105,7 +101,7 @@ def end_own(user: User, *, by: Actor, ref: str = "", keep: str | None = None) ->
 @transaction.atomic
 def end_of_member(email: str, *, by: Actor, ref: str = "") -> int:
     """Ends one session of a member that ``by`` administers, or all. Raises Denied, NotFound."""
-    return _end(_administered(email, by), by=by, ref=ref)
+    return _end(_administered(by, user__email__iexact=email), by=by, ref=ref)
 
 
 def end_all_but(user: User, *, keep: str | None = None) -> int:
@@ -116,9 +112,10 @@ def end_all_but(user: User, *, keep: str | None = None) -> int:
 
 def administered(actor: Actor) -> set[int]:
     """The memberships whose sessions ``actor`` may see and end: their own, and those within what they could grant."""
-    if not actor.may(Capability.MEMBER_MANAGE):
-        return set()
-    members = list(guards.members_of(actor))
+    return _reached(actor, list(guards.members_of(actor))) if actor.may(Capability.MEMBER_MANAGE) else set()
+
+
+def _reached(actor: Actor, members: list[Membership]) -> set[int]:
     return grants.reached(actor, members) | {one.pk for one in members if one.user_id == actor.user_id}
 
 
@@ -137,11 +134,10 @@ def _end(user: User, *, by: Actor, ref: str = "", keep: str | None = None) -> in
     return ended
 
 
-def _administered(email: str, by: Actor) -> User:
+def _administered(by: Actor, **which: Any) -> User:
+    """The one member that ``which`` looks up. Who is out of reach answers as who is not there."""
     by.require(Capability.MEMBER_MANAGE)
-    membership = guards.members_of(by).filter(user__email__iexact=email).first()
-    if membership is None:
-        raise NotFound(f"{email} is not a member of this workspace.")
-    if membership.user_id != by.user_id:
-        grants.check_member(by, membership)
-    return membership.user
+    members = list(guards.members_of(by).filter(**which)[:1])
+    if not members or not _reached(by, members):
+        raise NotFound("There is no such member of this workspace, or their sessions are not yours to administer.")
+    return members[0].user

@@ -100,7 +100,7 @@ def restore_older(w: SealedWorld) -> None:
 
 def foreign_mark(w: SealedWorld) -> None:
     text = sign(LogCheckpoint("example.com/log", 4, bytes(32)), Ed25519PrivateKey.generate())
-    mark.get().advance(text, size=4, root=bytes(32))
+    mark.get().path.write_text(text, encoding="utf-8", newline="")
 
 
 def view_in_place(w: SealedWorld) -> None:
