@@ -67,6 +67,7 @@ screenshots: $(DEV) ## Regenerate the images of docs/screenshots from a separate
 
 clean: ## Remove what was made: the environment, caches and all state under var/
 	rm -rf $(VENV) var dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf "/dev/shm/handrail-tests-$$(id -u)-$$(printf %s "$(realpath .)/var/test" | sha256sum | cut -c1-12)"
 
 # uv installs the locked packages in seconds; where it can't reach the index that pip is configured for, pip does it.
 $(RUNTIME): requirements-install.lock requirements.lock pyproject.toml
