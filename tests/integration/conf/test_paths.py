@@ -31,6 +31,8 @@ BY_DAY = {
 }
 NAMES = EACH if NIGHTLY else BY_DAY
 
+pytestmark = pytest.mark.peer  # each case makes and starts a server
+
 
 def answers(directory: Path) -> bool:
     url = database.embedded(directory)

@@ -418,9 +418,9 @@ def server() -> Iterator[IdentityProvider]:
 
 @pytest.fixture
 def provider(server: IdentityProvider) -> Iterator[IdentityProvider]:
-    """Honest until a test says otherwise, and known to be silent after half a second."""
+    """Honest until a test says otherwise."""
     server.reset()
-    with oidc.use(server.sign_on(deadline_seconds=0.5)):
+    with oidc.use(server.sign_on(deadline_seconds=20)):
         yield server
 
 
@@ -446,7 +446,9 @@ def test_lie_lets_nobody_in_and_joins_no_account(provider: IdentityProvider, vic
     provider.person["email"] = victim.email
     lie.tell(provider)
     client = Client(raise_request_exception=True)
-    with capture_logs() as logged:
+    # What is waited out is known after half a second. To hear a lie takes as long as it takes on a busy machine.
+    deadline = 0.5 if lie.cause == "provider-unreachable" else 20
+    with capture_logs() as logged, oidc.use(provider.sign_on(deadline_seconds=deadline)):
         answer = attempt(client)
     assert answer.status_code in {200, 401, 403, 503}
     assert "You were not logged in" in answer.content.decode() or "You have no account here" in answer.content.decode()
