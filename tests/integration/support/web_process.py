@@ -27,6 +27,7 @@ CONFIG = """
 [web]
 port = {port}
 https = {https}
+trusted_proxies = {proxies}
 
 [desk]
 name = "Example Desk"
@@ -75,12 +76,14 @@ def installation(
     desk: str = "http://127.0.0.1:9",
     budget_seconds: float = 3.0,
     https: bool = False,
+    proxies: int = 0,
 ) -> Web:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     config = directory / "handrail.toml"
-    config.write_text(CONFIG.format(port=port, desk=desk, budget=budget_seconds, https=str(https).lower()))
+    text = CONFIG.format(port=port, desk=desk, budget=budget_seconds, https=str(https).lower(), proxies=proxies)
+    config.write_text(text)
     environment = {
         **os.environ,
         "HANDRAIL_CONFIG": str(config),

@@ -40,12 +40,11 @@ def web(*, host: Host = None, port: Port = None) -> None:
     wanted = port or config.port
     with listening.reserved(host or config.host, wanted) as address:
         Server(
-            "handrail.conf.wsgi:application",
+            "handrail.conf.asgi:application",  # which has its own threads, as many as [web] threads says
             address=address,
             port=wanted,
-            interface=Interfaces.WSGI,
+            interface=Interfaces.ASGINL,
             workers=1,
-            blocking_threads=config.threads,
             workers_kill_timeout=10,
             log_level=LogLevels.error,
             websockets=False,
