@@ -95,6 +95,7 @@ def _digest() -> str:
     """Of everything that a fresh database is made from."""
     source = ROOT / "src" / "handrail"
     files = [*sorted(source.rglob("migrations/*.py")), source / "access/rights.py", source / "access/protection.py"]
+    files += sorted(source.rglob("*sources.py"))
     parts = [f"{file.relative_to(ROOT)} {sha256(file.read_bytes()).hexdigest()}" for file in files]
     parts += [f"{name} {version(name)}" for name in OTHERS]
     return sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.db import IntegrityError, transaction
 
-from handrail.access import addresses, closing, grants, identities, names, passwords, sessions, tokens
+from handrail.access import addresses, closing, directory, grants, identities, names, passwords, sessions, tokens
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role
 from handrail.access.guards import members_of, tenants_of
@@ -17,7 +17,7 @@ from handrail.audit.actions import CONTEXT_VALUE_LIMIT, By, record
 from handrail.audit.events import EventName, EventOutcome
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
-from handrail.kernel.scope import Duty, duty
+from handrail.kernel.scope import RowScope, entered
 
 # The slice's door to identities at the identity provider; they are a module of their own.
 NotAdmitted = identities.NotAdmitted
@@ -28,13 +28,17 @@ _GROUP = re.compile(r"(?=.{1,32}$)[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @transaction.atomic
-@duty(Duty.DIRECTORY)
 def create_workspace(*, slug: str, name: str, by: By) -> Workspace:
     """A new workspace. Raises Invalid for a slug or name that can't be one, Conflict when the slug is taken."""
     slug, name = names.slug(slug), names.required(name, where="name", limit=names.WORKSPACE_LIMIT)
-    workspace, created = Workspace.objects.get_or_create(slug=slug, defaults={"name": name, "created_at": now()})
-    if not created:
+    if directory.workspace_id(slug) is not None:
         raise Conflict(f"There is a workspace {slug} already.")
+    pk = directory.new_workspace_id()
+    try:
+        with transaction.atomic(), entered(RowScope(pk)):
+            workspace = Workspace.objects.create(pk=pk, slug=slug, name=name, created_at=now())
+    except IntegrityError:  # another was made at this very moment
+        raise Conflict(f"There is a workspace {slug} already.") from None
     record(
         EventName.WORKSPACE_CREATED, by=by, workspace_id=workspace.pk, subject_kind="workspace", subject=workspace.slug
     )

@@ -13,10 +13,8 @@ from handrail.audit.queries import LogFinding
 from handrail.audit.sealing import SealedBatch
 from handrail.audit.verification import Verification
 from handrail.kernel.errors import Conflict, NotFound
-from handrail.kernel.scope import Duty, duty
 
 
-@duty(Duty.AUDIT)
 def verify(actor: Actor, *, kept: Sequence[str] = ()) -> Verification:
     """See ``verification.verify``. Raises Denied without ``audit:view``, Invalid for a checkpoint of another log."""
     actor.require(Capability.AUDIT_VIEW)
@@ -52,7 +50,6 @@ def verifier_key(actor: Actor) -> str:
     return signing.get().verifier().to_text()
 
 
-@duty(Duty.AUDIT)
 def inspect() -> list[LogFinding]:
     """What ``handrail check`` shows of the log: sizes, roots and names of tables only."""
     return queries.inspect()

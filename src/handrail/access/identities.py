@@ -6,16 +6,15 @@ from enum import StrEnum
 
 from django.db import IntegrityError, transaction
 
-from handrail.access import addresses, grants, sessions
+from handrail.access import addresses, directory, grants, sessions
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.guards import members_of
-from handrail.access.models import Identity, Membership, User
+from handrail.access.models import Identity, User
 from handrail.access.queries import actor_for, belongs_elsewhere
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
-from handrail.kernel.scope import Duty, duty
 from handrail.kernel.urls import is_secure_url
 
 MAX_ISSUER = 500
@@ -41,7 +40,6 @@ class NotAdmitted(Exception):
         self.known = known
 
 
-@duty(Duty.DIRECTORY)
 @transaction.atomic
 def admit(*, issuer: str, subject: str, email: str | None, email_verified: bool, address: str = "") -> User:
     """The person whose identity ``subject`` of ``issuer`` is.
@@ -149,5 +147,5 @@ def _with_address(email: str | None, *, email_verified: bool) -> User:
 def _check_open(user: User) -> None:
     if not user.is_active:
         raise NotAdmitted(NoEntry.CLOSED, user)
-    if not Membership.objects.filter(user=user, is_active=True).exists():
+    if directory.membership(user.pk) is None:
         raise NotAdmitted(NoEntry.REMOVED, user)

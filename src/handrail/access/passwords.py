@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 
+from handrail.access import directory
 from handrail.kernel.hostile import is_storable, normalized
-from handrail.kernel.scope import Duty, duty
 
 if TYPE_CHECKING:
     from handrail.access.models import User
@@ -87,10 +87,9 @@ class GuessablePasswordValidator:
         return f"{SHORTEST} to {LONGEST} characters of any kind; not a common password, a pattern, or a name."
 
 
-@duty(Duty.DIRECTORY)
 def words_of(user: User) -> list[str]:
     """The address and names of ``user``, and the names of the workspaces that they belong to."""
-    of_workspaces = user.membership_set.values_list("workspace__slug", "workspace__name") if user.pk else ()
+    of_workspaces = directory.names(directory.workspaces_of(user.pk, active=False)) if user.pk else ()
     return [user.email, user.first_name, user.last_name, *(name for names in of_workspaces for name in names)]
 
 

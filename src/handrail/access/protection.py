@@ -15,8 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from handrail.access import strays
-from handrail.access.rights import ALL, LEASES, RIGHTS, Rights, Shown
-from handrail.kernel.scope import Duty
+from handrail.access.rights import ALL, RIGHTS, Rights, Shown, views
 
 MARK = "handrail_run_lease"
 # Read once a query, not once a row: a sub-select is evaluated before the scan begins.
@@ -24,6 +23,8 @@ _WORKSPACE = "(SELECT nullif(current_setting('handrail.workspace', true), '')::b
 _TENANTS = "(SELECT nullif(nullif(current_setting('handrail.tenants', true), '*'), '')::bigint[])"
 _EVERY_TENANT = "(SELECT current_setting('handrail.tenants', true) = '*')"
 _MEMBER = "EXISTS (SELECT FROM public.access_membership m WHERE m.id = membership_id)"
+# Policies of before, which showed whole rows of every workspace to those who looked over all of them.
+_FORMER = ("handrail_new", "handrail_duty_audit", "handrail_duty_directory", "handrail_duty_installation")
 
 # A temporary table is found before every other: one of the name of a table of ours would stand in for it as long as
 # its connection lives. Only the database's owner can take the right away; for anybody else this is a warning.
@@ -51,7 +52,7 @@ def apply() -> bool:
 
 def digest() -> str:
     """Of the table itself, before there is a database to apply it to."""
-    return sha256(repr((sorted(RIGHTS.items()), sorted(LEASES.items()))).encode()).hexdigest()
+    return sha256(repr((sorted(RIGHTS.items()), sorted(views().items()))).encode()).hexdigest()
 
 
 def applied() -> str | None:
@@ -76,7 +77,7 @@ def is_applied() -> bool:
 def withdraw_views() -> None:
     """Takes the views away, which would keep a migration from changing the columns that they show."""
     with connection.cursor() as cursor:
-        for view in LEASES:
+        for view in views():
             cursor.execute(f"DROP VIEW IF EXISTS public.{view}")
 
 
@@ -96,7 +97,8 @@ def _statements(serving: str | None, owner: str | None = None) -> Iterator[str]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_user")
             owner = cursor.fetchone()[0]
-    for view, body in LEASES.items():
+    shown = views()
+    for view, body in shown.items():
         yield f"DROP VIEW IF EXISTS public.{view}"
         yield f"CREATE VIEW public.{view} AS {' '.join(body.split())}"
     if serving is not None:
@@ -107,7 +109,7 @@ def _statements(serving: str | None, owner: str | None = None) -> Iterator[str]:
         yield _NO_TEMPORARY.format(role=role)
         yield f"GRANT USAGE ON SCHEMA public TO {role}"
         yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}"
-        for view in LEASES:
+        for view in shown:
             yield f"GRANT SELECT ON public.{view} TO {role}"
     existing = _tables()
     for table, rights in RIGHTS.items():
@@ -138,16 +140,10 @@ def _grants(table: str, rights: Rights, role: str, columns: frozenset[str]) -> I
 def _policies(table: str, rights: Rights, owner: str) -> Iterator[str]:
     yield f"ALTER TABLE public.{table} ENABLE ROW LEVEL SECURITY"
     yield f"ALTER TABLE public.{table} FORCE ROW LEVEL SECURITY"
-    for name in ("handrail_owner", "handrail_scope", "handrail_new", *(f"handrail_duty_{duty}" for duty in Duty)):
+    for name in ("handrail_owner", "handrail_scope", *_FORMER):
         yield f"DROP POLICY IF EXISTS {name} ON public.{table}"
     yield f"CREATE POLICY handrail_owner ON public.{table} TO {owner} USING (true) WITH CHECK (true)"
     yield f"CREATE POLICY handrail_scope ON public.{table} USING ({_condition(table, rights.shown)})"
-    if rights.shown is Shown.IS_WORKSPACE:  # a new one is nobody's scope yet
-        holds = f"(SELECT current_setting('handrail.duty', true) = '{Duty.DIRECTORY}')"
-        yield f"CREATE POLICY handrail_new ON public.{table} FOR INSERT WITH CHECK ({holds})"
-    for duty in rights.duties:
-        holds = f"(SELECT current_setting('handrail.duty', true) = '{duty}')"
-        yield f"CREATE POLICY handrail_duty_{duty} ON public.{table} FOR SELECT USING ({holds})"
 
 
 def _condition(table: str, shown: Shown) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
-from handrail.access import addresses, names
+from handrail.access import addresses, directory, names
 from handrail.access.actor import NOBODY, Actor, ActorKind
 from handrail.access.capabilities import Capability, bundled
 from handrail.access.decisions import Proof
@@ -14,7 +15,7 @@ from handrail.access.guards import members_of, tenants_of
 from handrail.access.models import Identity, Membership, Tenant, User, Workspace
 from handrail.access.session_store import SessionStore
 from handrail.kernel.errors import NotFound
-from handrail.kernel.scope import Duty, duty
+from handrail.kernel.scope import RowScope, entered
 
 COMMAND_LINE = "handrail-cli"
 
@@ -55,17 +56,17 @@ class IdentitySummary:
     joined_at: datetime
 
 
-@duty(Duty.DIRECTORY)
 def actor_for(user: User, workspace_slug: str | None = None, *, proof: Proof = Proof.SESSION) -> Actor:
     """``user``, who has logged in, as a member of one workspace: the named one, else the first they joined; else
     NOBODY. ``proof``: where they have shown who they are in another way than by a session."""
-    rows = Membership.objects.filter(user=user, is_active=True, user__is_active=True).select_related("user")
-    if workspace_slug is not None:
-        rows = rows.filter(workspace__slug=workspace_slug)
-    membership = rows.order_by("pk").first()
-    if membership is None:
+    where = directory.membership(user.pk, workspace_slug)
+    if where is None:
         return NOBODY
-    return member_actor(membership, proof)
+    membership_id, workspace_id = where
+    with entered(RowScope(workspace_id, None)):
+        rows = Membership.objects.filter(pk=membership_id, is_active=True, user__is_active=True)
+        membership = rows.select_related("user").first()
+        return NOBODY if membership is None else member_actor(membership, proof)
 
 
 def member_actor(membership: Membership, proof: Proof = Proof.NONE) -> Actor:
@@ -84,7 +85,6 @@ def member_actor(membership: Membership, proof: Proof = Proof.NONE) -> Actor:
     )
 
 
-@duty(Duty.DIRECTORY)
 def person(email: str, workspace_slug: str | None = None) -> Actor:
     """The active member with this e-mail address, who has shown nothing: their name was given. Raises NotFound."""
     user = User.objects.filter(email__iexact=email, is_active=True).first()
@@ -120,46 +120,51 @@ def _process(kind: ActorKind, name: str, workspace_id: int) -> Actor:
     return Actor(kind=kind, name=name, workspace_id=workspace_id, capabilities=frozenset(Capability), tenant_ids=None)
 
 
-@duty(Duty.DIRECTORY)
 def belongs_elsewhere(user: User, workspace_id: int) -> bool:
     """Whether ``user`` is, or was, a member of another workspace too. The scope of somebody who acts in one workspace
     hides memberships of the others."""
-    return Membership.objects.filter(user=user).exclude(workspace_id=workspace_id).exists()
+    return bool(set(directory.workspaces_of(user.pk, active=False)) - {workspace_id})
 
 
-@duty(Duty.DIRECTORY)
 def get_workspace(slug: str | None = None) -> Workspace:
     """The workspace with ``slug``, or the only one there is. Raises NotFound."""
-    rows = list(Workspace.objects.filter(**({"slug": slug} if slug else {}))[:2])
-    if len(rows) != 1:
+    if slug:
+        found = [pk for pk in [directory.workspace_id(slug)] if pk is not None]
+    else:
+        found = [pk for pk, _ in directory.workspaces()]
+    if len(found) != 1:
         wanted = f"There is no workspace {slug}." if slug else "Name the workspace: there is none, or more than one."
         raise NotFound(wanted)
-    return rows[0]
+    with entered(RowScope(found[0])):
+        return Workspace.objects.get(pk=found[0])
 
 
-@duty(Duty.DIRECTORY)
+def workspace_ids() -> list[int]:
+    """Every workspace of the installation, by slug: what looks at all of them looks at each in its own scope."""
+    return [pk for pk, _ in directory.workspaces()]
+
+
 def list_workspaces(member: Actor | None = None) -> list[WorkspaceSummary]:
     """Every workspace of the installation, for its operator; for a ``member`` the one that they act in."""
-    rows = Workspace.objects.order_by("slug")
-    found = rows if member is None else rows.filter(pk=member.workspace_id)
-    return [WorkspaceSummary(w.slug, w.name) for w in found]
+    wanted = workspace_ids() if member is None else [member.workspace_id]
+    return [WorkspaceSummary(slug, name) for slug, name in directory.names(wanted)]
 
 
-@duty(Duty.INSTALLATION)
 def odd_identifiers(limit: int = 20) -> list[str]:
     """Addresses and tenant keys of the whole installation that would be refused today, each with its reason: at most
     ``limit``. They are from before they were checked."""
     users = User.objects.order_by("email").values_list("email", flat=True)
     found = [f"address {email!a}: {why}" for email in users.iterator() if (why := addresses.why_not(email))]
-    keys = Tenant.objects.order_by("workspace__slug", "key").values_list("workspace__slug", "key")
-    found += [f"tenant {key!a} of {slug}: {why}" for slug, key in keys.iterator() if (why := names.why_not_key(key))]
+    for pk, slug in directory.workspaces():
+        with entered(RowScope(pk, None)):
+            keys = Tenant.objects.filter(workspace_id=pk).order_by("key").values_list("key", flat=True)
+            found += [f"tenant {key!a} of {slug}: {why}" for key in keys.iterator() if (why := names.why_not_key(key))]
     return found[:limit]
 
 
-@duty(Duty.DIRECTORY)
 def workspaces_of(user: User) -> list[WorkspaceSummary]:
-    rows = Workspace.objects.filter(membership__user=user, membership__is_active=True).order_by("name")
-    return [WorkspaceSummary(w.slug, w.name) for w in rows]
+    found = directory.names(directory.workspaces_of(user.pk, active=True))
+    return [WorkspaceSummary(slug, name) for slug, name in sorted(found, key=itemgetter(1, 0))]
 
 
 def workspace_summary(actor: Actor) -> WorkspaceSummary | None:

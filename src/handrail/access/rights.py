@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from handrail.audit import sources
 from handrail.kernel.scope import Duty
 
 # Every column: for tables of libraries, which write whole rows.
@@ -31,19 +32,17 @@ class Shown(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Rights:
     """``update``: columns, or ALL. ``lock``: rows are locked, for which PostgreSQL asks the right to update something;
-    a trigger refuses the change itself. ``duties``: who besides those in scope may read it."""
+    a trigger refuses the change itself."""
 
     shown: Shown = Shown.EVERYWHERE
     insert: bool = True
     update: tuple[str, ...] = ()
     delete: bool = False
     lock: bool = False
-    duties: tuple[Duty, ...] = ()
 
 
 _READ = Rights(insert=False)
 _WHOLE = Rights(update=(ALL,), delete=True)
-_SEALED = Rights(Shown.TENANT, duties=(Duty.AUDIT,))
 _ADDED = Rights(Shown.TENANT)
 _EXCEPTION = ("handling", "taken_at", "taken_by", "resolved_at", "resolved_by", "note")
 _DEFINITION = ("state", "decided_at", "decided_by", "reason", "deprecated_at", "deprecated_by")
@@ -80,48 +79,44 @@ RIGHTS: Mapping[str, Rights] = {
     "access_user": Rights(update=(ALL,)),
     "access_identity": _WHOLE,
     "access_loginsession": _WHOLE,
-    "access_workspace": Rights(Shown.IS_WORKSPACE, update=("slug", "name"), duties=(Duty.DIRECTORY, Duty.INSTALLATION)),
-    "access_tenant": Rights(
-        Shown.IS_TENANT, update=("key", "name", "closed_at", "closed_by", "closed_reason"), duties=(Duty.INSTALLATION,)
-    ),
-    "access_membership": Rights(
-        Shown.WORKSPACE, update=("roles", "all_tenants", "is_active"), duties=(Duty.DIRECTORY,)
-    ),
-    "access_tenantentitlement": Rights(Shown.MEMBERSHIP, delete=True, duties=(Duty.DIRECTORY,)),
-    "access_accesstoken": Rights(Shown.MEMBERSHIP, update=_TOKEN, duties=(Duty.DIRECTORY,)),
+    "access_workspace": Rights(Shown.IS_WORKSPACE, update=("slug", "name")),
+    "access_tenant": Rights(Shown.IS_TENANT, update=("key", "name", "closed_at", "closed_by", "closed_reason")),
+    "access_membership": Rights(Shown.WORKSPACE, update=("roles", "all_tenants", "is_active")),
+    "access_tenantentitlement": Rights(Shown.MEMBERSHIP, delete=True),
+    "access_accesstoken": Rights(Shown.MEMBERSHIP, update=_TOKEN),
     # audit
-    "audit_auditevent": _SEALED,
+    "audit_auditevent": _ADDED,
     "audit_auditleaf": Rights(),
     "audit_auditnode": Rights(),
     "audit_auditcheckpoint": Rights(),
     # definitions
-    "definitions_definition": Rights(Shown.WORKSPACE, update=_DEFINITION, duties=(Duty.AUDIT, Duty.INSTALLATION)),
+    "definitions_definition": Rights(Shown.WORKSPACE, update=_DEFINITION),
     # runbooks
     "runbooks_operationrun": Rights(Shown.TENANT, update=_RUN),
-    "runbooks_checkpoint": _SEALED,
-    "runbooks_retryledgerentry": _SEALED,
-    "runbooks_completionrecord": _SEALED,
-    "runbooks_exceptionpacket": Rights(Shown.TENANT, update=_EXCEPTION, duties=(Duty.AUDIT,)),
+    "runbooks_checkpoint": _ADDED,
+    "runbooks_retryledgerentry": _ADDED,
+    "runbooks_completionrecord": _ADDED,
+    "runbooks_exceptionpacket": Rights(Shown.TENANT, update=_EXCEPTION),
     "runbooks_taskrefusal": Rights(Shown.WORKSPACE),
     "runbooks_taskmessage": Rights(Shown.WORKSPACE, delete=True),
     "runbooks_report": Rights(Shown.TENANT, update=_REPORT),
     # support
-    "support_supportrequest": Rights(Shown.TENANT, update=_HANDOFF, duties=(Duty.AUDIT,)),
+    "support_supportrequest": Rights(Shown.TENANT, update=_HANDOFF),
     # packets
-    "packets_packet": Rights(Shown.TENANT, lock=True, duties=(Duty.AUDIT,)),
+    "packets_packet": Rights(Shown.TENANT, lock=True),
     "packets_revision": Rights(Shown.TENANT, update=_REVISION),
-    "packets_assembly": _SEALED,
-    "packets_snapshot": _SEALED,
-    "packets_holdrow": _SEALED,
-    "packets_clearance": _SEALED,
-    "packets_annexrow": _SEALED,
-    "packets_vote": _SEALED,
-    "packets_release": _SEALED,
-    "packets_deliveryentry": _SEALED,
+    "packets_assembly": _ADDED,
+    "packets_snapshot": _ADDED,
+    "packets_holdrow": _ADDED,
+    "packets_clearance": _ADDED,
+    "packets_annexrow": _ADDED,
+    "packets_vote": _ADDED,
+    "packets_release": _ADDED,
+    "packets_deliveryentry": _ADDED,
 }
 
-# What is shown of the rows of all workspaces: ids, states, and when they are due. Sweeps and metrics read these views,
-# which the owner's role reads the tables for; nothing else of a row leaves through them.
+# What is shown of the rows of all workspaces is shown by views, which the owner's role reads the tables for; nothing
+# else of a row leaves through them. Sweeps and metrics read ids, states, and when something is due.
 LEASES: Mapping[str, str] = {
     "handrail_run_lease": "SELECT id, workspace_id, state, due_at FROM runbooks_operationrun",
     "handrail_report_lease": "SELECT run_id, workspace_id, due_at, delivered_at FROM runbooks_report",
@@ -138,6 +133,32 @@ LEASES: Mapping[str, str] = {
                strpos(external_handoff_failure_summary, 'Outcome unknown:') > 0 AS is_doubtful
         FROM support_supportrequest""",
 }
+
+
+# Who somebody is, before there is a scope: to which workspace a slug, an account or a token belongs. Of a token its
+# digest, from which nobody finds the secret.
+DIRECTORY: Mapping[str, str] = {
+    "handrail_workspace_directory": "SELECT id, slug FROM access_workspace",
+    "handrail_membership_directory": "SELECT id, workspace_id, user_id, is_active FROM access_membership",
+    "handrail_token_directory": """
+        SELECT t.id, m.workspace_id, t.digest
+        FROM access_accesstoken t JOIN access_membership m ON m.id = t.membership_id""",
+}
+
+
+def leaves() -> dict[str, str]:
+    """What leaves of the audit log are made of: for the duty of sealing and verifying alone, the columns alone that
+    are sealed. Needs the slices' sources, so Django must be ready."""
+    asked = f"(SELECT current_setting('handrail.duty', true) = '{Duty.AUDIT}')"
+    return {
+        source.view: f"SELECT r.id, r.at, to_jsonb(r) AS leaf FROM ({source.selection}) r WHERE {asked}"  # noqa: S608
+        for source in sources.known()
+    }
+
+
+def views() -> dict[str, str]:
+    """Every view that shows something of the rows of all workspaces, with its SQL."""
+    return {**LEASES, **DIRECTORY, **leaves()}
 
 
 def scoped_tables() -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection
 
-from handrail.access.rights import ALL, LEASES, RIGHTS, Rights, Shown, scoped_tables
+from handrail.access.rights import ALL, RIGHTS, Rights, Shown, scoped_tables, views
 
 SCHEMA = "public"
 # Settings of a role that decide which table a name means, which rows are shown, or which triggers run.
@@ -34,8 +34,7 @@ def policies_of(rights: Rights) -> set[str]:
     """The names of the policies of a table with ``rights``."""
     if rights.shown is Shown.EVERYWHERE:
         return set()
-    new = {"handrail_new"} if rights.shown is Shown.IS_WORKSPACE else set()
-    return {"handrail_owner", "handrail_scope", *new, *(f"handrail_duty_{duty}" for duty in rights.duties)}
+    return {"handrail_owner", "handrail_scope"}
 
 
 def _row_security() -> Iterator[str]:
@@ -68,7 +67,7 @@ def _tables(serving: str) -> Iterator[str]:
         WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY(%s)
         AND has_table_privilege(%s, c.oid, p.privilege) ORDER BY c.relname, p.place
     """
-    for table, privilege in _rows(query, SCHEMA, sorted([*RIGHTS, *LEASES]), serving):
+    for table, privilege in _rows(query, SCHEMA, sorted([*RIGHTS, *views()]), serving):
         if privilege not in _allowed(RIGHTS.get(table)):
             yield f"{serving} has {privilege} on {table}."
 
@@ -99,7 +98,7 @@ def _hidden(serving: str) -> Iterator[str]:
         SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = %s AND c.relname = ANY(%s) ORDER BY 2
     """
-    for schema, table in _rows(query, serving, sorted([*RIGHTS, *LEASES])):
+    for schema, table in _rows(query, serving, sorted([*RIGHTS, *views()])):
         yield f"The schema {schema} has a {table} too, which hides that of {SCHEMA}."
 
 

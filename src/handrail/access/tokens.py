@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from handrail.access import decisions, grants, guards
+from handrail.access import decisions, directory, grants, guards
 from handrail.access.actor import NOBODY, Actor
 from handrail.access.capabilities import Capability
 from handrail.access.decisions import Proof
@@ -26,7 +26,7 @@ from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
 from handrail.kernel.hostile import clean_text
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.kernel.scope import Duty, duty
+from handrail.kernel.scope import RowScope, entered
 
 MARK = "hrt_"
 DEFAULT_SCOPES = (READ,)
@@ -157,19 +157,22 @@ def list_others(actor: Actor) -> list[TokenSummary]:
     return _summaries(_active().filter(membership_id__in=grants.reached(actor, list(others))))
 
 
-@duty(Duty.DIRECTORY)
 def bearer(secret: str, *, address: str = "") -> Actor:
     """The member whose token this is, as they are now and as far as its scope goes; NOBODY when it is unknown, expired
     or revoked. ``address``: where it is used from, for the record of its last use."""
     # From the environment come bytes that are not UTF-8 too, as half surrogate pairs.
     if not secret.startswith(MARK) or len(secret) > LENGTH_LIMIT or not secret.isascii():
         return NOBODY
-    rows = _active().filter(membership__is_active=True).select_related("membership__user")
-    token = rows.filter(digest=_digest(secret)).first()
-    if token is None or not token.membership.user.is_active:
+    workspace_id = directory.token_workspace(_digest(secret))
+    if workspace_id is None:
         return NOBODY
-    _note_use(token, address)
-    return narrowed(member_actor(token.membership, Proof.TOKEN), token=token.ref, scopes=token.scopes)
+    with entered(RowScope(workspace_id, None)):
+        rows = _active().filter(membership__is_active=True).select_related("membership__user")
+        token = rows.filter(digest=_digest(secret)).first()
+        if token is None or not token.membership.user.is_active:
+            return NOBODY
+        _note_use(token, address)
+        return narrowed(member_actor(token.membership, Proof.TOKEN), token=token.ref, scopes=token.scopes)
 
 
 def _require_person(by: Actor) -> None:

@@ -23,7 +23,6 @@ from handrail.kernel import scope
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
 from handrail.kernel.hostile import clean_text
-from handrail.kernel.scope import Duty, duty
 
 log = structlog.get_logger("handrail.audit")
 CONTEXT_VALUE_LIMIT = 200
@@ -75,7 +74,6 @@ def record(
         )
 
 
-@duty(Duty.AUDIT)
 def seal(*, by: By, whole: bool | None = True) -> SealedBatch | None:
     """Seals one batch of what has no leaf yet; None when nothing had. ``whole``: see ``sealing.seal_batch``.
 
@@ -89,7 +87,6 @@ def seal(*, by: By, whole: bool | None = True) -> SealedBatch | None:
         raise
 
 
-@duty(Duty.AUDIT)
 def accept(*, reason: str, by: By) -> SealedBatch:
     """Accepts the log as it is in the database: after a restore, or once a change was looked into. This machine forgets
     its mark, records who accepted what and why, and seals again from there.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from handrail.audit import rows, sources
 from handrail.audit.differences import Difference, DifferenceKind
 from handrail.audit.models import AuditLeaf
 from handrail.audit.rows import SealedRow
+from handrail.kernel.scope import RowScope, entered
 
 Leaf = tuple[int, str, int, bytes]
 
@@ -27,7 +28,7 @@ def places(begin: int, end: int) -> Iterator[LogPlace]:
     """The places from ``begin`` up to ``end``, in the order of the log."""
     kept = {leaf[0]: leaf for leaf in _leaves(begin, end)}
     present = rows_of(list(kept.values()))
-    contradicted = _contradicted(list(kept.values()))
+    contradicted = _contradicted(present.values())
     for index in range(begin, end):
         if index not in kept:
             missing = Difference(DifferenceKind.LEAF, f"Leaf {index} of the log is missing.", index)
@@ -64,15 +65,24 @@ def _unlike(leaf: Leaf, row: SealedRow | None) -> Difference | None:
     return None
 
 
-def _contradicted(leaves: Sequence[Leaf]) -> dict[tuple[str, int], str]:
-    """Looks twice at what seems wrong: a decision may be committed between reading the row and reading its events."""
-    found = {}
-    for name, ids in _by_source(leaves).items():
+def _contradicted(present: Iterable[SealedRow]) -> dict[tuple[str, int], str]:
+    """Looks twice at what seems wrong: a decision may be committed between reading the row and reading its events.
+
+    What is decided about a row is in no leaf. So it is read in the scope of the row's own workspace.
+    """
+    ids: dict[tuple[str, int], list[int]] = {}
+    for row in present:
+        if isinstance(workspace_id := row.values.get("workspace_id"), int):
+            ids.setdefault((row.source, workspace_id), []).append(row.id)
+    found: dict[tuple[str, int], str] = {}
+    for (name, workspace_id), of_workspace in ids.items():
         source = sources.find(name)
         check = source.check if source else None
-        suspected = check(ids) if check else {}
-        for row_id, message in check(suspected.keys()).items() if check and suspected else ():
-            found[name, row_id] = message
+        if check is not None:
+            with entered(RowScope(workspace_id, None)):
+                suspected = check(of_workspace)
+                again = check(suspected.keys()) if suspected else {}
+            found |= {(name, row_id): message for row_id, message in again.items()}
     return found
 
 

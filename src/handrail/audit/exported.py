@@ -47,7 +47,7 @@ def _lines(scope: Scope, size: int, text: str) -> Iterator[str]:
         leaves = AuditLeaf.objects.filter(index__gte=begin, index__lt=min(begin + CHUNK, size)).order_by("index")
         chunk = list(leaves.values_list("index", "source", "row_id", "leaf_hash"))
         with entered(RowScope(scope.workspace_id, None if scope.tenant_ids is None else frozenset(scope.tenant_ids))):
-            events = list(rows.read(EVENTS, [row_id for _, source, row_id, _ in chunk if source == EVENTS.name]))
+            events = list(rows.read_shown(EVENTS, [row_id for _, source, row_id, _ in chunk if source == EVENTS.name]))
         seen = {row.id: row for row in events if scope.holds(row.values)}
         for index, source, row_id, value in chunk:
             shown = {"hash": base64.b64encode(value).decode(), "index": index}

@@ -1,8 +1,9 @@
 """Whether the database still guards the tables of the log as the migrations left them.
 
-``guards.json`` has, for each table that a trigger of ours guards, the triggers with a digest of their functions, and
-its row policies. A test compares it with a migrated database; ``make guards`` writes it. What is found differs from it
-in a way that lets rows be changed, dropped on arrival or hidden: CF-40 of docs/reference/checkpoint-format.md.
+``guards.json`` has, for each table that a trigger of ours guards, the triggers with a digest of their functions, its
+row policies, and the view that shows what its leaves are made of. A test compares it with a migrated database;
+``make guards`` writes it. What is found differs from it in a way that lets rows be changed, dropped on arrival or
+hidden: CF-40 of docs/reference/checkpoint-format.md.
 
 Somebody who owns the tables can take a guard away, change rows, and put it back between two looks. So this shows what
 is open now; what was changed meanwhile shows in the log itself.
@@ -24,17 +25,29 @@ from django.db import connection
 
 from handrail.audit import sources
 from handrail.audit.differences import Difference, DifferenceKind
+from handrail.audit.sources import LEAF_VIEW
 
 FILE = "guards.json"
 ALWAYS = "A"
 _MODES = {"D": "disabled", "O": "not enabled for replication", "R": "enabled for replication only"}
 
 _MIGRATION = re.compile(r"\d{4}_.*\.py$")
-# Versions of PostgreSQL print brackets and casts differently.
+# Versions of PostgreSQL print brackets, casts and the names of tables before columns differently.
+_QUALIFIED = re.compile(r"\b\w+\.(?=[\w*])")
 _SPELLING = re.compile(r"[\s()]|::\w+")
 
 Guards = dict[str, dict[str, Any]]
-"""Table → {"triggers": {name: "type function digest"}, "policies": {name: digest}, "row_security": off|on|forced}."""
+"""Table → {"triggers": {name: "type function digest"}, "policies": {name: digest}, "row_security": off|on|forced,
+"view": digest or ""}."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeafView:
+    """``plain``: a view with its owner's rights, of that one table alone and of no function but PostgreSQL's."""
+
+    text: str
+    owner: str
+    plain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ def expected() -> Guards:
 def differences() -> list[Difference]:
     """Everything that guards less than it should, or could; empty while all is well."""
     stray = _migrations()
-    found = [stray] if stray else [*_tables(), *_triggers(), *_constraints(), *_hiding(), *_settings()]
+    found = [stray] if stray else [*_tables(), *_triggers(), *_constraints(), *_hiding(), *_leaf_views(), *_settings()]
     names = {source.table: source.name for source in sources.known()}
     return [Difference(DifferenceKind.GUARD, message, source=names.get(table)) for table, message in found]
 
@@ -65,14 +78,17 @@ def current() -> Guards:
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE 'handrail%'")
         names = sorted(name for (name,) in cursor.fetchall())
-    policies, security = _policies(names), _row_security(names)
+    policies, security, views = _policies(names), _row_security(names), _read_leaf_views()
     for trigger in _read_triggers(names):
         if not trigger.internal:
-            table = tables.setdefault(trigger.table, {"triggers": {}, "policies": {}, "row_security": "off"})
+            table = tables.setdefault(
+                trigger.table, {"triggers": {}, "policies": {}, "row_security": "off", "view": ""}
+            )
             table["triggers"][trigger.name] = trigger.text
     for name, table in tables.items():
         table["policies"] = policies.get(name, {})
         table["row_security"] = security[name]
+        table["view"] = views[name].text if name in views else ""
     return tables
 
 
@@ -202,6 +218,24 @@ def _hiding() -> Iterator[Finding]:
         yield table, f"The database itself fills in {column} of {table}."
 
 
+def _leaf_views() -> Iterator[Finding]:
+    """Rows are compared with their leaves by these views: one that is changed could show a row as it was."""
+    names = {source.table: source.view for source in sources.known()}
+    present = _read_leaf_views()
+    query = (
+        "SELECT relname, pg_get_userbyid(relowner) FROM pg_class WHERE relname = ANY(%s) AND pg_table_is_visible(oid)"
+    )
+    owners = dict(_rows(query, sorted(names)))
+    for table, name in sorted(names.items()):
+        found = present.get(table)
+        if found is None:
+            yield table, f"The view {name} is missing. Run: handrail migrate"
+        elif not found.plain or found.text != expected()[table]["view"]:
+            yield table, f"The view {name} is not the one of this version: it can hide changes of rows."
+        elif found.owner != owners.get(table):
+            yield table, f"The view {name} belongs to {found.owner}, and {table} to {owners.get(table)}."
+
+
 def _settings() -> Iterator[Finding]:
     """Triggers are ALWAYS, so this switches none of them off; but nothing of Handrail needs it."""
     query = """
@@ -238,6 +272,26 @@ def _policies(tables: Iterable[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for table, name, *text in _rows(query, list(tables)):
         found.setdefault(table, {})[name] = _digest(*(_SPELLING.sub("", str(part)) for part in text))
+    return found
+
+
+def _read_leaf_views() -> dict[str, LeafView]:
+    """The views of leaves, by their tables."""
+    query = """
+        SELECT c.relname, c.relkind, pg_get_userbyid(c.relowner), c.reloptions IS NULL, pg_get_viewdef(c.oid),
+        (SELECT count(*) FROM pg_rewrite w WHERE w.ev_class = c.oid),
+        NOT EXISTS (SELECT FROM pg_rewrite w
+            JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid WHERE w.ev_class = c.oid
+            AND (d.refclassid <> 'pg_class'::regclass
+                OR d.refobjid NOT IN (c.oid, to_regclass('public.' || substr(c.relname, length(%s) + 1))::oid)))
+        FROM pg_class c WHERE c.relname = ANY(%s) AND pg_table_is_visible(c.oid)
+    """
+    tables = {source.view: source.table for source in sources.known()}
+    found = {}
+    for name, kind, owner, usual, text, rules, alone in _rows(query, LEAF_VIEW, sorted(tables)):
+        plain = (kind, usual, rules, alone) == ("v", True, 1, True)
+        shown = _digest(_SPELLING.sub("", _QUALIFIED.sub("", text or "")))
+        found[tables[name]] = LeafView(shown, owner, plain)
     return found
 
 

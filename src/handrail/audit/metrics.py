@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from handrail.audit import sealing, signing, watch
 from handrail.kernel.metric import Metric, one
-from handrail.kernel.scope import Duty, duty
 
 
-@duty(Duty.AUDIT)
 def read() -> list[Metric]:
     """``handrail_audit_log_size`` never falls: a store of metrics is a second high-water mark."""
     text = f"Rows that wait for the next seal, counted up to {sealing.BATCH}."

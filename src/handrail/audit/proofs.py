@@ -38,7 +38,7 @@ class Consistency:
 
 def inclusion(event_id: int) -> Inclusion:
     """The proof for one audit event, as its row is now. Raises NotFound, or Conflict while it is not sealed yet."""
-    row = next(rows.read(EVENTS, [event_id]), None)
+    row = next(rows.read_shown(EVENTS, [event_id]), None)
     if row is None:
         raise NotFound
     leaf = AuditLeaf.objects.filter(source=EVENTS.name, row_id=event_id).first()

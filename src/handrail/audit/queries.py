@@ -72,8 +72,8 @@ class LogFinding:
 def events_about(
     subject_kind: str, subjects: Collection[str], names: Collection[EventName]
 ) -> dict[tuple[int | None, str], list[SubjectEvent]]:
-    """The events with ``names`` about each object, by workspace and subject, the oldest first. Not scoped: for the
-    comparison of the whole log."""
+    """The events with ``names`` about each object, by workspace and subject, the oldest first. For the
+    comparison of the log, which enters the scope of the workspace."""
     found: dict[tuple[int | None, str], list[SubjectEvent]] = {}
     rows = AuditEvent.objects.filter(subject_kind=subject_kind, subject__in=subjects, event__in=names).order_by("pk")
     for one in rows:

@@ -17,11 +17,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from psycopg import sql
 
 from handrail.audit import merkle
 from handrail.audit.sources import Source
 from handrail.kernel.canonical import canonical_bytes
+from handrail.kernel.scope import Duty, duty
 
 SAFE_INTEGER = 2**53 - 1
 
@@ -49,44 +49,52 @@ class SealedRow:
 
 
 def read(source: Source, ids: Iterable[int]) -> Iterator[SealedRow]:
-    """Those rows of ``source`` that exist, by id, with the names that their columns have in leaves."""
-    columns = [sql.SQL("{} AS {}").format(*map(sql.Identifier, pair)) for pair in source.sealed.items()]
-    statement = sql.SQL(
-        "SELECT id, to_jsonb(r)::text FROM (SELECT {} FROM {} WHERE id = ANY(%s)) r ORDER BY id"
-    ).format(sql.SQL(", ").join(columns), sql.Identifier(source.table))
-    for row_id, text in _all(statement, [list(ids)]):
+    """Those rows of ``source`` that exist, of all workspaces, by id, with the names of leaves."""
+    statement = f"SELECT id, leaf::text FROM {source.view} WHERE id = ANY(%s) ORDER BY id"  # noqa: S608 - its name is ours
+    with duty(Duty.AUDIT):
+        found = _all(statement, [list(ids)])
+    yield from _rows(source, found)
+
+
+def read_shown(source: Source, ids: Iterable[int]) -> Iterator[SealedRow]:
+    """As ``read``, those alone that row security shows in the current scope."""
+    statement = f"SELECT id, to_jsonb(r)::text FROM ({source.selection} WHERE id = ANY(%s)) r ORDER BY id"  # noqa: S608 - as above
+    yield from _rows(source, _all(statement, [list(ids)]))
+
+
+def _rows(source: Source, found: Iterable[tuple[Any, ...]]) -> Iterator[SealedRow]:
+    for row_id, text in found:
         values = json.loads(text, parse_int=_integer, parse_float=_decimal, object_pairs_hook=_object)
         yield SealedRow(source.name, row_id, {name: value for name, value in values.items() if value is not None})
 
 
 def unsealed(source: Source, *, above: int, limit: int) -> list[int]:
     """The ids over ``above`` that have no leaf yet, the lowest first."""
-    statement = sql.SQL("SELECT t.id {} AND t.id > %s ORDER BY t.id LIMIT %s").format(_without_leaf(source))
-    return [row_id for (row_id,) in _all(statement, [source.name, above, limit])]
+    statement = f"SELECT t.id {_without_leaf(source)} AND t.id > %s ORDER BY t.id LIMIT %s"
+    with duty(Duty.AUDIT):
+        return [row_id for (row_id,) in _all(statement, [source.name, above, limit])]
 
 
 def count_unsealed(source: Source) -> int:
-    statement = sql.SQL("SELECT count(*) {}").format(_without_leaf(source))
-    return int(_all(statement, [source.name])[0][0])
+    with duty(Duty.AUDIT):
+        return int(_all(f"SELECT count(*) {_without_leaf(source)}", [source.name])[0][0])
 
 
 def unsealed_before(source: Source, at: datetime, *, limit: int) -> list[int]:
     """The ids of rows without a leaf that call themselves older than ``at``."""
-    statement = sql.SQL("SELECT t.id {} AND t.{} < %s ORDER BY t.id LIMIT %s").format(
-        _without_leaf(source), sql.Identifier(source.time)
-    )
-    return [row_id for (row_id,) in _all(statement, [source.name, at, limit])]
+    statement = f"SELECT t.id {_without_leaf(source)} AND t.at < %s ORDER BY t.id LIMIT %s"
+    with duty(Duty.AUDIT):
+        return [row_id for (row_id,) in _all(statement, [source.name, at, limit])]
 
 
-def _without_leaf(source: Source) -> sql.Composed:
-    return sql.SQL(
-        "FROM {} t LEFT JOIN audit_auditleaf l ON l.source = %s AND l.row_id = t.id WHERE l.id IS NULL"
-    ).format(sql.Identifier(source.table))
+def _without_leaf(source: Source) -> str:
+    leaves = "LEFT JOIN audit_auditleaf l ON l.source = %s AND l.row_id = t.id"
+    return f"FROM {source.view} t {leaves} WHERE l.id IS NULL"
 
 
-def _all(statement: sql.Composed, parameters: list[Any]) -> list[tuple[Any, ...]]:
+def _all(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(statement.as_string(None), parameters)
+        cursor.execute(statement, parameters)
         return list(cursor.fetchall())
 
 

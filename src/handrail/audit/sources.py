@@ -23,6 +23,7 @@ Only columns that never change are in a leaf. The others are written once or twi
 transaction, and that event is sealed whole.
 """
 
+LEAF_VIEW = "handrail_leaf_"
 SOURCES = 2
 """The highest ``since`` of any source: 1 the ledgers and events, 2 definitions and support requests."""
 
@@ -63,9 +64,15 @@ class Source:
         return {column: self.renamed.get(column, column) for column in self.columns}
 
     @property
-    def time(self) -> str:
-        """The column, by its name in the table, that is ``at`` in leaves."""
-        return next(column for column, name in self.sealed.items() if name == "at")
+    def view(self) -> str:
+        """The view that shows of every row what its leaf is made of, and nothing else."""
+        return LEAF_VIEW + self.table
+
+    @property
+    def selection(self) -> str:
+        """The sealed columns of the table's rows, as SQL, under the names that they have in leaves. Names are ours."""
+        columns = ", ".join(f'"{column}" AS "{name}"' for column, name in self.sealed.items())
+        return f'SELECT {columns} FROM public."{self.table}"'  # noqa: S608
 
 
 EVENTS = Source(

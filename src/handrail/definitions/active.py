@@ -26,10 +26,12 @@ def active_table(workspace_id: int, name: str) -> Definition:
     return _active(workspace_id, DefinitionKind.TABLE, name)
 
 
-def active_runbooks() -> list[Definition]:
-    """Every active runbook, in all workspaces."""
-    rows = Definition.objects.filter(kind=DefinitionKind.RUNBOOK, state=DefinitionState.ACTIVE)
-    return list(rows.select_related("workspace").order_by("workspace__slug", "name"))
+def active_runbooks(workspace_id: int) -> list[Definition]:
+    """Every active runbook of one workspace, by name."""
+    rows = Definition.objects.filter(
+        workspace_id=workspace_id, kind=DefinitionKind.RUNBOOK, state=DefinitionState.ACTIVE
+    )
+    return list(rows.select_related("workspace").order_by("name"))
 
 
 def _active(workspace_id: int, kind: DefinitionKind, name: str) -> Definition:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from handrail.access.queries import workspace_ids
 from handrail.connectors import registry
 from handrail.connectors.finding import Finding
 from handrail.definitions.active import active_runbooks, compiled_runbook
+from handrail.definitions.models import Definition
 from handrail.definitions.requests import forms
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Conflict, Fault, Invalid, Misconfigured
-from handrail.kernel.scope import Duty, duty
+from handrail.kernel.scope import RowScope, entered
 
 _REST = (forms.GetForm, forms.SendForm)
 FIX = "Add or fix [connectors.NAME] in handrail.toml, or propose a version that names another."
@@ -23,19 +25,23 @@ def faults(runbook: CompiledRunbook) -> list[Fault]:
     ]
 
 
-@duty(Duty.INSTALLATION)
 def check() -> list[Finding]:
     """A finding for each active runbook, in every workspace: for the operator of the installation."""
     found: list[Finding] = []
-    for definition in active_runbooks():
-        name = f"{definition.workspace.slug}: {definition.name} v{definition.version}"
-        try:
-            wrong = [str(fault) for fault in faults(compiled_runbook(definition))]
-        except (Invalid, Conflict) as error:
-            wrong = [error.message]
-        message = "; ".join(wrong) or "Its connectors are there."
-        found.append(Finding(name, ok=not wrong, message=message, fix=FIX if wrong else ""))
+    for workspace_id in workspace_ids():
+        with entered(RowScope(workspace_id)):
+            found += map(_finding, active_runbooks(workspace_id))
     return found
+
+
+def _finding(definition: Definition) -> Finding:
+    name = f"{definition.workspace.slug}: {definition.name} v{definition.version}"
+    try:
+        wrong = [str(fault) for fault in faults(compiled_runbook(definition))]
+    except (Invalid, Conflict) as error:
+        wrong = [error.message]
+    message = "; ".join(wrong) or "Its connectors are there."
+    return Finding(name, ok=not wrong, message=message, fix=FIX if wrong else "")
 
 
 def _asked(runbook: CompiledRunbook) -> Iterator[tuple[str, forms.RequestForm]]:

@@ -15,11 +15,9 @@ from enum import StrEnum
 
 
 class Duty(StrEnum):
-    """What has to look over all workspaces: each may read the tables that ``access.rights`` names for it."""
+    """What has to look over all workspaces. No table shows it a row; there are views for it."""
 
-    DIRECTORY = "directory"  # who somebody is: workspaces and memberships, before there is a scope
-    AUDIT = "audit"  # the log is one for all workspaces: sealing and verifying read every sealed row
-    INSTALLATION = "installation"  # handrail check: which definitions are active anywhere
+    AUDIT = "audit"  # the log is one for all workspaces: sealing and verifying read what leaves are made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,6 @@ def entered(scope: RowScope | None) -> Iterator[None]:
 
 @contextmanager
 def duty(duty: Duty) -> Iterator[None]:
-    """The current scope, and besides it what ``duty`` may read, for the length of a ``with`` block."""
+    """The current scope, and besides it the views for ``duty``, for the length of a ``with`` block."""
     with entered(replace(_current.get() or NOTHING, duty=duty)):
         yield

@@ -29,7 +29,7 @@ def due_reports(workspace_slug: str, before: datetime, *, limit: int) -> list[in
     """The runs of one workspace whose report was to be sent before ``before``, the longest overdue first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT l.run_id FROM handrail_report_lease l JOIN access_workspace w ON w.id = l.workspace_id"
+            "SELECT l.run_id FROM handrail_report_lease l JOIN handrail_workspace_directory w ON w.id = l.workspace_id"
             " WHERE w.slug = %s AND l.delivered_at IS NULL AND l.due_at < %s ORDER BY l.due_at LIMIT %s",
             [workspace_slug, before, limit],
         )

@@ -105,7 +105,7 @@ def test_duty_reads_its_tables_and_writes_none(db: None) -> None:
     installation = Installation()
     with entered(None), duty(Duty.AUDIT):
         assert not Tenant.objects.exists()
-    with pytest.raises(Error, match="row-level security"), transaction.atomic(), duty(Duty.DIRECTORY):
+    with pytest.raises(Error, match="row-level security"), transaction.atomic(), duty(Duty.AUDIT):
         Tenant.objects.create(
             workspace=installation.workspace, key="k", name="n", created_at=installation.tenant.created_at
         )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from django.db import Error, connection, transaction
 
 from handrail.access import protection
-from handrail.access.rights import ALL, LEASES, RIGHTS, Shown, scoped_tables
+from handrail.access.rights import ALL, DIRECTORY, LEASES, RIGHTS, Shown, leaves, scoped_tables, views
+from handrail.audit import sources
 from handrail.conf.roles import SERVING
 from handrail.connectors.desk import UNKNOWN_WORDS
-from handrail.kernel.scope import Duty
+from handrail.kernel.scope import NOTHING, Duty, RowScope, duty, entered
+from tests.factories.sealed import decided
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +47,12 @@ def rows(statement: str, *parameters: object) -> list[tuple[object, ...]]:
         return list(cursor.fetchall())
 
 
+@pytest.fixture
+def log() -> None:
+    """Definitions, requests and exception packets, decided and not, with their events."""
+    decided()
+
+
 def tables() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for table, column in rows(
@@ -58,7 +67,7 @@ def test_every_table_has_its_rights() -> None:
     """A new table needs a row in access/rights.py: until then the serving role can't even read it."""
     assert set(tables()) - set(RIGHTS) == set()
     assert set(RIGHTS) - set(tables()) == set()
-    counted = f"{len(RIGHTS)} tables, {len(scoped_tables())} of them under row security, {len(LEASES)} views of leases"
+    counted = f"{len(RIGHTS)} tables, {len(scoped_tables())} of them under row security, {len(views())} views"
     sys.stdout.write(f"\n{counted}\n")
 
 
@@ -86,7 +95,7 @@ def test_grants_are_exactly_the_table() -> None:
             ("UPDATE", rights.update == (ALL,)),
         )
         if given
-    } | {(view, "SELECT") for view in LEASES}
+    } | {(view, "SELECT") for view in views()}
     found = rows(
         "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = %s", SERVING
     )
@@ -174,15 +183,76 @@ def test_serving_role_is_nobody_else() -> None:
     ) == [(False, False, False, False, False)]
 
 
+def columns_of(views: Iterable[str]) -> list[tuple[object, ...]]:
+    return rows(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_name = ANY(%s)",
+        list(views),
+    )
+
+
 def test_leases_show_ids_states_and_times_alone() -> None:
     allowed = {"bigint", "timestamp with time zone", "boolean"}
     words = {"state", "handling", "mode"}
-    found = rows(
-        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_name = ANY(%s)",
-        list(LEASES),
-    )
+    found = columns_of(LEASES)
     assert len(found) > 15
     assert [one for one in found if one[2] not in allowed and one[1] not in words] == []
+
+
+def test_directory_shows_ids_slugs_and_digests_alone() -> None:
+    found = columns_of(DIRECTORY)
+    assert len(found) > 8
+    assert [one for one in found if one[2] not in {"bigint", "boolean"} and one[1] not in {"slug", "digest"}] == []
+
+
+def test_views_of_leaves_show_ids_times_and_leaves_alone() -> None:
+    expected = {
+        (source.view, *column)
+        for source in sources.known()
+        for column in (("id", "bigint"), ("at", "timestamp with time zone"), ("leaf", "jsonb"))
+    }
+    assert set(columns_of(leaves())) == expected
+
+
+def test_views_of_leaves_show_nothing_but_for_the_duty(log: None) -> None:
+    """And then the columns that are sealed, of no row any other."""
+    seen = 0
+    for source in sources.known():
+        for scope in (NOTHING, RowScope(1, None)):
+            with entered(scope):
+                assert rows(f"SELECT count(*) FROM {source.view}") == [(0,)]
+        with entered(None), duty(Duty.AUDIT):
+            shown = [leaf for (leaf,) in rows(f"SELECT leaf::text FROM {source.view}")]
+        assert [(len(shown),)] == rows(f"SELECT count(*) FROM {source.table}")
+        assert {name for leaf in shown for name in json.loads(str(leaf))} <= set(source.sealed.values())
+        seen += bool(shown)
+    assert seen > 4
+
+
+def test_duty_of_sealing_sees_no_row_of_any_table(log: None) -> None:
+    filled = [table for table in scoped_tables() if rows(f"SELECT count(*) FROM {table}") != [(0,)]]
+    assert len(filled) > 5
+    for table in filled:
+        with entered(None), duty(Duty.AUDIT):
+            shown = rows(f"SELECT count(*) FROM {table} WHERE to_jsonb({table}) ->> 'workspace_id' IS NOT NULL")
+        assert (table, shown) == (table, [(0,)])
+
+
+@pytest.mark.parametrize(
+    ("view", "hidden"),
+    [
+        ("handrail_leaf_runbooks_exceptionpacket", {"note", "handling", "taken_by", "resolved_by"}),
+        ("handrail_leaf_support_supportrequest", {"external_ticket_reference", "external_handoff_failure_summary"}),
+        ("handrail_leaf_definitions_definition", {"state", "decided_by", "reason", "deprecated_by"}),
+    ],
+)
+def test_what_is_decided_later_is_in_no_leaf_and_in_no_view(view: str, hidden: set[str]) -> None:
+    (source,) = (one for one in sources.known() if one.view == view)
+    assert hidden & {*source.sealed, *source.sealed.values()} == set()
+
+
+@pytest.mark.parametrize("view", sorted(views()))
+def test_views_are_for_reading(view: str) -> None:
+    assert any(words in refused(f"DELETE FROM {view}") for words in ("permission denied", "cannot delete"))
 
 
 def test_words_of_the_doubtful_view_are_the_desk_s() -> None:
@@ -198,15 +268,8 @@ def test_row_security_is_forced_on_every_table_of_a_workspace() -> None:
 
 
 def test_policies_are_those_of_the_table_alone() -> None:
-    expected = {
-        (table, name)
-        for table in scoped_tables()
-        for name in ("handrail_owner", "handrail_scope", *(f"handrail_duty_{duty}" for duty in RIGHTS[table].duties))
-    } | {("access_workspace", "handrail_new")}
+    expected = {(table, name) for table in scoped_tables() for name in ("handrail_owner", "handrail_scope")}
     assert set(rows("SELECT tablename, policyname FROM pg_policies")) == expected
-    reading = rows("SELECT DISTINCT cmd FROM pg_policies WHERE policyname LIKE 'handrail_duty_%%'")
-    assert reading == [("SELECT",)]
-    assert {duty for rights in RIGHTS.values() for duty in rights.duties} == set(Duty)
 
 
 def test_what_no_workspace_has_is_named_as_such() -> None:

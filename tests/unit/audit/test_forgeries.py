@@ -15,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import DatabaseError, connection, transaction
 
+from handrail.access.rights import leaves
 from handrail.audit import mark, queries, signing, store
 from handrail.audit.actions import seal_all
 from handrail.audit.checkpoint import LogCheckpoint, sign
@@ -41,6 +42,7 @@ from tests.factories.sealed import (
 )
 
 pytestmark = pytest.mark.django_db
+VIEW = f"handrail_leaf_{EVENTS}"
 DEFINITIONS, REQUESTS, PACKETS = "definitions_definition", "support_supportrequest", "runbooks_exceptionpacket"
 Forgery = Callable[[SealedWorld], object]
 Named = tuple[str, str | int | None]
@@ -119,6 +121,34 @@ def foreign_owner(w: SealedWorld) -> None:
     run("CREATE ROLE forger_of_tests")
     run("GRANT ALL ON SCHEMA public TO forger_of_tests")
     run(f"ALTER TABLE {LEAVES} OWNER TO forger_of_tests")
+
+
+def shown(select: str = "to_jsonb(r)", where: str = "") -> None:
+    """Another view of leaves in the place of ours."""
+    body = leaves()[VIEW].replace("to_jsonb(r)", select)
+    run(f"CREATE OR REPLACE VIEW {VIEW} AS {body} {where}")
+
+
+def row_left_out(w: SealedWorld) -> None:
+    shown(where=f"AND r.id <> {w.ids[2]}")
+
+
+def row_as_it_was(w: SealedWorld) -> None:
+    shown(f'CASE r.id WHEN {w.ids[2]} THEN to_jsonb(r) || \'{{"actor": "worker-1"}}\' ELSE to_jsonb(r) END')
+    as_owner(f"UPDATE {EVENTS} SET actor = 'x' WHERE id = {w.ids[2]}")
+
+
+def function_of_its_own(w: SealedWorld) -> None:
+    body = "SELECT pg_catalog.to_jsonb($1) || CASE WHEN false THEN '{}' ELSE '{}' END::jsonb"
+    run(f"CREATE FUNCTION public.to_jsonb(anyelement) RETURNS jsonb LANGUAGE sql AS $$ {body} $$")
+    shown("public.to_jsonb(r)")
+
+
+def foreign_view(w: SealedWorld) -> None:
+    run("CREATE ROLE forger_of_tests")
+    run("GRANT ALL ON SCHEMA public TO forger_of_tests")
+    run(f"GRANT SELECT ON {EVENTS} TO forger_of_tests")
+    run(f"ALTER VIEW {VIEW} OWNER TO forger_of_tests")
 
 
 def no_op(w: SealedWorld) -> None:
@@ -246,8 +276,24 @@ FORGERIES: dict[str, tuple[Forgery, Named]] = {
         ),
         ("guard", "audit.event"),
     ),
-    "a view takes the table's place": (view_in_place, ("missing", "audit.event")),
-    "a temporary table hides the table": (shadow, ("missing", "audit.event 2")),
+    "a view takes the table's place": (view_in_place, ("guard", "audit.event")),
+    "a temporary table hides the table": (shadow, ("guard", "audit.event")),
+    "the view of leaves leaves a row out": (row_left_out, ("missing", "audit.event 2")),
+    "the view of leaves shows a row as it was": (row_as_it_was, ("guard", "audit.event")),
+    "the view of leaves asks another function": (function_of_its_own, ("guard", "audit.event")),
+    "the view of leaves has its reader's rights": (
+        plain(f"ALTER VIEW {VIEW} SET (security_invoker = true)"),
+        ("missing", "audit.event"),
+    ),
+    "the view of leaves belongs to somebody else": (foreign_view, ("missing", "audit.event")),
+    "the view of leaves stands behind another": (
+        plain(
+            f"ALTER VIEW {VIEW} RENAME TO kept_away",
+            f"CREATE VIEW {VIEW} AS SELECT * FROM kept_away",
+            f"GRANT SELECT ON {VIEW} TO PUBLIC",
+        ),
+        ("guard", "audit.event"),
+    ),
     "a table belongs to somebody else": (foreign_owner, ("guard", None)),
     "a child table adds rows": (plain(f"CREATE TABLE child () INHERITS ({EVENTS})"), ("guard", "audit.event")),
     "a default fills in the actor": (
@@ -272,7 +318,11 @@ FORGERIES: dict[str, tuple[Forgery, Named]] = {
 # A row that was put in is sealed like any other, so that it can't be taken out again; ``verify`` goes on naming it.
 ROW_PUT_IN = {"a row is put in"}
 # Rows that can't be seen are missing first of all; the guards say why.
-HIDDEN = {"a view takes the table's place", "a temporary table hides the table"}
+HIDDEN = {
+    "the view of leaves leaves a row out",
+    "the view of leaves has its reader's rights",
+    "the view of leaves belongs to somebody else",
+}
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,6 @@ from handrail.connectors.rest import Call
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict, Misconfigured
-from handrail.kernel.scope import Duty, duty
 from handrail.runbooks import leases, task_system, timing
 from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.states import RunState
@@ -100,8 +99,7 @@ def sweep(*, limit: int = 200) -> int:
     if system is None:
         return 0
     before = after(-timing.get().report_wait_seconds)
-    with duty(Duty.DIRECTORY):
-        due = leases.due_reports(system.workspace, before, limit=limit)
+    due = leases.due_reports(system.workspace, before, limit=limit)
     return sum(enqueue(TaskName.REPORT_RUN, once=f"report:{pk}", run_id=pk) for pk in due)
 
 
