@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from handrail import __version__
-from handrail.api import problems
+from handrail.api import problems, sign_ons
 from handrail.audit import metrics as audit
 from handrail.packets import metrics as packets
 from handrail.runbooks import metrics as runbooks
@@ -78,7 +78,7 @@ class _Installation(Collector):
     """Read from the rows at every look: all processes of an installation tell the same figures."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        for slice_ in (runbooks, packets, support, audit, worker):
+        for slice_ in (runbooks, packets, support, audit, worker, sign_ons):
             for metric in slice_.read():
                 family = GaugeMetricFamily(metric.name, metric.help, labels=[metric.label] if metric.label else [])
                 for word, value in metric.values.items():

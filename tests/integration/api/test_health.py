@@ -11,6 +11,10 @@ from django.test import Client
 from ruamel.yaml import YAML
 
 from handrail import __version__
+from handrail.access import queries
+from handrail.audit.actions import record
+from handrail.audit.events import EventName
+from handrail.audit.queries import count_log_ins
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.secrets import Secret
@@ -101,6 +105,43 @@ def test_metrics_tell_what_is_not_sealed(estate: Runs, settings: Any) -> None:
     before = scrape()["handrail_audit_unsealed"]
     estate.start()
     assert scrape()["handrail_audit_unsealed"] > before
+
+
+@pytest.mark.usefixtures("db")
+def test_metrics_tell_what_came_of_log_ins_through_the_provider(settings: Any) -> None:
+    settings.HANDRAIL_METRICS_SECRET = Secret("look")
+    before = scrape()
+    assert (before["handrail_sign_ons"], before["handrail_sign_ons_failed"]) == (0, 0)
+    assert before['handrail_sign_ons_refused{cause="token-signature"}'] == 0
+    by = queries.actor_for(Installation.named("Northwind").web.member.user)
+
+    def happened(event: EventName, **context: Any) -> None:
+        record(event, by=by, subject_kind="user", subject=by.name, **context)
+
+    happened(EventName.USER_LOGGED_IN, method="sso")
+    happened(EventName.USER_LOGGED_IN, method="password")
+    happened(EventName.USER_LOGIN_REFUSED, method="password", cause="no-account")
+    for cause in ("provider-unreachable", "client-refused", "token-signature", "no-account", "no-account"):
+        happened(EventName.USER_LOGIN_REFUSED, method="sso", cause=cause)
+    told = scrape()
+    assert (told["handrail_sign_ons"], told["handrail_sign_ons_failed"]) == (1, 2)
+    refused = {name: value for name, value in told.items() if name.startswith("handrail_sign_ons_refused{") and value}
+    assert refused == {
+        f'handrail_sign_ons_refused{{cause="{cause}"}}': count
+        for cause, count in {
+            "provider-unreachable": 1,
+            "client-refused": 1,
+            "token-signature": 1,
+            "no-account": 2,
+        }.items()
+    }
+
+
+def test_log_ins_of_an_hour_ago_are_not_counted(db: None) -> None:
+    by = queries.actor_for(Installation.named("Northwind").web.member.user)
+    record(EventName.USER_LOGGED_IN, by=by, subject_kind="user", subject=by.name, method="sso")
+    assert count_log_ins("sso", now() - timedelta(minutes=15)) == {"": 1}
+    assert count_log_ins("sso", now() + timedelta(seconds=1)) == {}
 
 
 def test_alerts_ask_for_figures_that_there_are(settings: Any, db: None) -> None:
