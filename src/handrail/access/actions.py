@@ -20,7 +20,8 @@ from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
 from handrail.kernel.scope import RowScope, entered
 
 # The slice's door to identities at the identity provider; they are a module of their own.
-NoEntry, NotAdmitted = identities.NoEntry, identities.NotAdmitted
+NoEntry = identities.NoEntry
+NotAdmitted = identities.NotAdmitted
 admit, remove_identity, move_identities = identities.admit, identities.remove_identity, identities.move_identities
 rename_tenant, close_tenant, reopen_tenant = closing.rename_tenant, closing.close_tenant, closing.reopen_tenant
 TENANT_NAME_LIMIT, TENANT_KEY_LIMIT = names.TENANT_LIMIT, names.KEY_LIMIT
