@@ -13,7 +13,7 @@ from handrail.kernel.scope import Duty, duty
 
 METHOD = "sso"  # as the audit events of log-ins name it
 LATELY = timedelta(minutes=15)
-# The provider does not answer, or not as configured: nobody gets in, whoever they are.
+# The provider does not answer, or not as configured: nobody gets in.
 OF_THE_PROVIDER = oidc.PASSING | oidc.SETUP
 
 
