@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from django.urls import register_converter
+from django.urls.converters import PathConverter
 from ninja import Path, Query
 from pydantic import AfterValidator, AwareDatetime, StringConstraints
 
 from handrail.api.problems import Problem
 from handrail.kernel.clock import in_utc
 
+
+class KeyConverter(PathConverter):
+    """One segment of an address that may hold anything: the web server hands ``%2F`` on as ``/``, and a tenant of an
+    old installation may have any key. Addresses that end in it come after those that go on."""
+
+    regex = r"[\s\S]+"
+
+
+register_converter(KeyConverter, "key")
+
+TenantKey = Annotated[
+    str, Path(max_length=128, pattern=r"^[^\x00]+$", description="The tenant's key, percent-encoded (`/` as `%2F`).")
+]
 RunRef = Annotated[str, Path(pattern=r"^RUN-[0-9A-Z]{1,20}$", description="The run's reference, RUN-….")]
 ExceptionRef = Annotated[str, Path(pattern=r"^EXC-[0-9A-Z]{1,20}$", description="The exception packet's reference.")]
 PacketRef = Annotated[str, Path(pattern=r"^PKT-[0-9A-Z]{1,20}$", description="The packet's reference, PKT-….")]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from django.http import HttpRequest
-from ninja import Header, Path, Router, Status
+from ninja import Header, Router, Status
 
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, RunRef
+from handrail.api.fields import REFUSALS, RunRef, TenantKey
 from handrail.support import queries, states
 from handrail.support.actions import support_requests
 from handrail.support.input import SupportRequestInput
@@ -17,7 +17,6 @@ from handrail.support.queries import Handoff
 
 router = Router()
 
-TenantKey = Annotated[str, Path(max_length=128, pattern=r"^[^\x00]+$", description="The tenant's key.")]
 Key = Annotated[
     str,
     Header(
@@ -36,7 +35,7 @@ class Latest:
 
 
 @router.post(
-    "/tenants/{tenant}/support-requests",
+    "/tenants/{key:tenant}/support-requests",
     response={200: Handoff, 201: Handoff, **REFUSALS},
     operation_id="request_support_for_tenant",
 )
@@ -58,7 +57,7 @@ def request_for_run(request: HttpRequest, ref: RunRef, body: SupportRequestInput
 
 
 @router.get(
-    "/tenants/{tenant}/support-requests/latest",
+    "/tenants/{key:tenant}/support-requests/latest",
     response={200: Latest, **REFUSALS},
     operation_id="get_latest_support_request_of_tenant",
 )

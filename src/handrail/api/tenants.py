@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from django.http import HttpRequest
-from ninja import Path, Router, Schema
+from ninja import Router, Schema
 from pydantic import ConfigDict
 
 from handrail.access import actions, queries
 from handrail.access.queries import TenantSummary
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, Line
+from handrail.api.fields import REFUSALS, Line, TenantKey
 
 router = Router()
-Key = Annotated[str, Path(max_length=128, description="The tenant's key.")]
 ANSWERS = {200: TenantSummary, **REFUSALS}
 
 
@@ -37,20 +34,21 @@ def list_tenants(request: HttpRequest) -> list[TenantSummary]:
     return queries.list_tenants(actor_of(request))
 
 
-@router.patch("/tenants/{tenant}", response=ANSWERS, operation_id="change_tenant")
-def change_tenant(request: HttpRequest, tenant: Key, change: TenantChange) -> TenantSummary:
-    """Give a tenant another name, another key, or both. The key only while no run or packet is under way."""
-    who = actor_of(request)
-    return queries.tenant_summary(actions.rename_tenant(key=tenant, name=change.name, new_key=change.key, by=who))
-
-
-@router.post("/tenants/{tenant}/close", response=ANSWERS, operation_id="close_tenant")
-def close_tenant(request: HttpRequest, tenant: Key, closing: TenantClosing) -> TenantSummary:
+@router.post("/tenants/{key:tenant}/close", response=ANSWERS, operation_id="close_tenant")
+def close_tenant(request: HttpRequest, tenant: TenantKey, closing: TenantClosing) -> TenantSummary:
     """Close a tenant: no new runs, support requests or packets. What was done stays readable."""
     return queries.tenant_summary(actions.close_tenant(key=tenant, reason=closing.reason, by=actor_of(request)))
 
 
-@router.post("/tenants/{tenant}/reopen", response=ANSWERS, operation_id="reopen_tenant")
-def reopen_tenant(request: HttpRequest, tenant: Key) -> TenantSummary:
+@router.post("/tenants/{key:tenant}/reopen", response=ANSWERS, operation_id="reopen_tenant")
+def reopen_tenant(request: HttpRequest, tenant: TenantKey) -> TenantSummary:
     """Reopen a closed tenant."""
     return queries.tenant_summary(actions.reopen_tenant(key=tenant, by=actor_of(request)))
+
+
+# The last: its address matches those above too.
+@router.patch("/tenants/{key:tenant}", response=ANSWERS, operation_id="change_tenant")
+def change_tenant(request: HttpRequest, tenant: TenantKey, change: TenantChange) -> TenantSummary:
+    """Give a tenant another name, another key, or both. The key only while no run or packet is under way."""
+    who = actor_of(request)
+    return queries.tenant_summary(actions.rename_tenant(key=tenant, name=change.name, new_key=change.key, by=who))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
 import pytest
 
+from handrail.access import queries, tokens
+from handrail.access.capabilities import Role
 from handrail.audit.models import AuditEvent
+from tests.factories import rows
 from tests.integration.support.web_process import PATIENCE_SECONDS, Web, installation
 
 pytestmark = pytest.mark.slow
@@ -41,3 +45,40 @@ def test_underscored_headers_forge_neither_address_nor_scheme(behind_a_proxy: We
             assert client.post("/accounts/login/", data=given, headers=sent).status_code == 200
     refused = AuditEvent.objects.filter(event="user.login_refused")
     assert [event.context["address"] for event in refused] == [SEEN, SEEN]
+
+
+# Keys of an old installation: nobody could choose them today.
+ODD = (
+    "a/b",
+    "a//b",
+    "/",
+    "a/close/b",
+    "a?b#c",
+    "a%2Fb",
+    "a b+c",
+    "k\u00fcnde",
+    'a"b',
+    "tab\tline\nend\r\n",
+    "..",
+    "x" * 128,
+)
+
+
+def test_api_reaches_tenants_with_any_key(behind_a_proxy: Web) -> None:
+    workspace = rows.workspace()
+    for number, key in enumerate(ODD):
+        rows.tenant(workspace, key=key, name=f"Tenant {number}")
+    by = queries.actor_for(rows.member(workspace, Role.WORKSPACE_ADMINISTRATOR, Role.OPERATOR))
+    secret = tokens.issue(name="ci", by=by, scopes=["read", "tenant:manage", "support:request"]).secret
+    headers = {"Authorization": f"Bearer {secret}", "X-Forwarded-Proto": "https"}
+    with httpx2.Client(headers=headers, timeout=PATIENCE_SECONDS, trust_env=False) as client:
+        for number, key in enumerate(ODD):
+            address = f"{behind_a_proxy.base}/api/v1/tenants/{quote(key, safe='').replace('.', '%2E')}"
+            assert client.get(f"{address}/support-requests/latest").json() == {"latest": None}, key
+            closed = client.post(f"{address}/close", json={"reason": "left"})
+            assert (closed.status_code, closed.json().get("key")) == (200, key), key
+            assert client.post(f"{address}/reopen").json()["closed_at"] is None, key
+            renamed = client.patch(address, json={"name": "Renamed", "key": f"ten_{number}"})
+            assert (renamed.status_code, renamed.json().get("key")) == (200, f"ten_{number}"), key
+        assert client.patch(f"{behind_a_proxy.base}/api/v1/tenants/none%2Fsuch", json={"name": "x"}).status_code == 404
+    assert AuditEvent.objects.filter(event="tenant.renamed").count() == len(ODD)
