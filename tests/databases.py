@@ -86,6 +86,20 @@ def url(name: str) -> str:
     return f"postgresql://{settings['USER']}:{settings['PASSWORD']}@/{name}?host={settings['HOST']}{port}"
 
 
+def as_role(url: str, role: str) -> str:
+    """``url`` with another role, which the tests' own server lets in without a password."""
+    user = connection.settings_dict["USER"]
+    return url.replace(f"//{user}:", f"//{role}:", 1).replace(f"//{user}@", f"//{role}@", 1)
+
+
+def as_serving(url: str) -> str:
+    """``url`` as the role that serves, as an installation's processes have it: with its grants and under row security.
+
+    A server that asks for passwords has none of it, and lets the superuser serve.
+    """
+    return url if connection.settings_dict["PASSWORD"] else as_role(url, roles.SERVING)
+
+
 def connection_to(url: str) -> psycopg.Connection[Any]:
     """A superuser's connection to the database of ``url``, which commits by itself."""
     return psycopg.connect(url, autocommit=True)

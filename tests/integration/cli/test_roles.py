@@ -20,12 +20,6 @@ pytestmark = pytest.mark.peer
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def as_role(url: str, role: str) -> str:
-    """``url`` with another role, which the tests' server lets in without a password."""
-    user = connection.settings_dict["USER"]
-    return url.replace(f"//{user}:", f"//{role}:", 1)
-
-
 @pytest.fixture
 def handrail(committed_db: str, tmp_path: Path) -> Run:
     """The command line on this database, as the given roles, with a state directory of its own: the mark of another
@@ -36,11 +30,11 @@ def handrail(committed_db: str, tmp_path: Path) -> Run:
     def run(*arguments: str, serving: str, owner: str | None = None) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
-            "DATABASE_URL": as_role(committed_db, serving),
+            "DATABASE_URL": databases.as_role(committed_db, serving),
             "HANDRAIL_STATE_DIR": str(tmp_path),
         }
         if owner is not None:
-            environment["DATABASE_OWNER_URL"] = as_role(committed_db, owner)
+            environment["DATABASE_OWNER_URL"] = databases.as_role(committed_db, owner)
         return subprocess.run(
             [sys.executable, "-m", "handrail", *arguments],
             env=environment,

@@ -44,15 +44,18 @@ def main(when: str, kind: str, updated_at: str) -> None:
 def release(updated_at: str) -> None:
     """Decides the release of the one revision that there is, with the sources as they were."""
     from handrail.access import queries as access
-    from handrail.access.models import Tenant, Workspace
+    from handrail.access.models import Tenant
+    from handrail.kernel import scope
     from handrail.kernel.clock import now
     from handrail.packets.models import Revision
     from tests.factories.packets import Packets, Sources, Vendor, connected
 
     sources = Sources(now())
     sources.case["updated_at"] = updated_at
-    space = Workspace.objects.get()
-    desk = Packets(space, Tenant.objects.get(), sources, Vendor(), access.worker("w", space.pk), {})
+    space = access.get_workspace()
+    by = access.worker("w", space.pk)
+    scope.change(by.scope)  # as a page does for whoever acts
+    desk = Packets(space, Tenant.objects.get(), sources, Vendor(), by, {})
     with connected(desk):
         desk.release(Revision.objects.select_related("packet", "assembly").get())
 

@@ -17,6 +17,7 @@ from handrail.support.actions import support_requests
 from handrail.support.input import SupportRequestInput
 from handrail.support.models import SupportRequest
 from handrail.support.states import HandoffMode, HandoffOutcome
+from tests import databases
 from tests.factories import forks
 from tests.factories.installation import Installation
 from tests.factories.support import Support, desk_at
@@ -64,7 +65,7 @@ def start_victim(house: Support, server: Peer, database: str, directory: Path) -
         **os.environ,
         "HANDRAIL_CONFIG": str(config),
         "HANDRAIL_STATE_DIR": str(directory),
-        "DATABASE_URL": database,
+        "DATABASE_URL": databases.as_serving(database),
         "DJANGO_SETTINGS_MODULE": "handrail.conf.settings",
     }
     return forks.start(Path(__file__).with_name("victim.py"), house.tenant.key, KEY, env=environment)

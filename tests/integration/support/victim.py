@@ -10,12 +10,15 @@ from handrail.conf.start import start
 def main(tenant: str, key: str) -> None:
     start()
     from handrail.access import queries as access
+    from handrail.kernel import scope
     from handrail.support.actions import support_requests
     from handrail.support.input import SupportRequestInput
     from handrail.support.states import HandoffMode
 
+    by = access.command_line()
+    scope.change(by.scope)  # as the command line does
     support_requests.submit(
-        by=access.command_line(),
+        by=by,
         tenant=tenant,
         submission_key=key,
         given=SupportRequestInput(

@@ -18,6 +18,7 @@ import httpx2
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from handrail.access.models import User
+from tests import databases
 from tests.factories.rows import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -88,7 +89,7 @@ def installation(
         **os.environ,
         "HANDRAIL_CONFIG": str(config),
         "HANDRAIL_STATE_DIR": str(directory),
-        "DATABASE_URL": database,
+        "DATABASE_URL": databases.as_serving(database),
         "DJANGO_SETTINGS_MODULE": "handrail.conf.settings",
     }
     return Web(f"http://127.0.0.1:{port}", environment)

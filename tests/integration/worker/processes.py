@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import databases
 from tests.factories import forks
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,11 +51,12 @@ def write_config(directory: Path, url: str, *, deadline_seconds: float = 1.0) ->
 
 
 def environment(config: Path, database: str) -> dict[str, str]:
+    """Of a process that serves: its role is the serving one, whatever role ``database`` names."""
     return {
         **os.environ,
         "HANDRAIL_CONFIG": str(config),
         "HANDRAIL_STATE_DIR": str(config.parent),
-        "DATABASE_URL": database,
+        "DATABASE_URL": databases.as_serving(database),
         "DJANGO_SETTINGS_MODULE": "handrail.conf.settings",
         "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
     }
