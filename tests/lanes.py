@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 NIGHTLY = os.environ.get("HANDRAIL_TESTS", "all") == "nightly"
 # Prime to 8, so that a slice of flipped bytes still flips every one of the eight bits.
@@ -24,6 +25,13 @@ def share(items: Sequence[T], number: int, count: int) -> Sequence[T]:
     if NIGHTLY or count >= len(items):
         return items
     return [items[(number * count + place) % len(items)] for place in range(count)]
+
+
+def crossed(ones: Iterable[T], others: Sequence[U]) -> list[tuple[T, U]]:
+    """Every pair at night, by day each of ``ones`` with the next of ``others`` by turns."""
+    if NIGHTLY:
+        return [(one, other) for one in ones for other in others]
+    return [(one, others[number % len(others)]) for number, one in enumerate(ones)]
 
 
 def examples(number: int) -> int:

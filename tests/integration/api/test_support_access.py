@@ -23,6 +23,7 @@ from tests.factories.installation import Installation
 from tests.factories.openapi import description
 from tests.factories.runs import Runs
 from tests.integration.api.conftest import Caller
+from tests.lanes import crossed
 
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 KEY = "a-key-of-one-form"
@@ -96,8 +97,7 @@ def test_document_has_the_four_operations_and_no_list() -> None:
 
 
 @pytest.mark.requirement("H-45")
-@pytest.mark.parametrize("role", Role)
-@by_path
+@pytest.mark.parametrize(("role", "path"), crossed(Role, list(PATHS)))
 def test_foreign_and_hidden_places_answer_like_missing_ones_on_every_verb(  # noqa: PLR0917 - fixtures
     path: str, role: Role, home: Place, hidden: Place, foreign: Place, caller: Caller
 ) -> None:

@@ -19,6 +19,7 @@ from tests.factories.web import Web
 from tests.integration.web.conftest import MISSING
 from tests.integration.web.test_support_form import KEY, LATEST, fields
 from tests.integration.web.urlmap import VERBS, Route, inside
+from tests.lanes import crossed
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +43,10 @@ C = Capability
 SURFACES = [route for route in inside() if route.path in {"admin/t/<tenant>", "admin/operations/<run>"}]
 VIEW = {"admin/t/<tenant>": C.TENANT_VIEW, "admin/operations/<run>": C.RUN_VIEW}
 by_path = pytest.mark.parametrize("route", SURFACES, ids=lambda route: route.path)
+# Asked with every verb, for what is there and for what is not.
+by_role_and_path = pytest.mark.parametrize(
+    ("role", "route"), crossed(Role, SURFACES), ids=lambda each: getattr(each, "path", str(each))
+)
 
 
 def ask(client: Client, verb: str, url: str) -> tuple[int, bytes, dict[str, str]]:
@@ -73,8 +78,7 @@ def test_url_map_has_both_surfaces_and_no_other_place() -> None:
 
 
 @pytest.mark.requirement("H-11", "H-43", "H-45")
-@pytest.mark.parametrize("role", Role)
-@by_path
+@by_role_and_path
 def test_foreign_workspace_answers_like_missing_on_every_verb(
     house: Web, neighbour: Web, as_role: As, route: Route, role: Role
 ) -> None:
@@ -84,8 +88,7 @@ def test_foreign_workspace_answers_like_missing_on_every_verb(
 
 
 @pytest.mark.requirement("H-23")
-@pytest.mark.parametrize("role", Role)
-@by_path
+@by_role_and_path
 def test_tenant_without_entitlement_answers_like_missing_on_every_verb(
     house: Web, enter: Enter, route: Route, role: Role
 ) -> None:
@@ -103,8 +106,7 @@ def assert_like_missing(client: Client, route: Route, ids: dict[str, str]) -> No
 
 
 @pytest.mark.requirement("H-14", "H-44")
-@pytest.mark.parametrize("role", Role)
-@by_path
+@by_role_and_path
 def test_support_reference_opens_nothing(house: Web, as_role: As, route: Route, role: Role) -> None:
     known(house)
     ref = SupportRequest.objects.latest("pk").ref
