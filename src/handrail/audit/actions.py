@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from handrail.audit import exported, mark, sealing, signing, store, watch
 from handrail.audit.events import EventName, EventOutcome
@@ -58,7 +59,7 @@ def record(
     within = workspace_id or by.workspace_id or None
     # Whatever the actor may see, the event about it is written: also before there is a scope, at a log-in.
     with scope.entered(scope.RowScope(within or 0, None)):
-        return AuditEvent.objects.create(
+        written = AuditEvent(
             at=now(),
             actor_kind=by.kind,
             actor=by.name,
@@ -72,6 +73,12 @@ def record(
                 k: v[:CONTEXT_VALUE_LIMIT] if isinstance(v, str) else v for k, v in facts.items() if v is not None
             },
         )
+        try:
+            written.save(force_insert=True)
+        except TypeError:  # the database returned no row: a trigger or rule dropped it
+            message = "The database dropped an audit event. Look at the guards of its tables: handrail check"
+            raise IntegrityError(message) from None
+        return written
 
 
 def seal(*, by: By, whole: bool | None = True) -> SealedBatch | None:
@@ -103,6 +110,7 @@ def accept(*, reason: str, by: By) -> SealedBatch:
         stopped = watch.stopped()
         if stopped is None and found.good:
             raise Conflict("The log is what this machine signed: there is nothing to accept.", code="log-unchanged")
+        watch.guarded()  # before anything is written that a trigger could drop
         accepted = store.size()
         record(
             EventName.AUDIT_LOG_ACCEPTED,
@@ -117,6 +125,8 @@ def accept(*, reason: str, by: By) -> SealedBatch:
         )
         transaction.on_commit(lambda: mark.get().restart(rows_from=accepted))  # before the new mark is kept
         sealed = sealing.seal_batch(_announce(by), whole=True, accepting=True)
+    while sealed is not None and sealed.more:  # the rest was accepted with it
+        sealed = sealing.seal_batch(_announce(by), whole=True, accepting=True) or replace(sealed, more=False)
     if sealed is None:
         raise Stale
     return sealed

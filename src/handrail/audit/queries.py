@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Max, QuerySet
 
-from handrail.audit import guards, signing, watch
+from handrail.audit import guards, sealing, signing, watch
 from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent
 
@@ -63,7 +63,7 @@ class SubjectEvent:
 
 @dataclass(frozen=True, slots=True)
 class LogFinding:
-    """``subject``: mark, sealing or guards. ``alone``: this machine has no mark, so only one kept elsewhere counts."""
+    """``subject``: mark, sealing, log, guards. ``alone``: this machine has no mark, only one kept elsewhere counts."""
 
     subject: str
     ok: bool
@@ -99,9 +99,11 @@ def inspect() -> list[LogFinding]:
     Walks no rows: ``verification.verify`` does."""
     found = watch.report(signing.get())
     stopped, missing = watch.stopped(), guards.differences()
+    odd = [*watch.open_findings(), *sealing.untimely()]
     return [
         LogFinding("mark", found.good, found.message, alone=found.size is None),
         *([LogFinding("sealing", False, f"It has stopped. {stopped}")] if stopped else []),
+        *(LogFinding("log", False, difference.message) for difference in odd),
         *(LogFinding("guards", False, difference.message) for difference in missing),
         *([] if missing else [LogFinding("guards", True, "Triggers, functions, owners and rules are as migrated.")]),
     ]

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -85,6 +85,36 @@ def unsealed_before(source: Source, at: datetime, *, limit: int) -> list[int]:
     statement = f"SELECT t.id {_without_leaf(source)} AND t.at < %s ORDER BY t.id LIMIT %s"
     with duty(Duty.AUDIT):
         return [row_id for (row_id,) in _all(statement, [source.name, at, limit])]
+
+
+def unsealed_after(source: Source, at: datetime, *, limit: int) -> list[int]:
+    """The ids of rows without a leaf that call themselves later than ``at``."""
+    statement = f"SELECT t.id {_without_leaf(source)} AND t.at > %s ORDER BY t.id LIMIT %s"
+    with duty(Duty.AUDIT):
+        return [row_id for (row_id,) in _all(statement, [source.name, at, limit])]
+
+
+def unsealed_events(source: Source, event: str, *, limit: int) -> list[int]:
+    """The ids of events of that name without a leaf."""
+    statement = f"SELECT t.id {_without_leaf(source)} AND t.leaf ->> 'event' = %s ORDER BY t.id LIMIT %s"
+    with duty(Duty.AUDIT):
+        return [row_id for (row_id,) in _all(statement, [source.name, event, limit])]
+
+
+def misdated(
+    source: Source, ids: Collection[int], *, before: datetime | None, seal: int, margin: timedelta
+) -> tuple[list[int], list[int]]:
+    """Of ``ids``, the rows that call themselves older than ``before`` although the transaction that wrote them began to
+    write after the one that signed the checkpoint over ``seal`` leaves; and those that are over ``margin`` in the
+    future. PostgreSQL numbers transactions in the order in which they begin to write; ``written`` is a row's."""
+    statement = (
+        f"SELECT t.id, t.at > clock_timestamp() FROM {source.view} t WHERE t.id = ANY(%s)"  # noqa: S608 - as above
+        " AND (t.at > clock_timestamp() + %s OR (t.at < %s AND"
+        " age(t.written) < (SELECT age(c.xmin) FROM audit_auditcheckpoint c WHERE c.size = %s))) ORDER BY t.id"
+    )
+    with duty(Duty.AUDIT):
+        found = _all(statement, [list(ids), margin, before, seal])
+    return [row_id for row_id, ahead in found if not ahead], [row_id for row_id, ahead in found if ahead]
 
 
 def _without_leaf(source: Source) -> str:

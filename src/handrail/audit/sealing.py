@@ -18,17 +18,16 @@ Nothing is signed before ``watch.inspect`` has compared the log with what this m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from django.db.models import Max
 
-from handrail.audit import rows, signing, sources, store, watch
+from handrail.audit import arrivals, rows, signing, sources, store, watch
 from handrail.audit.checkpoint import LogCheckpoint, sign
 from handrail.audit.differences import Difference, DifferenceKind
-from handrail.audit.merkle import Frontier
 from handrail.audit.models import AuditCheckpoint, AuditEvent, AuditLeaf
 from handrail.audit.rows import SealedRow
 from handrail.audit.sources import EVENTS, Source
@@ -37,6 +36,8 @@ from handrail.kernel.clock import now
 BATCH = 2000
 LOOK_BACK = 100_000
 WHOLE_SECONDS = 600
+LOWEST = -(2**63)
+REMOVE = "Remove it first, as the owner of the tables: docs/guides/audit.md#remove-what-was-put-in"
 LOCK = 0x48524C_53454C  # "HRL SEL": any number that nothing else in the database takes
 
 
@@ -74,6 +75,10 @@ def seal_batch(announce: Announce, *, whole: bool | None, accepting: bool = Fals
     if not found:
         watch.catch_up()
         return None
+    if accepting and (found_there := next(watch.planted(), None)):
+        raise watch.SealRefused(replace(found_there, message=f"{found_there.message} {REMOVE}"), lasting=True)
+    for difference in () if accepting else arrivals.untimely(waiting):
+        raise watch.SealRefused(difference, lasting=True)
     complete = everywhere and found < BATCH
     event = announce(found, complete)
     taken = [row for source, ids in waiting.items() for row in rows.read(source, ids)]
@@ -88,8 +93,9 @@ def lock() -> None:
 
 
 def _due() -> bool:
-    last = AuditCheckpoint.objects.filter(complete=True).order_by("-size").values_list("at", flat=True).first()
-    return last is None or last < now() - timedelta(seconds=WHOLE_SECONDS)
+    """A seal of the future is none that one could wait for."""
+    last = store.latest(complete=True)
+    return last is None or not now() - timedelta(seconds=WHOLE_SECONDS) <= last.at <= now()
 
 
 def _waiting(*, everywhere: bool) -> dict[Source, list[int]]:
@@ -97,7 +103,7 @@ def _waiting(*, everywhere: bool) -> dict[Source, list[int]]:
     waiting: dict[Source, list[int]] = {}
     room = BATCH
     for source in sources.known():
-        above = -1 if everywhere else _newest(source) - LOOK_BACK
+        above = LOWEST if everywhere else _newest(source) - LOOK_BACK
         ids = rows.unsealed(source, above=above, limit=room) if room else []
         if ids:
             waiting[source] = ids
@@ -110,23 +116,27 @@ def count_waiting() -> int:
     return sum(map(len, _waiting(everywhere=False).values()))
 
 
+def untimely() -> list[Difference]:
+    """What waits, and the next seal would stop at."""
+    return list(arrivals.untimely(_waiting(everywhere=False)))
+
+
 def _newest(source: Source) -> int:
     newest = AuditLeaf.objects.filter(source=source.name).aggregate(newest=Max("row_id"))["newest"]
     return int(newest or 0)
 
 
-def _grown(taken: list[SealedRow]) -> Frontier:
+def _sign(taken: list[SealedRow], *, at: datetime, complete: bool, more: bool) -> SealedBatch:
     try:
-        return store.append(taken)
+        grown = store.append(taken)
+        by = signing.get()
+        text = sign(LogCheckpoint(by.origin, grown.size, grown.root()), by.key)
+        signed = AuditCheckpoint(size=grown.size, root=grown.root(), text=text, at=at, complete=complete)
+        store.keep_checkpoint(signed)
     except ObjectDoesNotExist:
         message = "Leaves or subtrees of the log are missing, so it can't grow. Restore a backup."
         raise watch.SealRefused(Difference(DifferenceKind.SUBTREE, message), lasting=True) from None
-
-
-def _sign(taken: list[SealedRow], *, at: datetime, complete: bool, more: bool) -> SealedBatch:
-    grown = _grown(taken)
-    by = signing.get()
-    text = sign(LogCheckpoint(by.origin, grown.size, grown.root()), by.key)
-    AuditCheckpoint.objects.create(size=grown.size, root=grown.root(), text=text, at=at, complete=complete)
+    except store.NotKept as lost:
+        raise watch.SealRefused(lost.difference, lasting=True) from None
     transaction.on_commit(lambda: watch.remember(text))
     return SealedBatch(grown.size, len(taken), more, at, text)

@@ -74,6 +74,13 @@ class Source:
         columns = ", ".join(f'"{column}" AS "{name}"' for column, name in self.sealed.items())
         return f'SELECT {columns} FROM public."{self.table}"'  # noqa: S608
 
+    @property
+    def leaf_selection(self) -> str:
+        """What ``view`` shows, as SQL: of every row its id, its time, its leaf, and the transaction that wrote it."""
+        columns = ", ".join(f't."{column}" AS "{name}"' for column, name in self.sealed.items())
+        shown = "t.id, r.at, to_jsonb(r) AS leaf, t.xmin AS written"
+        return f'SELECT {shown} FROM public."{self.table}" t, LATERAL (SELECT {columns}) r'  # noqa: S608
+
 
 EVENTS = Source(
     "audit.event",

@@ -9,9 +9,20 @@ from operator import or_
 from django.db import connection
 from django.db.models import Max, Q
 
+from handrail.audit import rows
+from handrail.audit.differences import Difference, DifferenceKind
 from handrail.audit.merkle import Frontier, Node
 from handrail.audit.models import AuditCheckpoint, AuditLeaf, AuditNode
 from handrail.audit.rows import SealedRow
+from handrail.audit.sources import EVENTS
+
+
+class NotKept(Exception):
+    """The database did not keep what a seal wrote. ``difference`` says where."""
+
+    def __init__(self, difference: Difference) -> None:
+        super().__init__(difference.message)
+        self.difference = difference
 
 
 def size() -> int:
@@ -33,19 +44,50 @@ def frontier(of: int) -> Frontier:
     return Frontier(of, tuple(node_at(level, (of >> level) - 1) for level in levels))
 
 
-def append(rows: Sequence[SealedRow]) -> Frontier:
-    """Adds a leaf a row, in the caller's transaction, which must hold the sealers' lock."""
+def append(new: Sequence[SealedRow]) -> Frontier:
+    """Adds a leaf a row, in the caller's transaction, which must hold the sealers' lock.
+
+    What was written is read again: a conflict with what somebody put in, or a trigger of theirs, leaves out or changes
+    rows without an error. Raises NotKept then.
+    """
     grown = frontier(size())
+    begin = grown.size
     leaves: list[AuditLeaf] = []
     nodes: list[AuditNode] = []
-    for row in rows:
+    for row in new:
         leaf = row.leaf_hash()
         leaves.append(AuditLeaf(index=grown.size, source=row.source, row_id=row.id, leaf_hash=leaf))
         grown, born = grown.append(leaf)
         nodes += [AuditNode(level=n.level, index=n.index, hash=n.hash) for n in born if n.level]
-    AuditLeaf.objects.bulk_create(leaves, batch_size=1000)
-    AuditNode.objects.bulk_create(nodes, batch_size=1000)
+    AuditLeaf.objects.bulk_create(leaves, batch_size=1000, ignore_conflicts=True)
+    AuditNode.objects.bulk_create(nodes, batch_size=1000, ignore_conflicts=True)
+    _kept(begin, leaves, nodes)
     return grown
+
+
+def _kept(begin: int, leaves: Sequence[AuditLeaf], nodes: Sequence[AuditNode]) -> None:
+    stored = AuditLeaf.objects.filter(index__gte=begin).values_list("index", "source", "row_id", "leaf_hash")
+    present = {index: (source, row_id, bytes(value)) for index, source, row_id, value in stored}
+    for leaf in leaves:
+        if present.get(leaf.index) != (leaf.source, leaf.row_id, leaf.leaf_hash):
+            message = f"The database did not keep leaf {leaf.index} as it was written."
+            raise NotKept(Difference(DifferenceKind.LEAF, message, leaf.index))
+    subtrees = nodes_between(begin, begin + len(leaves))
+    for node in nodes:
+        if subtrees.get((node.level, node.index)) != node.hash:
+            message = f"The database did not keep the subtree at level {node.level}, place {node.index}, as written."
+            raise NotKept(Difference(DifferenceKind.SUBTREE, message, ((node.index + 1) << node.level) - 1))
+
+
+def keep_checkpoint(checkpoint: AuditCheckpoint) -> None:
+    """Adds ``checkpoint``. Raises NotKept when the database has another in its place afterwards, or none."""
+    AuditCheckpoint.objects.bulk_create([checkpoint], ignore_conflicts=True)
+    kept = AuditCheckpoint.objects.filter(
+        size=checkpoint.size, text=checkpoint.text, at=checkpoint.at, complete=checkpoint.complete
+    )
+    if not any(bytes(one.root) == checkpoint.root for one in kept) or latest() != kept.first():
+        message = f"The database did not keep the checkpoint over {checkpoint.size} leaves as it was written."
+        raise NotKept(Difference(DifferenceKind.CHECKPOINT, message, checkpoint.size))
 
 
 def nodes_between(begin: int, end: int) -> dict[tuple[int, int], bytes]:
@@ -83,6 +125,13 @@ def inner(born: Sequence[Node]) -> list[Node]:
     return [node for node in born if node.level]
 
 
-def latest(*, above: int = 0) -> AuditCheckpoint | None:
-    """The newest checkpoint that covers more than ``above`` leaves."""
-    return AuditCheckpoint.objects.filter(size__gt=above).order_by("-size").first()
+def latest(*, above: int = 0, complete: bool = False) -> AuditCheckpoint | None:
+    """The newest checkpoint that covers more than ``above`` leaves; with ``complete``, that left nothing out."""
+    found = AuditCheckpoint.objects.filter(size__gt=above).order_by("-size")
+    return (found.filter(complete=True) if complete else found).first()
+
+
+def seal_event(size: int) -> SealedRow | None:
+    """The row behind the last of ``size`` leaves, if it is an event: a seal puts its own there."""
+    leaf = AuditLeaf.objects.filter(index=size - 1, source=EVENTS.name).first()
+    return next(rows.read(EVENTS, [leaf.row_id]), None) if leaf else None

@@ -16,12 +16,12 @@ import base64
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from django.db import connection
 
-from handrail.audit import checkpoint, comparison, guards, rows, signing, sources, store, watch
+from handrail.audit import arrivals, checkpoint, comparison, guards, rows, signing, sources, store, watch
+from handrail.audit.arrivals import AHEAD, BEFORE, LATE, NO_SEAL
 from handrail.audit.checkpoint import LogCheckpoint
 from handrail.audit.differences import MOST, Difference, DifferenceKind
 from handrail.audit.events import EventName
@@ -29,13 +29,11 @@ from handrail.audit.merkle import EMPTY_ROOT, Frontier, Node
 from handrail.audit.models import AuditCheckpoint
 from handrail.audit.rows import SealedRow
 from handrail.audit.signing import Signing
-from handrail.audit.sources import EVENTS, SOURCES
+from handrail.audit.sources import EVENTS
 from handrail.audit.watch import MarkReport, MarkStatus
 from handrail.kernel.errors import Invalid
 
 CHUNK = 1000
-# No transaction of Handrail lasts as long: it makes no outside call while one is open.
-LATE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +108,10 @@ def _extent() -> tuple[int, int]:
 
 def _ours(walk: _Walk, size: int) -> Iterator[LogCheckpoint]:
     """Our checkpoints whose signature is right; the others are differences."""
-    stored = AuditCheckpoint.objects.filter(size__lte=size).order_by("size").values_list("size", "root", "text")
-    for stated, root, text in stored.iterator(chunk_size=CHUNK):
+    stored = AuditCheckpoint.objects.filter(size__lte=size).order_by("size")
+    columns = stored.values_list("size", "root", "text", "at", "complete")
+    for stated, root, text, at, complete in columns.iterator(chunk_size=CHUNK):
+        walk.stated[stated] = at, complete
         try:
             signed = checkpoint.verify(text, origin=walk.by.origin, keys=walk.by.accepted())
         except Invalid as error:
@@ -130,7 +130,9 @@ def _ours(walk: _Walk, size: int) -> Iterator[LogCheckpoint]:
 class _Walk:
     """``torn``: from here on no root can fit, and reporting each would add nothing.
 
-    ``complete_at``: for each ``since`` of a source, the last seal that left nothing of such sources out.
+    ``complete_at``: for each ``since`` of a source, the last seal that left nothing of such sources out. ``stated``:
+    what stands beside our next checkpoints, by size: their time, and whether they left nothing out. ``ahead``: rows
+    since the last seal that may turn out to be later than the next.
     """
 
     by: Signing
@@ -140,6 +142,9 @@ class _Walk:
     torn: bool = False
     good: int = 0
     complete_at: dict[int, datetime] = field(default_factory=dict)
+    stated: dict[int, tuple[datetime, bool]] = field(default_factory=dict)
+    ahead: list[tuple[int, SealedRow, datetime]] = field(default_factory=list)
+    sealed_at: datetime | None = None
 
     def add(
         self,
@@ -160,8 +165,9 @@ class _Walk:
                 while mark is not None and mark.size <= index:
                     self._pass(mark)
                     mark = next(marks, None)
+                stated = self.stated.pop(index + 1, None)
                 if row is not None:
-                    self._look(index, row)
+                    self._look(index, row, stated)
         while mark is not None and mark.size <= self.size:
             self._pass(mark)
             mark = next(marks, None)
@@ -175,11 +181,16 @@ class _Walk:
             message = f"A checkpoint covers {max(ahead)} leaves, but the log ends at {self.size}: it was rolled back."
             self.add(DifferenceKind.CUT_OFF, message, self.size)
         self.found += watch.planted()
+        soon = arrivals.database_now() + LATE
         for source in sources.known():
             complete_at = self.complete_at.get(source.since)
             if complete_at is not None:
                 for row_id in rows.unsealed_before(source, complete_at - LATE, limit=MOST):
-                    self._extra(source.name, row_id, None)
+                    self._extra(source.name, row_id, None, BEFORE)
+            for row_id in rows.unsealed_after(source, soon, limit=MOST):
+                self._extra(source.name, row_id, None, AHEAD)
+        for row_id in rows.unsealed_events(EVENTS, EventName.AUDIT_SEALED, limit=MOST):
+            self._extra(EVENTS.name, row_id, None, NO_SEAL)
 
     def _chunk(self, begin: int, end: int) -> Iterator[tuple[int, SealedRow | None]]:
         """Each place of the log with the row that still makes its leaf; all else is a difference.
@@ -213,24 +224,37 @@ class _Walk:
         message = f"The leaves from {self.good} to {mark.size - 1} differ from those signed at {mark.size} leaves."
         self.add(DifferenceKind.ROOT, message, self.good)
 
-    def _look(self, index: int, row: SealedRow) -> None:
-        """Whether the row came too late to be true; and whether it is the event of a complete seal."""
+    def _look(self, index: int, row: SealedRow, stated: tuple[datetime, bool] | None) -> None:
+        """Whether the row came too late to be true; and whether it ends a seal as the checkpoint there says.
+        ``stated``: what stands beside our checkpoint that ends with this leaf; None when there is none."""
         at = row.at()
         source = sources.find(row.source)
         complete_at = self.complete_at.get(source.since) if source else None
         if at is not None and complete_at is not None and at < complete_at - LATE:
-            self._extra(row.source, row.id, index)
-        if row.source == EVENTS.name and row.values.get("event") == EventName.AUDIT_SEALED:
-            context = row.values.get("context")
-            if at is not None and isinstance(context, dict) and context.get("complete") is True:
-                self.complete_at |= dict.fromkeys(range(1, _sources(context) + 1), at)
+            self._extra(row.source, row.id, index, BEFORE)
+        if at is not None and (self.sealed_at is None or at > self.sealed_at + LATE):
+            self.ahead.append((index, row, at))
+        if stated is not None:
+            self._end_seal(index, row, at, stated)
+        elif row.source == EVENTS.name and row.values.get("event") == EventName.AUDIT_SEALED:
+            message = (
+                f"Leaf {index} is the event of a seal without its checkpoint: that was removed, or the event put in."
+            )
+            self.add(DifferenceKind.CHECKPOINT, message, index, row.source, row.id)
 
-    def _extra(self, source: str, row_id: int, index: int | None) -> None:
-        message = f"{source} {row_id} calls itself older than a seal that left nothing out: it was put in afterwards."
-        self.add(DifferenceKind.EXTRA, message, index, source, row_id)
+    def _end_seal(self, index: int, row: SealedRow, at: datetime | None, stated: tuple[datetime, bool]) -> None:
+        found = arrivals.contradiction(size=index + 1, at=stated[0], complete=stated[1], event=row)
+        if found is not None and len(self.found) <= MOST:
+            self.found.append(found)
+        if at is None or row.source != EVENTS.name or row.values.get("event") != EventName.AUDIT_SEALED:
+            return
+        for place, early, claimed in self.ahead:
+            if claimed > at + LATE:
+                self._extra(early.source, early.id, place, AHEAD)
+        self.ahead, self.sealed_at = [], at
+        context = row.values.get("context")
+        if isinstance(context, dict) and context.get("complete") is True:
+            self.complete_at |= dict.fromkeys(range(1, arrivals.known_sources(row) + 1), at)
 
-
-def _sources(context: dict[str, Any]) -> int:
-    """Up to which ``since`` a seal knew sources. Seals before there was a second say nothing of it."""
-    stated = context.get("sources", 1)
-    return min(stated, SOURCES) if isinstance(stated, int) else 1
+    def _extra(self, source: str, row_id: int, index: int | None, what: str) -> None:
+        self.add(DifferenceKind.EXTRA, f"{source} {row_id} {what}", index, source, row_id)

@@ -12,15 +12,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 import structlog
 from django.core.exceptions import ObjectDoesNotExist
 
-from handrail.audit import checkpoint, comparison, guards, mark, signing, store
+from handrail.audit import arrivals, checkpoint, comparison, guards, mark, signing, store
 from handrail.audit.checkpoint import LogCheckpoint
 from handrail.audit.differences import Difference, DifferenceKind
 from handrail.audit.signing import Signing
+from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured
 
 WINDOW = 1000
@@ -93,6 +95,15 @@ def known(by: Signing) -> list[LogCheckpoint]:
     return [*(one for one in earlier if kept and one.size < kept[0].size), *kept]
 
 
+def open_findings() -> list[Difference]:
+    """What the next seal would stop at of checkpoints and subtrees; it compares no rows."""
+    try:
+        rows_from = mark.get().state().rows_from
+    except Misconfigured:
+        rows_from = 0
+    return [*_newest(signing.get()), *_seals(rows_from), *planted()]
+
+
 def stopped() -> str | None:
     """Why this machine seals nothing any more; None while it does."""
     try:
@@ -114,9 +125,18 @@ def inspect() -> None:
 
 
 def guarded() -> None:
-    """Raises SealRefused while a table of the log is without a guard."""
-    for difference in guards.differences():
+    """Raises SealRefused while a table of the log is without a guard, or this machine's clock is not to be trusted."""
+    for difference in (*guards.differences(), *_clock()):
         raise SealRefused(difference, lasting=False)
+
+
+def _clock() -> Iterator[Difference]:
+    """What this machine signs with a time ahead of all others makes their next rows look too old."""
+    apart = now() - arrivals.database_now()
+    if abs(apart) > arrivals.CLOCK_TOLERANCE:
+        minutes, side = round(abs(apart) / timedelta(minutes=1)), "ahead of" if apart > timedelta(0) else "behind"
+        message = f"The clock of this machine is {minutes} minutes {side} the database's. Synchronise both with NTP."
+        yield Difference(DifferenceKind.GUARD, message)
 
 
 def remember(text: str) -> None:
@@ -145,6 +165,7 @@ def _evidence(rows_from: int) -> Iterator[Difference]:
     if not found.good:
         yield Difference(DifferenceKind.MARK, found.message, found.size)
     yield from _newest(by)
+    yield from _seals(rows_from)
     yield from planted()
     yield from _rows(rows_from)
 
@@ -192,6 +213,15 @@ def _newest(by: Signing) -> Iterator[Difference]:
         yield Difference(DifferenceKind.CUT_OFF, message, leaves)
     elif not _makes(signed):
         yield Difference(DifferenceKind.ROOT, f"The leaves differ from those signed at {leaves} leaves.", leaves)
+
+
+def _seals(rows_from: int) -> Iterator[Difference]:
+    """Whether what is stored beside the signed texts, and is read by the next seal, is what their events say."""
+    stored = {one.size: one for one in (store.latest(), store.latest(complete=True)) if one and one.size > rows_from}
+    for size, one in sorted(stored.items(), reverse=True):
+        found = arrivals.contradiction(size=size, at=one.at, complete=one.complete, event=store.seal_event(size))
+        if found is not None:
+            yield found
 
 
 def planted() -> Iterator[Difference]:
