@@ -1,7 +1,7 @@
 """Rows that wait to be sealed, and can't be what they call themselves.
 
-The sealer signs what it finds, so anyone who can write rows could have a past or a future signed. It stops for three kinds
-of rows (CF-32 of docs/reference/checkpoint-format.md):
+The sealer signs what it finds, so anyone who can write rows could have a past or a future signed. It stops for three
+kinds of rows (CF-32 of docs/reference/checkpoint-format.md):
 
 * one that calls itself more than ``LATE`` older than a seal that left nothing out, though the transaction that wrote it
   began to write after that seal. A transaction that was open already at the seal is late, however long it takes.

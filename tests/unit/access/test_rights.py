@@ -204,11 +204,11 @@ def test_directory_shows_ids_slugs_and_digests_alone() -> None:
     assert [one for one in found if one[2] not in {"bigint", "boolean"} and one[1] not in {"slug", "digest"}] == []
 
 
-def test_views_of_leaves_show_ids_times_and_leaves_alone() -> None:
+def test_views_of_leaves_show_ids_times_leaves_and_transactions_alone() -> None:
     expected = {
         (source.view, *column)
         for source in sources.known()
-        for column in (("id", "bigint"), ("at", "timestamp with time zone"), ("leaf", "jsonb"))
+        for column in (("id", "bigint"), ("at", "timestamp with time zone"), ("leaf", "jsonb"), ("written", "xid"))
     }
     assert set(columns_of(leaves())) == expected
 
