@@ -13,6 +13,7 @@ from handrail.access.models import Membership, Tenant, TenantEntitlement
 from handrail.kernel.errors import Conflict, NotFound
 
 CLOSED = "This tenant is closed: nothing new begins for it. A workspace administrator can reopen it."
+RENAMED = "This tenant has just been given another key. Use that one."
 M = TypeVar("M", bound=Model)
 
 
@@ -54,14 +55,19 @@ def refuse_closed(tenant: Tenant) -> None:
         raise Conflict(CLOSED, code="tenant-closed")
 
 
-def hold_open(tenant_id: int) -> None:
-    """Keeps the tenant open until the commit, or raises Conflict ``tenant-closed``. Beginnings don't wait for each
-    other: the lock is the one that a foreign key takes, which closing alone conflicts with."""
+def hold_open(tenant_id: int, *, key: str | None = None) -> None:
+    """Keeps the tenant open, and its key as it is, until the commit. Raises Conflict: ``tenant-closed``, or
+    ``tenant-renamed`` where it was looked up by a ``key`` that it has no more.
+
+    Beginnings don't wait for each other: the lock is the one that a foreign key takes, which closing and renaming alone
+    conflict with."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT closed_at FROM access_tenant WHERE id = %s FOR KEY SHARE", [tenant_id])
+        cursor.execute("SELECT closed_at, key FROM access_tenant WHERE id = %s FOR KEY SHARE", [tenant_id])
         row = cursor.fetchone()
     if row is None or row[0] is not None:
         raise Conflict(CLOSED, code="tenant-closed")
+    if key is not None and row[1] != key:
+        raise Conflict(RENAMED, code="tenant-renamed")
 
 
 def tenants_of(actor: Actor) -> QuerySet[Tenant]:

@@ -78,7 +78,7 @@ def request(*, profile: str, inputs: Mapping[str, Any], by: Actor) -> Requested:
     values = compiled.validate_inputs(inputs)
     tenant = guards.get_open_tenant(by, compiled.tenant_key(values), Capability.PACKET_ASSEMBLE)
     with transaction.atomic():
-        guards.hold_open(tenant.pk)
+        guards.hold_open(tenant.pk, key=tenant.key)
         packet = _packet(compiled, values, by, tenant.pk)
         moves.lock(packet.pk)
         if packet.revisions.exists():

@@ -88,7 +88,7 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
 
 
 def _write(run: OperationRun, task: IncomingTask, by: Actor) -> None:
-    guards.hold_open(run.tenant_id)
+    guards.hold_open(run.tenant_id, key=run.tenant.key)
     run.save(force_insert=True)
     Checkpoint.objects.create(
         workspace_id=run.workspace_id,

@@ -107,7 +107,7 @@ def _write(request: SupportRequest, by: Actor) -> None:
     ``durable``: an outer transaction would keep the row from being committed before the desk is called.
     """
     with transaction.atomic(durable=True):
-        guards.hold_open(request.tenant_id)
+        guards.hold_open(request.tenant_id, key=request.tenant.key)
         request.save(force_insert=True)
         handoff.audit(EventName.SUPPORT_REQUEST_CREATED, request, by=by)
         if request.external_handoff_mode == HandoffMode.LINK:
