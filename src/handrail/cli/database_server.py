@@ -63,6 +63,7 @@ def findings(config: Config) -> Iterator[Finding]:
         yield _embedded()
     yield _encrypted()
     yield _pooled()
+    yield from _owner_pooled(config)
     yield from _room(config)
 
 
@@ -107,6 +108,19 @@ def _pooled() -> Finding:
     if pooling.by_transaction():
         return Finding("database sessions", ok=False, message=pooling.MESSAGE, fix=pooling.FIX)
     return Finding("database sessions", ok=True, message="A connection keeps its session, as workers need.")
+
+
+def _owner_pooled(config: Config) -> Iterator[Finding]:
+    """The other way to the server, which only migrations take. One that does not answer is left to ``migrate``."""
+    if config.database.url is None or config.database.owner_url is None:
+        return
+    try:
+        with installation.as_owner():
+            pooled = pooling.by_transaction()
+    except psycopg.Error:
+        return
+    if pooled:
+        yield Finding("migrations' sessions", ok=False, message=pooling.OWNER_MESSAGE, fix=pooling.OWNER_FIX)
 
 
 def _room(config: Config) -> Iterator[Finding]:

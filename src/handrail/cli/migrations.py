@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from handrail.cli import installation
 from handrail.kernel.errors import Misconfigured
+from handrail.worker import pooling
 
 NOT_MIGRATED = "The database is not migrated to this version. Run: handrail migrate"
 # Any constant will do, so long as nothing else in this database takes the same advisory lock.
@@ -19,8 +20,12 @@ LOCK = 0x48616E647261696C
 
 
 def apply() -> list[str]:
-    """Applies what is pending and returns its names, in order. Waits while another process does the same."""
+    """Applies what is pending and returns its names, in order. Waits while another process does the same.
+
+    Raises Misconfigured ``transaction-pooling``, before it changes anything, where the owner's connection is through
+    such a pooler: the lock would be taken in a session that somebody else is given, and stay there."""
     with installation.as_owner(), connection.cursor() as cursor:
+        pooling.refuse(owner=True)
         cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         try:
             names = pending()

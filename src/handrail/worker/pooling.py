@@ -17,15 +17,27 @@ ROUNDS = 5
 MESSAGE = "The database is reached through a pooler that changes sessions between transactions; workers can't work so."
 FIX = (
     "Give workers and migrate a URL of the server itself, or session pooling. "
-    "Web processes may keep this one: docs/guides/run-in-production.md."
+    "Web processes may keep this one: docs/guides/run-in-production.md#a-connection-pooler."
 )
 
 
-def refuse() -> None:
-    """Raises Misconfigured behind such a pooler. A database that does not answer is waited for as ever."""
+OWNER_MESSAGE = (
+    "Migrations can't run through a pooler that changes sessions between transactions: their lock would stay behind in "
+    "another client's session."
+)
+OWNER_FIX = (
+    "Nothing was changed. Set [database] owner_url (DATABASE_OWNER_URL) to the server itself, or to session pooling: "
+    "docs/guides/run-in-production.md#a-connection-pooler."
+)
+
+
+def refuse(*, owner: bool = False) -> None:
+    """Raises Misconfigured behind such a pooler; ``owner``: the connection is the one that migrates. A database that
+    does not answer is waited for as ever."""
     with suppress(psycopg.Error):
         if by_transaction():
-            raise Misconfigured(f"{MESSAGE} {FIX}", code="transaction-pooling")
+            message = f"{OWNER_MESSAGE} {OWNER_FIX}" if owner else f"{MESSAGE} {FIX}"
+            raise Misconfigured(message, code="transaction-pooling")
 
 
 def by_transaction() -> bool:

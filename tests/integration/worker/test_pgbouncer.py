@@ -90,6 +90,25 @@ def test_pooling_by_transaction_is_noticed(through, mode: str, found: bool) -> N
         assert pooling.by_transaction() is found
 
 
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+def test_migrate_behind_such_pooling_exits_7_and_changes_nothing(through, tmp_path: Path, mode: str) -> None:  # type: ignore[no-untyped-def]
+    name = connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'conf'")  # one is pending
+    with through(mode) as port:
+        url = f"postgresql://{connection.settings_dict['USER']}@127.0.0.1:{port}/{name}"
+        env = environment(write_config(tmp_path, "http://127.0.0.1:9"), url)
+        for command in ("migrate", "up"):
+            run = [sys.executable, "-m", "handrail", command]
+            done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=120, check=False)
+            assert done.returncode == 7, done.stderr
+            assert "[transaction-pooling]" in done.stderr
+            assert "Nothing was changed. Set [database] owner_url" in done.stderr
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        assert cursor.fetchone() == (0,)
+
+
 def test_worker_behind_transaction_pooling_exits_7_with_a_sentence(through, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     name = connection.settings_dict["NAME"]
     with through("transaction") as port:
