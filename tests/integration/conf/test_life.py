@@ -7,14 +7,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
 from handrail.conf import database
-from handrail.conf.postgres import cluster, programs, server
+from handrail.conf.postgres import address, cluster, programs, server
+from handrail.conf.postgres.keeper import RESTARTS
 from handrail.kernel.errors import Misconfigured, Unavailable
 from tests.factories import postgres
 
@@ -128,6 +132,88 @@ def test_start_after_a_crash_recovers(place: Path, made: Made, ended: str) -> No
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
     again.kill()
+
+
+def test_server_that_was_killed_is_started_again_for_those_who_use_it(place: Path, made: Made) -> None:
+    directory = made(place / "postgres")
+    one = user(directory)
+    url = address.url(directory, database="postgres", role="postgres")
+    for _ in range(2):
+        with psycopg.connect(url, autocommit=True) as before:
+            killed = postgres.postmaster(directory)
+            assert killed is not None
+            killed.kill()
+            killed.wait()
+            with pytest.raises(psycopg.OperationalError):
+                before.execute("SELECT pg_sleep(60)")  # its backends end as well
+        with _connected_again(url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert postgres.postmaster(directory) != killed
+    assert (directory / "log").read_text().count("ended with -9; starting it again") == 2
+    one.communicate()
+    assert not runs(directory)  # and it still stops after its last user
+
+
+def test_server_that_is_killed_over_and_over_is_given_up(place: Path, made: Made) -> None:
+    directory = made(place / "postgres")
+    one = user(directory)
+    keeper = postgres.keeper(directory)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(_kill_while, keeper, directory).result(120)
+    log = (directory / "log").read_text()
+    assert f"after {RESTARTS} starts within" in log
+    assert log.count("; starting it again") == RESTARTS
+    again = user(directory)  # the next command starts it, as ever
+    with psycopg.connect(address.url(directory, database="postgres", role="postgres")) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    one.kill()
+    again.kill()
+
+
+def test_server_that_an_operator_stops_stays_stopped(place: Path, made: Made) -> None:
+    directory = made(place / "postgres")
+    one = user(directory)
+    keeper, running = postgres.keeper(directory), postgres.postmaster(directory)
+    assert running is not None
+    running.send_signal(signal.SIGINT)  # as pg_ctl stop does
+    while not _is_gone(keeper):
+        threading.Event().wait(0.05)
+    assert "starting it again" not in (directory / "log").read_text()
+    one.kill()
+
+
+def _kill_while(keeper: psutil.Process, directory: Path) -> None:
+    while not _is_gone(keeper):
+        running = postgres.postmaster(directory)
+        if running is not None and running.ppid() == keeper.pid and _is_ready(directory):
+            with suppress(psutil.Error):
+                running.kill()
+        threading.Event().wait(0.02)
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    """Also while its parent has not asked how it ended."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _is_ready(directory: Path) -> bool:
+    with suppress(OSError):
+        return (directory / "postmaster.pid").read_text().splitlines()[7:8] == ["ready   "]
+    return False
+
+
+@contextmanager
+def _connected_again(url: str) -> Iterator[psycopg.Connection[tuple[int]]]:
+    """Once there is somebody to connect to."""
+    for _ in range(600):
+        with suppress(psycopg.OperationalError), psycopg.connect(url) as connection:
+            yield connection
+            return
+        threading.Event().wait(0.05)
+    pytest.fail("nobody started the server again")
 
 
 def test_start_after_a_reboot_that_gave_its_number_to_another_process(place: Path, made: Made) -> None:
