@@ -116,7 +116,8 @@ RIGHTS: Mapping[str, Rights] = {
 }
 
 # What is shown of the rows of all workspaces is shown by views, which the owner's role reads the tables for; nothing
-# else of a row leaves through them. Sweeps and metrics read ids, states, and when something is due.
+# else of a row leaves through them. Sweeps and metrics read ids, states, when something is due, and the codes of what
+# came of log-ins.
 LEASES: Mapping[str, str] = {
     "handrail_run_lease": "SELECT id, workspace_id, state, due_at FROM runbooks_operationrun",
     "handrail_report_lease": "SELECT run_id, workspace_id, due_at, delivered_at FROM runbooks_report",
@@ -132,6 +133,10 @@ LEASES: Mapping[str, str] = {
                external_handoff_failure_summary IS NOT NULL AS has_failed,
                strpos(external_handoff_failure_summary, 'Outcome unknown:') > 0 AS is_doubtful
         FROM support_supportrequest""",
+    "handrail_log_in_lease": """
+        SELECT e.id, e.at, l.event, l.method, l.cause FROM audit_auditevent e
+        LEFT JOIN LATERAL (SELECT e.event, e.context ->> 'method' AS method, e.context ->> 'cause' AS cause
+                           WHERE e.event IN ('user.logged_in', 'user.login_refused')) l ON true""",
 }
 
 

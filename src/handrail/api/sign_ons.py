@@ -9,7 +9,6 @@ from handrail.audit import queries
 from handrail.connectors import oidc
 from handrail.kernel.clock import now
 from handrail.kernel.metric import Metric, one
-from handrail.kernel.scope import Duty, duty
 
 METHOD = "sso"  # as the audit events of log-ins name it
 LATELY = timedelta(minutes=15)
@@ -17,7 +16,6 @@ LATELY = timedelta(minutes=15)
 OF_THE_PROVIDER = oidc.PASSING | oidc.SETUP
 
 
-@duty(Duty.AUDIT)
 def read() -> list[Metric]:
     """Refusals beyond those that the audit log takes of one address a minute are not counted."""
     counts = queries.count_log_ins(METHOD, now() - LATELY)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db import connection
+from django.db.models import QuerySet
 
 from handrail.audit import guards, sealing, signing, watch
 from handrail.audit.events import EventName
@@ -85,13 +86,16 @@ def events_about(
 
 
 def count_log_ins(method: str, since: datetime) -> Counter[str]:
-    """Log-ins by ``method`` since then, by what came of them: the cause of a refusal, or "" for none. Not scoped: for
-    the figures of the installation. Looks at the newest COUNTED events at most, so that it costs the same however long
-    the log is."""
-    newest = AuditEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    names = (EventName.USER_LOGGED_IN, EventName.USER_LOGIN_REFUSED)
-    rows = AuditEvent.objects.filter(pk__gt=newest - COUNTED, at__gt=since, event__in=names, context__method=method)
-    return Counter(cause or "" for cause in rows.values_list("context__cause", flat=True))
+    """Log-ins by ``method`` since then, by what came of them: the cause of a refusal, or "" for none. Of all
+    workspaces: for the figures of the installation, by a view that shows nothing else of an event. Looks at the newest
+    COUNTED events at most, so that it costs the same however long the log is."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT cause FROM handrail_log_in_lease WHERE id > (SELECT max(id) FROM handrail_log_in_lease) - %s"
+            " AND at > %s AND event IS NOT NULL AND method = %s",
+            [COUNTED, since, method],
+        )
+        return Counter(cause or "" for (cause,) in cursor.fetchall())
 
 
 def inspect() -> list[LogFinding]:

@@ -23,6 +23,7 @@ from procrastinate.jobs import Job, Status
 
 from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
+from handrail.kernel.scope import NOTHING, entered
 from handrail.packets.actions import releasing
 from handrail.runbooks import task_system, timing
 from handrail.runbooks.actions import reports, runs
@@ -132,8 +133,9 @@ async def _fail_stalled(queue: App, job: Job) -> None:
         log.warning("failed the stalled job of a dead worker", task=job.task_name)
 
 
+@entered(NOTHING)
 def _sweep_rows(settings: WorkerSettings) -> None:
-    """Runs each part on its own: one that fails does not stop the others."""
+    """Runs each part on its own: one that fails does not stop the others. None sees a row of any workspace."""
     close_old_connections()
     try:
         for name, part in _parts(settings):

@@ -1,4 +1,7 @@
-"""The tasks that can be queued. Each names rows by id; a task run twice, late or elsewhere does no harm."""
+"""The tasks that can be queued. Each names rows by id; a task run twice, late or elsewhere does no harm.
+
+Each begins in the scope of nothing, asks which workspace a row belongs to, and goes on in the scope of that one.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.audit import actions as audit
 from handrail.dispatch import TaskName
-from handrail.kernel.scope import entered
+from handrail.kernel.scope import NOTHING, entered
 from handrail.packets.actions import assembling, delivering
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import reports, runs, tasks
@@ -34,6 +37,7 @@ def acting_in(workspace: int | None) -> Iterator[Actor | None]:
 
 
 @app.task(name=TaskName.ADVANCE_RUN)
+@entered(NOTHING)
 def advance_run(run_id: int) -> None:
     with acting_in(runs.workspace_of(run_id)) as worker:
         if worker is not None:
@@ -41,6 +45,7 @@ def advance_run(run_id: int) -> None:
 
 
 @app.task(name=TaskName.REPORT_RUN)
+@entered(NOTHING)
 def report_run(run_id: int) -> None:
     with acting_in(runs.workspace_of(run_id)) as worker:
         if worker is not None:
@@ -48,6 +53,7 @@ def report_run(run_id: int) -> None:
 
 
 @app.task(name=TaskName.ASSEMBLE_PACKET)
+@entered(NOTHING)
 def assemble_packet(revision_id: int) -> None:
     with acting_in(delivering.workspace_of(revision_id)) as worker:
         if worker is not None:
@@ -55,6 +61,7 @@ def assemble_packet(revision_id: int) -> None:
 
 
 @app.task(name=TaskName.RELEASE_PACKET)
+@entered(NOTHING)
 def release_packet(revision_id: int) -> None:
     with acting_in(delivering.workspace_of(revision_id)) as worker:
         if worker is not None:
@@ -62,6 +69,7 @@ def release_packet(revision_id: int) -> None:
 
 
 @app.task(name=TaskName.PULL_TASKS)
+@entered(NOTHING)
 def pull_tasks() -> None:
     with acting_in(access.get_workspace(task_system.get().workspace).pk) as worker:
         if worker is not None:
@@ -69,11 +77,13 @@ def pull_tasks() -> None:
 
 
 @app.task(name=TaskName.SEAL_AUDIT)
+@entered(NOTHING)
 def seal_audit() -> None:
     """The log is one for all workspaces, so the worker seals it in none."""
     audit.keep_sealed(by=access.worker(worker_name(), 0), batches=SEAL_BATCHES)
 
 
 @app.task(name=TaskName.PRUNE)
+@entered(NOTHING)
 def prune() -> None:
     pruning.prune()

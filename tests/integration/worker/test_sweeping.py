@@ -13,6 +13,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from structlog.testing import capture_logs
 
 from handrail.kernel.clock import now
+from handrail.kernel.scope import entered
 from handrail.packets.actions import releasing
 from handrail.runbooks.models import OperationRun
 from handrail.worker import service
@@ -77,7 +78,7 @@ def test_a_sweep_without_its_database_says_so(committed_db: str, monkeypatch: py
     """The server ends the connection in the middle of a part: nothing else can be done then."""
 
     def cut() -> None:
-        with connection.cursor() as cursor:
+        with entered(None), connection.cursor() as cursor:  # as superuser: the session is one's
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
     monkeypatch.setattr(service.runs, "sweep", cut)

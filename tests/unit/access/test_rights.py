@@ -14,6 +14,7 @@ from django.db import Error, connection, transaction
 from handrail.access import protection
 from handrail.access.rights import ALL, DIRECTORY, LEASES, RIGHTS, Shown, leaves, scoped_tables, views
 from handrail.audit import sources
+from handrail.audit.events import EventName
 from handrail.conf.roles import SERVING
 from handrail.connectors.desk import UNKNOWN_WORDS
 from handrail.kernel.scope import NOTHING, Duty, RowScope, duty, entered
@@ -192,7 +193,7 @@ def columns_of(views: Iterable[str]) -> list[tuple[object, ...]]:
 
 def test_leases_show_ids_states_and_times_alone() -> None:
     allowed = {"bigint", "timestamp with time zone", "boolean"}
-    words = {"state", "handling", "mode"}
+    words = {"state", "handling", "mode", "event", "method", "cause"}
     found = columns_of(LEASES)
     assert len(found) > 15
     assert [one for one in found if one[2] not in allowed and one[1] not in words] == []
@@ -257,6 +258,11 @@ def test_views_are_for_reading(view: str) -> None:
 
 def test_words_of_the_doubtful_view_are_the_desk_s() -> None:
     assert f"'{UNKNOWN_WORDS}'" in LEASES["handrail_handoff_lease"]
+
+
+def test_events_of_the_view_of_log_ins_are_those_of_the_log() -> None:
+    for name in (EventName.USER_LOGGED_IN, EventName.USER_LOGIN_REFUSED):
+        assert f"'{name}'" in LEASES["handrail_log_in_lease"]
 
 
 def test_row_security_is_forced_on_every_table_of_a_workspace() -> None:

@@ -30,7 +30,8 @@ class Refusals:
 
     def __call__(self, plain: HttpRequest) -> HttpResponse:
         request = cast("PageRequest", plain)
-        request.actor = _actor(request)
+        with scope.entered(scope.NOTHING):
+            request.actor = _actor(request)
         with scope.entered(request.actor.scope):
             return self._answered(request)
 
