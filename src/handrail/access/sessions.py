@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
 from handrail.access import grants, guards, queries
-from handrail.access.actor import Actor
+from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability
 from handrail.access.models import LoginSession, Membership, User
 from handrail.access.queries import MemberSummary
@@ -38,11 +38,12 @@ SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """``device`` is coarse: browser and system. ``current``: the one that asks."""
+    """``device`` is coarse: browser and system. ``current``: the one that asks. ``address`` None: not for the one who
+    asks, and ``seen_at`` neither."""
 
     ref: str
     device: str
-    address: str
+    address: str | None
     method: str
     begun_at: datetime | None
     seen_at: datetime | None
@@ -85,8 +86,17 @@ def get_member(actor: Actor, number: int) -> MemberSummary:
 
 
 def list_of_member(actor: Actor, email: str) -> list[SessionSummary]:
-    """The sessions of a member that ``actor`` administers. Raises Denied, NotFound."""
-    return list_own(_administered(actor, user__email__iexact=email))
+    """The sessions of a member that ``actor`` administers. Raises Denied, NotFound.
+
+    A session is its person's and opens every workspace of theirs: an administrator of one may end any. From where
+    somebody works, and when, is for that person alone once they belong to another workspace too: it may be its work.
+    """
+    user = _administered(actor, user__email__iexact=email)
+    rows = list_own(user)
+    own = actor.kind is not ActorKind.PERSON or user.pk == actor.user_id
+    if own or not queries.belongs_elsewhere(user, actor.workspace_id):
+        return rows
+    return [replace(row, address=None, seen_at=None) for row in rows]
 
 
 @transaction.atomic

@@ -150,6 +150,32 @@ def test_administrator_of_another_workspace_finds_nobody(house: Web, neighbour: 
         sessions.list_of_member(stranger, ann.email)
 
 
+def test_administrator_ends_sessions_begun_in_another_workspace_and_does_not_see_from_where(
+    house: Web, neighbour: Web, ann: User, as_role: Callable[..., Client]
+) -> None:
+    """Each of them opens this workspace as well; where she works for the other one is not this one's to know."""
+    link = reverse("member-sessions", args=[ann.membership_set.get(workspace=house.workspace).pk])
+    logged_in(ann, address="198.51.100.9")
+    administrator = as_role(Role.WORKSPACE_ADMINISTRATOR)
+    assert "198.51.100.9" in administrator.get(link).content.decode()
+    there = queries.actor_for(rows.member(neighbour.workspace, Role.WORKSPACE_ADMINISTRATOR))
+    elsewhere = actions.add_member(email=ann.email, roles=[Role.AUDITOR], tenants=None, by=there)
+    her = logged_in(ann, agent=EDGE, address="198.51.100.10")
+    assert her.post("/admin/workspaces", {"workspace": neighbour.workspace.slug}).status_code == 302
+    page = administrator.get(link).content.decode()
+    assert "Edge on Windows" in page
+    assert "198.51.100" not in page
+    assert page.count("not shown</span>") == 4
+    assert {(row.address, row.seen_at) for row in sessions.list_of_member(there, ann.email)} == {(None, None)}
+    own = sessions.list_own(ann)
+    assert {row.address for row in own} == {"198.51.100.9", "198.51.100.10"}
+    administrator.post(link, {"session": LoginSession.objects.get(agent="Edge on Windows").ref})
+    assert not is_in(her)
+    assert sessions.end_of_member(ann.email, by=there) == 1
+    workspaces = AuditEvent.objects.filter(event="session.ended", subject=ann.email).order_by("pk")
+    assert list(workspaces.values_list("workspace_id", flat=True)) == [house.workspace.pk, elsewhere.workspace_id]
+
+
 @pytest.mark.parametrize("way", ["removed", "password by command", "password on the page"])
 def test_what_ends_access_ends_the_sessions(house: Web, ann: User, way: str) -> None:
     elsewhere, here = logged_in(ann), logged_in(ann)

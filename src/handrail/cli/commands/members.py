@@ -167,7 +167,10 @@ def sessions_(
     if json:
         output.print_json(rows)
         return
-    cells = [(s.ref, s.device, s.address, s.method, s.begun_at, s.seen_at) for s in rows]
+    cells = [
+        (s.ref, s.device, s.address if s.address is not None else "not shown", s.method, s.begun_at, s.seen_at)
+        for s in rows
+    ]
     columns = ("session", "device", "address", "by", "logged in", "last active")
     output.print_table("", columns, cells, empty="Not logged in anywhere.")
 
