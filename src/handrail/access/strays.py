@@ -7,16 +7,24 @@ makes ``handrail migrate`` apply the rights again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import cache
+from importlib import resources
 from typing import Any
 
 from django.db import connection
 
 from handrail.access.rights import ALL, RIGHTS, Rights, Shown, scoped_tables, views
+from handrail.audit.queries import guarded_tables, row_policies
 
 SCHEMA = "public"
+FILE = "policies.json"
 # Settings of a role that decide which table a name means, which rows are shown, or which triggers run.
-_TELLING = ("row_security", "search_path", "session_replication_role", "handrail.")
+_TELLING = (
+    *("row_security", "search_path", "session_replication_role", "handrail.", "session_preload_libraries"),
+    *("local_preload_libraries", "transform_null_equals", "extra_float_digits", "synchronous_commit"),
+)
 
 
 def found(serving: str | None) -> list[str]:
@@ -24,7 +32,7 @@ def found(serving: str | None) -> list[str]:
 
     ``serving`` is the role that serves; None where one role does everything and no grants are made.
     """
-    sentences = [*_row_security(), *_policies()]
+    sentences = [*_row_security(), *_policies(), *_sequences(), *_triggers(), *_elsewhere()]
     if serving is not None:
         sentences += [*_tables(serving), *_columns(serving), *_hidden(serving), *_settings(serving), *_functions()]
     return sentences
@@ -57,6 +65,79 @@ def _policies() -> Iterator[str]:
             yield f"The row policy {policy} on {table} is not one of Handrail's."
         for policy in sorted(wanted - here):
             yield f"The row policy {policy} on {table} is missing."
+    yield from _changed_policies()
+
+
+def _changed_policies() -> Iterator[str]:
+    """By name they are Handrail's. ``handrail_owner`` is for the table's owner alone, all others are for everybody."""
+    query = """
+        SELECT c.relname, p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+        WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY(%s) AND p.polname LIKE 'handrail%%'
+        AND p.polroles <> ARRAY[CASE p.polname WHEN 'handrail_owner' THEN c.relowner ELSE 0 END] ORDER BY 1, 2
+    """
+    for table, policy in _rows(query, SCHEMA, sorted(RIGHTS)):
+        yield f"The row policy {policy} on {table} is for other roles than it was made for."
+    present = row_policies(scoped_tables())
+    for table, policies in sorted(_made().items()):
+        for policy, text in sorted(policies.items()):
+            if policy in present.get(table, {}) and present[table][policy] != text:
+                yield f"The row policy {policy} on {table} has another condition."
+
+
+@cache
+def _made() -> dict[str, dict[str, str]]:
+    """Of each table its policies with their digests, in a migrated database: ``make guards`` writes the file."""
+    text = resources.files("handrail.access").joinpath(FILE).read_text(encoding="utf-8")
+    made: dict[str, dict[str, str]] = json.loads(text)
+    return made
+
+
+def _sequences() -> Iterator[str]:
+    """Ids come from sequences: one that was set back gives ids that are taken, so that nothing can be added."""
+    query = """
+        SELECT c.relname, a.attname, s.seqincrement, s.seqcycle, s.seqrelid::regclass::text FROM pg_sequence s
+        JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.deptype IN ('a', 'i')
+        JOIN pg_class c ON c.oid = d.refobjid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+        WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY(%s) ORDER BY 1
+    """
+    for table, column, step, cycles, sequence in _rows(query, SCHEMA, sorted(RIGHTS)):
+        if step != 1 or cycles:
+            yield f"The sequence of {table} doesn't count up by one."
+        quoted = _quoted(column)
+        behind = f"""
+            SELECT max(t.{quoted}) > coalesce(pg_sequence_last_value(%s::regclass), 0) FROM {SCHEMA}.{_quoted(table)} t
+        """  # noqa: S608 - names of the catalog, quoted
+        if _rows(behind, sequence)[0][0]:
+            yield f"The sequence of {table} is behind its ids."
+
+
+def _triggers() -> Iterator[str]:
+    """On tables that the log does not guard Handrail has none; the queue's are its own."""
+    query = """
+        SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY(%s) AND NOT t.tgisinternal
+        AND t.tgname NOT LIKE 'procrastinate%%'
+        UNION SELECT tablename, rulename FROM pg_rules WHERE schemaname = %s AND tablename = ANY(%s) ORDER BY 1, 2
+    """
+    free = sorted(set(RIGHTS) - guarded_tables())
+    for table, name in _rows(query, SCHEMA, free, SCHEMA, free):
+        yield f"The trigger or rule {name} on {table} is not one of Handrail's."
+
+
+def _elsewhere() -> Iterator[str]:
+    """What writes here from another server, or acts when tables are changed."""
+    subscriptions = """
+        SELECT subname FROM pg_subscription
+        WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1
+    """
+    for (name,) in _rows(subscriptions):
+        yield f"The subscription {name} writes rows of another server into this database."
+    events = """
+        SELECT e.evtname FROM pg_event_trigger e JOIN pg_proc f ON f.oid = e.evtfoid
+        WHERE e.evtenabled <> 'D' AND f.pronamespace = %s::regnamespace ORDER BY 1
+    """
+    for (name,) in _rows(events, SCHEMA):
+        yield f"The event trigger {name} acts whenever tables are changed."
 
 
 def _tables(serving: str) -> Iterator[str]:

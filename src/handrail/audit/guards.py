@@ -16,29 +16,26 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from importlib import resources
+from itertools import chain
 from typing import Any
 
 from django.apps import apps
 from django.db import connection
 
-from handrail.audit import sources
+from handrail.audit import sources, structure
 from handrail.audit.differences import Difference, DifferenceKind
 from handrail.audit.sources import LEAF_VIEW
+from handrail.audit.structure import QUALIFIED, SPELLING, Finding, digest, rows
 
 FILE = "guards.json"
 ALWAYS = "A"
 _MODES = {"D": "disabled", "O": "not enabled for replication", "R": "enabled for replication only"}
 
 _MIGRATION = re.compile(r"\d{4}_.*\.py$")
-# Versions of PostgreSQL print brackets, casts and the names of tables before columns differently.
-_QUALIFIED = re.compile(r"\b\w+\.(?=[\w*])")
-_SPELLING = re.compile(r"[\s()]|::\w+")
-
 Guards = dict[str, dict[str, Any]]
 """Table → {"triggers": {name: "type function digest"}, "policies": {name: digest}, "row_security": off|on|forced,
-"view": digest or ""}."""
+"view": digest or "", "columns": {name: text}, "constraints": {name: digest}}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,8 @@ def expected() -> Guards:
 def differences() -> list[Difference]:
     """Everything that guards less than it should, or could; empty while all is well."""
     stray = _migrations()
-    found = [stray] if stray else [*_tables(), *_triggers(), *_constraints(), *_hiding(), *_leaf_views(), *_settings()]
+    looks = (_tables, _triggers, _constraints, _structure, _hiding, _leaf_views, _settings, structure.lookalikes)
+    found = [stray] if stray else list(chain.from_iterable(look() for look in looks))
     names = {source.table: source.name for source in sources.known()}
     return [Difference(DifferenceKind.GUARD, message, source=names.get(table)) for table, message in found]
 
@@ -78,7 +76,8 @@ def current() -> Guards:
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE 'handrail%'")
         names = sorted(name for (name,) in cursor.fetchall())
-    policies, security, views = _policies(names), _row_security(names), _read_leaf_views()
+    by_name, security, views = policies(names), _row_security(names), _read_leaf_views()
+    columns, constraints = structure.columns(names), structure.constraints(names)
     for trigger in _read_triggers(names):
         if not trigger.internal:
             table = tables.setdefault(
@@ -86,9 +85,11 @@ def current() -> Guards:
             )
             table["triggers"][trigger.name] = trigger.text
     for name, table in tables.items():
-        table["policies"] = policies.get(name, {})
+        table["policies"] = by_name.get(name, {})
         table["row_security"] = security[name]
         table["view"] = views[name].text if name in views else ""
+        table["columns"] = columns.get(name, {})
+        table["constraints"] = constraints.get(name, {})
     return tables
 
 
@@ -97,9 +98,6 @@ def _expected() -> Guards:
     text = resources.files("handrail.audit").joinpath(FILE).read_text(encoding="utf-8")
     guards: Guards = json.loads(text)
     return guards
-
-
-Finding = tuple[str, str]
 
 
 def _migrations() -> Finding | None:
@@ -136,7 +134,7 @@ def _tables() -> Iterator[Finding]:
         ORDER BY c.relname, array_position(current_schemas(true), n.nspname)
     """
     found: dict[str, list[tuple[str, str, str, str]]] = {}
-    for name, schema, kind, persistence, owner, _ in _rows(query, names):
+    for name, schema, kind, persistence, owner, _ in rows(query, names):
         found.setdefault(name, []).append((schema, kind, persistence, owner))
     owners = [here[-1][3] for here in found.values()]
     usual = max(sorted(set(owners)), key=owners.count) if owners else ""
@@ -159,7 +157,7 @@ def _triggers() -> Iterator[Finding]:
     for trigger in _read_triggers(sorted(expected())):
         if not trigger.internal:
             present.setdefault(trigger.table, {})[trigger.name] = trigger
-        elif trigger.mode == "D":
+        elif trigger.mode in "DR":
             yield trigger.table, f"A foreign key's trigger on {trigger.table} is disabled."
     for table, guards in sorted(expected().items()):
         here = present.get(table, {})
@@ -183,7 +181,7 @@ def _constraints() -> Iterator[Finding]:
         UNION SELECT c.relname, n.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
         JOIN pg_class n ON n.oid = i.indexrelid WHERE i.indisunique AND i.indisvalid
     """
-    present = set(_rows(query))
+    present = set(rows(query))
     for model in sorted(apps.get_models(), key=lambda model: model._meta.db_table):
         table = model._meta.db_table
         for constraint in model._meta.constraints if table in expected() else ():
@@ -191,30 +189,38 @@ def _constraints() -> Iterator[Finding]:
                 yield table, f"The constraint {constraint.name} on {table} is missing, or not in effect."
 
 
+def _structure() -> Iterator[Finding]:
+    """Columns and constraints as the migrations made them; those that models name are looked at above."""
+    named = {
+        model._meta.db_table: {constraint.name for constraint in model._meta.constraints} for model in apps.get_models()
+    }
+    yield from structure.differences(expected(), named)
+
+
 def _hiding() -> Iterator[Finding]:
     """What could change rows on their way in or out: rules, policies, children, defaults."""
     names = sorted(expected())
-    for table, rule in _rows("SELECT tablename, rulename FROM pg_rules WHERE tablename = ANY(%s) ORDER BY 1, 2", names):
+    for table, rule in rows("SELECT tablename, rulename FROM pg_rules WHERE tablename = ANY(%s) ORDER BY 1, 2", names):
         yield table, f"The rule {rule} on {table} rewrites queries."
-    policies, security = _policies(names), _row_security(names)
+    present, security = policies(names), _row_security(names)
     for table, guards in sorted(expected().items()):
-        for name, text in sorted(policies.get(table, {}).items()):
+        for name, text in sorted(present.get(table, {}).items()):
             if guards["policies"].get(name) != text:
                 yield table, f"The row policy {name} on {table} is not one of the migrations: it can hide rows."
-        if security.get(table, "off") != "off" and not policies.get(table):
+        if security.get(table, "off") != "off" and not present.get(table):
             yield table, f"Row security on {table} without a policy hides its rows."
     inherits = """
         SELECT p.relname, c.relname FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent
         JOIN pg_class c ON c.oid = i.inhrelid WHERE p.relname = ANY(%s) OR c.relname = ANY(%s) ORDER BY 1, 2
     """
-    for parent, child in _rows(inherits, names, names):
+    for parent, child in rows(inherits, names, names):
         yield (parent if parent in names else child), f"{child} inherits from {parent}."
     columns = """
         SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         WHERE c.relname = ANY(%s) AND pg_table_is_visible(c.oid) AND a.attnum > 0 AND NOT a.attisdropped
         AND (a.atthasdef OR a.attgenerated <> '') ORDER BY 1, 2
     """
-    for table, column in _rows(columns, names):
+    for table, column in rows(columns, names):
         yield table, f"The database itself fills in {column} of {table}."
 
 
@@ -225,7 +231,7 @@ def _leaf_views() -> Iterator[Finding]:
     query = (
         "SELECT relname, pg_get_userbyid(relowner) FROM pg_class WHERE relname = ANY(%s) AND pg_table_is_visible(oid)"
     )
-    owners = dict(_rows(query, sorted(names)))
+    owners = dict(rows(query, sorted(names)))
     for table, name in sorted(names.items()):
         found = present.get(table)
         if found is None:
@@ -244,7 +250,7 @@ def _settings() -> Iterator[Finding]:
         AND EXISTS (SELECT FROM unnest(s.setconfig) one WHERE one LIKE 'session_replication_role=%%'
                     AND one <> 'session_replication_role=origin') ORDER BY 1
     """
-    for (role,) in _rows(query):
+    for (role,) in rows(query):
         yield "", f"session_replication_role is set for {role}: foreign keys are not checked."
 
 
@@ -257,12 +263,13 @@ def _read_triggers(tables: Iterable[str]) -> list[Trigger]:
         WHERE c.relname = ANY(%s) AND pg_table_is_visible(c.oid) ORDER BY c.relname, t.tgname
     """
     return [
-        Trigger(table, name, mode, f"{kind} {function} {_digest(*text)}", internal)
-        for table, name, mode, kind, internal, function, *text in _rows(query, list(tables))
+        Trigger(table, name, mode, f"{kind} {function} {digest(*text)}", internal)
+        for table, name, mode, kind, internal, function, *text in rows(query, list(tables))
     ]
 
 
-def _policies(tables: Iterable[str]) -> dict[str, dict[str, str]]:
+def policies(tables: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The row policies of each table by name, each with a digest of what it says."""
     query = """
         SELECT c.relname, p.polname, p.polcmd, p.polpermissive, coalesce(pg_get_expr(p.polqual, p.polrelid), ''),
                coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '')
@@ -270,8 +277,8 @@ def _policies(tables: Iterable[str]) -> dict[str, dict[str, str]]:
         WHERE c.relname = ANY(%s) AND pg_table_is_visible(c.oid) ORDER BY 1, 2
     """
     found: dict[str, dict[str, str]] = {}
-    for table, name, *text in _rows(query, list(tables)):
-        found.setdefault(table, {})[name] = _digest(*(_SPELLING.sub("", str(part)) for part in text))
+    for table, name, *text in rows(query, list(tables)):
+        found.setdefault(table, {})[name] = digest(*(SPELLING.sub("", str(part)) for part in text))
     return found
 
 
@@ -288,9 +295,9 @@ def _read_leaf_views() -> dict[str, LeafView]:
     """
     tables = {source.view: source.table for source in sources.known()}
     found = {}
-    for name, kind, owner, usual, text, rules, alone in _rows(query, LEAF_VIEW, sorted(tables)):
+    for name, kind, owner, usual, text, rules, alone in rows(query, LEAF_VIEW, sorted(tables)):
         plain = (kind, usual, rules, alone) == ("v", True, 1, True)
-        shown = _digest(_SPELLING.sub("", _QUALIFIED.sub("", text or "")))
+        shown = digest(SPELLING.sub("", QUALIFIED.sub("", text or "")))
         found[tables[name]] = LeafView(shown, owner, plain)
     return found
 
@@ -300,14 +307,4 @@ def _row_security(tables: Iterable[str]) -> dict[str, str]:
         SELECT relname, CASE WHEN NOT relrowsecurity THEN 'off' WHEN relforcerowsecurity THEN 'forced' ELSE 'on' END
         FROM pg_class WHERE relname = ANY(%s) AND pg_table_is_visible(oid)
     """
-    return dict(_rows(query, list(tables)))
-
-
-def _digest(*parts: object) -> str:
-    return "sha256:" + sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()
-
-
-def _rows(query: str, *parameters: Any) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, list(parameters) or None)
-        return list(cursor.fetchall())
+    return dict(rows(query, list(tables)))

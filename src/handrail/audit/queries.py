@@ -113,6 +113,16 @@ def inspect() -> list[LogFinding]:
     ]
 
 
+def guarded_tables() -> frozenset[str]:
+    """The tables whose triggers are compared with those of the migrations."""
+    return frozenset(guards.expected())
+
+
+def row_policies(tables: Collection[str]) -> dict[str, dict[str, str]]:
+    """The row policies of each table by name, each with a digest of what it says."""
+    return guards.policies(tables)
+
+
 def list_events(workspace_id: int, tenant_ids: Collection[int] | None, wanted: EventFilter) -> list[EventRow]:
     """Events of one workspace, newest first; of ``tenant_ids`` only, unless that is None: what concerns the whole
     workspace is for those who are entitled to all of it."""

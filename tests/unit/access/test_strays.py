@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+
 import pytest
 from django.db import Error, connection, transaction
 
 from handrail.access import protection, strays
+from handrail.access.rights import scoped_tables
+from handrail.audit.queries import row_policies
 from handrail.conf.roles import SERVING
 
 pytestmark = pytest.mark.django_db
@@ -43,10 +49,61 @@ FAULTS = {
 }
 
 
+FAULTS |= {
+    "ALTER POLICY handrail_scope ON access_membership USING (true)": (
+        "The row policy handrail_scope on access_membership has another condition."
+    ),
+    f"ALTER POLICY handrail_owner ON packets_vote TO {SERVING}": (
+        "The row policy handrail_owner on packets_vote is for other roles than it was made for."
+    ),
+    "ALTER POLICY handrail_owner ON support_supportrequest TO PUBLIC": (
+        "The row policy handrail_owner on support_supportrequest is for other roles than it was made for."
+    ),
+    f"ALTER POLICY handrail_scope ON access_tenant TO {SERVING}": (
+        "The row policy handrail_scope on access_tenant is for other roles than it was made for."
+    ),
+    "INSERT INTO access_workspace (id, slug, name, created_at) VALUES (99999, 'w', 'w', now())": (
+        "The sequence of access_workspace is behind its ids."
+    ),
+    "ALTER SEQUENCE audit_auditevent_id_seq INCREMENT BY -1": (
+        "The sequence of audit_auditevent doesn't count up by one."
+    ),
+    "ALTER SEQUENCE audit_auditevent_id_seq CYCLE": "The sequence of audit_auditevent doesn't count up by one.",
+    "CREATE RULE quiet AS ON UPDATE TO access_accesstoken DO INSTEAD NOTHING": (
+        "The trigger or rule quiet on access_accesstoken is not one of Handrail's."
+    ),
+    "CREATE TRIGGER handrail_quiet BEFORE UPDATE ON access_user FOR EACH ROW"
+    " EXECUTE FUNCTION suppress_redundant_updates_trigger()": (
+        "The trigger or rule handrail_quiet on access_user is not one of Handrail's."
+    ),
+    "CREATE SUBSCRIPTION quiet CONNECTION 'dbname=x' PUBLICATION x WITH (connect = false, slot_name = NONE)": (
+        "The subscription quiet writes rows of another server into this database."
+    ),
+    "CREATE FUNCTION quiet() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+    " CREATE EVENT TRIGGER quiet ON ddl_command_end EXECUTE FUNCTION quiet()": (
+        "The event trigger quiet acts whenever tables are changed."
+    ),
+    f"ALTER ROLE {SERVING} SET synchronous_commit = off": (
+        f"The setting synchronous_commit is kept for {SERVING} or its database."
+    ),
+    f"ALTER ROLE {SERVING} SET local_preload_libraries = 'x'": (
+        f"The setting local_preload_libraries is kept for {SERVING} or its database."
+    ),
+}
+
+
 def run(*statements: str) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
+
+
+def test_file_of_policies_is_that_of_a_migrated_database() -> None:
+    path = Path(strays.__file__).with_name(strays.FILE)
+    made = json.dumps(row_policies(scoped_tables()), indent=1, sort_keys=True) + "\n"
+    if os.environ.get("WRITE_GUARDS"):
+        path.write_text(made, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == made, "run: make guards"
 
 
 def test_migrated_database_has_none() -> None:

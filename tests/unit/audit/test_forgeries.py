@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import DatabaseError, connection, transaction
 
 from handrail.access.rights import leaves
-from handrail.audit import mark, queries, signing, store
+from handrail.audit import guards, mark, queries, signing, store
 from handrail.audit.actions import seal_all
 from handrail.audit.checkpoint import LogCheckpoint, sign
 from handrail.audit.differences import Difference
@@ -44,6 +44,7 @@ from tests.factories.sealed import (
 pytestmark = pytest.mark.django_db
 VIEW = f"handrail_leaf_{EVENTS}"
 DEFINITIONS, REQUESTS, PACKETS = "definitions_definition", "support_supportrequest", "runbooks_exceptionpacket"
+VOTES, REVISION_KEY = "packets_vote", "packets_vote_revision_id_5f4be82c_fk_packets_revision_id"
 Forgery = Callable[[SealedWorld], object]
 Named = tuple[str, str | int | None]
 
@@ -176,6 +177,23 @@ def trigger_of_its_own(w: SealedWorld) -> None:
 
 def replica(w: SealedWorld) -> None:
     run("ALTER ROLE CURRENT_USER SET session_replication_role = replica")
+
+
+def replica_of_database(w: SealedWorld) -> None:
+    run(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I SET session_replication_role = replica', current_database());"
+        " END $$"
+    )
+
+
+def foreign_keys_for_replication() -> None:
+    run("SET CONSTRAINTS ALL IMMEDIATE")
+    run(f"UPDATE pg_trigger SET tgenabled = 'R' WHERE tgisinternal AND tgrelid = '{VOTES}'::regclass")
+
+
+def enabled(table: str) -> list[str]:
+    """Our own triggers as they were."""
+    return [f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}" for name in guards.expected()[table]["triggers"]]
 
 
 def sql(*statements: str, tables: tuple[str, ...] = (EVENTS, LEAVES, NODES, CHECKPOINTS)) -> Forgery:
@@ -322,9 +340,71 @@ FORGERIES: dict[str, tuple[Forgery, Named]] = {
     ),
     "a row may have two leaves": (plain(f"ALTER TABLE {LEAVES} DROP CONSTRAINT audit_leaf_once"), ("guard", None)),
     "the replication role is set": (replica, ("guard", None)),
+    "the replication role is set for the database": (replica_of_database, ("guard", None)),
+    "a table loses its rows at a crash": (plain(f"ALTER TABLE {LEAVES} SET UNLOGGED"), ("guard", None)),
+    "foreign keys are disabled": (
+        plain("SET CONSTRAINTS ALL IMMEDIATE", f"ALTER TABLE {VOTES} DISABLE TRIGGER ALL", *enabled(VOTES)),
+        ("guard", "packets.vote"),
+    ),
+    "foreign keys hold for replication only": (
+        lambda _: foreign_keys_for_replication(),
+        ("guard", "packets.vote"),
+    ),
+    "a column may be empty": (
+        plain(f"ALTER TABLE {EVENTS} ALTER COLUMN actor DROP NOT NULL"),
+        ("guard", "audit.event"),
+    ),
+    "a column takes more": (plain(f"ALTER TABLE {NODES} ALTER COLUMN level TYPE integer"), ("guard", None)),
+    "a column is sorted otherwise": (
+        plain(f'ALTER TABLE {LEAVES} ALTER COLUMN source TYPE varchar(64) COLLATE "C"'),
+        ("guard", None),
+    ),
+    "ids are no longer given": (
+        plain(f"ALTER TABLE {LEAVES} ALTER COLUMN id DROP IDENTITY"),
+        ("guard", None),
+    ),
+    "a foreign key is dropped": (
+        plain("SET CONSTRAINTS ALL IMMEDIATE", f"ALTER TABLE {VOTES} DROP CONSTRAINT {REVISION_KEY}"),
+        ("guard", "packets.vote"),
+    ),
+    "two leaves may have one place": (
+        plain(f"ALTER TABLE {LEAVES} DROP CONSTRAINT audit_auditleaf_index_key"),
+        ("guard", None),
+    ),
+    "two checkpoints may have one size": (
+        plain(f"ALTER TABLE {CHECKPOINTS} DROP CONSTRAINT audit_auditcheckpoint_size_key"),
+        ("guard", None),
+    ),
+    "two rows may have one id": (plain(f"ALTER TABLE {NODES} DROP CONSTRAINT audit_auditnode_pkey"), ("guard", None)),
+    "denials are refused": (
+        plain(f"ALTER TABLE {EVENTS} ADD CONSTRAINT quiet CHECK (event <> 'access.denied')"),
+        ("guard", "audit.event"),
+    ),
+    "a unique index is not in use": (
+        plain("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'audit_leaf_once'::regclass"),
+        ("guard", None),
+    ),
+    "an operator finds nothing equal": (
+        plain(
+            "CREATE FUNCTION never(varchar, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+            "CREATE OPERATOR public.= (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = never)",
+        ),
+        ("decision", None),
+    ),
+    "a function takes another's place": (
+        plain("CREATE FUNCTION public.lower(varchar) RETURNS text LANGUAGE sql AS $$ SELECT 'x' $$"),
+        ("guard", None),
+    ),
+    "a cast shows another text": (
+        plain(
+            "CREATE CAST (jsonb AS integer[]) WITH INOUT AS IMPLICIT",
+        ),
+        ("guard", None),
+    ),
 }
 # Rows that can't be seen are missing first of all; the guards say why.
 HIDDEN = {
+    "an operator finds nothing equal",
     "the view of leaves leaves a row out",
     "the view of leaves has its reader's rights",
     "the view of leaves belongs to somebody else",
