@@ -27,6 +27,7 @@ ASKS = {
     "cli/database_server.py": "what the server is set up for",
     "cli/roles.py": "what the serving role may do",
     "worker/pooling.py": "does a session stay the same behind a pool?",
+    "worker/clocks.py": "what time is it there, and whose turn is it to say so?",
     "cli/demo/report.py": "does any table hold a secret of the demo?",
     "cli/demo/state.py": "the demo's database is made and dropped",
 }

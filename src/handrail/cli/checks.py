@@ -21,12 +21,12 @@ from handrail.definitions import wiring
 from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError
 from handrail.packets import settings
+from handrail.worker import clocks
 
 if TYPE_CHECKING:
     from handrail.conf.config import Config
 
 OLDEST_POSTGRESQL = 150000
-CLOCK_TOLERANCE_SECONDS = 2.0
 FIX_AUDIT = "Treat it as a change of the log until proven otherwise: docs/guides/audit.md#when-sealing-stops"
 FIX_GUARD = (
     "Find out who changed it, then restore it as the migrations made it: docs/guides/audit.md#when-sealing-stops"
@@ -58,6 +58,7 @@ def all_findings() -> list[Finding]:
         findings += _guarded("runbooks", runbooks)
         findings += _guarded("identifiers", identifiers)
         findings += _guarded("audit log", audit_log)
+        findings += clocks_of_processes()
     return [*findings, *_guarded("task system", lambda: list(task_system(config)))]
 
 
@@ -103,6 +104,19 @@ def runbooks() -> list[Finding]:
 def audit_log() -> list[Finding]:
     """Whether this machine still seals, its mark fits the log, and the tables have their guards."""
     return [_of_log(found) for found in evidence.inspect()]
+
+
+def clocks_of_processes() -> list[Finding]:
+    """What each web process and worker, on any machine, said of its own clock within five minutes."""
+    found = clocks.readings()
+    apart = [one for one in found if one.apart]
+    if not apart:
+        message = f"{len(found)} running processes are within {clocks.TOLERANCE_SECONDS:.0f} s of the database."
+        return [Finding("clocks of processes", ok=True, message=message)]
+    named = "; ".join(f"{one.process} ({one.kind}) is {one.seconds:+.1f} s from the database" for one in apart[:5])
+    more = f"; and {len(apart) - 5} more" if len(apart) > 5 else ""  # noqa: PLR2004 - as many as were named
+    fix = "Synchronise the clocks of these machines and the database's with NTP."
+    return [Finding("clocks of processes", ok=False, message=f"{named}{more}.", fix=fix)]
 
 
 def identifiers() -> list[Finding]:
@@ -200,6 +214,6 @@ def _migrations(pending: list[str]) -> Finding:
 def _clock(before: datetime, there: datetime, after: datetime) -> Finding:
     middle = before + (after - before) / 2
     apart = abs((there - middle).total_seconds())
-    ok = apart <= CLOCK_TOLERANCE_SECONDS
+    ok = apart <= clocks.TOLERANCE_SECONDS
     message = f"This machine and the database are {apart:.2f} s apart."
     return Finding("clock", ok=ok, message=message, fix="" if ok else "Synchronise both clocks with NTP.")

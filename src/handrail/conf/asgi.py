@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from handrail.conf import config
 from handrail.conf.wsgi import application as wsgi
+from handrail.worker import clocks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -162,4 +163,7 @@ def _nothing() -> None:
     """For a body that needs no closing."""
 
 
-application = Bridge(wsgi, threads=config.load().web.threads)
+def serve() -> Bridge:
+    """For the process that serves: it also compares its clock with the database's, now and then."""
+    clocks.keep_reporting("web")
+    return Bridge(wsgi, threads=config.load().web.threads)

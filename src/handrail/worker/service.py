@@ -27,7 +27,7 @@ from handrail.kernel.scope import NOTHING, entered
 from handrail.packets.actions import releasing
 from handrail.runbooks import task_system, timing
 from handrail.runbooks.actions import reports, runs
-from handrail.worker import pruning
+from handrail.worker import clocks, pruning
 from handrail.worker.identity import worker_name
 
 log = structlog.get_logger("handrail.worker")
@@ -155,6 +155,7 @@ def _parts(settings: WorkerSettings) -> Iterator[tuple[str, Callable[[], object]
     yield "packets", releasing.sweep
     yield "expiry", lambda: releasing.expire_all(name=worker_name())
     yield "seal", lambda: _keep_waiting(TaskName.SEAL_AUDIT, timedelta(seconds=settings.seal_seconds), once="seal")
+    yield "clock", lambda: clocks.report_now_and_then("worker")
     yield "prune", lambda: _keep_waiting(TaskName.PRUNE, pruning.EVERY, once="prune")
     if task_system.find() is not None:
         yield "pull", lambda: _keep_waiting(TaskName.PULL_TASKS, timedelta(seconds=settings.pull_seconds), once="pull")

@@ -94,7 +94,7 @@ def test_pooling_by_transaction_is_noticed(through, mode: str, found: bool) -> N
 def test_migrate_behind_such_pooling_exits_7_and_changes_nothing(through, tmp_path: Path, mode: str) -> None:  # type: ignore[no-untyped-def]
     name = connection.settings_dict["NAME"]
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'conf'")  # one is pending
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'handrail_conf'")  # one is pending
     with through(mode) as port:
         url = f"postgresql://{connection.settings_dict['USER']}@127.0.0.1:{port}/{name}"
         env = environment(write_config(tmp_path, "http://127.0.0.1:9"), url)

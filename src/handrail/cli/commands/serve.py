@@ -40,7 +40,8 @@ def web(*, host: Host = None, port: Port = None) -> None:
     wanted = port or config.port
     with listening.reserved(host or config.host, wanted) as address:
         Server(
-            "handrail.conf.asgi:application",  # which has its own threads, as many as [web] threads says
+            "handrail.conf.asgi:serve",  # which has its own threads, as many as [web] threads says
+            factory=True,
             address=address,
             port=wanted,
             interface=Interfaces.ASGINL,

@@ -1,0 +1,109 @@
+"""How far the clocks of an installation's processes are from the database's. Each says so in its log and keeps it where
+all see it, so that ``handrail check`` and the metrics show every machine.
+
+Leases, deadlines and expiries are set by one process's clock and read by another's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.core.cache import cache
+from django.db import Error, connection, transaction
+
+from handrail.kernel.clock import now
+from handrail.worker.identity import worker_name
+
+log = structlog.get_logger("handrail.worker")
+
+TOLERANCE_SECONDS = 2.0
+EVERY_SECONDS, KEPT_SECONDS = 60.0, 300.0
+# Of several looks the quickest counts: its middle is the least uncertain.
+LOOKS = 3
+MOST = 500
+KEY = "clocks"
+# Any constant will do, so long as nothing else in this database takes the same advisory lock.
+LOCK = 0x436C6F636B73
+_reported: list[float] = []
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """``seconds``: how far the process's clock is ahead of the database's; negative behind it."""
+
+    process: str
+    kind: str
+    seconds: float
+
+    @property
+    def apart(self) -> bool:
+        return abs(self.seconds) > TOLERANCE_SECONDS
+
+
+def report(kind: str) -> ClockReading:
+    """Measures this process's clock, keeps the reading for all to see, and warns in the log where it is apart."""
+    seconds, at = _measured()
+    reading = ClockReading(worker_name(), kind, seconds)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        kept = _recent(at) | {reading.process: (kind, seconds, at.timestamp())}
+        # For ever: a process whose clock is hours ahead would find it expired. Old readings go by the database's clock.
+        cache.set(KEY, dict(list(kept.items())[-MOST:]), None)
+    if reading.apart:
+        log.warning("this machine's clock is apart from the database's", seconds=round(seconds, 2), kind=kind)
+    return reading
+
+
+def report_now_and_then(kind: str) -> None:
+    """As ``report``, but at most once a minute, however often it is called."""
+    at = time.monotonic()
+    if not _reported or at - _reported[0] >= EVERY_SECONDS:
+        _reported[:] = [at]
+        report(kind)
+
+
+def keep_reporting(kind: str) -> None:
+    """In a thread of its own, until the process ends. While the database is away there is nothing to compare with."""
+    threading.Thread(target=_forever, args=(kind,), name="clock", daemon=True).start()
+
+
+def readings() -> list[ClockReading]:
+    """Of every process that reported within five minutes, those farthest apart first."""
+    _, at = _measured()
+    found = [ClockReading(process, kind, seconds) for process, (kind, seconds, _) in _recent(at).items()]
+    return sorted(found, key=lambda one: -abs(one.seconds))
+
+
+def _forever(kind: str) -> None:
+    while True:
+        try:
+            report(kind)
+        except Error as error:
+            log.info("the clock was not compared: the database is away", error=type(error).__name__)
+        finally:
+            connection.close()
+        time.sleep(EVERY_SECONDS)
+
+
+def _measured() -> tuple[float, datetime]:
+    """How far this clock is ahead of the database's, and the time there."""
+    looks: list[tuple[float, float, datetime]] = []
+    with connection.cursor() as cursor:
+        for _ in range(LOOKS):
+            before = now()
+            cursor.execute("SELECT clock_timestamp()")
+            (there,) = cursor.fetchone()
+            after = now()
+            middle = before + (after - before) / 2
+            looks.append(((after - before).total_seconds(), (middle - there).total_seconds(), there))
+    _, seconds, at = min(looks)
+    return seconds, at
+
+
+def _recent(at: datetime) -> dict[str, tuple[str, float, float]]:
+    since = at.timestamp() - KEPT_SECONDS
+    return {process: kept for process, kept in (cache.get(KEY) or {}).items() if kept[2] > since}
