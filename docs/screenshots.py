@@ -2,6 +2,7 @@
 
     python docs/screenshots.py                                  # starts a demo of its own in a scratch directory
     python docs/screenshots.py --demo var/demo --password …     # uses the demo that runs in that directory
+    python docs/screenshots.py --only people_and_access         # only the images of that part
 
 Needs Chromium. On a demo that was used before, the figures in the images differ; everything else is the same.
 """
@@ -19,7 +20,7 @@ import tempfile
 import time
 import tomllib
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ START_SECONDS = 600.0
 FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 PRINTED = re.compile(r"olivia@practice\.example\W+operator\W+([a-z]+(?:-[a-z]+){3}-\d{3})")
 ENTITLEMENTS, PROFILE = "entitlement-resync v", "identity-outage-vendor-escalation v"
-OPERATOR, SENIOR, OWNER, AUDITOR = "olivia", "sam", "gina", "audrey"
+OPERATOR, SENIOR, OWNER, AUDITOR, ADMINISTRATOR = "olivia", "sam", "gina", "audrey", "ada"
 SIGNERS = ("eva", "emil")
 
 
@@ -253,14 +254,29 @@ def audit(people: People) -> None:
     take(people.go(AUDITOR, "/admin/audit/record"), "audit-record")
 
 
-def make_all(demo: Demo) -> None:
+def people_and_access(people: People) -> None:
+    """Where somebody is logged in, with which tokens, who the members are, and which tenants there are."""
+    take(people.go(OPERATOR, "/admin/sessions"), "sessions", height=560)
+    page = people.go(OPERATOR, "/admin/tokens")
+    page.get_by_label("What it is for").fill("Nightly report")
+    page.get_by_role("button", name="Create token").click()
+    expect(page.get_by_role("button", name=re.compile("^Revoke")).first).to_be_visible()
+    take(people.go(OPERATOR, "/admin/tokens"), "tokens", height=1000)  # again: without the token itself
+    take(people.go(ADMINISTRATOR, "/admin/members"), "members")
+    take(people.go(ADMINISTRATOR, "/admin/tenants"), "tenants")
+
+
+STORIES = {story.__name__: story for story in (look_around, definitions, support, packets, audit, people_and_access)}
+
+
+def make(demo: Demo, stories: Iterable[str]) -> None:
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         people = People(browser, demo)
-        for story in (look_around, definitions, support, packets, audit):
-            story(people)
+        for story in stories:
+            STORIES[story](people)
         browser.close()
 
 
@@ -302,13 +318,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, help="the directory of a demo that runs")
     parser.add_argument("--password", help="the one that it printed")
+    parser.add_argument(
+        "--only", choices=STORIES, action="append", help="the images of one part; more than once for more"
+    )
     given = parser.parse_args()
     began = time.monotonic()
     if given.demo:
-        make_all(Demo(given.demo.resolve(), given.password or ""))
+        make(Demo(given.demo.resolve(), given.password or ""), given.only or STORIES)
     else:
         with own_demo() as demo:
-            make_all(demo)
+            make(demo, given.only or STORIES)
     print(f"Made in {time.monotonic() - began:.0f} s.")
 
 
