@@ -27,6 +27,7 @@ from tests.unit.connectors.peers import certificate
 SOCKET_ONLY = pytest.mark.skipif(
     "host=/" not in os.environ.get("DATABASE_URL", ""), reason="needs a server with a socket of this machine"
 )
+pytestmark = pytest.mark.requirement("R2-23")
 NETWORKED = Config(database=DatabaseSection(url="postgresql://db/x"))
 
 

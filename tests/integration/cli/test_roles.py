@@ -16,7 +16,7 @@ from handrail.conf.roles import OWNER, SERVING
 from tests import databases
 from tests.lanes import NIGHTLY
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.requirement("R2-23")]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -113,6 +113,7 @@ def test_starts_at_the_same_time_make_the_roles_once(place: Path) -> None:
     assert ended == [("", 0)] * 6
 
 
+@pytest.mark.requirement("R2-20")
 @pytest.mark.parametrize("ended", ["server", "keeper", "both"])
 def test_start_after_a_crash_recovers(place: Path, made: Made, ended: str) -> None:
     directory = made(place / "postgres")
@@ -134,6 +135,7 @@ def test_start_after_a_crash_recovers(place: Path, made: Made, ended: str) -> No
     again.kill()
 
 
+@pytest.mark.requirement("R2-20")
 def test_server_that_was_killed_is_started_again_for_those_who_use_it(place: Path, made: Made) -> None:
     directory = made(place / "postgres")
     one = user(directory)

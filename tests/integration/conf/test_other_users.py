@@ -17,6 +17,8 @@ from handrail.conf import database
 from handrail.conf.postgres import address, files
 from tests.factories import postgres
 
+pytestmark = pytest.mark.requirement("R2-23")
+
 OtherUser = Callable[[Callable[[], str]], str]
 SOCKET = ".s.PGSQL.5432"
 

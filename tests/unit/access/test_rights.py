@@ -20,7 +20,7 @@ from handrail.connectors.desk import UNKNOWN_WORDS
 from handrail.kernel.scope import NOTHING, Duty, RowScope, duty, entered
 from tests.factories.sealed import decided
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("R2-23")]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from handrail.access.rights import scoped_tables
 from handrail.audit.queries import row_policies
 from handrail.conf.roles import SERVING
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("R2-23")]
 
 FAULTS = {
     "ALTER TABLE audit_auditevent DISABLE ROW LEVEL SECURITY": "Row security on audit_auditevent is off.",

@@ -13,6 +13,8 @@ from handrail.cli.demo import workspace
 from handrail.conf import config
 from handrail.connectors.finding import Finding
 
+pytestmark = pytest.mark.requirement("R2-23")
+
 
 @pytest.fixture
 def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
