@@ -138,3 +138,12 @@ def test_serving_role_makes_no_temporary_table(settings: object) -> None:
     protection.apply()
     with pytest.raises(Error, match="temporary"), transaction.atomic():
         run(f"SET LOCAL ROLE {SERVING}", "CREATE TEMPORARY TABLE access_membership (id bigint)")
+
+
+def test_event_trigger_that_is_disabled_is_none() -> None:
+    run(
+        "CREATE FUNCTION quiet() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
+        "CREATE EVENT TRIGGER quiet ON ddl_command_end EXECUTE FUNCTION quiet()",
+        "ALTER EVENT TRIGGER quiet DISABLE",
+    )
+    assert strays.found(SERVING) == []

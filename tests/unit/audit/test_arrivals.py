@@ -19,7 +19,9 @@ from handrail.audit.verification import verify
 from handrail.audit.watch import SealRefused
 from handrail.cli import checks
 from handrail.kernel.clock import now
+from tests.factories.installation import Installation
 from tests.factories.log import event, keep_mark, old_event, run, sealed_events, superuser
+from tests.factories.support import unfinished
 
 EVENTS, LEAVES, NODES, CHECKPOINTS = "audit_auditevent", "audit_auditleaf", "audit_auditnode", "audit_auditcheckpoint"
 SEALER = access.worker("worker-1", 0)
@@ -84,6 +86,20 @@ def test_row_of_a_transaction_that_was_open_at_the_seal_is_sealed(committed_db: 
         sealed_events(2)
         slow.commit()
     assert [sealed.rows for sealed in seal_all(by=SEALER)] == [2]
+
+
+def test_old_row_of_a_source_that_the_seal_did_not_know_is_sealed(
+    committed_db: str, signer: Signing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an upgrade to a version that seals more."""
+    tenant = Installation().runs.tenant
+    with monkeypatch.context() as before:
+        before.setattr("handrail.audit.actions.SOURCES", 1)
+        sealed_events(2)
+    at = now() - timedelta(days=7)
+    unfinished(tenant, created_at=at, updated_at=at, handoff_deadline_at=at)
+    assert len(seal_all(by=SEALER)) == 1
+    assert verify().whole
 
 
 def test_row_a_little_late_is_sealed(committed_db: str, signer: Signing) -> None:
@@ -215,6 +231,15 @@ def test_older_checkpoint_that_contradicts_its_event_is_named(signer: Signing, m
 
 
 @pytest.mark.django_db
+def test_checkpoint_that_was_accepted_stops_nothing(signer: Signing) -> None:
+    sealed_events(3)
+    with superuser(CHECKPOINTS):
+        run(f"UPDATE {CHECKPOINTS} SET at = '2099-01-01Z'")
+    assert len(list(watch._seals(3))) == 1
+    assert list(watch._seals(4)) == []
+
+
+@pytest.mark.django_db
 def test_checkpoint_of_the_future_does_not_keep_the_sealer_from_looking_everywhere(signer: Signing) -> None:
     sealed_events(2)
     assert sealing._due() is False
@@ -327,6 +352,16 @@ def test_leaf_that_was_put_in_at_the_end_is_no_traceback(committed_db: str, sign
     with pytest.raises(SealRefused, match="Leaves or subtrees of the log are missing"):
         accept(reason="Looked into.", by=SEALER)
     assert not AuditLeaf.objects.filter(row_id=waiting.pk).exists()
+
+
+def test_checkpoint_that_was_put_in_over_more_leaves_is_no_traceback(committed_db: str, signer: Signing) -> None:
+    """With it in place the next look would take the log for one that was cut."""
+    sealed_events(2)
+    event()
+    AuditCheckpoint.objects.create(size=999, root=bytes(32), text="x", at=now(), complete=True)
+    refused()
+    with pytest.raises(SealRefused, match="did not keep the checkpoint over 7 leaves"):
+        accept(reason="Looked into.", by=SEALER)
 
 
 def test_sequence_that_was_set_back_is_a_sentence(committed_db: str, signer: Signing) -> None:
