@@ -11,6 +11,7 @@ from django.db import Error, connection, transaction
 
 from handrail.access import protection, strays
 from handrail.access.rights import scoped_tables
+from handrail.audit import queries
 from handrail.audit.queries import row_policies
 from handrail.conf.roles import SERVING
 
@@ -147,3 +148,10 @@ def test_event_trigger_that_is_disabled_is_none() -> None:
         "ALTER EVENT TRIGGER quiet DISABLE",
     )
     assert strays.found(SERVING) == []
+
+
+def test_serving_role_itself_can_look() -> None:
+    """``handrail check`` serves."""
+    run(f"SET LOCAL ROLE {SERVING}")
+    assert strays.found(SERVING) == []
+    assert queries.inspect()[-1].ok
