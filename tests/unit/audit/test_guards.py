@@ -62,3 +62,26 @@ def test_foreign_key_that_is_not_validated_is_named() -> None:
     assert [f"The constraint {name} on packets_vote" in one.message for one in guards.differences()] == [True]
     run(f"ALTER TABLE packets_vote VALIDATE CONSTRAINT {name}")
     assert guards.differences() == []
+
+
+@pytest.mark.parametrize(
+    ("statements", "message"),
+    [
+        (
+            ("ALTER TABLE audit_auditnode RENAME TO kept_away", "CREATE VIEW audit_auditnode AS TABLE kept_away"),
+            "audit_auditnode is not an ordinary table.",
+        ),
+        (("ALTER TABLE audit_auditnode SET UNLOGGED",), "audit_auditnode is not an ordinary table."),
+        (
+            ("ALTER TABLE packets_vote DISABLE TRIGGER ALL",),
+            "A foreign key's trigger on packets_vote is disabled.",
+        ),
+        (
+            ("UPDATE pg_trigger SET tgenabled = 'R' WHERE tgisinternal AND tgrelid = 'packets_vote'::regclass",),
+            "A foreign key's trigger on packets_vote is disabled.",
+        ),
+    ],
+)
+def test_what_is_no_table_or_no_foreign_key_any_more_is_named(statements: tuple[str, ...], message: str) -> None:
+    run(*statements)
+    assert message in [one.message for one in guards.differences()]
