@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from tests.factories import linear, patterns, textfunctions
@@ -54,6 +56,14 @@ def test_every_pattern_takes_linear_time_on_pairs_and_on_what_it_almost_matches(
 def test_pattern_that_takes_the_square_is_found() -> None:
     bad = patterns.Found("bad", re.compile(r"^\W+|\W+$"), ("sub",))
     assert within(60, lambda: list(slow(list(bad.uses()), list(makers("!", [("a", "a")])), (linear.SMALL,)))) != []
+
+
+def test_work_that_never_ends_is_ended() -> None:
+    def sleep() -> list[str]:
+        threading.Event().wait()
+        return []
+
+    assert str(signal.SIGALRM) in str(within(1, sleep))
 
 
 # Among them those that an earlier version took minutes for. At night every class and pair.
