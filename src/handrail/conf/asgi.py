@@ -11,10 +11,16 @@ import asyncio
 import contextvars
 import io
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 
 from handrail.conf import config
 from handrail.conf.wsgi import application as wsgi
@@ -23,30 +29,51 @@ from handrail.worker import clocks
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+log = structlog.get_logger("handrail.web")
+
 # As https://asgi.readthedocs.io/en/latest/specs/www.html has them.
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-T = TypeVar("T")
 
-# How long a client may let a thread wait for the next piece of a body, or not take one.
+# How long a client may do nothing: send no further piece of a body, or take none of an answer.
 STALLED_SECONDS = 30.0
+# How long a body may take in all. No thread waits for it, but a connection and a file are open.
+BODY_SECONDS = 120.0
+# Bodies up to here wait in memory, and in a temporary file beyond. Of answers, what is sent in one piece.
+IN_MEMORY = 64 * 1024
+# Answers up to here are handed to the server whole, so that no thread waits for a client that takes them slowly.
+WHOLE_ANSWER = 1024 * 1024
+DIGITS = 20  # more than any length has, and less than int() is slow for
 _UNPREFIXED = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
 
 
 class Bridge:
-    """A WSGI application as an ASGI one, in at most ``threads`` threads. Requests beyond that wait in order."""
+    """A WSGI application as an ASGI one, in at most ``threads`` threads. Requests beyond that wait in order.
 
-    def __init__(self, application: WSGIApplication, *, threads: int) -> None:
+    A request gets a thread once its body is there, so clients that send slowly keep none from the others. Bodies over
+    ``body_limit`` bytes, which is what Django refuses, are not read.
+    """
+
+    def __init__(self, application: WSGIApplication, *, threads: int, body_limit: int) -> None:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._body_limit = body_limit
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        client = _Client(asyncio.get_running_loop(), receive, send)
+        loop = asyncio.get_running_loop()
+        client = _Client(loop, send)
         fresh = contextvars.copy_context()  # what one request binds, the next one of this thread does not find
-        await asyncio.get_running_loop().run_in_executor(self._pool, fresh.run, self._answer, scope, client)
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as held:
+            try:
+                whole = await _read(scope, receive, held, limit=self._body_limit)
+            except OSError as error:  # a form that was cut off must not be taken for a whole one
+                await client.refuse(408 if isinstance(error, TimeoutError) else 400)
+                return
+            body = _Body(held, whole=whole)
+            await loop.run_in_executor(self._pool, fresh.run, self._answer, scope, body, client)
 
-    def _answer(self, scope: Message, client: _Client) -> None:
+    def _answer(self, scope: Message, body: _Body, client: _Client) -> None:
         begun: list[Message] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], Any]:  # noqa: ARG001
@@ -54,7 +81,7 @@ class Bridge:
             begun[:] = [{"type": "http.response.start", "status": int(status[:3]), "headers": sent}]
             return _no_write
 
-        parts = self._application(environ(scope, client), start_response)
+        parts = self._application(environ(scope, body), start_response)
         try:
             for message in _bodies(parts):
                 client.send(*begun, message)
@@ -63,54 +90,75 @@ class Bridge:
             getattr(parts, "close", _nothing)()
 
 
+async def _read(scope: Message, receive: Receive, into: IO[bytes], *, limit: int) -> bool:
+    """Reads the body; False when it is over ``limit`` bytes. Raises TimeoutError when it takes too long, and
+    ConnectionResetError when the client has gone, or sent what is no body."""
+    if (_declared(scope) or 0) > limit:
+        return False
+    length, more = 0, True
+    async with asyncio.timeout(BODY_SECONDS):
+        while more:
+            async with asyncio.timeout(STALLED_SECONDS):
+                message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ConnectionResetError("The client has gone.")
+            piece, more = message.get("body", b""), message.get("more_body", False)
+            length += len(piece)
+            if length > limit:
+                return False
+            into.write(piece)
+    return True
+
+
+def _declared(scope: Message) -> int | None:
+    """The length that the client says its body has; None without one that can be read."""
+    stated = [value for name, value in scope["headers"] if name.lower() == b"content-length"]
+    return int(stated[0]) if stated and stated[0].isdigit() and len(stated[0]) < DIGITS else None
+
+
 class _Client:
     """The other end of a request, for the thread that answers it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, receive: Receive, send: Send) -> None:
-        self._loop, self._receive, self._send = loop, receive, send
-
-    def receive(self) -> Message:
-        return self._done(self._receive_one())
+    def __init__(self, loop: asyncio.AbstractEventLoop, send: Send) -> None:
+        self._loop, self._send = loop, send
 
     def send(self, *messages: Message) -> None:
-        self._done(self._send_all(messages))
+        """Raises TimeoutError, which is an OSError, when the client does nothing for too long."""
+        asyncio.run_coroutine_threadsafe(self._send_all(messages), self._loop).result()
 
-    async def _receive_one(self) -> Message:
-        async with asyncio.timeout(STALLED_SECONDS):
-            return await self._receive()
+    async def refuse(self, status: int) -> None:
+        """Answers without the application, for which there is no whole request, and ends the connection."""
+        log.info("refused", code="incomplete-body", status=status)
+        headers = [(b"connection", b"close"), (b"content-length", b"0")]
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        with suppress(OSError):
+            await self._send_all([start, {"type": "http.response.body", "body": b"", "more_body": False}])
 
     async def _send_all(self, messages: Iterable[Message]) -> None:
         async with asyncio.timeout(STALLED_SECONDS):
             for message in messages:
                 await self._send(message)
 
-    def _done(self, what: Coroutine[Any, Any, T]) -> T:
-        """Raises TimeoutError, which is an OSError, when the client does nothing for too long."""
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
-
 
 class _Body(io.RawIOBase):
-    """The body as it comes in. Raises OSError when the client has gone or stalls before its end: a form that was cut
-    off must not be taken for a whole one."""
+    """The body that was read. Raises RequestDataTooBig at its end when it goes on beyond the limit."""
 
-    def __init__(self, client: _Client) -> None:
-        self._client, self._rest, self._more = client, memoryview(b""), True
+    def __init__(self, held: IO[bytes], *, whole: bool) -> None:
+        self._held, self.whole, self.length = held, whole, held.tell()
+        held.seek(0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while not self._rest and self._more:
-            message = self._client.receive()
-            if message["type"] == "http.disconnect":
-                raise ConnectionResetError("The client has gone.")
-            self._rest, self._more = memoryview(message.get("body", b"")), message.get("more_body", False)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
-        return count
+        piece = self._held.read(len(buffer))
+        if not piece and not self.whole:
+            raise RequestDataTooBig("The request body is over the limit.")
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
-def environ(scope: Message, client: _Client) -> dict[str, Any]:
+def environ(scope: Message, body: _Body) -> dict[str, Any]:
     """The WSGI environment (PEP 3333) of an ASGI request. Nothing of the process's own environment is in it."""
     server, port = scope.get("server") or ("localhost", 0)
     found = {
@@ -124,7 +172,7 @@ def environ(scope: Message, client: _Client) -> dict[str, Any]:
         "REMOTE_ADDR": str((scope.get("client") or ("", 0))[0]),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.input": io.BufferedReader(_Body(client), io.DEFAULT_BUFFER_SIZE),
+        "wsgi.input": io.BufferedReader(body, io.DEFAULT_BUFFER_SIZE),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
@@ -133,6 +181,8 @@ def environ(scope: Message, client: _Client) -> dict[str, Any]:
     for name, value in headers(scope["headers"]):
         joint = ";" if name == "HTTP_COOKIE" else ","
         found[name] = f"{found[name]}{joint} {value}" if name in found else value
+    # Django reads as much as this says: also of a body in chunks, and one byte more of a body that is too big.
+    found["CONTENT_LENGTH"] = str(body.length if body.whole else max(_declared(scope) or 0, body.length + 1))
     return found
 
 
@@ -146,13 +196,17 @@ def headers(raw: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[str, str]]:
 
 
 def _bodies(parts: Iterable[bytes]) -> Iterator[Message]:
-    """One message for each part, the last of them marked; one for no part."""
-    before: bytes | None = None
+    """One message for an answer that is not big; else pieces of it, the last of them marked."""
+    held = bytearray()
+    goes_on = False
     for part in parts:
-        if before is not None:
-            yield {"type": "http.response.body", "body": before, "more_body": True}
-        before = part
-    yield {"type": "http.response.body", "body": before or b"", "more_body": False}
+        held += part
+        if len(held) > (IN_MEMORY if goes_on else WHOLE_ANSWER):
+            goes_on = True
+            for begin in range(0, len(held), IN_MEMORY):
+                yield {"type": "http.response.body", "body": bytes(held[begin : begin + IN_MEMORY]), "more_body": True}
+            held.clear()
+    yield {"type": "http.response.body", "body": bytes(held), "more_body": False}
 
 
 def _no_write(_: bytes) -> None:
@@ -166,4 +220,4 @@ def _nothing() -> None:
 def serve() -> Bridge:
     """For the process that serves: it also compares its clock with the database's, now and then."""
     clocks.keep_reporting("web")
-    return Bridge(wsgi, threads=config.load().web.threads)
+    return Bridge(wsgi, threads=config.load().web.threads, body_limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

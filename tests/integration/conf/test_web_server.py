@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
@@ -45,6 +47,35 @@ def test_underscored_headers_forge_neither_address_nor_scheme(behind_a_proxy: We
             assert client.post("/accounts/login/", data=given, headers=sent).status_code == 200
     refused = AuditEvent.objects.filter(event="user.login_refused")
     assert [event.context["address"] for event in refused] == [SEEN, SEEN]
+
+
+FORM = b"POST /accounts/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+# Each is a body that never is whole; what comes back says so, and not that the server failed.
+BROKEN = {
+    "chunk whose size is none": b"Transfer-Encoding: chunked\r\n\r\n0x3\r\na=b\r\n0\r\n\r\n",
+    "chunk without an end": b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\na=b\r\n",
+    "two lengths": b"Content-Length: 3\r\nContent-Length: 4\r\n\r\na=bGET /healthz HTTP/1.1\r\n\r\n",
+    "another coding": b"Transfer-Encoding: xchunked\r\nContent-Length: 3\r\n\r\na=b",
+}
+STALLED = 70  # more than [web] threads can be
+
+
+def sent(base: str, text: bytes, stack: ExitStack) -> socket.socket:
+    host, _, port = base.removeprefix("http://").rpartition(":")
+    client = stack.enter_context(socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS))
+    client.sendall(text)
+    return client
+
+
+def test_bodies_that_are_not_whole_are_refused_and_clients_that_stall_keep_nobody_waiting(behind_a_proxy: Web) -> None:
+    with ExitStack() as stack:
+        for name, text in BROKEN.items():
+            assert sent(behind_a_proxy.base, FORM + text, stack).recv(12) == b"HTTP/1.1 400", name
+        for number in range(STALLED):
+            some = b"Content-Length: 9\r\n\r\na=b" if number % 2 else b"Transfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n"
+            sent(behind_a_proxy.base, FORM + some, stack)
+        # Less than the server waits for those that stall.
+        assert httpx2.get(f"{behind_a_proxy.base}/healthz", timeout=20, trust_env=False).status_code == 200
 
 
 # Keys of an old installation: nobody could choose them today.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from django.core.exceptions import RequestDataTooBig
 
 from handrail.conf import asgi
 
@@ -25,25 +26,28 @@ SCOPE: dict[str, Any] = {
     "client": ("192.0.2.1", 40000),
     "server": ("127.0.0.1", 8000),
 }
+LIMIT = 200_000
 BOUND: contextvars.ContextVar[str] = contextvars.ContextVar("BOUND", default="nothing")
 
 
 def asked(
     application: Callable[..., Iterable[bytes]], *pieces: dict[str, Any], threads: int = 1, times: int = 1, **scope: Any
 ) -> list[dict[str, Any]]:
-    """What the client is sent; it sends the pieces of a body, and then nothing more."""
+    """What the client is sent; it sends the pieces of a body, and then nothing more. No pieces: no body."""
     sent: list[dict[str, Any]] = []
 
     async def ask() -> None:
         waiting = [*pieces]
 
         async def receive() -> dict[str, Any]:
+            if not pieces:
+                return piece(b"")
             return waiting.pop(0) if waiting else await asyncio.Event().wait()  # type: ignore[return-value]
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        bridge = asgi.Bridge(application, threads=threads)
+        bridge = asgi.Bridge(application, threads=threads, body_limit=LIMIT)
         for _ in range(times):
             await bridge(SCOPE | scope, receive, send)
 
@@ -67,7 +71,7 @@ def reading(environ: Environ, start_response: Callable[..., Any]) -> Iterable[by
     """Answers with what it could read."""
     try:
         text = environ["wsgi.input"].read()
-    except OSError as error:
+    except (OSError, RequestDataTooBig) as error:
         text = type(error).__name__.encode()
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [text]
@@ -118,15 +122,19 @@ def test_body_in_pieces_is_read_whole() -> None:
     assert sent[1]["body"] == b"one " + b"x" * 100_000
 
 
+def unreachable(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    raise AssertionError("no whole request")
+
+
 def test_body_that_is_cut_off_is_not_taken_for_whole() -> None:
-    sent = asked(reading, piece(b"summary=half", more=True), {"type": "http.disconnect"})
-    assert sent[1]["body"] == b"ConnectionResetError"
+    start, _ = asked(unreachable, piece(b"summary=half", more=True), {"type": "http.disconnect"})
+    assert start["status"] == 400
 
 
-def test_client_that_stalls_gives_the_thread_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_that_stalls_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asgi, "STALLED_SECONDS", 0.05)
-    sent = asked(reading, piece(b"half", more=True), threads=1, times=2)  # the second request needs that thread
-    assert [message["body"] for message in sent if message["type"] == "http.response.body"] == [b"TimeoutError"] * 2
+    start, end = asked(unreachable, piece(b"half", more=True))
+    assert (start["status"], (b"connection", b"close") in start["headers"], end["more_body"]) == (408, True, False)
 
 
 class Parts:
@@ -140,19 +148,101 @@ class Parts:
         self.closed += 1
 
 
-@pytest.mark.parametrize("parts", [(), (b"one",), (b"one", b"two", b"three")])
-def test_parts_of_an_answer_arrive_in_order_the_last_one_marked_and_are_closed(parts: tuple[bytes, ...]) -> None:
+@pytest.mark.parametrize("parts", [(), (b"one",), (b"one", b"two", b"three"), (b"x" * asgi.WHOLE_ANSWER,)])
+def test_answer_that_is_not_big_is_handed_over_whole_and_closed(parts: tuple[bytes, ...]) -> None:
+    """So that no thread waits for a client that takes it slowly."""
     body = Parts(*parts)
 
     def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         start_response("404 Not Found", [("X-Kind", "none")])
         return body
 
-    start, *rest = asked(application)
+    start, only = asked(application)
     assert start == {"type": "http.response.start", "status": 404, "headers": [(b"x-kind", b"none")]}
-    assert [message["body"] for message in rest] == [*parts] or (parts, rest[0]["body"]) == ((), b"")
-    assert [message["more_body"] for message in rest] == [True] * (len(rest) - 1) + [False]
+    assert only == {"type": "http.response.body", "body": b"".join(parts), "more_body": False}
     assert body.closed == 1
+
+
+@pytest.mark.parametrize("sizes", [(asgi.WHOLE_ANSWER + 1,), (1000,) * 3000, (1, 3_000_000, 5)])
+def test_big_answer_arrives_in_pieces_in_order_the_last_one_marked(sizes: tuple[int, ...]) -> None:
+    parts = [bytes([number % 251]) * size for number, size in enumerate(sizes)]
+
+    def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return parts
+
+    _, *rest = asked(application)
+    assert b"".join(message["body"] for message in rest) == b"".join(parts)
+    assert [message["more_body"] for message in rest] == [True] * (len(rest) - 1) + [False]
+    assert max(len(message["body"]) for message in rest) <= asgi.IN_MEMORY
+
+
+def test_clients_that_stall_keep_no_thread_from_others() -> None:
+    """As many as there are threads, and more."""
+
+    async def ask() -> list[bytes]:
+        answered: list[bytes] = []
+        bridge = asgi.Bridge(reading, threads=2, body_limit=LIMIT)
+
+        async def half() -> dict[str, Any]:
+            half_sent.append(piece(b"half", more=True))
+            return half_sent[-1] if len(half_sent) <= len(stalled) else await asyncio.Event().wait()  # type: ignore[return-value]
+
+        async def whole() -> dict[str, Any]:
+            return piece(b"whole")
+
+        async def send(message: dict[str, Any]) -> None:
+            answered.append(message.get("body", b""))
+
+        half_sent: list[dict[str, Any]] = []
+        stalled: list[asyncio.Task[None]] = []
+        stalled += [asyncio.create_task(bridge(SCOPE, half, send)) for _ in range(9)]
+        await asyncio.sleep(0)
+        await asyncio.wait_for(bridge(SCOPE, whole, send), timeout=asgi.STALLED_SECONDS / 2)
+        for task in stalled:
+            task.cancel()
+        return answered
+
+    assert asyncio.run(ask()) == [b"", b"whole"]
+
+
+def test_client_that_sends_a_byte_now_and_then_is_not_waited_for_without_an_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asgi, "BODY_SECONDS", 0.1)
+
+    async def ask() -> list[int | None]:
+        answered: list[int | None] = []
+
+        async def drip() -> dict[str, Any]:
+            await asyncio.sleep(0.01)
+            return piece(b"x", more=True)
+
+        async def send(message: dict[str, Any]) -> None:
+            answered.append(message.get("status"))
+
+        await asgi.Bridge(unreachable, threads=1, body_limit=LIMIT)(SCOPE, drip, send)
+        return answered
+
+    assert asyncio.run(ask()) == [408, None]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_body_over_the_limit_is_not_read(*, declared: bool) -> None:
+    headers = [(b"content-length", str(LIMIT + 1).encode())] if declared else [(b"transfer-encoding", b"chunked")]
+    sent = asked(reading, *[piece(b"x" * 1000, more=True)] * 500, headers=headers)
+    assert sent[1]["body"] == b"RequestDataTooBig"
+
+
+def test_length_of_a_body_in_chunks_is_known() -> None:
+    """Django reads as much as it says."""
+
+    def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [environ["CONTENT_LENGTH"].encode()]
+
+    sent = asked(application, piece(b"12", more=True), piece(b"345"), headers=[(b"transfer-encoding", b"chunked")])
+    assert sent[1]["body"] == b"5"
 
 
 def test_what_a_request_binds_is_not_there_for_the_next() -> None:
@@ -178,7 +268,7 @@ def test_input_is_buffered_for_lines() -> None:
     def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         start_response("200 OK", [])
         body: io.BufferedReader = environ["wsgi.input"]
-        return [body.readline(), body.readline(3), body.read()]
+        return [b"|".join([body.readline(), body.readline(3), body.read()])]
 
     sent = asked(application, piece(b"fir", more=True), piece(b"st\nsecond\nrest"))
-    assert [message["body"] for message in sent[1:]] == [b"first\n", b"sec", b"ond\nrest"]
+    assert sent[1]["body"] == b"first\n|sec|ond\nrest"
