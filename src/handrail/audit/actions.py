@@ -108,7 +108,7 @@ def accept(*, reason: str, by: By) -> SealedBatch:
         sealing.lock()
         found = watch.report(signing.get())
         stopped = watch.stopped()
-        if stopped is None and found.good:
+        if stopped is None and found.good and not sealing.untimely():
             raise Conflict("The log is what this machine signed: there is nothing to accept.", code="log-unchanged")
         watch.guarded()  # before anything is written that a trigger could drop
         accepted = store.size()

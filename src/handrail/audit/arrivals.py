@@ -4,8 +4,10 @@ The sealer signs what it finds, so anyone who can write rows could have a past o
 kinds of rows (CF-32 of docs/reference/checkpoint-format.md):
 
 * one that calls itself more than ``LATE`` older than a seal that left nothing out, though the transaction that wrote it
-  began to write after that seal. A transaction that was open already at the seal is late, however long it takes.
-* one that is more than ``LATE`` in the future, by the database's clock;
+  began to write after that seal. A transaction that was open already at the seal is late, however long it takes. A
+  seal of the future says nothing of rows: the clock was set back since.
+* one that is more than ``LATE`` in the future, by the database's clock, until it is there: also after the clock was set
+  back, rows from before wait, and then nothing is left of it;
 * the event of a seal: the real one is never seen waiting, because it is sealed in the transaction that writes it.
 
 ``verification`` names the same rows, and those that are sealed; it can't ask who began when, since restoring a dump
@@ -46,6 +48,8 @@ class CompleteSeal:
 def untimely(waiting: Mapping[Source, Collection[int]]) -> Iterator[Difference]:
     """Those of the ``waiting`` ids, by source, that must not be sealed."""
     last = complete_seal()
+    if last is not None and is_ahead(last.at, database_now()):
+        last = None
     for source, ids in waiting.items():
         knows = last is not None and source.since <= last.sources
         late, ahead = rows.misdated(
@@ -56,6 +60,17 @@ def untimely(waiting: Mapping[Source, Collection[int]]) -> Iterator[Difference]:
     for row in rows.read(EVENTS, waiting.get(EVENTS, ())):
         if row.values.get("event") == EventName.AUDIT_SEALED:
             yield _extra(EVENTS, row.id, NO_SEAL)
+
+
+def is_lasting(difference: Difference) -> bool:
+    """Whether time does not heal it."""
+    return not difference.message.endswith(AHEAD)
+
+
+def is_ahead(seal: datetime, at: datetime) -> bool:
+    """Whether ``seal`` is later than ``at`` by more than clocks differ: the clock was set back in between, and what is
+    written since calls itself older than the seal, honestly."""
+    return seal > at + CLOCK_TOLERANCE
 
 
 def complete_seal() -> CompleteSeal | None:

@@ -77,8 +77,8 @@ def seal_batch(announce: Announce, *, whole: bool | None, accepting: bool = Fals
         return None
     if accepting and (found_there := next(watch.planted(), None)):
         raise watch.SealRefused(replace(found_there, message=f"{found_there.message} {REMOVE}"), lasting=True)
-    for difference in () if accepting else arrivals.untimely(waiting):
-        raise watch.SealRefused(difference, lasting=True)
+    for difference in () if accepting else sorted(arrivals.untimely(waiting), key=arrivals.is_lasting, reverse=True):
+        raise watch.SealRefused(difference, lasting=arrivals.is_lasting(difference))
     complete = everywhere and found < BATCH
     event = announce(found, complete)
     taken = [row for source, ids in waiting.items() for row in rows.read(source, ids)]

@@ -132,7 +132,8 @@ class _Walk:
 
     ``complete_at``: for each ``since`` of a source, the last seal that left nothing of such sources out. ``stated``:
     what stands beside our next checkpoints, by size: their time, and whether they left nothing out. ``ahead``: rows
-    since the last seal that may turn out to be later than the next.
+    since the last seal that may turn out to be later than the next. ``behind``: rows since then that are older than the
+    last complete seal; after a clock was set back, so is their own.
     """
 
     by: Signing
@@ -144,6 +145,7 @@ class _Walk:
     complete_at: dict[int, datetime] = field(default_factory=dict)
     stated: dict[int, tuple[datetime, bool]] = field(default_factory=dict)
     ahead: list[tuple[int, SealedRow, datetime]] = field(default_factory=list)
+    behind: list[tuple[int, SealedRow, datetime]] = field(default_factory=list)
     sealed_at: datetime | None = None
 
     def add(
@@ -180,11 +182,13 @@ class _Walk:
         if ahead := [mark.size for mark in outside if mark.size > self.size]:
             message = f"A checkpoint covers {max(ahead)} leaves, but the log ends at {self.size}: it was rolled back."
             self.add(DifferenceKind.CUT_OFF, message, self.size)
+        self._name_behind(None)
         self.found += watch.planted()
-        soon = arrivals.database_now() + LATE
+        there = arrivals.database_now()
+        soon = there + LATE
         for source in sources.known():
             complete_at = self.complete_at.get(source.since)
-            if complete_at is not None:
+            if complete_at is not None and not arrivals.is_ahead(complete_at, there):
                 for row_id in rows.unsealed_before(source, complete_at - LATE, limit=MOST):
                     self._extra(source.name, row_id, None, BEFORE)
             for row_id in rows.unsealed_after(source, soon, limit=MOST):
@@ -231,7 +235,7 @@ class _Walk:
         source = sources.find(row.source)
         complete_at = self.complete_at.get(source.since) if source else None
         if at is not None and complete_at is not None and at < complete_at - LATE:
-            self._extra(row.source, row.id, index, BEFORE)
+            self.behind.append((index, row, complete_at))
         if at is not None and (self.sealed_at is None or at > self.sealed_at + LATE):
             self.ahead.append((index, row, at))
         if stated is not None:
@@ -248,6 +252,7 @@ class _Walk:
             self.found.append(found)
         if at is None or row.source != EVENTS.name or row.values.get("event") != EventName.AUDIT_SEALED:
             return
+        self._name_behind(at)
         for place, early, claimed in self.ahead:
             if claimed > at + LATE:
                 self._extra(early.source, early.id, place, AHEAD)
@@ -255,6 +260,13 @@ class _Walk:
         context = row.values.get("context")
         if isinstance(context, dict) and context.get("complete") is True:
             self.complete_at |= dict.fromkeys(range(1, arrivals.known_sources(row) + 1), at)
+
+    def _name_behind(self, at: datetime | None) -> None:
+        """``at``: the time of the seal of these rows; None when they have none."""
+        for place, late, complete_at in self.behind:
+            if at is None or not arrivals.is_ahead(complete_at, at):
+                self._extra(late.source, late.id, place, BEFORE)
+        self.behind = []
 
     def _extra(self, source: str, row_id: int, index: int | None, what: str) -> None:
         self.add(DifferenceKind.EXTRA, f"{source} {row_id} {what}", index, source, row_id)

@@ -10,7 +10,7 @@ from django.db import DatabaseError, transaction
 
 from handrail.access import evidence
 from handrail.access import queries as access
-from handrail.audit import actions, guards, queries, sealing, store, watch
+from handrail.audit import actions, guards, queries, sealing, store, structure, watch
 from handrail.audit.actions import accept, seal, seal_all
 from handrail.audit.arrivals import LATE
 from handrail.audit.models import AuditCheckpoint, AuditEvent, AuditLeaf, AuditNode
@@ -381,3 +381,67 @@ def test_check_names_what_the_next_seal_stops_at(committed_db: str, signer: Sign
     assert [one.subject for one in evidence.inspect() if not one.ok] == ["log"]
     actions.keep_sealed(by=SEALER, batches=1)
     assert watch.stopped() is not None
+
+
+class Clock:
+    """The clock of the database's machine and all others, set back and forth."""
+
+    def __init__(self, patched: pytest.MonkeyPatch) -> None:
+        self._patched = patched
+
+    def set(self, offset: timedelta) -> None:
+        for module in (actions, sealing, watch):
+            self._patched.setattr(module, "now", lambda: now() + offset)
+        run("CREATE SCHEMA IF NOT EXISTS shifted")
+        run("GRANT USAGE ON SCHEMA shifted TO PUBLIC")
+        run(
+            "CREATE OR REPLACE FUNCTION shifted.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS "
+            f"$$ SELECT pg_catalog.clock_timestamp() + interval '{offset.total_seconds()} s' $$"
+        )
+        run("SET search_path = shifted, pg_catalog, public")
+
+
+@pytest.fixture
+def clock(committed_db: str, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setattr(structure, "lookalikes", lambda: iter(()))  # it names the clock of this test
+    return Clock(monkeypatch)
+
+
+def test_work_goes_on_after_a_clock_was_set_back(signer: Signing, clock: Clock) -> None:
+    clock.set(timedelta(hours=2))
+    sealed_events(2)
+    clock.set(timedelta(0))
+    sealed_events(2)  # they call themselves two hours older than a seal that left nothing out
+    assert verify().whole
+    event()
+    assert (verify().whole, in_log()) == (True, [])
+    for hours in (1, 2, 3):
+        clock.set(timedelta(hours=hours))
+        sealed_events(2)
+        assert verify().whole
+
+
+def test_rows_from_before_a_clock_was_set_back_wait_until_their_time(signer: Signing, clock: Clock) -> None:
+    clock.set(timedelta(hours=2))
+    sealed_events(2)
+    early = event().pk
+    clock.set(timedelta(0))
+    event()
+    stopped = refused()
+    assert (stopped.lasting, stopped.difference.row_id, watch.stopped()) == (False, early, None)
+    clock.set(timedelta(hours=1, minutes=1))
+    event()
+    assert len(seal_all(by=SEALER)) == 1
+    assert verify().whole
+
+
+def test_row_put_into_the_past_is_named_also_after_a_clock_was_set_back(signer: Signing, clock: Clock) -> None:
+    clock.set(timedelta(hours=2))
+    sealed_events(2)
+    clock.set(timedelta(0))
+    sealed_events(2)
+    put_in = old_event(now() - LATE * 2)
+    assert differences() == [("extra", put_in)]
+    assert refused().lasting
+    accept(reason="Looked into.", by=SEALER)
+    assert differences() == [("extra", put_in)]
