@@ -92,7 +92,7 @@ class Bridge:
 
 async def _read(scope: Message, receive: Receive, into: IO[bytes], *, limit: int) -> bool:
     """Reads the body; False when it is over ``limit`` bytes. Raises TimeoutError when it takes too long, and
-    ConnectionResetError when the client has gone, or sent what is no body."""
+    ConnectionResetError when the client has gone, or sent something malformed."""
     if (_declared(scope) or 0) > limit:
         return False
     length, more = 0, True
