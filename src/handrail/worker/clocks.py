@@ -6,8 +6,10 @@ Leases, deadlines and expiries are set by one process's clock and read by anothe
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +18,7 @@ from django.core.cache import cache
 from django.db import Error, connection, transaction
 
 from handrail.kernel.clock import now
+from handrail.kernel.hostile import clean_text
 from handrail.worker.identity import worker_name
 
 log = structlog.get_logger("handrail.worker")
@@ -24,7 +27,7 @@ TOLERANCE_SECONDS = 2.0
 EVERY_SECONDS, KEPT_SECONDS = 60.0, 300.0
 # Of several looks the quickest counts: its middle is the least uncertain.
 LOOKS = 3
-MOST = 500
+MOST, NAME_LIMIT, READING_LENGTH = 500, 200, 3
 KEY = "clocks"
 # Any constant will do, so long as nothing else in this database takes the same advisory lock.
 LOCK = 0x436C6F636B73
@@ -105,5 +108,22 @@ def _measured() -> tuple[float, datetime]:
 
 
 def _recent(at: datetime) -> dict[str, tuple[str, float, float]]:
-    since = at.timestamp() - KEPT_SECONDS
-    return {process: kept for process, kept in (cache.get(KEY) or {}).items() if kept[2] > since}
+    since, until = at.timestamp() - KEPT_SECONDS, at.timestamp() + KEPT_SECONDS
+    return {process: kept for process, kept in _kept() if since < kept[2] < until}
+
+
+def _kept() -> Iterator[tuple[str, tuple[str, float, float]]]:
+    """What is readable of it: every process can write into the shared cache, and one of another version does."""
+    try:
+        kept = cache.get(KEY)
+    except Error:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever is raised where bytes are no value
+        log.warning("the kept readings of clocks can't be read", error=type(error).__name__)
+        return
+    for process, reading in kept.items() if isinstance(kept, dict) else ():
+        if not isinstance(process, str) or not isinstance(reading, tuple) or len(reading) != READING_LENGTH:
+            continue
+        kind, *figures = reading
+        if isinstance(kind, str) and all(isinstance(one, float) and math.isfinite(one) for one in figures):
+            yield clean_text(process, limit=NAME_LIMIT), (clean_text(kind, limit=NAME_LIMIT), *figures)
