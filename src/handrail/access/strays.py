@@ -15,16 +15,21 @@ from typing import Any
 
 from django.db import connection
 
-from handrail.access.rights import ALL, RIGHTS, Rights, Shown, scoped_tables, views
-from handrail.audit.queries import guarded_tables, row_policies
+from handrail.access.rights import ALL, DIRECTORY, LEASES, RIGHTS, Rights, Shown, scoped_tables, views
+from handrail.audit.queries import guarded_tables, row_policies, view_text
 
 SCHEMA = "public"
-FILE = "policies.json"
+FILE, VIEWS_FILE = "policies.json", "views.json"
 # Settings of a role that decide which table a name means, which rows are shown, or which triggers run.
 _TELLING = (
     *("row_security", "search_path", "session_replication_role", "handrail.", "session_preload_libraries"),
     *("local_preload_libraries", "transform_null_equals", "extra_float_digits", "synchronous_commit"),
 )
+# pgaudit and others have such functions. Who has made an extension can add their own to it; a superuser's are its.
+_OF_EXTENSION = """
+    EXISTS (SELECT FROM pg_depend d JOIN pg_roles s ON s.oid = f.proowner AND s.rolsuper
+            WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
+"""
 
 
 def found(serving: str | None) -> list[str]:
@@ -32,7 +37,7 @@ def found(serving: str | None) -> list[str]:
 
     ``serving`` is the role that serves; None where one role does everything and no grants are made.
     """
-    sentences = [*_row_security(), *_policies(), *_sequences(), *_triggers(), *_elsewhere()]
+    sentences = [*_row_security(), *_policies(), *_views(), *_sequences(), *_triggers(), *_elsewhere()]
     if serving is not None:
         sentences += [*_tables(serving), *_columns(serving), *_hidden(serving), *_settings(serving), *_functions()]
     return sentences
@@ -78,17 +83,53 @@ def _changed_policies() -> Iterator[str]:
     for table, policy in _rows(query, SCHEMA, sorted(RIGHTS)):
         yield f"The row policy {policy} on {table} is for other roles than it was made for."
     present = row_policies(scoped_tables())
-    for table, policies in sorted(_made().items()):
+    for table, policies in sorted(_made(FILE).items()):
         for policy, text in sorted(policies.items()):
             if policy in present.get(table, {}) and present[table][policy] != text:
                 yield f"The row policy {policy} on {table} has another condition."
 
 
+def _views() -> Iterator[str]:
+    """They show something of all workspaces to whoever asks: one more column, or another table, is too much. The views
+    of leaves are the log's own guards."""
+    query = """
+        SELECT c.relname, pg_get_userbyid(c.relowner) FROM pg_class c
+        WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY(%s)
+        AND c.relowner <> (SELECT relowner FROM pg_class WHERE oid = to_regclass('public.access_workspace')) ORDER BY 1
+    """
+    wanted, present = _made(VIEWS_FILE), view_definitions()
+    for name in sorted({*LEASES, *DIRECTORY}):
+        if name not in present:
+            yield f"The view {name} is missing."
+        elif present[name] != wanted.get(name):
+            yield f"The view {name} is not the one of this version: it can show more than it should."
+    for name, owner in _rows(query, SCHEMA, sorted({*LEASES, *DIRECTORY})):
+        yield f"The view {name} belongs to {owner}."
+
+
+def view_definitions() -> dict[str, str]:
+    """Of each view of leases and of the directory a digest; "" for one with a rule, an option or a dependency that it
+    should not have, or that is no ordinary view."""
+    query = """
+        SELECT c.relname, pg_get_viewdef(c.oid), c.relkind = 'v' AND c.reloptions IS NULL
+        AND (SELECT count(*) FROM pg_rewrite w WHERE w.ev_class = c.oid) = 1
+        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid)
+        AND NOT EXISTS (SELECT FROM pg_rewrite w
+            JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+            LEFT JOIN pg_class t ON d.refclassid = 'pg_class'::regclass AND t.oid = d.refobjid
+            WHERE w.ev_class = c.oid AND (t.oid IS NULL OR t.relnamespace <> c.relnamespace))
+        FROM pg_class c WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY(%s)
+    """
+    found = _rows(query, SCHEMA, sorted({*LEASES, *DIRECTORY}))
+    return {name: view_text(text) if text and is_plain else "" for name, text, is_plain in found}
+
+
 @cache
-def _made() -> dict[str, dict[str, str]]:
-    """Of each table its policies with their digests, in a migrated database: ``make guards`` writes the file."""
-    text = resources.files("handrail.access").joinpath(FILE).read_text(encoding="utf-8")
-    made: dict[str, dict[str, str]] = json.loads(text)
+def _made(file: str) -> dict[str, Any]:
+    """What a migrated database has: of each table its policies, or of each view its definition, as digests.
+    ``make guards`` writes the files."""
+    text = resources.files("handrail.access").joinpath(file).read_text(encoding="utf-8")
+    made: dict[str, Any] = json.loads(text)
     return made
 
 
@@ -132,10 +173,10 @@ def _elsewhere() -> Iterator[str]:
     """
     for (name,) in _rows(subscriptions):
         yield f"The subscription {name} writes rows of another server into this database."
-    events = """
+    events = f"""
         SELECT e.evtname FROM pg_event_trigger e JOIN pg_proc f ON f.oid = e.evtfoid
-        WHERE e.evtenabled <> 'D' AND f.pronamespace = %s::regnamespace ORDER BY 1
-    """
+        WHERE e.evtenabled <> 'D' AND f.pronamespace = %s::regnamespace AND NOT {_OF_EXTENSION} ORDER BY 1
+    """  # noqa: S608 - a constant
     for (name,) in _rows(events, SCHEMA):
         yield f"The event trigger {name} acts whenever tables are changed."
 
@@ -185,7 +226,10 @@ def _hidden(serving: str) -> Iterator[str]:
 
 def _functions() -> Iterator[str]:
     """Handrail has none that run with the rights of the role that made them."""
-    query = "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = %s::regnamespace ORDER BY 1"
+    query = f"""
+        SELECT proname FROM pg_proc f WHERE prosecdef AND pronamespace = %s::regnamespace AND NOT {_OF_EXTENSION}
+        ORDER BY 1
+    """  # noqa: S608 - a constant
     for (name,) in _rows(query, SCHEMA):
         yield f"The function {name} runs with its owner's rights."
 

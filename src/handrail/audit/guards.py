@@ -26,7 +26,7 @@ from django.db import connection
 from handrail.audit import sources, structure
 from handrail.audit.differences import Difference, DifferenceKind
 from handrail.audit.sources import LEAF_VIEW
-from handrail.audit.structure import QUALIFIED, SPELLING, Finding, digest, rows
+from handrail.audit.structure import SPELLING, Finding, digest, rows
 
 FILE = "guards.json"
 ALWAYS = "A"
@@ -297,8 +297,7 @@ def _read_leaf_views() -> dict[str, LeafView]:
     found = {}
     for name, kind, owner, usual, text, rules, alone in rows(query, LEAF_VIEW, sorted(tables)):
         plain = (kind, usual, rules, alone) == ("v", True, 1, True)
-        shown = digest(SPELLING.sub("", QUALIFIED.sub("", text or "")))
-        found[tables[name]] = LeafView(shown, owner, plain)
+        found[tables[name]] = LeafView(structure.view_text(text or ""), owner, plain)
     return found
 
 

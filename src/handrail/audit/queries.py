@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from handrail.audit import guards, sealing, signing, watch
+from handrail.audit import guards, sealing, signing, structure, watch
 from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent
 
@@ -121,6 +121,11 @@ def guarded_tables() -> frozenset[str]:
 def row_policies(tables: Collection[str]) -> dict[str, dict[str, str]]:
     """The row policies of each table by name, each with a digest of what it says."""
     return guards.policies(tables)
+
+
+def view_text(definition: str) -> str:
+    """A digest of the definition of a view, alike in all versions of PostgreSQL."""
+    return structure.view_text(definition)
 
 
 def list_events(workspace_id: int, tenant_ids: Collection[int] | None, wanted: EventFilter) -> list[EventRow]:

@@ -83,28 +83,36 @@ def _invalid_indexes(tables: Iterable[str]) -> Iterator[Finding]:
 
 def lookalikes() -> Iterator[Finding]:
     """PostgreSQL prefers what fits the types best, wherever it is: an operator ``=`` or a function ``to_jsonb`` of
-    somebody else's would be called in place of its own. Those of extensions are left alone."""
+    somebody else's would be called in place of its own. Those of extensions are left alone, if a superuser owns them:
+    who has made an extension can add objects of their own to it."""
     query = """
         SELECT 'operator', o.oprname, n.nspname FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
         WHERE n.nspname = ANY(current_schemas(false)) AND n.nspname <> 'pg_catalog'
         AND EXISTS (SELECT FROM pg_operator p
                     WHERE p.oprname = o.oprname AND p.oprnamespace = 'pg_catalog'::regnamespace)
-        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_operator'::regclass AND d.objid = o.oid
-                        AND d.deptype = 'e')
+        AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_roles s ON s.oid = o.oprowner AND s.rolsuper
+                        WHERE d.classid = 'pg_operator'::regclass AND d.objid = o.oid AND d.deptype = 'e')
         UNION SELECT 'function', f.proname, n.nspname FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
         WHERE n.nspname = ANY(current_schemas(false)) AND n.nspname <> 'pg_catalog'
         AND EXISTS (SELECT FROM pg_proc p WHERE p.proname = f.proname AND p.pronamespace = 'pg_catalog'::regnamespace)
-        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid
-                        AND d.deptype = 'e')
+        AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_roles s ON s.oid = f.proowner AND s.rolsuper
+                        WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
         UNION SELECT 'cast', format_type(t.castsource, NULL) || ' as ' || format_type(t.casttarget, NULL),
                'the database' FROM pg_cast t WHERE t.oid >= 16384
         AND EXISTS (SELECT FROM pg_type p WHERE p.oid IN (t.castsource, t.casttarget) AND p.oid < 16384)
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_cast'::regclass AND d.objid = t.oid
-                        AND d.deptype = 'e')
+                        AND d.deptype = 'e' AND NOT EXISTS (
+                            SELECT FROM pg_type p JOIN pg_roles s ON s.oid = p.typowner AND NOT s.rolsuper
+                            WHERE p.oid IN (t.castsource, t.casttarget)))
         ORDER BY 1, 2, 3
     """
     for kind, name, schema in rows(query):
         yield "", f"The {kind} {name} of {schema} can be taken for PostgreSQL's own."
+
+
+def view_text(definition: str) -> str:
+    """A digest of what ``pg_get_viewdef`` gives, alike in all versions of PostgreSQL and for every search path."""
+    return digest(SPELLING.sub("", QUALIFIED.sub("", definition)))
 
 
 def digest(*parts: object) -> str:

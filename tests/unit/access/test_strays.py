@@ -13,7 +13,7 @@ from handrail.access import protection, strays
 from handrail.access.rights import scoped_tables
 from handrail.audit import queries
 from handrail.audit.queries import row_policies
-from handrail.conf.roles import SERVING
+from handrail.conf.roles import OWNER, SERVING
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("R2-23")]
 
@@ -93,6 +93,26 @@ FAULTS |= {
 }
 
 
+WIDER = "The view {} is not the one of this version: it can show more than it should."
+DIRECTORY, SLUGS = "handrail_membership_directory", "handrail_workspace_directory"
+FAULTS |= {
+    f"CREATE OR REPLACE VIEW {DIRECTORY} AS SELECT id, workspace_id, user_id, is_active, roles FROM access_membership": (
+        WIDER.format(DIRECTORY)
+    ),
+    f"CREATE OR REPLACE VIEW {DIRECTORY} AS SELECT id, workspace_id, user_id, true AS is_active FROM access_membership": (
+        WIDER.format(DIRECTORY)
+    ),
+    f"CREATE SCHEMA x; CREATE TABLE x.access_workspace AS SELECT * FROM access_workspace; CREATE OR REPLACE VIEW {SLUGS}"
+    " AS SELECT id, slug FROM x.access_workspace": WIDER.format(SLUGS),
+    f"ALTER VIEW {SLUGS} SET (security_invoker = true)": WIDER.format(SLUGS),
+    f"CREATE RULE quiet AS ON INSERT TO {SLUGS} DO INSTEAD NOTHING": WIDER.format(SLUGS),
+    f"DROP VIEW {SLUGS}": f"The view {SLUGS} is missing.",
+    f"ALTER VIEW {SLUGS} OWNER TO {SERVING}": f"The view {SLUGS} belongs to {SERVING}.",
+    "CREATE OR REPLACE VIEW handrail_run_lease AS SELECT id, workspace_id, state, due_at, subject FROM"
+    " runbooks_operationrun": WIDER.format("handrail_run_lease"),
+}
+
+
 def run(*statements: str) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
@@ -105,6 +125,16 @@ def test_file_of_policies_is_that_of_a_migrated_database() -> None:
     if os.environ.get("WRITE_GUARDS"):
         path.write_text(made, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == made, "run: make guards"
+
+
+def test_file_of_views_is_that_of_a_migrated_database() -> None:
+    path = Path(strays.__file__).with_name(strays.VIEWS_FILE)
+    made = json.dumps(strays.view_definitions(), indent=1, sort_keys=True) + "\n"
+    if os.environ.get("WRITE_GUARDS"):
+        path.write_text(made, encoding="utf-8")
+        strays._made.cache_clear()
+    assert path.read_text(encoding="utf-8") == made, "run: make guards"
+    assert "" not in strays.view_definitions().values()
 
 
 def test_migrated_database_has_none() -> None:
@@ -155,3 +185,29 @@ def test_serving_role_itself_can_look() -> None:
     run(f"SET LOCAL ROLE {SERVING}")
     assert strays.found(SERVING) == []
     assert queries.inspect()[-1].ok
+
+
+PEEK = "CREATE FUNCTION peek() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN END'"
+
+
+def test_functions_and_event_triggers_of_extensions_are_none() -> None:
+    """As those of pgaudit."""
+    run(PEEK, "CREATE EVENT TRIGGER peek ON ddl_command_end EXECUTE FUNCTION peek()")
+    run("ALTER EVENT TRIGGER peek DISABLE", "ALTER EXTENSION plpgsql ADD FUNCTION peek()")
+    run("ALTER EVENT TRIGGER peek ENABLE")
+    assert strays.found(SERVING) == []
+
+
+def test_function_that_was_added_to_an_extension_is_named() -> None:
+    run(PEEK, "ALTER EXTENSION plpgsql ADD FUNCTION peek()", f"ALTER FUNCTION peek() OWNER TO {OWNER}")
+    assert strays.found(SERVING) == ["The function peek runs with its owner's rights."]
+
+
+def test_views_are_made_again(settings: object) -> None:
+    settings.HANDRAIL_SERVING_ROLE = SERVING  # type: ignore[attr-defined]
+    protection.apply()
+    run(
+        f"CREATE OR REPLACE VIEW {DIRECTORY} AS SELECT id, workspace_id, user_id, is_active, roles FROM access_membership"
+    )
+    assert protection.apply() is True
+    assert strays.found(SERVING) == []
