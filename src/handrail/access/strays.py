@@ -90,7 +90,7 @@ def _changed_policies() -> Iterator[str]:
 
 
 def _views() -> Iterator[str]:
-    """They show something of all workspaces to whoever asks: one more column, or another table, is too much. The views
+    """They show something of all workspaces to every process: one more column, or another table, is too much. The views
     of leaves are the log's own guards."""
     query = """
         SELECT c.relname, pg_get_userbyid(c.relowner) FROM pg_class c
@@ -109,7 +109,7 @@ def _views() -> Iterator[str]:
 
 def view_definitions() -> dict[str, str]:
     """Of each view of leases and of the directory a digest; "" for one with a rule, an option or a dependency that it
-    should not have, or that is no ordinary view."""
+    should not have, or that is another kind of relation."""
     query = """
         SELECT c.relname, pg_get_viewdef(c.oid), c.relkind = 'v' AND c.reloptions IS NULL
         AND (SELECT count(*) FROM pg_rewrite w WHERE w.ev_class = c.oid) = 1

@@ -118,7 +118,7 @@ def _kept() -> Iterator[tuple[str, tuple[str, float, float]]]:
         kept = cache.get(KEY)
     except Error:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever is raised where bytes are no value
+    except Exception as error:  # noqa: BLE001 - unpickling raises anything
         log.warning("the kept readings of clocks can't be read", error=type(error).__name__)
         return
     for process, reading in kept.items() if isinstance(kept, dict) else ():

@@ -95,14 +95,15 @@ FAULTS |= {
 
 WIDER = "The view {} is not the one of this version: it can show more than it should."
 DIRECTORY, SLUGS = "handrail_membership_directory", "handrail_workspace_directory"
+REPLACE = "CREATE OR REPLACE VIEW"
 FAULTS |= {
-    f"CREATE OR REPLACE VIEW {DIRECTORY} AS SELECT id, workspace_id, user_id, is_active, roles FROM access_membership": (
+    f"{REPLACE} {DIRECTORY} AS SELECT id, workspace_id, user_id, is_active, roles FROM access_membership": (
         WIDER.format(DIRECTORY)
     ),
-    f"CREATE OR REPLACE VIEW {DIRECTORY} AS SELECT id, workspace_id, user_id, true AS is_active FROM access_membership": (
+    f"{REPLACE} {DIRECTORY} AS SELECT id, workspace_id, user_id, true AS is_active FROM access_membership": (
         WIDER.format(DIRECTORY)
     ),
-    f"CREATE SCHEMA x; CREATE TABLE x.access_workspace AS SELECT * FROM access_workspace; CREATE OR REPLACE VIEW {SLUGS}"
+    f"CREATE SCHEMA x; CREATE TABLE x.access_workspace AS SELECT * FROM access_workspace; {REPLACE} {SLUGS}"
     " AS SELECT id, slug FROM x.access_workspace": WIDER.format(SLUGS),
     f"ALTER VIEW {SLUGS} SET (security_invoker = true)": WIDER.format(SLUGS),
     f"CREATE RULE quiet AS ON INSERT TO {SLUGS} DO INSTEAD NOTHING": WIDER.format(SLUGS),
@@ -206,8 +207,6 @@ def test_function_that_was_added_to_an_extension_is_named() -> None:
 def test_views_are_made_again(settings: object) -> None:
     settings.HANDRAIL_SERVING_ROLE = SERVING  # type: ignore[attr-defined]
     protection.apply()
-    run(
-        f"CREATE OR REPLACE VIEW {DIRECTORY} AS SELECT id, workspace_id, user_id, is_active, roles FROM access_membership"
-    )
+    run(f"{REPLACE} {DIRECTORY} AS SELECT id, workspace_id, user_id, is_active, roles FROM access_membership")
     assert protection.apply() is True
     assert strays.found(SERVING) == []

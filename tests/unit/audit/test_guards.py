@@ -91,7 +91,7 @@ def test_what_is_no_table_or_no_foreign_key_any_more_is_named(statements: tuple[
 
 HONEST = (
     "ALTER TABLE audit_auditevent SET (autovacuum_vacuum_scale_factor = 0.01, fillfactor = 90)",
-    "ALTER TABLE audit_auditleaf ALTER COLUMN leaf_hash SET STATISTICS 500, ALTER COLUMN leaf_hash SET STORAGE EXTERNAL",
+    "ALTER TABLE audit_auditleaf ALTER leaf_hash SET STATISTICS 500, ALTER leaf_hash SET STORAGE EXTERNAL",
     "CREATE STATISTICS of_events ON actor, event FROM audit_auditevent",
     "CREATE INDEX by_actor ON audit_auditevent (actor)",
     "COMMENT ON TABLE audit_auditevent IS 'The log.'",
