@@ -41,7 +41,7 @@ MESSAGE = {
 }
 EXAMPLE = {
     "type": DELEGATED,
-    "data": {"id": "TASK-1", "runbook": "entitlement-resync", "runbook_version": 2, "payload": {}},
+    "data": {"id": "TASK-1", "runbook": "entitlement-resync", "runbook_version": 3, "payload": {}},
 }
 
 

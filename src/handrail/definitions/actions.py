@@ -37,6 +37,7 @@ def propose(*, text: str, by: Actor, file: str = "definition") -> DefinitionSumm
     existing = same_name.filter(version=definition.version).first()
     if existing is not None:
         return _again(existing, text)
+    checked.refuse_if_any()
     active = same_name.filter(state=DefinitionState.ACTIVE).first()
     if active is not None and active.version >= definition.version:
         raise Conflict(

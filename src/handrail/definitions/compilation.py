@@ -10,13 +10,14 @@ from typing import Any, Literal, Protocol, overload
 
 from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.definitions.profile.compiler import compile_profile_document
+from handrail.definitions.runbook import review
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.definitions.runbook.compiler import compile_runbook_document
 from handrail.definitions.source.faults import TextFaults
 from handrail.definitions.source.loader import Document, load
 from handrail.definitions.states import DefinitionKind
 from handrail.definitions.table import CompiledTable, compile_table_document
-from handrail.kernel.errors import Conflict, Fault
+from handrail.kernel.errors import Conflict, Fault, Invalid
 
 
 class CompiledDefinition(Protocol):
@@ -36,11 +37,25 @@ class CompiledDefinition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CheckedText:
-    """A text without faults, and its kind. ``warnings``: one for each key or value that has another name today."""
+    """A text without faults, and its kind. ``warnings``: one for each key or value that has another name today.
+
+    ``findings``: what is probably not meant. ``refusals``: for what a new text can't be proposed, though one that was
+    proposed earlier stays as it is. ``decisions``: when each prerequisite of a runbook is decided.
+    """
 
     kind: DefinitionKind
     definition: CompiledDefinition
     warnings: tuple[Fault, ...]
+    findings: tuple[Fault, ...] = ()
+    refusals: tuple[Fault, ...] = ()
+    decisions: tuple[review.PrerequisiteTiming, ...] = ()
+
+    def refuse_if_any(self) -> None:
+        """Raises Invalid (``definition-invalid``) where a new text can't be proposed."""
+        if self.refusals:
+            count = f"{len(self.refusals)} fault{'' if len(self.refusals) == 1 else 's'}"
+            message = f"This definition can't be proposed: {count}. First: {self.refusals[0]}"
+            raise Invalid(message, code="definition-invalid", faults=self.refusals)
 
 
 FORMATS: Mapping[str, DefinitionKind] = MappingProxyType(
@@ -66,7 +81,11 @@ def check(text: str, *, file: str = "definition") -> CheckedText:
         faults.refuse()
     kind = FORMATS[written]
     definition = _COMPILERS[kind](document)
-    return CheckedText(kind, definition, tuple(document.warnings()))
+    warnings = tuple(document.warnings())
+    if not isinstance(definition, CompiledRunbook):
+        return CheckedText(kind, definition, warnings)
+    found, refused = review.findings(definition, document), review.not_carried(definition, document)
+    return CheckedText(kind, definition, warnings, tuple(found), tuple(refused), review.decisions(definition))
 
 
 @overload

@@ -12,7 +12,7 @@ ROW = (
     "RUN-7K3M9QX2ZA",
     "TASK-1028",
     "ten_catalpa",
-    "rotate-sync-credential v2",
+    "rotate-sync-credential v3",
     "exception",
     "new-credential-not-active",
     "2026-11-26 17:49:29Z",

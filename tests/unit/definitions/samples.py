@@ -90,7 +90,7 @@ steps:
       reads: [entitlement]
       conditions: [{condition: "entitlement.marker != ''", reason: note-absent}]
 completion: {copy: [task.tenant_id, entitlement.marker, steps.resynchronise.id, job.state]}
-exception: {copy: [task.tenant_id, tenant.tier]}
+exception: {copy: [task.tenant_id, tenant.tier, holders.user_names]}
 checkpoints: {invoked: Job started}
 """
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +23,7 @@ group = typer.Typer()
 YamlFile = Annotated[Path, typer.Argument(metavar="FILE", help="The definition's YAML file.")]
 Name = Annotated[
     str,
-    typer.Argument(metavar="DEFINITION", help="KIND/NAME or KIND/NAME/VERSION, such as runbook/entitlement-resync/2."),
+    typer.Argument(metavar="DEFINITION", help="KIND/NAME or KIND/NAME/VERSION, such as runbook/entitlement-resync/3."),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in up to 500 characters.")]
 KindIs = Annotated[str, typer.Option("--kind", help="Only runbook, packet or table definitions.")]
@@ -36,9 +38,12 @@ _NAME = re.compile(r"(?P<kind>[a-z]+)/(?P<name>[a-z0-9-]+)(/(?P<version>[1-9][0-
 def check(file: YamlFile, *, json: Json = False) -> None:
     """Check a definition without proposing it. Reports every fault with line and column. Needs no database.
 
-    Also warns about keys and names that were renamed. They are still read; the warning gives the current name.
+    Also warns about keys and names that were renamed. They are still read; the warning gives the current name. Of a
+    runbook it reports literal versions and names in conditions that are not its own, and says when each prerequisite
+    is decided.
     """
     checked = compilation.check(_read(file), file=file.name)
+    checked.refuse_if_any()
     definition = checked.definition
     facts = {
         "kind": checked.kind.value,
@@ -49,15 +54,21 @@ def check(file: YamlFile, *, json: Json = False) -> None:
         "digest": definition.digest,
     }
     if json:
-        warnings = [
-            {"where": one.where, "message": one.message, "line": one.line, "column": one.column}
-            for one in checked.warnings
-        ]
-        output.print_json(facts | {"warnings": warnings})
+        places = {"warnings": _places(checked.warnings), "findings": _places(checked.findings)}
+        output.print_json(facts | places | {"prerequisites": [asdict(one) for one in checked.decisions]})
         return
     output.print_facts(facts)
+    if checked.decisions:
+        cells = [(one.reason, one.decided) for one in checked.decisions]
+        output.print_table("", ("prerequisite", "decided"), cells, empty="")
     for warning in checked.warnings:
         output.say(f"Warning: {warning}")
+    for finding in checked.findings:
+        output.say(f"Finding: {finding}")
+
+
+def _places(faults: Sequence[Fault]) -> list[dict[str, str | int | None]]:
+    return [{"where": one.where, "message": one.message, "line": one.line, "column": one.column} for one in faults]
 
 
 @group.command("propose")

@@ -32,7 +32,7 @@ class CelNode:
     """One part of an expression. ``at`` is its offset in the source, in characters.
 
     ``label``: the name, function or variable(s). ``parts``: operands; of a comprehension: range, start,
-    condition, step, result. ``length``: characters of a constant text.
+    condition, step, result. ``length``: characters of a constant text. ``value``: a constant whole number or text.
     """
 
     kind: NodeKind
@@ -42,6 +42,7 @@ class CelNode:
     length: int = 0
     second: str = ""
     accumulator: str = ""
+    value: int | str | None = None
 
     def walk(self) -> Iterator[CelNode]:
         yield self
@@ -84,7 +85,8 @@ class _CelReader:
         ident = _int(fields.get(2, 0))
         at = self.positions.get(ident, 0)
         if 3 in fields:
-            return CelNode("constant", at, length=_constant_length(_bytes(fields[3])))
+            constant = _bytes(fields[3])
+            return CelNode("constant", at, length=_constant_length(constant), value=_constant(constant))
         if 4 in fields:
             return CelNode("name", at, _text(dict(_fields(_bytes(fields[4]))).get(1, b"")))
         if 5 in fields:
@@ -127,6 +129,15 @@ class _CelReader:
 
 def _constant_length(data: bytes) -> int:
     return sum(len(value) for number, value in _fields(data) if number in (6, 7) and isinstance(value, bytes))
+
+
+def _constant(data: bytes) -> int | str | None:
+    for number, value in _fields(data):
+        if number in (3, 4) and isinstance(value, int):
+            return value - (1 << 64) if value >= 1 << 63 else value
+        if number == 6:
+            return _text(value)
+    return None
 
 
 def _reference(data: bytes) -> tuple[int, tuple[str, ...]]:

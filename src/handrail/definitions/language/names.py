@@ -14,7 +14,7 @@ KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 DOTTED = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){1,3}")
 
 # The roots of the scope, which no read may take.
-ROOTS = frozenset({"task", "before", "answer", "http", "steps", "run"})
+ROOTS = frozenset({"task", "before", "answer", "http", "steps", "run", "runbook"})
 # Words of CEL that can't be a part of a name. https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
 RESERVED = frozenset(
     [

@@ -22,7 +22,7 @@ from handrail.definitions.requests.extraction import Extraction
 from handrail.definitions.requests.forms import PollSpec
 from handrail.definitions.runbook import classify as classification
 from handrail.definitions.runbook.classify import Classification, CompiledRow
-from handrail.definitions.runbook.format import Checkpoints, RunbookSpec
+from handrail.definitions.runbook.format import Checkpoints, Decided, RunbookSpec
 
 CheckKind = Literal["prerequisite", "boundary", "verification", "guard"]
 __all__ = [
@@ -41,13 +41,14 @@ __all__ = [
 class CompiledCheck:
     """A condition, and the reason code of the exception raised when it does not hold.
 
-    ``message`` is for people, or empty.
+    ``message`` is for people, or empty. ``decided``: of a prerequisite, as ``PrerequisiteSpec`` has it.
     """
 
     condition: Condition
     reason: str
     kind: CheckKind
     message: str
+    decided: Decided | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,12 @@ class CompiledVerification:
     unchanged: tuple[str, ...]
     guards: tuple[CompiledCheck, ...]
 
+    @property
+    def to_change(self) -> frozenset[str]:
+        """The values, such as ``inventory.pending``, that its conditions say the step is there to change."""
+        named = {name for check in self.conditions for name in check.condition.names}
+        return frozenset(name for name in named if name.split(".")[0] in self.reads) - frozenset(self.unchanged)
+
     def changed(self, scope: Mapping[str, Any]) -> tuple[str, ...]:
         """The names of ``unchanged`` whose values differ between ``before`` and now. An absent value differs."""
         return tuple(name for name in self.unchanged if _differs(name, scope))
@@ -141,7 +148,10 @@ class CompiledStep:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRunbook:
-    """Immutable and safe to share between threads. ``digest`` is over the canonical JSON of the parsed text."""
+    """Immutable and safe to share between threads. ``digest`` is over the canonical JSON of the parsed text.
+
+    ``already``: the condition under which nothing needs doing.
+    """
 
     spec: RunbookSpec
     digest: str
@@ -149,6 +159,7 @@ class CompiledRunbook:
     reads: Mapping[str, CompiledRead]
     prerequisites: tuple[CompiledCheck, ...]
     steps: tuple[CompiledStep, ...]
+    already: Condition | None = None
 
     @property
     def name(self) -> str:
@@ -169,6 +180,11 @@ class CompiledRunbook:
     @property
     def escalate_to(self) -> str:
         return self.spec.escalate_to
+
+    @property
+    def identity(self) -> dict[str, JsonValue]:
+        """What conditions may name of the runbook itself."""
+        return {"name": self.name, "version": self.version}
 
     @property
     def checkpoints(self) -> Checkpoints:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from handrail.definitions.inputs.declared import input_types, names_once
 from handrail.definitions.inputs.schema import TASK, InputSchema
+from handrail.definitions.language.conditions import Condition
 from handrail.definitions.language.names import RESERVED, ROOTS, Variables, nearest, prefixed
 from handrail.definitions.language.templates import Escaping
 from handrail.definitions.language.valuetypes import ValueType
@@ -24,7 +25,7 @@ from handrail.definitions.runbook.compiled import (
     RetryPolicy,
 )
 from handrail.definitions.runbook.format import CheckSpec as WrittenCheck
-from handrail.definitions.runbook.format import RetrySpec, RunbookSpec, VerifySpec
+from handrail.definitions.runbook.format import PrerequisiteSpec, RetrySpec, RunbookSpec, VerifySpec
 from handrail.definitions.runbook.format import StepSpec as WrittenStep
 from handrail.definitions.source.faults import Path, TextFaults
 from handrail.definitions.source.loader import Document, load
@@ -32,6 +33,28 @@ from handrail.definitions.source.validate import validate
 from handrail.kernel.canonical import digest
 
 _HTTP: Variables = {"http.status": ValueType("integer")}
+_OWN: Variables = {"runbook.name": ValueType("string"), "runbook.version": ValueType("integer")}
+
+
+# The reasons for which a run stops that are not the definition's own, in ``runbooks.engine``.
+REASONS = frozenset(
+    {
+        "ambiguous-result",
+        "call-not-renderable",
+        "condition-error",
+        "connector-unusable",
+        "engine-failed",
+        "outcome-unknown",
+        "poll-not-renderable",
+        "poll-window-over",
+        "retries-exhausted",
+        "runbook-version-mismatch",
+        "stopped-by-a-person",
+        "terminal-result",
+        "verification-unreadable",
+    }
+)
+REASON_PREFIXES = ("source-unreadable-", "changed-")
 
 
 def compile_runbook(text: str, *, file: str = "runbook", kept: bool = False) -> CompiledRunbook:
@@ -59,6 +82,8 @@ class _RunbookCompiler:
         self.spec = spec
         self.context = Context(document, faults)
         self.task: Variables = {}
+        # What may be named everywhere.
+        self.base: Variables = {}
         self.reads: dict[str, CompiledRead] = {}
         self.steps: dict[str, CompiledStep] = {}
         # The reads that have been made by the point that the pass has come to, in declared order.
@@ -66,20 +91,23 @@ class _RunbookCompiler:
 
     def compile(self) -> CompiledRunbook:
         self.task = input_types(self.spec.task, "task", self.context)
+        # A text that was approved earlier may have a read of this name, which is what it means by it.
+        self.base = self.task if "runbook" in self.spec.reads else {**self.task, **_OWN}
         self._identity()
         self._reads()
         self.made = [name for name, read in self.reads.items() if read.after is None]
-        known = {**self.task, **self._variables_of(self.made)}
+        known = {**self.base, **self._variables_of(self.made)}
         prerequisites = self._checks(self.spec.prerequisites, ("prerequisites",), known, "prerequisite")
+        already = self._already(known)
         for index, step in enumerate(self.spec.steps):
             self.steps[step.name] = self._step(step, ("steps", index))
         self._budget_against_steps()
         self._copies()
+        self._next_actions()
         self.context.faults.refuse_if_any()
         schema = InputSchema(self.spec.task, TASK)
-        return CompiledRunbook(
-            self.spec, digest(self.document.data), schema, self.reads, prerequisites, tuple(self.steps.values())
-        )
+        steps = tuple(self.steps.values())
+        return CompiledRunbook(self.spec, digest(self.document.data), schema, self.reads, prerequisites, steps, already)
 
     # tenant, subject, budget
 
@@ -108,14 +136,15 @@ class _RunbookCompiler:
     def _reads(self) -> None:
         for name, spec in self.spec.reads.items():
             path: Path = ("reads", name)
-            if name in ROOTS or name in RESERVED:
+            is_free = name == "runbook" and self.document.kept
+            if (name in ROOTS or name in RESERVED) and not is_free:
                 taken = ", ".join(sorted(ROOTS))
                 self.context.add_key(
                     path, f"{name} can't name a read; reserved are {taken} and the words of the condition language"
                 )
             extraction = self._extraction(spec.extract, (*path, "extract"))
             answers = {f"steps.{s.name}.{k}": v for s in self.spec.steps for k, v in _declared(s.answer).items()}
-            used = self.context.source(spec, path, {**self.task, **self._variables_of(self.reads), **answers})
+            used = self.context.source(spec, path, {**self.base, **self._variables_of(self.reads), **answers})
             self.reads[name] = self._read(name, spec, extraction, used)
 
     def _read(self, name: str, spec: RequestForm, extraction: Extraction, used: tuple[str, ...]) -> CompiledRead:
@@ -148,14 +177,26 @@ class _RunbookCompiler:
     # conditions
 
     def _checks(
-        self, written: list[WrittenCheck], path: Path, known: Variables, default: CheckKind
+        self, written: Sequence[WrittenCheck], path: Path, known: Variables, default: CheckKind
     ) -> tuple[CompiledCheck, ...]:
         checks: list[CompiledCheck] = []
         for index, check in enumerate(written):
             condition = self.context.condition(check.condition, (*path, index, "condition"), known)
             if condition is not None:
-                checks.append(CompiledCheck(condition, check.reason, check.kind or default, check.message or ""))
+                decided = check.decided if isinstance(check, PrerequisiteSpec) else None
+                kind = check.kind or default
+                checks.append(CompiledCheck(condition, check.reason, kind, check.message or "", decided))
         return tuple(checks)
+
+    def _already(self, known: Variables) -> Condition | None:
+        already = self.spec.already_as_required
+        if already is None:
+            return None
+        path: Path = ("already_as_required", "condition")
+        condition = self.context.condition(already.condition, path, known)
+        if condition is not None and not any(name.split(".")[0] in self.reads for name in condition.names):
+            self.context.add(path, "it must name at least one value that is read; a task alone proves nothing")
+        return condition
 
     # steps
 
@@ -163,7 +204,7 @@ class _RunbookCompiler:
         self._step_rules(step, path)
         answers = self._extraction(step.answer, (*path, "answer")) if step.answer else None
         earlier = self._earlier()
-        known = {**self.task, **self._variables_of(self.made), **earlier}
+        known = {**self.base, **self._variables_of(self.made), **earlier}
         self.context.source(step.call, (*path, "call"), known)
         own = prefixed("answer", answers.variables) if answers else {}
         if step.poll:
@@ -258,7 +299,7 @@ class _RunbookCompiler:
         fresh = self._variables_of(reads)
         self.made = [name for name in self.reads if name in self.made or name in reads]
         mine = {f"steps.{step.name}.{name.partition('.')[2]}": kind for name, kind in own.items()}
-        known = {**self.task, **fresh, **before, **self._earlier(), **own, **mine}
+        known = {**self.base, **fresh, **before, **self._earlier(), **own, **mine}
         if verify.within and verify.every > verify.within:
             self.context.add((*path, "every"), "longer than within; it would never be read again")
         return CompiledVerification(
@@ -295,7 +336,7 @@ class _RunbookCompiler:
                 )
 
     def _copies(self) -> None:
-        known = {**self.task, **self._variables_of(self.made), **self._earlier()}
+        known = {**self.base, **self._variables_of(self.made), **self._earlier()}
         for part, names in (("completion", self.spec.completion.copy_), ("exception", self.spec.exception.copy_)):
             for index, name in enumerate(names):
                 path = (part, "copy", index)
@@ -303,6 +344,18 @@ class _RunbookCompiler:
                     self.context.add(path, f"{name} is not declared; {nearest(name, known)}")
                 elif name in names[:index]:
                     self.context.add(path, f"{name} is listed twice")
+
+    def _next_actions(self) -> None:
+        """Reasons that end in ``-`` and a name are made of the name of a read or value, so they are not listed here."""
+        checks: list[WrittenCheck] = [*self.spec.prerequisites]
+        for step in self.spec.steps:
+            checks += [*step.verify.conditions, *step.verify.guards] if step.verify else []
+        known = {check.reason for check in checks} | REASONS
+        for reason in self.spec.exception.next_actions:
+            if reason not in known and not reason.startswith(REASON_PREFIXES):
+                self.context.add_key(
+                    ("exception", "next_actions", reason), f"no run stops for this reason; {nearest(reason, known)}"
+                )
 
 
 def _declared(answer: Extracts | None) -> dict[str, ValueType]:

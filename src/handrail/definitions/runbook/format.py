@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from handrail.definitions.inputs.format import TaskField
 from handrail.definitions.requests.forms import CallForm, Extracts, PollSpec, ReadForm
@@ -25,10 +26,19 @@ from handrail.definitions.source.scalars import (
 )
 
 ConditionKind = Literal["prerequisite", "boundary"]
+# When a prerequisite is decided: only before the first act; or before every one, whatever earlier steps have changed.
+Decided = Literal["start", "always"]
 Outcome = Literal["succeeded", "pending", "retryable", "terminal"]
 # The order in which rows are tried.
 OUTCOMES: tuple[Outcome, ...] = ("succeeded", "pending", "retryable", "terminal")
 MAX_ATTEMPTS = 20
+MAX_READ_BUDGET_SECONDS = 3600.0
+
+
+def _within_an_hour(seconds: float | None) -> float | None:
+    if seconds is not None and seconds > MAX_READ_BUDGET_SECONDS:
+        raise PydanticCustomError("duration", "at most 1h; a person is asked after that")
+    return seconds
 
 
 class RetryBudgetSpec(Closed):
@@ -45,6 +55,19 @@ class CheckSpec(Closed):
     reason: Annotated[Kebab, Formerly("otherwise")]
     kind: ConditionKind | None = None
     message: Annotated[Prose | None, Formerly("says")] = None
+
+
+class PrerequisiteSpec(CheckSpec):
+    """What must hold before an act. Without ``decided``: before every one, but not on what earlier steps changed."""
+
+    decided: Decided | None = None
+
+
+class AlreadySpec(Closed):
+    """The condition under which nothing needs doing. It is decided once, after the prerequisites hold."""
+
+    condition: Expression
+    message: Prose | None = None
 
 
 class RowSpec(Closed):
@@ -115,6 +138,14 @@ class CopySpec(Closed):
     copy_: Annotated[list[Dotted], Field(alias="copy", max_length=50)]
 
 
+class ExceptionSpec(CopySpec):
+    """``next_actions``: by reason code, what the people who take over should do next."""
+
+    next_actions: Annotated[
+        dict[Kebab, Annotated[str, StringConstraints(min_length=1, max_length=500)]], Field(max_length=100)
+    ] = {}
+
+
 class Checkpoints(Closed):
     """What people read for each stage of a run."""
 
@@ -140,8 +171,10 @@ class RunbookSpec(Closed):
     subject: Annotated[list[Dotted], Field(min_length=1, max_length=5)]
     retry_budget: RetryBudgetSpec | None = None
     reads: Annotated[dict[Identifier, ReadForm], Field(min_length=1, max_length=20)]
-    prerequisites: Annotated[list[CheckSpec], Field(min_length=1, max_length=50)]
+    read_budget: Annotated[Duration | None, AfterValidator(_within_an_hour)] = None
+    prerequisites: Annotated[list[PrerequisiteSpec], Field(min_length=1, max_length=50)]
+    already_as_required: AlreadySpec | None = None
     steps: Annotated[list[StepSpec], Field(min_length=1, max_length=20)]
     completion: CopySpec
-    exception: CopySpec
+    exception: ExceptionSpec
     checkpoints: Checkpoints = Checkpoints()
