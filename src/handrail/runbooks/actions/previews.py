@@ -75,7 +75,7 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
         subject=task.key,
         definition=definition.digest,
     )
-    scope: dict[str, Any] = {"task": payload}
+    scope: dict[str, Any] = {"runbook": runbook.identity, "task": payload}
     base: dict[str, Any] = {
         "runbook": runbook.name,
         "version": runbook.version,

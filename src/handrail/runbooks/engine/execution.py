@@ -106,6 +106,7 @@ class Execution(LeasedRun):
     def scope(self, **more: Any) -> dict[str, Any]:
         """The values that placeholders and conditions may name at this point."""
         return {
+            "runbook": self.runbook.identity,
             "task": self.run.task,
             "steps": self.position.answers,
             **self.position.before,
