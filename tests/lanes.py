@@ -19,6 +19,12 @@ def swept(items: Sequence[T]) -> Sequence[T]:
     return items if NIGHTLY else [*items[:-1:STEP], *items[-1:]]
 
 
+def portion(items: Iterable[T], of: int) -> Sequence[T]:
+    """Every one of ``items`` at night, by day one ``of`` so many: for tables in which each row asks the same."""
+    listed = list(items)
+    return listed if NIGHTLY else listed[::of]
+
+
 def share(items: Sequence[T], number: int, count: int) -> Sequence[T]:
     """What the ``number``-th of many takes of ``items``: at night all, by day ``count`` by turns, so that many together
     take each."""

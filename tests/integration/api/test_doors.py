@@ -18,6 +18,7 @@ from tests.factories.openapi import description
 from tests.factories.people import secret_of
 from tests.factories.web import Web
 from tests.integration.api.test_scope import BODIES
+from tests.lanes import portion
 
 pytestmark = pytest.mark.django_db
 OPERATIONS = {
@@ -77,30 +78,30 @@ def denials() -> list[str]:
 
 
 @pytest.mark.requirement("R2-23")
-@pytest.mark.parametrize("door", sorted(NEEDING))
+@pytest.mark.parametrize("door", portion(sorted(NEEDING), 3))
 def test_without_the_capability_an_operation_is_refused_and_audited(house: Web, bearing: Bearing, door: str) -> None:
     assert call(bearing(*without(NEEDING[door])), house, door)[0] == 403
     assert denials() == [NEEDING[door]]
 
 
-@pytest.mark.parametrize("door", WRITING)
+@pytest.mark.parametrize("door", portion(WRITING, 3))
 def test_a_token_that_only_reads_does_nothing(house: Web, bearing: Bearing, door: str) -> None:
     assert call(bearing(*Role, scopes=("read",)), house, door) == (403, "token-scope")
     assert denials() == [NEEDING[door]]
 
 
-@pytest.mark.parametrize("door", READING)
+@pytest.mark.parametrize("door", portion(READING, 3))
 def test_a_token_that_only_reads_reads(house: Web, bearing: Bearing, door: str) -> None:
     assert call(bearing(*Role, scopes=("read",)), house, door)[0] not in {401, 403, 404, 500}
 
 
-@pytest.mark.parametrize("door", sorted(NEEDING))
+@pytest.mark.parametrize("door", portion(sorted(NEEDING), 3))
 def test_a_token_of_another_act_is_refused(house: Web, bearing: Bearing, door: str) -> None:
     other = Capability.EVALUATION_VIEW if NEEDING[door] is not Capability.EVALUATION_VIEW else Capability.RUN_START
     assert call(bearing(*Role, scopes=(other,)), house, door) == (403, "token-scope")
 
 
-@pytest.mark.parametrize("door", sorted(NEEDING))
+@pytest.mark.parametrize("door", portion(sorted(NEEDING), 3))
 def test_a_token_of_exactly_this_act_passes(house: Web, bearing: Bearing, door: str) -> None:
     """What the rows then say, such as that a run has ended, is another question."""
     assert call(bearing(*Role, scopes=(NEEDING[door],)), house, door)[0] not in {401, 403, 500}

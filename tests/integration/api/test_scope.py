@@ -18,6 +18,7 @@ from tests.factories.installation import Installation
 from tests.factories.openapi import description
 from tests.factories.runs import Runs
 from tests.integration.api.conftest import Caller
+from tests.lanes import crossed
 
 BODIES = {
     "change_tenant": {"name": "New"},
@@ -139,8 +140,9 @@ def test_a_foreign_thing_is_answered_like_a_missing_one(
     assert call(client, operation, foreign) == call(client, operation, MISSING)
 
 
-@pytest.mark.parametrize("operation", NAMED, ids=lambda operation: operation[0])
-@pytest.mark.parametrize("ref", ["x", "%00", "RUN-%E2%80%AE", "-1", "1e9"])
+@pytest.mark.parametrize(
+    ("operation", "ref"), crossed(NAMED, ["x", "%00", "RUN-%E2%80%AE", "-1", "1e9"]), ids=lambda each: str(each[0])
+)
 def test_a_reference_that_can_not_be_one_is_answered_like_a_missing_one(
     operation: tuple[str, str, str], ref: str, caller: Caller
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.lanes import NIGHTLY
 
+pytestmark = pytest.mark.peer  # it makes and starts a database server of its own
 ROOT = Path(__file__).resolve().parents[3]
 UNSET = ("DATABASE_URL", "HANDRAIL_CONFIG", "HANDRAIL_STATE_DIR", "DJANGO_SETTINGS_MODULE")
 

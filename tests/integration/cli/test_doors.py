@@ -20,6 +20,7 @@ from tests.factories.installation import Installation
 from tests.factories.people import secret_of
 from tests.factories.web import Web
 from tests.integration.cli.conftest import Handrail
+from tests.lanes import portion
 
 pytestmark = pytest.mark.django_db
 DOORS: dict[str, Any] = pairs("commands")
@@ -138,20 +139,20 @@ def test_the_table_names_every_command() -> None:
 
 
 @pytest.mark.requirement("R2-23")
-@pytest.mark.parametrize("door", sorted(NEEDING))
+@pytest.mark.parametrize("door", portion(sorted(NEEDING), 3))
 def test_the_token_of_a_member_without_the_capability_is_refused_and_audited(house: Web, as_: Run, door: str) -> None:
     ended = as_(door, rows.member(house.workspace, *without(NEEDING[door])))
     assert ended.code == 4, ended.err
     assert denials() == [NEEDING[door]]
 
 
-@pytest.mark.parametrize("door", WRITING)
+@pytest.mark.parametrize("door", portion(WRITING, 3))
 def test_a_token_that_only_reads_does_nothing(house: Web, as_: Run, door: str) -> None:
     ended = as_(door, rows.member(house.workspace, *Role), "read")
     assert (ended.code, "[token-scope]" in ended.err) == (4, True), ended.err
 
 
-@pytest.mark.parametrize("door", sorted(NEEDING))
+@pytest.mark.parametrize("door", portion(sorted(NEEDING), 3))
 def test_a_token_of_exactly_this_act_passes(house: Web, as_: Run, door: str) -> None:
     """What the rows then say is another question. Commands that show what came of an act read it as well."""
     user = rows.member(house.workspace, *Role)
@@ -161,7 +162,7 @@ def test_a_token_of_exactly_this_act_passes(house: Web, as_: Run, door: str) -> 
     assert denials() == []
 
 
-@pytest.mark.parametrize("door", NAMED)
+@pytest.mark.parametrize("door", portion(NAMED, 3))
 def test_a_thing_of_another_tenant_is_not_found(house: Web, as_: Run, door: str) -> None:
     elsewhere = rows.tenant(house.workspace, name="Another customer")
     ended = as_(door, rows.member(house.workspace, *Role, tenants=[elsewhere]))
@@ -184,7 +185,7 @@ def test_a_decision_in_somebodys_name_needs_the_setting(house: Web, as_: Run, do
     assert denials() == ([] if by_name else [decisions.BY_NAME])
 
 
-@pytest.mark.parametrize("door", OPERATORS)
+@pytest.mark.parametrize("door", portion(OPERATORS, 3))
 def test_what_is_the_operators_is_refused_to_every_member(house: Web, as_: Run, door: str) -> None:
     member = rows.member(house.workspace, *Role)
     ended = as_(door, member)
@@ -193,7 +194,7 @@ def test_what_is_the_operators_is_refused_to_every_member(house: Web, as_: Run, 
     assert (event.actor, event.subject) == (member.email, "installation:operate")
 
 
-@pytest.mark.parametrize("door", OPERATORS)
+@pytest.mark.parametrize("door", portion(OPERATORS, 3))
 def test_a_token_that_opens_nothing_does_not_make_an_operator(
     as_: Run, door: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

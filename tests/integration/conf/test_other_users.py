@@ -19,6 +19,7 @@ from tests.factories import postgres
 
 pytestmark = pytest.mark.requirement("R2-23")
 
+pytestmark = pytest.mark.peer  # servers are started
 OtherUser = Callable[[Callable[[], str]], str]
 SOCKET = ".s.PGSQL.5432"
 

@@ -19,6 +19,7 @@ from tests.factories.installation import Installation
 from tests.factories.lane_server import Intake, serving
 from tests.factories.packets import LANE, connected
 from tests.integration.worker import processes
+from tests.lanes import portion
 from tests.unit.packets.proof.making import KEY
 
 LOST_TASK = timedelta(seconds=1.5)
@@ -59,7 +60,7 @@ def killed(when: str, kind: str, env: dict[str, str], updated_at: str) -> None:
 
 
 @pytest.mark.requirement("P-11")
-@pytest.mark.parametrize("kind", ["released", "intent", "receipt", "consumed"])
+@pytest.mark.parametrize("kind", portion(["intent", "released", "consumed", "receipt"], 2))
 def test_release_killed_before_and_after_a_step_delivers_once(kind: str, committed_db: str, tmp_path: Path) -> None:
     desk = Installation(None, tenant="ten_a").packets
     blobs = FolderBlobs("blobs", tmp_path / "blobs", max_bytes=10**8)

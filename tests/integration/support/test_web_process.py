@@ -16,6 +16,7 @@ from tests.factories.installation import Installation
 from tests.factories.switches import RUNBOOK
 from tests.integration.support.test_at_once import slowly
 from tests.integration.support.web_process import PATIENCE_SECONDS, form, installation, kill, log_in, tab
+from tests.lanes import portion
 from tests.unit.connectors.peers import hear_then_hang, peer
 
 pytestmark = pytest.mark.slow
@@ -23,7 +24,7 @@ TIMES = 50
 
 
 @pytest.mark.requirement("H-42")
-@pytest.mark.parametrize("place", ["tenant", "run"])
+@pytest.mark.parametrize("place", portion(["run", "tenant"], 2))
 def test_web_process_killed_while_the_desk_is_asked_leaves_the_request_and_its_page_says_unknown(
     committed_db: str, tmp_path: Path, place: str
 ) -> None:

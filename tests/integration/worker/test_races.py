@@ -158,6 +158,7 @@ def test_a_slow_source_keeps_one_worker_on_a_run_and_not_all() -> None:
     assert (run.state, slow.most) == ("exception", 1)
 
 
+@pytest.mark.peer  # a server of its own is stopped and started
 @pytest.mark.requirement("R2-20")
 @pytest.mark.usefixtures("committed_db")
 def test_database_stopped_and_started_mid_run_strands_nothing(tmp_path: Path) -> None:
