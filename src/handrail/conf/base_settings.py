@@ -85,8 +85,9 @@ TEMPLATES = [
 # far above what an attacker's many names and addresses fill before the counts of others expire.
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "handrail.conf.cache.JsonDatabaseCache",
         "LOCATION": "handrail_cache",
+        "KEY_PREFIX": "json",  # what versions before kept as pickles is never read
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }

@@ -114,15 +114,9 @@ def _recent(at: datetime) -> dict[str, tuple[str, float, float]]:
 
 def _kept() -> Iterator[tuple[str, tuple[str, float, float]]]:
     """What is readable of it: every process can write into the shared cache, and one of another version does."""
-    try:
-        kept = cache.get(KEY)
-    except Error:
-        raise
-    except Exception as error:  # noqa: BLE001 - unpickling raises anything
-        log.warning("the kept readings of clocks can't be read", error=type(error).__name__)
-        return
+    kept = cache.get(KEY)
     for process, reading in kept.items() if isinstance(kept, dict) else ():
-        if not isinstance(process, str) or not isinstance(reading, tuple) or len(reading) != READING_LENGTH:
+        if not isinstance(process, str) or not isinstance(reading, list) or len(reading) != READING_LENGTH:
             continue
         kind, *figures = reading
         if isinstance(kind, str) and all(isinstance(one, float) and math.isfinite(one) for one in figures):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Callable
 
 import pytest
@@ -92,18 +91,12 @@ def test_sweep_reports_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "kept",
-    [
-        *("text", 7, [1, 2], {"w": None}, {"w": ("web", "x", 1.0)}, {"w": ("web", 0.0)}, {1: ("web", 0.0, 1.0)}),
-        *(
-            {"w": ("web", math.nan, 9e99)},
-            {"w": ("web", math.inf, 1.0)},
-            {"w": ("web", 0.0, 9e99)},
-            {"w": (b"", 0.0, 1.0)},
-        ),
-    ],
-)
-def test_kept_value_that_is_no_reading_breaks_nothing(kept: object) -> None:
-    cache.set(clocks.KEY, kept, None)
+    ['"text"', "7", "[1, 2]", '{"w": null}', '{"w": ["web", "x", 1.0]}', '{"w": ["web", 0.0]}', '{"w": [7, 0.0, 1.0]}',
+     '{"w": ["web", NaN, 9e99]}', '{"w": ["web", Infinity, 1.0]}', '{"w": ["web", 0.0, 9e99]}'],
+)  # fmt: skip
+def test_kept_value_that_is_no_reading_breaks_nothing(kept: str) -> None:
+    clocks.report("worker")
+    _keep(base64.b64encode(kept.encode()).decode())
     assert clocks.readings() == []
     clocks.report("worker")
     assert [reading.kind for reading in clocks.readings()] == ["worker"]
@@ -111,11 +104,15 @@ def test_kept_value_that_is_no_reading_breaks_nothing(kept: object) -> None:
     assert figures()
 
 
-@pytest.mark.parametrize("text", ["", "no base64", base64.b64encode(b"no pickle").decode()])
+@pytest.mark.parametrize("text", ["", "no base64", base64.b64encode(b"no JSON").decode()])
 def test_kept_bytes_that_are_no_value_break_nothing(text: str) -> None:
     clocks.report("worker")
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE handrail_cache SET value = %s", [text])
+    _keep(text)
     assert clocks.readings() == []
     clocks.report("worker")
     assert len(clocks.readings()) == 1
+
+
+def _keep(text: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE handrail_cache SET value = %s", [text])
