@@ -8,7 +8,6 @@ none, each are a fault: ``make check`` fails.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import pkgutil
@@ -21,7 +20,7 @@ from typing import Any
 import handrail
 
 TABLE = Path(__file__).resolve().parent / "reference" / "doors.toml"
-KINDS = ("pages", "plain", "api", "commands", "tasks", "timers")
+KINDS = ("pages", "plain", "api", "commands", "work", "duties")
 WHO = ("member", "operator", "local", "anyone", "signed", "process")
 SCOPES = ("tenant", "workspace", "own", "installation")
 HEAD = (
@@ -96,7 +95,7 @@ def existing() -> dict[str, set[str]]:
     from handrail.api.health import PROBES  # noqa: PLC0415
     from handrail.api.service import api  # noqa: PLC0415
     from handrail.cli.commands import app  # noqa: PLC0415
-    from handrail.dispatch import TaskName  # noqa: PLC0415
+    from handrail.worker import loop  # noqa: PLC0415
 
     pages, plain = set(), set()
     for path, view in _routes(get_resolver().url_patterns, ""):
@@ -107,7 +106,7 @@ def existing() -> dict[str, set[str]]:
     plain |= {path.removeprefix("/") for path in PROBES}
     operations = {op["operationId"] for verbs in api.get_openapi_schema()["paths"].values() for op in verbs.values()}
     found = {"pages": pages, "plain": plain, "api": operations, "commands": set(_leaves("", get_command(app)))}
-    return {**found, "tasks": {str(name) for name in TaskName}, "timers": set(_timers())}
+    return {**found, "work": set(loop.KINDS), "duties": set(_duties())}
 
 
 def _routes(patterns: Any, before: str) -> Iterator[tuple[str, Any]]:
@@ -128,15 +127,14 @@ def _leaves(name: str, command: Any) -> Iterator[str]:
         yield name
 
 
-def _timers() -> Iterator[str]:
-    """The parts of a worker's sweep, as ``worker/service.py`` names them."""
-    from handrail.worker import service  # noqa: PLC0415
+def _duties() -> Iterator[str]:
+    """The recurring duties, as ``worker/handlers.py`` names them, that which needs a task system included."""
+    from handrail.runbooks import task_system  # noqa: PLC0415
+    from handrail.worker import handlers  # noqa: PLC0415
 
-    for node in ast.walk(ast.parse(inspect.getsource(service._parts))):
-        if isinstance(node, ast.Yield) and isinstance(node.value, ast.Tuple):
-            first = node.value.elts[0]
-            assert isinstance(first, ast.Constant)
-            yield str(first.value)
+    system = object.__new__(task_system.TaskSystem)
+    with task_system.use(system):
+        yield from handlers.duties(sweep=1, pull_every=1, seal_every=1)
 
 
 def acting() -> set[str]:
@@ -197,8 +195,8 @@ TITLES = {
     "plain": "Plain addresses",
     "api": "API operations",
     "commands": "Commands",
-    "tasks": "Worker tasks",
-    "timers": "Timers",
+    "work": "Workers",
+    "duties": "Duties",
 }
 
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "handrail_template_"
 ADVISORY_LOCK = 7_263_114
 # What brings migrations besides ours.
-OTHERS = ("django", "django-allauth", "procrastinate")
+OTHERS = ("django", "django-allauth")
 
 
 @contextmanager

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models.functions import Now
 
 from handrail.access.actor import Actor
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
-from handrail.runbooks.actions import runs
+from handrail.kernel.clock import now
+from handrail.runbooks.actions import claims, reports, runs
 from handrail.runbooks.delegated import IncomingTask
-from handrail.runbooks.models import OperationRun
+from handrail.runbooks.models import OperationRun, Report
+from handrail.work.lease import Claim
+
+
+def born(run: OperationRun) -> Claim:
+    """The claim on the report of ``run`` that the worker which ended the run has."""
+    row = Report.objects.get(run=run)
+    assert row.due_at is not None
+    return Claim("report", run.pk, row.workspace_id, row.tenant_id, row.due_at)
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,20 @@ class Runs:
         return OperationRun.objects.select_related("definition").get(ref=started.ref)
 
     def advance(self, run: OperationRun) -> OperationRun:
-        """One worker advances ``run``, as the queue would have it; waits come back to the caller."""
-        runs.advance(run_id=run.pk, by=self.worker)
+        """One worker advances ``run``, if it is due; waits come back to the caller."""
+        if (claim := claims.claim_run(run.pk)) is not None:
+            runs.advance(claim=claim, by=self.worker)
         run.refresh_from_db()
         return run
+
+    def report(self, run: OperationRun) -> datetime | None:
+        """A worker makes the next attempt to report the outcome of ``run``: the one that ended it, or later another."""
+        row = Report.objects.filter(run=run, delivered_at=None, due_at__isnull=False).first()
+        if row is None or row.due_at is None:
+            return None
+        claim: Claim | None = born(run)
+        if row.attempts != 1 or row.failure or row.due_at <= now():
+            Report.objects.filter(run=run).update(due_at=Now())
+            claim = claims.claim_report(run.pk)
+        assert claim is not None
+        return reports.deliver(claim=claim, by=self.worker)

@@ -36,10 +36,7 @@ MODULES = (
     "django.db.backends.postgresql.base",
     "django.forms",
     "django_structlog",
-    "procrastinate.contrib.django",
-    "procrastinate.worker",
     "psycopg",
-    "psycopg_pool",
 )
 
 

@@ -30,10 +30,9 @@ PLANTED = {
     ],
     "faces": [
         ("web.routes", "runbooks.models"),
-        ("worker.tasks", "packets.models"),
+        ("worker.handlers", "packets.models"),
         ("sandbox.estate", "access.models"),
     ],
-    "queue": [("packets.moves", "procrastinate"), ("runbooks.engine.advance", "procrastinate")],
     "ground": [("connectors.registry", "django"), ("kernel.clock", "psycopg")],
     "circles": [("sandbox.estate", "sandbox.server"), ("connectors.desk.outgoing", "connectors.desk.adapter")],
     "pure": [
@@ -50,7 +49,7 @@ PLANTED = {
         ("packets.proof.unpack", "access.actor"),
         ("cli.commands.intake", "packets.moves"),
     ],
-    "walk_task": [("runbooks.states", "runbooks.engine.advance"), ("runbooks.actions.runs", "worker.tasks")],
+    "walk_task": [("runbooks.states", "runbooks.engine.advance"), ("runbooks.actions.runs", "worker.handlers")],
     "walk_steps": [
         ("runbooks.engine.ledger", "runbooks.engine.advance"),
         ("runbooks.engine.checking", "runbooks.engine.invoking"),
@@ -131,7 +130,7 @@ def test_every_contract_has_an_import_that_it_refuses() -> None:
 )
 def test_contract_refuses_a_planted_import(name: str, importer: str, imported: str) -> None:
     graph = deepcopy(imports())
-    target = imported if imported in {"django", "psycopg", "procrastinate"} else f"handrail.{imported}"
+    target = imported if imported in {"django", "psycopg"} else f"handrail.{imported}"
     assert {f"handrail.{importer}", target} <= graph.modules
     assert kept(name, deepcopy(graph))
     graph.add_import(importer=f"handrail.{importer}", imported=target)
@@ -201,4 +200,4 @@ def test_handoff_has_no_queue_no_worker_and_no_webhook() -> None:
     assert {name.split(".")[1] for name in importers} == {"api", "cli", "conf", "web"}
     assert not {name for name in importers if "webhook" in name}
     asked = {name for module in inside for name in imports().find_modules_directly_imported_by(module)}
-    assert not {name for name in asked if name.split(".")[0] == "procrastinate" or name.startswith("handrail.dispatch")}
+    assert not {name for name in asked if name.startswith("handrail.work")}

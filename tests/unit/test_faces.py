@@ -26,13 +26,12 @@ ASKS = {
     "cli/migrations.py": "one migration at a time",
     "cli/database_server.py": "what the server is set up for",
     "cli/roles.py": "what the serving role may do",
+    "worker/loop.py": "is there a hint?",
     "worker/pooling.py": "does a session stay the same behind a pool?",
     "worker/clocks.py": "what time is it there, and whose turn is it to say so?",
     "cli/demo/report.py": "does any table hold a secret of the demo?",
     "cli/demo/state.py": "the demo's database is made and dropped",
 }
-# The tables of the queue library, which workers know; its metrics are counted from them.
-JOBS = frozenset({"ProcrastinateJob.objects", "ProcrastinateWorker.objects"})
 # Calls of these names that write no row, each by what it is called on.
 OTHERS = {
     "live": "a live table in the terminal",
@@ -54,9 +53,7 @@ def _writes(source: str, *, asks: bool = False) -> Iterator[str]:
         match node:
             case ast.Attribute(value=of, attr=name) if name in WRITES and ast.unparse(of) not in OTHERS:
                 yield f"line {node.lineno}: {ast.unparse(node)}"
-            case ast.Attribute(attr=name) if (
-                name in REACHES | (frozenset() if asks else SQL) and ast.unparse(node) not in JOBS
-            ):
+            case ast.Attribute(attr=name) if name in REACHES | (frozenset() if asks else SQL):
                 yield f"line {node.lineno}: {ast.unparse(node)}"
             case ast.Call(func=ast.Attribute(value=ast.Attribute() as of, attr=name)) if name in RELATED:
                 if of.attr.endswith("_set") or "user" in ast.unparse(of):

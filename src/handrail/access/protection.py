@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from handrail.access import strays
-from handrail.access.rights import ALL, RIGHTS, Rights, Shown, views
+from handrail.access.rights import ALL, CLAIMS, RIGHTS, Rights, Shown, views
 
 MARK = "handrail_run_lease"
 # Read once a query, not once a row: a sub-select is evaluated before the scan begins.
@@ -52,7 +52,9 @@ def apply() -> bool:
 
 def digest() -> str:
     """Of the table itself, before there is a database to apply it to."""
-    return sha256(repr((sorted(RIGHTS.items()), sorted(views().items()))).encode()).hexdigest()
+    return sha256(
+        repr((sorted(RIGHTS.items()), sorted(views().items()), sorted(CLAIMS.items(), key=str))).encode()
+    ).hexdigest()
 
 
 def applied() -> str | None:
@@ -111,6 +113,8 @@ def _statements(serving: str | None, owner: str | None = None) -> Iterator[str]:
         yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}"
         for view in shown:
             yield f"GRANT SELECT ON public.{view} TO {role}"
+        for view, claim in CLAIMS.items():
+            yield f"GRANT UPDATE ({', '.join(claim.update)}) ON public.{view} TO {role}"
     existing = _tables()
     for table, rights in RIGHTS.items():
         if table not in existing:

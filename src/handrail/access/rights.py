@@ -21,7 +21,7 @@ ALL = "*"
 class Shown(StrEnum):
     """By what a row is shown."""
 
-    EVERYWHERE = "everywhere"  # it belongs to no workspace: people, sessions, the queue, which carries only ids
+    EVERYWHERE = "everywhere"  # it belongs to no workspace: people, sessions, duties, workers
     WORKSPACE = "workspace"  # its workspace_id
     TENANT = "tenant"  # its workspace_id and tenant_id; a row without tenant only to those entitled to every tenant
     IS_TENANT = "is tenant"  # the tenant itself: its workspace_id and id
@@ -59,7 +59,7 @@ _TOKEN = ("revoked_at", "revoked_by", "last_used_at", "last_used_from")
 _REPORT = ("attempts", "due_at", "tried_until", "delivered_at", "failure")
 
 RIGHTS: Mapping[str, Rights] = {
-    # Django, allauth and the queue
+    # Django and allauth
     "django_migrations": _READ,
     "django_content_type": _READ,
     "auth_permission": _READ,
@@ -71,10 +71,6 @@ RIGHTS: Mapping[str, Rights] = {
     "handrail_cache": _WHOLE,
     "account_emailaddress": _WHOLE,
     "account_emailconfirmation": _WHOLE,
-    "procrastinate_jobs": _WHOLE,
-    "procrastinate_workers": _WHOLE,
-    "procrastinate_events": _WHOLE,
-    "procrastinate_periodic_defers": _WHOLE,
     # access
     "access_user": Rights(update=(ALL,)),
     "access_identity": _WHOLE,
@@ -91,6 +87,9 @@ RIGHTS: Mapping[str, Rights] = {
     "audit_auditcheckpoint": Rights(),
     # definitions
     "definitions_definition": Rights(Shown.WORKSPACE, update=_DEFINITION),
+    # work
+    "work_duty": Rights(update=("due_at", "failures")),
+    "work_worker": Rights(update=("seen_at", "threads", "unconnected"), delete=True),
     # runbooks
     "runbooks_operationrun": Rights(Shown.TENANT, update=_RUN),
     "runbooks_checkpoint": _ADDED,
@@ -140,6 +139,32 @@ LEASES: Mapping[str, str] = {
 }
 
 
+# What workers claim in all workspaces: of each row that is due, and of no other, its id, home and lease. The columns
+# named may be changed through the view.
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    text: str
+    update: tuple[str, ...]
+
+
+CLAIMS: Mapping[str, Claimed] = {
+    "handrail_run_claim": Claimed(
+        "SELECT id, workspace_id, tenant_id, due_at, failures FROM runbooks_operationrun"
+        " WHERE due_at <= statement_timestamp()",
+        ("due_at", "failures"),
+    ),
+    "handrail_report_claim": Claimed(
+        "SELECT run_id AS id, workspace_id, tenant_id, due_at, attempts, tried_until FROM runbooks_report"
+        " WHERE due_at <= statement_timestamp() AND delivered_at IS NULL",
+        ("due_at", "attempts", "tried_until"),
+    ),
+    "handrail_revision_claim": Claimed(
+        "SELECT id, workspace_id, tenant_id, due_at, state FROM packets_revision WHERE due_at <= statement_timestamp()",
+        ("due_at",),
+    ),
+}
+
+
 # Who somebody is, before there is a scope: to which workspace a slug, an account or a token belongs. Of a token its
 # digest, from which nobody finds the secret.
 DIRECTORY: Mapping[str, str] = {
@@ -160,7 +185,7 @@ def leaves() -> dict[str, str]:
 
 def views() -> dict[str, str]:
     """Every view that shows something of the rows of all workspaces, with its SQL."""
-    return {**LEASES, **DIRECTORY, **leaves()}
+    return {**LEASES, **{name: claim.text for name, claim in CLAIMS.items()}, **DIRECTORY, **leaves()}
 
 
 def scoped_tables() -> list[str]:

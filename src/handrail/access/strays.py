@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection
 
-from handrail.access.rights import ALL, DIRECTORY, LEASES, RIGHTS, Rights, Shown, scoped_tables, views
+from handrail.access.rights import ALL, CLAIMS, DIRECTORY, LEASES, RIGHTS, Rights, Shown, scoped_tables, views
 from handrail.audit.queries import guarded_tables, row_policies, view_text
 
 SCHEMA = "public"
@@ -153,11 +153,10 @@ def _sequences() -> Iterator[str]:
 
 
 def _triggers() -> Iterator[str]:
-    """On tables that the log does not guard Handrail has none; the queue's are its own."""
+    """On tables that the log does not guard Handrail has none."""
     query = """
         SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
         WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY(%s) AND NOT t.tgisinternal
-        AND t.tgname NOT LIKE 'procrastinate%%'
         UNION SELECT tablename, rulename FROM pg_rules WHERE schemaname = %s AND tablename = ANY(%s) ORDER BY 1, 2
     """
     free = sorted(set(RIGHTS) - guarded_tables())
@@ -208,10 +207,16 @@ def _columns(serving: str) -> Iterator[str]:
         AND has_column_privilege(%s, c.oid, a.attnum, 'UPDATE') AND NOT has_table_privilege(%s, c.oid, 'UPDATE')
         ORDER BY 1, 2
     """
-    for table, column in _rows(query, SCHEMA, sorted(RIGHTS), serving, serving):
-        rights = RIGHTS[table]
-        if column not in (rights.update or (("id",) if rights.lock else ())):
+    for table, column in _rows(query, SCHEMA, sorted([*RIGHTS, *views()]), serving, serving):
+        if column not in _changeable(table):
             yield f"{serving} may change {column} of {table}."
+
+
+def _changeable(table: str) -> tuple[str, ...]:
+    if table not in RIGHTS:
+        return CLAIMS[table].update if table in CLAIMS else ()
+    rights = RIGHTS[table]
+    return rights.update or (("id",) if rights.lock else ())
 
 
 def _hidden(serving: str) -> Iterator[str]:

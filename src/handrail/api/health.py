@@ -44,7 +44,7 @@ def alive(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the signature
 
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the signature of a view
-    """200 when the database answers and has all migrations; else 503."""
+    """200 when the database answers, has all migrations, and lets workers connect; else 503."""
     try:
         executor = MigrationExecutor(connection)
         pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -52,6 +52,13 @@ def ready(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the signature
         return problems.database_away()
     if pending:
         return problems.problem(503, "migrations-pending", "The database is missing migrations. Run: handrail migrate")
+    try:
+        starved = worker.starved()
+    except Error:
+        return problems.database_away()
+    if starved:
+        message = "A worker can't get a database connection for any run. Raise max_connections, or lower the threads."
+        return problems.problem(503, "workers-unconnected", message)
     return JsonResponse({"status": "ready"}, headers=_NO_STORE)
 
 

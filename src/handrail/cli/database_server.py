@@ -13,16 +13,14 @@ from psycopg.pq import PGconn, Ping
 from handrail.cli import installation
 from handrail.connectors.finding import Finding
 from handrail.kernel.errors import Unavailable
-from handrail.worker import pooling
+from handrail.work import presence
+from handrail.worker import pooling, service
 
 if TYPE_CHECKING:
     from handrail.conf.config import Config
 
 # What `handrail up` starts; more are counted where they run.
 USUAL_WORKERS = 2
-# The queue's pool and its LISTEN connection, beside one connection for each task and one for the sweep.
-POOL_AND_LISTEN = 5
-SWEEP = 1
 GUIDE = "docs/guides/run-in-production.md"
 
 
@@ -128,10 +126,11 @@ def _room(config: Config) -> Iterator[Finding]:
         free, workers = _free_connections(), _workers()
     except Error:
         return
-    each = config.worker.concurrency + SWEEP + POOL_AND_LISTEN
-    needed = config.web.threads + workers * each
+    each = service.connections(config.worker.concurrency)
+    web = config.web.threads + service.HINTS
+    needed = web + workers * each
     message = (
-        f"One web process ({config.web.threads}) and {workers} workers ({each} each) use up to {needed} connections; "
+        f"One web process ({web}) and {workers} workers ({each} each) use up to {needed} connections; "
         f"{free} are available to Handrail."
     )
     fix = "Raise max_connections or the role's limit, or lower [web] threads and [worker] concurrency."
@@ -158,8 +157,7 @@ def _free_connections() -> int:
 def _workers() -> int:
     """Those that work now, on all machines, if more than usual."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('procrastinate_workers')")
+        cursor.execute("SELECT to_regclass('work_worker')")
         if cursor.fetchone() == (None,):
             return USUAL_WORKERS
-        cursor.execute("SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '1 minute'")
-        return max(USUAL_WORKERS, int(cursor.fetchone()[0]))
+    return max(USUAL_WORKERS, presence.within(60).alive)

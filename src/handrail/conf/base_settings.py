@@ -25,7 +25,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
-    "procrastinate.contrib.django",
     "allauth",
     "allauth.account",
     "csp",
@@ -33,6 +32,7 @@ INSTALLED_APPS = [
     "django_structlog",
     "heroicons",
     "handrail.audit",
+    "handrail.work",
     "handrail.access",
     "handrail.definitions",
     "handrail.runbooks",
@@ -111,9 +111,6 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # other sites have no use for our files
-
-PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
-PROCRASTINATE_IMPORT_PATHS = ["handrail.worker.tasks"]
 
 SESSION_ENGINE = "handrail.access.session_store"
 SESSION_COOKIE_HTTPONLY = True

@@ -98,8 +98,9 @@ _TIMING = Timing()
 class TimingSection(Section):
     """Every wait and margin of the engine, of reports and of workers, but for ``worker.lease_seconds``."""
 
+    ended = frozenset({"lost_task_seconds"})
+
     lease_margin_seconds: float = Field(default=_TIMING.lease_margin_seconds, ge=0.1, le=60)
-    lost_task_seconds: float = Field(default=_TIMING.lost_task_seconds, ge=0.5, le=600)
     result_margin_seconds: float = Field(default=_TIMING.result_margin_seconds, ge=0.1, le=30)
     intent_margin_seconds: float = Field(default=_TIMING.intent_margin_seconds, ge=0.2, le=60)
     retry_after_ceiling_seconds: float = Field(default=_TIMING.retry_after_ceiling_seconds, ge=1, le=86_400)
@@ -159,13 +160,14 @@ class ReleaseSection(Section):
     generate`` makes in the state directory. ``key_ring``: the directory of public keys, current, retired and revoked.
     """
 
+    ended = frozenset({"lost_task_seconds"})
+
     signing_key: str | None = None
     key_ring: Path | None = None
     poll_seconds: float = Field(default=60, ge=0.5, le=3600)
     settle_seconds: float = Field(default=60, ge=0, le=3600)
     assembly_lease_seconds: float = Field(default=30, ge=0.5, le=3600)
     intent_margin_seconds: float = Field(default=5, ge=0.1, le=300)
-    lost_task_seconds: float = Field(default=15, ge=0.5, le=3600)
 
 
 class CommandLineSection(Section):

@@ -79,5 +79,5 @@ def django_logging() -> dict[str, Any]:
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
-        "loggers": {"handrail": {"level": "INFO"}, "procrastinate": {"level": "WARNING"}},
+        "loggers": {"handrail": {"level": "INFO"}},
     }

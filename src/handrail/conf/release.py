@@ -30,7 +30,6 @@ def connect(loaded: config.Config) -> None:
             settle=timedelta(seconds=loaded.release.settle_seconds),
             assembly_lease=timedelta(seconds=loaded.release.assembly_lease_seconds),
             intent_margin=timedelta(seconds=loaded.release.intent_margin_seconds),
-            lost_task=timedelta(seconds=loaded.release.lost_task_seconds),
         )
     )
 

@@ -26,10 +26,19 @@ class Section(BaseModel):
     """A piece of handrail.toml: unknown fields are refused, and nothing is changed after it was read.
 
     ``renamed``: fields that had another name before, by that name. The old one is refused with the new one named.
+    ``ended``: fields that an earlier version had, and that mean nothing any more. They are read over.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     renamed: ClassVar[Mapping[str, str]] = {}
+    ended: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_ended(cls, given: Any) -> Any:
+        if cls.ended and isinstance(given, Mapping):
+            return {name: value for name, value in given.items() if name not in cls.ended}
+        return given
 
     @model_validator(mode="before")
     @classmethod

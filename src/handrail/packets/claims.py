@@ -15,7 +15,7 @@ from handrail.packets.states import RevisionState
 
 
 @dataclass(slots=True)
-class Claim:
+class BuildLease:
     """``until``: the ``due_at`` that this process set."""
 
     revision_id: int
@@ -39,10 +39,10 @@ class Claim:
         return bool(rows.update(failure=failure, due_at=until))
 
 
-def take(revision_id: int) -> Claim | None:
+def take(revision_id: int) -> BuildLease | None:
     """The claim, as a conditional UPDATE; None when it is assembled, or another process is at it."""
     at = now()
     rows = Revision.objects.filter(pk=revision_id, state=RevisionState.ASSEMBLING)
     free = rows.filter(Q(due_at__lte=at) | Q(due_at=None))
     until = at + settings.current().assembly_lease
-    return Claim(revision_id, until) if free.update(due_at=until) else None
+    return BuildLease(revision_id, until) if free.update(due_at=until) else None

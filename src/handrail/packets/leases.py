@@ -8,15 +8,18 @@ from typing import Any
 
 from django.db import connection
 
+from handrail.packets import settings
 from handrail.packets.states import CURRENT, DECIDABLE, RevisionState
+from handrail.work import lease
+from handrail.work.lease import Claim, Kind
+
+REVISIONS = Kind("revision", "packets_revision", "handrail_revision_claim", word="state")
 
 
-def due(before: datetime, *, limit: int) -> list[tuple[int, str]]:
-    """Id and state of the revisions that were due before ``before``, the longest overdue first."""
-    rows = _all(
-        "SELECT id, state FROM handrail_revision_lease WHERE due_at < %s ORDER BY due_at LIMIT %s", before, limit
-    )
-    return [(int(pk), str(state)) for pk, state in rows]
+def claim_revisions(count: int, *, after: int = 0) -> list[Claim]:
+    """Up to ``count`` revisions that are due, to be assembled or delivered: ``word`` is the state of each. ``after``:
+    the tenant whose turn was last."""
+    return lease.claim(REVISIONS, count, after=after, lease=settings.current().assembly_lease.total_seconds())
 
 
 def expired(at: datetime, *, limit: int) -> list[tuple[int, int]]:
@@ -28,12 +31,6 @@ def expired(at: datetime, *, limit: int) -> list[tuple[int, int]]:
         *(at, sorted(CURRENT), RevisionState.RELEASED.value, limit),
     )
     return [(int(pk), int(workspace)) for pk, workspace in rows]
-
-
-def workspace_of(revision_id: int) -> int | None:
-    """Which workspace a revision belongs to; None when there is no such revision."""
-    rows = _all("SELECT workspace_id FROM handrail_revision_lease WHERE id = %s", revision_id)
-    return int(rows[0][0]) if rows else None
 
 
 def by_state() -> dict[str, int]:

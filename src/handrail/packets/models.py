@@ -40,8 +40,8 @@ class Packet(models.Model):
 class Revision(models.Model):
     """One exact version of a packet; its bytes are in ``Assembly``. Only state, times and ending may change.
 
-    ``due_at``: when a worker looks at it again, None when there is nothing to do. ``ended_from``: the state that it
-    ended from. ``failure``: why the last try to assemble it did not succeed.
+    ``due_at``: when any worker may claim it, or until when one has it; None when there is nothing to do.
+    ``ended_from``: the state that it ended from. ``failure``: why the last try to assemble it did not succeed.
     """
 
     packet = models.ForeignKey(Packet, on_delete=models.PROTECT, related_name="revisions")
@@ -91,7 +91,7 @@ class Revision(models.Model):
         ]
         indexes = [
             models.Index(fields=["workspace", "-created_at"], name="revision_recent"),
-            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="revision_due"),
+            models.Index(fields=["tenant", "due_at"], condition=Q(due_at__isnull=False), name="revision_turn"),
         ]
 
 

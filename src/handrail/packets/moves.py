@@ -11,13 +11,13 @@ from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions.active import compiled_profile
 from handrail.definitions.models import Definition
-from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
-from handrail.packets import ledger
+from handrail.packets import leases, ledger
 from handrail.packets.ledger import NewDeliveryRow
 from handrail.packets.models import DeliveryEntry, Packet, Revision
 from handrail.packets.states import CURRENT, REVISION, DeliveryEventKind, RevisionReason, RevisionState
+from handrail.work.wake import wake
 
 _DELIVERED_FROM = (RevisionState.RELEASED, RevisionState.CONSUMED)
 _ENDED_EVENTS = {
@@ -100,7 +100,7 @@ def begin(
         due_at=at,
     )
     audit(EventName.PACKET_REQUESTED, revision, by, cause=cause, definition=definition.digest)
-    enqueue(TaskName.ASSEMBLE_PACKET, once=f"assemble:{revision.pk}", revision_id=revision.pk)
+    wake(leases.REVISIONS.name)
     return revision
 
 
@@ -147,7 +147,7 @@ def recall(revision: Revision, by: Actor, reason: str) -> None:
     ledger.append(revision, NewDeliveryRow(DeliveryEventKind.RECALL, detail={"reason": reason}), worker=by.name)
     Revision.objects.filter(pk=revision.pk).update(due_at=now())
     audit(EventName.PACKET_RECALLED, revision, by)
-    enqueue(TaskName.RELEASE_PACKET, revision_id=revision.pk)
+    wake(leases.REVISIONS.name)
 
 
 def audit(event: EventName, revision: Revision, by: Actor, **context: Any) -> None:

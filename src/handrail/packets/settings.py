@@ -23,11 +23,10 @@ class PacketSettings:
     ``poll_every``: how often the lane is asked whether it was consumed. ``retry_first`` and ``retry_ceiling``: how long
     to wait before a source or the lane is asked again. ``settle``: how long after a lost answer the lane's report
     that it has nothing is not believed, because what was sent may still be on its way. ``assembly_lease``: after this
-    long without a renewal the sweep has another process build a revision; should one reading take longer, two build for
+    long without a renewal another process builds a revision; should one reading take longer, two build for
     a while, and the first to commit wins. ``intent_margin``: beyond a delivery's own deadline, to record its result;
-    after it, the worker that made the call is gone. ``lost_task``: when the sweep looks for a released revision whose
-    queued task was lost. ``give_up_after``: how long assembling is tried after it was asked for; and how long a lane
-    that gives no usable answer is asked after an expiry or a recall.
+    after it, the worker that made the call is gone. ``give_up_after``: how long assembling is tried after it was asked
+    for; and how long a lane that gives no usable answer is asked after an expiry or a recall.
     """
 
     blobs: Blobs | None = None
@@ -38,7 +37,6 @@ class PacketSettings:
     retry_ceiling: timedelta = timedelta(minutes=5)
     assembly_lease: timedelta = timedelta(seconds=30)
     intent_margin: timedelta = timedelta(seconds=5)
-    lost_task: timedelta = timedelta(seconds=15)
     give_up_after: timedelta = timedelta(days=7)
 
 

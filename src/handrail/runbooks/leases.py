@@ -3,37 +3,67 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
+from handrail.runbooks import task_system, timing
+from handrail.work import lease
+from handrail.work.lease import Claim, Kind
 
-def due_runs(before: datetime, *, limit: int) -> list[int]:
-    """The runs that were to move before ``before``, the longest overdue first."""
+RUNS = Kind("run", "runbooks_operationrun", "handrail_run_claim", counter="failures", recovered=True)
+# The next attempt is due, and this one counted, before the call: whatever happens to this worker, attempts are counted
+# and get rarer.
+REPORTS = Kind(
+    "report",
+    "runbooks_report",
+    "handrail_report_claim",
+    key="run_id",
+    counter="attempts",
+    lease="%(lease)s + least(%(first)s * 2.0 ^ least(attempts, 16), %(ceiling)s)",
+    sets="tried_until = coalesce(tried_until, clock_timestamp() + make_interval(secs => %(window)s))",
+)
+
+
+def claim_runs(count: int, *, after: int = 0) -> list[Claim]:
+    """Up to ``count`` runs that are due; ``after``: the tenant whose turn was last."""
+    return lease.claim(RUNS, count, after=after, lease=timing.get().lease_seconds)
+
+
+def claim_run(run_id: int) -> Claim | None:
+    """That run; None when it is not due, or another worker was first."""
+    return lease.claim_one(RUNS, run_id, lease=timing.get().lease_seconds)
+
+
+def claim_reports(count: int, *, after: int = 0) -> list[Claim]:
+    """Likewise reports, of the workspace whose task system is configured; none without one."""
+    system = task_system.find()
+    workspace = None if system is None else _workspace(system.workspace)
+    if workspace is None:
+        return []
+    return lease.claim(REPORTS, count, after=after, workspace=workspace, **_report_lease())
+
+
+def claim_report(run_id: int) -> Claim | None:
+    """The report of that run; None when it is not due, or another worker was first."""
+    return lease.claim_one(REPORTS, run_id, **_report_lease())
+
+
+def _report_lease() -> dict[str, Any]:
+    waits = timing.get()
+    return {
+        "lease": waits.lease_seconds,
+        "first": waits.report_wait_seconds,
+        "ceiling": waits.report_ceiling_seconds,
+        "window": waits.report_window_seconds,
+    }
+
+
+def _workspace(slug: str) -> int | None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM handrail_run_lease WHERE due_at < %s ORDER BY due_at LIMIT %s",
-            [before, limit],
-        )
-        return [pk for (pk,) in cursor.fetchall()]
-
-
-def workspace_of(run_id: int) -> int | None:
-    """Which workspace a run belongs to; None when there is no such run."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT workspace_id FROM handrail_run_lease WHERE id = %s", [run_id])
+        cursor.execute("SELECT id FROM handrail_workspace_directory WHERE slug = %s", [slug])
         found = cursor.fetchone()
     return None if found is None else int(found[0])
-
-
-def due_reports(workspace_slug: str, before: datetime, *, limit: int) -> list[int]:
-    """The runs of one workspace whose report was to be sent before ``before``, the longest overdue first."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT l.run_id FROM handrail_report_lease l JOIN handrail_workspace_directory w ON w.id = l.workspace_id"
-            " WHERE w.slug = %s AND l.delivered_at IS NULL AND l.due_at < %s ORDER BY l.due_at LIMIT %s",
-            [workspace_slug, before, limit],
-        )
-        return [pk for (pk,) in cursor.fetchall()]
 
 
 def counts(before: datetime) -> tuple[dict[str, int], dict[str, int], int, int, int]:

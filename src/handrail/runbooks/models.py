@@ -13,7 +13,8 @@ from handrail.runbooks.states import EXCLUSIVE, EventKind, ExceptionCause, Handl
 class OperationRun(models.Model):
     """One execution of a runbook for one task.
 
-    ``due_at``: when any worker may pick the run up; the worker that holds its lease keeps extending it.
+    ``due_at``: when any worker may claim the run; the worker that holds its lease keeps extending it. A run that has
+    not ended always has it.
     ``failures``: unexpected errors since it last moved, and leases whose worker ended without a word.
     ``runbook`` and ``task_version`` are what the task names; ``definition`` is what was active when it was received.
     """
@@ -48,14 +49,15 @@ class OperationRun(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["completed", "exception", "cancelled"], finished_at__isnull=False, due_at=None)
-                | (~Q(state__in=["completed", "exception", "cancelled"]) & Q(finished_at=None)),
+                | (~Q(state__in=["completed", "exception", "cancelled"]) & Q(finished_at=None, due_at__isnull=False)),
                 name="run_finished_paired",
             ),
         ]
         indexes = [
             models.Index(fields=["workspace", "-created_at"], name="run_recent"),
             models.Index(fields=["tenant", "-created_at"], name="run_tenant_recent"),
-            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="run_due"),
+            models.Index(fields=["tenant", "due_at"], condition=Q(due_at__isnull=False), name="run_turn"),
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False, failures__gt=0), name="run_recovered"),
         ]
 
 
@@ -175,8 +177,9 @@ class TaskMessage(models.Model):
 class Report(models.Model):
     """The report of a run's outcome to the task system: repeated until it is delivered once, or ends undelivered.
 
-    ``attempts``: how many were begun, counted before the call. ``tried_until``: after it no further attempt is made;
-    set at the first one. Without ``due_at`` and ``delivered_at`` it ended undelivered, and ``failure`` says why.
+    ``due_at``: when any worker may claim it, or until when one has it. ``attempts``: how many were begun, counted with
+    the claim. ``tried_until``: after it no further attempt is made; set with the first one. Without ``due_at`` and
+    ``delivered_at`` it ended undelivered, and ``failure`` says why.
     """
 
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="report")
@@ -187,3 +190,6 @@ class Report(models.Model):
     tried_until = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
     failure = models.CharField(max_length=200, default="")
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "due_at"], condition=Q(due_at__isnull=False), name="report_turn")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handrail.kernel.configured import Configured
+from handrail.work.backoff import doubled
 
 # After this many unexpected errors without progress in between, a run stops as an exception packet.
 UNEXPECTED_ERROR_LIMIT = 5
@@ -17,15 +18,15 @@ class Timing:
     """Durations in seconds. The defaults are those of production; ``[timing]`` in handrail.toml bounds other values.
 
     Leases. ``lease``: how long a silent worker is believed to be alive. ``lease_margin``: how much longer than its next
-    outside call a worker leases its run. ``lost_task``: when a sweep looks for a new run whose queued task was lost.
+    outside call a worker leases its run.
 
     Calls. ``result_margin``: reserved at the end of an intent's time to record the result; a call that cannot end
     before it is not made. ``intent_margin``: added to a call's own deadline before its outcome counts as unknown.
     ``retry_after_ceiling``: a target that asks for a longer wait is not merely busy. ``read_pause``: between two
     attempts of a read, multiplied by the attempt's number.
 
-    Waits. ``short_wait``: a longer one goes back to the queue. ``in_process_wait``: once a worker has waited this long
-    in all for a run, so do the short ones. ``subject_busy``: the run that occupies a subject wakes the next; this is
+    Waits. ``short_wait``: for a longer one the run is given back. ``in_process_wait``: once a worker has waited so long
+    in all for a run, for the short ones too. ``subject_busy``: the run that occupies a subject wakes the next; this is
     the fallback. ``reconcile_interval`` and ``reconcile_window``: how often, and for how long, an unknown outcome that
     cannot be read is asked for again. ``unexpected_error_wait``: after the first unexpected error of a run, doubled
     after each further one up to ``unexpected_error_ceiling``. ``report_wait`` and ``report_ceiling``: likewise for
@@ -35,7 +36,6 @@ class Timing:
 
     lease_seconds: float = 20.0
     lease_margin_seconds: float = 2.0
-    lost_task_seconds: float = 15.0
     result_margin_seconds: float = 1.0
     intent_margin_seconds: float = 2.0
     retry_after_ceiling_seconds: float = 900.0
@@ -54,15 +54,11 @@ class Timing:
 
     def after_unexpected_error(self, failures: int) -> float:
         """Seconds to wait after the ``failures``-th unexpected error in a row (1 or more)."""
-        return _doubled(self.unexpected_error_wait_seconds, failures - 1, self.unexpected_error_ceiling_seconds)
+        return doubled(self.unexpected_error_wait_seconds, failures - 1, self.unexpected_error_ceiling_seconds)
 
     def after_refused_report(self, attempts: int) -> float:
         """Seconds to wait after a report that was not accepted, ``attempts`` of them before it (0 or more)."""
-        return _doubled(self.report_wait_seconds, attempts, self.report_ceiling_seconds)
-
-
-def _doubled(first: float, times: int, ceiling: float) -> float:
-    return min(first * 2.0 ** min(times, 16), ceiling)
+        return doubled(self.report_wait_seconds, attempts, self.report_ceiling_seconds)
 
 
 _configured = Configured(Timing())

@@ -1,32 +1,33 @@
-"""Who works, and what waits in the queue."""
+"""Who works, and what waits for a worker."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from django.db.models import Count, Q
-from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
-
-from handrail.dispatch import TaskName
-from handrail.kernel.clock import now
 from handrail.kernel.metric import Metric, one
 from handrail.runbooks import timing
+from handrail.work import duties, lease, presence
 from handrail.worker import clocks
+from handrail.worker.loop import KINDS
+
+
+def starved() -> bool:
+    """Whether a worker that is there has no connection to the database for any run."""
+    return presence.within(timing.get().lease_seconds).starved > 0
 
 
 def read() -> list[Metric]:
-    at = now()
-    since = at - timedelta(seconds=timing.get().lease_seconds)
-    alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=since).count()
-    due = ProcrastinateJob.objects.filter(Q(scheduled_at=None) | Q(scheduled_at__lte=at), status="todo")
-    waiting = dict(due.values_list("task_name").annotate(n=Count("pk")).order_by())
-    failed = ProcrastinateJob.objects.filter(status="failed").count()
+    there = presence.within(timing.get().lease_seconds)
+    overdue, failing = duties.counts()
+    waiting = {**{name: lease.waiting(kind) for name, kind in KINDS.items()}, duties.KIND: overdue}
     apart = clocks.readings()
-    by_task = {task.value: waiting.get(task.value, 0) for task in TaskName}
     return [
-        one("handrail_workers_alive", "Workers with a heartbeat within lease_seconds.", alive),
-        Metric("handrail_jobs_waiting", "Queued jobs whose time has come, by task.", by_task, "task"),
-        one("handrail_jobs_failed", "Jobs that failed within the last week. A sweep queues their work again.", failed),
+        one("handrail_workers_alive", "Workers seen within lease_seconds.", there.alive),
+        one(
+            "handrail_worker_threads_unconnected",
+            "Threads of workers for runs that can't get a connection to the database.",
+            there.unconnected,
+        ),
+        Metric("handrail_work_waiting", "Rows that are due and that no worker has claimed, by kind.", waiting, "kind"),
+        one("handrail_duties_failing", "Recurring duties that failed more than once in a row.", failing),
         one(
             "handrail_clocks_apart", "Processes over 2 s apart from the database's clock.", sum(r.apart for r in apart)
         ),

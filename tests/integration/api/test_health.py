@@ -15,10 +15,10 @@ from handrail.access import queries
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.audit.queries import count_log_ins
-from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.secrets import Secret
 from handrail.support.states import HandoffOutcome
+from handrail.work import duties, presence
 from tests.factories import packet_rows
 from tests.factories.installation import Installation
 from tests.factories.runs import Runs
@@ -85,18 +85,33 @@ def test_metrics_tell_what_came_of_support_requests(settings: Any) -> None:
     assert counts == {"not-asked": 0, "under-way": 1, "created": 1, "linked": 0, "failed": 1, "outcome-unknown": 2}
 
 
-@pytest.mark.usefixtures("db")
-def test_metrics_tell_who_works_and_what_waits(settings: Any) -> None:
+@pytest.mark.usefixtures("board")
+def test_metrics_tell_who_works_and_what_waits(estate: Runs, settings: Any) -> None:
     settings.HANDRAIL_METRICS_SECRET = Secret("look")
-    enqueue(TaskName.ADVANCE_RUN, run_id=1)
-    enqueue(TaskName.SEAL_AUDIT, at=now() + timedelta(hours=1))
+    estate.start()
+    duties.ensure({"seal": 30, "prune": 30})
+    duties.claim(["prune"], 1)
+    presence.seen("one:1", threads=4, unconnected=2)
+    presence.seen("two:2", threads=4, unconnected=0)
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now()), (now() - interval '1 hour')")
+        cursor.execute("UPDATE work_worker SET seen_at = now() - interval '5 minutes' WHERE name = 'two:2'")
     told = scrape()
-    assert told["handrail_workers_alive"] == 1
-    assert told['handrail_jobs_waiting{task="runbooks.advance"}'] == 1
-    assert told['handrail_jobs_waiting{task="audit.seal"}'] == 0
+    assert (told["handrail_workers_alive"], told["handrail_worker_threads_unconnected"]) == (1, 2)
+    waiting = {kind: told[f'handrail_work_waiting{{kind="{kind}"}}'] for kind in ("run", "report", "revision", "duty")}
+    assert waiting == {"run": 1, "report": 0, "revision": 0, "duty": 1}
+    assert told["handrail_duties_failing"] == 0
     assert told[f'handrail_build_info{{version="{__version__}"}}'] == 1
+
+
+@pytest.mark.usefixtures("db")
+def test_not_ready_while_a_worker_has_no_connection_for_any_run() -> None:
+    presence.seen("one:1", threads=4, unconnected=3)
+    assert Client().get("/readyz").status_code == 200
+    presence.seen("one:1", threads=4, unconnected=4)
+    answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "workers-unconnected")
+    presence.gone("one:1")
+    assert Client().get("/readyz").status_code == 200
 
 
 @pytest.mark.usefixtures("board")

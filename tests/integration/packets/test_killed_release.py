@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import signal
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,6 @@ from tests.integration.worker import processes
 from tests.lanes import portion
 from tests.unit.packets.proof.making import KEY
 
-LOST_TASK = timedelta(seconds=1.5)
-
 
 def write_config(directory: Path, intake: Intake) -> Path:
     path = directory / "handrail.toml"
@@ -38,7 +35,6 @@ def write_config(directory: Path, intake: Intake) -> Path:
         poll_seconds = 0.5
         settle_seconds = 0.5
         intent_margin_seconds = 0.3
-        lost_task_seconds = {LOST_TASK.total_seconds()}
         [blobs]
         kind = "blobs"
         folder = "{directory / "blobs"}"
@@ -66,7 +62,7 @@ def test_release_killed_before_and_after_a_step_delivers_once(kind: str, committ
     blobs = FolderBlobs("blobs", tmp_path / "blobs", max_bytes=10**8)
     with serving() as intake:
         env = processes.environment(write_config(tmp_path, intake), committed_db)
-        with connected(desk, blobs=blobs, lost_task=LOST_TASK):
+        with connected(desk, blobs=blobs):
             revision = desk.assemble()
             desk.approve(revision, "ada", "ben")
             if kind != "released":

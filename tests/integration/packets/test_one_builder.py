@@ -20,8 +20,8 @@ from django.db import connection
 from handrail.cli.entry import run
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Reading
-from handrail.packets import claims, settings
-from handrail.packets.actions import assembling, releasing
+from handrail.packets import claims, leases, settings
+from handrail.packets.actions import assembling
 from handrail.packets.models import Revision
 from tests.factories.installation import Installation
 from tests.factories.packets import Packets, connected
@@ -58,11 +58,10 @@ def in_thread(pool: ThreadPoolExecutor, act: Callable[[], object]) -> Future[obj
 
 
 def swept(desk: Packets, done: Callable[[], bool]) -> None:
-    """What workers do meanwhile: sweep, and have a go at whatever is due."""
+    """What workers do meanwhile: have a go at whatever is due."""
     while not done():
-        releasing.sweep()
-        for pk in Revision.objects.filter(state="assembling").values_list("pk", flat=True):
-            assembling.advance(revision_id=pk, by=desk.worker)
+        for claim in leases.claim_revisions(9):
+            assembling.advance(revision_id=claim.id, by=desk.worker, lease=claim.lease)
         time.sleep(0.01)
 
 

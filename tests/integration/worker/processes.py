@@ -18,7 +18,6 @@ LEASE_SECONDS, SWEEP_SECONDS = 1, 0.5
 TIMING = """
         [timing]
         lease_margin_seconds = 0.2
-        lost_task_seconds = 1.5
         result_margin_seconds = 0.1
         intent_margin_seconds = 0.3
         read_pause_seconds = 0.02

@@ -18,7 +18,7 @@ from handrail.connectors.outcome import Failure, ReadFailed, Reading
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
 from handrail.runbooks import timing
-from handrail.runbooks.actions import runs
+from handrail.runbooks.actions import claims, runs
 from handrail.runbooks.engine import advance, invoking
 from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.models import Checkpoint, CompletionRecord, OperationRun
@@ -137,7 +137,7 @@ class SlowBoard(BoardConnector):
 
 @pytest.mark.usefixtures("committed_db")
 def test_a_slow_source_keeps_one_worker_on_a_run_and_not_all() -> None:
-    """The reads take longer than the lease; four workers sweep and advance what the sweep finds, all the while."""
+    """The reads take longer than the lease; four workers claim and advance what is due, all the while."""
     estate, board = Installation().runs, SwitchBoard()
     slow = SlowBoard(board, deadline_seconds=1)
     run = estate.start()
@@ -147,8 +147,8 @@ def test_a_slow_source_keeps_one_worker_on_a_run_and_not_all() -> None:
         for _ in range(40):
             if OperationRun.objects.filter(pk=run.pk, state="exception").exists():
                 return
-            runs.sweep()
-            runs.advance(run_id=run.pk, by=estate.worker)
+            for claim in claims.claim_runs(4):
+                runs.advance(claim=claim, by=estate.worker)
             time.sleep(0.1)
 
     registered = registry.use(registry.Registry(MappingProxyType({"board": slow})))

@@ -6,34 +6,21 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from handrail.audit.models import AuditEvent, AuditLeaf
 from handrail.audit.verification import verify
 from handrail.conf.roles import SERVING
-from handrail.dispatch import TaskName, enqueue
-from handrail.worker.service import WorkerSettings, _sweep_rows
-from handrail.worker.tasks import seal_audit
+from handrail.worker import handlers
 from tests.factories.installation import Installation
 from tests.factories.log import event
 from tests.factories.switches import SwitchBoard, connected
 from tests.integration.worker import processes
 
-SETTINGS = WorkerSettings(concurrency=1, sweep_seconds=5, pull_seconds=60, seal_seconds=45)
-
-
-def test_sweep_keeps_one_seal_waiting(committed_db: str) -> None:
-    _sweep_rows(SETTINGS)
-    _sweep_rows(SETTINGS)
-    job = ProcrastinateJob.objects.get(task_name="audit.seal")
-    assert job.scheduled_at is not None
-    assert job.queueing_lock == "seal"
-
 
 @pytest.mark.django_db
-def test_seal_task_seals_what_waits_in_no_workspace() -> None:
+def test_seal_duty_seals_what_waits_in_no_workspace() -> None:
     made = event().pk
-    seal_audit()
+    handlers.seal()
     assert AuditLeaf.objects.filter(row_id=made).exists()
     own = AuditEvent.objects.get(event="audit.sealed")
     assert (own.workspace_id, own.actor_kind) == (None, "worker")
@@ -48,7 +35,6 @@ def test_worker_seals_rows_of_every_workspace_as_the_serving_role(committed_db: 
         for slug in ("acme", "other"):
             Installation(workspace=slug).runs.start()
     waiting = set(AuditEvent.objects.values_list("pk", flat=True))
-    enqueue(TaskName.SEAL_AUDIT)
     env = processes.environment(processes.write_config(tmp_path, "http://127.0.0.1:9"), committed_db)
     with processes.worker(env):
         processes.wait_until(AuditLeaf.objects.exists, seconds=60, what="the log was sealed")

@@ -159,6 +159,9 @@ def test_serving_role_cannot_touch_what_is_only_added_to(table: str, statement: 
         "SELECT pg_read_file('PG_VERSION')",
         "SELECT setval('audit_auditevent_id_seq', 1)",
         "UPDATE handrail_run_lease SET due_at = NULL",
+        "UPDATE handrail_run_claim SET workspace_id = 0",
+        "UPDATE handrail_report_claim SET id = 0",
+        "DELETE FROM handrail_run_claim",
         "DELETE FROM django_migrations",
     ],
 )
@@ -283,7 +286,7 @@ def test_what_no_workspace_has_is_named_as_such() -> None:
     assert {name for name, rights in RIGHTS.items() if rights.shown is Shown.EVERYWHERE and "_audit" not in name} >= {
         "access_user",
         "django_session",
-        "procrastinate_jobs",
+        "work_duty",
     }
 
 

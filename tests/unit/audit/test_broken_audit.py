@@ -35,10 +35,11 @@ from handrail.runbooks import task_system
 from handrail.runbooks.actions import exceptions, messages, previews, reports, runs, tasks
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.task_system import TaskSystem
+from handrail.work.lease import Claim
 from tests.factories.installation import Installation
 from tests.factories.log import event, run
 from tests.factories.people import as_person
-from tests.factories.runs import Runs
+from tests.factories.runs import Runs, born
 from tests.factories.switches import DONE, RUNBOOK, SwitchBoard, Turn, connected
 
 # Where these slices' actions live. Those of packets and of support are held likewise beside their own tests.
@@ -115,16 +116,16 @@ def listed(w: World) -> None:
     w.board.add("open", owner="nobody", items=[item(w)], next=None)
 
 
-def reported(w: World) -> int:
-    pk = w.completed().pk
+def reported(w: World) -> Claim:
+    claim = born(w.completed())
     w.board.script = [Turn(effect=False, answer=DONE.answer)] * 2
-    return pk
+    return claim
 
 
-def refused(w: World) -> int:
-    pk = w.completed().pk
+def refused(w: World) -> Claim:
+    claim = born(w.completed())
     w.board.script = [Turn(effect=False, answer=Answer(status=409))] * 2
-    return pk
+    return claim
 
 
 def done(prepare: Callable[[World], Any], act: Callable[[World, Any], Any]) -> Callable[[World], Act]:
@@ -202,8 +203,8 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "exceptions.resolve": done(taken, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", by=w.person)),
     "messages.deliver": done(nothing, lambda w, _: messages.deliver(message_id="msg_1", item=item(w), by=w.by)),
     "previews.preview": done(nothing, lambda w, _: previews.preview(task=w.estate.task(), by=w.by)),
-    "reports.deliver": done(reported, lambda w, pk: reports.deliver(run_id=pk, by=w.by)),
-    "reports.deliver refused": done(refused, lambda w, pk: reports.deliver(run_id=pk, by=w.by)),
+    "reports.deliver": done(reported, lambda w, claim: reports.deliver(claim=claim, by=w.by)),
+    "reports.deliver refused": done(refused, lambda w, claim: reports.deliver(claim=claim, by=w.by)),
     "reports.repeat": done(World.completed, lambda w, run: reports.repeat(ref=run.ref, by=w.by)),
     "runs.start": done(nothing, lambda w, _: runs.start(task=w.estate.task(), by=w.by)),
     "runs.cancel": done(lambda w: w.estate.start().ref, lambda w, ref: runs.cancel(ref=ref, by=w.person)),

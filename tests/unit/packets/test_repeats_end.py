@@ -12,8 +12,8 @@ from handrail.connectors import lane as lanes
 from handrail.connectors.lane import ErrorKind, LaneFailed
 from handrail.kernel import clock
 from handrail.kernel.errors import Conflict, Misconfigured
-from handrail.packets import ledger, metrics, settings
-from handrail.packets.actions import assembling, delivering, releasing
+from handrail.packets import leases, ledger, metrics, settings
+from handrail.packets.actions import assembling, delivering
 from handrail.packets.models import Revision
 from tests.factories.packets import Packets
 
@@ -83,7 +83,7 @@ def test_lane_that_never_answers_is_asked_rarely_and_for_a_bounded_time(
     assert revision.state == "withdrawn"
     assert revision.due_at is None
     assert 0 < count <= days * 4 + 40  # every six hours, after some at the beginning
-    assert releasing.sweep() == 0
+    assert leases.claim_revisions(9) == []
 
 
 def test_lane_that_is_not_configured_any_more_lets_its_packet_expire_and_end(desk: Packets, time: Time) -> None:
@@ -125,7 +125,7 @@ def test_revision_that_can_not_be_assembled_stops_and_can_be_asked_for_again(
     assert revision.failure.endswith("This is not tried any more: assemble the packet again.")
     assert AuditEvent.objects.filter(event="packet.assembly_stopped").count() == 1
     assert {m.name: m.values for m in metrics.read()}["handrail_packet_revisions_stopped"] == {"": 1}
-    assert releasing.sweep() == 0
+    assert leases.claim_revisions(9) == []
     again = assembling.again(ref=asked.ref, reason="The store is there.", by=desk.person("dee"))
     assert again.revision == 2
     with pytest.raises(Conflict):
@@ -151,4 +151,4 @@ def test_revision_whose_workers_are_killed_stops(desk: Packets, time: Time, monk
     assert 28 <= killed <= 34  # every six hours, the length of its lease, for eight days
     assert revision.failure.startswith("No attempt has come to its end")
     assert AuditEvent.objects.filter(event="packet.assembly_stopped").count() == 1
-    assert releasing.sweep() == 0
+    assert leases.claim_revisions(9) == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Invalid
-from handrail.runbooks.actions import reports, tasks
+from handrail.runbooks.actions import tasks
 from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import OperationRun, Report, TaskRefusal
 from tests.factories.runs import Runs
@@ -102,6 +102,6 @@ def test_outcome_of_an_odd_key_is_reported_under_it(estate: Runs, queue: Queue, 
     ref = tasks.receive(item=item(estate, key), by=estate.worker).run
     run = OperationRun.objects.get(ref=ref)
     estate.advance(run)
-    reports.deliver(run_id=run.pk, by=estate.worker)
+    estate.report(run)
     assert [unquote(call.path) for call in queue.told] == [f"/tasks/{key}/outcome"]
     assert Report.objects.get().delivered_at

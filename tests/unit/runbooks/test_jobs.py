@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import pytest
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from handrail.connectors import registry
 from handrail.connectors.finding import Finding
 from handrail.connectors.jobs import LookUp, Poll, Start
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Failure, ReadFailed, Reading
+from handrail.kernel.clock import after
+from handrail.runbooks import timing
+from handrail.runbooks.engine import endings
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.timing import Timing
 from tests.factories.installation import Installation
@@ -152,24 +154,24 @@ def test_a_look_up_that_is_refused_proves_nothing(estate: Runs, runner: Runner, 
     assert (run.exception_packet.cause, runner.asked) == ("outcome-unknown", ["start", "look-up"])
 
 
-def test_a_long_poll_goes_back_to_the_queue_and_leaves_the_thread_to_others(runner: Runner) -> None:
+def test_a_long_poll_is_given_back_and_leaves_the_thread_to_others(runner: Runner) -> None:
     estate = Installation(TEXT.replace("within: 300ms", "within: 30m"), workspace="patient", tenant="ten_patient").runs
     runner.board.add("s1", owner=estate.tenant.key)
     runner.starts, runner.polls = [job("running")], [job("running")]
     run = estate.advance(estate.start())
     assert run.state == "invoking"
     assert 1 < runner.asked.count("poll") <= Timing().in_process_wait_seconds / 0.1 + 1
-    task = ProcrastinateJob.objects.filter(task_name="runbooks.advance", args={"run_id": run.pk}).latest("id")
-    assert task.scheduled_at == run.due_at
+    assert run.due_at is not None
+    assert run.failures == 0
 
 
 def test_a_run_that_waited_long_for_its_subject_is_woken_for_its_short_waits_too(estate: Runs, runner: Runner) -> None:
-    """The task that waits for the far time must not keep one from being queued for the near."""
     runner.starts, runner.look_ups = [LOST], [Answer(status=503)]
     first, second = estate.start("TASK-1"), estate.start("TASK-2")
     OperationRun.objects.filter(pk=first.pk).update(state="checking")
     assert estate.advance(second).state == "received"
     OperationRun.objects.filter(pk=first.pk).update(state="cancelled", finished_at=first.created_at, due_at=None)
+    endings.wake_next(first)
     assert estate.advance(second).state == "invoking"
-    due = ProcrastinateJob.objects.filter(args={"run_id": second.pk}).values_list("scheduled_at", flat=True)
-    assert second.due_at in due
+    assert second.due_at is not None
+    assert second.due_at < after(timing.get().subject_busy_seconds / 2)

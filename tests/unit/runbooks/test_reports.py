@@ -8,14 +8,14 @@ from datetime import timedelta
 
 import pytest
 from django.db.models import F
-from procrastinate.contrib.django.models import ProcrastinateJob
+from django.db.models.functions import Now
 
 from handrail.audit.models import AuditEvent
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
 from handrail.kernel.clock import now
 from handrail.runbooks import metrics, task_system, timing
-from handrail.runbooks.actions import reports, runs
+from handrail.runbooks.actions import claims, reports, runs
 from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.queries import runs as queries
@@ -23,24 +23,22 @@ from tests.factories.runs import Runs
 from tests.factories.task_queue import SYSTEM, Queue
 from tests.lanes import rounds
 
-REPORT = "runbooks.report"
-
 
 def pass_time(span: timedelta) -> None:
     """As if ``span`` had gone by."""
     for name in ("due_at", "tried_until"):
         Report.objects.filter(**{f"{name}__isnull": False}).update(**{name: F(name) - span})
-    ProcrastinateJob.objects.filter(scheduled_at__isnull=False).update(scheduled_at=F("scheduled_at") - span)
 
 
 def work(estate: Runs, *, sweeps: int, every: timedelta) -> int:
-    """How many reports workers take from the queue in so many sweeps."""
+    """How many attempts workers make in so many rounds: that of whoever ended the run, and then what is claimed."""
     taken = 0
+    for report in Report.objects.filter(attempts=1, failure="", due_at__gt=now()):
+        estate.report(report.run)
+        taken += 1
     for _ in range(sweeps):
-        reports.sweep()
-        for job in ProcrastinateJob.objects.filter(task_name=REPORT).exclude(scheduled_at__gt=now()):
-            ProcrastinateJob.objects.filter(pk=job.pk)._raw_delete("default")
-            reports.deliver(run_id=job.args["run_id"], by=estate.worker)
+        for claim in claims.claim_reports(10):
+            reports.deliver(claim=claim, by=estate.worker)
             taken += 1
         pass_time(every)
     return taken
@@ -104,13 +102,13 @@ def test_fault_of_the_configuration_ends_a_report_until_it_is_redelivered(
 def test_report_to_a_task_system_that_never_answers_gets_rarer_and_ends(
     estate: Runs, queue: Queue, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    run = ended(estate)
     if how == "status":
         queue.answer = Answer(status=503)
     else:
         monkeypatch.setattr(queue, "call", failing(queue))
     hours = rounds(6, 24)
     with timing.use(dataclasses.replace(timing.get(), report_window_seconds=hours * 3600)):
+        run = ended(estate)
         taken = work(estate, sweeps=hours * 62, every=timedelta(minutes=1))
     report = Report.objects.get()
     assert report.attempts == taken == len(queue.told)
@@ -141,16 +139,16 @@ def test_attempt_is_counted_also_where_its_worker_dies_in_the_call(estate: Runs,
     queue.call = die  # type: ignore[method-assign,assignment]
     for attempts in (1, 2, 3):
         with pytest.raises(Killed):
-            reports.deliver(run_id=run.pk, by=estate.worker)
+            estate.report(run)
         report = Report.objects.get()
         assert report.attempts == attempts
         assert report.due_at is not None
         assert report.due_at > now()
-        assert reports.sweep() == 0
+        assert claims.claim_reports(9) == []
+        Report.objects.update(due_at=Now())
 
 
 def test_report_whose_workers_die_in_the_call_ends_with_its_window(estate: Runs, queue: Queue) -> None:
-    run = ended(estate)
 
     def die(_: object, *, deadline_seconds: float | None = None) -> Answer:
         raise SystemExit
@@ -158,9 +156,10 @@ def test_report_whose_workers_die_in_the_call_ends_with_its_window(estate: Runs,
     queue.call = die  # type: ignore[method-assign,assignment]
     died = 0
     with timing.use(dataclasses.replace(timing.get(), report_window_seconds=86_400)):
+        run = ended(estate)
         while Report.objects.filter(due_at__isnull=False).exists() and died < 2000:
             try:
-                reports.deliver(run_id=run.pk, by=estate.worker)
+                estate.report(run)
             except SystemExit:
                 died += 1
             pass_time(timedelta(minutes=6))
@@ -174,7 +173,7 @@ def test_report_whose_workers_die_in_the_call_ends_with_its_window(estate: Runs,
 def test_task_system_that_asks_for_a_pause_of_years_gets_a_day(estate: Runs, queue: Queue) -> None:
     run = ended(estate)
     queue.answer = Answer(status=503, retry_after_seconds=1e9)
-    until = reports.deliver(run_id=run.pk, by=estate.worker)
+    until = estate.report(run)
     assert until is not None
     assert until - now() <= timedelta(days=1)
 
@@ -183,5 +182,5 @@ def test_report_can_be_tried_more_often_than_a_small_number_holds(estate: Runs, 
     run = ended(estate)
     Report.objects.update(attempts=40_000)
     queue.answer = Answer(status=503)
-    assert reports.deliver(run_id=run.pk, by=estate.worker) is not None
+    assert estate.report(run) is not None
     assert Report.objects.get().attempts == 40_001

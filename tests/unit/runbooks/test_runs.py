@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -158,13 +157,6 @@ def test_preview_of_an_unreadable_source_says_so(estate: Runs, board: SwitchBoar
     shown = previews.preview(task=estate.task(switch="nowhere"), by=estate.worker)
     assert shown.unreadable
     assert not shown.would_start
-
-
-def test_sweep_queues_only_what_is_overdue_and_only_once(estate: Runs, board: SwitchBoard) -> None:
-    run = estate.start()
-    assert runs.sweep() == 0
-    OperationRun.objects.filter(pk=run.pk).update(due_at=now() - timedelta(seconds=1))
-    assert (runs.sweep(), runs.sweep()) == (1, 0)
 
 
 def test_list_runs_is_scoped_to_the_actors_tenants(estate: Runs, board: SwitchBoard) -> None:

@@ -15,7 +15,7 @@ from handrail.definitions import wiring
 from handrail.kernel.clock import after
 from handrail.kernel.errors import Conflict
 from handrail.runbooks import timing
-from handrail.runbooks.actions import previews, runs
+from handrail.runbooks.actions import previews
 from handrail.runbooks.engine import advance
 from handrail.runbooks.models import ExceptionPacket, OperationRun
 from handrail.runbooks.timing import LOST_WORKER_LIMIT, UNEXPECTED_ERROR_LIMIT
@@ -189,7 +189,7 @@ def test_the_databases_absence_is_no_failure_of_the_run(world: SwitchBoard) -> N
         registry.use(registry.Registry(MappingProxyType({"board": Away(world)}))),
         pytest.raises(OperationalError),
     ):
-        runs.advance(run_id=run.pk, by=estate.worker)
+        estate.advance(run)
     run.refresh_from_db()
     assert run.failures == 0
 

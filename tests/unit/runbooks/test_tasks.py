@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from django.db.models.functions import Now
 
 from handrail.audit.models import AuditEvent
 from handrail.connectors.outcome import Answer, Failure
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, Misconfigured
 from handrail.runbooks import task_system
-from handrail.runbooks.actions import reports, runs, tasks
+from handrail.runbooks.actions import claims, reports, tasks
 from handrail.runbooks.models import OperationRun, Report, TaskRefusal
 from handrail.runbooks.queries import refusals as refusal_queries
 from handrail.runbooks.queries import runs as queries
-from tests.factories.runs import Runs
+from tests.factories.runs import Runs, born
 from tests.factories.switches import SwitchBoard
 from tests.factories.task_queue import SYSTEM, Queue, item
 
@@ -94,7 +95,7 @@ def test_pull_without_a_task_system_says_what_to_add(estate: Runs) -> None:
 def test_deliver_tells_the_task_system_once(estate: Runs, queue: Queue) -> None:
     run = estate.advance(estate.start("T/1"))
     for _ in range(2):
-        assert reports.deliver(run_id=run.pk, by=estate.worker) is None
+        assert estate.report(run) is None
     call = queue.told[0]
     assert (len(queue.told), call.path, call.idempotency_key) == (1, "/tasks/T%2F1/outcome", run.ref)
     assert call.json_body["completion"]["fields"] == {"task.switch_id": "s1", "switch.state": "on"}  # type: ignore[index,call-overload]
@@ -114,8 +115,8 @@ def test_deliver_of_a_stopped_run_names_the_packet_and_its_reason(
 def test_deliver_that_fails_is_tried_again_later(estate: Runs, queue: Queue, answer: Answer) -> None:
     run = estate.advance(estate.start())
     queue.answer = answer
-    first = reports.deliver(run_id=run.pk, by=estate.worker)
-    second = reports.deliver(run_id=run.pk, by=estate.worker)
+    first = estate.report(run)
+    second = estate.report(run)
     assert first is not None
     assert second is not None
     assert second > first > now()
@@ -128,11 +129,10 @@ def test_deliver_that_fails_is_tried_again_later(estate: Runs, queue: Queue, ans
 def test_deliver_that_is_refused_for_good_ends_with_what_was_answered(estate: Runs, queue: Queue, status: int) -> None:
     run = estate.advance(estate.start())
     queue.answer = Answer(status=status)
-    assert [reports.deliver(run_id=run.pk, by=estate.worker) for _ in range(2)] == [None, None]
-    Report.objects.filter(due_at__isnull=False).update(due_at=now().replace(year=2020))
+    assert [estate.report(run) for _ in range(2)] == [None, None]
     told = queries.get_run(estate.worker, run.ref).report
     assert told is not None
-    assert (len(queue.told), reports.sweep(), told.refused) == (1, 0, True)
+    assert (len(queue.told), claims.claim_reports(9), told.refused) == (1, [], True)
     assert str(status) in told.failure
     assert AuditEvent.objects.get(event="run.report_refused").context == {"status": status}
 
@@ -141,16 +141,16 @@ def test_deliver_that_is_refused_for_good_ends_with_what_was_answered(estate: Ru
 def test_deliver_that_may_be_heard_later_goes_on(estate: Runs, queue: Queue, status: int) -> None:
     run = estate.advance(estate.start())
     queue.answer = Answer(status=status)
-    assert reports.deliver(run_id=run.pk, by=estate.worker) is not None
+    assert estate.report(run) is not None
 
 
 def test_repeat_tells_what_was_refused(estate: Runs, queue: Queue) -> None:
     run = estate.advance(estate.start())
     queue.answer = Answer(status=404)
-    reports.deliver(run_id=run.pk, by=estate.worker)
+    estate.report(run)
     queue.answer = Answer(status=200)
     reports.repeat(ref=run.ref, by=estate.worker)
-    reports.deliver(run_id=run.pk, by=estate.worker)
+    estate.report(run)
     assert Report.objects.get(run=run).delivered_at is not None
     with pytest.raises(Conflict, match="has already accepted"):
         reports.repeat(ref=run.ref, by=estate.worker)
@@ -164,30 +164,47 @@ def test_repeat_for_a_run_that_has_not_ended_is_refused(estate: Runs, queue: Que
 def test_deliver_tells_nothing_of_another_workspaces_runs(estate: Runs, queue: Queue) -> None:
     run = estate.advance(estate.start())
     with task_system.use(dataclasses.replace(SYSTEM, workspace="other")):
-        assert reports.deliver(run_id=run.pk, by=estate.worker) is None
+        assert estate.report(run) is None
     assert queue.told == []
 
 
-def test_sweep_without_a_task_system_queues_nothing(estate: Runs, board: SwitchBoard) -> None:
+def test_without_a_task_system_no_report_is_claimed(estate: Runs, board: SwitchBoard) -> None:
     estate.advance(estate.start())
     Report.objects.update(due_at=now().replace(year=2020))
     with task_system.use(None):
-        assert reports.sweep() == 0
+        assert claims.claim_reports(9) == []
 
 
 def test_deliver_without_a_task_system_waits(estate: Runs, board: SwitchBoard) -> None:
     run = estate.advance(estate.start())
     with task_system.use(None):
-        assert reports.deliver(run_id=run.pk, by=estate.worker) is None
+        assert estate.report(run) is None
     assert Report.objects.get(run=run).delivered_at is None
 
 
-def test_sweep_queues_what_is_due_and_undelivered(estate: Runs, queue: Queue) -> None:
+def test_report_is_born_leased_and_claimed_by_another_when_its_worker_is_gone(estate: Runs, queue: Queue) -> None:
     run = estate.advance(estate.start())
-    assert reports.sweep() == 0
+    assert claims.claim_reports(9) == []
     Report.objects.filter(run=run).update(due_at=now().replace(year=2020))
-    assert (reports.sweep(), reports.sweep()) == (1, 0)
+    (claim,) = claims.claim_reports(9)
+    assert (claim.id, claims.claim_reports(9)) == (run.pk, [])
+    assert Report.objects.get(run=run).attempts == 2
 
 
-def test_workspace_of_an_unknown_run_is_none(estate: Runs) -> None:
-    assert runs.workspace_of(0) is None
+def test_report_of_another_workspace_is_not_claimed(estate: Runs, queue: Queue) -> None:
+    estate.advance(estate.start())
+    Report.objects.update(due_at=now().replace(year=2020))
+    with task_system.use(dataclasses.replace(SYSTEM, workspace="other")):
+        assert claims.claim_reports(9) == []
+
+
+def test_of_two_workers_that_have_had_one_report_only_the_later_tells(estate: Runs, queue: Queue) -> None:
+    run = estate.advance(estate.start())
+    first = born(run)
+    Report.objects.filter(run=run).update(due_at=Now())
+    second = claims.claim_report(run.pk)
+    assert second is not None
+    assert reports.deliver(claim=first, by=estate.worker) is None
+    assert queue.told == []
+    assert reports.deliver(claim=second, by=estate.worker) is None
+    assert (len(queue.told), Report.objects.get(run=run).attempts) == (1, 2)

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from handrail.cli import checks
-from handrail.worker import clocks, metrics, service
+from handrail.worker import clocks, metrics
 
 pytestmark = pytest.mark.django_db
 Shift = Callable[[str], None]
@@ -80,12 +80,11 @@ def test_readings_of_several_processes_stand_side_by_side(monkeypatch: pytest.Mo
     assert {one.process for one in clocks.readings()} == {"a:1", "b:2"}
 
 
-def test_sweep_reports_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = dict(service._parts(service.WorkerSettings(concurrency=1, sweep_seconds=1, pull_seconds=1)))
-    parts["clock"]()
+def test_loop_reports_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    clocks.report_now_and_then("worker")
     kept = cache.get(clocks.KEY)
     cache.clear()
-    parts["clock"]()
+    clocks.report_now_and_then("worker")
     assert (len(kept), cache.get(clocks.KEY)) == (1, None)
 
 

@@ -18,7 +18,6 @@ from handrail.access.refusals import reason_of
 from handrail.audit.events import EventName
 from handrail.definitions.active import active_profile, compiled_profile
 from handrail.definitions.profile.compiled import CompiledProfile
-from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, HandrailError, Stale
@@ -28,7 +27,7 @@ from handrail.packets import binding, claims, documents, drift, moves, settings
 from handrail.packets.assembly.assemble import Inputs
 from handrail.packets.assembly.assemble import assemble as assemble_documents
 from handrail.packets.assembly.results import Assembled
-from handrail.packets.claims import Claim
+from handrail.packets.claims import BuildLease
 from handrail.packets.errors import Exists
 from handrail.packets.models import AnnexRow, Clearance, HoldRow, Packet, Revision, Snapshot
 from handrail.packets.moves import Assembler
@@ -109,8 +108,9 @@ def again(*, ref: str, reason: str, by: Actor) -> Requested:
     return Requested(packet.ref, revision.number, revision.pk)
 
 
-def build(*, revision_id: int, by: Actor) -> Built | None:
-    """Reads every source, assembles, and commits the revision with its manifest.
+def build(*, revision_id: int, by: Actor, lease: datetime | None = None) -> Built | None:
+    """Reads every source, assembles, and commits the revision with its manifest. ``lease``: until when this process has
+    claimed it; without, it is claimed here.
 
     None when that is done, or another process is at it. Reading and storing come first, outside any transaction.
     Raises HandrailError as reading and assembling do, after having it tried again later; Stale when the revision ended
@@ -118,8 +118,10 @@ def build(*, revision_id: int, by: Actor) -> Built | None:
     """
     rows = Revision.objects.select_related("packet", "definition").filter(pk=revision_id, workspace_id=by.workspace_id)
     revision = rows.first()
-    claim = claims.take(revision_id) if revision is not None else None
-    if revision is None or claim is None:
+    if revision is None or revision.state != RevisionState.ASSEMBLING:
+        return None
+    claim = claims.take(revision_id) if lease is None else BuildLease(revision_id, lease)
+    if claim is None:
         return None
     if now() - revision.created_at > settings.current().give_up_after + MADE_UP:
         _postpone(revision, claim, revision.failure or LOST, by)
@@ -137,10 +139,11 @@ def build(*, revision_id: int, by: Actor) -> Built | None:
         raise
 
 
-def advance(*, revision_id: int, by: Actor) -> datetime | None:
-    """One attempt of a worker at a revision. Returns when to try again, or None when there is nothing left to do."""
+def advance(*, revision_id: int, by: Actor, lease: datetime | None = None) -> datetime | None:
+    """One attempt of a worker at a revision, as ``build``. Returns when to try again, or None when nothing is left to
+    do."""
     try:
-        build(revision_id=revision_id, by=by)
+        build(revision_id=revision_id, by=by, lease=lease)
     except (OperationalError, InterfaceError):
         raise
     except HandrailError:
@@ -156,7 +159,7 @@ def _next(revision_id: int) -> datetime | None:
     return rows.values_list("due_at", flat=True).first()
 
 
-def _build(revision: Revision, claim: Claim, by: Actor) -> Built:
+def _build(revision: Revision, claim: BuildLease, by: Actor) -> Built:
     packet, profile = revision.packet, compiled_profile(revision.definition)
     gathered = drift.gather(revision, packet, alive=claim.renew)
     clearances = list(Clearance.objects.filter(packet=packet).order_by("pk"))
@@ -247,7 +250,7 @@ def _is_stopped(revision: Revision) -> bool:
 
 
 @transaction.atomic
-def _postpone(revision: Revision, claim: Claim, message: str, by: Actor) -> None:
+def _postpone(revision: Revision, claim: BuildLease, message: str, by: Actor) -> None:
     configured = settings.current()
     age = now() - revision.created_at
     if age > configured.give_up_after:
@@ -255,6 +258,4 @@ def _postpone(revision: Revision, claim: Claim, message: str, by: Actor) -> None
             moves.audit(EventName.PACKET_ASSEMBLY_STOPPED, revision, by)
         return
     until = now() + min(max(age, configured.retry_first), configured.retry_ceiling, timedelta(days=1))
-    if claim.give_up(failure=message[:FAILURE_LIMIT], until=until):
-        once = f"assemble:{revision.pk}"
-        enqueue(TaskName.ASSEMBLE_PACKET, at=until, once=once, revision_id=revision.pk)
+    claim.give_up(failure=message[:FAILURE_LIMIT], until=until)

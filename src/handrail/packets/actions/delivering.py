@@ -13,10 +13,9 @@ from handrail.access.actor import Actor
 from handrail.audit.events import EventName
 from handrail.connectors import lane as lanes
 from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState, Receipt
-from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError, Misconfigured, Stale
-from handrail.packets import leases, ledger, moves, packing, settings
+from handrail.packets import ledger, moves, packing, settings
 from handrail.packets.expiry import has_expired, withdraw_expired
 from handrail.packets.ledger import DeliveryRow, NewDeliveryRow
 from handrail.packets.models import Revision
@@ -70,22 +69,15 @@ class Delivery:
         return min(self.backoff(), settled) if now() < settled else None
 
 
-def deliver(*, revision_id: int, by: Actor) -> datetime | None:
+def deliver(*, revision_id: int, by: Actor, lease: datetime | None = None) -> datetime | None:
     """One attempt of a worker at a delivery: sends, asks, polls or recalls, depending on its ledger.
 
-    Returns when it is to be looked at again (and has that queued), or None.
+    ``lease``: until when this process has claimed it. Returns when it is to be looked at again, or None.
     """
-    if not Revision.objects.filter(pk=revision_id, workspace_id=by.workspace_id).exists():
+    rows = Revision.objects.filter(pk=revision_id, workspace_id=by.workspace_id)
+    if not (rows.filter(due_at=lease) if lease is not None else rows).exists():
         return None
-    until = _advance(revision_id, by=by)
-    if until is not None:
-        enqueue(TaskName.RELEASE_PACKET, at=until, once=f"release:{revision_id}", revision_id=revision_id)
-    return until
-
-
-def workspace_of(revision_id: int) -> int | None:
-    """Which workspace a revision belongs to, for the worker that is to act there."""
-    return leases.workspace_of(revision_id)
+    return _advance(revision_id, by=by)
 
 
 def _advance(revision_id: int, *, by: Actor) -> datetime | None:
@@ -110,13 +102,18 @@ def _advance(revision_id: int, *, by: Actor) -> datetime | None:
                 if _close(revision, status, failed.message, by):
                     continue
                 return None
-            Revision.objects.filter(pk=revision_id).update(failure=failed.message[:REASON_LIMIT], due_at=failed.until)
+            _postpone(revision_id, failed.message[:REASON_LIMIT], failed.until)
             if failed.cause is not None:
                 raise failed.cause from None
             return failed.until
         if until is not None:
-            Revision.objects.filter(pk=revision_id).update(failure="", due_at=until)
+            _postpone(revision_id, "", until)
             return until
+
+
+def _postpone(revision_id: int, failure: str, until: datetime) -> None:
+    """Unless another worker has ended it meanwhile."""
+    Revision.objects.filter(pk=revision_id, due_at__isnull=False).update(failure=failure, due_at=until)
 
 
 @dataclass

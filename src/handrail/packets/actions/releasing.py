@@ -10,7 +10,6 @@ from handrail.access.capabilities import Capability
 from handrail.access.refusals import refuse
 from handrail.audit.events import EventName
 from handrail.connectors import lane as lanes
-from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.kernel.scope import entered
@@ -24,6 +23,7 @@ from handrail.packets.proof.manifest import Manifest
 from handrail.packets.proof.package import SealedManifest
 from handrail.packets.rows import get_revision_row
 from handrail.packets.states import CURRENT, DeliveryEventKind, RevisionState
+from handrail.work.wake import wake
 
 
 def release(*, ref: str, revision: int, by: Actor) -> int:
@@ -81,17 +81,6 @@ def expire_all(*, name: str, limit: int = 200) -> int:
     return withdrawn
 
 
-def sweep(*, limit: int = 200) -> int:
-    """Queues every revision that is overdue. Returns how many."""
-    queued = 0
-    for pk, state in leases.due(now(), limit=limit):
-        if state == RevisionState.ASSEMBLING:
-            queued += enqueue(TaskName.ASSEMBLE_PACKET, once=f"assemble:{pk}", revision_id=pk)
-        else:
-            queued += enqueue(TaskName.RELEASE_PACKET, once=f"release:{pk}", revision_id=pk)
-    return queued
-
-
 def _reopen_if_short(row: Revision, by: Actor) -> None:
     """An approved revision whose votes stopped counting goes back into review, so that others can approve."""
     if row.state != RevisionState.APPROVED:
@@ -123,8 +112,8 @@ def _opened(row: Revision) -> tuple[Manifest, Approvals]:
 def _decided(row: Revision, sealed: SealedManifest, by: Actor) -> None:
     if row.state == RevisionState.IN_REVIEW:  # a vote that counts again completed it
         moves.move(row, RevisionState.APPROVED, approved_at=now())
-    moves.move(row, RevisionState.RELEASED, released_at=now(), due_at=now() + settings.current().lost_task)
+    moves.move(row, RevisionState.RELEASED, released_at=now(), due_at=now())
     detail = {"manifest": sealed.manifest_digest, "lane": row.packet.lane, "key": sealed.key_id}
     ledger.append(row, NewDeliveryRow(DeliveryEventKind.RELEASED, detail=detail), worker=by.name)
     moves.audit(EventName.PACKET_RELEASED, row, by, manifest=sealed.manifest_digest, lane=row.packet.lane)
-    enqueue(TaskName.RELEASE_PACKET, revision_id=row.pk)
+    wake(leases.REVISIONS.name)

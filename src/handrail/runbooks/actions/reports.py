@@ -9,6 +9,7 @@ from typing import Any, cast
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from pydantic import ValidationError
 
 from handrail.access import guards
@@ -21,12 +22,13 @@ from handrail.connectors.operation import Performer
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
 from handrail.connectors.paths import filled
 from handrail.connectors.rest import Call
-from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict, Misconfigured
 from handrail.runbooks import leases, task_system, timing
 from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.states import RunState
+from handrail.work.lease import Claim
+from handrail.work.wake import wake
 
 log = structlog.get_logger("handrail.runbooks")
 
@@ -39,22 +41,23 @@ _REFUSED = range(400, 500)
 _OURS_TO_FIX = frozenset({401, 403, 407})
 
 
-def deliver(*, run_id: int, by: Actor) -> datetime | None:
+def deliver(*, claim: Claim, by: Actor) -> datetime | None:
     """Writes the outcome of an ended run back to the task system, once. Returns when to try again, or None.
 
-    The body is built from the rows each time and sent with the run's reference as idempotency key, so that two
-    workers, a repeat after a crash, or a lost answer leave one record there. An attempt is counted, and the next one
-    due, before the call: whatever happens to this worker, attempts are counted and get rarer. What no repeat will
-    change ends the tries and is kept, as does the end of ``report_window``; ``repeat`` starts them again.
+    The body is built from the rows each time and sent with the run's reference as idempotency key, so that a repeat
+    after a crash or a lost answer leaves one record there. The attempt was counted, and the next one due, with the
+    claim; whatever is written here is fenced by it. What no repeat will change ends the tries and is kept, as does the
+    end of ``report_window``; ``repeat`` starts them again.
     """
     system = task_system.find()
-    report = _due(system).select_related("run__definition").filter(run_id=run_id).first() if system else None
+    report = _claimed(claim, system) if system else None
     if report is None or system is None:
         return None
-    if _was_lost_at_the_end(report):
+    if _was_lost_at_the_end(report, claim):
+        report.attempts -= 1  # this one is not begun
         _given_up(report, by, "the worker ended during the attempt")
         return None
-    if not _begin(report):
+    if not _keep(report, claim, system):
         return None
     try:
         answer = _send(report.run, system)
@@ -86,21 +89,11 @@ def repeat(*, ref: str, by: Actor) -> None:
     task_system.get()
     if run.finished_at is None:
         raise Conflict("This run has not ended, so there is no outcome to report yet.", code="run-not-ended")
-    again = {"due_at": now(), "tried_until": after(timing.get().report_window_seconds)}
+    again = {"due_at": Now(), "tried_until": after(timing.get().report_window_seconds)}
     if not Report.objects.filter(run=run, delivered_at=None).update(**again):
         raise Conflict("The task system has already accepted the outcome of this run.", code="report-delivered")
-    enqueue(TaskName.REPORT_RUN, once=f"report:{run.pk}", run_id=run.pk)
+    wake(leases.REPORTS.name)
     record(EventName.RUN_REPORT_REPEATED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
-
-
-def sweep(*, limit: int = 200) -> int:
-    """Queues every report that is due and not delivered. Returns how many; 0 without a task system."""
-    system = task_system.find()
-    if system is None:
-        return 0
-    before = after(-timing.get().report_wait_seconds)
-    due = leases.due_reports(system.workspace, before, limit=limit)
-    return sum(enqueue(TaskName.REPORT_RUN, once=f"report:{pk}", run_id=pk) for pk in due)
 
 
 def outcome_of(run: OperationRun) -> dict[str, Any]:
@@ -128,9 +121,10 @@ def outcome_of(run: OperationRun) -> dict[str, Any]:
     return ended
 
 
-def _due(system: task_system.TaskSystem) -> QuerySet[Report]:
-    """Reports that are still to be delivered, of the workspace whose tasks ``system`` holds, and of no other."""
-    return Report.objects.filter(workspace__slug=system.workspace, delivered_at=None, due_at__isnull=False)
+def _claimed(claim: Claim, system: task_system.TaskSystem) -> Report | None:
+    """The report, while the claim holds and ``system`` is the one that holds the tasks of its workspace."""
+    rows = Report.objects.select_related("run__definition").filter(run_id=claim.id, due_at=claim.lease)
+    return rows.filter(workspace__slug=system.workspace, delivered_at=None).first()
 
 
 def _is_final(answer: Answer) -> bool:
@@ -138,29 +132,30 @@ def _is_final(answer: Answer) -> bool:
     return answer.failure is None and status in _REFUSED and status not in RETRYABLE_STATUSES | _OURS_TO_FIX
 
 
-def _was_lost_at_the_end(report: Report) -> bool:
-    """Whether the next attempt is due after the window: only one whose worker never recorded its end leaves that."""
-    due, until = report.due_at, report.tried_until
-    return due is not None and until is not None and until < due <= now()
+def _was_lost_at_the_end(report: Report, claim: Claim) -> bool:
+    """Whether this attempt was due after the window: only one whose worker never recorded its end leaves that."""
+    until, due = report.tried_until, claim.was_due
+    return until is not None and due is not None and until < due
 
 
-def _begin(report: Report) -> bool:
-    """Counts the attempt that is about to be made; False when the report was delivered or ended meanwhile."""
-    waits = timing.get()
-    until = report.tried_until or after(waits.report_window_seconds)
-    changes = {
-        "attempts": report.attempts + 1,
-        "due_at": after(waits.after_refused_report(report.attempts) + waits.lease_seconds),
-        "tried_until": until,
-    }
-    if not _open(report).update(**changes):
-        return False
-    report.attempts, report.tried_until = report.attempts + 1, until
+def _keep(report: Report, claim: Claim, system: task_system.TaskSystem) -> bool:
+    """Makes sure that the claim holds until the call has ended; False when another worker has the report by now."""
+    try:
+        needed = after(
+            cast(Performer, registry.get(system.connector)).deadline_seconds + timing.get().lease_margin_seconds
+        )
+    except Misconfigured:  # the call will say so
+        return True
+    if claim.lease < needed:
+        if not _open(report).update(due_at=needed):
+            return False
+        claim.lease = report.due_at = needed
     return True
 
 
 def _open(report: Report) -> QuerySet[Report]:
-    return Report.objects.filter(pk=report.pk, delivered_at=None, due_at__isnull=False)
+    """The row, as long as this process has it."""
+    return Report.objects.filter(pk=report.pk, delivered_at=None, due_at=report.due_at)
 
 
 def _send(run: OperationRun, system: task_system.TaskSystem) -> Answer:
@@ -175,6 +170,7 @@ def _send(run: OperationRun, system: task_system.TaskSystem) -> Answer:
 
 @transaction.atomic
 def _delivered(report: Report, by: Actor) -> None:
+    # Even where another worker has the report by now: it was delivered, and nobody needs to do so again.
     if Report.objects.filter(pk=report.pk, delivered_at=None).update(delivered_at=now(), due_at=None, failure=""):
         run = report.run
         record(EventName.RUN_REPORTED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
@@ -197,7 +193,7 @@ def _given_up(report: Report, by: Actor, what: str) -> None:
 @transaction.atomic
 def _end(report: Report, by: Actor, event: EventName, message: str, context: dict[str, Any]) -> None:
     """Ends the tries: the reason is kept, shown, audited and counted."""
-    if _open(report).update(due_at=None, failure=message[:FAILURE_LIMIT]):
+    if _open(report).update(due_at=None, failure=message[:FAILURE_LIMIT], attempts=report.attempts):
         run = report.run
         record(
             event,
@@ -218,6 +214,5 @@ def _failed(report: Report, by: Actor, what: str, *, asked: float = 0) -> dateti
     if report.tried_until is not None and until > report.tried_until:
         _given_up(report, by, what)
         return None
-    _open(report).update(due_at=until, failure=f"The task system did not accept the outcome: {what}."[:FAILURE_LIMIT])
-    enqueue(TaskName.REPORT_RUN, at=until, once=f"report:{report.run_id}", run_id=report.run_id)
-    return until
+    failure = f"The task system did not accept the outcome: {what}."[:FAILURE_LIMIT]
+    return until if _open(report).update(due_at=until, failure=failure) else None

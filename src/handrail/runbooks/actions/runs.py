@@ -16,8 +16,7 @@ from handrail.access.refusals import refuse
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions.active import active_runbook, compiled_runbook
-from handrail.dispatch import TaskName, enqueue
-from handrail.kernel.clock import after, now
+from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import leases, permissions, timing
@@ -25,8 +24,10 @@ from handrail.runbooks.delegated import IncomingTask, subject_of
 from handrail.runbooks.engine import advance as engine
 from handrail.runbooks.engine import endings, ledger
 from handrail.runbooks.engine.ledger import NewRow
-from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.models import Checkpoint, OperationRun, Report
 from handrail.runbooks.states import RUN, EventKind, RunState
+from handrail.work.lease import Claim
+from handrail.work.wake import wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Started:
 
 
 def start(*, task: IncomingTask, by: Actor) -> Started:
-    """Makes the run for ``task`` and queues it; a repeated trigger gives the run that exists, whatever version of the
+    """Makes the run for ``task``, due at once; a repeated trigger gives the run that exists, whatever version of the
     runbook is active by now.
 
     Raises NotFound (no active runbook, no such tenant), Denied, Invalid (a fault per wrong field), and Conflict
@@ -72,7 +73,7 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
         requested_by=by.name,
         created_at=at,
         updated_at=at,
-        due_at=after(timing.get().lost_task_seconds),
+        due_at=at,
     )
     try:
         with transaction.atomic():
@@ -109,7 +110,7 @@ def _write(run: OperationRun, task: IncomingTask, by: Actor) -> None:
         task=task.key,
         definition=run.definition_digest,
     )
-    enqueue(TaskName.ADVANCE_RUN, run_id=run.pk)
+    wake("run")
 
 
 def _runs_of(task: IncomingTask, by: Actor) -> list[OperationRun]:
@@ -132,17 +133,36 @@ def _refuse_changed(task: IncomingTask, known: Sequence[OperationRun], tenant: T
             )
 
 
-def advance(*, run_id: int, by: Actor) -> datetime | None:
-    """Advances a run as far as it goes. Queues its next task and returns when that is due, or None at the end."""
-    run = OperationRun.objects.select_related("definition").filter(pk=run_id, workspace_id=by.workspace_id).first()
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """``until``: when the run is next due; None at its end, or where another worker has it by now. ``report``: its
+    report, where the run ended here: this process has it, and delivers it."""
+
+    until: datetime | None = None
+    report: Claim | None = None
+
+
+def advance(*, claim: Claim, by: Actor) -> Advanced:
+    """Advances a run that this process has claimed as far as it goes. ``claim.lease`` is then what the row was last
+    given. Raises OperationalError, InterfaceError when the database is away."""
+    runs = OperationRun.objects.select_related("definition").filter(pk=claim.id, workspace_id=by.workspace_id)
+    run = runs.filter(due_at=claim.lease).first()
     if run is None:
+        return Advanced()
+    run.failures = max(run.failures - 1, 0)  # the claim has counted one, which only a worker that is killed leaves
+    try:
+        until = engine.advance(run, by=by, timing=timing.get())
+    finally:
+        claim.lease = run.due_at or claim.lease
+    return Advanced(until, _report_of(run) if run.state in RUN.terminal else None)
+
+
+def _report_of(run: OperationRun) -> Claim | None:
+    """The lease that the report of a run was born with, if it was: see ``reporting.born``."""
+    report: Report | None = getattr(run, "report", None)
+    if report is None or report.due_at is None or report.attempts != 1 or report.failure:
         return None
-    until = engine.advance(run, by=by, timing=timing.get())
-    if until is not None:
-        # Not once a run: a task that waits for later must not keep one from being queued for sooner. One that comes too
-        # early, or after another, finds that the run is not due.
-        enqueue(TaskName.ADVANCE_RUN, at=until, run_id=run.pk)
-    return until
+    return Claim(leases.REPORTS.name, run.pk, run.workspace_id, run.tenant_id, report.due_at)
 
 
 @transaction.atomic
@@ -155,14 +175,3 @@ def cancel(*, ref: str, by: Actor) -> None:
     ledger.append(run, row, after=last, worker=by.name, state=RunState.CANCELLED, due_at=None)
     endings.close_cancelled(run)
     record(EventName.RUN_CANCELLED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
-
-
-def sweep(*, limit: int = 200) -> int:
-    """Queues every run that should have moved by now and has not. Returns how many. Safe to call from many places."""
-    due = leases.due_runs(now(), limit=limit)
-    return sum(enqueue(TaskName.ADVANCE_RUN, once=f"run:{pk}", run_id=pk) for pk in due)
-
-
-def workspace_of(run_id: int) -> int | None:
-    """Which workspace a run belongs to, for the worker that is to act there."""
-    return leases.workspace_of(run_id)

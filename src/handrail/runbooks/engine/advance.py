@@ -39,15 +39,11 @@ _OPEN = (Phase.IN_FLIGHT, Phase.RECONCILE)
 def advance(run: OperationRun, *, by: Actor, timing: Timing) -> datetime | None:
     """Moves ``run`` until it ends (None) or has to wait (until when).
 
-    Does nothing for a run that is not due: another worker has it, or there is nothing to do yet. When another worker
-    makes a move first, this one stops quietly: the ledger row exists. After an unexpected error the run is tried again
-    later, a bounded number of times. Raises OperationalError, InterfaceError when the database is away.
+    The caller has claimed it: ``run.due_at`` is the lease, which the row has, and the row counts a failure more than
+    ``run``, until the worker moves the run or gives it back: one that is killed does neither. When another worker makes
+    a move first, this one stops quietly: the ledger row exists. After an unexpected error the run is tried again later,
+    a bounded number of times. Raises OperationalError, InterfaceError when the database is away.
     """
-    # A received run needs no lease yet: the ledger row that claims it is its first move, and nothing is read before.
-    if RunState(run.state) is not RunState.RECEIVED and not ledger.acquire_lease(
-        run, until=after(timing.lease_seconds)
-    ):
-        return None
     holder = LeaseHolder(ledger.rows_of(run), timing.in_process_wait_seconds)
     if run.failures >= LOST_WORKER_LIMIT:
         _give_up(LeasedRun(run, position.read(holder.rows), by, timing, holder))

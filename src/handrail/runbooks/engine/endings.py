@@ -6,19 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from handrail.audit.actions import record
 from handrail.audit.events import EventName, EventOutcome
-from handrail.dispatch import TaskName, enqueue
 from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.runbooks import labels
+from handrail.runbooks import labels, reporting
 from handrail.runbooks.engine.execution import Execution, LeasedRun
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.position import summary_of
 from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, Report, RetryLedgerEntry
 from handrail.runbooks.states import EventKind, ExceptionCause, Handling, RunState
+from handrail.work.wake import wake
 
 # What the packet's columns hold. A definition's names are far shorter; a reason made of several is cut.
 REASON_LIMIT = 200
@@ -120,11 +121,14 @@ def close_cancelled(run: OperationRun) -> None:
 
 
 def wake_next(run: OperationRun) -> None:
-    """Queues the oldest run that waited for this one's subject, if there is one."""
+    """Makes the oldest run that waited for this one's subject due, if there is one.
+
+    A worker that is just finding the subject busy loses its lease by this, and with it the wait that it would write.
+    """
     waiting = OperationRun.objects.filter(tenant_id=run.tenant_id, subject=run.subject, state=RunState.RECEIVED)
     following = waiting.order_by("created_at", "pk").values_list("pk", flat=True).first()
-    if following is not None:
-        enqueue(TaskName.ADVANCE_RUN, run_id=following)
+    if following is not None and waiting.filter(pk=following).update(due_at=Now()):
+        wake("run")
 
 
 def _close(leased: LeasedRun, rows: tuple[NewRow, ...]) -> None:
@@ -144,8 +148,7 @@ def _close(leased: LeasedRun, rows: tuple[NewRow, ...]) -> None:
 
 
 def _report(run: OperationRun) -> None:
-    Report.objects.create(workspace_id=run.workspace_id, tenant_id=run.tenant_id, run=run, due_at=now())
-    enqueue(TaskName.REPORT_RUN, run_id=run.pk)
+    Report.objects.create(workspace_id=run.workspace_id, tenant_id=run.tenant_id, run=run, **reporting.born())
 
 
 def _audit(

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Stale
@@ -70,19 +69,6 @@ def append(
         Row(c.sequence, EventKind(c.kind), c.step, c.attempt, c.idempotency_key, c.at, c.deadline_at, c.detail)
         for c in new
     ]
-
-
-def acquire_lease(run: OperationRun, *, until: datetime) -> bool:
-    """Leases a due ``run`` to the caller until ``until``; False when it is not due or another worker was first.
-
-    Compares with the database's clock, as the queue does when it finds the task to be due. The row counts a failure
-    more than ``run`` until the worker moves the run or gives it back: one that is killed does neither.
-    """
-    due = OperationRun.objects.filter(pk=run.pk, due_at=run.due_at, due_at__lte=Now())
-    if not due.update(due_at=until, failures=run.failures + 1):
-        return False
-    run.due_at = until
-    return True
 
 
 def renew_lease(run: OperationRun, *, until: datetime) -> None:

@@ -1,0 +1,7 @@
+"""What workers claim of this slice: runs that are due, and reports of their outcomes."""
+
+from __future__ import annotations
+
+from handrail.runbooks.leases import REPORTS, RUNS, claim_report, claim_reports, claim_run, claim_runs
+
+__all__ = ["REPORTS", "RUNS", "claim_report", "claim_reports", "claim_run", "claim_runs"]

@@ -1,0 +1,72 @@
+"""Claims: which rows a worker gets, in which order, in one statement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from handrail.kernel.clock import now
+from handrail.kernel.scope import NOTHING, entered
+from handrail.runbooks import leases
+from handrail.runbooks.models import OperationRun
+from tests.factories import rows
+from tests.factories.runs import Runs
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+def make_due(run: OperationRun, *, seconds: float, failures: int = 0) -> None:
+    OperationRun.objects.filter(pk=run.pk).update(due_at=now() - timedelta(seconds=seconds), failures=failures)
+
+
+def test_claim_leases_what_is_due_and_counts_it(estate: Runs) -> None:
+    run = estate.start()
+    with entered(NOTHING):
+        (claim,) = leases.claim_runs(5)
+        assert leases.claim_runs(5) == []
+    run.refresh_from_db()
+    assert (claim.id, claim.workspace_id, claim.tenant_id) == (run.pk, run.workspace_id, run.tenant_id)
+    assert (run.due_at, run.failures) == (claim.lease, 1)
+    assert claim.lease > now() + timedelta(seconds=15)
+
+
+def test_what_is_not_due_or_has_ended_is_not_claimed(estate: Runs) -> None:
+    run = estate.start()
+    make_due(run, seconds=-5)
+    assert leases.claim_runs(5) == []
+    assert leases.claim_run(run.pk) is None
+
+
+def test_within_a_tenant_the_longest_due_comes_first_and_recovered_before_all(estate: Runs) -> None:
+    made = [estate.start(f"T{number}", f"s{number}") for number in range(4)]
+    for run, seconds in zip(made, (10, 30, 20, 1), strict=True):
+        make_due(run, seconds=seconds)
+    make_due(made[3], seconds=1, failures=2)
+    assert [claim.id for claim in leases.claim_runs(9)] == [made[number].pk for number in (3, 1, 2, 0)]
+
+
+def test_tenants_take_turns_beginning_behind_the_last(estate: Runs) -> None:
+    first = [estate.start(f"A{number}", f"a{number}") for number in range(6)]
+    other = rows.tenant(estate.workspace)
+    for number in range(3):
+        replace(estate, tenant=other).start(f"B{number}", f"b{number}")
+    rows.tenant(estate.workspace)
+    for run in first:
+        make_due(run, seconds=1000)
+    got = leases.claim_runs(4, after=estate.tenant.pk)
+    assert [claim.tenant_id for claim in got] == [other.pk, estate.tenant.pk, other.pk, estate.tenant.pk]
+    assert leases.claim_runs(1, after=other.pk)[0].tenant_id == estate.tenant.pk
+    assert Counter(claim.tenant_id for claim in leases.claim_runs(9)) == {estate.tenant.pk: 3, other.pk: 1}
+
+
+def test_a_claim_is_one_statement_however_many_rows(estate: Runs) -> None:
+    for number in range(7):
+        estate.start(f"T{number}", f"s{number}")
+    with CaptureQueriesContext(connection) as asked:
+        assert len(leases.claim_runs(7)) == 7
+    assert len(asked) <= 1
