@@ -104,7 +104,14 @@ def definition(
     )
 
 
-def run(
+def run(of: Tenant, by: Definition, **more: Any) -> OperationRun:
+    """A run, as ``made_run`` makes it."""
+    made = made_run(of, by, **more)
+    made.save(force_insert=True)
+    return made
+
+
+def made_run(
     of: Tenant,
     by: Definition,
     *,
@@ -113,12 +120,14 @@ def run(
     task: dict[str, Any] | None = None,
     subject: str = "",
     lasted: timedelta = timedelta(seconds=7),
+    due_at: datetime | None = None,
 ) -> OperationRun:
+    """A run that is not saved yet."""
     at = at or now() - timedelta(seconds=60)
     ended = state in RUN.terminal
     number = next(_number)
     payload = task or {"tenant_id": of.key, "role": "tenant-admin", "admins": ["ada@contoso.example"]}
-    return OperationRun.objects.create(
+    return OperationRun(
         ref=new_ref(Prefix.RUN),
         workspace_id=of.workspace_id,
         tenant=of,
@@ -135,7 +144,7 @@ def run(
         requested_by="task-system",
         created_at=at,
         updated_at=at + lasted,
-        due_at=None if ended else at + timedelta(hours=1),
+        due_at=None if ended else due_at or at + timedelta(hours=1),
         finished_at=at + lasted if ended else None,
     )
 

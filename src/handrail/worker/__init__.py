@@ -1,1 +1,1 @@
-"""Runs queued tasks: each calls one action of a slice and nothing else."""
+"""Works on what is due: claims rows, and hands each to a thread that calls one action and nothing else."""

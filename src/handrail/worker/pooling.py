@@ -1,6 +1,6 @@
 """Whether the way to the database gives each transaction another session, as a pooler in transaction mode does.
 
-A worker waits for notifications (LISTEN) and the sweep and migrations take locks of a session: with such a pooler
+A worker waits for notifications (LISTEN) and migrations take locks of a session: with such a pooler
 notifications never arrive, and locks stay with a session that somebody else is given. Web processes do without both.
 """
 

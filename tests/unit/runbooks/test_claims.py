@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -13,9 +15,12 @@ from django.test.utils import CaptureQueriesContext
 from handrail.kernel.clock import now
 from handrail.kernel.scope import NOTHING, entered
 from handrail.runbooks import leases
+from handrail.runbooks.actions import runs
 from handrail.runbooks.models import OperationRun
+from handrail.work import lease
 from tests.factories import rows
 from tests.factories.runs import Runs
+from tests.lanes import rounds
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -64,9 +69,52 @@ def test_tenants_take_turns_beginning_behind_the_last(estate: Runs) -> None:
     assert Counter(claim.tenant_id for claim in leases.claim_runs(9)) == {estate.tenant.pk: 3, other.pk: 1}
 
 
-def test_a_claim_is_one_statement_however_many_rows(estate: Runs) -> None:
-    for number in range(7):
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_a_claim_is_one_statement_however_many_rows(estate: Runs, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    for number in range(count):
         estate.start(f"T{number}", f"s{number}")
+    sent: list[Any] = []
+
+    class Counted(psycopg.Cursor[Any]):
+        def execute(self, query: Any, *args: Any, **options: Any) -> Any:
+            sent.append(query)
+            return super().execute(query, *args, **options)
+
+    monkeypatch.setattr(lease.psycopg, "Cursor", Counted)
     with CaptureQueriesContext(connection) as asked:
-        assert len(leases.claim_runs(7)) == 7
-    assert len(asked) <= 1
+        assert len(leases.claim_runs(count)) == count
+    assert len(sent) + len(asked) == 1
+
+
+@pytest.mark.parametrize("at_a_time", [1, 4])
+def test_many_due_runs_of_one_tenant_keep_no_others_waiting(estate: Runs, at_a_time: int) -> None:
+    """As 9,000 beside 1,000, by two workers whose threads get free one by one, or four at a time."""
+    many, few = rounds(90, 9000), rounds(10, 1000)
+    other = rows.tenant(estate.workspace)
+    begun = now() - timedelta(hours=1)
+    OperationRun.objects.bulk_create(
+        [
+            rows.made_run(tenant, estate.definition, due_at=begun + timedelta(milliseconds=number))
+            for number, tenant in enumerate([estate.tenant] * many + [other] * few)
+        ]
+    )
+    order: list[int] = []
+    last = [0, 0]
+    while len(order) < 2 * few:
+        for worker in range(2):
+            got = leases.claim_runs(at_a_time, after=last[worker])
+            last[worker] = got[-1].tenant_id
+            order += [claim.tenant_id for claim in got]
+    assert order[: 2 * few].count(other.pk) >= few - at_a_time
+
+
+def test_what_a_lost_worker_had_comes_back_and_its_writes_are_refused(estate: Runs) -> None:
+    run = estate.start()
+    (lost,) = leases.claim_runs(1)
+    make_due(run, seconds=1, failures=1)
+    (claim,) = leases.claim_runs(1)
+    assert not lease.give_back(leases.RUNS, lost)
+    assert runs.advance(claim=lost, by=estate.worker) == runs.Advanced()
+    assert lease.give_back(leases.RUNS, claim)
+    run.refresh_from_db()
+    assert (run.failures, run.state) == (1, "received")

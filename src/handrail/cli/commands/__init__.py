@@ -20,7 +20,7 @@ class Commands(LazyGroup):
         "demo": Lazy("demo", "demo", "Watch the whole product on a practice estate."),
         "up": Lazy("serve", "up", "Migrate, then run the web server and the workers."),
         "web": Lazy("serve", "web", "Serve the pages and the API."),
-        "worker": Lazy("worker", "worker", "Process queued tasks until SIGTERM."),
+        "worker": Lazy("worker", "worker", "Advance runs, deliver reports and packets until SIGTERM."),
         "sandbox": Lazy("sandbox", "sandbox", "Serve the practice estate alone.", models=False),
         "migrate": Lazy("serve", "migrate", "Migrate the database to this version."),
         "database": Lazy("database", "group", "The rights of the database role that serves: grants."),

@@ -143,7 +143,7 @@ def redeliver(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> 
     """Report a run's outcome to the task system again, after its report was refused or ended undelivered."""
     who = actor(as_, workspace)
     reports.repeat(ref=run, by=who)
-    output.say(f"{run} is queued: the next free worker reports it again")
+    output.say(f"{run} is due: the next free worker reports it again")
 
 
 def _known(word: str, allowed: list[str]) -> None:

@@ -7,7 +7,9 @@ from handrail.worker import pooling, service
 
 
 def worker() -> None:
-    """Process queued tasks until SIGTERM, then finish what is in progress. Start several, on any machine.
+    """Advance runs, deliver reports and packets until SIGTERM, then finish what is in progress.
+
+    Start several, on any machine.
 
     Exits with 7 when the database is not migrated, or reached through a pooler in transaction mode."""
     config = installation.start(quiet=True)
