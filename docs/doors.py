@@ -128,13 +128,13 @@ def _leaves(name: str, command: Any) -> Iterator[str]:
 
 
 def _duties() -> Iterator[str]:
-    """The recurring duties, as ``worker/handlers.py`` names them, that which needs a task system included."""
+    """The recurring duties, as ``worker/recurring.py`` names them, that which needs a task system included."""
     from handrail.runbooks import task_system  # noqa: PLC0415
-    from handrail.worker import handlers  # noqa: PLC0415
+    from handrail.worker import recurring  # noqa: PLC0415
 
     system = object.__new__(task_system.TaskSystem)
     with task_system.use(system):
-        yield from handlers.duties(sweep=1, pull_every=1, seal_every=1)
+        yield from recurring.duties(sweep=1, pull_every=1, seal_every=1)
 
 
 def acting() -> set[str]:

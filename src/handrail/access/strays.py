@@ -98,12 +98,12 @@ def _views() -> Iterator[str]:
         AND c.relowner <> (SELECT relowner FROM pg_class WHERE oid = to_regclass('public.access_workspace')) ORDER BY 1
     """
     wanted, present = _made(VIEWS_FILE), view_definitions()
-    for name in sorted({*LEASES, *DIRECTORY}):
+    for name in sorted({*LEASES, *CLAIMS, *DIRECTORY}):
         if name not in present:
             yield f"The view {name} is missing."
         elif present[name] != wanted.get(name):
             yield f"The view {name} is not the one of this version: it can show more than it should."
-    for name, owner in _rows(query, SCHEMA, sorted({*LEASES, *DIRECTORY})):
+    for name, owner in _rows(query, SCHEMA, sorted({*LEASES, *CLAIMS, *DIRECTORY})):
         yield f"The view {name} belongs to {owner}."
 
 
@@ -120,7 +120,7 @@ def view_definitions() -> dict[str, str]:
             WHERE w.ev_class = c.oid AND (t.oid IS NULL OR t.relnamespace <> c.relnamespace))
         FROM pg_class c WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY(%s)
     """
-    found = _rows(query, SCHEMA, sorted({*LEASES, *DIRECTORY}))
+    found = _rows(query, SCHEMA, sorted({*LEASES, *CLAIMS, *DIRECTORY}))
     return {name: view_text(text) if text and is_plain else "" for name, text, is_plain in found}
 
 

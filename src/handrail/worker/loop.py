@@ -27,10 +27,10 @@ from handrail.runbooks.actions import claims as runbooks
 from handrail.work import duties, lease, presence, wake
 from handrail.work.lease import Claim
 from handrail.worker import clocks, handlers
-from handrail.worker.handlers import RecurringDuty
 from handrail.worker.identity import worker_name
 from handrail.worker.lanes import AWAY, WorkLane
 from handrail.worker.outage import Outage
+from handrail.worker.recurring import RecurringDuty
 
 log = structlog.get_logger("handrail.worker")
 

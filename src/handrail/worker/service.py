@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from handrail.worker import handlers
+from handrail.worker import recurring
 from handrail.worker.identity import worker_name
 from handrail.worker.loop import Loop, threads_of
 
@@ -52,7 +52,7 @@ def make_loop(settings: WorkerSettings) -> Loop:
     return Loop(
         threads=settings.concurrency,
         poll_seconds=settings.sweep_seconds,
-        duties=handlers.duties(
+        duties=recurring.duties(
             sweep=settings.sweep_seconds, pull_every=settings.pull_seconds, seal_every=settings.seal_seconds
         ),
     )

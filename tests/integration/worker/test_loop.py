@@ -16,8 +16,8 @@ from handrail.kernel.errors import Unavailable
 from handrail.runbooks.models import OperationRun
 from handrail.work import duties
 from handrail.worker import service
-from handrail.worker.handlers import RecurringDuty
 from handrail.worker.loop import Loop
+from handrail.worker.recurring import RecurringDuty
 from tests.factories.installation import Installation
 from tests.factories.switches import SwitchBoard, connected
 from tests.integration.worker.processes import wait_until

@@ -10,7 +10,7 @@ from django.db import connection
 from handrail.audit.models import AuditEvent, AuditLeaf
 from handrail.audit.verification import verify
 from handrail.conf.roles import SERVING
-from handrail.worker import handlers
+from handrail.worker import recurring
 from tests.factories.installation import Installation
 from tests.factories.log import event
 from tests.factories.switches import SwitchBoard, connected
@@ -20,7 +20,7 @@ from tests.integration.worker import processes
 @pytest.mark.django_db
 def test_seal_duty_seals_what_waits_in_no_workspace() -> None:
     made = event().pk
-    handlers.seal()
+    recurring.seal()
     assert AuditLeaf.objects.filter(row_id=made).exists()
     own = AuditEvent.objects.get(event="audit.sealed")
     assert (own.workspace_id, own.actor_kind) == (None, "worker")

@@ -1,0 +1,50 @@
+"""What is done again and again, by one of all workers: each duty calls one action of a slice and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from handrail.access import queries as access
+from handrail.audit import actions as audit
+from handrail.packets.actions import releasing
+from handrail.runbooks import task_system
+from handrail.runbooks.actions import tasks
+from handrail.worker import pruning
+from handrail.worker.handlers import acting_in
+from handrail.worker.identity import worker_name
+
+# What is left after so many waits for the next seal, so that a backlog never keeps other duties from their turn.
+SEAL_BATCHES = 20
+
+
+def pull() -> None:
+    with acting_in(access.get_workspace(task_system.get().workspace).pk) as worker:
+        tasks.pull(by=worker)
+
+
+def seal() -> None:
+    """The log is one for all workspaces, so the worker seals it in none."""
+    audit.keep_sealed(by=access.worker(worker_name(), 0), batches=SEAL_BATCHES)
+
+
+def expire() -> None:
+    releasing.expire_all(name=worker_name())
+
+
+@dataclass(frozen=True, slots=True)
+class RecurringDuty:
+    """Something to be done every so many seconds, by one of all workers."""
+
+    act: Callable[[], object]
+    every: float
+
+
+def duties(*, sweep: float, pull_every: float, seal_every: float) -> Mapping[str, RecurringDuty]:
+    """Those of this installation, by name: pulling needs a task system."""
+    known = {
+        "expire": RecurringDuty(expire, sweep),
+        "seal": RecurringDuty(seal, seal_every),
+        "prune": RecurringDuty(pruning.prune, pruning.EVERY.total_seconds()),
+    }
+    return known if task_system.find() is None else {**known, "pull": RecurringDuty(pull, pull_every)}
