@@ -20,7 +20,7 @@ log = structlog.get_logger("handrail.work")
 CHANNEL = "handrail_work"
 # A thread that has had nothing to send for so long ends and gives its connection back.
 IDLE_SECONDS = 60.0
-# In a worker: takes a hint itself, or leaves it (False) to the others, because all its threads are at work.
+# In a worker: takes the hint, and sends it on its own connection where others should hear of it.
 in_process: Configured[Callable[[str], bool]] = Configured()
 
 
@@ -38,6 +38,12 @@ def _hint(kind: str) -> None:
 def kinds_of(payload: str) -> Iterable[str]:
     """The kinds that a notification names."""
     return payload.split()
+
+
+def tell(kinds: list[str]) -> None:
+    """Sends the hint now, on this thread's connection, outside any transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"BEGIN; SET LOCAL synchronous_commit = off; NOTIFY {CHANNEL}, '{' '.join(kinds)}'; COMMIT")
 
 
 class _Notifier:
@@ -73,10 +79,7 @@ class _Notifier:
     def _notify(self, kinds: list[str]) -> None:
         for last in (False, True):  # a connection that was lost meanwhile is made again, once
             try:
-                with connection.cursor() as cursor:
-                    cursor.execute(
-                        f"BEGIN; SET LOCAL synchronous_commit = off; NOTIFY {CHANNEL}, '{' '.join(kinds)}'; COMMIT"
-                    )
+                tell(kinds)
             except Error as error:
                 connection.close()
                 if last:

@@ -40,6 +40,7 @@ class Waiting:
 class WorkLane:
     """``claim``: claims so many rows, beginning behind a tenant. ``handle``: works on one. ``returned``: gets what was
     claimed and not ended, with how many seconds it is to be left alone. ``poke``: is called whenever a thread is free.
+    ``is_short``: whether threads of any lane lack a connection, so that an idle one gives up its own.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class WorkLane:
         handle: Callable[[Claim], None],
         returned: Callable[[Claim, float], None],
         poke: Callable[[], None],
+        is_short: Callable[[], bool],
         outage: Outage,
     ) -> None:
         self.name, self.threads = name, threads
         self.more = True  # whether rows may be due that nobody has claimed yet
         self.unconnected = 0
         self._claim, self._handle, self._returned, self._poke, self._outage = claim, handle, returned, poke, outage
+        self._is_short = is_short
         self._last_tenant = 0
         self._mean = LEFT_SECONDS
         self._at_work = 0
@@ -128,30 +131,54 @@ class WorkLane:
             thread.join(max(until - time.monotonic(), 0))
         return not any(thread.is_alive() for thread in self._threads)
 
+    def starved(self) -> bool:
+        """Whether none of its threads has a connection, or can get one."""
+        return self.unconnected >= self.threads
+
+    def nudge(self) -> None:
+        """Idle threads look whether somebody else needs their connections."""
+        with self._changed:
+            self._changed.notify_all()
+
     def _serve(self) -> None:
         try:
-            while (claim := self._next()) is not None:
-                began = time.monotonic()
-                try:
-                    with entered(NOTHING):
-                        self._work(claim)
-                finally:
-                    with self._changed:
-                        self._at_work -= 1
-                        self._mean += _WEIGHT * (time.monotonic() - began - self._mean)
-                    self._poke()
+            while self._has_work():
+                if connection.connection is None and not self._connect():
+                    return
+                claim = self._next()
+                if claim is not None:
+                    self._timed(claim)
         finally:
             connection.close()
 
-    def _next(self) -> Claim | None:
+    def _has_work(self) -> bool:
+        """Waits until there is some; False when there will be none any more."""
         with self._changed:
             while not self._waiting:
                 if self._stopping.is_set():
-                    return None
-                if not self._changed.wait(IDLE_SECONDS):
+                    return False
+                if self._is_short() or not self._changed.wait(IDLE_SECONDS):
                     connection.close()
+                    self._changed.wait(IDLE_SECONDS)
+            return True
+
+    def _next(self) -> Claim | None:
+        with self._changed:
+            if not self._waiting:
+                return None
             self._at_work += 1
             return self._waiting.popleft().claim
+
+    def _timed(self, claim: Claim) -> None:
+        began = time.monotonic()
+        try:
+            with entered(NOTHING):
+                self._work(claim)
+        finally:
+            with self._changed:
+                self._at_work -= 1
+                self._mean += _WEIGHT * (time.monotonic() - began - self._mean)
+            self._poke()
 
     def _work(self, claim: Claim) -> None:
         try:
@@ -164,27 +191,31 @@ class WorkLane:
             else:
                 log.warning("the database refused a statement", kind=self.name, error=type(error).__name__)
             self._returned(claim, 0 if lost else timing.get().reconnect_seconds)
-            self._poke()
-            self._reconnect()
         except Exception:
             log.exception("work ended with an unexpected error", kind=self.name, id=claim.id or claim.word)
 
-    def _reconnect(self) -> None:
-        """Until this thread has a connection; nothing is claimed for it before."""
-        wait = timing.get().reconnect_seconds
-        with self._changed:
-            self.unconnected += 1
+    def _connect(self) -> bool:
+        """False when the worker stops before there is a connection. Nothing is claimed for this thread until then."""
+        wait, counted = timing.get().reconnect_seconds, False
         try:
             while not self._stopping.is_set():
                 try:
                     connection.ensure_connection()
                 except Error as error:
+                    if not counted:
+                        with self._changed:
+                            self.unconnected += 1
+                        counted = True
                     self._outage.noticed(error)
                     connection.close()
+                    self._poke()
                     self._stopping.wait(wait)
                     wait = min(wait * 2, LONGEST_RECONNECT_SECONDS)
                 else:
-                    return
+                    return True
+            return False
         finally:
-            with self._changed:
-                self.unconnected -= 1
+            if counted:
+                with self._changed:
+                    self.unconnected -= 1
+                self._poke()

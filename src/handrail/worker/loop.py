@@ -61,6 +61,7 @@ class Loop:
         self._returned: list[tuple[Claim, float]] = []
         self._due: list[float] = []
         self._in_hand: list[Claim] = []
+        self._to_tell: set[str] = set()
         self._listening: Any = None
         self._seen_at = self._polled_at = 0.0
         many = threads_of(threads)
@@ -106,6 +107,7 @@ class Loop:
         self._give_back()
         at = time.monotonic()
         self._report_presence(at)
+        self._tell()
         polling = at - self._polled_at >= self._poll_seconds or (self._due and self._due[0] <= at)
         if polling:
             self._polled_at = at
@@ -119,6 +121,9 @@ class Loop:
                 lane.fill()
         if not self._unconnected():
             self._outage.over()
+        else:
+            for lane in self.lanes.values():
+                lane.nudge()
 
     def _listen(self) -> None:
         connection.ensure_connection()
@@ -157,13 +162,23 @@ class Loop:
                 self.lanes[kind].more = True
 
     def _hinted(self, kind: str) -> bool:
-        """A thread of this process has made something due: it is claimed here, where a thread is free for it."""
+        """A thread of this process has made something due: it is claimed here, or others hear of it from the loop."""
         lane = self.lanes.get(kind)
         if lane is None:
             return False
         lane.more = True
+        if not lane.is_free():
+            with self._lock:
+                self._to_tell.add(kind)
         self.poke()
-        return lane.is_free() and not self._stopping
+        return True
+
+    def _tell(self) -> None:
+        with self._lock:
+            kinds = sorted(self._to_tell)
+            self._to_tell.clear()
+        if kinds:
+            wake.tell(kinds)
 
     def _unconnected(self) -> int:
         return sum(lane.unconnected for lane in self.lanes.values())
@@ -286,5 +301,6 @@ class Loop:
             handle=handle,
             returned=self._return,
             poke=self.poke,
+            is_short=lambda: self._unconnected() > 0,
             outage=self._outage,
         )

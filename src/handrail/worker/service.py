@@ -14,7 +14,7 @@ from handrail.worker.loop import Loop, threads_of
 
 log = structlog.get_logger("handrail.worker")
 
-# A connection for hints, while there are any: of a worker as of a web process.
+# A web process has a connection for hints, while there are any.
 HINTS = 1
 
 
@@ -44,7 +44,7 @@ def serve(settings: WorkerSettings) -> None:
 
 def connections(concurrency: int) -> int:
     """How many connections to the database a worker has at most: one for each thread, and that of its loop."""
-    return sum(threads_of(concurrency).values()) + 1 + HINTS
+    return sum(threads_of(concurrency).values()) + 1
 
 
 def make_loop(settings: WorkerSettings) -> Loop:

@@ -160,7 +160,7 @@ def test_stopped_worker_gives_back_what_it_has_not_begun(committed_db: str) -> N
 
 def test_backends_that_are_ended_all_the_while_cost_no_run(committed_db: str) -> None:
     board, estate = SwitchBoard(), Installation().runs
-    runs = []
+    runs: list[OperationRun] = []
     with connected(board), working(loop(threads=3)), capture_logs() as said:
         for number in range(60):
             board.add(f"s{number}", owner=estate.tenant.key)

@@ -10,6 +10,7 @@ from django.db import connection
 from handrail.audit.models import AuditEvent, AuditLeaf
 from handrail.audit.verification import verify
 from handrail.conf.roles import SERVING
+from handrail.work import wake
 from handrail.worker import recurring
 from tests.factories.installation import Installation
 from tests.factories.log import event
@@ -31,7 +32,7 @@ def test_worker_seals_rows_of_every_workspace_as_the_serving_role(committed_db: 
     """Under row security, which shows it no row of either."""
     if connection.settings_dict["PASSWORD"]:
         pytest.skip("the server asks for passwords, which the roles of tests have none of")
-    with connected(SwitchBoard()):
+    with connected(SwitchBoard()), wake.in_process.use(lambda _: True):  # no connection of this process for hints
         for slug in ("acme", "other"):
             Installation(workspace=slug).runs.start()
     waiting = set(AuditEvent.objects.values_list("pk", flat=True))
