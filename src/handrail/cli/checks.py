@@ -176,7 +176,7 @@ def task_system(config: Config) -> Iterator[Finding]:
         message = f"connectors.{connector.name} is of kind {connector.kind}."
         yield Finding("task system", ok=False, message=message, fix='[tasks] connector needs one of kind "rest".')
         return
-    items = extract(connector.read(Get(path=config.tasks.list_path)).value, config.tasks.items_at)
+    items = extract(connector.read(Get(path=config.tasks.list_path, page=True)).value, config.tasks.items_at)
     count = len(items) if isinstance(items, list) else None
     if count is None:
         message = f"{config.tasks.items_at} of {config.tasks.list_path} is not a list."

@@ -30,6 +30,11 @@ class Failure(StrEnum):
     TOO_LARGE = "too-large"
     NOT_JSON = "not-json"
     REDIRECT = "redirect"
+    # Only of reads: an answer came, but it isn't the whole, not from now, or about something else.
+    PARTIAL = "partial"
+    STALE = "stale"
+    CHANGED = "changed"  # a list of several pages, between one page and the next
+    NOT_OURS = "not-ours"
 
     @property
     def sent(self) -> bool:
@@ -43,7 +48,17 @@ class Failure(StrEnum):
 
 
 _NOT_SENT = frozenset({Failure.DNS, Failure.CONNECT, Failure.TLS, Failure.TIMEOUT_BEFORE_SEND})
-_ANSWERED = frozenset({Failure.TOO_LARGE, Failure.NOT_JSON, Failure.REDIRECT})
+_ANSWERED = frozenset(
+    {
+        Failure.TOO_LARGE,
+        Failure.NOT_JSON,
+        Failure.REDIRECT,
+        Failure.PARTIAL,
+        Failure.STALE,
+        Failure.CHANGED,
+        Failure.NOT_OURS,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,8 @@ class Answer:
     ``failure`` set: ``body`` is None. ``status`` is set only where ``failure.answered``; a result table's row that
     names a status alone must not match such an answer, because its body was not understood.
     ``headers`` holds etag, retry-after, location and content-type only, by lower-case name.
-    ``digest`` is ``sha256:…`` over the decoded body bytes; ``seconds`` the time that the call took.
+    ``digest`` is ``sha256:…`` over the decoded body bytes; ``seconds`` the time that the call took. ``reason``, if
+    it isn't empty, tells more about the failure, as the end of a sentence about the other side, without outside text.
     """
 
     status: int | None
@@ -65,6 +81,7 @@ class Answer:
     failure: Failure | None = None
     digest: str | None = None
     seconds: float = 0.0
+    reason: str = ""
 
     @property
     def sent(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -111,6 +112,11 @@ NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
         ("0", 0.0),
         ("120", 120.0),
         (" 5 ", 5.0),
+        ("299.997", 300.0),
+        ("0.2", 1.0),
+        ("30, 60", 60.0),
+        ("1e3", None),
+        ("5.", None),
         ("9" * 400, 86_400.0),
         ("Sun, 22 Nov 2026 12:01:30 GMT", 90.0),
         ("Sunday, 22-Nov-26 12:01:30 GMT", 90.0),
@@ -125,6 +131,30 @@ NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 )
 def test_retry_after_reads_seconds_and_dates(value: str | None, seconds: float | None) -> None:
     assert retry_after_seconds(value, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"retry-after": "7", "x-rate-limit-reset": "60"}, 7.0),
+        (429, {"retry-after-ms": "1500"}, 2.0),
+        (429, {"x-ratelimit-reset": "42"}, 42.0),
+        (503, {"ratelimit-reset": "42.5"}, 43.0),
+        (429, {"x-rate-limit-reset": "1"}, 1.0),
+        (429, {"x-rate-limit-reset": "soon"}, None),
+        (200, {"x-rate-limit-reset": "42"}, None),
+    ],
+)
+def test_limit_without_retry_after_is_read_too(status: int, headers: dict[str, str], seconds: float | None) -> None:
+    assert to_answer(Exchange(status, headers)).retry_after_seconds == seconds
+
+
+def test_limit_that_names_an_instant_is_counted_from_now() -> None:
+    at = int(time.time()) + 60
+    for value in (at, at * 1000):
+        waits = to_answer(Exchange(429, {"x-rate-limit-reset": str(value)})).retry_after_seconds
+        assert waits is not None
+        assert 0 < waits <= 61
 
 
 @given(st.text(max_size=60))

@@ -328,4 +328,8 @@ def test_failure_says_sent_unless_it_is_certain_that_nothing_was() -> None:
         Failure.TOO_LARGE,
         Failure.NOT_JSON,
         Failure.REDIRECT,
+        Failure.PARTIAL,
+        Failure.STALE,
+        Failure.CHANGED,
+        Failure.NOT_OURS,
     }

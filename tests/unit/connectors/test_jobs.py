@@ -66,15 +66,25 @@ def test_read_fails_when_the_job_is_unknown() -> None:
         jobs(server.url).read(Poll(id="j1"))
 
 
+OURS: dict[str, JsonValue] = {"id": "j1", "options": {"key": "RUN-1/resync"}}
+OTHERS: dict[str, JsonValue] = {"id": 77, "status": "succeeded", "job": {"name": "backup"}}
+
+
 @pytest.mark.parametrize(
     ("body", "at"),
-    [({"id": "j1"}, ""), ([{"id": "j1"}], ""), ({"items": [{"id": "j1"}]}, "/items"), ({"run": {"id": "j1"}}, "run")],
+    [
+        (OURS, ""),
+        ([OURS], ""),
+        ({"items": [OURS]}, "/items"),
+        ({"run": OURS}, "run"),
+        ({"items": [OTHERS, OURS], "hasMore": True}, "/items"),
+    ],
 )
 def test_look_up_finds_the_run_alone_or_in_a_list(body: JsonValue, at: str) -> None:
     with peer(answering_json(body)) as server:
         answer = jobs(server.url, lookup_at=at).look_up(KEY)
         assert answer is not None
-        assert (answer.status, answer.body, answer.failure) == (200, {"id": "j1"}, None)
+        assert (answer.status, answer.body, answer.failure) == (200, OURS, None)
         assert sent(server.requests[0])[0] == "GET /jobs?idempotency_key=RUN-1%2Fresync HTTP/1.1"
 
 
@@ -90,7 +100,14 @@ def test_look_up_is_none_only_when_the_runner_says_so(handler: Any) -> None:
     ("handler", "status", "failure"),
     [
         (answering(response(503)), 503, None),
-        (answering(response(200, b'[{"id": 1}, {"id": 2}]')), 200, Failure.NOT_JSON),
+        (answering(response(200, b'[{"id": 1}, {"id": 2}]')), 200, Failure.NOT_OURS),
+        (answering_json([OURS, OURS]), 200, Failure.NOT_OURS),
+        (answering_json(OTHERS), 200, Failure.NOT_OURS),
+        (answering_json([OTHERS]), 200, Failure.NOT_OURS),
+        (answering_json({**OTHERS, "query": {"key": "RUN-1/resync"}}), 200, Failure.NOT_OURS),
+        (answering_json([OTHERS], 200, "X-Next-Page: 2"), 200, Failure.PARTIAL),
+        (answering_json([], 200, 'Link: </jobs?page=2>; rel="next"'), 200, Failure.PARTIAL),
+        (answering_json([1]), 200, Failure.NOT_JSON),
         (answering(response(200, b"null")), 200, Failure.NOT_JSON),
         (answering(response(200, b"")), 200, Failure.NOT_JSON),
         (answering(response(200, b'{"id')), 200, Failure.NOT_JSON),
@@ -101,6 +118,14 @@ def test_look_up_is_no_proof_when_the_answer_is_unclear(handler: Any, status: in
         answer = jobs(server.url).look_up(KEY)
         assert answer is not None
         assert (answer.status, answer.failure) == (status, failure)
+
+
+@pytest.mark.parametrize(("at", "found"), [("/options/key", True), ("options.key", True), ("/key", False)])
+def test_look_up_believes_the_key_only_where_it_is_configured_to_be(at: str, found: bool) -> None:
+    with peer(answering_json([OURS])) as server:
+        answer = jobs(server.url, key_at=at).look_up(KEY)
+        assert answer is not None
+        assert (answer.failure is None) is found
 
 
 def test_call_refuses_an_operation_of_another_kind() -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 from scim2_models import ScimProvider
@@ -37,7 +38,7 @@ from handrail.connectors.scim import (
 )
 from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import Secrets
-from tests.unit.connectors.peers import answering, answering_json, peer, response
+from tests.unit.connectors.peers import Handler, Peer, answering, answering_json, peer, response
 
 TOKEN = "scim-token"
 
@@ -250,6 +251,51 @@ def test_query_fails_when_the_pages_do_not_fit_together(pages: tuple[bytes, ...]
         assert caught.value.retryable is retryable
 
 
+def ids_of(pages: tuple[bytes, ...], **settings: Any) -> list[str]:
+    with peer(answering(*pages)) as server:
+        value: Any = scim(server.url, **settings).read(Query(resource="Users")).value
+    return [user["id"] for user in value]
+
+
+def test_query_knows_the_end_where_the_total_counts_the_page() -> None:
+    assert ids_of((page(2, "a", "b"), page(1, "c")), page_size=2) == ["a", "b", "c"]
+    assert ids_of((page(2, "a", "b"), page(2, "c", "d"), page(0)), page_size=2) == ["a", "b", "c", "d"]
+    assert ids_of((page(2, "a", "b"), page(2, "c", "d"), page(1, "e"))) == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("answer", [page(2), page(0), page(2, "a", "b"), response(404), response(400)])
+def test_query_takes_a_short_page_that_nothing_follows(answer: bytes) -> None:
+    assert ids_of((page(2, "a", "b"), answer)) == ["a", "b"]
+
+
+def test_query_believes_a_total_that_was_more_than_the_page() -> None:
+    with peer(answering(page(4, "a", "b"), page(4, "c", "d"))) as server:
+        scim(server.url, page_size=2).read(Query(resource="Users"))
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("total", [2, 3])
+def test_query_fails_for_good_when_the_service_does_not_page(total: int) -> None:
+    with peer(answering(page(total, "a", "b"))) as server:
+        with pytest.raises(ReadFailed, match="doesn't page") as caught:
+            scim(server.url, page_size=2).read(Query(resource="Users"))
+        assert (caught.value.failure, caught.value.retryable) == (Failure.PARTIAL, False)
+
+
+@pytest.mark.parametrize("answer", [response(404), response(400), response(503)])
+def test_query_has_no_end_where_a_full_page_is_all_that_is_shown(answer: bytes) -> None:
+    with peer(answering(page(2, "a", "b"), answer)) as server, pytest.raises(ReadFailed):
+        scim(server.url, page_size=2).read(Query(resource="Users"))
+
+
+def test_query_follows_cursors() -> None:
+    first = {"totalResults": 2, "nextCursor": "c2", "Resources": [{"id": "a"}]}
+    with peer(answering(response(200, json.dumps(first).encode()), page(2, "b"))) as server:
+        value: Any = scim(server.url).read(Query(resource="Users")).value
+        assert [user["id"] for user in value] == ["a", "b"]
+        assert b"cursor=c2" in server.requests[1].split(b"\r\n")[0]
+
+
 def test_query_takes_an_empty_list_without_resources() -> None:
     with peer(answering(response(200, b'{"totalResults": 0}'))) as server:
         assert scim(server.url).read(Query(resource="Users")).value == []
@@ -274,6 +320,91 @@ def test_holders_fails_when_the_service_ignores_the_filter() -> None:
     everybody = {"totalResults": 1, "Resources": [{"id": "1", "userName": "x", "roles": [{"value": "reader"}]}]}
     with peer(answering_json(everybody)) as server, pytest.raises(ReadFailed, match="do not hold the role"):
         scim(server.url).read(Holders(role="admin"))
+
+
+Route = dict[str, Any]
+
+
+def routed(routes: Route) -> Handler:
+    """Answers by what the request's line holds; the first that fits. A status alone is an answer without a body."""
+
+    def handle(server: Peer, conn: Any) -> None:
+        while request := server.hear(conn):
+            line = unquote_plus(request.split(b"\r\n")[0].decode())
+            found = next(value for part, value in routes.items() if part in line)
+            body = b"" if isinstance(found, int) else json.dumps(found).encode()
+            conn.sendall(response(found if isinstance(found, int) else 200, body))
+
+    return handle
+
+
+def listing(*resources: Any) -> dict[str, Any]:
+    return {"totalResults": len(resources), "Resources": list(resources)}
+
+
+EMPTY_GROUPS: list[Any] = [{"id": "g1", "displayName": "Support admins", "members": []}, {"id": "g1"}]
+
+
+@pytest.mark.parametrize("group", EMPTY_GROUPS)
+@pytest.mark.parametrize("proof", [400, 404, 501, listing({"id": "g1"}), listing({"id": "g2"})])
+def test_members_that_may_be_hidden_are_no_empty_list(group: Any, proof: Any) -> None:
+    with peer(routed({"/Groups/g1": group, "startIndex=2": listing(), "members pr": proof})) as server:
+        with pytest.raises(ReadFailed, match="always_shows") as caught:
+            scim(server.url).read(Members(group="g1"))
+        assert (caught.value.failure, caught.value.retryable) == (Failure.PARTIAL, False)
+
+
+@pytest.mark.parametrize("group", EMPTY_GROUPS)
+def test_members_are_none_where_a_filter_or_the_operator_says_so(group: Any) -> None:
+    with peer(routed({"/Groups/g1": group, 'id eq "g1" and members pr': listing()})) as server:
+        assert scim(server.url).read(Members(group="g1")).value == []
+    with peer(routed({"/Groups/g1": group})) as server:
+        assert scim(server.url, always_shows=["members"]).read(Members(group="g1")).value == []
+
+
+def test_members_and_holders_fail_where_the_service_never_shows_them() -> None:
+    hidden = scim("https://id.example", never_shows=["members", "roles"])
+    for operation in (Members(group="g1"), Holders(role="admin")):
+        with pytest.raises(ReadFailed) as caught:
+            hidden.read(operation)
+        assert caught.value.failure is Failure.PARTIAL
+
+
+U1: dict[str, Any] = {"id": "u1", "userName": "a", "active": True}
+ROLES: dict[str, Any] = {"roles": [{"value": "support-admin"}]}
+HOLDERS = Holders(role="support-admin")
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [
+        {"attributes=roles&": listing({"id": "u1", **ROLES}), "startIndex=1": listing(U1), "startIndex=2": listing()},
+        {"/Users/u1": {"id": "u1", **ROLES}, "startIndex=1": listing(U1), "startIndex=2": listing()},
+    ],
+)
+def test_holders_asks_for_roles_that_come_only_on_request(routes: Route) -> None:
+    with peer(routed({"startIndex=2": listing(), **routes})) as server:
+        assert scim(server.url).read(HOLDERS).value == [{**U1, **ROLES}]
+
+
+def test_holders_says_that_roles_are_not_shown() -> None:
+    with peer(routed({"/Users/u1": {"id": "u1"}, "startIndex=2": listing(), "startIndex=1": listing(U1)})) as server:
+        with pytest.raises(ReadFailed, match="shows roles") as caught:
+            scim(server.url).read(HOLDERS)
+        assert caught.value.failure is Failure.PARTIAL
+
+
+def test_holders_refuses_users_whose_requested_roles_are_others() -> None:
+    other = {"id": "u1", "roles": [{"value": "reader"}]}
+    routes = {"startIndex=2": listing(), "attributes=roles&": listing(other), "startIndex=1": listing(U1)}
+    with peer(routed(routes)) as server, pytest.raises(ReadFailed, match="do not hold the role"):
+        scim(server.url).read(HOLDERS)
+
+
+def test_read_fails_when_another_resource_comes_back() -> None:
+    with peer(answering_json({"id": "u2"})) as server, pytest.raises(ReadFailed) as caught:
+        scim(server.url).read(Read(resource="Users", id="u1"))
+    assert caught.value.failure is Failure.NOT_OURS
 
 
 def test_members_fails_when_another_resource_comes_back() -> None:

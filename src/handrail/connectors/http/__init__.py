@@ -7,7 +7,10 @@ from handrail.connectors.http.answers import (
     read_failed,
     retry_after_seconds,
     to_answer,
+    to_current,
     to_reading,
+    to_state,
+    unusable,
 )
 from handrail.connectors.http.client import Client, Exchange
 from handrail.connectors.http.jsontext import NotJson, parse_json
@@ -26,5 +29,8 @@ __all__ = [
     "read_failed",
     "retry_after_seconds",
     "to_answer",
+    "to_current",
     "to_reading",
+    "to_state",
+    "unusable",
 ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from pydantic import JsonValue
 
+from handrail.connectors.http import freshness, wholeness
 from handrail.connectors.http.client import Exchange
 from handrail.connectors.http.jsontext import NotJson, parse_json
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer, Failure, ReadFailed, Reading
@@ -28,6 +32,8 @@ _PASSING = frozenset(
         Failure.TIMEOUT_BEFORE_SEND,
         Failure.TIMEOUT_AFTER_SEND,
         Failure.CONNECTION_LOST,
+        Failure.STALE,
+        Failure.CHANGED,
     }
 )
 _WORDS = {
@@ -40,7 +46,25 @@ _WORDS = {
     Failure.TOO_LARGE: "its answer is over max_bytes",
     Failure.NOT_JSON: "its answer is not usable JSON",
     Failure.REDIRECT: "it answered with a redirect, which is never followed",
+    Failure.PARTIAL: "its answer is only part of what was asked for",
+    Failure.CHANGED: "the list changed while it was read",
+    Failure.STALE: "its answer came out of a cache and may be from before the call",
+    Failure.NOT_OURS: "its answer is about something else than was asked for",
 }
+
+
+# What to do about the failures whose sentence doesn't say it.
+_ADVICE = {
+    Failure.PARTIAL: " Ask for less, or for larger pages.",
+    Failure.STALE: " Handrail sends Cache-Control: no-cache; let these requests pass the gateway's cache.",
+    Failure.NOT_OURS: " Check the path that it is asked at.",
+}
+_LIMITED = frozenset({429, 503})
+_RESETS = frozenset(
+    {"retry-after-ms", "x-ms-retry-after-ms", "ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset"}
+)
+_EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
 def describe(failure: Failure) -> str:
@@ -66,11 +90,38 @@ def to_answer(exchange: Exchange) -> Answer:
         body=body,
         etag=exchange.headers.get("etag"),
         headers={name: value for name, value in exchange.headers.items() if name in KEPT_HEADERS},
-        retry_after_seconds=retry_after_seconds(exchange.headers.get("retry-after"), now()),
+        retry_after_seconds=_wait_seconds(exchange, now()),
         failure=failure,
         digest=digest_bytes(exchange.body) if exchange.body else None,
         seconds=exchange.seconds,
     )
+
+
+def to_state(exchange: Exchange) -> Answer:
+    """The exchange of a read: no state (``failure``) if it is from before the call or says that there is more."""
+    answer = to_current(exchange)
+    if answer.failure is not None or not _is_success(answer.status):
+        return answer
+    part = wholeness.part_of(answer.status, exchange.headers, answer.body)
+    return answer if part is None else unusable(answer, Failure.PARTIAL, part.why)
+
+
+def to_current(exchange: Exchange) -> Answer:
+    """The exchange of a read that may be part of something. ``stale`` if a cache answered with what it had before."""
+    answer = to_answer(exchange)
+    if answer.failure is not None or not freshness.is_from_before(exchange.headers, exchange.seconds):
+        return answer
+    stale = unusable(answer, Failure.STALE)
+    return replace(stale, retry_after_seconds=answer.retry_after_seconds or freshness.seconds_kept(exchange.headers))
+
+
+def unusable(answer: Answer, failure: Failure, reason: str = "") -> Answer:
+    """The answer, whose body is not to be used."""
+    return replace(answer, body=None, digest=None, etag=None, failure=failure, reason=reason)
+
+
+def _is_success(status: int | None) -> bool:
+    return status is not None and 200 <= status < 300  # noqa: PLR2004 - HTTP success
 
 
 def claims_json(headers: Mapping[str, str]) -> bool:
@@ -92,13 +143,13 @@ def to_reading(name: str, answer: Answer) -> Reading:
 def read_failed(name: str, answer: Answer) -> ReadFailed:
     """Why the answer is not a state, in one sentence without outside text."""
     if answer.failure is not None:
-        why, retryable = describe(answer.failure), answer.failure in _PASSING
+        why, retryable = answer.reason or describe(answer.failure), answer.failure in _PASSING
     elif answer.status == 200:  # noqa: PLR2004 - HTTP OK
         why, retryable = "its answer is empty", False
     else:
         why, retryable = f"it answered with status {answer.status}", answer.status in RETRYABLE_STATUSES
     return ReadFailed(
-        f"{name} could not be read: {why}.",
+        f"{name} could not be read: {why}." + (_ADVICE.get(answer.failure, "") if answer.failure else ""),
         failure=answer.failure,
         status=answer.status,
         retryable=retryable,
@@ -107,12 +158,18 @@ def read_failed(name: str, answer: Answer) -> ReadFailed:
 
 
 def retry_after_seconds(value: str | None, at: datetime) -> float | None:
-    """``Retry-After`` in seconds from ``at``: a count or an HTTP date, between 0 and one day; None when unreadable."""
+    """``Retry-After`` in seconds from ``at``: a count or an HTTP date, between 0 and one day; None when unreadable.
+
+    Fractions, which some services send, are rounded up: asking too early makes many of them wait longer. Of several
+    counts the largest is meant.
+    """
     if value is None:
         return None
     text = value.strip()
-    if text.isascii() and text.isdecimal():
-        return min(float(text[:20]), MAX_RETRY_AFTER_SECONDS)
+    counts = [_SECONDS.fullmatch(part.strip()) for part in text.split(",")]
+    if all(counts):
+        longest = max(float(found[0]) for found in counts if found)
+        return float(math.ceil(min(longest, MAX_RETRY_AFTER_SECONDS)))
     try:
         when = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
@@ -120,6 +177,22 @@ def retry_after_seconds(value: str | None, at: datetime) -> float | None:
     # An HTTP date is GMT (RFC 9110 §5.6.7); one without a zone can mean nothing else.
     seconds = ((when if when.tzinfo else when.replace(tzinfo=UTC)) - at).total_seconds()
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _wait_seconds(exchange: Exchange, at: datetime) -> float | None:
+    """``Retry-After``; where a service that limits calls doesn't send it, what it says beside."""
+    named = retry_after_seconds(exchange.headers.get("retry-after"), at)
+    if named is not None or exchange.status not in _LIMITED:
+        return named
+    for name, value in exchange.headers.items():
+        number = float(value) if name in _RESETS and _SECONDS.fullmatch(value.strip()) else None
+        if number is None:
+            continue
+        seconds = number / 1000 if name.endswith("-ms") or number > _EPOCH_MILLISECONDS else number
+        # Some count from now, some name the instant; nobody waits for thirty years.
+        seconds = seconds - at.timestamp() if seconds > _EPOCH_SECONDS else seconds
+        return float(math.ceil(min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)))
+    return None
 
 
 def json_bytes(value: JsonValue) -> bytes:

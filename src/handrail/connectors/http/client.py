@@ -2,6 +2,7 @@
 
 - Name look-up, connect, TLS, sending, and every byte of the answer run on one clock (``network``, ``resolver``).
 - Redirects are never followed, proxies in the environment never used, certificates always verified.
+- Safe methods ask caches on the way to ask the origin (``freshness``), unless the caller gives other headers.
 - Only the allowed origins are called (``urls``); the decoded body is capped (``body``).
 - Safe methods share kept-alive connections between threads. A kept connection that turns out to be dead is replaced
   once, within the same deadline. Any other method opens a connection of its own: on a kept one, "lost" could mean that
@@ -23,6 +24,7 @@ import httpcore2
 import httpx2
 
 from handrail.connectors.config import MAX_DEADLINE_SECONDS, Auth, BasicAuth, BearerAuth, HeaderAuth, HttpConfig
+from handrail.connectors.http import freshness
 from handrail.connectors.http.body import Garbled, TooLarge, gather
 from handrail.connectors.http.clock import Clock, NotReached, OutOfTime, running
 from handrail.connectors.http.network import TimedBackend
@@ -36,6 +38,8 @@ USER_AGENT = "handrail"
 KEEP_ALIVE_SECONDS = 4.0  # under the 5 s after which common servers hang up
 MAX_IDLE = 16
 MAX_HEADER = 2000
+# Long where cursors are long; without it, the first page of a list would look like the whole.
+_LONG_HEADERS = frozenset({"link", "x-pagination"})
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _NOT_MODIFIED = 304
 
@@ -47,8 +51,9 @@ _RESOLVER = Resolver()
 class Exchange:
     """What came of one call, before anybody understood the body.
 
-    ``status``, ``headers`` (lower-case names; repeated ones joined by ", "; values over 2000 characters left out) and
-    ``body`` (decoded) are there when ``failure`` is None; ``status`` and ``headers`` also when ``failure.answered``.
+    ``status``, ``headers`` (lower-case names; repeated ones joined by ", "; values over 2000 characters left out, but
+    ``link``) and ``body`` (decoded) are there when ``failure`` is None; ``status`` and ``headers`` also when
+    ``failure.answered``.
     """
 
     status: int | None = None
@@ -131,7 +136,7 @@ class Client:
             "user-agent": USER_AGENT,
             "accept": "*/*",
             "accept-encoding": "gzip",
-            **({"connection": "close"} if close else {}),
+            **({"connection": "close"} if close else freshness.ASK_ORIGIN),
             **{name.lower(): value for name, value in given.items()},
             **({"content-length": str(len(content or b""))} if content is not None or close else {}),
             **self._auth,
@@ -198,7 +203,7 @@ def _headers_of(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     for name_bytes, value_bytes in raw:
         name, value = name_bytes.decode("ascii").lower(), value_bytes.decode("latin-1")
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return {name: value for name, value in joined.items() if len(value) <= MAX_HEADER}
+    return {name: value for name, value in joined.items() if len(value) <= MAX_HEADER or name in _LONG_HEADERS}
 
 
 def _host(url: httpcore2.URL) -> str:

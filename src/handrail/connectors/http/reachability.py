@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from handrail.connectors.finding import Finding
+from handrail.connectors.http import freshness
 from handrail.connectors.http.answers import describe
 from handrail.connectors.http.client import Client, Exchange
 from handrail.connectors.outcome import Failure
@@ -18,6 +21,7 @@ _FIXES = {
     Failure.NOT_JSON: "Check that base_url is the API and not a page for people.",
     Failure.REDIRECT: "Set base_url to where the redirect leads.",
 }
+_CACHED = "Let requests with Cache-Control: no-cache pass the gateway's cache: what is read from it doesn't count."
 _UNAUTHORIZED = frozenset({401, 403})
 _NOT_FOUND = 404
 _SERVER_ERROR = 500
@@ -25,7 +29,11 @@ _SERVER_ERROR = 500
 
 def probe(name: str, client: Client, path: str, *, must_exist: bool) -> Finding:
     """One GET of ``path``. Any answer but 401, 403, 5xx and redirects will do, and 404 unless it ``must_exist``."""
-    return judge(name, client.send("GET", path), path, must_exist=must_exist)
+    exchange = client.send("GET", path)
+    finding = judge(name, exchange, path, must_exist=must_exist)
+    if finding.ok and freshness.is_from_before(exchange.headers, exchange.seconds):
+        return replace(finding, message=f"{finding.message} It came out of a cache.", fix=_CACHED)
+    return finding
 
 
 def judge(name: str, exchange: Exchange, path: str, *, must_exist: bool) -> Finding:

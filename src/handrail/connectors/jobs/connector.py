@@ -2,7 +2,8 @@
 
 Where things are is configuration. Starting posts the parameters alone when ``start_path`` names the job
 (``/jobs/{job}``), and ``{"job": …, "with": …}`` when it does not (``/jobs``). Looking up answers 404 or an empty list
-where nothing was started with that key, and otherwise the job run, alone or as the only item of a list.
+where nothing was started with that key, and otherwise the job run, alone or in a list. The run itself must carry the
+key: a runner that doesn't know the filter answers with runs of others.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pydantic import AfterValidator, Field, JsonValue
 from handrail.connectors.config import ConnectorKind, HttpConfig
 from handrail.connectors.extract import ExtractFailed, check_path, extract
 from handrail.connectors.finding import Finding
-from handrail.connectors.http import Client, json_bytes, probe, to_answer, to_reading
+from handrail.connectors.http import Client, json_bytes, probe, to_answer, to_current, to_reading, to_state, unusable
 from handrail.connectors.jobs.operations import LookUp, Poll, Start
 from handrail.connectors.operation import Operation, not_mine
 from handrail.connectors.outcome import Answer, Failure, Reading
@@ -25,6 +26,9 @@ from handrail.kernel.secrets import Secrets
 _ACCEPT = {"accept": "application/json"}
 _NOT_FOUND = 404
 _OK = 200
+_WITHOUT_KEY = "it answered with job runs that don't carry the key that was asked for"
+# What repeats the question says nothing of the answer.
+_ECHOES = frozenset({"query", "filter", "filters", "criteria", "search", "request", "paging", "links", "_links"})
 
 
 def _start(template: str) -> str:
@@ -48,13 +52,17 @@ def _expression(at: str) -> str:
 
 
 class JobsConfig(HttpConfig):
-    """``kind = "jobs"``. ``lookup_at`` says where in the look-up's answer the job run, or the list of them, is."""
+    """``kind = "jobs"``. ``lookup_at`` says where in the look-up's answer the job run, or the list of them, is.
+
+    ``key_at`` says where in a job run its idempotency key is; without it, some value in the run must be the key.
+    """
 
     kind: Literal["jobs"]
     start_path: Annotated[str, AfterValidator(_start)] = "/jobs/{job}"
     poll_path: Annotated[str, AfterValidator(_poll)] = "/jobs/{id}"
     lookup_path: Annotated[str, AfterValidator(_lookup)] = "/jobs?idempotency_key={idempotency_key}"
     lookup_at: Annotated[str, AfterValidator(_expression)] = ""
+    key_at: Annotated[str, Field(min_length=1), AfterValidator(_expression)] | None = None
     check_path: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$")] | None = None
 
 
@@ -94,10 +102,12 @@ class JobsConnector:
         """The job run with that key as ``body``; None when the runner says that there is none.
 
         A failed look-up is an answer with a failure or an error status: it proves neither presence nor absence. So does
-        an answer that is not a job run, or holds several: its failure is not-json.
+        an answer that is not a job run (not-json), that holds several with the key or only others (not-ours), that is
+        part of a list without one with the key (partial), or from before the call (stale).
         """
         path = filled(self._config.lookup_path, "idempotency_key", operation.idempotency_key)
-        answer = self._get(path, deadline_seconds)
+        exchange = self._client.send("GET", path, headers=_ACCEPT, deadline_seconds=deadline_seconds)
+        answer = to_current(exchange)
         if answer.failure is None and answer.status == _NOT_FOUND:
             return None
         if answer.failure is not None or answer.status != _OK:
@@ -106,16 +116,27 @@ class JobsConnector:
             found = extract(answer.body, self._config.lookup_at)
         except ExtractFailed:
             return replace(answer, body=None, failure=Failure.NOT_JSON)
-        if found == []:
-            return None
-        if isinstance(found, list) and len(found) == 1:
-            found = found[0]
-        if not isinstance(found, dict):
+        runs = found if isinstance(found, list) else [found]
+        if not all(isinstance(run, dict) for run in runs):
             return replace(answer, body=None, failure=Failure.NOT_JSON)
-        return replace(answer, body=found)
+        ours = [run for run in runs if self._carries(run, operation.idempotency_key)]
+        if len(ours) == 1:
+            return replace(answer, body=ours[0])
+        whole = to_state(exchange)
+        if ours or whole.failure is None:
+            return unusable(answer, Failure.NOT_OURS, _WITHOUT_KEY) if runs else None
+        return whole
+
+    def _carries(self, run: JsonValue, key: str) -> bool:
+        if self._config.key_at is None:
+            return _has_value(run, key)
+        try:
+            return extract(run, self._config.key_at) == key
+        except ExtractFailed:
+            return False
 
     def _get(self, path: str, deadline_seconds: float | None) -> Answer:
-        return to_answer(self._client.send("GET", path, headers=_ACCEPT, deadline_seconds=deadline_seconds))
+        return to_state(self._client.send("GET", path, headers=_ACCEPT, deadline_seconds=deadline_seconds))
 
     def _post(self, start: Start, deadline_seconds: float | None) -> Answer:
         template = self._config.start_path
@@ -136,6 +157,19 @@ class JobsConnector:
         """Whether the runner answers and takes the credentials; starts nothing."""
         path = self._config.check_path or "/"
         return [probe(self.name, self._client, path, must_exist=self._config.check_path is not None)]
+
+
+def _has_value(run: JsonValue, key: str) -> bool:
+    waiting = [run]
+    while waiting:
+        value = waiting.pop()
+        if value == key:
+            return True
+        if isinstance(value, dict):
+            waiting += [inner for name, inner in value.items() if name.lower() not in _ECHOES]
+        elif isinstance(value, list):
+            waiting += value
+    return False
 
 
 def open_connector(name: str, config: Any, secrets: Secrets) -> JobsConnector:

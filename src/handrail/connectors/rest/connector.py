@@ -8,20 +8,25 @@ from pydantic import Field
 
 from handrail.connectors.config import ConnectorKind, HttpConfig
 from handrail.connectors.finding import Finding
-from handrail.connectors.http import Client, Exchange, json_bytes, probe, to_answer, to_reading
+from handrail.connectors.http import Client, Exchange, json_bytes, probe, to_answer, to_current, to_reading
 from handrail.connectors.operation import Operation, Path, not_mine
 from handrail.connectors.outcome import Answer, Reading
 from handrail.connectors.rest.operations import Call, Get
+from handrail.connectors.rest.pages import Whole
 from handrail.kernel.secrets import Secrets
 
 _ACCEPT = {"accept": "application/json"}
 
 
 class RestConfig(HttpConfig):
-    """``kind = "rest"``. ``check_path`` is what ``handrail check`` asks for; else the root, where 404 will do."""
+    """``kind = "rest"``. ``check_path`` is what ``handrail check`` asks for; else the root, where 404 will do.
+
+    ``single_page_paths``: a read below these paths means one page, such as the newest entries, and not the list.
+    """
 
     kind: Literal["rest"]
     check_path: Path | None = Field(default=None)
+    single_page_paths: tuple[Path, ...] = ()
 
 
 class RestConnector:
@@ -29,10 +34,13 @@ class RestConnector:
 
     kind = "rest"
 
-    def __init__(self, name: str, client: Client, *, check_path: str | None = None) -> None:
+    def __init__(
+        self, name: str, client: Client, *, check_path: str | None = None, single_page_paths: tuple[str, ...] = ()
+    ) -> None:
         self.name = name
         self._client = client
         self._check_path = check_path
+        self._single_page_paths = single_page_paths
 
     @property
     def deadline_seconds(self) -> float:
@@ -40,7 +48,10 @@ class RestConnector:
         return self._client.config.deadline_seconds
 
     def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
-        """The state behind a Get. Raises ReadFailed for anything but 200 with JSON."""
+        """The state behind a Get: whole, and from now. A list behind links from page to page is gathered.
+
+        Raises ReadFailed for anything but 200 with JSON; ``partial`` and ``stale`` say what else may be wrong.
+        """
         if not isinstance(operation, Get):
             raise not_mine(self.name, self.kind, operation)
         return to_reading(self.name, self.call(operation, deadline_seconds=deadline_seconds))
@@ -48,18 +59,20 @@ class RestConnector:
     def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
         """A Get or a Call, with whatever came of it. Raises Misconfigured for a path outside the allowed origins."""
         if isinstance(operation, Get):
-            return to_answer(
-                self._client.send(
-                    "GET",
-                    operation.path,
-                    query=operation.query,
-                    headers=_ACCEPT,
-                    deadline_seconds=deadline_seconds,
-                )
-            )
+            return self._get(operation, deadline_seconds or self.deadline_seconds)
         if isinstance(operation, Call):
             return to_answer(self._send(operation, deadline_seconds))
         raise not_mine(self.name, self.kind, operation)
+
+    def _get(self, get: Get, within_seconds: float) -> Answer:
+        if not get.page and not self._is_single_page(get.path):
+            return Whole(self._client).get(get.path, get.query, within_seconds)
+        exchange = self._client.send("GET", get.path, query=get.query, headers=_ACCEPT, deadline_seconds=within_seconds)
+        return to_current(exchange)
+
+    def _is_single_page(self, path: str) -> bool:
+        bare = path.partition("?")[0]
+        return any(bare == of or bare.startswith(of.rstrip("/") + "/") for of in self._single_page_paths)
 
     def _send(self, call: Call, deadline_seconds: float | None) -> Exchange:
         headers = dict(_ACCEPT)
@@ -84,7 +97,12 @@ class RestConnector:
 
 def open_connector(name: str, config: Any, secrets: Secrets) -> RestConnector:
     """A connector for a RestConfig. Raises Misconfigured for a missing secret or CA file."""
-    return RestConnector(name, Client(config, secrets), check_path=config.check_path)
+    return RestConnector(
+        name,
+        Client(config, secrets),
+        check_path=config.check_path,
+        single_page_paths=config.single_page_paths,
+    )
 
 
 KINDS = (ConnectorKind("rest", RestConfig, open_connector),)

@@ -12,10 +12,14 @@ QueryValue = str | int | float | bool
 
 
 class Get(Operation):
-    """``GET path?query``. The path is already percent-encoded; query values are encoded here."""
+    """``GET path?query``. The path is already percent-encoded; query values are encoded here.
+
+    ``page``: one page of a list is asked for, by somebody who asks for the others; else a part is never an answer.
+    """
 
     path: Path
     query: dict[str, QueryValue] = Field(default_factory=dict, max_length=50)
+    page: bool = False
 
 
 class Call(Operation):

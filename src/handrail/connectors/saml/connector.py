@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
@@ -14,9 +15,10 @@ from pydantic import Field
 from handrail.connectors.config import MAX_BYTES, ConnectorConfig, ConnectorKind, HttpConfig
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, probe, read_failed, retry_after_seconds
+from handrail.connectors.http.freshness import age_seconds
 from handrail.connectors.operation import Operation, Path, not_mine
 from handrail.connectors.outcome import Answer, ReadFailed, Reading
-from handrail.connectors.saml.document import MetadataRefused, trusted_root
+from handrail.connectors.saml.document import CERTIFICATE_FAULTS, MetadataRefused, trusted_root
 from handrail.connectors.saml.entity import describe, find_entity
 from handrail.connectors.saml.operations import Metadata
 from handrail.kernel.canonical import digest_bytes
@@ -26,10 +28,11 @@ from handrail.kernel.secrets import Secrets
 
 _OK = 200
 _FILE_DEADLINE_SECONDS = 10.0
+_MAX_AGE_SECONDS = 366 * 86_400.0
 _DEFAULT_MAX_BYTES = 16 * 1024 * 1024  # a national federation's aggregate has tens of megabytes; most have less
 
-# path, deadline in seconds → the document's bytes. Raises ReadFailed.
-Fetch = Callable[[str | None, float | None], bytes]
+# path, deadline in seconds → the document's bytes, and how many seconds old they are. Raises ReadFailed.
+Fetch = Callable[[str | None, float | None], tuple[bytes, float]]
 
 
 class SamlConfig(HttpConfig):
@@ -78,11 +81,12 @@ class SamlConnector:
     def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
         """The entity as ``entity.describe`` has it; ``version`` and ``digest`` are those of the document's bytes.
 
-        Raises ReadFailed; its ``code`` says what was wrong with the document.
+        Metadata is published to be cached, and says itself how long it is valid. So what a cache gave out is taken, and
+        ``read_at`` is when the cache had it. Raises ReadFailed; its ``code`` says what was wrong with the document.
         """
         if not isinstance(operation, Metadata):
             raise not_mine(self.name, self.kind, operation)
-        data = self._fetch(operation.path, deadline_seconds)
+        data, age = self._fetch(operation.path, deadline_seconds)
         at = now()
         try:
             root = trusted_root(data, certificate=self._certificate, max_bytes=self._max_bytes, at=at)
@@ -93,7 +97,7 @@ class SamlConnector:
             failed.code = error.code
             raise failed from None
         digest = digest_bytes(data)
-        return Reading(value=value, version=digest, digest=digest, status=_OK, read_at=at)
+        return Reading(value=value, version=digest, digest=digest, status=_OK, read_at=at - timedelta(seconds=age))
 
     def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
         """Metadata is only ever read. Raises Misconfigured, whatever the deadline."""
@@ -101,21 +105,27 @@ class SamlConnector:
         raise not_mine(self.name, self.kind, operation)
 
     def check(self) -> list[Finding]:
-        """Whether the document can be had."""
-        return [self._check()]
+        """Whether the document can be had; and the dates of the certificate, of which only the key counts."""
+        findings = [self._check()]
+        ends_at = self._certificate.not_valid_after_utc if self._certificate is not None else None
+        if ends_at is not None and ends_at <= now():
+            expired = f"certificate_file expired on {ends_at:%Y-%m-%d}; its key still counts."
+            fix = "Ask the federation whether it still signs with this key."
+            findings.append(Finding(self.name, ok=True, message=expired, fix=fix))
+        return findings
 
 
 def open_http(name: str, config: Any, secrets: Secrets) -> SamlConnector:
     """A connector for a SamlConfig. Raises Misconfigured for a missing secret, CA or certificate file."""
     client = Client(config, secrets)
 
-    def fetch(path: str | None, deadline_seconds: float | None) -> bytes:
+    def fetch(path: str | None, deadline_seconds: float | None) -> tuple[bytes, float]:
         exchange = client.send("GET", path or config.metadata_path, deadline_seconds=deadline_seconds)
         if exchange.failure is not None or exchange.status != _OK or not exchange.body:
             wait = retry_after_seconds(exchange.headers.get("retry-after"), now())
             answer = Answer(exchange.status, failure=exchange.failure, retry_after_seconds=wait)
             raise read_failed(name, answer)
-        return exchange.body
+        return exchange.body, min(age_seconds(exchange.headers), _MAX_AGE_SECONDS)
 
     return SamlConnector(
         name,
@@ -130,11 +140,11 @@ def open_http(name: str, config: Any, secrets: Secrets) -> SamlConnector:
 def open_file(name: str, config: Any, _secrets: Secrets) -> SamlConnector:
     """A connector for a SamlFileConfig. Raises Misconfigured for a missing certificate file."""
 
-    def fetch(path: str | None, _deadline_seconds: float | None) -> bytes:
+    def fetch(path: str | None, _deadline_seconds: float | None) -> tuple[bytes, float]:
         if path is not None:
             raise Misconfigured(f"The connector {name} reads one file; ask by entity_id only.", code="wrong-connector")
         try:
-            return _read_file(config.file, config.max_bytes)
+            return _read_file(config.file, config.max_bytes), 0.0
         except OSError as error:
             raise ReadFailed(
                 f"{name} could not be read: its file can't be opened ({error.strerror}).", retryable=False
@@ -169,11 +179,13 @@ def _certificate(path: FilePath | None) -> x509.Certificate | None:
     if path is None:
         return None
     try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError):
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        certificate.public_key()
+    except (OSError, *CERTIFICATE_FAULTS):
         raise Misconfigured(
             f"certificate_file {path} can't be read as a PEM certificate.", code="certificate-unreadable"
         ) from None
+    return certificate
 
 
 KINDS = (ConnectorKind("saml", SamlConfig, open_http), ConnectorKind("saml-file", SamlFileConfig, open_file))

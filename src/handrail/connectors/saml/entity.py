@@ -12,7 +12,7 @@ from cryptography import x509
 from lxml import etree
 from pydantic import JsonValue
 
-from handrail.connectors.saml.document import ENTITIES, ENTITY, MD, MetadataRefused, refuse_expired
+from handrail.connectors.saml.document import CERTIFICATE_FAULTS, ENTITIES, ENTITY, MD, MetadataRefused, refuse_expired
 from handrail.kernel.hostile import clean_text
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -99,13 +99,14 @@ def _certificate(element: etree._Element, at: datetime) -> dict[str, JsonValue]:
     try:
         der = base64.b64decode("".join(text.split()), validate=True)
         certificate = x509.load_der_x509_certificate(der)
-    except (binascii.Error, ValueError):
+        begins_at, ends_at = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except (binascii.Error, *CERTIFICATE_FAULTS):
         raise MetadataRefused("A signing certificate in the metadata can't be read.", code="bad-certificate") from None
     return {
         "sha256": hashlib.sha256(der).hexdigest(),
-        "not_before": certificate.not_valid_before_utc.isoformat(),
-        "not_after": certificate.not_valid_after_utc.isoformat(),
-        "expired": certificate.not_valid_after_utc <= at,
+        "not_before": begins_at.isoformat(),
+        "not_after": ends_at.isoformat(),
+        "expired": ends_at <= at,
     }
 
 

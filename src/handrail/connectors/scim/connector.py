@@ -9,31 +9,42 @@ that the service sent, and all traffic goes through ``connectors.http``.
 
 from __future__ import annotations
 
+import json
+from time import monotonic
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
 from handrail.connectors.config import ConnectorKind, HttpConfig
 from handrail.connectors.finding import Finding
-from handrail.connectors.http import Client, json_bytes, judge, probe, to_answer, to_reading
+from handrail.connectors.http import Client, json_bytes, judge, probe, to_answer, to_reading, to_state
 from handrail.connectors.operation import Operation, not_mine
-from handrail.connectors.outcome import Answer, ReadFailed, Reading
+from handrail.connectors.outcome import Answer, Failure, ReadFailed, Reading
 from handrail.connectors.paths import filled
 from handrail.connectors.scim.changes import Effect, as_patch, patch_body
 from handrail.connectors.scim.grammar import checked_filter, offered, quoted
 from handrail.connectors.scim.operations import Holders, Members, Patch, Query, Read
 from handrail.connectors.scim.pages import Pages
+from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.secrets import Secrets
 
 MEDIA_TYPE = "application/scim+json"
 _ACCEPT = {"accept": f"{MEDIA_TYPE}, application/json"}
 _CONFIG_PATH = "/ServiceProviderConfig"
+_OK = 200
+_SHORTEST_SECONDS = 0.001  # the call itself then says that time is up
 
 
 class ScimConfig(HttpConfig):
-    """``kind = "scim"``. ``base_url`` includes the version (``…/scim/v2``); a query over ``max_resources`` fails."""
+    """``kind = "scim"``. ``base_url`` includes the version (``…/scim/v2``); a query over ``max_resources`` fails.
+
+    ``always_shows`` and ``never_shows``: what the operator knows of the service. Without, an empty list of members is
+    proved by a filter.
+    """
 
     kind: Literal["scim"]
+    always_shows: tuple[Literal["members"], ...] = ()
+    never_shows: tuple[Literal["members", "roles"], ...] = ()
     page_size: int = Field(default=100, ge=1, le=1000)
     max_resources: int = Field(default=5000, ge=1, le=100_000)
 
@@ -56,8 +67,9 @@ class ScimConnector:
     def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
         """State for Query, Holders (lists, sorted by id), Read (one resource), Members (the group's list of members).
 
-        The deadline is one for all pages. Raises ReadFailed; also when the list moved while it was read, when it is
-        over ``max_resources``, or when holders come back that do not hold the role.
+        The deadline is one for all pages. Raises ReadFailed; also when the list changed while it was read, when it is
+        over ``max_resources``, when holders come back that do not hold the role, or another resource than was asked
+        for; ``partial`` where the service doesn't show members or roles.
         """
         within = deadline_seconds or self._config.deadline_seconds
         if isinstance(operation, Query):
@@ -65,7 +77,7 @@ class ScimConnector:
         if isinstance(operation, Holders):
             return self._holders(operation.role, within)
         if isinstance(operation, Read):
-            return _with_meta_version(to_reading(self.name, self._get(operation, within)))
+            return self._read(operation, within)
         if isinstance(operation, Members):
             return self._members(operation.group, within)
         raise not_mine(self.name, self.kind, operation)
@@ -81,7 +93,13 @@ class ScimConnector:
     def _get(self, read: Read, within_seconds: float | None) -> Answer:
         query = {"attributes": ",".join(read.attributes)} if read.attributes else None
         path = _resource_path(read.resource, read.id)
-        return to_answer(self._client.send("GET", path, query=query, headers=_ACCEPT, deadline_seconds=within_seconds))
+        return to_state(self._client.send("GET", path, query=query, headers=_ACCEPT, deadline_seconds=within_seconds))
+
+    def _read(self, read: Read, within_seconds: float) -> Reading:
+        reading = to_reading(self.name, self._get(read, within_seconds))
+        if isinstance(reading.value, dict) and reading.value.get("id", read.id) != read.id:
+            raise self._failed("it answered with another resource than was asked for", Failure.NOT_OURS)
+        return _with_meta_version(reading)
 
     def _query(self, query: Query, within_seconds: float) -> Reading:
         parameters: dict[str, str] = {}
@@ -95,19 +113,79 @@ class ScimConnector:
         return pages.gather(f"/{query.resource}", parameters, within_seconds)
 
     def _holders(self, role: str, within_seconds: float) -> Reading:
-        reading = self._query(Query(resource="Users", filter=f"roles.value eq {quoted(role)}"), within_seconds)
+        if "roles" in self._config.never_shows:
+            raise self._hidden("roles")
+        expires_at = monotonic() + within_seconds
+        query = Query(resource="Users", filter=f"roles.value eq {quoted(role)}")
+        reading = self._query(query, within_seconds)
+        users = reading.value if isinstance(reading.value, list) else []
+        if any(isinstance(user, dict) and not user.get("roles") for user in users):
+            # ``returned: request`` (RFC 7643 §7): roles come only where they are asked for.
+            asked = query.model_copy(update={"attributes": ("roles",)})
+            shown = self._query(asked, _left(expires_at)).value
+            users = self._with_roles(users, shown if isinstance(shown, list) else [], expires_at)
+            digest = digest_bytes(json.dumps(users, sort_keys=True, separators=(",", ":")).encode())
+            reading = Reading(users, None, digest, reading.status, reading.read_at)
         # A service that does not know the filter may answer with everybody; that must never pass for "holders".
-        if isinstance(reading.value, list) and all(_holds(user, role) for user in reading.value):
+        if all(_holds(user, role) for user in users):
             return reading
-        raise ReadFailed(f"{self.name} answered with users that do not hold the role.", retryable=False, status=200)
+        raise self._failed("it answered with users that do not hold the role", Failure.NOT_OURS)
+
+    def _with_roles(self, users: list[JsonValue], shown: list[JsonValue], expires_at: float) -> list[JsonValue]:
+        """The users with their roles, asked for one by one where the list doesn't show them either."""
+        roles = {user["id"]: user["roles"] for user in shown if isinstance(user, dict) and user.get("roles")}
+        if {user.get("id") for user in shown if isinstance(user, dict)} != {
+            user.get("id") for user in users if isinstance(user, dict)
+        }:
+            raise self._failed("the list changed while it was read", Failure.CHANGED)
+        completed: list[JsonValue] = []
+        for user in users:
+            assert isinstance(user, dict)  # what Pages gathers are objects with an id
+            id_ = str(user["id"])
+            held = user.get("roles") or roles.get(id_) or self._roles_of(id_, _left(expires_at))
+            completed.append({**user, "roles": held})
+        return completed
+
+    def _roles_of(self, user: str, within_seconds: float) -> JsonValue:
+        reading = self._read(Read(resource="Users", id=user, attributes=("roles",)), within_seconds)
+        roles = reading.value.get("roles") if isinstance(reading.value, dict) else None
+        if not roles:
+            raise self._hidden("roles")
+        return roles
 
     def _members(self, group: str, within_seconds: float) -> Reading:
-        reading = self.read(Read(resource="Groups", id=group, attributes=("members",)), deadline_seconds=within_seconds)
+        if "members" in self._config.never_shows:
+            raise self._hidden("members")
+        expires_at = monotonic() + within_seconds
+        reading = self._read(Read(resource="Groups", id=group, attributes=("members",)), within_seconds)
         group_resource = reading.value if isinstance(reading.value, dict) else {}
-        members = group_resource.get("members", [])
+        members = group_resource.get("members") or []
         if group_resource.get("id") != group or not isinstance(members, list):
-            raise ReadFailed(f"{self.name} answered with something other than the group.", retryable=False, status=200)
+            raise self._failed("it answered with something other than the group")
+        if not members and "members" not in self._config.always_shows:
+            self._prove_empty(group, _left(expires_at))
         return Reading(members, reading.version, reading.digest, reading.status, reading.read_at)
+
+    def _prove_empty(self, group: str, within_seconds: float) -> None:
+        """Some services never show members. Raises ReadFailed unless the filter too says that the group has none."""
+        query = Query(resource="Groups", filter=f"id eq {quoted(group)} and members pr", attributes=("displayName",))
+        try:
+            found = self._query(query, within_seconds).value
+        except ReadFailed as error:
+            if error.retryable:
+                raise
+            raise self._hidden("members") from None
+        if found:
+            raise self._hidden("members")
+
+    def _hidden(self, what: str) -> ReadFailed:
+        declare = ' If it always does, set always_shows = ["members"].' if what == "members" else ""
+        message = f"{self.name} could not be read: nothing proves that it shows {what}.{declare}"
+        return ReadFailed(message, failure=Failure.PARTIAL, status=_OK, retryable=False)
+
+    def _failed(self, why: str, failure: Failure | None = None) -> ReadFailed:
+        retryable = failure is Failure.CHANGED
+        return ReadFailed(f"{self.name} could not be read: {why}.", failure=failure, status=_OK, retryable=retryable)
 
     def _patch(self, patch: Patch, deadline_seconds: float | None) -> Answer:
         return to_answer(
@@ -146,6 +224,10 @@ class ScimConnector:
             message=f"The service says that it does not support {what}.",
             fix=f"Turn {what} on in the service, or use no runbook that needs it here.",
         )
+
+
+def _left(expires_at: float) -> float:
+    return max(expires_at - monotonic(), _SHORTEST_SECONDS)
 
 
 def _resource_path(resource: str, id_: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from handrail.connectors.outcome import Failure
 from handrail.definitions.language.conditions import Condition
 from handrail.definitions.language.names import Variables
@@ -10,9 +12,10 @@ from handrail.definitions.runbook.classify import CompiledRow
 from handrail.definitions.runbook.format import OUTCOMES, Outcome, StepSpec
 from handrail.definitions.runbook.format import RowSpec as WrittenRow
 from handrail.definitions.source.faults import Path
+from handrail.definitions.source.scalars import FailureName
 
 _BEFORE_SENDING = frozenset(failure.value for failure in Failure if not failure.sent)
-_ANSWERED = frozenset(failure.value for failure in Failure if failure.answered)
+_ANSWERED = frozenset(failure.value for failure in Failure if failure.answered) & frozenset(get_args(FailureName))
 
 
 def compile_rows(step: StepSpec, path: Path, known: Variables, context: Context) -> tuple[CompiledRow, ...]:

@@ -64,7 +64,7 @@ def pull(*, by: Actor) -> list[Received]:
     for _ in range(MAX_PAGES):
         if not path:
             break
-        reading = cast(Performer, registry.get(system.connector)).read(Get(path=path))
+        reading = cast(Performer, registry.get(system.connector)).read(Get(path=path, page=True))
         items = extract(reading.value, system.items_at)
         if not isinstance(items, list):
             raise Invalid(

@@ -39,7 +39,8 @@ class Job:
     details: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        return {"id": self.id, "job": self.job, "status": self.status, "tenant": self.tenant, **self.details}
+        named = {"id": self.id, "job": self.job, "status": self.status, "tenant": self.tenant}
+        return {**named, "idempotency_key": self.key, **self.details}
 
 
 class JobService:

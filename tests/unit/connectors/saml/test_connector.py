@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import base64
 import hashlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from handrail.connectors.outcome import Failure, ReadFailed
 from handrail.connectors.registry import Registry, parse
@@ -14,7 +17,7 @@ from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import Secrets
 from tests.unit.connectors.peers import answering, peer, response
-from tests.unit.connectors.saml.making import der, entity, group, pem, signed
+from tests.unit.connectors.saml.making import NOW, der, entity, group, of_version_2, pair, pem, signed
 
 ID = "https://idp.example.com/saml"
 
@@ -63,6 +66,48 @@ def test_read_refuses_unsigned_metadata_where_a_certificate_is_configured(tmp_pa
     with pytest.raises(ReadFailed) as failed:
         from_file(tmp_path, entity().encode(), certificate_file=tmp_path / "signer.pem").read(Metadata(entity_id=ID))
     assert (failed.value.code, failed.value.retryable) == ("bad-signature", False)
+
+
+def test_read_holds_a_certificate_of_version_2_with_a_reason(tmp_path: Path) -> None:
+    with pytest.raises(ReadFailed) as failed:
+        from_file(tmp_path, entity(signing=of_version_2()).encode()).read(Metadata(entity_id=ID))
+    assert (failed.value.code, failed.value.retryable) == ("bad-certificate", False)
+
+
+def test_expired_certificate_file_still_verifies_and_check_says_so(tmp_path: Path) -> None:
+    (tmp_path / "signer.pem").write_bytes(pair("signer", -4000, -3000)[1].public_bytes(Encoding.PEM))
+    connector = from_file(tmp_path, signed(entity()), certificate_file=tmp_path / "signer.pem")
+
+    value = connector.read(Metadata(entity_id=ID)).value
+
+    assert isinstance(value, dict)
+    assert value["signed"] is True
+    _, advice = connector.check()
+    assert f"expired on {NOW - timedelta(days=3000):%Y-%m-%d}" in advice.message
+    assert advice.ok
+    assert advice.fix
+
+
+def test_open_refuses_a_certificate_file_of_version_2(tmp_path: Path) -> None:
+    body = base64.encodebytes(of_version_2()).decode()
+    (tmp_path / "signer.pem").write_text(f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n")
+    with pytest.raises(Misconfigured, match=r"connectors\.federation: certificate_file"):
+        from_file(tmp_path, b"", certificate_file=tmp_path / "signer.pem")
+
+
+def test_read_over_http_says_when_the_cache_had_it() -> None:
+    cached = response(200, entity().encode(), "Age: 3600", content_type="application/samlmetadata+xml")
+    with peer(answering(cached)) as server:
+        reading = opened(kind="saml", base_url=server.url).read(Metadata(entity_id=ID))
+        assert b"cache-control: no-cache" in server.requests[0].lower()
+    assert timedelta(minutes=59) < datetime.now(UTC) - reading.read_at < timedelta(minutes=70)
+
+
+def test_read_over_http_takes_no_part_of_a_document() -> None:
+    part = response(206, entity().encode(), "Content-Range: bytes 0-99/5000")
+    with peer(answering(part)) as server, pytest.raises(ReadFailed) as failed:
+        opened(kind="saml", base_url=server.url).read(Metadata(entity_id=ID))
+    assert failed.value.http_status == 206
 
 
 def test_read_over_http_takes_the_path_of_the_operation() -> None:

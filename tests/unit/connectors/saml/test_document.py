@@ -11,7 +11,7 @@ from lxml import etree
 
 from handrail.connectors.saml.document import MetadataRefused, trusted_root
 from handrail.connectors.saml.entity import describe, find_entity
-from tests.unit.connectors.saml.making import NOW, entity, group, pair, signed
+from tests.unit.connectors.saml.making import NOW, der, entity, group, of_version_2, pair, signed
 
 DATA = Path(__file__).parents[5] / "shared" / "data"
 LIMIT = 1024 * 1024
@@ -131,6 +131,20 @@ def test_trusted_root_believes_only_the_referenced_element() -> None:
     assert b"evil" not in etree.tostring(believed)
 
 
+@pytest.mark.parametrize(("begins", "ends"), [(-800, -30), (30, 300)])
+def test_trusted_root_takes_the_key_of_a_certificate_whatever_its_dates(begins: int, ends: int) -> None:
+    certificate = pair("signer", begins, ends)[1]
+    made = trusted_root(signed(entity()), certificate=certificate, max_bytes=LIMIT, at=NOW)
+    assert made.get("entityID") == "https://idp.example.com/saml"
+
+
+def test_trusted_root_refuses_another_key_in_an_expired_certificate() -> None:
+    certificate = pair("another", -800, -30)[1]
+    with pytest.raises(MetadataRefused) as refused:
+        trusted_root(signed(entity()), certificate=certificate, max_bytes=LIMIT, at=NOW)
+    assert refused.value.code == "bad-signature"
+
+
 def test_find_entity_refuses_two_of_one_name() -> None:
     with pytest.raises(MetadataRefused) as refused:
         find_entity(root(group(entity(), entity())), "https://idp.example.com/saml", NOW)
@@ -155,6 +169,13 @@ def test_describe_refuses_a_certificate_that_is_none() -> None:
     broken = entity().replace("<ds:X509Certificate>", "<ds:X509Certificate>!")
     with pytest.raises(MetadataRefused) as refused:
         describe(root(broken), NOW, signed=False)
+    assert refused.value.code == "bad-certificate"
+
+
+@pytest.mark.parametrize("broken", [of_version_2(), der()[:-20], der().replace(b"Z", b"X"), b"", b"0" * 40])
+def test_describe_refuses_a_certificate_that_can_not_be_read(broken: bytes) -> None:
+    with pytest.raises(MetadataRefused) as refused:
+        describe(root(entity(signing=broken)), NOW, signed=False)
     assert refused.value.code == "bad-certificate"
 
 
