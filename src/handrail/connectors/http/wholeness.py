@@ -64,7 +64,7 @@ _HEADER_NEXT = re.compile(
     r"(?:x-)?(?:pagination-)?has-(?:more|next)|x-(?:ms-)?continuation(?:-?token)?"
 )
 _HEADER_PAGES = re.compile(r"(?:x-)?(?:pagination-)?total-?pages|x-(?:pagination-)?page-count")
-_RANGE = re.compile(r"\s*(?:[A-Za-z-]+[ =])?\s*(?:(\d{1,12})-(\d{1,12})|\*)/(\d{1,12}|\*)\s*")
+_RANGE = re.compile(r"(?:([0-9]{1,12})-([0-9]{1,12})|\*)/([0-9]{1,12}|\*)")
 _NOTHING = _words("0 -1 null none false no")
 
 AFTER_FIRST = "its answer doesn't begin at the beginning of the list"
@@ -140,7 +140,8 @@ def _by_header_json(text: str | None, items: list[JsonValue] | None, *, first: b
 
 
 def _is_whole_range(value: str) -> bool:
-    found = _RANGE.fullmatch(value)
+    words = value.replace("=", " ").split()  # a unit may stand before
+    found = _RANGE.fullmatch(words[-1]) if words else None
     if found is None:
         return False
     begin, end, total = found.groups()
