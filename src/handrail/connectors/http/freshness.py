@@ -34,7 +34,7 @@ def is_from_before(headers: Mapping[str, str], seconds: float) -> bool:
         or _WARNINGS.search(warning) is not None
         or _IGNORED.search(warning) is not None
         or _is_hit(headers.get("cache-status", ""))
-        or any(_says_hit(value) for name, value in headers.items() if _CACHE.fullmatch(name))
+        or any(_names_hit(value) for name, value in headers.items() if _CACHE.fullmatch(name))
     )
 
 
@@ -59,7 +59,7 @@ def _is_hit(cache_status: str) -> bool:
     )
 
 
-def _says_hit(value: str) -> bool:
+def _names_hit(value: str) -> bool:
     """``HIT``, ``Hit from cloudfront``, ``TCP_MEM_HIT from …``, ``MISS, HIT``: the first word of each part counts."""
     words = (part.split(maxsplit=1)[0] for part in value.replace(";", ",").split(",") if part.strip())
     return any(_HIT.match(word.strip("\"'")) for word in words)

@@ -21,7 +21,7 @@ _ACCEPT = {"accept": "application/json"}
 
 
 @dataclass(slots=True)
-class _Gathered:
+class _Joined:
     """``items`` of all pages so far; ``pages``: a digest of each, to notice one that comes again."""
 
     items: list[JsonValue] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Whole:
         return replace(whole, seconds=monotonic() - started)
 
     def _follow(self, url: str, exchange: Exchange, answer: Answer, expires_at: float) -> Answer:
-        gathered = _Gathered()
+        gathered = _Joined()
         for _ in range(MAX_PAGES):
             if (failed := _take(answer, exchange, gathered)) is not None:
                 return failed
@@ -77,7 +77,7 @@ class Whole:
             url = urljoin(url, part.following)
         return unusable(answer, Failure.PARTIAL, f"its list has over {MAX_PAGES} pages")
 
-    def _joined(self, answer: Answer, exchange: Exchange, gathered: _Gathered) -> Answer:
+    def _joined(self, answer: Answer, exchange: Exchange, gathered: _Joined) -> Answer:
         """The last page's envelope around all items, if nothing in it says that some are missing."""
         if (failed := _take(answer, exchange, gathered)) is not None:
             return failed
@@ -98,7 +98,7 @@ def _is_success(answer: Answer) -> bool:
     return answer.status is not None and 200 <= answer.status < 300  # noqa: PLR2004 - HTTP success
 
 
-def _take(page: Answer, exchange: Exchange, gathered: _Gathered) -> Answer | None:
+def _take(page: Answer, exchange: Exchange, gathered: _Joined) -> Answer | None:
     """Adds the page's items; the failed answer if they don't fit to those before."""
     path = list_path(page.body)
     found = page.body
