@@ -118,21 +118,24 @@ def _assignments(kind: Kind) -> str:
 def _statement(kind: Kind, in_workspace: bool) -> str:
     """Loose scans find the tenants that have due rows, without reading the rows: first those behind ``after``, then the
     others. Of each, and of what was recovered, the first rows are candidates, and as many of these as are asked for are
-    locked in their order. A locked row is looked at again, so that one which was claimed meanwhile is left out."""
+    locked in their order. A locked row is looked at again, so that one which was claimed meanwhile is left out. All go
+    by the index of (tenant, due_at), in whose order they ask: that of all rows of a tenant would be far longer."""
     view, also = kind.view, "AND workspace_id = %(workspace)s::bigint" if in_workspace else ""
     return f"""
         WITH RECURSIVE above (tenant_id) AS (
-            (SELECT tenant_id FROM {view} WHERE tenant_id > %(after)s::bigint {also} ORDER BY tenant_id LIMIT 1)
+            (SELECT tenant_id FROM {view} WHERE tenant_id > %(after)s::bigint {also}
+             ORDER BY tenant_id, due_at LIMIT 1)
             UNION ALL
             SELECT (SELECT v.tenant_id FROM {view} v WHERE v.tenant_id > a.tenant_id {also}
-                    ORDER BY v.tenant_id LIMIT 1)
+                    ORDER BY v.tenant_id, v.due_at LIMIT 1)
             FROM above a WHERE a.tenant_id IS NOT NULL
         ), below (tenant_id) AS (
-            (SELECT tenant_id FROM {view} WHERE tenant_id <= %(after)s::bigint {also} ORDER BY tenant_id LIMIT 1)
+            (SELECT tenant_id FROM {view} WHERE tenant_id <= %(after)s::bigint {also}
+             ORDER BY tenant_id, due_at LIMIT 1)
             UNION ALL
             SELECT (SELECT v.tenant_id FROM {view} v
                     WHERE v.tenant_id > b.tenant_id AND v.tenant_id <= %(after)s::bigint {also}
-                    ORDER BY v.tenant_id LIMIT 1)
+                    ORDER BY v.tenant_id, v.due_at LIMIT 1)
             FROM below b WHERE b.tenant_id IS NOT NULL
         ), tenants AS (
             SELECT tenant_id, row_number() OVER () AS tenant_turn FROM (
