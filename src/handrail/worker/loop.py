@@ -35,6 +35,8 @@ from handrail.worker.recurring import RecurringDuty
 log = structlog.get_logger("handrail.worker")
 
 POLL_SECONDS = 1.0
+# The most threads for reports, and for revisions, of one worker.
+BESIDE = 4
 # More reports of runs that end here than this wait for a thread in this process; the others are left to any worker.
 REPORTS_WAITING = 32
 KINDS = {kind.name: kind for kind in (runbooks.RUNS, runbooks.REPORTS, packets.REVISIONS)}
@@ -42,8 +44,8 @@ KINDS = {kind.name: kind for kind in (runbooks.RUNS, runbooks.REPORTS, packets.R
 
 def threads_of(concurrency: int) -> dict[str, int]:
     """The threads of a worker that advances ``concurrency`` runs at a time, by lane."""
-    half = max(concurrency // 2, 1)
-    return {"run": concurrency, "report": half, "revision": half, duties.KIND: 1}
+    beside = min(max(concurrency // 2, 1), BESIDE)
+    return {"run": concurrency, "report": beside, "revision": beside, duties.KIND: 1}
 
 
 class Loop:
