@@ -141,8 +141,13 @@ class WorkLane:
             self._changed.notify_all()
 
     def _serve(self) -> None:
+        known = 0
         try:
             while self._has_work():
+                if known != self._outage.times:
+                    known = self._outage.times
+                    if connection.connection is not None and not connection.is_usable():
+                        connection.close()
                 if connection.connection is None and not self._connect():
                     return
                 claim = self._next()

@@ -11,9 +11,12 @@ log = structlog.get_logger("handrail.worker")
 
 
 class Outage:
+    """``times``: how many there were. A thread with a connection from before one looks whether it still serves."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._since: float | None = None
+        self.times = 0
 
     def noticed(self, error: Exception) -> None:
         """A connection was lost, or could not be made."""
@@ -21,6 +24,7 @@ class Outage:
             if self._since is not None:
                 return
             self._since = time.monotonic()
+            self.times += 1
         log.warning("lost a connection to the database; trying again", error=type(error).__name__)
 
     def over(self) -> None:

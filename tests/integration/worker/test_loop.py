@@ -176,6 +176,32 @@ def test_backends_that_are_ended_all_the_while_cost_no_run(committed_db: str) ->
     assert not [line for line in said if line["event"].startswith(("work ended", "a run could not"))]
 
 
+def test_connections_that_are_lost_once_are_one_line_in_the_log_and_no_failure(committed_db: str) -> None:
+    board, estate = SwitchBoard(), Installation().runs
+    started: list[OperationRun] = []
+
+    def start(many: int) -> None:
+        for _ in range(many):
+            number = len(started)
+            board.add(f"s{number}", owner=estate.tenant.key)
+            started.append(estate.start(f"TASK-{number}", f"s{number}"))
+        wait_until(lambda: not _live(), seconds=SECONDS, what="all runs ended")
+
+    with connected(board), capture_logs() as said, working(loop(threads=3)):
+        start(12)  # every thread has a connection
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        start(12)
+        time.sleep(1)
+    events = Counter(line["event"] for line in said)
+    assert events["lost a connection to the database; trying again"] == 1
+    assert events["the database answers again"] == 1
+    assert set(OperationRun.objects.values_list("state", "failures")) == {("completed", 0)}
+
+
 def _live() -> bool:
     return OperationRun.objects.filter(finished_at=None).exists()
 
