@@ -268,6 +268,10 @@ def test_query_takes_a_short_page_that_nothing_follows(answer: bytes) -> None:
     assert ids_of((page(2, "a", "b"), answer)) == ["a", "b"]
 
 
+def test_query_takes_the_list_of_a_service_that_does_not_page_at_all() -> None:
+    assert ids_of((page(5, *"abcde"),), page_size=2) == list("abcde")
+
+
 def test_query_believes_a_total_that_was_more_than_the_page() -> None:
     with peer(answering(page(4, "a", "b"), page(4, "c", "d"))) as server:
         scim(server.url, page_size=2).read(Query(resource="Users"))

@@ -69,7 +69,7 @@ class Pages:
             if left <= 0:
                 raise read_failed(self.name, Answer(status=None, failure=Failure.TIMEOUT_AFTER_SEND))
             answer = self._ask(path, parameters, gathered, left)
-            if self._refuses_the_position(answer) and self._is_short(gathered):
+            if self._refuses_the_position(answer) and self._may_be_all(gathered):
                 break
             self._take(self._page(to_reading(self.name, answer).value), gathered)
         resources: JsonValue = [gathered.resources[id_] for id_ in sorted(gathered.resources)]
@@ -93,9 +93,9 @@ class Pages:
         status = answer.status
         return answer.failure is None and status in _CLIENT_ERRORS and status not in _NOT_OF_THE_POSITION
 
-    def _is_short(self, gathered: _Gathered) -> bool:
-        """The total has come, on a page with room for more."""
-        return gathered.has_all and len(gathered.resources) < self.page_size
+    def _may_be_all(self, gathered: _Gathered) -> bool:
+        """The total has come, on a page that was not cut at ``count``: with room for more, or without regard to it."""
+        return gathered.has_all and len(gathered.resources) != self.page_size
 
     def _page(self, body: JsonValue) -> _Page:
         listed = body if isinstance(body, dict) else {}
@@ -156,7 +156,7 @@ class Pages:
         is_same = page.resources.keys() == gathered.resources.keys()
         if not is_same:
             raise self._changed()
-        if not self._is_short(gathered):
+        if not self._may_be_all(gathered):
             why = "it doesn't page: it answers every startIndex with the same resources"
             raise self._failed(
                 f"{why}. Raise page_size above the number of resources, or narrow the filter", Failure.PARTIAL
