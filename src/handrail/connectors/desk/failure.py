@@ -83,6 +83,10 @@ _BY_FAILURE: dict[Failure, Category] = {
     Failure.TOO_LARGE: Category.ANSWER_TOO_LARGE,
     Failure.NOT_JSON: Category.UNREADABLE_ANSWER,
     Failure.REDIRECT: Category.REDIRECTED,
+    Failure.PARTIAL: Category.UNREADABLE_ANSWER,
+    Failure.STALE: Category.UNREADABLE_ANSWER,
+    Failure.CHANGED: Category.UNREADABLE_ANSWER,
+    Failure.NOT_OURS: Category.UNREADABLE_ANSWER,
 }
 # A form's answer after it was taken in: the ticket may have been made before the redirect.
 _SEE_OTHER = frozenset({302, 303})

@@ -32,6 +32,7 @@ class _Gathered:
     full: int = 0
     counts_page: bool = False  # totalResults turned out to be the number of resources on the page
     is_proven: bool = False  # totalResults was more than the page had, so it is what it should be
+    asks_for_less: bool = False  # does the service regard count at all?
     cursor: str | None = None  # RFC 9865: where the next page is
     is_over: bool = False
 
@@ -78,12 +79,14 @@ class Pages:
 
     def _ask(self, path: str, parameters: dict[str, str], gathered: _Gathered, within_seconds: float) -> Answer:
         position: dict[str, str | int] = {"startIndex": len(gathered.resources) + 1}
+        if gathered.asks_for_less:
+            position = {"startIndex": 1}
         if gathered.cursor is not None:
             position = {"cursor": gathered.cursor}
         exchange = self.client.send(
             "GET",
             path,
-            query={**parameters, **position, "count": self.page_size},
+            query={**parameters, **position, "count": self.page_size - gathered.asks_for_less},
             headers=_ACCEPT,
             deadline_seconds=within_seconds,
         )
@@ -152,11 +155,18 @@ class Pages:
         self._add(page, gathered)
 
     def _came_again(self, page: _Page, gathered: _Gathered) -> None:
-        """The first page again: the service ignores the position, which does no harm only to what fits on one page."""
+        """The first page again: the service ignores the position, which does no harm only to what fits on one page.
+
+        A page as full as ``count`` may have been cut there; not if the service gives as much to who asks for less.
+        """
         is_same = page.resources.keys() == gathered.resources.keys()
-        if not is_same:
+        if not is_same and not gathered.asks_for_less:
             raise self._changed()
-        if not self._may_be_all(gathered):
+        is_cut = not self._may_be_all(gathered)
+        if is_same and is_cut and gathered.has_all and not gathered.asks_for_less and self.page_size > 1:
+            gathered.asks_for_less = True
+            return
+        if is_cut and not (is_same and gathered.asks_for_less):
             why = "it doesn't page: it answers every startIndex with the same resources"
             raise self._failed(
                 f"{why}. Raise page_size above the number of resources, or narrow the filter", Failure.PARTIAL
