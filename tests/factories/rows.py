@@ -16,6 +16,7 @@ from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks.models import (
+    Brake,
     Checkpoint,
     CompletionRecord,
     ExceptionPacket,
@@ -23,7 +24,7 @@ from handrail.runbooks.models import (
     Report,
     RetryLedgerEntry,
 )
-from handrail.runbooks.states import RUN, EventKind, ExceptionCause, Handling, RunState
+from handrail.runbooks.states import RUN, BrakeKind, EventKind, ExceptionCause, Handling, RunState
 from tests.factories.compiled import digest_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "definitions" / "runbooks" / "entitlement-resync.yaml"
@@ -205,6 +206,20 @@ def attempt(of: OperationRun, number: int, *, after: float, lasting: float, **re
     entry(of, EventKind.INTENT, after=after, step="resynchronise", attempt=number, key=key, detail=intent)
     told = {"answer": {}, "seconds": lasting} | result
     entry(of, EventKind.RESULT, after=after + lasting, step="resynchronise", attempt=number, detail=told)
+
+
+def brake(of: Tenant) -> Brake:
+    """A pause of the tenant, which holds."""
+    return Brake.objects.create(
+        ref=new_ref(Prefix.BRAKE),
+        workspace_id=of.workspace_id,
+        tenant=of,
+        kind=BrakeKind.TENANT,
+        target=str(of.pk),
+        at=now(),
+        by="lead@example.com",
+        reason="canary-brake",
+    )
 
 
 def completed_run(of: Tenant, by: Definition, *, at: datetime | None = None) -> OperationRun:

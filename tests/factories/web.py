@@ -9,7 +9,7 @@ from handrail.access.models import AccessToken, Membership, Tenant, Workspace
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
 from handrail.packets.models import Packet
-from handrail.runbooks.models import ExceptionPacket, OperationRun
+from handrail.runbooks.models import Brake, ExceptionPacket, OperationRun
 from handrail.runbooks.states import EventKind, RunState
 from tests.factories import packet_rows, rows
 
@@ -27,6 +27,7 @@ class Web:
     packet: Packet
     token: AccessToken
     member: Membership
+    brake: Brake
 
     def ids(self) -> dict[str, str]:
         """A value for every kind of parameter in the URL map."""
@@ -38,6 +39,7 @@ class Web:
             "packet": self.packet.ref,
             "token": self.token.ref,
             "member": str(self.member.pk),
+            "brake": self.brake.ref,
         }
 
 
@@ -62,4 +64,5 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
         packet_rows.packet(tenant, packet_rows.profile(workspace)),
         rows.token(workspace),
         rows.member(workspace, Role.OPERATOR).membership_set.get(),
+        rows.brake(tenant),
     )

@@ -28,7 +28,8 @@ class Proof(StrEnum):
     NONE = "none"
 
 
-# Approve, reject, deprecate; clear, sign, reject, withdraw, recall, release, hand out; take over, resolve; cancel.
+# Approve, reject, deprecate; clear, sign, reject, withdraw, recall, release, hand out; take over, resolve; cancel,
+# stop, pause, resume.
 # What is not here, processes do as well: workers start runs and assemble; the operator of the installation adds the
 # first members, proposes, seals and exports the log. Expiry, supersession and delivery are not decisions: the rule for
 # each is in the profile that people approved.
@@ -42,6 +43,8 @@ DECISIONS = frozenset(
         Capability.EXCEPTION_TAKE,
         Capability.EXCEPTION_RESOLVE,
         Capability.RUN_CANCEL,
+        Capability.RUN_STOP,
+        Capability.RUN_PAUSE,
     }
 )
 

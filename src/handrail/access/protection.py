@@ -162,6 +162,8 @@ def _condition(table: str, shown: Shown) -> str:
     if shown is Shown.WORKSPACE:
         return workspace
     column = "id" if shown is Shown.IS_TENANT else "tenant_id"
+    if shown is Shown.COMMON:
+        return f"{workspace} AND (tenant_id IS NULL OR {_EVERY_TENANT} OR tenant_id = ANY ({_TENANTS}::bigint[]))"
     return f"{workspace} AND ({_EVERY_TENANT} OR {column} = ANY ({_TENANTS}::bigint[]))"
 
 

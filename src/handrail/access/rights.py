@@ -24,6 +24,7 @@ class Shown(StrEnum):
     EVERYWHERE = "everywhere"  # it belongs to no workspace: people, sessions, duties, workers
     WORKSPACE = "workspace"  # its workspace_id
     TENANT = "tenant"  # its workspace_id and tenant_id; a row without tenant only to those entitled to every tenant
+    COMMON = "common"  # its workspace_id; with a tenant_id that too: a row without tenant concerns everybody
     IS_TENANT = "is tenant"  # the tenant itself: its workspace_id and id
     IS_WORKSPACE = "is workspace"
     MEMBERSHIP = "membership"  # like the membership that it names
@@ -45,7 +46,10 @@ _READ = Rights(insert=False)
 _WHOLE = Rights(update=(ALL,), delete=True)
 _ADDED = Rights(Shown.TENANT)
 _EXCEPTION = ("handling", "taken_at", "taken_by", "resolved_at", "resolved_by", "note")
-_DEFINITION = ("state", "decided_at", "decided_by", "reason", "deprecated_at", "deprecated_by")
+_DEFINITION = (
+    *("state", "decided_at", "decided_by", "reason", "deprecated_at", "deprecated_by"),
+    *("return_requested_at", "return_requested_by", "return_reason", "returned_at", "returned_by"),
+)
 _RUN = ("state", "updated_at", "due_at", "finished_at", "failures")
 _REVISION = (
     *("state", "updated_at", "due_at", "approved_at", "released_at", "consumed_at"),
@@ -98,6 +102,9 @@ RIGHTS: Mapping[str, Rights] = {
     "runbooks_exceptionpacket": Rights(Shown.TENANT, update=_EXCEPTION),
     "runbooks_taskrefusal": Rights(Shown.WORKSPACE),
     "runbooks_taskmessage": Rights(Shown.WORKSPACE, delete=True),
+    "runbooks_brake": Rights(Shown.COMMON, update=("released_at", "released_by", "release_reason")),
+    "runbooks_stoprequest": _ADDED,
+    "runbooks_pausedrun": Rights(Shown.TENANT, update=("brake_id", "at", "run_updated_at"), delete=True),
     "runbooks_report": Rights(Shown.TENANT, update=_REPORT),
     # support
     "support_supportrequest": Rights(Shown.TENANT, update=_HANDOFF),
@@ -121,6 +128,13 @@ LEASES: Mapping[str, str] = {
     "handrail_run_lease": "SELECT id, workspace_id, state, due_at FROM runbooks_operationrun",
     "handrail_report_lease": "SELECT run_id, workspace_id, due_at, delivered_at FROM runbooks_report",
     "handrail_exception_lease": "SELECT id, workspace_id, handling FROM runbooks_exceptionpacket",
+    "handrail_brake_lease": "SELECT id, workspace_id, kind, at FROM runbooks_brake WHERE released_at IS NULL",
+    "handrail_paused_lease": """
+        SELECT p.run_id, p.workspace_id FROM runbooks_pausedrun p
+        JOIN runbooks_operationrun r ON r.id = p.run_id AND r.updated_at = p.run_updated_at AND r.finished_at IS NULL
+        LEFT JOIN runbooks_brake b ON b.id = p.brake_id
+        LEFT JOIN definitions_definition d ON d.id = r.definition_id
+        WHERE (p.brake_id IS NOT NULL AND b.released_at IS NULL) OR (p.brake_id IS NULL AND d.state = 'deprecated')""",
     "handrail_revision_lease": """
         SELECT r.id, r.workspace_id, r.state, r.due_at, r.failure <> '' AS has_failed, a.expires_at,
                EXISTS (SELECT FROM packets_deliveryentry d WHERE d.revision_id = r.id AND d.kind = 'receipt')

@@ -75,6 +75,26 @@ def deprecate_definition(request: HttpRequest, definition_id: DefinitionId, body
 
 
 @router.post(
+    "/definitions/{definition_id}/request-return",
+    response={200: DefinitionSummary, **REFUSALS},
+    operation_id="request_return_of_definition",
+)
+def request_return(request: HttpRequest, definition_id: DefinitionId, body: ReasonBody) -> DefinitionSummary:
+    """Ask for a deprecated version to become active again. Another governance owner decides."""
+    return actions.request_return(definition_id=definition_id, reason=body.reason, by=actor_of(request))
+
+
+@router.post(
+    "/definitions/{definition_id}/bring-back",
+    response={200: DefinitionSummary, **REFUSALS},
+    operation_id="bring_back_definition",
+)
+def bring_back(request: HttpRequest, definition_id: DefinitionId, body: ApprovalBody) -> DefinitionSummary:
+    """Make a deprecated version active again, as another person has asked. Runs that waited for it go on."""
+    return actions.bring_back(definition_id=definition_id, digest=body.digest, by=actor_of(request))
+
+
+@router.post(
     "/definitions/{definition_id}/reject",
     response={200: DefinitionSummary, **REFUSALS},
     operation_id="reject_definition",

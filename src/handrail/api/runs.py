@@ -9,7 +9,7 @@ from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, Before, Limit, RunRef, Word
+from handrail.api.fields import REFUSALS, Before, Limit, Line, RunRef, Word
 from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.actions.previews import Preview
 from handrail.runbooks.actions.runs import Started
@@ -67,6 +67,18 @@ def start_run(request: HttpRequest, body: TaskBody) -> Status[Started]:
 def cancel_run(request: HttpRequest, ref: RunRef) -> Status[None]:
     """Cancel a run that has invoked nothing yet."""
     runs.cancel(ref=ref, by=actor_of(request))
+    return Status(204, None)
+
+
+class StopOrder(Schema):
+    model_config = ConfigDict(extra="forbid")
+    reason: Line
+
+
+@router.post("/runs/{ref}/stop", response={204: None, **REFUSALS}, operation_id="stop_run")
+def stop_run(request: HttpRequest, ref: RunRef, body: StopOrder) -> Status[None]:
+    """Stop a run before its next call, with an exception packet. A call under way gets its result first."""
+    runs.stop(ref=ref, reason=body.reason, by=actor_of(request))
     return Status(204, None)
 
 

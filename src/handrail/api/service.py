@@ -17,6 +17,7 @@ from handrail import __version__
 from handrail.access import actions as access
 from handrail.api import (
     audit,
+    brakes,
     definitions,
     exceptions,
     figures,
@@ -61,6 +62,7 @@ api = DocumentedAPI(
     urls_namespace="api",
 )
 api.add_router("", runs.router, tags=["runs"])
+api.add_router("", brakes.router, tags=["brakes"])
 api.add_router("", exceptions.router, tags=["exceptions"])
 api.add_router("", definitions.router, tags=["definitions"])
 api.add_router("", support.router, tags=["support"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from handrail.access import queries as access
-from handrail.api import body
+from handrail.api import body, problems
 from handrail.api.fields import REFUSALS
 from handrail.kernel import scope
 from handrail.kernel.errors import Fault, HandrailError, Invalid
@@ -17,11 +17,14 @@ from handrail.kernel.secrets import Secret
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import messages
 from handrail.runbooks.actions.messages import Delivered
+from handrail.runbooks.actions.runs import IntakePaused
 
 router = Router()
 BODY_LIMIT = 256 * 1024
 ID_LIMIT = 128
 DELEGATED = "task.delegated"
+PAUSED = "The intake is paused: no new run begins. Send this message again later."
+RETRY_AFTER = "60"
 UNSIGNED = "The message is not signed with this installation's webhook secret, or too old."
 
 
@@ -64,10 +67,11 @@ class Unsigned(HandrailError):
         "requestBody": {"required": True, "content": {"application/json": {"schema": MESSAGE, "example": EXAMPLE}}},
     },
 )
-def deliver_task(request: HttpRequest) -> Status[Delivered]:
+def deliver_task(request: HttpRequest) -> Status[Delivered] | HttpResponse:
     """One delegated task as ``{"type": "task.delegated", "data": {…}}``, signed with [tasks] webhook_secret.
 
-    Answers 202 for what was started, for what was refused (and recorded), and for a message that came before.
+    Answers 202 for what was started, for what was refused (and recorded), and for a message that came before; 503
+    with Retry-After while the intake is paused: send the message again.
     """
     system = task_system.find()
     if system is None or system.webhook_secret is None:
@@ -77,7 +81,10 @@ def deliver_task(request: HttpRequest) -> Status[Delivered]:
     item = _delegated(body.parse(data))
     who = access.worker("task-webhook", access.get_workspace(system.workspace).pk)
     with scope.entered(who.scope):
-        return Status(202, messages.deliver(message_id=message_id, item=item, by=who))
+        try:
+            return Status(202, messages.deliver(message_id=message_id, item=item, by=who))
+        except IntakePaused:
+            return problems.problem(503, IntakePaused.code, PAUSED, headers={"Retry-After": RETRY_AFTER})
 
 
 def _verified(request: HttpRequest, data: bytes, secret: Secret) -> str:

@@ -31,11 +31,14 @@ class EventName(StrEnum):
     DEFINITION_APPROVED = "definition.approved"
     DEFINITION_REJECTED = "definition.rejected"
     DEFINITION_DEPRECATED = "definition.deprecated"
+    DEFINITION_RETURN_REQUESTED = "definition.return_requested"
+    DEFINITION_RETURNED = "definition.returned"
 
     TASK_REFUSED = "task.refused"
     RUN_RECEIVED = "run.received"
     RUN_CHECKED = "run.checked"
     RUN_INVOKED = "run.invoked"
+    RUN_STOP_REQUESTED = "run.stop_requested"
     RUN_COMPLETED = "run.completed"
     RUN_STOPPED = "run.stopped"
     RUN_CANCELLED = "run.cancelled"
@@ -44,6 +47,8 @@ class EventName(StrEnum):
     RUN_REPORT_REFUSED = "run.report_refused"
     RUN_REPORT_STOPPED = "run.report_stopped"
     RUN_REPORT_REPEATED = "run.report_repeated"
+    BRAKE_APPLIED = "brake.applied"
+    BRAKE_RELEASED = "brake.released"
     EXCEPTION_TAKEN = "exception.taken"
     EXCEPTION_RESOLVED = "exception.resolved"
 

@@ -24,8 +24,8 @@ transaction, and that event is sealed whole.
 """
 
 LEAF_VIEW = "handrail_leaf_"
-SOURCES = 2
-"""The highest ``since`` of any source: 1 the ledgers and events, 2 definitions and support requests."""
+SOURCES = 3
+"""The highest ``since`` of any source: 1 the ledgers and events, 2 definitions and support requests, 3 brakes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from pathlib import Path
 from handrail.access import closing, decisions, tokens
 from handrail.conf import config, release, single_sign_on
 from handrail.connectors import desk, oidc, registry
+from handrail.definitions import actions as definitions
 from handrail.packets.queries import count_current
 from handrail.runbooks import task_system, timing
+from handrail.runbooks.actions import runs
 from handrail.runbooks.queries.runs import count_active
 from handrail.support import settings
 
@@ -33,6 +35,7 @@ def connect() -> None:
     oidc.configure(single_sign_on.open_provider(loaded.single_sign_on, config.secrets(), threads=loaded.web.threads))
     release.connect(loaded)
     closing.open_work.set(open_work)
+    definitions.active_again.set(runs.go_on_with)
 
 
 def open_work(tenant_id: int) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
-"""Proposing and deciding definitions. Two people are needed for each: one proposes, another decides."""
+"""Proposing and deciding definitions. Two people are needed for each: one proposes or asks, another decides."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from django.db import IntegrityError, transaction
 
@@ -15,9 +17,12 @@ from handrail.definitions.models import Definition
 from handrail.definitions.queries import DefinitionSummary, active_row, get_row, summary_of
 from handrail.definitions.states import DEFINITION, DefinitionState
 from handrail.kernel.clock import now
+from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
 from handrail.kernel.hostile import has_unseen
 
+# What is done when a version becomes active, given the ids of all versions of its name: set by the slices above.
+active_again: Configured[Callable[[list[int]], None]] = Configured()
 UNSEEN = "leave out control, format and direction characters"
 
 
@@ -67,6 +72,7 @@ def approve(*, definition_id: int, by: Actor, digest: str | None = None) -> Defi
         _deprecate(active, by, reason="")
     _move(row, DefinitionState.ACTIVE, decided_at=now(), decided_by=by.name)
     _audit(EventName.DEFINITION_APPROVED, row, by)
+    _announce(row)
     return _fresh(row)
 
 
@@ -90,6 +96,40 @@ def deprecate(*, definition_id: int, reason: str, by: Actor) -> DefinitionSummar
     row = _locked(by, definition_id)
     refuse(permissions.why_not_deprecate(by, row))
     _deprecate(row, by, reason=reason_of(reason))
+    return _fresh(row)
+
+
+@transaction.atomic
+def request_return(*, definition_id: int, reason: str, by: Actor) -> DefinitionSummary:
+    """Asks that a deprecated version become active again, which another governance owner decides.
+
+    Raises NotFound, Denied, Conflict (``not-deprecated``, ``return-requested``, ``version-active``), Invalid without a
+    reason, Stale.
+    """
+    row = _locked(by, definition_id, Capability.DEFINITION_PROPOSE)
+    refuse(permissions.why_not_request_return(by, row, active_row(row)))
+    said = reason_of(reason)
+    _write(row, return_requested_at=now(), return_requested_by=by.name, return_reason=said)
+    _audit(EventName.DEFINITION_RETURN_REQUESTED, row, by)
+    return _fresh(row)
+
+
+@transaction.atomic
+def bring_back(*, definition_id: int, digest: str, by: Actor) -> DefinitionSummary:
+    """Makes a deprecated version active again, as somebody else has asked. The runs that waited for it go on.
+
+    ``digest`` must be the version's: what was seen is what comes back. Raises NotFound, Denied; Conflict
+    (``not-deprecated``, ``return-not-requested``, ``own-request``, ``version-active``, ``digest-differs``); Invalid
+    where the text no longer passes the checks; Stale.
+    """
+    row = _locked(by, definition_id)
+    refuse(permissions.why_not_bring_back(by, row, active_row(row)))
+    if digest != row.digest:
+        raise Conflict("This is not the text that you were shown. Review it again, then decide.", code="digest-differs")
+    compilation.check(row.text, file=f"{row.name} v{row.version}")
+    _move(row, DefinitionState.ACTIVE, returned_at=now(), returned_by=by.name)
+    _audit(EventName.DEFINITION_RETURNED, row, by)
+    _announce(row)
     return _fresh(row)
 
 
@@ -130,10 +170,10 @@ def _insert(checked: CheckedText, text: str, by: Actor) -> Definition:
         raise Stale from error
 
 
-def _locked(by: Actor, definition_id: int) -> Definition:
+def _locked(by: Actor, definition_id: int, capability: Capability = Capability.DEFINITION_DECIDE) -> Definition:
     """The row, with all versions of its name held, so that two decisions about one name follow each other."""
-    row = get_row(by, definition_id, Capability.DEFINITION_DECIDE)
-    by.require_everywhere(Capability.DEFINITION_DECIDE)
+    row = get_row(by, definition_id, capability)
+    by.require_everywhere(capability)
     versions = Definition.objects.select_for_update().filter(
         workspace_id=row.workspace_id, kind=row.kind, name=row.name
     )
@@ -142,7 +182,10 @@ def _locked(by: Actor, definition_id: int) -> Definition:
 
 def _deprecate(row: Definition, by: Actor, *, reason: str) -> None:
     fields = {"reason": reason} if reason else {}
-    _move(row, DefinitionState.DEPRECATED, deprecated_at=now(), deprecated_by=by.name, **fields)
+    # An earlier way back has ended with this; its events keep it.
+    cleared = dict.fromkeys(("return_requested_at", "return_requested_by", "returned_at", "returned_by"))
+    fields |= {"deprecated_by": by.name, "return_reason": ""}
+    _move(row, DefinitionState.DEPRECATED, deprecated_at=now(), **fields, **cleared)
     _audit(EventName.DEFINITION_DEPRECATED, row, by)
 
 
@@ -154,6 +197,19 @@ def _move(row: Definition, after: DefinitionState, **fields: object) -> None:
     row.state = after
     for name, value in fields.items():
         setattr(row, name, value)
+
+
+def _write(row: Definition, **fields: object) -> None:
+    Definition.objects.filter(pk=row.pk).update(**fields)
+    for name, value in fields.items():
+        setattr(row, name, value)
+
+
+def _announce(row: Definition) -> None:
+    """Tells what waits for a version of this name that it is decided, in the same transaction."""
+    same = Definition.objects.filter(workspace_id=row.workspace_id, kind=row.kind, name=row.name)
+    if (tell := active_again.find()) is not None:
+        tell(list(same.values_list("pk", flat=True)))
 
 
 def _fresh(row: Definition) -> DefinitionSummary:

@@ -16,6 +16,8 @@ STATES = {
     EventName.DEFINITION_APPROVED: DefinitionState.ACTIVE,
     EventName.DEFINITION_REJECTED: DefinitionState.REJECTED,
     EventName.DEFINITION_DEPRECATED: DefinitionState.DEPRECATED,
+    EventName.DEFINITION_RETURN_REQUESTED: DefinitionState.DEPRECATED,
+    EventName.DEFINITION_RETURNED: DefinitionState.ACTIVE,
 }
 # Between a decision's own time and that of its event, in one transaction.
 SLACK = timedelta(minutes=1)
@@ -29,7 +31,11 @@ def subject_of(row: Definition) -> str:
 def digest_of(row: Definition) -> str:
     """The digest of all that decisions write, which stands in each event of one."""
     times = [at.isoformat() if at else None for at in (row.decided_at, row.deprecated_at)]
-    return digest([str(row.state), row.decided_by, row.deprecated_by, row.reason, *times])
+    decided: list[str | None] = [str(row.state), row.decided_by, row.deprecated_by, row.reason, *times]
+    if row.return_requested_by is not None:
+        times = [at.isoformat() if at else None for at in (row.return_requested_at, row.returned_at)]
+        decided += [row.return_requested_by, row.returned_by, row.return_reason, *times]
+    return digest(decided)
 
 
 def contradictions(ids: Collection[int]) -> Mapping[int, str]:
@@ -58,8 +64,19 @@ def _differs(row: Definition, events: Sequence[SubjectEvent]) -> str | None:
         return "the decision"
     if not _is_of(last.get(EventName.DEFINITION_DEPRECATED), row.deprecated_by, row.deprecated_at):
         return "the deprecation"
+    since = {event.event: event for event in events[_deprecation(events) :]}
+    if not _is_of(since.get(EventName.DEFINITION_RETURN_REQUESTED), row.return_requested_by, row.return_requested_at):
+        return "the request for its return"
+    if not _is_of(since.get(EventName.DEFINITION_RETURNED), row.returned_by, row.returned_at):
+        return "the return"
     stated = events[-1].context.get("decision")
     return "the decision" if stated is not None and stated != digest_of(row) else None
+
+
+def _deprecation(events: Sequence[SubjectEvent]) -> int:
+    """Where the last deprecation stands, with which every earlier way back ends."""
+    found = [place for place, event in enumerate(events) if event.event == EventName.DEFINITION_DEPRECATED]
+    return found[-1] if found else 0
 
 
 def _is_of(event: SubjectEvent | None, by: str | None, at: datetime | None) -> bool:

@@ -10,7 +10,8 @@ from handrail.definitions.states import DefinitionKind, DefinitionState
 
 
 class Definition(models.Model):
-    """``decided_*`` speaks of approval or rejection; ``deprecated_*`` of the end of an active definition."""
+    """``decided_*`` speaks of approval or rejection; ``deprecated_*`` of the end of an active definition;
+    ``return_requested_*`` and ``returned_*`` of the way back from there, which its next deprecation clears."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in DefinitionKind])
@@ -28,6 +29,12 @@ class Definition(models.Model):
     reason = models.CharField(max_length=500, default="")
     deprecated_at = models.DateTimeField(null=True)
     deprecated_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair deprecated_at
+
+    return_requested_at = models.DateTimeField(null=True)
+    return_requested_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as return_requested_at
+    return_reason = models.CharField(max_length=500, default="")
+    returned_at = models.DateTimeField(null=True)
+    returned_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair returned_at
 
     class Meta:
         constraints = [
@@ -47,5 +54,19 @@ class Definition(models.Model):
             models.CheckConstraint(
                 condition=Q(decided_by=None) | ~Q(decided_by=models.F("proposed_by")),
                 name="definition_two_people",
+            ),
+            models.CheckConstraint(
+                condition=Q(return_requested_at=None, return_requested_by=None, return_reason="")
+                | (Q(return_requested_at__isnull=False, return_requested_by__isnull=False) & ~Q(return_reason="")),
+                name="definition_return_paired",
+            ),
+            models.CheckConstraint(
+                condition=Q(returned_at=None, returned_by=None)
+                | Q(returned_at__isnull=False, returned_by__isnull=False, return_requested_by__isnull=False),
+                name="definition_returned_paired",
+            ),
+            models.CheckConstraint(
+                condition=Q(returned_by=None) | ~Q(returned_by=models.F("return_requested_by")),
+                name="definition_return_two_people",
             ),
         ]

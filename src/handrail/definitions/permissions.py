@@ -33,6 +33,39 @@ def why_not_deprecate(actor: Actor, definition: Definition) -> Refusal | None:
     return Refusal("not-active", f"Only an active definition can be deprecated; this one is {definition.state}.")
 
 
+def why_not_request_return(actor: Actor, definition: Definition, active: Definition | None) -> Refusal | None:
+    """``active`` is the active version of the same kind and name, if there is one."""
+    if refusal := missing_everywhere(actor, Capability.DEFINITION_PROPOSE):
+        return refusal
+    if refusal := _why_not_back(definition, active):
+        return refusal
+    if definition.return_requested_by is not None:
+        return Refusal(
+            "return-requested", f"{definition.return_requested_by} has asked already. A governance owner decides."
+        )
+    return None
+
+
+def why_not_bring_back(actor: Actor, definition: Definition, active: Definition | None) -> Refusal | None:
+    if refusal := missing_everywhere(actor, Capability.DEFINITION_DECIDE):
+        return refusal
+    if refusal := _why_not_back(definition, active):
+        return refusal
+    if definition.return_requested_by is None:
+        return Refusal("return-not-requested", "Nobody has asked for this version. Ask for it; another person decides.")
+    if definition.return_requested_by == actor.name:
+        return Refusal("own-request", "You asked for this yourself. Another governance owner must decide.")
+    return None
+
+
+def _why_not_back(definition: Definition, active: Definition | None) -> Refusal | None:
+    if definition.state != DefinitionState.DEPRECATED:
+        return Refusal("not-deprecated", f"Only a deprecated version can come back; this one is {definition.state}.")
+    if active is not None:
+        return Refusal("version-active", f"Version {active.version} is active. Deprecate it first.")
+    return None
+
+
 def _why_not_decide(actor: Actor, definition: Definition) -> Refusal | None:
     if refusal := missing_everywhere(actor, Capability.DEFINITION_DECIDE):
         return refusal

@@ -21,7 +21,7 @@ PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class DefinitionSummary:
-    """``decided_*`` are set together, and so are ``deprecated_*``. ``reason`` is empty where none was given."""
+    """Columns with one beginning are set together. ``reason`` is empty where none was given."""
 
     id: int
     kind: DefinitionKind
@@ -38,6 +38,11 @@ class DefinitionSummary:
     reason: str
     deprecated_at: datetime | None
     deprecated_by: str | None
+    return_requested_at: datetime | None
+    return_requested_by: str | None
+    return_reason: str
+    returned_at: datetime | None
+    returned_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class DefinitionDetail:
     why_not_approve: Refusal | None
     why_not_reject: Refusal | None
     why_not_deprecate: Refusal | None
+    why_not_request_return: Refusal | None
+    why_not_bring_back: Refusal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,8 @@ def get_definition(actor: Actor, definition_id: int) -> DefinitionDetail:
         why_not_approve=permissions.why_not_approve(actor, row, active),
         why_not_reject=permissions.why_not_reject(actor, row),
         why_not_deprecate=permissions.why_not_deprecate(actor, row),
+        why_not_request_return=permissions.why_not_request_return(actor, row, active),
+        why_not_bring_back=permissions.why_not_bring_back(actor, row, active),
     )
 
 
@@ -137,6 +146,11 @@ def summary_of(row: Definition) -> DefinitionSummary:
         reason=row.reason,
         deprecated_at=row.deprecated_at,
         deprecated_by=row.deprecated_by,
+        return_requested_at=row.return_requested_at,
+        return_requested_by=row.return_requested_by,
+        return_reason=row.return_reason,
+        returned_at=row.returned_at,
+        returned_by=row.returned_by,
     )
 
 

@@ -28,6 +28,7 @@ DEFINITION = StateMachine(
         S.PROPOSED: frozenset({S.ACTIVE, S.REJECTED}),
         S.ACTIVE: frozenset({S.DEPRECATED}),
         S.REJECTED: frozenset(),
-        S.DEPRECATED: frozenset(),
+        # The way back of a version that should not have been deprecated: one person asks, another decides.
+        S.DEPRECATED: frozenset({S.ACTIVE}),
     },
 )

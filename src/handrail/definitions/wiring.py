@@ -25,6 +25,15 @@ def faults(runbook: CompiledRunbook) -> list[Fault]:
     ]
 
 
+def connectors_needed(runbook: CompiledRunbook, step: str | None = None) -> frozenset[str]:
+    """The connectors that a run still needs from ``step`` on: for its calls, and for what it reads to verify them.
+    Without ``step`` all of them."""
+    names = [one.name for one in runbook.steps]
+    steps = runbook.steps[names.index(step) :] if step is not None else runbook.steps
+    reads = set(runbook.reads) if step is None else {r for s in steps if s.verify is not None for r in s.verify.reads}
+    return frozenset({s.connector for s in steps} | {runbook.reads[name].connector for name in reads})
+
+
 def check() -> list[Finding]:
     """A finding for each active runbook, in every workspace: for the operator of the installation."""
     found: list[Finding] = []

@@ -16,6 +16,7 @@ class Prefix(StrEnum):
     SUPPORT_REQUEST = "SR"
     PACKET = "PKT"
     SESSION = "SES"
+    BRAKE = "BRK"
     TOKEN = "TOK"  # noqa: S105 - a prefix
 
 

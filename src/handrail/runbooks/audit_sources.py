@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handrail.audit.sources import Source
+from handrail.runbooks import releases
 from handrail.runbooks.handling import contradictions
 
 _OWNED = ("id", "at", "workspace_id", "tenant_id", "run_id")
@@ -38,4 +39,12 @@ SOURCES = (
         renamed={"message": "says"},
         check=contradictions,
     ),
+    Source(
+        "runbooks.brake",
+        "runbooks_brake",
+        ("id", "at", "workspace_id", "tenant_id", "definition_id", "ref", "kind", "target", "by", "reason"),
+        since=3,
+        check=releases.contradictions,
+    ),
+    Source("runbooks.stop_request", "runbooks_stoprequest", (*_OWNED, "by", "reason"), since=3),
 )

@@ -82,3 +82,13 @@ def counts(before: datetime) -> tuple[dict[str, int], dict[str, int], int, int, 
         )
         overdue, undelivered, stopped = cursor.fetchone()
     return runs, packets, overdue, undelivered, stopped
+
+
+def brakes() -> tuple[dict[str, int], datetime | None, int]:
+    """Brakes that hold, by kind; since when the oldest of them does; runs that wait for a person to resume them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT kind, count(*), min(at) FROM handrail_brake_lease GROUP BY kind")
+        rows = cursor.fetchall()
+        cursor.execute("SELECT count(*) FROM handrail_paused_lease")
+        (paused,) = cursor.fetchone()
+    return {kind: count for kind, count, _ in rows}, min((at for _, _, at in rows), default=None), paused

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
-from handrail.runbooks.states import EXCLUSIVE, EventKind, ExceptionCause, Handling, RunState
+from handrail.runbooks.states import EXCLUSIVE, BrakeKind, EventKind, ExceptionCause, Handling, RunState
 
 
 class OperationRun(models.Model):
@@ -193,3 +193,68 @@ class Report(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["tenant", "due_at"], condition=Q(due_at__isnull=False), name="report_turn")]
+
+
+class Brake(models.Model):
+    """A pause that a person ordered, and its end. ``released_*`` are written once, by the person who ends it.
+
+    ``target``: the connector's name, or the id of ``tenant`` or ``definition`` as text; empty for the rest.
+    """
+
+    ref = models.CharField(max_length=24, unique=True)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True)
+    definition = models.ForeignKey(Definition, on_delete=models.PROTECT, null=True)
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in BrakeKind])
+    target = models.CharField(max_length=128, default="")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=254)
+    reason = models.CharField(max_length=500)
+    released_at = models.DateTimeField(null=True)
+    released_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair released_at
+    release_reason = models.CharField(max_length=500, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "kind", "target"], condition=Q(released_at=None), name="brake_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(released_at=None, released_by=None, release_reason="")
+                | (Q(released_at__isnull=False, released_by__isnull=False) & ~Q(release_reason="")),
+                name="brake_released_paired",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="tenant", tenant__isnull=False, definition=None)
+                | Q(kind="runbook", tenant=None, definition__isnull=False)
+                | Q(kind__in=["everything", "intake", "connector"], tenant=None, definition=None),
+                name="brake_target_fits",
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "-at"], name="brake_recent")]
+
+
+class StopRequest(models.Model):
+    """A person's order to stop a run, taken at its next decision. One a run, never changed."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="stop_request")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=254)
+    reason = models.CharField(max_length=500)
+
+
+class PausedRun(models.Model):
+    """Which brake a run was last found to wait for; without one, for its runbook version to become active again.
+
+    A note for those who look and those who resume, not a state: it counts only while the brake holds and the run has
+    not moved since (``run_updated_at`` is the run's ``updated_at``).
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="paused")
+    brake = models.ForeignKey(Brake, on_delete=models.PROTECT, null=True)
+    at = models.DateTimeField()
+    run_updated_at = models.DateTimeField()

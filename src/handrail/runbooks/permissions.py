@@ -5,7 +5,7 @@ from __future__ import annotations
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_capability
-from handrail.runbooks.models import ExceptionPacket, OperationRun
+from handrail.runbooks.models import ExceptionPacket, OperationRun, StopRequest
 from handrail.runbooks.states import RUN, Handling, RunState
 
 
@@ -19,6 +19,17 @@ def why_not_cancel(actor: Actor, run: OperationRun) -> Refusal | None:
     return Refusal(
         "run-invoked", "The job has been invoked: a run can be cancelled only before that. Wait for its end."
     )
+
+
+def why_not_stop(actor: Actor, run: OperationRun, *, requested: StopRequest | None) -> Refusal | None:
+    """``requested``: the order to stop that there is already."""
+    if refusal := missing_capability(actor, Capability.RUN_STOP):
+        return refusal
+    if RunState(run.state) in RUN.terminal:
+        return Refusal("run-ended", f"This run has ended ({run.state}).")
+    if requested is not None:
+        return Refusal("stop-requested", f"{requested.by} has ordered this run to stop. It stops before its next call.")
+    return None
 
 
 def why_not_take(actor: Actor, packet: ExceptionPacket) -> Refusal | None:

@@ -85,3 +85,15 @@ class ExceptionCause(StrEnum):
     UNKNOWN_OUTCOME = "outcome-unknown"
     SOURCE = "source-unreadable"
     DEFINITION = "definition-error"
+    STOPPED = "stopped-by-person"
+
+
+class BrakeKind(StrEnum):
+    """What a brake holds: everything of the workspace, its intake, or what concerns one tenant, connector or runbook
+    version."""
+
+    EVERYTHING = "everything"
+    INTAKE = "intake"
+    TENANT = "tenant"
+    CONNECTOR = "connector"
+    RUNBOOK = "runbook"

@@ -11,7 +11,7 @@ from handrail.web.definitions import definition
 from handrail.web.definitions import listing as definitions
 from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
-from handrail.web.runs import exceptions, operations, run, tenant
+from handrail.web.runs import brakes, exceptions, operations, run, tenant
 from handrail.web.shell import accounts, home, passwords, sessions, single_sign_on, tenants, tokens, workspaces
 
 
@@ -48,6 +48,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/operations/<str:run>", run.page, name="run"),
     path("admin/operations/<str:run>/live", run.live, name="run-live"),
     path("admin/operations/<str:run>/cancel", run.cancel, name="run-cancel"),
+    path("admin/operations/<str:run>/stop", run.stop, name="run-stop"),
+    path("admin/brakes", brakes.page, name="brakes"),
+    path("admin/brakes/pause", brakes.pause, name="pause"),
+    path("admin/brakes/<str:brake>/resume", brakes.resume, name="resume"),
     path("admin/exceptions", exceptions.page, name="exceptions"),
     path("admin/exceptions/<str:exception>", exceptions.show, name="exception"),
     path("admin/exceptions/<str:exception>/take", exceptions.take, name="exception-take"),
@@ -69,6 +73,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/definitions/<int:definition>/approve", definition.approve, name="definition-approve"),
     path("admin/definitions/<int:definition>/reject", definition.reject, name="definition-reject"),
     path("admin/definitions/<int:definition>/deprecate", definition.deprecate, name="definition-deprecate"),
+    path(
+        "admin/definitions/<int:definition>/request-return",
+        definition.request_return,
+        name="definition-request-return",
+    ),
+    path("admin/definitions/<int:definition>/bring-back", definition.bring_back, name="definition-bring-back"),
     path("admin/audit", log.page, name="audit"),
     path("admin/audit/record", integrity.page, name="audit-record"),
     path("admin/evaluation", evaluation.page, name="evaluation"),

@@ -81,6 +81,7 @@ def foreign(estate: Runs, board: object) -> dict[str, str]:
         "definitions": str(other.definition.pk),
         "tenants": "ten_two",
         "tokens": rows.token(other.workspace).ref,
+        "brakes": rows.brake(other.tenant).ref,
     }
 
 
@@ -118,6 +119,7 @@ MISSING = {
     "definitions": "999999999",
     "tenants": "ten_none",
     "tokens": "TOK-ZZZZZZZZZZ",
+    "brakes": "BRK-ZZZZZZZZZZ",
 }
 
 

@@ -38,6 +38,7 @@ NEEDS: dict[str, Capability | None] = {
     "admin/operations": C.RUN_VIEW,
     "admin/operations/<run>": C.RUN_VIEW,
     "admin/operations/<run>/live": C.RUN_VIEW,
+    "admin/brakes": C.RUN_VIEW,
     "admin/exceptions": C.EXCEPTION_VIEW,
     "admin/exceptions/<exception>": C.EXCEPTION_VIEW,
     "admin/packets": C.PACKET_VIEW,
@@ -61,6 +62,9 @@ CHANGES: dict[str, Capability] = {
     "admin/tenants/reopen": C.TENANT_MANAGE,
     "admin/tokens/<token>/revoke": C.MEMBER_MANAGE,  # another member's
     "admin/operations/<run>/cancel": C.RUN_CANCEL,
+    "admin/operations/<run>/stop": C.RUN_STOP,
+    "admin/brakes/pause": C.RUN_PAUSE,
+    "admin/brakes/<brake>/resume": C.RUN_PAUSE,
     "admin/exceptions/<exception>/take": C.EXCEPTION_TAKE,
     "admin/exceptions/<exception>/resolve": C.EXCEPTION_RESOLVE,
     "admin/packets/<packet>/again": C.PACKET_ASSEMBLE,
@@ -72,6 +76,8 @@ CHANGES: dict[str, Capability] = {
     "admin/definitions/<definition>/approve": C.DEFINITION_DECIDE,
     "admin/definitions/<definition>/reject": C.DEFINITION_DECIDE,
     "admin/definitions/<definition>/deprecate": C.DEFINITION_DECIDE,
+    "admin/definitions/<definition>/request-return": C.DEFINITION_PROPOSE,
+    "admin/definitions/<definition>/bring-back": C.DEFINITION_DECIDE,
 }
 ROUTES = {route.path: route for route in inside()}
 

@@ -15,6 +15,7 @@ from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Role
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from handrail.runbooks.states import BrakeKind
 from tests.factories import rows
 from tests.factories.doors import ACTS
 from tests.factories.installation import Installation
@@ -33,9 +34,18 @@ def call(house: Web, name: str, by: Actor) -> Any:
     """Calls the action with a thing of the house of the kind that its folder deals with."""
     module, _, function = name.rpartition(".")
     action = getattr(importlib.import_module(f"handrail.{module}"), function)
-    kind = "exception" if "exceptions" in module else "run" if "runbooks" in module else "packet"
+    kind = (
+        "brake"
+        if "brakes" in module
+        else "exception"
+        if "exceptions" in module
+        else "run"
+        if "runbooks" in module
+        else "packet"
+    )
     known = {"ref": house.ids()[kind], "definition_id": house.proposal.pk, "revision": 1, "reason": "x", "note": "x"}
     known |= {"digest": "sha256:" + "0" * 64, "code": "c", "target": "t", "name": "n", "directory": Path("/nowhere")}
+    known |= {"kind": BrakeKind.EVERYTHING}
     wanted = inspect.signature(action).parameters
     return action(by=by, **{key: value for key, value in known.items() if key in wanted})
 

@@ -26,10 +26,13 @@ class Commands(LazyGroup):
         "database": Lazy("database", "group", "The rights of the database role that serves: grants."),
         "check": Lazy("check", "check", "Check whether this installation is ready, and show what to fix."),
         "definitions": Lazy(
-            "definitions", "group", "Definitions: check, propose, list, show, approve, reject, deprecate."
+            "definitions",
+            "group",
+            "Definitions: check, propose, list, show, approve, reject, deprecate, request-return, bring-back.",
         ),
         "tasks": Lazy("tasks", "group", "Delegated tasks: pull, receive, refused."),
-        "runs": Lazy("runs", "group", "Runs: list, show, watch, preview, start, cancel, redeliver."),
+        "runs": Lazy("runs", "group", "Runs: list, show, watch, preview, start, cancel, stop, redeliver."),
+        "brakes": Lazy("brakes", "group", "Brakes: list what is paused, pause, resume."),
         "exceptions": Lazy("exceptions", "group", "Exception packets: list, show, take, resolve."),
         "support": Lazy("support", "group", "Support requests from a tenant or a run: request, latest, diagnostics."),
         "desk": Lazy("desk", "group", "The service desk: check, or try with one ticket."),

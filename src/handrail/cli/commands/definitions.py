@@ -31,6 +31,7 @@ StateIs = Annotated[str, typer.Option("--state", help="Only proposed, active, de
 Digest = Annotated[
     str | None, typer.Option("--digest", metavar="SHA256", help="Refuse unless the proposal's digest is this one.")
 ]
+Seen = Annotated[str, typer.Option("--digest", metavar="SHA256", help="The digest of the text that you have read.")]
 _NAME = re.compile(r"(?P<kind>[a-z]+)/(?P<name>[a-z0-9-]+)(/(?P<version>[1-9][0-9]{0,8}))?")
 
 
@@ -139,10 +140,26 @@ def reject(definition: Name, *, reason: Reason, as_: As = None, workspace: InWor
 
 @group.command("deprecate")
 def deprecate(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Deprecate the active version: no new run of it starts."""
+    """Deprecate the active version: no new run of it starts, and those that wait are paused."""
     who = actor(as_, workspace)
     actions.deprecate(definition_id=_find(who, definition), reason=reason, by=who)
     output.say(f"{definition} deprecated by {who.name}")
+
+
+@group.command("request-return")
+def request_return(definition: Name, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Ask for a deprecated version to become active again. Another governance owner decides."""
+    who = actor(as_, workspace)
+    actions.request_return(definition_id=_find(who, definition, needs_version=True), reason=reason, by=who)
+    output.say(f"{definition}: {who.name} asks for it. Another governance owner decides.")
+
+
+@group.command("bring-back")
+def bring_back(definition: Name, *, digest: Seen, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Make a deprecated version active again, as another person has asked. Runs that waited for it go on."""
+    who = actor(as_, workspace)
+    actions.bring_back(definition_id=_find(who, definition, needs_version=True), digest=digest, by=who)
+    output.say(f"{definition} active, brought back by {who.name}")
 
 
 def _find(who: Actor, definition: str, *, needs_version: bool = False) -> int:

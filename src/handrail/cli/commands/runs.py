@@ -13,6 +13,7 @@ from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit,
 from handrail.cli.watching import follow
 from handrail.runbooks.actions import previews, reports, runs
 from handrail.runbooks.queries import runs as queries
+from handrail.runbooks.queries.brakes import Paused
 from handrail.runbooks.states import RunState
 
 group = typer.Typer()
@@ -43,7 +44,7 @@ def list_(
         output.print_json(rows)
         return
     cells = [
-        (r.ref, r.task, r.tenant, f"{r.runbook} v{r.version}", r.state, r.attempts, r.reason, r.updated_at)
+        (r.ref, r.task, r.tenant, f"{r.runbook} v{r.version}", _state(r), r.attempts, r.reason, r.updated_at)
         for r in rows
     ]
     output.print_table("", COLUMNS, cells, empty="No runs. Tasks come in by: handrail tasks pull")
@@ -66,6 +67,8 @@ def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Js
             "task": summary.task,
             "subject": summary.subject,
             "state": summary.state,
+            "paused": _paused(summary.paused),
+            "stop": found.stop_request and f"ordered by {found.stop_request.by}: {found.stop_request.reason}",
             "exception": summary.exception and f"{summary.exception}: {summary.reason}",
             "completion": found.completion and found.completion.fields,
             "retries": found.retry_ledger and f"{found.retry_ledger.attempts} attempts of {found.retry_limit}",
@@ -138,12 +141,37 @@ def cancel(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> Non
     output.say(f"{run} cancelled")
 
 
+@group.command("stop")
+def stop(
+    run: RunRef,
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why. It stands in the exception packet.")],
+    as_: As = None,
+    workspace: InWorkspace = None,
+) -> None:
+    """Stop a run before its next call, with an exception packet. A call under way gets its result first."""
+    who = actor(as_, workspace)
+    runs.stop(ref=run, reason=reason, by=who)
+    output.say(f"{run} stops before its next call")
+
+
 @group.command("redeliver")
 def redeliver(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
     """Report a run's outcome to the task system again, after its report was refused or ended undelivered."""
     who = actor(as_, workspace)
     reports.repeat(ref=run, by=who)
     output.say(f"{run} is due: the next free worker reports it again")
+
+
+def _state(run: queries.RunSummary) -> str:
+    return f"{run.state} (paused: {run.paused.what})" if run.paused else run.state
+
+
+def _paused(paused: Paused | None) -> str | None:
+    """Who paused it, since when and why."""
+    if paused is None:
+        return None
+    return f"{paused.what}, by {paused.by} since {paused.since.isoformat()}: {paused.reason}"
 
 
 def _known(word: str, allowed: list[str]) -> None:

@@ -8,7 +8,7 @@ from handrail.cli import output
 from handrail.cli.identity import actor
 from handrail.cli.installation import task_workspace
 from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit
-from handrail.runbooks.actions import tasks
+from handrail.runbooks.actions import runs, tasks
 from handrail.runbooks.actions.tasks import Received
 from handrail.runbooks.queries import refusals as queries
 
@@ -19,6 +19,7 @@ group = typer.Typer()
 def pull(*, as_: As = None, json: Json = False) -> None:
     """Receive every open task of the configured task system. Workers do the same, every pull_seconds."""
     who = actor(as_, task_workspace())
+    runs.require_intake(who)
     _tell(tasks.pull(by=who), json=json)
 
 

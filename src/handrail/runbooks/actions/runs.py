@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.models import Tenant
-from handrail.access.refusals import refuse
+from handrail.access.refusals import reason_of, refuse
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions.active import active_runbook, compiled_runbook
+from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.runbooks import leases, permissions, timing
+from handrail.runbooks import brakes, leases, permissions, timing
 from handrail.runbooks.delegated import IncomingTask, subject_of
 from handrail.runbooks.engine import advance as engine
 from handrail.runbooks.engine import endings, ledger
 from handrail.runbooks.engine.ledger import NewRow
-from handrail.runbooks.models import Checkpoint, OperationRun, Report
+from handrail.runbooks.models import Checkpoint, OperationRun, Report, StopRequest
 from handrail.runbooks.states import RUN, EventKind, RunState
 from handrail.work.lease import Claim
 from handrail.work.wake import wake
+
+
+class IntakePaused(Conflict):
+    """No new run begins now."""
+
+    code = "intake-paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +50,15 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
     """Makes the run for ``task``, due at once; a repeated trigger gives the run that exists, whatever version of the
     runbook is active by now.
 
-    Raises NotFound (no active runbook, no such tenant), Denied, Invalid (a fault per wrong field), and Conflict
-    ``task-changed`` when the tenant has a run of this task and version for other content. What other tenants' runs
-    there are never shows.
+    Raises NotFound (no active runbook, no such tenant), Denied, Invalid (a fault per wrong field), IntakePaused, and
+    Conflict ``task-changed`` when the tenant has a run of this task and version for other content. What other tenants'
+    runs there are never shows.
     """
     by.require(Capability.RUN_START)
     known = _runs_of(task, by)
     if repeated := _repeated(task, known):
         return repeated
+    require_intake(by)
     definition = active_runbook(by.workspace_id, task.runbook)
     runbook = compiled_runbook(definition)
     payload = runbook.validate_task(task.payload)
@@ -86,6 +95,13 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
             raise
         return repeated
     return Started(run.ref, created=True)
+
+
+def require_intake(by: Actor) -> None:
+    """Raises IntakePaused while the intake of the actor's workspace, or everything, is paused."""
+    since = brakes.intake_paused_since(by.workspace_id)
+    if since is not None:
+        raise IntakePaused("The intake is paused: no new run begins. The page Brakes says why, and who can resume it.")
 
 
 def _write(run: OperationRun, task: IncomingTask, by: Actor) -> None:
@@ -175,3 +191,42 @@ def cancel(*, ref: str, by: Actor) -> None:
     ledger.append(run, row, after=last, worker=by.name, state=RunState.CANCELLED, due_at=None)
     endings.close_cancelled(run)
     record(EventName.RUN_CANCELLED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
+
+
+@transaction.atomic
+def stop(*, ref: str, reason: str, by: Actor) -> None:
+    """Orders a run to stop, with an exception packet. The engine takes it at the run's next decision: at once, or where
+    a call is under way, when that has its result.
+
+    Raises NotFound, Denied, Invalid without a reason, Conflict: ``run-ended``, ``stop-requested``.
+    """
+    run = guards.get_scoped(by, OperationRun.objects.select_for_update(of=("self",)), Capability.RUN_STOP, ref=ref)
+    refuse(permissions.why_not_stop(by, run, requested=StopRequest.objects.filter(run=run).first()))
+    said = reason_of(reason)
+    StopRequest.objects.create(
+        workspace_id=run.workspace_id, tenant_id=run.tenant_id, run=run, at=now(), by=by.name, reason=said
+    )
+    record(
+        EventName.RUN_STOP_REQUESTED,
+        by=by,
+        tenant_id=run.tenant_id,
+        subject_kind="run",
+        subject=run.ref,
+        reason=digest_bytes(said.encode()),
+    )
+    last = run.checkpoints.order_by("-sequence").values_list("kind", flat=True)[0]
+    if last != EventKind.INTENT:
+        # A worker that has leased it finds that out before it writes; no call can be under way.
+        OperationRun.objects.filter(pk=run.pk).update(due_at=Now())
+        hasten([run.pk])
+
+
+def go_on_with(definition_ids: list[int]) -> None:
+    """Makes the runs due that waited for one of these versions, in the caller's transaction: one is active now."""
+    hasten(brakes.wake(definitions=definition_ids))
+
+
+def hasten(run_ids: Collection[int]) -> None:
+    """Has workers look at these due runs once the caller's transaction commits. A hint: they find them anyway."""
+    if run_ids:
+        wake("run")

@@ -22,7 +22,7 @@ from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault, HandrailError, Invalid, NotFound
 from handrail.kernel.hostile import clean_text
-from handrail.runbooks import task_system
+from handrail.runbooks import brakes, task_system
 from handrail.runbooks.actions import runs
 from handrail.runbooks.delegated import KEY_LIMIT, IncomingTask
 from handrail.runbooks.models import TaskRefusal
@@ -53,12 +53,14 @@ class Received:
 
 
 def pull(*, by: Actor) -> list[Received]:
-    """Receives every open task of the configured task system, page by page.
+    """Receives every open task of the configured task system, page by page; none while the intake is paused.
 
     Raises Misconfigured when none is configured, ReadFailed when it can't be read.
     """
     by.require(Capability.RUN_START)
     system = task_system.get()
+    if brakes.intake_paused_since(by.workspace_id) is not None:
+        return []
     received: list[Received] = []
     path: str | None = system.list_path
     for _ in range(MAX_PAGES):
@@ -78,7 +80,8 @@ def pull(*, by: Actor) -> list[Received]:
 def receive(*, item: Any, by: Actor) -> Received:
     """Starts a run for one task of the task system, or records why not, once for each content.
 
-    No item blocks those behind it: one that causes an unexpected error is refused as ``task-unusable``.
+    No item blocks those behind it: one that causes an unexpected error is refused as ``task-unusable``. Raises
+    IntakePaused.
     """
     by.require(Capability.RUN_START)
     key = _key(item, task_system.get())
@@ -86,6 +89,8 @@ def receive(*, item: Any, by: Actor) -> Received:
         task = parse(item, task_system.get())
         with transaction.atomic():
             started = runs.start(task=task, by=by)
+    except runs.IntakePaused:
+        raise  # no fault of the task: it waits in the task system
     except (Invalid, NotFound, Conflict) as error:
         return _refused(key, item, error, by)
     except _UNEXPECTED as error:

@@ -13,7 +13,7 @@ from handrail.access.actor import Actor
 from handrail.definitions.active import compiled_runbook
 from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured, Stale
-from handrail.runbooks.engine import checking, endings, invoking, ledger, position, reconciling, verifying
+from handrail.runbooks.engine import checking, controlled, endings, invoking, ledger, position, reconciling, verifying
 from handrail.runbooks.engine.endings import Stop
 from handrail.runbooks.engine.execution import Execution, LeasedRun, LeaseHolder, Wait
 from handrail.runbooks.engine.position import Phase
@@ -54,7 +54,8 @@ def advance(run: OperationRun, *, by: Actor, timing: Timing) -> datetime | None:
         try:
             waiting = _make_move(leased)
             if waiting is not None and not _wait_in_process(leased, waiting):
-                ledger.release_lease(run, until=waiting.until)
+                if not controlled.release(leased, waiting):
+                    continue
                 return waiting.until
         except Stale:
             log.info("run taken by another worker", run=run.ref)
@@ -76,7 +77,10 @@ def _make_move(leased: LeasedRun) -> Wait | None:
         return None
     execution = Execution(run, leased.position, leased.by, leased.timing, leased.holder, runbook)
     try:
+        controlled.before_move(execution)
         return _move(execution)
+    except controlled.Interrupted as interrupted:
+        return controlled.settle(execution, interrupted.verdict)
     except Misconfigured as error:
         endings.stop(execution, _stop(leased, "connector-unusable", error.message), scope=execution.scope())
         return None

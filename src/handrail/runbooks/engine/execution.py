@@ -12,6 +12,7 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
 from handrail.definitions.runbook.compiled import CompiledRunbook, CompiledStep
 from handrail.kernel.clock import after
+from handrail.runbooks.brakes import Held
 from handrail.runbooks.engine import ledger
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import Readings, connector, read_all
@@ -25,9 +26,10 @@ _MOVING = ("state", "updated_at", "due_at", "failures")
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do before ``until``."""
+    """Nothing to do before ``until``. ``held``: the run waits for a person, who will wake it."""
 
     until: datetime
+    held: Held | None = None
 
 
 @dataclass(slots=True)

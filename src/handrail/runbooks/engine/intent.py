@@ -6,6 +6,7 @@ from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions.runbook.compiled import CompiledStep
 from handrail.kernel.clock import after
+from handrail.runbooks.engine import controlled
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.ledger import NewRow
 from handrail.runbooks.engine.outside import connector
@@ -16,8 +17,10 @@ def commit_intent(execution: Execution, step: CompiledStep, *before: NewRow, rep
     """Adds the intent to call ``step`` behind the rows ``before``, in the caller's transaction.
 
     ``repeat_of`` is the number of attempts already made in this step. The row's deadline is the call's own, with a
-    margin to record the result: a row that has no result after that was left by a worker that is gone.
+    margin to record the result: a row that has no result after that was left by a worker that is gone. Raises
+    Interrupted where a person keeps the run from going on.
     """
+    controlled.before_intent(execution, step)
     deadline = after(connector(step.connector).deadline_seconds + execution.timing.intent_margin_seconds)
     intent = NewRow(
         EventKind.INTENT,

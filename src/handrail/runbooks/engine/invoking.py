@@ -12,7 +12,7 @@ from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
 from handrail.definitions.runbook.compiled import CompiledStep
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid
-from handrail.runbooks.engine import endings, verifying
+from handrail.runbooks.engine import controlled, endings, verifying
 from handrail.runbooks.engine.endings import Stop
 from handrail.runbooks.engine.execution import Execution, Wait
 from handrail.runbooks.engine.intent import commit_intent
@@ -130,7 +130,10 @@ def _succeeded(execution: Execution, step: CompiledStep, detail: dict[str, Any])
     if step.verify is not None:
         execution.append(result, state=RunState.VERIFYING)
         return
-    verifying.go_on(execution, step, result, answer=detail["answer"], values={})
+    try:
+        verifying.go_on(execution, step, result, answer=detail["answer"], values={})
+    except controlled.Interrupted:  # the answer must not be lost while the next step waits
+        execution.append(result, state=RunState.VERIFYING)
 
 
 def _class_of(execution: Execution, step: CompiledStep, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:

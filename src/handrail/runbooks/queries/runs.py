@@ -16,6 +16,7 @@ from handrail.access.guards import get_scoped, scoped
 from handrail.access.refusals import Refusal
 from handrail.runbooks import labels, permissions
 from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.queries.brakes import Paused, paused_of
 from handrail.runbooks.states import RUN, EventKind, RunState
 
 PAGE = 50
@@ -38,6 +39,7 @@ class RunSummary:
     attempts: int
     exception: str | None
     reason: str | None
+    paused: Paused | None
 
     @property
     def ended(self) -> bool:
@@ -95,6 +97,15 @@ class ReportState:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestedStop:
+    """Who has ordered the run to stop, and why."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunDetail:
     summary: RunSummary
     definition_digest: str
@@ -108,6 +119,8 @@ class RunDetail:
     completion: Completion | None
     report: ReportState | None
     why_not_cancel: Refusal | None
+    why_not_stop: Refusal | None
+    stop_request: RequestedStop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +153,7 @@ def list_runs(actor: Actor, wanted: RunFilter | None = None) -> list[RunSummary]
 def get_run(actor: Actor, ref: str) -> RunDetail:
     """One run with its whole ledger. Raises NotFound, Denied."""
     run = get_scoped(actor, _runs(actor), Capability.RUN_VIEW, ref=ref)
+    requested = getattr(run, "stop_request", None)
     return RunDetail(
         summary=_summary(run),
         definition_digest=run.definition_digest,
@@ -153,6 +167,8 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
         completion=_completion(run),
         report=_report(run),
         why_not_cancel=permissions.why_not_cancel(actor, run),
+        why_not_stop=permissions.why_not_stop(actor, run, requested=requested),
+        stop_request=RequestedStop(requested.by, requested.at, requested.reason) if requested else None,
     )
 
 
@@ -186,8 +202,9 @@ def _runs(actor: Actor) -> QuerySet[OperationRun]:
     # A subquery a row: a join and GROUP BY would count every run's ledger before LIMIT leaves fifty of them.
     intents = Checkpoint.objects.filter(run=OuterRef("pk"), kind=EventKind.INTENT).order_by().values("run")
     attempts = Coalesce(Subquery(intents.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
-    joined = ("tenant", "definition", "exception_packet", "retry_ledger", "completion", "report")
-    return scoped(actor, OperationRun.objects.select_related(*joined).annotate(attempts=attempts))
+    joined = ("tenant", "definition", "exception_packet", "retry_ledger", "completion", "report", "stop_request")
+    noted = ("paused", "paused__brake", "paused__brake__tenant", "paused__brake__definition")
+    return scoped(actor, OperationRun.objects.select_related(*joined, *noted).annotate(attempts=attempts))
 
 
 def _summary(run: OperationRun) -> RunSummary:
@@ -208,6 +225,7 @@ def _summary(run: OperationRun) -> RunSummary:
         attempts=run.attempts,  # type: ignore[attr-defined] # annotated in _runs
         exception=packet.ref if packet else None,
         reason=packet.reason if packet else None,
+        paused=paused_of(getattr(run, "paused", None)),
     )
 
 

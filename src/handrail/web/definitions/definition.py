@@ -91,7 +91,7 @@ _PARTS: Mapping[DefinitionKind, str] = {
     DefinitionKind.TABLE: "table",
 }
 _DEPRECATION: Mapping[DefinitionKind, str] = {
-    DefinitionKind.RUNBOOK: "No new run of it starts. Runs in progress continue to their end.",
+    DefinitionKind.RUNBOOK: "No new run of it starts. Its runs pause before their next call until it is brought back.",
     DefinitionKind.PACKET: "No new escalation packet is assembled with it. What was released stays as it is.",
     DefinitionKind.TABLE: "No escalation packet whose profile looks up values in it can be assembled.",
 }
@@ -154,6 +154,24 @@ def reject(request: PageRequest, definition: int) -> HttpResponse:
 @require_POST
 def deprecate(request: PageRequest, definition: int) -> HttpResponse:
     return _with_reason(request, definition, actions.deprecate, "Deprecated: nothing new starts with it.")
+
+
+@require_POST
+def request_return(request: PageRequest, definition: int) -> HttpResponse:
+    return _with_reason(request, definition, actions.request_return, "Asked. Another governance owner decides.")
+
+
+@require_POST
+def bring_back(request: PageRequest, definition: int) -> HttpResponse:
+    digest = request.POST.get("digest", "")
+    try:
+        actions.bring_back(definition_id=definition, digest=digest, by=request.actor)
+    except Conflict:
+        row = queries.get_definition(request.actor, definition).summary
+        if row.state is not DefinitionState.ACTIVE or row.returned_by != request.actor.name:
+            raise
+    messages.success(request, "It is active again. Runs that waited for it go on.")
+    return redirect("definition", definition=definition)
 
 
 def _with_reason(request: PageRequest, definition: int, action: Decision, done: str) -> HttpResponse:

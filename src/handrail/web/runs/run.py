@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from handrail.kernel.errors import Conflict
+from handrail.kernel.errors import Conflict, Invalid
 from handrail.runbooks.actions import runs
 from handrail.runbooks.queries import runs as runbooks
 from handrail.runbooks.states import RunState
@@ -47,4 +47,18 @@ def cancel(request: PageRequest, run: str) -> HttpResponse:
         if runbooks.get_run(request.actor, run).summary.state is not RunState.CANCELLED:
             raise
     messages.success(request, f"{run} was cancelled. Nothing had been invoked.")
+    return redirect("run", run=run)
+
+
+@require_POST
+def stop(request: PageRequest, run: str) -> HttpResponse:
+    try:
+        runs.stop(ref=run, reason=request.POST.get("reason", ""), by=request.actor)
+    except Conflict as error:
+        if error.code != "stop-requested":
+            raise
+    except Invalid as error:
+        messages.error(request, error.message)
+        return redirect("run", run=run)
+    messages.success(request, f"{run} stops before its next call.")
     return redirect("run", run=run)

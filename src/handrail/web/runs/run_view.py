@@ -86,12 +86,19 @@ def present(detail: RunDetail) -> RunView:
         verified=list(_verified(detail)),
         checked=_checked(ledger),
         timeline=timeline.draw(ledger, start=summary.created_at, end=end, ended=summary.ended),
-        mark=f"{ledger[-1].sequence if ledger else 0}-{summary.state}",
+        mark=_mark(detail),
         duration=words.span((end - summary.created_at).total_seconds()),
         stop=next(
             (row.detail | {"message": row.message} for row in reversed(ledger) if row.kind is EventKind.EXCEPTION), None
         ),
     )
+
+
+def _mark(detail: RunDetail) -> str:
+    """Differs where the moving part of the page would."""
+    paused, last = detail.summary.paused, detail.ledger[-1].sequence if detail.ledger else 0
+    waits = "" if paused is None else f"-{paused.brake or 'version'}"
+    return f"{last}-{detail.summary.state}{waits}{'-stopping' if detail.stop_request else ''}"
 
 
 def _stages(detail: RunDetail) -> list[Stage]:

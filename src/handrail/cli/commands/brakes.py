@@ -1,0 +1,56 @@
+"""``handrail brakes``: what is paused, pausing and resuming."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from handrail.cli import output
+from handrail.cli.identity import actor
+from handrail.cli.options import As, InWorkspace, Json
+from handrail.runbooks.actions import brakes
+from handrail.runbooks.queries import brakes as queries
+from handrail.runbooks.states import BrakeKind
+
+group = typer.Typer()
+
+Kind = Annotated[BrakeKind, typer.Argument(metavar="KIND", help="everything, intake, tenant, connector or runbook.")]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="[TARGET]", help="The tenant's key, the connector's name, or NAME@VERSION of the runbook. Else nothing."
+    ),
+]
+BrakeRef = Annotated[str, typer.Argument(metavar="BRAKE", help="The brake's reference, BRK-….")]
+Reason = Annotated[str, typer.Option("--reason", help="Why. It is kept, and shown with every run that waits.")]
+Released = Annotated[bool, typer.Option("--released", help="Those that were released, instead of those that hold.")]
+COLUMNS = ("brake", "paused", "since", "by", "why", "runs waiting", "released")
+
+
+@group.command("list")
+def list_(*, released: Released = False, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """What is paused in your scope, since when, who paused it and why, and how many runs wait."""
+    who = actor(as_, workspace)
+    rows = queries.list_brakes(who, released=released)
+    if json:
+        output.print_json(rows)
+        return
+    cells = [(b.ref, f"{b.kind} {b.target}".strip(), b.at, b.by, b.reason, b.waiting, b.released_at) for b in rows]
+    output.print_table("", COLUMNS, cells, empty="Nothing was released yet." if released else "Nothing is paused.")
+
+
+@group.command("pause")
+def pause(kind: Kind, target: Target = "", *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Pause a runbook version, a connector, a tenant, the intake, or everything: runs wait before their next call."""
+    who = actor(as_, workspace)
+    ref = brakes.pause(kind=kind, target=target, reason=reason, by=who)
+    output.say(f"{ref}: {kind} {target}".rstrip() + " is paused")
+
+
+@group.command("resume")
+def resume(brake: BrakeRef, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Release a brake. The runs that waited for it go on."""
+    who = actor(as_, workspace)
+    woken = brakes.resume(ref=brake, reason=reason, by=who)
+    output.say(f"{brake} released; {woken} {'run goes' if woken == 1 else 'runs go'} on")
