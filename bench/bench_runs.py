@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.floor import floor_seconds
+from bench import floor
 from handrail.conf import database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,11 +65,14 @@ def measure(given: argparse.Namespace) -> None:
         wait_ended(before + given.runs, pause=0.1)
         seconds = time.perf_counter() - started
     rate = (before + given.runs - done) / seconds
-    floor = given.runs / floor_seconds(given.runs, connections=4)
+    queued = given.runs / floor.with_queue(given.runs, connections=4)
+    alone = given.runs / floor.ledger_alone(given.runs, connections=4)
     idle.sort()
     print(f"runs a second, {given.workers} workers of {given.concurrency} threads: {rate:8.1f}")
-    print(f"floor: same rows and transactions, raw driver:   {floor:8.1f} a second")
-    print(f"ratio floor / Handrail:                          {floor / rate:8.2f}")
+    print(
+        f"floor with a queue's rows and transactions:      {queued:8.1f} a second; Handrail {rate / queued:5.2f} of it"
+    )
+    print(f"floor of run and ledger in four commits:         {alone:8.1f} a second; Handrail {rate / alone:5.2f} of it")
     print(f"idle pick-up after commit, p50:                  {statistics.median(idle):8.1f} ms")
     print(f"idle pick-up after commit, p99:                  {idle[int(len(idle) * 0.99) - 1]:8.1f} ms")
 
