@@ -67,7 +67,7 @@ steps:
       unchanged: [switch.fuse]
       guards: [{condition: switch.marker != "alarm", reason: alarm-raised, kind: boundary}]
 completion: {copy: [task.switch_id, switch.state]}
-exception: {copy: [task.switch_id, switch.state]}
+exception: {copy: [task.switch_id, switch.state, switch.fuse, switch.marker]}
 checkpoints: {received: In, checked: Looked, invoked: Flipped, verified: Seen, completed: Out}
 """
 
