@@ -15,8 +15,9 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import structlog
-from django.db import connection
+from django.db import Error, connection
 
 from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError
@@ -99,7 +100,7 @@ class Loop:
         try:
             self._round()
             self._wait()
-        except AWAY as error:
+        except (Error, psycopg.Error) as error:  # refusals too: while migrations run, views are missing
             self._outage.noticed(error)
             connection.close()
             self._sleep(timing.get().reconnect_seconds, [])

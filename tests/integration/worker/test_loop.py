@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 from structlog.testing import capture_logs
 
+from handrail.access import protection
 from handrail.kernel.errors import Unavailable
 from handrail.runbooks.models import OperationRun
 from handrail.work import duties
@@ -174,6 +175,18 @@ def test_backends_that_are_ended_all_the_while_cost_no_run(committed_db: str) ->
         wait_until(lambda: not _live(), seconds=2 * SECONDS, what="all runs ended")
     assert len(board.effects) == len(set(board.effects))
     assert not [line for line in said if line["event"].startswith(("work ended", "a run could not"))]
+
+
+def test_worker_waits_while_a_migration_has_taken_the_views_away(committed_db: str) -> None:
+    board, estate = SwitchBoard(), Installation().runs
+    board.add("s1", owner=estate.tenant.key)
+    with connected(board), working(loop()):
+        wait_until(lambda: _workers() == 1, seconds=SECONDS, what="the worker is there")
+        protection.withdraw_views()
+        run = estate.start()
+        time.sleep(0.5)
+        protection.apply()
+        wait_until(lambda: _state(run) == "completed", seconds=SECONDS, what="the run completed")
 
 
 def test_connections_that_are_lost_once_are_one_line_in_the_log_and_no_failure(committed_db: str) -> None:
