@@ -1,7 +1,7 @@
 """Whether an answer is the whole of what was asked for, or says itself that there is more.
 
 Services say so in many ways: a ``Link`` header, ``Content-Range``, headers with totals, and in the body links, tokens,
-flags and totals (Microsoft Graph, JSON:API, HAL, FHIR, Kubernetes, Elasticsearch, GraphQL, Spring, Jira, Django …).
+flags and totals (Microsoft Graph, JSON:API, HAL, FHIR, Kubernetes, Elasticsearch, GraphQL, Spring, Django …).
 Field names are compared without case and punctuation. Names that occur in data as well (``next``, ``total``) count only
 around a list; names that can't mean anything else count everywhere, also inside of items.
 """
