@@ -71,7 +71,11 @@ def test_log_is_whole_against_checkpoints_that_were_kept_before() -> None:
     assert found.sealed_size > LATE_SIZE
 
 
-@pytest.mark.parametrize("source", [source for source in known() if source.name != "audit.event"], ids=lambda s: s.name)
+# Brakes and orders to stop came later: an installation of then has none.
+OF_THEN = [source for source in known() if source.name != "audit.event" and source.since <= 2]
+
+
+@pytest.mark.parametrize("source", OF_THEN, ids=lambda s: s.name)
 def test_every_sealed_source_is_looked_at_under_its_names_of_today(source: Any) -> None:
     seal_all(by=access.command_line("practice"))
     (time,) = (column for column, name in source.sealed.items() if name == "at")

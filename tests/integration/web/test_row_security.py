@@ -206,6 +206,7 @@ def keys_of(table: str) -> list[tuple[int, int | None, int | None]]:
     shown = RIGHTS[table].shown
     workspace, tenant = {
         Shown.TENANT: ("workspace_id", "tenant_id"),
+        Shown.COMMON: ("workspace_id", "tenant_id"),
         Shown.WORKSPACE: ("workspace_id", "NULL"),
         Shown.IS_TENANT: ("workspace_id", "id"),
         Shown.IS_WORKSPACE: ("id", "NULL"),
@@ -222,12 +223,13 @@ def test_each_table_shows_each_actor_their_own_rows(place: Place) -> None:
         everything = keys_of(table)
         filled += bool(everything)
         for actor in actors(place):
-            by_tenant = RIGHTS[table].shown in {Shown.TENANT, Shown.IS_TENANT}
+            by_tenant = RIGHTS[table].shown in {Shown.TENANT, Shown.IS_TENANT, Shown.COMMON}
+            common = {None} if RIGHTS[table].shown is Shown.COMMON else set()
             expected = [
                 (pk, workspace, tenant)
                 for pk, workspace, tenant in everything
                 if (workspace or 0) == actor.workspace_id
-                and (actor.tenant_ids is None or not by_tenant or tenant in actor.tenant_ids)
+                and (actor.tenant_ids is None or not by_tenant or tenant in actor.tenant_ids | common)
             ]
             with entered(actor.scope):
                 shown = keys_of(table)

@@ -31,6 +31,7 @@ FREE = {
     "access_accesstoken",
     "access_identity",
     "access_loginsession",
+    "runbooks_pausedrun",
     "runbooks_report",
     "runbooks_taskmessage",
     "runbooks_taskrefusal",
@@ -104,6 +105,7 @@ def test_update_of_what_is_sealed_is_refused(source: Source) -> None:
     tenant = rows.tenant(rows.workspace())
     rows.exception(tenant, rows.definition(tenant.workspace))
     unfinished(tenant)
+    rows.brake(tenant)
     for field in fields_of(source.table, source.columns):
         told = refused(f'UPDATE {source.table} SET "{field.column}" = {changed(field)}')
         assert "append-only: UPDATE" in told or "frozen: only" in told, field.column

@@ -32,8 +32,9 @@ from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Denied
 from handrail.runbooks import task_system
-from handrail.runbooks.actions import exceptions, messages, previews, reports, runs, tasks
+from handrail.runbooks.actions import brakes, exceptions, messages, previews, reports, runs, tasks
 from handrail.runbooks.models import OperationRun
+from handrail.runbooks.states import BrakeKind
 from handrail.runbooks.task_system import TaskSystem
 from handrail.work.lease import Claim
 from tests.factories.installation import Installation
@@ -150,6 +151,17 @@ def stopped_log(w: World) -> None:
     mark.get().stop(SealingStop("2026-11-26T20:00:00+00:00", "mark", "The log was cut."))
 
 
+def deprecated(w: World) -> dict[str, Any]:
+    definitions.deprecate(definition_id=w.estate.definition.pk, reason="old", by=w.person)
+    return {"definition_id": w.estate.definition.pk, "reason": "It was right."}
+
+
+def return_requested(w: World) -> int:
+    asked = deprecated(w)
+    definitions.request_return(**asked, by=access.worker("author", w.estate.workspace.pk))
+    return int(asked["definition_id"])
+
+
 DENIED = Denied("no", capability="run:start")
 # Every action: what must be there before, and the action itself.
 ACTIONS: dict[str, Callable[[World], Act]] = {
@@ -199,6 +211,16 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
         nothing,
         lambda w, _: definitions.deprecate(definition_id=w.estate.definition.pk, reason="old", by=w.person),
     ),
+    "definitions.request_return": done(deprecated, lambda w, pk: definitions.request_return(**pk, by=w.person)),
+    "definitions.bring_back": done(
+        return_requested,
+        lambda w, pk: definitions.bring_back(definition_id=pk, digest=w.estate.definition.digest, by=w.person),
+    ),
+    "brakes.pause": done(nothing, lambda w, _: brakes.pause(kind=BrakeKind.INTAKE, reason="Too many.", by=w.person)),
+    "brakes.resume": done(
+        lambda w: brakes.pause(kind=BrakeKind.INTAKE, reason="Too many.", by=w.person),
+        lambda w, ref: brakes.resume(ref=ref, reason="Fewer.", by=w.person),
+    ),
     "exceptions.take": done(World.stopped, lambda w, ref: exceptions.take(ref=ref, by=w.person)),
     "exceptions.resolve": done(taken, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", by=w.person)),
     "messages.deliver": done(nothing, lambda w, _: messages.deliver(message_id="msg_1", item=item(w), by=w.by)),
@@ -207,6 +229,7 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "reports.deliver refused": done(refused, lambda w, claim: reports.deliver(claim=claim, by=w.by)),
     "reports.repeat": done(World.completed, lambda w, run: reports.repeat(ref=run.ref, by=w.by)),
     "runs.start": done(nothing, lambda w, _: runs.start(task=w.estate.task(), by=w.by)),
+    "runs.stop": done(lambda w: w.estate.start().ref, lambda w, ref: runs.stop(ref=ref, reason="Wrong.", by=w.person)),
     "runs.cancel": done(lambda w: w.estate.start().ref, lambda w, ref: runs.cancel(ref=ref, by=w.person)),
     "tasks.receive": done(nothing, lambda w, _: tasks.receive(item=item(w), by=w.by)),
     "tasks.receive refused": done(nothing, lambda w, _: tasks.receive(item=item(w, payload={}), by=w.by)),
@@ -214,6 +237,7 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
 }
 # A run is carried forward in several transactions, each with an event of its own: see the last test.
 CARRIED = {"runs.advance"}
+ASKS = {"runs.require_intake"}  # and changes nothing
 
 
 @pytest.fixture
@@ -283,7 +307,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def test_every_action_is_in_the_table() -> None:
-    assert set().union(*map(names, modules())) == {name.split()[0] for name in ACTIONS} | CARRIED
+    assert set().union(*map(names, modules())) == {name.split()[0] for name in ACTIONS} | CARRIED | ASKS
 
 
 @pytest.mark.parametrize("name", ACTIONS)

@@ -11,6 +11,7 @@ from handrail.runbooks.audit_sources import SOURCES
 # What may change after the row was written, by the frozen_columns trigger of the table.
 CHANGEABLE = {
     "runbooks.exception_packet": {"handling", "taken_at", "taken_by", "resolved_at", "resolved_by", "note"},
+    "runbooks.brake": {"released_at", "released_by", "release_reason"},
 }
 
 
