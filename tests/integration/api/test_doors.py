@@ -54,8 +54,14 @@ def bearing(house: Web) -> Bearing:
 def call(client: Client, house: Web, door: str) -> tuple[int, str]:
     """Status and code of the answer."""
     method, path = OPERATIONS[door]
-    things = {"runs": "run", "exceptions": "exception", "definitions": "definition", "packets": "packet"}
-    things |= {"tenants": "tenant", "tokens": "token"}
+    things = {
+        "runs": "run",
+        "exceptions": "exception",
+        "definitions": "definition",
+        "packets": "packet",
+        "brakes": "brake",
+    }
+    things |= {"tenants": "tenant", "tokens": "token", "brakes": "brake"}
     kind = path.split("/")[3]
     start, _, end = path.partition("{")
     if end:

@@ -73,7 +73,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "runs cancel": ("{run}",),
     "runs stop": ("{run}", *REASON),
     "brakes pause": ("everything", *REASON),
-    "brakes resume": ("BRK-0000000001", *REASON),
+    "brakes resume": ("{brake}", *REASON),
     "definitions request-return": (f"{RUNBOOK}/1", *REASON),
     "definitions bring-back": (f"{RUNBOOK}/1", "--digest", SHA),
     "runs redeliver": ("{run}",),
@@ -94,7 +94,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 # Who chooses a password that opens more than their token does would have more by it.
 PASSWORDS = {"members add", "members password"}
-THINGS = {"{run}", "{exception}", "{packet}"}
+THINGS = {"{run}", "{exception}", "{packet}", "{brake}"}
 NAMED = sorted(door for door in NEEDING if THINGS & set(ARGUMENTS.get(door, ())))
 Run = Callable[..., Any]
 

@@ -58,8 +58,9 @@ def list_brakes(actor: Actor, *, released: bool = False, limit: int = PAGE) -> l
 
 
 def get_brake(actor: Actor, ref: str) -> BrakeSummary | None:
-    """One brake that concerns the actor, or None. Raises Denied."""
-    actor.require(Capability.RUN_VIEW)
+    """One brake that concerns the actor, or None. Raises Denied: a token for pausing alone sees what it paused."""
+    if not actor.may(Capability.RUN_PAUSE):
+        actor.require(Capability.RUN_VIEW)
     row = visible(actor).filter(ref=ref).select_related("tenant", "definition").first()
     return _summary(actor, row, _waiting(actor, [row]).get(row.pk, 0)) if row else None
 
