@@ -9,6 +9,8 @@ from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
 from handrail.runbooks.states import EXCLUSIVE, BrakeKind, EventKind, ExceptionCause, Handling, RunState
 
+ENDED = Q(state__in=["completed", "exception", "cancelled"])
+
 
 class OperationRun(models.Model):
     """One execution of a runbook for one task.
@@ -48,8 +50,8 @@ class OperationRun(models.Model):
                 fields=["tenant", "subject"], condition=Q(state__in=EXCLUSIVE), name="run_one_a_subject"
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["completed", "exception", "cancelled"], finished_at__isnull=False, due_at=None)
-                | (~Q(state__in=["completed", "exception", "cancelled"]) & Q(finished_at=None, due_at__isnull=False)),
+                condition=(ENDED & Q(finished_at__isnull=False, due_at=None))
+                | (~ENDED & Q(finished_at=None, due_at__isnull=False)),
                 name="run_finished_paired",
             ),
         ]
