@@ -43,6 +43,7 @@ def scene(committed_db: str) -> Scene:
     packet = rows.exception(tenant, definition)
     taken = rows.exception(tenant, definition, handling=Handling.TAKEN, taken_by="lead@example.com")
     resolved = rows.exception(tenant, definition, handling=Handling.RESOLVED)
+    rows.brake(tenant)
     rows.member(workspace, *Role, email="lead@example.com")
     rows.member(rows.workspace("A second one"), Role.OPERATOR, email="lead@example.com")
     paths = [
@@ -50,6 +51,7 @@ def scene(committed_db: str) -> Scene:
         "/admin/operations",
         "/admin/operations?state=cancelled",
         "/admin/exceptions",
+        "/admin/brakes",
         "/admin/audit",
         "/admin/audit/record",
     ]

@@ -1,0 +1,81 @@
+"""Pausing from the page, seeing what waits, and resuming, with and without scripts; stopping one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import expect
+
+from handrail.access.capabilities import Role
+from handrail.runbooks.models import OperationRun
+from tests.factories import rows
+from tests.factories.installation import Installation
+from tests.factories.runs import Runs
+from tests.factories.switches import SwitchBoard, connected
+from tests.functional.conftest import Visits
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    email: str
+    estate: Runs
+    board: SwitchBoard
+    run: OperationRun
+
+
+@pytest.fixture
+def scene(committed_db: str) -> Iterator[Scene]:
+    """A run that has been received, and a person who may pause."""
+    estate, board = Installation().runs, SwitchBoard()
+    board.add("s1", owner=estate.tenant.key)
+    rows.member(estate.workspace, Role.SENIOR_SUPPORT, email="senior@example.com")
+    with connected(board):
+        yield Scene("senior@example.com", estate, board, estate.start())
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_everything_is_paused_what_waits_is_seen_and_it_goes_on(scene: Scene, visit: Visits, scripts: bool) -> None:
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go("/admin/brakes")
+        expect(page.get_by_text("Nothing is paused.")).to_be_visible()
+        page.get_by_label("What to pause").select_option("Everything")
+        page.get_by_label("Why").fill("The registry is being moved.")
+        page.get_by_role("button", name="Pause").click()
+        expect(page.get_by_text("Runs that it concerns wait before their next call.")).to_be_visible()
+        assert scene.estate.advance(scene.run).state == "received"
+        assert scene.board.calls == []
+        page = person.go("/admin/brakes")
+        expect(page.get_by_text("1 run waiting")).to_be_visible()
+        page = person.go(f"/admin/operations/{scene.run.ref}")
+        expect(page.get_by_text("The registry is being moved.")).to_be_visible()
+        page = person.go("/admin/brakes")
+        page.locator("details summary").click()
+        page.get_by_label("Why it can go on").fill("It has moved.")
+        page.get_by_role("button", name="Resume").click()
+        expect(page.get_by_text("Resumed. 1 run goes on.")).to_be_visible()
+        expect(page.get_by_text("Nothing is paused.")).to_be_visible()
+        expect(page.get_by_text("It has moved.")).to_be_visible()
+    assert scene.estate.advance(scene.run).state == "completed"
+
+
+def test_nothing_is_paused_before_somebody_has_chosen_what(scene: Scene, visit: Visits) -> None:
+    with visit(scene.email) as person:
+        page = person.go("/admin/brakes")
+        page.get_by_label("Why").fill("A slip of the hand.")
+        page.get_by_role("button", name="Pause").click()
+        expect(page.get_by_label("What to pause")).to_be_focused()
+        page = person.go("/admin/brakes")
+        expect(page.get_by_text("Nothing is paused.")).to_be_visible()
+
+
+def test_run_is_stopped_with_a_reason(scene: Scene, visit: Visits) -> None:
+    with visit(scene.email) as person:
+        page = person.go(f"/admin/operations/{scene.run.ref}")
+        page.get_by_role("button", name="Stop run").click()
+        page.get_by_label("Why").fill("The customer has withdrawn it.")
+        page.get_by_role("button", name="Stop the run").click()
+        expect(page.get_by_text("The customer has withdrawn it.")).to_be_visible()
+    assert scene.estate.advance(scene.run).state == "exception"
+    assert scene.board.calls == []
