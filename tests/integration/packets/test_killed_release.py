@@ -35,6 +35,7 @@ def write_config(directory: Path, intake: Intake) -> Path:
         poll_seconds = 0.5
         settle_seconds = 0.5
         intent_margin_seconds = 0.3
+        assembly_lease_seconds = 1.5
         [blobs]
         kind = "blobs"
         folder = "{directory / "blobs"}"
