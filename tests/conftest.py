@@ -27,6 +27,7 @@ def pytest_collection_finish() -> None:
     """From here on only what tests make is looked through for garbage."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     gc.enable()
 
 

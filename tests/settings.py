@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import sys
 from hashlib import sha256
 from pathlib import Path
+from typing import TextIO
 
 import psycopg
 
@@ -27,7 +30,7 @@ def in_memory() -> Path:
 def hurry(url: str) -> None:
     """Spares the tests' own server the flushes that only matter when a machine loses power."""
     with psycopg.connect(url, autocommit=True) as connection:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        for setting in ("fsync", "synchronous_commit", "full_page_writes", "jit"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
 
@@ -40,6 +43,20 @@ if "DATABASE_URL" not in os.environ:
 
 from handrail.conf.settings import *  # noqa: E402, F403 - the environment above comes first
 
+
+class StandardError(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to what standard error is at the moment: pytest has one for each test, and closes it behind the test."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: object) -> None:
+        pass
+
+
+LOGGING["handlers"]["stderr"]["class"] = "tests.settings.StandardError"  # noqa: F405
 WHITENOISE_AUTOREFRESH = True  # each test client makes its own middleware, and would read all static files for it
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # log-ins in tests need no slow hash
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
@@ -41,7 +42,18 @@ class DocumentedAPI(NinjaAPI):
     """NinjaAPI whose OpenAPI document gives refusals the media type that they have."""
 
     def get_openapi_schema(self, **given: Any) -> OpenAPISchema:
-        schema = super().get_openapi_schema(**given)
+        """The document, made once a process and address: it takes a second. Everybody gets the same: change none."""
+        where = given.get("path_prefix") or self.get_root_path(given.get("path_params") or {})
+        if where not in self._described:
+            self._described[where] = self._describe(where)
+        return self._described[where]
+
+    @cached_property
+    def _described(self) -> dict[str, OpenAPISchema]:
+        return {}
+
+    def _describe(self, where: str) -> OpenAPISchema:
+        schema = super().get_openapi_schema(path_prefix=where)
         for verbs in schema["paths"].values():
             for operation in verbs.values():
                 for status, response in operation["responses"].items():

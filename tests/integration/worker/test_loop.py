@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from django.db import connection
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 
 from handrail.access import protection
 from handrail.kernel.errors import Unavailable
+from handrail.runbooks import timing
 from handrail.runbooks.models import OperationRun
 from handrail.work import duties
 from handrail.worker import service
@@ -22,6 +24,7 @@ from handrail.worker.recurring import RecurringDuty
 from tests.factories.installation import Installation
 from tests.factories.switches import SwitchBoard, connected
 from tests.integration.worker.processes import wait_until
+from tests.lanes import rounds
 
 SECONDS = 30.0
 
@@ -162,8 +165,9 @@ def test_stopped_worker_gives_back_what_it_has_not_begun(committed_db: str) -> N
 def test_backends_that_are_ended_all_the_while_cost_no_run(committed_db: str) -> None:
     board, estate = SwitchBoard(), Installation().runs
     runs: list[OperationRun] = []
-    with connected(board), working(loop(threads=3)), capture_logs() as said:
-        for number in range(60):
+    short = timing.use(replace(timing.get(), lease_seconds=4))  # what is lost in a worker's hands waits for so long
+    with short, connected(board), working(loop(threads=3)), capture_logs() as said:
+        for number in range(rounds(30, 60)):
             board.add(f"s{number}", owner=estate.tenant.key)
             runs.append(estate.start(f"TASK-{number}", f"s{number}"))
             if number % 10 == 0:

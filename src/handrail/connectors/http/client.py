@@ -17,6 +17,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from time import monotonic
 from typing import cast
 
@@ -237,14 +238,21 @@ def _revealed(reference: str, secrets: Secrets) -> str:
 def _ssl_context(config: HttpConfig) -> ssl.SSLContext:
     """``ca_file`` alone where it is given, the system's trust store otherwise; never what the environment says."""
     if config.ca_file is None:
-        context = httpx2.create_ssl_context(trust_env=False)
-    else:
-        try:
-            context = ssl.create_default_context(cafile=str(config.ca_file))
-        except (OSError, ssl.SSLError) as error:
-            raise Misconfigured(
-                f"ca_file {config.ca_file} can't be used: {type(error).__name__}. It must be a PEM file.",
-                code="ca-file",
-            ) from None
+        return _system_context()
+    try:
+        context = ssl.create_default_context(cafile=str(config.ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise Misconfigured(
+            f"ca_file {config.ca_file} can't be used: {type(error).__name__}. It must be a PEM file.",
+            code="ca-file",
+        ) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+@cache
+def _system_context() -> ssl.SSLContext:
+    """One for all clients of the process: reading the system's trust store takes longer than a call."""
+    context = httpx2.create_ssl_context(trust_env=False)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
