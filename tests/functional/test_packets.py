@@ -16,9 +16,9 @@ from tests.factories.installation import Installation
 from tests.factories.packets import Packets, connected
 from tests.functional.conftest import Visits
 from tests.functional.looking import LOOKS, shared_out, too_wide, violations
+from tests.lanes import portion
 
 ONE_LINE = 36
-SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def approve(visit: Visits, revision: Revision, name: str, scripts: bool) -> None
         expect(page.get_by_text("Approved by you.")).to_be_visible()
 
 
-@SCRIPTS
+@pytest.mark.parametrize("scripts", portion([True, False], 2), ids=lambda has: "scripts" if has else "plain")
 def test_packet_from_hold_to_release(desk: Packets, visit: Visits, scripts: bool) -> None:
     desk.sources.case["plan"] = "biz"
     first = desk.assemble()

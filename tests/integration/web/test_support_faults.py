@@ -25,6 +25,7 @@ from handrail.support.states import HandoffOutcome
 from tests.factories.practice_desk import counts, practice_desk
 from tests.factories.web import Web
 from tests.integration.web.test_support_form import fields, url
+from tests.lanes import portion
 
 pytestmark = pytest.mark.django_db
 # The budget counts from when the submission arrives: a busy machine needs some of it before the desk is asked at all.
@@ -59,7 +60,7 @@ def operator(house: Web, as_role: Callable[..., Client]) -> Client:
 
 
 @pytest.mark.requirement("H-08", "H-16", "H-46")
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", portion(FAULTS, 2))
 def test_fault_is_told_in_time_kept_finished_once_and_leaks_nothing(
     fault: str, house: Web, sandbox: Sandbox, operator: Client
 ) -> None:

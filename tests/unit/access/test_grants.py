@@ -237,7 +237,7 @@ def perform(step: tuple[str, str, str, set[Role], set[str]]) -> None:
 
 
 @settings(
-    max_examples=examples(60),
+    max_examples=examples(30),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

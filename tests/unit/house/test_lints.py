@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +24,11 @@ def program(name: str) -> ModuleType:
 
 
 prose, laws, requirements = program("prose"), program("laws"), program("requirements")
+
+
+@cache
+def files_with_prose() -> frozenset[Path]:
+    return frozenset(path for path, _ in prose.texts())
 
 
 def words_in(path: Path, lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -162,4 +168,4 @@ def test_prose_of_source_is_found_where_it_is_divided_or_short(tmp_path: Path, s
     ["Makefile", "pyproject.toml", "docs/laws.py", "docs/requirements.toml", "docs/adr/0046-three-lanes-of-tests.md"],
 )
 def test_prose_is_looked_for_in_every_kind_of_file(name: str) -> None:
-    assert DOCS.parent / name in {path for path, _ in prose.texts()}
+    assert DOCS.parent / name in files_with_prose()
