@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -17,10 +18,24 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Nothing that collecting makes is garbage before the end. Counted here: it is half of the time that collecting takes.
 gc.disable()
-# Its models look through every imported module for each of their own: there are fewest now.
-import handrail.sandbox.estate  # noqa: E402, F401
 
 _numbers = itertools.count()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Imports the practice estate where tests run. Its models look through every imported module for each of their own,
+    and there are fewest now."""
+    if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
+        importlib.import_module("handrail.sandbox.estate")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a passed test printed goes to nobody, unless it was asked for."""
+    report = yield
+    if report.passed and not set(item.config.getoption("reportchars")) & set("PA"):
+        report.sections.clear()
+    return report
 
 
 def pytest_collection_finish() -> None:

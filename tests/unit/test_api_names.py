@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 import typing
 from collections import defaultdict
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
+from django.conf import settings
 from pydantic import BaseModel
 
 from handrail.api.service import api
@@ -67,3 +69,10 @@ def test_classes_of_every_slice_are_reached() -> None:
     missing = {name for name in schemas if name not in reached}
     assert missing <= {"JsonValue"}
     assert {"EventKind", "DeliveryEventKind", "RunDetail", "PacketDetail", "Handoff"} <= reached
+
+
+def test_written_description_is_that_of_the_api() -> None:
+    made = json.loads(json.dumps(api.get_openapi_schema()))
+    # Over HTTPS, as it is written down, the cookie has another name than in tests.
+    made["components"]["securitySchemes"]["Session"]["name"] = f"__Host-{settings.SESSION_COOKIE_NAME}"
+    assert description() == made
