@@ -136,7 +136,7 @@ def test_delivery_is_followed_while_somebody_types(desk: Packets, visit: Visits)
         desk.deliver(revision)
         expect(delivery.get_by_text("The vendor has opened it.")).to_be_visible()
         expect(page.locator("#packet-state")).to_have_text("Consumed")
-        assert page.locator("#delivery[hx-get]").count() == 0
+        expect(page.locator("#delivery[hx-get]")).to_have_count(0)
 
 
 def test_stale_page_signs_nothing(desk: Packets, visit: Visits) -> None:
@@ -174,7 +174,7 @@ def test_fields_are_reviewed_a_line_each(desk: Packets, visit: Visits) -> None:
     with visit("ada@example.com") as person:
         page = person.go(path(revision))
         rows = page.locator(".fields tbody tr")
-        assert rows.count() == 10
+        expect(rows).to_have_count(10)
         assert [row.inner_text() for row in rows.all() if row.bounding_box()["height"] > ONE_LINE] == []
         first = rows.first.locator("details")
         expect(first.get_by_text("record", exact=False).first).not_to_be_visible()

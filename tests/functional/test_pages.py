@@ -138,4 +138,4 @@ def test_first_tab_leads_past_the_navigation(scene: Scene, visit: Visits) -> Non
         page = person.go("/admin/operations")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        assert page.evaluate("document.activeElement.id") == "main"
+        expect(page.locator("#main")).to_be_focused()

@@ -50,7 +50,7 @@ def test_run_moves_before_the_eyes_until_it_ends(scene: Scene, visit: Visits) ->
         move(run, RunState.INVOKING)
         page.wait_for_selector("#run-live[data-state=invoking]")
         expect(page.get_by_role("button", name="Cancel run")).not_to_be_visible()
-        assert page.locator("#run-status").text_content() == "Invoking"
+        expect(page.locator("#run-status")).to_have_text("Invoking")
         rows.entry(run, EventKind.COMPLETED, after=0.9)
         move(run, RunState.COMPLETED)
         page.wait_for_selector("#run-live[data-state=completed]")
