@@ -49,7 +49,7 @@ def authorization(caller: Caller) -> str:
 
 @pytest.mark.usefixtures("board")
 @schema.parametrize()
-@settings(max_examples=examples(5), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(2), deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_conforms(case: schemathesis.Case, authorization: str) -> None:
     response = case.call(headers={"Authorization": authorization})
     case.validate_response(response, checks=CHECKS)

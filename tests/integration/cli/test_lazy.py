@@ -11,6 +11,7 @@ import pytest
 from typer.main import get_command
 
 from handrail.cli.commands import Commands, app
+from tests.lanes import portion
 
 WITHOUT_DJANGO = (
     "import sys; from handrail.cli.entry import run; code = run(sys.argv[1:]);"
@@ -42,8 +43,8 @@ def test_unknown_command_is_answered_with_a_near_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["runs", "--help"], 0), (["runs", "list", "--help"], 0), (["runs"], 2), (["runs", "lst"], 2),
-     (["members", "add"], 2), (["packets", "list", "--limit", "0"], 2)],
+    portion([(["runs", "--help"], 0), (["runs", "list", "--help"], 0), (["runs", "lst"], 2), (["runs"], 2),
+             (["packets", "list", "--limit", "0"], 2), (["members", "add"], 2)], 2),
 )  # fmt: skip
 def test_help_and_wrong_usage_need_no_configuration_and_leave_nothing(
     arguments: list[str], code: int, tmp_path: Path

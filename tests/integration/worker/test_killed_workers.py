@@ -77,7 +77,7 @@ LIVES = {
 
 
 @pytest.mark.requirement("R2-06")
-@pytest.mark.parametrize(("when", "point"), portion(by_turns(LIVES), 2))
+@pytest.mark.parametrize(("when", "point"), portion(by_turns(LIVES), 3))
 def test_runs_off_the_straight_way_are_taken_over_by_one_of_two_and_end_once(
     when: str, point: str, committed_db: str, tmp_path: Path
 ) -> None:
