@@ -14,9 +14,9 @@ from tests.factories.board_server import serving
 from tests.factories.installation import Installation
 from tests.factories.switches import BUSY, DONE, FORBIDDEN, RUNBOOK, SILENT_DONE, SILENT_NOT_DONE, SwitchBoard, Turn
 from tests.integration.worker import processes
-from tests.lanes import by_turns, portion
+from tests.lanes import by_turns, portion, rounds
 
-TIMES = 3
+TIMES = rounds(2, 3)
 POINTS = ["claimed", "intent", "result", "completed", "reported"]
 
 
