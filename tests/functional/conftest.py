@@ -34,6 +34,7 @@ FLAGS = (
 )
 # Two cores may be shared with other tests; a page that never comes still fails.
 PATIENCE_MS = 20_000
+_loops: dict[Browser, asyncio.AbstractEventLoop] = {}
 ABSENT = "Chromium is not installed. Debian: apt-get install chromium"
 
 
@@ -57,12 +58,24 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        loop = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+        _loops[chromium] = loop
         yield chromium
+        asyncio._set_running_loop(loop)
         chromium.close()
 
 
+@pytest.fixture(autouse=True)
+def own_loop(browser: Browser) -> Iterator[None]:
+    """Playwright's loop counts as running in this thread while a browser test runs, and in no test behind it."""
+    asyncio._set_running_loop(_loops[browser])
+    yield
+    asyncio._set_running_loop(None)
+
+
 @pytest.fixture
-def own_connection_closed(browser: Browser, django_db_setup: None, django_db_blocker: Any) -> None:
+def own_connection_closed(own_loop: None, django_db_setup: None, django_db_blocker: Any) -> None:
     """Closes the connection that tests before this one left open in this thread, so that its database can be cloned.
 
     While Playwright's loop counts as running, Django looks for connections in the loop's context, not in the thread's.
