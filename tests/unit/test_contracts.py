@@ -52,8 +52,9 @@ PLANTED = {
     "walk_task": [("runbooks.states", "runbooks.engine.advance"), ("runbooks.actions.runs", "worker.handlers")],
     "walk_steps": [
         ("runbooks.engine.ledger", "runbooks.engine.advance"),
-        ("runbooks.engine.checking", "runbooks.engine.invoking"),
-        ("runbooks.engine.checking", "runbooks.engine.verifying"),
+        ("runbooks.engine.moves.check", "runbooks.engine.holder"),
+        ("runbooks.engine.holder", "runbooks.engine.moves.finish"),
+        ("runbooks.engine.decision", "runbooks.engine.ledger"),
     ],
     "walk_digest": [
         ("packets.proof.dsse", "packets.proof.verify"),

@@ -50,7 +50,7 @@ _DEFINITION = (
     *("state", "decided_at", "decided_by", "reason", "deprecated_at", "deprecated_by"),
     *("return_requested_at", "return_requested_by", "return_reason", "returned_at", "returned_by"),
 )
-_RUN = ("state", "updated_at", "due_at", "finished_at", "failures")
+_RUN = ("state", "updated_at", "due_at", "finished_at", "failures", "turn")
 _REVISION = (
     *("state", "updated_at", "due_at", "approved_at", "released_at", "consumed_at"),
     *("ended_at", "ended_from", "ended_cause", "ended_by", "ended_reason", "failure"),

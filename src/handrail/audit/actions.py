@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from django.db import DatabaseError, IntegrityError, transaction
@@ -55,23 +55,21 @@ def record(
 ) -> AuditEvent:
     """Adds one event in the caller's transaction. ``context`` holds short facts (references, codes, counts) only; what
     is known of where the act comes from (``By.origin``) stands beside them."""
-    facts = {**context, **by.origin}
     within = workspace_id or by.workspace_id or None
     # Whatever the actor may see, the event about it is written: also before there is a scope, at a log-in.
     with scope.entered(scope.RowScope(within or 0, None)):
         written = AuditEvent(
             at=now(),
-            actor_kind=by.kind,
-            actor=by.name,
-            event=event,
-            outcome=outcome,
-            workspace_id=within,
-            tenant_id=tenant_id,
-            subject_kind=subject_kind,
-            subject=subject,
-            context={
-                k: v[:CONTEXT_VALUE_LIMIT] if isinstance(v, str) else v for k, v in facts.items() if v is not None
-            },
+            **row_of(
+                event,
+                by=by,
+                subject_kind=subject_kind,
+                subject=subject,
+                tenant_id=tenant_id,
+                workspace_id=within,
+                outcome=outcome,
+                context=context,
+            ),
         )
         try:
             written.save(force_insert=True)
@@ -79,6 +77,48 @@ def record(
             message = "The database dropped an audit event. Look at the guards of its tables: handrail check"
             raise IntegrityError(message) from None
         return written
+
+
+def row_of(
+    event: EventName,
+    *,
+    by: By,
+    subject_kind: str,
+    subject: str,
+    tenant_id: int | None = None,
+    workspace_id: int | None = None,
+    outcome: EventOutcome = EventOutcome.DONE,
+    context: Mapping[str, str | int | bool | None],
+) -> dict[str, Any]:
+    """The row of an event, as ``record`` writes it: every column but ``id`` and ``at``. ``context``: see ``record``."""
+    facts = {**context, **by.origin}
+    return {
+        "actor_kind": by.kind,
+        "actor": by.name,
+        "event": event,
+        "outcome": outcome,
+        "workspace_id": workspace_id,
+        "tenant_id": tenant_id,
+        "subject_kind": subject_kind,
+        "subject": subject,
+        "context": {k: v[:CONTEXT_VALUE_LIMIT] if isinstance(v, str) else v for k, v in facts.items() if v is not None},
+    }
+
+
+def insertion(*, events: str, source: str) -> str:
+    """SQL that inserts the events in the parameter ``events``, a jsonb array of what ``row_of`` gives, for the row of
+    ``source``: at its ``at``, of its ``workspace_id`` and ``tenant_id``. It returns one row for each event, unless a
+    trigger or a rule dropped one."""
+    return f"""
+    INSERT INTO audit_auditevent
+           (at, actor_kind, actor, event, outcome, workspace_id, tenant_id, subject_kind, subject, context)
+    SELECT {source}.at, new.actor_kind, new.actor, new.event, new.outcome, {source}.workspace_id, {source}.tenant_id,
+           new.subject_kind, new.subject, new.context
+    FROM {source}, ROWS FROM (jsonb_to_recordset(%({events})s) AS (
+        actor_kind text, actor text, event text, outcome text, subject_kind text, subject text, context jsonb))
+        WITH ORDINALITY AS new
+    ORDER BY new.ordinality
+    RETURNING id"""  # noqa: S608 - names of our own
 
 
 def seal(*, by: By, whole: bool | None = True) -> SealedBatch | None:

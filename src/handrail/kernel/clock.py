@@ -1,7 +1,9 @@
-"""The one place that asks what time it is."""
+"""The one place that asks what time it is: by this machine's clock, or by another's, such as the database's."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 FIRST_YEAR, LAST_YEAR = 1970, 9998
@@ -23,3 +25,32 @@ def now() -> datetime:
 def after(seconds: float) -> datetime:
     """The instant ``seconds`` from now."""
     return now() + timedelta(seconds=seconds)
+
+
+# Goes on while the machine sleeps, where the system has such a clock, and never jumps.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def steady() -> float:
+    """Seconds since some moment in the past: for measuring how long something takes. Setting the clock, or a machine
+    that sleeps in between, does not disturb it."""
+    return time.clock_gettime(_STEADY)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteClock:
+    """Another machine's clock, as it was ``seen``, carried on by this machine's steady one since ``asked``.
+
+    ``asked`` is ``steady()`` before the question went out, so ``now`` is never behind the other clock, and ahead of it
+    by no more than the question took.
+    """
+
+    seen: datetime
+    asked: float
+
+    def now(self) -> datetime:
+        return self.seen + timedelta(seconds=steady() - self.asked)
+
+    def after(self, seconds: float) -> datetime:
+        """The instant ``seconds`` from now."""
+        return self.now() + timedelta(seconds=seconds)

@@ -18,6 +18,7 @@ class OperationRun(models.Model):
     ``due_at``: when any worker may claim the run; the worker that holds its lease keeps extending it. A run that has
     not ended always has it.
     ``failures``: unexpected errors since it last moved, and leases whose worker ended without a word.
+    ``turn``: which of its tenant and subject's runs this is, counted as they claim it; none before.
     ``runbook`` and ``task_version`` are what the task names; ``definition`` is what was active when it was received.
     """
 
@@ -40,6 +41,7 @@ class OperationRun(models.Model):
     due_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     failures = models.PositiveSmallIntegerField(default=0)
+    turn = models.PositiveIntegerField(null=True)
 
     class Meta:
         constraints = [
@@ -49,6 +51,7 @@ class OperationRun(models.Model):
             models.UniqueConstraint(
                 fields=["tenant", "subject"], condition=Q(state__in=EXCLUSIVE), name="run_one_a_subject"
             ),
+            models.UniqueConstraint(fields=["tenant", "subject", "turn"], name="run_turn_once"),
             models.CheckConstraint(
                 condition=(ENDED & Q(finished_at__isnull=False, due_at=None))
                 | (~ENDED & Q(finished_at=None, due_at__isnull=False)),

@@ -19,8 +19,9 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
 from handrail.runbooks import timing
 from handrail.runbooks.actions import claims, runs
-from handrail.runbooks.engine import advance, invoking
-from handrail.runbooks.engine.execution import Execution, Wait
+from handrail.runbooks.engine import advance
+from handrail.runbooks.engine.execution import Execution
+from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import Checkpoint, CompletionRecord, OperationRun
 from handrail.runbooks.timing import Timing
 from tests.factories.board_server import serving
@@ -105,16 +106,17 @@ def test_a_worker_that_comes_to_its_call_too_late_sends_nothing(monkeypatch: pyt
     estate, board = Installation().runs, SwitchBoard()
     board.add("s1", owner=estate.tenant.key)
     run = estate.start()
-    real, seen = invoking.call, []
+    real, seen = advance.MOVES[Phase.IN_FLIGHT], []
 
-    def asleep(execution: Execution) -> Wait | None:
+    def asleep(execution: Execution) -> advance.Next:
         monkeypatch.undo()
         other = OperationRun.objects.select_related("definition").get(pk=execution.run.pk)
         assert advance.advance(other, by=estate.worker, timing=Timing()) is None
+        other.refresh_from_db()
         seen.append((other.state, len(board.calls)))
         return real(execution)
 
-    monkeypatch.setattr(invoking, "call", asleep)
+    monkeypatch.setitem(advance.MOVES, Phase.IN_FLIGHT, asleep)  # type: ignore[arg-type]
     with connected(board), timing.use(Timing(intent_margin_seconds=-5)):
         run = estate.advance(run)
     assert (run.state, seen, len(board.calls)) == ("completed", [("completed", 1)], 1)

@@ -25,22 +25,20 @@ def die() -> None:
 
 def main(when: str, kind: str) -> None:
     start()
-    from django.db import transaction
-
     from handrail.runbooks.actions import reports
     from handrail.runbooks.engine import ledger
     from handrail.worker.service import WorkerSettings, serve
 
-    append, delivered = ledger.append, reports._delivered
+    write, delivered = ledger.write, reports._delivered
 
-    def dying_append(run: Any, *rows: Any, **where: Any) -> Any:
-        concerned = any(POINTS[kind](row) if kind in POINTS else row.kind == kind for row in rows)
+    def dying_write(run: Any, commit: Any, *known: Any, **where: Any) -> Any:
+        concerned = any(POINTS[kind](row) if kind in POINTS else row.kind == kind for row in commit.rows)
         if concerned and when == "before":
             die()
-        new = append(run, *rows, **where)
+        written = write(run, commit, *known, **where)
         if concerned:
-            transaction.on_commit(die)
-        return new
+            die()
+        return written
 
     def dying_delivered(*args: Any) -> None:
         if when == "before":
@@ -48,7 +46,7 @@ def main(when: str, kind: str) -> None:
         delivered(*args)
         die()
 
-    ledger.append = dying_append
+    ledger.write = dying_write
     if kind == "reported":
         reports._delivered = dying_delivered
     serve(WorkerSettings(concurrency=1, sweep_seconds=0.5, pull_seconds=3600))

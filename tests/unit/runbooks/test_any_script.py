@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handrail.runbooks import timing
-from handrail.runbooks.engine import advance, invoking, ledger, position
+from handrail.runbooks.engine import advance, holder, ledger, position
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import CompletionRecord, ExceptionPacket, OperationRun, RetryLedgerEntry
 from handrail.runbooks.states import RUN
@@ -45,7 +45,7 @@ class Died(BaseException):
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Waits and margins of nothing, so that a thousand lives fit into a test."""
-    monkeypatch.setattr(advance.time, "sleep", lambda _: None)
+    monkeypatch.setattr(holder.time, "sleep", lambda _: None)
     with timing.use(
         Timing(intent_margin_seconds=-1, result_margin_seconds=-3, short_wait_seconds=60, in_process_wait_seconds=1e9)
     ):
@@ -77,15 +77,15 @@ def test_any_script_and_any_deaths_end_once(  # noqa: PLR0917 - fixtures and dra
 
 def live(run: OperationRun, estate: Runs, deaths: list[bool]) -> None:
     """Worker after worker carries the run; each dies at its call when ``deaths`` says so."""
-    real = invoking.call
+    real = advance.MOVES[Phase.IN_FLIGHT]
 
-    def mortal(execution: object) -> object:
-        if deaths and deaths.pop(0):
+    def mortal(execution: advance.Execution) -> advance.Next:
+        if execution.own_intent and deaths and deaths.pop(0):
             raise Died
-        return real(execution)  # type: ignore[arg-type]
+        return real(execution)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(invoking, "call", mortal)
+        patched.setitem(advance.MOVES, Phase.IN_FLIGHT, mortal)  # type: ignore[misc]
         for _ in range(40):
             run.refresh_from_db()
             if run.state in RUN.terminal:

@@ -9,8 +9,9 @@ import pytest
 
 from handrail.kernel.clock import now
 from handrail.runbooks import timing
-from handrail.runbooks.engine import advance, invoking
-from handrail.runbooks.engine.execution import Execution, Wait
+from handrail.runbooks.engine import advance
+from handrail.runbooks.engine.execution import Execution
+from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import Checkpoint, OperationRun
 from handrail.runbooks.timing import Timing
 from tests.factories.runs import Runs
@@ -25,11 +26,11 @@ class Died(BaseException):
 def crashed(estate: Runs, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch) -> OperationRun:
     """A run whose worker ended right after it had committed its intent."""
 
-    def die(*_: object) -> None:
+    def die(*_: object) -> advance.Next:
         raise Died
 
     with monkeypatch.context() as patched:
-        patched.setattr(invoking, "call", die)
+        patched.setitem(advance.MOVES, Phase.IN_FLIGHT, die)  # type: ignore[arg-type]
         run = estate.start()
         with pytest.raises(Died):
             advance.advance(run, by=estate.worker, timing=timing.get())
@@ -70,24 +71,29 @@ def test_an_open_intent_whose_run_is_due_too_early_is_left_alone_until_its_deadl
     assert board.calls == []
 
 
-def test_a_worker_that_comes_too_late_while_nobody_else_came_looks_before_it_sends(
+@pytest.mark.requirement("R2-05")
+def test_a_worker_that_comes_too_late_while_nobody_else_came_makes_the_same_attempt_again(
     estate: Runs, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = invoking.call
+    real = advance.MOVES[Phase.IN_FLIGHT]
 
-    def asleep(execution: Execution) -> Wait | None:
+    def asleep(execution: Execution) -> advance.Next:
         monkeypatch.undo()
         pass_deadline(execution.run)
         assert board.calls == []
         return real(execution)
 
     run = estate.start()
-    monkeypatch.setattr(invoking, "call", asleep)
+    monkeypatch.setitem(advance.MOVES, Phase.IN_FLIGHT, asleep)  # type: ignore[arg-type]
     with timing.use(Timing(intent_margin_seconds=1, result_margin_seconds=0.1)):
         run = estate.advance(run)
     kinds = list(run.checkpoints.order_by("sequence").values_list("kind", flat=True))
-    assert kinds[3:] == ["intent", "unknown", "reconciled", "intent", "result", "verified", "completed"]
-    assert len(board.calls) == 1
+    assert kinds[3:] == ["intent", "result", "intent", "result", "verified", "completed"]
+    intents = Checkpoint.objects.filter(run=run, kind="intent").order_by("sequence")
+    assert [i.attempt for i in intents] == [1, 1]
+    assert Checkpoint.objects.get(run=run, sequence=5).detail["class"] == "not-sent"
+    assert [a.get("class") for a in run.retry_ledger.detail] == ["not-sent", "succeeded"]
+    assert (len(board.calls), run.retry_ledger.attempts) == (1, 1)
 
 
 @pytest.mark.requirement("R2-07")

@@ -16,7 +16,7 @@ from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Invalid
 from handrail.runbooks import timing
 from handrail.runbooks.delegated import IncomingTask, subject_of
-from handrail.runbooks.engine.checking import check_prerequisites
+from handrail.runbooks.engine.moves.check import check_prerequisites
 from handrail.runbooks.engine.outside import Unreadable, read_all
 
 

@@ -6,28 +6,29 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.models import Tenant
 from handrail.access.refusals import reason_of, refuse
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions.active import active_runbook, compiled_runbook
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict
+from handrail.kernel.errors import Conflict, Stale
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import brakes, leases, permissions, timing
 from handrail.runbooks.delegated import IncomingTask, subject_of
 from handrail.runbooks.engine import advance as engine
-from handrail.runbooks.engine import endings, ledger
-from handrail.runbooks.engine.ledger import NewRow
-from handrail.runbooks.models import Checkpoint, OperationRun, Report, StopRequest
-from handrail.runbooks.states import RUN, EventKind, RunState
+from handrail.runbooks.engine import ledger
+from handrail.runbooks.engine.decision import NewEvent, NewRow
+from handrail.runbooks.engine.holder import LeaseHolder
+from handrail.runbooks.engine.moves import finish
+from handrail.runbooks.models import OperationRun, StopRequest
+from handrail.runbooks.states import EventKind
 from handrail.work.lease import Claim
 from handrail.work.wake import wake
 
@@ -62,13 +63,11 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
     definition = active_runbook(by.workspace_id, task.runbook)
     runbook = compiled_runbook(definition)
     payload = runbook.validate_task(task.payload)
-    tenant = guards.get_open_tenant(by, runbook.tenant_key(payload), Capability.RUN_START)
-    _refuse_changed(task, known, tenant)
-    at = now()
+    tenant = runbook.tenant_key(payload)
+    _refuse_changed(task, known, by, tenant)
     run = OperationRun(
         ref=new_ref(Prefix.RUN),
         workspace_id=by.workspace_id,
-        tenant=tenant,
         definition=definition,
         definition_digest=definition.digest,
         runbook=task.runbook,
@@ -78,22 +77,13 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
         task=payload,
         subject=subject_of(runbook, payload),
         retry_limit=runbook.retry_limit(payload),
-        state=RUN.initial,
         requested_by=by.name,
-        created_at=at,
-        updated_at=at,
-        due_at=at,
     )
-    try:
-        with transaction.atomic():
-            _write(run, task, by)
-    except IntegrityError:
-        known = _runs_of(task, by)
-        _refuse_changed(task, known, tenant)
-        repeated = _repeated(task, known)
-        if repeated is None:
-            raise
-        return repeated
+    row = NewRow(EventKind.RECEIVED, detail={"task": task.key, "runbook": task.runbook, "version": task.version})
+    event = NewEvent(EventName.RUN_RECEIVED, context={"task": task.key, "definition": run.definition_digest})
+    if ledger.receive(run, row, event, by=by, tenant=tenant, tenant_ids=by.tenant_ids) is None:
+        return _not_received(task, by, tenant)
+    wake("run")
     return Started(run.ref, created=True)
 
 
@@ -104,29 +94,14 @@ def require_intake(by: Actor) -> None:
         raise IntakePaused("The intake is paused: no new run begins. The page Brakes says why, and who can resume it.")
 
 
-def _write(run: OperationRun, task: IncomingTask, by: Actor) -> None:
-    guards.hold_open(run.tenant_id, key=run.tenant.key)
-    run.save(force_insert=True)
-    Checkpoint.objects.create(
-        workspace_id=run.workspace_id,
-        tenant_id=run.tenant_id,
-        run=run,
-        sequence=1,
-        kind=EventKind.RECEIVED,
-        worker=by.name,
-        at=run.created_at,
-        detail={"task": task.key, "runbook": task.runbook, "version": task.version},
-    )
-    record(
-        EventName.RUN_RECEIVED,
-        by=by,
-        tenant_id=run.tenant_id,
-        subject_kind="run",
-        subject=run.ref,
-        task=task.key,
-        definition=run.definition_digest,
-    )
-    wake("run")
+def _not_received(task: IncomingTask, by: Actor, tenant: str) -> Started:
+    """Why a run was not made: there is one already, or there is no such open tenant for the actor."""
+    known = _runs_of(task, by)
+    _refuse_changed(task, known, by, tenant)
+    if repeated := _repeated(task, known):
+        return repeated
+    guards.get_open_tenant(by, tenant, Capability.RUN_START)
+    raise Stale
 
 
 def _runs_of(task: IncomingTask, by: Actor) -> list[OperationRun]:
@@ -140,9 +115,13 @@ def _repeated(task: IncomingTask, known: Sequence[OperationRun]) -> Started | No
     return next((Started(run.ref, created=False) for run in known if run.task_digest == digest), None)
 
 
-def _refuse_changed(task: IncomingTask, known: Sequence[OperationRun], tenant: Tenant) -> None:
-    for run in known:
-        if run.tenant_id == tenant.pk and run.task_digest != task.digest:
+def _refuse_changed(task: IncomingTask, known: Sequence[OperationRun], by: Actor, tenant: str) -> None:
+    others = [run for run in known if run.task_digest != task.digest]
+    if not others:
+        return
+    there = guards.get_open_tenant(by, tenant, Capability.RUN_START)
+    for run in others:
+        if run.tenant_id == there.pk:
             raise Conflict(
                 f"The task {task.key} has the run {run.ref} for other content. A changed task needs a new key.",
                 code="task-changed",
@@ -161,24 +140,19 @@ class Advanced:
 def advance(*, claim: Claim, by: Actor) -> Advanced:
     """Advances a run that this process has claimed as far as it goes. ``claim.lease`` is then what the row was last
     given. Raises OperationalError, InterfaceError when the database is away."""
-    runs = OperationRun.objects.select_related("definition").filter(pk=claim.id, workspace_id=by.workspace_id)
-    run = runs.filter(due_at=claim.lease).first()
+    run = ledger.load(run_id=claim.id, workspace_id=by.workspace_id, lease=claim.lease)
     if run is None:
         return Advanced()
     run.failures = max(run.failures - 1, 0)  # the claim has counted one, which only a worker that is killed leaves
+    holder = LeaseHolder.of(run, by=by, timing=timing.get())
     try:
-        until = engine.advance(run, by=by, timing=timing.get())
+        until = engine.advance_held(holder)
     finally:
-        claim.lease = run.due_at or claim.lease
-    return Advanced(until, _report_of(run) if run.state in RUN.terminal else None)
-
-
-def _report_of(run: OperationRun) -> Claim | None:
-    """The lease that the report of a run was born with, if it was: see ``reporting.born``."""
-    report: Report | None = getattr(run, "report", None)
-    if report is None or report.due_at is None or report.attempts != 1 or report.failure:
-        return None
-    return Claim(leases.REPORTS.name, run.pk, run.workspace_id, run.tenant_id, report.due_at)
+        claim.lease = holder.fence.due_at or claim.lease
+    if holder.report_lease is None:
+        return Advanced(until)
+    born = Claim(leases.REPORTS.name, run.pk, run.workspace_id, run.tenant_id, holder.report_lease)
+    return Advanced(until, born)
 
 
 @transaction.atomic
@@ -186,11 +160,10 @@ def cancel(*, ref: str, by: Actor) -> None:
     """Cancels a run that has invoked nothing yet. Raises NotFound, Denied, Conflict, Stale."""
     run = guards.get_scoped(by, OperationRun.objects.all(), Capability.RUN_CANCEL, ref=ref)
     refuse(permissions.why_not_cancel(by, run))
-    last = run.checkpoints.order_by("-sequence").values_list("sequence", flat=True)[0]
-    row = NewRow(EventKind.CANCELLED, detail={"by": by.name})
-    ledger.append(run, row, after=last, worker=by.name, state=RunState.CANCELLED, due_at=None)
-    endings.close_cancelled(run)
-    record(EventName.RUN_CANCELLED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
+    written = ledger.write(run, finish.cancel(by.name), ledger.fence_of(run), by=by, due_at=None, turn=0)
+    wake("report")
+    if written.next_run is not None:
+        wake("run")
 
 
 @transaction.atomic

@@ -1,39 +1,43 @@
-"""Advances a run as far as it goes now. Any worker may do this at any time, twice or late, without harm."""
+"""Advances a run as far as it goes now. Any worker may do this at any time, twice or late, without harm.
+
+Moves decide (``moves``); here is asked outside what they need to know, and written what they decided.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import InterfaceError, OperationalError
 
 from handrail.access.actor import Actor
 from handrail.definitions.active import compiled_runbook
-from handrail.kernel.clock import after, now
+from handrail.kernel.clock import steady
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured, Stale
-from handrail.runbooks.engine import checking, controlled, endings, invoking, ledger, position, reconciling, verifying
-from handrail.runbooks.engine.endings import Stop
-from handrail.runbooks.engine.execution import Execution, LeasedRun, LeaseHolder, Wait
+from handrail.runbooks.engine.decision import Answered, Ask, Commit, Decision, Invocation, Next, Reads, Wait
+from handrail.runbooks.engine.execution import Execution, LeasedRun
+from handrail.runbooks.engine.holder import LeaseHolder
+from handrail.runbooks.engine.moves import check, finish, invoke, reconcile, verify
+from handrail.runbooks.engine.outside import Readings, Unreadable, connector, read_all
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.states import RUN, ExceptionCause, RunState
 from handrail.runbooks.timing import LOST_WORKER_LIMIT, UNEXPECTED_ERROR_LIMIT, Timing
+from handrail.work.wake import wake
 
 log = structlog.get_logger("handrail.runbooks")
 
-Move = Callable[[Execution], Wait | None]
+Move = Callable[[Execution], Next]
 MOVES: Mapping[Phase, Move] = {
-    Phase.CLAIM: checking.claim,
-    Phase.CHECK: checking.check,
-    Phase.POLL: invoking.poll,
-    Phase.RETRY: invoking.retry,
-    Phase.RECONCILE: reconciling.reconcile,
-    Phase.VERIFY: verifying.verify,
+    Phase.CLAIM: check.check,
+    Phase.CHECK: check.check,
+    Phase.IN_FLIGHT: invoke.in_flight,
+    Phase.POLL: invoke.poll,
+    Phase.RETRY: invoke.retry,
+    Phase.RECONCILE: reconcile.reconcile,
+    Phase.VERIFY: verify.verify,
 }
-# Nobody can say whether an action that was under way here took effect.
-_OPEN = (Phase.IN_FLIGHT, Phase.RECONCILE)
 
 
 def advance(run: OperationRun, *, by: Actor, timing: Timing) -> datetime | None:
@@ -42,100 +46,114 @@ def advance(run: OperationRun, *, by: Actor, timing: Timing) -> datetime | None:
     The caller has claimed it: ``run.due_at`` is the lease, which the row has, and the row counts a failure more than
     ``run``, until the worker moves the run or gives it back: one that is killed does neither. When another worker makes
     a move first, this one stops quietly: the ledger row exists. After an unexpected error the run is tried again later,
-    a bounded number of times. Raises OperationalError, InterfaceError when the database is away.
+    a bounded number of times. Raises OperationalError, InterfaceError when the database is away for longer than this
+    worker has the run.
     """
-    holder = LeaseHolder(ledger.rows_of(run), timing.in_process_wait_seconds)
-    if run.failures >= LOST_WORKER_LIMIT:
-        _give_up(LeasedRun(run, position.read(holder.rows), by, timing, holder))
+    return advance_held(LeaseHolder.of(run, by=by, timing=timing))
+
+
+def advance_held(holder: LeaseHolder) -> datetime | None:
+    """The same for a caller to whom it matters as what ``holder`` left the run."""
+    try:
+        if holder.failures >= LOST_WORKER_LIMIT and not holder.has_ended:
+            holder.commit(_given_up(holder))
+        until = _advance(holder)
+    except Stale:
+        log.info("run taken by another worker", run=holder.run.ref)
         return None
-    while RunState(run.state) not in RUN.terminal:
-        leased = LeasedRun(run, position.read(holder.rows), by, timing, holder)
-        leased.remember()
+    if holder.next_run is not None:
+        wake("run")
+    return until
+
+
+def _advance(holder: LeaseHolder) -> datetime | None:
+    """One move after the other. Raises Stale."""
+    while not holder.has_ended:
+        claims = False
         try:
-            waiting = _make_move(leased)
-            if waiting is not None and not _wait_in_process(leased, waiting):
-                if not controlled.release(leased, waiting):
-                    continue
-                return waiting.until
+            decided = _decide(holder)
+            if isinstance(decided, Commit):
+                claims = decided.claims
+                holder.commit(decided)
+            elif not holder.wait_in_process(decided):
+                holder.release(decided.until)
+                return decided.until
         except Stale:
-            log.info("run taken by another worker", run=run.ref)
-            return None
+            # Another run took the subject's turn since this worker looked: what it read does not count.
+            if not claims or not holder.look_again():
+                raise
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 - the boundary of a run: no error may strand it
-            return _failed_unexpectedly(leased, error)
+            return _failed_unexpectedly(holder, error)
     return None
 
 
-def _make_move(leased: LeasedRun) -> Wait | None:
-    """One move. What is wrong with the definition or the configuration stops the run. Raises Stale."""
-    run = leased.run
+def _decide(holder: LeaseHolder) -> Decision:
+    """What is to be done next. What is wrong with the definition or the configuration stops the run. Raises Stale."""
+    leased, run = holder.leased(), holder.run
     try:
         runbook = compiled_runbook(run.definition, pinned=run.definition_digest)
     except (Invalid, Conflict) as error:
-        endings.abandon(leased, _stop(leased, error.code, error.message), escalate_to=run.definition.owner)
-        return None
-    execution = Execution(run, leased.position, leased.by, leased.timing, leased.holder, runbook)
+        return _abandoned(leased, error.code, error.message)
+    execution = Execution(**{field.name: getattr(leased, field.name) for field in fields(leased)}, runbook=runbook)
     try:
-        controlled.before_move(execution)
-        return _move(execution)
-    except controlled.Interrupted as interrupted:
-        return controlled.settle(execution, interrupted.verdict)
+        following = MOVES[execution.position.phase](execution)
+        while not isinstance(following, Wait | Commit):
+            following = _ask(holder, execution, following)
     except Misconfigured as error:
-        endings.stop(execution, _stop(leased, "connector-unusable", error.message), scope=execution.scope())
-        return None
+        why = finish.why_given_up(leased, "connector-unusable", error.message)
+        return finish.stop(execution, why, scope=execution.scope())
+    return following
 
 
-def _move(execution: Execution) -> Wait | None:
-    where = execution.position
-    if where.phase is Phase.IN_FLIGHT:
-        # Only the worker that has just written the intent may make the call; for any other its outcome is unknown.
-        mine = where.last.sequence == execution.holder.intent
-        return invoking.call(execution) if mine else invoking.overdue(execution)
-    return MOVES[where.phase](execution)
+def _ask(holder: LeaseHolder, execution: Execution, need: Reads | Ask | Invocation) -> Next:
+    """Asks outside, and goes on with the answer at the time that it is then. Raises Misconfigured, Stale."""
+
+    def later() -> Execution:
+        return replace(execution, at=holder.clock.now())
+
+    if isinstance(need, Reads):
+        found = _read(holder, execution, need.names)
+        return need.then(later(), found)
+    target = connector(need.connector)
+    if isinstance(need, Ask):
+        holder.keep(target.deadline_seconds)
+        seconds = target.deadline_seconds
+    else:
+        seconds = min(target.deadline_seconds, (need.until - holder.clock.now()) / timedelta(seconds=1))
+        if seconds <= 0:
+            return need.too_late(later())
+    began = steady()
+    answer = target.call(need.operation, deadline_seconds=seconds)
+    return need.then(later(), Answered(answer, steady() - began))
 
 
-def _stop(leased: LeasedRun, reason: str, message: str) -> Stop:
-    if leased.position.phase in _OPEN and leased.position.last.sequence != leased.holder.intent:
-        whole = f"It is unknown whether the action took effect, and it can't be found out. {message}"
-        return Stop(ExceptionCause.UNKNOWN_OUTCOME, "outcome-unknown", whole)
-    return Stop(ExceptionCause.DEFINITION, reason, message)
-
-
-def _failed_unexpectedly(leased: LeasedRun, error: Exception) -> datetime | None:
-    """After an unexpected error: when to try again, or None when the run has ended or another worker has it."""
-    leased.restore()
-    run, failures = leased.run, leased.run.failures + 1
-    log.exception("a run could not be advanced", run=run.ref, failures=failures)
-    until = after(leased.timing.after_unexpected_error(failures))
+def _read(holder: LeaseHolder, execution: Execution, names: tuple[str, ...]) -> Readings | Unreadable:
     try:
-        ledger.record_unexpected_error(run, failures=failures, until=until)
-        if failures < UNEXPECTED_ERROR_LIMIT:
-            return until
-        message = f"Handrail failed {failures} times in a row here ({type(error).__name__}); see its log."
-        endings.abandon(leased, _stop(leased, "engine-failed", message), escalate_to=run.definition.owner)
-    except Stale:
-        log.info("run taken by another worker", run=run.ref)
+        return read_all(execution.runbook, names, execution.scope(), holder.timing, renew_lease=holder.keep)
+    except Unreadable as error:
+        return error
+
+
+def _failed_unexpectedly(holder: LeaseHolder, error: Exception) -> datetime | None:
+    """After an unexpected error: when to try again, or None when the run has ended. Raises Stale."""
+    log.exception("a run could not be advanced", run=holder.run.ref, failures=holder.failures + 1)
+    until = holder.fail()
+    if holder.failures < UNEXPECTED_ERROR_LIMIT:
+        return until
+    message = f"Handrail failed {holder.failures} times in a row here ({type(error).__name__}); see its log."
+    holder.commit(_abandoned(holder.leased(), "engine-failed", message))
     return None
 
 
-def _give_up(leased: LeasedRun) -> None:
+def _given_up(holder: LeaseHolder) -> Commit:
     """Ends a run in the middle of whose move one worker after the other has ended, killed perhaps for what it read."""
-    run = leased.run
-    log.error("a run ends its workers", run=run.ref, failures=run.failures)
-    message = f"{run.failures} workers in a row ended here without a word, as when they are killed."
-    try:
-        endings.abandon(leased, _stop(leased, "engine-failed", message), escalate_to=run.definition.owner)
-    except Stale:
-        log.info("run taken by another worker", run=run.ref)
+    log.error("a run ends its workers", run=holder.run.ref, failures=holder.failures)
+    message = f"{holder.failures} workers in a row ended here without a word, as when they are killed."
+    return _abandoned(holder.leased(), "engine-failed", message)
 
 
-def _wait_in_process(leased: LeasedRun, waiting: Wait) -> bool:
-    """Waits here, if that is short and this worker has not waited long already."""
-    seconds = max((waiting.until - now()).total_seconds(), 0)
-    if seconds > min(leased.timing.short_wait_seconds, leased.holder.in_process_wait_seconds):
-        return False
-    leased.holder.in_process_wait_seconds -= seconds
-    leased.renew_lease(seconds)
-    time.sleep(seconds)
-    return True
+def _abandoned(leased: LeasedRun, reason: str, message: str) -> Commit:
+    why = finish.why_given_up(leased, reason, message)
+    return finish.abandon(leased, why, escalate_to=leased.run.definition.owner)

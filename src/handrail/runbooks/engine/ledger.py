@@ -1,28 +1,82 @@
-"""Adds rows to a run's ledger and moves its state, so that of several workers only the first succeeds."""
+"""Reads a run with its ledger, and writes what was decided, so that of several workers only the first succeeds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+import structlog
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import JSONField
+from django.db.models.expressions import RawSQL
+from psycopg.errors import UniqueViolation
+from psycopg.types.json import Jsonb
 
-from handrail.kernel.clock import now
+from handrail.audit.actions import By, row_of
+from handrail.kernel.clock import RemoteClock, steady
 from handrail.kernel.errors import Stale
+from handrail.runbooks.engine import statements
+from handrail.runbooks.engine.decision import Commit, NewEvent, NewRow
+from handrail.runbooks.engine.execution import Subject
 from handrail.runbooks.engine.position import Row
-from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import RUN, EventKind, RunState
+
+log = structlog.get_logger("handrail.runbooks")
+T = TypeVar("T")
+
+# Before the first try to reach the database again, and between further ones.
+RECONNECT_SECONDS = (0.0, 0.1, 0.25, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class NewRow:
-    kind: EventKind
-    step: str = ""
-    attempt: int | None = None
-    idempotency_key: str = ""
-    deadline_at: datetime | None = None
-    detail: dict[str, Any] = field(default_factory=dict)
+class Observed:
+    """What was seen of a run beside its columns, and when by the database's clock."""
+
+    clock: RemoteClock
+    subject: Subject
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """As what a run must still stand in the database for a write to count. ``due_at`` is the writer's lease; None for
+    somebody who holds none. ``sequence``: the last ledger row that the writer knows."""
+
+    state: RunState
+    due_at: datetime | None
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """``next_run``: the run that has waited for the subject of one that ended, and is due now."""
+
+    clock: RemoteClock
+    rows: tuple[Row, ...]
+    next_run: int | None
+
+
+def load(*, run_id: int, workspace_id: int, lease: datetime) -> OperationRun | None:
+    """The run with its definition and what is observed of it, in one statement; None where ``lease`` is not its."""
+    asked = steady()
+    runs = OperationRun.objects.select_related("definition").annotate(observed=_observed())
+    run = runs.filter(pk=run_id, workspace_id=workspace_id, due_at=lease).first()
+    if run is not None:
+        run.seen = _from_json(asked, run.observed)  # type: ignore[attr-defined]
+    return run
+
+
+def observe(run: OperationRun) -> Observed:
+    """What is observed of ``run``: what came with it when it was loaded, the first time; then as it is now."""
+    seen: Observed | None = run.__dict__.pop("seen", None)
+    if seen is not None:
+        return seen
+    asked = steady()
+    return _from_json(asked, OperationRun.objects.values_list(_observed(), flat=True).get(pk=run.pk))
 
 
 def rows_of(run: OperationRun) -> list[Row]:
@@ -33,75 +87,220 @@ def rows_of(run: OperationRun) -> list[Row]:
     ]
 
 
-def append(
-    run: OperationRun, *rows: NewRow, after: int, worker: str, state: RunState, due_at: datetime | None
-) -> list[Row]:
-    """Adds ``rows`` behind sequence number ``after`` and moves ``run`` to ``state``, in the caller's transaction.
+def fence_of(run: OperationRun) -> Fence:
+    """How ``run`` stands in the database at this moment, for a writer without a lease."""
+    last = run.checkpoints.order_by("-sequence").values_list("run__state", "sequence")[0]
+    return Fence(RunState(last[0]), None, last[1])
 
-    Raises Stale when another worker has added a row there or moved the run: the caller's transaction must end then.
+
+def find_written(run: OperationRun, commit: Commit, fence: Fence, *, due_at: datetime) -> Written | None:
+    """What ``write`` would have given, where it was committed though its answer was lost; else None.
+
+    Nobody else leases a run until that very instant, and none has moved on from an end.
     """
-    at = now()
-    new = [
-        Checkpoint(
-            workspace_id=run.workspace_id,
-            tenant_id=run.tenant_id,
-            run=run,
-            sequence=after + number,
-            kind=row.kind,
-            step=row.step,
-            attempt=row.attempt,
-            idempotency_key=row.idempotency_key,
-            worker=worker,
-            at=at,
-            deadline_at=row.deadline_at,
-            detail=row.detail,
-        )
-        for number, row in enumerate(rows, start=1)
-    ]
+    asked = steady()
+    runs = OperationRun.objects.filter(pk=run.pk).values_list("state", "due_at", _observed())
+    state, lease, observed = runs[0]
+    if state != commit.state or lease != (None if commit.state in RUN.terminal else due_at):
+        return None
+    seen = _from_json(asked, observed)
+    return Written(seen.clock, seen.rows[fence.sequence :], None)
+
+
+def clock() -> RemoteClock:
+    """The database's clock."""
+    asked = steady()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return RemoteClock(cursor.fetchone()[0], asked)
+
+
+def write(
+    run: OperationRun,
+    commit: Commit,
+    fence: Fence,
+    *,
+    by: By,
+    due_at: datetime | None,
+    turn: int,
+    report: Mapping[str, Any] | None = None,
+) -> Written:
+    """Writes ``commit`` in one statement: all of it or nothing. ``turn``: the subject's last one that the writer knows.
+    ``report``: columns of the report that an end leaves; it is due at once without.
+
+    Raises Stale when the run is not as ``fence`` says, or its subject's next turn is taken; then nothing was written.
+    """
+    before, ended = fence.state, commit.state in RUN.terminal
+    if commit.state is not before and not RUN.allows(before, commit.state):
+        raise ValueError(f"a run can't go from {before} to {commit.state}")
+    ending = commit.ending
+    parameters = {
+        "run": run.pk,
+        "state": commit.state,
+        "before": before,
+        "due_at": None if ended else due_at,
+        "lease": fence.due_at,
+        "ended": ended,
+        "turn": turn + 1 if commit.claims else None,
+        "worker": by.name,
+        "rows": _rows(commit.rows, fence.sequence),
+        **_events(commit.events, by, run.ref),
+        "retries": _one(ending.retries if ending else None),
+        "completion": _one(ending.completion if ending else None),
+        "packet": _one(ending.packet if ending else None),
+        "report": _one(_report(report or {}) if ending else None),
+    }
+    asked = steady()
     try:
-        # No savepoint: where this fails the caller's transaction ends too, and a savepoint costs two round trips.
-        with transaction.atomic(savepoint=False):
-            Checkpoint.objects.bulk_create(new)
-            _move(run, state, at=at, due_at=due_at)
+        found = _execute(statements.END if ending else statements.WRITE, parameters)
     except IntegrityError as error:
-        raise Stale from error
-    return [
-        Row(c.sequence, EventKind(c.kind), c.step, c.attempt, c.idempotency_key, c.at, c.deadline_at, c.detail)
-        for c in new
-    ]
-
-
-def renew_lease(run: OperationRun, *, until: datetime) -> None:
-    """Extends the caller's lease to ``until``. Raises Stale when another worker has the run already."""
-    _write_if_mine(run, due_at=until)
-
-
-def release_lease(run: OperationRun, *, until: datetime) -> None:
-    """Gives ``run`` back: any worker may lease it from ``until`` on. Raises Stale as ``renew_lease`` does."""
-    _write_if_mine(run, due_at=until, failures=run.failures)
-
-
-def record_unexpected_error(run: OperationRun, *, failures: int, until: datetime) -> None:
-    """Records the ``failures``-th unexpected error since ``run`` last moved, and releases it. Raises Stale likewise."""
-    _write_if_mine(run, due_at=until, failures=failures)
-
-
-def _write_if_mine(run: OperationRun, **columns: Any) -> None:
-    if not OperationRun.objects.filter(pk=run.pk, state=run.state, due_at=run.due_at).update(**columns):
+        if isinstance(error.__cause__, UniqueViolation):
+            raise Stale from error
+        raise
+    if found is None:
         raise Stale
-    for name, value in columns.items():
-        setattr(run, name, value)
-
-
-def _move(run: OperationRun, state: RunState, *, at: datetime, due_at: datetime | None) -> None:
-    before = RunState(run.state)
-    if state is not before and not RUN.allows(before, state):
-        raise ValueError(f"a run can't go from {before} to {state}")
-    ended = state in RUN.terminal
-    due_at = None if ended else due_at
-    moved = OperationRun.objects.filter(pk=run.pk, state=before).update(
-        state=state, updated_at=at, due_at=due_at, finished_at=at if ended else None, failures=0
+    at, _, next_run = found
+    rows = tuple(
+        Row(n, row.kind, row.step, row.attempt, row.idempotency_key, at, row.deadline_at, row.detail)
+        for n, row in enumerate(commit.rows, start=fence.sequence + 1)
     )
-    if not moved:
+    return Written(RemoteClock(at, asked), rows, next_run)
+
+
+def receive(
+    run: OperationRun, row: NewRow, event: NewEvent, *, by: By, tenant: str, tenant_ids: frozenset[int] | None
+) -> int | None:
+    """Writes the new ``run`` of the tenant with the key ``tenant``, its first ledger row and the event. Its id; None
+    where nothing was written: there is a run of this task already, or no such open tenant among ``tenant_ids``."""
+    parameters = {
+        "ref": run.ref,
+        "workspace": run.workspace_id,
+        "tenant": tenant,
+        "tenants": None if tenant_ids is None else sorted(tenant_ids),
+        "definition": run.definition_id,
+        "definition_digest": run.definition_digest,
+        "runbook": run.runbook,
+        "task_key": run.task_key,
+        "task_version": run.task_version,
+        "task_digest": run.task_digest,
+        "task": Jsonb(run.task),
+        "subject": run.subject,
+        "retry_limit": run.retry_limit,
+        "requested_by": run.requested_by,
+        "worker": by.name,
+        "rows": _rows((row,), 0),
+        **_events((event,), by, run.ref),
+    }
+    found = _execute(statements.RECEIVE, parameters)
+    return None if found is None else int(found[2])
+
+
+def hold(run: OperationRun, fence: Fence, *, until: datetime, failures: int | None = None) -> None:
+    """Moves the end of the caller's lease to ``until``, and sets how often its worker has failed. Raises Stale when
+    another worker has the run."""
+    wanted = {"run": run.pk, "before": fence.state, "lease": fence.due_at, "until": until, "failures": failures}
+    if not _update(statements.HOLD, wanted):
         raise Stale
-    run.state, run.updated_at, run.due_at, run.failures = state, at, due_at, 0
+
+
+def insist(act: Callable[[], T], *, landed: Callable[[], T | None], is_over: Callable[[], bool]) -> T:
+    """``act``, a write; where the connection drops, again over a new one, until ``is_over``.
+
+    Whether a write that got no answer was committed is asked by ``landed`` before it is repeated. Raises what ``act``
+    raises; inside a transaction of the caller's, a dropped connection at once.
+    """
+    unsure = False
+    for pause in _pauses():
+        try:
+            known = landed() if unsure else None
+            return act() if known is None else known
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or is_over():
+                raise
+            log.info("a write is repeated over a new connection", error=type(error).__name__)
+            unsure = True
+            connection.close()
+            time.sleep(pause)
+    raise AssertionError("the loop returns or raises")
+
+
+def _pauses() -> Iterator[float]:
+    yield from RECONNECT_SECONDS
+    while True:
+        yield RECONNECT_SECONDS[-1]
+
+
+def _observed() -> RawSQL:
+    return RawSQL(statements.OBSERVED, (), output_field=JSONField())  # noqa: S611 - a constant
+
+
+def _from_json(asked: float, found: dict[str, Any]) -> Observed:
+    rows = tuple(
+        Row(
+            row["sequence"],
+            EventKind(row["kind"]),
+            row["step"],
+            row["attempt"],
+            row["idempotency_key"],
+            datetime.fromisoformat(row["at"]),
+            datetime.fromisoformat(row["deadline_at"]) if row["deadline_at"] else None,
+            row["detail"],
+        )
+        for row in found["rows"] or ()
+    )
+    clock = RemoteClock(datetime.fromisoformat(found["at"]), asked)
+    return Observed(clock, Subject(found["busy"], found["turn"]), rows)
+
+
+def _rows(rows: Sequence[NewRow], after: int) -> Jsonb:
+    return Jsonb(
+        [
+            {**asdict(row), "sequence": number, "deadline_at": row.deadline_at.isoformat() if row.deadline_at else None}
+            for number, row in enumerate(rows, start=after + 1)
+        ]
+    )
+
+
+def _events(events: Sequence[NewEvent], by: By, ref: str) -> dict[str, Any]:
+    written = [
+        row_of(one.event, by=by, subject_kind="run", subject=ref, outcome=one.outcome, context=one.context)
+        for one in events
+    ]
+    return {"events": Jsonb(written), "event_count": len(written)}
+
+
+def _report(columns: Mapping[str, Any]) -> dict[str, Any]:
+    times = {name: columns[name].isoformat() for name in ("due_at", "tried_until") if columns.get(name)}
+    return {"attempts": columns.get("attempts", 0), **times}
+
+
+def _one(values: dict[str, Any] | None) -> Jsonb:
+    return Jsonb([] if values is None else [values])
+
+
+def _execute(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+    """The one row that ``statement`` gives, or None. Alone it is its own transaction; inside one it can fail without
+    ending it."""
+    if connection.in_atomic_block:
+        with transaction.atomic():
+            return _fetch(statement, parameters)
+    return _fetch(statement, parameters)
+
+
+def _fetch(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(statement, parameters)
+        except DataError as error:
+            if "division by zero" in str(error):
+                message = "The database dropped an audit event. Look at the guards of its tables: handrail check"
+                raise IntegrityError(message) from None
+            raise
+        found: tuple[Any, ...] | None = cursor.fetchone()
+        return found
+
+
+def _update(statement: str, parameters: dict[str, Any]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return bool(cursor.rowcount)

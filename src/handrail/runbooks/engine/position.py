@@ -25,7 +25,8 @@ class Phase(StrEnum):
 
 
 class ResultClass(StrEnum):
-    """How an answer was classed by the runbook's table; UNKNOWN where no answer came that could be classed."""
+    """How an answer was classed by the runbook's table; UNKNOWN where no answer came that could be classed, NOT_SENT
+    where nothing was sent that could be answered."""
 
     SUCCEEDED = "succeeded"
     PENDING = "pending"
@@ -33,6 +34,7 @@ class ResultClass(StrEnum):
     TERMINAL = "terminal"
     AMBIGUOUS = "ambiguous"
     UNKNOWN = "unknown"
+    NOT_SENT = "not-sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """``attempts`` counts the intents of each step; ``answers`` holds each step's last declared answer; ``before`` what
+    """``attempts`` counts the calls of each step; ``answers`` holds each step's last declared answer; ``before`` what
     was read last, when prerequisites were checked or a step verified; ``history`` lists every attempt,
     ``evidence`` of the readings that were last written down."""
 
@@ -68,12 +70,18 @@ class Position:
         """Calls beyond each step's first: what the retry budget is spent on."""
         return sum(count - 1 for count in self.attempts.values())
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody can say if an action that was under way here took effect."""
+        return self.phase in (Phase.IN_FLIGHT, Phase.RECONCILE)
+
 
 _AFTER_RESULT = {
     ResultClass.SUCCEEDED: Phase.VERIFY,
     ResultClass.PENDING: Phase.POLL,
     ResultClass.RETRYABLE: Phase.RETRY,
     ResultClass.UNKNOWN: Phase.RECONCILE,
+    ResultClass.NOT_SENT: Phase.RETRY,
 }
 _AFTER = {
     EventKind.RECEIVED: Phase.CLAIM,
@@ -105,6 +113,9 @@ def read(rows: Sequence[Row]) -> Position:
         if row.kind is EventKind.INTENT:
             attempts[row.step] = row.attempt or attempts.get(row.step, 0) + 1
             history.append({"step": row.step, "attempt": row.attempt, "at": row.at.isoformat()})
+        elif row.kind is EventKind.RESULT and row.detail.get("class") == ResultClass.NOT_SENT:
+            _take_back(attempts, row.step)
+            history[-1] |= summary_of(row.detail)
         elif row.kind in (EventKind.RESULT, EventKind.UNKNOWN):
             answers[row.step] = row.detail.get("answer", answers.get(row.step, {}))
             waited += row.detail.get("wait_seconds", 0.0)
@@ -114,6 +125,13 @@ def read(rows: Sequence[Row]) -> Position:
             before |= row.detail.get("readings", {})
             evidence = row.detail.get("evidence", [])
     return Position(phase, last, last.step, attempts, answers, before, waited, tuple(history), tuple(evidence))
+
+
+def _take_back(attempts: dict[str, int], step: str) -> None:
+    """An attempt of which nothing was sent is none: the same one may be made again."""
+    attempts[step] -= 1
+    if not attempts[step]:
+        del attempts[step]
 
 
 def summary_of(detail: dict[str, Any]) -> dict[str, Any]:

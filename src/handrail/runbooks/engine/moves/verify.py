@@ -5,47 +5,44 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-
 from handrail.definitions.runbook.compiled import CompiledCheck, CompiledStep, ConditionError
-from handrail.kernel.clock import now
-from handrail.runbooks.engine import endings
-from handrail.runbooks.engine.endings import Stop
-from handrail.runbooks.engine.execution import Execution, Wait
-from handrail.runbooks.engine.intent import commit_intent
-from handrail.runbooks.engine.ledger import NewRow
+from handrail.runbooks.engine.decision import Commit, NewRow, Next, Reads, Wait
+from handrail.runbooks.engine.execution import Execution
+from handrail.runbooks.engine.moves import finish
+from handrail.runbooks.engine.moves.finish import Stop
+from handrail.runbooks.engine.moves.following import go_on
 from handrail.runbooks.engine.outside import Readings, Unreadable
 from handrail.runbooks.states import EventKind, ExceptionCause
 
 
-def verify(execution: Execution) -> Wait | None:
+def verify(execution: Execution) -> Next:
     """Reads until what must hold does, within the propagation window; then the guards; then on, or stop."""
+    assert execution.step.verify is not None  # a step without verification goes on with its result, in one commit
+    return Reads(tuple(execution.step.verify.reads), then=_compared)
+
+
+def _compared(execution: Execution, readings: Readings | Unreadable) -> Next:
     step = execution.step
-    if step.verify is None:  # it goes on with its result, in one transaction, unless a person kept it from that
-        go_on(execution, step, answer=execution.position.answers.get(step.name, {}), values={})
-        return None
-    last = execution.position.last
-    window_ends_at = last.at + timedelta(seconds=step.verify.within_seconds)
-    try:
-        readings = execution.read(step.verify.reads)
-    except Unreadable as error:
-        if error.retryable and now() < window_ends_at:
-            return _again(step, window_ends_at)
-        why = Stop(ExceptionCause.VERIFICATION, "verification-unreadable", error.message)
-        endings.stop(execution, why, scope=execution.scope())
-        return None
+    assert step.verify is not None
+    window_ends_at = execution.position.last.at + timedelta(seconds=step.verify.within_seconds)
+    in_window = execution.at < window_ends_at
+    if isinstance(readings, Unreadable):
+        if readings.retryable and in_window:
+            return _again(execution, step, window_ends_at)
+        why = Stop(ExceptionCause.VERIFICATION, "verification-unreadable", readings.message)
+        return finish.stop(execution, why, scope=execution.scope())
     try:
         missing = unmet(execution, step, readings.values)
         broken = None if missing else _broken(execution, step, readings.values)
     except ConditionError as error:
         message = f"A condition of the verification could not be evaluated, so it does not hold. {error.message}"
-        _fail(execution, readings, Stop(ExceptionCause.DEFINITION, "condition-error", message))
-        return None
-    if missing and now() < window_ends_at:
-        return _again(step, window_ends_at)
-    if missing or broken:
-        _fail(execution, readings, _refusal(missing) if missing else broken)
-        return None
+        return _fail(execution, readings, Stop(ExceptionCause.DEFINITION, "condition-error", message))
+    if missing and in_window:
+        return _again(execution, step, window_ends_at)
+    if missing:
+        return _fail(execution, readings, _refusal(missing))
+    if broken:
+        return _fail(execution, readings, broken)
     verified = NewRow(
         EventKind.VERIFIED,
         step=step.name,
@@ -57,21 +54,8 @@ def verify(execution: Execution) -> Wait | None:
             "evidence": readings.evidence,
         },
     )
-    go_on(execution, step, verified, answer=execution.position.answers.get(step.name, {}), values=readings.values)
-    return None
-
-
-def go_on(
-    execution: Execution, step: CompiledStep, *rows: NewRow, answer: dict[str, Any], values: dict[str, dict[str, Any]]
-) -> None:
-    """From a finished step to the next one's intent, or to the run's completion."""
-    following = execution.step_after(step.name)
-    if following is None:
-        steps = {**execution.position.answers, step.name: answer}
-        endings.complete(execution, *rows, scope=execution.scope(**values, answer=answer, steps=steps))
-        return
-    with transaction.atomic():
-        commit_intent(execution, following, *rows, repeat_of=0)
+    answer = execution.position.answers.get(step.name, {})
+    return go_on(execution, step, verified, answer=answer, values=readings.values)
 
 
 def unmet(execution: Execution, step: CompiledStep, values: dict[str, dict[str, Any]]) -> CompiledCheck | None:
@@ -97,12 +81,11 @@ def _refusal(check: CompiledCheck) -> Stop:
     return Stop(cause, check.reason, check.message or f"The condition «{check.condition.source}» does not hold.")
 
 
-def _fail(execution: Execution, readings: Readings, why: Stop | None) -> None:
-    assert why is not None
+def _fail(execution: Execution, readings: Readings, why: Stop) -> Commit:
     scope = execution.scope(**readings.values)
-    endings.stop(execution, Stop(why.cause, why.reason, why.message, evidence=readings.evidence), scope=scope)
+    return finish.stop(execution, Stop(why.cause, why.reason, why.message, evidence=readings.evidence), scope=scope)
 
 
-def _again(step: CompiledStep, window_ends_at: datetime) -> Wait:
+def _again(execution: Execution, step: CompiledStep, window_ends_at: datetime) -> Wait:
     assert step.verify is not None
-    return Wait(min(now() + timedelta(seconds=step.verify.every_seconds), window_ends_at))
+    return Wait(min(execution.after(step.verify.every_seconds), window_ends_at))

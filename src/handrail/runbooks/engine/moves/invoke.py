@@ -2,56 +2,57 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
-
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
 from handrail.definitions.runbook.compiled import CompiledStep
-from handrail.kernel.clock import now
 from handrail.kernel.errors import Invalid
-from handrail.runbooks.engine import controlled, endings, verifying
-from handrail.runbooks.engine.endings import Stop
-from handrail.runbooks.engine.execution import Execution, Wait
-from handrail.runbooks.engine.intent import commit_intent
-from handrail.runbooks.engine.ledger import NewRow
-from handrail.runbooks.engine.outside import connector
+from handrail.runbooks.engine.decision import Answered, Ask, Commit, Invocation, NewRow, Next, Wait
+from handrail.runbooks.engine.execution import Execution
+from handrail.runbooks.engine.moves import finish
+from handrail.runbooks.engine.moves.finish import Stop
+from handrail.runbooks.engine.moves.following import go_on, intent, is_exhausted
 from handrail.runbooks.engine.position import ResultClass
 from handrail.runbooks.states import EventKind, ExceptionCause, RunState
 
 _SUCCESSFUL = range(200, 300)
 
 
-def call(execution: Execution) -> Wait | None:
-    """Makes the call whose intent this worker has just committed, and records its result.
+def in_flight(execution: Execution) -> Next:
+    """An intent without a result. Only the worker that has just written it may make the call; for any other its outcome
+    is unknown."""
+    return _call(execution) if execution.own_intent else _overdue(execution)
 
-    A worker that was held up (a machine that slept) may come too late: when the intent's time is over, others may have
-    recorded the outcome as unknown and acted on that. Then nothing is sent.
-    """
+
+def _call(execution: Execution) -> Next:
     step, last = execution.step, execution.position.last
     assert last.deadline_at is not None
     scope = execution.scope()
     try:
         operation = execution.runbook.operation(step.call, scope, idempotency_key=last.idempotency_key)
     except Invalid as error:
-        endings.stop(execution, Stop(ExceptionCause.DEFINITION, "call-not-renderable", error.message), scope=scope)
-        return None
-    target = connector(step.connector)
-    left = (last.deadline_at - now()).total_seconds() - execution.timing.result_margin_seconds
-    if left <= 0:
-        return overdue(execution)
-    started = time.monotonic()
-    answer = target.call(operation, deadline_seconds=min(target.deadline_seconds, left))
-    return settle(execution, step, answer, seconds=time.monotonic() - started)
+        return finish.stop(
+            execution, Stop(ExceptionCause.DEFINITION, "call-not-renderable", error.message), scope=scope
+        )
+    until = last.deadline_at - timedelta(seconds=execution.timing.result_margin_seconds)
+    return Invocation(step.connector, operation, until, then=settle, too_late=_not_sent)
 
 
-def overdue(execution: Execution) -> Wait | None:
-    """An intent without a result: left alone until its deadline, then written down as unknown."""
+def _not_sent(execution: Execution) -> Next:
+    """This worker's own intent, too late: its commit stalled, or the machine slept. Others may have recorded the
+    outcome as unknown meanwhile, and then this is void. Else it is known that nothing was sent, and the same attempt is
+    made again."""
+    why = "nothing was sent: the intent's time was over before the call could be made"
+    row = _result(execution, {"class": ResultClass.NOT_SENT, "why": why})
+    return Commit((row,), RunState.INVOKING)
+
+
+def _overdue(execution: Execution) -> Next:
+    """Somebody else's intent: left alone until its deadline, then written down as unknown."""
     last = execution.position.last
     assert last.deadline_at is not None
-    if now() < last.deadline_at:
+    if execution.at < last.deadline_at:
         return Wait(last.deadline_at)
     unknown = NewRow(
         EventKind.UNKNOWN,
@@ -59,81 +60,72 @@ def overdue(execution: Execution) -> Wait | None:
         attempt=last.attempt,
         detail={"class": ResultClass.UNKNOWN, "why": "the worker that called is gone; no result was recorded"},
     )
-    execution.append(unknown, state=RunState.INVOKING)
-    return None
+    return Commit((unknown,), RunState.INVOKING)
 
 
-def poll(execution: Execution) -> Wait | None:
+def poll(execution: Execution) -> Next:
     """Asks how an accepted action stands, until it is decided or the poll's window is over."""
-    step, last = execution.step, execution.position.last
+    step = execution.step
     assert step.poll is not None
     scope = execution.scope(answer=execution.position.answers.get(step.name, {}))
-    started = time.monotonic()
     try:
         operation = execution.runbook.operation(step.poll.spec, scope)
     except Invalid as error:
-        endings.stop(execution, Stop(ExceptionCause.DEFINITION, "poll-not-renderable", error.message), scope=scope)
-        return None
-    answer = execution.ask(step.connector, operation)
-    window_ends_at = last.at + timedelta(seconds=step.poll.within_seconds)
-    kind, detail = _class_of_poll(execution, step, answer)
+        return finish.stop(
+            execution, Stop(ExceptionCause.DEFINITION, "poll-not-renderable", error.message), scope=scope
+        )
+    return Ask(step.connector, operation, then=_polled)
+
+
+def _polled(execution: Execution, asked: Answered) -> Next:
+    step = execution.step
+    assert step.poll is not None
+    window_ends_at = execution.position.last.at + timedelta(seconds=step.poll.within_seconds)
+    kind, detail = _class_of_poll(execution, step, asked.answer)
     undecided = kind is ResultClass.PENDING
-    if undecided and now() < window_ends_at:
-        return Wait(min(now() + timedelta(seconds=step.poll.every_seconds), window_ends_at))
+    if undecided and execution.at < window_ends_at:
+        return Wait(min(execution.after(step.poll.every_seconds), window_ends_at))
     if undecided:
         message = f"The action was accepted but not decided within {step.poll.within_seconds:g} s."
-        row = _result(step, execution, {"class": ResultClass.AMBIGUOUS, "why": "poll window over"})
-        endings.stop(execution, Stop(ExceptionCause.AMBIGUOUS, "poll-window-over", message, rows=(row,)), scope=scope)
-        return None
-    detail["seconds"] = round(time.monotonic() - started, 3)
-    return _conclude(execution, step, answer, kind, detail)
+        row = _result(execution, {"class": ResultClass.AMBIGUOUS, "why": "poll window over"})
+        why = Stop(ExceptionCause.AMBIGUOUS, "poll-window-over", message, rows=(row,))
+        return finish.stop(execution, why, scope=execution.scope(answer=execution.position.answers.get(step.name, {})))
+    return _conclude(execution, asked, kind, detail)
 
 
-def retry(execution: Execution) -> Wait | None:
+def retry(execution: Execution) -> Next:
     """Commits the next intent once the wait that the last result imposed is over."""
     last, step = execution.position.last, execution.step
-    due_at = last.at + timedelta(seconds=last.detail["wait_seconds"])
-    if now() < due_at:
+    due_at = last.at + timedelta(seconds=last.detail.get("wait_seconds", 0.0))
+    if execution.at < due_at:
         return Wait(due_at)
-    with transaction.atomic():
-        commit_intent(execution, step, repeat_of=execution.position.attempts[step.name])
-    return None
+    return intent(execution, step, repeat_of=execution.position.attempts.get(step.name, 0))
 
 
-def settle(execution: Execution, step: CompiledStep, answer: Answer, *, seconds: float) -> Wait | None:
+def settle(execution: Execution, called: Answered) -> Next:
     """Records the classified result, and stops the run where its class requires that."""
-    kind, detail = _class_of(execution, step, answer)
-    detail["seconds"] = round(seconds, 3)
-    return _conclude(execution, step, answer, kind, detail)
+    return _conclude(execution, called, *_class_of(execution, execution.step, called.answer))
 
 
-def _conclude(
-    execution: Execution, step: CompiledStep, answer: Answer, kind: ResultClass, detail: dict[str, Any]
-) -> Wait | None:
+def _conclude(execution: Execution, called: Answered, kind: ResultClass, detail: dict[str, Any]) -> Commit:
+    step = execution.step
+    detail["seconds"] = round(called.seconds, 3)
     if kind is ResultClass.SUCCEEDED:
-        _succeeded(execution, step, detail)
-        return None
+        return _succeeded(execution, step, detail)
     if kind in (ResultClass.PENDING, ResultClass.UNKNOWN):
-        execution.append(_result(step, execution, detail), state=RunState.INVOKING)
-        return None
+        return Commit((_result(execution, detail),), RunState.INVOKING)
     if kind is ResultClass.RETRYABLE and not is_exhausted(execution, step, detail.get("retry_class")):
-        detail["wait_seconds"] = _wait_seconds(execution, step, answer, detail.get("retry_class"))
+        detail["wait_seconds"] = _wait_seconds(execution, step, called.answer, detail.get("retry_class"))
         if detail["wait_seconds"] <= execution.timing.retry_after_ceiling_seconds:
-            execution.append(_result(step, execution, detail), state=RunState.INVOKING)
-            return None
-    endings.stop(execution, _why(kind, step, detail, execution), scope=execution.scope(answer=detail["answer"]))
-    return None
+            return Commit((_result(execution, detail),), RunState.INVOKING)
+    return finish.stop(execution, _why(kind, step, detail, execution), scope=execution.scope(answer=detail["answer"]))
 
 
-def _succeeded(execution: Execution, step: CompiledStep, detail: dict[str, Any]) -> None:
-    result = _result(step, execution, detail)
+def _succeeded(execution: Execution, step: CompiledStep, detail: dict[str, Any]) -> Commit:
+    result = _result(execution, detail)
     if step.verify is not None:
-        execution.append(result, state=RunState.VERIFYING)
-        return
-    try:
-        verifying.go_on(execution, step, result, answer=detail["answer"], values={})
-    except controlled.Interrupted:  # the answer must not be lost while the next step waits
-        execution.append(result, state=RunState.VERIFYING)
+        return Commit((result,), RunState.VERIFYING)
+    return go_on(execution, step, result, answer=detail["answer"], values={})
 
 
 def _class_of(execution: Execution, step: CompiledStep, answer: Answer) -> tuple[ResultClass, dict[str, Any]]:
@@ -167,16 +159,10 @@ def _class_of_poll(execution: Execution, step: CompiledStep, answer: Answer) -> 
     return kind, detail
 
 
-def _result(step: CompiledStep, execution: Execution, detail: dict[str, Any]) -> NewRow:
-    return NewRow(
-        EventKind.RESULT, step=step.name, attempt=execution.position.attempts[step.name], detail={"answer": {}} | detail
-    )
-
-
-def is_exhausted(execution: Execution, step: CompiledStep, retry_class: str | None) -> bool:
-    """Whether the step's own limit or the run's budget of repeats is used up."""
-    allowed = step.policy(retry_class).attempts
-    return execution.position.attempts[step.name] >= allowed or execution.position.repeats >= execution.run.retry_limit
+def _result(execution: Execution, detail: dict[str, Any]) -> NewRow:
+    step = execution.position.step
+    attempt = execution.position.attempts[step]
+    return NewRow(EventKind.RESULT, step=step, attempt=attempt, detail={"answer": {}} | detail)
 
 
 def _wait_seconds(execution: Execution, step: CompiledStep, answer: Answer, retry_class: str | None) -> float:
@@ -185,7 +171,7 @@ def _wait_seconds(execution: Execution, step: CompiledStep, answer: Answer, retr
 
 
 def _why(kind: ResultClass, step: CompiledStep, detail: dict[str, Any], execution: Execution) -> Stop:
-    row = (_result(step, execution, detail),)
+    row = (_result(execution, detail),)
     if kind is ResultClass.RETRYABLE:
         made = execution.position.attempts[step.name]
         ceiling = execution.timing.retry_after_ceiling_seconds

@@ -1,0 +1,149 @@
+"""What the worker that holds a run's lease knows, and all that it writes of the run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from handrail.access.actor import Actor
+from handrail.kernel.clock import RemoteClock, steady
+from handrail.runbooks import reporting
+from handrail.runbooks.engine import ledger, position
+from handrail.runbooks.engine.decision import Commit, Wait
+from handrail.runbooks.engine.execution import LeasedRun, Subject
+from handrail.runbooks.engine.ledger import Fence, Written
+from handrail.runbooks.engine.position import Row
+from handrail.runbooks.models import OperationRun
+from handrail.runbooks.states import RUN, EventKind, RunState
+from handrail.runbooks.timing import Timing
+
+# A write that took longer leaves too wide a guess of what time it is in the database: that is asked again then.
+UNSURE_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class LeaseHolder:
+    """``fence``: state, lease and last row as this worker left them. ``failures``: of the run, before this lease.
+    ``in_process_wait_seconds``: how long the worker may still wait here. ``next_run``: see ``ledger.Written``.
+    ``report_lease``: until when this worker has the report of the run that it ended."""
+
+    run: OperationRun
+    by: Actor
+    timing: Timing
+    clock: RemoteClock
+    fence: Fence
+    rows: tuple[Row, ...]
+    subject: Subject
+    failures: int
+    in_process_wait_seconds: float
+    own_intent: bool = False
+    next_run: int | None = None
+    report_lease: datetime | None = None
+
+    @classmethod
+    def of(cls, run: OperationRun, *, by: Actor, timing: Timing) -> LeaseHolder:
+        """The holder of the lease that ``run`` is under, with what the database has of the run now."""
+        seen = ledger.observe(run)
+        return cls(
+            run=run,
+            by=by,
+            timing=timing,
+            clock=seen.clock,
+            fence=Fence(RunState(run.state), run.due_at, seen.rows[-1].sequence if seen.rows else 0),
+            rows=seen.rows,
+            subject=seen.subject,
+            failures=run.failures,
+            in_process_wait_seconds=timing.in_process_wait_seconds,
+        )
+
+    @property
+    def has_ended(self) -> bool:
+        return self.fence.state in RUN.terminal
+
+    def leased(self) -> LeasedRun:
+        """The run as it is now, for a move to decide by."""
+        return LeasedRun(
+            run=self.run,
+            state=self.fence.state,
+            rows=self.rows,
+            position=position.read(self.rows),
+            subject=self.subject,
+            own_intent=self.own_intent,
+            by=self.by,
+            timing=self.timing,
+            at=self.clock.now(),
+        )
+
+    def commit(self, decided: Commit) -> None:
+        """Writes what was decided. Raises Stale when another worker has the run, or its subject's next turn."""
+        due_at = decided.due_at or self.clock.after(self.timing.lease_seconds)
+        report = reporting.born(self.clock.now()) if decided.ending else None
+        run, fence, began = self.run, self.fence, steady()
+
+        def act() -> Written:
+            turn = self.subject.turn
+            return ledger.write(run, decided, fence, by=self.by, due_at=due_at, turn=turn, report=report)
+
+        def landed() -> Written | None:
+            return ledger.find_written(run, decided, fence, due_at=due_at)
+
+        written = ledger.insist(act, landed=landed, is_over=self._is_over)
+        self.fence = Fence(decided.state, None if decided.ending else due_at, fence.sequence + len(decided.rows))
+        self.rows, self.failures, self.next_run = (*self.rows, *written.rows), 0, written.next_run
+        self.report_lease = report["due_at"] if report and "attempts" in report else None
+        self.own_intent = decided.rows[-1].kind is EventKind.INTENT
+        self.clock = written.clock if steady() - began < UNSURE_SECONDS else ledger.clock()
+
+    def keep(self, seconds: float) -> None:
+        """Keeps the run leased for at least the next ``seconds``. Raises Stale when another worker has it already."""
+        needed = self.clock.after(seconds + self.timing.lease_margin_seconds)
+        if self.fence.due_at is None or self.fence.due_at < needed:
+            self._hold(max(needed, self.clock.after(self.timing.lease_seconds)))
+
+    def release(self, until: datetime) -> None:
+        """Gives the run back: any worker may lease it from ``until`` on. Raises Stale likewise."""
+        self._hold(until, failures=self.failures)
+
+    def fail(self) -> datetime:
+        """Counts an unexpected error, and gives the run back until the time returned. Raises Stale likewise."""
+        self.failures += 1
+        until = self.clock.after(self.timing.after_unexpected_error(self.failures))
+        self._hold(until, failures=self.failures)
+        return until
+
+    def wait_in_process(self, waiting: Wait) -> bool:
+        """Waits here, if that is short and this worker has not waited long already."""
+        seconds = max((waiting.until - self.clock.now()) / timedelta(seconds=1), 0)
+        if seconds > min(self.timing.short_wait_seconds, self.in_process_wait_seconds):
+            return False
+        self.in_process_wait_seconds -= seconds
+        self.keep(seconds)
+        time.sleep(seconds)
+        return True
+
+    def look_again(self) -> bool:
+        """Whether the run is still this worker's. What it knows of the subject, and of the time, is new then."""
+        now = OperationRun.objects.filter(pk=self.run.pk).first()
+        if now is None or (now.state, now.due_at) != (self.fence.state, self.fence.due_at):
+            return False
+        seen = ledger.observe(now)
+        self.clock, self.subject = seen.clock, seen.subject
+        return True
+
+    def _hold(self, until: datetime, failures: int | None = None) -> None:
+        run, fence = self.run, self.fence
+
+        def act() -> bool:
+            ledger.hold(run, fence, until=until, failures=failures)
+            return True
+
+        def landed() -> bool | None:
+            return OperationRun.objects.filter(pk=run.pk, state=fence.state, due_at=until).exists() or None
+
+        ledger.insist(act, landed=landed, is_over=self._is_over)
+        self.fence = Fence(fence.state, until, fence.sequence)
+
+    def _is_over(self) -> bool:
+        """Whether the lease, or the time of an intent, is over: then others may act on the run."""
+        return self.fence.due_at is None or self.clock.now() >= self.fence.due_at

@@ -1,0 +1,58 @@
+"""What follows: the intent to call, or the next step, or the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from handrail.audit.events import EventName
+from handrail.definitions.runbook.compiled import CompiledStep
+from handrail.runbooks.engine.decision import Commit, NewEvent, NewRow
+from handrail.runbooks.engine.execution import Execution
+from handrail.runbooks.engine.moves import finish
+from handrail.runbooks.engine.outside import connector
+from handrail.runbooks.states import EventKind, RunState
+
+
+def intent(
+    execution: Execution,
+    step: CompiledStep,
+    *before: NewRow,
+    repeat_of: int,
+    events: tuple[NewEvent, ...] = (),
+    claims: bool = False,
+) -> Commit:
+    """The intent to call ``step``, behind the rows ``before``. It is committed before the call: after a crash it shows
+    that something may have happened.
+
+    ``repeat_of`` is the number of attempts already made in this step. The row's deadline is the call's own, with a
+    margin to record the result: a row that has no result after that was left by a worker that is gone. Raises
+    Misconfigured.
+    """
+    deadline = execution.after(connector(step.connector).deadline_seconds + execution.timing.intent_margin_seconds)
+    row = NewRow(
+        EventKind.INTENT,
+        step=step.name,
+        attempt=repeat_of + 1,
+        idempotency_key=execution.idempotency_key(step.name),
+        deadline_at=deadline,
+        detail={"connector": step.connector, "effect": "mutating" if step.mutating else "reading"},
+    )
+    invoked = NewEvent(EventName.RUN_INVOKED, context={"step": step.name, "attempt": repeat_of + 1})
+    return Commit((*before, row), RunState.INVOKING, events=(*events, invoked), due_at=deadline, claims=claims)
+
+
+def go_on(
+    execution: Execution, step: CompiledStep, *rows: NewRow, answer: dict[str, Any], values: dict[str, dict[str, Any]]
+) -> Commit:
+    """From a finished step to the next one's intent, or to the run's completion."""
+    following = execution.step_after(step.name)
+    if following is None:
+        steps = {**execution.position.answers, step.name: answer}
+        return finish.complete(execution, *rows, scope=execution.scope(**values, answer=answer, steps=steps))
+    return intent(execution, following, *rows, repeat_of=0)
+
+
+def is_exhausted(execution: Execution, step: CompiledStep, retry_class: str | None) -> bool:
+    """Whether the step's own limit or the run's budget of repeats is used up."""
+    allowed = step.policy(retry_class).attempts
+    return execution.position.attempts[step.name] >= allowed or execution.position.repeats >= execution.run.retry_limit

@@ -1,0 +1,92 @@
+"""After an unknown outcome: read first, then go on, repeat with the same key, or stop."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from handrail.connectors.jobs import LookUp
+from handrail.connectors.outcome import RETRYABLE_STATUSES
+from handrail.definitions.requests.forms import StartForm
+from handrail.definitions.runbook.compiled import ConditionError
+from handrail.runbooks.engine.decision import Answered, Ask, Commit, NewRow, Next, Reads, Wait
+from handrail.runbooks.engine.execution import Execution
+from handrail.runbooks.engine.moves import finish
+from handrail.runbooks.engine.moves.finish import Stop
+from handrail.runbooks.engine.moves.following import intent, is_exhausted
+from handrail.runbooks.engine.moves.invoke import settle
+from handrail.runbooks.engine.moves.verify import unmet
+from handrail.runbooks.engine.outside import Readings, Unreadable
+from handrail.runbooks.states import EventKind, ExceptionCause, RunState
+
+_OK = 200
+_NOT_FOUND = 404
+
+
+def reconcile(execution: Execution) -> Next:
+    """Unknown outcome: looks first. The job runner is asked by key, anything else by what the step verifies.
+
+    Present → on with it. Absent, or not to be seen without the lost answer, and deduplicated → the same key again.
+    Else → stop.
+    """
+    step = execution.step
+    if isinstance(step.call, StartForm):
+        return Ask(step.connector, LookUp(idempotency_key=execution.idempotency_key(step.name)), then=_looked_up)
+    if step.proof_needs_answer:
+        return _not_seen(execution)
+    assert step.verify is not None  # a step without verification needs its answer
+    return Reads(tuple(step.verify.reads), then=_looked)
+
+
+def _looked_up(execution: Execution, found: Answered) -> Next:
+    """How the job that was started with this step's key stands, if the runner knows one."""
+    answer, step = found.answer, execution.step
+    if answer.failure is None and answer.status == _NOT_FOUND:
+        return _not_seen(execution)
+    if answer.failure is not None or answer.status in RETRYABLE_STATUSES:
+        return _look_again(execution, Unreadable(step.name, "The job runner could not be asked.", retryable=True))
+    if answer.status != _OK:
+        return _unknown(execution, f"The job runner refused to answer: status {answer.status}.")
+    return settle(execution, Answered(answer, 0.0))
+
+
+def _looked(execution: Execution, readings: Readings | Unreadable) -> Next:
+    """Whether the authoritative state shows the effect."""
+    if isinstance(readings, Unreadable):
+        return _look_again(execution, readings)
+    step = execution.step
+    try:
+        missing = unmet(execution, step, readings.values)
+    except ConditionError as error:
+        return _unknown(execution, f"What would prove it could not be evaluated. {error.message}")
+    if missing:
+        return _not_seen(execution)
+    row = NewRow(EventKind.RECONCILED, step=step.name, detail={"effect": "present"})
+    return Commit((row,), RunState.VERIFYING)
+
+
+def _look_again(execution: Execution, error: Unreadable) -> Next:
+    timing = execution.timing
+    until = execution.after(timing.reconcile_interval_seconds)
+    window_ends_at = execution.position.last.at + timedelta(seconds=timing.reconcile_window_seconds)
+    if error.retryable and until < window_ends_at:
+        return Wait(until)
+    return _unknown(execution, error.message)
+
+
+def _not_seen(execution: Execution) -> Commit:
+    step = execution.step
+    if step.deduplicates and not is_exhausted(execution, step, None):
+        row = NewRow(EventKind.RECONCILED, step=step.name, detail={"effect": "not-seen", "then": "same key again"})
+        return intent(execution, step, row, repeat_of=execution.position.attempts[step.name])
+    if step.deduplicates:
+        return _unknown(execution, "The authoritative state doesn't show it, and the retries are used up.")
+    message = "The authoritative state doesn't show it, and the target does not deduplicate, so it is not repeated."
+    return _unknown(execution, message)
+
+
+def _unknown(execution: Execution, message: str) -> Commit:
+    row = NewRow(EventKind.RECONCILED, step=execution.step.name, detail={"effect": "not-seen"})
+    lost = "It is unknown whether the action took effect" if execution.step.mutating else "An answer was lost"
+    whole = f"{lost}. {message}"
+    why = Stop(ExceptionCause.UNKNOWN_OUTCOME, "outcome-unknown", whole, rows=(row,))
+    return finish.stop(execution, why, scope=execution.scope())

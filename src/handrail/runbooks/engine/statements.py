@@ -1,0 +1,118 @@
+"""The statements of the engine. What a decision writes is one statement, so one commit and one round trip.
+
+``clock_timestamp()`` is the only clock. Rows come in as jsonb arrays; what is NULL writes nothing.
+"""
+
+# ruff: noqa: S608 - nothing but constants
+from __future__ import annotations
+
+from handrail.audit.actions import insertion
+
+# What a worker must know of a run beside its columns: the time there, its ledger, and who has its subject.
+OBSERVED = """
+jsonb_build_object(
+    'at', clock_timestamp(),
+    'busy', EXISTS (
+        SELECT FROM runbooks_operationrun AS other
+        WHERE other.tenant_id = runbooks_operationrun.tenant_id AND other.subject = runbooks_operationrun.subject
+          AND other.state IN ('checking', 'invoking', 'verifying') AND other.id <> runbooks_operationrun.id),
+    'turn', (
+        SELECT coalesce(max(other.turn), 0) FROM runbooks_operationrun AS other
+        WHERE other.tenant_id = runbooks_operationrun.tenant_id AND other.subject = runbooks_operationrun.subject),
+    'rows', (
+        SELECT jsonb_agg(to_jsonb(entry) ORDER BY entry.sequence)
+        FROM (SELECT sequence, kind, step, attempt, idempotency_key, at, deadline_at, detail
+              FROM runbooks_checkpoint WHERE run_id = runbooks_operationrun.id) AS entry))
+"""
+
+_NOW = "clock AS MATERIALIZED (SELECT clock_timestamp() AS at)"
+
+# The fence: another worker that was first has changed state or due_at. Without a lease, state and sequence must do.
+_MOVED = """
+moved AS (
+    UPDATE runbooks_operationrun AS run
+    SET state = %(state)s, updated_at = clock.at, due_at = %(due_at)s, failures = 0,
+        finished_at = CASE WHEN %(ended)s THEN clock.at END, turn = coalesce(%(turn)s, run.turn)
+    FROM clock
+    WHERE run.id = %(run)s AND run.state = %(before)s
+      AND (%(lease)s::timestamptz IS NULL OR run.due_at = %(lease)s)
+    RETURNING run.id, run.workspace_id, run.tenant_id, run.subject, clock.at)"""
+
+# A received run is made here; the tenant's row stays as it is until the commit, as for any row that refers to it.
+_RECEIVED = """
+tenant AS (
+    SELECT id FROM access_tenant
+    WHERE workspace_id = %(workspace)s AND key = %(tenant)s AND closed_at IS NULL
+      AND (%(tenants)s::bigint[] IS NULL OR id = ANY(%(tenants)s))
+    FOR KEY SHARE),
+moved AS (
+    INSERT INTO runbooks_operationrun
+           (ref, workspace_id, tenant_id, definition_id, definition_digest, runbook, task_key, task_version,
+            task_digest, task, subject, retry_limit, state, requested_by, created_at, updated_at, due_at, failures)
+    SELECT %(ref)s, %(workspace)s, tenant.id, %(definition)s, %(definition_digest)s, %(runbook)s, %(task_key)s,
+           %(task_version)s, %(task_digest)s, %(task)s, %(subject)s, %(retry_limit)s, 'received', %(requested_by)s,
+           clock.at, clock.at, clock.at, 0
+    FROM tenant, clock
+    ON CONFLICT (workspace_id, task_key, runbook, task_version, tenant_id) DO NOTHING
+    RETURNING id, workspace_id, tenant_id, created_at AS at)"""
+
+_ROWS = """
+appended AS (
+    INSERT INTO runbooks_checkpoint
+           (workspace_id, tenant_id, run_id, sequence, kind, step, attempt, idempotency_key, worker, at, deadline_at,
+            detail)
+    SELECT moved.workspace_id, moved.tenant_id, moved.id, new.sequence, new.kind, new.step, new.attempt,
+           new.idempotency_key, %(worker)s, moved.at, new.deadline_at, new.detail
+    FROM moved, jsonb_to_recordset(%(rows)s) AS new(
+        sequence int, kind text, step text, attempt smallint, idempotency_key text, deadline_at timestamptz,
+        detail jsonb)
+    ORDER BY new.sequence)"""
+
+_EVENTS = f"recorded AS ({insertion(events='events', source='moved')})"
+
+_ENDED = """
+retried AS (
+    INSERT INTO runbooks_retryledgerentry
+           (workspace_id, tenant_id, run_id, at, "limit", attempts, waited_seconds, detail)
+    SELECT moved.workspace_id, moved.tenant_id, moved.id, moved.at, new."limit", new.attempts, new.waited_seconds,
+           new.detail
+    FROM moved, jsonb_to_recordset(%(retries)s) AS new(
+        "limit" smallint, attempts smallint, waited_seconds float8, detail jsonb)),
+completed AS (
+    INSERT INTO runbooks_completionrecord (workspace_id, tenant_id, run_id, at, fields, digest)
+    SELECT moved.workspace_id, moved.tenant_id, moved.id, moved.at, new.fields, new.digest
+    FROM moved, jsonb_to_recordset(%(completion)s) AS new(fields jsonb, digest text)),
+stopped AS (
+    INSERT INTO runbooks_exceptionpacket
+           (workspace_id, tenant_id, run_id, at, ref, cause, reason, message, checkpoint, step, escalate_to, fields,
+            evidence, attempts, handling, note)
+    SELECT moved.workspace_id, moved.tenant_id, moved.id, moved.at, new.ref, new.cause, new.reason, new.message,
+           new.checkpoint, new.step, new.escalate_to, new.fields, new.evidence, new.attempts, new.handling, ''
+    FROM moved, jsonb_to_recordset(%(packet)s) AS new(
+        ref text, cause text, reason text, message text, checkpoint text, step text, escalate_to text, fields jsonb,
+        evidence jsonb, attempts jsonb, handling text)),
+reported AS (
+    INSERT INTO runbooks_report (workspace_id, tenant_id, run_id, attempts, due_at, tried_until, failure)
+    SELECT moved.workspace_id, moved.tenant_id, moved.id, new.attempts, coalesce(new.due_at, moved.at),
+           new.tried_until, ''
+    FROM moved, jsonb_to_recordset(%(report)s) AS new(attempts int, due_at timestamptz, tried_until timestamptz)),
+next AS (
+    SELECT waiting.id FROM runbooks_operationrun AS waiting, moved
+    WHERE waiting.tenant_id = moved.tenant_id AND waiting.subject = moved.subject AND waiting.state = 'received'
+      AND waiting.id <> moved.id
+    ORDER BY waiting.created_at, waiting.id LIMIT 1 FOR UPDATE OF waiting SKIP LOCKED),
+woken AS (
+    UPDATE runbooks_operationrun AS run SET due_at = moved.at FROM next, moved
+    WHERE run.id = next.id RETURNING run.id)"""
+
+# Divides by zero where a trigger dropped an event, so that nothing is written that no event tells of.
+_RESULT = "moved.at, 1 / ((SELECT count(*) FROM recorded) = %(event_count)s)::int"
+
+WRITE = f"WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}\nSELECT {_RESULT}, NULL FROM moved"
+END = f"WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}, {_ENDED}\nSELECT {_RESULT}, (SELECT id FROM woken) FROM moved"
+RECEIVE = f"WITH {_NOW}, {_RECEIVED}, {_ROWS}, {_EVENTS}\nSELECT {_RESULT}, moved.id FROM moved"
+
+# The lease is extended, or given back.
+HOLD = """
+UPDATE runbooks_operationrun SET due_at = %(until)s, failures = coalesce(%(failures)s, failures)
+WHERE id = %(run)s AND state = %(before)s AND due_at = %(lease)s"""
