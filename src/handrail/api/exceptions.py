@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
@@ -22,6 +22,10 @@ Member = Annotated[str, Query(max_length=254, pattern=r"^[^\x00]*$", description
 class ResolutionBody(Schema):
     model_config = ConfigDict(extra="forbid", strict=True)
     note: Annotated[str, Field(min_length=1, max_length=exceptions.NOTE_LIMIT, description="What was done.")]
+    waiting: Annotated[
+        Literal["", "go-on", "refuse"],
+        Field(description="What becomes of the runs that wait because of it. Required where there are any."),
+    ] = ""
 
 
 @router.get("/exceptions", response={200: list[ExceptionSummary], **REFUSALS}, operation_id="list_exceptions")
@@ -48,6 +52,9 @@ def take_exception(request: HttpRequest, ref: ExceptionRef, instead_of: Member =
 
 @router.post("/exceptions/{ref}/resolve", response={204: None, **REFUSALS}, operation_id="resolve_exception")
 def resolve_exception(request: HttpRequest, ref: ExceptionRef, body: ResolutionBody) -> Status[None]:
-    """Close an exception packet that you took over. The run itself never continues."""
-    exceptions.resolve(ref=ref, note=body.note, by=actor_of(request))
+    """Close an exception packet that you took over. The run itself never continues.
+
+    ``waiting`` decides about the runs of the same subject that waited: ``go-on``, or ``refuse`` to cancel them.
+    """
+    exceptions.resolve(ref=ref, note=body.note, waiting=body.waiting, by=actor_of(request))
     return Status(204, None)

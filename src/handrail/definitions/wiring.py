@@ -18,19 +18,26 @@ _REST = (forms.GetForm, forms.SendForm)
 FIX = "Add or fix [connectors.NAME] in handrail.toml, or propose a version that names another."
 
 
-def faults(runbook: CompiledRunbook) -> list[Fault]:
-    """A fault for each read and call whose connector is missing or of another kind."""
+def faults(runbook: CompiledRunbook, *, from_step: str | None = None) -> list[Fault]:
+    """A fault for each read and call whose connector is missing or of another kind. ``from_step``: without the calls
+    of the steps before it, which are not needed any more."""
+    names = [step.name for step in runbook.steps]
+    first = names.index(from_step) if from_step else 0
     return [
-        fault for where, asked in _asked(runbook) if (fault := _fault(where, asked.connector, _kind(asked))) is not None
+        fault
+        for where, asked in _asked(runbook, first)
+        if (fault := _fault(where, asked.connector, _kind(asked))) is not None
     ]
 
 
 def connectors_needed(runbook: CompiledRunbook, step: str | None = None) -> frozenset[str]:
-    """The connectors that a run still needs from ``step`` on: for its calls, and for what it reads to verify them.
+    """The connectors that a run still needs from ``step`` on: for its calls, and for what it reads before
+    and after them.
     Without ``step`` all of them."""
     names = [one.name for one in runbook.steps]
     steps = runbook.steps[names.index(step) :] if step is not None else runbook.steps
-    reads = set(runbook.reads) if step is None else {r for s in steps if s.verify is not None for r in s.verify.reads}
+    verified = {r for s in steps if s.verify is not None for r in s.verify.reads}
+    reads = set(runbook.reads) if step is None else {*runbook.initial_reads, *verified}
     return frozenset({s.connector for s in steps} | {runbook.reads[name].connector for name in reads})
 
 
@@ -53,10 +60,10 @@ def _finding(definition: Definition) -> Finding:
     return Finding(name, ok=not wrong, message=message, fix=FIX if wrong else "")
 
 
-def _asked(runbook: CompiledRunbook) -> Iterator[tuple[str, forms.RequestForm]]:
+def _asked(runbook: CompiledRunbook, first: int) -> Iterator[tuple[str, forms.RequestForm]]:
     for name, read in runbook.reads.items():
         yield f"reads.{name}.connector", read.spec
-    for index, step in enumerate(runbook.steps):
+    for index, step in enumerate(runbook.steps[first:], start=first):
         yield f"steps[{index}].call.connector", step.call
 
 

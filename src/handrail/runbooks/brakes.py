@@ -118,12 +118,13 @@ def note_paused(run: OperationRun, held: Held) -> bool:
             return False
         cursor.execute(
             "INSERT INTO runbooks_pausedrun (workspace_id, tenant_id, run_id, brake_id, at, run_updated_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (run_id) DO UPDATE SET"
+            " VALUES (%s, %s, %s, %s, %s, (SELECT updated_at FROM runbooks_operationrun WHERE id = %s))"
+            " ON CONFLICT (run_id) DO UPDATE SET"
             " at = CASE WHEN runbooks_pausedrun.brake_id IS NOT DISTINCT FROM excluded.brake_id"
             " AND runbooks_pausedrun.run_updated_at = excluded.run_updated_at"
             " THEN runbooks_pausedrun.at ELSE excluded.at END,"
             " brake_id = excluded.brake_id, run_updated_at = excluded.run_updated_at",
-            [run.workspace_id, run.tenant_id, run.pk, held.brake, now(), run.updated_at],
+            [run.workspace_id, run.tenant_id, run.pk, held.brake, now(), run.pk],
         )
     return True
 

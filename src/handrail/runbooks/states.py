@@ -22,9 +22,10 @@ RUN = StateMachine(
     name="run",
     initial=R.RECEIVED,
     transitions={
-        # Claim, check and first intent are one commit; earlier versions of Handrail claimed in a commit of its own.
-        R.RECEIVED: frozenset({R.CHECKING, R.INVOKING, R.EXCEPTION, R.CANCELLED}),
-        R.CHECKING: frozenset({R.INVOKING, R.EXCEPTION, R.CANCELLED}),
+        # Claim, check and first intent are one commit, and so is the end where nothing needs doing; earlier versions of
+        # Handrail claimed in a commit of its own.
+        R.RECEIVED: frozenset({R.CHECKING, R.INVOKING, R.COMPLETED, R.EXCEPTION, R.CANCELLED}),
+        R.CHECKING: frozenset({R.INVOKING, R.COMPLETED, R.EXCEPTION, R.CANCELLED}),
         # Straight to its end goes a run whose last step only reads, and has nothing to verify.
         R.INVOKING: frozenset({R.VERIFYING, R.COMPLETED, R.EXCEPTION}),
         R.VERIFYING: frozenset({R.INVOKING, R.COMPLETED, R.EXCEPTION}),

@@ -23,7 +23,9 @@ class Timing:
     Calls. ``result_margin``: reserved at the end of an intent's time to record the result; a call that cannot end
     before it is not made. ``intent_margin``: added to a call's own deadline before its outcome counts as unknown.
     ``retry_after_ceiling``: a target that asks for a longer wait is not merely busy. ``read_pause``: between two
-    attempts of a read, multiplied by the attempt's number.
+    attempts of a read, multiplied by the attempt's number. ``read_budget``: how long reads before a call that fail in
+    passing are repeated, where the runbook doesn't say, and ``read_interval`` how often. ``survey``: how long after a
+    stop its sources are read once more.
 
     Waits. ``short_wait``: for a longer one the run is given back. ``in_process_wait``: once a worker has waited so long
     in all for a run, for the short ones too. ``subject_busy``: the run that occupies a subject wakes the next; this is
@@ -40,6 +42,9 @@ class Timing:
     intent_margin_seconds: float = 2.0
     retry_after_ceiling_seconds: float = 900.0
     read_pause_seconds: float = 0.2
+    read_budget_seconds: float = 300.0
+    read_interval_seconds: float = 5.0
+    survey_seconds: float = 15.0
     short_wait_seconds: float = 1.0
     in_process_wait_seconds: float = 2.0
     subject_busy_seconds: float = 30.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +17,9 @@ group = typer.Typer()
 
 Handled = Annotated[str, typer.Option("--handling", help="Only open, taken or resolved ones.")]
 Note = Annotated[str, typer.Option("--note", help="What was done, in up to 4000 characters.")]
+Waiting = Annotated[
+    str, typer.Option("--waiting", metavar="DECISION", help="What becomes of the runs that wait: go-on or refuse.")
+]
 InsteadOf = Annotated[
     str, typer.Option("--instead-of", metavar="EMAIL", help="Take it over from the member who has it now.")
 ]
@@ -55,9 +58,11 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
     if json:
         output.print_json(found)
         return
-    summary = found.summary
+    summary, account = found.summary, found.account
     output.print_facts(
         {
+            "changed outside": account and f"{account['changed']}. {account['why']}",
+            "next action": account.get("next_action"),
             "exception": summary.ref,
             "run": summary.run,
             "tenant": f"{summary.tenant} ({summary.tenant_name})",
@@ -70,10 +75,27 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
             "taken by": summary.taken_by and f"{summary.taken_by} at {found.taken_at:%Y-%m-%d %H:%M}Z",
             "resolved by": found.resolved_by and f"{found.resolved_by}: {found.note}",
             "fields": found.fields,
+            "fences": ", ".join(found.fenced),
         }
     )
+    if account.get("state"):
+        cells = [
+            (row["name"], _shown(row, "before"), _shown(row, "after"), "; ".join(row["required"]))
+            for row in account["state"]
+        ]
+        output.print_table("State", ("value", "before", "after", "required"), cells)
+    if account.get("calls"):
+        calls = [
+            (call["step"], call["attempts"], call["idempotency_key"], call.get("job"), call.get("answer"))
+            for call in account["calls"]
+        ]
+        output.print_table("Calls", ("step", "attempts", "idempotency key", "job", "answer"), calls)
     output.print_table("Evidence", ("reading",), [(entry,) for entry in found.evidence], empty="No evidence was read.")
     output.print_table("Tried", ("attempt",), [(entry,) for entry in found.attempts], empty="Nothing was invoked.")
+
+
+def _shown(row: dict[str, Any], when: str) -> Any:
+    return "withheld" if row.get("withheld") else row.get(when, "not read")
 
 
 @group.command("take")
@@ -85,8 +107,13 @@ def take(exception: ExceptionRef, *, instead_of: InsteadOf = "", as_: As = None,
 
 
 @group.command("resolve")
-def resolve(exception: ExceptionRef, *, note: Note, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Close an exception packet that you took over, with a note of what was done. The run itself never continues."""
+def resolve(
+    exception: ExceptionRef, *, note: Note, waiting: Waiting = "", as_: As = None, workspace: InWorkspace = None
+) -> None:
+    """Close an exception packet that you took over, with a note of what was done. The run itself never continues.
+
+    Where runs of the same subject wait because of it, --waiting decides: go-on lets them act, refuse cancels them.
+    """
     who = actor(as_, workspace)
-    exceptions.resolve(ref=exception, note=note, by=who)
+    exceptions.resolve(ref=exception, note=note, waiting=waiting, by=who)
     output.say(f"{exception} resolved by {who.name}")

@@ -44,10 +44,17 @@ def list_(
         output.print_json(rows)
         return
     cells = [
-        (r.ref, r.task, r.tenant, f"{r.runbook} v{r.version}", _state(r), r.attempts, r.reason, r.updated_at)
+        (r.ref, r.task, r.tenant, f"{r.runbook} v{r.version}", _state(r), r.attempts, _why(r), r.updated_at)
         for r in rows
     ]
     output.print_table("", COLUMNS, cells, empty="No runs. Tasks come in by: handrail tasks pull")
+
+
+def _why(run: queries.RunSummary) -> str | None:
+    """Why a run stopped, or what it waits for."""
+    if run.already_as_required:
+        return "already as required"
+    return run.blocking.message if run.blocking else run.reason
 
 
 @group.command("show")
@@ -69,6 +76,8 @@ def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Js
             "state": summary.state,
             "paused": _paused(summary.paused),
             "stop": found.stop_request and f"ordered by {found.stop_request.by}: {found.stop_request.reason}",
+            "waits": summary.blocking and summary.blocking.message,
+            "outcome": "already as required: nothing was called" if summary.already_as_required else None,
             "exception": summary.exception and f"{summary.exception}: {summary.reason}",
             "completion": found.completion and found.completion.fields,
             "retries": found.retry_ledger and f"{found.retry_ledger.attempts} attempts of {found.retry_limit}",

@@ -77,16 +77,16 @@ def classify(
             continue
         if row.when is not None:
             if problem is not None and any(name.startswith("answer.") for name in row.when.names):
-                return _ambiguous(f"{row.label} can't be decided: {problem}")
+                return _ambiguous(f"{row.label} can't be decided: {problem}", values)
             try:
                 if not row.when.holds(seen):
                     continue
             except ConditionError as error:
-                return _ambiguous(f"{row.label}: {error.message}")
+                return _ambiguous(f"{row.label}: {error.message}", values)
         if problem is not None and row.outcome in ("succeeded", "pending"):
-            return _ambiguous(f"{row.label} fits, but {problem}")
+            return _ambiguous(f"{row.label} fits, but {problem}", values)
         return Classification(row.outcome, row.retry_class, row.index, f"{row.label}: {described(answer)}", values)
-    return _ambiguous(f"no row of the result table names it: {described(answer)}")
+    return _ambiguous(f"no row of the result table names it: {described(answer)}", values)
 
 
 def described(answer: Answer) -> str:
@@ -95,8 +95,8 @@ def described(answer: Answer) -> str:
     return ", ".join(parts + ([answer.failure.value] if answer.failure else []))
 
 
-def _ambiguous(why: str) -> Classification:
-    return Classification("ambiguous", None, None, why)
+def _ambiguous(why: str, values: dict[str, JsonValue] | None) -> Classification:
+    return Classification("ambiguous", None, None, why, values)
 
 
 def _extracted(answers: Extraction | None, answer: Answer) -> tuple[dict[str, JsonValue] | None, str | None]:

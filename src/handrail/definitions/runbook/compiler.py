@@ -49,7 +49,7 @@ REASONS = frozenset(
         "poll-window-over",
         "retries-exhausted",
         "runbook-version-mismatch",
-        "stopped-by-a-person",
+        "stopped-by-person",
         "terminal-result",
         "verification-unreadable",
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -15,11 +17,17 @@ from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, Invalid, Stale
 from handrail.kernel.hostile import clean_text, unix_lines
-from handrail.runbooks import permissions
-from handrail.runbooks.models import ExceptionPacket
+from handrail.runbooks import fence, permissions
+from handrail.runbooks.actions import runs
+from handrail.runbooks.models import ExceptionPacket, OperationRun
 from handrail.runbooks.states import Handling
 
 NOTE_LIMIT = 4000
+# What a resolution decides about the runs that waited: they act, or they end without.
+GO_ON, REFUSE = "go-on", "refuse"
+WAITING = (GO_ON, REFUSE)
+# Runs named in a refusal; more would not be read.
+SHOWN = 5
 
 
 @transaction.atomic
@@ -38,9 +46,12 @@ def take(*, ref: str, by: Actor, instead_of: str = "") -> None:
 
 
 @transaction.atomic
-def resolve(*, ref: str, note: str, by: Actor) -> None:
-    """Closes an exception packet that the actor took over. Raises Invalid without a note (1 to 4000 characters), or as
-    take does."""
+def resolve(*, ref: str, note: str, by: Actor, waiting: str = "") -> None:
+    """Closes an exception packet that the actor took over, and decides about the runs that it fenced.
+
+    ``waiting``: ``go-on`` or ``refuse``; it must be given where runs wait. Refused ones are cancelled, and reported as
+    that. Raises Invalid without a note (1 to 4000 characters) or decision, or as take does.
+    """
     packet = guards.get_scoped(by, ExceptionPacket.objects.all(), Capability.EXCEPTION_RESOLVE, ref=ref)
     refuse(permissions.why_not_resolve(by, packet))
     if len(unix_lines(note)) > NOTE_LIMIT:
@@ -48,10 +59,34 @@ def resolve(*, ref: str, note: str, by: Actor) -> None:
     cleaned = clean_text(note, limit=NOTE_LIMIT, multiline=True)
     if not cleaned:
         raise Invalid("Say what was done.", faults=[Fault("note", "a resolution needs a note")])
+    held = _fenced(packet, by)
+    _refuse_undecided(waiting, held)
     mine = ExceptionPacket.objects.filter(pk=packet.pk, handling=Handling.TAKEN, taken_by=by.name)
     _move(mine, handling=Handling.RESOLVED, resolved_at=now(), resolved_by=by.name, note=cleaned)
     # The sealed event vouches for the note, which stands in a column that no seal covers.
-    _audit(EventName.EXCEPTION_RESOLVED, packet, by, note=digest_bytes(cleaned.encode()))
+    decided = waiting if held else None
+    _audit(EventName.EXCEPTION_RESOLVED, packet, by, note=digest_bytes(cleaned.encode()), waiting=decided)
+    if waiting == REFUSE:
+        for run in held:
+            runs.write_cancelled(run, by, refused_with=packet.ref)
+    else:
+        runs.let_go_on(held)
+
+
+def _fenced(packet: ExceptionPacket, by: Actor) -> list[OperationRun]:
+    """The runs that wait because of ``packet``, in the order in which they came."""
+    if not fence.fencing(OperationRun.objects.filter(pk=packet.run_id)).exists():
+        return []
+    return list(guards.scoped(by, fence.waiting_on(packet.run)).order_by("created_at", "pk"))
+
+
+def _refuse_undecided(waiting: str, held: Sequence[OperationRun]) -> None:
+    if waiting not in ("", *WAITING):
+        raise Invalid("The decision is not known.", faults=[Fault("waiting", f"one of: {', '.join(WAITING)}")])
+    if held and not waiting:
+        names = ", ".join(run.ref for run in held[:SHOWN]) + (", …" if len(held) > SHOWN else "")
+        message = f"say what becomes of the runs that wait ({names}): {GO_ON} or {REFUSE}"
+        raise Invalid("Other runs wait for this exception packet.", faults=[Fault("waiting", message)])
 
 
 def _move(rows: QuerySet[ExceptionPacket], **fields: object) -> None:
@@ -60,7 +95,13 @@ def _move(rows: QuerySet[ExceptionPacket], **fields: object) -> None:
 
 
 def _audit(
-    event: EventName, packet: ExceptionPacket, by: Actor, *, instead_of: str | None = None, note: str | None = None
+    event: EventName,
+    packet: ExceptionPacket,
+    by: Actor,
+    *,
+    instead_of: str | None = None,
+    note: str | None = None,
+    waiting: str | None = None,
 ) -> None:
     record(
         event,
@@ -70,4 +111,5 @@ def _audit(
         subject=packet.ref,
         instead_of=instead_of,
         note=note,
+        waiting=waiting,
     )

@@ -100,7 +100,7 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
 
 
 def _results(runbook: CompiledRunbook, scope: dict[str, Any]) -> tuple[PrerequisiteResult, ...]:
-    outcomes = check_prerequisites(runbook, scope)
+    outcomes = check_prerequisites(runbook.prerequisites, scope)
     return tuple(
         PrerequisiteResult(check.condition.source, check.reason, check.kind, result)
         for check, result in zip(runbook.prerequisites, outcomes, strict=True)

@@ -24,7 +24,7 @@ from handrail.connectors.paths import filled
 from handrail.connectors.rest import Call
 from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict, Misconfigured
-from handrail.runbooks import leases, task_system, timing
+from handrail.runbooks import accounts, leases, task_system, timing
 from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.states import RunState
 from handrail.work.lease import Claim
@@ -108,9 +108,13 @@ def outcome_of(run: OperationRun) -> dict[str, Any]:
     }
     if run.state == RunState.COMPLETED:
         ended["completion"] = {"fields": run.completion.fields, "digest": run.completion.digest}
+        if run.retry_ledger.attempts == 0:
+            ended["completion"]["already_as_required"] = True
     if run.state == RunState.EXCEPTION:
         packet = run.exception_packet
         ended["exception"] = {"packet": packet.ref, "cause": packet.cause, "reason": packet.reason}
+        if account := accounts.of(run):
+            ended |= {"changed_outside": account["changed"], "next_action": account["next_action"]}
     ledger = getattr(run, "retry_ledger", None)
     if ledger is not None:
         ended["retry_ledger"] = {

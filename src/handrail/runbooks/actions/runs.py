@@ -28,7 +28,7 @@ from handrail.runbooks.engine.decision import NewEvent, NewRow
 from handrail.runbooks.engine.holder import LeaseHolder
 from handrail.runbooks.engine.moves import finish
 from handrail.runbooks.models import OperationRun, StopRequest
-from handrail.runbooks.states import EventKind
+from handrail.runbooks.states import EventKind, RunState
 from handrail.work.lease import Claim
 from handrail.work.wake import wake
 
@@ -160,7 +160,24 @@ def cancel(*, ref: str, by: Actor) -> None:
     """Cancels a run that has invoked nothing yet. Raises NotFound, Denied, Conflict, Stale."""
     run = guards.get_scoped(by, OperationRun.objects.all(), Capability.RUN_CANCEL, ref=ref)
     refuse(permissions.why_not_cancel(by, run))
-    written = ledger.write(run, finish.cancel(by.name), ledger.fence_of(run), by=by, due_at=None, turn=0)
+    write_cancelled(run, by)
+
+
+def let_go_on(held: Sequence[OperationRun]) -> None:
+    """Makes runs due that waited, in the caller's transaction."""
+    waiting = [run.pk for run in held]
+    OperationRun.objects.filter(pk__in=waiting, state__in=(RunState.RECEIVED, RunState.CHECKING)).update(due_at=Now())
+    if waiting:
+        wake("run")
+
+
+def write_cancelled(run: OperationRun, by: Actor, *, refused_with: str = "") -> None:
+    """Cancels ``run`` for one who was allowed to decide that; ``refused_with``: by resolving this exception packet.
+
+    Raises Stale where it has begun meanwhile.
+    """
+    decided = finish.cancel(by.name, refused_with=refused_with)
+    written = ledger.write(run, decided, ledger.fence_of(run), by=by, due_at=None, turn=0)
     wake("report")
     if written.next_run is not None:
         wake("run")

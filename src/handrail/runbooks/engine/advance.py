@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -16,10 +17,23 @@ from handrail.access.actor import Actor
 from handrail.definitions.active import compiled_runbook
 from handrail.kernel.clock import steady
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured, Stale
-from handrail.runbooks.engine.decision import Answered, Ask, Commit, Decision, Invocation, Next, Reads, Wait
+from handrail.runbooks.engine import controlled, ledger
+from handrail.runbooks.engine.decision import (
+    Answered,
+    Ask,
+    Commit,
+    Decision,
+    Look,
+    Need,
+    Next,
+    Reads,
+    Survey,
+    Surveyed,
+    Wait,
+)
 from handrail.runbooks.engine.execution import Execution, LeasedRun
 from handrail.runbooks.engine.holder import LeaseHolder
-from handrail.runbooks.engine.moves import check, finish, invoke, reconcile, verify
+from handrail.runbooks.engine.moves import again, check, finish, invoke, reconcile, verify
 from handrail.runbooks.engine.outside import Readings, Unreadable, connector, read_all
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import OperationRun
@@ -37,6 +51,8 @@ MOVES: Mapping[Phase, Move] = {
     Phase.RETRY: invoke.retry,
     Phase.RECONCILE: reconcile.reconcile,
     Phase.VERIFY: verify.verify,
+    Phase.NEXT: again.next_step,
+    Phase.STOP: invoke.stop,
 }
 
 
@@ -53,7 +69,7 @@ def advance(run: OperationRun, *, by: Actor, timing: Timing) -> datetime | None:
 
 
 def advance_held(holder: LeaseHolder) -> datetime | None:
-    """The same for a caller to whom it matters as what ``holder`` left the run."""
+    """The same for a caller that needs to know how ``holder`` left the run."""
     try:
         if holder.failures >= LOST_WORKER_LIMIT and not holder.has_ended:
             holder.commit(_given_up(holder))
@@ -75,8 +91,7 @@ def _advance(holder: LeaseHolder) -> datetime | None:
             if isinstance(decided, Commit):
                 claims = decided.claims
                 holder.commit(decided)
-            elif not holder.wait_in_process(decided):
-                holder.release(decided.until)
+            elif not holder.wait_in_process(decided) and holder.release(decided):
                 return decided.until
         except Stale:
             # Another run took the subject's turn since this worker looked: what it read does not count.
@@ -98,16 +113,27 @@ def _decide(holder: LeaseHolder) -> Decision:
         return _abandoned(leased, error.code, error.message)
     execution = Execution(**{field.name: getattr(leased, field.name) for field in fields(leased)}, runbook=runbook)
     try:
-        following = MOVES[execution.position.phase](execution)
-        while not isinstance(following, Wait | Commit):
-            following = _ask(holder, execution, following)
+        decided = _asked(holder, execution, _ordered_or_moved(execution))
+        ordered = controlled.before_commit(execution, decided) if isinstance(decided, Commit) else None
+        return decided if ordered is None else _asked(holder, execution, ordered)
     except Misconfigured as error:
         why = finish.why_given_up(leased, "connector-unusable", error.message)
-        return finish.stop(execution, why, scope=execution.scope())
+        return _asked(holder, execution, finish.stop(execution, why, scope=execution.scope()))
+
+
+def _ordered_or_moved(execution: Execution) -> Next:
+    """What a person has ordered; else the next move."""
+    return controlled.before_move(execution) or MOVES[execution.position.phase](execution)
+
+
+def _asked(holder: LeaseHolder, execution: Execution, following: Next) -> Decision:
+    """What ``following`` comes to, once all that it needs was asked. Raises Misconfigured, Stale."""
+    while not isinstance(following, Wait | Commit):
+        following = _ask(holder, execution, following)
     return following
 
 
-def _ask(holder: LeaseHolder, execution: Execution, need: Reads | Ask | Invocation) -> Next:
+def _ask(holder: LeaseHolder, execution: Execution, need: Need) -> Next:
     """Asks outside, and goes on with the answer at the time that it is then. Raises Misconfigured, Stale."""
 
     def later() -> Execution:
@@ -116,6 +142,12 @@ def _ask(holder: LeaseHolder, execution: Execution, need: Reads | Ask | Invocati
     if isinstance(need, Reads):
         found = _read(holder, execution, need.names)
         return need.then(later(), found)
+    if isinstance(need, Survey):
+        surveyed = _survey(holder, execution)
+        return need.then(later(), surveyed)
+    if isinstance(need, Look):
+        current_state = ledger.current_state(holder.run)
+        return need.then(later(), current_state)
     target = connector(need.connector)
     if isinstance(need, Ask):
         holder.keep(target.deadline_seconds)
@@ -134,6 +166,26 @@ def _read(holder: LeaseHolder, execution: Execution, names: tuple[str, ...]) -> 
         return read_all(execution.runbook, names, execution.scope(), holder.timing, renew_lease=holder.keep)
     except Unreadable as error:
         return error
+
+
+def _survey(holder: LeaseHolder, execution: Execution) -> Surveyed:
+    """Every read that can be made at this point, each tried once; none is begun once the time for it is over."""
+    values: dict[str, dict[str, Any]] = {}
+    unread, began = [], steady()
+    for name, read in execution.runbook.reads.items():
+        if read.after is not None and read.after not in execution.position.answers:
+            continue
+        if steady() - began > holder.timing.survey_seconds:
+            unread.append(name)
+            continue
+        scope = execution.scope(**values)
+        try:
+            found = read_all(execution.runbook, [name], scope, holder.timing, renew_lease=holder.keep, tries=1)
+        except (Unreadable, Misconfigured):
+            unread.append(name)
+        else:
+            values |= found.values
+    return Surveyed(values, tuple(unread))
 
 
 def _failed_unexpectedly(holder: LeaseHolder, error: Exception) -> datetime | None:

@@ -2,71 +2,49 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-
 from handrail.definitions import wiring
-from handrail.definitions.runbook.compiled import CompiledStep
-from handrail.kernel.clock import after
 from handrail.runbooks import brakes
 from handrail.runbooks.brakes import Held, Stopped
-from handrail.runbooks.engine import endings, ledger
-from handrail.runbooks.engine.endings import Stop
-from handrail.runbooks.engine.execution import Execution, LeasedRun, Wait
+from handrail.runbooks.engine.decision import Commit, Next, Wait
+from handrail.runbooks.engine.execution import Execution
+from handrail.runbooks.engine.moves import finish
+from handrail.runbooks.engine.moves.finish import Stop
 from handrail.runbooks.engine.position import Phase
-from handrail.runbooks.states import ExceptionCause
+from handrail.runbooks.states import EventKind, ExceptionCause
 
 # Before these nothing is under way outside, so the run waits; in any other what is under way is read and verified.
-_WAITING = frozenset({Phase.CLAIM, Phase.CHECK, Phase.RETRY})
+_WAITING = frozenset({Phase.CLAIM, Phase.CHECK, Phase.RETRY, Phase.NEXT})
 
 
-class Interrupted(Exception):
-    """The next intent must not be committed now."""
-
-    def __init__(self, verdict: Stopped | Held) -> None:
-        self.verdict = verdict
-
-
-def before_move(execution: Execution) -> None:
-    """Raises Interrupted where a person has ordered the run to stop, or nothing of it may begin or be repeated now."""
+def before_move(execution: Execution) -> Next | None:
+    """What a person has ordered instead of the next move: that the run stops, or waits. None for the move itself."""
     phase = execution.position.phase
-    if phase is Phase.IN_FLIGHT:
-        return
+    if phase in (Phase.IN_FLIGHT, Phase.STOP):
+        return None
     controls = brakes.read(execution.run)
     if controls.stop is not None:
-        raise Interrupted(controls.stop)
-    if phase in _WAITING:
-        step = execution.position.step if phase is Phase.RETRY else None
-        _refuse(controls.holding(execution.run, wiring.connectors_needed(execution.runbook, step)))
+        return _settle(execution, controls.stop)
+    if phase not in _WAITING:
+        return None
+    step = execution.position.step if phase in (Phase.RETRY, Phase.NEXT) else None
+    held = controls.holding(execution.run, wiring.connectors_needed(execution.runbook, step))
+    return _settle(execution, held) if held else None
 
 
-def before_intent(execution: Execution, step: CompiledStep) -> None:
-    """The same for the intent to call ``step``."""
+def before_commit(execution: Execution, decided: Commit) -> Next | None:
+    """The same instead of an intent that was ``decided``; None for it, and for whatever is not an intent."""
+    row = decided.rows[-1]
+    if row.kind is not EventKind.INTENT:
+        return None
     controls = brakes.read(execution.run)
-    needed = wiring.connectors_needed(execution.runbook, step.name)
-    _refuse(controls.stop or controls.holding(execution.run, needed))
+    needed = wiring.connectors_needed(execution.runbook, row.step)
+    verdict = controls.stop or controls.holding(execution.run, needed)
+    return _settle(execution, verdict) if verdict else None
 
 
-def settle(execution: Execution, verdict: Stopped | Held) -> Wait | None:
-    """Ends the run as a person ordered, or has it wait. Raises Stale."""
+def _settle(execution: Execution, verdict: Stopped | Held) -> Next:
     if isinstance(verdict, Held):
-        return Wait(after(brakes.RECHECK_SECONDS), verdict)
+        return Wait(execution.after(brakes.RECHECK_SECONDS), verdict)
     unknown = "It is unknown whether the action took effect. " if execution.position.phase is Phase.RECONCILE else ""
     message = f"{unknown}{verdict.by} stopped this run: {verdict.reason}"
-    why = Stop(ExceptionCause.STOPPED, "stopped-by-person", message)
-    endings.stop(execution, why, scope=execution.scope())
-    return None
-
-
-def release(leased: LeasedRun, waiting: Wait) -> bool:
-    """Gives the run back until it may go on, and notes what it waits for; False when that has ended meanwhile.
-    Raises Stale."""
-    with transaction.atomic():
-        if waiting.held is not None and not brakes.note_paused(leased.run, waiting.held):
-            return False
-        ledger.release_lease(leased.run, until=waiting.until)
-    return True
-
-
-def _refuse(verdict: Stopped | Held | None) -> None:
-    if verdict is not None:
-        raise Interrupted(verdict)
+    return finish.stop(execution, Stop(ExceptionCause.STOPPED, "stopped-by-person", message), scope=execution.scope())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from handrail.audit.events import EventName, EventOutcome
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
+from handrail.runbooks.brakes import Held
 from handrail.runbooks.engine.outside import Readings, Unreadable
 from handrail.runbooks.states import EventKind, RunState
 
@@ -50,9 +51,10 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do before ``until``."""
+    """Nothing to do before ``until``. ``held``: the run waits for a person, who will wake it."""
 
     until: datetime
+    held: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,36 @@ class Reads:
 
     names: tuple[str, ...]
     then: Callable[[Execution, Readings | Unreadable], Next]
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What could be read after a stop: values by read. ``unread``: the reads that failed."""
+
+    values: dict[str, dict[str, Any]]
+    unread: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All reads that can be made, each once and in bounded time, for a stop to tell what is outside."""
+
+    then: Callable[[Execution, Surveyed], Next]
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentState:
+    """Whether the run's definition is active, and whether an unresolved stop fences its subject."""
+
+    active: bool
+    fenced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the run stands at this moment, to be asked of the database right before an intent."""
+
+    then: Callable[[Execution, CurrentState], Next]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +141,5 @@ class Invocation:
 
 
 Decision = Wait | Commit
-Next = Wait | Commit | Reads | Ask | Invocation
+Need = Reads | Survey | Look | Ask | Invocation
+Next = Wait | Commit | Need

@@ -16,10 +16,12 @@ from handrail.runbooks.timing import Timing
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """``busy``: another run of the same tenant and subject is under way. ``turn``: the last one that a run took."""
+    """``busy``: another run of the same tenant and subject is under way. ``turn``: the last one that a run took.
+    ``fenced``: one stopped behind a call that may have acted, and its exception packet is unresolved."""
 
     busy: bool
     turn: int
+    fenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

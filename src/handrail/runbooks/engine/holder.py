@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from handrail.access.actor import Actor
 from handrail.kernel.clock import RemoteClock, steady
-from handrail.runbooks import reporting
+from handrail.runbooks import brakes, reporting
 from handrail.runbooks.engine import ledger, position
 from handrail.runbooks.engine.decision import Commit, Wait
 from handrail.runbooks.engine.execution import LeasedRun, Subject
@@ -101,9 +103,17 @@ class LeaseHolder:
         if self.fence.due_at is None or self.fence.due_at < needed:
             self._hold(max(needed, self.clock.after(self.timing.lease_seconds)))
 
-    def release(self, until: datetime) -> None:
-        """Gives the run back: any worker may lease it from ``until`` on. Raises Stale likewise."""
-        self._hold(until, failures=self.failures)
+    def release(self, waiting: Wait) -> bool:
+        """Gives the run back: any worker may lease it when the wait is over. What a person holds it for is noted; False
+        where that has ended meanwhile. Raises Stale likewise."""
+        if waiting.held is None:
+            self._hold(waiting.until, failures=self.failures)
+            return True
+        with transaction.atomic():
+            if not brakes.note_paused(self.run, waiting.held):
+                return False
+            self._hold(waiting.until, failures=self.failures)
+        return True
 
     def fail(self) -> datetime:
         """Counts an unexpected error, and gives the run back until the time returned. Raises Stale likewise."""

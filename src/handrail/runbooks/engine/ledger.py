@@ -16,10 +16,11 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from handrail.audit.actions import By, row_of
+from handrail.definitions.states import DefinitionState
 from handrail.kernel.clock import RemoteClock, steady
 from handrail.kernel.errors import Stale
 from handrail.runbooks.engine import statements
-from handrail.runbooks.engine.decision import Commit, NewEvent, NewRow
+from handrail.runbooks.engine.decision import Commit, CurrentState, NewEvent, NewRow
 from handrail.runbooks.engine.execution import Subject
 from handrail.runbooks.engine.position import Row
 from handrail.runbooks.models import OperationRun
@@ -77,6 +78,13 @@ def observe(run: OperationRun) -> Observed:
         return seen
     asked = steady()
     return _from_json(asked, OperationRun.objects.values_list(_observed(), flat=True).get(pk=run.pk))
+
+
+def current_state(run: OperationRun) -> CurrentState:
+    """How ``run`` stands now, in one statement: its definition's state, and whether its subject is fenced."""
+    rows = OperationRun.objects.filter(pk=run.pk)
+    state, observed = rows.values_list("definition__state", _observed()).get()
+    return CurrentState(state == DefinitionState.ACTIVE, observed["fenced"])
 
 
 def rows_of(run: OperationRun) -> list[Row]:
@@ -249,7 +257,7 @@ def _from_json(asked: float, found: dict[str, Any]) -> Observed:
         for row in found["rows"] or ()
     )
     clock = RemoteClock(datetime.fromisoformat(found["at"]), asked)
-    return Observed(clock, Subject(found["busy"], found["turn"]), rows)
+    return Observed(clock, Subject(found["busy"], found["turn"], found["fenced"]), rows)
 
 
 def _rows(rows: Sequence[NewRow], after: int) -> Jsonb:

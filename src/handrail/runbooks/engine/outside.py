@@ -16,6 +16,7 @@ from handrail.runbooks.timing import Timing
 
 # A read changes nothing, so a passing fault is asked about again at once; this many times in all.
 READ_TRIES = 3
+_NOT_FOUND = 404
 
 
 def connector(name: str) -> Performer:
@@ -24,13 +25,26 @@ def connector(name: str) -> Performer:
 
 
 class Unreadable(Exception):
-    """Authoritative state that could not be read, or did not look as declared. ``message`` holds no outside text."""
+    """Authoritative state that could not be read, or did not look as declared. ``message`` holds no outside text.
 
-    def __init__(self, read: str, message: str, *, retryable: bool) -> None:
+    ``absent``: it answered, but what is asked for is not there, or not as declared: after an action perhaps not yet.
+    """
+
+    def __init__(
+        self,
+        read: str,
+        message: str,
+        *,
+        retryable: bool,
+        absent: bool = False,
+        retry_after_seconds: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.read = read
         self.message = message
         self.retryable = retryable
+        self.absent = absent
+        self.retry_after_seconds = retry_after_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,7 @@ def read_all(
     timing: Timing,
     *,
     renew_lease: Callable[[float], None] = _no_lease,
+    tries: int = READ_TRIES,
 ) -> Readings:
     """The named reads, in the order of the definition, each seeing those before it.
 
@@ -63,11 +78,11 @@ def read_all(
     for name, read in runbook.reads.items():
         if name not in wanted:
             continue
-        reading = _read(runbook, name, scope | values, timing, renew_lease)
+        reading = _read(runbook, name, scope | values, timing, renew_lease=renew_lease, tries=tries)
         try:
             values[name] = runbook.extract(name, reading.value)
         except Invalid as error:
-            raise Unreadable(name, error.message, retryable=False) from None
+            raise Unreadable(name, error.message, retryable=False, absent=True) from None
         evidence.append(
             {
                 "source": name,
@@ -82,7 +97,13 @@ def read_all(
 
 
 def _read(
-    runbook: CompiledRunbook, name: str, scope: dict[str, Any], timing: Timing, renew_lease: Callable[[float], None]
+    runbook: CompiledRunbook,
+    name: str,
+    scope: dict[str, Any],
+    timing: Timing,
+    *,
+    renew_lease: Callable[[float], None],
+    tries: int,
 ) -> Reading:
     read = runbook.reads[name]
     try:
@@ -90,13 +111,19 @@ def _read(
     except Invalid as error:
         raise Unreadable(name, error.message, retryable=False) from None
     source = connector(read.connector)
-    for attempt in range(1, READ_TRIES + 1):
+    for attempt in range(1, tries + 1):
         renew_lease(source.deadline_seconds)
         try:
             return source.read(operation)
         except ReadFailed as error:
-            if not error.retryable or attempt == READ_TRIES:
-                raise Unreadable(name, error.message, retryable=error.retryable) from None
+            if not error.retryable or attempt == tries:
+                raise Unreadable(
+                    name,
+                    error.message,
+                    retryable=error.retryable,
+                    absent=error.http_status == _NOT_FOUND,
+                    retry_after_seconds=error.retry_after_seconds,
+                ) from None
             pause = error.retry_after_seconds or timing.read_pause_seconds * attempt
             time.sleep(min(pause, timing.short_wait_seconds))
     raise AssertionError("the loop returns or raises")

@@ -21,6 +21,8 @@ class Phase(StrEnum):
     RETRY = "retry"
     RECONCILE = "reconcile"
     VERIFY = "verify"
+    NEXT = "next"
+    STOP = "stop"
     ENDED = "ended"
 
 
@@ -89,6 +91,7 @@ _AFTER = {
     EventKind.INTENT: Phase.IN_FLIGHT,
     EventKind.UNKNOWN: Phase.RECONCILE,
     EventKind.RECONCILED: Phase.VERIFY,
+    EventKind.VERIFIED: Phase.NEXT,
     EventKind.COMPLETED: Phase.ENDED,
     EventKind.EXCEPTION: Phase.ENDED,
     EventKind.CANCELLED: Phase.ENDED,
@@ -101,6 +104,8 @@ def read(rows: Sequence[Row]) -> Position:
         raise ValueError("a run's ledger begins with the row that received it")
     last = rows[-1]
     phase = _AFTER_RESULT.get(last.detail.get("class", "")) if last.kind is EventKind.RESULT else _AFTER.get(last.kind)
+    if "stop" in last.detail:
+        phase = Phase.STOP
     if phase is None:
         raise ValueError(f"no ledger ends with {last.kind} {last.detail.get('class', '')}".rstrip())
     attempts: dict[str, int] = {}

@@ -19,6 +19,18 @@ jsonb_build_object(
     'turn', (
         SELECT coalesce(max(other.turn), 0) FROM runbooks_operationrun AS other
         WHERE other.tenant_id = runbooks_operationrun.tenant_id AND other.subject = runbooks_operationrun.subject),
+    'fenced', EXISTS (
+        SELECT FROM runbooks_operationrun AS other JOIN runbooks_exceptionpacket AS packet ON packet.run_id = other.id
+        WHERE other.tenant_id = runbooks_operationrun.tenant_id AND other.subject = runbooks_operationrun.subject
+          AND other.state = 'exception' AND packet.handling <> 'resolved' AND EXISTS (
+              SELECT FROM runbooks_checkpoint AS intent
+              WHERE intent.run_id = other.id AND intent.kind = 'intent' AND intent.detail->>'effect' = 'mutating'
+                AND NOT EXISTS (
+                    SELECT FROM runbooks_checkpoint AS result
+                    WHERE result.run_id = other.id AND result.kind = 'result' AND result.step = intent.step
+                      AND result.attempt = intent.attempt AND (
+                          result.detail->>'class' = 'not-sent' OR
+                          result.detail->>'failure' IN ('dns', 'connect', 'tls', 'timeout-before-send'))))),
     'rows', (
         SELECT jsonb_agg(to_jsonb(entry) ORDER BY entry.sequence)
         FROM (SELECT sequence, kind, step, attempt, idempotency_key, at, deadline_at, detail

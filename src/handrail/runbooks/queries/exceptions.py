@@ -12,7 +12,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped, scoped
 from handrail.access.refusals import Refusal
-from handrail.runbooks import permissions
+from handrail.runbooks import accounts, fence, permissions
 from handrail.runbooks.models import ExceptionPacket
 from handrail.runbooks.queries.runs import PAGE
 from handrail.runbooks.states import Handling
@@ -37,7 +37,9 @@ class ExceptionSummary:
 @dataclass(frozen=True, slots=True)
 class ExceptionDetail:
     """``fields``: what the definition lets the packet carry. ``evidence``: the readings that decided. ``attempts``:
-    what was tried, each with its result class and reason."""
+    what was tried, each with its result class and reason. ``account``: whether something changed outside, before and
+    after side by side, the calls and the next action (see ``runbooks.account``); empty for older packets. ``fenced``:
+    the runs that don't act while this packet is unresolved."""
 
     summary: ExceptionSummary
     checkpoint: str
@@ -48,6 +50,8 @@ class ExceptionDetail:
     fields: dict[str, Any]
     evidence: list[dict[str, Any]]
     attempts: list[dict[str, Any]]
+    account: dict[str, Any]
+    fenced: list[str]
     taken_at: datetime | None
     resolved_at: datetime | None
     resolved_by: str | None
@@ -94,6 +98,8 @@ def get_exception(actor: Actor, ref: str) -> ExceptionDetail:
         fields=packet.fields,
         evidence=packet.evidence,
         attempts=packet.attempts,
+        account=accounts.of(packet.run),
+        fenced=fence.fenced_by(packet.run),
         taken_at=packet.taken_at,
         resolved_at=packet.resolved_at,
         resolved_by=packet.resolved_by,

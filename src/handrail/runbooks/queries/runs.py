@@ -14,7 +14,8 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped, scoped
 from handrail.access.refusals import Refusal
-from handrail.runbooks import labels, permissions
+from handrail.runbooks import fence, labels, permissions
+from handrail.runbooks.fence import Blocking
 from handrail.runbooks.models import Checkpoint, OperationRun
 from handrail.runbooks.queries.brakes import Paused, paused_of
 from handrail.runbooks.states import RUN, EventKind, RunState
@@ -24,6 +25,11 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
+    """``blocking``: the run, and perhaps the exception packet, that keeps this one from acting on its subject.
+
+    ``already_as_required``: it completed without a call, because nothing needed doing.
+    """
+
     ref: str
     runbook: str
     version: int
@@ -39,7 +45,9 @@ class RunSummary:
     attempts: int
     exception: str | None
     reason: str | None
-    paused: Paused | None
+    paused: Paused | None = None
+    blocking: Blocking | None = None
+    already_as_required: bool = False
 
     @property
     def ended(self) -> bool:
@@ -147,7 +155,9 @@ def list_runs(actor: Actor, wanted: RunFilter | None = None) -> list[RunSummary]
         rows = rows.filter(state=wanted.state)
     if wanted.before is not None:
         rows = rows.filter(created_at__lt=wanted.before)
-    return [_summary(row) for row in rows[: min(wanted.limit, 500)]]
+    found = list(rows[: min(wanted.limit, 500)])
+    blocked = fence.blocking(found)
+    return [_summary(row, blocked.get(row.pk)) for row in found]
 
 
 def get_run(actor: Actor, ref: str) -> RunDetail:
@@ -155,7 +165,7 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
     run = get_scoped(actor, _runs(actor), Capability.RUN_VIEW, ref=ref)
     requested = getattr(run, "stop_request", None)
     return RunDetail(
-        summary=_summary(run),
+        summary=_summary(run, fence.blocking([run]).get(run.pk)),
         definition_digest=run.definition_digest,
         definition_id=run.definition_id,
         owner=run.definition.owner,
@@ -207,7 +217,7 @@ def _runs(actor: Actor) -> QuerySet[OperationRun]:
     return scoped(actor, OperationRun.objects.select_related(*joined, *noted).annotate(attempts=attempts))
 
 
-def _summary(run: OperationRun) -> RunSummary:
+def _summary(run: OperationRun, blocked: Blocking | None = None) -> RunSummary:
     packet = getattr(run, "exception_packet", None)
     return RunSummary(
         ref=run.ref,
@@ -226,6 +236,8 @@ def _summary(run: OperationRun) -> RunSummary:
         exception=packet.ref if packet else None,
         reason=packet.reason if packet else None,
         paused=paused_of(getattr(run, "paused", None)),
+        blocking=blocked,
+        already_as_required=run.state == RunState.COMPLETED and run.attempts == 0,  # type: ignore[attr-defined]
     )
 
 

@@ -115,7 +115,9 @@ def present(detail: ExceptionDetail) -> ExceptionPage:
     refusal = detail.why_not_take if handling is Handling.OPEN else detail.why_not_resolve
     return ExceptionPage(
         detail=detail,
-        advice=ADVICE_BY_REASON.get(detail.summary.reason) or ADVICE.get(detail.summary.cause, ""),
+        advice=detail.account.get("next_action")
+        or ADVICE_BY_REASON.get(detail.summary.reason)
+        or ADVICE.get(detail.summary.cause, ""),
         conditions=conditions,
         readings=sources(detail.evidence, {}),
         other_evidence=other,
@@ -164,12 +166,13 @@ def take(request: PageRequest, exception: str) -> HttpResponse:
 
 @require_POST
 def resolve(request: PageRequest, exception: str) -> HttpResponse:
-    note = request.POST.get("note", "")
+    note, waiting = request.POST.get("note", ""), request.POST.get("waiting", "")
     try:
-        exceptions.resolve(ref=exception, note=note, by=request.actor)
+        exceptions.resolve(ref=exception, note=note, waiting=waiting, by=request.actor)
     except Invalid as error:
         shown = present(runbooks.get_exception(request.actor, exception))
-        context = {"section": "exceptions", "packet": shown, "typed": note, "fault": error.faults[0].message}
+        context = {"section": "exceptions", "packet": shown, "typed": note, "waiting": waiting}
+        context[f"{error.faults[0].where}_fault"] = error.faults[0].message
         return render(request, "runs/exception.html", context, status=error.status)
     except Conflict:
         if not is_resolved_so(runbooks.get_exception(request.actor, exception), request.actor, note):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from handrail.audit.events import EventName
 from handrail.definitions import wiring
-from handrail.definitions.runbook.compiled import CompiledCheck, CompiledRunbook, ConditionError
-from handrail.runbooks.engine.decision import Commit, NewEvent, NewRow, Next, Reads, Wait
+from handrail.definitions.runbook.compiled import CompiledCheck, ConditionError
+from handrail.runbooks.engine.decision import Commit, CurrentState, Look, NewEvent, NewRow, Next, Reads, Wait
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import finish
 from handrail.runbooks.engine.moves.finish import Stop
-from handrail.runbooks.engine.moves.following import intent
+from handrail.runbooks.engine.moves.following import intent, read_wait
 from handrail.runbooks.engine.outside import Readings, Unreadable
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.states import EventKind, ExceptionCause
+from handrail.runbooks.states import EventKind, ExceptionCause, RunState
 
 
 def check(execution: Execution) -> Next:
@@ -25,41 +26,75 @@ def check(execution: Execution) -> Next:
     What is read here counts only if no other run took the subject since this worker looked: the claim is void then,
     and all of it is done again.
     """
-    if _is_unclaimed(execution) and execution.subject.busy:
-        # The run that occupies the subject wakes this one when it ends; the wait is for the case that it could not.
+    if (_is_unclaimed(execution) and execution.subject.busy) or execution.subject.fenced:
+        # The run that occupies the subject wakes this one when it ends, as does the resolution of the exception packet
+        # that fences it; the wait is for the case that they could not.
         return Wait(execution.after(execution.timing.subject_busy_seconds))
     if mismatch := version_mismatch(execution.run):
         return _stop(execution, mismatch, scope=execution.scope())
     if unusable := wiring.faults(execution.runbook):  # of later steps too: nothing is begun that could not be ended
         why = Stop(ExceptionCause.DEFINITION, "connector-unusable", "; ".join(map(str, unusable)))
         return _stop(execution, why, scope=execution.scope())
-    return Reads(tuple(execution.runbook.initial_reads), then=_checked)
+    return Reads(tuple(execution.runbook.initial_reads), then=_read)
 
 
-def _checked(execution: Execution, readings: Readings | Unreadable) -> Next:
+def _read(execution: Execution, readings: Readings | Unreadable) -> Next:
     if isinstance(readings, Unreadable):
-        why = Stop(ExceptionCause.SOURCE, f"source-unreadable-{readings.read.replace('_', '-')}", readings.message)
-        return _stop(execution, why, scope=execution.scope())
+        return _wait_for(execution, readings) or _stop(execution, unreadable(readings), scope=execution.scope())
+    if _is_unclaimed(execution):
+        return _checked(execution, readings)
+    # Claimed some time ago, while reads failed: what was loaded of the definition may be old.
+    return Look(lambda later, current_state: _looked(later, readings, current_state))
+
+
+def _looked(execution: Execution, readings: Readings, current_state: CurrentState) -> Next:
+    if current_state.fenced:
+        return Wait(execution.after(execution.timing.subject_busy_seconds))
+    if not current_state.active:
+        return _stop(execution, version_not_active(execution.run), scope=execution.scope())
+    return _checked(execution, readings)
+
+
+def _wait_for(execution: Execution, error: Unreadable) -> Next | None:
+    """Waits for a read that failed in passing. The claim says since when, and keeps the subject meanwhile."""
+    if not _is_unclaimed(execution):
+        return read_wait(execution, error, since=execution.position.last.at)
+    if read_wait(execution, error, since=execution.at) is None:
+        return None
+    return Commit(_claim(execution), RunState.CHECKING, claims=True)
+
+
+def unreadable(error: Unreadable, rows: tuple[NewRow, ...] = ()) -> Stop:
+    """Why a run stops whose sources can't be read."""
+    return Stop(ExceptionCause.SOURCE, f"source-unreadable-{error.read.replace('_', '-')}", error.message, rows=rows)
+
+
+def _checked(execution: Execution, readings: Readings) -> Next:
     runbook = execution.runbook
     scope = execution.scope(**readings.values)
-    results = check_prerequisites(runbook, scope)
-    failed = [(check, result) for check, result in zip(runbook.prerequisites, results, strict=True) if result]
-    if failed:
-        evidence = [*readings.evidence, {"prerequisites": _prerequisite_rows(runbook, results)}]
-        return _stop(execution, _refused(*failed[0], evidence=evidence), scope=scope)
+    if refused := first_refused(runbook.prerequisites, scope, evidence=readings.evidence):
+        return _stop(execution, refused, scope=scope)
     checked = NewRow(EventKind.CHECKED, detail={"readings": readings.values, "evidence": readings.evidence})
+    try:
+        needless = runbook.already is not None and runbook.already.holds(scope)
+    except ConditionError as error:
+        message = f"Whether it is already as required could not be evaluated. {error.message}"
+        why = Stop(ExceptionCause.DEFINITION, "condition-error", message, readings.evidence)
+        return _stop(execution, why, scope=scope)
+    if needless:
+        return finish.already(execution, *_claim(execution), checked, scope=scope, claims=_is_unclaimed(execution))
     return intent(
         execution,
         runbook.steps[0],
         *_claim(execution),
         checked,
         repeat_of=0,
-        events=(NewEvent(EventName.RUN_CHECKED, context={"prerequisites": len(results)}),),
+        events=(NewEvent(EventName.RUN_CHECKED, context={"prerequisites": len(runbook.prerequisites)}),),
         claims=_is_unclaimed(execution),
     )
 
 
-def _stop(execution: Execution, why: Stop, *, scope: dict[str, Any]) -> Commit:
+def _stop(execution: Execution, why: Stop, *, scope: dict[str, Any]) -> Next:
     whole = Stop(why.cause, why.reason, why.message, why.evidence, rows=_claim(execution))
     return finish.stop(execution, whole, scope=scope, claims=_is_unclaimed(execution))
 
@@ -85,11 +120,29 @@ def version_mismatch(run: OperationRun) -> Stop | None:
     return Stop(ExceptionCause.PREREQUISITE, "runbook-version-mismatch", message)
 
 
-def check_prerequisites(runbook: CompiledRunbook, scope: dict[str, Any]) -> list[str]:
+def version_not_active(run: OperationRun) -> Stop:
+    """Why a run stops whose definition is not active any more."""
+    name = f"version {run.definition.version} of {run.definition.name}"
+    message = f"The run follows {name}, which is not active any more. Have the task qualified again."
+    return Stop(ExceptionCause.PREREQUISITE, "runbook-version-mismatch", message)
+
+
+def first_refused(
+    checks: Sequence[CompiledCheck], scope: dict[str, Any], *, evidence: list[dict[str, Any]]
+) -> Stop | None:
+    """Why a run stops of whose prerequisites ``checks`` one does not hold, with the result of each."""
+    results = check_prerequisites(checks, scope)
+    failed = next(((one, result) for one, result in zip(checks, results, strict=True) if result), None)
+    if failed is None:
+        return None
+    return _refused(*failed, evidence=[*evidence, {"prerequisites": _prerequisite_rows(checks, results)}])
+
+
+def check_prerequisites(checks: Sequence[CompiledCheck], scope: dict[str, Any]) -> list[str]:
     """For each prerequisite, in order: "" when it holds, "not-met" when it does not, or "error: …" when it could not
     be evaluated, which is never a pass."""
     results: list[str] = []
-    for check in runbook.prerequisites:
+    for check in checks:
         try:
             results.append("" if check.condition.holds(scope) else "not-met")
         except ConditionError as error:
@@ -107,8 +160,8 @@ def _refused(check: CompiledCheck, result: str, *, evidence: list[dict[str, Any]
     )
 
 
-def _prerequisite_rows(runbook: CompiledRunbook, results: list[str]) -> list[dict[str, str]]:
+def _prerequisite_rows(checks: Sequence[CompiledCheck], results: list[str]) -> list[dict[str, str]]:
     return [
         {"condition": check.condition.source, "reason": check.reason, "result": result or "holds"}
-        for check, result in zip(runbook.prerequisites, results, strict=True)
+        for check, result in zip(checks, results, strict=True)
     ]

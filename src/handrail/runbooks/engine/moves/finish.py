@@ -10,7 +10,8 @@ from handrail.audit.events import EventName, EventOutcome
 from handrail.kernel.canonical import digest
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import labels
-from handrail.runbooks.engine.decision import Commit, Ending, NewEvent, NewRow
+from handrail.runbooks.engine import account, redecision
+from handrail.runbooks.engine.decision import Commit, Ending, NewEvent, NewRow, Next, Survey, Surveyed
 from handrail.runbooks.engine.execution import Execution, LeasedRun
 from handrail.runbooks.engine.position import summary_of
 from handrail.runbooks.states import EventKind, ExceptionCause, Handling, RunState
@@ -23,17 +24,47 @@ ESCALATE_TO_LIMIT = 120
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a run must stop. ``message`` is a sentence of ours or of the definition, never outside text."""
+    """Why a run must stop. ``message`` is a sentence of ours or of the definition, never outside text.
+
+    ``readings``: those of a verification that failed, for the ledger. ``rows`` are written before the last one.
+    """
 
     cause: ExceptionCause
     reason: str
     message: str
     evidence: list[dict[str, Any]] = field(default_factory=list)
     rows: tuple[NewRow, ...] = ()
+    readings: dict[str, Any] = field(default_factory=dict)
+
+    def recorded(self) -> dict[str, str]:
+        """As it is written down with a result, from which ``recorded`` has it again."""
+        return {"cause": self.cause, "reason": self.reason, "message": self.message}
 
 
-def complete(execution: Execution, *rows: NewRow, scope: dict[str, Any]) -> Commit:
-    """Ends the run as completed, with ``rows`` before the last one."""
+def recorded(leased: LeasedRun) -> Stop | None:
+    """Why the run must stop, where its last row says so already."""
+    found = leased.position.last.detail.get("stop")
+    return Stop(ExceptionCause(found["cause"]), found["reason"], found["message"]) if found else None
+
+
+def already(execution: Execution, *rows: NewRow, scope: dict[str, Any], claims: bool) -> Commit:
+    """Ends the run as completed without a call: ``rows`` hold the readings that show that nothing needs doing."""
+    condition = execution.runbook.already
+    assert condition is not None
+    spec = execution.runbook.spec.already_as_required
+    message = (spec.message if spec else None) or f"The condition «{condition.source}» holds, so nothing was called."
+    shown = {"already_as_required": True, "condition": condition.source, "message": message}
+    return complete(execution, *rows, scope=scope, shown=shown, claims=claims)
+
+
+def complete(
+    execution: Execution,
+    *rows: NewRow,
+    scope: dict[str, Any],
+    shown: dict[str, Any] | None = None,
+    claims: bool = False,
+) -> Commit:
+    """Ends the run as completed, with ``rows`` before the last one, which says what is ``shown`` too."""
     fields = execution.runbook.copy(execution.runbook.spec.completion.copy_, scope)
     run = execution.run
     record = {
@@ -41,15 +72,46 @@ def complete(execution: Execution, *rows: NewRow, scope: dict[str, Any]) -> Comm
         "digest": digest({"run": run.ref, "definition": run.definition_digest, "fields": fields}),
     }
     return Commit(
-        (*rows, NewRow(EventKind.COMPLETED, detail={"fields": fields})),
+        (*rows, NewRow(EventKind.COMPLETED, detail={"fields": fields} | (shown or {}))),
         RunState.COMPLETED,
-        events=(_event(execution, EventName.RUN_COMPLETED),),
+        events=(_event(execution, EventName.RUN_COMPLETED, already_as_required=True if shown else None),),
         ending=Ending(_retries(execution, rows), completion=record),
+        claims=claims,
     )
 
 
-def stop(execution: Execution, why: Stop, *, scope: dict[str, Any], claims: bool = False) -> Commit:
-    """Ends the run with one exception packet for the people named in the definition."""
+def stop(execution: Execution, why: Stop, *, scope: dict[str, Any], claims: bool = False) -> Next:
+    """Ends the run with one exception packet for the people named in the definition. Behind a call that may have
+    changed something, all sources are read once more first, so that the packet tells what."""
+    runbook = execution.runbook
+    if not account.may_have_acted(execution.rows):
+        described = account.untouched(runbook, why.reason, why.cause)
+        return _stop_with(execution, why, described, scope=scope, claims=claims)
+
+    def surveyed(now: Execution, found: Surveyed) -> Commit:
+        described = account.whole(
+            runbook,
+            now.rows,
+            redecision.at_start(now.rows),
+            found.values,
+            unread=found.unread,
+            reason=why.reason,
+            cause=why.cause,
+        )
+        return _stop_with(now, why, described, scope=scope, claims=claims, after=found)
+
+    return Survey(surveyed)
+
+
+def _stop_with(
+    execution: Execution,
+    why: Stop,
+    described: dict[str, Any],
+    *,
+    scope: dict[str, Any],
+    claims: bool,
+    after: Surveyed | None = None,
+) -> Commit:
     runbook = execution.runbook
     allowed = runbook.spec.exception.copy_
     carried = _Carried(
@@ -57,6 +119,8 @@ def stop(execution: Execution, why: Stop, *, scope: dict[str, Any], claims: bool
         checkpoint=labels.last(runbook.checkpoints, _kinds(execution)),
         fields=runbook.copy(allowed, scope),
         evidence=_evidence(why.evidence or list(execution.position.evidence), frozenset(allowed)),
+        account=described,
+        readings={"verification": why.readings, "after": after.values if after else {}},
     )
     return _stop(execution, why, carried, claims=claims)
 
@@ -65,23 +129,31 @@ def abandon(leased: LeasedRun, why: Stop, *, escalate_to: str) -> Commit:
     """Ends a run whose definition can't be followed, or whose values may be what is wrong: with a packet that carries
     none of them, for ``escalate_to``."""
     passed = labels.last(None, _kinds(leased))
-    return _stop(leased, why, _Carried(escalate_to[:ESCALATE_TO_LIMIT], checkpoint=passed))
+    if account.may_have_acted(leased.rows):
+        described = account.unseen(why.reason, why.cause, leased.rows)
+    else:
+        described = account.untouched(None, why.reason, why.cause)
+    return _stop(leased, why, _Carried(escalate_to[:ESCALATE_TO_LIMIT], checkpoint=passed, account=described))
 
 
-def cancel(by: str) -> Commit:
-    """Ends a run that has invoked nothing."""
-    row = NewRow(EventKind.CANCELLED, detail={"by": by})
-    return Commit((row,), RunState.CANCELLED, events=(NewEvent(EventName.RUN_CANCELLED),), ending=Ending())
+def cancel(by: str, *, refused_with: str = "") -> Commit:
+    """Ends a run that has invoked nothing. ``refused_with``: the exception packet whose resolution refused it."""
+    detail = {"by": by} | ({"refused_with": refused_with} if refused_with else {})
+    event = NewEvent(EventName.RUN_CANCELLED, context={"refused_with": refused_with or None})
+    row = NewRow(EventKind.CANCELLED, detail=detail)
+    return Commit((row,), RunState.CANCELLED, events=(event,), ending=Ending())
 
 
 @dataclass(frozen=True, slots=True)
 class _Carried:
-    """What a packet carries beside why the run stopped."""
+    """What a packet carries beside why the run stopped. ``readings`` go into the ledger only."""
 
     escalate_to: str
     checkpoint: str
+    account: dict[str, Any]
     fields: dict[str, Any] = field(default_factory=dict)
     evidence: list[dict[str, Any]] = field(default_factory=list)
+    readings: dict[str, Any] = field(default_factory=dict)
 
 
 def _stop(leased: LeasedRun, why: Stop, carried: _Carried, *, claims: bool = False) -> Commit:
@@ -100,7 +172,9 @@ def _stop(leased: LeasedRun, why: Stop, carried: _Carried, *, claims: bool = Fal
         "attempts": _attempts(leased, why.rows),
         "handling": Handling.OPEN,
     }
-    detail = {"cause": why.cause, "reason": reason, "message": message, "packet": ref}
+    detail: dict[str, Any] = {"cause": why.cause, "reason": reason, "message": message, "packet": ref}
+    detail |= {"account": carried.account}
+    detail |= {key: values for key, values in carried.readings.items() if values}
     stopped = _event(leased, EventName.RUN_STOPPED, EventOutcome.FAILED, cause=why.cause, reason=reason, packet=ref)
     return Commit(
         (*why.rows, NewRow(EventKind.EXCEPTION, step=step, detail=detail)),
@@ -126,7 +200,7 @@ def _retries(leased: LeasedRun, rows: tuple[NewRow, ...]) -> dict[str, Any]:
 
 
 def _event(
-    leased: LeasedRun, event: EventName, outcome: EventOutcome = EventOutcome.DONE, **context: str | None
+    leased: LeasedRun, event: EventName, outcome: EventOutcome = EventOutcome.DONE, **context: str | bool | None
 ) -> NewEvent:
     run = leased.run
     return NewEvent(event, outcome, {"task": run.task_key, "definition": run.definition_digest, **context})
@@ -152,7 +226,10 @@ def _attempts(leased: LeasedRun, rows: tuple[NewRow, ...]) -> list[dict[str, Any
 
 
 def why_given_up(leased: LeasedRun, reason: str, message: str) -> Stop:
-    """Why a run stops that Handrail itself can't go on with. Where the outcome of an action is open, that is why."""
+    """Why a run stops that Handrail itself can't go on with. Where the outcome of an action is open, that is why; where
+    the last row says why the run must stop, that is."""
+    if (found := recorded(leased)) is not None:
+        return found
     if leased.position.is_open and not leased.own_intent:
         whole = f"It is unknown whether the action took effect, and it can't be found out. {message}"
         return Stop(ExceptionCause.UNKNOWN_OUTCOME, "outcome-unknown", whole)

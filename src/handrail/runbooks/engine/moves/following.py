@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from handrail.audit.events import EventName
 from handrail.definitions.runbook.compiled import CompiledStep
-from handrail.runbooks.engine.decision import Commit, NewEvent, NewRow
+from handrail.runbooks.engine.decision import Commit, NewEvent, NewRow, Wait
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import finish
-from handrail.runbooks.engine.outside import connector
+from handrail.runbooks.engine.outside import Unreadable, connector
 from handrail.runbooks.states import EventKind, RunState
 
 
@@ -20,13 +21,14 @@ def intent(
     repeat_of: int,
     events: tuple[NewEvent, ...] = (),
     claims: bool = False,
+    decided_again: dict[str, Any] | None = None,
 ) -> Commit:
     """The intent to call ``step``, behind the rows ``before``. It is committed before the call: after a crash it shows
     that something may have happened.
 
-    ``repeat_of`` is the number of attempts already made in this step. The row's deadline is the call's own, with a
-    margin to record the result: a row that has no result after that was left by a worker that is gone. Raises
-    Misconfigured.
+    ``repeat_of`` is the number of attempts already made in this step; ``decided_again``: see ``again``. The row's
+    deadline is the call's own, with a margin to record the result: a row that has no result after that was left by a
+    worker that is gone. Raises Misconfigured.
     """
     deadline = execution.after(connector(step.connector).deadline_seconds + execution.timing.intent_margin_seconds)
     row = NewRow(
@@ -35,21 +37,31 @@ def intent(
         attempt=repeat_of + 1,
         idempotency_key=execution.idempotency_key(step.name),
         deadline_at=deadline,
-        detail={"connector": step.connector, "effect": "mutating" if step.mutating else "reading"},
+        detail={"connector": step.connector, "effect": "mutating" if step.mutating else "reading"}
+        | ({"decided_again": decided_again} if decided_again else {}),
     )
     invoked = NewEvent(EventName.RUN_INVOKED, context={"step": step.name, "attempt": repeat_of + 1})
     return Commit((*before, row), RunState.INVOKING, events=(*events, invoked), due_at=deadline, claims=claims)
 
 
+def read_wait(execution: Execution, error: Unreadable, *, since: datetime) -> Wait | None:
+    """Until when to wait for a read that failed in passing; None once the budget, counted from ``since``, is over."""
+    timing, written = execution.timing, execution.runbook.spec.read_budget
+    ends_at = since + timedelta(seconds=timing.read_budget_seconds if written is None else written)
+    if not error.retryable or execution.at >= ends_at:
+        return None
+    pause = max(timing.read_interval_seconds, error.retry_after_seconds or 0.0)
+    return Wait(min(execution.after(pause), ends_at))
+
+
 def go_on(
     execution: Execution, step: CompiledStep, *rows: NewRow, answer: dict[str, Any], values: dict[str, dict[str, Any]]
 ) -> Commit:
-    """From a finished step to the next one's intent, or to the run's completion."""
-    following = execution.step_after(step.name)
-    if following is None:
+    """From a finished step to the run's completion; or, with its proof written, to where the next one is decided."""
+    if execution.step_after(step.name) is None:
         steps = {**execution.position.answers, step.name: answer}
         return finish.complete(execution, *rows, scope=execution.scope(**values, answer=answer, steps=steps))
-    return intent(execution, following, *rows, repeat_of=0)
+    return Commit(rows, RunState.VERIFYING)
 
 
 def is_exhausted(execution: Execution, step: CompiledStep, retry_class: str | None) -> bool:

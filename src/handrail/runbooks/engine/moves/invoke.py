@@ -10,7 +10,7 @@ from handrail.definitions.runbook.compiled import CompiledStep
 from handrail.kernel.errors import Invalid
 from handrail.runbooks.engine.decision import Answered, Ask, Commit, Invocation, NewRow, Next, Wait
 from handrail.runbooks.engine.execution import Execution
-from handrail.runbooks.engine.moves import finish
+from handrail.runbooks.engine.moves import again, finish
 from handrail.runbooks.engine.moves.finish import Stop
 from handrail.runbooks.engine.moves.following import go_on, intent, is_exhausted
 from handrail.runbooks.engine.position import ResultClass
@@ -84,12 +84,13 @@ def _polled(execution: Execution, asked: Answered) -> Next:
     kind, detail = _class_of_poll(execution, step, asked.answer)
     undecided = kind is ResultClass.PENDING
     if undecided and execution.at < window_ends_at:
-        return Wait(min(execution.after(step.poll.every_seconds), window_ends_at))
+        pause = max(step.poll.every_seconds, asked.answer.retry_after_seconds or 0.0)
+        return Wait(min(execution.after(pause), window_ends_at))
     if undecided:
         message = f"The action was accepted but not decided within {step.poll.within_seconds:g} s."
-        row = _result(execution, {"class": ResultClass.AMBIGUOUS, "why": "poll window over"})
-        why = Stop(ExceptionCause.AMBIGUOUS, "poll-window-over", message, rows=(row,))
-        return finish.stop(execution, why, scope=execution.scope(answer=execution.position.answers.get(step.name, {})))
+        known = execution.position.answers.get(step.name, {})
+        result = {"class": ResultClass.AMBIGUOUS, "why": "poll window over", "answer": known}
+        return _stopping(execution, Stop(ExceptionCause.AMBIGUOUS, "poll-window-over", message), result)
     return _conclude(execution, asked, kind, detail)
 
 
@@ -99,7 +100,21 @@ def retry(execution: Execution) -> Next:
     due_at = last.at + timedelta(seconds=last.detail.get("wait_seconds", 0.0))
     if execution.at < due_at:
         return Wait(due_at)
-    return intent(execution, step, repeat_of=execution.position.attempts.get(step.name, 0))
+    made = execution.position.attempts.get(step.name, 0)
+    return again.decide(
+        execution,
+        step,
+        since=due_at,
+        then=lambda now, decided_again: intent(now, step, repeat_of=made, decided_again=decided_again),
+    )
+
+
+def stop(execution: Execution) -> Next:
+    """Ends the run for the result that was written last."""
+    recorded = finish.recorded(execution)
+    assert recorded is not None
+    answer = execution.position.answers.get(execution.step.name, {})
+    return finish.stop(execution, recorded, scope=execution.scope(answer=answer))
 
 
 def settle(execution: Execution, called: Answered) -> Next:
@@ -118,7 +133,12 @@ def _conclude(execution: Execution, called: Answered, kind: ResultClass, detail:
         detail["wait_seconds"] = _wait_seconds(execution, step, called.answer, detail.get("retry_class"))
         if detail["wait_seconds"] <= execution.timing.retry_after_ceiling_seconds:
             return Commit((_result(execution, detail),), RunState.INVOKING)
-    return finish.stop(execution, _why(kind, step, detail, execution), scope=execution.scope(answer=detail["answer"]))
+    return _stopping(execution, _why(kind, step, detail, execution), detail)
+
+
+def _stopping(execution: Execution, why: Stop, detail: dict[str, Any]) -> Commit:
+    """Writes the result that stops the run before anything else is asked: whatever comes then, it is not lost."""
+    return Commit((_result(execution, detail | {"stop": why.recorded()}),), RunState.INVOKING)
 
 
 def _succeeded(execution: Execution, step: CompiledStep, detail: dict[str, Any]) -> Commit:
@@ -171,7 +191,6 @@ def _wait_seconds(execution: Execution, step: CompiledStep, answer: Answer, retr
 
 
 def _why(kind: ResultClass, step: CompiledStep, detail: dict[str, Any], execution: Execution) -> Stop:
-    row = (_result(execution, detail),)
     if kind is ResultClass.RETRYABLE:
         made = execution.position.attempts[step.name]
         ceiling = execution.timing.retry_after_ceiling_seconds
@@ -181,8 +200,8 @@ def _why(kind: ResultClass, step: CompiledStep, detail: dict[str, Any], executio
             if too_long
             else f"The action failed {made} times in a row with results that may pass; the limit is reached."
         )
-        return Stop(ExceptionCause.RETRIES_EXHAUSTED, "retries-exhausted", message, rows=row)
+        return Stop(ExceptionCause.RETRIES_EXHAUSTED, "retries-exhausted", message)
     if kind is ResultClass.TERMINAL:
-        return Stop(ExceptionCause.TERMINAL, "terminal-result", "The target refused the action permanently.", rows=row)
+        return Stop(ExceptionCause.TERMINAL, "terminal-result", "The target refused the action permanently.")
     message = "The runbook does not recognise the answer, so the run stops."
-    return Stop(ExceptionCause.AMBIGUOUS, "ambiguous-result", message, rows=row)
+    return Stop(ExceptionCause.AMBIGUOUS, "ambiguous-result", message)

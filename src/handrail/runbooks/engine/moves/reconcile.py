@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from handrail.connectors.jobs import LookUp
 from handrail.connectors.outcome import RETRYABLE_STATUSES
@@ -10,7 +11,7 @@ from handrail.definitions.requests.forms import StartForm
 from handrail.definitions.runbook.compiled import ConditionError
 from handrail.runbooks.engine.decision import Answered, Ask, Commit, NewRow, Next, Reads, Wait
 from handrail.runbooks.engine.execution import Execution
-from handrail.runbooks.engine.moves import finish
+from handrail.runbooks.engine.moves import again, finish
 from handrail.runbooks.engine.moves.finish import Stop
 from handrail.runbooks.engine.moves.following import intent, is_exhausted
 from handrail.runbooks.engine.moves.invoke import settle
@@ -43,7 +44,8 @@ def _looked_up(execution: Execution, found: Answered) -> Next:
     if answer.failure is None and answer.status == _NOT_FOUND:
         return _not_seen(execution)
     if answer.failure is not None or answer.status in RETRYABLE_STATUSES:
-        return _look_again(execution, Unreadable(step.name, "The job runner could not be asked.", retryable=True))
+        message, asked = "The job runner could not be asked.", answer.retry_after_seconds
+        return _look_again(execution, Unreadable(step.name, message, retryable=True, retry_after_seconds=asked))
     if answer.status != _OK:
         return _unknown(execution, f"The job runner refused to answer: status {answer.status}.")
     return settle(execution, Answered(answer, 0.0))
@@ -66,25 +68,30 @@ def _looked(execution: Execution, readings: Readings | Unreadable) -> Next:
 
 def _look_again(execution: Execution, error: Unreadable) -> Next:
     timing = execution.timing
-    until = execution.after(timing.reconcile_interval_seconds)
+    until = execution.after(max(timing.reconcile_interval_seconds, error.retry_after_seconds or 0.0))
     window_ends_at = execution.position.last.at + timedelta(seconds=timing.reconcile_window_seconds)
     if error.retryable and until < window_ends_at:
         return Wait(until)
     return _unknown(execution, error.message)
 
 
-def _not_seen(execution: Execution) -> Commit:
+def _not_seen(execution: Execution) -> Next:
     step = execution.step
     if step.deduplicates and not is_exhausted(execution, step, None):
-        row = NewRow(EventKind.RECONCILED, step=step.name, detail={"effect": "not-seen", "then": "same key again"})
-        return intent(execution, step, row, repeat_of=execution.position.attempts[step.name])
+        seen = NewRow(EventKind.RECONCILED, step=step.name, detail={"effect": "not-seen", "then": "same key again"})
+        made = execution.position.attempts[step.name]
+
+        def repeat(now: Execution, decided_again: dict[str, Any]) -> Next:
+            return intent(now, step, seen, repeat_of=made, decided_again=decided_again)
+
+        return again.decide(execution, step, since=execution.position.last.at, then=repeat, rows=(seen,))
     if step.deduplicates:
         return _unknown(execution, "The authoritative state doesn't show it, and the retries are used up.")
     message = "The authoritative state doesn't show it, and the target does not deduplicate, so it is not repeated."
     return _unknown(execution, message)
 
 
-def _unknown(execution: Execution, message: str) -> Commit:
+def _unknown(execution: Execution, message: str) -> Next:
     row = NewRow(EventKind.RECONCILED, step=execution.step.name, detail={"effect": "not-seen"})
     lost = "It is unknown whether the action took effect" if execution.step.mutating else "An answer was lost"
     whole = f"{lost}. {message}"

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from handrail.definitions.runbook.compiled import CompiledCheck, CompiledStep, ConditionError
-from handrail.runbooks.engine.decision import Commit, NewRow, Next, Reads, Wait
+from handrail.runbooks.engine import redecision
+from handrail.runbooks.engine.decision import NewRow, Next, Reads, Wait
 from handrail.runbooks.engine.execution import Execution
-from handrail.runbooks.engine.moves import finish
+from handrail.runbooks.engine.moves import again, finish
 from handrail.runbooks.engine.moves.finish import Stop
 from handrail.runbooks.engine.moves.following import go_on
 from handrail.runbooks.engine.outside import Readings, Unreadable
@@ -17,7 +18,8 @@ from handrail.runbooks.states import EventKind, ExceptionCause
 
 def verify(execution: Execution) -> Next:
     """Reads until what must hold does, within the propagation window; then the guards; then on, or stop."""
-    assert execution.step.verify is not None  # a step without verification goes on with its result, in one commit
+    if execution.step.verify is None:
+        return again.next_step(execution)
     return Reads(tuple(execution.step.verify.reads), then=_compared)
 
 
@@ -27,18 +29,20 @@ def _compared(execution: Execution, readings: Readings | Unreadable) -> Next:
     window_ends_at = execution.position.last.at + timedelta(seconds=step.verify.within_seconds)
     in_window = execution.at < window_ends_at
     if isinstance(readings, Unreadable):
-        if readings.retryable and in_window:
-            return _again(execution, step, window_ends_at)
+        if (readings.retryable or readings.absent) and in_window:
+            return _later(execution, step, window_ends_at, asked=readings.retry_after_seconds)
         why = Stop(ExceptionCause.VERIFICATION, "verification-unreadable", readings.message)
         return finish.stop(execution, why, scope=execution.scope())
     try:
         missing = unmet(execution, step, readings.values)
         broken = None if missing else _broken(execution, step, readings.values)
     except ConditionError as error:
+        if in_window:  # a value that is not there yet
+            return _later(execution, step, window_ends_at)
         message = f"A condition of the verification could not be evaluated, so it does not hold. {error.message}"
         return _fail(execution, readings, Stop(ExceptionCause.DEFINITION, "condition-error", message))
     if missing and in_window:
-        return _again(execution, step, window_ends_at)
+        return _later(execution, step, window_ends_at)
     if missing:
         return _fail(execution, readings, _refusal(missing))
     if broken:
@@ -69,7 +73,9 @@ def _broken(execution: Execution, step: CompiledStep, values: dict[str, dict[str
     """The first guard that the change broke. Raises ConditionError."""
     assert step.verify is not None
     scope = execution.scope(**values, answer=execution.position.answers.get(step.name, {}))
-    for name in step.verify.changed(scope):
+    start, others = redecision.at_start(execution.rows), redecision.changed(execution.runbook, execution.rows)
+    altered = redecision.altered(execution.runbook, step, start, values, others)
+    for name in (*step.verify.changed(scope), *((altered,) if altered else ())):
         message = f"{name} changed while the run was under way; nothing in this runbook may change it."
         return Stop(ExceptionCause.VERIFICATION, f"changed-{name.replace('.', '-').replace('_', '-')}", message)
     broken = next((check for check in step.verify.guards if not check.condition.holds(scope)), None)
@@ -81,11 +87,13 @@ def _refusal(check: CompiledCheck) -> Stop:
     return Stop(cause, check.reason, check.message or f"The condition «{check.condition.source}» does not hold.")
 
 
-def _fail(execution: Execution, readings: Readings, why: Stop) -> Commit:
+def _fail(execution: Execution, readings: Readings, why: Stop) -> Next:
     scope = execution.scope(**readings.values)
-    return finish.stop(execution, Stop(why.cause, why.reason, why.message, evidence=readings.evidence), scope=scope)
+    whole = Stop(why.cause, why.reason, why.message, evidence=readings.evidence, readings=readings.values)
+    return finish.stop(execution, whole, scope=scope)
 
 
-def _again(execution: Execution, step: CompiledStep, window_ends_at: datetime) -> Wait:
+def _later(execution: Execution, step: CompiledStep, window_ends_at: datetime, *, asked: float | None = None) -> Wait:
+    """Until the next reading. ``asked``: the pause in seconds that a source asked for."""
     assert step.verify is not None
-    return Wait(min(execution.after(step.verify.every_seconds), window_ends_at))
+    return Wait(min(execution.after(max(step.verify.every_seconds, asked or 0.0)), window_ends_at))
