@@ -154,7 +154,7 @@ def test_a_slow_source_keeps_one_worker_on_a_run_and_not_all() -> None:
             time.sleep(0.1)
 
     registered = registry.use(registry.Registry(MappingProxyType({"board": slow})))
-    with registered, timing.use(Timing(lease_seconds=0.3)):
+    with registered, timing.use(Timing(lease_seconds=0.3, read_budget_seconds=0)):
         at_once(4, work)
     run.refresh_from_db()
     assert (run.state, slow.most) == ("exception", 1)
