@@ -98,6 +98,7 @@ def told(estate: Runs, run: OperationRun) -> ExceptionDetail:
 
 
 @pytest.mark.django_db
+@pytest.mark.requirement("R2-04")
 class TestBeforeEveryCall:
     def test_what_changed_during_the_first_step_stops_the_second(self) -> None:
         with world(TWO_STEPS) as (estate, board, _):
@@ -180,6 +181,7 @@ class TestBeforeEveryCall:
 
 
 @pytest.mark.django_db
+@pytest.mark.requirement("R2-07")
 class TestFence:
     def stopped(self, estate: Runs, board: SwitchBoard, *script: Turn) -> tuple[OperationRun, OperationRun]:
         """A run that stopped, and the next one of its subject after a worker has had it."""
@@ -263,6 +265,7 @@ class TestFence:
 
 
 @pytest.mark.django_db
+@pytest.mark.requirement("R2-18")
 class TestToldWhole:
     def account(self, *script: Turn) -> dict[str, Any]:
         with world() as (estate, board, _):
