@@ -1,0 +1,118 @@
+"""What the outside world does between two calls of a run is seen before the next one is sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from handrail.connectors.outcome import Answer, Failure
+from handrail.definitions.models import Definition
+from handrail.kernel.clock import now
+from handrail.runbooks.models import Checkpoint
+from handrail.runbooks.queries.runs import get_run
+from tests.factories.changes import OFF, SEALED, TWO_STEPS, after_a_call, ending, senior, set_to, world
+from tests.factories.switches import (
+    BUSY,
+    SwitchBoard,
+    Turn,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.requirement("R2-04")
+def test_what_changed_during_the_first_step_stops_the_second() -> None:
+    with world(TWO_STEPS) as (estate, board, _):
+        board.script = [after_a_call(Turn(), set_to(owner="somebody-else"))]
+        run = estate.advance(estate.start())
+        assert ending(run) == "owner-mismatch"
+        assert len(board.calls) == 1
+
+
+@pytest.mark.requirement("R2-04")
+def test_what_changed_during_a_wait_stops_the_retry() -> None:
+    with world() as (estate, board, _):
+        board.script = [after_a_call(BUSY, set_to(fuse="sealed"))]
+        run = estate.advance(estate.start())
+        assert ending(run) == SEALED
+        assert board.effects == []
+        assert len(board.calls) == 1
+
+
+@pytest.mark.requirement("R2-04")
+def test_a_version_taken_out_of_use_is_not_called_again() -> None:
+    with world() as (estate, board, _):
+
+        def deprecate(_: SwitchBoard) -> None:
+            at = now()
+            Definition.objects.update(state="deprecated", deprecated_at=at, deprecated_by="gina@example.com")
+
+        board.script = [after_a_call(BUSY, deprecate)]
+        run = estate.advance(estate.start())
+        assert run.state == "invoking"
+        assert get_run(senior(estate), run.ref).summary.paused is not None
+        assert len(board.calls) == 1
+
+
+@pytest.mark.requirement("R2-04")
+def test_a_connector_that_was_removed_stops_the_retry_that_nothing_could_verify() -> None:
+    with world() as (estate, board, connectors):
+        board.script = [after_a_call(BUSY, lambda _: connectors.pop("panel"))]
+        run = estate.advance(estate.start())
+        assert ending(run) == "connector-unusable"
+        assert len(board.calls) == 1
+
+
+@pytest.mark.requirement("R2-04")
+def test_a_call_after_an_unknown_outcome_is_decided_again_too() -> None:
+    with world() as (estate, board, _):
+        lost = Turn(effect=False, answer=Answer(status=None, failure=Failure.CONNECTION_LOST))
+        board.script = [after_a_call(lost, set_to(fuse="sealed"))]
+        run = estate.advance(estate.start())
+        assert ending(run) == SEALED
+        assert len(board.calls) == 1
+
+
+@pytest.mark.requirement("R2-04")
+def test_a_value_that_a_verified_step_was_to_change_is_not_decided_again() -> None:
+    with world(TWO_STEPS.replace("steps:", OFF % "", 1)) as (estate, board, _):
+        run = estate.advance(estate.start())
+        assert ending(run) == "completed"
+        assert len(board.calls) == 2
+
+
+@pytest.mark.requirement("R2-04")
+def test_a_prerequisite_may_ask_to_be_decided_always() -> None:
+    with world(TWO_STEPS.replace("steps:", OFF % ", decided: always", 1)) as (estate, board, _):
+        run = estate.advance(estate.start())
+        assert ending(run) == "on-already"
+        assert len(board.calls) == 1
+
+
+@pytest.mark.requirement("R2-04")
+def test_a_prerequisite_may_ask_to_be_decided_at_the_start_only() -> None:
+    text = TWO_STEPS.replace("reason: owner-mismatch}", "reason: owner-mismatch, decided: start}")
+    with world(text.replace("      unchanged: [switch.owner]\n", "")) as (estate, board, _):
+        board.script = [after_a_call(Turn(), set_to(owner="somebody-else"))]
+        run = estate.advance(estate.start())
+        assert ending(run) == "completed"
+
+
+@pytest.mark.requirement("R2-04")
+def test_a_value_to_stay_the_same_is_compared_with_the_start() -> None:
+    text = TWO_STEPS.replace("reason: owner-mismatch}", "reason: owner-mismatch, decided: start}")
+    with world(text) as (estate, board, _):
+        board.script = [after_a_call(Turn(), set_to(owner="somebody-else"))]
+        run = estate.advance(estate.start())
+        assert ending(run) == "changed-switch-owner"
+        assert len(board.calls) == 1
+
+
+@pytest.mark.requirement("R2-04")
+def test_each_intent_says_what_was_decided_again() -> None:
+    with world() as (estate, board, _):
+        board.script = [BUSY]
+        run = estate.advance(estate.start())
+        first, second = Checkpoint.objects.filter(run=run, kind="intent").order_by("sequence")
+        assert "decided_again" not in first.detail
+        assert second.detail["decided_again"]["prerequisites"] == ["owner-mismatch", SEALED]
+        assert [one["source"] for one in second.detail["decided_again"]["evidence"]] == ["switch"]

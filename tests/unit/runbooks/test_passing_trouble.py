@@ -1,0 +1,104 @@
+"""Nothing is called where nothing needs doing, and trouble before a call that passes is waited out."""
+
+from __future__ import annotations
+
+import pytest
+
+from handrail.connectors.outcome import ReadFailed
+from handrail.kernel.clock import now
+from handrail.runbooks import timing
+from handrail.runbooks.actions.reports import outcome_of
+from handrail.runbooks.models import Checkpoint
+from handrail.runbooks.queries.runs import get_run
+from handrail.runbooks.timing import Timing
+from tests.factories.changes import PANEL, SEALED, after_a_call, ending, kinds, senior, world
+from tests.factories.switches import (
+    BUSY,
+    SwitchBoard,
+    Turn,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+ALREADY = PANEL.replace("steps:", "already_as_required: {condition: switch.state == 'on'}\nsteps:", 1)
+
+
+def test_a_run_with_nothing_to_do_completes_without_a_call() -> None:
+    with world(ALREADY) as (estate, board, _):
+        board.switches["s1"]["state"] = "on"
+        run = estate.advance(estate.start())
+        assert (run.state, board.calls) == ("completed", [])
+        assert kinds(run) == ["received", "claimed", "checked", "completed"]
+        last = Checkpoint.objects.filter(run=run).order_by("-sequence")[0]
+        assert last.detail["already_as_required"] is True
+        assert run.completion.fields == {"task.switch_id": "s1", "switch.state": "on"}
+        assert get_run(senior(estate), run.ref).summary.already_as_required
+        assert outcome_of(run)["completion"]["already_as_required"] is True
+
+
+def test_a_run_with_something_to_do_does_it() -> None:
+    with world(ALREADY) as (estate, board, _):
+        run = estate.advance(estate.start())
+        assert (run.state, len(board.calls)) == ("completed", 1)
+        assert not get_run(senior(estate), run.ref).summary.already_as_required
+
+
+def test_prerequisites_come_first() -> None:
+    with world(ALREADY) as (estate, board, _):
+        board.switches["s1"] |= {"state": "on", "fuse": "sealed"}
+        assert ending(estate.advance(estate.start())) == SEALED
+
+
+QUICK = Timing(read_pause_seconds=0.0, read_interval_seconds=0.01)
+DOWN = ReadFailed("panel: status 503", status=503, retryable=True)
+
+
+def test_reads_before_a_call_are_waited_for() -> None:
+    with world() as (estate, board, _), timing.use(QUICK):
+        board.read_failures = [DOWN] * 7
+        run = estate.advance(estate.start())
+        assert (run.state, len(board.calls)) == ("completed", 1)
+
+
+def test_a_person_is_asked_once_the_budget_is_over() -> None:
+    text = PANEL.replace("\nreads:", "\nread_budget: 0s\nreads:")
+    with world(text) as (estate, board, _), timing.use(QUICK):
+        board.read_failures = [DOWN] * 7
+        assert ending(estate.advance(estate.start())) == "source-unreadable-switch"
+
+
+def test_what_will_not_pass_is_not_waited_for() -> None:
+    with world() as (estate, board, _), timing.use(QUICK):
+        board.read_failures = [ReadFailed("panel: status 400", status=400, retryable=False)]
+        assert ending(estate.advance(estate.start())) == "source-unreadable-switch"
+
+
+def test_reads_before_a_retry_are_waited_for() -> None:
+    with world() as (estate, board, _), timing.use(QUICK):
+        board.script = [after_a_call(BUSY, lambda board: board.read_failures.extend([DOWN] * 4))]
+        run = estate.advance(estate.start())
+        assert (run.state, len(board.calls)) == ("completed", 2)
+
+
+def test_a_pause_that_a_source_asks_for_is_kept() -> None:
+    with world() as (estate, board, _), timing.use(QUICK):
+        busy = ReadFailed("panel: status 429", status=429, retryable=True, retry_after_seconds=60)
+        board.read_failures = [busy] * 6
+        started = estate.start()
+        run = estate.advance(started)
+        assert run.due_at is not None
+        assert 50 < (run.due_at - now()).total_seconds() <= 61
+
+
+@pytest.mark.parametrize("missing", [{"status": 404}, {}])
+def test_what_a_verification_does_not_find_yet_is_looked_for_again(missing: dict[str, int]) -> None:
+    with world() as (estate, board, _), timing.use(QUICK):
+        gone = ReadFailed("panel: status 404", status=404, retryable=False)
+
+        def hide(board: SwitchBoard) -> None:
+            if missing:
+                board.read_failures.append(gone)
+
+        board.script = [after_a_call(Turn(), hide)]
+        assert estate.advance(estate.start()).state == "completed"
