@@ -25,6 +25,7 @@ from tests.factories.installation import Installation
 from tests.factories.rows import member
 
 PATIENCE_SECONDS = 20
+GATE = 20_003
 Act = Callable[[], object]
 
 
@@ -122,6 +123,19 @@ def test_beginning_that_comes_second_is_refused(
     assert rows.objects.count() == 0  # type: ignore[attr-defined]
 
 
+def stop_before_inserting(table: str) -> None:
+    """From now on each insertion into ``table`` waits for the GATE right before its row is there, with all locks that
+    it took on its way: a lock of the whole table would stop a statement that does more before it has done anything."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN PERFORM pg_advisory_xact_lock_shared({GATE}); RETURN NEW; END $$"
+        )
+        cursor.execute(
+            f'CREATE TRIGGER wait_at_gate BEFORE INSERT ON "{table}" FOR EACH ROW EXECUTE FUNCTION wait_at_gate()'
+        )
+
+
 @pytest.mark.parametrize("kind", BEGINNINGS)
 @pytest.mark.parametrize("change", [close, rename])
 def test_change_that_comes_second_sees_what_has_begun(
@@ -131,9 +145,10 @@ def test_change_that_comes_second_sees_what_has_begun(
     make, rows = BEGINNINGS[kind]
     begin, act = make(house), change(house)
     table = rows._meta.db_table  # type: ignore[attr-defined]
+    stop_before_inserting(table)
     with threads() as start:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f'LOCK TABLE "{table}" IN SHARE MODE')  # reads go on, and whoever inserts stays before it
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [GATE])
             first = start(begin)
             wait_for_waiting(1)
             second = start(act)
@@ -147,3 +162,19 @@ def test_change_that_comes_second_sees_what_has_begun(
     assert (tenant.closed_at is None, tenant.key == house.tenant.key) == (
         (True, True) if kind != "support request" else (change is rename, change is close)
     )
+
+
+@pytest.mark.parametrize(("change", "code"), [(close, "tenant-closed"), (rename, "not-found")])
+def test_run_whose_statement_waits_for_its_table_has_no_hold_of_the_tenant_yet(
+    committed_db: str, change: Callable[[Installation], Act], code: str
+) -> None:
+    house = Installation()
+    begin, act = a_run(house), change(house)
+    with threads() as start:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE runbooks_operationrun IN SHARE MODE")
+            first = start(begin)
+            wait_for_waiting(1)
+            assert start(act).result(PATIENCE_SECONDS) == "done"
+        assert first.result(PATIENCE_SECONDS) == code
+    assert not OperationRun.objects.exists()

@@ -18,7 +18,7 @@ from handrail.audit.events import EventName
 from handrail.definitions.active import active_runbook, compiled_runbook
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, Stale
+from handrail.kernel.errors import Conflict, NotFound, Stale
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import brakes, leases, permissions, timing
 from handrail.runbooks.delegated import IncomingTask, subject_of
@@ -81,8 +81,9 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
     )
     row = NewRow(EventKind.RECEIVED, detail={"task": task.key, "runbook": task.runbook, "version": task.version})
     event = NewEvent(EventName.RUN_RECEIVED, context={"task": task.key, "definition": run.definition_digest})
-    if ledger.receive(run, row, event, by=by, tenant=tenant, tenant_ids=by.tenant_ids) is None:
-        return _not_received(task, by, tenant)
+    received = ledger.receive(run, row, event, by=by, tenant=tenant, tenant_ids=by.tenant_ids)
+    if received.run is None:
+        return _not_received(task, by, tenant, was_there=received.tenant_was_there)
     wake("run")
     return Started(run.ref, created=True)
 
@@ -94,13 +95,19 @@ def require_intake(by: Actor) -> None:
         raise IntakePaused("The intake is paused: no new run begins. The page Brakes says why, and who can resume it.")
 
 
-def _not_received(task: IncomingTask, by: Actor, tenant: str) -> Started:
-    """Why a run was not made: there is one already, or there is no such open tenant for the actor."""
+def _not_received(task: IncomingTask, by: Actor, tenant: str, *, was_there: bool) -> Started:
+    """Why a run was not made: there is one already, or there is no such open tenant for the actor. ``was_there``: there
+    was one with that key when the run was to be written."""
     known = _runs_of(task, by)
-    _refuse_changed(task, known, by, tenant)
     if repeated := _repeated(task, known):
         return repeated
-    guards.get_open_tenant(by, tenant, Capability.RUN_START)
+    try:
+        _refuse_changed(task, known, by, tenant)
+        guards.get_open_tenant(by, tenant, Capability.RUN_START)
+    except NotFound:
+        if was_there:
+            raise Conflict(guards.RENAMED, code="tenant-renamed") from None
+        raise
     raise Stale
 
 

@@ -175,11 +175,20 @@ def write(
     return Written(RemoteClock(at, asked), rows, next_run)
 
 
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """``run``: the new run's id; None where nothing was written, because there is a run of this task already or no such
+    open tenant. ``tenant_was_there``: whether there was one, open or closed, when the database began."""
+
+    run: int | None
+    tenant_was_there: bool
+
+
 def receive(
     run: OperationRun, row: NewRow, event: NewEvent, *, by: By, tenant: str, tenant_ids: frozenset[int] | None
-) -> int | None:
-    """Writes the new ``run`` of the tenant with the key ``tenant``, its first ledger row and the event. Its id; None
-    where nothing was written: there is a run of this task already, or no such open tenant among ``tenant_ids``."""
+) -> NewRun:
+    """Writes the new ``run`` of the tenant with the key ``tenant``, one of ``tenant_ids``, its first ledger row and the
+    event."""
     parameters = {
         "ref": run.ref,
         "workspace": run.workspace_id,
@@ -200,7 +209,7 @@ def receive(
         **_events((event,), by, run.ref),
     }
     found = _execute(statements.RECEIVE, parameters)
-    return None if found is None else int(found[2])
+    return NewRun(None if found is None else found[2], tenant_was_there=found is not None)
 
 
 def hold(run: OperationRun, fence: Fence, *, until: datetime, failures: int | None = None) -> None:

@@ -50,8 +50,13 @@ moved AS (
       AND (%(lease)s::timestamptz IS NULL OR run.due_at = %(lease)s)
     RETURNING run.id, run.workspace_id, run.tenant_id, run.subject, clock.at)"""
 
-# A received run is made here; the tenant's row stays as it is until the commit, as for any row that refers to it.
+# A received run is made here; the tenant's row stays as it is until the commit, as for any row that refers to it. Where
+# somebody closes or renames the tenant just now, ``tenant`` waits for that and looks again; ``asked`` does not.
 _RECEIVED = """
+asked AS MATERIALIZED (
+    SELECT id FROM access_tenant
+    WHERE workspace_id = %(workspace)s AND key = %(tenant)s
+      AND (%(tenants)s::bigint[] IS NULL OR id = ANY(%(tenants)s))),
 tenant AS (
     SELECT id FROM access_tenant
     WHERE workspace_id = %(workspace)s AND key = %(tenant)s AND closed_at IS NULL
@@ -122,7 +127,11 @@ _RESULT = "moved.at, 1 / ((SELECT count(*) FROM recorded) = %(event_count)s)::in
 
 WRITE = f"WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}\nSELECT {_RESULT}, NULL FROM moved"
 END = f"WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}, {_ENDED}\nSELECT {_RESULT}, (SELECT id FROM woken) FROM moved"
-RECEIVE = f"WITH {_NOW}, {_RECEIVED}, {_ROWS}, {_EVENTS}\nSELECT {_RESULT}, moved.id FROM moved"
+# Without a run: whether there was such an open or closed tenant when the statement began.
+RECEIVE = f"""WITH {_NOW}, {_RECEIVED}, {_ROWS}, {_EVENTS}
+SELECT {_RESULT}, moved.id FROM moved
+UNION ALL
+SELECT NULL, NULL, NULL FROM asked WHERE NOT EXISTS (SELECT FROM moved)"""
 
 # The lease is extended, or given back.
 HOLD = """

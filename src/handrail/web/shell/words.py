@@ -38,6 +38,7 @@ STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "failed": ("stop", "x-circle"),
         "succeeded": ("good", "check-circle"),
         "retryable": ("wait", "arrow-path"),
+        "not-sent": ("wait", "arrow-path"),
         "terminal": ("stop", "x-circle"),
         "ambiguous": ("stop", "question-mark-circle"),
         "unknown": ("stop", "question-mark-circle"),
