@@ -32,9 +32,8 @@ class Blocking:
 
 def fencing(runs: QuerySet[OperationRun]) -> QuerySet[OperationRun]:
     """Those of ``runs`` that stopped behind a changing call that may have been sent, and are not resolved."""
-    results = Checkpoint.objects.filter(
-        run=OuterRef("run"), step=OuterRef("step"), attempt=OuterRef("attempt"), kind=EventKind.RESULT
-    )
+    # An attempt that was not sent is made again under the same number, so the row behind the intent decides.
+    results = Checkpoint.objects.filter(run=OuterRef("run"), sequence=OuterRef("sequence") + 1, kind=EventKind.RESULT)
     unsent = Exists(results.filter(Q(detail__failure__in=_UNSENT) | Q(detail__class="not-sent")))
     intents = Checkpoint.objects.filter(run=OuterRef("pk"), kind=EventKind.INTENT, detail__effect="mutating")
     stopped = runs.filter(state=RunState.EXCEPTION).exclude(exception_packet__handling=Handling.RESOLVED)

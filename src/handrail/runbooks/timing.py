@@ -11,6 +11,8 @@ from handrail.work.backoff import doubled
 UNEXPECTED_ERROR_LIMIT = 5
 # Likewise after so many workers that ended in the middle of a move: more, for a database that goes away ends them too.
 LOST_WORKER_LIMIT = 20
+# After so many intents in a row of which nothing was sent: the database commits too slowly for a call to be made.
+NOT_SENT_LIMIT = 5
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from tests.factories.installation import Installation
 from tests.factories.log import event, run
 from tests.factories.people import as_person
 from tests.factories.runs import Runs, born
-from tests.factories.switches import DONE, RUNBOOK, SwitchBoard, Turn, connected
+from tests.factories.switches import DONE, ODD, RUNBOOK, SwitchBoard, Turn, connected
 from tests.lanes import portion
 
 # Where these slices' actions live. Those of packets and of support are held likewise beside their own tests.
@@ -93,6 +93,15 @@ def member(w: World) -> None:
 def taken(w: World) -> str:
     ref = w.stopped()
     exceptions.take(ref=ref, by=w.person)
+    return ref
+
+
+def fencing(w: World) -> str:
+    """A taken packet for whose resolution another run waits."""
+    w.board.script = [ODD]
+    ref = str(w.estate.advance(w.estate.start("TASK-9", "s1")).exception_packet.ref)
+    exceptions.take(ref=ref, by=w.person)
+    assert w.estate.advance(w.estate.start("TASK-10", "s1")).state == "received"
     return ref
 
 
@@ -229,6 +238,9 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "reports.deliver": done(reported, lambda w, claim: reports.deliver(claim=claim, by=w.by)),
     "reports.deliver refused": done(refused, lambda w, claim: reports.deliver(claim=claim, by=w.by)),
     "reports.repeat": done(World.completed, lambda w, run: reports.repeat(ref=run.ref, by=w.by)),
+    "exceptions.resolve refusing": done(
+        fencing, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", waiting="refuse", by=w.person)
+    ),
     "runs.start": done(nothing, lambda w, _: runs.start(task=w.estate.task(), by=w.by)),
     "runs.stop": done(lambda w: w.estate.start().ref, lambda w, ref: runs.stop(ref=ref, reason="Wrong.", by=w.person)),
     "runs.cancel": done(lambda w: w.estate.start().ref, lambda w, ref: runs.cancel(ref=ref, by=w.person)),
@@ -237,7 +249,7 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "tasks.pull": done(listed, lambda w, _: tasks.pull(by=w.by)),
 }
 # A run is carried forward in several transactions, each with an event of its own: see the last test.
-CARRIED = {"runs.advance"}
+CARRIED = {"runs.advance", "runs.write_cancelled"}
 ASKS = {"runs.require_intake"}  # and changes nothing
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,10 +13,11 @@ from handrail.runbooks import timing
 from handrail.runbooks.engine import advance
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.position import Phase
+from handrail.runbooks.fence import fenced_by
 from handrail.runbooks.models import Checkpoint, OperationRun
-from handrail.runbooks.timing import Timing
+from handrail.runbooks.timing import NOT_SENT_LIMIT, Timing
 from tests.factories.runs import Runs
-from tests.factories.switches import SILENT_NOT_DONE, SwitchBoard
+from tests.factories.switches import ODD, SILENT_NOT_DONE, SwitchBoard
 
 
 class Died(BaseException):
@@ -94,6 +96,66 @@ def test_a_worker_that_comes_too_late_while_nobody_else_came_makes_the_same_atte
     assert Checkpoint.objects.get(run=run, sequence=5).detail["class"] == "not-sent"
     assert [a.get("class") for a in run.retry_ledger.detail] == ["not-sent", "succeeded"]
     assert (len(board.calls), run.retry_ledger.attempts) == (1, 1)
+
+
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A worker that is too late for its call, once for each entry."""
+    real = advance.MOVES[Phase.IN_FLIGHT]
+    remaining: list[str] = []
+
+    def asleep(execution: Execution) -> advance.Next:
+        if remaining:
+            remaining.pop()
+            over = replace(execution.position.last, deadline_at=execution.at)
+            execution = replace(execution, position=replace(execution.position, last=over))
+        return real(execution)
+
+    monkeypatch.setitem(advance.MOVES, Phase.IN_FLIGHT, asleep)
+    return remaining
+
+
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Waits that take no time."""
+    with timing.use(Timing(unexpected_error_wait_seconds=0.01)):
+        yield
+
+
+@pytest.mark.requirement("R2-15")
+def test_attempts_of_which_nothing_was_sent_are_bounded(
+    hasty: None, estate: Runs, board: SwitchBoard, late: list[str]
+) -> None:
+    late += ["turn"] * (NOT_SENT_LIMIT + 1)
+    run = estate.advance(estate.start())
+    assert (run.exception_packet.cause, run.exception_packet.reason) == ("definition-error", "not-sent")
+    assert [a["class"] for a in run.exception_packet.attempts] == ["not-sent"] * NOT_SENT_LIMIT
+    ending = Checkpoint.objects.get(run=run, kind="exception")
+    assert ending.detail["account"]["changed"] == "no"
+    assert (len(late), board.calls) == (1, [])
+    assert estate.advance(estate.start("TASK-2")).state == "completed"
+
+
+def test_waits_after_attempts_of_which_nothing_was_sent_grow(
+    hasty: None, estate: Runs, board: SwitchBoard, late: list[str]
+) -> None:
+    late += ["turn"] * 4
+    run = estate.advance(estate.start())
+    results = Checkpoint.objects.filter(run=run, kind="result").order_by("sequence")
+    assert [row.detail.get("wait_seconds", 0) for row in results] == [0, 0.01, 0.02, 0.04, 0]
+    assert (run.state, len(board.calls), run.retry_ledger.attempts) == ("completed", 1, 1)
+
+
+def test_stop_behind_an_attempt_that_was_sent_at_last_fences_its_subject(
+    hasty: None, estate: Runs, board: SwitchBoard, late: list[str]
+) -> None:
+    late += ["turn"]
+    board.script = [ODD]
+    run = estate.advance(estate.start())
+    assert [(a["attempt"], a["class"]) for a in run.exception_packet.attempts] == [(1, "not-sent"), (1, "ambiguous")]
+    other = estate.advance(estate.start("TASK-2"))
+    assert (other.state, len(board.calls)) == ("received", 1)
+    assert fenced_by(run) == [other.ref]
 
 
 @pytest.mark.requirement("R2-07")

@@ -44,6 +44,7 @@ REASONS = frozenset(
         "condition-error",
         "connector-unusable",
         "engine-failed",
+        "not-sent",
         "outcome-unknown",
         "poll-not-renderable",
         "poll-window-over",

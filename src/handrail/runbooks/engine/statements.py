@@ -27,8 +27,8 @@ jsonb_build_object(
               WHERE intent.run_id = other.id AND intent.kind = 'intent' AND intent.detail->>'effect' = 'mutating'
                 AND NOT EXISTS (
                     SELECT FROM runbooks_checkpoint AS result
-                    WHERE result.run_id = other.id AND result.kind = 'result' AND result.step = intent.step
-                      AND result.attempt = intent.attempt AND (
+                    WHERE result.run_id = other.id AND result.sequence = intent.sequence + 1
+                      AND result.kind = 'result' AND (
                           result.detail->>'class' = 'not-sent' OR
                           result.detail->>'failure' IN ('dns', 'connect', 'tls', 'timeout-before-send'))))),
     'rows', (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import takewhile
 from typing import Any
 
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
@@ -15,6 +16,7 @@ from handrail.runbooks.engine.moves.finish import Stop
 from handrail.runbooks.engine.moves.following import go_on, intent, is_exhausted
 from handrail.runbooks.engine.position import ResultClass
 from handrail.runbooks.states import EventKind, ExceptionCause, RunState
+from handrail.runbooks.timing import NOT_SENT_LIMIT
 
 _SUCCESSFUL = range(200, 300)
 
@@ -42,10 +44,24 @@ def _call(execution: Execution) -> Next:
 def _not_sent(execution: Execution) -> Next:
     """This worker's own intent, too late: its commit stalled, or the machine slept. Others may have recorded the
     outcome as unknown meanwhile, and then this is void. Else it is known that nothing was sent, and the same attempt is
-    made again."""
+    made again: at once the first time, later each time after, and a bounded number of times."""
     why = "nothing was sent: the intent's time was over before the call could be made"
-    row = _result(execution, {"class": ResultClass.NOT_SENT, "why": why})
-    return Commit((row,), RunState.INVOKING)
+    times = _not_sent_in_a_row(execution)
+    detail: dict[str, Any] = {"class": ResultClass.NOT_SENT, "why": why}
+    if times + 1 >= NOT_SENT_LIMIT:
+        message = (
+            f"{times + 1} times in a row the time for the call was over before it could be made. Nothing was sent."
+        )
+        return _stopping(execution, Stop(ExceptionCause.DEFINITION, "not-sent", message), detail)
+    if times:
+        detail["wait_seconds"] = execution.timing.after_unexpected_error(times)
+    return Commit((_result(execution, detail),), RunState.INVOKING)
+
+
+def _not_sent_in_a_row(execution: Execution) -> int:
+    """How many attempts right before this one were not sent."""
+    earlier = reversed([row for row in execution.rows[:-1] if row.kind is not EventKind.INTENT])
+    return sum(1 for _ in takewhile(lambda row: row.detail.get("class") == ResultClass.NOT_SENT, earlier))
 
 
 def _overdue(execution: Execution) -> Next:
