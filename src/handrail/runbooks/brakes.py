@@ -1,18 +1,20 @@
 """What keeps a run from its next intent: a brake that a person applied, an order to stop, or a version without a
 successor that is not active any more.
 
-The engine asks ``read`` before each intent, one statement, and lets ``Controls.verdict`` decide, which is pure.
+The engine learns it with what it reads and writes of a run (``controls_of``), and lets ``Controls.holding`` decide,
+which is pure; the statement that writes an intent writes nothing where something else applies by then.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import JSONField
+from django.db.models.expressions import RawSQL
 
 from handrail.kernel.clock import now
 from handrail.runbooks.models import OperationRun
@@ -21,15 +23,21 @@ from handrail.runbooks.states import BrakeKind
 # How often a paused run looks again by itself. Resuming wakes it; this is for the case that nobody could.
 RECHECK_SECONDS = 600.0
 
-CONTROLS = """
-SELECT d.state,
-       EXISTS (SELECT FROM definitions_definition o WHERE o.workspace_id = d.workspace_id AND o.kind = d.kind
-               AND o.name = d.name AND o.state = 'active'),
-       (SELECT jsonb_build_object('by', s.by, 'reason', s.reason) FROM runbooks_stoprequest s WHERE s.run_id = %s),
-       (SELECT jsonb_agg(jsonb_build_object('id', b.id, 'kind', b.kind, 'target', b.target) ORDER BY b.id)
-        FROM runbooks_brake b WHERE b.workspace_id = d.workspace_id AND b.released_at IS NULL)
-FROM definitions_definition d WHERE d.id = %s
-"""
+
+def controls_of(run: str) -> str:
+    """SQL for what applies to the row ``run``, which has ``id`` and ``definition_id``: an object for ``from_json``."""
+    return f"""(
+    SELECT jsonb_build_object(
+        'orphaned', d.state = 'deprecated' AND NOT EXISTS (
+            SELECT FROM definitions_definition o WHERE o.workspace_id = d.workspace_id AND o.kind = d.kind
+            AND o.name = d.name AND o.state = 'active'),
+        'stop', (
+            SELECT jsonb_build_object('by', s.by, 'reason', s.reason) FROM runbooks_stoprequest s
+            WHERE s.run_id = {run}.id),
+        'brakes', (
+            SELECT jsonb_agg(jsonb_build_object('id', b.id, 'kind', b.kind, 'target', b.target) ORDER BY b.id)
+            FROM runbooks_brake b WHERE b.workspace_id = d.workspace_id AND b.released_at IS NULL))
+    FROM definitions_definition d WHERE d.id = {run}.definition_id)"""  # noqa: S608 - a name of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +93,21 @@ class Controls:
 
 def read(run: OperationRun) -> Controls:
     """What applies to ``run`` now, in one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(CONTROLS, [run.pk, run.definition_id])
-        state, has_active, stop, brakes = cursor.fetchone()
-    stop, brakes = _json(stop), _json(brakes)
-    return Controls(
-        orphaned=state == "deprecated" and not has_active,
-        stop=Stopped(**stop) if stop else None,
-        brakes=tuple(AppliedBrake(one["id"], BrakeKind(one["kind"]), one["target"]) for one in brakes or ()),
+    found = OperationRun.objects.filter(pk=run.pk).values_list(
+        RawSQL(controls_of("runbooks_operationrun"), (), output_field=JSONField()),  # noqa: S611 - a constant
+        flat=True,
     )
+    return from_json(found.get())
 
 
-def _json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
+def from_json(found: Mapping[str, Any]) -> Controls:
+    """What ``controls_of`` gave."""
+    stop = found["stop"]
+    return Controls(
+        orphaned=found["orphaned"],
+        stop=Stopped(**stop) if stop else None,
+        brakes=tuple(AppliedBrake(one["id"], BrakeKind(one["kind"]), one["target"]) for one in found["brakes"] or ()),
+    )
 
 
 def note_paused(run: OperationRun, held: Held) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from handrail.connectors.outcome import Answer, Failure
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer, Failure, Reading
 from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
 from handrail.runbooks.models import Checkpoint
@@ -12,6 +13,7 @@ from handrail.runbooks.queries.runs import get_run
 from tests.factories.changes import OFF, SEALED, TWO_STEPS, after_a_call, ending, senior, set_to, world
 from tests.factories.switches import (
     BUSY,
+    BoardConnector,
     SwitchBoard,
     Turn,
 )
@@ -51,6 +53,23 @@ def test_a_version_taken_out_of_use_is_not_called_again() -> None:
         assert run.state == "invoking"
         assert get_run(senior(estate), run.ref).summary.paused is not None
         assert len(board.calls) == 1
+
+
+@pytest.mark.requirement("R2-04")
+def test_a_version_taken_out_of_use_while_the_sources_are_read_is_not_called() -> None:
+    with world() as (estate, board, connectors):
+
+        class ChangesAfterwards(BoardConnector):
+            def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+                found = super().read(operation, deadline_seconds=deadline_seconds)
+                Definition.objects.update(state="deprecated", deprecated_at=now(), deprecated_by="gina@example.com")
+                return found
+
+        connectors["panel"] = ChangesAfterwards(board, name="panel")
+        run = estate.advance(estate.start())
+        assert run.state == "received"
+        assert get_run(senior(estate), run.ref).summary.paused is not None
+        assert board.calls == []
 
 
 @pytest.mark.requirement("R2-04")

@@ -22,9 +22,11 @@ from handrail.connectors.operation import Performer
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
 from handrail.connectors.paths import filled
 from handrail.connectors.rest import Call
-from handrail.kernel.clock import after, now
+from handrail.kernel.clock import after
 from handrail.kernel.errors import Conflict, Misconfigured
 from handrail.runbooks import accounts, leases, task_system, timing
+from handrail.runbooks.engine import ledger
+from handrail.runbooks.engine.decision import NewEvent
 from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.states import RunState
 from handrail.work.lease import Claim
@@ -115,19 +117,20 @@ def outcome_of(run: OperationRun) -> dict[str, Any]:
         ended["exception"] = {"packet": packet.ref, "cause": packet.cause, "reason": packet.reason}
         if account := accounts.of(run):
             ended |= {"changed_outside": account["changed"], "next_action": account["next_action"]}
-    ledger = getattr(run, "retry_ledger", None)
-    if ledger is not None:
+    retries = getattr(run, "retry_ledger", None)
+    if retries is not None:
         ended["retry_ledger"] = {
-            "limit": ledger.limit,
-            "attempts": ledger.attempts,
-            "waited_seconds": ledger.waited_seconds,
+            "limit": retries.limit,
+            "attempts": retries.attempts,
+            "waited_seconds": retries.waited_seconds,
         }
     return ended
 
 
 def _claimed(claim: Claim, system: task_system.TaskSystem) -> Report | None:
     """The report, while the claim holds and ``system`` is the one that holds the tasks of its workspace."""
-    rows = Report.objects.select_related("run__definition").filter(run_id=claim.id, due_at=claim.lease)
+    whole = ("run__definition", "run__completion", "run__exception_packet", "run__retry_ledger")
+    rows = Report.objects.select_related(*whole).filter(run_id=claim.id, due_at=claim.lease)
     return rows.filter(workspace__slug=system.workspace, delivered_at=None).first()
 
 
@@ -172,12 +175,8 @@ def _send(run: OperationRun, system: task_system.TaskSystem) -> Answer:
     return cast(Performer, registry.get(system.connector)).call(call)
 
 
-@transaction.atomic
 def _delivered(report: Report, by: Actor) -> None:
-    # Even where another worker has the report by now: it was delivered, and nobody needs to do so again.
-    if Report.objects.filter(pk=report.pk, delivered_at=None).update(delivered_at=now(), due_at=None, failure=""):
-        run = report.run
-        record(EventName.RUN_REPORTED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)
+    ledger.write_delivered(report, NewEvent(EventName.RUN_REPORTED), by=by)
 
 
 def _refused(report: Report, answer: Answer, by: Actor) -> None:

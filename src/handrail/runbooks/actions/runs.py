@@ -18,7 +18,7 @@ from handrail.audit.events import EventName
 from handrail.definitions.active import active_runbook, compiled_runbook
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, NotFound, Stale
+from handrail.kernel.errors import Conflict, HandrailError, NotFound, Stale
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import brakes, leases, permissions, timing
 from handrail.runbooks.delegated import IncomingTask, subject_of
@@ -59,12 +59,26 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
     known = _runs_of(task, by)
     if repeated := _repeated(task, known):
         return repeated
-    require_intake(by)
+    try:
+        run, tenant = _run_for(task, by)
+        _refuse_changed(task, known, by, tenant)
+    except HandrailError:
+        require_intake(by)  # nothing is wrong with a task that nobody takes now
+        raise
+    row = NewRow(EventKind.RECEIVED, detail={"task": task.key, "runbook": task.runbook, "version": task.version})
+    event = NewEvent(EventName.RUN_RECEIVED, context={"task": task.key, "definition": run.definition_digest})
+    received = ledger.receive(run, row, event, by=by, tenant=tenant, tenant_ids=by.tenant_ids)
+    if received.run is None:
+        return _not_received(task, by, tenant, was_there=received.tenant_was_there)
+    wake("run")
+    return Started(run.ref, created=True)
+
+
+def _run_for(task: IncomingTask, by: Actor) -> tuple[OperationRun, str]:
+    """The run that ``task`` is to become, but for its tenant, and that tenant's key. Raises NotFound, Invalid."""
     definition = active_runbook(by.workspace_id, task.runbook)
     runbook = compiled_runbook(definition)
     payload = runbook.validate_task(task.payload)
-    tenant = runbook.tenant_key(payload)
-    _refuse_changed(task, known, by, tenant)
     run = OperationRun(
         ref=new_ref(Prefix.RUN),
         workspace_id=by.workspace_id,
@@ -79,13 +93,7 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
         retry_limit=runbook.retry_limit(payload),
         requested_by=by.name,
     )
-    row = NewRow(EventKind.RECEIVED, detail={"task": task.key, "runbook": task.runbook, "version": task.version})
-    event = NewEvent(EventName.RUN_RECEIVED, context={"task": task.key, "definition": run.definition_digest})
-    received = ledger.receive(run, row, event, by=by, tenant=tenant, tenant_ids=by.tenant_ids)
-    if received.run is None:
-        return _not_received(task, by, tenant, was_there=received.tenant_was_there)
-    wake("run")
-    return Started(run.ref, created=True)
+    return run, runbook.tenant_key(payload)
 
 
 def require_intake(by: Actor) -> None:
@@ -101,6 +109,7 @@ def _not_received(task: IncomingTask, by: Actor, tenant: str, *, was_there: bool
     known = _runs_of(task, by)
     if repeated := _repeated(task, known):
         return repeated
+    require_intake(by)
     try:
         _refuse_changed(task, known, by, tenant)
         guards.get_open_tenant(by, tenant, Capability.RUN_START)

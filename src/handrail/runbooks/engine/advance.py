@@ -85,17 +85,18 @@ def advance_held(holder: LeaseHolder) -> datetime | None:
 def _advance(holder: LeaseHolder) -> datetime | None:
     """One move after the other. Raises Stale."""
     while not holder.has_ended:
-        claims = False
+        by_what_was_read = False
         try:
             decided = _decide(holder)
             if isinstance(decided, Commit):
-                claims = decided.claims
+                by_what_was_read = decided.claims or decided.is_intent
                 holder.commit(decided)
             elif not holder.wait_in_process(decided) and holder.release(decided):
                 return decided.until
         except Stale:
-            # Another run took the subject's turn since this worker looked: what it read does not count.
-            if not claims or not holder.look_again():
+            # Another run took the subject's turn since this worker looked, or a person has ordered something: what it
+            # read does not count.
+            if not by_what_was_read or not holder.look_again():
                 raise
         except (OperationalError, InterfaceError):
             raise
@@ -113,17 +114,18 @@ def _decide(holder: LeaseHolder) -> Decision:
         return _abandoned(leased, error.code, error.message)
     execution = Execution(**{field.name: getattr(leased, field.name) for field in fields(leased)}, runbook=runbook)
     try:
-        decided = _asked(holder, execution, _ordered_or_moved(execution))
-        ordered = controlled.before_commit(execution, decided) if isinstance(decided, Commit) else None
-        return decided if ordered is None else _asked(holder, execution, ordered)
+        decided = _asked(holder, execution, _ordered_or_moved(holder, execution))
+        if isinstance(decided, Commit) and (ordered := controlled.before_commit(execution, decided, holder.controls)):
+            return _asked(holder, execution, ordered)
     except Misconfigured as error:
         why = finish.why_given_up(leased, "connector-unusable", error.message)
         return _asked(holder, execution, finish.stop(execution, why, scope=execution.scope()))
+    return decided
 
 
-def _ordered_or_moved(execution: Execution) -> Next:
+def _ordered_or_moved(holder: LeaseHolder, execution: Execution) -> Next:
     """What a person has ordered; else the next move."""
-    return controlled.before_move(execution) or MOVES[execution.position.phase](execution)
+    return controlled.before_move(execution, holder.current_controls) or MOVES[execution.position.phase](execution)
 
 
 def _asked(holder: LeaseHolder, execution: Execution, following: Next) -> Decision:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from handrail.definitions import wiring
 from handrail.runbooks import brakes
-from handrail.runbooks.brakes import Held, Stopped
+from handrail.runbooks.brakes import Controls, Held, Stopped
 from handrail.runbooks.engine.decision import Commit, Next, Wait
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import finish
 from handrail.runbooks.engine.moves.finish import Stop
 from handrail.runbooks.engine.position import Phase
-from handrail.runbooks.states import EventKind, ExceptionCause
+from handrail.runbooks.states import ExceptionCause
 
 # Before these nothing is under way outside, so the run waits; in any other what is under way is read and verified.
 _WAITING = frozenset({Phase.CLAIM, Phase.CHECK, Phase.RETRY, Phase.NEXT})
 
 
-def before_move(execution: Execution) -> Next | None:
-    """What a person has ordered instead of the next move: that the run stops, or waits. None for the move itself."""
+def before_move(execution: Execution, read: Callable[[], Controls]) -> Next | None:
+    """What a person has ordered instead of the next move: that the run stops, or waits. None for the move itself.
+    ``read`` says what applies to the run; it is asked only where that matters."""
     phase = execution.position.phase
     if phase in (Phase.IN_FLIGHT, Phase.STOP):
         return None
-    controls = brakes.read(execution.run)
+    controls = read()
     if controls.stop is not None:
         return _settle(execution, controls.stop)
     if phase not in _WAITING:
@@ -31,13 +34,12 @@ def before_move(execution: Execution) -> Next | None:
     return _settle(execution, held) if held else None
 
 
-def before_commit(execution: Execution, decided: Commit) -> Next | None:
-    """The same instead of an intent that was ``decided``; None for it, and for whatever is not an intent."""
-    row = decided.rows[-1]
-    if row.kind is not EventKind.INTENT:
+def before_commit(execution: Execution, decided: Commit, controls: Controls) -> Next | None:
+    """The same instead of an intent that was ``decided``, by what is known to apply; None for it, and for whatever is
+    not an intent. What came after that is seen by the statement that writes the intent."""
+    if not decided.is_intent:
         return None
-    controls = brakes.read(execution.run)
-    needed = wiring.connectors_needed(execution.runbook, row.step)
+    needed = wiring.connectors_needed(execution.runbook, decided.rows[-1].step)
     verdict = controls.stop or controls.holding(execution.run, needed)
     return _settle(execution, verdict) if verdict else None
 

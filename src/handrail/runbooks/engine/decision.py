@@ -72,6 +72,11 @@ class Commit:
     due_at: datetime | None = None
     claims: bool = False
 
+    @property
+    def is_intent(self) -> bool:
+        """Whether a call follows it."""
+        return self.rows[-1].kind is EventKind.INTENT
+
 
 @dataclass(frozen=True, slots=True)
 class Reads:

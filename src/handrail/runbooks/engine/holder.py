@@ -11,13 +11,14 @@ from django.db import transaction
 from handrail.access.actor import Actor
 from handrail.kernel.clock import RemoteClock, steady
 from handrail.runbooks import brakes, reporting
+from handrail.runbooks.brakes import Controls
 from handrail.runbooks.engine import ledger, position
 from handrail.runbooks.engine.decision import Commit, Wait
 from handrail.runbooks.engine.execution import LeasedRun, Subject
 from handrail.runbooks.engine.ledger import Fence, Written
 from handrail.runbooks.engine.position import Row
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.states import RUN, EventKind, RunState
+from handrail.runbooks.states import RUN, RunState
 from handrail.runbooks.timing import Timing
 
 # A write that took longer leaves too wide a guess of what time it is in the database: that is asked again then.
@@ -28,7 +29,8 @@ UNSURE_SECONDS = 0.2
 class LeaseHolder:
     """``fence``: state, lease and last row as this worker left them. ``failures``: of the run, before this lease.
     ``in_process_wait_seconds``: how long the worker may still wait here. ``next_run``: see ``ledger.Written``.
-    ``report_lease``: until when this worker has the report of the run that it ended."""
+    ``controls``: what people have ordered, as the last statement found it that says so; ``controls_are_new`` until they
+    were used, or time has passed. ``report_lease``: until when this worker has the report of the run that it ended."""
 
     run: OperationRun
     by: Actor
@@ -39,6 +41,8 @@ class LeaseHolder:
     subject: Subject
     failures: int
     in_process_wait_seconds: float
+    controls: Controls
+    controls_are_new: bool = True
     own_intent: bool = False
     next_run: int | None = None
     report_lease: datetime | None = None
@@ -57,6 +61,7 @@ class LeaseHolder:
             subject=seen.subject,
             failures=run.failures,
             in_process_wait_seconds=timing.in_process_wait_seconds,
+            controls=seen.controls,
         )
 
     @property
@@ -82,10 +87,12 @@ class LeaseHolder:
         due_at = decided.due_at or self.clock.after(self.timing.lease_seconds)
         report = reporting.born(self.clock.now()) if decided.ending else None
         run, fence, began = self.run, self.fence, steady()
+        turn, known = self.subject.turn, [brake.id for brake in self.controls.brakes]
 
         def act() -> Written:
-            turn = self.subject.turn
-            return ledger.write(run, decided, fence, by=self.by, due_at=due_at, turn=turn, report=report)
+            return ledger.write(
+                run, decided, fence, by=self.by, due_at=due_at, turn=turn, known_brakes=known, report=report
+            )
 
         def landed() -> Written | None:
             return ledger.find_written(run, decided, fence, due_at=due_at)
@@ -94,8 +101,20 @@ class LeaseHolder:
         self.fence = Fence(decided.state, None if decided.ending else due_at, fence.sequence + len(decided.rows))
         self.rows, self.failures, self.next_run = (*self.rows, *written.rows), 0, written.next_run
         self.report_lease = report["due_at"] if report and "attempts" in report else None
-        self.own_intent = decided.rows[-1].kind is EventKind.INTENT
+        self.own_intent = decided.is_intent
+        self._learn(written.controls)
         self.clock = written.clock if steady() - began < UNSURE_SECONDS else ledger.clock()
+
+    def current_controls(self) -> Controls:
+        """What people have ordered: as the last statement found it, or asked now where that was used before."""
+        if not self.controls_are_new:
+            self.controls = brakes.read(self.run)
+        self.controls_are_new = False
+        return self.controls
+
+    def _learn(self, controls: Controls | None) -> None:
+        self.controls_are_new = controls is not None
+        self.controls = controls or self.controls
 
     def keep(self, seconds: float) -> None:
         """Keeps the run leased for at least the next ``seconds``. Raises Stale when another worker has it already."""
@@ -130,15 +149,17 @@ class LeaseHolder:
         self.in_process_wait_seconds -= seconds
         self.keep(seconds)
         time.sleep(seconds)
+        self.controls_are_new = False
         return True
 
     def look_again(self) -> bool:
-        """Whether the run is still this worker's. What it knows of the subject, and of the time, is new then."""
-        now = OperationRun.objects.filter(pk=self.run.pk).first()
+        """Whether the run is still this worker's. What it knows beside the ledger is new then."""
+        now = OperationRun.objects.filter(pk=self.run.pk).select_related("definition").first()
         if now is None or (now.state, now.due_at) != (self.fence.state, self.fence.due_at):
             return False
         seen = ledger.observe(now)
-        self.clock, self.subject = seen.clock, seen.subject
+        self.run.definition, self.clock, self.subject = now.definition, seen.clock, seen.subject
+        self._learn(seen.controls)
         return True
 
     def _hold(self, until: datetime, failures: int | None = None) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -19,11 +20,13 @@ from handrail.audit.actions import By, row_of
 from handrail.definitions.states import DefinitionState
 from handrail.kernel.clock import RemoteClock, steady
 from handrail.kernel.errors import Stale
+from handrail.runbooks import brakes
+from handrail.runbooks.brakes import Controls
 from handrail.runbooks.engine import statements
-from handrail.runbooks.engine.decision import Commit, CurrentState, NewEvent, NewRow
+from handrail.runbooks.engine.decision import Commit, CurrentState, Ending, NewEvent, NewRow
 from handrail.runbooks.engine.execution import Subject
 from handrail.runbooks.engine.position import Row
-from handrail.runbooks.models import OperationRun
+from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.states import RUN, EventKind, RunState
 
 log = structlog.get_logger("handrail.runbooks")
@@ -40,6 +43,7 @@ class Observed:
     clock: RemoteClock
     subject: Subject
     rows: tuple[Row, ...]
+    controls: Controls
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,13 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """``next_run``: the run that has waited for the subject of one that ended, and is due now."""
+    """``next_run``: the run that has waited for the subject of one that ended, and is due now. ``controls``: what
+    applied to the run when this was written; None where it ended."""
 
     clock: RemoteClock
     rows: tuple[Row, ...]
     next_run: int | None
+    controls: Controls | None
 
 
 def load(*, run_id: int, workspace_id: int, lease: datetime) -> OperationRun | None:
@@ -112,7 +118,7 @@ def find_written(run: OperationRun, commit: Commit, fence: Fence, *, due_at: dat
     if state != commit.state or lease != (None if commit.state in RUN.terminal else due_at):
         return None
     seen = _from_json(asked, observed)
-    return Written(seen.clock, seen.rows[fence.sequence :], None)
+    return Written(seen.clock, seen.rows[fence.sequence :], None, seen.controls)
 
 
 def clock() -> RemoteClock:
@@ -131,17 +137,19 @@ def write(
     by: By,
     due_at: datetime | None,
     turn: int,
+    known_brakes: Collection[int] = (),
     report: Mapping[str, Any] | None = None,
 ) -> Written:
     """Writes ``commit`` in one statement: all of it or nothing. ``turn``: the subject's last one that the writer knows.
-    ``report``: columns of the report that an end leaves; it is due at once without.
+    ``known_brakes``: those that an intent was decided by. ``report``: columns of the report that an end leaves; it is
+    due at once without.
 
-    Raises Stale when the run is not as ``fence`` says, or its subject's next turn is taken; then nothing was written.
+    Raises Stale when the run is not as ``fence`` says, its subject's next turn is taken, or where it is an intent
+    people have ordered something else meanwhile; then nothing was written.
     """
     before, ended = fence.state, commit.state in RUN.terminal
     if commit.state is not before and not RUN.allows(before, commit.state):
         raise ValueError(f"a run can't go from {before} to {commit.state}")
-    ending = commit.ending
     parameters = {
         "run": run.pk,
         "state": commit.state,
@@ -150,29 +158,27 @@ def write(
         "lease": fence.due_at,
         "ended": ended,
         "turn": turn + 1 if commit.claims else None,
+        "brakes": sorted(known_brakes) if commit.is_intent else None,
         "worker": by.name,
         "rows": _rows(commit.rows, fence.sequence),
         **_events(commit.events, by, run.ref),
-        "retries": _one(ending.retries if ending else None),
-        "completion": _one(ending.completion if ending else None),
-        "packet": _one(ending.packet if ending else None),
-        "report": _one(_report(report or {}) if ending else None),
+        **_left_behind(commit.ending, report or {}),
     }
     asked = steady()
     try:
-        found = _execute(statements.END if ending else statements.WRITE, parameters)
+        found = _execute(statements.END if commit.ending else statements.WRITE, parameters)
     except IntegrityError as error:
         if isinstance(error.__cause__, UniqueViolation):
             raise Stale from error
         raise
     if found is None:
         raise Stale
-    at, _, next_run = found
+    at, _, next_run, controls = found
     rows = tuple(
         Row(n, row.kind, row.step, row.attempt, row.idempotency_key, at, row.deadline_at, row.detail)
         for n, row in enumerate(commit.rows, start=fence.sequence + 1)
     )
-    return Written(RemoteClock(at, asked), rows, next_run)
+    return Written(RemoteClock(at, asked), rows, next_run, _controls(controls))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,11 @@ def receive(
     }
     found = _execute(statements.RECEIVE, parameters)
     return NewRun(None if found is None else found[2], tenant_was_there=found is not None)
+
+
+def write_delivered(report: Report, event: NewEvent, *, by: By) -> None:
+    """Writes that the task system has accepted ``report``, with the event, unless that is written already."""
+    _execute(statements.DELIVERED, {"report": report.pk, **_events((event,), by, report.run.ref)})
 
 
 def hold(run: OperationRun, fence: Fence, *, until: datetime, failures: int | None = None) -> None:
@@ -266,7 +277,14 @@ def _from_json(asked: float, found: dict[str, Any]) -> Observed:
         for row in found["rows"] or ()
     )
     clock = RemoteClock(datetime.fromisoformat(found["at"]), asked)
-    return Observed(clock, Subject(found["busy"], found["turn"], found["fenced"]), rows)
+    subject = Subject(found["busy"], found["turn"], found["fenced"])
+    return Observed(clock, subject, rows, brakes.from_json(found["controls"]))
+
+
+def _controls(found: Any) -> Controls | None:
+    """Of JSON that came without Django, which has the driver leave it as text."""
+    parsed = json.loads(found) if isinstance(found, str) else found
+    return None if parsed is None else brakes.from_json(parsed)
 
 
 def _rows(rows: Sequence[NewRow], after: int) -> Jsonb:
@@ -284,6 +302,15 @@ def _events(events: Sequence[NewEvent], by: By, ref: str) -> dict[str, Any]:
         for one in events
     ]
     return {"events": Jsonb(written), "event_count": len(written)}
+
+
+def _left_behind(ending: Ending | None, report: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "retries": _one(ending.retries if ending else None),
+        "completion": _one(ending.completion if ending else None),
+        "packet": _one(ending.packet if ending else None),
+        "report": _one(_report(report) if ending else None),
+    }
 
 
 def _report(columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,15 +7,18 @@
 from __future__ import annotations
 
 from handrail.audit.actions import insertion
+from handrail.runbooks.brakes import controls_of
 
-# What a worker must know of a run beside its columns: the time there, its ledger, and who has its subject.
-OBSERVED = """
+# What a worker must know of a run beside its columns: the time there, its ledger, who has its subject, and what people
+# have ordered.
+OBSERVED = f"""
 jsonb_build_object(
     'at', clock_timestamp(),
     'busy', EXISTS (
         SELECT FROM runbooks_operationrun AS other
         WHERE other.tenant_id = runbooks_operationrun.tenant_id AND other.subject = runbooks_operationrun.subject
           AND other.state IN ('checking', 'invoking', 'verifying') AND other.id <> runbooks_operationrun.id),
+    'controls', {controls_of("runbooks_operationrun")},
     'turn', (
         SELECT coalesce(max(other.turn), 0) FROM runbooks_operationrun AS other
         WHERE other.tenant_id = runbooks_operationrun.tenant_id AND other.subject = runbooks_operationrun.subject),
@@ -39,7 +42,9 @@ jsonb_build_object(
 
 _NOW = "clock AS MATERIALIZED (SELECT clock_timestamp() AS at)"
 
-# The fence: another worker that was first has changed state or due_at. Without a lease, state and sequence must do.
+# The fence: another worker that was first has changed state or due_at. Without a lease, state and sequence must do. An
+# intent is not written either once a person has ordered the run to stop, its version is not active, or a brake applies
+# that its writer did not know.
 _MOVED = """
 moved AS (
     UPDATE runbooks_operationrun AS run
@@ -48,10 +53,20 @@ moved AS (
     FROM clock
     WHERE run.id = %(run)s AND run.state = %(before)s
       AND (%(lease)s::timestamptz IS NULL OR run.due_at = %(lease)s)
-    RETURNING run.id, run.workspace_id, run.tenant_id, run.subject, clock.at)"""
+      AND (%(brakes)s::bigint[] IS NULL
+           OR NOT EXISTS (SELECT FROM runbooks_stoprequest AS stop WHERE stop.run_id = run.id)
+              AND NOT EXISTS (
+                  SELECT FROM runbooks_brake AS brake
+                  WHERE brake.workspace_id = run.workspace_id AND brake.released_at IS NULL
+                    AND brake.id <> ALL(%(brakes)s))
+              AND EXISTS (
+                  SELECT FROM definitions_definition AS pinned
+                  WHERE pinned.id = run.definition_id AND pinned.state = 'active'))
+    RETURNING run.id, run.workspace_id, run.tenant_id, run.definition_id, run.subject, clock.at)"""
 
-# A received run is made here; the tenant's row stays as it is until the commit, as for any row that refers to it. Where
-# somebody closes or renames the tenant just now, ``tenant`` waits for that and looks again; ``asked`` does not.
+# A received run is made here, unless the intake is paused; the tenant's row stays as it is until the commit, as for any
+# row that refers to it. Where somebody closes or renames the tenant just now, ``tenant`` waits for that and looks
+# again; ``asked`` does not.
 _RECEIVED = """
 asked AS MATERIALIZED (
     SELECT id FROM access_tenant
@@ -61,6 +76,9 @@ tenant AS (
     SELECT id FROM access_tenant
     WHERE workspace_id = %(workspace)s AND key = %(tenant)s AND closed_at IS NULL
       AND (%(tenants)s::bigint[] IS NULL OR id = ANY(%(tenants)s))
+      AND NOT EXISTS (
+          SELECT FROM runbooks_brake
+          WHERE workspace_id = %(workspace)s AND released_at IS NULL AND kind IN ('intake', 'everything'))
     FOR KEY SHARE),
 moved AS (
     INSERT INTO runbooks_operationrun
@@ -125,13 +143,22 @@ woken AS (
 # Divides by zero where a trigger dropped an event, so that nothing is written that no event tells of.
 _RESULT = "moved.at, 1 / ((SELECT count(*) FROM recorded) = %(event_count)s)::int"
 
-WRITE = f"WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}\nSELECT {_RESULT}, NULL FROM moved"
-END = f"WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}, {_ENDED}\nSELECT {_RESULT}, (SELECT id FROM woken) FROM moved"
+WRITE = f"WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}\nSELECT {_RESULT}, NULL, {controls_of('moved')} FROM moved"
+END = f"""WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}, {_ENDED}
+SELECT {_RESULT}, (SELECT id FROM woken), NULL FROM moved"""
 # Without a run: whether there was such an open or closed tenant when the statement began.
 RECEIVE = f"""WITH {_NOW}, {_RECEIVED}, {_ROWS}, {_EVENTS}
 SELECT {_RESULT}, moved.id FROM moved
 UNION ALL
 SELECT NULL, NULL, NULL FROM asked WHERE NOT EXISTS (SELECT FROM moved)"""
+
+# Even where another worker has the report by now: it was delivered, and nobody needs to do so again.
+_ACCEPTED = """
+moved AS (
+    UPDATE runbooks_report AS report SET delivered_at = clock.at, due_at = NULL, failure = ''
+    FROM clock WHERE report.id = %(report)s AND report.delivered_at IS NULL
+    RETURNING report.workspace_id, report.tenant_id, clock.at)"""
+DELIVERED = f"WITH {_NOW}, {_ACCEPTED}, {_EVENTS}\nSELECT {_RESULT} FROM moved"
 
 # The lease is extended, or given back.
 HOLD = """
