@@ -65,9 +65,12 @@ def _not_sent_in_a_row(execution: Execution) -> int:
 
 
 def _overdue(execution: Execution) -> Next:
-    """Somebody else's intent: left alone until its deadline, then written down as unknown."""
+    """Somebody else's intent: left alone until its deadline, then written down as unknown. One that was only written
+    behind its deadline, because its commit waited, is known to have been of no use to its writer either."""
     last = execution.position.last
     assert last.deadline_at is not None
+    if last.at >= last.deadline_at:
+        return _not_sent(execution)
     if execution.at < last.deadline_at:
         return Wait(last.deadline_at)
     unknown = NewRow(

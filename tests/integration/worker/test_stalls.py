@@ -1,0 +1,158 @@
+"""A commit that waits too long, and a connection that ends between a call and what is written of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+import pytest
+from django.db import connection
+
+from handrail.runbooks import timing
+from handrail.runbooks.engine import advance
+from handrail.runbooks.engine.position import Phase
+from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.timing import Timing
+from tests.factories.changes import kinds
+from tests.factories.installation import Installation
+from tests.factories.postgres_gate import gate
+from tests.factories.runs import Runs
+from tests.factories.switches import RUNBOOK, SwitchBoard, Turn, connected
+
+# A target that takes every call for a new one: an unknown outcome of it can only be left to a person.
+REPEATS = RUNBOOK.replace("deduplicates: true", "deduplicates: false").replace("{status: [503]}, ", "")
+SOON_OVER = Timing(intent_margin_seconds=0.3, result_margin_seconds=0.1)
+
+
+@pytest.fixture
+def board() -> SwitchBoard:
+    return SwitchBoard()
+
+
+@pytest.fixture
+def estate(committed_db: str, board: SwitchBoard) -> Iterator[Runs]:
+    estate = Installation(REPEATS).runs
+    board.add("s1", owner=estate.tenant.key)
+    with connected(board):
+        yield estate
+
+
+class Died(BaseException):
+    """Stands for the end of the process: nothing after it runs."""
+
+
+@contextmanager
+def locked(url: str) -> Iterator[None]:
+    """Nobody can add to a ledger until an intent that waits for that has been waiting for longer than it has."""
+    with psycopg.connect(url) as holder:
+        holder.execute("LOCK TABLE runbooks_checkpoint IN SHARE MODE")
+        thread = threading.Thread(target=_release, args=(url, holder))
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
+
+
+def _release(url: str, holder: psycopg.Connection) -> None:
+    overdue = """
+        SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                       AND query_start < clock_timestamp() - interval '1 second')"""
+    with psycopg.connect(url, autocommit=True) as watching:
+        for _ in range(400):
+            if watching.execute(overdue).fetchone() == (True,):
+                break
+            threading.Event().wait(0.05)
+    holder.rollback()
+
+
+def results(run: OperationRun) -> list[str]:
+    rows = Checkpoint.objects.filter(run=run, kind__in=("result", "unknown")).order_by("sequence")
+    return [str(row.detail["class"]) for row in rows]
+
+
+@pytest.mark.requirement("R2-05")
+def test_intent_whose_commit_waited_for_longer_than_it_has_is_made_again(
+    committed_db: str, estate: Runs, board: SwitchBoard
+) -> None:
+    run = estate.start()
+    with timing.use(SOON_OVER), locked(committed_db):
+        estate.advance(run)
+    assert (run.state, results(run), len(board.calls)) == ("completed", ["not-sent", "succeeded"], 1)
+
+
+@pytest.mark.requirement("R2-05")
+def test_intent_that_was_late_already_is_never_taken_for_a_lost_workers_call(
+    committed_db: str, estate: Runs, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> advance.Next:
+        raise Died
+
+    run = estate.start()
+    monkeypatch.setitem(advance.MOVES, Phase.IN_FLIGHT, die)
+    with timing.use(SOON_OVER), locked(committed_db), suppress(Died):
+        estate.advance(run)
+    assert kinds(run)[-1] == "intent"
+    monkeypatch.undo()
+    estate.advance(run)
+    assert (run.state, results(run), len(board.calls)) == ("completed", ["not-sent", "succeeded"], 1)
+
+
+def ends_its_connection(url: str, pid: Callable[[], int]) -> Callable[[SwitchBoard, str], None]:
+    def end(_: SwitchBoard, __: str) -> None:
+        with psycopg.connect(url, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid()])
+
+    return end
+
+
+@pytest.mark.requirement("R2-05")
+@pytest.mark.parametrize("answer", [Turn(), Turn(effect=False)])
+def test_answer_is_written_over_a_new_connection_where_the_old_one_ended_during_the_call(
+    committed_db: str, estate: Runs, board: SwitchBoard, answer: Turn
+) -> None:
+    ended = []
+
+    def pid() -> int:
+        ended.append(connection.connection.info.backend_pid)
+        return ended[-1]
+
+    board.script = [replace(answer, also=ends_its_connection(committed_db, pid))]
+    run = estate.advance(estate.start())
+    assert (results(run), len(board.calls), len(ended)) == (["succeeded"], 1, 1)
+    assert run.state == ("completed" if answer.effect else "exception")
+    assert "unknown" not in kinds(run)
+
+
+@contextmanager
+def losing(url: str, *messages: bytes) -> Iterator[list[bytes]]:
+    """This thread's connection loses the answer to the first message that contains the first of ``messages``, then the
+    next; the list holds those that are left."""
+    lost = list(messages)
+    before = dict(connection.settings_dict)
+    [directory] = parse_qs(urlsplit(url).query)["host"]
+    with gate("127.0.0.1", directory, lost=lost) as port:
+        connection.close()
+        connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": port}
+        try:
+            yield lost
+        finally:
+            connection.close()
+            connection.settings_dict |= before
+
+
+@pytest.mark.requirement("R2-05")
+@pytest.mark.parametrize("kind", ["intent", "result", "completed"])
+def test_commit_whose_answer_was_lost_is_not_made_twice(
+    committed_db: str, estate: Runs, board: SwitchBoard, kind: str
+) -> None:
+    run = estate.start()
+    with losing(committed_db, f'"kind": "{kind}"'.encode()) as left:
+        estate.advance(run)
+        assert left == []
+    assert kinds(run) == ["received", "claimed", "checked", "intent", "result", "verified", "completed"]
+    assert (run.state, len(board.calls)) == ("completed", 1)
