@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 
 from handrail.connectors import registry
+from handrail.runbooks import timing
+from handrail.runbooks.actions import runs
 from handrail.runbooks.actions.reports import outcome_of
-from handrail.runbooks.models import Checkpoint
-from tests.factories.changes import COPIED, NARROW, PANEL, after_a_call, kinds, set_to, told, world
+from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.timing import Timing
+from tests.factories.changes import COPIED, NARROW, PANEL, after_a_call, kinds, senior, set_to, told, world
 from tests.factories.switches import (
     CLAIMS_DONE,
     FORBIDDEN,
     ODD,
+    SILENT_NOT_DONE,
+    UNREACHABLE,
     BoardConnector,
     Turn,
 )
@@ -49,6 +54,25 @@ def test_a_stop_whose_sources_can_not_be_read_says_that_it_is_unknown() -> None:
         board.script = [after_a_call(FORBIDDEN, lambda _: connectors.pop("panel"))]
         account = told(estate, estate.advance(estate.start())).account
         assert (account["changed"], account["unread"]) == ("unknown", ["switch"])
+
+
+@pytest.mark.requirement("R2-18")
+@pytest.mark.parametrize("later", [[UNREACHABLE] * 3, [FORBIDDEN]])
+def test_a_lost_answer_leaves_it_unknown_whatever_later_attempts_met(later: list[Turn]) -> None:
+    account = account_of(SILENT_NOT_DONE, *later)
+    assert (account["changed"], account["calls"][0]["attempts"]) == ("unknown", len(later) + 1)
+
+
+@pytest.mark.requirement("R2-18")
+def test_a_stop_while_the_effect_may_still_show_says_that_it_is_unknown() -> None:
+    with world(PANEL.replace("within: 200ms", "within: 1h")) as (estate, board, _):
+        board.script = [CLAIMS_DONE]
+        with timing.use(Timing(in_process_wait_seconds=0.0)):
+            run = estate.advance(estate.start())
+        assert run.state == "verifying"
+        runs.stop(ref=run.ref, reason="The customer called.", by=senior(estate))
+        OperationRun.objects.filter(pk=run.pk).update(due_at="2020-01-01T00:00Z")
+        assert told(estate, estate.advance(run)).account["changed"] == "unknown"
 
 
 @pytest.mark.requirement("R2-18")

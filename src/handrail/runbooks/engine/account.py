@@ -16,6 +16,9 @@ from handrail.runbooks.states import EventKind, ExceptionCause
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 _UNSENT = frozenset({failure.value for failure in Failure if not failure.sent} | {"not-sent"})
 _OPEN_CAUSES = frozenset({ExceptionCause.UNKNOWN_OUTCOME, ExceptionCause.AMBIGUOUS})
+_OPEN = frozenset({"unknown", "pending", "ambiguous", Failure.TIMEOUT_AFTER_SEND, Failure.CONNECTION_LOST})
+# With these a verification ends that was given its whole time.
+_VERIFIED_IN_VAIN = frozenset({ExceptionCause.VERIFICATION, ExceptionCause.BOUNDARY})
 
 DEFAULT_ACTIONS: Mapping[ExceptionCause, str] = {
     ExceptionCause.PREREQUISITE: "Correct the source or the task, then have the task delegated again.",
@@ -33,13 +36,27 @@ DEFAULT_ACTIONS: Mapping[ExceptionCause, str] = {
 
 def may_have_acted(rows: Iterable[Row]) -> bool:
     """Whether a changing call may have been sent: an intent without a result that says that nothing was."""
-    sent: set[tuple[str, int | None]] = set()
+    return any(row.kind is EventKind.INTENT and _changes(row) for row in _sent(rows))
+
+
+def _sent(rows: Iterable[Row]) -> list[Row]:
+    """``rows`` without the attempts of which nothing was sent: those whose result, right behind, says so."""
+    found: list[Row] = []
     for row in rows:
-        if row.kind is EventKind.INTENT and row.detail.get("effect", "mutating") == "mutating":
-            sent.add((row.step, row.attempt))
-        elif row.kind is EventKind.RESULT and {row.detail.get("class"), row.detail.get("failure")} & _UNSENT:
-            sent.discard((row.step, row.attempt))
-    return bool(sent)
+        unsent = row.kind is EventKind.RESULT and not _UNSENT.isdisjoint(_outcome(row))
+        if unsent and found and found[-1].kind is EventKind.INTENT:
+            found.pop()
+        else:
+            found.append(row)
+    return found
+
+
+def _outcome(row: Row) -> set[str | None]:
+    return {row.detail.get("class"), row.detail.get("failure")}
+
+
+def _changes(intent: Row) -> bool:
+    return bool(intent.detail.get("effect", "mutating") == "mutating")
 
 
 def next_action(runbook: CompiledRunbook | None, reason: str, cause: ExceptionCause) -> str:
@@ -74,7 +91,7 @@ def whole(
     differing = [name for name in _names(runbook) if _differ(runbook, name, start, found)]
     verified = any(row.kind is EventKind.VERIFIED and runbook.step(row.step).mutating for row in rows)
     changed, why = _verdict(
-        differing, verified=verified, unread=unread, is_open=cause in _OPEN_CAUSES or _is_open(rows)
+        differing, verified=verified, unread=unread, is_open=cause in _OPEN_CAUSES or _is_open(rows, cause)
     )
     return {
         "changed": changed,
@@ -99,15 +116,20 @@ def _verdict(differing: Sequence[str], *, verified: bool, unread: Sequence[str],
     return NO, "All that was read is as before."
 
 
-def _is_open(rows: Sequence[Row]) -> bool:
-    """Whether the last changing call may still take effect, for all that its result says."""
-    last = next((row for row in reversed(rows) if row.kind in (EventKind.INTENT, EventKind.RESULT)), None)
-    if last is None or last.kind is EventKind.INTENT:
-        return last is not None
-    return last.detail.get("class") in ("unknown", "pending", "ambiguous") or last.detail.get("failure") in (
-        Failure.TIMEOUT_AFTER_SEND,
-        Failure.CONNECTION_LOST,
-    )
+def _is_open(rows: Iterable[Row], cause: ExceptionCause) -> bool:
+    """Whether a changing call of the step under way may still take effect, for all that was answered."""
+    attempts: dict[int | None, bool] = {}
+    for row in _sent(rows):
+        if row.kind is EventKind.VERIFIED:
+            attempts = {}
+        elif row.kind is EventKind.INTENT and _changes(row):
+            attempts[row.attempt] = True
+        elif row.kind is EventKind.RESULT and row.attempt in attempts:
+            if row.detail.get("class") == "succeeded":  # of one call, however often it was made under its key
+                attempts = {row.attempt: cause not in _VERIFIED_IN_VAIN}
+            else:
+                attempts[row.attempt] = not _OPEN.isdisjoint(_outcome(row))
+    return any(attempts.values())
 
 
 def _names(runbook: CompiledRunbook) -> list[str]:
