@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from handrail.kernel.errors import Invalid
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer
+from handrail.kernel.errors import Invalid, Misconfigured
 from handrail.runbooks.actions import exceptions
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun
 from handrail.runbooks.queries.runs import get_run, list_runs
-from tests.factories.changes import senior, told, world
+from tests.factories.changes import PANEL, ending, senior, told, world
 from tests.factories.runs import Runs
 from tests.factories.switches import (
     CLAIMS_DONE,
     FORBIDDEN,
     ODD,
     UNREACHABLE,
+    BoardConnector,
     SwitchBoard,
     Turn,
 )
@@ -53,6 +56,35 @@ def test_a_stop_before_anything_was_sent_fences_nothing() -> None:
     with world() as (estate, board, _):
         first, second = stopped(estate, board, *[UNREACHABLE] * 4)
         assert (first.state, second.state) == ("exception", "completed")
+
+
+@pytest.mark.requirement("R2-07")
+@pytest.mark.parametrize("label", ["", ".."])
+def test_a_call_that_can_not_be_written_down_fences_nothing(label: str) -> None:
+    text = PANEL.replace("fuse: string", "fuse: string\n      label: string")
+    text = text.replace('put: "/switches/{task.switch_id}"', 'put: "/switches/{switch.label}"')
+    with world(text) as (estate, board, _):
+        board.switches["s1"]["label"] = label
+        first = estate.advance(estate.start("TASK-1"))
+        account = told(estate, first).account
+        assert (ending(first), account["changed"], account["why"]) == ("call-not-renderable", "no", "Nothing was sent.")
+        board.switches["s1"]["label"] = "s1"
+        assert estate.advance(estate.start("TASK-2")).state == "completed"
+
+
+@pytest.mark.requirement("R2-07")
+def test_a_call_that_its_connector_refuses_fences_nothing() -> None:
+    class Refuses(BoardConnector):
+        def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+            raise Misconfigured("board: a path outside the allowed origins", code="refused-path")
+
+    with world() as (estate, board, connectors):
+        connectors["board"] = Refuses(board)
+        first = estate.advance(estate.start("TASK-1"))
+        account = told(estate, first).account
+        assert (ending(first), account["changed"], account["why"]) == ("connector-unusable", "no", "Nothing was sent.")
+        connectors["board"] = BoardConnector(board)
+        assert estate.advance(estate.start("TASK-2")).state == "completed"
 
 
 @pytest.mark.requirement("R2-07")

@@ -119,6 +119,8 @@ def _decide(holder: LeaseHolder) -> Decision:
             return _asked(holder, execution, ordered)
     except Misconfigured as error:
         why = finish.why_given_up(leased, "connector-unusable", error.message)
+        if leased.own_intent:  # a connector refuses a call before anything of it is sent, or never
+            return invoke.unsendable(execution, why)
         return _asked(holder, execution, finish.stop(execution, why, scope=execution.scope()))
     return decided
 

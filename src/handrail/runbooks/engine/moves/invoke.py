@@ -34,11 +34,15 @@ def _call(execution: Execution) -> Next:
     try:
         operation = execution.runbook.operation(step.call, scope, idempotency_key=last.idempotency_key)
     except Invalid as error:
-        return finish.stop(
-            execution, Stop(ExceptionCause.DEFINITION, "call-not-renderable", error.message), scope=scope
-        )
+        return unsendable(execution, Stop(ExceptionCause.DEFINITION, "call-not-renderable", error.message))
     until = last.deadline_at - timedelta(seconds=execution.timing.result_margin_seconds)
     return Invocation(step.connector, operation, until, then=settle, too_late=_not_sent)
+
+
+def unsendable(execution: Execution, why: Stop) -> Commit:
+    """This worker's own intent, whose call can't be made at all: that nothing was sent is written before the run stops,
+    so that it is told, and fences nothing."""
+    return _stopping(execution, why, {"class": ResultClass.NOT_SENT, "why": "nothing was sent: it can't be called"})
 
 
 def _not_sent(execution: Execution) -> Next:
