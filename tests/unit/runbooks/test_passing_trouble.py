@@ -14,6 +14,7 @@ from handrail.runbooks.timing import Timing
 from tests.factories.changes import PANEL, SEALED, after_a_call, ending, kinds, senior, world
 from tests.factories.switches import (
     BUSY,
+    SILENT_NOT_DONE,
     SwitchBoard,
     Turn,
 )
@@ -102,3 +103,12 @@ def test_what_a_verification_does_not_find_yet_is_looked_for_again(missing: dict
 
         board.script = [after_a_call(Turn(), hide)]
         assert estate.advance(estate.start()).state == "completed"
+
+
+def test_an_effect_that_is_not_there_after_a_lost_answer_is_made_with_the_same_key() -> None:
+    missing = ReadFailed("panel: status 404", status=404, retryable=False)
+    with world() as (estate, board, _):
+        lost = after_a_call(SILENT_NOT_DONE, lambda board: board.read_failures.append(missing))
+        board.script = [lost]
+        run = estate.advance(estate.start())
+        assert (run.state, len(board.calls), len(set(board.calls))) == ("completed", 2, 1)

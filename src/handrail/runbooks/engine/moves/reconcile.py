@@ -54,7 +54,8 @@ def _looked_up(execution: Execution, found: Answered) -> Next:
 def _looked(execution: Execution, readings: Readings | Unreadable) -> Next:
     """Whether the authoritative state shows the effect."""
     if isinstance(readings, Unreadable):
-        return _look_again(execution, readings)
+        # What the call was to make may not be there yet, or not as declared: then its effect is not to be seen.
+        return _not_seen(execution) if readings.absent else _look_again(execution, readings)
     step = execution.step
     try:
         missing = unmet(execution, step, readings.values)
