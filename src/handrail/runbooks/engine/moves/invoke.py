@@ -41,7 +41,7 @@ def _call(execution: Execution) -> Next:
 
 def unsendable(execution: Execution, why: Stop) -> Commit:
     """This worker's own intent, whose call can't be made at all: that nothing was sent is written before the run stops,
-    so that it is told, and fences nothing."""
+    so that its packet says so, and fences nothing."""
     return _stopping(execution, why, {"class": ResultClass.NOT_SENT, "why": "nothing was sent: it can't be called"})
 
 
