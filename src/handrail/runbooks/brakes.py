@@ -16,7 +16,6 @@ from django.db import connection, transaction
 from django.db.models import JSONField
 from django.db.models.expressions import RawSQL
 
-from handrail.kernel.clock import now
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import BrakeKind
 
@@ -34,6 +33,9 @@ def controls_of(run: str) -> str:
         'stop', (
             SELECT jsonb_build_object('by', s.by, 'reason', s.reason) FROM runbooks_stoprequest s
             WHERE s.run_id = {run}.id),
+        'resumed_at', (
+            SELECT CASE WHEN p.brake_id IS NULL THEN d.returned_at ELSE b.released_at END
+            FROM runbooks_pausedrun p LEFT JOIN runbooks_brake b ON b.id = p.brake_id WHERE p.run_id = {run}.id),
         'brakes', (
             SELECT jsonb_agg(jsonb_build_object('id', b.id, 'kind', b.kind, 'target', b.target) ORDER BY b.id)
             FROM runbooks_brake b WHERE b.workspace_id = d.workspace_id AND b.released_at IS NULL))
@@ -77,11 +79,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """``orphaned``: the run's version was deprecated, and no other one is active."""
+    """``orphaned``: the run's version was deprecated, and no other one is active. ``resumed_at``: when the last wait of
+    the run for a person ended."""
 
     orphaned: bool = False
     stop: Stopped | None = None
     brakes: tuple[AppliedBrake, ...] = ()
+    resumed_at: datetime | None = None
 
     def holding(self, run: OperationRun, connectors: Collection[str]) -> Held | None:
         """What ``run``, which still needs ``connectors``, waits for before its next intent."""
@@ -107,6 +111,7 @@ def from_json(found: Mapping[str, Any]) -> Controls:
         orphaned=found["orphaned"],
         stop=Stopped(**stop) if stop else None,
         brakes=tuple(AppliedBrake(one["id"], BrakeKind(one["kind"]), one["target"]) for one in found["brakes"] or ()),
+        resumed_at=datetime.fromisoformat(found["resumed_at"]) if found["resumed_at"] else None,
     )
 
 
@@ -128,13 +133,13 @@ def note_paused(run: OperationRun, held: Held) -> bool:
             return False
         cursor.execute(
             "INSERT INTO runbooks_pausedrun (workspace_id, tenant_id, run_id, brake_id, at, run_updated_at)"
-            " VALUES (%s, %s, %s, %s, %s, (SELECT updated_at FROM runbooks_operationrun WHERE id = %s))"
+            " VALUES (%s, %s, %s, %s, clock_timestamp(), (SELECT updated_at FROM runbooks_operationrun WHERE id = %s))"
             " ON CONFLICT (run_id) DO UPDATE SET"
             " at = CASE WHEN runbooks_pausedrun.brake_id IS NOT DISTINCT FROM excluded.brake_id"
             " AND runbooks_pausedrun.run_updated_at = excluded.run_updated_at"
             " THEN runbooks_pausedrun.at ELSE excluded.at END,"
             " brake_id = excluded.brake_id, run_updated_at = excluded.run_updated_at",
-            [run.workspace_id, run.tenant_id, run.pk, held.brake, now(), run.pk],
+            [run.workspace_id, run.tenant_id, run.pk, held.brake, run.pk],
         )
     return True
 

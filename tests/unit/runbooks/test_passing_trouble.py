@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from handrail.connectors.outcome import ReadFailed
 from handrail.kernel.clock import now
 from handrail.runbooks import timing
+from handrail.runbooks.actions import brakes
 from handrail.runbooks.actions.reports import outcome_of
 from handrail.runbooks.models import Checkpoint
 from handrail.runbooks.queries.runs import get_run
+from handrail.runbooks.states import BrakeKind
 from handrail.runbooks.timing import Timing
-from tests.factories.changes import PANEL, SEALED, after_a_call, ending, kinds, senior, world
+from tests.factories.changes import PANEL, SEALED, TWO_STEPS, after_a_call, ending, kinds, senior, world
+from tests.factories.people import as_person
 from tests.factories.switches import (
     BUSY,
+    DONE,
     SILENT_NOT_DONE,
     SwitchBoard,
     Turn,
@@ -103,6 +110,25 @@ def test_what_a_verification_does_not_find_yet_is_looked_for_again(missing: dict
 
         board.script = [after_a_call(Turn(), hide)]
         assert estate.advance(estate.start()).state == "completed"
+
+
+@pytest.mark.parametrize("turn", [DONE, BUSY])
+def test_reads_that_fail_right_after_a_pause_are_waited_for(turn: Turn) -> None:
+    with world(TWO_STEPS) as (estate, board, _), timing.use(replace(QUICK, read_budget_seconds=1.0)):
+        lead, held = as_person(estate.worker), []
+
+        def pause(_: SwitchBoard) -> None:
+            held.append(brakes.pause(kind=BrakeKind.CONNECTOR, target="board", reason="It is mended.", by=lead))
+
+        board.script = [after_a_call(turn, pause)]
+        run = estate.advance(estate.start())
+        assert get_run(senior(estate), run.ref).summary.paused is not None
+        time.sleep(1.2)
+        brakes.resume(ref=held[0], reason="It works.", by=lead)
+        board.read_failures = [DOWN] * 7
+        while run.state not in ("completed", "exception"):
+            estate.advance(run)
+        assert run.state == "completed"
 
 
 def test_an_effect_that_is_not_there_after_a_lost_answer_is_made_with_the_same_key() -> None:

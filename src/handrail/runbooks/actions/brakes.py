@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from handrail.access import guards
 from handrail.access.actor import Actor
@@ -18,7 +19,6 @@ from handrail.connectors import registry
 from handrail.definitions import queries as definitions
 from handrail.definitions.states import DefinitionKind
 from handrail.kernel.canonical import digest_bytes
-from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault, Invalid, NotFound
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import brakes
@@ -53,7 +53,7 @@ def pause(*, kind: BrakeKind, reason: str, by: Actor, target: str = "") -> str:
         definition_id=found.definition_id,
         kind=kind,
         target=found.key,
-        at=now(),
+        at=Now(),
         by=by.name,
         reason=said,
     )
@@ -80,7 +80,7 @@ def resume(*, ref: str, reason: str, by: Actor) -> int:
     _require(BrakeKind(row.kind), by, row.tenant_id)
     said = reason_of(reason)
     released = Brake.objects.filter(pk=row.pk, released_at=None).update(
-        released_at=now(), released_by=by.name, release_reason=said
+        released_at=Now(), released_by=by.name, release_reason=said
     )
     if not released:
         raise Conflict("This was resumed already.", code="already-resumed")

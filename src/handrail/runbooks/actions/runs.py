@@ -17,7 +17,6 @@ from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions.active import active_runbook, compiled_runbook
 from handrail.kernel.canonical import digest_bytes
-from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, HandrailError, NotFound, Stale
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import brakes, leases, permissions, timing
@@ -210,7 +209,7 @@ def stop(*, ref: str, reason: str, by: Actor) -> None:
     refuse(permissions.why_not_stop(by, run, requested=StopRequest.objects.filter(run=run).first()))
     said = reason_of(reason)
     StopRequest.objects.create(
-        workspace_id=run.workspace_id, tenant_id=run.tenant_id, run=run, at=now(), by=by.name, reason=said
+        workspace_id=run.workspace_id, tenant_id=run.tenant_id, run=run, at=Now(), by=by.name, reason=said
     )
     record(
         EventName.RUN_STOP_REQUESTED,

@@ -80,6 +80,7 @@ class LeaseHolder:
             by=self.by,
             timing=self.timing,
             at=self.clock.now(),
+            resumed_at=self.controls.resumed_at,
         )
 
     def commit(self, decided: Commit) -> None:

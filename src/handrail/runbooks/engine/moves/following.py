@@ -45,9 +45,12 @@ def intent(
 
 
 def read_wait(execution: Execution, error: Unreadable, *, since: datetime) -> Wait | None:
-    """Until when to wait for a read that failed in passing; None once the budget, counted from ``since``, is over."""
+    """Until when to wait for a read that failed in passing; None once the budget, counted from ``since``, or from
+    when a person let the run go on, is over."""
     timing, written = execution.timing, execution.runbook.spec.read_budget
-    ends_at = since + timedelta(seconds=timing.read_budget_seconds if written is None else written)
+    resumed_at = execution.resumed_at
+    begun = resumed_at if resumed_at and since < resumed_at <= execution.at else since
+    ends_at = begun + timedelta(seconds=timing.read_budget_seconds if written is None else written)
     if not error.retryable or execution.at >= ends_at:
         return None
     pause = max(timing.read_interval_seconds, error.retry_after_seconds or 0.0)
