@@ -10,13 +10,14 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 
 from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer
 from handrail.connectors.rest import Call, Get
 from tests.factories.http_server import JsonHandler, running
 from tests.factories.switches import BoardConnector, SwitchBoard
 
 
 class BoardServer(ThreadingHTTPServer):
-    """``outcomes`` counts what the task system was told, by run."""
+    """``outcomes`` counts what the task system was told, by run; ``refusals`` are what it answers first instead."""
 
     daemon_threads = True
 
@@ -24,6 +25,7 @@ class BoardServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.connector = BoardConnector(board)
         self.outcomes: Counter[str] = Counter()
+        self.refusals: list[Answer] = []
 
     @property
     def url(self) -> str:
@@ -41,6 +43,9 @@ class _Handler(JsonHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         key = self.headers["idempotency-key"]
         if self.path.startswith("/tasks/"):
+            if self.server.refusals:
+                self.answer_json(self.server.refusals.pop().status or 500, {})
+                return
             self.server.outcomes[body["run"]] = 1  # keyed by run, as an idempotent target does
             self.answer_json(200, {})
             return

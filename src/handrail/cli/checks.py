@@ -18,7 +18,7 @@ from handrail.connectors.extract import extract
 from handrail.connectors.finding import Finding
 from handrail.connectors.rest import Get, RestConnector
 from handrail.definitions import wiring
-from handrail.kernel.clock import now
+from handrail.kernel.clock import own
 from handrail.kernel.errors import HandrailError
 from handrail.packets import settings
 from handrail.worker import clocks
@@ -72,7 +72,7 @@ def database() -> list[Finding]:
     """Version, migrations, clock. Raises Unavailable, with the reason, when it does not answer."""
     try:
         with connection.cursor() as cursor:
-            before = now()
+            before = own()
             cursor.execute("SELECT current_setting('server_version_num')::int, clock_timestamp()")
             version, there = cursor.fetchone()
             pending = migrations.pending()
@@ -81,7 +81,7 @@ def database() -> list[Finding]:
         return [_version(version), Finding("migrations", ok=False, message=message, fix="Run: handrail migrate")]
     except Error:
         raise database_server.why_away() from None
-    found = [_version(version), _migrations(pending), _clock(before, there, now())]
+    found = [_version(version), _migrations(pending), _clock(before, there, own())]
     return found if pending else [*found, *roles.findings()]
 
 

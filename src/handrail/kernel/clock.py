@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from handrail.kernel.configured import Configured
+
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 
 
@@ -15,16 +17,6 @@ def in_utc(at: datetime) -> datetime:
     if not FIRST_YEAR <= at.year <= LAST_YEAR:
         raise ValueError(f"a time of the years {FIRST_YEAR} to {LAST_YEAR}")
     return at.astimezone(UTC)
-
-
-def now() -> datetime:
-    """The present instant, timezone-aware, UTC."""
-    return datetime.now(UTC)
-
-
-def after(seconds: float) -> datetime:
-    """The instant ``seconds`` from now."""
-    return now() + timedelta(seconds=seconds)
 
 
 # Goes on while the machine sleeps, where the system has such a clock, and never jumps.
@@ -54,3 +46,23 @@ class RemoteClock:
     def after(self, seconds: float) -> datetime:
         """The instant ``seconds`` from now."""
         return self.now() + timedelta(seconds=seconds)
+
+
+# The clock that this process goes by instead of its machine's: the database's, in a process that serves.
+followed: Configured[RemoteClock] = Configured()
+
+
+def now() -> datetime:
+    """The present instant, timezone-aware, UTC."""
+    other = followed.find()
+    return own() if other is None else other.now()
+
+
+def own() -> datetime:
+    """What this machine's clock says, timezone-aware, UTC."""
+    return datetime.now(UTC)
+
+
+def after(seconds: float) -> datetime:
+    """The instant ``seconds`` from now."""
+    return now() + timedelta(seconds=seconds)

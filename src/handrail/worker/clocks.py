@@ -1,7 +1,8 @@
 """How far the clocks of an installation's processes are from the database's. Each says so in its log and keeps it where
 all see it, so that ``handrail check`` and the metrics show every machine.
 
-Leases, deadlines and expiries are set by one process's clock and read by another's.
+Leases, deadlines, expiries and audit times are written by one process and read by another. So those that serve go by
+the database's clock, as they last saw it: one whose machine is an hour off harms nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import structlog
 from django.core.cache import cache
 from django.db import Error, connection, transaction
 
-from handrail.kernel.clock import now
+from handrail.kernel.clock import RemoteClock, followed, own, steady
 from handrail.kernel.hostile import clean_text
 from handrail.worker.identity import worker_name
 
@@ -47,9 +48,21 @@ class ClockReading:
         return abs(self.seconds) > TOLERANCE_SECONDS
 
 
-def report(kind: str) -> ClockReading:
-    """Measures this process's clock, keeps the reading for all to see, and warns in the log where it is apart."""
-    seconds, at = _measured()
+@dataclass(frozen=True, slots=True)
+class ClockComparison:
+    """``seconds``: how far this machine's clock is ahead of the database's, ``there``."""
+
+    seconds: float
+    there: RemoteClock
+
+
+def report(kind: str, *, follow: bool = False) -> ClockReading:
+    """Measures this process's clock, keeps the reading for all to see, and warns in the log where it is apart. With
+    ``follow`` the process goes by the database's clock from then on."""
+    compared = _compared()
+    at, seconds = compared.there.seen, compared.seconds
+    if follow:
+        followed.set(compared.there)
     reading = ClockReading(worker_name(), kind, seconds)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
@@ -62,21 +75,22 @@ def report(kind: str) -> ClockReading:
 
 
 def report_now_and_then(kind: str) -> None:
-    """As ``report``, but at most once a minute, however often it is called."""
+    """As ``report``, but at most once a minute, however often it is called; and follows the database's clock."""
     at = time.monotonic()
     if not _reported or at - _reported[0] >= EVERY_SECONDS:
         _reported[:] = [at]
-        report(kind)
+        report(kind, follow=True)
 
 
 def keep_reporting(kind: str) -> None:
-    """In a thread of its own, until the process ends. While the database is away there is nothing to compare with."""
+    """In a thread of its own, until the process ends, which goes by the database's clock meanwhile. While the database
+    is away there is nothing to compare with."""
     threading.Thread(target=_forever, args=(kind,), name="clock", daemon=True).start()
 
 
 def readings() -> list[ClockReading]:
     """Of every process that reported within five minutes, those farthest apart first."""
-    _, at = _measured()
+    at = _compared().there.seen
     found = [ClockReading(process, kind, seconds) for process, (kind, seconds, _) in _recent(at).items()]
     return sorted(found, key=lambda one: -abs(one.seconds))
 
@@ -84,7 +98,7 @@ def readings() -> list[ClockReading]:
 def _forever(kind: str) -> None:
     while True:
         try:
-            report(kind)
+            report(kind, follow=True)
         except Error as error:
             log.info("the clock was not compared: the database is away", error=type(error).__name__)
         finally:
@@ -92,19 +106,18 @@ def _forever(kind: str) -> None:
         time.sleep(EVERY_SECONDS)
 
 
-def _measured() -> tuple[float, datetime]:
-    """How far this clock is ahead of the database's, and the time there."""
-    looks: list[tuple[float, float, datetime]] = []
+def _compared() -> ClockComparison:
+    looks: list[tuple[float, float, RemoteClock]] = []
     with connection.cursor() as cursor:
         for _ in range(LOOKS):
-            before = now()
+            asked, before = steady(), own()
             cursor.execute("SELECT clock_timestamp()")
             (there,) = cursor.fetchone()
-            after = now()
-            middle = before + (after - before) / 2
-            looks.append(((after - before).total_seconds(), (middle - there).total_seconds(), there))
-    _, seconds, at = min(looks)
-    return seconds, at
+            took = steady() - asked
+            seconds = (before - there).total_seconds() + took / 2
+            looks.append((took, seconds, RemoteClock(there, asked)))
+    _, seconds, clock = min(looks, key=lambda look: look[0])
+    return ClockComparison(seconds, clock)
 
 
 def _recent(at: datetime) -> dict[str, tuple[str, float, float]]:

@@ -19,7 +19,7 @@ import psycopg
 import structlog
 from django.db import Error, connection
 
-from handrail.kernel.clock import now
+from handrail.kernel.clock import followed, now
 from handrail.kernel.errors import HandrailError
 from handrail.kernel.scope import NOTHING, entered
 from handrail.packets.actions import claims as packets
@@ -88,7 +88,7 @@ class Loop:
 
     def serve(self, graceful_seconds: float) -> None:
         """Until ``stop``; then what was begun may take ``graceful_seconds`` to end, and the rest is given back."""
-        with wake.in_process.use(self._hinted), entered(NOTHING):
+        with wake.in_process.use(self._hinted), followed.use(None), entered(NOTHING):
             for lane in self.lanes.values():
                 lane.start()
             while not self._stopping:

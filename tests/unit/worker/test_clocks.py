@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 import structlog
@@ -11,6 +12,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from handrail.cli import checks
+from handrail.kernel.clock import followed, now, own
 from handrail.worker import clocks, metrics
 
 pytestmark = pytest.mark.django_db
@@ -18,9 +20,11 @@ Shift = Callable[[str], None]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_reported(db: None) -> None:
+def _nothing_reported(db: None) -> Iterator[None]:
     cache.clear()
     clocks._reported.clear()
+    with followed.use(None):
+        yield
 
 
 @pytest.fixture
@@ -115,3 +119,12 @@ def test_kept_bytes_that_are_no_value_break_nothing(text: str) -> None:
 def _keep(text: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE handrail_cache SET value = %s", [text])
+
+
+@pytest.mark.parametrize(("offset", "hours"), [("1 hour", 1), ("-1 hour", -1)])
+def test_process_that_serves_goes_by_the_databases_clock(shift: Shift, offset: str, hours: int) -> None:
+    shift(offset)
+    clocks.report("check")
+    assert abs(now() - own()) < timedelta(minutes=1)
+    clocks.report_now_and_then("worker")
+    assert abs(now() - own() - timedelta(hours=hours)) < timedelta(minutes=1)
