@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from handrail.connectors import registry
+from handrail.connectors.outcome import Answer
 from handrail.runbooks import timing
 from handrail.runbooks.actions import runs
 from handrail.runbooks.actions.reports import outcome_of
@@ -111,6 +112,20 @@ def test_the_idempotency_key_and_an_ambiguous_answer_are_told() -> None:
 def test_an_answer_that_was_understood_is_not_copied() -> None:
     [call] = account_of(FORBIDDEN)["calls"]
     assert "answer" not in call
+
+
+@pytest.mark.requirement("R2-18")
+@pytest.mark.parametrize(
+    ("poll", "told_job"), [("", None), ("    poll: {every: 100ms, within: 1s, get: /jobs}\n", "id-1")]
+)
+def test_the_id_of_a_job_is_told_and_that_of_anything_else_is_not(poll: str, told_job: str | None) -> None:
+    text = PANEL.replace("answer: {status: string}\n", "answer: {status: string, id: string}\n" + poll)
+    if poll:
+        text = text.replace("      retryable: [", "      pending: [{status: [202]}]\n      retryable: [")
+    with world(text) as (estate, board, _):
+        board.script = [Turn(effect=False, answer=Answer(status=200, body={"status": "done", "id": "id-1"}))]
+        [call] = told(estate, estate.advance(estate.start())).account["calls"]
+        assert call.get("job") == told_job
 
 
 @pytest.mark.requirement("R2-18")

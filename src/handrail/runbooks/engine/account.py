@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from handrail.connectors.outcome import Failure
-from handrail.definitions.runbook.compiled import CompiledRunbook
+from handrail.definitions.requests.forms import StartForm
+from handrail.definitions.runbook.compiled import CompiledRunbook, CompiledStep
 from handrail.runbooks.engine.position import Row
 from handrail.runbooks.states import EventKind, ExceptionCause
 
@@ -72,8 +73,8 @@ def untouched(runbook: CompiledRunbook | None, reason: str, cause: ExceptionCaus
 
 def unseen(reason: str, cause: ExceptionCause, rows: Sequence[Row]) -> dict[str, Any]:
     """The account of a stop behind a call whose definition can't be followed, so that nothing could be read."""
-    why = "The sources could not be read again."
-    return {"changed": UNKNOWN, "why": why, "next_action": next_action(None, reason, cause), "calls": _calls(rows)}
+    why, what = "The sources could not be read again.", next_action(None, reason, cause)
+    return {"changed": UNKNOWN, "why": why, "next_action": what, "calls": _calls(None, rows)}
 
 
 def whole(
@@ -98,7 +99,7 @@ def whole(
         "why": why,
         "differing": differing,
         "next_action": next_action(runbook, reason, cause),
-        "calls": _calls(rows),
+        "calls": _calls(runbook, rows),
         "state": _side_by_side(runbook, start, found, differing),
         "unread": list(unread),
     }
@@ -172,8 +173,10 @@ def _required(runbook: CompiledRunbook) -> dict[str, list[str]]:
     return found
 
 
-def _calls(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """For each step that was called: how often, with which idempotency key, which job, and what it answered last."""
+def _calls(runbook: CompiledRunbook | None, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """For each step that was called: how often, with which idempotency key, which job, and what it answered last.
+    Without ``runbook``, which says what they are, no job and no answer."""
+    jobs = {step.name for step in runbook.steps if _starts_job(step)} if runbook is not None else set()
     calls: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row.kind is EventKind.INTENT:
@@ -182,13 +185,18 @@ def _calls(rows: Sequence[Row]) -> list[dict[str, Any]]:
         elif row.kind is EventKind.RESULT and row.step in calls:
             call, answer = calls[row.step], row.detail.get("answer") or {}
             call |= {"class": row.detail.get("class"), "answer": answer or call["answer"]}
-            if answer.get("id") is not None:
+            if row.step in jobs and answer.get("id") is not None:
                 call["job"] = answer["id"]
     for call in calls.values():
         # Of an answer that was understood the packet carries what the definition copies, and no more.
-        if call.get("class") != "ambiguous":
+        if call.get("class") != "ambiguous" or runbook is None:
             call.pop("answer")
     return list(calls.values())
+
+
+def _starts_job(step: CompiledStep) -> bool:
+    """Whether the ``id`` that the step's call answers is a job's, and not that of whatever it was made for."""
+    return step.poll is not None or isinstance(step.call, StartForm)
 
 
 def _differ(runbook: CompiledRunbook, name: str, start: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
