@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from handrail.runbooks import timing
-from handrail.runbooks.engine import advance
+from handrail.runbooks.engine import advance, holder
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import Checkpoint, OperationRun
 from handrail.runbooks.timing import Timing
@@ -126,6 +126,27 @@ def test_answer_is_written_over_a_new_connection_where_the_old_one_ended_during_
     assert (results(run), len(board.calls), len(ended)) == (["succeeded"], 1, 1)
     assert run.state == ("completed" if answer.effect else "exception")
     assert "unknown" not in kinds(run)
+
+
+@pytest.mark.requirement("R2-05")
+def test_intent_is_acted_on_though_the_connection_ends_while_the_time_is_asked(
+    committed_db: str, estate: Runs, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the intent, as if writing it had been slow."""
+    monkeypatch.setattr(holder, "UNSURE_SECONDS", 0.0)
+    asked: list[str] = []
+
+    def ends(execute: Callable[..., object], sql: str, *more: object) -> object:
+        if sql == "SELECT clock_timestamp()" and not asked:
+            asked.append(sql)
+            connection.connection.close()
+        return execute(sql, *more)
+
+    run = estate.start()
+    with connection.execute_wrapper(ends):
+        estate.advance(run)
+    assert (run.state, kinds(run).count("unknown"), len(board.calls)) == ("completed", 0, 1)
+    assert asked
 
 
 @contextmanager

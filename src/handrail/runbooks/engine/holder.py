@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from handrail.access.actor import Actor
 from handrail.kernel.clock import RemoteClock, steady
@@ -104,7 +105,11 @@ class LeaseHolder:
         self.report_lease = report["due_at"] if report and "attempts" in report else None
         self.own_intent = decided.is_intent
         self._learn(written.controls)
-        self.clock = written.clock if steady() - began < UNSURE_SECONDS else ledger.clock()
+        self.clock = written.clock
+        if steady() - began >= UNSURE_SECONDS:
+            # Without an answer its guess, which is never behind, must do: an intent that was written is acted on.
+            with suppress(OperationalError, InterfaceError):
+                self.clock = ledger.clock()
 
     def current_controls(self) -> Controls:
         """What people have ordered: as the last statement found it, or asked now where that was used before."""
