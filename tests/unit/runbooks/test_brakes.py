@@ -26,10 +26,10 @@ from handrail.runbooks.models import Brake, ExceptionPacket, OperationRun, TaskR
 from handrail.runbooks.queries import brakes as queries
 from handrail.runbooks.queries import runs as run_queries
 from handrail.runbooks.states import BrakeKind
-from tests.factories import rows
+from tests.factories import changes, rows
 from tests.factories.people import as_person
 from tests.factories.runs import Runs
-from tests.factories.switches import BUSY, DONE, RUNBOOK, SILENT_NOT_DONE, SwitchBoard, Turn
+from tests.factories.switches import BUSY, DONE, RUNBOOK, SILENT_NOT_DONE, BoardConnector, SwitchBoard, Turn
 from tests.factories.task_queue import Queue
 
 NEXT = RUNBOOK.replace("version: 1", "version: 2").replace(
@@ -427,6 +427,33 @@ def test_deprecated_version_pauses_its_runs_until_it_comes_back(estate: Runs, bo
     assert differs.value.code == "digest-differs"
     definitions.bring_back(definition_id=estate.definition.pk, digest=estate.definition.digest, by=other)
     assert estate.advance(run).state == "completed"
+
+
+def test_deprecated_version_pauses_its_run_whose_answer_was_lost(estate: Runs, board: SwitchBoard, lead: Actor) -> None:
+    def deprecate(_: SwitchBoard, __: str) -> None:
+        definitions.deprecate(definition_id=estate.definition.pk, reason="a doubt", by=lead)
+
+    board.script = [replace(SILENT_NOT_DONE, also=deprecate)]
+    run, other = estate.advance(estate.start()), replace(lead, name="other@example.com")
+    seen = paused(run, lead)
+    assert (run.state, len(board.calls), seen and seen.reason) == ("invoking", 1, "a doubt")
+    definitions.request_return(definition_id=estate.definition.pk, reason="it was right", by=lead)
+    definitions.bring_back(definition_id=estate.definition.pk, digest=estate.definition.digest, by=other)
+    assert (estate.advance(run).state, len(set(board.calls)), len(board.calls)) == ("completed", 1, 2)
+
+
+def test_paused_connector_that_is_not_needed_any_more_holds_nothing() -> None:
+    own = 'call: {connector: once, put: "/switches/{task.switch_id}", json: {state: "on"}}'
+    first = own.replace("once", "board")
+    with changes.world(changes.TWO_STEPS.replace(first, own, 1)) as (estate, board, connectors):
+        connectors["once"] = BoardConnector(board, name="once")
+        by = as_person(estate.worker)
+
+        def pause(_: SwitchBoard, __: str) -> None:
+            actions.pause(kind=BrakeKind.CONNECTOR, target="once", reason="It is ill.", by=by)
+
+        board.script = [replace(DONE, also=pause)]
+        assert (estate.advance(estate.start()).state, len(board.calls)) == ("completed", 2)
 
 
 def test_next_version_turns_paused_runs_of_the_last_into_packets(estate: Runs, board: SwitchBoard, lead: Actor) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from handrail.definitions import wiring
-from handrail.runbooks import brakes
 from handrail.runbooks.brakes import Controls, Held, Stopped
-from handrail.runbooks.engine.decision import Commit, Next, Wait
+from handrail.runbooks.engine.decision import Commit, Next
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import finish
 from handrail.runbooks.engine.moves.finish import Stop
+from handrail.runbooks.engine.moves.following import hold
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.states import ExceptionCause
 
@@ -29,9 +29,17 @@ def before_move(execution: Execution, read: Callable[[], Controls]) -> Next | No
         return _settle(execution, controls.stop)
     if phase not in _WAITING:
         return None
-    step = execution.position.step if phase in (Phase.RETRY, Phase.NEXT) else None
-    held = controls.holding(execution.run, wiring.connectors_needed(execution.runbook, step))
+    held = controls.holding(execution.run, wiring.connectors_needed(execution.runbook, _next_called(execution)))
     return _settle(execution, held) if held else None
+
+
+def _next_called(execution: Execution) -> str | None:
+    """The step that would be called next; None before the first call."""
+    phase, step = execution.position.phase, execution.position.step
+    if phase is Phase.NEXT:
+        following = execution.step_after(step)
+        return following.name if following else step
+    return step if phase is Phase.RETRY else None
 
 
 def before_commit(execution: Execution, decided: Commit, controls: Controls) -> Next | None:
@@ -46,7 +54,7 @@ def before_commit(execution: Execution, decided: Commit, controls: Controls) -> 
 
 def _settle(execution: Execution, verdict: Stopped | Held) -> Next:
     if isinstance(verdict, Held):
-        return Wait(execution.after(brakes.RECHECK_SECONDS), verdict)
+        return hold(execution, verdict)
     unknown = "It is unknown whether the action took effect. " if execution.position.phase is Phase.RECONCILE else ""
     message = f"{unknown}{verdict.by} stopped this run: {verdict.reason}"
     return finish.stop(execution, Stop(ExceptionCause.STOPPED, "stopped-by-person", message), scope=execution.scope())

@@ -103,9 +103,11 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class CurrentState:
-    """Whether the run's definition is active, and whether an unresolved stop fences its subject."""
+    """Whether the run's definition is active, or may become that again since no other one is (``orphaned``), and
+    whether an unresolved stop fences its subject."""
 
     active: bool
+    orphaned: bool
     fenced: bool
 
 

@@ -90,7 +90,8 @@ def current_state(run: OperationRun) -> CurrentState:
     """How ``run`` stands now, in one statement: its definition's state, and whether its subject is fenced."""
     rows = OperationRun.objects.filter(pk=run.pk)
     state, observed = rows.values_list("definition__state", _observed()).get()
-    return CurrentState(state == DefinitionState.ACTIVE, observed["fenced"])
+    orphaned = observed["controls"]["orphaned"]
+    return CurrentState(state == DefinitionState.ACTIVE, orphaned, observed["fenced"])
 
 
 def rows_of(run: OperationRun) -> list[Row]:

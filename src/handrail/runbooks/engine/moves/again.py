@@ -8,12 +8,13 @@ from typing import Any
 
 from handrail.definitions import wiring
 from handrail.definitions.runbook.compiled import CompiledStep
+from handrail.runbooks.brakes import Held
 from handrail.runbooks.engine import redecision
 from handrail.runbooks.engine.decision import CurrentState, Look, NewRow, Next, Reads
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import check, finish
 from handrail.runbooks.engine.moves.finish import Stop
-from handrail.runbooks.engine.moves.following import intent, read_wait
+from handrail.runbooks.engine.moves.following import hold, intent, read_wait
 from handrail.runbooks.engine.outside import Readings, Unreadable
 from handrail.runbooks.states import ExceptionCause
 
@@ -45,6 +46,8 @@ def decide(
     """
 
     def looked(now: Execution, readings: Readings, current_state: CurrentState) -> Next:
+        if current_state.orphaned:
+            return hold(now, Held(None))
         why = _why_not(now, step, readings, current_state)
         if why is None:
             return then(now, _decided_again(now, readings))

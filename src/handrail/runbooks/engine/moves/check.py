@@ -8,11 +8,12 @@ from typing import Any
 from handrail.audit.events import EventName
 from handrail.definitions import wiring
 from handrail.definitions.runbook.compiled import CompiledCheck, ConditionError
+from handrail.runbooks.brakes import Held
 from handrail.runbooks.engine.decision import Commit, CurrentState, Look, NewEvent, NewRow, Next, Reads, Wait
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import finish
 from handrail.runbooks.engine.moves.finish import Stop
-from handrail.runbooks.engine.moves.following import intent, read_wait
+from handrail.runbooks.engine.moves.following import hold, intent, read_wait
 from handrail.runbooks.engine.outside import Readings, Unreadable
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import OperationRun
@@ -50,6 +51,8 @@ def _read(execution: Execution, readings: Readings | Unreadable) -> Next:
 def _looked(execution: Execution, readings: Readings, current_state: CurrentState) -> Next:
     if current_state.fenced:
         return Wait(execution.after(execution.timing.subject_busy_seconds))
+    if current_state.orphaned:
+        return hold(execution, Held(None))
     if not current_state.active:
         return _stop(execution, version_not_active(execution.run), scope=execution.scope())
     return _checked(execution, readings)

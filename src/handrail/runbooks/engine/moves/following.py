@@ -7,6 +7,8 @@ from typing import Any
 
 from handrail.audit.events import EventName
 from handrail.definitions.runbook.compiled import CompiledStep
+from handrail.runbooks import brakes
+from handrail.runbooks.brakes import Held
 from handrail.runbooks.engine.decision import Commit, NewEvent, NewRow, Wait
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import finish
@@ -42,6 +44,11 @@ def intent(
     )
     invoked = NewEvent(EventName.RUN_INVOKED, context={"step": step.name, "attempt": repeat_of + 1})
     return Commit((*before, row), RunState.INVOKING, events=(*events, invoked), due_at=deadline, claims=claims)
+
+
+def hold(execution: Execution, held: Held) -> Wait:
+    """Until a person lets the run go on."""
+    return Wait(execution.after(brakes.RECHECK_SECONDS), held)
 
 
 def read_wait(execution: Execution, error: Unreadable, *, since: datetime) -> Wait | None:
