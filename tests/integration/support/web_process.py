@@ -19,6 +19,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from handrail.access.models import User
 from tests import databases
+from tests.factories import clocks
 from tests.factories.rows import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -78,13 +79,16 @@ def installation(
     budget_seconds: float = 3.0,
     https: bool = False,
     proxies: int = 0,
+    more: str = "",
+    seconds_ahead: float = 0,
 ) -> Web:
+    """``more``: for the configuration. ``seconds_ahead``: by how much the machine's clock is wrong."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     config = directory / "handrail.toml"
     text = CONFIG.format(port=port, desk=desk, budget=budget_seconds, https=str(https).lower(), proxies=proxies)
-    config.write_text(text)
+    config.write_text(text + more)
     environment = {
         **os.environ,
         "HANDRAIL_CONFIG": str(config),
@@ -92,6 +96,8 @@ def installation(
         "DATABASE_URL": databases.as_serving(database),
         "DJANGO_SETTINGS_MODULE": "handrail.conf.settings",
     }
+    if seconds_ahead:
+        environment |= {"SECONDS_AHEAD": str(seconds_ahead), "PYTHONPATH": str(Path(clocks.__file__).parent)}
     return Web(f"http://127.0.0.1:{port}", environment)
 
 
