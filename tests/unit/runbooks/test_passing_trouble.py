@@ -131,6 +131,25 @@ def test_reads_that_fail_right_after_a_pause_are_waited_for(turn: Turn) -> None:
         assert run.state == "completed"
 
 
+def test_an_unknown_outcome_that_can_not_be_looked_for_right_after_a_pause_is_looked_for_again() -> None:
+    waits = replace(QUICK, reconcile_window_seconds=1.0, reconcile_interval_seconds=0.01)
+    with world() as (estate, board, _), timing.use(waits):
+        lead, held = as_person(estate.worker), []
+
+        def pause(_: SwitchBoard) -> None:
+            held.append(brakes.pause(kind=BrakeKind.CONNECTOR, target="board", reason="It is mended.", by=lead))
+
+        board.script = [after_a_call(SILENT_NOT_DONE, pause)]
+        run = estate.advance(estate.start())
+        assert get_run(senior(estate), run.ref).summary.paused is not None
+        time.sleep(1.2)
+        brakes.resume(ref=held[0], reason="It works.", by=lead)
+        board.read_failures = [DOWN] * 7
+        while run.state not in ("completed", "exception"):
+            estate.advance(run)
+        assert run.state == "completed"
+
+
 def test_an_effect_that_is_not_there_after_a_lost_answer_is_made_with_the_same_key() -> None:
     missing = ReadFailed("panel: status 404", status=404, retryable=False)
     with world() as (estate, board, _):

@@ -51,13 +51,19 @@ def hold(execution: Execution, held: Held) -> Wait:
     return Wait(execution.after(brakes.RECHECK_SECONDS), held)
 
 
+def not_counting_pause(execution: Execution, since: datetime) -> datetime:
+    """``since``, or when a person let the run go on, if that was later: nothing was tried before."""
+    resumed_at = execution.resumed_at
+    return resumed_at if resumed_at and since < resumed_at <= execution.at else since
+
+
 def read_wait(execution: Execution, error: Unreadable, *, since: datetime) -> Wait | None:
     """Until when to wait for a read that failed in passing; None once the budget, counted from ``since``, or from
     when a person let the run go on, is over."""
     timing, written = execution.timing, execution.runbook.spec.read_budget
-    resumed_at = execution.resumed_at
-    begun = resumed_at if resumed_at and since < resumed_at <= execution.at else since
-    ends_at = begun + timedelta(seconds=timing.read_budget_seconds if written is None else written)
+    ends_at = not_counting_pause(execution, since) + timedelta(
+        seconds=timing.read_budget_seconds if written is None else written
+    )
     if not error.retryable or execution.at >= ends_at:
         return None
     pause = max(timing.read_interval_seconds, error.retry_after_seconds or 0.0)
