@@ -129,6 +129,18 @@ def test_answer_is_written_over_a_new_connection_where_the_old_one_ended_during_
 
 
 @pytest.mark.requirement("R2-05")
+def test_answer_is_written_over_a_new_connection_where_the_old_ones_server_takes_no_writes_any_more(
+    committed_db: str, estate: Runs, board: SwitchBoard
+) -> None:
+    def demote(_: SwitchBoard, __: str) -> None:
+        connection.cursor().execute("SET default_transaction_read_only = on")
+
+    board.script = [Turn(also=demote)]
+    run = estate.advance(estate.start())
+    assert (run.state, results(run), len(board.calls)) == ("completed", ["succeeded"], 1)
+
+
+@pytest.mark.requirement("R2-05")
 def test_intent_is_acted_on_though_the_connection_ends_while_the_time_is_asked(
     committed_db: str, estate: Runs, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

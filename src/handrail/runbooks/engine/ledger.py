@@ -10,10 +10,18 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.db.models import JSONField
 from django.db.models.expressions import RawSQL
-from psycopg.errors import UniqueViolation
+from psycopg.errors import ReadOnlySqlTransaction, UniqueViolation
 from psycopg.types.json import Jsonb
 
 from handrail.audit.actions import By, row_of
@@ -233,7 +241,8 @@ def hold(run: OperationRun, fence: Fence, *, until: datetime, failures: int | No
 
 
 def insist(act: Callable[[], T], *, landed: Callable[[], T | None], is_over: Callable[[], bool]) -> T:
-    """``act``, a write; where the connection drops, again over a new one, until ``is_over``.
+    """``act``, a write; where the connection drops, or its server has become a standby, again over a new one, until
+    ``is_over``.
 
     Whether a write that got no answer was committed is asked by ``landed`` before it is repeated. Raises what ``act``
     raises; inside a transaction of the caller's, a dropped connection at once.
@@ -243,14 +252,19 @@ def insist(act: Callable[[], T], *, landed: Callable[[], T | None], is_over: Cal
         try:
             known = landed() if unsure else None
             return act() if known is None else known
-        except (OperationalError, InterfaceError) as error:
-            if connection.in_atomic_block or is_over():
+        except (OperationalError, InterfaceError, InternalError) as error:
+            if connection.in_atomic_block or is_over() or not _may_pass(error):
                 raise
             log.info("a write is repeated over a new connection", error=type(error).__name__)
             unsure = True
             connection.close()
             time.sleep(pause)
     raise AssertionError("the loop returns or raises")
+
+
+def _may_pass(error: Exception) -> bool:
+    """Of internal errors one does over a new connection: the server that was the primary takes no writes any more."""
+    return not isinstance(error, InternalError) or isinstance(error.__cause__, ReadOnlySqlTransaction)
 
 
 def _pauses() -> Iterator[float]:
