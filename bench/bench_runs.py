@@ -56,7 +56,8 @@ def measure(given: argparse.Namespace) -> None:
             claimed = run.checkpoints.get(kind="claimed").at.timestamp()
             idle.append((claimed - committed) * 1000)
             time.sleep(0.05)
-    before = OperationRun.objects.exclude(finished_at=None).count()
+    statements, commits = cost()
+    before, written_before = OperationRun.objects.exclude(finished_at=None).count(), written()
     for number in range(given.runs):
         estate.start(f"LOAD-{number}", f"load{number}")
     with workers(given.workers, given.concurrency):
@@ -65,6 +66,7 @@ def measure(given: argparse.Namespace) -> None:
         wait_ended(before + given.runs, pause=0.1)
         seconds = time.perf_counter() - started
     rate = (before + given.runs - done) / seconds
+    wal, dead = ((now - then) / given.runs for now, then in zip(written(), written_before, strict=True))
     queued = given.runs / floor.with_queue(given.runs, connections=4)
     alone = given.runs / floor.ledger_alone(given.runs, connections=4)
     idle.sort()
@@ -73,8 +75,38 @@ def measure(given: argparse.Namespace) -> None:
         f"floor with a queue's rows and transactions:      {queued:8.1f} a second; Handrail {rate / queued:5.2f} of it"
     )
     print(f"floor of run and ledger in four commits:         {alone:8.1f} a second; Handrail {rate / alone:5.2f} of it")
+    print(f"statements and commits of a run, start included: {statements:8d} {commits:8d}")
+    print(f"WAL bytes, and dead tuples, of a run:            {wal:8.0f} {dead:8.1f}")
     print(f"idle pick-up after commit, p50:                  {statistics.median(idle):8.1f} ms")
     print(f"idle pick-up after commit, p99:                  {idle[int(len(idle) * 0.99) - 1]:8.1f} ms")
+
+
+def cost() -> tuple[int, int]:
+    """The statements and commits of a run that succeeds at once, as ``tests/integration/worker/test_costs.py`` counts
+    them."""
+    from tests.factories.installation import Installation
+    from tests.factories.switches import SwitchBoard, connected
+    from tests.factories.wire import Cost, straight
+
+    estate, board, counted = Installation(workspace="cost").runs, SwitchBoard(), Cost()
+    board.add("s1", owner=estate.tenant.key)
+    with connected(board):
+        for key in ("WARM", "COUNTED"):
+            straight(estate, key, counted, Cost())
+    return counted.figures
+
+
+def written() -> tuple[float, float]:
+    """The bytes of WAL, and the row versions that were replaced or deleted, since the server was made."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0'")
+        (wal,) = cursor.fetchone()
+        cursor.execute("SELECT sum(n_tup_upd + n_tup_del) FROM pg_stat_user_tables")
+        (dead,) = cursor.fetchone()
+    return float(wal), float(dead)
 
 
 @contextmanager
