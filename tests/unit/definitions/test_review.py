@@ -152,6 +152,16 @@ def test_check_says_when_each_prerequisite_is_decided() -> None:
     )
 
 
+def test_check_says_what_of_a_prerequisite_is_decided_after_a_step() -> None:
+    text = (SHIPPED / "rotate-sync-credential.yaml").read_text(encoding="utf-8")
+    condition = next(line for line in text.splitlines() if "inventory.pending" in line and "condition:" in line)
+    mixed = edited(text, condition, f'{condition} && tenant.status == "active"')
+    by_reason = {one.reason: one.decided for one in compilation.check(mixed).decisions}
+    assert by_reason["rotation-under-way"] == (
+        "before every call; once issue has been verified, which changes inventory.pending, on the rest"
+    )
+
+
 @pytest.mark.parametrize(
     ("written", "said"), [("start", "before the first call only"), ("always", "before every call")]
 )

@@ -99,6 +99,20 @@ def test_a_value_that_a_verified_step_was_to_change_is_not_decided_again() -> No
         assert len(board.calls) == 2
 
 
+MIXED = '  - {condition: \'switch.state == "off" && switch.owner != "sold"\', reason: off-and-owned}\nsteps:'
+
+
+@pytest.mark.requirement("R2-04")
+@pytest.mark.parametrize(("owner", "end"), [("ten_one", "completed"), ("sold", "off-and-owned")])
+def test_other_values_of_a_prerequisite_on_a_changed_value_are_decided_again(owner: str, end: str) -> None:
+    first = TWO_STEPS.index("  - {condition: switch.owner == task.tenant_id")
+    text = TWO_STEPS[:first] + TWO_STEPS[TWO_STEPS.index("  - {condition: switch.fuse != ") :]
+    with world(text.replace("steps:", MIXED, 1)) as (estate, board, _):
+        board.script = [after_a_call(Turn(), set_to(owner=owner))]
+        run = estate.advance(estate.start())
+        assert (ending(run), len(board.calls)) == (end, 2 if end == "completed" else 1)
+
+
 @pytest.mark.requirement("R2-04")
 def test_a_prerequisite_may_ask_to_be_decided_always() -> None:
     with world(TWO_STEPS.replace("steps:", OFF % ", decided: always", 1)) as (estate, board, _):

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"v?([0-9]{1,7})")
 @dataclass(frozen=True, slots=True)
 class PrerequisiteTiming:
     """When the prerequisite with this ``reason`` is decided, in words. ``until``: the first step after which it no
-    longer is, because that step changes what it names; empty when there is none."""
+    longer is, or not on all that it names, because that step changes it; empty when there is none."""
 
     reason: str
     condition: str
@@ -43,7 +43,10 @@ def _decision(runbook: CompiledRunbook, check: CompiledCheck) -> PrerequisiteTim
     step, names = _first_change(runbook, check)
     if check.decided == "always" or step is None:
         return made("before every call")
-    return made(f"before every call, until {step} has been verified, which changes {', '.join(names)}", step)
+    listed = ", ".join(names)
+    if any(name.split(".")[0] in runbook.reads and name not in names for name in check.condition.names):
+        return made(f"before every call; once {step} has been verified, which changes {listed}, on the rest", step)
+    return made(f"before every call, until {step} has been verified, which changes {listed}", step)
 
 
 def _first_change(runbook: CompiledRunbook, check: CompiledCheck) -> tuple[str | None, list[str]]:

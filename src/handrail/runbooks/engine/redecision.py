@@ -28,12 +28,32 @@ def changed(runbook: CompiledRunbook, rows: Iterable[Row]) -> frozenset[str]:
 
 
 def prerequisites(runbook: CompiledRunbook, already_changed: frozenset[str]) -> tuple[CompiledCheck, ...]:
-    """The prerequisites that are decided again before a call that is not the run's first."""
+    """The prerequisites that are decided again before a call that is not the run's first: by ``decided_by``, so those
+    are left out that name no other value than such as steps have changed."""
     return tuple(
         check
         for check in runbook.prerequisites
-        if check.decided == "always" or (check.decided is None and already_changed.isdisjoint(check.condition.names))
+        if check.decided == "always" or (check.decided is None and _is_open(_read(runbook, check), already_changed))
     )
+
+
+def decided_by(start: Values, now: Values, already_changed: frozenset[str]) -> dict[str, dict[str, Any]]:
+    """The readings ``now``, but with what steps have changed as it was at the ``start``: what a prerequisite is decided
+    again by unless it says otherwise. So every value that no step was to change is decided again wherever it stands."""
+    return {
+        read: {
+            name: start[read][name] if f"{read}.{name}" in already_changed else value for name, value in values.items()
+        }
+        for read, values in now.items()
+    }
+
+
+def _is_open(read: frozenset[str], already_changed: frozenset[str]) -> bool:
+    return not read or not read <= already_changed
+
+
+def _read(runbook: CompiledRunbook, check: CompiledCheck) -> frozenset[str]:
+    return frozenset(name for name in check.condition.names if name.split(".")[0] in runbook.reads)
 
 
 def at_start(rows: Iterable[Row]) -> dict[str, Any]:

@@ -73,10 +73,11 @@ def _why_not(execution: Execution, step: CompiledStep, readings: Readings, curre
         return check.version_not_active(execution.run)
     runbook, changed = execution.runbook, redecision.changed(execution.runbook, execution.rows)
     due = redecision.prerequisites(runbook, changed)
-    scope = execution.scope(**readings.values)
-    if refused := check.first_refused(due, scope, evidence=readings.evidence):
-        return refused
     start = redecision.at_start(execution.rows)
+    scope = execution.scope(**redecision.decided_by(start, readings.values, changed))
+    always = execution.scope(**readings.values)
+    if refused := check.first_refused(due, scope, evidence=readings.evidence, always=always):
+        return refused
     if name := redecision.altered(execution.runbook, step, start, readings.values, changed):
         message = f"{name} changed while the run was under way; nothing in this runbook may change it."
         reason = f"changed-{name.replace('.', '-').replace('_', '-')}"

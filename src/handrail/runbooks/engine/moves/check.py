@@ -131,23 +131,31 @@ def version_not_active(run: OperationRun) -> Stop:
 
 
 def first_refused(
-    checks: Sequence[CompiledCheck], scope: dict[str, Any], *, evidence: list[dict[str, Any]]
+    checks: Sequence[CompiledCheck],
+    scope: dict[str, Any],
+    *,
+    evidence: list[dict[str, Any]],
+    always: dict[str, Any] | None = None,
 ) -> Stop | None:
-    """Why a run stops of whose prerequisites ``checks`` one does not hold, with the result of each."""
-    results = check_prerequisites(checks, scope)
+    """Why a run stops of whose prerequisites ``checks`` one does not hold, with the result of each. ``always``: the
+    scope of those that are decided always."""
+    results = check_prerequisites(checks, scope, always=always)
     failed = next(((one, result) for one, result in zip(checks, results, strict=True) if result), None)
     if failed is None:
         return None
     return _refused(*failed, evidence=[*evidence, {"prerequisites": _prerequisite_rows(checks, results)}])
 
 
-def check_prerequisites(checks: Sequence[CompiledCheck], scope: dict[str, Any]) -> list[str]:
+def check_prerequisites(
+    checks: Sequence[CompiledCheck], scope: dict[str, Any], *, always: dict[str, Any] | None = None
+) -> list[str]:
     """For each prerequisite, in order: "" when it holds, "not-met" when it does not, or "error: …" when it could not
     be evaluated, which is never a pass."""
     results: list[str] = []
     for check in checks:
         try:
-            results.append("" if check.condition.holds(scope) else "not-met")
+            by = always if always is not None and check.decided == "always" else scope
+            results.append("" if check.condition.holds(by) else "not-met")
         except ConditionError as error:
             results.append(f"error: {error.message}")
     return results
