@@ -129,6 +129,16 @@ class World:
         }
         self.tasks[task_id] = merged(task, scenario.task_is)
 
+    def delegate_again(self, task_id: str) -> Record:
+        """A new open task with what ``task_id`` asks for. Raises KeyError for a task that is not there."""
+        again = public(self.tasks[task_id])
+        again.pop("outcome", None)
+        number = 1001 + len(self.tasks)
+        again |= {"id": f"TASK-{number}", "scenario": "", "state": "open", "revision": 1}
+        again["payload"]["ticket"] = again["id"]
+        self.tasks[again["id"]] = again
+        return public(again)
+
 
 def public(record: Record) -> Record:
     """A copy that can be sent while the original goes on changing."""

@@ -41,4 +41,7 @@ def assert_agrees(ended: subprocess.CompletedProcess[str]) -> None:
     assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
     assert ended.stdout.count("agrees") >= 14
     assert "invariants agree" in ended.stdout
+    assert "changed outside: yes" in ended.stdout
+    assert ended.stdout.count("fenced by RUN-") >= 2
+    assert ended.stdout.count("paused, 0 attempts") >= 2
     assert "steps of the packet agree" in ended.stdout

@@ -37,6 +37,19 @@ def test_task_carries_what_its_runbook_asks_for(client) -> None:
     }
 
 
+def test_task_is_delegated_again_under_a_new_id(client) -> None:
+    client("tasks").put("/tasks/TASK-1001/outcome", json=OUTCOME)
+    made = client("control").post("/tasks/TASK-1001/again", json={}).json()
+    first, again = (client("tasks").get(f"/tasks/{key}").json() for key in ("TASK-1001", made["id"]))
+    assert again["state"] == "open"
+    assert "outcome" not in again
+    assert again["payload"] == {**first["payload"], "ticket": made["id"]}
+
+
+def test_task_that_is_not_there_is_not_delegated_again(client) -> None:
+    assert client("control").post("/tasks/TASK-9/again", json={}).status_code == 404
+
+
 def test_outcome_is_kept_once(client) -> None:
     tasks = client("tasks")
     assert tasks.put("/tasks/TASK-1001/outcome", json=OUTCOME).status_code == 201

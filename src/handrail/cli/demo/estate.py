@@ -23,6 +23,7 @@ class ExpectedRun:
     """How a task ought to end. ``reason`` is None for a completed run; attempts are counted over all steps."""
 
     task: str
+    scenario: str
     title: str
     tenant: str
     state: str
@@ -50,7 +51,7 @@ def wait_until_up(family: Family) -> None:
 def expectations() -> list[ExpectedRun]:
     """Every scripted task with its expected outcome, in the order of task ids."""
     items = read("control", "/scenarios")["items"]
-    expected = [ExpectedRun(i["task"], i["title"], i["tenant"], **i["expected"]) for i in items]
+    expected = [ExpectedRun(i["task"], i["name"], i["title"], i["tenant"], **i["expected"]) for i in items]
     return sorted(expected, key=lambda expected_run: expected_run.task)
 
 

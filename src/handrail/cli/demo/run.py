@@ -7,7 +7,16 @@ import time
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.cli import output
-from handrail.cli.demo import estate, fixtures, packet_scenario, report, show, state, support_scenario
+from handrail.cli.demo import (
+    brakes_scenario,
+    estate,
+    fixtures,
+    packet_scenario,
+    report,
+    show,
+    state,
+    support_scenario,
+)
 from handrail.cli.demo.workspace import WORKSPACE, DemoWorkspace
 from handrail.cli.processes import Family
 from handrail.kernel.errors import Unavailable
@@ -57,8 +66,9 @@ def _run_tasks(workspace: DemoWorkspace, family: Family, password: str) -> int:
     lines = report.judge_runs(who, expected)
     show.print_lines(lines)
     support = support_scenario.run()
+    brakes = brakes_scenario.run(who, family, {line.expected.scenario: line for line in lines})
     with show.stage("external systems, every table and the logs checked"):
-        invariants = [*report.check_invariants(who, lines, [workspace.log], [password]), support]
+        invariants = [*report.check_invariants(who, lines, [workspace.log], [password]), support, brakes]
     show.print_invariants(invariants)
     wrong = sum(bool(line.differs) for line in lines) + sum(bool(invariant.wrong) for invariant in invariants)
     output.say(

@@ -29,6 +29,7 @@ class ControlService:
             route("control", "GET", "/counts", lambda _: wire.json_reply(200, self._estate.effects.calls())),
             route("control", "GET", "/faults", self._faults),
             route("control", "POST", "/faults", self._script),
+            route("control", "POST", "/tasks/{task}/again", self._delegate_again),
             route("control", "POST", "/reset", self._reset),
         ]
 
@@ -52,6 +53,13 @@ class ControlService:
         faults = [ScriptedFault.parse(value) for value in given]
         self._estate.faults.add(*faults)
         return wire.json_reply(201, {"added": len(faults)})
+
+    def _delegate_again(self, request: Request) -> Reply:
+        """A new task that asks for the same as an earlier one."""
+        with self._estate.lock:
+            if request.params["task"] not in self._estate.world.tasks:
+                return wire.problem(404, "not-found", "There is no such task.")
+            return wire.json_reply(201, self._estate.world.delegate_again(request.params["task"]))
 
     def _reset(self, _request: Request) -> Reply:
         self._reset_estate()
