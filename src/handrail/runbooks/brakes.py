@@ -149,7 +149,8 @@ def wake(*, brake: int | None = None, definitions: Collection[int] = ()) -> list
     by = "p.brake_id = %s" if brake is not None else "p.brake_id IS NULL AND r.definition_id = ANY(%s)"
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE runbooks_operationrun r SET due_at = now() FROM runbooks_pausedrun p"  # noqa: S608 - text of ours
+            "UPDATE runbooks_operationrun r SET due_at = now(), failures = greatest(r.failures - 1, 0)"  # noqa: S608
+            " FROM runbooks_pausedrun p"
             " WHERE p.run_id = r.id AND r.finished_at IS NULL AND r.updated_at = p.run_updated_at"
             f" AND {by} RETURNING r.id",
             [brake if brake is not None else list(definitions)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handrail.connectors.operation import Operation
-from handrail.connectors.outcome import Answer
+from handrail.connectors.outcome import Answer, Reading
 from handrail.kernel.errors import Invalid, Misconfigured
 from handrail.runbooks.actions import exceptions
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun
@@ -102,6 +102,28 @@ def test_other_subjects_go_on() -> None:
         stopped(estate, board, ODD)
         board.add("s2", owner=estate.tenant.key)
         assert estate.advance(estate.start("TASK-3", "s2")).state == "completed"
+
+
+def test_runs_that_end_while_a_worker_looks_at_the_next_one_count_no_lost_worker() -> None:
+    with world() as (estate, board, connectors):
+        ended: list[str] = []
+
+        class EndsAnother(BoardConnector):
+            def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+                found = super().read(operation, deadline_seconds=deadline_seconds)
+                if len(ended) < 3:
+                    ended.append("begun")
+                    connectors["panel"] = BoardConnector(board, name="panel")
+                    ended[-1] = estate.advance(estate.start(f"OTHER-{len(ended)}")).state
+                    connectors["panel"] = self
+                return found
+
+        run = estate.start("TASK-1")
+        connectors["panel"] = EndsAnother(board, name="panel")
+        for _ in range(3):
+            assert (estate.advance(run).state, run.failures) == ("received", 0)
+        assert ended == ["completed"] * 3
+        assert estate.advance(run).state == "completed"
 
 
 @pytest.mark.requirement("R2-07")

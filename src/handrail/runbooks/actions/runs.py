@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import F
+from django.db.models.functions import Greatest, Now
 
 from handrail.access import guards
 from handrail.access.actor import Actor
@@ -181,7 +182,9 @@ def cancel(*, ref: str, by: Actor) -> None:
 def let_go_on(held: Sequence[OperationRun]) -> None:
     """Makes runs due that waited, in the caller's transaction."""
     waiting = [run.pk for run in held]
-    OperationRun.objects.filter(pk__in=waiting, state__in=(RunState.RECEIVED, RunState.CHECKING)).update(due_at=Now())
+    rows = OperationRun.objects.filter(pk__in=waiting, state__in=(RunState.RECEIVED, RunState.CHECKING))
+    # A worker that looks at one just now loses its lease so, and must not count as one that ended without a word.
+    rows.update(due_at=Now(), failures=Greatest(F("failures") - 1, 0))
     if waiting:
         wake("run")
 

@@ -105,6 +105,7 @@ appended AS (
 
 _EVENTS = f"recorded AS ({insertion(events='events', source='moved')})"
 
+# A worker that looks at the woken run just now loses its lease so, and must not count as one that ended without a word.
 _ENDED = """
 retried AS (
     INSERT INTO runbooks_retryledgerentry
@@ -137,7 +138,8 @@ next AS (
       AND waiting.id <> moved.id
     ORDER BY waiting.created_at, waiting.id LIMIT 1 FOR UPDATE OF waiting SKIP LOCKED),
 woken AS (
-    UPDATE runbooks_operationrun AS run SET due_at = moved.at FROM next, moved
+    UPDATE runbooks_operationrun AS run SET due_at = moved.at, failures = greatest(run.failures - 1, 0)
+    FROM next, moved
     WHERE run.id = next.id RETURNING run.id)"""
 
 # Divides by zero where a trigger dropped an event, so that nothing is written that no event tells of.
