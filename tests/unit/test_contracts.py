@@ -89,6 +89,7 @@ PLANTED = {
 }
 # Everything of Handrail that the receiver's command stands on, beside the proof itself.
 RECEIVER = {"cli.options", "cli.output", "kernel.canonical", "kernel.clock", "kernel.errors", "kernel.hostile"}
+RECEIVER |= {"kernel.configured"}  # which clock a process goes by: the receiver by its own
 
 
 @cache

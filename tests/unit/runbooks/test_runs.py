@@ -11,7 +11,7 @@ from handrail.access.capabilities import Role, bundled
 from handrail.audit.models import AuditEvent
 from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound, Stale
 from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.models import Checkpoint, OperationRun, Report
 from handrail.runbooks.queries import runs as queries
@@ -119,6 +119,13 @@ def test_cancel_by_the_longest_address_names_it_in_the_ledger(estate: Runs, boar
     run, longest = estate.start(), as_person(estate.worker, "a" * 242 + "@example.com")
     runs.cancel(ref=run.ref, by=longest)
     assert run.checkpoints.get(kind="cancelled").worker == longest.name
+
+
+def test_cancel_of_a_run_that_began_since_it_was_looked_at_is_told_as_that(estate: Runs, board: SwitchBoard) -> None:
+    run = estate.start()
+    OperationRun.objects.filter(pk=run.pk).update(state="invoking")  # as a worker does behind the check
+    with pytest.raises(Stale):
+        runs.write_cancelled(run, as_person(estate.worker))
 
 
 def test_cancel_after_the_end_is_refused(estate: Runs, board: SwitchBoard) -> None:

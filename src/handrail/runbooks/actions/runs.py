@@ -28,7 +28,7 @@ from handrail.runbooks.engine.decision import NewEvent, NewRow
 from handrail.runbooks.engine.holder import LeaseHolder
 from handrail.runbooks.engine.moves import finish
 from handrail.runbooks.models import OperationRun, StopRequest
-from handrail.runbooks.states import EventKind, RunState
+from handrail.runbooks.states import RUN, EventKind, RunState
 from handrail.work.lease import Claim
 from handrail.work.wake import wake
 
@@ -194,8 +194,10 @@ def write_cancelled(run: OperationRun, by: Actor, *, refused_with: str = "") -> 
 
     Raises Stale where it has begun meanwhile.
     """
-    decided = finish.cancel(by.name, refused_with=refused_with)
-    written = ledger.write(run, decided, ledger.fence_of(run), by=by, due_at=None, turn=0)
+    decided, fence = finish.cancel(by.name, refused_with=refused_with), ledger.fence_of(run)
+    if not RUN.allows(fence.state, decided.state):  # a worker went on since the caller looked
+        raise Stale
+    written = ledger.write(run, decided, fence, by=by, due_at=None, turn=0)
     wake("report")
     if written.next_run is not None:
         wake("run")
