@@ -8,6 +8,7 @@ import itertools
 import os
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -77,8 +78,12 @@ def django_db_setup(migrated_template: str, django_db_blocker: Any) -> Iterator[
     """A migrated database of this session's own, so that sessions can run beside each other."""
     from tests import databases
 
-    with django_db_blocker.unblock(), databases.clone(migrated_template) as name, databases.connected(name):
-        yield
+    stack = ExitStack()
+    with django_db_blocker.unblock():
+        stack.enter_context(databases.connected(stack.enter_context(databases.clone(migrated_template))))
+    yield  # blocked again: what a test writes that has not asked for a database would stay for all behind it
+    with django_db_blocker.unblock():
+        stack.close()
 
 
 @pytest.fixture
@@ -103,7 +108,6 @@ def module_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         around = transaction.atomic()
         around._from_testcase = True  # as Django's own test cases have it, so that durable blocks are let in
         around.__enter__()
-    yield
-    with django_db_blocker.unblock():
+        yield
         transaction.set_rollback(True)
         around.__exit__(None, None, None)

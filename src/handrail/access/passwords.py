@@ -57,7 +57,7 @@ def faults(password: str, *, words: Iterable[str] = ()) -> list[str]:
     found = []
     if len(set(plain)) < FEWEST_CHARACTERS:
         found.append(f"Use at least {FEWEST_CHARACTERS} different characters.")
-    elif _repeats(plain):
+    elif _repeats(plain) or _repeats("".join(plain.split())):
         found.append("This is one pattern, repeated.")
     elif sum(1 for _ in _unpredicted(plain)) < FEWEST_UNPREDICTED:
         found.append("This follows the keyboard, the alphabet or the digits.")

@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handrail.access import actions, passwords, queries
@@ -81,6 +81,7 @@ def test_answer_is_sentences_whatever_the_text(password: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=6), st.integers(2, 60))
+@example("0000\u00bc ", 2)
 def test_repeated_text_is_refused(unit: str, times: int) -> None:
     assert passwords.faults(unit * times)
 

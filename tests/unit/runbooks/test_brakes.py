@@ -442,6 +442,7 @@ def test_deprecated_version_pauses_its_run_whose_answer_was_lost(estate: Runs, b
     assert (estate.advance(run).state, len(set(board.calls)), len(board.calls)) == ("completed", 1, 2)
 
 
+@pytest.mark.django_db
 def test_paused_connector_that_is_not_needed_any_more_holds_nothing() -> None:
     own = 'call: {connector: once, put: "/switches/{task.switch_id}", json: {state: "on"}}'
     first = own.replace("once", "board")
