@@ -7,29 +7,19 @@ that does not go through Django; one that goes out together with its row-securit
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from handrail.runbooks import task_system
 from handrail.runbooks.models import Report
-from handrail.runbooks.task_system import TaskSystem
 from tests.factories.installation import Installation
 from tests.factories.runs import Runs
 from tests.factories.switches import DONE, RUNBOOK, SwitchBoard, Turn, connected
+from tests.factories.task_queue import SYSTEM
 from tests.factories.wire import Cost, straight
 
-TASKS = TaskSystem(
-    connector="board",
-    workspace="acme",
-    list_path="/tasks",
-    items_at="/items",
-    next_at="/next",
-    key_at="/id",
-    runbook_at="/runbook",
-    version_at="/version",
-    payload_at="/payload",
-    outcome_path="/tasks/{task}",
-)
+TASKS = replace(SYSTEM, connector="board", outcome_path="/tasks/{task}")
 
 
 @pytest.fixture

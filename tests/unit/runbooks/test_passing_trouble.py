@@ -112,9 +112,9 @@ def test_what_a_verification_does_not_find_yet_is_looked_for_again(missing: dict
         assert estate.advance(estate.start()).state == "completed"
 
 
-@pytest.mark.parametrize("turn", [DONE, BUSY])
-def test_reads_that_fail_right_after_a_pause_are_waited_for(turn: Turn) -> None:
-    with world(TWO_STEPS) as (estate, board, _), timing.use(replace(QUICK, read_budget_seconds=1.0)):
+def ends_after_a_pause(text: str, turn: Turn, waits: Timing) -> str:
+    """How a run ends that is paused behind ``turn`` for longer than ``waits`` allows, and then meets failing reads."""
+    with world(text) as (estate, board, _), timing.use(waits):
         lead, held = as_person(estate.worker), []
 
         def pause(_: SwitchBoard) -> None:
@@ -128,26 +128,17 @@ def test_reads_that_fail_right_after_a_pause_are_waited_for(turn: Turn) -> None:
         board.read_failures = [DOWN] * 7
         while run.state not in ("completed", "exception"):
             estate.advance(run)
-        assert run.state == "completed"
+        return run.state
+
+
+@pytest.mark.parametrize("turn", [DONE, BUSY])
+def test_reads_that_fail_right_after_a_pause_are_waited_for(turn: Turn) -> None:
+    assert ends_after_a_pause(TWO_STEPS, turn, replace(QUICK, read_budget_seconds=1.0)) == "completed"
 
 
 def test_an_unknown_outcome_that_can_not_be_looked_for_right_after_a_pause_is_looked_for_again() -> None:
     waits = replace(QUICK, reconcile_window_seconds=1.0, reconcile_interval_seconds=0.01)
-    with world() as (estate, board, _), timing.use(waits):
-        lead, held = as_person(estate.worker), []
-
-        def pause(_: SwitchBoard) -> None:
-            held.append(brakes.pause(kind=BrakeKind.CONNECTOR, target="board", reason="It is mended.", by=lead))
-
-        board.script = [after_a_call(SILENT_NOT_DONE, pause)]
-        run = estate.advance(estate.start())
-        assert get_run(senior(estate), run.ref).summary.paused is not None
-        time.sleep(1.2)
-        brakes.resume(ref=held[0], reason="It works.", by=lead)
-        board.read_failures = [DOWN] * 7
-        while run.state not in ("completed", "exception"):
-            estate.advance(run)
-        assert run.state == "completed"
+    assert ends_after_a_pause(PANEL, SILENT_NOT_DONE, waits) == "completed"
 
 
 def test_an_effect_that_is_not_there_after_a_lost_answer_is_made_with_the_same_key() -> None:
