@@ -103,9 +103,22 @@ def test_values_that_the_packet_may_not_carry_are_withheld() -> None:
 
 @pytest.mark.requirement("R2-18")
 def test_the_idempotency_key_and_an_ambiguous_answer_are_told() -> None:
-    [call] = account_of(ODD)["calls"]
+    with world(PANEL.replace(COPIED, COPIED.replace("]}", ", steps.flip.status]}"))) as (estate, board, _):
+        board.script = [ODD]
+        [call] = told(estate, estate.advance(estate.start())).account["calls"]
     assert call["idempotency_key"].endswith(":flip")
     assert call["answer"] == {"status": "kind-of"}
+    assert "withheld" not in call
+
+
+@pytest.mark.requirement("R2-22")
+def test_values_of_an_ambiguous_answer_that_the_packet_may_not_carry_are_withheld_by_name() -> None:
+    with world() as (estate, board, _):
+        board.script = [ODD]
+        packet = told(estate, estate.advance(estate.start()))
+    [call] = packet.account["calls"]
+    assert (call["answer"], call["withheld"]) == ({}, ["status"])
+    assert "kind-of" not in str(packet)
 
 
 @pytest.mark.requirement("R2-18")

@@ -86,12 +86,18 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
         output.print_table("State", ("value", "before", "after", "required"), cells)
     if account.get("calls"):
         calls = [
-            (call["step"], call["attempts"], call["idempotency_key"], call.get("job"), call.get("answer"))
+            (call["step"], call["attempts"], call["idempotency_key"], call.get("job"), _answered(call))
             for call in account["calls"]
         ]
         output.print_table("Calls", ("step", "attempts", "idempotency key", "job", "answer"), calls)
     output.print_table("Evidence", ("reading",), [(entry,) for entry in found.evidence], empty="No evidence was read.")
     output.print_table("Tried", ("attempt",), [(entry,) for entry in found.attempts], empty="Nothing was invoked.")
+
+
+def _answered(call: dict[str, Any]) -> dict[str, Any] | None:
+    """The values that the packet may carry, and the names of those that it may not."""
+    withheld = dict.fromkeys(call.get("withheld", ()), "withheld")
+    return {**call.get("answer", {}), **withheld} or None
 
 
 def _shown(row: dict[str, Any], when: str) -> Any:

@@ -175,7 +175,7 @@ def _required(runbook: CompiledRunbook) -> dict[str, list[str]]:
 
 def _calls(runbook: CompiledRunbook | None, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """For each step that was called: how often, with which idempotency key, which job, and what it answered last.
-    Without ``runbook``, which says what they are, no job and no answer."""
+    Without ``runbook``, which says what they are and what may be copied, no job and no answer."""
     jobs = {step.name for step in runbook.steps if _starts_job(step)} if runbook is not None else set()
     calls: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -189,9 +189,18 @@ def _calls(runbook: CompiledRunbook | None, rows: Sequence[Row]) -> list[dict[st
                 call["job"] = answer["id"]
     for call in calls.values():
         # Of an answer that was understood the packet carries what the definition copies, and no more.
-        if call.get("class") != "ambiguous" or runbook is None:
-            call.pop("answer")
+        answer = call.pop("answer")
+        if call.get("class") == "ambiguous" and runbook is not None:
+            call.update(_carried(runbook, call["step"], answer))
     return list(calls.values())
+
+
+def _carried(runbook: CompiledRunbook, step: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the declared values of an ``answer`` those that the packet may carry, and the names of the others."""
+    allowed = frozenset(runbook.spec.exception.copy_)
+    told = {name: value for name, value in answer.items() if f"steps.{step}.{name}" in allowed}
+    withheld = sorted(answer.keys() - told.keys())
+    return {"answer": told} | ({"withheld": withheld} if withheld else {})
 
 
 def _starts_job(step: CompiledStep) -> bool:
