@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.audit import actions, proofs, queries, signing, store, verification
+from handrail.audit import actions, proofs, queries, signing, sources, store, verification
 from handrail.audit.proofs import Consistency, Inclusion
 from handrail.audit.queries import LogFinding
 from handrail.audit.sealing import SealedBatch
@@ -74,6 +74,8 @@ def forget_mark() -> None:
 
 
 def export(*, by: Actor) -> Iterator[str]:
-    """The log as JSON lines, with the events in the actor's scope in clear. Raises Denied without ``audit:export``."""
+    """The log as JSON lines, with the events in the actor's scope in clear, and of other sources the rows that the
+    actor sees anyway. Raises Denied without ``audit:export``."""
     by.require(Capability.AUDIT_EXPORT)
-    return actions.export(by=by, workspace_id=by.workspace_id, tenant_ids=by.tenant_ids)
+    shown = [source for source in sources.known() if source.shown_with and by.may(Capability(source.shown_with))]
+    return actions.export(by=by, workspace_id=by.workspace_id, tenant_ids=by.tenant_ids, sources=shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router, Schema
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from handrail.audit.queries import EventFilter
 from handrail.audit.verification import Verification
 
 router = Router()
+LINES = "application/jsonl"
 
 
 class EventQuery(Schema):
@@ -73,6 +74,24 @@ def checkpoint(request: HttpRequest) -> PublishedCheckpoint:
     """The newest signed checkpoint. Keep it where this installation can't reach it."""
     who = actor_of(request)
     return PublishedCheckpoint(text=evidence.checkpoint(who), key=evidence.verifier_key(who))
+
+
+@router.get(
+    "/audit/export",
+    response=REFUSALS,
+    operation_id="export_audit_log",
+    openapi_extra={
+        "responses": {200: {"description": "OK", "content": {LINES: {"schema": {"type": "string"}}}}},
+    },
+)
+def export(request: HttpRequest) -> StreamingHttpResponse:
+    """Seal, then the whole log as JSON lines: every leaf, the events in your scope in clear text, and the ledger rows
+    that you may see."""
+    return StreamingHttpResponse(
+        evidence.export(by=actor_of(request)),
+        content_type=LINES,
+        headers={"Content-Disposition": 'attachment; filename="audit-log.jsonl"', "Cache-Control": "no-store"},
+    )
 
 
 def _plain(entry: trail.TrailEntry) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Call ``record`` inside the transaction that does what the event speaks of.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from handrail.audit.events import EventName, EventOutcome
 from handrail.audit.mark import SealingStop
 from handrail.audit.models import AuditEvent
 from handrail.audit.sealing import SealedBatch
-from handrail.audit.sources import SOURCES
+from handrail.audit.sources import EVENTS, SOURCES, Source
 from handrail.audit.watch import SealRefused
 from handrail.kernel import scope
 from handrail.kernel.clock import now
@@ -241,9 +241,12 @@ def keep_sealed(*, by: By, batches: int) -> None:
         seal_all(by=by, whole=None, batches=batches)
 
 
-def export(*, by: By, workspace_id: int, tenant_ids: Collection[int] | None) -> Iterator[str]:
-    """The sealed log as JSON lines (``exported``), with the events of one workspace in clear: those of ``tenant_ids``
-    only, unless that is None. Writes the event, seals, and then gives the lines one by one, in bounded memory.
+def export(
+    *, by: By, workspace_id: int, tenant_ids: Collection[int] | None, sources: Sequence[Source] = (EVENTS,)
+) -> Iterator[str]:
+    """The sealed log as JSON lines (``exported``), with the rows of ``sources`` and of one workspace in clear: those of
+    ``tenant_ids`` only, unless that is None. Writes the event, seals, and then gives the lines one by one, in bounded
+    memory.
     """
     covered = "all" if tenant_ids is None else f"{len(tenant_ids)} tenants"
     record(
@@ -253,7 +256,8 @@ def export(*, by: By, workspace_id: int, tenant_ids: Collection[int] | None) -> 
         subject_kind="log",
         subject=signing.get().origin,
         tenants=covered,
+        sources=len(sources),
     )
     with suppress(SealRefused):  # the export says so itself, by its mark
         seal_all(by=by)
-    return exported.lines(exported.Scope(workspace_id, tenant_ids))
+    return exported.lines(exported.Scope(workspace_id, tenant_ids, sources))

@@ -8,21 +8,23 @@
     …
     {"checkpoint": "<signed note>"}
 
-Every leaf is there, so that the root can be computed; rows only of the events that the reader may see. The leaf hash
-of a row is that of the RFC 8785 JSON of ``{"row": …, "source": …}``.
+Every leaf is there, so that the root can be computed; rows only of what the exporter may see: events, and rows of
+ledgers. The leaf hash of a row is that of the RFC 8785 JSON of ``{"row": …, "source": …}``.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from handrail.audit import checkpoint
 from handrail.audit.checkpoint import LogCheckpoint, VerifierKey
 from handrail.audit.merkle import HASH_BYTES, Frontier, leaf_hash
+from handrail.audit.sources import EVENTS
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Fault, Invalid
 
@@ -32,11 +34,13 @@ LINE_LIMIT = 1024 * 1024  # CF-20
 
 @dataclass(frozen=True, slots=True)
 class CheckedExport:
-    """What a whole export proves: ``events`` in clear, among ``size`` leaves."""
+    """What a whole export proves: ``events`` in clear, among ``size`` leaves; ``rows``: all that is in clear, by
+    source, events included."""
 
     size: int
     events: int
     checkpoint: str
+    rows: Mapping[str, int] = field(default_factory=dict)
 
 
 def check(given: Iterable[str], *, origin: str, keys: Sequence[VerifierKey]) -> CheckedExport:
@@ -44,7 +48,8 @@ def check(given: Iterable[str], *, origin: str, keys: Sequence[VerifierKey]) -> 
 
     Takes the keys from the caller, never from the file. Raises Invalid naming the first line that is wrong.
     """
-    frontier, events, text = Frontier(), 0, ""
+    frontier, text = Frontier(), ""
+    rows: Counter[str] = Counter()
     mark: LogCheckpoint | None = None
     for number, line in enumerate(given, start=1):
         part = _parsed(line, number)
@@ -58,7 +63,7 @@ def check(given: Iterable[str], *, origin: str, keys: Sequence[VerifierKey]) -> 
         else:
             value = _leaf(part, number, expected=frontier.size)
             frontier, _ = frontier.append(value)
-            events += "row" in part
+            rows[str(part.get("source"))] += "row" in part
             if mark is not None and mark.size == frontier.size:  # CF-26
                 _require(mark.root == frontier.root(), number, f"the log was rewritten below {mark.size} leaves")
     if not text:  # CF-24
@@ -68,7 +73,8 @@ def check(given: Iterable[str], *, origin: str, keys: Sequence[VerifierKey]) -> 
     signed = checkpoint.verify(text, origin=origin, keys=keys)
     if (signed.size, signed.root) != (frontier.size, frontier.root()):  # CF-25
         raise _wrong(0, f"the leaves are not those that the checkpoint over {signed.size} leaves was signed for")
-    return CheckedExport(signed.size, events, text)
+    shown = {source: count for source, count in sorted(rows.items()) if count}
+    return CheckedExport(signed.size, shown.get(EVENTS.name, 0), text, shown)
 
 
 def _leaf(part: dict[str, Any], number: int, *, expected: int) -> bytes:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from handrail.audit import mark, rows, signing, store
-from handrail.audit.exportcheck import FORMAT
+from handrail.audit.exportcheck import FORMAT, LINE_LIMIT
 from handrail.audit.models import AuditLeaf
-from handrail.audit.sources import EVENTS
+from handrail.audit.sources import EVENTS, Source
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Conflict, Misconfigured
 from handrail.kernel.scope import RowScope, entered
 
-CHUNK = 1000
+# Leaves at a time. Their rows are in memory together.
+CHUNK = 250
+Leaf = tuple[int, str, int, bytes | memoryview]
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Events of one workspace; of ``tenant_ids`` only, unless that is None."""
+    """What is shown in clear: rows of ``sources`` and of one workspace; of ``tenant_ids`` only, unless that is None."""
 
     workspace_id: int
     tenant_ids: Collection[int] | None
+    sources: Sequence[Source] = (EVENTS,)
 
     def holds(self, row: dict[str, Any]) -> bool:
         if row.get("workspace_id") != self.workspace_id:
@@ -45,16 +48,25 @@ def _lines(scope: Scope, size: int, text: str) -> Iterator[str]:
     yield _line(head | {"mark": kept} if (kept := _mark()) else head)
     for begin in range(0, size, CHUNK):
         leaves = AuditLeaf.objects.filter(index__gte=begin, index__lt=min(begin + CHUNK, size)).order_by("index")
-        chunk = list(leaves.values_list("index", "source", "row_id", "leaf_hash"))
-        with entered(RowScope(scope.workspace_id, None if scope.tenant_ids is None else frozenset(scope.tenant_ids))):
-            events = list(rows.read_shown(EVENTS, [row_id for _, source, row_id, _ in chunk if source == EVENTS.name]))
-        seen = {row.id: row for row in events if scope.holds(row.values)}
+        chunk: list[Leaf] = list(leaves.values_list("index", "source", "row_id", "leaf_hash"))
+        seen = _shown(scope, chunk)
         for index, source, row_id, value in chunk:
-            shown = {"hash": base64.b64encode(value).decode(), "index": index}
-            if source == EVENTS.name and row_id in seen:
-                shown |= {"row": seen[row_id].values, "source": source}
-            yield _line(shown)
+            leaf = {"hash": base64.b64encode(value).decode(), "index": index}
+            whole = _line(leaf | {"row": seen[source, row_id], "source": source}) if (source, row_id) in seen else ""
+            yield whole if 0 < len(whole) <= LINE_LIMIT else _line(leaf)
     yield _line({"checkpoint": text})
+
+
+def _shown(scope: Scope, leaves: Sequence[Leaf]) -> Mapping[tuple[str, int], dict[str, Any]]:
+    """The rows behind ``leaves`` that are shown, as they are now, by source and id. One statement a source."""
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    with entered(RowScope(scope.workspace_id, None if scope.tenant_ids is None else frozenset(scope.tenant_ids))):
+        for source in scope.sources:
+            ids = [row_id for _, name, row_id, _ in leaves if name == source.name]
+            for row in rows.read_shown(source, ids) if ids else ():
+                if scope.holds(row.values):
+                    found[source.name, row.id] = row.values
+    return found
 
 
 def _mark() -> str | None:

@@ -33,7 +33,8 @@ class Source:
     """``table`` has an integer ``id``; ``columns`` are those that never change, with it and the time of the row.
 
     ``renamed`` maps a column, by its name in the table, to the name that it has in leaves. All others have the same in
-    both; in leaves the time is ``at``. ``since``: see ``SOURCES``; ``check``: see ``Check``.
+    both; in leaves the time is ``at``. ``since``: see ``SOURCES``; ``check``: see ``Check``. ``shown_with``: the
+    capability with which people see such rows anyway, so that an export shows them in clear; empty for none.
 
     Raises ValueError when ``id`` is missing or renamed or no column is ``at`` in leaves, when ``renamed`` names no
     column, or when two columns would have one name there.
@@ -45,6 +46,7 @@ class Source:
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     since: int = 1
     check: Check | None = field(default=None, compare=False)
+    shown_with: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if "id" not in set(self.columns) - set(self.renamed):
@@ -98,6 +100,7 @@ EVENTS = Source(
         "subject",
         "context",
     ),
+    shown_with="audit:export",
 )
 
 _known: dict[str, Source] = {EVENTS.name: EVENTS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handrail.access.capabilities import Capability
 from handrail.audit.sources import Source
 from handrail.definitions.decisions import contradictions
 
@@ -25,5 +26,6 @@ SOURCES = (
         renamed={"proposed_at": "at"},
         since=2,
         check=contradictions,
+        shown_with=Capability.DEFINITION_VIEW,
     ),
 )

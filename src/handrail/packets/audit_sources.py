@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handrail.access.capabilities import Capability
 from handrail.audit.sources import Source
 
 _OWNED = ("id", "at", "workspace_id", "tenant_id")
@@ -11,22 +12,31 @@ SOURCES = (
         "packets.assembly",
         "packets_assembly",
         (*_OWNED, "revision_id", "packet_digest", "trace_digest", "holds_digest", "manifest_digest", "sources_digest"),
+        shown_with=Capability.PACKET_VIEW,
     ),
     Source(
         "packets.clearance",
         "packets_clearance",
         (*_OWNED, "packet_id", "revision_id", "code", "target", "digest", "role", "by", "reason"),
+        shown_with=Capability.PACKET_VIEW,
     ),
     Source(
         "packets.vote",
         "packets_vote",
         (*_OWNED, "revision_id", "kind", "user_id", "name", "manifest_digest", "reason"),
         renamed={"kind": "ballot"},
+        shown_with=Capability.PACKET_VIEW,
     ),
-    Source("packets.release", "packets_release", (*_OWNED, "revision_id", "manifest_digest", "key_id", "by")),
+    Source(
+        "packets.release",
+        "packets_release",
+        (*_OWNED, "revision_id", "manifest_digest", "key_id", "by"),
+        shown_with=Capability.PACKET_VIEW,
+    ),
     Source(
         "packets.delivery_entry",
         "packets_deliveryentry",
         (*_OWNED, "revision_id", "sequence", "kind", "intent", "worker", "deadline_at", "detail"),
+        shown_with=Capability.PACKET_VIEW,
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handrail.access.capabilities import Capability
 from handrail.audit.sources import Source
 from handrail.runbooks import releases
 from handrail.runbooks.handling import contradictions
@@ -13,13 +14,20 @@ SOURCES = (
         "runbooks.checkpoint",
         "runbooks_checkpoint",
         (*_OWNED, "sequence", "kind", "step", "attempt", "idempotency_key", "worker", "deadline_at", "detail"),
+        shown_with=Capability.RUN_VIEW,
     ),
     Source(
         "runbooks.retry_ledger_entry",
         "runbooks_retryledgerentry",
         (*_OWNED, "limit", "attempts", "waited_seconds", "detail"),
+        shown_with=Capability.RUN_VIEW,
     ),
-    Source("runbooks.completion_record", "runbooks_completionrecord", (*_OWNED, "fields", "digest")),
+    Source(
+        "runbooks.completion_record",
+        "runbooks_completionrecord",
+        (*_OWNED, "fields", "digest"),
+        shown_with=Capability.RUN_VIEW,
+    ),
     Source(
         "runbooks.exception_packet",
         "runbooks_exceptionpacket",
@@ -38,6 +46,7 @@ SOURCES = (
         ),
         renamed={"message": "says"},
         check=contradictions,
+        shown_with=Capability.EXCEPTION_VIEW,
     ),
     Source(
         "runbooks.brake",
@@ -45,6 +54,13 @@ SOURCES = (
         ("id", "at", "workspace_id", "tenant_id", "definition_id", "ref", "kind", "target", "by", "reason"),
         since=3,
         check=releases.contradictions,
+        shown_with=Capability.RUN_VIEW,
     ),
-    Source("runbooks.stop_request", "runbooks_stoprequest", (*_OWNED, "by", "reason"), since=3),
+    Source(
+        "runbooks.stop_request",
+        "runbooks_stoprequest",
+        (*_OWNED, "by", "reason"),
+        since=3,
+        shown_with=Capability.RUN_VIEW,
+    ),
 )

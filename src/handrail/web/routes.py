@@ -81,5 +81,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/definitions/<int:definition>/bring-back", definition.bring_back, name="definition-bring-back"),
     path("admin/audit", log.page, name="audit"),
     path("admin/audit/record", integrity.page, name="audit-record"),
+    path("admin/audit/export", integrity.export, name="audit-export"),
     path("admin/evaluation", evaluation.page, name="evaluation"),
 ]

@@ -78,6 +78,7 @@ CHANGES: dict[str, Capability] = {
     "admin/definitions/<definition>/deprecate": C.DEFINITION_DECIDE,
     "admin/definitions/<definition>/request-return": C.DEFINITION_PROPOSE,
     "admin/definitions/<definition>/bring-back": C.DEFINITION_DECIDE,
+    "admin/audit/export": C.AUDIT_EXPORT,
 }
 ROUTES = {route.path: route for route in inside()}
 

@@ -133,7 +133,10 @@ def prove(event: EventNumber, *, as_: As = None, workspace: InWorkspace = None) 
 
 @group.command("export")
 def export(*, out: Out = None, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Seal, then write the whole log as JSON lines, with the events in your scope in clear text."""
+    """Seal, then write the whole log as JSON lines, with the events and ledger rows in your scope in clear text.
+
+    Ledger rows: of runs, exception packets, brakes, definitions and escalation packets, as far as your roles show them.
+    """
     who = actor(as_, workspace)
     if out is None:
         sys.stdout.writelines(evidence.export(by=who))
@@ -148,7 +151,8 @@ def export(*, out: Out = None, as_: As = None, workspace: InWorkspace = None) ->
 
 @group.command("check-export")
 def check_export(file: ExportFile, *, key: Keys, origin: Origin = "handrail/audit", json: Json = False) -> None:
-    """Check an export with the public key alone. Needs no database."""
+    """Check an export with the public key alone: each row in clear text against its leaf, and all leaves against the
+    signed checkpoint. Needs no database."""
     try:
         with file.open(encoding="utf-8") as lines:
             checked = exportcheck.check(lines, origin=origin, keys=[VerifierKey.from_text(text) for text in key])
@@ -157,7 +161,9 @@ def check_export(file: ExportFile, *, key: Keys, origin: Origin = "handrail/audi
     if json:
         output.print_json(checked)
         return
-    output.say(f"intact: {checked.events} events in clear text among {checked.size} leaves")
+    others = sum(checked.rows.values()) - checked.events
+    ledgers = f" and {others} rows of ledgers" if others else ""
+    output.say(f"intact: {checked.events} events{ledgers} in clear text among {checked.size} leaves")
 
 
 def _small(path: Path) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from handrail.access import evidence
 from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
 from handrail.audit.verification import Verification
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.web.shell.request import PageRequest
@@ -24,6 +25,7 @@ class IntegrityPage:
     checkpoint: str | None
     key: str
     compared: bool
+    may_export: bool
 
 
 def present(actor: Actor, kept: str) -> IntegrityPage:
@@ -34,7 +36,27 @@ def present(actor: Actor, kept: str) -> IntegrityPage:
         checkpoint: str | None = evidence.checkpoint(actor)
     except Conflict:
         checkpoint = None
-    return IntegrityPage(verification, checkpoint, evidence.verifier_key(actor), compared=bool(text.strip()))
+    return IntegrityPage(
+        verification,
+        checkpoint,
+        evidence.verifier_key(actor),
+        compared=bool(text.strip()),
+        may_export=actor.may(Capability.AUDIT_EXPORT),
+    )
+
+
+@require_POST
+def export(request: PageRequest) -> StreamingHttpResponse:
+    """The whole log as a file, sent as it is read."""
+    return StreamingHttpResponse(
+        evidence.export(by=request.actor),
+        content_type="application/jsonl",
+        headers={
+            "Content-Disposition": 'attachment; filename="audit-log.jsonl"',
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        },
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
