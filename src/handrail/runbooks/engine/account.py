@@ -198,9 +198,9 @@ def _calls(runbook: CompiledRunbook | None, rows: Sequence[Row]) -> list[dict[st
 def _carried(runbook: CompiledRunbook, step: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """Of the declared values of an ``answer`` those that the packet may carry, and the names of the others."""
     allowed = frozenset(runbook.spec.exception.copy_)
-    told = {name: value for name, value in answer.items() if f"steps.{step}.{name}" in allowed}
-    withheld = sorted(answer.keys() - told.keys())
-    return {"answer": told} | ({"withheld": withheld} if withheld else {})
+    carried = {name: value for name, value in answer.items() if f"steps.{step}.{name}" in allowed}
+    withheld = sorted(answer.keys() - carried.keys())
+    return {"answer": carried} | ({"withheld": withheld} if withheld else {})
 
 
 def _starts_job(step: CompiledStep) -> bool:
