@@ -5,7 +5,7 @@ from __future__ import annotations
 from handrail.audit.sources import Source
 from handrail.support.finalization import contradictions
 
-# Never shown in an export: what people typed, and whom to call, is for the desk.
+# Never shown in an export: what people typed, and who to call, is for the desk.
 SOURCES = (
     Source(
         "support.request",
