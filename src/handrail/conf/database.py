@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from handrail.conf import roles
 from handrail.conf.config import Config, secrets
@@ -22,17 +22,36 @@ UNSET = f"postgresql:///{NAME}"
 ROLES = (roles.OWNER, roles.SERVING)
 # Any constant will do, so long as nothing else in the database postgres takes the same advisory lock.
 LOCK = 0x48524C_524F4C
+# A server over a network may vanish without a word, with its machine. libpq's parameters: seconds, and the last one
+# milliseconds. Without them a process would wait for minutes to hours.
+NETWORK = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+# Of several servers one takes writes, and a standby takes none.
+WRITABLE = {"target_session_attrs": "read-write"}
+DEFAULT_PORT = "5432"
 _found: list[str] = []
 
 
 def settings(url: str) -> dict[str, Any]:
-    """Django's database settings for a ``postgresql://`` URL. Raises Misconfigured for any other scheme."""
+    """Django's database settings for a ``postgresql://`` URL, which may name several servers, as libpq's may:
+    ``postgresql://handrail@one,two:5433/handrail``. Raises Misconfigured for any other scheme, and for ports that are
+    none."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
         raise Misconfigured("The database URL must start with postgresql://.", code="database-url")
     options = dict(parse_qsl(parts.query))
-    host = options.pop("host", "") or unquote(parts.hostname or "")
-    port = options.pop("port", "") or str(parts.port or "")
+    hosts, ports = _places(parts)
+    host = options.pop("host", "") or hosts
+    port = options.pop("port", "") or ports
+    if host and not host.startswith(("/", "@")):
+        options = NETWORK | options
+    if "," in host:
+        options = WRITABLE | options
     return {
         "ENGINE": "handrail.conf.scoped_postgresql",
         "NAME": unquote(parts.path.lstrip("/")) or NAME,
@@ -44,6 +63,19 @@ def settings(url: str) -> dict[str, Any]:
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
     }
+
+
+def _places(parts: SplitResult) -> tuple[str, str]:
+    """The hosts and the ports of a URL, each list separated by commas; no ports where it names none."""
+    hosts, ports = [], []
+    for place in parts.netloc.rpartition("@")[2].split(","):
+        host, bracket, rest = place.rpartition("]")  # an IPv6 address is in brackets
+        name, _, port = rest.partition(":")
+        if port and not port.isdecimal():
+            raise Misconfigured("The database URL has a port that is not a number.", code="database-url")
+        hosts.append(host.removeprefix("[") if bracket else unquote(name).lower())
+        ports.append(port)
+    return ",".join(hosts), ",".join(port or DEFAULT_PORT for port in ports) if any(ports) else ""
 
 
 def url(config: Config) -> str:

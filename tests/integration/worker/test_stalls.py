@@ -6,22 +6,28 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from types import MappingProxyType
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
 from django.db import connection
 
-from handrail.runbooks import timing
+from handrail.audit.models import AuditEvent
+from handrail.connectors import registry
+from handrail.connectors.operation import Operation
+from handrail.connectors.outcome import Answer
+from handrail.runbooks import task_system, timing
 from handrail.runbooks.engine import advance, holder
 from handrail.runbooks.engine.position import Phase
-from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.models import Checkpoint, OperationRun, Report
 from handrail.runbooks.timing import Timing
 from tests.factories.changes import kinds
 from tests.factories.installation import Installation
 from tests.factories.postgres_gate import gate
 from tests.factories.runs import Runs
 from tests.factories.switches import RUNBOOK, SwitchBoard, Turn, connected
+from tests.factories.task_queue import SYSTEM, Queue
 
 # A target that takes every call for a new one: an unknown outcome of it can only be left to a person.
 REPEATS = RUNBOOK.replace("deduplicates: true", "deduplicates: false").replace("{status: [503]}, ", "")
@@ -189,3 +195,49 @@ def test_commit_whose_answer_was_lost_is_not_made_twice(
         assert left == []
     assert kinds(run) == ["received", "claimed", "checked", "intent", "result", "verified", "completed"]
     assert (run.state, len(board.calls)) == ("completed", 1)
+
+
+class Ending(Queue):
+    """A task system during whose answer the caller's connection to the database ends."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+
+    def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
+        ends_its_connection(self.url, lambda: connection.connection.info.backend_pid)(SwitchBoard(), "")
+        return super().call(operation)
+
+
+@pytest.mark.requirement("R2-05")
+@pytest.mark.parametrize(("answer", "state"), [(200, "run.reported"), (410, "run.report_refused"), (503, "")])
+def test_answer_of_the_task_system_is_written_over_a_new_connection(
+    committed_db: str, estate: Runs, board: SwitchBoard, answer: int, state: str
+) -> None:
+    """Or it would be told again."""
+    run, queue = estate.advance(estate.start()), Ending(committed_db)
+    queue.answer = Answer(status=answer)
+    queues = registry.Registry(MappingProxyType({"queue": queue}))
+    with registry.use(queues), task_system.use(SYSTEM):
+        estate.report(run)
+    report = Report.objects.get(run=run)
+    assert (len(queue.told), report.delivered_at is not None) == (1, answer == 200)
+    assert AuditEvent.objects.filter(event__startswith="run.report").count() == (1 if state else 0)
+    assert report.failure == ("" if answer == 200 else report.failure)
+    assert (report.due_at is not None) == (answer == 503)
+
+
+@pytest.mark.requirement("R2-05")
+def test_outcome_whose_record_was_committed_without_an_answer_is_recorded_once(
+    committed_db: str, estate: Runs, board: SwitchBoard
+) -> None:
+    run, queue = estate.advance(estate.start()), Queue()
+    with (
+        registry.use(registry.Registry(MappingProxyType({"queue": queue}))),
+        task_system.use(SYSTEM),
+        losing(committed_db, b"SET delivered_at") as left,
+    ):
+        estate.report(run)
+        assert left == []
+    assert len(queue.told) == AuditEvent.objects.filter(event="run.reported").count() == 1
+    assert Report.objects.get(run=run).delivered_at is not None

@@ -18,7 +18,51 @@ def test_password_is_taken_by_reference(monkeypatch: pytest.MonkeyPatch) -> None
     found = database.settings(database.url(parsed))
     assert (found["USER"], found["PASSWORD"]) == ("handrail", "a:b@c/d?e#f%20 g")
     assert (found["HOST"], found["PORT"], found["NAME"]) == ("db.example.com", "5433", "desk")
-    assert found["OPTIONS"] == {"sslmode": "verify-full"}
+    assert found["OPTIONS"]["sslmode"] == "verify-full"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("postgresql://u@one,two/x", "one,two", ""),
+        ("postgresql://u@one:5433,two:5434/x", "one,two", "5433,5434"),
+        ("postgresql://u@one:5433,two/x", "one,two", "5433,5432"),
+        ("postgresql://u:p%2C@[::1]:5433,[fe80::2]/x", "::1,fe80::2", "5433,5432"),
+        ("postgresql://u@/x?host=one,two&port=5433,5434", "one,two", "5433,5434"),
+        ("postgresql://%2Frun%2Fpostgresql/x", "/run/postgresql", ""),
+        ("postgresql:///x", "", ""),
+    ],
+)
+def test_url_names_one_server_or_several(url: str, host: str, port: str) -> None:
+    found = database.settings(url)
+    assert (found["HOST"], found["PORT"], found["NAME"]) == (host, port, "x")
+    assert found["OPTIONS"].get("target_session_attrs") == ("read-write" if "," in host else None)
+
+
+def test_url_s_own_parameters_count_more_than_ours() -> None:
+    found = database.settings("postgresql://u@one,two/x?target_session_attrs=primary&connect_timeout=3")
+    assert found["OPTIONS"] == database.NETWORK | {"target_session_attrs": "primary", "connect_timeout": "3"}
+
+
+def test_server_on_a_socket_needs_no_time_limits_of_a_network() -> None:
+    assert database.settings("postgresql:///x?host=/run/postgresql")["OPTIONS"] == {}
+
+
+def test_port_that_is_no_number_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="port that is not a number"):
+        database.settings("postgresql://u@one:5433,two:http/x")
+
+
+def test_password_in_the_file_is_refused_where_there_are_several_servers() -> None:
+    with pytest.raises(Misconfigured, match=r"database\.url"):
+        config.parse('[database]\nurl = "postgresql://u:hunter2@one:5433,two:5434/x"')
+
+
+def test_password_by_reference_stands_for_several_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "a@b,c")
+    parsed = config.parse('[database]\nurl = "postgresql://u@one:1,two:2/x"\npassword = "env:DB_PASSWORD"')
+    found = database.settings(database.url(parsed))
+    assert (found["USER"], found["PASSWORD"], found["HOST"], found["PORT"]) == ("u", "a@b,c", "one,two", "1,2")
 
 
 def test_url_without_password_stays_as_it_is() -> None:

@@ -22,7 +22,7 @@ from handrail.connectors.operation import Performer
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
 from handrail.connectors.paths import filled
 from handrail.connectors.rest import Call
-from handrail.kernel.clock import after
+from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict, Misconfigured
 from handrail.runbooks import accounts, leases, task_system, timing
 from handrail.runbooks.engine import ledger
@@ -35,6 +35,8 @@ from handrail.work.wake import wake
 log = structlog.get_logger("handrail.runbooks")
 
 FAILURE_LIMIT = 200
+# What the task system answered is written for so long, although the database is away: told again, it would hear twice.
+KEPT_SECONDS = 60.0
 # A task system may ask for a pause; no longer one than this is believed.
 MOST_ASKED_SECONDS = 86_400
 _ACCEPTED = range(200, 300)
@@ -71,14 +73,8 @@ def deliver(*, claim: Claim, by: Actor) -> datetime | None:
     except Exception as error:  # the boundary of a report: no error may repeat it without an end
         log.exception("an outcome could not be reported", run=report.run.ref, attempts=report.attempts)
         return _failed(report, by, f"Handrail failed ({type(error).__name__}); see its log")
-    if answer.failure is None and answer.status in _ACCEPTED:
-        _delivered(report, by)
-        return None
-    if _is_final(answer):
-        _refused(report, answer, by)
-        return None
-    what = f"status {answer.status}" if answer.failure is None else str(answer.failure)
-    return _failed(report, by, what, asked=answer.retry_after_seconds or 0)
+    ends_at = after(KEPT_SECONDS)
+    return ledger.insist(lambda: _answered(report, answer, by), landed=lambda: None, is_over=lambda: now() >= ends_at)
 
 
 @transaction.atomic
@@ -132,6 +128,18 @@ def _claimed(claim: Claim, system: task_system.TaskSystem) -> Report | None:
     whole = ("run__definition", "run__completion", "run__exception_packet", "run__retry_ledger")
     rows = Report.objects.select_related(*whole).filter(run_id=claim.id, due_at=claim.lease)
     return rows.filter(workspace__slug=system.workspace, delivered_at=None).first()
+
+
+def _answered(report: Report, answer: Answer, by: Actor) -> datetime | None:
+    """Writes what the task system answered; when to try again, or None. What was written is not written twice."""
+    if answer.failure is None and answer.status in _ACCEPTED:
+        _delivered(report, by)
+        return None
+    if _is_final(answer):
+        _refused(report, answer, by)
+        return None
+    what = f"status {answer.status}" if answer.failure is None else str(answer.failure)
+    return _failed(report, by, what, asked=answer.retry_after_seconds or 0)
 
 
 def _is_final(answer: Answer) -> bool:

@@ -1,0 +1,92 @@
+"""A real worker: ``worker.py CONCURRENCY [WHEN LABEL]``; with the latter it dies by SIGKILL WHEN (``before`` or
+``after``) it has the database execute the statement that is known by LABEL. ``record FILE`` instead of these writes the
+labels of all statements into FILE."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from handrail.conf.start import start
+
+_SAID = re.compile(r"SELECT (?:set_config\([^)]*\)(?:, )?)+; ")
+_WORDS = re.compile(r"\s+")
+# Before these a worker does not serve yet.
+BEFORE_SERVING = 0.2
+
+
+def label(query: Any, params: Any) -> str:
+    """Of a statement, whatever its values are; of what is written of a run, by the kinds of the ledger's rows."""
+    text = query.decode() if isinstance(query, bytes) else query if isinstance(query, str) else query.as_string(None)
+    text = _WORDS.sub(" ", _SAID.sub("", text)).strip()
+    rows = params.get("rows") if isinstance(params, dict) else None
+    kinds = "+".join(row["kind"] for row in rows.obj) if rows is not None else ""
+    plain = re.sub(r"\d+|(%s(, )?)+", "?", text)
+    words = "-".join(re.findall(r"[a-z_]+", plain.lower())[:3])
+    return f"{words}-{zlib.crc32(plain.encode()):08x}" + (f":{kinds}" if kinds else "")
+
+
+def watch(act: Any) -> None:
+    """Has ``act`` called before and after each statement."""
+    execute, commit = psycopg.Cursor.execute, psycopg.Connection.commit
+
+    def watched(self: Any, query: Any, params: Any = None, **more: Any) -> Any:
+        name = label(query, params)
+        act("before", name)
+        try:
+            return execute(self, query, params, **more)
+        finally:
+            act("after", name)
+
+    def committed(self: Any) -> None:
+        act("before", "COMMIT")
+        commit(self)
+        act("after", "COMMIT")
+
+    psycopg.Cursor.execute = watched  # type: ignore[method-assign, assignment]
+    psycopg.Connection.commit = committed  # type: ignore[method-assign]
+
+
+def dying(when: str, name: str) -> Any:
+    began = time.monotonic()
+
+    def act(*found: str) -> None:
+        if found == (when, name) and time.monotonic() - began > BEFORE_SERVING:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return act
+
+
+def recording(path: Path) -> Any:
+    known: set[str] = set()
+    lock = threading.Lock()
+
+    def act(_: str, name: str) -> None:
+        with lock:
+            if name not in known:
+                known.add(name)
+                with path.open("a") as file:
+                    file.write(f"{name}\n")
+
+    return act
+
+
+def main(concurrency: int, when: str = "", name: str = "") -> None:
+    start()
+    from handrail.worker.service import WorkerSettings, serve
+
+    if when:
+        watch(recording(Path(name)) if when == "record" else dying(when, name))
+    serve(WorkerSettings(concurrency=concurrency, sweep_seconds=1, pull_seconds=3600, seal_seconds=2))
+
+
+main(int(sys.argv[1]), *sys.argv[2:])
