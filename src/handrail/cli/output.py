@@ -23,6 +23,7 @@ from handrail.kernel.hostile import clean_text
 
 CELL_LIMIT = 300
 INPUT_LIMIT = 1024 * 1024
+LINE_LIMIT = 64 * 1024
 
 COLOURS = {
     "completed": "green",
@@ -113,6 +114,21 @@ def read_file(path: Path) -> bytes:
     if len(data) > INPUT_LIMIT:
         raise Invalid(f"{path} is over {INPUT_LIMIT} bytes.", code="too-large")
     return data
+
+
+def read_line(where: str) -> str:
+    """The first line of standard input, at most 64 KiB of it, without its end. ``where``: what it is. Raises Invalid
+    for what is not text in UTF-8; NUL and half surrogate pairs are refused like any others by what takes the line."""
+    try:
+        return sys.stdin.readline(LINE_LIMIT).rstrip("\n")
+    except UnicodeDecodeError:
+        raise unreadable(where) from None
+
+
+def unreadable(where: str) -> Invalid:
+    """For text that is typed or piped in, as the gate refuses an argument."""
+    fault = Fault(where, "expected text in UTF-8, without NUL")
+    return Invalid("Standard input can't be read.", code="unreadable", faults=[fault])
 
 
 def read_text(path: Path, *, encoding: str = "utf-8") -> str:

@@ -240,17 +240,30 @@ def load() -> Config:
     ``DATABASE_URL``, ``DATABASE_OWNER_URL`` and ``HANDRAIL_STATE_DIR`` override the file.
     """
     path = find()
-    config = parse(path.read_text(encoding="utf-8"), name=str(path)) if path else Config()
+    config = parse(_read(path), name=str(path)) if path else Config()
     return _overridden(config, os.environ)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{path} is not UTF-8 (byte {error.start}).", code="config-syntax") from None
+    except OSError as error:
+        raise Misconfigured(f"{path} can't be read: {error.strerror}.", code="config-unreadable") from None
 
 
 def find() -> Path | None:
     """The configuration file, or None when defaults hold. Raises Misconfigured when HANDRAIL_CONFIG names no file."""
     named = os.environ.get("HANDRAIL_CONFIG")
     path = Path(named or DEFAULT_FILE)
-    if named and not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:  # a name that is too long, a directory that this user may not look into
+        raise Misconfigured(f"{path} can't be read: {error.strerror}.", code="config-unreadable") from None
+    if named and not there:
         raise Misconfigured(f"HANDRAIL_CONFIG names {named}, which is not a file.", code="config-missing")
-    return path if path.is_file() else None
+    return path if there else None
 
 
 def _overridden(config: Config, environ: Mapping[str, str]) -> Config:

@@ -34,6 +34,8 @@ NETWORK = {
 # Of several servers one takes writes, and a standby takes none.
 WRITABLE = {"target_session_attrs": "read-write"}
 DEFAULT_PORT = "5432"
+PORT_DIGITS, LAST_PORT = 5, 65535
+ENCODE = "Percent-encode special characters, also in a password."
 _found: list[str] = []
 
 
@@ -41,7 +43,10 @@ def settings(url: str) -> dict[str, Any]:
     """Django's database settings for a ``postgresql://`` URL, which may name several servers, as libpq's may:
     ``postgresql://handrail@one,two:5433/handrail``. Raises Misconfigured for any other scheme, and for ports that are
     none."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # whose message quotes a part of it, which may be of a password
+        raise Misconfigured(f"The database URL can't be read. {ENCODE}", code="database-url") from None
     if parts.scheme not in {"postgres", "postgresql"}:
         raise Misconfigured("The database URL must start with postgresql://.", code="database-url")
     options = dict(parse_qsl(parts.query))
@@ -71,8 +76,9 @@ def _places(parts: SplitResult) -> tuple[str, str]:
     for place in parts.netloc.rpartition("@")[2].split(","):
         host, bracket, rest = place.rpartition("]")  # an IPv6 address is in brackets
         name, _, port = rest.partition(":")
-        if port and not port.isdecimal():
-            raise Misconfigured("The database URL has a port that is not a number.", code="database-url")
+        if port and not (port.isascii() and port.isdecimal() and len(port) <= PORT_DIGITS and int(port) <= LAST_PORT):
+            message = f"The database URL has a port that is not a number from 1 to {LAST_PORT}. {ENCODE}"
+            raise Misconfigured(message, code="database-url")
         hosts.append(host.removeprefix("[") if bracket else unquote(name).lower())
         ports.append(port)
     return ",".join(hosts), ",".join(port or DEFAULT_PORT for port in ports) if any(ports) else ""

@@ -116,7 +116,7 @@ def as_(house: Web, handrail: Handrail, tmp_path: Path, monkeypatch: pytest.Monk
     def run(door: str, user: User | None, *scopes: str, options: tuple[str, ...] = ()) -> Any:
         if user is not None:
             monkeypatch.setenv("HANDRAIL_TOKEN", secret_of(user.email, house.workspace.pk, *scopes))
-        monkeypatch.setattr("sys.stdin.readline", lambda: "correct horse battery staple\n", raising=False)
+        monkeypatch.setattr("sys.stdin.readline", lambda _: "correct horse battery staple\n", raising=False)
         given = [part.format(**words) if "{" in part else part for part in ARGUMENTS.get(door, ())]
         return handrail(*door.split(), *given, *options)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 
 import pytest
 
+from handrail.cli import entry
+from handrail.conf import config
 from tests.integration.cli.conftest import Handrail
 
 ENDLESS = "/dev/zero"
@@ -47,3 +51,44 @@ def test_token_that_is_no_ascii_opens_nothing(handrail: Handrail, monkeypatch: p
     for command in (("runs", "list"), ("workspaces", "list"), ("workspaces", "add", "acme", "--name", "Acme")):
         ended = handrail(*command)
         assert (ended.code, "opens nothing" in ended.err) == (2, True), command
+
+
+@pytest.mark.usefixtures("estate")
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"], ids=["UTF-8", "C"])
+@pytest.mark.parametrize("given", [b"correct horse \xff battery\n", b"correct horse \0 battery\n", b"x\xed\xa0\x80\n"])
+def test_password_that_is_no_text_is_refused_by_name(
+    handrail: Handrail, monkeypatch: pytest.MonkeyPatch, given: bytes, errors: str
+) -> None:
+    """``errors``: what Python does with other bytes, by the locale."""
+    for command in (("add", "new@example.com", "--role", "auditor"), ("password", "new@example.com")):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), "utf-8", errors))
+        ended = handrail("members", *command, "--password-stdin")
+        if command[0] == "password" and ended.code == 3:  # nobody was added
+            continue
+        assert (ended.code, "password: " in ended.err) == (2, True), ended.err
+
+
+@pytest.mark.usefixtures("estate")
+def test_password_is_read_up_to_a_limit(handrail: Handrail, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path(ENDLESS).open(encoding="utf-8") as endless:
+        monkeypatch.setattr(sys, "stdin", endless)
+        ended = handrail("members", "add", "new@example.com", "--role", "auditor", "--password-stdin")
+    assert (ended.code, "password: Use 12 to 256 characters." in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", [("workspaces", "list"), ("check",), ("web",), ("intake", "verify", "x.zip")])
+def test_configuration_that_can_not_be_read_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    latin = tmp_path / "handrail.toml"
+    latin.write_bytes('state_directory = "\xfc"'.encode("latin-1"))
+    for named in (latin, tmp_path / ("a" * 300)):
+        monkeypatch.setenv("HANDRAIL_CONFIG", str(named))
+        config.load.cache_clear()
+        try:
+            code = entry.run(command)
+        finally:
+            config.load.cache_clear()
+        told = capsys.readouterr()
+        assert code in {1, 2, 7}, told.err  # check reports it as a finding; a package that is not there comes first
+        assert "Traceback" not in told.err

@@ -79,6 +79,34 @@ def test_password_in_the_file_is_refused_without_quoting_it(url: str) -> None:
     assert "hunter2" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://db:99999/x", "postgresql://db:abc/x", "postgresql://u:pass/word@db/x", "postgresql://[::1/x", "x"],
+)
+def test_url_that_is_none_is_one_sentence_without_quoting_it(url: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        database.settings(url)
+    assert caught.value.code == "database-url"
+    assert "pass" not in str(caught.value).replace("a password", "")
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("given", ['state_directory = "\xfc"'.encode("latin-1"), b"\xff\xfe"])
+def test_file_that_is_not_utf_8_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: bytes) -> None:
+    file = tmp_path / "handrail.toml"
+    file.write_bytes(given)
+    monkeypatch.setenv("HANDRAIL_CONFIG", str(file))
+    config.load.cache_clear()
+    with pytest.raises(Misconfigured, match=r"handrail\.toml is not UTF-8 \(byte "):
+        config.load()
+
+
+def test_name_that_no_file_can_have_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANDRAIL_CONFIG", "a" * 300)
+    with pytest.raises(Misconfigured, match="can't be read: File name too long"):
+        config.find()
+
+
 def test_missing_password_is_named() -> None:
     parsed = config.parse(f'[database]\nurl = "{URL}"\npassword = "env:HANDRAIL_NO_SUCH"')
     with pytest.raises(Misconfigured, match="HANDRAIL_NO_SUCH"):

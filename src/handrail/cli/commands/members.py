@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -93,7 +92,7 @@ def add(
     if no_password and password_stdin:
         raise typer.BadParameter("give one of them", param_hint="--password-stdin, --no-password")
     who = actor(as_, workspace)
-    password = None if no_password else sys.stdin.readline().rstrip("\n") if password_stdin else _ask("First password")
+    password = None if no_password else output.read_line("password") if password_stdin else _ask("First password")
     actions.add_member(
         email=email, roles=role, tenants=tenant or None, by=who, password=password, name=name, groups=group_ or ()
     )
@@ -136,7 +135,7 @@ def password_(
     With --as or a token: only of a member who can do no more than you.
     """
     who = actor(as_, workspace)
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask("New password")
+    password = output.read_line("password") if password_stdin else _ask("New password")
     actions.set_password(email=email, password=password, by=who)
     output.say(f"{email} has a new password; all their sessions have ended")
 
@@ -233,5 +232,8 @@ def _switch(email: str, as_: str | None, workspace: str | None, *, on: bool) -> 
 
 
 def _ask(what: str) -> str:
-    answer: str = typer.prompt(f"{what} (12 to 256 characters)", hide_input=True, confirmation_prompt=True)
+    try:
+        answer: str = typer.prompt(f"{what} (12 to 256 characters)", hide_input=True, confirmation_prompt=True)
+    except UnicodeDecodeError:
+        raise output.unreadable("password") from None
     return answer
