@@ -7,7 +7,7 @@ import importlib
 import itertools
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -37,6 +37,27 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.passed and not set(item.config.getoption("reportchars")) & set("PA"):
         report.sections.clear()
     return report
+
+
+@pytest.fixture
+def counted(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes a line for the end of the run: how many cases of something the test tried."""
+    return lambda line: record_property("counted", line)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints what tests counted. Their own output goes nowhere when they pass, and tests run in several processes."""
+    lines = {
+        str(line)
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, ())
+        for name, line in getattr(report, "user_properties", ())
+        if name == "counted"
+    }
+    if lines:
+        terminalreporter.section("counted")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)
 
 
 def pytest_collection_finish() -> None:

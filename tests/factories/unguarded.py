@@ -1,7 +1,7 @@
 """Handrail with the filters of its queries taken away: what is still hidden, the database hides.
 
-A filter is a condition on the workspace or the tenants of the actor, given to ``filter`` by a line of Handrail's own.
-Everything else of the query stays as it is.
+A filter is a condition on the workspace or the tenants of the actor, given to ``filter`` by a line of Handrail's own: a
+keyword or a ``Q``. Everything else of the query stays as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from django.db.models import QuerySet, manager
+from django.db.models import Q, QuerySet, manager
 
 import handrail
 from handrail.access import guards
@@ -38,17 +38,25 @@ def unguarded(site: str | None = None, *, seen: Callable[[str], None] = lambda _
             caller = caller.f_back
         if caller.f_code.co_filename.startswith(SOURCE):
             scopes = SCOPES | OF_TENANTS if rows.model is Tenant else SCOPES
-            if scopes & set(conditions):
+            kept = tuple(arg for arg in args if not (isinstance(arg, Q) and _names(arg) & scopes))
+            if scopes & set(conditions) or kept != args:
                 where = _asked_by(caller)
                 seen(where)
                 if site in {None, where}:
-                    conditions = {name: value for name, value in conditions.items() if name not in scopes}
+                    args, conditions = kept, {name: value for name, value in conditions.items() if name not in scopes}
         result: QuerySet[Any] = original(rows, *args, **conditions)
         return result
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(QuerySet, "filter", filter_)
         yield
+
+
+def _names(condition: Q) -> set[str]:
+    """What a ``Q`` asks about. One that asks about scopes in a part is taken away whole."""
+    return {
+        name for child in condition.children for name in (_names(child) if isinstance(child, Q) else {str(child[0])})
+    }
 
 
 def _asked_by(frame: FrameType) -> str:

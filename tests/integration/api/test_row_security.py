@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 
 import pytest
 from django.test import Client
@@ -65,7 +65,12 @@ def test_lists_show_nothing_foreign_by_rows_alone(
     assert [word for word in words if word.encode() in body] == []
 
 
-def test_filters_of_the_api_are_really_taken_away(estate: Runs, foreign: dict[str, str], caller: Caller) -> None:  # noqa: F811
+def test_filters_of_the_api_are_really_taken_away(
+    estate: Runs,
+    foreign: dict[str, str],  # noqa: F811 - as above
+    caller: Caller,
+    counted: Callable[[str], None],
+) -> None:
     """Where no row security binds, the foreign tenant is there; and each operation passes a filter."""
     with unguarded():
         assert foreign["tenants"] in {tenant.key for tenant in tenants_of(command_line(estate.workspace.slug))}
@@ -78,4 +83,4 @@ def test_filters_of_the_api_are_really_taken_away(estate: Runs, foreign: dict[st
         if not sites:
             without.append(operation[0])
     assert set(without) <= {"revoke_token"}  # whose filter is a sub-query
-    sys.stdout.write(f"\n{len(isolation.NAMED)} operations by name, {len(LISTS)} lists, without any filter\n")
+    counted(f"{len(isolation.NAMED)} operations by name, {len(LISTS)} lists, without any filter")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -13,11 +13,13 @@ COMMANDS = sorted(Commands.entries)
 
 
 @pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800", "caf\udce9"])
-def test_argument_that_nothing_can_keep_is_refused_before_any_command(handrail: Handrail, text: str) -> None:
+def test_argument_that_nothing_can_keep_is_refused_before_any_command(
+    handrail: Handrail, text: str, counted: Callable[[str], None]
+) -> None:
     count = 0
     for command in COMMANDS:
         for arguments in ([command, text], [command, "list", f"--workspace={text}"], [text, command]):
             ended = handrail(*arguments)
             assert (ended.code, "argument" in ended.err, "[unreadable]" in ended.err) == (2, True, True), arguments
             count += 1
-    sys.stdout.write(f"{count} command lines: all refused\n")
+    counted(f"{count} command lines: all refused")

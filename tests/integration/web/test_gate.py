@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -115,7 +114,9 @@ def refused(response: HttpResponse, address: Address, where: str, hint: object) 
         assert where in response.content.decode(), (address, hint)
 
 
-def test_bad_text_in_path_query_and_form_is_refused_by_name(house: Web, client: Client) -> None:
+def test_bad_text_in_path_query_and_form_is_refused_by_name(
+    house: Web, client: Client, counted: Callable[[str], None]
+) -> None:
     count = 0
     found = addresses(house.ids())
     kinds = list(BAD.values())
@@ -140,13 +141,16 @@ def test_bad_text_in_path_query_and_form_is_refused_by_name(house: Web, client: 
                     response = client.generic(verb, address.path, body, "application/x-www-form-urlencoded")
                     refused(response, address, where, (verb, body))
                     count += 1
-    sys.stdout.write(
-        f"{len(found)} addresses, {count} requests with text that can't be kept in path, query or form: all refused\n"
+    counted(
+        f"{len(found)} addresses of pages and API, {count} requests with text that can't be kept in path, query"
+        " or form: all refused"
     )
     assert len(found) >= 70
 
 
-def test_bad_text_in_headers_and_cookies_is_refused_by_name(house: Web, client: Client) -> None:
+def test_bad_text_in_headers_and_cookies_is_refused_by_name(
+    house: Web, client: Client, counted: Callable[[str], None]
+) -> None:
     names = (
         "user-agent",
         "referer",
@@ -176,10 +180,12 @@ def test_bad_text_in_headers_and_cookies_is_refused_by_name(house: Web, client: 
             )
             refused(response, address, "header.content-type", charset)
             count += 1
-    sys.stdout.write(f"{count} requests with such headers, cookies and character sets: all refused\n")
+    counted(f"{count} requests with such headers, cookies and character sets: all refused")
 
 
-def test_bad_text_in_multipart_forms_and_file_names_is_refused_by_name(house: Web, client: Client) -> None:
+def test_bad_text_in_multipart_forms_and_file_names_is_refused_by_name(
+    house: Web, client: Client, counted: Callable[[str], None]
+) -> None:
     count = 0
     for address in addresses(house.ids()):
         if address.of_api or "POST" not in address.verbs:
@@ -195,13 +201,13 @@ def test_bad_text_in_multipart_forms_and_file_names_is_refused_by_name(house: We
                 refused(response, address, where, data)
             assert response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
             count += 1
-    sys.stdout.write(f"{count} multipart forms\n")
+    counted(f"{count} multipart forms with such names, values and files: none broke")
 
 
 JSON = ('"\\u0000"', '"\\ud800"', '"a\\udfffb"', '["\\u0000"]', '{"deep": {"x": "\\ud800"}}', '"\\ud800\\u0041"')
 
 
-def test_bad_text_in_json_is_refused_by_name(house: Web, client: Client) -> None:
+def test_bad_text_in_json_is_refused_by_name(house: Web, client: Client, counted: Callable[[str], None]) -> None:
     count = 0
     for path, operations in description()["paths"].items():
         for verb, operation in operations.items():
@@ -219,7 +225,7 @@ def test_bad_text_in_json_is_refused_by_name(house: Web, client: Client) -> None
                 shown = [fault["where"] for fault in json.loads(response.content)["errors"]]
                 assert any(one.startswith(where) for one in shown), (url, body, shown)
                 count += 1
-    sys.stdout.write(f"{count} JSON bodies: all refused\n")
+    counted(f"{count} JSON bodies: all refused")
     assert count > 50
 
 
@@ -230,7 +236,9 @@ def test_time_that_utc_has_no_year_for_filters_nothing(house: Web, client: Clien
             assert client.get(route.url(house.ids()), query_params={"before": time}).status_code < 500, route
 
 
-def test_numbers_out_of_range_and_long_queries_never_break_a_page(house: Web, client: Client) -> None:
+def test_numbers_out_of_range_and_long_queries_never_break_a_page(
+    house: Web, client: Client, counted: Callable[[str], None]
+) -> None:
     count = 0
     readable = [address for address in addresses(house.ids()) if "GET" in address.verbs]
     for address, text in swept([(address, text) for address in readable for text in HUGE]):
@@ -251,7 +259,7 @@ def test_numbers_out_of_range_and_long_queries_never_break_a_page(house: Web, cl
             url = path.replace("{", "").replace("}", "")
             assert client.generic("POST", url, body, "application/json").status_code < 500, (path, body)
             count += 1
-    sys.stdout.write(f"{count} requests with numbers out of range or long queries: none broke\n")
+    counted(f"{count} requests with numbers out of range or long queries: none broke")
 
 
 def test_good_text_of_every_script_passes(house: Web, client: Client) -> None:

@@ -66,7 +66,10 @@ def answers(house: Web, anonymous: Client, member: Client) -> Iterator[tuple[str
 
 
 def test_every_route_has_every_header(
-    house: Web, as_role: Callable[..., Client], settings: Any, capsys: pytest.CaptureFixture[str]
+    house: Web,
+    as_role: Callable[..., Client],
+    settings: Any,
+    counted: Callable[[str], None],
 ) -> None:
     settings.SECURE_HSTS_SECONDS = 365 * 24 * 3600
     wrong, seen = [], 0
@@ -78,8 +81,7 @@ def test_every_route_has_every_header(
             value = response.headers.get(name, "")
             if not value or not fits(value):
                 wrong.append(f"{what} ({response.status_code}): {name}: {value}")
-    with capsys.disabled():
-        print(f"\nheaders: {seen} looked at on {len(urlmap.everything())} routes, {len(wrong)} wrong")  # noqa: T201 - the count is the evidence
+    counted(f"headers: {seen} looked at on {len(urlmap.everything())} routes, {len(wrong)} wrong")
     assert wrong == []
     assert seen > 1250
 

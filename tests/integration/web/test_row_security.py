@@ -5,7 +5,6 @@ Besides, the tests of isolation run once more with row security as the only guar
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -127,7 +126,9 @@ def leaks(place: Place, name: str, url: str, before: tuple[int, bytes], after: t
     return wrong if before[0] == after[0] else [*wrong, f"{name} {url}: {before[0]} became {after[0]}"]
 
 
-def test_nothing_leaks_whichever_filter_is_taken_away(place: Place, enter: Enter) -> None:
+def test_nothing_leaks_whichever_filter_is_taken_away(
+    place: Place, enter: Enter, counted: Callable[[str], None]
+) -> None:
     clients = {name: enter(user) for name, user in place.members().items()}
     used: dict[str, list[tuple[Look, tuple[int, bytes]]]] = defaultdict(list)
     everything = list(looks(place))
@@ -147,13 +148,11 @@ def test_nothing_leaks_whichever_filter_is_taken_away(place: Place, enter: Enter
             looked += 1
     assert found == []
     assert len(used) > 15
-    counted = (
-        f"{len(everything)} looks pass {len(used)} filters; {looked} looks without one of {len(swept(sorted(used)))}"
-    )
-    sys.stdout.write(f"\n{counted}: nothing leaked\n")
+    line = f"{len(everything)} looks pass {len(used)} filters; {looked} looks without one of {len(swept(sorted(used)))}"
+    counted(f"{line}: nothing leaked")
 
 
-def test_nothing_leaks_without_any_filter(place: Place, enter: Enter) -> None:
+def test_nothing_leaks_without_any_filter(place: Place, enter: Enter, counted: Callable[[str], None]) -> None:
     clients = {name: enter(user) for name, user in place.members().items()}
     everything = list(swept(list(looks(place))))
     found = []
@@ -163,7 +162,7 @@ def test_nothing_leaks_without_any_filter(place: Place, enter: Enter) -> None:
             after = look(clients[name], verb, url)
         found += leaks(place, name, url, before, after)
     assert found == []
-    sys.stdout.write(f"\n{len(everything)} looks without any filter: nothing leaked\n")
+    counted(f"{len(everything)} looks without any filter: nothing leaked")
 
 
 def test_filters_are_really_taken_away(place: Place) -> None:
@@ -217,7 +216,7 @@ def keys_of(table: str) -> list[tuple[int, int | None, int | None]]:
         return list(cursor.fetchall())
 
 
-def test_each_table_shows_each_actor_their_own_rows(place: Place) -> None:
+def test_each_table_shows_each_actor_their_own_rows(place: Place, counted: Callable[[str], None]) -> None:
     wrong, compared, filled = [], 0, 0
     for table in scoped_tables():
         everything = keys_of(table)
@@ -238,8 +237,8 @@ def test_each_table_shows_each_actor_their_own_rows(place: Place) -> None:
                 wrong.append((table, actor.name, actor.workspace_id, len(shown), len(expected)))
     assert wrong == []
     assert filled > 10
-    counted = f"{len(scoped_tables())} tables, {filled} of them filled, as {len(actors(place))} actors"
-    sys.stdout.write(f"\n{counted}: {compared} rows are shown to whom they belong\n")
+    line = f"{len(scoped_tables())} tables, {filled} of them filled, as {len(actors(place))} actors"
+    counted(f"{line}: {compared} rows are shown to whom they belong")
 
 
 def _execute(statement: str, values: list[Any]) -> None:
@@ -247,7 +246,7 @@ def _execute(statement: str, values: list[Any]) -> None:
         cursor.execute(statement, values)
 
 
-def test_nobody_writes_into_another_scope(place: Place) -> None:
+def test_nobody_writes_into_another_scope(place: Place, counted: Callable[[str], None]) -> None:
     """A foreign row is neither changed nor deleted, and none can be put there."""
     part = access.actor_for(place.part)
     tried = 0
@@ -275,4 +274,4 @@ def test_nobody_writes_into_another_scope(place: Place) -> None:
                 assert cursor.rowcount == 0
         tried += 1
     assert tried > 10
-    sys.stdout.write(f"\n{tried} tables refuse a row of another workspace\n")
+    counted(f"{tried} tables refuse a row of another workspace")

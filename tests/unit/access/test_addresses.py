@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from handrail.access import actions, addresses
@@ -53,6 +55,11 @@ REFUSED = {
     "nothing": "",
     "too long": "a" * 250 + "@example.com",
 }
+
+
+def test_every_kind_of_spelling_is_tried(counted: Callable[[str], None]) -> None:
+    counted(f"{len(REFUSED)} spellings of a member's mail address that are refused")
+    assert len(set(REFUSED.values())) == len(REFUSED) >= 40
 
 
 @pytest.mark.parametrize("address", REFUSED.values(), ids=REFUSED)

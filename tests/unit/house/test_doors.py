@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 
@@ -11,8 +12,10 @@ from tests.factories.doors import ACTS, pairs, program
 from tests.integration.web.test_roles import CHANGES, NEEDS
 
 
-def test_every_door_and_every_act_is_in_the_table() -> None:
+def test_every_door_and_every_act_is_in_the_table(counted: Callable[[str], None]) -> None:
     assert sorted(program.faults()) == []
+    doors = ", ".join(f"{len(found)} {kind}" for kind, found in program.existing().items())
+    counted(f"{len(ACTS)} acts through doors: {doors}; {len(DECISIONS)} kinds of decisions need a person")
 
 
 @pytest.mark.parametrize("kind", program.KINDS)

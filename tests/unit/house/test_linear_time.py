@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
@@ -28,19 +27,19 @@ def slow(
                 break
 
 
-def test_every_pattern_takes_linear_time_on_one_character_over_and_over() -> None:
+def test_every_pattern_takes_linear_time_on_one_character_over_and_over(counted: Callable[[str], None]) -> None:
     uses = [use for found in patterns.patterns() for use in found.uses()]
     texts = list(makers(CLASSES.values()))
-    sys.stdout.write(f"{len(uses)} uses of {len(patterns.patterns())} patterns, {len(texts)} texts\n")
+    counted(f"{len(uses)} uses of {len(patterns.patterns())} patterns, {len(texts)} texts")
     assert len(uses) > 120
     sizes = (linear.SMALL, linear.LARGE) if NIGHTLY else (linear.SMALL,)
     assert within(SECONDS, lambda: list(slow(uses, texts, sizes, by_day=2))) == []
 
 
-def test_every_pattern_takes_linear_time_on_pairs_and_on_what_it_almost_matches() -> None:
+def test_every_pattern_takes_linear_time_on_pairs_and_on_what_it_almost_matches(counted: Callable[[str], None]) -> None:
     found = patterns.patterns()
     pairs = list(makers(PAIRS, [("", ""), ("a", "a"), ("a", "\x01")]))
-    sys.stdout.write(f"{len(found)} patterns, {len(pairs)} pairs, and what each almost matches\n")
+    counted(f"{len(found)} patterns, {len(pairs)} pairs, and what each almost matches")
 
     def work() -> list[str]:
         return [
@@ -71,10 +70,10 @@ def test_work_that_never_ends_is_ended() -> None:
 TEXTS = list(makers(["!", "a", " ", "\n", "\u0301\u0323", "a ", "a.\n", '"\\'], [("a", "a")]))
 
 
-def test_every_function_that_takes_text_takes_linear_time() -> None:
+def test_every_function_that_takes_text_takes_linear_time(counted: Callable[[str], None]) -> None:
     uses, by_hand = textfunctions.found(), textfunctions.by_hand()
     texts = [*TEXTS, *makers([*CLASSES.values(), *PAIRS], [("", ""), ("a", "a")])] if NIGHTLY else TEXTS
-    sys.stdout.write(f"{len(uses)} functions, {len(texts)} texts of 8 KiB; {len(by_hand)} by hand\n")
+    counted(f"{len(uses)} functions, {len(texts)} texts of 8 KiB; {len(by_hand)} by hand")
     assert len(uses) > 150
     assert within(SECONDS, lambda: list(slow(uses, texts, (linear.SMALL // 2, linear.SMALL), by_day=1))) == []
     large = linear.LARGE if NIGHTLY else linear.LARGE // 4
