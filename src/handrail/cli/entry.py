@@ -14,10 +14,11 @@ from typer.main import get_command
 from handrail.cli.commands import app
 from handrail.kernel import scope
 from handrail.kernel.errors import Denied, Fault, HandrailError, Invalid, Misconfigured, Unavailable
-from handrail.kernel.hostile import is_storable
+from handrail.kernel.hostile import clean_text, is_storable
 
 USAGE = 2
 INTERRUPTED = 130
+SHOWN_LIMIT = 2000  # of a message or fault; none of ours is as long
 
 EXIT_CODES = {
     0: "done",
@@ -76,10 +77,16 @@ def _check_text(arguments: Sequence[str]) -> None:
 def _report(error: HandrailError, arguments: Sequence[str]) -> int:
     if isinstance(error, Denied):
         _record_denial(error, arguments)
-    say(f"handrail: {error.message} [{error.code}]", err=True)
+    say(f"handrail: {_shown(error.message)} [{error.code}]", err=True)
     for fault in error.faults:
-        say(f"  {fault}", err=True)
+        say(f"  {_shown(str(fault))}", err=True)
     return error.exit_code
+
+
+def _shown(text: str) -> str:
+    """``text`` without what a terminal would obey: a fault names fields of files, and a message the files, that others
+    have named."""
+    return clean_text(text, limit=SHOWN_LIMIT)
 
 
 def _record_denial(denied: Denied, arguments: Sequence[str]) -> None:

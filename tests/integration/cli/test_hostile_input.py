@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -92,3 +93,13 @@ def test_configuration_that_can_not_be_read_is_one_sentence(
         told = capsys.readouterr()
         assert code in {1, 2, 7}, told.err  # check reports it as a finding; a package that is not there comes first
         assert "Traceback" not in told.err
+
+
+@pytest.mark.usefixtures("estate")
+@pytest.mark.parametrize("field", ["\0", "\x1b[31m\x1b]0;title\x07", "\u202e", "\x9b31m", "\r\x08", "\n", "\ue000"])
+def test_field_that_a_terminal_would_obey_is_named_without_it(handrail: Handrail, tmp_path: Path, field: str) -> None:
+    file = tmp_path / "task.json"
+    file.write_text(json.dumps({f"odd{field}name": 1}), encoding="utf-8")
+    for command in (("runs", "start"), ("runs", "preview")):
+        ended = handrail(*command, str(file))
+        assert (ended.code, "odd" in ended.err, f"odd{field}" in ended.err) == (2, True, False), ended.err
