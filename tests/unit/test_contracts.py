@@ -177,6 +177,7 @@ def test_what_everybody_may_use_of_a_slice_is_what_its_contract_says(slice_: str
         "capabilities",
         "refusals",
         "sessions",
+        "snapshot",
     }
 
 

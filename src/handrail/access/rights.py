@@ -137,8 +137,9 @@ LEASES: Mapping[str, str] = {
         WHERE (p.brake_id IS NOT NULL AND b.released_at IS NULL) OR (p.brake_id IS NULL AND d.state = 'deprecated')""",
     "handrail_revision_lease": """
         SELECT r.id, r.workspace_id, r.state, r.due_at, r.failure <> '' AS has_failed, a.expires_at,
-               EXISTS (SELECT FROM packets_deliveryentry d WHERE d.revision_id = r.id AND d.kind = 'receipt')
-               AS received
+               CASE WHEN r.state = 'released' THEN
+                   (SELECT json_agg(json_build_array(d.sequence, d.kind, d.intent) ORDER BY d.sequence)
+                    FROM packets_deliveryentry d WHERE d.revision_id = r.id) END AS delivery
         FROM packets_revision r LEFT JOIN packets_assembly a ON a.revision_id = r.id""",
     "handrail_handoff_lease": """
         SELECT id, workspace_id, external_handoff_mode AS mode, handoff_deadline_at AS deadline_at,

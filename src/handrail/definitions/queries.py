@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal
+from handrail.access.snapshot import snapshot
 from handrail.definitions import permissions
 from handrail.definitions.models import Definition
 from handrail.definitions.source.diff import DiffLine, compare
@@ -83,6 +84,7 @@ def list_definitions(actor: Actor, wanted: DefinitionFilter | None = None) -> li
     return [summary_of(row) for row in rows.order_by("kind", "name", "-version")[: max(1, min(chosen.limit, PAGE))]]
 
 
+@snapshot()
 def get_definition(actor: Actor, definition_id: int) -> DefinitionDetail:
     """Raises NotFound outside the actor's workspace, Denied inside it without ``definition:view``."""
     row = get_row(actor, definition_id, Capability.DEFINITION_VIEW)

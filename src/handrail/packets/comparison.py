@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.snapshot import snapshot
 from handrail.kernel.errors import Conflict, NotFound
 from handrail.packets import documents
 from handrail.packets.assembly.compare import Comparison, Documents, compare
@@ -11,6 +12,7 @@ from handrail.packets.models import Assembly, Revision
 from handrail.packets.rows import get_revision_row
 
 
+@snapshot()
 def diff(actor: Actor, ref: str, number: int | None = None, against: int | None = None) -> Comparison | None:
     """What changed from revision ``against`` (the last assembled one before, unless named) to ``number`` (the newest).
 

@@ -11,6 +11,7 @@ from django.db.models import Count, Q, QuerySet
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
+from handrail.access.snapshot import snapshot
 from handrail.packets import approvers
 from handrail.packets.completeness import Cast, is_bound
 from handrail.packets.models import DeliveryEntry, Packet, Release, Revision, Vote
@@ -46,6 +47,7 @@ class PacketFigures:
     superseded: tuple[Named, ...]
 
 
+@snapshot()
 def evaluate(actor: Actor, *, since: datetime | None = None) -> PacketFigures:
     """Figures over packets asked for from ``since`` on. Raises Denied without ``evaluation:view``."""
     actor.require(Capability.EVALUATION_VIEW)

@@ -10,6 +10,7 @@ from django.db.models import Q
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
+from handrail.access.snapshot import snapshot
 from handrail.packets import permissions
 from handrail.packets.models import HoldRow, Revision
 from handrail.packets.states import DECIDABLE, RevisionState
@@ -49,6 +50,7 @@ class OwnedHold:
     since: datetime
 
 
+@snapshot()
 def list_to_sign(actor: Actor, *, limit: int = LIMIT) -> list[ToSign]:
     """Revisions that wait for the actor's own approval, the oldest first. Empty for those who can't approve."""
     if not actor.may(Capability.PACKET_APPROVE) or actor.user_id is None:

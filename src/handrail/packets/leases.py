@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
 
 from handrail.packets import settings
-from handrail.packets.states import CURRENT, DECIDABLE, RevisionState
+from handrail.packets.ledger import DeliveryRow
+from handrail.packets.states import CURRENT, DECIDABLE, DeliveryEventKind, DeliveryState, RevisionState
+from handrail.packets.status import fold
 from handrail.work import lease
 from handrail.work.lease import Claim, Kind
 
 REVISIONS = Kind("revision", "packets_revision", "handrail_revision_claim", word="state")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # the view shows no times of a ledger
 
 
 def claim_revisions(count: int, *, after: int = 0) -> list[Claim]:
@@ -37,17 +40,27 @@ def by_state() -> dict[str, int]:
     return dict(_all("SELECT state, count(*) FROM handrail_revision_lease GROUP BY state"))
 
 
-def counts(at: datetime, soon: datetime) -> tuple[int, int, int, int]:
-    """Released without a receipt, expiring before ``soon``, not assembled and not tried any more, overdue at ``at``."""
+def counts(at: datetime, soon: datetime) -> tuple[int, int, int]:
+    """Expiring before ``soon``, not assembled and not tried any more, overdue at ``at``."""
     (found,) = _all(
-        "SELECT count(*) FILTER (WHERE state = %s AND NOT received),"
-        " count(*) FILTER (WHERE state = ANY(%s) AND expires_at < %s),"
+        "SELECT count(*) FILTER (WHERE state = ANY(%s) AND expires_at < %s),"
         " count(*) FILTER (WHERE state = %s AND due_at IS NULL AND has_failed),"
         " count(*) FILTER (WHERE due_at < %s) FROM handrail_revision_lease",
-        *(RevisionState.RELEASED.value, sorted(DECIDABLE), soon, RevisionState.ASSEMBLING.value, at),
+        *(sorted(DECIDABLE), soon, RevisionState.ASSEMBLING.value, at),
     )
-    undelivered, expiring, stopped, overdue = map(int, found)
-    return undelivered, expiring, stopped, overdue
+    expiring, stopped, overdue = map(int, found)
+    return expiring, stopped, overdue
+
+
+def deliveries() -> list[DeliveryState]:
+    """How far the delivery of each released revision is, by the fold that pages and workers go by."""
+    rows = _all("SELECT delivery FROM handrail_revision_lease WHERE state = %s", RevisionState.RELEASED.value)
+    return [fold([_entry(*one) for one in ledger or ()]).state for (ledger,) in rows]
+
+
+def _entry(sequence: int, kind: str, intent: int | None) -> DeliveryRow:
+    """What the view shows of a row of a delivery ledger: all that the state depends on."""
+    return DeliveryRow(sequence, DeliveryEventKind(kind), intent, _EPOCH, worker="", deadline_at=None, detail={})
 
 
 def _all(statement: str, *parameters: Any) -> Sequence[tuple[Any, ...]]:

@@ -42,14 +42,34 @@ def rows_of(revision_id: int) -> list[DeliveryRow]:
     ]
 
 
+@dataclass(slots=True)
+class DeliveryLease:
+    """``due_at``: the one that this process claimed or wrote. While it stands in the row, no other process has claimed
+    the delivery since, and no person has ordered anything."""
+
+    revision_id: int
+    due_at: datetime | None
+
+    @property
+    def stands(self) -> bool:
+        return Revision.objects.filter(pk=self.revision_id, due_at=self.due_at).exists()
+
+    def change(self, due_at: datetime | None, *, failure: str = "") -> bool:
+        """When it is to be looked at next. False where another process or an order has set that meanwhile: it holds."""
+        rows = Revision.objects.filter(pk=self.revision_id, due_at=self.due_at)
+        if not rows.update(due_at=due_at, failure=failure):
+            return False
+        self.due_at = due_at
+        return True
+
+
 def append(
     revision: Revision,
     *rows: NewDeliveryRow,
     worker: str,
     unless: Callable[[Revision, list[DeliveryRow]], bool] | None = None,
-    **changes: Any,
 ) -> list[DeliveryRow]:
-    """Adds ``rows`` behind the last one, and ``changes`` to the revision's changeable columns.
+    """Adds ``rows`` behind the last one. Returns the whole ledger.
 
     ``unless`` gets the locked revision and its ledger; if it returns true nothing is added. Raises Stale then, and when
     somebody else added a row at the same moment.
@@ -80,9 +100,7 @@ def append(
                 DeliveryEntry.objects.bulk_create(new)
         except IntegrityError as error:
             raise Stale from error
-        if changes:
-            Revision.objects.filter(pk=revision.pk).update(**changes)
-    return [
+    return known + [
         DeliveryRow(e.sequence, DeliveryEventKind(e.kind), e.intent, e.at, e.worker, e.deadline_at, e.detail)
         for e in new
     ]

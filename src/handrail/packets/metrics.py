@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 from handrail.kernel.clock import now
 from handrail.kernel.metric import Metric, one
 from handrail.packets import leases
-from handrail.packets.states import RevisionState
+from handrail.packets.states import UNDELIVERED, DeliveryState, RevisionState
 
 SOON = timedelta(hours=24)
 
@@ -16,11 +17,22 @@ def read() -> list[Metric]:
     states = leases.by_state()
     by_state = {state.value: states.get(state.value, 0) for state in RevisionState}
     at = now()
-    undelivered, expiring, stopped, overdue = leases.counts(at, at + SOON)
+    expiring, stopped, overdue = leases.counts(at, at + SOON)
+    deliveries = Counter(leases.deliveries())
     return [
         Metric("handrail_packet_revisions", "Revisions of escalation packets by state.", by_state, "state"),
         one("handrail_packet_revisions_overdue", "Revisions whose next step is overdue.", overdue),
         one("handrail_packet_revisions_stopped", "Revisions that are not assembled and not tried any more.", stopped),
         one("handrail_packet_revisions_expiring", "Revisions not released that expire within a day.", expiring),
-        one("handrail_packets_undelivered", "Released revisions that the lane has not confirmed.", undelivered),
+        Metric(
+            "handrail_packet_deliveries",
+            "Released revisions by how far their delivery is.",
+            {state.value: deliveries[state] for state in DeliveryState},
+            "state",
+        ),
+        one(
+            "handrail_packets_undelivered",
+            "Released revisions that the lane has not confirmed, or no longer has.",
+            sum(deliveries[state] for state in UNDELIVERED),
+        ),
     ]

@@ -15,8 +15,9 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.packets import leases, ledger
 from handrail.packets.ledger import NewDeliveryRow
-from handrail.packets.models import DeliveryEntry, Packet, Revision
+from handrail.packets.models import Packet, Revision
 from handrail.packets.states import CURRENT, REVISION, DeliveryEventKind, RevisionReason, RevisionState
+from handrail.packets.status import fold
 from handrail.work.wake import wake
 
 _DELIVERED_FROM = (RevisionState.RELEASED, RevisionState.CONSUMED)
@@ -142,10 +143,12 @@ def end(revision: Revision, state: RevisionState, cause: RevisionReason, *, by: 
 
 def recall(revision: Revision, by: Actor, reason: str) -> None:
     """Has the lane notified, once. Needs the lock."""
-    if DeliveryEntry.objects.filter(revision=revision, kind=DeliveryEventKind.RECALL).exists():
+    if fold(ledger.rows_of(revision.pk)).recall is not None:
         return
     ledger.append(revision, NewDeliveryRow(DeliveryEventKind.RECALL, detail={"reason": reason}), worker=by.name)
-    Revision.objects.filter(pk=revision.pk).update(due_at=now())
+    # Over whatever stands: a worker that is at the delivery loses its lease by this, and writes no other time over it.
+    revision.due_at = now()
+    Revision.objects.filter(pk=revision.pk).update(due_at=revision.due_at)
     audit(EventName.PACKET_RECALLED, revision, by)
     wake(leases.REVISIONS.name)
 

@@ -13,6 +13,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
 from handrail.access.refusals import Refusal
+from handrail.access.snapshot import snapshot
 from handrail.packets import permissions
 from handrail.packets.assembly.compare import Comparison
 from handrail.packets.comparison import with_earlier
@@ -170,11 +171,13 @@ def list_packets(actor: Actor, wanted: PacketFilter | None = None) -> list[Packe
     return [_summary(row) for row in rows.order_by("-packet__created_at", "-packet_id")[:limit]]
 
 
+@snapshot()
 def get_packet(actor: Actor, ref: str, number: int | None = None) -> PacketDetail:
     """One revision of a packet, the newest unless named. Raises NotFound, Denied."""
     return _detail(actor, get_revision_row(actor, ref, number, Capability.PACKET_VIEW))
 
 
+@snapshot()
 def get_packet_review(actor: Actor, ref: str, number: int | None = None) -> PacketReview:
     """All that the page of one revision shows, the newest unless named. Raises NotFound, Denied."""
     row = get_revision_row(actor, ref, number, Capability.PACKET_VIEW)
@@ -207,6 +210,7 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
     )
 
 
+@snapshot()
 def get_progress(actor: Actor, ref: str, number: int | None = None) -> Progress:
     """Where one revision is, the newest unless named. Raises NotFound, Denied."""
     row = get_revision_row(actor, ref, number, Capability.PACKET_VIEW)

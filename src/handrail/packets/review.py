@@ -14,8 +14,8 @@ from handrail.access.refusals import Refusal
 from handrail.packets import approvers, documents, ledger, permissions
 from handrail.packets.models import AnnexRow, HoldRow, Release, Revision, Snapshot, Vote
 from handrail.packets.proof.signers import shortfall
-from handrail.packets.states import DeliveryEventKind, VoteKind
-from handrail.packets.status import DeliveryState, fold
+from handrail.packets.states import DeliveryEventKind, DeliveryState, VoteKind
+from handrail.packets.status import fold
 
 _LIST = "[]"
 

@@ -91,3 +91,32 @@ class DeliveryEventKind(StrEnum):
 RESULTS = frozenset(
     {DeliveryEventKind.RECEIPT, DeliveryEventKind.NOT_TAKEN, DeliveryEventKind.REFUSED, DeliveryEventKind.UNKNOWN}
 )
+
+
+class DeliveryState(StrEnum):
+    """How far a delivery is, as people see it. ``unknown``: an answer was lost, and the lane has not been asked yet."""
+
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+    DELIVERED = "delivered"
+    CONSUMED = "consumed"
+    RECALLING = "recalling"
+    GIVEN_UP = "given-up"
+    NEVER_DELIVERED = "never-delivered"
+    NOTICED = "noticed"
+    WITHDRAWN = "withdrawn"
+
+
+# It goes on by itself in these: a worker has something left to do.
+MOVING = frozenset({DeliveryState.SENDING, DeliveryState.UNKNOWN, DeliveryState.DELIVERED, DeliveryState.RECALLING})
+# The lane has not confirmed it, or no longer has it.
+UNDELIVERED = frozenset(
+    {
+        DeliveryState.SENDING,
+        DeliveryState.UNKNOWN,
+        DeliveryState.REFUSED,
+        DeliveryState.GIVEN_UP,
+        DeliveryState.NEVER_DELIVERED,
+    }
+)

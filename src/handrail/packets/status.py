@@ -8,37 +8,16 @@ from enum import StrEnum
 
 from handrail.connectors.lane import ErrorKind
 from handrail.packets.ledger import DeliveryRow
-from handrail.packets.states import RESULTS, DeliveryEventKind
+from handrail.packets.states import RESULTS, DeliveryEventKind, DeliveryState
 
-_CLOSED = frozenset({DeliveryEventKind.WITHDRAWN, DeliveryEventKind.NOTICED, DeliveryEventKind.NEVER_DELIVERED})
 _RESOLVED = frozenset({DeliveryEventKind.ABSENT, DeliveryEventKind.GIVEN_UP})
 
 
-class DeliveryState(StrEnum):
-    """How far a delivery is, as people see it. ``unknown``: an answer was lost, and the lane has not been asked yet."""
-
-    SENDING = "sending"
-    UNKNOWN = "unknown"
-    REFUSED = "refused"
-    DELIVERED = "delivered"
-    CONSUMED = "consumed"
-    RECALLING = "recalling"
-    GIVEN_UP = "given-up"
-    NEVER_DELIVERED = "never-delivered"
-    NOTICED = "noticed"
-    WITHDRAWN = "withdrawn"
-
-
-# The furthest first: the first of these kinds that a ledger holds decides.
-_STATES = {
+# What a recall ends with.
+_CLOSED = {
     DeliveryEventKind.WITHDRAWN: DeliveryState.WITHDRAWN,
     DeliveryEventKind.NOTICED: DeliveryState.NOTICED,
     DeliveryEventKind.NEVER_DELIVERED: DeliveryState.NEVER_DELIVERED,
-    DeliveryEventKind.GIVEN_UP: DeliveryState.GIVEN_UP,
-    DeliveryEventKind.RECALL: DeliveryState.RECALLING,
-    DeliveryEventKind.CONSUMED: DeliveryState.CONSUMED,
-    DeliveryEventKind.RECEIPT: DeliveryState.DELIVERED,
-    DeliveryEventKind.REFUSED: DeliveryState.REFUSED,
 }
 
 
@@ -52,6 +31,17 @@ class DeliveryPhase(StrEnum):
     RECALL = "recall"
     REFUSED = "refused"
     DONE = "done"
+
+
+# What people see while a worker has this to do; of what has ended, how.
+_STATES = {
+    DeliveryPhase.SEND: DeliveryState.SENDING,
+    DeliveryPhase.IN_FLIGHT: DeliveryState.SENDING,
+    DeliveryPhase.ASK: DeliveryState.UNKNOWN,
+    DeliveryPhase.POLL: DeliveryState.DELIVERED,
+    DeliveryPhase.RECALL: DeliveryState.RECALLING,
+    DeliveryPhase.REFUSED: DeliveryState.REFUSED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +73,10 @@ def fold(rows: Sequence[DeliveryRow]) -> DeliveryStatus:
     ]
     open_intent = next((row for row in intents if row.sequence not in answered), None)
     receipt, recall = _first(rows, DeliveryEventKind.RECEIPT), _first(rows, DeliveryEventKind.RECALL)
+    phase = _phase(rows, open_intent, receipt, recall)
     return DeliveryStatus(
-        phase=_phase(rows, open_intent, receipt, recall),
-        state=_state([row.kind for row in rows]),
+        phase=phase,
+        state=_state(phase, [row.kind for row in rows], recalled=recall is not None),
         intent=open_intent,
         attempts=len(intents),
         sent=len(intents) > len(unsent),
@@ -97,11 +88,18 @@ def fold(rows: Sequence[DeliveryRow]) -> DeliveryStatus:
     )
 
 
-def _state(kinds: Sequence[DeliveryEventKind]) -> DeliveryState:
-    known = next((state for kind, state in _STATES.items() if kind in kinds), None)
-    if known is not None:
-        return known
-    return DeliveryState.UNKNOWN if kinds and kinds[-1] is DeliveryEventKind.UNKNOWN else DeliveryState.SENDING
+def _state(phase: DeliveryPhase, kinds: Sequence[DeliveryEventKind], *, recalled: bool) -> DeliveryState:
+    """Made from the phase, so that people never see another state than the one that the worker goes by."""
+    if phase is DeliveryPhase.IN_FLIGHT and recalled:
+        return DeliveryState.RECALLING
+    if phase is not DeliveryPhase.DONE:
+        return _STATES[phase]
+    closed = next((state for kind, state in _CLOSED.items() if kind in kinds), None)
+    if closed is not None:
+        return closed
+    if DeliveryEventKind.GIVEN_UP in kinds:
+        return DeliveryState.GIVEN_UP
+    return DeliveryState.CONSUMED if DeliveryEventKind.CONSUMED in kinds else DeliveryState.NEVER_DELIVERED
 
 
 def _first(rows: Sequence[DeliveryRow], kind: DeliveryEventKind) -> DeliveryRow | None:
@@ -112,7 +110,8 @@ def _phase(
     rows: Sequence[DeliveryRow], intent: DeliveryRow | None, receipt: DeliveryRow | None, recall: DeliveryRow | None
 ) -> DeliveryPhase:
     kinds = {row.kind for row in rows}
-    if not rows or _CLOSED & kinds or (recall and DeliveryEventKind.GIVEN_UP in _after(rows, DeliveryEventKind.RECALL)):
+    recall_given_up = recall is not None and DeliveryEventKind.GIVEN_UP in _after(rows, DeliveryEventKind.RECALL)
+    if not rows or _CLOSED.keys() & kinds or recall_given_up:
         return DeliveryPhase.DONE
     if intent is not None:
         return DeliveryPhase.IN_FLIGHT

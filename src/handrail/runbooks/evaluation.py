@@ -10,6 +10,7 @@ from django.db.models import Aggregate, Avg, Count, DurationField, Exists, Expre
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
+from handrail.access.snapshot import snapshot
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun
 from handrail.runbooks.states import RUN, EventKind, ExceptionCause, RunState
 
@@ -61,6 +62,7 @@ class Percentile(Aggregate):
     output_field = DurationField()
 
 
+@snapshot()
 def evaluate(actor: Actor, *, since: datetime | None = None) -> Evaluation:
     """Figures over runs received from ``since`` on. Raises Denied without ``evaluation:view``."""
     actor.require(Capability.EVALUATION_VIEW)

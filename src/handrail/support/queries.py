@@ -11,6 +11,7 @@ from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability
 from handrail.access.models import User
 from handrail.access.refusals import Refusal
+from handrail.access.snapshot import snapshot
 from handrail.connectors import desk as desks
 from handrail.connectors.desk import Severity, interrupted
 from handrail.kernel.clock import now
@@ -79,21 +80,25 @@ class Panel:
     contact: Contact
 
 
+@snapshot()
 def latest_for_tenant(actor: Actor, key: str) -> Handoff | None:
     """The latest request whose primary context is the tenant. Raises NotFound, Denied."""
     return _latest(find_context(actor, Capability.SUPPORT_REQUEST, tenant=key, run=None))
 
 
+@snapshot()
 def latest_for_run(actor: Actor, ref: str) -> Handoff | None:
     """The latest request raised from the run. Raises NotFound (a run of another tenant too), Denied."""
     return _latest(find_context(actor, Capability.SUPPORT_REQUEST, tenant=None, run=ref))
 
 
+@snapshot()
 def panel_for_tenant(actor: Actor, key: str, *, raised: str | None = None) -> Panel:
     """For the tenant's page. ``raised``: a reference to ask about. Raises NotFound, and Denied as that page does."""
     return _panel(actor, find_context(actor, Capability.TENANT_VIEW, tenant=key, run=None), raised)
 
 
+@snapshot()
 def panel_for_run(actor: Actor, ref: str, *, raised: str | None = None) -> Panel:
     """For the run's page. ``raised``: a reference to ask about. Raises NotFound, and Denied as that page does."""
     return _panel(actor, find_context(actor, Capability.RUN_VIEW, tenant=None, run=ref), raised)

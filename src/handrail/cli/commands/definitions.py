@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from handrail.access.actor import Actor
+from handrail.access.snapshot import snapshot
 from handrail.cli import output
 from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json
@@ -102,7 +103,8 @@ def list_(
 def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """A definition's text and decisions. Without a version: the active one."""
     who = actor(as_, workspace)
-    found = queries.get_definition(who, _find(who, definition))
+    with snapshot():
+        found = queries.get_definition(who, _find(who, definition))
     if json:
         output.print_json(found)
         return

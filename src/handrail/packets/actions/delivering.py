@@ -17,10 +17,11 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError, Misconfigured, Stale
 from handrail.packets import ledger, moves, packing, settings
 from handrail.packets.expiry import has_expired, withdraw_expired
-from handrail.packets.ledger import DeliveryRow, NewDeliveryRow
+from handrail.packets.ledger import DeliveryLease, DeliveryRow, NewDeliveryRow
 from handrail.packets.models import Revision
+from handrail.packets.position import DeliveryPosition
 from handrail.packets.states import RESULTS, DeliveryEventKind, RevisionState
-from handrail.packets.status import DeliveryPhase, DeliveryStatus, fold
+from handrail.packets.status import DeliveryPhase, fold
 
 log = structlog.get_logger("handrail.packets")
 
@@ -38,19 +39,14 @@ _RESULT_OF = {
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """A released revision, its lane, how far the delivery is, and the actor that advances it."""
+class Delivery(DeliveryPosition):
+    """The same, with its lane."""
 
-    revision: Revision
     lane: Lane
-    digest: str
-    status: DeliveryStatus
-    by: Actor
 
-    def append(
-        self, *rows: NewDeliveryRow, unless: Callable[[Revision, list[DeliveryRow]], bool], due_at: datetime | None
-    ) -> DeliveryRow:
-        return ledger.append(self.revision, *rows, worker=self.by.name, unless=unless, due_at=due_at, failure="")[-1]
+    def not_to_be_sent(self, revision: Revision, rows: list[DeliveryRow]) -> bool:
+        expired = has_expired(revision.assembly)
+        return expired or revision.state != RevisionState.RELEASED or self.has_moved(revision, rows)
 
     def backoff(self, asked: float | None = None) -> datetime:
         """When to try again: later the longer nothing happened and the more was tried, within the configured bounds."""
@@ -75,45 +71,40 @@ def deliver(*, revision_id: int, by: Actor, lease: datetime | None = None) -> da
     ``lease``: until when this process has claimed it. Returns when it is to be looked at again, or None.
     """
     rows = Revision.objects.filter(pk=revision_id, workspace_id=by.workspace_id)
-    if not (rows.filter(due_at=lease) if lease is not None else rows).exists():
-        return None
-    return _advance(revision_id, by=by)
+    found = (rows.filter(due_at=lease) if lease is not None else rows).values_list("due_at", flat=True)
+    return _advance(DeliveryLease(revision_id, found[0]), by=by) if found else None
 
 
-def _advance(revision_id: int, *, by: Actor) -> datetime | None:
+def _advance(lease: DeliveryLease, *, by: Actor) -> datetime | None:
     """Advances the delivery until nothing is left to do (None) or it has to wait (until when)."""
-    while True:
-        rows = Revision.objects.select_related("packet", "assembly", "release").filter(pk=revision_id)
+    while lease.stands:
+        rows = Revision.objects.select_related("packet", "assembly", "release").filter(pk=lease.revision_id)
         revision = rows.filter(release__isnull=False).first()
         if revision is None:
             return None
-        status = fold(ledger.rows_of(revision_id))
-        move = MOVES.get(status.phase)
+        position = DeliveryPosition(revision, fold(ledger.rows_of(revision.pk)), lease, by)
+        move = MOVES.get(position.status.phase)
         if move is None:
-            Revision.objects.filter(pk=revision_id).update(due_at=None)
+            lease.change(None)
             return None
         try:
-            until = _attempt(revision, status, move, by)
+            until = _attempt(position, move)
         except Stale:
             log.info("delivery taken by another worker", packet=revision.packet.ref, revision=revision.number)
             return None
         except _Failed as failed:
-            if _out_of_time(revision, status):
-                if _close(revision, status, failed.message, by):
+            if _out_of_time(position):
+                if _close(position, failed.message):
                     continue
                 return None
-            _postpone(revision_id, failed.message[:REASON_LIMIT], failed.until)
+            lease.change(failed.until, failure=failed.message[:REASON_LIMIT])
             if failed.cause is not None:
                 raise failed.cause from None
             return failed.until
         if until is not None:
-            _postpone(revision_id, "", until)
+            lease.change(until)
             return until
-
-
-def _postpone(revision_id: int, failure: str, until: datetime) -> None:
-    """Unless another worker has ended it meanwhile."""
-    Revision.objects.filter(pk=revision_id, due_at__isnull=False).update(failure=failure, due_at=until)
+    return None
 
 
 @dataclass
@@ -125,15 +116,14 @@ class _Failed(Exception):
     cause: DatabaseError | None = None
 
 
-def _attempt(
-    revision: Revision, status: DeliveryStatus, move: Callable[[Delivery], datetime | None], by: Actor
-) -> datetime | None:
+def _attempt(position: DeliveryPosition, move: Callable[[Delivery], datetime | None]) -> datetime | None:
     """One move. Raises Stale, and _Failed for everything that doesn't mean that the database is away."""
+    revision = position.revision
     try:
         lane = lanes.get(revision.packet.lane)
     except Misconfigured as error:  # until it is configured and this process restarted
         raise _Failed(error.message, now() + settings.current().retry_ceiling) from None
-    delivery = Delivery(revision, lane, revision.release.manifest_digest, status, by)
+    delivery = Delivery(revision, position.status, position.lease, position.by, lane)
     try:
         return move(delivery)
     except (Stale, OperationalError, InterfaceError):
@@ -150,47 +140,60 @@ def _attempt(
         raise _Failed(message, until, error if isinstance(error, DatabaseError) else None) from None
 
 
-def _out_of_time(revision: Revision, status: DeliveryStatus) -> bool:
+def _out_of_time(position: DeliveryPosition) -> bool:
     """Whether a lane that gives no usable answer was asked for long enough: since the recall, or since it expired."""
-    since = status.recall.at if status.recall is not None else revision.assembly.expires_at
+    recall = position.status.recall
+    since = recall.at if recall is not None else position.revision.assembly.expires_at
     return now() > since + settings.current().give_up_after
 
 
-def _close(revision: Revision, status: DeliveryStatus, why: str, by: Actor) -> bool:
+def _close(position: DeliveryPosition, why: str) -> bool:
     """Ends what no lane answers: first it is withdrawn, then, where its recall isn't answered either, given up.
 
     False where another worker was first.
     """
     try:
-        if status.recall is None:
-            withdraw_expired(revision, by=by)
+        if position.status.recall is None:
+            _withdraw_expired(position)
         else:
-            _give_up_recall(revision, why, by)
+            _give_up_recall(position, why)
     except Stale:
         return False
     return True
 
 
-def _give_up_recall(revision: Revision, why: str, by: Actor) -> None:
+def _withdraw_expired(position: DeliveryPosition) -> None:
+    """Withdraws the revision. Its recall is due at once, and this process goes on with it."""
+    withdraw_expired(position.revision, by=position.by)
+    if position.revision.state == RevisionState.WITHDRAWN:
+        position.lease.due_at = position.revision.due_at
+
+
+def _give_up_recall(position: DeliveryPosition, why: str) -> None:
     with transaction.atomic():
         row = NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail={"why": why[:REASON_LIMIT]})
-        ledger.append(revision, row, worker=by.name, unless=_closed, due_at=None, failure="")
-        digest = revision.release.manifest_digest
-        moves.audit(EventName.PACKET_GIVEN_UP, revision, by, manifest=digest, lane_state="no-answer")
+        position.append(row, due_at=None)
+        moves.audit(
+            EventName.PACKET_GIVEN_UP,
+            position.revision,
+            position.by,
+            manifest=position.digest,
+            lane_state="no-answer",
+        )
 
 
 def send(delivery: Delivery) -> None:
     """Commits the intent, calls the lane once, and records the result."""
     revision = delivery.revision
     if has_expired(revision.assembly):
-        withdraw_expired(revision, by=delivery.by)
+        _withdraw_expired(delivery)
         return
     with packing.packed(revision) as package:
         deadline = now() + timedelta(seconds=delivery.lane.deadline_seconds) + settings.current().intent_margin
         row = NewDeliveryRow(
             DeliveryEventKind.INTENT, deadline_at=deadline, detail={"package_digest": packing.digest_of(package)}
         )
-        intent = delivery.append(row, unless=_not_to_be_sent, due_at=deadline)
+        intent = delivery.append(row, unless=delivery.not_to_be_sent, due_at=deadline)
         try:
             receipt = delivery.lane.deliver(package, delivery.digest)
         except LaneFailed as error:
@@ -220,16 +223,14 @@ def ask(delivery: Delivery) -> datetime | None:
     if receipt.state is LaneState.ABSENT:
         again = delivery.unsettled()
         if again is None:
-            delivery.append(NewDeliveryRow(DeliveryEventKind.ABSENT), unless=_resolved, due_at=now())
+            delivery.append(NewDeliveryRow(DeliveryEventKind.ABSENT), due_at=now())
         return again
     if receipt.state in GIVEN_UP:
-        _give_up(delivery, receipt, unless=_resolved)
+        _give_up(delivery, receipt)
         return None
     with transaction.atomic():
         due = now() + settings.current().poll_every
-        delivery.append(
-            NewDeliveryRow(DeliveryEventKind.RECEIPT, detail=_receipt_detail(receipt)), unless=_resolved, due_at=due
-        )
+        delivery.append(NewDeliveryRow(DeliveryEventKind.RECEIPT, detail=_receipt_detail(receipt)), due_at=due)
         moves.audit(EventName.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest, asked=True)
     return None
 
@@ -240,9 +241,9 @@ def poll(delivery: Delivery) -> datetime | None:
     if receipt.state is LaneState.CONSUMED:
         _consumed(delivery, receipt)
     elif has_expired(assembly):
-        withdraw_expired(delivery.revision, by=delivery.by)
+        _withdraw_expired(delivery)
     elif receipt.state in GIVEN_UP or _missing_for_good(delivery, receipt):
-        _give_up(delivery, receipt, unless=_not_polled)
+        _give_up(delivery, receipt)
     else:
         until = min(now() + settings.current().poll_every, assembly.expires_at)
         _note(delivery, receipt, due_at=until)
@@ -256,7 +257,7 @@ def recall(delivery: Delivery) -> datetime | None:
     The lane is asked even where it refused or was busy: only what was certainly never sent can't be there.
     """
     if not delivery.status.sent:
-        delivery.append(NewDeliveryRow(DeliveryEventKind.NEVER_DELIVERED), unless=_closed, due_at=None)
+        delivery.append(NewDeliveryRow(DeliveryEventKind.NEVER_DELIVERED), due_at=None)
         return None
     assert delivery.status.recall is not None
     reason = str(delivery.status.recall.detail.get("reason", ""))[:REASON_LIMIT]
@@ -268,9 +269,8 @@ def recall(delivery: Delivery) -> datetime | None:
     if receipt.state is LaneState.CONSUMED:
         _consumed(delivery, receipt)
     else:
-        delivery.append(
-            NewDeliveryRow(_ending(delivery, receipt), detail=_receipt_detail(receipt)), unless=_closed, due_at=None
-        )
+        row = NewDeliveryRow(_ending(delivery, receipt), detail=_receipt_detail(receipt))
+        delivery.append(row, due_at=None)
     return None
 
 
@@ -315,11 +315,11 @@ def _consumed(delivery: Delivery, receipt: Receipt) -> None:
     with transaction.atomic():
         moves.lock(revision.packet_id)
         revision.refresh_from_db(fields=["state"])
-        delivery.append(*rows, unless=_closed if recalled else _not_polled, due_at=None)
+        delivery.append(*rows, due_at=None)
         if known:
             return
         if recalled:
-            Revision.objects.filter(pk=revision.pk).update(consumed_at=now())
+            Revision.objects.filter(pk=revision.pk, consumed_at=None).update(consumed_at=now())
         else:
             moves.move(revision, RevisionState.CONSUMED, consumed_at=now())
         moves.audit(EventName.PACKET_CONSUMED, revision, delivery.by, manifest=delivery.digest)
@@ -342,14 +342,12 @@ def _note(delivery: Delivery, receipt: Receipt, *, due_at: datetime) -> None:
         row = NewDeliveryRow(
             DeliveryEventKind.RECEIPT if missed else DeliveryEventKind.ABSENT, detail=_receipt_detail(receipt)
         )
-        delivery.append(row, unless=_not_polled, due_at=due_at)
+        delivery.append(row, due_at=due_at)
 
 
-def _give_up(delivery: Delivery, receipt: Receipt, *, unless: Callable[[Revision, list[DeliveryRow]], bool]) -> None:
+def _give_up(delivery: Delivery, receipt: Receipt) -> None:
     with transaction.atomic():
-        delivery.append(
-            NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail=_receipt_detail(receipt)), unless=unless, due_at=None
-        )
+        delivery.append(NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail=_receipt_detail(receipt)), due_at=None)
         state = receipt.state
         moves.audit(
             EventName.PACKET_GIVEN_UP, delivery.revision, delivery.by, manifest=delivery.digest, lane_state=state
@@ -371,23 +369,6 @@ def _result(delivery: Delivery, intent: DeliveryRow, row: NewDeliveryRow, due_at
         return any(known.kind in RESULTS and known.intent == intent.sequence for known in rows)
 
     delivery.append(row, unless=answered, due_at=due_at)
-
-
-def _not_to_be_sent(revision: Revision, rows: list[DeliveryRow]) -> bool:
-    expired = has_expired(revision.assembly)
-    return expired or revision.state != RevisionState.RELEASED or fold(rows).phase is not DeliveryPhase.SEND
-
-
-def _resolved(_: Revision, rows: list[DeliveryRow]) -> bool:
-    return fold(rows).phase is not DeliveryPhase.ASK
-
-
-def _not_polled(_: Revision, rows: list[DeliveryRow]) -> bool:
-    return fold(rows).phase is not DeliveryPhase.POLL
-
-
-def _closed(_: Revision, rows: list[DeliveryRow]) -> bool:
-    return fold(rows).phase is not DeliveryPhase.RECALL
 
 
 def _receipt_detail(receipt: Receipt) -> dict[str, str]:

@@ -10,6 +10,7 @@ from django.db.models import Count, F, Q, QuerySet
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_capability, missing_everywhere
+from handrail.access.snapshot import snapshot
 from handrail.runbooks.models import Brake, PausedRun
 from handrail.runbooks.states import BrakeKind
 
@@ -48,6 +49,7 @@ class Paused:
     since: datetime
 
 
+@snapshot()
 def list_brakes(actor: Actor, *, released: bool = False, limit: int = PAGE) -> list[BrakeSummary]:
     """The brakes that concern the actor, newest first: those that hold, or those that were released. Raises Denied."""
     actor.require(Capability.RUN_VIEW)
@@ -57,6 +59,7 @@ def list_brakes(actor: Actor, *, released: bool = False, limit: int = PAGE) -> l
     return [_summary(actor, row, waiting.get(row.pk, 0)) for row in found]
 
 
+@snapshot()
 def get_brake(actor: Actor, ref: str) -> BrakeSummary | None:
     """One brake that concerns the actor, or None. Raises Denied: a token for pausing alone sees what it paused."""
     if not actor.may(Capability.RUN_PAUSE):

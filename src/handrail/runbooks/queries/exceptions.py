@@ -12,6 +12,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped, scoped
 from handrail.access.refusals import Refusal
+from handrail.access.snapshot import snapshot
 from handrail.runbooks import accounts, fence, permissions
 from handrail.runbooks.models import ExceptionPacket
 from handrail.runbooks.queries.runs import PAGE
@@ -85,6 +86,7 @@ def count_exceptions(actor: Actor, wanted: ExceptionFilter) -> int:
     return _wanted(actor, wanted).count()
 
 
+@snapshot()
 def get_exception(actor: Actor, ref: str) -> ExceptionDetail:
     """One exception packet. Raises NotFound, Denied."""
     packet = get_scoped(actor, _exceptions(actor), Capability.EXCEPTION_VIEW, ref=ref)

@@ -14,6 +14,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped, scoped
 from handrail.access.refusals import Refusal
+from handrail.access.snapshot import snapshot
 from handrail.runbooks import fence, labels, permissions
 from handrail.runbooks.fence import Blocking
 from handrail.runbooks.models import Checkpoint, OperationRun
@@ -142,6 +143,7 @@ class RunFilter:
     limit: int = PAGE
 
 
+@snapshot()
 def list_runs(actor: Actor, wanted: RunFilter | None = None) -> list[RunSummary]:
     """Runs in the actor's scope, newest first. Raises Denied without ``run:view``."""
     actor.require(Capability.RUN_VIEW)
@@ -160,6 +162,7 @@ def list_runs(actor: Actor, wanted: RunFilter | None = None) -> list[RunSummary]
     return [_summary(row, blocked.get(row.pk)) for row in found]
 
 
+@snapshot()
 def get_run(actor: Actor, ref: str) -> RunDetail:
     """One run with its whole ledger. Raises NotFound, Denied."""
     run = get_scoped(actor, _runs(actor), Capability.RUN_VIEW, ref=ref)

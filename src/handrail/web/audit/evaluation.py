@@ -18,6 +18,7 @@ from handrail.web.audit import packet_figures
 from handrail.web.audit.figures import Figure, share
 from handrail.web.audit.packet_figures import PacketFiguresPart
 from handrail.web.shell import words
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 SPANS: Mapping[str, tuple[str, timedelta | None]] = {
@@ -104,6 +105,7 @@ def _figures(result: Evaluation) -> list[Figure]:
 
 
 @require_safe
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     shown = present(request.actor, request.GET)
     return render(request, "audit/evaluation.html", {"section": "evaluation", "evaluation": shown})

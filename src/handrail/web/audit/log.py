@@ -20,6 +20,7 @@ from handrail.access.trail import TrailEntry
 from handrail.audit.events import EventName, EventOutcome
 from handrail.audit.queries import PAGE, EventFilter
 from handrail.web.shell import words
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 # Where the subject of an event can be seen, by kind of subject.
@@ -111,6 +112,7 @@ def _url(asked: Mapping[str, str]) -> str:
 
 
 @require_safe
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     shown = present(request.actor, request.GET)
     return render(request, "audit/log.html", {"section": "audit", "audit": shown})

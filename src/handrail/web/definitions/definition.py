@@ -25,6 +25,7 @@ from handrail.web.definitions import profile_summary, runbook_summary
 from handrail.web.definitions.profile_summary import ProfileSummary
 from handrail.web.definitions.runbook_summary import RunbookSummary
 from handrail.web.shell import words
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 _SIGNS = {"same": "", "added": "+", "removed": "\N{MINUS SIGN}", "gap": "⋯"}
@@ -127,6 +128,7 @@ def is_decided_so(actor: Actor, definition: int, reason: str) -> bool:
 
 
 @require_safe
+@in_one_moment
 def page(request: PageRequest, definition: int) -> HttpResponse:
     shown = present(definitions.get_definition(request.actor, definition))
     return render(request, "definitions/definition.html", {"section": "definitions", "definition": shown})

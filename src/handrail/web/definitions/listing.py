@@ -13,6 +13,7 @@ from handrail.access.actor import Actor
 from handrail.definitions import queries
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionKind, DefinitionState
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 
@@ -39,6 +40,7 @@ def present(actor: Actor, asked: Mapping[str, str]) -> DefinitionList:
 
 
 @require_safe
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     shown = present(request.actor, request.GET)
     return render(request, "definitions/definitions.html", {"section": "definitions", "definitions": shown})

@@ -22,6 +22,7 @@ from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.errors import Fault, Invalid
 from handrail.packets.actions import assembling
 from handrail.packets.errors import Exists
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 _TRUTHS: Mapping[str, JsonValue] = {"true": True, "false": False}
@@ -127,6 +128,7 @@ def _scalar(kind: str, text: str) -> JsonValue:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     if request.method != "POST":
         return _form(request, request.GET)

@@ -18,6 +18,7 @@ from handrail.packets import queries
 from handrail.packets.queries import PAGE, PacketFilter, PacketSummary
 from handrail.packets.states import RevisionState
 from handrail.web.shell import paging
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 
@@ -62,6 +63,7 @@ def _older(wanted: PacketFilter, before: datetime) -> str:
 
 
 @require_safe
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     shown = present(request.actor, request.GET)
     return render(request, "packets/packets.html", {"section": "packets", "packets": shown})

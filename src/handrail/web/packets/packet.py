@@ -18,6 +18,7 @@ from handrail.packets.actions.exporting import Download
 from handrail.packets.errors import Drifted
 from handrail.web.packets import packet_view
 from handrail.web.packets.packet_view import PacketPage, RefusedDecision, SubmittedReason
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 # A revision number has at most this many digits; a longer one names none.
@@ -25,12 +26,14 @@ _DIGITS = 9
 
 
 @require_safe
+@in_one_moment
 def page(request: PageRequest, packet: str) -> HttpResponse:
     shown = packet_view.present(request.actor, packet, _asked(request), whole="whole" in request.GET)
     return _show(request, shown)
 
 
 @require_safe
+@in_one_moment
 def live(request: PageRequest, packet: str) -> HttpResponse:
     """What moves by itself: the page once it is assembled, or its delivery. 204 while that is as the page shows it."""
     number = _asked(request)

@@ -14,7 +14,7 @@ from handrail.kernel.errors import Fault
 from handrail.packets import queries
 from handrail.packets.queries import PacketDetail, RevisionSummary
 from handrail.packets.review import DeliveryView, HoldView, VoteView
-from handrail.packets.states import RevisionReason, RevisionState, VoteKind
+from handrail.packets.states import MOVING, RevisionReason, RevisionState, VoteKind
 from handrail.web.packets import values
 from handrail.web.packets.values import DiffGroup, ShownAnnex, ShownField
 from handrail.web.shell import words
@@ -36,16 +36,12 @@ DELIVERIES: Mapping[str, str] = {
     "delivered": "The lane has received it. The vendor has not opened it yet.",
     "consumed": "The vendor has opened it.",
     "refused": "The lane refused it permanently.",
-    "given-up": "The lane no longer has it and never reported that it was opened. Ask the vendor.",
+    "given-up": "The lane lost it or stopped answering, and never reported that it was opened. Ask the vendor.",
     "recalling": "It is being withdrawn from the lane.",
     "withdrawn": "It was withdrawn before the vendor opened it.",
     "noticed": "The vendor had already opened it and was notified that it is no longer valid.",
     "never-delivered": "It never reached the lane.",
 }
-
-
-# Delivery goes on by itself in these.
-MOVING = frozenset({"sending", "unknown", "delivered", "recalling"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +243,8 @@ def _delivery(of: DeliveryView | None) -> str:
         return ""
     if of.state == "sending" and of.failure:
         return "It has not reached the lane yet. Handrail will try again."
+    if of.state == "given-up" and of.consumed_at is not None:
+        return "The vendor has opened it, and the lane did not confirm that it is no longer valid. Tell the vendor."
     return DELIVERIES.get(of.state, "")
 
 

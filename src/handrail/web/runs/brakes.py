@@ -23,6 +23,7 @@ from handrail.runbooks.actions import brakes
 from handrail.runbooks.queries import brakes as queries
 from handrail.runbooks.queries.brakes import BrakeSummary
 from handrail.runbooks.states import BrakeKind
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 RELEASED = 10
@@ -50,6 +51,7 @@ class BrakesPage:
 
 
 @require_safe
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     return _shown(request)
 

@@ -26,6 +26,7 @@ from handrail.runbooks.queries.runs import PAGE
 from handrail.runbooks.states import ExceptionCause, Handling
 from handrail.web.runs.readings import SourceReading, sources
 from handrail.web.shell import paging
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 # What each cause means for the person who takes over: what is certain, and where to look first.
@@ -140,12 +141,14 @@ def is_resolved_so(detail: ExceptionDetail, actor: Actor, note: str) -> bool:
 
 
 @require_safe
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     shown = present_list(request.actor, request.GET)
     return render(request, "runs/exceptions.html", {"section": "exceptions", "exceptions": shown})
 
 
 @require_safe
+@in_one_moment
 def show(request: PageRequest, exception: str) -> HttpResponse:
     shown = present(runbooks.get_exception(request.actor, exception))
     return render(request, "runs/exception.html", {"section": "exceptions", "packet": shown})

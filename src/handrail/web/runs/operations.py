@@ -20,6 +20,7 @@ from handrail.runbooks.queries.refusals import RefusedTask
 from handrail.runbooks.queries.runs import PAGE, RunFilter, RunSummary
 from handrail.runbooks.states import RunState
 from handrail.web.shell import paging
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 # Refused tasks are shown while somebody may still fix them: so many, and from so many days.
@@ -98,6 +99,7 @@ def _url(wanted: RunFilter, **changed: str) -> str:
 
 
 @require_safe
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     shown = present(request.actor, request.GET)
     template = "runs/parts/operations_live.html" if request.htmx else "runs/operations.html"

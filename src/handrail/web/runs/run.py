@@ -14,12 +14,14 @@ from handrail.runbooks.actions import runs
 from handrail.runbooks.queries import runs as runbooks
 from handrail.runbooks.states import RunState
 from handrail.web.runs import run_view
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 from handrail.web.support import submission
 from handrail.web.support.part import SupportPart
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@in_one_moment
 def page(request: PageRequest, run: str) -> HttpResponse:
     def show(part: SupportPart) -> HttpResponse:
         shown = run_view.present(runbooks.get_run(request.actor, run))
@@ -31,6 +33,7 @@ def page(request: PageRequest, run: str) -> HttpResponse:
 
 
 @require_safe
+@in_one_moment
 def live(request: PageRequest, run: str) -> HttpResponse:
     """The moving part of the page. Answers 204 while the ledger and state are those that the page shows."""
     shown = run_view.present(runbooks.get_run(request.actor, run))

@@ -17,6 +17,7 @@ from handrail.runbooks.queries import runs as runbooks
 from handrail.runbooks.queries.exceptions import ExceptionFilter, ExceptionSummary
 from handrail.runbooks.queries.runs import RunFilter, RunSummary
 from handrail.runbooks.states import RUN, RunState
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 from handrail.web.support import submission
 from handrail.web.support.part import SupportPart
@@ -68,6 +69,7 @@ def present(actor: Actor, key: str) -> Dashboard:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@in_one_moment
 def page(request: PageRequest, tenant: str) -> HttpResponse:
     def show(part: SupportPart) -> HttpResponse:
         context = {"dashboard": present(request.actor, tenant), "support": part}

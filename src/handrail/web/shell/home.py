@@ -22,6 +22,7 @@ from handrail.runbooks.queries import runs as runbooks
 from handrail.runbooks.queries.exceptions import ExceptionFilter, ExceptionSummary
 from handrail.runbooks.queries.runs import RunFilter, RunSummary
 from handrail.runbooks.states import RUN, Handling, RunState
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 SHOWN = 8
@@ -81,6 +82,7 @@ def root(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django's view
 
 
 @require_safe
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     if request.actor is NOBODY:
         return render(request, "shell/home_nobody.html")

@@ -13,6 +13,7 @@ from handrail.access import queries as access
 from handrail.access import sessions
 from handrail.access.actor import Actor
 from handrail.access.queries import MemberSummary
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 
@@ -31,6 +32,7 @@ def present(actor: Actor) -> list[MemberRow]:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@in_one_moment
 def own(request: PageRequest) -> HttpResponse:
     user, key = request.user, request.session.session_key
     assert user.is_authenticated
@@ -43,11 +45,13 @@ def own(request: PageRequest) -> HttpResponse:
 
 
 @require_safe
+@in_one_moment
 def members(request: PageRequest) -> HttpResponse:
     return render(request, "shell/members.html", {"section": "members", "rows": present(request.actor)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@in_one_moment
 def of_member(request: PageRequest, member: int) -> HttpResponse:
     found = sessions.get_member(request.actor, member)
     if request.method != "POST":

@@ -15,6 +15,7 @@ from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
 from handrail.access.refusals import REASON_LIMIT
 from handrail.kernel.errors import Conflict, Invalid
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 
@@ -32,6 +33,7 @@ class TenantsPage:
 
 
 @require_safe
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     return _shown(request)
 

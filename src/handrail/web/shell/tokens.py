@@ -15,6 +15,7 @@ from handrail.access import tokens
 from handrail.access.tokens import Issued, TokenSummary
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Invalid
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 
@@ -41,6 +42,7 @@ class TokensPage:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     if request.method != "POST":
         return _shown(request)

@@ -10,10 +10,12 @@ from django.views.decorators.http import require_http_methods
 from handrail.access import queries as access
 from handrail.kernel.errors import NotFound
 from handrail.web.shell.middleware import WORKSPACE_KEY
+from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     assert request.user.is_authenticated
     mine = access.workspaces_of(request.user)
