@@ -11,7 +11,7 @@ from handrail.access.actor import Actor
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
-from handrail.runbooks.actions import claims, reports, runs
+from handrail.runbooks.actions import advancing, claims, reports, runs
 from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import OperationRun, Report
 from handrail.work.lease import Claim
@@ -42,7 +42,7 @@ class Runs:
     def advance(self, run: OperationRun) -> OperationRun:
         """One worker advances ``run``, if it is due; waits come back to the caller."""
         if (claim := claims.claim_run(run.pk)) is not None:
-            runs.advance(claim=claim, by=self.worker)
+            advancing.advance(claim=claim, by=self.worker)
         run.refresh_from_db()
         return run
 

@@ -25,7 +25,7 @@ from handrail.kernel.clock import after
 from handrail.kernel.secrets import Secrets
 from handrail.packets import queries as packets
 from handrail.packets.models import Packet
-from handrail.runbooks.actions import claims, runs
+from handrail.runbooks.actions import advancing, claims
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.queries import exceptions as exception_queries
 from handrail.runbooks.queries import runs as runbooks
@@ -176,7 +176,7 @@ def advanced(task: str) -> OperationRun:
         OperationRun.objects.filter(pk=row.pk).update(due_at=after(0))
         claim = claims.claim_run(row.pk)
         assert claim is not None
-        runs.advance(claim=claim, by=by)
+        advancing.advance(claim=claim, by=by)
         row.refresh_from_db()
         if row.state in RUN.terminal:
             break

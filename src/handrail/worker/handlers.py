@@ -14,7 +14,7 @@ from handrail.access.actor import Actor
 from handrail.kernel.scope import entered
 from handrail.packets.actions import assembling, delivering
 from handrail.packets.states import RevisionState
-from handrail.runbooks.actions import reports, runs
+from handrail.runbooks.actions import advancing, reports
 from handrail.work.lease import Claim
 from handrail.worker.identity import worker_name
 
@@ -27,9 +27,9 @@ def acting_in(workspace: int) -> Iterator[Actor]:
         yield worker
 
 
-def run(claim: Claim) -> runs.Advanced:
+def run(claim: Claim) -> advancing.Advanced:
     with acting_in(claim.workspace_id) as worker:
-        return runs.advance(claim=claim, by=worker)
+        return advancing.advance(claim=claim, by=worker)
 
 
 def report(claim: Claim) -> datetime | None:

@@ -18,7 +18,7 @@ from handrail.connectors.outcome import Failure, ReadFailed, Reading
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
 from handrail.runbooks import timing
-from handrail.runbooks.actions import claims, runs
+from handrail.runbooks.actions import advancing, claims, runs
 from handrail.runbooks.engine import advance
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.position import Phase
@@ -150,7 +150,7 @@ def test_a_slow_source_keeps_one_worker_on_a_run_and_not_all() -> None:
             if OperationRun.objects.filter(pk=run.pk, state="exception").exists():
                 return
             for claim in claims.claim_runs(4):
-                runs.advance(claim=claim, by=estate.worker)
+                advancing.advance(claim=claim, by=estate.worker)
             time.sleep(0.1)
 
     registered = registry.use(registry.Registry(MappingProxyType({"board": slow})))

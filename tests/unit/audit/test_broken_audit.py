@@ -249,7 +249,7 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "tasks.pull": done(listed, lambda w, _: tasks.pull(by=w.by)),
 }
 # A run is carried forward in several transactions, each with an event of its own: see the last test.
-CARRIED = {"runs.advance", "runs.write_cancelled"}
+CARRIED = {"advancing.advance", "runs.write_cancelled"}
 ASKS = {"runs.require_intake"}  # and changes nothing
 
 

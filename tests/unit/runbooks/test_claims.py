@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from handrail.kernel.clock import now
 from handrail.kernel.scope import NOTHING, entered
 from handrail.runbooks import leases
-from handrail.runbooks.actions import runs
+from handrail.runbooks.actions import advancing
 from handrail.runbooks.models import OperationRun
 from handrail.work import lease
 from tests.factories import rows
@@ -114,7 +114,7 @@ def test_what_a_lost_worker_had_comes_back_and_its_writes_are_refused(estate: Ru
     make_due(run, seconds=1, failures=1)
     (claim,) = leases.claim_runs(1)
     assert not lease.give_back(leases.RUNS, lost)
-    assert runs.advance(claim=lost, by=estate.worker) == runs.Advanced()
+    assert advancing.advance(claim=lost, by=estate.worker) == advancing.Advanced()
     assert lease.give_back(leases.RUNS, claim)
     run.refresh_from_db()
     assert (run.failures, run.state) == (1, "received")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
@@ -20,16 +19,13 @@ from handrail.definitions.active import active_runbook, compiled_runbook
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Conflict, HandrailError, NotFound, Stale
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.runbooks import brakes, leases, permissions, timing
+from handrail.runbooks import brakes, permissions
 from handrail.runbooks.delegated import IncomingTask, subject_of
-from handrail.runbooks.engine import advance as engine
 from handrail.runbooks.engine import ledger
 from handrail.runbooks.engine.decision import NewEvent, NewRow
-from handrail.runbooks.engine.holder import LeaseHolder
 from handrail.runbooks.engine.moves import finish
 from handrail.runbooks.models import OperationRun, StopRequest
 from handrail.runbooks.states import RUN, EventKind, RunState
-from handrail.work.lease import Claim
 from handrail.work.wake import wake
 
 
@@ -142,33 +138,6 @@ def _refuse_changed(task: IncomingTask, known: Sequence[OperationRun], by: Actor
                 f"The task {task.key} has the run {run.ref} for other content. A changed task needs a new key.",
                 code="task-changed",
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Advanced:
-    """``until``: when the run is next due; None at its end, or where another worker has it by now. ``report``: its
-    report, where the run ended here: this process has it, and delivers it."""
-
-    until: datetime | None = None
-    report: Claim | None = None
-
-
-def advance(*, claim: Claim, by: Actor) -> Advanced:
-    """Advances a run that this process has claimed as far as it goes. ``claim.lease`` is then what the row was last
-    given. Raises OperationalError, InterfaceError when the database is away."""
-    run = ledger.load(run_id=claim.id, workspace_id=by.workspace_id, lease=claim.lease)
-    if run is None:
-        return Advanced()
-    run.failures = max(run.failures - 1, 0)  # the claim has counted one, which only a worker that is killed leaves
-    holder = LeaseHolder.of(run, by=by, timing=timing.get())
-    try:
-        until = engine.advance_held(holder)
-    finally:
-        claim.lease = holder.fence.due_at or claim.lease
-    if holder.report_lease is None:
-        return Advanced(until)
-    born = Claim(leases.REPORTS.name, run.pk, run.workspace_id, run.tenant_id, holder.report_lease)
-    return Advanced(until, born)
 
 
 @transaction.atomic
