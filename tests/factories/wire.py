@@ -13,10 +13,12 @@ from django.db import connection
 from handrail.kernel.scope import entered
 from handrail.runbooks.actions import claims, runs
 from handrail.runbooks.models import OperationRun
+from handrail.work.prepared import preparing
 from handrail.worker import handlers
 from tests.factories.runs import Runs
 
 _SETTINGS = re.compile(r"^SELECT set_config\((?:'[^']*'|[^;'])*; ")
+_PREPARED_SETTINGS = "SELECT set_config($1"
 _WRITES = re.compile(r"^\s*(INSERT|UPDATE|DELETE|WITH)\b")
 
 
@@ -44,7 +46,10 @@ def counted() -> Iterator[Cost]:
             wire.untrace()
         trace.seek(0)
         inside, wrote = False, False
-        for statement in _sent(trace.read().decode(errors="replace")):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name, statement FROM pg_prepared_statements")
+            prepared = dict(cursor.fetchall())
+        for statement in _sent(trace.read().decode(errors="replace"), prepared):
             if statement == "BEGIN":
                 inside, wrote = True, False
             elif statement == "COMMIT":
@@ -56,25 +61,32 @@ def counted() -> Iterator[Cost]:
                 cost.commits += writes and not inside
 
 
-def _sent(trace: str) -> Iterator[str]:
-    """The statements in ``trace``, whose messages may have several lines: each begins with a time and a direction."""
+def _sent(trace: str, prepared: dict[str, str]) -> Iterator[str]:
+    """The statements in ``trace``, whose messages may have several lines: each begins with a time and a direction.
+    A prepared one counts each time that it runs; one of settings in front of another statement does not."""
     for message in re.split(r"^(?=\d{4}-\d\d-\d\d \d\d:)", trace, flags=re.MULTILINE):
         parts = message.split("\t", 4)
         if len(parts) == 5 and parts[1] == "F" and parts[3] in ("Query", "Parse"):
             text = parts[4].strip()
             text = text[text.index('"', text.startswith(' "')) + 1 :] if parts[3] == "Query" else text.split('"', 3)[3]
-            yield _SETTINGS.sub("", text.strip().rstrip('"'))
+            name = parts[4].strip().split('"', 2)[1] if parts[3] == "Parse" else ""
+            if not name:
+                yield _SETTINGS.sub("", text.strip().rstrip('"'))
+        elif len(parts) == 5 and parts[1] == "F" and parts[3] == "Bind":
+            name = parts[4].strip().split('"', 4)[3]
+            if name and not prepared[name].startswith(_PREPARED_SETTINGS):
+                yield prepared[name].strip()
 
 
 def straight(estate: Runs, key: str, run: Cost, report: Cost) -> OperationRun:
     """Carries a task as web process and worker do, from its receipt to its end, and then its report."""
     with counted() as start, entered(estate.worker.scope):
         ref = runs.start(task=estate.task(key, "s1"), by=estate.worker).ref
-    with counted() as work:
+    with preparing.use(True), counted() as work:
         [claim] = claims.claim_runs(1, after=0)
         advanced = handlers.run(claim)
     run.statements, run.commits = start.statements + work.statements, start.commits + work.commits
-    with counted() as told:
+    with preparing.use(True), counted() as told:
         if advanced.report is not None:
             handlers.report(advanced.report)
     report.statements, report.commits = told.statements, told.commits

@@ -11,8 +11,9 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import psycopg
 from django.db import connection
+
+from handrail.work.prepared import Statement
 
 # Several workers that ask at once find the same rows first. Each skips those that another has locked, so it looks at
 # more than it takes.
@@ -61,9 +62,7 @@ def claim(kind: Kind, count: int, *, after: int = 0, workspace: int | None = Non
     of that one. Call it outside a transaction.
     """
     values = {"n": count, "looked_at": count * LOOKED_AT, "after": after, "workspace": workspace, **parameters}
-    with _cursor() as cursor:
-        cursor.execute(_statement(kind, workspace is not None), values, prepare=True)
-        rows = cursor.fetchall()
+    rows = _statement(kind, workspace is not None).fetch(values)
     return [Claim(kind.name, *row) for _, *row in sorted(rows)]
 
 
@@ -102,12 +101,6 @@ def waiting(kind: Kind) -> int:
         return int(cursor.fetchone()[0])
 
 
-def _cursor() -> psycopg.Cursor[tuple[Any, ...]]:
-    """One that prepares its statements: planning this one takes longer than running it. The views need no scope."""
-    connection.ensure_connection()
-    return psycopg.Cursor(connection.connection)
-
-
 def _assignments(kind: Kind) -> str:
     counted = f", {kind.counter} = {kind.counter} + 1" if kind.counter else ""
     more = f", {kind.sets}" if kind.sets else ""
@@ -115,13 +108,13 @@ def _assignments(kind: Kind) -> str:
 
 
 @cache
-def _statement(kind: Kind, in_workspace: bool) -> str:
+def _statement(kind: Kind, in_workspace: bool) -> Statement:
     """Loose scans find the tenants that have due rows, without reading the rows: first those behind ``after``, then the
     others. Of each, and of what was recovered, the first rows are candidates, and as many of these as are asked for are
     locked in their order. A locked row is looked at again, so that one which was claimed meanwhile is left out. All go
     by the index of (tenant, due_at), in whose order they ask: that of all rows of a tenant would be far longer."""
     view, also = kind.view, "AND workspace_id = %(workspace)s::bigint" if in_workspace else ""
-    return f"""
+    text = f"""
         WITH RECURSIVE above (tenant_id) AS (
             (SELECT tenant_id FROM {view} WHERE tenant_id > %(after)s::bigint {also}
              ORDER BY tenant_id, due_at LIMIT 1)
@@ -157,6 +150,7 @@ def _statement(kind: Kind, in_workspace: bool) -> str:
 
 def _recovered(kind: Kind, also: str) -> str:
     if not kind.recovered:
+    return Statement(text, scoped=False)  # views need no scope
         return ""
     return f"""
             SELECT id, 0 AS turn, 0 AS tenant_turn, row_number() OVER () AS place FROM (

@@ -27,6 +27,7 @@ from handrail.runbooks import timing
 from handrail.runbooks.actions import claims as runbooks
 from handrail.work import duties, lease, presence, wake
 from handrail.work.lease import Claim
+from handrail.work.prepared import preparing
 from handrail.worker import clocks, handlers
 from handrail.worker.identity import worker_name
 from handrail.worker.lanes import AWAY, WorkLane
@@ -88,7 +89,7 @@ class Loop:
 
     def serve(self, graceful_seconds: float) -> None:
         """Until ``stop``; then what was begun may take ``graceful_seconds`` to end, and the rest is given back."""
-        with wake.in_process.use(self._hinted), followed.use(None), entered(NOTHING):
+        with wake.in_process.use(self._hinted), followed.use(None), preparing.use(True), entered(NOTHING):
             for lane in self.lanes.values():
                 lane.start()
             while not self._stopping:

@@ -17,7 +17,7 @@ from handrail.kernel.scope import NOTHING, entered
 from handrail.runbooks import leases
 from handrail.runbooks.actions import advancing
 from handrail.runbooks.models import OperationRun
-from handrail.work import lease
+from handrail.work import lease, prepared
 from tests.factories import rows
 from tests.factories.runs import Runs
 from tests.lanes import rounds
@@ -80,7 +80,7 @@ def test_a_claim_is_one_statement_however_many_rows(estate: Runs, monkeypatch: p
             sent.append(query)
             return super().execute(query, *args, **options)
 
-    monkeypatch.setattr(lease.psycopg, "Cursor", Counted)
+    monkeypatch.setattr(prepared.psycopg, "Cursor", Counted)
     with CaptureQueriesContext(connection) as asked:
         assert len(leases.claim_runs(count)) == count
     assert len(sent) + len(asked) == 1

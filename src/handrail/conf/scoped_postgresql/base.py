@@ -112,6 +112,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.announced = now
         return "" if now == known else statement_of(now)
 
+    def unsaid_settings(self) -> Mapping[str, str]:
+        """What a statement that is a transaction of its own has to run under, beyond what a session begins with."""
+        now = self.settings_now()
+        return {} if now == self.clear else now
+
     def forget(self) -> None:
         self.announced = None
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import structlog
@@ -19,12 +20,13 @@ from django.db import (
     connection,
     transaction,
 )
-from django.db.models import JSONField
+from django.db.models import JSONField, Model
 from django.db.models.expressions import RawSQL
 from psycopg.errors import ReadOnlySqlTransaction, UniqueViolation
 from psycopg.types.json import Jsonb
 
 from handrail.audit.actions import By, row_of
+from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
 from handrail.kernel.clock import RemoteClock, steady
 from handrail.kernel.errors import Stale
@@ -36,9 +38,11 @@ from handrail.runbooks.engine.execution import Subject
 from handrail.runbooks.engine.position import Row
 from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.states import RUN, EventKind, RunState
+from handrail.work.prepared import Statement
 
 log = structlog.get_logger("handrail.runbooks")
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 
 # Before the first try to reach the database again, and between further ones.
 RECONNECT_SECONDS = (0.0, 0.1, 0.25, 0.5)
@@ -78,11 +82,34 @@ class Written:
 def load(*, run_id: int, workspace_id: int, lease: datetime) -> OperationRun | None:
     """The run with its definition and what is observed of it, in one statement; None where ``lease`` is not its."""
     asked = steady()
-    runs = OperationRun.objects.select_related("definition").annotate(observed=_observed())
-    run = runs.filter(pk=run_id, workspace_id=workspace_id, due_at=lease).first()
-    if run is not None:
-        run.seen = _from_json(asked, run.observed)  # type: ignore[attr-defined]
+    found = _load().fetch({"run": run_id, "workspace": workspace_id, "lease": lease})
+    if not found:
+        return None
+    *columns, observed = found[0]
+    width = len(OperationRun._meta.concrete_fields)
+    run, run.definition = _made(OperationRun, columns[:width]), _made(Definition, columns[width:])
+    run.seen = _from_json(asked, json.loads(observed))  # type: ignore[attr-defined]
     return run
+
+
+@cache
+def _load() -> Statement:
+    columns = ", ".join(
+        f'{model._meta.db_table}."{field.column}"'
+        for model in (OperationRun, Definition)
+        for field in model._meta.concrete_fields
+    )
+    return Statement(statements.LOAD.replace("{columns}", columns))
+
+
+def _made(model: type[M], values: Sequence[Any]) -> M:
+    """The row that ``values`` are of. Django has the driver leave JSON as text."""
+    fields = model._meta.concrete_fields
+    read = [
+        json.loads(value) if isinstance(field, JSONField) else value
+        for field, value in zip(fields, values, strict=True)
+    ]
+    return model.from_db(connection.alias, [field.attname for field in fields], read)
 
 
 def observe(run: OperationRun) -> Observed:
@@ -305,7 +332,15 @@ def _controls(found: Any) -> Controls | None:
 def _rows(rows: Sequence[NewRow], after: int) -> Jsonb:
     return Jsonb(
         [
-            {**asdict(row), "sequence": number, "deadline_at": row.deadline_at.isoformat() if row.deadline_at else None}
+            {
+                "sequence": number,
+                "kind": row.kind,
+                "step": row.step,
+                "attempt": row.attempt,
+                "idempotency_key": row.idempotency_key,
+                "deadline_at": row.deadline_at.isoformat() if row.deadline_at else None,
+                "detail": row.detail,
+            }
             for number, row in enumerate(rows, start=after + 1)
         ]
     )
@@ -337,7 +372,7 @@ def _one(values: dict[str, Any] | None) -> Jsonb:
     return Jsonb([] if values is None else [values])
 
 
-def _execute(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+def _execute(statement: Statement, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
     """The one row that ``statement`` gives, or None. Alone it is its own transaction; inside one it can fail without
     ending it."""
     if connection.in_atomic_block:
@@ -346,17 +381,15 @@ def _execute(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | No
     return _fetch(statement, parameters)
 
 
-def _fetch(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
-    with connection.cursor() as cursor:
-        try:
-            cursor.execute(statement, parameters)
-        except DataError as error:
-            if "division by zero" in str(error):
-                message = "The database dropped an audit event. Look at the guards of its tables: handrail check"
-                raise IntegrityError(message) from None
-            raise
-        found: tuple[Any, ...] | None = cursor.fetchone()
-        return found
+def _fetch(statement: Statement, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+    try:
+        found = statement.fetch(parameters)
+    except DataError as error:
+        if "division by zero" in str(error):
+            message = "The database dropped an audit event. Look at the guards of its tables: handrail check"
+            raise IntegrityError(message) from None
+        raise
+    return found[0] if found else None
 
 
 def _update(statement: str, parameters: dict[str, Any]) -> bool:

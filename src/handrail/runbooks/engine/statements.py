@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from handrail.audit.actions import insertion
 from handrail.runbooks.brakes import controls_of
+from handrail.work.prepared import Statement
 
 # What a worker must know of a run beside its columns: the time there, its ledger, who has its subject, and what people
 # have ordered.
@@ -39,6 +40,14 @@ jsonb_build_object(
         FROM (SELECT sequence, kind, step, attempt, idempotency_key, at, deadline_at, detail
               FROM runbooks_checkpoint WHERE run_id = runbooks_operationrun.id) AS entry))
 """
+
+# The run with its definition; ``{columns}`` are those of both.
+LOAD = f"""
+SELECT {{columns}}, {OBSERVED}
+FROM runbooks_operationrun
+JOIN definitions_definition ON definitions_definition.id = runbooks_operationrun.definition_id
+WHERE runbooks_operationrun.id = %(run)s AND runbooks_operationrun.workspace_id = %(workspace)s
+  AND runbooks_operationrun.due_at = %(lease)s"""
 
 _NOW = "clock AS MATERIALIZED (SELECT clock_timestamp() AS at)"
 
@@ -145,11 +154,13 @@ woken AS (
 # Divides by zero where a trigger dropped an event, so that nothing is written that no event tells of.
 _RESULT = "moved.at, 1 / ((SELECT count(*) FROM recorded) = %(event_count)s)::int"
 
-WRITE = f"WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}\nSELECT {_RESULT}, NULL, {controls_of('moved')} FROM moved"
-END = f"""WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}, {_ENDED}
-SELECT {_RESULT}, (SELECT id FROM woken), NULL FROM moved"""
+WRITE = Statement(
+    f"WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}\nSELECT {_RESULT}, NULL, {controls_of('moved')} FROM moved"
+)
+END = Statement(f"""WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}, {_ENDED}
+SELECT {_RESULT}, (SELECT id FROM woken), NULL FROM moved""")
 # Without a run: whether there was such an open or closed tenant when the statement began.
-RECEIVE = f"""WITH {_NOW}, {_RECEIVED}, {_ROWS}, {_EVENTS}
+RECEIVE = Statement(f"""WITH {_NOW}, {_RECEIVED}, {_ROWS}, {_EVENTS}
 SELECT {_RESULT}, moved.id FROM moved
 UNION ALL
 SELECT NULL, NULL, NULL FROM asked WHERE NOT EXISTS (SELECT FROM moved)"""
@@ -160,7 +171,7 @@ moved AS (
     UPDATE runbooks_report AS report SET delivered_at = clock.at, due_at = NULL, failure = ''
     FROM clock WHERE report.id = %(report)s AND report.delivered_at IS NULL
     RETURNING report.workspace_id, report.tenant_id, clock.at)"""
-DELIVERED = f"WITH {_NOW}, {_ACCEPTED}, {_EVENTS}\nSELECT {_RESULT} FROM moved"
+DELIVERED = Statement(f"WITH {_NOW}, {_ACCEPTED}, {_EVENTS}\nSELECT {_RESULT} FROM moved")
 
 # The lease is extended, or given back.
 HOLD = """
