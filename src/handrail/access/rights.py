@@ -50,7 +50,7 @@ _DEFINITION = (
     *("state", "decided_at", "decided_by", "reason", "deprecated_at", "deprecated_by"),
     *("return_requested_at", "return_requested_by", "return_reason", "returned_at", "returned_by"),
 )
-_RUN = ("state", "updated_at", "due_at", "finished_at", "failures", "turn")
+_RUN = ("state", "updated_at", "due_at", "finished_at", "failures", "turn", "held_by", "unattended_seconds")
 _REVISION = (
     *("state", "updated_at", "due_at", "approved_at", "released_at", "consumed_at"),
     *("ended_at", "ended_from", "ended_cause", "ended_by", "ended_reason", "failure"),
@@ -93,7 +93,7 @@ RIGHTS: Mapping[str, Rights] = {
     "definitions_definition": Rights(Shown.WORKSPACE, update=_DEFINITION),
     # work
     "work_duty": Rights(update=("due_at", "failures")),
-    "work_worker": Rights(update=("seen_at", "threads", "unconnected"), delete=True),
+    "work_worker": Rights(update=("seen_at", "threads", "unconnected", "holds_lock"), delete=True),
     # runbooks
     "runbooks_operationrun": Rights(Shown.TENANT, update=_RUN),
     "runbooks_checkpoint": _ADDED,
@@ -164,9 +164,17 @@ class Claimed:
 
 CLAIMS: Mapping[str, Claimed] = {
     "handrail_run_claim": Claimed(
-        "SELECT id, workspace_id, tenant_id, due_at, failures FROM runbooks_operationrun"
+        "SELECT id, workspace_id, tenant_id, due_at, failures, held_by, unattended_seconds FROM runbooks_operationrun"
         " WHERE due_at <= statement_timestamp()",
-        ("due_at", "failures"),
+        ("due_at", "failures", "held_by", "unattended_seconds"),
+    ),
+    # Of runs that a worker has, those that are not behind an intent: that is its writer's until its deadline.
+    "handrail_run_held": Claimed(
+        """
+        SELECT id, workspace_id, tenant_id, due_at, held_by FROM runbooks_operationrun r
+        WHERE due_at > statement_timestamp() AND held_by IS NOT NULL AND (state <> 'invoking' OR 'intent' <> (
+            SELECT kind FROM runbooks_checkpoint c WHERE c.run_id = r.id ORDER BY c.sequence DESC LIMIT 1))""",
+        ("due_at",),
     ),
     "handrail_report_claim": Claimed(
         "SELECT run_id AS id, workspace_id, tenant_id, due_at, attempts, tried_until FROM runbooks_report"

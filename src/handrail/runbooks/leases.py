@@ -11,7 +11,17 @@ from handrail.runbooks import task_system, timing
 from handrail.work import lease
 from handrail.work.lease import Claim, Kind
 
-RUNS = Kind("run", "runbooks_operationrun", "handrail_run_claim", counter="failures", recovered=True)
+# Since when nobody had it is known; that a worker was lost (``failures``) means one more lease.
+RUNS = Kind(
+    "run",
+    "runbooks_operationrun",
+    "handrail_run_claim",
+    counter="failures",
+    recovered=True,
+    holder="held_by",
+    sets="unattended_seconds = unattended_seconds + extract(epoch FROM clock_timestamp() - due_at)"
+    " + CASE WHEN failures > 0 THEN %(lease)s ELSE 0 END",
+)
 # The next attempt is due, and this one counted, before the call: whatever happens to this worker, attempts are counted
 # and get rarer.
 REPORTS = Kind(
@@ -25,14 +35,22 @@ REPORTS = Kind(
 )
 
 
-def claim_runs(count: int, *, after: int = 0) -> list[Claim]:
-    """Up to ``count`` runs that are due; ``after``: the tenant whose turn was last."""
-    return lease.claim(RUNS, count, after=after, lease=timing.get().lease_seconds)
+def claim_runs(count: int, *, after: int = 0, held_by: int | None = None) -> list[Claim]:
+    """Up to ``count`` runs that are due; ``after``: the tenant whose turn was last; ``held_by``: the caller's session,
+    if its end is to be noticed."""
+    return lease.claim(RUNS, count, after=after, lease=timing.get().lease_seconds, held_by=held_by)
 
 
 def claim_run(run_id: int) -> Claim | None:
     """That run; None when it is not due, or another worker was first."""
-    return lease.claim_one(RUNS, run_id, lease=timing.get().lease_seconds)
+    return lease.claim_one(RUNS, run_id, lease=timing.get().lease_seconds, held_by=None)
+
+
+def free_runs(session: int) -> int:
+    """Makes the runs due that the worker of ``session`` has, but for those behind an intent; how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE handrail_run_held SET due_at = clock_timestamp() WHERE held_by = %s", [session])
+        return int(cursor.rowcount)
 
 
 def claim_reports(count: int, *, after: int = 0) -> list[Claim]:

@@ -59,6 +59,12 @@ class Timing:
     report_window_seconds: float = 7 * 86_400.0
     reconnect_seconds: float = 1.0
 
+    @property
+    def lost_worker_seconds(self) -> float:
+        """For how long a worker's connection must have been gone before others may have its runs: one that lives has
+        connected again by then."""
+        return 3 * self.reconnect_seconds
+
     def after_unexpected_error(self, failures: int) -> float:
         """Seconds to wait after the ``failures``-th unexpected error in a row (1 or more)."""
         return doubled(self.unexpected_error_wait_seconds, failures - 1, self.unexpected_error_ceiling_seconds)

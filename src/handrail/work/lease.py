@@ -25,8 +25,9 @@ class Kind:
     """Rows of one kind. ``table`` and ``key``: where they are; ``view``: where those that are due are claimed.
 
     ``counter``: the column that counts claims, if there is one; with ``recovered``, rows where it is not 0 were claimed
-    before and go before what waits. ``lease``: an SQL expression for its length in seconds; ``sets``: further
-    assignments. Both may name columns of the view, and parameters. ``word``: an expression that the claim carries.
+    before and go before what waits. ``holder``: the column for who has it, a parameter ``held_by``. ``lease``: an SQL
+    expression for its length in seconds; ``sets``: further assignments. Both may name columns of the view, and
+    parameters. ``word``: an expression that the claim carries.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Kind:
     key: str = "id"
     counter: str | None = None
     recovered: bool = False
+    holder: str | None = None
     lease: str = "%(lease)s"
     sets: str = ""
     word: str = "''"
@@ -85,9 +87,10 @@ def give_back(kind: Kind, claim: Claim, *, seconds: float = 0) -> bool:
     In the scope of the row's workspace.
     """
     counted = f", {kind.counter} = greatest({kind.counter} - 1, 0)" if kind.counter else ""
+    held = f", {kind.holder} = NULL" if kind.holder else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {kind.table} SET due_at = clock_timestamp() + make_interval(secs => %s){counted}"
+            f"UPDATE {kind.table} SET due_at = clock_timestamp() + make_interval(secs => %s){counted}{held}"
             f" WHERE {kind.key} = %s AND due_at = %s",
             [seconds, claim.id, claim.lease],
         )
@@ -103,8 +106,9 @@ def waiting(kind: Kind) -> int:
 
 def _assignments(kind: Kind) -> str:
     counted = f", {kind.counter} = {kind.counter} + 1" if kind.counter else ""
+    held = f", {kind.holder} = %(held_by)s::bigint" if kind.holder else ""
     more = f", {kind.sets}" if kind.sets else ""
-    return f"due_at = clock_timestamp() + make_interval(secs => {kind.lease}){counted}{more}"
+    return f"due_at = clock_timestamp() + make_interval(secs => {kind.lease}){counted}{held}{more}"
 
 
 @cache
@@ -146,11 +150,11 @@ def _statement(kind: Kind, in_workspace: bool) -> Statement:
             ) due
         ), {_locked(kind)}
     """
+    return Statement(text, scoped=False)  # views need no scope
 
 
 def _recovered(kind: Kind, also: str) -> str:
     if not kind.recovered:
-    return Statement(text, scoped=False)  # views need no scope
         return ""
     return f"""
             SELECT id, 0 AS turn, 0 AS tenant_turn, row_number() OVER () AS place FROM (

@@ -31,6 +31,7 @@ from handrail.work.prepared import preparing
 from handrail.worker import clocks, handlers
 from handrail.worker.identity import worker_name
 from handrail.worker.lanes import AWAY, WorkLane
+from handrail.worker.lost import LostWorkers
 from handrail.worker.outage import Outage
 from handrail.worker.recurring import RecurringDuty
 
@@ -68,9 +69,11 @@ class Loop:
         self._to_tell: set[str] = set()
         self._listening: Any = None
         self._seen_at = self._polled_at = 0.0
+        self._session, self._holds_lock = presence.new_session(), False
+        self._lost_workers = LostWorkers(self._session)
         many = threads_of(threads)
         self.lanes = {
-            "run": self._lane("run", many, self._advance, lambda n, after: runbooks.claim_runs(n, after=after)),
+            "run": self._lane("run", many, self._advance, self._claim_runs),
             "report": self._lane("report", many, self._report, lambda n, after: runbooks.claim_reports(n, after=after)),
             "revision": self._lane(
                 "revision", many, self._revision, lambda n, after: packets.claim_revisions(n, after=after)
@@ -118,6 +121,8 @@ class Loop:
             with self._lock:
                 while self._due and self._due[0] <= at:
                     heapq.heappop(self._due)
+            if self._lost_workers.look():
+                self.lanes["run"].more = True
         for lane in self.lanes.values():
             for claim in lane.left():
                 self._return(claim, 0)
@@ -136,6 +141,9 @@ class Loop:
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {wake.CHANNEL}")
             raw.add_notify_handler(lambda notify: self._heard(notify.payload))
+            presence.hold(self._session)
+            self._lost_workers.begin_again()
+            self._seen_at = 0.0  # says at once that it is there, and with which connection
             self._listening = raw
             duties.ensure({name: duty.every for name, duty in self.duties.items()})
             for lane in self.lanes.values():
@@ -193,7 +201,11 @@ class Loop:
             return
         self._seen_at = at
         runs = self.lanes["run"]
-        presence.seen(worker_name(), threads=runs.threads, unconnected=runs.unconnected)
+        self._holds_lock = presence.seen(
+            worker_name(), self._session, threads=runs.threads, unconnected=runs.unconnected
+        )
+        if not self._holds_lock:
+            presence.hold(self._session)
         clocks.report_now_and_then("worker")
         with self._lock:
             in_hand = list(self._in_hand)
@@ -240,6 +252,9 @@ class Loop:
             with self._lock:
                 self._in_hand.remove(claim)
 
+    def _claim_runs(self, count: int, after: int) -> list[Claim]:
+        return runbooks.claim_runs(count, after=after, held_by=self._session if self._holds_lock else None)
+
     def _claim_duties(self, count: int) -> list[Claim]:
         return duties.claim(sorted(self.duties), count)
 
@@ -282,7 +297,7 @@ class Loop:
             log.warning("work was still going on when the worker ended; another one takes it over")
         self._give_back_at_last()
         with suppress(*AWAY):
-            presence.gone(worker_name())
+            presence.forget(self._session)
 
     def _give_back_at_last(self) -> None:
         """What can't be given back now is claimed by others when its lease has run out."""

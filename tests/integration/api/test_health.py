@@ -91,8 +91,8 @@ def test_metrics_tell_who_works_and_what_waits(estate: Runs, settings: Any) -> N
     estate.start()
     duties.ensure({"seal": 30, "prune": 30})
     duties.claim(["prune"], 1)
-    presence.seen("one:1", threads=4, unconnected=2)
-    presence.seen("two:2", threads=4, unconnected=0)
+    presence.seen("one:1", 1, threads=4, unconnected=2)
+    presence.seen("two:2", 2, threads=4, unconnected=0)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE work_worker SET seen_at = now() - interval '5 minutes' WHERE name = 'two:2'")
     told = scrape()
@@ -105,12 +105,12 @@ def test_metrics_tell_who_works_and_what_waits(estate: Runs, settings: Any) -> N
 
 @pytest.mark.usefixtures("db")
 def test_not_ready_while_a_worker_has_no_connection_for_any_run() -> None:
-    presence.seen("one:1", threads=4, unconnected=3)
+    presence.seen("one:1", 1, threads=4, unconnected=3)
     assert Client().get("/readyz").status_code == 200
-    presence.seen("one:1", threads=4, unconnected=4)
+    presence.seen("one:1", 1, threads=4, unconnected=4)
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "workers-unconnected")
-    presence.gone("one:1")
+    presence.forget(1)
     assert Client().get("/readyz").status_code == 200
 
 

@@ -37,7 +37,7 @@ FREE = {
     "runbooks_taskrefusal",
 }
 SEALED = sorted(source.table for source in sources.known())
-RUN_MOVES = {"state", "updated_at", "due_at", "finished_at", "failures", "turn"}
+RUN_MOVES = {"state", "updated_at", "due_at", "finished_at", "failures", "turn", "held_by", "unattended_seconds"}
 
 
 def refused(statement: str) -> str:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from handrail.runbooks.leases import REPORTS, RUNS, claim_report, claim_reports, claim_run, claim_runs
+from handrail.runbooks.leases import REPORTS, RUNS, claim_report, claim_reports, claim_run, claim_runs, free_runs
 
-__all__ = ["REPORTS", "RUNS", "claim_report", "claim_reports", "claim_run", "claim_runs"]
+__all__ = ["REPORTS", "RUNS", "claim_report", "claim_reports", "claim_run", "claim_runs", "free_runs"]

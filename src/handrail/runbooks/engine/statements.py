@@ -57,7 +57,8 @@ _NOW = "clock AS MATERIALIZED (SELECT clock_timestamp() AS at)"
 _MOVED = """
 moved AS (
     UPDATE runbooks_operationrun AS run
-    SET state = %(state)s, updated_at = clock.at, due_at = %(due_at)s, failures = 0,
+    SET state = %(state)s, updated_at = clock.at, due_at = %(due_at)s, failures = 0, unattended_seconds = 0,
+        held_by = CASE WHEN NOT %(ended)s THEN run.held_by END,
         finished_at = CASE WHEN %(ended)s THEN clock.at END, turn = coalesce(%(turn)s, run.turn)
     FROM clock
     WHERE run.id = %(run)s AND run.state = %(before)s
@@ -92,10 +93,11 @@ tenant AS (
 moved AS (
     INSERT INTO runbooks_operationrun
            (ref, workspace_id, tenant_id, definition_id, definition_digest, runbook, task_key, task_version,
-            task_digest, task, subject, retry_limit, state, requested_by, created_at, updated_at, due_at, failures)
+            task_digest, task, subject, retry_limit, state, requested_by, created_at, updated_at, due_at, failures,
+            unattended_seconds)
     SELECT %(ref)s, %(workspace)s, tenant.id, %(definition)s, %(definition_digest)s, %(runbook)s, %(task_key)s,
            %(task_version)s, %(task_digest)s, %(task)s, %(subject)s, %(retry_limit)s, 'received', %(requested_by)s,
-           clock.at, clock.at, clock.at, 0
+           clock.at, clock.at, clock.at, 0, 0
     FROM tenant, clock
     ON CONFLICT (workspace_id, task_key, runbook, task_version, tenant_id) DO NOTHING
     RETURNING id, workspace_id, tenant_id, created_at AS at)"""
@@ -163,7 +165,7 @@ SELECT {_RESULT}, (SELECT id FROM woken), NULL FROM moved""")
 RECEIVE = Statement(f"""WITH {_NOW}, {_RECEIVED}, {_ROWS}, {_EVENTS}
 SELECT {_RESULT}, moved.id FROM moved
 UNION ALL
-SELECT NULL, NULL, NULL FROM asked WHERE NOT EXISTS (SELECT FROM moved)"""
+SELECT NULL, NULL, NULL FROM asked WHERE NOT EXISTS (SELECT FROM moved)""")
 
 # Even where another worker has the report by now: it was delivered, and nobody needs to do so again.
 _ACCEPTED = """
@@ -173,7 +175,8 @@ moved AS (
     RETURNING report.workspace_id, report.tenant_id, clock.at)"""
 DELIVERED = Statement(f"WITH {_NOW}, {_ACCEPTED}, {_EVENTS}\nSELECT {_RESULT} FROM moved")
 
-# The lease is extended, or given back.
+# The lease is extended, or given back with the count of failures.
 HOLD = """
-UPDATE runbooks_operationrun SET due_at = %(until)s, failures = coalesce(%(failures)s, failures)
+UPDATE runbooks_operationrun SET due_at = %(until)s, failures = coalesce(%(failures)s, failures),
+       held_by = CASE WHEN %(failures)s::int IS NULL THEN held_by END
 WHERE id = %(run)s AND state = %(before)s AND due_at = %(lease)s"""
