@@ -18,6 +18,7 @@ from handrail.connectors import registry
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
 from handrail.runbooks import task_system, timing
+from handrail.runbooks.actions import claims, runs
 from handrail.runbooks.engine import advance, holder
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import Checkpoint, OperationRun, Report
@@ -28,6 +29,7 @@ from tests.factories.postgres_gate import gate
 from tests.factories.runs import Runs
 from tests.factories.switches import RUNBOOK, SwitchBoard, Turn, connected
 from tests.factories.task_queue import SYSTEM, Queue
+from tests.integration.worker.processes import wait_until
 
 # A target that takes every call for a new one: an unknown outcome of it can only be left to a person.
 REPEATS = RUNBOOK.replace("deduplicates: true", "deduplicates: false").replace("{status: [503]}, ", "")
@@ -241,3 +243,48 @@ def test_outcome_whose_record_was_committed_without_an_answer_is_recorded_once(
         assert left == []
     assert len(queue.told) == AuditEvent.objects.filter(event="run.reported").count() == 1
     assert Report.objects.get(run=run).delivered_at is not None
+
+
+@contextmanager
+def stalling_commits(url: str) -> Iterator[None]:
+    """A commit that adds an intent takes longer than the intent has, though its statement was in time."""
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("""
+            CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                PERFORM pg_sleep(extract(epoch FROM NEW.deadline_at - clock_timestamp()) + 0.2);
+                RETURN NULL;
+            END $$""")
+        other.execute("""
+            CREATE CONSTRAINT TRIGGER stalls AFTER INSERT ON runbooks_checkpoint DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW WHEN (NEW.kind = 'intent' AND NEW.sequence < 6) EXECUTE FUNCTION stall()""")
+        yield
+
+
+@pytest.mark.requirement("R2-05")
+def test_intent_whose_commit_waited_behind_its_statement_is_not_taken_for_a_lost_workers_call(
+    committed_db: str, estate: Runs, board: SwitchBoard
+) -> None:
+    """Another worker claims the run the moment that it can: before the writer has written what it knows."""
+    run, ended = estate.start(), threading.Event()
+
+    def claims_at_once() -> None:
+        while not ended.is_set():
+            if (claim := claims.claim_run(run.pk)) is not None:
+                runs.advance(claim=claim, by=estate.worker)
+            ended.wait(0.002)
+        connection.close()
+
+    with timing.use(SOON_OVER), stalling_commits(committed_db):
+        claim = claims.claim_run(run.pk)
+        assert claim is not None
+        other = threading.Thread(target=claims_at_once)
+        other.start()
+        runs.advance(claim=claim, by=estate.worker)
+        wait_until(
+            lambda: not OperationRun.objects.filter(pk=run.pk, finished_at=None).exists(), seconds=30, what="end"
+        )
+        ended.set()
+        other.join()
+    run.refresh_from_db()
+    assert (run.state, results(run), len(board.calls)) == ("completed", ["not-sent", "succeeded"], 1)

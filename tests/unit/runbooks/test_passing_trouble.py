@@ -148,3 +148,46 @@ def test_an_effect_that_is_not_there_after_a_lost_answer_is_made_with_the_same_k
         board.script = [lost]
         run = estate.advance(estate.start())
         assert (run.state, len(board.calls), len(set(board.calls))) == ("completed", 2, 1)
+
+
+ALONE = replace(QUICK, in_process_wait_seconds=0.0)
+# What was going on when the workers went, and for how long asking goes on there.
+LEFT = {
+    "before the call": (PANEL, None, replace(ALONE, read_budget_seconds=0.5)),
+    "before a retry": (PANEL, BUSY, replace(ALONE, read_budget_seconds=0.5)),
+    "behind an unknown outcome": (
+        PANEL,
+        SILENT_NOT_DONE,
+        replace(ALONE, reconcile_window_seconds=0.5, reconcile_interval_seconds=0.01),
+    ),
+    "while verifying": (PANEL.replace("within: 200ms", "within: 500ms"), DONE, ALONE),
+}
+
+
+@pytest.mark.parametrize("where", LEFT)
+def test_time_in_which_no_worker_was_there_does_not_count_as_asking(where: str) -> None:
+    """All workers are away for longer than reads that fail are repeated, and then the first ones fail again."""
+    text, turn, waits = LEFT[where]
+    with world(text) as (estate, board, _), timing.use(waits):
+        if turn is None:
+            board.read_failures = [DOWN] * 6
+        else:
+            board.script = [after_a_call(turn, lambda board: board.read_failures.extend([DOWN] * 3))]
+        run = estate.advance(estate.start())
+        while run.checkpoints.count() < (2 if turn is None else 5) and run.finished_at is None:
+            estate.advance(run)  # the pause before a retry
+        assert run.finished_at is None
+        time.sleep(1.0)
+        board.read_failures = [DOWN] * 3
+        while run.finished_at is None:
+            estate.advance(run)
+        assert run.state == "completed"
+
+
+def test_budget_ends_however_often_workers_come_and_go() -> None:
+    with world() as (estate, board, _), timing.use(replace(ALONE, read_budget_seconds=0.2)):
+        run = estate.start()
+        while run.finished_at is None:
+            board.read_failures = [DOWN] * 9
+            estate.advance(run)
+        assert ending(run) == "source-unreadable-switch"

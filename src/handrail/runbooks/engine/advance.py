@@ -5,6 +5,7 @@ Moves decide (``moves``); here is asked outside what they need to know, and writ
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ from handrail.runbooks.engine.decision import (
     Need,
     Next,
     Reads,
+    Settle,
     Survey,
     Surveyed,
     Wait,
@@ -152,6 +154,9 @@ def _ask(holder: LeaseHolder, execution: Execution, need: Need) -> Next:
     if isinstance(need, Look):
         current_state = ledger.current_state(holder.run)
         return need.then(later(), current_state)
+    if isinstance(need, Settle):
+        time.sleep(max(need.seconds, 0))
+        return need.then(later())
     target = connector(need.connector)
     if isinstance(need, Ask):
         holder.keep(target.deadline_seconds)

@@ -119,6 +119,14 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Time for another worker to write the row that this one is about to write: of both, only the first counts."""
+
+    seconds: float
+    then: Callable[[Execution], Next]
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """``seconds``: how long the call took."""
 
@@ -148,5 +156,5 @@ class Invocation:
 
 
 Decision = Wait | Commit
-Need = Reads | Survey | Look | Ask | Invocation
+Need = Reads | Survey | Look | Settle | Ask | Invocation
 Next = Wait | Commit | Need

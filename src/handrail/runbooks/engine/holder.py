@@ -29,7 +29,8 @@ UNSURE_SECONDS = 0.2
 @dataclass(slots=True)
 class LeaseHolder:
     """``fence``: state, lease and last row as this worker left them. ``failures``: of the run, before this lease.
-    ``in_process_wait_seconds``: how long the worker may still wait here. ``next_run``: see ``ledger.Written``.
+    ``in_process_wait_seconds``: how long the worker may still wait here. ``unattended_seconds``: see ``LeasedRun``.
+    ``next_run``: see ``ledger.Written``.
     ``controls``: what people have ordered, as the last statement found it that says so; ``controls_are_new`` until they
     were used, or time has passed. ``report_lease``: until when this worker has the report of the run that it ended."""
 
@@ -42,6 +43,7 @@ class LeaseHolder:
     subject: Subject
     failures: int
     in_process_wait_seconds: float
+    unattended_seconds: float
     controls: Controls
     controls_are_new: bool = True
     own_intent: bool = False
@@ -62,6 +64,7 @@ class LeaseHolder:
             subject=seen.subject,
             failures=run.failures,
             in_process_wait_seconds=timing.in_process_wait_seconds,
+            unattended_seconds=run.unattended_seconds,
             controls=seen.controls,
         )
 
@@ -82,6 +85,7 @@ class LeaseHolder:
             timing=self.timing,
             at=self.clock.now(),
             resumed_at=self.controls.resumed_at,
+            unattended_seconds=self.unattended_seconds,
         )
 
     def commit(self, decided: Commit) -> None:
@@ -89,11 +93,14 @@ class LeaseHolder:
         due_at = decided.due_at or self.clock.after(self.timing.lease_seconds)
         report = reporting.born(self.clock.now()) if decided.ending else None
         run, fence, began = self.run, self.fence, steady()
+        # What became of this worker's own call is written even where another one has the run by now, to find that out:
+        # the next row is whose who writes it first.
+        by_row = Fence(fence.state, None, fence.sequence) if self.own_intent else fence
         turn, known = self.subject.turn, [brake.id for brake in self.controls.brakes]
 
         def act() -> Written:
             return ledger.write(
-                run, decided, fence, by=self.by, due_at=due_at, turn=turn, known_brakes=known, report=report
+                run, decided, by_row, by=self.by, due_at=due_at, turn=turn, known_brakes=known, report=report
             )
 
         def landed() -> Written | None:
@@ -102,6 +109,7 @@ class LeaseHolder:
         written = ledger.insist(act, landed=landed, is_over=self._is_over)
         self.fence = Fence(decided.state, None if decided.ending else due_at, fence.sequence + len(decided.rows))
         self.rows, self.failures, self.next_run = (*self.rows, *written.rows), 0, written.next_run
+        self.unattended_seconds = 0.0
         self.report_lease = report["due_at"] if report and "attempts" in report else None
         self.own_intent = decided.is_intent
         self._learn(written.controls)

@@ -51,17 +51,24 @@ def hold(execution: Execution, held: Held) -> Wait:
     return Wait(execution.after(brakes.RECHECK_SECONDS), held)
 
 
-def not_counting_pause(execution: Execution, since: datetime) -> datetime:
-    """``since``, or when a person let the run go on, if that was later: nothing was tried before."""
+def asked_since(execution: Execution, since: datetime) -> datetime:
+    """``since``, or when a person let the run go on, if that was later; and later by as much as no worker had the run,
+    but not later than now: nothing was asked in that time."""
     resumed_at = execution.resumed_at
-    return resumed_at if resumed_at and since < resumed_at <= execution.at else since
+    begun = resumed_at if resumed_at and since < resumed_at <= execution.at else since
+    return attended_since(execution, begun)
+
+
+def attended_since(execution: Execution, since: datetime) -> datetime:
+    """``since``, but later by as much as no worker had the run: asking has gone on for no longer than from then."""
+    return max(since, min(since + timedelta(seconds=execution.unattended_seconds), execution.at))
 
 
 def read_wait(execution: Execution, error: Unreadable, *, since: datetime) -> Wait | None:
-    """Until when to wait for a read that failed in passing; None once the budget, counted from ``since``, or from
-    when a person let the run go on, is over."""
+    """Until when to wait for a read that failed in passing; None once the budget is over, counted from ``since``
+    without the time in which nobody asked."""
     timing, written = execution.timing, execution.runbook.spec.read_budget
-    ends_at = not_counting_pause(execution, since) + timedelta(
+    ends_at = asked_since(execution, since) + timedelta(
         seconds=timing.read_budget_seconds if written is None else written
     )
     if not error.retryable or execution.at >= ends_at:

@@ -9,11 +9,11 @@ from typing import Any
 from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
 from handrail.definitions.runbook.compiled import CompiledStep
 from handrail.kernel.errors import Invalid
-from handrail.runbooks.engine.decision import Answered, Ask, Commit, Invocation, NewRow, Next, Wait
+from handrail.runbooks.engine.decision import Answered, Ask, Commit, Invocation, NewRow, Next, Settle, Wait
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import again, finish
 from handrail.runbooks.engine.moves.finish import Stop
-from handrail.runbooks.engine.moves.following import go_on, intent, is_exhausted
+from handrail.runbooks.engine.moves.following import attended_since, go_on, intent, is_exhausted
 from handrail.runbooks.engine.position import ResultClass
 from handrail.runbooks.states import EventKind, ExceptionCause, RunState
 from handrail.runbooks.timing import NOT_SENT_LIMIT
@@ -70,13 +70,19 @@ def _not_sent_in_a_row(execution: Execution) -> int:
 
 def _overdue(execution: Execution) -> Next:
     """Somebody else's intent: left alone until its deadline, then written down as unknown. One that was only written
-    behind its deadline, because its commit waited, is known to have been of no use to its writer either."""
+    behind its deadline, because its commit waited, is known to have been of no use to its writer either. Where its
+    statement was in time and its commit was not, only the writer knows, who says so first if it lives."""
     last = execution.position.last
     assert last.deadline_at is not None
     if last.at >= last.deadline_at:
         return _not_sent(execution)
     if execution.at < last.deadline_at:
         return Wait(last.deadline_at)
+    return Settle(execution.timing.result_margin_seconds / 2, then=_gone)
+
+
+def _gone(execution: Execution) -> Next:
+    last = execution.position.last
     unknown = NewRow(
         EventKind.UNKNOWN,
         step=last.step,
@@ -103,8 +109,11 @@ def poll(execution: Execution) -> Next:
 def _polled(execution: Execution, asked: Answered) -> Next:
     step = execution.step
     assert step.poll is not None
-    window_ends_at = execution.position.last.at + timedelta(seconds=step.poll.within_seconds)
     kind, detail = _class_of_poll(execution, step, asked.answer)
+    since = execution.position.last.at
+    if asked.answer.failure is not None or asked.answer.status in RETRYABLE_STATUSES:
+        since = attended_since(execution, since)  # it says nothing: that is asked for as long as workers could ask
+    window_ends_at = since + timedelta(seconds=step.poll.within_seconds)
     undecided = kind is ResultClass.PENDING
     if undecided and execution.at < window_ends_at:
         pause = max(step.poll.every_seconds, asked.answer.retry_after_seconds or 0.0)

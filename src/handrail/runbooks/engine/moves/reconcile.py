@@ -13,7 +13,7 @@ from handrail.runbooks.engine.decision import Answered, Ask, Commit, NewRow, Nex
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import again, finish
 from handrail.runbooks.engine.moves.finish import Stop
-from handrail.runbooks.engine.moves.following import intent, is_exhausted, not_counting_pause
+from handrail.runbooks.engine.moves.following import asked_since, intent, is_exhausted
 from handrail.runbooks.engine.moves.invoke import settle
 from handrail.runbooks.engine.moves.verify import unmet
 from handrail.runbooks.engine.outside import Readings, Unreadable
@@ -70,7 +70,7 @@ def _looked(execution: Execution, readings: Readings | Unreadable) -> Next:
 def _look_again(execution: Execution, error: Unreadable) -> Next:
     timing = execution.timing
     until = execution.after(max(timing.reconcile_interval_seconds, error.retry_after_seconds or 0.0))
-    window_ends_at = not_counting_pause(execution, execution.position.last.at) + timedelta(
+    window_ends_at = asked_since(execution, execution.position.last.at) + timedelta(
         seconds=timing.reconcile_window_seconds
     )
     if error.retryable and until < window_ends_at:

@@ -11,7 +11,7 @@ from handrail.runbooks.engine.decision import NewRow, Next, Reads, Wait
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import again, finish
 from handrail.runbooks.engine.moves.finish import Stop
-from handrail.runbooks.engine.moves.following import go_on
+from handrail.runbooks.engine.moves.following import attended_since, go_on
 from handrail.runbooks.engine.outside import Readings, Unreadable
 from handrail.runbooks.states import EventKind, ExceptionCause
 
@@ -26,11 +26,14 @@ def verify(execution: Execution) -> Next:
 def _compared(execution: Execution, readings: Readings | Unreadable) -> Next:
     step = execution.step
     assert step.verify is not None
-    window_ends_at = execution.position.last.at + timedelta(seconds=step.verify.within_seconds)
+    since, window = execution.position.last.at, timedelta(seconds=step.verify.within_seconds)
+    window_ends_at = since + window
     in_window = execution.at < window_ends_at
     if isinstance(readings, Unreadable):
-        if (readings.retryable or readings.absent) and in_window:
-            return _later(execution, step, window_ends_at, asked=readings.retry_after_seconds)
+        # The effect had its time however long nobody looked; a source that fails in passing is asked for as long.
+        asked_until = attended_since(execution, since) + window if readings.retryable else window_ends_at
+        if (readings.retryable or readings.absent) and execution.at < asked_until:
+            return _later(execution, step, asked_until, asked=readings.retry_after_seconds)
         why = Stop(ExceptionCause.VERIFICATION, "verification-unreadable", readings.message)
         return finish.stop(execution, why, scope=execution.scope())
     try:
