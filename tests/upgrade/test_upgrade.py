@@ -26,9 +26,11 @@ from handrail.kernel.secrets import Secrets
 from handrail.packets import queries as packets
 from handrail.packets.models import Packet
 from handrail.runbooks.actions import advancing, claims
+from handrail.runbooks.evaluation import RecoveryFigures, evaluate
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.queries import exceptions as exception_queries
 from handrail.runbooks.queries import runs as runbooks
+from handrail.runbooks.queries.runs import RunFilter
 from handrail.runbooks.states import RUN, RunState
 from handrail.sandbox.estate import PRACTICE_TOKENS
 from handrail.sandbox.server import Sandbox
@@ -71,7 +73,7 @@ def test_log_is_whole_against_checkpoints_that_were_kept_before() -> None:
     assert found.sealed_size > LATE_SIZE
 
 
-# Brakes and orders to stop came later: an installation of then has none.
+# Brakes, orders to stop and marks of wrong completions came later: an installation of then has none.
 OF_THEN = [source for source in known() if source.name != "audit.event" and source.since <= 2]
 
 
@@ -193,3 +195,18 @@ def test_run_that_was_under_way_asks_how_its_job_stands_and_starts_no_second_one
     assert kinds == ["received", "claimed", "checked", "intent", "result", "result", "exception"]
     assert ended.state == RunState.EXCEPTION  # this estate knows nothing of that job, so a person must look
     assert verify(kept=KEPT).differences == ()
+
+
+@pytest.mark.requirement("R2-32")
+def test_figures_count_the_runs_of_then() -> None:
+    """Their ledgers tell of unknown outcomes and what was read; who took a run over was not kept then."""
+    for actor, _ in everybody():
+        found = evaluate(actor)
+        ended = [one for one in runbooks.list_runs(actor, RunFilter(limit=500)) if one.finished_at is not None]
+        assert found.total.ended == len(ended)
+        assert found.total.completed == sum(one.state is RunState.COMPLETED for one in ended)
+        assert found.total.completeness.complete == len(ended)
+    practice = evaluate(access.command_line("practice")).total.recovery
+    assert practice == RecoveryFigures(
+        interrupted=4, recovered=3, handed_over=1, unknown_outcomes=4, reconciled=3, effect_present=1, sent_again=1
+    )

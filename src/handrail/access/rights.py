@@ -104,6 +104,7 @@ RIGHTS: Mapping[str, Rights] = {
     "runbooks_taskmessage": Rights(Shown.WORKSPACE, delete=True),
     "runbooks_brake": Rights(Shown.COMMON, update=("released_at", "released_by", "release_reason")),
     "runbooks_stoprequest": _ADDED,
+    "runbooks_wrongcompletion": _ADDED,
     "runbooks_pausedrun": Rights(Shown.TENANT, update=("brake_id", "at", "run_updated_at"), delete=True),
     "runbooks_report": Rights(Shown.TENANT, update=_REPORT),
     # support
@@ -135,6 +136,13 @@ LEASES: Mapping[str, str] = {
         LEFT JOIN runbooks_brake b ON b.id = p.brake_id
         LEFT JOIN definitions_definition d ON d.id = r.definition_id
         WHERE (p.brake_id IS NOT NULL AND b.released_at IS NULL) OR (p.brake_id IS NULL AND d.state = 'deprecated')""",
+    "handrail_recovery_lease": """
+        SELECT c.id, c.workspace_id, coalesce(c.detail ->> 'class', c.kind) = 'unknown' AS unknown,
+               c.kind = 'reconciled' AS reconciled, jsonb_exists(c.detail, 'taken_over') AS taken_over
+        FROM runbooks_checkpoint c
+        WHERE c.kind IN ('unknown', 'reconciled') OR c.detail ->> 'class' = 'unknown'
+              OR jsonb_exists(c.detail, 'taken_over')""",
+    "handrail_wrong_lease": "SELECT id, workspace_id FROM runbooks_wrongcompletion",
     "handrail_revision_lease": """
         SELECT r.id, r.workspace_id, r.state, r.due_at, r.failure <> '' AS has_failed, a.expires_at,
                CASE WHEN r.state = 'released' THEN

@@ -26,6 +26,9 @@ class ResolutionBody(Schema):
         Literal["", "go-on", "refuse"],
         Field(description="What becomes of the runs that wait because of it. Required where there are any."),
     ] = ""
+    found_wrong: Annotated[
+        str, Field(max_length=24, description="A completed run that this packet shows to be wrong: RUN-….")
+    ] = ""
 
 
 @router.get("/exceptions", response={200: list[ExceptionSummary], **REFUSALS}, operation_id="list_exceptions")
@@ -55,6 +58,9 @@ def resolve_exception(request: HttpRequest, ref: ExceptionRef, body: ResolutionB
     """Close an exception packet that you took over. The run itself never continues.
 
     ``waiting`` decides about the runs of the same subject that waited: ``go-on``, or ``refuse`` to cancel them.
+    ``found_wrong`` marks a run that completed, and that this packet shows to be wrong.
     """
-    exceptions.resolve(ref=ref, note=body.note, waiting=body.waiting, by=actor_of(request))
+    exceptions.resolve(
+        ref=ref, note=body.note, waiting=body.waiting, found_wrong=body.found_wrong, by=actor_of(request)
+    )
     return Status(204, None)

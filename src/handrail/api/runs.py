@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Before, Limit, Line, RunRef, Word
-from handrail.runbooks.actions import previews, runs
+from handrail.runbooks.actions import corrections, previews, runs
 from handrail.runbooks.actions.previews import Preview
 from handrail.runbooks.actions.runs import Started
 from handrail.runbooks.delegated import IncomingTask
@@ -79,6 +79,21 @@ class StopOrder(Schema):
 def stop_run(request: HttpRequest, ref: RunRef, body: StopOrder) -> Status[None]:
     """Stop a run before its next call, with an exception packet. A call under way gets its result first."""
     runs.stop(ref=ref, reason=body.reason, by=actor_of(request))
+    return Status(204, None)
+
+
+class WrongMark(Schema):
+    """``found_in``: the exception packet (EXC-…) or support request (SR-…) that shows it, if one does."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    reason: Line
+    found_in: Annotated[str, Field(max_length=24)] = ""
+
+
+@router.post("/runs/{ref}/found-wrong", response={204: None, **REFUSALS}, operation_id="mark_run_wrong")
+def mark_run_wrong(request: HttpRequest, ref: RunRef, body: WrongMark) -> Status[None]:
+    """Mark a completed run as found wrong. Its record stays as it is; the evaluation counts it."""
+    corrections.mark_wrong(ref=ref, reason=body.reason, found_in=body.found_in, by=actor_of(request))
     return Status(204, None)
 
 

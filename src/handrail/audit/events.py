@@ -42,6 +42,7 @@ class EventName(StrEnum):
     RUN_COMPLETED = "run.completed"
     RUN_STOPPED = "run.stopped"
     RUN_CANCELLED = "run.cancelled"
+    RUN_FOUND_WRONG = "run.found_wrong"
     RUN_PREVIEWED = "run.previewed"
     RUN_REPORTED = "run.reported"
     RUN_REPORT_REFUSED = "run.report_refused"

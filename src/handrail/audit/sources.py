@@ -24,8 +24,9 @@ transaction, and that event is sealed whole.
 """
 
 LEAF_VIEW = "handrail_leaf_"
-SOURCES = 3
-"""The highest ``since`` of any source: 1 the ledgers and events, 2 definitions and support requests, 3 brakes."""
+SOURCES = 4
+"""The highest ``since`` of any source: 1 the ledgers and events, 2 definitions and support requests, 3 brakes, 4 marks
+of completions that were found wrong."""
 
 
 @dataclass(frozen=True, slots=True)

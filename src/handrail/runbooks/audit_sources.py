@@ -63,4 +63,11 @@ SOURCES = (
         since=3,
         shown_with=Capability.RUN_VIEW,
     ),
+    Source(
+        "runbooks.wrong_completion",
+        "runbooks_wrongcompletion",
+        (*_OWNED, "by", "reason", "found_in"),
+        since=4,
+        shown_with=Capability.RUN_VIEW,
+    ),
 )

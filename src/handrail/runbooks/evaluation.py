@@ -1,20 +1,43 @@
-"""Figures about runbook work, counted from runs and their records, in the actor's scope."""
+"""Figures about runbook work, counted from runs, their ledgers and records, in the actor's scope."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
-from django.db.models import Aggregate, Avg, Count, DurationField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+from django.db import connection
+from psycopg.types.json import Jsonb
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.guards import scoped
 from handrail.access.snapshot import snapshot
-from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun
-from handrail.runbooks.states import RUN, EventKind, ExceptionCause, RunState
+from handrail.definitions.active import compiled_runbook
+from handrail.definitions.models import Definition
+from handrail.kernel.errors import Conflict, Invalid
+from handrail.runbooks import figures
+from handrail.runbooks.states import ExceptionCause, RunState
 
-_ENDED = sorted(RUN.terminal)
+
+class Period(StrEnum):
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationFilter:
+    """Runs received from ``since`` on and before ``until``. Empty texts and None filter nothing. ``period``: how long
+    the buckets of time are."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    tenant: str = ""
+    runbook: str = ""
+    version: int | None = None
+    period: Period = Period.WEEK
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,92 +47,224 @@ class CauseCount:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How often runs of one version of a runbook stopped for one reason."""
+
+    cause: str
+    reason: str
+    runbook: str
+    version: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryFigures:
+    """Of ended runs. ``interrupted``: those with a call whose outcome was unknown, or whose worker was gone or failed;
+    of these ``recovered`` completed, and were not found wrong, and ``handed_over`` stopped with an exception packet.
+
+    ``unknown_outcomes``: calls without an answer, or without a result because their worker was gone. ``taken_over``:
+    leases without progress, after which the next worker went on; runs of versions before 2026-11-27 have none.
+    ``reconciled``: how often the authoritative state was read to find out; ``effect_present``: it was there;
+    ``sent_again``: it was not, and the same call was made again with the same key.
+    """
+
+    interrupted: int = 0
+    recovered: int = 0
+    handed_over: int = 0
+    unknown_outcomes: int = 0
+    taken_over: int = 0
+    reconciled: int = 0
+    effect_present: int = 0
+    sent_again: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CompletenessFigures:
+    """Of ended runs. ``ledgers``: whose rows go from received to the end without a gap. ``records``: that left one
+    completion record or one exception packet and one retry-ledger entry, with as many attempts as the ledger has.
+    ``fields``: whose record or packet has every field that the definition declares and the run knew. ``complete``:
+    all three."""
+
+    ledgers: int = 0
+    records: int = 0
+    fields: int = 0
+    complete: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunbookFigures:
     """Of one runbook (all its versions). ``first_time``: completed with one attempt in each step.
 
+    ``already_as_required``: completed without a call, counted in ``completed`` too. ``unattended``: completed, not
+    found wrong, and nobody had ordered it to stop. ``found_wrong``: completed, and marked later as wrong.
     ``caught_before``: stopped before anything was invoked; ``caught_after``: invoked, and stopped rather than called
     complete. ``seconds_*``: from received to ended, of completed runs; None when there are none.
     """
 
     name: str
-    ended: int
-    completed: int
-    first_time: int
-    stopped: int
-    cancelled: int
-    caught_before: int
-    caught_after: int
-    repeats: int
-    seconds_median: float | None
-    seconds_p95: float | None
+    ended: int = 0
+    completed: int = 0
+    first_time: int = 0
+    stopped: int = 0
+    cancelled: int = 0
+    caught_before: int = 0
+    caught_after: int = 0
+    repeats: int = 0
+    seconds_median: float | None = None
+    seconds_p95: float | None = None
+    already_as_required: int = 0
+    unattended: int = 0
+    found_wrong: int = 0
+    recovery: RecoveryFigures = field(default_factory=RecoveryFigures)
+    completeness: CompletenessFigures = field(default_factory=CompletenessFigures)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFigures:
+    runbook: str
+    version: int
+    figures: RunbookFigures
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodFigures:
+    """Of runs received in the period that begins at ``begins_at`` (UTC)."""
+
+    begins_at: datetime
+    figures: RunbookFigures
+    causes: list[CauseCount]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
+    """``periods``: the newest first, those in which runs were received that have ended; ``truncated``: there were more
+    runs than are counted, and these are the newest."""
+
     since: datetime | None
     total: RunbookFigures
     runbooks: list[RunbookFigures]
     causes: list[CauseCount]
     unresolved: int
     takeover_seconds: float | None
+    versions: list[VersionFigures] = field(default_factory=list)
+    reasons: list[ReasonCount] = field(default_factory=list)
+    period: Period = Period.WEEK
+    periods: list[PeriodFigures] = field(default_factory=list)
+    truncated: bool = False
 
 
-class Percentile(Aggregate):
-    """PostgreSQL's percentile_cont over an interval. https://www.postgresql.org/docs/current/functions-aggregate.html"""
-
-    function = "PERCENTILE_CONT"
-    template = "%(function)s(%(fraction)s) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = DurationField()
+# What PostgreSQL's grouping() is for each set of RUNS and of CAUSES.
+_TOTAL, _RUNBOOK, _VERSION, _PERIOD = 7, 3, 1, 6
+_CAUSE, _REASON, _CAUSE_PERIOD = 3, 1, 2
+_RECOVERY = tuple(RecoveryFigures.__dataclass_fields__)
+_COMPLETENESS = tuple(CompletenessFigures.__dataclass_fields__)
+ALL = "All runbooks"
 
 
 @snapshot()
-def evaluate(actor: Actor, *, since: datetime | None = None) -> Evaluation:
-    """Figures over runs received from ``since`` on. Raises Denied without ``evaluation:view``."""
+def evaluate(actor: Actor, wanted: EvaluationFilter | None = None, *, since: datetime | None = None) -> Evaluation:
+    """Figures over the runs that ``wanted`` names, or received from ``since`` on. Five statements, however many
+    runbooks there are. Raises Denied without ``evaluation:view``."""
     actor.require(Capability.EVALUATION_VIEW)
-    runs = scoped(actor, OperationRun.objects.all())
-    packets = scoped(actor, ExceptionPacket.objects.all())
-    if since is not None:
-        runs, packets = runs.filter(created_at__gte=since), packets.filter(run__created_at__gte=since)
-    causes = dict(packets.order_by().values_list("cause").annotate(n=Count("pk")))
-    taken = packets.filter(taken_at__isnull=False).aggregate(
-        mean=Avg(ExpressionWrapper(F("taken_at") - F("at"), output_field=DurationField()))
-    )["mean"]
+    wanted = wanted or EvaluationFilter(since=since)
+    chosen = _chosen(actor, wanted)
+    rows = _rows(figures.RUNS, chosen | {"declared": Jsonb(_declared(chosen))})
+    causes = _rows(figures.CAUSES, chosen)
+    [(unresolved, takeover_seconds, truncated)] = _all(figures.HANDLING, chosen)[1]
+    total = next((_figures(row, ALL) for row in rows if row["of"] == _TOTAL), RunbookFigures(ALL))
     return Evaluation(
-        since=since,
-        total=_figures(runs, "All runbooks"),
-        runbooks=[_figures(runs.filter(runbook=name), name) for name in _names(runs)],
-        causes=[CauseCount(cause.value, causes[cause.value]) for cause in ExceptionCause if cause.value in causes],
-        unresolved=packets.exclude(handling="resolved").count(),
-        takeover_seconds=taken.total_seconds() if taken is not None else None,
+        since=wanted.since,
+        total=total,
+        runbooks=[_figures(row, row["runbook"]) for row in rows if row["of"] == _RUNBOOK],
+        causes=_causes(row for row in causes if row["of"] == _CAUSE),
+        unresolved=unresolved,
+        takeover_seconds=takeover_seconds,
+        versions=[
+            VersionFigures(row["runbook"], row["version"], _figures(row, f"{row['runbook']} v{row['version']}"))
+            for row in rows
+            if row["of"] == _VERSION
+        ],
+        reasons=[
+            ReasonCount(row["cause"], row["reason"], row["runbook"], row["version"], row["count"])
+            for row in causes
+            if row["of"] == _REASON
+        ],
+        period=wanted.period,
+        periods=_periods(rows, causes),
+        truncated=truncated,
     )
 
 
-def _names(runs: QuerySet[OperationRun]) -> list[str]:
-    return sorted(runs.order_by().values_list("runbook", flat=True).distinct())
+def _chosen(actor: Actor, wanted: EvaluationFilter) -> dict[str, Any]:
+    return {
+        "workspace": actor.workspace_id,
+        "tenants": None if actor.tenant_ids is None else sorted(actor.tenant_ids),
+        "since": wanted.since,
+        "until": wanted.until,
+        "tenant": wanted.tenant,
+        "runbook": wanted.runbook,
+        "version": wanted.version,
+        "unit": wanted.period.value,
+    }
 
 
-def _figures(runs: QuerySet[OperationRun], name: str) -> RunbookFigures:
-    intents = Checkpoint.objects.filter(run=OuterRef("pk"), kind=EventKind.INTENT)
-    repeated = Exists(intents.filter(attempt__gt=1))
-    rows = runs.filter(state__in=_ENDED).annotate(repeated=repeated, invoked=Exists(intents))
-    completed, stopped = Q(state=RunState.COMPLETED), Q(state=RunState.EXCEPTION)
-    length = ExpressionWrapper(F("finished_at") - F("created_at"), output_field=DurationField())
-    got = rows.annotate(length=length).aggregate(
-        ended=Count("pk"),
-        completed=Count("pk", filter=completed),
-        first_time=Count("pk", filter=completed & Q(repeated=False)),
-        stopped=Count("pk", filter=stopped),
-        cancelled=Count("pk", filter=Q(state=RunState.CANCELLED)),
-        caught_before=Count("pk", filter=stopped & Q(invoked=False)),
-        caught_after=Count("pk", filter=stopped & Q(invoked=True)),
-        median=Percentile("length", fraction=0.5, filter=completed),
-        p95=Percentile("length", fraction=0.95, filter=completed),
-    )
-    median, p95 = got.pop("median"), got.pop("p95")
+def _periods(rows: Sequence[Mapping[str, Any]], causes: Sequence[Mapping[str, Any]]) -> list[PeriodFigures]:
+    stops: dict[datetime, list[Mapping[str, Any]]] = {}
+    for row in causes:
+        if row["of"] == _CAUSE_PERIOD:
+            stops.setdefault(row["period"], []).append(row)
+    found = [row for row in rows if row["of"] == _PERIOD][: figures.MOST_PERIODS]
+    return [
+        PeriodFigures(
+            row["period"], _figures(row, row["period"].date().isoformat()), _causes(stops.get(row["period"], ()))
+        )
+        for row in found
+    ]
+
+
+def _causes(rows: Iterator[Mapping[str, Any]] | Sequence[Mapping[str, Any]]) -> list[CauseCount]:
+    """In the order in which the domain names them."""
+    counted = {row["cause"]: row["count"] for row in rows}
+    return [CauseCount(cause.value, counted[cause.value]) for cause in ExceptionCause if cause.value in counted]
+
+
+def _figures(row: Mapping[str, Any], name: str) -> RunbookFigures:
+    flat = RunbookFigures.__dataclass_fields__.keys() - {"name", "recovery", "completeness"}
     return RunbookFigures(
         name=name,
-        repeats=Checkpoint.objects.filter(run__in=rows.values("pk"), kind=EventKind.INTENT, attempt__gt=1).count(),
-        seconds_median=median.total_seconds() if median is not None else None,
-        seconds_p95=p95.total_seconds() if p95 is not None else None,
-        **got,
+        recovery=RecoveryFigures(**{key: row[key] for key in _RECOVERY}),
+        completeness=CompletenessFigures(**{key: row[key] for key in _COMPLETENESS}),
+        **{key: row[key] for key in flat},
     )
+
+
+def _declared(chosen: Mapping[str, Any]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """By definition and ending: the fields that it declares, and where a run has each. Nothing of a definition that
+    this version can't read."""
+    ids = [row[0] for row in _all(figures.DEFINITIONS, chosen)[1]]
+    found = {}
+    for definition in Definition.objects.filter(pk__in=ids):
+        try:
+            spec = compiled_runbook(definition).spec
+        except (Invalid, Conflict):
+            continue
+        copied = {RunState.COMPLETED: spec.completion.copy_, RunState.EXCEPTION: spec.exception.copy_}
+        found[str(definition.pk)] = {state.value: [_place(name) for name in names] for state, names in copied.items()}
+    return found
+
+
+def _place(name: str) -> dict[str, Any]:
+    root, *rest = name.removeprefix("before.").split(".")
+    known = root in ("task", "steps")
+    return {"name": name, "root": root if known else "reads", "path": rest if known else [root, *rest]}
+
+
+def _rows(statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    columns, found = _all(statement, parameters)
+    return [dict(zip(columns, row, strict=True)) for row in found]
+
+
+def _all(statement: str, parameters: Mapping[str, Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return [column[0] for column in cursor.description], cursor.fetchall()

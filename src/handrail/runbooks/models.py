@@ -254,6 +254,21 @@ class StopRequest(models.Model):
     reason = models.CharField(max_length=500)
 
 
+class WrongCompletion(models.Model):
+    """A person's word that a completed run was wrong. One a run, never changed; the record itself stays.
+
+    ``found_in``: the reference of the exception packet or support request that shows it; empty where none does.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="wrong_completion")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=254)
+    reason = models.CharField(max_length=500)
+    found_in = models.CharField(max_length=24, default="")
+
+
 class PausedRun(models.Model):
     """Which brake a run was last found to wait for; without one, for its runbook version to become active again.
 

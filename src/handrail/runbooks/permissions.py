@@ -5,7 +5,7 @@ from __future__ import annotations
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_capability
-from handrail.runbooks.models import ExceptionPacket, OperationRun, StopRequest
+from handrail.runbooks.models import ExceptionPacket, OperationRun, StopRequest, WrongCompletion
 from handrail.runbooks.states import RUN, Handling, RunState
 
 
@@ -29,6 +29,17 @@ def why_not_stop(actor: Actor, run: OperationRun, *, requested: StopRequest | No
         return Refusal("run-ended", f"This run has ended ({run.state}).")
     if requested is not None:
         return Refusal("stop-requested", f"{requested.by} has ordered this run to stop. It stops before its next call.")
+    return None
+
+
+def why_not_mark_wrong(actor: Actor, run: OperationRun, *, marked: WrongCompletion | None) -> Refusal | None:
+    """``marked``: the mark that there is already."""
+    if refusal := missing_capability(actor, Capability.EXCEPTION_RESOLVE):
+        return refusal
+    if run.state != RunState.COMPLETED:
+        return Refusal("run-not-completed", "Only a run that completed can be found wrong.")
+    if marked is not None:
+        return Refusal("found-wrong", f"{marked.by} has marked this run as found wrong already.")
     return None
 
 

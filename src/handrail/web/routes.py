@@ -49,6 +49,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/operations/<str:run>/live", run.live, name="run-live"),
     path("admin/operations/<str:run>/cancel", run.cancel, name="run-cancel"),
     path("admin/operations/<str:run>/stop", run.stop, name="run-stop"),
+    path("admin/operations/<str:run>/found-wrong", run.found_wrong, name="run-found-wrong"),
     path("admin/brakes", brakes.page, name="brakes"),
     path("admin/brakes/pause", brakes.pause, name="pause"),
     path("admin/brakes/<str:brake>/resume", brakes.resume, name="resume"),

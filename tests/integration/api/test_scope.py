@@ -30,6 +30,7 @@ BODIES = {
     "request_return_of_definition": {"reason": "no"},
     "bring_back_definition": {"digest": "sha256:" + "0" * 64},
     "stop_run": {"reason": "no"},
+    "mark_run_wrong": {"reason": "no"},
     "pause": {"kind": "everything", "reason": "no"},
     "resume": {"reason": "no"},
     "propose_definition": {"text": "handrail: runbook/v1"},

@@ -63,6 +63,7 @@ CHANGES: dict[str, Capability] = {
     "admin/tokens/<token>/revoke": C.MEMBER_MANAGE,  # another member's
     "admin/operations/<run>/cancel": C.RUN_CANCEL,
     "admin/operations/<run>/stop": C.RUN_STOP,
+    "admin/operations/<run>/found-wrong": C.EXCEPTION_RESOLVE,
     "admin/brakes/pause": C.RUN_PAUSE,
     "admin/brakes/<brake>/resume": C.RUN_PAUSE,
     "admin/exceptions/<exception>/take": C.EXCEPTION_TAKE,

@@ -32,7 +32,7 @@ from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Denied
 from handrail.runbooks import task_system
-from handrail.runbooks.actions import brakes, exceptions, messages, previews, reports, runs, tasks
+from handrail.runbooks.actions import brakes, corrections, exceptions, messages, previews, reports, runs, tasks
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import BrakeKind
 from handrail.runbooks.task_system import TaskSystem
@@ -230,6 +230,12 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "brakes.resume": done(
         lambda w: brakes.pause(kind=BrakeKind.INTAKE, reason="Too many.", by=w.person),
         lambda w, ref: brakes.resume(ref=ref, reason="Fewer.", by=w.person),
+    ),
+    "corrections.mark_wrong": done(
+        World.completed, lambda w, run: corrections.mark_wrong(ref=run.ref, reason="Wrong.", by=w.person)
+    ),
+    "corrections.write_wrong": done(
+        World.completed, lambda w, run: corrections.write_wrong(run, w.person, reason="Wrong.", found_in="")
     ),
     "exceptions.take": done(World.stopped, lambda w, ref: exceptions.take(ref=ref, by=w.person)),
     "exceptions.resolve": done(taken, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", by=w.person)),

@@ -31,7 +31,7 @@ class Commands(LazyGroup):
             "Definitions: check, propose, list, show, approve, reject, deprecate, request-return, bring-back.",
         ),
         "tasks": Lazy("tasks", "group", "Delegated tasks: pull, receive, refused."),
-        "runs": Lazy("runs", "group", "Runs: list, show, watch, preview, start, cancel, stop, redeliver."),
+        "runs": Lazy("runs", "group", "Runs: list, show, watch, preview, start, cancel, stop, found-wrong, redeliver."),
         "brakes": Lazy("brakes", "group", "Brakes: list what is paused, pause, resume."),
         "exceptions": Lazy("exceptions", "group", "Exception packets: list, show, take, resolve."),
         "support": Lazy("support", "group", "Support requests from a tenant or a run: request, latest, diagnostics."),

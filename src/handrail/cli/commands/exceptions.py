@@ -20,6 +20,9 @@ Note = Annotated[str, typer.Option("--note", help="What was done, in up to 4000 
 Waiting = Annotated[
     str, typer.Option("--waiting", metavar="DECISION", help="What becomes of the runs that wait: go-on or refuse.")
 ]
+FoundWrong = Annotated[
+    str, typer.Option("--found-wrong", metavar="RUN", help="A completed run that this shows to be wrong.")
+]
 InsteadOf = Annotated[
     str, typer.Option("--instead-of", metavar="EMAIL", help="Take it over from the member who has it now.")
 ]
@@ -114,12 +117,19 @@ def take(exception: ExceptionRef, *, instead_of: InsteadOf = "", as_: As = None,
 
 @group.command("resolve")
 def resolve(
-    exception: ExceptionRef, *, note: Note, waiting: Waiting = "", as_: As = None, workspace: InWorkspace = None
+    exception: ExceptionRef,
+    *,
+    note: Note,
+    waiting: Waiting = "",
+    found_wrong: FoundWrong = "",
+    as_: As = None,
+    workspace: InWorkspace = None,
 ) -> None:
     """Close an exception packet that you took over, with a note of what was done. The run itself never continues.
 
     Where runs of the same subject wait because of it, --waiting decides: go-on lets them act, refuse cancels them.
+    --found-wrong marks an earlier run that completed, and that this packet shows to be wrong.
     """
     who = actor(as_, workspace)
-    exceptions.resolve(ref=exception, note=note, waiting=waiting, by=who)
+    exceptions.resolve(ref=exception, note=note, waiting=waiting, found_wrong=found_wrong, by=who)
     output.say(f"{exception} resolved by {who.name}")

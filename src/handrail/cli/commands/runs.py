@@ -11,7 +11,7 @@ from handrail.cli.identity import actor
 from handrail.cli.incoming import read_task
 from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit, RunRef, TenantKey
 from handrail.cli.watching import follow
-from handrail.runbooks.actions import previews, reports, runs
+from handrail.runbooks.actions import corrections, previews, reports, runs
 from handrail.runbooks.queries import runs as queries
 from handrail.runbooks.queries.brakes import Paused
 from handrail.runbooks.states import RunState
@@ -81,6 +81,7 @@ def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Js
             "exception": summary.exception and f"{summary.exception}: {summary.reason}",
             "completion": found.completion and found.completion.fields,
             "retries": found.retry_ledger and f"{found.retry_ledger.attempts} attempts of {found.retry_limit}",
+            "found wrong": found.wrong and f"by {found.wrong.by}: {found.wrong.reason} {found.wrong.found_in}".rstrip(),
             "reported": found.report and (found.report.delivered_at or found.report.failure or "not yet"),
         }
     )
@@ -162,6 +163,23 @@ def stop(
     who = actor(as_, workspace)
     runs.stop(ref=run, reason=reason, by=who)
     output.say(f"{run} stops before its next call")
+
+
+@group.command("found-wrong")
+def found_wrong(
+    run: RunRef,
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="What is wrong, in up to 500 characters.")],
+    found_in: Annotated[
+        str, typer.Option("--found-in", metavar="REF", help="The exception packet or support request that shows it.")
+    ] = "",
+    as_: As = None,
+    workspace: InWorkspace = None,
+) -> None:
+    """Mark a completed run as found wrong. Its record stays as it is; the evaluation counts it."""
+    who = actor(as_, workspace)
+    corrections.mark_wrong(ref=run, reason=reason, found_in=found_in, by=who)
+    output.say(f"{run} marked as found wrong by {who.name}")
 
 
 @group.command("redeliver")

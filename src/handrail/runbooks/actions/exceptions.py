@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.refusals import refuse
+from handrail.access.refusals import REASON_LIMIT, refuse
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.kernel.canonical import digest_bytes
@@ -18,8 +18,8 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, Invalid, Stale
 from handrail.kernel.hostile import clean_text, unix_lines
 from handrail.runbooks import fence, permissions
-from handrail.runbooks.actions import runs
-from handrail.runbooks.models import ExceptionPacket, OperationRun
+from handrail.runbooks.actions import corrections, runs
+from handrail.runbooks.models import ExceptionPacket, OperationRun, WrongCompletion
 from handrail.runbooks.states import Handling
 
 NOTE_LIMIT = 4000
@@ -46,11 +46,13 @@ def take(*, ref: str, by: Actor, instead_of: str = "") -> None:
 
 
 @transaction.atomic
-def resolve(*, ref: str, note: str, by: Actor, waiting: str = "") -> None:
+def resolve(*, ref: str, note: str, by: Actor, waiting: str = "", found_wrong: str = "") -> None:
     """Closes an exception packet that the actor took over, and decides about the runs that it fenced.
 
     ``waiting``: ``go-on`` or ``refuse``; it must be given where runs wait. Refused ones are cancelled, and reported as
-    that. Raises Invalid without a note (1 to 4000 characters) or decision, or as take does.
+    that. ``found_wrong``: a run that completed, and that this packet shows to be wrong; it is marked with the note's
+    first line. Raises Invalid without a note (1 to 4000 characters) or decision or for such a run that is none, or as
+    take does.
     """
     packet = guards.get_scoped(by, ExceptionPacket.objects.all(), Capability.EXCEPTION_RESOLVE, ref=ref)
     refuse(permissions.why_not_resolve(by, packet))
@@ -61,11 +63,14 @@ def resolve(*, ref: str, note: str, by: Actor, waiting: str = "") -> None:
         raise Invalid("Say what was done.", faults=[Fault("note", "a resolution needs a note")])
     held = _fenced(packet, by)
     _refuse_undecided(waiting, held)
+    wrong = _completed(found_wrong.strip(), by) if found_wrong.strip() else None
     mine = ExceptionPacket.objects.filter(pk=packet.pk, handling=Handling.TAKEN, taken_by=by.name)
     _move(mine, handling=Handling.RESOLVED, resolved_at=now(), resolved_by=by.name, note=cleaned)
     # The sealed event vouches for the note, which stands in a column that no seal covers.
     decided = waiting if held else None
     _audit(EventName.EXCEPTION_RESOLVED, packet, by, note=digest_bytes(cleaned.encode()), waiting=decided)
+    if wrong is not None:
+        corrections.write_wrong(wrong, by, reason=cleaned.splitlines()[0][:REASON_LIMIT], found_in=packet.ref)
     if waiting == REFUSE:
         for run in held:
             runs.write_cancelled(run, by, refused_with=packet.ref)
@@ -78,6 +83,19 @@ def _fenced(packet: ExceptionPacket, by: Actor) -> list[OperationRun]:
     if not fence.fencing(OperationRun.objects.filter(pk=packet.run_id)).exists():
         return []
     return list(guards.scoped(by, fence.waiting_on(packet.run)).order_by("created_at", "pk"))
+
+
+def _completed(ref: str, by: Actor) -> OperationRun:
+    """The completed run ``ref`` that was not marked yet. Raises Invalid."""
+    run = guards.scoped(by, OperationRun.objects.filter(ref=ref)).first()
+    why_not = "no such run, or you have no access to it"
+    if run is not None:
+        marked = WrongCompletion.objects.filter(run=run).first()
+        refusal = permissions.why_not_mark_wrong(by, run, marked=marked)
+        if refusal is None:
+            return run
+        why_not = refusal.message
+    raise Invalid("That run can't be marked as found wrong.", faults=[Fault("found_wrong", why_not)])
 
 
 def _refuse_undecided(waiting: str, held: Sequence[OperationRun]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -89,7 +89,11 @@ class LeaseHolder:
         )
 
     def commit(self, decided: Commit) -> None:
-        """Writes what was decided. Raises Stale when another worker has the run, or its subject's next turn."""
+        """Writes what was decided. How many leases before this one brought nothing, because their workers were gone or
+        failed, stands in the first row. Raises Stale when another worker has the run, or its subject's next turn."""
+        if self.failures:
+            first = replace(decided.rows[0], detail=decided.rows[0].detail | {"taken_over": self.failures})
+            decided = replace(decided, rows=(first, *decided.rows[1:]))
         due_at = decided.due_at or self.clock.after(self.timing.lease_seconds)
         report = reporting.born(self.clock.now()) if decided.ending else None
         run, fence, began = self.run, self.fence, steady()

@@ -115,6 +115,16 @@ class RequestedStop:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundWrong:
+    """Who found a completed run wrong, and why. ``found_in``: what shows it; empty where nothing does."""
+
+    by: str
+    at: datetime
+    reason: str
+    found_in: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunDetail:
     summary: RunSummary
     definition_digest: str
@@ -130,6 +140,8 @@ class RunDetail:
     why_not_cancel: Refusal | None
     why_not_stop: Refusal | None
     stop_request: RequestedStop | None
+    wrong: FoundWrong | None
+    why_not_mark_wrong: Refusal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +178,7 @@ def list_runs(actor: Actor, wanted: RunFilter | None = None) -> list[RunSummary]
 def get_run(actor: Actor, ref: str) -> RunDetail:
     """One run with its whole ledger. Raises NotFound, Denied."""
     run = get_scoped(actor, _runs(actor), Capability.RUN_VIEW, ref=ref)
-    requested = getattr(run, "stop_request", None)
+    requested, wrong = getattr(run, "stop_request", None), getattr(run, "wrong_completion", None)
     return RunDetail(
         summary=_summary(run, fence.blocking([run]).get(run.pk)),
         definition_digest=run.definition_digest,
@@ -182,6 +194,8 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
         why_not_cancel=permissions.why_not_cancel(actor, run),
         why_not_stop=permissions.why_not_stop(actor, run, requested=requested),
         stop_request=RequestedStop(requested.by, requested.at, requested.reason) if requested else None,
+        wrong=FoundWrong(wrong.by, wrong.at, wrong.reason, wrong.found_in) if wrong else None,
+        why_not_mark_wrong=permissions.why_not_mark_wrong(actor, run, marked=wrong),
     )
 
 
@@ -215,9 +229,10 @@ def _runs(actor: Actor) -> QuerySet[OperationRun]:
     # A subquery a row: a join and GROUP BY would count every run's ledger before LIMIT leaves fifty of them.
     intents = Checkpoint.objects.filter(run=OuterRef("pk"), kind=EventKind.INTENT).order_by().values("run")
     attempts = Coalesce(Subquery(intents.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
-    joined = ("tenant", "definition", "exception_packet", "retry_ledger", "completion", "report", "stop_request")
+    joined = ("tenant", "definition", "exception_packet", "retry_ledger", "completion", "report")
+    said = ("stop_request", "wrong_completion")
     noted = ("paused", "paused__brake", "paused__brake__tenant", "paused__brake__definition")
-    return scoped(actor, OperationRun.objects.select_related(*joined, *noted).annotate(attempts=attempts))
+    return scoped(actor, OperationRun.objects.select_related(*joined, *said, *noted).annotate(attempts=attempts))
 
 
 def _summary(run: OperationRun, blocked: Blocking | None = None) -> RunSummary:

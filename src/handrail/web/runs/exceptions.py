@@ -170,11 +170,12 @@ def take(request: PageRequest, exception: str) -> HttpResponse:
 @require_POST
 def resolve(request: PageRequest, exception: str) -> HttpResponse:
     note, waiting = request.POST.get("note", ""), request.POST.get("waiting", "")
+    wrong = request.POST.get("found_wrong", "")
     try:
-        exceptions.resolve(ref=exception, note=note, waiting=waiting, by=request.actor)
+        exceptions.resolve(ref=exception, note=note, waiting=waiting, found_wrong=wrong, by=request.actor)
     except Invalid as error:
         shown = present(runbooks.get_exception(request.actor, exception))
-        context = {"section": "exceptions", "packet": shown, "typed": note, "waiting": waiting}
+        context = {"section": "exceptions", "packet": shown, "typed": note, "waiting": waiting, "wrong": wrong}
         context[f"{error.faults[0].where}_fault"] = error.faults[0].message
         return render(request, "runs/exception.html", context, status=error.status)
     except Conflict:

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from handrail.kernel.errors import Conflict, Invalid
-from handrail.runbooks.actions import runs
+from handrail.runbooks.actions import corrections, runs
 from handrail.runbooks.queries import runs as runbooks
 from handrail.runbooks.states import RunState
 from handrail.web.runs import run_view
@@ -50,6 +50,21 @@ def cancel(request: PageRequest, run: str) -> HttpResponse:
         if runbooks.get_run(request.actor, run).summary.state is not RunState.CANCELLED:
             raise
     messages.success(request, f"{run} was cancelled. Nothing had been invoked.")
+    return redirect("run", run=run)
+
+
+@require_POST
+def found_wrong(request: PageRequest, run: str) -> HttpResponse:
+    reason, found_in = request.POST.get("reason", ""), request.POST.get("found_in", "")
+    try:
+        corrections.mark_wrong(ref=run, reason=reason, found_in=found_in, by=request.actor)
+    except Conflict as error:
+        if error.code != "found-wrong":
+            raise
+    except Invalid as error:
+        messages.error(request, error.faults[0].message.capitalize() if error.faults else error.message)
+        return redirect("run", run=run)
+    messages.success(request, f"{run} is marked as found wrong. Its record stays as it is.")
     return redirect("run", run=run)
 
 

@@ -144,6 +144,7 @@ _FACTS = {
     "then": "Then",
     "reason": "Reason",
     "cause": "Cause",
+    "taken_over": "Leases without progress before",
 }
 
 
