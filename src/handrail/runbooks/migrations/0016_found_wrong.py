@@ -18,7 +18,7 @@ WHERE kind IN ('unknown', 'reconciled') OR detail ->> 'class' = 'unknown' OR jso
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('runbooks', '0014_turn'),
+        ('runbooks', '0015_held_by'),
     ]
 
     operations = [
