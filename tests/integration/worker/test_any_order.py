@@ -180,11 +180,22 @@ def test_anything_at_any_point_of_a_run(committed_db: str) -> None:
 def test_another_worker_at_any_point_of_a_run(committed_db: str, seconds: float) -> None:
     """One stands until its intent's time is over, or its lease; another goes on some way, or to the end; then both."""
     with crew(committed_db) as reached:
-        for number, point in enumerate(POINTS if NIGHTLY else POINTS[int(seconds) % 4 :: 6]):
+        for number, point in enumerate(POINTS if NIGHTLY else POINTS[int(seconds) % 4 :: 7]):
             with played(number) as machine:
                 machine.world.script += [("lost, done", "busy", "done")[number % 3]]
                 machine.overtake(points=point, seconds=seconds, others=(400, 9, 3, 15)[number % 4])
         assert reached["write refused"] or seconds < 20
+
+
+@pytest.mark.requirement("R2-07")
+def test_another_run_of_the_subject_that_stops_at_any_point_of_a_run(committed_db: str) -> None:
+    """One stands before it has claimed the subject, or behind; another takes that up, acts, and stops unresolved."""
+    with crew(committed_db) as reached:
+        for point in POINTS if NIGHTLY else POINTS[1:16:2]:
+            with played(0) as machine:
+                machine.world.script += ["lost, not done"]
+                machine.overtake(points=point, seconds=0.5, others=400)
+        assert reached["write refused"]
 
 
 @pytest.mark.requirement("R2-06", "R2-20")
