@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.stage import Stage
+from tests.chaos.stage import Kill, Stage
 from tests.chaos.tasks import switch_of
 from tests.factories import forks
 
@@ -18,8 +18,8 @@ TERMINATE = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
-# A point that is not come to in this time is left for the next round.
-REACHED_SECONDS = 4.0
+# Workers that are about to die, beside the three. The list of points begins small.
+VICTIMS, FEWEST_POINTS = 2, 100
 LOCKED_SECONDS = 20.0
 
 
@@ -101,39 +101,37 @@ def hold_snapshot(stage: Stage) -> None:
 def points(stage: Stage) -> None:
     """A worker is killed before and after each statement that workers make, and triggers between commit and hint.
 
-    The statements are those that a worker has been seen to make: it writes them down while there are tasks, and the
-    list grows as long as new ones come up. ``tell`` is the NOTIFY: before it is between the commit and the NOTIFY.
+    The statements are those that one of the workers is seen to make, so the list grows with the product. A NOTIFY is
+    one of them: before it is between the commit and the NOTIFY.
     """
-    seen = stage.directory / "statements"
+    seen, points = stage.directory / "statements", stage.directory / "points"
+    points.mkdir()
     seen.touch()
     stage.kill(stage.workers.pop())  # the recording one takes its place, so that there are three
-    recorder = stage.worker("record", str(seen))
-    stage.workers.append(recorder)
-    done: dict[tuple[str, str], int] = {}
+    stage.workers.append(stage.worker("record", str(seen)))
     _hintless(stage)
-    while stage.going():
-        open_points = [(w, n) for n in seen.read_text().split() for w in ("before", "after") if (w, n) not in done]
-        if not open_points:
-            time.sleep(0.1)
-            continue
-        _die_at(stage, open_points[0], done)
-    every = [(when, name) for name in seen.read_text().split() for when in ("before", "after")]
-    reached = sum(done.get(point, 0) > 0 for point in every)
-    missed = [f"{when} {name}" for when, name in every if not done.get((when, name))]
-    stage.notes.append(f"{len(every) // 2} statements, {reached} of {len(every)} points died at")
+    victims: list[forks.Process] = []
+    every: set[str] = set()
+    while stage.going() and (len(every) < FEWEST_POINTS or every - _died_at(points)):
+        for victim in [one for one in victims if one.poll() is not None]:
+            victims.remove(victim)
+        while len(victims) < VICTIMS:
+            victims.append(stage.worker("die", str(points)))
+        time.sleep(0.05)
+        every = {f"{when} {name}" for name in seen.read_text().split() for when in ("before", "after")}
+        stage.kills += [Kill(time.time(), victim.pid) for victim in victims if victim.poll() is not None]
+    for victim in victims:
+        stage.kill(victim)
+    missed = sorted(every - _died_at(points))
+    stage.notes.append(
+        f"{len(every) // 2} statements; workers died at {len(every) - len(missed)} of {len(every)} points"
+    )
     if missed:
-        stage.notes.append(f"not come to: {', '.join(missed[:12])}")
+        stage.notes.append(f"not come to: {', '.join(missed)}")
 
 
-def _die_at(stage: Stage, point: tuple[str, str], done: dict[tuple[str, str], int]) -> None:
-    """One victim beside the others."""
-    victim = stage.worker(*point)
-    until = time.monotonic() + REACHED_SECONDS
-    while victim.poll() is None and time.monotonic() < until:
-        time.sleep(0.01)
-    died = victim.poll() == -signal.SIGKILL
-    stage.kill(victim)  # where it lives; and noted either way
-    done[point] = int(died)
+def _died_at(points: Path) -> set[str]:
+    return {point.name for point in points.iterdir()}
 
 
 def _hintless(stage: Stage) -> None:
@@ -158,7 +156,7 @@ def fail_over(stage: Stage) -> None:
 
 SCENARIOS: Mapping[str, Scenario] = {
     "none": Scenario(nothing, seconds=12),
-    "killed-at-each-statement": Scenario(points, seconds=150),
+    "killed-at-each-statement": Scenario(points, seconds=200),
     "random-worker-every-3s": Scenario(repeated(3, one_worker)),
     "all-workers-every-5s": Scenario(repeated(5, all_workers)),
     "postgres-fast": Scenario(repeated(5, restart(signal.SIGINT))),

@@ -1,6 +1,8 @@
-"""A real worker: ``worker.py CONCURRENCY [WHEN LABEL]``; with the latter it dies by SIGKILL WHEN (``before`` or
-``after``) it has the database execute the statement that is known by LABEL. ``record FILE`` instead of these writes the
-labels of all statements into FILE."""
+"""A real worker: ``worker.py CONCURRENCY [record FILE | die DIRECTORY]``.
+
+``record`` writes into FILE by what each statement that it makes is known. ``die`` ends by SIGKILL before or after the
+first statement at which no worker has died yet; DIRECTORY has a file for each such point.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,6 @@ import re
 import signal
 import sys
 import threading
-import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,6 @@ from handrail.conf.start import start
 
 _SAID = re.compile(r"SELECT (?:set_config\([^)]*\)(?:, )?)+; ")
 _WORDS = re.compile(r"\s+")
-# Before these a worker does not serve yet.
-BEFORE_SERVING = 0.2
 
 
 def label(query: Any, params: Any) -> str:
@@ -56,12 +55,13 @@ def watch(act: Any) -> None:
     psycopg.Connection.commit = committed  # type: ignore[method-assign]
 
 
-def dying(when: str, name: str) -> Any:
-    began = time.monotonic()
-
-    def act(*found: str) -> None:
-        if found == (when, name) and time.monotonic() - began > BEFORE_SERVING:
-            os.kill(os.getpid(), signal.SIGKILL)
+def dying(points: Path) -> Any:
+    def act(when: str, name: str) -> None:
+        try:
+            os.close(os.open(points / f"{when} {name}", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
 
     return act
 
@@ -80,12 +80,12 @@ def recording(path: Path) -> Any:
     return act
 
 
-def main(concurrency: int, when: str = "", name: str = "") -> None:
+def main(concurrency: int, how: str = "", path: str = "") -> None:
     start()
     from handrail.worker.service import WorkerSettings, serve
 
-    if when:
-        watch(recording(Path(name)) if when == "record" else dying(when, name))
+    if how:
+        watch(recording(Path(path)) if how == "record" else dying(Path(path)))
     serve(WorkerSettings(concurrency=concurrency, sweep_seconds=1, pull_seconds=3600, seal_seconds=2))
 
 
