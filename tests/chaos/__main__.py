@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # The server of a pass, and its standby where it has one.
 Pair = tuple[Cluster, Cluster | None]
+WHOLE = 300
 NAME, TEMPLATE = "chaos", "chaos_template"
 # Long past every lease, budget and wait.
 ENDED_SECONDS = 120.0
@@ -175,9 +176,9 @@ def one(name: str, scenario: Scenario, given: argparse.Namespace, pair: Pair, pl
         workspace = installation()
     with world(place, given.loss, seed=len(name)) as port:
         env = environment(place, port, url, os.environ["DATABASE_OWNER_URL"])
-        seconds = scenario.seconds * given.runs / 300 if given.runs < 300 else scenario.seconds
+        seconds = scenario.seconds * min(given.runs / WHOLE, 1)
         triggers = Triggers(workspace, given.runs, max(seconds, given.at_least))
-        stage = Stage(primary, NAME, place, env, triggers, port, standby)
+        stage = Stage(primary, NAME, place, env, triggers, port, standby, given.runs >= WHOLE)
         try:
             for _ in range(3):
                 stage.add_worker()
@@ -238,7 +239,7 @@ def dispose(cluster: Cluster) -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--runs", type=int, default=WHOLE)
     parser.add_argument("--loss", type=float, default=0.05)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--at-least", type=float, default=0, help="seconds for which tasks come in, however few")

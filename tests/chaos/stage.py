@@ -57,7 +57,7 @@ class Outage:
 
 @dataclass
 class Stage:
-    """``database``: the name of this pass's. ``cluster``: the server that takes writes."""
+    """``database``: the name of this pass's. ``cluster``: the server that takes writes. ``whole``: not a small pass."""
 
     cluster: Cluster
     database: str
@@ -66,6 +66,7 @@ class Stage:
     triggers: Triggers
     world_port: int
     standby: Cluster | None = None
+    whole: bool = True
     workers: list[forks.Process] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)

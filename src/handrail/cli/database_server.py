@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # What `handrail up` starts; more are counted where they run.
 USUAL_WORKERS = 2
 GUIDE = "docs/guides/run-in-production.md"
+FAILOVER = f"{GUIDE}#two-database-servers"
+# Values of synchronous_commit with which a commit waits until a standby has it.
+WAITING = frozenset({"on", "remote_write", "remote_apply"})
 
 
 def why_away() -> Unavailable:
@@ -33,6 +36,11 @@ def why_away() -> Unavailable:
         return Unavailable("The database server is starting, stopping or full. Try again in a minute.")
     if answer != Ping.OK:
         return Unavailable(f"The database server is not responding at {_place(parameters)}.")
+    if _takes_no_writes(parameters):
+        message = (
+            f"The database server at {_place(parameters)} is a standby, which takes no writes. Promote it: {FAILOVER}."
+        )
+        return Unavailable(message)
     if _lacks_database(parameters, name):
         return Unavailable(f"The database server is responding, but has no database named {name}. Create it: {GUIDE}.")
     return Unavailable(f"The database server is responding, but does not let the role {user} into the database {name}.")
@@ -45,6 +53,18 @@ def _reached(parameters: dict[str, Any]) -> dict[str, Any]:
 
 def _place(parameters: dict[str, Any]) -> str:
     return f"{parameters.get('host') or 'its default socket'} port {parameters.get('port') or 5432}"
+
+
+def _takes_no_writes(parameters: dict[str, Any]) -> bool:
+    """Of several servers those that answer are standbys."""
+    if "target_session_attrs" not in parameters:
+        return False
+    try:
+        with psycopg.connect("", **_reached(parameters)) as other:
+            found = other.execute("SELECT pg_is_in_recovery()").fetchone()
+            return found is not None and bool(found[0])
+    except psycopg.Error:
+        return False
 
 
 def _lacks_database(parameters: dict[str, Any], name: str) -> bool:
@@ -60,6 +80,7 @@ def findings(config: Config) -> Iterator[Finding]:
     if config.database.url is None:
         yield _embedded()
     yield _encrypted()
+    yield from _replicated()
     yield _pooled()
     yield from _owner_pooled(config)
     yield from _room(config)
@@ -100,6 +121,25 @@ def _is_local(host: str, address: str) -> bool:
         return ip_address(address or host).is_loopback
     except ValueError:
         return False
+
+
+def _replicated() -> Iterator[Finding]:
+    """Of several servers: which one this is, and whether a commit is on another before anybody acts on it."""
+    connection.ensure_connection()
+    hosts = str(connection.settings_dict["HOST"]).split(",")
+    if len(hosts) == 1:
+        return
+    info = connection.connection.info
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('synchronous_standby_names'), current_setting('synchronous_commit')")
+        standbys, waits = cursor.fetchone()
+    place = f"{info.host} port {info.port}, one of {len(hosts)} servers, takes the writes"
+    if standbys and waits in WAITING:
+        yield Finding("standby", ok=True, message=f"{place}. Each commit waits for a standby.")
+        return
+    message = f"{place}, and commits don't wait for a standby: what it had not got is lost when it takes over."
+    fix = f"Set synchronous_standby_names there. Calls that are forgotten would be made again: {FAILOVER}."
+    yield Finding("standby", ok=False, message=message, fix=fix)
 
 
 def _pooled() -> Finding:

@@ -200,3 +200,7 @@ def test_embedded_database_that_can_not_start_is_named_as_such(tmp_path: Path) -
     assert (found["name"], found["ok"]) == ("embedded database", False)
     assert "was made by PostgreSQL 16" in found["message"]
     assert "[database] url" in found["fix"]
+
+
+def test_one_server_needs_no_standby(committed_db: str) -> None:
+    assert not [finding for finding in database_server.findings(NETWORKED) if finding.name == "standby"]
