@@ -191,6 +191,8 @@ def one(name: str, scenario: Scenario, given: argparse.Namespace, pair: Pair, pl
         finally:
             stage.end()
     mere = any(outage.mere for outage in stage.outages)
+    if long := [outage.ended - outage.began for outage in stage.outages]:
+        stage.notes.append(f"{len(long)} outages, of {min(long):.1f} to {max(long):.1f} s")
     show(name, verdict, stage.notes, MERE_SECONDS if mere else PROMISED_SECONDS)
     if given.logs and verdict.broken:
         for log in sorted(place.glob("*.log")):
@@ -222,7 +224,8 @@ def show(name: str, verdict: Verdict, notes: list[str], promised: float) -> None
         f"  {'BROKEN' if verdict.broken else 'kept'}{late}",
         flush=True,
     )
-    for line in [*notes, *verdict.broken[:12]]:
+    slowest = [f"slowest: {verdict.slowest}"] if late else []
+    for line in [*notes, *slowest, *verdict.broken[:12]]:
         print(f"    {line}", flush=True)
 
 

@@ -19,7 +19,7 @@ TERMINATE = (
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 # Workers that are about to die, beside the three. The list of points begins small.
-VICTIMS, FEWEST_POINTS = 2, 100
+VICTIMS, FEWEST_POINTS = 3, 100
 # The shorter time is longer than an intent has, too.
 LOCKED_SECONDS, BRIEFLY_LOCKED_SECONDS = 20.0, 6.0
 

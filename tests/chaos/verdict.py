@@ -38,6 +38,7 @@ class Verdict:
     uncaused: int = 0
     told_again: int = 0
     recovery: list[float] = field(default_factory=list)
+    slowest: str = ""
     broken: list[str] = field(default_factory=list)
 
     def expect(self, held: bool, otherwise: str) -> None:
@@ -68,7 +69,9 @@ def reached(stage: Stage, wanted: int) -> Verdict:
     for run, ref, task, *_ in runs:
         _unknowns(verdict, stage, f"{task} {ref}", ledgers[run], books["calls"])
     _told(verdict, stage, runs, books["outcomes"], heard)
-    verdict.recovery = sorted(_recovery(stage, ledgers.values()))
+    found = sorted(_recovery(stage, ledgers.values()))
+    verdict.recovery = [seconds for seconds, _ in found]
+    verdict.slowest = found[-1][1] if found else ""
     whole, said = stage.verified()
     verdict.expect(whole, f"audit verify: {said[:600]}")
     return verdict
@@ -137,7 +140,7 @@ def _told(verdict: Verdict, stage: Stage, runs: Sequence[Any], outcomes: Sequenc
                 verdict.expect(False, f"{ref} was told again after {again['at'] - first['at']:.1f} s, without a cause")
 
 
-def _recovery(stage: Stage, ledgers: Iterable[Sequence[LedgerRow]]) -> Iterable[float]:
+def _recovery(stage: Stage, ledgers: Iterable[Sequence[LedgerRow]]) -> Iterable[tuple[float, str]]:
     """How long each run that was under way stood still, from the kill of its worker, or from when the database answered
     again, until its ledger went on."""
     for rows in ledgers:
@@ -145,11 +148,11 @@ def _recovery(stage: Stage, ledgers: Iterable[Sequence[LedgerRow]]) -> Iterable[
         for outage in stage.outages:
             after = bisect_left(times, outage.ended)
             if 1 < after < len(rows) and times[after - 1] <= outage.began:
-                yield times[after] - outage.ended
+                yield times[after] - outage.ended, _written(rows)
         for kill in stage.kills:
             after = bisect_left(times, kill.at)
             if 1 < after < len(rows) and _is(kill.pid, rows[after - 1].worker):
-                yield times[after] - kill.at
+                yield times[after] - kill.at, f"killed at {kill.at - times[0]:.2f}: {_written(rows)}"
 
 
 def percentile(values: Sequence[float], part: float) -> float | None:

@@ -21,6 +21,8 @@ from handrail.conf.start import start
 
 _SAID = re.compile(r"SELECT (?:set_config\([^)]*\)(?:, )?)+; ")
 _WORDS = re.compile(r"\s+")
+# Of one statement or many rows, of one value or many: it is one statement.
+_VALUES, _LISTS = re.compile(r"\d+|(%s(::\w+)?(, )?)+"), re.compile(r"(\(\?[^()]*\)(, )?)+")
 
 
 def label(query: Any, params: Any) -> str:
@@ -29,7 +31,7 @@ def label(query: Any, params: Any) -> str:
     text = _WORDS.sub(" ", _SAID.sub("", text)).strip()
     rows = params.get("rows") if isinstance(params, dict) else None
     kinds = "+".join(row["kind"] for row in rows.obj) if rows is not None else ""
-    plain = re.sub(r"\d+|(%s(, )?)+", "?", text)
+    plain = _LISTS.sub("(?)", _VALUES.sub("?", text))
     words = "-".join(re.findall(r"[a-z_]+", plain.lower())[:3])
     return f"{words}-{zlib.crc32(plain.encode()):08x}" + (f":{kinds}" if kinds else "")
 

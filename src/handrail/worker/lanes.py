@@ -66,6 +66,7 @@ class WorkLane:
         self._changed = threading.Condition()
         self._waiting: deque[Waiting] = deque()
         self._stopping = threading.Event()
+        self._answers = threading.Event()
         self._threads = [
             threading.Thread(target=self._serve, name=f"{name}-{number}", daemon=True) for number in range(threads)
         ]
@@ -121,6 +122,7 @@ class WorkLane:
     def stop(self) -> list[Claim]:
         """Begins nothing more. Gives what was claimed and not begun."""
         self._stopping.set()
+        self._answers.set()
         with self._changed:
             self._changed.notify_all()
         return self.left(-1)
@@ -134,6 +136,12 @@ class WorkLane:
     def starved(self) -> bool:
         """Whether none of its threads has a connection, or can get one."""
         return self.unconnected >= self.threads
+
+    def reconnect(self) -> None:
+        """The database answers again: threads that wait for it try at once."""
+        self._answers.set()
+        if not self._stopping.is_set():
+            self._answers.clear()
 
     def nudge(self) -> None:
         """Idle threads look whether somebody else needs their connections."""
@@ -214,8 +222,8 @@ class WorkLane:
                     self._outage.noticed(error)
                     connection.close()
                     self._poke()
-                    self._stopping.wait(wait)
-                    wait = min(wait * 2, LONGEST_RECONNECT_SECONDS)
+                    answers = self._answers.wait(wait)
+                    wait = timing.get().reconnect_seconds if answers else min(wait * 2, LONGEST_RECONNECT_SECONDS)
                 else:
                     return True
             return False

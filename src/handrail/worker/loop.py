@@ -148,6 +148,7 @@ class Loop:
             duties.ensure({name: duty.every for name, duty in self.duties.items()})
             for lane in self.lanes.values():
                 lane.more = True  # a hint may have come while nobody listened
+                lane.reconnect()
 
     def _wait(self) -> None:
         """Until there is a hint, something to do in this process, or the time of the next poll."""

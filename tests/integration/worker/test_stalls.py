@@ -17,6 +17,7 @@ from handrail.audit.models import AuditEvent
 from handrail.connectors import registry
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
+from handrail.kernel.clock import now
 from handrail.runbooks import task_system, timing
 from handrail.runbooks.actions import claims, runs
 from handrail.runbooks.engine import advance, holder
@@ -27,7 +28,7 @@ from tests.factories.changes import kinds
 from tests.factories.installation import Installation
 from tests.factories.postgres_gate import gate
 from tests.factories.runs import Runs
-from tests.factories.switches import RUNBOOK, SwitchBoard, Turn, connected
+from tests.factories.switches import RUNBOOK, BoardConnector, SwitchBoard, Turn, connected
 from tests.factories.task_queue import SYSTEM, Queue
 from tests.integration.worker.processes import wait_until
 
@@ -89,6 +90,22 @@ def test_intent_whose_commit_waited_for_longer_than_it_has_is_made_again(
 ) -> None:
     run = estate.start()
     with timing.use(SOON_OVER), locked(committed_db):
+        estate.advance(run)
+    assert (run.state, results(run), len(board.calls)) == ("completed", ["not-sent", "succeeded"], 1)
+
+
+@pytest.mark.requirement("R2-05")
+def test_call_that_the_intents_commit_has_left_little_time_is_not_begun(committed_db: str, estate: Runs) -> None:
+    """It would likely end without an answer, and its outcome would be unknown although nothing was lost."""
+    board = SwitchBoard()
+    board.add("s1", owner=estate.tenant.key)
+    slow = BoardConnector(board, deadline_seconds=1.0)
+    run = estate.start()
+    with (
+        registry.use(registry.Registry(MappingProxyType({"board": slow}))),
+        timing.use(SOON_OVER),
+        locked(committed_db),
+    ):
         estate.advance(run)
     assert (run.state, results(run), len(board.calls)) == ("completed", ["not-sent", "succeeded"], 1)
 
@@ -167,6 +184,21 @@ def test_intent_is_acted_on_though_the_connection_ends_while_the_time_is_asked(
         estate.advance(run)
     assert (run.state, kinds(run).count("unknown"), len(board.calls)) == ("completed", 0, 1)
     assert asked
+
+
+def claimed_by_another(_: SwitchBoard, __: str) -> None:
+    """The lease ends while the call is under way, as after an outage, and another worker is about to look."""
+    OperationRun.objects.update(due_at=now())
+    assert claims.claim_run(OperationRun.objects.get().pk) is not None
+
+
+@pytest.mark.requirement("R2-05")
+def test_answer_counts_without_the_lease_while_nobody_has_written_anything_else(
+    committed_db: str, estate: Runs, board: SwitchBoard
+) -> None:
+    board.script = [Turn(also=claimed_by_another)]
+    run = estate.advance(estate.start())
+    assert (run.state, results(run), len(board.calls)) == ("completed", ["succeeded"], 1)
 
 
 @contextmanager

@@ -3,7 +3,8 @@ refused, impossible or out of time."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import structlog
@@ -37,6 +38,8 @@ log = structlog.get_logger("handrail.runbooks")
 FAILURE_LIMIT = 200
 # What the task system answered is written for so long, although the database is away: told again, it would hear twice.
 KEPT_SECONDS = 60.0
+# A report that was due for so long before it was claimed was out of everybody's sight; who tried it gets so long then.
+ABSENT_SECONDS, GRACE_SECONDS = 2.0, 1.0
 # A task system may ask for a pause; no longer one than this is believed.
 MOST_ASKED_SECONDS = 86_400
 _ACCEPTED = range(200, 300)
@@ -60,6 +63,8 @@ def deliver(*, claim: Claim, by: Actor) -> datetime | None:
     if _was_lost_at_the_end(report, claim):
         report.attempts -= 1  # this one is not begun
         _given_up(report, by, "the worker ended during the attempt")
+        return None
+    if _was_out_of_sight(report, claim) and _was_told_meanwhile(report):
         return None
     if not _keep(report, claim, system):
         return None
@@ -151,6 +156,19 @@ def _was_lost_at_the_end(report: Report, claim: Claim) -> bool:
     """Whether this attempt was due after the window: only one whose worker never recorded its end leaves that."""
     until, due = report.tried_until, claim.was_due
     return until is not None and due is not None and until < due
+
+
+def _was_out_of_sight(report: Report, claim: Claim) -> bool:
+    """Whether nobody looked at it for long, although it was due and had been tried: the database was away. Then the
+    worker that tried is there, and is about to write what it was answered."""
+    return (
+        report.attempts > 1 and claim.was_due is not None and now() > claim.was_due + timedelta(seconds=ABSENT_SECONDS)
+    )
+
+
+def _was_told_meanwhile(report: Report) -> bool:
+    time.sleep(GRACE_SECONDS)
+    return not _open(report).exists()
 
 
 def _keep(report: Report, claim: Claim, system: task_system.TaskSystem) -> bool:

@@ -44,6 +44,9 @@ from handrail.work.wake import wake
 
 log = structlog.get_logger("handrail.runbooks")
 
+# A call that had less of its time than this part would often end in an unknown outcome: it is not begun.
+LEAST_OF_DEADLINE = 0.5
+
 Move = Callable[[Execution], Next]
 MOVES: Mapping[Phase, Move] = {
     Phase.CLAIM: check.check,
@@ -163,7 +166,7 @@ def _ask(holder: LeaseHolder, execution: Execution, need: Need) -> Next:
         seconds = target.deadline_seconds
     else:
         seconds = min(target.deadline_seconds, (need.until - holder.clock.now()) / timedelta(seconds=1))
-        if seconds <= 0:
+        if seconds < LEAST_OF_DEADLINE * target.deadline_seconds:  # the intent's commit took the rest
             return need.too_late(later())
     began = steady()
     answer = target.call(need.operation, deadline_seconds=seconds)

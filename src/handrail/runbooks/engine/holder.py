@@ -24,6 +24,8 @@ from handrail.runbooks.timing import Timing
 
 # A write that took longer leaves too wide a guess of what time it is in the database: that is asked again then.
 UNSURE_SECONDS = 0.2
+# The result of a call is written for so long after its intent's time, unless another worker has written something else.
+RESULT_KEPT_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -194,5 +196,7 @@ class LeaseHolder:
         self.fence = Fence(fence.state, until, fence.sequence)
 
     def _is_over(self) -> bool:
-        """Whether the lease, or the time of an intent, is over: then others may act on the run."""
-        return self.fence.due_at is None or self.clock.now() >= self.fence.due_at
+        """Whether the lease, or the time of an intent, is over: then others may act on the run. What became of a call
+        is insisted on for longer."""
+        kept = timedelta(seconds=RESULT_KEPT_SECONDS if self.own_intent else 0)
+        return self.fence.due_at is None or self.clock.now() >= self.fence.due_at + kept
