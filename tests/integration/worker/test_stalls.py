@@ -19,7 +19,7 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
 from handrail.kernel.clock import now
 from handrail.runbooks import task_system, timing
-from handrail.runbooks.actions import claims, runs
+from handrail.runbooks.actions import advancing, claims
 from handrail.runbooks.engine import advance, holder
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import Checkpoint, OperationRun, Report
@@ -303,7 +303,7 @@ def test_intent_whose_commit_waited_behind_its_statement_is_not_taken_for_a_lost
     def claims_at_once() -> None:
         while not ended.is_set():
             if (claim := claims.claim_run(run.pk)) is not None:
-                runs.advance(claim=claim, by=estate.worker)
+                advancing.advance(claim=claim, by=estate.worker)
             ended.wait(0.002)
         connection.close()
 
@@ -312,7 +312,7 @@ def test_intent_whose_commit_waited_behind_its_statement_is_not_taken_for_a_lost
         assert claim is not None
         other = threading.Thread(target=claims_at_once)
         other.start()
-        runs.advance(claim=claim, by=estate.worker)
+        advancing.advance(claim=claim, by=estate.worker)
         wait_until(
             lambda: not OperationRun.objects.filter(pk=run.pk, finished_at=None).exists(), seconds=30, what="end"
         )

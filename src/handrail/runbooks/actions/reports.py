@@ -64,7 +64,7 @@ def deliver(*, claim: Claim, by: Actor) -> datetime | None:
         report.attempts -= 1  # this one is not begun
         _given_up(report, by, "the worker ended during the attempt")
         return None
-    if _was_out_of_sight(report, claim) and _was_told_meanwhile(report):
+    if _was_out_of_sight(report, claim) and _was_written_meanwhile(report):
         return None
     if not _keep(report, claim, system):
         return None
@@ -166,7 +166,7 @@ def _was_out_of_sight(report: Report, claim: Claim) -> bool:
     )
 
 
-def _was_told_meanwhile(report: Report) -> bool:
+def _was_written_meanwhile(report: Report) -> bool:
     time.sleep(GRACE_SECONDS)
     return not _open(report).exists()
 
