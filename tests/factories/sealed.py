@@ -13,8 +13,9 @@ from handrail.audit.actions import seal_all
 from handrail.audit.events import EventName
 from handrail.definitions import actions as definitions
 from handrail.definitions.models import Definition
-from handrail.runbooks.actions import exceptions
+from handrail.runbooks.actions import brakes, exceptions
 from handrail.runbooks.models import ExceptionPacket
+from handrail.runbooks.states import BrakeKind
 from handrail.support import handoff
 from handrail.support.models import SupportRequest
 from tests.factories.installation import Installation
@@ -73,6 +74,8 @@ def decided() -> SealedWorld:
     handoff._finalize(world.request, by=world.person, reference="T-7", url="https://desk.example/T-7")
     exceptions.take(ref=world.packet.ref, by=world.person)
     exceptions.resolve(ref=world.packet.ref, note="Done by hand.", by=world.person)
+    brake = brakes.pause(kind=BrakeKind.INTAKE, reason="The desk is away.", by=world.person)
+    brakes.resume(ref=brake, reason="It is back.", by=world.person)
     sealed()
     return world
 

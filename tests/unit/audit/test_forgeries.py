@@ -44,6 +44,7 @@ from tests.lanes import portion
 pytestmark = pytest.mark.django_db
 VIEW = f"handrail_leaf_{EVENTS}"
 DEFINITIONS, REQUESTS, PACKETS = "definitions_definition", "support_supportrequest", "runbooks_exceptionpacket"
+BRAKES = "runbooks_brake"
 VOTES, REVISION_KEY = "packets_vote", "packets_vote_revision_id_5f4be82c_fk_packets_revision_id"
 Forgery = Callable[[SealedWorld], object]
 Named = tuple[str, str | int | None]
@@ -268,6 +269,26 @@ FORGERIES: dict[str, tuple[Forgery, Named]] = {
     "an exception packet's note is changed": (
         sql(f"UPDATE {PACKETS} SET note = 'x' WHERE id = {{p}}", tables=(PACKETS,)),
         ("decision", "runbooks.exception_packet"),
+    ),
+    "a brake's reason is changed": (
+        sql(f"UPDATE {BRAKES} SET reason = 'x'", tables=(BRAKES,)),
+        ("altered", "runbooks.brake"),
+    ),
+    "a brake's release is somebody else's": (
+        sql(f"UPDATE {BRAKES} SET released_by = 'x'", tables=(BRAKES,)),
+        ("decision", "runbooks.brake"),
+    ),
+    "a brake holds again": (
+        sql(f"UPDATE {BRAKES} SET released_at = NULL, released_by = NULL, release_reason = ''", tables=(BRAKES,)),
+        ("decision", "runbooks.brake"),
+    ),
+    "a way back of a definition is asked for": (
+        sql(
+            f"UPDATE {DEFINITIONS} SET return_requested_at = now(), return_requested_by = 'x', return_reason = 'x'"
+            " WHERE id = {d}",
+            tables=(DEFINITIONS,),
+        ),
+        ("decision", "definitions.definition"),
     ),
     "a checkpoint of a run is deleted": (
         sql("DELETE FROM runbooks_checkpoint WHERE sequence = 1", tables=("runbooks_checkpoint",)),
