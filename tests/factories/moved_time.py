@@ -19,7 +19,7 @@ from django.db import connection
 
 from handrail.kernel import clock
 from handrail.kernel.clock import RemoteClock
-from handrail.runbooks.engine import holder, ledger, outside
+from handrail.runbooks.engine import advance, holder, ledger, outside
 from tests import databases
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,7 +83,7 @@ def moved_time(url: str) -> Iterator[MovedTime]:
         time = MovedTime(admin, start)
         patched = stack.enter_context(pytest.MonkeyPatch.context())
         patched.setattr(clock, "time", SimpleNamespace(clock_gettime=time.steady))
-        for module in (holder, ledger, outside):
+        for module in (advance, holder, ledger, outside):
             patched.setattr(module, "time", SimpleNamespace(sleep=time.go_by))
         stack.enter_context(clock.followed.use(RemoteClock(start, 0.0)))
         connection.close()

@@ -23,11 +23,13 @@ class WorkerKilled(BaseException):
 
 
 class SteppedWorker(threading.Thread):
-    """``at``: the point where it stands; "" while it has nothing to do. ``ended``: how its last piece of work did.
+    """``session``: the number by which others know it. ``at``: the point where it stands; "" while it has nothing to
+    do. ``ended``: how its last piece of work did.
     ``before_statement`` and ``after_statement`` see what it writes, without any step of others in between."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, session: int) -> None:
         super().__init__(name=name, daemon=True)
+        self.session = session
         self.at, self.ended = "", ""
         self.error: BaseException | None = None
         self.before_statement: Callable[[SteppedWorker, Any], Any] = lambda _worker, _values: None

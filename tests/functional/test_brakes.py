@@ -1,19 +1,23 @@
-"""Pausing from the page, seeing what waits, and resuming, with and without scripts; stopping one run."""
+"""Pausing from the page, seeing what waits, and resuming, with and without scripts; stopping a run, and what a stop
+keeps from acting."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from playwright.sync_api import expect
 
 from handrail.access.capabilities import Role
-from handrail.runbooks.models import OperationRun
+from handrail.runbooks.actions import brakes
+from handrail.runbooks.models import Brake, ExceptionPacket, OperationRun
+from handrail.runbooks.states import BrakeKind
 from tests.factories import rows
 from tests.factories.installation import Installation
+from tests.factories.people import as_person
 from tests.factories.runs import Runs
-from tests.factories.switches import SwitchBoard, connected
+from tests.factories.switches import BUSY, ODD, SwitchBoard, connected
 from tests.functional.conftest import Visits
 
 
@@ -79,3 +83,53 @@ def test_run_is_stopped_with_a_reason(scene: Scene, visit: Visits) -> None:
         expect(page.get_by_text("The customer has withdrawn it.")).to_be_visible()
     assert scene.estate.advance(scene.run).state == "exception"
     assert scene.board.calls == []
+
+
+def pause_connector(scene: Scene) -> None:
+    """Somebody pauses the board."""
+    brakes.pause(kind=BrakeKind.CONNECTOR, target="board", reason="It is ill.", by=as_person(scene.estate.worker))
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_run_that_waits_for_a_connector_is_stopped_and_told_whole(scene: Scene, visit: Visits, scripts: bool) -> None:
+    """Paused behind a call without an effect: the page says what it waits for, and its packet that nothing changed."""
+    scene.board.script = [replace(BUSY, also=lambda *_: pause_connector(scene))]
+    assert scene.estate.advance(scene.run).state == "invoking"
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go("/admin/brakes")
+        expect(page.get_by_text("1 run waiting")).to_be_visible()
+        page = person.go(f"/admin/operations/{scene.run.ref}")
+        expect(page.get_by_text("It is ill.")).to_be_visible()
+        page.get_by_role("button", name="Stop run").click()
+        page.get_by_label("Why").fill("The vendor does it by hand.")
+        page.get_by_role("button", name="Stop the run").click()
+        expect(page.get_by_text("The vendor does it by hand.")).to_be_visible()
+        assert scene.estate.advance(scene.run).state == "exception"
+        page = person.go(f"/admin/exceptions/{ExceptionPacket.objects.get().ref}")
+        expect(page.get_by_text("Changed outside: no.")).to_be_visible()
+        expect(page.get_by_text(f"{scene.email} stopped this run: The vendor does it by hand.")).to_be_visible()
+    assert (len(scene.board.calls), scene.board.effects) == (1, [])
+    assert Brake.objects.filter(released_at=None).count() == 1
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize(("choice", "ending"), [("Let them go on", "completed"), ("Refuse them", "cancelled")])
+def test_fenced_run_says_by_what_and_the_resolution_decides(
+    scene: Scene, visit: Visits, scripts: bool, choice: str, ending: str
+) -> None:
+    scene.board.script = [ODD]
+    assert scene.estate.advance(scene.run).state == "exception"
+    packet, fenced = ExceptionPacket.objects.get(), scene.estate.start("TASK-2")
+    assert scene.estate.advance(fenced).state == "received"
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go(f"/admin/operations/{fenced.ref}")
+        page.get_by_role("link", name=packet.ref).first.click()
+        expect(page.get_by_text("Changed outside: yes.")).to_be_visible()
+        expect(page.get_by_role("link", name=fenced.ref).first).to_be_visible()
+        page.get_by_role("button", name="Take over").click()
+        page.get_by_label("What was done").fill("Looked: the switch is as it should be.")
+        page.get_by_label(choice).check()
+        page.get_by_role("button", name="Resolve").click()
+        expect(page.get_by_text("was resolved, with your note.")).to_be_visible()
+    assert len(scene.board.calls) == 1
+    assert scene.estate.advance(fenced).state == ending

@@ -20,13 +20,12 @@ from handrail.definitions import actions as definitions
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionKind
 from handrail.kernel.errors import Conflict, HandrailError
-from handrail.runbooks import leases, task_system, timing
+from handrail.runbooks import leases, task_system
 from handrail.runbooks.actions import brakes, exceptions, previews, runs
 from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import ExceptionPacket, OperationRun
 from handrail.runbooks.queries.runs import get_run
 from handrail.runbooks.states import BrakeKind
-from handrail.work import lease
 from handrail.worker import handlers
 from tests.factories import rows
 from tests.factories.installation import Installation, define
@@ -67,6 +66,7 @@ EVENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("trouble", {"source": "switch", "kind": AS_TEXT, "times": 1}),
     *(("jobs_end", {"how": how}) for how in ("done", "done, unseen", "failed")),
+    ("believe_dead", {"number": 2}),
     *(("wait", {"seconds": seconds}) for seconds in (3.0, 8.0, 25.0)),
     *(("trigger", {"number": number, "times": 1}) for number in range(4)),
 )
@@ -125,13 +125,7 @@ class RunsInAnyOrder(RuleBasedStateMachine):
         """``worker`` claims what is due, a run before a report, and begins on it."""
 
         def work() -> None:
-            found = lease.claim(
-                leases.RUNS,
-                1,
-                after=self.last_tenant,
-                workspace=self.workspace.pk,
-                lease=timing.get().lease_seconds,
-            )
+            found = leases.claim_runs(1, after=self.last_tenant, held_by=worker.session)
             if found:
                 claim = found[0]
                 self.last_tenant = claim.tenant_id
@@ -173,6 +167,11 @@ class RunsInAnyOrder(RuleBasedStateMachine):
         if worker.at:
             self.reached[f"{how} {worker.at}"] += 1
             worker.go_on(how)
+
+    @rule(number=st.integers(0, 2))
+    def believe_dead(self, number: int) -> None:
+        """Somebody takes the session of a worker for lost, rightly or not: what it had may be claimed at once."""
+        self.reached["believed dead" if leases.free_runs(self.crew[number].session) else "nothing to free"] += 1
 
     @rule(
         points=st.integers(1, 40),

@@ -77,7 +77,7 @@ class Judge:
             self.met["write refused"] += 1
             return
         if self.lease[run.pk] != worker.name:
-            self.world.violations.append(f"{worker.name} wrote {rows[-1]['kind']} of {run.ref}: another has claimed it")
+            self._judge_late(worker, run, rows)
         last = rows[-1]
         for row in rows:
             self.met[f"row: {row['kind']}"] += 1
@@ -99,6 +99,14 @@ class Judge:
             if values["state"] == "exception":
                 self._judge_account(worker, run, last["detail"])
         self.written[worker.name] = self.world.order()
+
+    def _judge_late(self, worker: SteppedWorker, run: Begun, rows: list[dict[str, Any]]) -> None:
+        """A worker whose run another has claimed may still be the first to say what became of its own call."""
+        intent = self.intents[run.pk][-1] if self.intents[run.pk] else {}
+        if intent.get("worker") != worker.name or "result" in intent or rows[0]["kind"] != "result":
+            self.world.violations.append(f"{worker.name} wrote {rows[-1]['kind']} of {run.ref}: another has claimed it")
+        self.met["own result behind a lease"] += 1
+        self.lease[run.pk] = worker.name
 
     def end(self, run: Begun, state: str) -> None:
         if run.pk in self.ended:

@@ -49,6 +49,7 @@ REACHED = {
     *("drop before a statement", "drop after a statement", "die before a statement", "die after a statement"),
     *("die before a call", "die after a call", "die before a read", "die after a read"),
     *("jobs end: done", "jobs end: done, unseen", "jobs end: failed", "row: unknown", "row: reconciled"),
+    *("believed dead", "own result behind a lease"),
     *("changed outside: yes", "changed outside: no", "changed outside: unknown"),
     *(f"result: {kind}" for kind in ("succeeded", "pending", "retryable", "terminal", "ambiguous", "unknown")),
 }
@@ -153,7 +154,7 @@ def crew(url: str) -> Iterator[Counter[str]]:
         stack.enter_context(wake.in_process.use(lambda _: True))
         stack.enter_context(definitions.active_again.use(runs.go_on_with))
         WatchedRuns.time = stack.enter_context(moved_time(url))
-        WatchedRuns.crew = [SteppedWorker(f"worker-{number}") for number in range(3)]
+        WatchedRuns.crew = [SteppedWorker(f"worker-{number}", 900 + number) for number in range(3)]
         for worker in WatchedRuns.crew:
             stack.callback(worker.leave)
         WatchedRuns.reached.clear()
@@ -184,7 +185,8 @@ def test_another_worker_at_any_point_of_a_run(committed_db: str, seconds: float)
             with played(number) as machine:
                 machine.world.script += [("lost, done", "busy", "done")[number % 3]]
                 machine.overtake(points=point, seconds=seconds, others=(400, 9, 3, 15)[number % 4])
-        assert reached["write refused"] or seconds < 20
+        assert reached["ended: completed"]
+        assert reached["row: unknown"] or not NIGHTLY
 
 
 @pytest.mark.requirement("R2-07")
