@@ -34,6 +34,7 @@ from handrail.cli.commands import app  # noqa: E402
 from handrail.cli.entry import EXIT_CODES  # noqa: E402
 from handrail.conf.config import Config  # noqa: E402
 from handrail.connectors import registry  # noqa: E402
+from handrail.connectors.config import BreakerSettings, CallLimits  # noqa: E402
 from handrail.connectors.lane.config import DirectoryLaneConfig, HttpLaneConfig, S3LaneConfig  # noqa: E402
 from handrail.definitions.states import DEFINITION  # noqa: E402
 from handrail.kernel.statemachine import StateMachine  # noqa: E402
@@ -147,6 +148,8 @@ def configuration() -> str:
     parts += [section(f"[{name}]", model, said[name]) for name, model in SECTIONS.items()]
     for name, connector in sorted(registry.kinds().items()):
         parts.append(section(f'[connectors.NAME] of kind "{name}"', connector.config, said["connector"]))
+    parts.append(section("[connectors.NAME.limits]", CallLimits, said["connector_limits"]))
+    parts.append(section("[connectors.NAME.breaker]", BreakerSettings, said["connector_breaker"]))
     for name, lane in LANES.items():
         parts.append(section(f'[lanes.NAME] of kind "{name}"', lane, {**said["connector"], **said["lane"]}))
     parts.append("## [desk]\n\nThe service desk: see [guides/desks](../guides/desks/README.md).\n")

@@ -60,6 +60,10 @@ _HANDOFF = (
     *("external_handoff_failure_summary", "updated_at"),
 )
 _TOKEN = ("revoked_at", "revoked_by", "last_used_at", "last_used_from")
+_PAUSED = (
+    *("brake_id", "at", "run_updated_at"),
+    *("connector", "cause", "until", "waited_seconds", "passed_at"),
+)
 _REPORT = ("attempts", "due_at", "tried_until", "delivered_at", "failure")
 
 RIGHTS: Mapping[str, Rights] = {
@@ -105,7 +109,8 @@ RIGHTS: Mapping[str, Rights] = {
     "runbooks_brake": Rights(Shown.COMMON, update=("released_at", "released_by", "release_reason")),
     "runbooks_stoprequest": _ADDED,
     "runbooks_wrongcompletion": _ADDED,
-    "runbooks_pausedrun": Rights(Shown.TENANT, update=("brake_id", "at", "run_updated_at"), delete=True),
+    "runbooks_pausedrun": Rights(Shown.TENANT, update=_PAUSED, delete=True),
+    "runbooks_connectorgate": Rights(update=("version", "state", "refused")),
     "runbooks_report": Rights(Shown.TENANT, update=_REPORT),
     # support
     "support_supportrequest": Rights(Shown.TENANT, update=_HANDOFF),
@@ -135,7 +140,8 @@ LEASES: Mapping[str, str] = {
         JOIN runbooks_operationrun r ON r.id = p.run_id AND r.updated_at = p.run_updated_at AND r.finished_at IS NULL
         LEFT JOIN runbooks_brake b ON b.id = p.brake_id
         LEFT JOIN definitions_definition d ON d.id = r.definition_id
-        WHERE (p.brake_id IS NOT NULL AND b.released_at IS NULL) OR (p.brake_id IS NULL AND d.state = 'deprecated')""",
+        WHERE (p.brake_id IS NOT NULL AND b.released_at IS NULL)
+              OR (p.brake_id IS NULL AND p.connector = '' AND d.state = 'deprecated')""",
     "handrail_recovery_lease": """
         SELECT c.id, c.workspace_id, coalesce(c.detail ->> 'class', c.kind) = 'unknown' AS unknown,
                c.kind = 'reconciled' AS reconciled, jsonb_exists(c.detail, 'taken_over') AS taken_over
@@ -143,6 +149,10 @@ LEASES: Mapping[str, str] = {
         WHERE c.kind IN ('unknown', 'reconciled') OR c.detail ->> 'class' = 'unknown'
               OR jsonb_exists(c.detail, 'taken_over')""",
     "handrail_wrong_lease": "SELECT id, workspace_id FROM runbooks_wrongcompletion",
+    "handrail_gate_lease": """
+        SELECT p.run_id, p.workspace_id, p.connector, p.cause FROM runbooks_pausedrun p
+        JOIN runbooks_operationrun r ON r.id = p.run_id AND r.updated_at = p.run_updated_at AND r.finished_at IS NULL
+        WHERE p.connector <> '' AND p.passed_at IS NULL""",
     "handrail_revision_lease": """
         SELECT r.id, r.workspace_id, r.state, r.due_at, r.failure <> '' AS has_failed, a.expires_at,
                CASE WHEN r.state = 'released' THEN

@@ -11,9 +11,11 @@ from pydantic import ConfigDict, Field
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Limit, Line
 from handrail.kernel.errors import NotFound
-from handrail.runbooks.actions import brakes
+from handrail.runbooks.actions import brakes, breakers
 from handrail.runbooks.queries import brakes as queries
+from handrail.runbooks.queries import breakers as queries_of_breakers
 from handrail.runbooks.queries.brakes import BrakeSummary
+from handrail.runbooks.queries.breakers import ConnectorPassage
 from handrail.runbooks.states import BrakeKind
 
 router = Router()
@@ -40,6 +42,26 @@ class Resumed(Schema):
     """``runs``: how many runs waited for it, and go on now."""
 
     runs: int
+
+
+class Closing(Schema):
+    """``target``: the connector's name."""
+
+    model_config = ConfigDict(extra="forbid")
+    target: Annotated[str, Field(max_length=128)]
+    reason: Line
+
+
+@router.get("/breakers", response={200: list[ConnectorPassage], **REFUSALS}, operation_id="list_breakers")
+def list_breakers(request: HttpRequest) -> list[ConnectorPassage]:
+    """The connectors that have limits or a circuit breaker: how they stand, and how many runs in your scope wait."""
+    return queries_of_breakers.list_breakers(actor_of(request))
+
+
+@router.post("/breakers/close", response={200: Resumed, **REFUSALS}, operation_id="close_breaker")
+def close_breaker(request: HttpRequest, body: Closing) -> Resumed:
+    """Close a connector's circuit breaker by hand. The runs that waited for it go on."""
+    return Resumed(runs=breakers.close(target=body.target, reason=body.reason, by=actor_of(request)))
 
 
 @router.get("/brakes", response={200: list[BrakeSummary], **REFUSALS}, operation_id="list_brakes")

@@ -50,6 +50,8 @@ class EventName(StrEnum):
     RUN_REPORT_REPEATED = "run.report_repeated"
     BRAKE_APPLIED = "brake.applied"
     BRAKE_RELEASED = "brake.released"
+    BREAKER_OPENED = "breaker.opened"
+    BREAKER_CLOSED = "breaker.closed"
     EXCEPTION_TAKEN = "exception.taken"
     EXCEPTION_RESOLVED = "exception.resolved"
 

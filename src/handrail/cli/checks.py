@@ -14,6 +14,7 @@ from handrail.cli import database_server, file_modes, installation, migrations, 
 from handrail.cli.cautions import cautions, transport
 from handrail.connectors import desk as desks
 from handrail.connectors import lane, oidc, registry
+from handrail.connectors.config import PassageSettings
 from handrail.connectors.extract import extract
 from handrail.connectors.finding import Finding
 from handrail.connectors.rest import Get, RestConnector
@@ -93,7 +94,27 @@ def connectors() -> list[Finding]:
     found: list[Finding] = []
     for name in names:
         found += _guarded(name, registry.get(name).check)
+        if (passage := registry.passage(name)) is not None:
+            found.append(Finding(f"{name}: limits", ok=True, message=_passage(passage)))
     return found
+
+
+def _passage(settings: PassageSettings) -> str:
+    """The limits of a connector in a sentence."""
+    limits, breaker = settings.limits, settings.breaker
+    parts = [
+        f"{limits.calls_at_once} calls at once" if limits.calls_at_once else "",
+        f"{limits.calls_a_second:g} calls a second, {limits.burst_size} without a pause"
+        if limits.calls_a_second
+        else "",
+    ]
+    if breaker is not None:
+        share = f" that are {breaker.share:.0%} of the calls" if breaker.share else ""
+        parts.append(
+            f"a circuit breaker that opens after {breaker.failures} failures{share} in {breaker.window_seconds:g} s,"
+            f" for {breaker.open_seconds:g} to {breaker.most_open_seconds:g} s"
+        )
+    return "Over all workers: " + "; ".join(filter(None, parts)) + "."
 
 
 def runbooks() -> list[Finding]:

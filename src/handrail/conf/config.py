@@ -119,6 +119,8 @@ class TimingSection(Section):
     report_ceiling_seconds: float = Field(default=_TIMING.report_ceiling_seconds, ge=0.1, le=86_400)
     report_window_seconds: float = Field(default=_TIMING.report_window_seconds, ge=60, le=90 * 86_400)
     reconnect_seconds: float = Field(default=_TIMING.reconnect_seconds, ge=0.1, le=60)
+    limit_wait_seconds: float = Field(default=_TIMING.limit_wait_seconds, ge=0, le=30)
+    limit_further_wait_seconds: float = Field(default=_TIMING.limit_further_wait_seconds, ge=0.1, le=60)
 
     @model_validator(mode="after")
     def _is_consistent(self) -> TimingSection:

@@ -165,6 +165,66 @@ class HttpConfig(ConnectorConfig):
         return frozenset(split_origin(url) for url in (self.base_url, *self.allow))
 
 
+class CallLimits(Section):
+    """How often a service may be called, over all workers on all machines. ``burst``: how many calls may come at once
+    before they come evenly."""
+
+    calls_at_once: int | None = Field(default=None, ge=1, le=1000)
+    calls_a_second: float | None = Field(default=None, ge=0.1, le=10_000, allow_inf_nan=False)
+    burst: int | None = Field(default=None, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _burst_of_something(self) -> Self:
+        if self.burst is not None and self.calls_a_second is None:
+            raise ValueError("burst means nothing without calls_a_second")
+        return self
+
+    @property
+    def burst_size(self) -> int:
+        """How many calls may come at once."""
+        return self.burst or 1
+
+
+class BreakerSettings(Section):
+    """When the circuit breaker opens: after so many ``failures`` within ``window_seconds``, if they are also that
+    ``share`` of the calls; and for how long, the first time and at most."""
+
+    failures: int = Field(default=5, ge=1, le=1000)
+    share: float | None = Field(default=None, gt=0, le=1, allow_inf_nan=False)
+    window_seconds: float = Field(default=60.0, ge=1, le=3600, allow_inf_nan=False)
+    open_seconds: float = Field(default=30.0, ge=0.1, le=3600, allow_inf_nan=False)
+    most_open_seconds: float = Field(default=600.0, ge=0.1, le=86_400, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _first_is_not_longer(self) -> Self:
+        if self.most_open_seconds < self.open_seconds:
+            raise ValueError("most_open_seconds must be at least open_seconds")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class PassageSettings:
+    """What calls through one connector have to pass."""
+
+    limits: CallLimits
+    breaker: BreakerSettings | None
+
+
+class ServiceConfig(HttpConfig):
+    """What every connector has that runs and packets read and call through: limits, and a circuit breaker."""
+
+    limits: CallLimits | None = None
+    breaker: BreakerSettings | None = None
+
+    @property
+    def passage(self) -> PassageSettings | None:
+        """What calls have to pass; None where nothing is configured."""
+        limits = self.limits or CallLimits()
+        if self.breaker is None and limits == CallLimits():
+            return None
+        return PassageSettings(limits, self.breaker)
+
+
 @runtime_checkable
 class Connector(Protocol):
     """What every open connector has. What else it can do depends on its kind."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from handrail import connectors
-from handrail.connectors.config import Connector, ConnectorConfig, ConnectorKind
+from handrail.connectors.config import Connector, ConnectorConfig, ConnectorKind, PassageSettings, ServiceConfig
 from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Fault, Misconfigured
 from handrail.kernel.secrets import Secrets
@@ -81,20 +81,27 @@ def _misconfigured(faults: list[Fault]) -> Misconfigured:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Open connectors by name. Opening resolves secrets and reads CA files; it calls nobody."""
+    """Open connectors by name. Opening resolves secrets and reads CA files; it calls nobody.
+
+    ``passages``: what calls through a connector have to pass, where that is configured.
+    """
 
     connectors: Mapping[str, Connector]
+    passages: Mapping[str, PassageSettings] = field(default_factory=dict)
 
     @classmethod
     def build(cls, configs: Mapping[str, ConnectorConfig], secrets: Secrets) -> Registry:
         """Open every configured connector. Raises Misconfigured naming the section whose secret or file is missing."""
         opened: dict[str, Connector] = {}
+        passages: dict[str, PassageSettings] = {}
         for name, config in configs.items():
             try:
                 opened[name] = kinds()[config.kind].open(name, config, secrets)
             except Misconfigured as error:
                 raise Misconfigured(f"connectors.{name}: {error.message}", code=error.code) from None
-        return cls(MappingProxyType(opened))
+            if isinstance(config, ServiceConfig) and config.passage is not None:
+                passages[name] = config.passage
+        return cls(MappingProxyType(opened), MappingProxyType(passages))
 
     def get(self, name: str) -> Connector:
         """The connector of that name. Raises Misconfigured."""
@@ -127,3 +134,15 @@ def names() -> list[str]:
     """The names of all configured connectors, sorted; none before ``configure``."""
     registry = _configured.find()
     return registry.names() if registry else []
+
+
+def passage(name: str) -> PassageSettings | None:
+    """What calls through the connector of that name have to pass; None where nothing is configured."""
+    registry = _configured.find()
+    return registry.passages.get(name) if registry else None
+
+
+def passages() -> Mapping[str, PassageSettings]:
+    """Likewise of all connectors that have such settings, by name."""
+    registry = _configured.find()
+    return registry.passages if registry else {}

@@ -26,6 +26,7 @@ from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.change_summary import summarise
 from handrail.packets.models import Assembly, Packet, Revision
 from handrail.packets.states import RevisionReason
+from handrail.runbooks.actions import reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> 
     """
     profile = compiled_profile(revision.definition)
     connectors = registry.current()
-    reader = sources.through(connectors)
+    reader = sources.through(connectors, reading.read)
 
     def read(connector: str, operation: Operation) -> Reading:
         reading = reader(connector, operation)
@@ -98,7 +99,7 @@ def drift_since(revision: Revision, assembly: Assembly) -> tuple[Drift, ...]:
         return defined
     profile, packet = compiled_profile(revision.definition), revision.packet
     try:
-        fresh = sources.read_sources(profile, packet.inputs, sources.through(registry.current()))
+        fresh = sources.read_sources(profile, packet.inputs, sources.through(registry.current(), reading.read))
     except ReadFailed as error:
         raise Unavailable(f"The sources can't be compared now: {error.message}", code="source-unreadable") from None
     before = documents.snapshots_of(revision)

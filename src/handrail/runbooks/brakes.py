@@ -16,6 +16,8 @@ from django.db import connection, transaction
 from django.db.models import JSONField
 from django.db.models.expressions import RawSQL
 
+from handrail.runbooks.limits.gate import ConnectorWait
+from handrail.runbooks.limits.gatestate import WaitCause
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import BrakeKind
 
@@ -23,8 +25,9 @@ from handrail.runbooks.states import BrakeKind
 RECHECK_SECONDS = 600.0
 
 
-def controls_of(run: str) -> str:
-    """SQL for what applies to the row ``run``, which has ``id`` and ``definition_id``: an object for ``from_json``."""
+def controls_of(run: str, *, updated_at: str = "updated_at") -> str:
+    """SQL for what applies to the row ``run``, which has ``id`` and ``definition_id``, and its ``updated_at`` under
+    that name: an object for ``from_json``."""
     return f"""(
     SELECT jsonb_build_object(
         'orphaned', d.state = 'deprecated' AND NOT EXISTS (
@@ -34,8 +37,13 @@ def controls_of(run: str) -> str:
             SELECT jsonb_build_object('by', s.by, 'reason', s.reason) FROM runbooks_stoprequest s
             WHERE s.run_id = {run}.id),
         'resumed_at', (
-            SELECT CASE WHEN p.brake_id IS NULL THEN d.returned_at ELSE b.released_at END
+            SELECT CASE WHEN p.connector <> '' THEN p.passed_at WHEN p.brake_id IS NULL THEN d.returned_at
+                   ELSE b.released_at END
             FROM runbooks_pausedrun p LEFT JOIN runbooks_brake b ON b.id = p.brake_id WHERE p.run_id = {run}.id),
+        'gate', (
+            SELECT jsonb_build_object('seconds', p.waited_seconds, 'cause', p.cause, 'passed', p.passed_at IS NOT NULL)
+            FROM runbooks_pausedrun p
+            WHERE p.run_id = {run}.id AND p.connector <> '' AND p.run_updated_at = {run}.{updated_at}),
         'brakes', (
             SELECT jsonb_agg(jsonb_build_object('id', b.id, 'kind', b.kind, 'target', b.target) ORDER BY b.id)
             FROM runbooks_brake b WHERE b.workspace_id = d.workspace_id AND b.released_at IS NULL))
@@ -78,14 +86,25 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class GateNote:
+    """``seconds``: how long the run waited for limits of connectors. ``in_trouble``: its last wait was for a service in
+    trouble, and it has not called it since."""
+
+    seconds: float
+    in_trouble: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Controls:
     """``orphaned``: the run's version was deprecated, and no other one is active. ``resumed_at``: when the last wait of
-    the run for a person ended."""
+    the run for a person, or for a service in trouble, ended. ``gate``: the run waited for a connector since its last
+    row."""
 
     orphaned: bool = False
     stop: Stopped | None = None
     brakes: tuple[AppliedBrake, ...] = ()
     resumed_at: datetime | None = None
+    gate: GateNote | None = None
 
     def holding(self, run: OperationRun, connectors: Collection[str]) -> Held | None:
         """What ``run``, which still needs ``connectors``, waits for before its next intent."""
@@ -106,12 +125,13 @@ def read(run: OperationRun) -> Controls:
 
 def from_json(found: Mapping[str, Any]) -> Controls:
     """What ``controls_of`` gave."""
-    stop = found["stop"]
+    stop, gate = found["stop"], found["gate"]
     return Controls(
         orphaned=found["orphaned"],
         stop=Stopped(**stop) if stop else None,
         brakes=tuple(AppliedBrake(one["id"], BrakeKind(one["kind"]), one["target"]) for one in found["brakes"] or ()),
         resumed_at=datetime.fromisoformat(found["resumed_at"]) if found["resumed_at"] else None,
+        gate=GateNote(gate["seconds"], WaitCause(gate["cause"]).is_trouble and not gate["passed"]) if gate else None,
     )
 
 
@@ -138,22 +158,59 @@ def note_paused(run: OperationRun, held: Held) -> bool:
             " at = CASE WHEN runbooks_pausedrun.brake_id IS NOT DISTINCT FROM excluded.brake_id"
             " AND runbooks_pausedrun.run_updated_at = excluded.run_updated_at"
             " THEN runbooks_pausedrun.at ELSE excluded.at END,"
-            " brake_id = excluded.brake_id, run_updated_at = excluded.run_updated_at",
+            " brake_id = excluded.brake_id, run_updated_at = excluded.run_updated_at,"
+            " connector = '', cause = '', until = NULL, waited_seconds = 0, passed_at = NULL",
             [run.workspace_id, run.tenant_id, run.pk, held.brake, run.pk],
         )
     return True
 
 
-def wake(*, brake: int | None = None, definitions: Collection[int] = ()) -> list[int]:
-    """Makes the runs due that wait for this brake, or for one of these versions, in the caller's transaction."""
-    by = "p.brake_id = %s" if brake is not None else "p.brake_id IS NULL AND r.definition_id = ANY(%s)"
+def note_gate(run: OperationRun, wait: ConnectorWait, *, waited_seconds: float) -> None:
+    """Notes that ``run`` waits for a connector, in the caller's transaction. ``waited_seconds``: for limits, since its
+    last row, with this wait."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO runbooks_pausedrun AS p"
+            " (workspace_id, tenant_id, run_id, brake_id, at, run_updated_at, connector, cause, until, waited_seconds)"
+            " VALUES (%s, %s, %s, NULL, clock_timestamp(),"
+            " (SELECT updated_at FROM runbooks_operationrun WHERE id = %s), %s, %s, %s, %s)"
+            " ON CONFLICT (run_id) DO UPDATE SET"
+            " at = CASE WHEN p.connector = excluded.connector AND p.run_updated_at = excluded.run_updated_at"
+            " AND p.passed_at IS NULL THEN p.at ELSE excluded.at END,"
+            " brake_id = NULL, run_updated_at = excluded.run_updated_at, connector = excluded.connector,"
+            " cause = excluded.cause, until = excluded.until, waited_seconds = excluded.waited_seconds,"
+            " passed_at = NULL",
+            [
+                *(run.workspace_id, run.tenant_id, run.pk, run.pk),
+                *(wait.connector, wait.cause, wait.until, waited_seconds),
+            ],
+        )
+
+
+def note_passed(run: OperationRun, at: datetime) -> None:
+    """Notes that ``run`` does not wait for a connector any more since ``at``, though it has not moved yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE runbooks_pausedrun SET passed_at = %s WHERE run_id = %s AND connector <> ''", [at, run.pk]
+        )
+
+
+def wake(*, brake: int | None = None, definitions: Collection[int] = (), connector: str = "") -> list[int]:
+    """Makes the runs due that wait for this brake, for one of these versions, or for this connector, in the caller's
+    transaction."""
+    what: list[Any]
+    by, what = "p.brake_id IS NULL AND p.connector = '' AND r.definition_id = ANY(%s)", [list(definitions)]
+    if brake is not None:
+        by, what = "p.brake_id = %s", [brake]
+    elif connector:
+        by, what = "p.connector = %s AND p.passed_at IS NULL", [connector]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "UPDATE runbooks_operationrun r SET due_at = now(), failures = greatest(r.failures - 1, 0)"  # noqa: S608
             " FROM runbooks_pausedrun p"
             " WHERE p.run_id = r.id AND r.finished_at IS NULL AND r.updated_at = p.run_updated_at"
             f" AND {by} RETURNING r.id",
-            [brake if brake is not None else list(definitions)],
+            what,
         )
         return [pk for (pk,) in cursor.fetchall()]
 

@@ -102,6 +102,13 @@ def counts(before: datetime) -> tuple[dict[str, int], dict[str, int], int, int, 
     return runs, packets, overdue, undelivered, stopped
 
 
+def waiting_for_connectors() -> dict[tuple[str, str], int]:
+    """Runs that wait for a connector, by its name and the cause."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT connector, cause, count(*) FROM handrail_gate_lease GROUP BY connector, cause")
+        return {(connector, cause): count for connector, cause, count in cursor.fetchall()}
+
+
 def brakes() -> tuple[dict[str, int], datetime | None, int]:
     """Brakes that hold, by kind; since when the oldest of them does; runs that wait for a person to resume them."""
     with connection.cursor() as cursor:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from handrail.connectors import registry
 from handrail.kernel.clock import now
 from handrail.kernel.metric import Metric, one
 from handrail.runbooks import leases
+from handrail.runbooks.limits import store
 from handrail.runbooks.states import BrakeKind, Handling, RunState
 
 
@@ -26,6 +30,37 @@ def read() -> list[Metric]:
             max((now() - since).total_seconds(), 0) if since else 0,
         ),
         one("handrail_runs_paused", "Runs that wait for a person to resume what they need.", paused),
+        *_connectors(),
         one("handrail_reports_undelivered", "Outcomes that have not reached the task system yet.", undelivered),
         one("handrail_reports_stopped", "Outcomes that are not tried any more and did not reach it.", stopped),
+    ]
+
+
+def _connectors() -> list[Metric]:
+    """Circuit breakers and limits: of connectors that have them, by their names in handrail.toml."""
+    settings = registry.passages()
+    known, waiting = store.known(sorted(settings)), Counter[str]()
+    for (connector, _), count in leases.waiting_for_connectors().items():
+        waiting[connector] += count
+    circuits = {name: (one.state.circuit, one.at) for name, one in known.items() if settings[name].breaker is not None}
+    is_open = {name: int(circuit.stands_open(at)) for name, (circuit, at) in circuits.items()}
+    return [
+        Metric(
+            "handrail_breaker_open",
+            "1 where the circuit breaker is open or half-open, or the service asked for a pause.",
+            {name: is_open.get(name, 0) for name, one in settings.items() if one.breaker is not None},
+            "connector",
+        ),
+        Metric(
+            "handrail_connector_runs_waiting",
+            "Runs that wait for a limit or a circuit breaker.",
+            {name: waiting[name] for name in settings},
+            "connector",
+        ),
+        Metric(
+            "handrail_connector_calls_refused",
+            "Calls that were turned away by a limit or a circuit breaker, to be made later.",
+            {name: known[name].refused if name in known else 0 for name in settings},
+            "connector",
+        ),
     ]

@@ -272,6 +272,9 @@ class WrongCompletion(models.Model):
 class PausedRun(models.Model):
     """Which brake a run was last found to wait for; without one, for its runbook version to become active again.
 
+    With a ``connector`` it waits for that one instead, for the ``cause`` (``limits.gatestate.WaitCause``), ``until``
+    where that is known; ``passed_at``: it does so no more. ``waited_seconds``: for limits, since the run's last row.
+
     A note for those who look and those who resume, not a state: it counts only while the brake holds and the run has
     not moved since (``run_updated_at`` is the run's ``updated_at``).
     """
@@ -282,3 +285,23 @@ class PausedRun(models.Model):
     brake = models.ForeignKey(Brake, on_delete=models.PROTECT, null=True)
     at = models.DateTimeField()
     run_updated_at = models.DateTimeField()
+    connector = models.CharField(max_length=128, default="", db_default="")
+    cause = models.CharField(max_length=16, default="", db_default="")
+    until = models.DateTimeField(null=True)
+    waited_seconds = models.FloatField(default=0.0, db_default=0.0)
+    passed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["connector"], condition=~Q(connector=""), name="paused_connector")]
+
+
+class ConnectorGate(models.Model):
+    """What is known of a connector's calls over all workers (``limits.gatestate``), and how many were turned away.
+
+    ``version`` counts the changes: a writer names the one that it has read. It belongs to no workspace.
+    """
+
+    connector = models.CharField(max_length=128, primary_key=True)
+    version = models.BigIntegerField()
+    state = models.JSONField()
+    refused = models.BigIntegerField(default=0)

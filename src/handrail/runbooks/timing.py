@@ -35,7 +35,8 @@ class Timing:
     cannot be read is asked for again. ``unexpected_error_wait``: after the first unexpected error of a run, doubled
     after each further one up to ``unexpected_error_ceiling``. ``report_wait`` and ``report_ceiling``: likewise for
     outcomes that the task system did not accept; ``report_window``: how long an outcome is tried. ``reconnect``:
-    before a worker tries again to reach the database.
+    before a worker tries again to reach the database. ``limit_wait``: how long a worker waits for the first call
+    through a connector that is at a limit, and ``limit_turn_wait`` for each further one, before it gives the run back.
     """
 
     lease_seconds: float = 20.0
@@ -58,6 +59,8 @@ class Timing:
     report_ceiling_seconds: float = 300.0
     report_window_seconds: float = 7 * 86_400.0
     reconnect_seconds: float = 1.0
+    limit_wait_seconds: float = 1.0
+    limit_further_wait_seconds: float = 15.0
 
     @property
     def lost_worker_seconds(self) -> float:

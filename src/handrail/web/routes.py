@@ -52,6 +52,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/operations/<str:run>/found-wrong", run.found_wrong, name="run-found-wrong"),
     path("admin/brakes", brakes.page, name="brakes"),
     path("admin/brakes/pause", brakes.pause, name="pause"),
+    path("admin/brakes/close", brakes.close, name="close-breaker"),
     path("admin/brakes/<str:brake>/resume", brakes.resume, name="resume"),
     path("admin/exceptions", exceptions.page, name="exceptions"),
     path("admin/exceptions/<str:exception>", exceptions.show, name="exception"),

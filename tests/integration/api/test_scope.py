@@ -33,6 +33,7 @@ BODIES = {
     "mark_run_wrong": {"reason": "no"},
     "pause": {"kind": "everything", "reason": "no"},
     "resume": {"reason": "no"},
+    "close_breaker": {"target": "board", "reason": "no"},
     "propose_definition": {"text": "handrail: runbook/v1"},
     "assemble_packet": {"profile": "outage-escalation", "inputs": {}},
     "reassemble_packet": {"reason": "A late trace."},

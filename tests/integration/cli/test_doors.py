@@ -73,6 +73,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "runs cancel": ("{run}",),
     "runs stop": ("{run}", *REASON),
     "brakes pause": ("everything", *REASON),
+    "brakes close": ("board", *REASON),
     "brakes resume": ("{brake}", *REASON),
     "definitions request-return": (f"{RUNBOOK}/1", *REASON),
     "definitions bring-back": (f"{RUNBOOK}/1", "--digest", SHA),

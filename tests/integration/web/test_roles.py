@@ -65,6 +65,7 @@ CHANGES: dict[str, Capability] = {
     "admin/operations/<run>/stop": C.RUN_STOP,
     "admin/operations/<run>/found-wrong": C.EXCEPTION_RESOLVE,
     "admin/brakes/pause": C.RUN_PAUSE,
+    "admin/brakes/close": C.RUN_PAUSE,
     "admin/brakes/<brake>/resume": C.RUN_PAUSE,
     "admin/exceptions/<exception>/take": C.EXCEPTION_TAKE,
     "admin/exceptions/<exception>/resolve": C.EXCEPTION_RESOLVE,

@@ -31,6 +31,7 @@ FREE = {
     "access_accesstoken",
     "access_identity",
     "access_loginsession",
+    "runbooks_connectorgate",
     "runbooks_pausedrun",
     "runbooks_report",
     "runbooks_taskmessage",

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -26,13 +26,29 @@ from handrail.audit import mark
 from handrail.audit.mark import SealingStop
 from handrail.audit.signing import Signing
 from handrail.audit.watch import SealRefused
+from handrail.connectors import registry
+from handrail.connectors.config import BreakerSettings, CallLimits, PassageSettings
 from handrail.connectors.outcome import Answer
 from handrail.definitions import actions as definitions
 from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Denied
 from handrail.runbooks import task_system
-from handrail.runbooks.actions import brakes, corrections, exceptions, messages, previews, reports, runs, tasks
+from handrail.runbooks.actions import (
+    brakes,
+    breakers,
+    corrections,
+    exceptions,
+    messages,
+    previews,
+    reports,
+    runs,
+    tasks,
+)
+from handrail.runbooks.limits import gate
+from handrail.runbooks.limits.circuit import CallVerdict
+from handrail.runbooks.limits.gate import TurnWait
+from handrail.runbooks.limits.verdicts import Heard
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import BrakeKind
 from handrail.runbooks.task_system import TaskSystem
@@ -152,6 +168,14 @@ def quiet(w: World) -> Tenant:
     return Tenant.objects.create(workspace_id=w.by.workspace_id, key="quiet", name="Quiet", created_at=now())
 
 
+def opened_breaker(w: World) -> None:
+    guarded = PassageSettings(CallLimits(), BreakerSettings(failures=1))
+    registry.configure(replace(registry.current(), passages={"board": guarded}))
+    slot = gate.enter("board", seconds=1, turn_wait=TurnWait(0, 0))
+    assert slot is not None
+    gate.leave(slot, Heard(CallVerdict.FAILS, why="status 503"))
+
+
 def nothing(world: World) -> None:
     """An action that needs no more than the estate."""
 
@@ -237,6 +261,7 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "corrections.write_wrong": done(
         World.completed, lambda w, run: corrections.write_wrong(run, w.person, reason="Wrong.", found_in="")
     ),
+    "breakers.close": done(opened_breaker, lambda w, _: breakers.close(target="board", reason="Fine.", by=w.person)),
     "exceptions.take": done(World.stopped, lambda w, ref: exceptions.take(ref=ref, by=w.person)),
     "exceptions.resolve": done(taken, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", by=w.person)),
     "messages.deliver": done(nothing, lambda w, _: messages.deliver(message_id="msg_1", item=item(w), by=w.by)),

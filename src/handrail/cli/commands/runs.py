@@ -14,6 +14,7 @@ from handrail.cli.watching import follow
 from handrail.runbooks.actions import corrections, previews, reports, runs
 from handrail.runbooks.queries import runs as queries
 from handrail.runbooks.queries.brakes import Paused
+from handrail.runbooks.queries.breakers import WaitsForConnector
 from handrail.runbooks.states import RunState
 
 group = typer.Typer()
@@ -75,6 +76,7 @@ def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Js
             "subject": summary.subject,
             "state": summary.state,
             "paused": _paused(summary.paused),
+            "connector": _waits(summary.waits_for_connector),
             "stop": found.stop_request and f"ordered by {found.stop_request.by}: {found.stop_request.reason}",
             "waits": summary.blocking and summary.blocking.message,
             "outcome": "already as required: nothing was called" if summary.already_as_required else None,
@@ -191,7 +193,17 @@ def redeliver(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> 
 
 
 def _state(run: queries.RunSummary) -> str:
+    if run.waits_for_connector:
+        return f"{run.state} (waits for {run.waits_for_connector.connector}: {run.waits_for_connector.cause})"
     return f"{run.state} (paused: {run.paused.what})" if run.paused else run.state
+
+
+def _waits(found: WaitsForConnector | None) -> str | None:
+    """Which connector it waits for, why, and until when."""
+    if found is None:
+        return None
+    until = f" It is tried again at {found.until.isoformat()}." if found.until else ""
+    return f"waits since {found.since.isoformat()}: {found.message}{until}"
 
 
 def _paused(paused: Paused | None) -> str | None:

@@ -25,7 +25,7 @@ import httpcore2
 import httpx2
 
 from handrail.connectors.config import MAX_DEADLINE_SECONDS, Auth, BasicAuth, BearerAuth, HeaderAuth, HttpConfig
-from handrail.connectors.http import freshness
+from handrail.connectors.http import freshness, pacing
 from handrail.connectors.http.body import Garbled, TooLarge, gather
 from handrail.connectors.http.clock import Clock, NotReached, OutOfTime, running
 from handrail.connectors.http.network import TimedBackend
@@ -104,6 +104,7 @@ class Client:
         whatever happened on the wire; raises Misconfigured only for what could not be sent at all: ``refused-path``,
         ``refused-origin``, ``refused-headers``.
         """
+        pacing.next_request()
         started = monotonic()
         url = target_url(self._config.base_url, self._config.origins, path, query)
         limit = self._config.max_bytes if max_bytes is None else max_bytes

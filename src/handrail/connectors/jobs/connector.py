@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from handrail.connectors.config import ConnectorKind, HttpConfig
+from handrail.connectors.config import ConnectorKind, ServiceConfig
 from handrail.connectors.extract import ExtractFailed, check_path, extract
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, json_bytes, probe, to_answer, to_current, to_reading, to_state, unusable
@@ -51,7 +51,7 @@ def _expression(at: str) -> str:
     return at
 
 
-class JobsConfig(HttpConfig):
+class JobsConfig(ServiceConfig):
     """``kind = "jobs"``. ``lookup_at`` says where in the look-up's answer the job run, or the list of them, is.
 
     ``key_at`` says where in a job run its idempotency key is; without it, some value in the run must be the key.

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from handrail.connectors.config import ConnectorKind, HttpConfig
+from handrail.connectors.config import ConnectorKind, ServiceConfig
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, Exchange, json_bytes, probe, to_answer, to_current, to_reading
 from handrail.connectors.operation import Operation, Path, not_mine
@@ -18,7 +18,7 @@ from handrail.kernel.secrets import Secrets
 _ACCEPT = {"accept": "application/json"}
 
 
-class RestConfig(HttpConfig):
+class RestConfig(ServiceConfig):
     """``kind = "rest"``. ``check_path`` is what ``handrail check`` asks for; else the root, where 404 will do.
 
     ``single_page_paths``: a read below these paths means one page, such as the newest entries, and not the list.

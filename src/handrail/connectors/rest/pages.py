@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from time import monotonic
 from urllib.parse import urljoin
 
 from pydantic import JsonValue
 
 from handrail.connectors.http import Client, Exchange, to_current, unusable
+from handrail.connectors.http.pacing import working
 from handrail.connectors.http.urls import QueryValues
 from handrail.connectors.http.wholeness import Part, list_path, part_of
 from handrail.connectors.outcome import Answer, Failure
@@ -42,7 +42,7 @@ class Whole:
         Its failure is ``partial`` where the rest can't be gathered: no link leads to it, it is elsewhere, over
         ``MAX_PAGES`` pages, or no list; ``changed`` where pages overlap; else that of the page which failed.
         """
-        started = monotonic()
+        started = working()
         exchange = self._send(path, query, within_seconds, self.client.config.max_bytes)
         answer = to_current(exchange)
         if answer.failure is not None or not _is_success(answer):
@@ -54,14 +54,14 @@ class Whole:
             return unusable(answer, Failure.PARTIAL, part.why)
         url = urljoin(self.client.config.base_url + path, part.following)
         whole = self._follow(url, exchange, answer, started + within_seconds)
-        return replace(whole, seconds=monotonic() - started)
+        return replace(whole, seconds=working() - started)
 
     def _follow(self, url: str, exchange: Exchange, answer: Answer, expires_at: float) -> Answer:
         gathered = _Joined()
         for _ in range(MAX_PAGES):
             if (failed := _take(answer, exchange, gathered)) is not None:
                 return failed
-            if (left := expires_at - monotonic()) <= 0:
+            if (left := expires_at - working()) <= 0:
                 return Answer(status=None, failure=Failure.TIMEOUT_AFTER_SEND)
             try:
                 exchange = self._send(url, None, left, self.client.config.max_bytes - gathered.size)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from cryptography import x509
 from pydantic import Field
 
-from handrail.connectors.config import MAX_BYTES, ConnectorConfig, ConnectorKind, HttpConfig
+from handrail.connectors.config import MAX_BYTES, ConnectorConfig, ConnectorKind, ServiceConfig
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, probe, read_failed, retry_after_seconds
 from handrail.connectors.http.freshness import age_seconds
@@ -35,7 +35,7 @@ _DEFAULT_MAX_BYTES = 16 * 1024 * 1024  # a national federation's aggregate has t
 Fetch = Callable[[str | None, float | None], tuple[bytes, float]]
 
 
-class SamlConfig(HttpConfig):
+class SamlConfig(ServiceConfig):
     """``kind = "saml"``: metadata over HTTP. ``metadata_path`` is the document that entities are looked up in.
 
     ``certificate_file``: PEM of the federation's signing certificate; with it, unsigned metadata is refused.

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
-from handrail.connectors.config import ConnectorKind, HttpConfig
+from handrail.connectors.config import ConnectorKind, ServiceConfig
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, json_bytes, judge, probe, to_answer, to_reading, to_state
 from handrail.connectors.operation import Operation, not_mine
@@ -35,7 +35,7 @@ _OK = 200
 _SHORTEST_SECONDS = 0.001  # the call itself then says that time is up
 
 
-class ScimConfig(HttpConfig):
+class ScimConfig(ServiceConfig):
     """``kind = "scim"``. ``base_url`` includes the version (``…/scim/v2``); a query over ``max_resources`` fails.
 
     ``always_shows`` and ``never_shows``: what the operator knows of the service. Without, an empty list of members is

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from time import monotonic
 
 from pydantic import JsonValue
 
 from handrail.connectors.http import Client, read_failed, to_current, to_reading
+from handrail.connectors.http.pacing import working
 from handrail.connectors.outcome import Answer, Failure, ReadFailed, Reading
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
@@ -63,10 +63,10 @@ class Pages:
         Raises ReadFailed: a page failed, time is up, the list is over the cap, is malformed, or changed between pages;
         for good (``partial``) if the service answers every position with the same page.
         """
-        expires_at = monotonic() + within_seconds
+        expires_at = working() + within_seconds
         gathered = _Gathered()
         while not gathered.is_over:
-            left = expires_at - monotonic()
+            left = expires_at - working()
             if left <= 0:
                 raise read_failed(self.name, Answer(status=None, failure=Failure.TIMEOUT_AFTER_SEND))
             answer = self._ask(path, parameters, gathered, left)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol, cast
 
@@ -33,14 +33,18 @@ class Reader(Protocol):
     def __call__(self, connector: str, operation: Operation) -> Reading: ...
 
 
-def through(registry: Registry) -> Reader:
-    """A Reader over the configured connectors."""
+def _at_once(_: str, source: Performer, operation: Operation) -> Reading:
+    return source.read(operation)
+
+
+def through(registry: Registry, read_one: Callable[[str, Performer, Operation], Reading] = _at_once) -> Reader:
+    """A Reader over the configured connectors. ``read_one`` reads from the one of a name."""
 
     def read(connector: str, operation: Operation) -> Reading:
         found = registry.get(connector)
         if not isinstance(found, Performer):
             raise Misconfigured(f"The connector {connector} holds no records to read.", code="wrong-connector")
-        return found.read(operation)
+        return read_one(connector, found, operation)
 
     return read
 

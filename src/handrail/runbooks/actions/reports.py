@@ -28,6 +28,8 @@ from handrail.kernel.errors import Conflict, Misconfigured
 from handrail.runbooks import accounts, leases, task_system, timing
 from handrail.runbooks.engine import ledger
 from handrail.runbooks.engine.decision import NewEvent
+from handrail.runbooks.limits import gate
+from handrail.runbooks.limits.gate import HeldUp, TurnWait
 from handrail.runbooks.models import OperationRun, Report
 from handrail.runbooks.states import RunState
 from handrail.work.lease import Claim
@@ -70,6 +72,8 @@ def deliver(*, claim: Claim, by: Actor) -> datetime | None:
         return None
     try:
         answer = _send(report.run, system)
+    except HeldUp as error:
+        return _postponed(report, error)
     except Misconfigured as error:
         _stopped(report, by, code=error.code, message=f"The outcome can't be reported: {error.message}")
         return None
@@ -175,7 +179,9 @@ def _keep(report: Report, claim: Claim, system: task_system.TaskSystem) -> bool:
     """Makes sure that the claim holds until the call has ended; False when another worker has the report by now."""
     try:
         needed = after(
-            cast(Performer, registry.get(system.connector)).deadline_seconds + timing.get().lease_margin_seconds
+            cast(Performer, registry.get(system.connector)).deadline_seconds
+            + timing.get().lease_margin_seconds
+            + timing.get().limit_wait_seconds
         )
     except Misconfigured:  # the call will say so
         return True
@@ -198,7 +204,16 @@ def _send(run: OperationRun, system: task_system.TaskSystem) -> Answer:
     except ValidationError:
         message = "Its path, with the task's key filled in, is too long or holds what a path can't have."
         raise Misconfigured(message, code="refused-path") from None
-    return cast(Performer, registry.get(system.connector)).call(call)
+    target, wait = cast(Performer, registry.get(system.connector)), timing.get().limit_wait_seconds
+    slot = gate.enter(system.connector, seconds=target.deadline_seconds, turn_wait=TurnWait(wait, wait))
+    answer, _ = gate.perform(slot, target, call)
+    return answer
+
+
+def _postponed(report: Report, error: HeldUp) -> datetime | None:
+    """When to try again; an attempt that the connector's limits or circuit breaker did not let begin is none."""
+    until = error.wait.again_at
+    return until if _open(report).update(due_at=until, attempts=report.attempts - 1) else None
 
 
 def _delivered(report: Report, by: Actor) -> None:

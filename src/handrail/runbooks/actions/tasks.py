@@ -22,9 +22,11 @@ from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault, HandrailError, Invalid, NotFound
 from handrail.kernel.hostile import clean_text
-from handrail.runbooks import brakes, task_system
+from handrail.runbooks import brakes, task_system, timing
 from handrail.runbooks.actions import runs
 from handrail.runbooks.delegated import KEY_LIMIT, IncomingTask
+from handrail.runbooks.limits import gate
+from handrail.runbooks.limits.gate import TurnWait
 from handrail.runbooks.models import TaskRefusal
 
 log = structlog.get_logger("handrail.runbooks")
@@ -62,11 +64,14 @@ def pull(*, by: Actor) -> list[Received]:
     if brakes.intake_paused_since(by.workspace_id) is not None:
         return []
     received: list[Received] = []
+    waits = timing.get()
+    turn_wait = TurnWait(waits.limit_wait_seconds, waits.limit_further_wait_seconds)
     path: str | None = system.list_path
     for _ in range(MAX_PAGES):
         if not path:
             break
-        reading = cast(Performer, registry.get(system.connector)).read(Get(path=path, page=True))
+        source = cast(Performer, registry.get(system.connector))
+        reading = gate.read(system.connector, source, Get(path=path, page=True), turn_wait=turn_wait)
         items = extract(reading.value, system.items_at)
         if not isinstance(items, list):
             raise Invalid(

@@ -38,6 +38,8 @@ from handrail.runbooks.engine.holder import LeaseHolder
 from handrail.runbooks.engine.moves import again, check, finish, invoke, reconcile, verify
 from handrail.runbooks.engine.outside import Readings, Unreadable, connector, read_all
 from handrail.runbooks.engine.position import Phase
+from handrail.runbooks.limits import gate
+from handrail.runbooks.limits.gate import HeldUp, TurnWait
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.timing import LOST_WORKER_LIMIT, UNEXPECTED_ERROR_LIMIT, Timing
 from handrail.work.wake import wake
@@ -89,10 +91,17 @@ def advance_held(holder: LeaseHolder) -> datetime | None:
 
 def _advance(holder: LeaseHolder) -> datetime | None:
     """One move after the other. Raises Stale."""
+    try:
+        return _moved(holder)
+    finally:
+        holder.give_back_slot()
+
+
+def _moved(holder: LeaseHolder) -> datetime | None:
     while not holder.has_ended:
         by_what_was_read = False
         try:
-            decided = _decide(holder)
+            decided = _with_slot(holder, _decide(holder))
             if isinstance(decided, Commit):
                 by_what_was_read = decided.claims or decided.is_intent
                 holder.commit(decided)
@@ -101,6 +110,7 @@ def _advance(holder: LeaseHolder) -> datetime | None:
         except Stale:
             # Another run took the subject's turn since this worker looked, or a person has ordered something: what it
             # read does not count.
+            holder.give_back_slot()
             if not by_what_was_read or not holder.look_again():
                 raise
         except (OperationalError, InterfaceError):
@@ -112,6 +122,7 @@ def _advance(holder: LeaseHolder) -> datetime | None:
 
 def _decide(holder: LeaseHolder) -> Decision:
     """What is to be done next. What is wrong with the definition or the configuration stops the run. Raises Stale."""
+    holder.new_turn_wait()
     leased, run = holder.leased(), holder.run
     try:
         runbook = compiled_runbook(run.definition, pinned=run.definition_digest)
@@ -128,6 +139,24 @@ def _decide(holder: LeaseHolder) -> Decision:
             return invoke.unsendable(execution, why)
         return _asked(holder, execution, finish.stop(execution, why, scope=execution.scope()))
     return decided
+
+
+def _with_slot(holder: LeaseHolder, decided: Decision) -> Decision:
+    """``decided``, an intent once this worker holds the slot for its call: only then its time begins. Raises Stale."""
+    if isinstance(decided, Wait) or not decided.is_intent:
+        holder.give_back_slot()
+        return decided
+    began, name = steady(), decided.rows[-1].detail["connector"]
+    try:
+        seconds = connector(name).deadline_seconds + holder.timing.intent_margin_seconds
+        holder.slot = gate.enter(name, seconds=seconds, turn_wait=holder.turn_wait)
+    except HeldUp as error:
+        return _held_up(error)
+    return decided if holder.slot is None else decided.later(steady() - began)
+
+
+def _held_up(error: HeldUp) -> Wait:
+    return Wait(error.wait.again_at, connector=error.wait)
 
 
 def _ordered_or_moved(holder: LeaseHolder, execution: Execution) -> Next:
@@ -150,6 +179,8 @@ def _ask(holder: LeaseHolder, execution: Execution, need: Need) -> Next:
 
     if isinstance(need, Reads):
         found = _read(holder, execution, need.names)
+        if isinstance(found, Unreadable) and found.held_up is not None:
+            return _held_up(found.held_up)
         return need.then(later(), found)
     if isinstance(need, Survey):
         surveyed = _survey(holder, execution)
@@ -163,19 +194,25 @@ def _ask(holder: LeaseHolder, execution: Execution, need: Need) -> Next:
     target = connector(need.connector)
     if isinstance(need, Ask):
         holder.keep(target.deadline_seconds)
-        seconds = target.deadline_seconds
-    else:
-        seconds = min(target.deadline_seconds, (need.until - holder.clock.now()) / timedelta(seconds=1))
-        if seconds < LEAST_OF_DEADLINE * target.deadline_seconds:  # the intent's commit took the rest
-            return need.too_late(later())
+        began = steady()
+        try:
+            answer = gate.call(need.connector, target, need.operation, turn_wait=holder.turn_wait)
+        except HeldUp as error:
+            return _held_up(error)
+        return need.then(later(), Answered(answer, steady() - began))
+    seconds = min(target.deadline_seconds, (need.until - holder.clock.now()) / timedelta(seconds=1))
+    if seconds < LEAST_OF_DEADLINE * target.deadline_seconds:  # the intent's commit took the rest
+        holder.give_back_slot()
+        return need.too_late(later())
     began = steady()
-    answer = target.call(need.operation, deadline_seconds=seconds)
-    return need.then(later(), Answered(answer, steady() - began))
+    slot, holder.slot = holder.slot, None
+    answer, shut = gate.perform(slot, target, need.operation, deadline_seconds=seconds)
+    return need.then(later(), Answered(answer, steady() - began, shut=shut is not None))
 
 
 def _read(holder: LeaseHolder, execution: Execution, names: tuple[str, ...]) -> Readings | Unreadable:
     try:
-        return read_all(execution.runbook, names, execution.scope(), holder.timing, renew_lease=holder.keep)
+        return read_all(execution.runbook, names, execution.scope(), holder.timing, turn_wait=holder.turn_wait)
     except Unreadable as error:
         return error
 
@@ -190,14 +227,19 @@ def _survey(holder: LeaseHolder, execution: Execution) -> Surveyed:
         if steady() - began > holder.timing.survey_seconds:
             unread.append(name)
             continue
-        scope = execution.scope(**values)
+        scope, turn_wait = execution.scope(**values), _turn_wait_after_stop(holder)
         try:
-            found = read_all(execution.runbook, [name], scope, holder.timing, renew_lease=holder.keep, tries=1)
+            found = read_all(execution.runbook, [name], scope, holder.timing, tries=1, turn_wait=turn_wait)
         except (Unreadable, Misconfigured):
             unread.append(name)
         else:
             values |= found.values
     return Surveyed(values, tuple(unread))
+
+
+def _turn_wait_after_stop(holder: LeaseHolder) -> TurnWait:
+    """Nobody waits long for what only completes an account."""
+    return TurnWait(holder.timing.limit_wait_seconds, holder.timing.limit_wait_seconds, holder.keep)
 
 
 def _failed_unexpectedly(holder: LeaseHolder, error: Exception) -> datetime | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from handrail.audit.events import EventName, EventOutcome
@@ -12,6 +12,7 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer
 from handrail.runbooks.brakes import Held
 from handrail.runbooks.engine.outside import Readings, Unreadable
+from handrail.runbooks.limits.gate import ConnectorWait
 from handrail.runbooks.states import EventKind, RunState
 
 if TYPE_CHECKING:
@@ -51,10 +52,12 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do before ``until``. ``held``: the run waits for a person, who will wake it."""
+    """Nothing to do before ``until``. ``held``: the run waits for a person, who will wake it. ``connector``: it waits
+    for a connector, at a limit or behind an open circuit breaker."""
 
     until: datetime
     held: Held | None = None
+    connector: ConnectorWait | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,13 @@ class Commit:
     def is_intent(self) -> bool:
         """Whether a call follows it."""
         return self.rows[-1].kind is EventKind.INTENT
+
+    def later(self, seconds: float) -> Commit:
+        """The same intent, with as much time as it had ``seconds`` ago."""
+        *before, intent = self.rows
+        assert intent.deadline_at is not None
+        deadline = intent.deadline_at + timedelta(seconds=seconds)
+        return replace(self, rows=(*before, replace(intent, deadline_at=deadline)), due_at=deadline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +138,11 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """``seconds``: how long the call took."""
+    """``seconds``: how long the call took. ``shut``: it failed, and calls through this connector wait because of it."""
 
     answer: Answer
     seconds: float
+    shut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,9 @@ class LeasedRun:
     """A run as the worker that holds its lease knows it. Enough to end the run, not to advance it.
 
     ``run``: for what never changes of it; ``state``, ``rows`` and ``position`` are what changes. ``at``: the time by
-    the database's clock. ``resumed_at``: when the run's last wait for a person ended; ``unattended_seconds``: for how
-    long it was due since its last row, and no worker had it. ``own_intent``: the last row is an intent that this worker
+    the database's clock. ``resumed_at``: when the run's last wait for a person, or for a service in trouble, ended;
+    ``unattended_seconds``: for how long it was due since its last row, and no worker had it; ``limited_seconds``: how
+    long it has waited since then for limits of connectors. ``own_intent``: the last row is an intent that this worker
     wrote itself and may act on.
     """
 
@@ -45,6 +46,7 @@ class LeasedRun:
     at: datetime
     resumed_at: datetime | None
     unattended_seconds: float
+    limited_seconds: float
 
     def after(self, seconds: float) -> datetime:
         """The instant ``seconds`` from now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -18,6 +18,10 @@ from handrail.runbooks.engine.decision import Commit, Wait
 from handrail.runbooks.engine.execution import LeasedRun, Subject
 from handrail.runbooks.engine.ledger import Fence, Written
 from handrail.runbooks.engine.position import Row
+from handrail.runbooks.limits import gate
+from handrail.runbooks.limits.circuit import CallVerdict
+from handrail.runbooks.limits.gate import ConnectorWait, HeldUp, Slot, TurnWait
+from handrail.runbooks.limits.verdicts import Heard
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.states import RUN, RunState
 from handrail.runbooks.timing import Timing
@@ -26,6 +30,7 @@ from handrail.runbooks.timing import Timing
 UNSURE_SECONDS = 0.2
 # The result of a call is written for so long after its intent's time, unless another worker has written something else.
 RESULT_KEPT_SECONDS = 60.0
+_UNHEARD = Heard(CallVerdict.NOTHING)
 
 
 @dataclass(slots=True)
@@ -34,7 +39,12 @@ class LeaseHolder:
     ``in_process_wait_seconds``: how long the worker may still wait here. ``unattended_seconds``: see ``LeasedRun``.
     ``next_run``: see ``ledger.Written``.
     ``controls``: what people have ordered, as the last statement found it that says so; ``controls_are_new`` until they
-    were used, or time has passed. ``report_lease``: until when this worker has the report of the run that it ended."""
+    were used, or time has passed. ``report_lease``: until when this worker has the report of the run that it ended.
+
+    ``turn_wait``: at the gates of connectors; ``limited_seconds``: how long the run has waited there since its last
+    row. ``went_on_at``: since then the run asks a service again that was in trouble. ``slot``: for the call whose
+    intent is written, or about to be.
+    """
 
     run: OperationRun
     by: Actor
@@ -51,6 +61,10 @@ class LeaseHolder:
     own_intent: bool = False
     next_run: int | None = None
     report_lease: datetime | None = None
+    limited_seconds: float = 0.0
+    went_on_at: datetime | None = None
+    turn_wait: TurnWait = field(default_factory=lambda: TurnWait(0.0, 0.0))
+    slot: Slot | None = None
 
     @classmethod
     def of(cls, run: OperationRun, *, by: Actor, timing: Timing) -> LeaseHolder:
@@ -68,6 +82,8 @@ class LeaseHolder:
             in_process_wait_seconds=timing.in_process_wait_seconds,
             unattended_seconds=run.unattended_seconds,
             controls=seen.controls,
+            limited_seconds=seen.controls.gate.seconds if seen.controls.gate else 0.0,
+            went_on_at=seen.clock.now() if seen.controls.gate and seen.controls.gate.in_trouble else None,
         )
 
     @property
@@ -86,9 +102,24 @@ class LeaseHolder:
             by=self.by,
             timing=self.timing,
             at=self.clock.now(),
-            resumed_at=self.controls.resumed_at,
+            resumed_at=self.went_on_at or self.controls.resumed_at,
             unattended_seconds=self.unattended_seconds,
+            limited_seconds=self.limited_seconds + self.turn_wait.waited_seconds,
         )
+
+    def new_turn_wait(self) -> TurnWait:
+        """For the calls of one decision, each of which may wait for its turn."""
+        self.limited_seconds += self.turn_wait.waited_seconds
+        timing = self.timing
+        self.turn_wait = TurnWait(
+            timing.limit_wait_seconds, timing.limit_further_wait_seconds, self.keep, waited_before=self.limited_seconds
+        )
+        return self.turn_wait
+
+    def give_back_slot(self, heard: Heard = _UNHEARD) -> HeldUp | None:
+        """Ends the claim to call, if there is one; ``heard``: what the call said of the service."""
+        slot, self.slot = self.slot, None
+        return gate.leave(slot, heard) if slot is not None else None
 
     def commit(self, decided: Commit) -> None:
         """Writes what was decided. How many leases before this one brought nothing, because their workers were gone or
@@ -115,7 +146,8 @@ class LeaseHolder:
         written = ledger.insist(act, landed=landed, is_over=self._is_over)
         self.fence = Fence(decided.state, None if decided.ending else due_at, fence.sequence + len(decided.rows))
         self.rows, self.failures, self.next_run = (*self.rows, *written.rows), 0, written.next_run
-        self.unattended_seconds = 0.0
+        self.unattended_seconds = self.limited_seconds = self.turn_wait.waited_seconds = 0.0
+        self.went_on_at = None
         self.report_lease = report["due_at"] if report and "attempts" in report else None
         self.own_intent = decided.is_intent
         self._learn(written.controls)
@@ -145,7 +177,12 @@ class LeaseHolder:
     def release(self, waiting: Wait) -> bool:
         """Gives the run back: any worker may lease it when the wait is over. What a person holds it for is noted; False
         where that has ended meanwhile. Raises Stale likewise."""
+        if waiting.connector is not None:
+            self._wait_for_connector(waiting, waiting.connector)
+            return True
         if waiting.held is None:
+            if self.went_on_at is not None:
+                brakes.note_passed(self.run, self.went_on_at)
             self._hold(waiting.until, failures=self.failures)
             return True
         with transaction.atomic():
@@ -153,6 +190,15 @@ class LeaseHolder:
                 return False
             self._hold(waiting.until, failures=self.failures)
         return True
+
+    def _wait_for_connector(self, waiting: Wait, wait: ConnectorWait) -> None:
+        """Gives the run back until then, and notes what it waits for."""
+        limited = self.limited_seconds + self.turn_wait.waited_seconds
+        if not wait.cause.is_trouble:
+            limited += max((waiting.until - self.clock.now()) / timedelta(seconds=1), 0)
+        with transaction.atomic():
+            brakes.note_gate(self.run, wait, waited_seconds=limited)
+            self._hold(waiting.until, failures=self.failures)
 
     def fail(self) -> datetime:
         """Counts an unexpected error, and gives the run back until the time returned. Raises Stale likewise."""
@@ -164,7 +210,7 @@ class LeaseHolder:
     def wait_in_process(self, waiting: Wait) -> bool:
         """Waits here, if that is short and this worker has not waited long already."""
         seconds = max((waiting.until - self.clock.now()) / timedelta(seconds=1), 0)
-        if seconds > min(self.timing.short_wait_seconds, self.in_process_wait_seconds):
+        if waiting.connector is not None or seconds > min(self.timing.short_wait_seconds, self.in_process_wait_seconds):
             return False
         self.in_process_wait_seconds -= seconds
         self.keep(seconds)

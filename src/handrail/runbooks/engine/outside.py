@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,6 +12,8 @@ from handrail.connectors.operation import Performer
 from handrail.connectors.outcome import ReadFailed, Reading
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Invalid
+from handrail.runbooks.limits import gate
+from handrail.runbooks.limits.gate import HeldUp, TurnWait
 from handrail.runbooks.timing import Timing
 
 # A read changes nothing, so a passing fault is asked about again at once; this many times in all.
@@ -27,6 +29,8 @@ def connector(name: str) -> Performer:
 class Unreadable(Exception):
     """Authoritative state that could not be read, or did not look as declared. ``message`` holds no outside text.
 
+    ``held_up``: it was not asked; the connector is at a limit, or its circuit breaker is open.
+
     ``absent``: it answered, but what is asked for is not there, or not as declared: after an action perhaps not yet.
     """
 
@@ -38,6 +42,7 @@ class Unreadable(Exception):
         retryable: bool,
         absent: bool = False,
         retry_after_seconds: float | None = None,
+        held_up: HeldUp | None = None,
     ) -> None:
         super().__init__(message)
         self.read = read
@@ -45,6 +50,7 @@ class Unreadable(Exception):
         self.retryable = retryable
         self.absent = absent
         self.retry_after_seconds = retry_after_seconds
+        self.held_up = held_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +61,28 @@ class Readings:
     evidence: list[dict[str, Any]]
 
 
-def _no_lease(_: float) -> None:
-    """A preview reads without a run, so there is no lease to extend."""
-
-
 def read_all(
     runbook: CompiledRunbook,
     names: Iterable[str],
     scope: dict[str, Any],
     timing: Timing,
     *,
-    renew_lease: Callable[[float], None] = _no_lease,
     tries: int = READ_TRIES,
+    turn_wait: TurnWait | None = None,
 ) -> Readings:
     """The named reads, in the order of the definition, each seeing those before it.
 
-    ``renew_lease`` is called before each try with the seconds that the try may take. Raises Unreadable, Misconfigured.
+    ``turn_wait``: at the gates of connectors; else that of somebody who looks on, and has no lease to keep. Raises
+    Unreadable, Misconfigured.
     """
+    turn_wait = turn_wait or TurnWait(timing.limit_wait_seconds, timing.limit_wait_seconds)
     wanted = set(names)
     values: dict[str, dict[str, Any]] = {}
     evidence: list[dict[str, Any]] = []
     for name, read in runbook.reads.items():
         if name not in wanted:
             continue
-        reading = _read(runbook, name, scope | values, timing, renew_lease=renew_lease, tries=tries)
+        reading = _read(runbook, name, scope | values, timing, turn_wait, tries=tries)
         try:
             values[name] = runbook.extract(name, reading.value)
         except Invalid as error:
@@ -101,8 +105,8 @@ def _read(
     name: str,
     scope: dict[str, Any],
     timing: Timing,
+    turn_wait: TurnWait,
     *,
-    renew_lease: Callable[[float], None],
     tries: int,
 ) -> Reading:
     read = runbook.reads[name]
@@ -112,9 +116,11 @@ def _read(
         raise Unreadable(name, error.message, retryable=False) from None
     source = connector(read.connector)
     for attempt in range(1, tries + 1):
-        renew_lease(source.deadline_seconds)
+        turn_wait.keep(source.deadline_seconds)
         try:
-            return source.read(operation)
+            return gate.read(read.connector, source, operation, turn_wait=turn_wait)
+        except HeldUp as error:
+            raise Unreadable(name, error.message, retryable=True, held_up=error) from None
         except ReadFailed as error:
             if not error.retryable or attempt == tries:
                 raise Unreadable(

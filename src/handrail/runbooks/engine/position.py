@@ -53,7 +53,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """``attempts`` counts the calls of each step; ``answers`` holds each step's last declared answer; ``before`` what
+    """``attempts`` counts the calls of each step, ``spared`` those that failed with the service and use up no budget;
+    ``answers`` holds each step's last declared answer; ``before`` what
     was read last, when prerequisites were checked or a step verified; ``history`` lists every attempt,
     ``evidence`` of the readings that were last written down."""
 
@@ -64,13 +65,14 @@ class Position:
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)
     waited_seconds: float = 0.0
+    spared: dict[str, int] = field(default_factory=dict)
     history: tuple[dict[str, Any], ...] = ()
     evidence: tuple[dict[str, Any], ...] = ()
 
     @property
     def repeats(self) -> int:
-        """Calls beyond each step's first: what the retry budget is spent on."""
-        return sum(count - 1 for count in self.attempts.values())
+        """Calls beyond each step's first, but those spared: what the retry budget is spent on."""
+        return sum(max(count - self.spared.get(step, 0), 1) - 1 for step, count in self.attempts.items())
 
     @property
     def is_open(self) -> bool:
@@ -113,6 +115,7 @@ def read(rows: Sequence[Row]) -> Position:
     before: dict[str, Any] = {}
     history: list[dict[str, Any]] = []
     evidence: list[dict[str, Any]] = []
+    spared: dict[str, int] = {}
     waited = 0.0
     for row in rows:
         if row.kind is EventKind.INTENT:
@@ -124,12 +127,13 @@ def read(rows: Sequence[Row]) -> Position:
         elif row.kind in (EventKind.RESULT, EventKind.UNKNOWN):
             answers[row.step] = row.detail.get("answer", answers.get(row.step, {}))
             waited += row.detail.get("wait_seconds", 0.0)
+            spared[row.step] = spared.get(row.step, 0) + bool(row.detail.get("spared"))
             if history:
                 history[-1] |= summary_of(row.detail)
         elif row.kind in (EventKind.CHECKED, EventKind.VERIFIED):
             before |= row.detail.get("readings", {})
             evidence = row.detail.get("evidence", [])
-    return Position(phase, last, last.step, attempts, answers, before, waited, tuple(history), tuple(evidence))
+    return Position(phase, last, last.step, attempts, answers, before, waited, spared, tuple(history), tuple(evidence))
 
 
 def _take_back(attempts: dict[str, int], step: str) -> None:
@@ -144,4 +148,4 @@ def summary_of(detail: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in detail.items() if key in _KEPT}
 
 
-_KEPT = frozenset({"class", "why", "status", "failure", "retry_class", "wait_seconds"})
+_KEPT = frozenset({"class", "why", "status", "failure", "retry_class", "wait_seconds", "spared"})

@@ -156,9 +156,8 @@ woken AS (
 # Divides by zero where a trigger dropped an event, so that nothing is written that no event tells of.
 _RESULT = "moved.at, 1 / ((SELECT count(*) FROM recorded) = %(event_count)s)::int"
 
-WRITE = Statement(
-    f"WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}\nSELECT {_RESULT}, NULL, {controls_of('moved')} FROM moved"
-)
+WRITE = Statement(f"""WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}
+SELECT {_RESULT}, NULL, {controls_of("moved", updated_at="at")} FROM moved""")
 END = Statement(f"""WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}, {_ENDED}
 SELECT {_RESULT}, (SELECT id FROM woken), NULL FROM moved""")
 # Without a run: whether there was such an open or closed tenant when the statement began.

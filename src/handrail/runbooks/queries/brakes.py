@@ -88,7 +88,7 @@ def why_not_pause(actor: Actor, kind: BrakeKind) -> Refusal | None:
 
 def paused_of(note: PausedRun | None) -> Paused | None:
     """What a run waits for by its ``note``, loaded with run, definition and brake; None where it does not wait."""
-    if note is None or note.run.finished_at is not None or note.run_updated_at != note.run.updated_at:
+    if note is None or note.connector or note.run.finished_at is not None or note.run_updated_at != note.run.updated_at:
         return None
     if note.brake is not None:
         brake = note.brake

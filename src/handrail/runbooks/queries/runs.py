@@ -19,6 +19,7 @@ from handrail.runbooks import fence, labels, permissions
 from handrail.runbooks.fence import Blocking
 from handrail.runbooks.models import Checkpoint, OperationRun
 from handrail.runbooks.queries.brakes import Paused, paused_of
+from handrail.runbooks.queries.breakers import WaitsForConnector, waits_for
 from handrail.runbooks.states import RUN, EventKind, RunState
 
 PAGE = 50
@@ -47,6 +48,7 @@ class RunSummary:
     exception: str | None
     reason: str | None
     paused: Paused | None = None
+    waits_for_connector: WaitsForConnector | None = None
     blocking: Blocking | None = None
     already_as_required: bool = False
 
@@ -254,6 +256,7 @@ def _summary(run: OperationRun, blocked: Blocking | None = None) -> RunSummary:
         exception=packet.ref if packet else None,
         reason=packet.reason if packet else None,
         paused=paused_of(getattr(run, "paused", None)),
+        waits_for_connector=waits_for(getattr(run, "paused", None)),
         blocking=blocked,
         already_as_required=run.state == RunState.COMPLETED and run.attempts == 0,  # type: ignore[attr-defined]
     )

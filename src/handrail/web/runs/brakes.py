@@ -19,9 +19,11 @@ from handrail.definitions import queries as definitions
 from handrail.definitions.queries import DefinitionFilter
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.errors import Conflict, Fault, Invalid, NotFound
-from handrail.runbooks.actions import brakes
+from handrail.runbooks.actions import brakes, breakers
 from handrail.runbooks.queries import brakes as queries
+from handrail.runbooks.queries import breakers as queries_of_breakers
 from handrail.runbooks.queries.brakes import BrakeSummary
+from handrail.runbooks.queries.breakers import ConnectorPassage
 from handrail.runbooks.states import BrakeKind
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
@@ -33,10 +35,11 @@ _STATES = (DefinitionState.ACTIVE, DefinitionState.DEPRECATED)
 @dataclass(frozen=True, slots=True)
 class BrakesPage:
     """``targets``: what can be paused, as the form sends it, with how it reads. ``refusal``: why what was sent was not
-    done, and ``resuming`` the brake that it was about, if any."""
+    done, and ``resuming`` the brake or connector that it was about, if any."""
 
     applied: list[BrakeSummary]
     released: list[BrakeSummary]
+    connectors: list[ConnectorPassage]
     targets: list[tuple[str, str]]
     why_not_pause: Refusal | None
     chosen: str = ""
@@ -76,6 +79,17 @@ def resume(request: PageRequest, brake: str) -> HttpResponse:
     except (Invalid, Conflict) as error:
         return _shown(request, refusal=_sentence(error), resuming=brake, status=error.status)
     messages.success(request, f"Resumed. {woken} {'run goes' if woken == 1 else 'runs go'} on.")
+    return redirect("brakes")
+
+
+@require_POST
+def close(request: PageRequest) -> HttpResponse:
+    target = request.POST.get("target", "")
+    try:
+        woken = breakers.close(target=target, reason=request.POST.get("reason", ""), by=request.actor)
+    except (Invalid, Conflict) as error:
+        return _shown(request, refusal=_sentence(error), resuming=target, status=error.status)
+    messages.success(request, f"Closed. {woken} {'run goes' if woken == 1 else 'runs go'} on.")
     return redirect("brakes")
 
 
@@ -121,6 +135,7 @@ def _shown(
     found = BrakesPage(
         applied=queries.list_brakes(actor),
         released=queries.list_brakes(actor, released=True, limit=RELEASED),
+        connectors=queries_of_breakers.list_breakers(actor),
         targets=_targets(actor) if why_not is None else [],
         why_not_pause=why_not,
         chosen=chosen,

@@ -98,6 +98,8 @@ def _mark(detail: RunDetail) -> str:
     """Differs where the moving part of the page would."""
     paused, last = detail.summary.paused, detail.ledger[-1].sequence if detail.ledger else 0
     waits = "" if paused is None else f"-{paused.brake or 'version'}"
+    if (gate := detail.summary.waits_for_connector) is not None:
+        waits = f"-{gate.connector}-{gate.cause}"
     return f"{last}-{detail.summary.state}{waits}{'-stopping' if detail.stop_request else ''}"
 
 

@@ -52,16 +52,21 @@ def hold(execution: Execution, held: Held) -> Wait:
 
 
 def asked_since(execution: Execution, since: datetime) -> datetime:
-    """``since``, or when a person let the run go on, if that was later; and later by as much as no worker had the run,
-    but not later than now: nothing was asked in that time."""
+    """``resumed_since``, but later by as much as nothing was asked."""
+    return attended_since(execution, resumed_since(execution, since))
+
+
+def resumed_since(execution: Execution, since: datetime) -> datetime:
+    """``since``, or when a person let the run go on, or a service in trouble was asked again, if that was later."""
     resumed_at = execution.resumed_at
-    begun = resumed_at if resumed_at and since < resumed_at <= execution.at else since
-    return attended_since(execution, begun)
+    return resumed_at if resumed_at and since < resumed_at <= execution.at else since
 
 
 def attended_since(execution: Execution, since: datetime) -> datetime:
-    """``since``, but later by as much as no worker had the run: asking has gone on for no longer than from then."""
-    return max(since, min(since + timedelta(seconds=execution.unattended_seconds), execution.at))
+    """``since``, but later by as much as no worker had the run, or it waited for limits of connectors: asking has gone
+    on for no longer than from then."""
+    unasked = execution.unattended_seconds + execution.limited_seconds
+    return max(since, min(since + timedelta(seconds=unasked), execution.at))
 
 
 def read_wait(execution: Execution, error: Unreadable, *, since: datetime) -> Wait | None:
@@ -88,6 +93,7 @@ def go_on(
 
 
 def is_exhausted(execution: Execution, step: CompiledStep, retry_class: str | None) -> bool:
-    """Whether the step's own limit or the run's budget of repeats is used up."""
-    allowed = step.policy(retry_class).attempts
-    return execution.position.attempts[step.name] >= allowed or execution.position.repeats >= execution.run.retry_limit
+    """Whether the step's own limit or the run's budget of repeats is used up. Attempts that were spared don't count."""
+    position = execution.position
+    made = position.attempts[step.name] - position.spared.get(step.name, 0)
+    return made >= step.policy(retry_class).attempts or position.repeats >= execution.run.retry_limit

@@ -13,7 +13,7 @@ from handrail.runbooks.engine.decision import Answered, Ask, Commit, Invocation,
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import again, finish
 from handrail.runbooks.engine.moves.finish import Stop
-from handrail.runbooks.engine.moves.following import attended_since, go_on, intent, is_exhausted
+from handrail.runbooks.engine.moves.following import attended_since, go_on, intent, is_exhausted, resumed_since
 from handrail.runbooks.engine.position import ResultClass
 from handrail.runbooks.states import EventKind, ExceptionCause, RunState
 from handrail.runbooks.timing import NOT_SENT_LIMIT
@@ -110,14 +110,14 @@ def _polled(execution: Execution, asked: Answered) -> Next:
     step = execution.step
     assert step.poll is not None
     kind, detail = _class_of_poll(execution, step, asked.answer)
-    since = execution.position.last.at
+    since = resumed_since(execution, execution.position.last.at)
     if asked.answer.failure is not None or asked.answer.status in RETRYABLE_STATUSES:
         since = attended_since(execution, since)  # it says nothing: that is asked for as long as workers could ask
-    window_ends_at = since + timedelta(seconds=step.poll.within_seconds)
+    ends_at = since + timedelta(seconds=step.poll.within_seconds)
     undecided = kind is ResultClass.PENDING
-    if undecided and execution.at < window_ends_at:
+    if undecided and execution.at < ends_at:
         pause = max(step.poll.every_seconds, asked.answer.retry_after_seconds or 0.0)
-        return Wait(min(execution.after(pause), window_ends_at))
+        return Wait(min(execution.after(pause), ends_at))
     if undecided:
         message = f"The action was accepted but not decided within {step.poll.within_seconds:g} s."
         known = execution.position.answers.get(step.name, {})
@@ -159,6 +159,8 @@ def _conclude(execution: Execution, called: Answered, kind: ResultClass, detail:
     detail["seconds"] = round(called.seconds, 3)
     if kind is ResultClass.SUCCEEDED:
         return _succeeded(execution, step, detail)
+    if called.shut and kind in (ResultClass.RETRYABLE, ResultClass.UNKNOWN):
+        return _spared(execution, step, kind, detail)
     if kind in (ResultClass.PENDING, ResultClass.UNKNOWN):
         return Commit((_result(execution, detail),), RunState.INVOKING)
     if kind is ResultClass.RETRYABLE and not is_exhausted(execution, step, detail.get("retry_class")):
@@ -166,6 +168,15 @@ def _conclude(execution: Execution, called: Answered, kind: ResultClass, detail:
         if detail["wait_seconds"] <= execution.timing.retry_after_ceiling_seconds:
             return Commit((_result(execution, detail),), RunState.INVOKING)
     return _stopping(execution, _why(kind, step, detail, execution), detail)
+
+
+def _spared(execution: Execution, step: CompiledStep, kind: ResultClass, detail: dict[str, Any]) -> Commit:
+    """A call that failed with the service, which all calls wait for by now: it uses up no attempt."""
+    detail["spared"] = True
+    if kind is ResultClass.RETRYABLE:
+        own = step.policy(detail.get("retry_class")).delay_seconds(execution.position.attempts[step.name])
+        detail["wait_seconds"] = min(own, execution.timing.retry_after_ceiling_seconds)
+    return Commit((_result(execution, detail),), RunState.INVOKING)
 
 
 def _stopping(execution: Execution, why: Stop, detail: dict[str, Any]) -> Commit:

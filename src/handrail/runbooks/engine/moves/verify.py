@@ -11,7 +11,7 @@ from handrail.runbooks.engine.decision import NewRow, Next, Reads, Wait
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import again, finish
 from handrail.runbooks.engine.moves.finish import Stop
-from handrail.runbooks.engine.moves.following import attended_since, go_on
+from handrail.runbooks.engine.moves.following import attended_since, go_on, resumed_since
 from handrail.runbooks.engine.outside import Readings, Unreadable
 from handrail.runbooks.states import EventKind, ExceptionCause
 
@@ -26,12 +26,13 @@ def verify(execution: Execution) -> Next:
 def _compared(execution: Execution, readings: Readings | Unreadable) -> Next:
     step = execution.step
     assert step.verify is not None
-    since, window = execution.position.last.at, timedelta(seconds=step.verify.within_seconds)
-    window_ends_at = since + window
-    in_window = execution.at < window_ends_at
+    since = resumed_since(execution, execution.position.last.at)
+    window = timedelta(seconds=step.verify.within_seconds)
+    ends_at = since + window
+    in_window = execution.at < ends_at
     if isinstance(readings, Unreadable):
         # The effect had its time however long nobody looked; a source that fails in passing is asked for as long.
-        asked_until = attended_since(execution, since) + window if readings.retryable else window_ends_at
+        asked_until = attended_since(execution, since) + window if readings.retryable else ends_at
         if (readings.retryable or readings.absent) and execution.at < asked_until:
             return _later(execution, step, asked_until, asked=readings.retry_after_seconds)
         why = Stop(ExceptionCause.VERIFICATION, "verification-unreadable", readings.message)
@@ -41,11 +42,11 @@ def _compared(execution: Execution, readings: Readings | Unreadable) -> Next:
         broken = None if missing else _broken(execution, step, readings.values)
     except ConditionError as error:
         if in_window:  # a value that is not there yet
-            return _later(execution, step, window_ends_at)
+            return _later(execution, step, ends_at)
         message = f"A condition of the verification could not be evaluated, so it does not hold. {error.message}"
         return _fail(execution, readings, Stop(ExceptionCause.DEFINITION, "condition-error", message))
     if missing and in_window:
-        return _later(execution, step, window_ends_at)
+        return _later(execution, step, ends_at)
     if missing:
         return _fail(execution, readings, _refusal(missing))
     if broken:
@@ -96,7 +97,7 @@ def _fail(execution: Execution, readings: Readings, why: Stop) -> Next:
     return finish.stop(execution, whole, scope=scope)
 
 
-def _later(execution: Execution, step: CompiledStep, window_ends_at: datetime, *, asked: float | None = None) -> Wait:
+def _later(execution: Execution, step: CompiledStep, ends_at: datetime, *, asked: float | None = None) -> Wait:
     """Until the next reading. ``asked``: the pause in seconds that a source asked for."""
     assert step.verify is not None
-    return Wait(min(execution.after(max(step.verify.every_seconds, asked or 0.0)), window_ends_at))
+    return Wait(min(execution.after(max(step.verify.every_seconds, asked or 0.0)), ends_at))

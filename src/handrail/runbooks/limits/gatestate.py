@@ -1,0 +1,128 @@
+"""What is known of a connector's calls, over all workers, and who may call next: pure, for ``gate`` to write down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from handrail.connectors.config import CallLimits, PassageSettings
+from handrail.runbooks.limits.circuit import CallVerdict, Circuit, CircuitState
+
+
+class WaitCause(StrEnum):
+    """Why a call has to wait."""
+
+    BREAKER = "breaker"  # the circuit breaker is open, or its one trial is under way
+    ASKED = "asked"  # the service asked for a pause
+    AT_ONCE = "calls-at-once"
+    RATE = "calls-a-second"
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether the service itself is the cause, and not a limit that was configured."""
+        return self in (WaitCause.BREAKER, WaitCause.ASKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The call may be made at ``at``. ``trial``: it is the one that the circuit breaker lets through."""
+
+    at: float
+    trial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """The call may not be made. ``until``: when asking again may help; None where nobody can say."""
+
+    cause: WaitCause
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """``held``: until when each call that is under way has its slot, by the call's id. ``turn_at``: when the next call
+    would be due if all came evenly (GCRA, the virtual scheduling of ITU-T I.371)."""
+
+    held: Mapping[str, float] = field(default_factory=dict)
+    turn_at: float = 0.0
+    circuit: Circuit = field(default_factory=Circuit)
+
+    def admit(
+        self, call: str, settings: PassageSettings, now: float, *, seconds: float, turn_wait: float
+    ) -> tuple[GateState, Admitted | TurnedAway]:
+        """Lets ``call`` through, which keeps its slot for at most ``seconds`` from its turn on; or turns it away, and
+        nothing changes. ``turn_wait``: how long the call would wait for its turn."""
+        circuit, limits = self.circuit, settings.limits
+        if settings.breaker is not None and (until := circuit.refuses_until(now)) is not None:
+            asked = circuit.asked_until > now
+            return self, TurnedAway(WaitCause.ASKED if asked else WaitCause.BREAKER, until)
+        held = {one: until for one, until in self.held.items() if until > now}
+        if limits.calls_at_once is not None and len(held) >= limits.calls_at_once:
+            return self, TurnedAway(WaitCause.AT_ONCE)
+        turn_at, at = self._next_turn(limits, now)
+        if at - now > turn_wait:
+            return self, TurnedAway(WaitCause.RATE, at - turn_wait)
+        if limits.calls_at_once is not None:
+            held[call] = at + seconds
+        trial = False
+        if settings.breaker is not None:
+            circuit = circuit.let(call, now, call_until=at + seconds)
+            trial = circuit.state is CircuitState.HALF_OPEN
+        return replace(self, held=held, turn_at=turn_at, circuit=circuit), Admitted(at, trial)
+
+    def go_on(self, call: str, settings: PassageSettings, now: float, *, seconds: float) -> tuple[GateState, Admitted]:
+        """The next request of ``call``, which is under way: it always gets its turn, and keeps its slot until then."""
+        turn_at, at = self._next_turn(settings.limits, now)
+        held = dict(self.held)
+        if call in held:
+            held[call] = at + seconds
+        circuit = self.circuit
+        if circuit.trial == call:
+            circuit = replace(circuit, trial_until=at + seconds)
+        return replace(self, held=held, turn_at=turn_at, circuit=circuit), Admitted(at)
+
+    def ended(
+        self,
+        call: str,
+        verdict: CallVerdict,
+        settings: PassageSettings,
+        now: float,
+        *,
+        why: str = "",
+        asked_seconds: float | None = None,
+    ) -> GateState:
+        """After ``call`` has ended: its slot is free."""
+        held = {one: until for one, until in self.held.items() if one != call and until > now}
+        circuit = self.circuit
+        if settings.breaker is not None:
+            circuit = circuit.heard(call, verdict, now, settings.breaker, why=why, asked_seconds=asked_seconds)
+        return replace(self, held=held, circuit=circuit)
+
+    def _next_turn(self, limits: CallLimits, now: float) -> tuple[float, float]:
+        """``turn_at`` after one more call, and when that call may be made."""
+        if limits.calls_a_second is None:
+            return self.turn_at, now
+        apart = 1.0 / limits.calls_a_second
+        # Where limits were lower before a restart, turns far ahead are not waited for.
+        due = min(max(self.turn_at, now), now + limits.burst_size * apart + MOST_TURNS_AHEAD * apart)
+        return due + apart, max(now, due - (limits.burst_size - 1) * apart)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> GateState:
+        """What ``to_json`` gave. What an earlier or later version wrote besides is left out."""
+        kept = found.get("circuit", {})
+        known = {name: kept[name] for name in Circuit.__dataclass_fields__ if name in kept}
+        if "state" in known:
+            known["state"] = CircuitState(known["state"])
+        known["recent"] = {int(at): (calls, failures) for at, (calls, failures) in known.get("recent", {}).items()}
+        return cls(dict(found.get("held", {})), found.get("turn_at", 0.0), Circuit(**known))
+
+
+# So many calls may wait for their turns at once; each has a thread of a worker that waits.
+MOST_TURNS_AHEAD = 1000
