@@ -53,8 +53,8 @@ check: $(DEV) ## Format, lint, types, directions between packages, dependencies,
 	$(PRODUCTION) $(BIN)/python -m django check --deploy --fail-level WARNING
 	$(PRODUCTION) $(BIN)/python docs/generate.py --check
 
-bench: $(DEV) ## Print figures and ratios; they never pass or fail on a time
-	@for program in bench/bench_*.py; do echo "== $$program"; $(BIN)/python -m bench.$$(basename $$program .py) || exit 1; done
+bench: $(DEV) ## Print figures and ratios; they never pass or fail on a time. ONLY=runs measures one thing, BASE=COMMIT an earlier commit by turns
+	@export BASE=$(BASE); for program in bench/bench_$(or $(ONLY),*).py; do echo "== $$program"; $(BIN)/python -m bench.$$(basename $$program .py) || exit 1; done
 
 docs: $(DEV) ## Regenerate the reference pages of docs/
 	$(PRODUCTION) $(BIN)/python docs/generate.py

@@ -1,51 +1,80 @@
-"""Durable runs a second, how soon an idle worker picks a run up, and the database's own floor for the same rows.
+"""Durable runs a second, how soon an idle worker picks a run up, and the database's own floors for the same rows.
 
-    python -m bench.bench_runs [--runs 1000] [--workers 2] [--concurrency 4] [--idle 100]
+    python -m bench.bench_runs [--runs 1000] [--workers 2] [--concurrency 4] [--idle 100] [--base COMMIT [--rounds 3]]
 
-Prints figures and ratios of one session on one machine. It passes and fails on nothing.
+Prints figures and ratios of one session on one machine. It passes and fails on nothing. With ``--base`` an earlier
+commit is measured too, by turns, with its own program; ``BASE=COMMIT make bench`` says the same.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
-from bench import floor
-from handrail.conf import database
+from bench import base, floor
+from bench.installation import installation, processes
 
-ROOT = Path(__file__).resolve().parent.parent
+CONFIG = "# nothing outside is configured: the workers bring their own\n"
+FIGURES: Mapping[str, str] = {
+    "runs a second": r"^runs a second.*: +([\d.]+)",
+    "idle pick-up p50, ms": r"^idle pick-up after commit, p50: +([\d.]+)",
+    "idle pick-up p99, ms": r"^idle pick-up after commit, p99: +([\d.]+)",
+}
 
 
 def main() -> None:
     given = arguments()
-    with tempfile.TemporaryDirectory(prefix="handrail-bench-") as directory:
-        url = os.environ.get("DATABASE_URL") or database.embedded(Path(directory) / "postgres")
-        os.environ |= {"DATABASE_URL": url, "HANDRAIL_STATE_DIR": directory, "HANDRAIL_CONFIG": config(directory)}
-        from handrail.conf.start import start
-
-        start()
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
-        measure(given)
+    if given.base:
+        by_turns(given)
+        return
+    with tempfile.TemporaryDirectory(prefix="handrail-bench-") as directory, installation(directory, CONFIG) as env:
+        measure(given, env)
 
 
-def measure(given: argparse.Namespace) -> None:
+def by_turns(given: argparse.Namespace) -> None:
+    """The earlier commit and this one after each other, so that both meet the machine in the same mood."""
+    trees = {f"at {given.base}": base.worktree(given.base), "today": base.ROOT}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in trees}
+    for number in range(given.rounds):
+        for name, tree in trees.items():
+            print(f"-- round {number + 1}, {name}", flush=True)
+            found[name].append(_figures_of(tree, given))
+    before, today = found.values()
+    print(f"-- {given.rounds} rounds by turns: median {' and '.join(trees)}, and today's share of the earlier one")
+    for figure in FIGURES:
+        pairs = [(earlier[figure], now[figure]) for earlier, now in zip(before, today, strict=True)]
+        each = ", ".join(f"{now / earlier:.2f}" for earlier, now in pairs)
+        then, now = (statistics.median(side) for side in zip(*pairs, strict=True))
+        print(f"{figure:26} {then:8.1f} {now:8.1f}   {now / then:5.2f}   (by round: {each})")
+
+
+def _figures_of(tree: Path, given: argparse.Namespace) -> dict[str, float]:
+    """Runs that tree's own program, prints what it prints, and reads the figures off that."""
+    command = [base.python(tree), "-m", "bench.bench_runs"]
+    for name in ("runs", "workers", "concurrency", "idle"):
+        command += [f"--{name}", str(getattr(given, name))]
+    env = base.environment(tree)
+    env.pop("BASE", None)
+    done = subprocess.run(command, cwd=tree, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    print(done.stdout, end="", flush=True)
+    return {name: float(re.findall(text, done.stdout, re.MULTILINE)[0]) for name, text in FIGURES.items()}
+
+
+def measure(given: argparse.Namespace, env: dict[str, str]) -> None:
     from tests.factories.installation import Installation
 
     from handrail.runbooks.models import OperationRun
 
-    estate = Installation().runs
-    with workers(given.workers, given.concurrency):
+    estate, program = Installation().runs, ("bench.worker_process", str(given.concurrency))
+    with processes(*program, count=given.workers, env=env):
         warm = [estate.start(f"WARM-{n}", f"warm{n}") for n in range(20)]
         wait_ended(len(warm))
         idle = []
@@ -60,7 +89,7 @@ def measure(given: argparse.Namespace) -> None:
     before, written_before = OperationRun.objects.exclude(finished_at=None).count(), written()
     for number in range(given.runs):
         estate.start(f"LOAD-{number}", f"load{number}")
-    with workers(given.workers, given.concurrency):
+    with processes(*program, count=given.workers, env=env):
         wait_ended(before + 1)
         started, done = time.perf_counter(), OperationRun.objects.exclude(finished_at=None).count()
         wait_ended(before + given.runs, pause=0.1)
@@ -109,30 +138,11 @@ def written() -> tuple[float, float]:
     return float(wal), float(dead)
 
 
-@contextmanager
-def workers(count: int, concurrency: int) -> Iterator[None]:
-    command = [sys.executable, "-m", "bench.worker_process", str(concurrency)]
-    started = [subprocess.Popen(command, cwd=ROOT) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.wait()
-
-
 def wait_ended(count: int, *, pause: float = 0.005) -> None:
     from handrail.runbooks.models import OperationRun
 
     while OperationRun.objects.exclude(finished_at=None).count() < count:
         threading.Event().wait(pause)
-
-
-def config(directory: str) -> str:
-    path = Path(directory) / "handrail.toml"
-    path.write_text("# nothing outside is configured: the workers bring their own\n")
-    return str(path)
 
 
 def arguments() -> argparse.Namespace:
@@ -141,6 +151,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--idle", type=int, default=100)
+    parser.add_argument("--base", default=os.environ.get("BASE", ""))
+    parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
 

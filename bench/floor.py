@@ -88,6 +88,7 @@ def _write(share: range, templates: Templates, one: Callable[[psycopg.Connection
     settings = connection.get_connection_params()
     settings.pop("cursor_factory", None)
     settings.pop("context", None)
+    settings.pop("prepare_threshold", None)  # the driver's own: what is sent again and again is prepared
     with psycopg.connect(**settings) as raw:
         for _ in share:
             one(raw, templates)
