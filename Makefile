@@ -15,7 +15,7 @@ PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml 
 	DESK_TOKEN=unused VENDOR_LANE_TOKEN=unused SSO_CLIENT_SECRET=unused
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-peers nightly check bench docs guards screenshots clean
+.PHONY: help demo up test test-fast test-peers nightly chaos check bench docs guards screenshots clean
 
 help: ## List what you can make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,9 +36,13 @@ test-fast: $(DEV) ## Run the tests of one slice (SLICE=packets), or of what has 
 	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not browser and not committed and not slow and not peer" \
 		$$($(BIN)/python tests/fast.py $(SLICE))
 
-nightly: $(DEV) ## Run every sweep, race, fuzz and real outside server at full size, then browser and process tests for an hour (SECONDS=3600)
+nightly: $(DEV) ## Run every sweep, race, fuzz and real outside server at full size, make chaos, then browser and process tests for an hour (SECONDS=3600)
 	@HANDRAIL_TESTS=nightly $(BIN)/pytest -n $(JOBS) --dist worksteal
+	@$(BIN)/python -m tests.chaos
 	@$(BIN)/python tests/nightly.py $(or $(SECONDS),3600)
+
+chaos: $(DEV) ## Kill workers and database servers under 300 runs, one fault at a time (ONLY="NAME …"); fails on a broken promise
+	@$(BIN)/python -m tests.chaos $(if $(ONLY),--only $(ONLY))
 
 check: $(DEV) ## Format, lint, types, directions between packages, dependencies, migrations, deployment settings, generated docs
 	$(BIN)/ruff format --check --quiet .

@@ -88,7 +88,8 @@ def main(concurrency: int, how: str = "", path: str = "") -> None:
 
     if how:
         watch(recording(Path(path)) if how == "record" else dying(Path(path)))
-    serve(WorkerSettings(concurrency=concurrency, sweep_seconds=1, pull_seconds=3600, seal_seconds=2))
+    seal_seconds = 0.2 if how else 2  # statements of seals are many, and one of all workers makes them
+    serve(WorkerSettings(concurrency=concurrency, sweep_seconds=1, pull_seconds=3600, seal_seconds=seal_seconds))
 
 
 main(int(sys.argv[1]), *sys.argv[2:])
