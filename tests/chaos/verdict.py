@@ -18,12 +18,15 @@ INTENT_SECONDS = DEADLINE_SECONDS + INTENT_MARGIN_SECONDS
 
 @dataclass(frozen=True)
 class LedgerRow:
+    """``taken_over``: how many leases had brought nothing before it was written."""
+
     kind: str
     at: float
     worker: str
     classed: str
     deadline: float | None
     key: str
+    taken_over: str
 
 
 @dataclass
@@ -57,7 +60,8 @@ def reached(stage: Stage, wanted: int) -> Verdict:
         ledgers: dict[int, list[LedgerRow]] = defaultdict(list)
         for run, *row in db.execute(
             "SELECT run_id, kind, extract(epoch FROM at)::float8, worker, coalesce(detail->>'class', ''),"
-            " extract(epoch FROM deadline_at)::float8, idempotency_key"
+            " extract(epoch FROM deadline_at)::float8, idempotency_key,"
+            " coalesce(detail->>'taken_over', '')"
             " FROM runbooks_checkpoint ORDER BY run_id, sequence"
         ).fetchall():
             ledgers[run].append(LedgerRow(*row))
@@ -169,4 +173,4 @@ def _worst(counted: Counter[str]) -> dict[str, int]:
 
 def _written(rows: Sequence[LedgerRow]) -> str:
     first = rows[0].at
-    return "; ".join(f"{row.at - first:.2f} {row.kind} {row.classed} by {row.worker}" for row in rows)
+    return "; ".join(f"{row.at - first:.2f} {row.kind} {row.classed} by {row.worker} {row.taken_over}" for row in rows)
