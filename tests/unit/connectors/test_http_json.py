@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from handrail.connectors.http import Exchange, NotJson, parse_json, retry_after_seconds, to_answer
+from handrail.connectors.http import Exchange, NotJson, parse_json, parse_page, retry_after_seconds, to_answer
 from handrail.connectors.http.jsontext import MAX_DEPTH
 from handrail.connectors.outcome import Failure
+from handrail.kernel.errors import Invalid
+from handrail.runbooks.delegated import IncomingTask
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20)
 VALUES = st.recursive(
@@ -69,6 +71,54 @@ def test_parse_json_refuses_what_is_broken_too_deep_or_ambiguous(data: bytes) ->
 def test_parse_json_takes_the_deepest_allowed_value() -> None:
     data = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
     assert json.dumps(parse_json(data)).encode() == data
+
+
+@given(VALUES)
+def test_parse_page_gives_back_what_was_written(value: JsonValue) -> None:
+    assert parse_page(json.dumps(value).encode()) == value
+    assert parse_page(json.dumps(value, ensure_ascii=False).encode()) == value
+
+
+@given(st.binary(max_size=60) | st.text('[]{}":,\\\\1a', max_size=60).map(str.encode))
+def test_parse_page_understands_whatever_parse_json_does(data: bytes) -> None:
+    try:
+        value = parse_json(data)
+    except NotJson:
+        return
+    assert parse_page(data) == value
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"NaN",
+        b"-Infinity",
+        b"1e999",
+        b"9" * 5000,
+        b'{"id": 1, "id": 2}',
+        b"[" * (MAX_DEPTH - 2) + b"]" * (MAX_DEPTH - 2),
+        b'{"a":' * 10_000 + b'"]}\\""' + b"}" * 10_000,
+        b'"\\u0000"',
+        b'"\\ud83d"',
+        b'"\xff"',
+    ],
+    ids=lambda odd: odd[:8],
+)
+def test_odd_item_of_a_page_keeps_nothing_from_the_others(odd: bytes) -> None:
+    page = parse_page(b'{"items": [{"id": "T1"}, {"x": ' + odd + b'}, [], {"id": "]}"}], "next": null}')
+    assert isinstance(page, dict)
+    assert isinstance(page["items"], list)
+    first, second, third, fourth = page["items"]
+    assert (first, third, fourth, page["next"]) == ({"id": "T1"}, [], {"id": "]}"}, None)
+    assert isinstance(second, dict)
+    with pytest.raises(Invalid, match="not a task"):
+        IncomingTask("T2", "any", 1, second)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[1", b"[" * 100, b"[" * 100_000, b"]", b'"', b'["\\', b"{} {}"])
+def test_page_that_is_none_is_refused(data: bytes) -> None:
+    with pytest.raises(NotJson):
+        parse_page(data)
 
 
 def exchange(status: int, body: bytes, content_type: str = "") -> Exchange:

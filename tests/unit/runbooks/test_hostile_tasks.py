@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,13 +13,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handrail.audit.models import AuditEvent
+from handrail.connectors import registry
+from handrail.connectors.http import Client
+from handrail.connectors.rest import RestConfig, RestConnector
 from handrail.kernel.errors import Invalid
+from handrail.kernel.secrets import Secrets
+from handrail.runbooks import task_system
 from handrail.runbooks.actions import tasks
 from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import OperationRun, Report, TaskRefusal
 from tests.factories.runs import Runs
-from tests.factories.task_queue import Queue, item
+from tests.factories.switches import BoardConnector, SwitchBoard
+from tests.factories.task_queue import SYSTEM, Queue, item
 from tests.lanes import examples
+from tests.unit.connectors.peers import answering, peer, response
 
 NUMBERS = itertools.count()
 TEXT = st.text(max_size=8) | st.sampled_from(["\0", "\ud800", "x" * 200, "\u202e", "flip-switch", "ten_one", "s1", ""])
@@ -54,6 +63,45 @@ def test_pull_goes_on_behind_an_odd_item(estate: Runs, queue: Queue, change: dic
     first, second = tasks.pull(by=estate.worker)
     assert (second.task, second.outcome) == ("T2", "started")
     assert first.outcome == ("started" if "note" in change else "refused")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        rb'"\u0000"',
+        rb'"cut \ud83d"',
+        b'"\xff"',
+        b"NaN",
+        b"1e999",
+        b"9" * 5000,
+        b'{"a": 1, "a": 2}',
+        b"[" * 100 + b"]" * 100,
+        b"[" * 50_000 + b"]" * 50_000,
+    ],
+    ids=lambda odd: odd[:8],
+)
+def test_odd_value_in_one_task_of_a_real_answer_keeps_no_other_from_being_pulled(
+    estate: Runs, board: SwitchBoard, odd: bytes
+) -> None:
+    """As bytes over HTTP: what a connector refuses of a system's state is refused of one task here, not of the page."""
+    whole = [json.dumps(item(estate, key)).encode() for key in ("T1", "T2", "T3")]
+    second = whole[1].replace(b'"s1"', odd)
+    page = b'{"items": [' + b", ".join([whole[0], second, whole[2]]) + b'], "next": null}'
+    with peer(answering(response(200, page))) as server:
+        config = RestConfig(kind="rest", base_url=server.url, deadline_seconds=20)
+        known = {"queue": RestConnector("queue", Client(config, Secrets({}))), "board": BoardConnector(board)}
+        with registry.use(registry.Registry(MappingProxyType(known))), task_system.use(SYSTEM):
+            received = tasks.pull(by=estate.worker)
+    assert [(one.task, one.outcome) for one in received] == [("T1", "started"), ("T2", "refused"), ("T3", "started")]
+    assert TaskRefusal.objects.count() == 1
+
+
+@pytest.mark.parametrize("following", ["/tasks\0", "/\ud800", "/a b", "/" + "x" * 9000])
+def test_next_page_that_is_no_path_is_named(estate: Runs, queue: Queue, following: str) -> None:
+    queue.pages["/tasks"] = {"items": [item(estate, "T1")], "next": following}
+    with pytest.raises(Invalid, match="next page that is none"):
+        tasks.pull(by=estate.worker)
+    assert OperationRun.objects.count() == 1
 
 
 @given(found=st.lists(ITEM, max_size=3))

@@ -13,7 +13,7 @@ from handrail.connectors.http.answers import (
     unusable,
 )
 from handrail.connectors.http.client import Client, Exchange
-from handrail.connectors.http.jsontext import NotJson, parse_json
+from handrail.connectors.http.jsontext import NotJson, parse_json, parse_page
 from handrail.connectors.http.reachability import judge, probe
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "json_bytes",
     "judge",
     "parse_json",
+    "parse_page",
     "probe",
     "read_failed",
     "retry_after_seconds",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -72,8 +72,8 @@ def describe(failure: Failure) -> str:
     return _WORDS[failure]
 
 
-def to_answer(exchange: Exchange) -> Answer:
-    """The exchange with its body as JSON.
+def to_answer(exchange: Exchange, *, parse: Callable[[bytes], JsonValue] = parse_json) -> Answer:
+    """The exchange with its body as JSON, which ``parse`` reads.
 
     A body must be JSON when it says so, or when the status reports success. An error page in another format (HTML from
     a proxy, say) does not count as a failure: the status is enough, and ``body`` is None.
@@ -81,7 +81,7 @@ def to_answer(exchange: Exchange) -> Answer:
     failure, body = exchange.failure, None
     if failure is None and exchange.body:
         try:
-            body = parse_json(exchange.body)
+            body = parse(exchange.body)
         except NotJson:
             is_error = (exchange.status or 0) >= _ERROR
             failure = None if is_error and not claims_json(exchange.headers) else Failure.NOT_JSON
@@ -106,9 +106,9 @@ def to_state(exchange: Exchange) -> Answer:
     return answer if part is None else unusable(answer, Failure.PARTIAL, part.why)
 
 
-def to_current(exchange: Exchange) -> Answer:
+def to_current(exchange: Exchange, *, parse: Callable[[bytes], JsonValue] = parse_json) -> Answer:
     """The exchange of a read that may be part of something. ``stale`` if a cache answered with what it had before."""
-    answer = to_answer(exchange)
+    answer = to_answer(exchange, parse=parse)
     if answer.failure is not None or not freshness.is_from_before(exchange.headers, exchange.seconds):
         return answer
     stale = unusable(answer, Failure.STALE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -12,6 +13,11 @@ from pydantic import JsonValue
 from handrail.kernel.hostile import is_storable
 
 MAX_DEPTH = 64
+# In the place of what ``parse_page`` can't give: a text that nothing takes.
+UNUSABLE = "\0"
+# A string, as far as it goes, or a bracket. Nothing is looked at twice.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?|[\[\]{}]', re.DOTALL)
+_OPENING, _CLOSING = b"[{", b"]}"
 
 
 class NotJson(Exception):
@@ -35,6 +41,49 @@ def parse_json(data: bytes) -> JsonValue:
         raise NotJson from None
     _check(value)
     return cast("JsonValue", value)
+
+
+def parse_page(data: bytes) -> JsonValue:
+    """The JSON value in ``data``, in which each item is judged by itself: a page of tasks, of which one must not keep
+    the others off. What ``parse_json`` refuses is ``UNUSABLE`` in its place, or a text that nothing can keep.
+
+    Raises NotJson for what is malformed as a whole.
+    """
+    try:
+        value = json.loads(
+            # Other bytes become half surrogate pairs, which nothing takes either.
+            _shallow(data).decode("utf-8-sig", "surrogateescape"),
+            parse_constant=lambda _: UNUSABLE,
+            parse_float=lambda text: number if math.isfinite(number := float(text)) else UNUSABLE,
+            parse_int=_integer,
+            object_pairs_hook=lambda pairs: found if len(found := dict(pairs)) == len(pairs) else UNUSABLE,
+        )
+    except (ValueError, RecursionError):
+        raise NotJson from None
+    return cast("JsonValue", value)
+
+
+def _integer(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:  # over 4300 digits
+        return UNUSABLE
+
+
+def _shallow(data: bytes) -> bytes:
+    """``data`` with ``UNUSABLE`` for whatever begins deeper than ``MAX_DEPTH``."""
+    kept, depth, copied = bytearray(), 0, 0
+    for token in _TOKEN.finditer(data):
+        if token[0] in _OPENING:
+            depth += 1
+            if depth == MAX_DEPTH + 1:
+                kept += data[copied : token.start()] + json.dumps(UNUSABLE).encode()
+                copied = len(data)
+        elif token[0] in _CLOSING:
+            depth -= 1
+            if depth == MAX_DEPTH and copied == len(data):
+                copied = token.end()
+    return bytes(kept + data[copied:]) if kept else data
 
 
 def _no_constant(_: str) -> float:

@@ -8,7 +8,17 @@ from pydantic import Field
 
 from handrail.connectors.config import ConnectorKind, ServiceConfig
 from handrail.connectors.finding import Finding
-from handrail.connectors.http import Client, Exchange, json_bytes, probe, to_answer, to_current, to_reading
+from handrail.connectors.http import (
+    Client,
+    Exchange,
+    json_bytes,
+    parse_json,
+    parse_page,
+    probe,
+    to_answer,
+    to_current,
+    to_reading,
+)
 from handrail.connectors.operation import Operation, Path, not_mine
 from handrail.connectors.outcome import Answer, Reading
 from handrail.connectors.rest.operations import Call, Get
@@ -68,7 +78,7 @@ class RestConnector:
         if not get.page and not self._is_single_page(get.path):
             return Whole(self._client).get(get.path, get.query, within_seconds)
         exchange = self._client.send("GET", get.path, query=get.query, headers=_ACCEPT, deadline_seconds=within_seconds)
-        return to_current(exchange)
+        return to_current(exchange, parse=parse_page if get.page else parse_json)
 
     def _is_single_page(self, path: str) -> bool:
         bare = path.partition("?")[0]

@@ -15,6 +15,7 @@ class Get(Operation):
     """``GET path?query``. The path is already percent-encoded; query values are encoded here.
 
     ``page``: one page of a list is asked for, by somebody who asks for the others; else a part is never an answer.
+    Each of its items is to be judged by itself: what no JSON value of ours can be is a text that nothing can keep.
     """
 
     path: Path

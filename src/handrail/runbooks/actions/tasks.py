@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import structlog
 from django.db import DataError, transaction
+from pydantic import ValidationError
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
@@ -71,7 +72,7 @@ def pull(*, by: Actor) -> list[Received]:
         if not path:
             break
         source = cast(Performer, registry.get(system.connector))
-        reading = gate.read(system.connector, source, Get(path=path, page=True), turn_wait=turn_wait)
+        reading = gate.read(system.connector, source, _page(path), turn_wait=turn_wait)
         items = extract(reading.value, system.items_at)
         if not isinstance(items, list):
             raise Invalid(
@@ -80,6 +81,14 @@ def pull(*, by: Actor) -> list[Received]:
         received += [receive(item=item, by=by) for item in items]
         path = _next(reading.value, system)
     return received
+
+
+def _page(path: str) -> Get:
+    try:
+        return Get(path=path, page=True)
+    except ValidationError:
+        fault = Fault("next_at", "expected a path, percent-encoded")
+        raise Invalid("The task system names a next page that is none.", faults=[fault]) from None
 
 
 def receive(*, item: Any, by: Actor) -> Received:
