@@ -254,6 +254,20 @@ def audit(people: People) -> None:
     take(people.go(AUDITOR, "/admin/audit/record"), "audit-record")
 
 
+def brakes(people: People) -> None:
+    """A connector that is paused, and resumed behind the picture, so that the demo goes on."""
+    page = people.go(SENIOR, "/admin/brakes")
+    page.get_by_label("What to pause").select_option("connector:sync-jobs")
+    page.get_by_label("Why").fill("The vendor repairs it until noon.")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("The vendor repairs it until noon.")).to_be_visible()
+    take(people.go(SENIOR, "/admin/brakes"), "brakes")
+    page.locator("details summary").first.click()
+    page.get_by_label("Why it can go on").fill("It is repaired.")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("Nothing is paused.")).to_be_visible()
+
+
 def people_and_access(people: People) -> None:
     """Where somebody is logged in, with which tokens, who the members are, and which tenants there are."""
     take(people.go(OPERATOR, "/admin/sessions"), "sessions", height=560)
@@ -266,7 +280,9 @@ def people_and_access(people: People) -> None:
     take(people.go(ADMINISTRATOR, "/admin/tenants"), "tenants")
 
 
-STORIES = {story.__name__: story for story in (look_around, definitions, support, packets, audit, people_and_access)}
+STORIES = {
+    story.__name__: story for story in (look_around, definitions, brakes, support, packets, audit, people_and_access)
+}
 
 
 def make(demo: Demo, stories: Iterable[str]) -> None:
