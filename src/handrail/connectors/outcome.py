@@ -71,6 +71,7 @@ class Answer:
     ``headers`` holds etag, retry-after, location and content-type only, by lower-case name.
     ``digest`` is ``sha256:…`` over the decoded body bytes; ``seconds`` the time that the call took. ``reason``, if
     it isn't empty, tells more about the failure, as the end of a sentence about the other side, without outside text.
+    ``may_pass``: status 401 to credentials that come from a file. Nothing happened, and with the next ones it may work.
     """
 
     status: int | None
@@ -82,6 +83,7 @@ class Answer:
     digest: str | None = None
     seconds: float = 0.0
     reason: str = ""
+    may_pass: bool = False
 
     @property
     def sent(self) -> bool:

@@ -51,6 +51,45 @@ class Secrets:
         return Secret(value)
 
 
+class KeptSecret:
+    """A secret that is there from the start, and is read again once its file has changed: who rotates it restarts
+    nothing. Safe to share between threads."""
+
+    def __init__(self, reference: str, secrets: Secrets) -> None:
+        """Raises Misconfigured as ``resolve`` does."""
+        self._reference, self._secrets = reference, secrets
+        seen = self._look()
+        self._kept = seen, secrets.resolve(reference)
+
+    @property
+    def rotates(self) -> bool:
+        """Whether another value may be there while this process runs."""
+        return self._reference.startswith("file:")
+
+    def current(self) -> Secret:
+        """What the file holds now; while it is being replaced and can't be read, what it held before."""
+        seen, secret = self._kept
+        now = self._look()
+        if now == seen or now is None:
+            return secret
+        try:
+            secret = self._secrets.resolve(self._reference)
+        except Misconfigured:
+            return secret
+        self._kept = now, secret
+        return secret
+
+    def _look(self) -> tuple[int, ...] | None:
+        """What changes with the file, symbolic links followed; None where there is none."""
+        if not self.rotates:
+            return None
+        try:
+            found = Path(self._reference.removeprefix("file:")).stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _read(name: str) -> str:
     path = Path(name)
     try:

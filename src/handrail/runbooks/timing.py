@@ -68,6 +68,12 @@ class Timing:
         connected again by then."""
         return 3 * self.reconnect_seconds
 
+    @property
+    def refused_interval_seconds(self) -> float:
+        """How often credentials from a file are tried again that a target refused: rarely, so that nobody locks the
+        account, and often enough for a file that its platform replaces within a minute or two."""
+        return 6 * self.read_interval_seconds
+
     def after_unexpected_error(self, failures: int) -> float:
         """Seconds to wait after the ``failures``-th unexpected error in a row (1 or more)."""
         return doubled(self.unexpected_error_wait_seconds, failures - 1, self.unexpected_error_ceiling_seconds)

@@ -17,10 +17,12 @@ from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, judge, to_answer, to_reading
 from handrail.connectors.http.client import Exchange
 from handrail.kernel.errors import Invalid, Misconfigured, Unavailable
-from handrail.kernel.secrets import Secrets
+from handrail.kernel.secrets import Secret, Secrets
 
 MAX_FOUND = 20
 _SHORTEST_SECONDS = 0.1  # with less, a desk could take the ticket but hardly say so
+
+_UNAUTHORIZED = 401
 
 
 class Desk:
@@ -57,10 +59,7 @@ class Desk:
             return DeskFailure(Category.MISCONFIGURED)
         if isinstance(exchange, DeskFailure):
             return exchange
-        outcome = created_or_why(self._config, to_answer(exchange))
-        if self._tokens and isinstance(outcome, DeskFailure) and outcome.category is Category.CREDENTIALS:
-            self._tokens.forget()
-        return outcome
+        return created_or_why(self._config, to_answer(exchange))
 
     def normalise_link(self, reference: str, url: str) -> Link:
         """A ticket that exists, from what a person typed or pasted. Calls nobody.
@@ -96,18 +95,34 @@ class Desk:
         self._client.close()
 
     def _send(self, outgoing: Outgoing, *, since: float | None = None) -> Exchange | DeskFailure:
-        """Send within what is left of the budget, of which a token that must be fetched first takes its part."""
+        """Send within what is left of the budget, of which a token that must be fetched first takes its part.
+
+        A token that the desk refuses is dropped. A GET is then made once more, with a new one.
+        """
         until = (monotonic() if since is None else since) + self._config.deadline_seconds
-        headers = outgoing.headers
+        if self._tokens is None:
+            return self._ask(outgoing, until)
+        exchange = self._with_token(self._tokens, outgoing, until)
+        refused = isinstance(exchange, Exchange) and exchange.status == _UNAUTHORIZED
+        return self._with_token(self._tokens, outgoing, until) if refused and outgoing.method == "GET" else exchange
+
+    def _with_token(self, tokens: TokenSource, outgoing: Outgoing, until: float) -> Exchange | DeskFailure:
         if (left := until - monotonic()) < _SHORTEST_SECONDS:
             return DeskFailure(Category.HANDRAIL_BUSY)
-        if self._tokens:
-            token = self._tokens.bearer(deadline_seconds=left)
-            if isinstance(token, DeskFailure):
-                return token
+        token = tokens.bearer(deadline_seconds=left)
+        if isinstance(token, DeskFailure):
+            return token
+        exchange = self._ask(outgoing, until, token)
+        if isinstance(exchange, Exchange) and exchange.status == _UNAUTHORIZED:
+            tokens.forget(token)
+        return exchange
+
+    def _ask(self, outgoing: Outgoing, until: float, token: Secret | None = None) -> Exchange | DeskFailure:
+        headers = outgoing.headers
+        if (left := until - monotonic()) < _SHORTEST_SECONDS:
+            return DeskFailure(Category.UNREACHABLE if token else Category.HANDRAIL_BUSY)
+        if token is not None:
             headers = {**headers, "authorization": f"Bearer {token.reveal()}"}
-            if (left := until - monotonic()) < _SHORTEST_SECONDS:
-                return DeskFailure(Category.UNREACHABLE)
         return self._client.send(
             outgoing.method,
             outgoing.path,

@@ -14,7 +14,7 @@ from handrail.connectors.config import SecretReference, Section
 from handrail.connectors.desk.failure import Category, DeskFailure, failure_of
 from handrail.connectors.http import Client, to_answer
 from handrail.connectors.outcome import Answer
-from handrail.kernel.secrets import Secret, Secrets
+from handrail.kernel.secrets import KeptSecret, Secret, Secrets
 
 MAX_TOKEN = 8000
 MAX_TOKEN_SECONDS = 3600.0
@@ -43,7 +43,7 @@ class TokenSource:
     def __init__(self, config: ClientCredentials, client: Client, secrets: Secrets) -> None:
         self._config = config
         self._client = client
-        self._secret = secrets.resolve(config.secret)
+        self._secret = KeptSecret(config.secret, secrets)
         self._kept: _Token | None = None
         self._lock = Lock()
 
@@ -60,16 +60,17 @@ class TokenSource:
             self._kept = token
         return token.secret
 
-    def forget(self) -> None:
-        """The desk refused the token: the next call fetches another."""
+    def forget(self, refused: Secret) -> None:
+        """The desk refused this token: the next call fetches another, unless another call has done so meanwhile."""
         with self._lock:
-            self._kept = None
+            if self._kept is not None and self._kept.secret == refused:
+                self._kept = None
 
     def _ask(self, deadline_seconds: float) -> Answer:
         form = {
             "grant_type": "client_credentials",
             "client_id": self._config.client_id,
-            "client_secret": self._secret.reveal(),
+            "client_secret": self._secret.current().reveal(),
             **({"scope": self._config.scope} if self._config.scope else {}),
         }
         content = urlencode(form).encode()

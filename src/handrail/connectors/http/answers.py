@@ -94,6 +94,7 @@ def to_answer(exchange: Exchange, *, parse: Callable[[bytes], JsonValue] = parse
         failure=failure,
         digest=digest_bytes(exchange.body) if exchange.body else None,
         seconds=exchange.seconds,
+        may_pass=exchange.may_pass,
     )
 
 
@@ -143,9 +144,11 @@ def to_reading(name: str, answer: Answer) -> Reading:
 def read_failed(name: str, answer: Answer) -> ReadFailed:
     """Why the answer is not a state, in one sentence without outside text."""
     if answer.failure is not None:
-        why, retryable = answer.reason or describe(answer.failure), answer.failure in _PASSING
+        why, retryable = answer.reason or describe(answer.failure), answer.failure in _PASSING or answer.may_pass
     elif answer.status == 200:  # noqa: PLR2004 - HTTP OK
         why, retryable = "its answer is empty", False
+    elif answer.may_pass:
+        why, retryable = f"it refused the credentials that their file holds (status {answer.status})", True
     else:
         why, retryable = f"it answered with status {answer.status}", answer.status in RETRYABLE_STATUSES
     return ReadFailed(

@@ -4,6 +4,8 @@
 - Redirects are never followed, proxies in the environment never used, certificates always verified.
 - Safe methods ask caches on the way to ask the origin (``freshness``), unless the caller gives other headers.
 - Only the allowed origins are called (``urls``); the decoded body is capped (``body``).
+- Credentials from a file are read again once it has changed (``credentials``). A safe method that meets a 401 while
+  they change is asked once more with the new ones, within the same deadline; no other method is sent twice.
 - Safe methods share kept-alive connections between threads. A kept connection that turns out to be dead is replaced
   once, within the same deadline. Any other method opens a connection of its own: on a kept one, "lost" could mean that
   the server had closed it before our request, and the verdict would be "unknown" for nothing.
@@ -14,9 +16,8 @@
 from __future__ import annotations
 
 import ssl
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from time import monotonic
 from typing import cast
@@ -24,10 +25,11 @@ from typing import cast
 import httpcore2
 import httpx2
 
-from handrail.connectors.config import MAX_DEADLINE_SECONDS, Auth, BasicAuth, BearerAuth, HeaderAuth, HttpConfig
+from handrail.connectors.config import MAX_DEADLINE_SECONDS, HttpConfig
 from handrail.connectors.http import freshness, pacing
 from handrail.connectors.http.body import Garbled, TooLarge, gather
 from handrail.connectors.http.clock import Clock, NotReached, OutOfTime, running
+from handrail.connectors.http.credentials import Credentials
 from handrail.connectors.http.network import TimedBackend
 from handrail.connectors.http.resolver import Resolver
 from handrail.connectors.http.urls import QueryValues, target_url
@@ -43,6 +45,7 @@ MAX_HEADER = 2000
 _LONG_HEADERS = frozenset({"link", "x-pagination"})
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _NOT_MODIFIED = 304
+_UNAUTHORIZED = 401
 
 # One for the process: a name whose server is silent is then asked for once, for all callers.
 _RESOLVER = Resolver()
@@ -54,7 +57,7 @@ class Exchange:
 
     ``status``, ``headers`` (lower-case names; repeated ones joined by ", "; values over 2000 characters left out, but
     ``link``) and ``body`` (decoded) are there when ``failure`` is None; ``status`` and ``headers`` also when
-    ``failure.answered``.
+    ``failure.answered``. ``may_pass``: the target refused credentials that come from a file, and may be ahead of it.
     """
 
     status: int | None = None
@@ -62,6 +65,7 @@ class Exchange:
     body: bytes = b""
     failure: Failure | None = None
     seconds: float = 0.0
+    may_pass: bool = False
 
 
 class Client:
@@ -70,7 +74,7 @@ class Client:
     def __init__(self, config: HttpConfig, secrets: Secrets, *, resolver: Resolver = _RESOLVER) -> None:
         """Resolves the secrets and reads the CA file; calls nobody. Raises Misconfigured."""
         self._config = config
-        self._auth = _auth_headers(config.auth, secrets)
+        self._credentials = Credentials(config.auth, secrets)
         context, backend = _ssl_context(config), TimedBackend(resolver)
         self._kept = httpcore2.ConnectionPool(
             ssl_context=context,
@@ -110,20 +114,27 @@ class Client:
         limit = self._config.max_bytes if max_bytes is None else max_bytes
         within = min(deadline_seconds or self._config.deadline_seconds, MAX_DEADLINE_SECONDS)
         safe = method in _SAFE_METHODS
-        call = _Call(
-            request=httpcore2.Request(
-                method, url, headers=self._headers(url, headers or {}, content, close=not safe), content=content or b""
-            ),
-            limit=limit,
-            clock=Clock(started + within),
-        )
+
+        def once(auth: Mapping[str, str]) -> Exchange:
+            sent = self._headers(url, headers or {}, content, auth, close=not safe)
+            request = httpcore2.Request(method, url, headers=sent, content=content or b"")
+            return self._over(request, safe=safe, limit=limit, until=started + within)
+
+        auth = self._credentials.headers()
+        exchange = once(auth)
+        if exchange.status == _UNAUTHORIZED and self._credentials.rotate:
+            fresh = self._credentials.headers()
+            if safe and fresh != auth:
+                exchange = once(fresh)
+            exchange = replace(exchange, may_pass=exchange.status == _UNAUTHORIZED)
+        return replace(exchange, seconds=monotonic() - started)
+
+    def _over(self, request: httpcore2.Request, *, safe: bool, limit: int, until: float) -> Exchange:
+        call = _Call(request=request, limit=limit, clock=Clock(until))
         exchange = call.over(self._kept if safe else self._single)
         if safe and exchange.failure is not None and call.met_dead_connection(exchange.failure):
-            call = _Call(request=call.request, limit=limit, clock=Clock(started + within))
-            exchange = call.over(self._single)
-        return Exchange(
-            exchange.status, exchange.headers, exchange.body, exchange.failure, seconds=monotonic() - started
-        )
+            exchange = _Call(request=request, limit=limit, clock=Clock(until)).over(self._single)
+        return exchange
 
     def close(self) -> None:
         """Close idle connections. The client may be used again afterwards."""
@@ -131,7 +142,13 @@ class Client:
         self._single.close()
 
     def _headers(
-        self, url: httpcore2.URL, given: Mapping[str, str], content: bytes | None, *, close: bool
+        self,
+        url: httpcore2.URL,
+        given: Mapping[str, str],
+        content: bytes | None,
+        auth: Mapping[str, str],
+        *,
+        close: bool,
     ) -> list[tuple[bytes, bytes]]:
         merged = {
             "host": _host(url),
@@ -141,7 +158,7 @@ class Client:
             **({"connection": "close"} if close else freshness.ASK_ORIGIN),
             **{name.lower(): value for name, value in given.items()},
             **({"content-length": str(len(content or b""))} if content is not None or close else {}),
-            **self._auth,
+            **auth,
         }
         try:
             return [(name.encode("ascii"), value.encode("ascii")) for name, value in merged.items()]
@@ -212,28 +229,6 @@ def _host(url: httpcore2.URL) -> str:
     host = url.host.decode("ascii")
     host = f"[{host}]" if ":" in host else host
     return host if (url.scheme, url.port) in {(b"http", 80), (b"https", 443)} else f"{host}:{url.port}"
-
-
-def _auth_headers(auth: Auth, secrets: Secrets) -> dict[str, str]:
-    if isinstance(auth, BearerAuth):
-        return {"authorization": "Bearer " + _revealed(auth.secret, secrets)}
-    if isinstance(auth, HeaderAuth):
-        return {auth.name.lower(): auth.prefix + _revealed(auth.secret, secrets)}
-    if isinstance(auth, BasicAuth):
-        user = _revealed(auth.username_secret, secrets) if auth.username_secret else auth.username or ""
-        password = _revealed(auth.secret, secrets) if auth.secret else "x"
-        return {"authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")}
-    return {}
-
-
-def _revealed(reference: str, secrets: Secrets) -> str:
-    value = secrets.resolve(reference).reveal()
-    if not value.isascii() or not value.isprintable():
-        raise Misconfigured(
-            f"The secret {reference} holds a line break or another character that can't be sent.",
-            code="secret-unusable",
-        )
-    return value
 
 
 def _ssl_context(config: HttpConfig) -> ssl.SSLContext:

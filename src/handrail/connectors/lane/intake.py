@@ -86,7 +86,7 @@ class HttpLane:
             return LaneFailed(f"The lane {self.name}: {describe(exchange.failure)}.", kind, retry_after_seconds=wait)
         status = exchange.status or 0
         said = f"The lane {self.name} answered with status {status}."
-        if status in _NOT_NOW:
+        if status in _NOT_NOW or exchange.may_pass:
             return LaneFailed(said, ErrorKind.BUSY, retry_after_seconds=wait)
         kind = ErrorKind.REFUSED if status in _FOR_GOOD else ErrorKind.UNKNOWN
         return LaneFailed(said, kind, retry_after_seconds=wait)

@@ -123,7 +123,9 @@ def open_http(name: str, config: Any, secrets: Secrets) -> SamlConnector:
         exchange = client.send("GET", path or config.metadata_path, deadline_seconds=deadline_seconds)
         if exchange.failure is not None or exchange.status != _OK or not exchange.body:
             wait = retry_after_seconds(exchange.headers.get("retry-after"), now())
-            answer = Answer(exchange.status, failure=exchange.failure, retry_after_seconds=wait)
+            answer = Answer(
+                exchange.status, failure=exchange.failure, retry_after_seconds=wait, may_pass=exchange.may_pass
+            )
             raise read_failed(name, answer)
         return exchange.body, min(age_seconds(exchange.headers), _MAX_AGE_SECONDS)
 

@@ -19,6 +19,7 @@ from handrail.runbooks.timing import Timing
 # A read changes nothing, so a passing fault is asked about again at once; this many times in all.
 READ_TRIES = 3
 _NOT_FOUND = 404
+_UNAUTHORIZED = 401
 
 
 def connector(name: str) -> Performer:
@@ -32,6 +33,7 @@ class Unreadable(Exception):
     ``held_up``: it was not asked; the connector is at a limit, or its circuit breaker is open.
 
     ``absent``: it answered, but what is asked for is not there, or not as declared: after an action perhaps not yet.
+    ``refused``: it refused credentials that their file may replace.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Unreadable(Exception):
         *,
         retryable: bool,
         absent: bool = False,
+        refused: bool = False,
         retry_after_seconds: float | None = None,
         held_up: HeldUp | None = None,
     ) -> None:
@@ -49,6 +52,7 @@ class Unreadable(Exception):
         self.message = message
         self.retryable = retryable
         self.absent = absent
+        self.refused = refused
         self.retry_after_seconds = retry_after_seconds
         self.held_up = held_up
 
@@ -122,12 +126,14 @@ def _read(
         except HeldUp as error:
             raise Unreadable(name, error.message, retryable=True, held_up=error) from None
         except ReadFailed as error:
-            if not error.retryable or attempt == tries:
+            refused = error.http_status == _UNAUTHORIZED  # asked again at once, it might lock the account
+            if not error.retryable or refused or attempt == tries:
                 raise Unreadable(
                     name,
                     error.message,
                     retryable=error.retryable,
                     absent=error.http_status == _NOT_FOUND,
+                    refused=refused,
                     retry_after_seconds=error.retry_after_seconds,
                 ) from None
             pause = error.retry_after_seconds or timing.read_pause_seconds * attempt

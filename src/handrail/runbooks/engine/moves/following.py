@@ -72,14 +72,20 @@ def attended_since(execution: Execution, since: datetime) -> datetime:
 def read_wait(execution: Execution, error: Unreadable, *, since: datetime) -> Wait | None:
     """Until when to wait for a read that failed in passing; None once the budget is over, counted from ``since``
     without the time in which nobody asked."""
-    timing, written = execution.timing, execution.runbook.spec.read_budget
-    ends_at = asked_since(execution, since) + timedelta(
-        seconds=timing.read_budget_seconds if written is None else written
-    )
+    timing, ends_at = execution.timing, read_budget_ends_at(execution, since)
     if not error.retryable or execution.at >= ends_at:
         return None
-    pause = max(timing.read_interval_seconds, error.retry_after_seconds or 0.0)
+    interval = timing.refused_interval_seconds if error.refused else timing.read_interval_seconds
+    pause = max(interval, error.retry_after_seconds or 0.0)
     return Wait(min(execution.after(pause), ends_at))
+
+
+def read_budget_ends_at(execution: Execution, since: datetime) -> datetime:
+    """Until when reads that fail in passing are asked again, counted from ``since`` without the time in which nobody
+    asked."""
+    written = execution.runbook.spec.read_budget
+    seconds = execution.timing.read_budget_seconds if written is None else written
+    return asked_since(execution, since) + timedelta(seconds=seconds)
 
 
 def go_on(

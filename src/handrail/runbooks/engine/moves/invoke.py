@@ -13,7 +13,14 @@ from handrail.runbooks.engine.decision import Answered, Ask, Commit, Invocation,
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import again, finish
 from handrail.runbooks.engine.moves.finish import Stop
-from handrail.runbooks.engine.moves.following import attended_since, go_on, intent, is_exhausted, resumed_since
+from handrail.runbooks.engine.moves.following import (
+    attended_since,
+    go_on,
+    intent,
+    is_exhausted,
+    read_budget_ends_at,
+    resumed_since,
+)
 from handrail.runbooks.engine.position import ResultClass
 from handrail.runbooks.states import EventKind, ExceptionCause, RunState
 from handrail.runbooks.timing import NOT_SENT_LIMIT
@@ -114,12 +121,17 @@ def _polled(execution: Execution, asked: Answered) -> Next:
     if asked.answer.failure is not None or asked.answer.status in RETRYABLE_STATUSES:
         since = attended_since(execution, since)  # it says nothing: that is asked for as long as workers could ask
     ends_at = since + timedelta(seconds=step.poll.within_seconds)
+    if asked.answer.may_pass:  # says nothing about the action: its file has as long as for any other read
+        ends_at = max(ends_at, read_budget_ends_at(execution, execution.position.last.at))
     undecided = kind is ResultClass.PENDING
     if undecided and execution.at < ends_at:
-        pause = max(step.poll.every_seconds, asked.answer.retry_after_seconds or 0.0)
+        least = execution.timing.refused_interval_seconds if asked.answer.may_pass else step.poll.every_seconds
+        pause = max(least, asked.answer.retry_after_seconds or 0.0)
         return Wait(min(execution.after(pause), ends_at))
     if undecided:
         message = f"The action was accepted but not decided within {step.poll.within_seconds:g} s."
+        if asked.answer.may_pass:
+            message += " Lastly the target refused Handrail's credentials (status 401)."
         known = execution.position.answers.get(step.name, {})
         result = {"class": ResultClass.AMBIGUOUS, "why": "poll window over", "answer": known}
         return _stopping(execution, Stop(ExceptionCause.AMBIGUOUS, "poll-window-over", message), result)
@@ -151,7 +163,22 @@ def stop(execution: Execution) -> Next:
 
 def settle(execution: Execution, called: Answered) -> Next:
     """Records the classified result, and stops the run where its class requires that."""
-    return _conclude(execution, called, *_class_of(execution, execution.step, called.answer))
+    kind, detail = _class_of(execution, execution.step, called.answer)
+    if called.answer.may_pass and kind is not ResultClass.RETRYABLE:
+        kind, detail = _refused_credentials(execution, kind, detail)
+    return _conclude(execution, called, kind, detail)
+
+
+def _refused_credentials(
+    execution: Execution, kind: ResultClass, detail: dict[str, Any]
+) -> tuple[ResultClass, dict[str, Any]]:
+    """The target refused to know us, so nothing happened, and the file may hold others by the next attempt: within the
+    step's own limit everything is decided again. After it the answer is what the table says."""
+    detail = detail | {"credentials": "refused"}
+    if is_exhausted(execution, execution.step, None):
+        return kind, detail
+    why = "status 401: the credentials were refused; their file may be about to change"
+    return ResultClass.RETRYABLE, detail | {"class": ResultClass.RETRYABLE, "why": why}
 
 
 def _conclude(execution: Execution, called: Answered, kind: ResultClass, detail: dict[str, Any]) -> Commit:
@@ -214,7 +241,7 @@ def _class_of_poll(execution: Execution, step: CompiledStep, answer: Answer) -> 
     kind, detail = _class_of(execution, step, answer)
     if kind in (ResultClass.SUCCEEDED, ResultClass.PENDING):
         return kind, detail
-    if answer.failure is not None or answer.status in RETRYABLE_STATUSES:
+    if answer.failure is not None or answer.status in RETRYABLE_STATUSES or answer.may_pass:
         return ResultClass.PENDING, detail
     if answer.status not in _SUCCESSFUL:
         kind = ResultClass.AMBIGUOUS
@@ -230,7 +257,8 @@ def _result(execution: Execution, detail: dict[str, Any]) -> NewRow:
 
 def _wait_seconds(execution: Execution, step: CompiledStep, answer: Answer, retry_class: str | None) -> float:
     own = step.policy(retry_class).delay_seconds(execution.position.attempts[step.name])
-    return max(own, answer.retry_after_seconds or 0.0)
+    least = execution.timing.refused_interval_seconds if answer.may_pass else 0.0
+    return max(own, answer.retry_after_seconds or 0.0, least)
 
 
 def _why(kind: ResultClass, step: CompiledStep, detail: dict[str, Any], execution: Execution) -> Stop:
@@ -244,6 +272,9 @@ def _why(kind: ResultClass, step: CompiledStep, detail: dict[str, Any], executio
             else f"The action failed {made} times in a row with results that may pass; the limit is reached."
         )
         return Stop(ExceptionCause.RETRIES_EXHAUSTED, "retries-exhausted", message)
+    if kind is ResultClass.TERMINAL and detail.get("credentials"):
+        message = "The target refuses the credentials that their file holds (status 401)."
+        return Stop(ExceptionCause.TERMINAL, "terminal-result", message)
     if kind is ResultClass.TERMINAL:
         return Stop(ExceptionCause.TERMINAL, "terminal-result", "The target refused the action permanently.")
     message = "The runbook does not recognise the answer, so the run stops."

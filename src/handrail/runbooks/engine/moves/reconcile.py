@@ -13,7 +13,7 @@ from handrail.runbooks.engine.decision import Answered, Ask, Commit, NewRow, Nex
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import again, finish
 from handrail.runbooks.engine.moves.finish import Stop
-from handrail.runbooks.engine.moves.following import asked_since, intent, is_exhausted
+from handrail.runbooks.engine.moves.following import asked_since, intent, is_exhausted, read_budget_ends_at
 from handrail.runbooks.engine.moves.invoke import settle
 from handrail.runbooks.engine.moves.verify import unmet
 from handrail.runbooks.engine.outside import Readings, Unreadable
@@ -46,6 +46,9 @@ def _looked_up(execution: Execution, found: Answered) -> Next:
     if answer.failure is not None or answer.status in RETRYABLE_STATUSES:
         message, asked = "The job runner could not be asked.", answer.retry_after_seconds
         return _look_again(execution, Unreadable(step.name, message, retryable=True, retry_after_seconds=asked))
+    if answer.may_pass:
+        message = "The job runner refuses the credentials that their file holds (status 401)."
+        return _look_again(execution, Unreadable(step.name, message, retryable=True, refused=True))
     if answer.status != _OK:
         return _unknown(execution, f"The job runner refused to answer: status {answer.status}.")
     return settle(execution, Answered(answer, 0.0))
@@ -69,10 +72,13 @@ def _looked(execution: Execution, readings: Readings | Unreadable) -> Next:
 
 def _look_again(execution: Execution, error: Unreadable) -> Next:
     timing = execution.timing
-    until = execution.after(max(timing.reconcile_interval_seconds, error.retry_after_seconds or 0.0))
+    interval = timing.refused_interval_seconds if error.refused else timing.reconcile_interval_seconds
+    until = execution.after(max(interval, error.retry_after_seconds or 0.0))
     window_ends_at = asked_since(execution, execution.position.last.at) + timedelta(
         seconds=timing.reconcile_window_seconds
     )
+    if error.refused:
+        window_ends_at = max(window_ends_at, read_budget_ends_at(execution, execution.position.last.at))
     if error.retryable and until < window_ends_at:
         return Wait(until)
     return _unknown(execution, error.message)

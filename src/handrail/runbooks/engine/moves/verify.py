@@ -11,7 +11,7 @@ from handrail.runbooks.engine.decision import NewRow, Next, Reads, Wait
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import again, finish
 from handrail.runbooks.engine.moves.finish import Stop
-from handrail.runbooks.engine.moves.following import attended_since, go_on, resumed_since
+from handrail.runbooks.engine.moves.following import attended_since, go_on, read_budget_ends_at, resumed_since
 from handrail.runbooks.engine.outside import Readings, Unreadable
 from handrail.runbooks.states import EventKind, ExceptionCause
 
@@ -31,6 +31,10 @@ def _compared(execution: Execution, readings: Readings | Unreadable) -> Next:
     ends_at = since + window
     in_window = execution.at < ends_at
     if isinstance(readings, Unreadable):
+        # Refused credentials say nothing about the effect: their file has as long as for any other read.
+        refused_until = read_budget_ends_at(execution, since)
+        if readings.refused and readings.retryable and execution.at < refused_until:
+            return Wait(min(execution.after(execution.timing.refused_interval_seconds), refused_until))
         # The effect had its time however long nobody looked; a source that fails in passing is asked for as long.
         asked_until = attended_since(execution, since) + window if readings.retryable else ends_at
         if (readings.retryable or readings.absent) and execution.at < asked_until:
