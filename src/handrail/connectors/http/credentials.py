@@ -1,4 +1,4 @@
-"""The headers by which a target knows us. What comes from a file is read again once the file has changed."""
+"""The headers that tell a target who calls. What comes from a file is read again once the file has changed."""
 
 from __future__ import annotations
 
