@@ -34,6 +34,12 @@ def installation(directory: str, config: str) -> Iterator[dict[str, str]]:
     yield serving
 
 
+def processor_seconds(pid: int) -> float:
+    """The processor time that a process has used until now."""
+    parts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
 def processes(module: str, *argv: str, count: int, env: dict[str, str]) -> Iterator[list[int]]:
     """So many of one program of the bench, until the end of the block, which they are asked for; their ids."""

@@ -8,18 +8,19 @@ from types import MappingProxyType
 from handrail.conf.start import start
 
 
+class Anything(dict[str, dict[str, str]]):
+    """Every switch exists, off until it is flipped."""
+
+    def get(self, key: str, _: object = None) -> dict[str, str]:  # type: ignore[override]
+        return self.setdefault(key, {"state": "off", "fuse": "ok", "owner": "ten_one"})
+
+
 def main(concurrency: int) -> None:
     start()
     from tests.factories.switches import BoardConnector, SwitchBoard
 
     from handrail.connectors import registry
     from handrail.worker.service import WorkerSettings, serve
-
-    class Anything(dict[str, dict[str, str]]):
-        """Every switch exists, off until it is flipped."""
-
-        def get(self, key: str, _: object = None) -> dict[str, str]:  # type: ignore[override]
-            return self.setdefault(key, {"state": "off", "fuse": "ok", "owner": "ten_one"})
 
     board = SwitchBoard(switches=Anything())
     registry.configure(registry.Registry(MappingProxyType({"board": BoardConnector(board, deadline_seconds=10)})))
