@@ -22,6 +22,8 @@ RUNS = Kind(
     sets="unattended_seconds = unattended_seconds + extract(epoch FROM clock_timestamp() - due_at)"
     " + CASE WHEN failures > 0 THEN %(lease)s ELSE 0 END",
 )
+# Who has a run, where it is a process whose end is not noticed. No session has this number.
+UNNOTICED = 0
 # The next attempt is due, and this one counted, before the call: whatever happens to this worker, attempts are counted
 # and get rarer.
 REPORTS = Kind(
@@ -38,12 +40,12 @@ REPORTS = Kind(
 def claim_runs(count: int, *, after: int = 0, held_by: int | None = None) -> list[Claim]:
     """Up to ``count`` runs that are due; ``after``: the tenant whose turn was last; ``held_by``: the caller's session,
     if its end is to be noticed."""
-    return lease.claim(RUNS, count, after=after, lease=timing.get().lease_seconds, held_by=held_by)
+    return lease.claim(RUNS, count, after=after, lease=timing.get().lease_seconds, held_by=held_by or UNNOTICED)
 
 
 def claim_run(run_id: int) -> Claim | None:
     """That run; None when it is not due, or another worker was first."""
-    return lease.claim_one(RUNS, run_id, lease=timing.get().lease_seconds, held_by=None)
+    return lease.claim_one(RUNS, run_id, lease=timing.get().lease_seconds, held_by=UNNOTICED)
 
 
 def free_runs(session: int) -> int:
@@ -117,3 +119,15 @@ def brakes() -> tuple[dict[str, int], datetime | None, int]:
         cursor.execute("SELECT count(*) FROM handrail_paused_lease")
         (paused,) = cursor.fetchone()
     return {kind: count for kind, count, _ in rows}, min((at for _, _, at in rows), default=None), paused
+
+
+def recoveries() -> tuple[dict[str, int], int]:
+    """Ledger rows that tell of a recovery, by kind; completed runs that were found wrong."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FILTER (WHERE unknown), count(*) FILTER (WHERE reconciled),"
+            " count(*) FILTER (WHERE taken_over), (SELECT count(*) FROM handrail_wrong_lease)"
+            " FROM handrail_recovery_lease"
+        )
+        unknown, reconciled, taken_over, wrong = cursor.fetchone()
+    return {"unknown": unknown, "reconciled": reconciled, "taken-over": taken_over}, wrong

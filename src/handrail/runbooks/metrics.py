@@ -14,6 +14,7 @@ from handrail.runbooks.states import BrakeKind, Handling, RunState
 
 def read() -> list[Metric]:
     runs, packets, overdue, undelivered, stopped = leases.counts(now())
+    recovered, wrong = leases.recoveries()
     handled = {handling.value: packets.get(handling.value, 0) for handling in Handling}
     brakes, since, paused = leases.brakes()
     applied = {kind.value: brakes.get(kind.value, 0) for kind in BrakeKind}
@@ -31,6 +32,13 @@ def read() -> list[Metric]:
         ),
         one("handrail_runs_paused", "Runs that wait for a person to resume what they need.", paused),
         *_connectors(),
+        Metric(
+            "handrail_recoveries",
+            "What was recovered since the beginning: unknown outcomes, reads to find out, leases taken over.",
+            recovered,
+            "kind",
+        ),
+        one("handrail_runs_found_wrong", "Completed runs that a person has found wrong.", wrong),
         one("handrail_reports_undelivered", "Outcomes that have not reached the task system yet.", undelivered),
         one("handrail_reports_stopped", "Outcomes that are not tried any more and did not reach it.", stopped),
     ]

@@ -18,8 +18,8 @@ class OperationRun(models.Model):
     ``due_at``: when any worker may claim the run; the worker that holds its lease keeps extending it. A run that has
     not ended always has it.
     ``failures``: unexpected errors since it last moved, and leases whose worker ended without a word.
-    ``held_by``: the session of the worker that has it; ``unattended_seconds``: for how long it was due since it last
-    moved, and nobody had it.
+    ``held_by``: the session of the worker that has it, 0 for one whose end is not noticed. ``unattended_seconds``: for
+    how long it was due since it last moved, and nobody had it.
     ``turn``: which of its tenant and subject's runs this is, counted as they claim it; none before.
     ``runbook`` and ``task_version`` are what the task names; ``definition`` is what was active when it was received.
     """

@@ -25,9 +25,9 @@ class Kind:
     """Rows of one kind. ``table`` and ``key``: where they are; ``view``: where those that are due are claimed.
 
     ``counter``: the column that counts claims, if there is one; with ``recovered``, rows where it is not 0 were claimed
-    before and go before what waits. ``holder``: the column for who has it, a parameter ``held_by``. ``lease``: an SQL
-    expression for its length in seconds; ``sets``: further assignments. Both may name columns of the view, and
-    parameters. ``word``: an expression that the claim carries.
+    before and go before what waits. ``holder``: the column for who has it, a parameter ``held_by``, which is never
+    NULL. ``lease``: an SQL expression for its length in seconds; ``sets``: further assignments. Both may name columns
+    of the view, and parameters. ``word``: an expression that the claim carries.
     """
 
     name: str
@@ -105,10 +105,16 @@ def waiting(kind: Kind) -> int:
 
 
 def _assignments(kind: Kind) -> str:
-    counted = f", {kind.counter} = {kind.counter} + 1" if kind.counter else ""
+    counted = f", {kind.counter} = {kind.counter} + {_claims(kind)}" if kind.counter else ""
     held = f", {kind.holder} = %(held_by)s::bigint" if kind.holder else ""
     more = f", {kind.sets}" if kind.sets else ""
     return f"due_at = clock_timestamp() + make_interval(secs => {kind.lease}){counted}{held}{more}"
+
+
+def _claims(kind: Kind) -> str:
+    """How many claims are counted with this one: also the one before, where its worker had come further, which resets
+    the count, and then ended without giving the row back."""
+    return f"CASE WHEN {kind.counter} = 0 AND {kind.holder} IS NOT NULL THEN 2 ELSE 1 END" if kind.holder else "1"
 
 
 @cache

@@ -70,3 +70,25 @@ def test_deprecated_definition_is_out_of_force(estate: Runs, caller: Caller) -> 
     path = f"/api/v1/definitions/{estate.definition.pk}/deprecate"
     response = caller("governance-owner").post(path, {"reason": "Replaced."}, content_type="application/json")
     assert (response.status_code, response.json()["state"]) == (200, "deprecated")
+
+
+def test_figures_are_filtered_and_over_time(estate: Runs, caller: Caller) -> None:
+    rows.completed_run(estate.tenant, estate.definition)
+    client = caller("auditor")
+    asked = {"runbook": "flip-switch", "version": 1, "tenant": estate.tenant.key, "period": "day"}
+    found = client.get("/api/v1/evaluation/runs", asked).json()
+    assert [one["figures"]["completed"] for one in found["periods"]] == [1]
+    assert found["versions"][0]["figures"]["recovery"]["interrupted"] == 0
+    assert client.get("/api/v1/evaluation/runs", {**asked, "version": 2}).json()["total"]["ended"] == 0
+    assert client.get("/api/v1/evaluation/runs", {**asked, "tenant": "ten_none"}).json()["total"]["ended"] == 0
+    assert client.get("/api/v1/evaluation/runs", {"period": "century"}).status_code == 422
+
+
+def test_a_completed_run_is_marked_as_found_wrong(estate: Runs, caller: Caller) -> None:
+    run = rows.completed_run(estate.tenant, estate.definition)
+    path, body = f"/api/v1/runs/{run.ref}/found-wrong", {"reason": "Wrong switch."}
+    client = caller("senior-support")
+    assert client.post(path, body, content_type="application/json").status_code == 204
+    assert client.post(path, body, content_type="application/json").json()["code"] == "found-wrong"
+    assert client.get(f"/api/v1/runs/{run.ref}").json()["wrong"]["reason"] == "Wrong switch."
+    assert client.get("/api/v1/evaluation/runs").json()["total"]["found_wrong"] == 1

@@ -124,3 +124,47 @@ def test_text_that_is_no_checkpoint_comes_back(house: Web, as_role: Callable[...
     response = as_role(Role.AUDITOR).post("/admin/audit/record", {"kept": "no checkpoint"})
     assert response.status_code == 422
     assert ">no checkpoint</textarea>" in response.content.decode()
+
+
+def evaluation(client: Client, **asked: str) -> str:
+    return client.get("/admin/evaluation", asked).content.decode()
+
+
+@pytest.mark.requirement("R2-32")
+def test_page_shows_recovery_records_reasons_and_time(house: Web, as_role: Callable[..., Client]) -> None:
+    shown = evaluation(as_role(Role.AUDITOR), period="day")
+    for part in ("Recovery", "Records", "Over time", "Why runs stopped", "By runbook", "Ledgers complete"):
+        assert part in shown
+    assert "entitlement-resync v1" in shown
+    assert house.stopped.reason in shown
+    assert f"{now():%Y-%m-%d}" in shown
+
+
+def test_page_counts_what_is_chosen(house: Web, as_role: Callable[..., Client]) -> None:
+    client, other = as_role(Role.AUDITOR), rows.tenant(house.workspace, name="Other")
+    nothing = "No run has ended in this period"
+    assert nothing not in evaluation(client, tenant=house.tenant.key, runbook="entitlement-resync", period="month")
+    assert nothing in evaluation(client, tenant=other.key)
+    assert nothing in evaluation(client, runbook="none")
+    assert nothing not in evaluation(client, period="century", span="ever")
+
+
+def test_a_completed_run_is_marked_as_found_wrong_on_its_page(house: Web, as_role: Callable[..., Client]) -> None:
+    client, path = as_role(Role.SENIOR_SUPPORT), f"/admin/operations/{house.completed.ref}"
+    assert "Found wrong…" in client.get(path).content.decode()
+    assert "Found wrong…" not in as_role(Role.OPERATOR).get(path).content.decode()
+    assert "reason" in client.post(f"{path}/found-wrong", {"reason": " "}, follow=True).content.decode()
+    shown = client.post(f"{path}/found-wrong", {"reason": "The role is gone again."}, follow=True).content.decode()
+    assert "The role is gone again." in shown
+    assert "Found wrong…" not in shown
+    again = client.post(f"{path}/found-wrong", {"reason": "The role is gone again."})
+    assert again.status_code == 302
+
+
+def test_a_resolution_that_names_no_completed_run_comes_back(house: Web, as_role: Callable[..., Client]) -> None:
+    client, path = as_role(Role.SENIOR_SUPPORT), f"/admin/exceptions/{house.stopped.ref}"
+    client.post(f"{path}/take")
+    response = client.post(f"{path}/resolve", {"note": "Done.", "found_wrong": "RUN-0000000000"})
+    assert response.status_code == 422
+    assert "No such run" in response.content.decode()
+    assert 'value="RUN-0000000000"' in response.content.decode()

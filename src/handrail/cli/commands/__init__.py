@@ -53,6 +53,7 @@ class Commands(LazyGroup):
             "revoke-token.",
         ),
         "sign-on": Lazy("sign_on", "group", "Identities of members at the identity provider: list, remove, move."),
+        "evaluation": Lazy("evaluation", "group", "Figures of what came of runs and packets: runs, packets."),
         "audit": Lazy(
             "audit",
             "group",

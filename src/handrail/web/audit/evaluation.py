@@ -10,10 +10,13 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from handrail.access import queries as access
 from handrail.access.actor import Actor
+from handrail.access.queries import TenantSummary
 from handrail.kernel.clock import now
 from handrail.runbooks import evaluation
-from handrail.runbooks.evaluation import Evaluation
+from handrail.runbooks.evaluation import Evaluation, EvaluationFilter, Period
+from handrail.runbooks.queries import runs
 from handrail.web.audit import packet_figures
 from handrail.web.audit.figures import Figure, share
 from handrail.web.audit.packet_figures import PacketFiguresPart
@@ -32,27 +35,99 @@ DEFAULT = "30d"
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPage:
+    """``recovery``: the figures of what was interrupted; ``records``: of what ended runs left behind."""
+
     result: Evaluation
+    wanted: EvaluationFilter
+    span: str
     figures: list[Figure]
-    spans: list[tuple[str, str, bool]]
+    recovery: list[Figure]
+    records: list[Figure]
+    spans: list[tuple[str, str]]
+    periods: list[Period]
+    runbooks: list[str]
+    tenants: list[TenantSummary]
     most_causes: int
     packets: PacketFiguresPart
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.wanted.runbook or self.wanted.tenant)
 
 
 def present(actor: Actor, asked: Mapping[str, str]) -> EvaluationPage:
     """Raises Denied."""
     chosen = asked.get("span", DEFAULT)
     chosen = chosen if chosen in SPANS else DEFAULT
-    length = SPANS[chosen][1]
-    since = now() - length if length else None
-    result = evaluation.evaluate(actor, since=since)
+    length, period = SPANS[chosen][1], asked.get("period", "")
+    wanted = EvaluationFilter(
+        since=now() - length if length else None,
+        tenant=asked.get("tenant", ""),
+        runbook=asked.get("runbook", ""),
+        period=Period(period) if period in set(Period) else Period.WEEK,
+    )
+    result = evaluation.evaluate(actor, wanted)
     return EvaluationPage(
         result=result,
+        wanted=wanted,
+        span=chosen,
         figures=_figures(result),
-        spans=[(key, label, key == chosen) for key, (label, _) in SPANS.items()],
-        most_causes=max((c.count for c in result.causes), default=1),
-        packets=packet_figures.present(actor, since),
+        recovery=_recovery(result),
+        records=_records(result),
+        spans=[(key, label) for key, (label, _) in SPANS.items()],
+        periods=list(Period),
+        runbooks=runs.list_runbook_names(actor),
+        tenants=access.list_tenants(actor),
+        most_causes=max((c.count for c in result.reasons), default=1),
+        packets=packet_figures.present(actor, wanted.since),
     )
+
+
+def _recovery(result: Evaluation) -> list[Figure]:
+    of = result.total.recovery
+    return [
+        share(
+            "Recovered",
+            of.recovered,
+            of.interrupted,
+            "Completed although an outcome was unknown or a worker was gone, of all runs to which that happened.",
+        ),
+        share("Handed over", of.handed_over, of.interrupted, "Stopped for a person instead, of the same runs."),
+        Figure("Unknown outcomes", f"{of.unknown_outcomes:,}", None, "Calls without an answer, or without a result."),
+        Figure(
+            "Taken over", f"{of.taken_over:,}", None, "Leases without progress, after which another worker went on."
+        ),
+        Figure(
+            "Read before acting again",
+            f"{of.reconciled:,}",
+            None,
+            f"The effect was there {of.effect_present:,} times; {of.sent_again:,} calls were made again, same key.",
+        ),
+    ]
+
+
+def _records(result: Evaluation) -> list[Figure]:
+    total, of = result.total, result.total.completeness
+    return [
+        share(
+            "Completed without a person",
+            total.unattended,
+            total.ended,
+            "Not found wrong, and nobody ordered it to stop, of all runs that ended.",
+        ),
+        share("Already as required", total.already_as_required, total.ended, "Completed without a call, of the same."),
+        share("Found wrong later", total.found_wrong, total.completed, "Marked by a person, of all completed runs."),
+        share("Ledgers complete", of.ledgers, total.ended, "From received to the end, without a gap."),
+        share(
+            "Records complete",
+            of.records,
+            total.ended,
+            "One completion record or exception packet, and a retry ledger with every attempt.",
+        ),
+        share(
+            "Declared fields present", of.fields, total.ended, "Every field that the runbook copies and the run knew."
+        ),
+    ]
 
 
 def _figures(result: Evaluation) -> list[Figure]:
