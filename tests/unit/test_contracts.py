@@ -18,7 +18,7 @@ from importlinter.domain.contract import registry
 ROOT = Path(__file__).resolve().parents[2]
 # How many lines of the contracts "Others reach …" are exceptions. Never raise a number: go through the slice's queries,
 # actions or states. When one has fallen, lower it here.
-BASELINE = {"audit": 21, "access": 16, "definitions": 25, "runbooks": 11, "support": 7, "packets": 14}
+BASELINE = {"audit": 21, "access": 16, "definitions": 25, "runbooks": 9, "support": 7, "packets": 12}
 PUBLIC = "handrail.** ->"
 # For each contract, imports (below ``handrail``, unless they name a library) that it must refuse.
 PLANTED = {
@@ -171,6 +171,7 @@ def test_what_everybody_may_use_of_a_slice_is_what_its_contract_says(slice_: str
         "actions",
         "states",
         "events",
+        "evaluation",
         "sources",
         "proof",
         "actor",
