@@ -43,7 +43,8 @@ def serve(settings: WorkerSettings) -> None:
 
 
 def connections(concurrency: int) -> int:
-    """How many connections to the database a worker has at most: one for each thread, and that of its loop."""
+    """How many connections to the database a worker has at most: one for each thread, and that of its loop,
+    which also holds the lock of its session."""
     return sum(threads_of(concurrency).values()) + 1
 
 
