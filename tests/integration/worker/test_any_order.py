@@ -25,7 +25,7 @@ from handrail.connectors.outcome import Answer
 from handrail.definitions import actions as definitions
 from handrail.runbooks.actions import exceptions, runs
 from handrail.runbooks.models import ExceptionPacket, OperationRun, Report
-from handrail.runbooks.states import RUN
+from handrail.runbooks.states import RUN, BrakeKind
 from handrail.work import wake
 from tests.factories.moved_time import moved_time
 from tests.factories.restless import end_jobs
@@ -161,16 +161,28 @@ def crew(url: str) -> Iterator[Counter[str]]:
         yield WatchedRuns.reached
 
 
-def _sweep() -> list[tuple[int, tuple[str, dict[str, Any]]]]:
-    """A point of a worker's way with something that happens there: at night each with each."""
-    every = crossed(EVENTS, POINTS)
-    return [(point, event) for event, point in (every if NIGHTLY else every[::3])]
+# What people order of the first run; and where it matters most: behind its load, before its intent is written.
+ORDERS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("stop", {"number": 0, "luck": 0}),
+    ("deprecate", {"name": "careful", "luck": 0}),
+    ("supersede", {"name": "careful", "luck": 0}),
+    ("pull_brake", {"what": (BrakeKind.EVERYTHING, "")}),
+    ("pull_brake", {"what": (BrakeKind.CONNECTOR, "board")}),
+)
+BEFORE_INTENT = range(4, 11)
+
+
+def _sweep() -> list[tuple[int, int, tuple[str, dict[str, Any]]]]:
+    """A run's number, a point of its worker's way, and something that happens there: at night each with each."""
+    orders = [(0, point, event) for event, point in crossed(ORDERS, BEFORE_INTENT)]
+    every = [(number, point, event) for number, (event, point) in enumerate(crossed(EVENTS, POINTS))]
+    return [*orders, *(every if NIGHTLY else every[::5])]
 
 
 @pytest.mark.requirement("R2-04", "R2-06", "R2-07")
 def test_anything_at_any_point_of_a_run(committed_db: str) -> None:
     with crew(committed_db):
-        for number, (point, (name, values)) in enumerate(_sweep()):
+        for number, point, (name, values) in _sweep():
             with played(number) as machine:
                 machine.meanwhile(points=point, events=[(name, values)])
                 machine.meanwhile(points=0, events=[("wait", {"seconds": 3.0})])
@@ -184,7 +196,7 @@ def test_another_worker_at_any_point_of_a_run(committed_db: str, seconds: float)
         for number, point in enumerate(POINTS if NIGHTLY else POINTS[int(seconds) % 4 :: 7]):
             with played(number) as machine:
                 machine.world.script += [("lost, done", "busy", "done")[number % 3]]
-                machine.overtake(points=point, seconds=seconds, others=(400, 9, 3, 15)[number % 4])
+                machine.overtake(points=point, seconds=seconds, others=(400, 3, 5, 15)[number % 4])
         assert reached["ended: completed"]
         assert reached["row: unknown"] or not NIGHTLY
 
