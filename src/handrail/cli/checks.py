@@ -109,7 +109,7 @@ def _passage(settings: PassageSettings) -> str:
         else "",
     ]
     if breaker is not None:
-        share = f" that are {breaker.share:.0%} of the calls" if breaker.share else ""
+        share = f" that are at least {breaker.share:.0%} of the calls" if breaker.share else ""
         parts.append(
             f"a circuit breaker that opens after {breaker.failures} failures{share} in {breaker.window_seconds:g} s,"
             f" for {breaker.open_seconds:g} to {breaker.most_open_seconds:g} s"

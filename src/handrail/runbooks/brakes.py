@@ -37,7 +37,9 @@ def controls_of(run: str, *, updated_at: str = "updated_at") -> str:
             SELECT jsonb_build_object('by', s.by, 'reason', s.reason) FROM runbooks_stoprequest s
             WHERE s.run_id = {run}.id),
         'resumed_at', (
-            SELECT CASE WHEN p.connector <> '' THEN p.passed_at WHEN p.brake_id IS NULL THEN d.returned_at
+            SELECT CASE WHEN p.cause IN ('breaker', 'asked') THEN p.passed_at
+                   WHEN p.connector <> '' THEN NULL
+                   WHEN p.brake_id IS NULL THEN d.returned_at
                    ELSE b.released_at END
             FROM runbooks_pausedrun p LEFT JOIN runbooks_brake b ON b.id = p.brake_id WHERE p.run_id = {run}.id),
         'gate', (
@@ -191,7 +193,8 @@ def note_passed(run: OperationRun, at: datetime) -> None:
     """Notes that ``run`` does not wait for a connector any more since ``at``, though it has not moved yet."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE runbooks_pausedrun SET passed_at = %s WHERE run_id = %s AND connector <> ''", [at, run.pk]
+            "UPDATE runbooks_pausedrun SET passed_at = %s WHERE run_id = %s AND connector <> '' AND passed_at IS NULL",
+            [at, run.pk],
         )
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from handrail.connectors import registry
-from handrail.connectors.http import pacing
+from handrail.connectors.http import Client, pacing
+from handrail.connectors.rest import Get, RestConfig, RestConnector
 from handrail.kernel.errors import Misconfigured
+from handrail.kernel.secrets import Secrets
+from tests.unit.connectors.peers import answering, peer, response
 
 REST = {"kind": "rest", "base_url": "https://x.example"}
 
@@ -53,3 +58,22 @@ def test_every_request_of_a_call_but_the_first_waits_its_turn_outside_the_calls_
     assert len(waits) == 2
     pacing.next_request()
     assert len(waits) == 2
+
+
+def test_each_page_of_a_list_waits_its_turn_and_the_wait_is_not_the_lists_time() -> None:
+    pages = [
+        response(200, b'{"items": [{"id": 1}]}', 'Link: </list?page=2>; rel="next"'),
+        response(200, b'{"items": [{"id": 2}]}', 'Link: </list?page=3>; rel="next"'),
+        response(200, b'{"items": [{"id": 3}]}'),
+    ]
+    turns: list[float] = []
+
+    def wait() -> None:
+        turns.append(pacing.working())
+        time.sleep(0.6)
+
+    with peer(answering(*pages)) as server, pacing.paced(wait):
+        config = RestConfig(kind="rest", base_url=server.url, deadline_seconds=1.0)
+        reading = RestConnector("registry", Client(config, Secrets({}))).read(Get(path="/list"))
+    assert reading.value == {"items": [{"id": 1}, {"id": 2}, {"id": 3}]}
+    assert len(turns) == 2  # 1.2 s of waiting, of a call that may take one second

@@ -22,7 +22,9 @@ from handrail.runbooks.actions import runs
 from handrail.runbooks.limits import gate, store
 from handrail.runbooks.limits.circuit import CircuitState
 from handrail.runbooks.limits.gate import HeldUp, TurnWait
+from handrail.runbooks.limits.gatestate import GateState
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun, PausedRun
+from handrail.runbooks.queries import runs as queries
 from handrail.runbooks.timing import Timing
 from tests.factories.people import as_person
 from tests.factories.runs import Runs
@@ -62,6 +64,15 @@ def until_it_ends(estate: Runs, run: OperationRun, looks: int = 60) -> Operation
             return run
         later(run, 0.11)
     raise AssertionError(f"{run.state} after {looks} looks")
+
+
+def time_for_a_trial() -> None:
+    """As if the time were over for which the breaker is open, or the service asked for a pause."""
+
+    def over(state: GateState, now: float) -> tuple[GateState, None]:
+        return replace(state, circuit=replace(state.circuit, until=now, asked_until=now)), None
+
+    store.change("board", over)
 
 
 def kinds(run: OperationRun) -> list[str]:
@@ -112,7 +123,7 @@ def test_time_of_an_intent_begins_when_its_slot_is_held(estate: Runs, board: Swi
 @pytest.mark.parametrize("failures", [1, 2, 3])
 def test_reads_that_fail_open_the_breaker_and_the_run_waits(estate: Runs, board: SwitchBoard, failures: int) -> None:
     run = estate.start()
-    breaker = BreakerSettings(failures=failures, open_seconds=0.3, most_open_seconds=0.3)
+    breaker = BreakerSettings(failures=failures)
     waits = replace(QUICK, read_budget_seconds=0)
     with limited(board, breaker=breaker, waits=waits):
         board.read_failures = [away() for _ in range(3)]
@@ -124,7 +135,8 @@ def test_reads_that_fail_open_the_breaker_and_the_run_waits(estate: Runs, board:
         assert len(board.read_failures) == 3 - failures
         board.read_failures.clear()
         assert estate.advance(later(run)).state == "received"
-        assert estate.advance(later(run, 0.31)).state == "completed"
+        time_for_a_trial()
+        assert estate.advance(later(run)).state == "completed"
         assert circuit() is CircuitState.CLOSED
 
 
@@ -149,7 +161,7 @@ def test_unknown_outcome_waits_for_the_breaker_however_long(estate: Runs, board:
     run = estate.start()
     board.script = [lost]
     waits = replace(QUICK, reconcile_window_seconds=0.05, reconcile_interval_seconds=0.01)
-    breaker = BreakerSettings(failures=1, open_seconds=0.2, most_open_seconds=0.2)
+    breaker = BreakerSettings(failures=1)
     with limited(board, breaker=breaker, waits=waits):
         estate.advance(run)
         assert (run.state, circuit()) == ("invoking", CircuitState.OPEN)
@@ -157,9 +169,11 @@ def test_unknown_outcome_waits_for_the_breaker_however_long(estate: Runs, board:
             estate.advance(later(run))
         assert kinds(run)[-1] == "result"
         board.read_failures = [away()]  # the trial: it opens again
-        estate.advance(later(run, 0.21))
+        time_for_a_trial()
+        estate.advance(later(run, 0.06))  # the window is over
         assert (run.state, circuit()) == ("invoking", CircuitState.OPEN)
-        run = until_it_ends(estate, later(run, 0.21))
+        time_for_a_trial()
+        run = until_it_ends(estate, later(run))
     assert (run.state, len(board.effects)) == ("completed", 1)
 
 
@@ -169,13 +183,15 @@ def test_verification_waits_for_the_breaker_however_short_its_window(estate: Run
 
     run = estate.start()
     board.script = [replace(DONE, also=breaks)]
-    breaker = BreakerSettings(failures=1, open_seconds=0.25, most_open_seconds=0.25)  # the window is 0.2 s
+    breaker = BreakerSettings(failures=1)
     with limited(board, breaker=breaker):
         estate.advance(run)
         assert (run.state, circuit()) == ("verifying", CircuitState.OPEN)
-        for _ in range(30):
-            if estate.advance(later(run, 0.26)).finished_at:
-                break
+        for _ in range(3):
+            time_for_a_trial()
+            assert estate.advance(later(run, 0.21)).state == "verifying"  # its window is 0.2 s
+        time_for_a_trial()
+        until_it_ends(estate, later(run))
     assert (run.state, board.read_failures) == ("completed", [])
 
 
@@ -226,14 +242,15 @@ def test_answers_about_the_request_do_not_open_it(estate: Runs, board: SwitchBoa
 
 def test_asked_pause_holds_all_runs_and_uses_up_no_attempt(estate: Runs, board: SwitchBoard) -> None:
     board.add("s2", owner=estate.tenant.key)
-    board.script = [replace(BUSY, answer=Answer(503, retry_after_seconds=1.0))]
+    board.script = [replace(BUSY, answer=Answer(503, retry_after_seconds=500.0))]
     first, second = estate.start(), estate.start("TASK-2", "s2")
     with limited(board, breaker=BreakerSettings(failures=50)):
         estate.advance(first)
         estate.advance(second)
         assert (first.state, second.state, len(board.calls)) == ("invoking", "received", 1)
         assert PausedRun.objects.get(run=second).cause == "asked"
-        assert estate.advance(later(second, 1.0)).state == "completed"
+        time_for_a_trial()
+        assert estate.advance(later(second)).state == "completed"
         assert until_it_ends(estate, first).state == "completed"
 
 
@@ -269,3 +286,23 @@ def test_two_callers_at_once_never_share_a_slot(estate: Runs, board: SwitchBoard
 def test_connector_without_settings_asks_the_database_nothing(estate: Runs, board: SwitchBoard) -> None:
     assert gate.enter("board", seconds=30, turn_wait=NOBODY_WAITS) is None
     assert store.known(["board"]) == {}
+
+
+def test_run_that_waits_for_something_else_by_now_is_not_shown_to_wait_for_the_connector(
+    estate: Runs, board: SwitchBoard
+) -> None:
+    run = estate.start()
+    with limited(board, calls_at_once=1):
+        board.read_failures = [away() for _ in range(6)]
+        assert estate.advance(run).state == "checking"
+        slot = gate.enter("board", seconds=30, turn_wait=NOBODY_WAITS)
+        assert slot is not None
+        estate.advance(later(run))
+        seen = queries.get_run(estate.worker, run.ref).summary.waits_for_connector
+        assert seen is not None
+        assert (seen.connector, seen.cause, seen.until) == ("board", "calls-at-once", None)
+        gate.leave(slot, gate.Heard(gate.CallVerdict.WORKS))
+        board.read_failures = [away() for _ in range(3)]
+        estate.advance(later(run))
+        assert run.state == "checking"
+    assert queries.get_run(estate.worker, run.ref).summary.waits_for_connector is None

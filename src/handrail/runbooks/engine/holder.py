@@ -181,8 +181,8 @@ class LeaseHolder:
             self._wait_for_connector(waiting, waiting.connector)
             return True
         if waiting.held is None:
-            if self.went_on_at is not None:
-                brakes.note_passed(self.run, self.went_on_at)
+            if self.controls.gate is not None:
+                brakes.note_passed(self.run, self.went_on_at or self.clock.now())
             self._hold(waiting.until, failures=self.failures)
             return True
         with transaction.atomic():
