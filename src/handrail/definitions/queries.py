@@ -12,10 +12,13 @@ from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
 from handrail.definitions import permissions
+from handrail.definitions.active import compiled_runbook
 from handrail.definitions.models import Definition
+from handrail.definitions.runbook import review
+from handrail.definitions.runbook.review import PrerequisiteTiming
 from handrail.definitions.source.diff import DiffLine, compare
 from handrail.definitions.states import DefinitionKind, DefinitionState
-from handrail.kernel.errors import NotFound
+from handrail.kernel.errors import Conflict, Invalid, NotFound
 
 PAGE = 200
 
@@ -47,10 +50,23 @@ class DefinitionSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class RunbookRules:
+    """What of a runbook decides about its runs. ``prerequisites``: when each is decided. ``read_budget_seconds``: for
+    how long reads that fail in passing are repeated, None for the installation's. ``already_as_required``: by which
+    condition nothing needs doing, empty where none does. ``next_actions``: by reason code."""
+
+    prerequisites: tuple[PrerequisiteTiming, ...]
+    read_budget_seconds: float | None
+    already_as_required: str
+    next_actions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class DefinitionDetail:
     """``active``: the active version of the same kind and name, None if there is none or it is this one.
     ``changes``: from the active text to this one. ``versions``: all of this kind and name, the newest first.
-    ``why_not_*``: None where the actor may do it now.
+    ``why_not_*``: None where the actor may do it now. ``rules``: None for anything but a runbook that this version can
+    read.
     """
 
     summary: DefinitionSummary
@@ -63,6 +79,7 @@ class DefinitionDetail:
     why_not_deprecate: Refusal | None
     why_not_request_return: Refusal | None
     why_not_bring_back: Refusal | None
+    rules: RunbookRules | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +119,22 @@ def get_definition(actor: Actor, definition_id: int) -> DefinitionDetail:
         why_not_deprecate=permissions.why_not_deprecate(actor, row),
         why_not_request_return=permissions.why_not_request_return(actor, row, active),
         why_not_bring_back=permissions.why_not_bring_back(actor, row, active),
+        rules=_rules(row),
+    )
+
+
+def _rules(row: Definition) -> RunbookRules | None:
+    if row.kind != DefinitionKind.RUNBOOK:
+        return None
+    try:
+        runbook = compiled_runbook(row)
+    except (Invalid, Conflict):
+        return None
+    return RunbookRules(
+        prerequisites=review.decisions(runbook),
+        read_budget_seconds=runbook.spec.read_budget,
+        already_as_required=runbook.already.source if runbook.already is not None else "",
+        next_actions=dict(runbook.spec.exception.next_actions),
     )
 
 

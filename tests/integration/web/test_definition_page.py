@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from handrail.access.capabilities import Role
+from handrail.cli.entry import run as handrail
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from tests.factories import rows
 from tests.factories.web import Web
@@ -123,3 +124,32 @@ def test_text_that_no_longer_passes_is_shown_without_summary(house: Web, owner: 
 
 def test_number_beyond_the_database_is_missing(house: Web, owner: Client) -> None:
     assert owner.get("/admin/definitions/99999999999999999999999").status_code == 404
+
+
+RULES = "read_budget: 2m\nalready_as_required: {condition: entitlement.audit_marker == 'done'}\nprerequisites:"
+
+
+def test_page_api_and_command_say_when_what_is_decided(
+    house: Web, owner: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        rows.runbook_text(1).replace("\nprerequisites:", f"\n{RULES}", 1).replace("entitlement-resync\n", "timed\n", 1)
+    )
+    definition = rows.definition(house.workspace, text=text, name="timed")
+    page = owner.get(f"/admin/definitions/{definition.pk}").content.decode()
+    for part in (
+        "When each is decided",
+        "before every call",
+        "2 min",
+        "already as required",
+        "What people should do next",
+    ):
+        assert part in page
+    rules = owner.get(f"/api/v1/definitions/{definition.pk}").json()["rules"]
+    assert (rules["read_budget_seconds"], rules["already_as_required"]) == (120, "entitlement.audit_marker == 'done'")
+    assert {one["decided"] for one in rules["prerequisites"]} == {"before every call"}
+    assert "broader-grant" in rules["next_actions"]
+    assert handrail(["definitions", "show", "runbook/timed", "--workspace", house.workspace.slug]) == 0
+    shown = capsys.readouterr().out
+    for part in ("before every call", "120 s", "broader-grant", "already as required"):
+        assert part in shown

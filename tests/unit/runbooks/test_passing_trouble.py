@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from handrail.access.capabilities import Role, bundled
 from handrail.connectors.outcome import ReadFailed
 from handrail.kernel.clock import now
 from handrail.runbooks import timing
-from handrail.runbooks.actions import brakes
+from handrail.runbooks.actions import brakes, previews
 from handrail.runbooks.actions.reports import outcome_of
 from handrail.runbooks.models import Checkpoint
 from handrail.runbooks.queries.runs import get_run
@@ -191,3 +192,21 @@ def test_budget_ends_however_often_workers_come_and_go() -> None:
             board.read_failures = [DOWN] * 9
             estate.advance(run)
         assert ending(run) == "source-unreadable-switch"
+
+
+@pytest.mark.parametrize(("state", "already"), [("on", True), ("off", False)])
+def test_a_preview_says_that_nothing_needs_doing(state: str, already: bool) -> None:
+    with world(ALREADY) as (estate, board, _):
+        board.switches["s1"]["state"] = state
+        operator = as_person(estate.worker, capabilities=bundled([Role.OPERATOR]))
+        seen = previews.preview(task=estate.task(), by=operator)
+        assert (seen.already_as_required, seen.would_invoke is None) == (already, already)
+
+
+def test_a_preview_whose_condition_fails_says_that_a_run_would_stop() -> None:
+    text = PANEL.replace("steps:", "already_as_required: {condition: switch.marker.size() > 1}\nsteps:", 1)
+    with world(text) as (estate, _, __):
+        operator = as_person(estate.worker, capabilities=bundled([Role.OPERATOR]))
+        seen = previews.preview(task=estate.task(), by=operator)
+        assert (seen.already_as_required, seen.would_invoke) == (False, None)
+        assert ending(estate.advance(estate.start())) == "condition-error"

@@ -101,14 +101,15 @@ def list_(
 
 @group.command("show")
 def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
-    """A definition's text and decisions. Without a version: the active one."""
+    """A definition's text and decisions, and of a runbook when each prerequisite is decided. Without a version: the
+    active one."""
     who = actor(as_, workspace)
     with snapshot():
         found = queries.get_definition(who, _find(who, definition))
     if json:
         output.print_json(found)
         return
-    summary = found.summary
+    summary, rules = found.summary, found.rules
     output.print_facts(
         {
             "definition": f"{summary.kind}/{summary.name}/{summary.version}",
@@ -119,8 +120,15 @@ def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, jso
             "proposed": f"{summary.proposed_by} at {summary.proposed_at:%Y-%m-%d %H:%M}Z",
             "decided": summary.decided_by and f"{summary.decided_by} at {summary.decided_at:%Y-%m-%d %H:%M}Z",
             "reason": summary.reason,
+            "read budget": rules and (_seconds(rules.read_budget_seconds) or "the installation's"),
+            "already as required": rules and rules.already_as_required,
         }
     )
+    if rules is not None:
+        timed = [(one.reason, one.decided) for one in rules.prerequisites]
+        output.print_table("", ("prerequisite", "decided"), timed)
+        if rules.next_actions:
+            output.print_table("", ("reason", "next action"), list(rules.next_actions.items()))
     print(found.text)
 
 
@@ -162,6 +170,10 @@ def bring_back(definition: Name, *, digest: Seen, as_: As = None, workspace: InW
     who = actor(as_, workspace)
     actions.bring_back(definition_id=_find(who, definition, needs_version=True), digest=digest, by=who)
     output.say(f"{definition} active, brought back by {who.name}")
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:g} s"
 
 
 def _find(who: Actor, definition: str, *, needs_version: bool = False) -> int:

@@ -123,7 +123,7 @@ def preview(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, js
             "subject": seen.subject,
             "version": "matches" if seen.version_matches else "does not match: a run would stop",
             "unreadable": seen.unreadable,
-            "would invoke": f"{invoke.step} through {invoke.connector}" if invoke else "nothing: a run would stop",
+            "would invoke": f"{invoke.step} through {invoke.connector}" if invoke else _nothing(seen),
             "operation": invoke.operation if invoke else None,
         }
     )
@@ -190,6 +190,12 @@ def redeliver(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> 
     who = actor(as_, workspace)
     reports.repeat(ref=run, by=who)
     output.say(f"{run} is due: the next free worker reports it again")
+
+
+def _nothing(seen: previews.Preview) -> str:
+    if seen.already_as_required:
+        return "nothing: it is already as required, and a run would complete without a call"
+    return "nothing: a run would stop"
 
 
 def _state(run: queries.RunSummary) -> str:

@@ -12,7 +12,7 @@ from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions import wiring
 from handrail.definitions.active import active_runbook, compiled_runbook
-from handrail.definitions.runbook.compiled import CompiledRunbook
+from handrail.definitions.runbook.compiled import CompiledRunbook, ConditionError
 from handrail.kernel.errors import Invalid
 from handrail.runbooks import timing
 from handrail.runbooks.delegated import IncomingTask, subject_of
@@ -41,7 +41,8 @@ class WouldInvoke:
 @dataclass(frozen=True, slots=True)
 class Preview:
     """``unreadable`` names the source that could not be read or the connector that is missing; then the rest is empty.
-    ``would_invoke`` is None when a run would stop before invoking anything."""
+    ``would_invoke`` is None when a run would stop before invoking anything, or complete as ``already_as_required``,
+    because nothing needs doing."""
 
     runbook: str
     version: int
@@ -54,6 +55,7 @@ class Preview:
     prerequisites: tuple[PrerequisiteResult, ...]
     would_invoke: WouldInvoke | None
     unreadable: str = ""
+    already_as_required: bool = False
 
     @property
     def would_start(self) -> bool:
@@ -95,8 +97,22 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
     scope = {**scope, **readings.values, "before": readings.values}
     results = _results(runbook, scope)
     starts = base["version_matches"] and not any(r.result for r in results)
-    invoke = _would_invoke(runbook, scope) if starts else None
-    return Preview(**base, evidence=tuple(readings.evidence), prerequisites=results, would_invoke=invoke)
+    needed = _is_needed(runbook, scope) if starts else None
+    return Preview(
+        **base,
+        evidence=tuple(readings.evidence),
+        prerequisites=results,
+        would_invoke=_would_invoke(runbook, scope) if needed else None,
+        already_as_required=needed is False,
+    )
+
+
+def _is_needed(runbook: CompiledRunbook, scope: dict[str, Any]) -> bool | None:
+    """Whether anything needs doing; None where that can't be evaluated, so that a run would stop."""
+    try:
+        return runbook.already is None or not runbook.already.holds(scope)
+    except ConditionError:
+        return None
 
 
 def _results(runbook: CompiledRunbook, scope: dict[str, Any]) -> tuple[PrerequisiteResult, ...]:
