@@ -52,8 +52,8 @@ class DefinitionSummary:
 @dataclass(frozen=True, slots=True)
 class RunbookRules:
     """What of a runbook decides about its runs. ``prerequisites``: when each is decided. ``read_budget_seconds``: for
-    how long reads that fail in passing are repeated, None for the installation's. ``already_as_required``: by which
-    condition nothing needs doing, empty where none does. ``next_actions``: by reason code."""
+    how long reads that fail in passing are repeated, None for the installation's. ``already_as_required``: the
+    condition under that name, empty where there is none. ``next_actions``: by reason code."""
 
     prerequisites: tuple[PrerequisiteTiming, ...]
     read_budget_seconds: float | None
