@@ -65,7 +65,7 @@ def begin(cluster: Cluster, directory: Path) -> None:
     config = directory / "handrail.toml"
     config.write_text("")
     os.environ |= {"DATABASE_URL": url, "DATABASE_OWNER_URL": owner, "HANDRAIL_CONFIG": str(config)}
-    os.environ |= {"HANDRAIL_STATE_DIR": str(directory)}
+    os.environ |= {"HANDRAIL_STATE_DIR": str(directory), "DJANGO_SETTINGS_MODULE": "handrail.conf.settings"}
     from handrail.conf.start import start
 
     start()

@@ -13,7 +13,7 @@ from tests.chaos.faults import SCENARIOS
 from tests.lanes import portion
 
 pytestmark = pytest.mark.peer  # servers of its own are stopped, killed and promoted
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RUNS = 12
 NAMES = portion(SCENARIOS, 3)
 
@@ -23,7 +23,7 @@ def printed() -> str:
     """What one pass over these faults prints."""
     command = [sys.executable, "-m", "tests.chaos", "--runs", str(RUNS), "--at-least", "8", "--only", *NAMES]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
-    assert done.returncode in (0, 1), done.stderr
+    assert done.stdout.startswith("scenario"), done.stderr[-4000:]
     return done.stdout
 
 
