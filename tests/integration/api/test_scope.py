@@ -137,7 +137,7 @@ def call(client: Client, operation: tuple[str, str, str], things: dict[str, str]
     path = template if not end else start + things[kind] + end.partition("}")[2].replace("{number}", "1")
     body, key = json.dumps(BODIES.get(name, {})), {"idempotency-key": "a-key-of-one-form"}
     response = client.generic(method, path, body, "application/json", headers=key)
-    return response.status_code, response.content
+    return response.status_code, response.getvalue()
 
 
 @pytest.mark.parametrize("operation", portion(NAMED, 2), ids=lambda operation: operation[0])
