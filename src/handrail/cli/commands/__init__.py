@@ -32,7 +32,9 @@ class Commands(LazyGroup):
         ),
         "tasks": Lazy("tasks", "group", "Delegated tasks: pull, receive, refused."),
         "runs": Lazy("runs", "group", "Runs: list, show, watch, preview, start, cancel, stop, found-wrong, redeliver."),
-        "brakes": Lazy("brakes", "group", "Brakes: list what is paused, pause, resume; circuit breakers: breakers, close."),
+        "brakes": Lazy(
+            "brakes", "group", "Brakes: list what is paused, pause, resume; circuit breakers: breakers, close."
+        ),
         "exceptions": Lazy("exceptions", "group", "Exception packets: list, show, take, resolve."),
         "support": Lazy("support", "group", "Support requests from a tenant or a run: request, latest, diagnostics."),
         "desk": Lazy("desk", "group", "The service desk: check, or try with one ticket."),
