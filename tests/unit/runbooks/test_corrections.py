@@ -87,6 +87,26 @@ def test_a_resolution_that_names_no_such_run_changes_nothing(
     assert packet.handling == "taken"
 
 
+@pytest.fixture
+def elsewhere(estate: Runs) -> OperationRun:
+    """A completed run of another tenant, whom everybody with all tenants sees."""
+    return rows.completed_run(rows.tenant(estate.workspace, name="Other"), estate.definition)
+
+
+def test_the_note_of_a_packet_is_not_told_to_another_tenant(
+    packet: ExceptionPacket, elsewhere: OperationRun, senior: Actor
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        exceptions.resolve(ref=packet.ref, note="Called Ada of s2.", found_wrong=elsewhere.ref, by=senior)
+    assert refused.value.faults[0].where == "found_wrong"
+    with pytest.raises(Invalid) as refused:
+        corrections.mark_wrong(ref=elsewhere.ref, reason="Seen.", found_in=packet.ref, by=senior)
+    assert refused.value.faults[0].where == "found_in"
+    assert not WrongCompletion.objects.exists()
+    packet.refresh_from_db()
+    assert packet.handling == "taken"
+
+
 def by_the_worker(estate: Runs, _: Actor) -> Actor:
     return estate.worker
 

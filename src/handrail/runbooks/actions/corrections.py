@@ -31,7 +31,7 @@ def mark_wrong(*, ref: str, reason: str, by: Actor, found_in: str = "") -> None:
     """
     run = guards.get_scoped(by, OperationRun.objects.all(), Capability.EXCEPTION_RESOLVE, ref=ref)
     refuse(permissions.why_not_mark_wrong(by, run, marked=WrongCompletion.objects.filter(run=run).first()))
-    write_wrong(run, by, reason=reason_of(reason), found_in=_named(found_in, by))
+    write_wrong(run, by, reason=reason_of(reason), found_in=_named(found_in, run, by))
 
 
 @transaction.atomic
@@ -61,14 +61,14 @@ def write_wrong(run: OperationRun, by: Actor, *, reason: str, found_in: str) -> 
     )
 
 
-def _named(found_in: str, by: Actor) -> str:
+def _named(found_in: str, run: OperationRun, by: Actor) -> str:
     found_in = found_in.strip()
     if not found_in:
         return ""
     fault = Fault("found_in", "the reference of an exception packet (EXC-…) or a support request (SR-…)")
     if _REFERENCE.fullmatch(found_in) is None:
         raise Invalid("That is no such reference.", faults=[fault])
-    packets = guards.scoped(by, ExceptionPacket.objects.filter(ref=found_in))
+    packets = guards.scoped(by, ExceptionPacket.objects.filter(ref=found_in, tenant_id=run.tenant_id))
     if found_in.startswith(Prefix.EXCEPTION) and not packets.exists():
-        raise Invalid("There is no such exception packet, or you have no access to it.", faults=[fault])
+        raise Invalid("This tenant has no such exception packet, or you have no access to it.", faults=[fault])
     return found_in

@@ -63,7 +63,7 @@ def resolve(*, ref: str, note: str, by: Actor, waiting: str = "", found_wrong: s
         raise Invalid("Say what was done.", faults=[Fault("note", "a resolution needs a note")])
     held = _fenced(packet, by)
     _refuse_undecided(waiting, held)
-    wrong = _completed(found_wrong.strip(), by) if found_wrong.strip() else None
+    wrong = _completed(found_wrong.strip(), packet, by) if found_wrong.strip() else None
     mine = ExceptionPacket.objects.filter(pk=packet.pk, handling=Handling.TAKEN, taken_by=by.name)
     _move(mine, handling=Handling.RESOLVED, resolved_at=now(), resolved_by=by.name, note=cleaned)
     # The sealed event vouches for the note, which stands in a column that no seal covers.
@@ -85,10 +85,11 @@ def _fenced(packet: ExceptionPacket, by: Actor) -> list[OperationRun]:
     return list(guards.scoped(by, fence.waiting_on(packet.run)).order_by("created_at", "pk"))
 
 
-def _completed(ref: str, by: Actor) -> OperationRun:
-    """The completed run ``ref`` that was not marked yet. Raises Invalid."""
-    run = guards.scoped(by, OperationRun.objects.filter(ref=ref)).first()
-    why_not = "no such run, or you have no access to it"
+def _completed(ref: str, packet: ExceptionPacket, by: Actor) -> OperationRun:
+    """The completed run ``ref`` that was not marked yet, of the packet's tenant: all who see the run will read what is
+    noted here. Raises Invalid."""
+    run = guards.scoped(by, OperationRun.objects.filter(ref=ref, tenant_id=packet.tenant_id)).first()
+    why_not = "this tenant has no such run, or you have no access to it"
     if run is not None:
         marked = WrongCompletion.objects.filter(run=run).first()
         refusal = permissions.why_not_mark_wrong(by, run, marked=marked)
