@@ -7,8 +7,10 @@ figure over ten years costs no more than one over its busiest part.
 # ruff: noqa: S608 - nothing but constants
 from __future__ import annotations
 
+from handrail.runbooks.states import ExceptionCause
+
 LIMIT = 100_000
-# Buckets of time, the newest, and rows of causes. More would not be read.
+# Buckets of time, the newest, and rows of reasons. More would not be read.
 MOST_PERIODS = 400
 MOST_CAUSES = 1000
 
@@ -126,13 +128,18 @@ SELECT grouping(runbook, version, period) AS of, runbook, version, period,
 FROM facts GROUP BY GROUPING SETS ((), (runbook), (runbook, version), (period))
 ORDER BY of, period DESC, runbook, version"""
 
-# By cause, by reason and version, and by bucket of time.
+# By cause, by reason and version, and by bucket of time. Many of one kind take the place of none of another.
 CAUSES = f"""
-WITH {_CHOSEN}
-SELECT grouping(packet.reason, period) AS of, packet.cause, packet.reason, runbook, version, period, count(*)
-FROM chosen JOIN runbooks_exceptionpacket packet ON packet.run_id = chosen.id
-GROUP BY GROUPING SETS ((packet.cause), (packet.cause, packet.reason, runbook, version), (packet.cause, period))
-ORDER BY of, period DESC, count(*) DESC, packet.cause, packet.reason, runbook, version LIMIT {MOST_CAUSES}"""
+WITH {_CHOSEN}, counted AS (
+    SELECT grouping(packet.reason, period) AS of, packet.cause, packet.reason, runbook, version, period, count(*),
+           row_number() OVER (
+               PARTITION BY grouping(packet.reason, period)
+               ORDER BY period DESC, count(*) DESC, packet.cause, packet.reason, runbook, version) AS place
+    FROM chosen JOIN runbooks_exceptionpacket packet ON packet.run_id = chosen.id
+    GROUP BY GROUPING SETS ((packet.cause), (packet.cause, packet.reason, runbook, version), (packet.cause, period)))
+SELECT of, cause, reason, runbook, version, period, count FROM counted
+WHERE place <= CASE WHEN period IS NULL THEN {MOST_CAUSES} ELSE {MOST_PERIODS * len(ExceptionCause)} END
+ORDER BY of, place"""
 
 HANDLING = f"""
 WITH {_CHOSEN}

@@ -243,6 +243,19 @@ def test_causes_are_counted_by_reason_and_version_and_over_time(estate: Runs, bo
     assert [(one.runbook, one.version, one.figures.stopped) for one in found.versions] == [("flip-switch", 1, 3)]
 
 
+def test_many_reasons_take_no_cause_away(estate: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "CAUSES", figures.CAUSES.replace(str(figures.MOST_CAUSES), "3"))
+    for number in range(5):
+        packet = rows.exception(estate.tenant, estate.definition)
+        with superuser("runbooks_exceptionpacket"):
+            ExceptionPacket.objects.filter(pk=packet.pk).update(reason=f"reason-{number}")
+    found = counted(estate)
+    assert len(found.reasons) == 3
+    assert [(one.cause, one.count) for one in found.causes] == [("ambiguous-result", 5)]
+    [this_week] = found.periods
+    assert [(one.cause, one.count) for one in this_week.causes] == [("ambiguous-result", 5)]
+
+
 @pytest.mark.parametrize(
     ("period", "begins"),
     [
