@@ -43,6 +43,11 @@ def test_nothing_to_count_is_said(estate: Runs, capsys: pytest.CaptureFixture[st
     assert "No run has ended in this period." in capsys.readouterr().out
 
 
+def test_a_version_that_no_runbook_can_have_is_a_usage_error(estate: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert handrail(["evaluation", "runs", "--version", str(2**31)]) == 2
+    assert "--version" in capsys.readouterr().err
+
+
 def test_figures_of_packets_are_shown(estate: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     assert handrail(["evaluation", "packets"]) == 0
     assert handrail(["evaluation", "packets", "--json"]) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -45,6 +46,13 @@ def test_causes_and_unresolved_are_counted(house: Web, auditor: Actor) -> None:
     result = evaluate(auditor)
     assert [(c.cause, c.count) for c in result.causes] == [("ambiguous-result", 1)]
     assert (result.unresolved, result.takeover_seconds) == (1, None)
+
+
+@pytest.mark.parametrize("field", ["tenant", "runbook", "period", "span"])
+@pytest.mark.parametrize("text", ["\0", "%", "\ud800", "x" * 5000])
+def test_filters_that_nothing_can_be_choose_nothing(as_role: Callable[..., Client], field: str, text: str) -> None:
+    query = f"{field}=" + quote(text, errors="surrogatepass")
+    assert as_role(Role.AUDITOR).get(f"/admin/evaluation?{query}").status_code in (200, 400)
 
 
 def test_audit_shows_own_events_and_filters_them(

@@ -26,7 +26,9 @@ Until = Annotated[
     typer.Option("--until", metavar="TIME", formats=_FORMATS, help="Received before then, as 2026-12-01T00:00:00Z."),
 ]
 Runbook = Annotated[str, typer.Option("--runbook", metavar="NAME", help="Only runs of this runbook.")]
-Version = Annotated[int | None, typer.Option("--version", metavar="N", min=1, help="Only runs of this version of it.")]
+Version = Annotated[
+    int | None, typer.Option("--version", metavar="N", min=1, max=2**31 - 1, help="Only runs of this version of it.")
+]
 By = Annotated[Period, typer.Option("--by", help="How long the buckets of time are, in UTC.")]
 COLUMNS = (
     *("ended", "completed", "first time", "as required", "alone", "found wrong", "stopped", "cancelled", "repeats"),
