@@ -62,7 +62,7 @@ _HANDOFF = (
 _TOKEN = ("revoked_at", "revoked_by", "last_used_at", "last_used_from")
 _PAUSED = (
     *("brake_id", "at", "run_updated_at"),
-    *("connector", "cause", "until", "waited_seconds", "passed_at"),
+    *("connector", "cause", "until", "waited_seconds", "passed_at", "resumed_at"),
 )
 _REPORT = ("attempts", "due_at", "tried_until", "delivered_at", "failure")
 

@@ -37,8 +37,8 @@ def controls_of(run: str, *, updated_at: str = "updated_at") -> str:
             SELECT jsonb_build_object('by', s.by, 'reason', s.reason) FROM runbooks_stoprequest s
             WHERE s.run_id = {run}.id),
         'resumed_at', (
-            SELECT CASE WHEN p.cause IN ('breaker', 'asked') THEN p.passed_at
-                   WHEN p.connector <> '' THEN NULL
+            SELECT CASE WHEN p.cause IN ('breaker', 'asked') THEN coalesce(p.passed_at, p.resumed_at)
+                   WHEN p.connector <> '' THEN p.resumed_at
                    WHEN p.brake_id IS NULL THEN d.returned_at
                    ELSE b.released_at END
             FROM runbooks_pausedrun p LEFT JOIN runbooks_brake b ON b.id = p.brake_id WHERE p.run_id = {run}.id),
@@ -161,30 +161,33 @@ def note_paused(run: OperationRun, held: Held) -> bool:
             " AND runbooks_pausedrun.run_updated_at = excluded.run_updated_at"
             " THEN runbooks_pausedrun.at ELSE excluded.at END,"
             " brake_id = excluded.brake_id, run_updated_at = excluded.run_updated_at,"
-            " connector = '', cause = '', until = NULL, waited_seconds = 0, passed_at = NULL",
+            " connector = '', cause = '', until = NULL, waited_seconds = 0, passed_at = NULL, resumed_at = NULL",
             [run.workspace_id, run.tenant_id, run.pk, held.brake, run.pk],
         )
     return True
 
 
-def note_gate(run: OperationRun, wait: ConnectorWait, *, waited_seconds: float) -> None:
+def note_gate(
+    run: OperationRun, wait: ConnectorWait, *, waited_seconds: float, resumed_at: datetime | None
+) -> None:
     """Notes that ``run`` waits for a connector, in the caller's transaction. ``waited_seconds``: for limits, since its
-    last row, with this wait."""
+    last row, with this wait. ``resumed_at``: when an earlier wait ended, which this note would forget."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO runbooks_pausedrun AS p"
-            " (workspace_id, tenant_id, run_id, brake_id, at, run_updated_at, connector, cause, until, waited_seconds)"
+            " (workspace_id, tenant_id, run_id, brake_id, at, run_updated_at, connector, cause, until, waited_seconds,"
+            " resumed_at)"
             " VALUES (%s, %s, %s, NULL, clock_timestamp(),"
-            " (SELECT updated_at FROM runbooks_operationrun WHERE id = %s), %s, %s, %s, %s)"
+            " (SELECT updated_at FROM runbooks_operationrun WHERE id = %s), %s, %s, %s, %s, %s)"
             " ON CONFLICT (run_id) DO UPDATE SET"
             " at = CASE WHEN p.connector = excluded.connector AND p.run_updated_at = excluded.run_updated_at"
             " AND p.passed_at IS NULL THEN p.at ELSE excluded.at END,"
             " brake_id = NULL, run_updated_at = excluded.run_updated_at, connector = excluded.connector,"
             " cause = excluded.cause, until = excluded.until, waited_seconds = excluded.waited_seconds,"
-            " passed_at = NULL",
+            " passed_at = NULL, resumed_at = excluded.resumed_at",
             [
                 *(run.workspace_id, run.tenant_id, run.pk, run.pk),
-                *(wait.connector, wait.cause, wait.until, waited_seconds),
+                *(wait.connector, wait.cause, wait.until, waited_seconds, resumed_at),
             ],
         )
 

@@ -274,6 +274,7 @@ class PausedRun(models.Model):
 
     With a ``connector`` it waits for that one instead, for the ``cause`` (``limits.gatestate.WaitCause``), ``until``
     where that is known; ``passed_at``: it does so no more. ``waited_seconds``: for limits, since the run's last row.
+    ``resumed_at``: when its wait before this one ended, for a person or for a service in trouble.
 
     A note for those who look and those who resume, not a state: it counts only while the brake holds and the run has
     not moved since (``run_updated_at`` is the run's ``updated_at``).
@@ -290,6 +291,7 @@ class PausedRun(models.Model):
     until = models.DateTimeField(null=True)
     waited_seconds = models.FloatField(default=0.0, db_default=0.0)
     passed_at = models.DateTimeField(null=True)
+    resumed_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["connector"], condition=~Q(connector=""), name="paused_connector")]

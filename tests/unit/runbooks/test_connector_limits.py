@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from handrail.audit.models import AuditEvent
 from handrail.connectors import registry
@@ -18,13 +19,14 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, ReadFailed, Reading
 from handrail.kernel.scope import entered
 from handrail.runbooks import timing
-from handrail.runbooks.actions import runs
+from handrail.runbooks.actions import brakes, runs
 from handrail.runbooks.limits import gate, store
 from handrail.runbooks.limits.circuit import CircuitState
 from handrail.runbooks.limits.gate import HeldUp, TurnWait
 from handrail.runbooks.limits.gatestate import GateState
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, OperationRun, PausedRun
 from handrail.runbooks.queries import runs as queries
+from handrail.runbooks.states import BrakeKind
 from handrail.runbooks.timing import Timing
 from tests.factories.people import as_person
 from tests.factories.runs import Runs
@@ -54,6 +56,12 @@ def later(run: OperationRun, seconds: float = 0.0) -> OperationRun:
     """``run``, due now, ``seconds`` from now."""
     time.sleep(seconds)
     OperationRun.objects.filter(pk=run.pk, finished_at=None).update(due_at="2020-01-01T00:00Z")
+    return run
+
+
+def due(run: OperationRun) -> OperationRun:
+    """``run``, due now: nobody was away."""
+    OperationRun.objects.filter(pk=run.pk).update(due_at=Now())
     return run
 
 
@@ -263,6 +271,45 @@ def test_longer_pause_than_any_that_is_waited_for_holds_the_run_and_makes_no_pac
         estate.advance(run)
         estate.advance(later(run, 0.1))
     assert (run.state, PausedRun.objects.get(run=run).cause) == ("invoking", "asked")
+
+
+@pytest.mark.parametrize("held_by", ["a person", "a service in trouble"])
+def test_wait_for_a_limit_does_not_bring_back_the_time_of_the_wait_before_it(
+    estate: Runs, board: SwitchBoard, held_by: str
+) -> None:
+    """The budget of 0.3 s for reads that fail was over long ago, but for that wait."""
+    run, by = estate.start(), as_person(estate.worker)
+    heard = gate.Heard(gate.CallVerdict.FAILS)
+    waits = replace(QUICK, read_budget_seconds=0.3, short_wait_seconds=0.0)
+    with limited(board, breaker=BreakerSettings(failures=12), waits=waits, calls_at_once=1):
+
+        def called(verdict: gate.CallVerdict) -> None:
+            slot = gate.enter("board", seconds=30, turn_wait=NOBODY_WAITS)
+            assert slot is not None
+            gate.leave(slot, replace(heard, verdict=verdict))
+
+        board.read_failures = [away() for _ in range(6)]
+        assert estate.advance(run).state == "checking"
+        if held_by == "a person":
+            brake = brakes.pause(kind=BrakeKind.EVERYTHING, target="", reason="storm", by=by)
+            estate.advance(due(run))
+            time.sleep(2.5)
+            brakes.resume(ref=brake, reason="over", by=by)
+        else:
+            for _ in range(6):
+                called(gate.CallVerdict.FAILS)
+            estate.advance(due(run))
+            time.sleep(2.5)
+            time_for_a_trial()
+            called(gate.CallVerdict.WORKS)
+        slot = gate.enter("board", seconds=30, turn_wait=NOBODY_WAITS)
+        assert slot is not None
+        estate.advance(due(run))
+        assert PausedRun.objects.get(run=run).cause == "calls-at-once"
+        gate.leave(slot, replace(heard, verdict=gate.CallVerdict.WORKS))
+        board.read_failures = [away() for _ in range(3)]
+        assert estate.advance(due(run)).state == "checking"
+        assert until_it_ends(estate, later(run)).state == "completed"
 
 
 def test_waiting_run_can_be_stopped(estate: Runs, board: SwitchBoard) -> None:

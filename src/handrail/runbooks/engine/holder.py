@@ -197,7 +197,8 @@ class LeaseHolder:
         if not wait.cause.is_trouble:
             limited += max((waiting.until - self.clock.now()) / timedelta(seconds=1), 0)
         with transaction.atomic():
-            brakes.note_gate(self.run, wait, waited_seconds=limited)
+            resumed_at = self.went_on_at or self.controls.resumed_at
+            brakes.note_gate(self.run, wait, waited_seconds=limited, resumed_at=resumed_at)
             self._hold(waiting.until, failures=self.failures)
 
     def fail(self) -> datetime:
