@@ -167,9 +167,7 @@ def note_paused(run: OperationRun, held: Held) -> bool:
     return True
 
 
-def note_gate(
-    run: OperationRun, wait: ConnectorWait, *, waited_seconds: float, resumed_at: datetime | None
-) -> None:
+def note_gate(run: OperationRun, wait: ConnectorWait, *, waited_seconds: float, resumed_at: datetime | None) -> None:
     """Notes that ``run`` waits for a connector, in the caller's transaction. ``waited_seconds``: for limits, since its
     last row, with this wait. ``resumed_at``: when an earlier wait ended, which this note would forget."""
     with connection.cursor() as cursor:
