@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Processes that tests start, and the next run, read what this one compiled, whatever the shell says about bytecode.
 sys.dont_write_bytecode = False
@@ -21,6 +22,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 gc.disable()
 
 _numbers = itertools.count()
+
+# How long a machine takes to make an example says nothing about what is tested.
+settings.register_profile("handrail", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("handrail")
 
 
 def pytest_configure(config: pytest.Config) -> None:

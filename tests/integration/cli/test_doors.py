@@ -78,6 +78,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "definitions request-return": (f"{RUNBOOK}/1", *REASON),
     "definitions bring-back": (f"{RUNBOOK}/1", "--digest", SHA),
     "runs redeliver": ("{run}",),
+    "runs found-wrong": ("{run}", *REASON),
     "sign-on remove": ("{other}",),
     "sign-on move": ("https://old.example", "https://new.example"),
     "support request": ("--run", "{run}", "--summary", "Roles are missing"),
