@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from secrets import token_hex
 
 import structlog
-from django.db import DatabaseError
+from django.db import Error
 
 from handrail.connectors import registry
 from handrail.connectors.config import PassageSettings
@@ -145,7 +145,7 @@ def leave(slot: Slot, heard: Heard) -> HeldUp | None:
         return None
     try:
         return _left(slot, heard)
-    except DatabaseError as error:
+    except Error as error:
         log.warning("a slot could not be given back", connector=slot.connector, error=type(error).__name__)
         return None
 
@@ -225,7 +225,7 @@ def _pace(slot: Slot, turn_wait: TurnWait | None) -> AbstractContextManager[None
                 lambda state, now: state.go_on(slot.call, slot.settings, now, seconds=slot.seconds),
             )
             pause = max(turn.at - at, 0.0)
-        except DatabaseError:
+        except Error:
             pause = 1.0 / rate
         if turn_wait is not None:
             turn_wait.keep(pause + slot.seconds)

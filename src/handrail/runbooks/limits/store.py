@@ -28,6 +28,9 @@ Decide = Callable[[GateState, float], tuple[GateState, T]]
 # In whose name it is written that a breaker opened or closed by itself.
 ACTOR = "circuit-breaker"
 
+# A transaction of ours that says nothing for so long is one whose process has stopped, or whose network is gone.
+STALLED_AFTER = "5s"
+
 _READ = """
 SELECT extract(epoch FROM clock_timestamp())::float8, version, state FROM runbooks_connectorgate WHERE connector = %s"""
 _ADD = """
@@ -103,11 +106,18 @@ def _replace(connector: str, before: Known, state: GateState, by: Actor | None, 
     if event is None:
         return _written(connector, before.version, state)
     with transaction.atomic():
+        _not_for_long()
         if not _written(connector, before.version, state):
             return False
         _audit(event, connector, state.circuit, by, reason)
     log.warning(event.value, connector=connector, why=state.circuit.why, openings=state.circuit.openings)
     return True
+
+
+def _not_for_long() -> None:
+    """The transaction ends if this process stops in the middle of it: all callers wait for the row that it writes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [STALLED_AFTER])
 
 
 def _written(connector: str, version: int, state: GateState) -> bool:
