@@ -17,7 +17,9 @@ UPSETTING = re.compile(r"\bcommitted_db\b|mark\.slow|mark\.browser")
 def test_every_browser_and_process_test_is_repeated_at_night() -> None:
     found = [path for path in (ROOT / "tests").rglob("test_*.py") if UPSETTING.search(path.read_text(encoding="utf-8"))]
     assert len(found) > 20
-    left_out = [path for path in found if not path.relative_to(ROOT).as_posix().startswith((*nightly.PATHS, "tests/peers"))]
+    left_out = [
+        path for path in found if not path.relative_to(ROOT).as_posix().startswith((*nightly.PATHS, "tests/peers"))
+    ]
     assert left_out == []
 
 
