@@ -210,7 +210,8 @@ def wake(*, brake: int | None = None, definitions: Collection[int] = (), connect
         by, what = "p.connector = %s AND p.passed_at IS NULL", [connector]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE runbooks_operationrun r SET due_at = now(), failures = greatest(r.failures - 1, 0)"  # noqa: S608
+            "UPDATE runbooks_operationrun r SET due_at = now(), failures = greatest(r.failures - 1, 0),"  # noqa: S608
+            " held_by = NULL"
             " FROM runbooks_pausedrun p"
             " WHERE p.run_id = r.id AND r.finished_at IS NULL AND r.updated_at = p.run_updated_at"
             f" AND {by} RETURNING r.id",

@@ -21,8 +21,8 @@ from handrail.definitions.models import Definition
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.runbooks import brakes, releases
 from handrail.runbooks.actions import brakes as actions
-from handrail.runbooks.actions import messages, runs, tasks
-from handrail.runbooks.models import Brake, ExceptionPacket, OperationRun, TaskRefusal
+from handrail.runbooks.actions import claims, messages, runs, tasks
+from handrail.runbooks.models import Brake, Checkpoint, ExceptionPacket, OperationRun, TaskRefusal
 from handrail.runbooks.queries import brakes as queries
 from handrail.runbooks.queries import runs as run_queries
 from handrail.runbooks.states import BrakeKind
@@ -63,6 +63,20 @@ def due(run: OperationRun) -> OperationRun:
 
 def paused(run: OperationRun, by: Actor) -> queries.Paused | None:
     return run_queries.get_run(by, run.ref).summary.paused
+
+
+def test_an_order_that_takes_a_run_from_its_worker_counts_no_lost_worker(
+    estate: Runs, board: SwitchBoard, lead: Actor
+) -> None:
+    run = estate.start()
+    assert claims.claim_run(run.pk) is not None
+    runs.stop(ref=run.ref, reason="Wrong ticket.", by=lead)
+    assert estate.advance(run).state == "exception"
+    again = estate.start("TASK-2")
+    assert claims.claim_run(again.pk) is not None
+    runs.let_go_on([again])
+    assert estate.advance(again).state == "completed"
+    assert not Checkpoint.objects.filter(detail__has_key="taken_over").exists()
 
 
 @pytest.mark.parametrize(("kind", "target"), EVERY_KIND)

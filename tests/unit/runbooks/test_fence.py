@@ -124,6 +124,7 @@ def test_runs_that_end_while_a_worker_looks_at_the_next_one_count_no_lost_worker
             assert (estate.advance(run).state, run.failures) == ("received", 0)
         assert ended == ["completed"] * 3
         assert estate.advance(run).state == "completed"
+        assert not Checkpoint.objects.filter(run=run, detail__has_key="taken_over").exists()
 
 
 @pytest.mark.requirement("R2-07")

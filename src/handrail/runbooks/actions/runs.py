@@ -28,6 +28,9 @@ from handrail.runbooks.models import OperationRun, StopRequest
 from handrail.runbooks.states import RUN, EventKind, RunState
 from handrail.work.wake import wake
 
+# Due at once. A worker that looks at such a run just now loses its lease, and is not one that ended without a word.
+_TAKEN_AWAY = {"due_at": Now(), "failures": Greatest(F("failures") - 1, 0), "held_by": None}
+
 
 class IntakePaused(Conflict):
     """No new run begins now."""
@@ -152,8 +155,7 @@ def let_go_on(held: Sequence[OperationRun]) -> None:
     """Makes runs due that waited, in the caller's transaction."""
     waiting = [run.pk for run in held]
     rows = OperationRun.objects.filter(pk__in=waiting, state__in=(RunState.RECEIVED, RunState.CHECKING))
-    # A worker that looks at one just now loses its lease so, and must not count as one that ended without a word.
-    rows.update(due_at=Now(), failures=Greatest(F("failures") - 1, 0))
+    rows.update(**_TAKEN_AWAY)
     if waiting:
         wake("run")
 
@@ -196,7 +198,7 @@ def stop(*, ref: str, reason: str, by: Actor) -> None:
     last = run.checkpoints.order_by("-sequence").values_list("kind", flat=True)[0]
     if last != EventKind.INTENT:
         # A worker that has leased it finds that out before it writes; no call can be under way.
-        OperationRun.objects.filter(pk=run.pk).update(due_at=Now())
+        OperationRun.objects.filter(pk=run.pk).update(**_TAKEN_AWAY)
         hasten([run.pk])
 
 

@@ -149,7 +149,7 @@ next AS (
       AND waiting.id <> moved.id
     ORDER BY waiting.created_at, waiting.id LIMIT 1 FOR UPDATE OF waiting SKIP LOCKED),
 woken AS (
-    UPDATE runbooks_operationrun AS run SET due_at = moved.at, failures = greatest(run.failures - 1, 0)
+    UPDATE runbooks_operationrun AS run SET due_at = moved.at, failures = greatest(run.failures - 1, 0), held_by = NULL
     FROM next, moved
     WHERE run.id = next.id RETURNING run.id)"""
 
