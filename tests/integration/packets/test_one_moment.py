@@ -170,7 +170,7 @@ def test_packet_is_shown_as_it_was_at_one_moment(desk: Packets, door: str) -> No
     moves, statements = Moves(desk), 0
     show = DOORS[door](desk)
     torn = []
-    for turn in range(200 if NIGHTLY else 32):
+    for turn in range(200 if NIGHTLY else 18):
         before = show()
         with between(turn % (statements or 8) + 1, moves) as met:
             shown = show()

@@ -174,5 +174,5 @@ def test_a_resolution_that_names_no_completed_run_comes_back(house: Web, as_role
     client.post(f"{path}/take")
     response = client.post(f"{path}/resolve", {"note": "Done.", "found_wrong": "RUN-0000000000"})
     assert response.status_code == 422
-    assert "No such run" in response.content.decode()
+    assert "This tenant has no such run" in response.content.decode()
     assert 'value="RUN-0000000000"' in response.content.decode()

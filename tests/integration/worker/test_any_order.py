@@ -35,7 +35,7 @@ from tests.lanes import NIGHTLY, crossed, rounds
 
 # By default the same few orders each time, so that what they reach can be told; with a number, other orders each time.
 WANTED = os.environ.get("HANDRAIL_RUN_EXAMPLES")
-EXAMPLES = int(WANTED or rounds(12, 400))
+EXAMPLES = int(WANTED or rounds(6, 400))
 # A paused run looks again by itself after ten minutes; nothing waits for longer.
 LONGEST_WAIT = timedelta(seconds=660)
 # So often at most time goes by until everything has ended, once nothing is in the way any more.
@@ -175,7 +175,7 @@ def _sweep() -> list[tuple[int, int, tuple[str, dict[str, Any]]]]:
     """A run's number, a point of its worker's way, and something that happens there: at night each with each."""
     orders = [(0, point, event) for event, point in crossed(ORDERS, BEFORE_INTENT)]
     every = [(number, point, event) for number, (event, point) in enumerate(crossed(EVENTS, POINTS))]
-    return [*orders, *(every if NIGHTLY else every[::5])]
+    return [*orders, *(every if NIGHTLY else every[::9])]
 
 
 @pytest.mark.requirement("R2-04", "R2-06", "R2-07")
@@ -220,7 +220,7 @@ def test_another_run_of_the_subject_that_stops_at_any_point_of_a_run(committed_d
 @pytest.mark.parametrize("how", [DROP, DIE])
 def test_no_connection_or_no_worker_from_any_point_on(committed_db: str, how: str) -> None:
     with crew(committed_db) as reached:
-        for number, point in enumerate(POINTS if NIGHTLY else POINTS[::5]):
+        for number, point in enumerate(POINTS if NIGHTLY else POINTS[::9]):
             with played(number) as machine:
                 machine.falter(number=0, points=point, how=how)
         assert any(key.startswith(how) for key in reached)

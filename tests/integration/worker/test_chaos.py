@@ -15,7 +15,7 @@ from tests.lanes import portion
 pytestmark = pytest.mark.peer  # servers of its own are stopped, killed and promoted
 ROOT = Path(__file__).resolve().parents[3]
 RUNS = 12
-NAMES = portion(SCENARIOS, 3)
+NAMES = portion(SCENARIOS, 6)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from handrail.access.snapshot import snapshot
 from handrail.cli import output
 from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json
@@ -47,13 +48,15 @@ BREAKERS = (
 def list_(*, released: Released = False, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """What is paused in your scope, since when, who paused it and why, and how many runs wait."""
     who = actor(as_, workspace)
-    rows = queries.list_brakes(who, released=released)
+    with snapshot():
+        rows = queries.list_brakes(who, released=released)
+        guarded = [] if json or released else queries_of_breakers.list_breakers(who)
     if json:
         output.print_json(rows)
         return
     cells = [(b.ref, f"{b.kind} {b.target}".strip(), b.at, b.by, b.reason, b.waiting, b.released_at) for b in rows]
     output.print_table("", COLUMNS, cells, empty="Nothing was released yet." if released else "Nothing is paused.")
-    if not released and (guarded := queries_of_breakers.list_breakers(who)):
+    if guarded:
         output.print_table("Connectors", BREAKERS, [_cells(one) for one in guarded])
 
 
