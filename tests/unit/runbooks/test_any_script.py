@@ -53,7 +53,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.requirement("R2-06", "R2-07", "R2-20")
-@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=TURNS, deaths=DEATHS, budget=st.integers(0, 5))
 def test_any_script_and_any_deaths_end_once(  # noqa: PLR0917 - fixtures and drawn values
     hurried: None, estate: Runs, board: SwitchBoard, script: list[Turn], deaths: list[bool], budget: int
