@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from handrail.kernel.errors import Misconfigured
 
 T = TypeVar("T")
+
+
+@dataclass(eq=False, slots=True)
+class _Place(Generic[T]):
+    value: T | None
 
 
 class Configured(Generic[T]):
@@ -19,30 +26,35 @@ class Configured(Generic[T]):
     """
 
     def __init__(self, default: T | None = None, *, missing: str = "", code: str = "misconfigured") -> None:
-        self._value = default
+        self._places: tuple[_Place[T], ...] = (_Place(default),)
+        self._changing = threading.Lock()
         self._missing = missing or "This process was not configured: call conf.start first."
         self._code = code
 
     def set(self, value: T | None) -> None:
-        """From now on ``value`` is the one. Called once a process, by ``conf``."""
-        self._value = value
+        """From now on ``value`` is the one, until the end of the innermost ``use``. Called once a process, by
+        ``conf``."""
+        self._places[-1].value = value
 
     def find(self) -> T | None:
         """The one, or None."""
-        return self._value
+        return self._places[-1].value
 
     def get(self) -> T:
         """The one. Raises Misconfigured, saying what to add, when there is none."""
-        if self._value is None:
+        if (value := self.find()) is None:
             raise Misconfigured(self._missing, code=self._code)
-        return self._value
+        return value
 
     @contextmanager
     def use(self, value: T | None) -> Iterator[T | None]:
-        """``value`` in place of the configured one for the length of a ``with`` block, in every thread; for tests."""
-        before = self._value
-        self._value = value
+        """``value`` in place of the configured one for the length of a ``with`` block, in every thread. Blocks of
+        several threads may end in any order: each takes away what it has brought."""
+        mine = _Place(value)
+        with self._changing:
+            self._places = (*self._places, mine)
         try:
             yield value
         finally:
-            self._value = before
+            with self._changing:
+                self._places = tuple(place for place in self._places if place is not mine)

@@ -52,3 +52,23 @@ def test_use_of_nothing_hides_what_is_configured() -> None:
     with holder.use(None):
         assert holder.find() is None
     assert holder.get() == "one"
+
+
+def test_uses_of_several_threads_may_end_in_any_order() -> None:
+    holder = held()
+    holder.set("one")
+    first, second = holder.use("first"), holder.use("second")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert holder.get() == "second"
+    second.__exit__(None, None, None)
+    assert holder.get() == "one"
+
+
+def test_what_is_set_in_a_use_ends_with_it() -> None:
+    holder = held()
+    with holder.use(None):
+        holder.set("in it")
+        assert holder.get() == "in it"
+    assert holder.find() is None
