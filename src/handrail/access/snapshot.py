@@ -23,6 +23,7 @@ def snapshot() -> Iterator[None]:
     if connection.in_atomic_block:
         yield
         return
+    connection.close_if_health_check_failed()  # later, the new connection would not be of this level
     connection.ensure_connection()
     opened = connection.connection
     before = opened.isolation_level, opened.read_only

@@ -320,3 +320,17 @@ def test_snapshot_that_the_database_ends_leaves_a_connection_that_works(committe
     connection.close_if_unusable_or_obsolete()
     with snapshot():
         assert Packet.objects.count() == 0
+
+
+def test_snapshot_over_a_new_connection_is_one_too(committed_db: str) -> None:
+    connection.ensure_connection()
+    connection.settings_dict["CONN_HEALTH_CHECKS"], before = True, connection.settings_dict["CONN_HEALTH_CHECKS"]
+    try:
+        connection.health_check_enabled, connection.health_check_done = True, False
+        with psycopg.connect(committed_db, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
+        with snapshot(), connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only')")
+            assert cursor.fetchone() == ("repeatable read", "on")
+    finally:
+        connection.settings_dict["CONN_HEALTH_CHECKS"] = before
