@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import SerializationFailure
 from psycopg.types.json import Jsonb
 
 from handrail.access import queries as access
@@ -62,10 +63,26 @@ def change(connector: str, decide: Decide[T], *, by: Actor | None = None, reason
     while True:
         known = _read(connector)
         state, answer = decide(known.state, known.at)
-        if state == known.state or _replace(connector, known, state, by, reason):
+        if state == known.state or _is_first(connector, known, state, by, reason):
             return known.at, answer
         tries += 1
         time.sleep(random.uniform(0.0, min(0.001 * tries, 0.02)))  # noqa: S311 - only so that not all try at once
+
+
+def _is_first(connector: str, before: Known, state: GateState, by: Actor | None, reason: str) -> bool:
+    """Whether the state is written, and nobody was first. Where transactions are REPEATABLE READ or stricter, the
+    database says so by an error."""
+    try:
+        return _replace(connector, before, state, by, reason)
+    except OperationalError as error:
+        if _met_another(error):
+            return False
+        raise
+
+
+def _met_another(error: OperationalError) -> bool:
+    """Whether the statement may be made again: another transaction changed the row first."""
+    return isinstance(error.__cause__, SerializationFailure) and not connection.in_atomic_block
 
 
 def known(connectors: list[str]) -> dict[str, Known]:
@@ -85,8 +102,15 @@ def known(connectors: list[str]) -> dict[str, Known]:
 
 def count_refused(connector: str) -> None:
     """Counts a call that was turned away."""
-    with connection.cursor() as cursor:
-        cursor.execute(_REFUSED, [connector])
+    while True:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_REFUSED, [connector])
+        except OperationalError as error:
+            if not _met_another(error):
+                raise
+        else:
+            return
 
 
 def _read(connector: str) -> Known:
