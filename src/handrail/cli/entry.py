@@ -12,7 +12,7 @@ from typer._click.exceptions import ClickException  # Typer brings its own Click
 from typer.main import get_command
 
 from handrail.cli.commands import app
-from handrail.kernel import scope
+from handrail.kernel import clock, scope
 from handrail.kernel.errors import Denied, Fault, HandrailError, Invalid, Misconfigured, Unavailable
 from handrail.kernel.hostile import clean_text, is_storable
 
@@ -40,7 +40,8 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the command that ``arguments`` spell and returns its exit code. Errors are printed on standard error."""
-    with scope.entered(scope.current()):  # until its end, a command is in the scope of who acts
+    # Until its end, a command is in the scope of who acts, and goes by the clock of the database.
+    with scope.entered(scope.current()), clock.followed.use(clock.followed.find()):
         return _run(arguments)
 
 

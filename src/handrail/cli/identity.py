@@ -17,6 +17,7 @@ from handrail.access.actor import NOBODY, Actor
 from handrail.cli import installation
 from handrail.kernel import scope
 from handrail.kernel.errors import Denied, Invalid, Misconfigured
+from handrail.worker import clocks
 
 # What the kernel says of a process that nobody logged in for.
 NO_LOGIN = 2**32 - 1
@@ -28,7 +29,7 @@ def actor(email: str | None, workspace: str | None) -> Actor:
     else the installation's operator. Raises NotFound for an unknown member or workspace, Invalid for a token that
     opens nothing or is somebody else's.
     """
-    installation.start()
+    _start()
     secret = installation.token()
     if secret is not None:
         found = _bearer(secret, email, workspace)
@@ -43,7 +44,7 @@ def refuse_members() -> None:
     if secret is None:
         return
     with suppress(Error, psycopg.Error, Misconfigured):  # the name only matters for the record of the refusal
-        installation.start()
+        _start()
         _remembered(_bearer(secret, None, None))
     raise Denied(
         "This is for the installation's operator, not for a member: unset HANDRAIL_TOKEN.",
@@ -54,7 +55,7 @@ def refuse_members() -> None:
 
 def member() -> Actor | None:
     """Starts the installation; the member whose token HANDRAIL_TOKEN is, or None for the installation's operator."""
-    installation.start()
+    _start()
     secret = installation.token()
     return None if secret is None else _remembered(_bearer(secret, None, None))
 
@@ -62,7 +63,7 @@ def member() -> Actor | None:
 def operator() -> Actor:
     """Starts the installation and gives its operator before there is any workspace. Raises Denied for a member."""
     refuse_members()
-    installation.start()
+    _start()
     return _remembered(queries.operator())
 
 
@@ -76,6 +77,12 @@ def operator_of_database() -> Actor | None:
     except (Error, psycopg.Error, Misconfigured):
         return None
     return found
+
+
+def _start() -> None:
+    """The installation, by its database's clock: what is written here is compared with what other machines write."""
+    installation.start()
+    clocks.follow()
 
 
 def _bearer(secret: str, email: str | None, workspace: str | None) -> Actor:

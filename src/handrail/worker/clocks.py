@@ -17,6 +17,7 @@ from datetime import datetime
 import structlog
 from django.core.cache import cache
 from django.db import Error, connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from handrail.kernel.clock import RemoteClock, followed, own, steady
 from handrail.kernel.hostile import clean_text
@@ -74,6 +75,12 @@ def report(kind: str, *, follow: bool = False) -> ClockReading:
     return reading
 
 
+def follow() -> None:
+    """This process goes by the database's clock from now on. One look is enough for one that ends soon."""
+    with connection.cursor() as cursor:
+        followed.set(_look(cursor)[2])
+
+
 def report_now_and_then(kind: str) -> None:
     """As ``report``, but at most once a minute, however often it is called; and follows the database's clock."""
     at = time.monotonic()
@@ -107,17 +114,18 @@ def _forever(kind: str) -> None:
 
 
 def _compared() -> ClockComparison:
-    looks: list[tuple[float, float, RemoteClock]] = []
     with connection.cursor() as cursor:
-        for _ in range(LOOKS):
-            asked, before = steady(), own()
-            cursor.execute("SELECT clock_timestamp()")
-            (there,) = cursor.fetchone()
-            took = steady() - asked
-            seconds = (before - there).total_seconds() + took / 2
-            looks.append((took, seconds, RemoteClock(there, asked)))
-    _, seconds, clock = min(looks, key=lambda look: look[0])
+        _, seconds, clock = min((_look(cursor) for _ in range(LOOKS)), key=lambda look: look[0])
     return ClockComparison(seconds, clock)
+
+
+def _look(cursor: CursorWrapper) -> tuple[float, float, RemoteClock]:
+    """How long it took; how far this machine's clock is ahead; and the database's clock."""
+    asked, before = steady(), own()
+    cursor.execute("SELECT clock_timestamp()")
+    (there,) = cursor.fetchone()
+    took = steady() - asked
+    return took, (before - there).total_seconds() + took / 2, RemoteClock(there, asked)
 
 
 def _recent(at: datetime) -> dict[str, tuple[str, float, float]]:

@@ -1,8 +1,10 @@
-"""A web server whose machine's clock is an hour off: what comes in is taken, and every time in the record is right."""
+"""A web server or a command whose machine's clock is an hour off: every time in the record is right."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -52,3 +54,24 @@ def test_web_server_with_a_wrong_clock_takes_signed_tasks(committed_db: str, tmp
     times += Checkpoint.objects.values_list("at", flat=True)
     times += AuditEvent.objects.filter(subject=run.ref).values_list("at", flat=True)
     assert max(abs(at - one) for one in times if one) < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_command_on_a_machine_with_a_wrong_clock_writes_the_databases_time(
+    committed_db: str, tmp_path: Path, hours: int
+) -> None:
+    estate = Installation().runs
+    machine = installation(database=committed_db, directory=tmp_path, seconds_ahead=hours * 3600)
+
+    def handrail(*words: str) -> None:
+        command = [sys.executable, "-m", "handrail", *words]
+        ended = subprocess.run(
+            command, env=machine.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    handrail("tenants", "close", estate.tenant.key, "--reason", "They left.", "--workspace", estate.workspace.slug)
+    estate.tenant.refresh_from_db()
+    closed = AuditEvent.objects.get(event="tenant.closed")
+    assert max(abs(datetime.now(UTC) - at) for at in (closed.at, estate.tenant.closed_at)) < timedelta(minutes=5)
+    handrail("audit", "verify")
