@@ -48,7 +48,7 @@ MESSAGE = {
 }
 EXAMPLE = {
     "type": DELEGATED,
-    "data": {"id": "TASK-1", "runbook": "entitlement-resync", "runbook_version": 3, "payload": {}},
+    "data": {"id": "TASK-1", "runbook": "entitlement-resync", "runbook_version": 4, "payload": {}},
 }
 
 
