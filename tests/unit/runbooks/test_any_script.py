@@ -47,13 +47,19 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Waits and margins of nothing, so that a thousand lives fit into a test."""
     monkeypatch.setattr(holder.time, "sleep", lambda _: None)
     with timing.use(
-        Timing(intent_margin_seconds=-1, result_margin_seconds=-3, short_wait_seconds=60, in_process_wait_seconds=1e9)
+        Timing(
+            intent_margin_seconds=-1,
+            result_margin_seconds=-3,
+            unexpected_error_wait_seconds=0.01,
+            short_wait_seconds=60,
+            in_process_wait_seconds=1e9,
+        )
     ):
         yield
 
 
 @pytest.mark.requirement("R2-06", "R2-07", "R2-20")
-@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=TURNS, deaths=DEATHS, budget=st.integers(0, 5))
 def test_any_script_and_any_deaths_end_once(  # noqa: PLR0917 - fixtures and drawn values
     hurried: None, estate: Runs, board: SwitchBoard, script: list[Turn], deaths: list[bool], budget: int
