@@ -53,9 +53,13 @@ def test_every_pattern_takes_linear_time_on_pairs_and_on_what_it_almost_matches(
     assert within(SECONDS, work) == []
 
 
+# The greater, the plainer: what else the machine does takes no part of it then.
+SIZES = (linear.SMALL // 4, linear.SMALL // 2, linear.SMALL)
+
+
 def test_pattern_that_takes_the_square_is_found() -> None:
     bad = patterns.Found("bad", re.compile(r"^\W+|\W+$"), ("sub",))
-    assert within(60, lambda: list(slow(list(bad.uses()), list(makers("!", [("a", "a")])), (linear.SMALL // 4,)))) != []
+    assert within(60, lambda: list(slow(list(bad.uses()), list(makers("!", [("a", "a")])), SIZES))) != []
 
 
 def test_work_that_never_ends_is_ended() -> None:
