@@ -39,7 +39,7 @@ GENEROUS = 4.0
 PROMISED_SECONDS, MERE_SECONDS = 5.0, 3.0
 HEADER = (
     f"{'scenario':32}{'runs':>5}{'ended':>6}{'done':>6}{'twice':>6}{'unknown':>8}{'no cause':>9}{'again':>6}"
-    f"{'p50 s':>7}{'p95 s':>7}{'n':>5}  verdict"
+    f"{'p50 s':>7}{'p95 s':>7}{'n':>5}{'twice':>7}{'n':>4}  verdict"
 )
 
 
@@ -216,11 +216,12 @@ def show(name: str, verdict: Verdict, notes: list[str], promised: float) -> None
 
     half, most = percentile(verdict.recovery, 0.5), percentile(verdict.recovery, 0.95)
     verdict.expect(most is None or most <= GENEROUS * promised, f"recovery takes {most} s, promised are {promised}")
-    times = "".join(f"{'-' if one is None else f'{one:.2f}':>7}" for one in (half, most))
+    shown = [f"{'-' if one is None else f'{one:.2f}':>7}" for one in (half, most, percentile(verdict.again, 0.95))]
+    times = f"{shown[0]}{shown[1]}{len(verdict.recovery):5}{shown[2]}{len(verdict.again):4}"
     late = f" (p95 is over {promised:g} s)" if most is not None and most > promised else ""
     print(
         f"{name:32}{verdict.runs:5}{verdict.ended:6}{verdict.completed:6}{verdict.twice:6}{verdict.unknown:8}"
-        f"{verdict.uncaused:9}{verdict.told_again:6}{times}{len(verdict.recovery):5}"
+        f"{verdict.uncaused:9}{verdict.told_again:6}{times}"
         f"  {'BROKEN' if verdict.broken else 'kept'}{late}",
         flush=True,
     )

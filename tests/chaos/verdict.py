@@ -31,7 +31,8 @@ class LedgerRow:
 
 @dataclass
 class Verdict:
-    """``broken``: each promise that was not kept, with what shows it. ``recovery``: in seconds, sorted."""
+    """``broken``: each promise that was not kept, with what shows it. ``recovery``: in seconds, sorted; ``again``:
+    likewise of runs whose next worker was killed as well, before it had written anything."""
 
     runs: int = 0
     ended: int = 0
@@ -41,6 +42,7 @@ class Verdict:
     uncaused: int = 0
     told_again: int = 0
     recovery: list[float] = field(default_factory=list)
+    again: list[float] = field(default_factory=list)
     slowest: str = ""
     broken: list[str] = field(default_factory=list)
 
@@ -74,8 +76,10 @@ def reached(stage: Stage, wanted: int) -> Verdict:
         _unknowns(verdict, stage, f"{task} {ref}", ledgers[run], books["calls"])
     _told(verdict, stage, runs, books["outcomes"], heard)
     found = sorted(_recovery(stage, ledgers.values()))
-    verdict.recovery = [seconds for seconds, _ in found]
-    verdict.slowest = found[-1][1] if found else ""
+    once = [(seconds, text) for seconds, leases, text in found if leases <= 1]
+    verdict.recovery = [seconds for seconds, _ in once]
+    verdict.again = [seconds for seconds, leases, _ in found if leases > 1]
+    verdict.slowest = once[-1][1] if once else ""
     whole, said = stage.verified()
     verdict.expect(whole, f"audit verify: {said[:600]}")
     return verdict
@@ -144,19 +148,20 @@ def _told(verdict: Verdict, stage: Stage, runs: Sequence[Any], outcomes: Sequenc
                 verdict.expect(False, f"{ref} was told again after {again['at'] - first['at']:.1f} s, without a cause")
 
 
-def _recovery(stage: Stage, ledgers: Iterable[Sequence[LedgerRow]]) -> Iterable[tuple[float, str]]:
+def _recovery(stage: Stage, ledgers: Iterable[Sequence[LedgerRow]]) -> Iterable[tuple[float, int, str]]:
     """How long each run that was under way stood still, from the kill of its worker, or from when the database answered
-    again, until its ledger went on."""
+    again, until its ledger went on; and how many leases were lost meanwhile."""
     for rows in ledgers:
         times = [row.at for row in rows]
         for outage in stage.outages:
             after = bisect_left(times, outage.ended)
             if 1 < after < len(rows) and times[after - 1] <= outage.began:
-                yield times[after] - outage.ended, _written(rows)
+                yield times[after] - outage.ended, 0, _written(rows)
         for kill in stage.kills:
             after = bisect_left(times, kill.at)
             if 1 < after < len(rows) and _is(kill.pid, rows[after - 1].worker):
-                yield times[after] - kill.at, f"killed at {kill.at - times[0]:.2f}: {_written(rows)}"
+                text = f"killed at {kill.at - times[0]:.2f}: {_written(rows)}"
+                yield times[after] - kill.at, int(rows[after].taken_over or 1), text
 
 
 def percentile(values: Sequence[float], part: float) -> float | None:

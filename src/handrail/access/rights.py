@@ -186,12 +186,13 @@ CLAIMS: Mapping[str, Claimed] = {
         " WHERE due_at <= statement_timestamp()",
         ("due_at", "failures", "held_by", "unattended_seconds"),
     ),
-    # Of runs that a worker has, those that are not behind an intent: that is its writer's until its deadline.
+    # Of runs that a worker has, those that are not behind an intent that holds: that is its writer's until its deadline.
     "handrail_run_held": Claimed(
         """
         SELECT id, workspace_id, tenant_id, due_at, held_by FROM runbooks_operationrun r
-        WHERE due_at > statement_timestamp() AND held_by IS NOT NULL AND (state <> 'invoking' OR 'intent' <> (
-            SELECT kind FROM runbooks_checkpoint c WHERE c.run_id = r.id ORDER BY c.sequence DESC LIMIT 1))""",
+        WHERE due_at > statement_timestamp() AND held_by IS NOT NULL AND (state <> 'invoking' OR (
+            SELECT kind <> 'intent' OR deadline_at <= statement_timestamp()
+            FROM runbooks_checkpoint c WHERE c.run_id = r.id ORDER BY c.sequence DESC LIMIT 1))""",
         ("due_at",),
     ),
     "handrail_report_claim": Claimed(

@@ -131,6 +131,31 @@ def test_run_behind_an_intent_is_left_alone_until_the_intents_deadline(committed
     assert (seen, len(board.calls)) == ([(0, True)], 1)
 
 
+class Died(BaseException):
+    """The end of a worker: nothing after it runs."""
+
+
+def test_run_behind_an_intent_that_is_over_is_freed(committed_db: str, estate: Runs) -> None:
+    """Who claimed it to find out what became of the call is gone as well."""
+    board = SwitchBoard()
+    board.add("s1", owner=estate.tenant.key)
+    session, other = session_of(committed_db)
+
+    def dies(_: SwitchBoard, __: str) -> None:
+        raise Died
+
+    board.script = [Turn(also=dies)]
+    with connected(board), timing.use(Timing(intent_margin_seconds=-1, result_margin_seconds=-3)):
+        run = estate.start()
+        with pytest.raises(Died):
+            estate.advance(run)
+    OperationRun.objects.filter(pk=run.pk).update(held_by=session, due_at=after(20))
+    ended(other)
+    with timing.use(Timing(reconnect_seconds=0)):
+        assert LostWorkers(presence.new_session()).look() == 1
+    assert not has_lease(run)
+
+
 def test_run_that_waits_belongs_to_nobody(committed_db: str, estate: Runs) -> None:
     """What was given back until later is not due because the worker that gave it back has ended."""
     board = SwitchBoard()
