@@ -186,7 +186,7 @@ CLAIMS: Mapping[str, Claimed] = {
         " WHERE due_at <= statement_timestamp()",
         ("due_at", "failures", "held_by", "unattended_seconds"),
     ),
-    # Of runs that a worker has, those that are not behind an intent that holds: that is its writer's until its deadline.
+    # Of runs that a worker has, those not behind an intent that holds: that is its writer's until its deadline.
     "handrail_run_held": Claimed(
         """
         SELECT id, workspace_id, tenant_id, due_at, held_by FROM runbooks_operationrun r

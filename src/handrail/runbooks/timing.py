@@ -36,7 +36,8 @@ class Timing:
     after each further one up to ``unexpected_error_ceiling``. ``report_wait`` and ``report_ceiling``: likewise for
     outcomes that the task system did not accept; ``report_window``: how long an outcome is tried. ``reconnect``:
     before a worker tries again to reach the database. ``limit_wait``: how long a worker waits for the first call
-    through a connector that is at a limit, and ``limit_further_wait`` for each further one, before it gives the run back.
+    through a connector that is at a limit, and ``limit_further_wait`` for each further one, before it gives the run
+    back.
     """
 
     lease_seconds: float = 20.0
