@@ -57,6 +57,23 @@ def ledger(kinds: Sequence[DeliveryEventKind]) -> list[DeliveryRow]:
     return rows
 
 
+def released_with(desk: Packets, kinds: Sequence[DeliveryEventKind]) -> Revision:
+    """A released revision whose delivery ledger is ``kinds``; its release has written the first row."""
+    revision = desk.released()
+    for row in ledger(kinds)[1:]:
+        DeliveryEntry.objects.create(
+            workspace=desk.workspace,
+            tenant=desk.tenant,
+            revision=revision,
+            sequence=row.sequence,
+            kind=row.kind,
+            intent=row.intent,
+            at=now(),
+            worker="w",
+        )
+    return revision
+
+
 def permitted(length: int) -> Iterator[tuple[DeliveryEventKind, ...]]:
     """Every ledger of up to ``length`` rows that workers and people can make."""
     waiting: list[tuple[DeliveryEventKind, ...]] = [(K.RELEASED,)]
@@ -109,18 +126,7 @@ EXAMPLES = {
 def test_page_api_command_line_and_metrics_show_the_same(
     desk: Packets, state: DeliveryState, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    revision = desk.released()
-    for row in ledger(EXAMPLES[state])[1:]:
-        DeliveryEntry.objects.create(
-            workspace=desk.workspace,
-            tenant=desk.tenant,
-            revision=revision,
-            sequence=row.sequence,
-            kind=row.kind,
-            intent=row.intent,
-            at=now(),
-            worker="w",
-        )
+    revision = released_with(desk, EXAMPLES[state])
     who, ref = desk.person("ada"), revision.packet.ref
     found = queries.get_packet(who, ref)
     assert found.delivery is not None
@@ -143,18 +149,6 @@ def desk_page(desk: Packets, ref: str) -> str:
 
 
 def test_lane_that_never_confirms_a_recall_of_what_was_opened_is_told_so(desk: Packets) -> None:
-    revision = desk.released()
-    kinds = (K.RELEASED, K.INTENT, K.RECEIPT, K.CONSUMED, K.RECALL, K.GIVEN_UP)
-    for row in ledger(kinds)[1:]:
-        DeliveryEntry.objects.create(
-            workspace=desk.workspace,
-            tenant=desk.tenant,
-            revision=revision,
-            sequence=row.sequence,
-            kind=row.kind,
-            intent=row.intent,
-            at=now(),
-            worker="w",
-        )
+    revision = released_with(desk, (K.RELEASED, K.INTENT, K.RECEIPT, K.CONSUMED, K.RECALL, K.GIVEN_UP))
     Revision.objects.filter(pk=revision.pk).update(consumed_at=now())
     assert "The vendor has opened it, and the lane did not confirm" in desk_page(desk, revision.packet.ref)
