@@ -104,6 +104,14 @@ KEYED = (
     .replace('  - {condition: switch.state == "off", reason: on-already}\n', "")
     .replace("\nsteps:", '\nalready_as_required: {condition: switch.state == "on" && switch.lamp == "lit"}\nsteps:')
 )
+# The same as careful, for a runner that doesn't deduplicate either: a start that it knows begins another job.
+LOOSE = (
+    RUNBOOK.replace("name: careful", "name: loose")
+    .replace("deduplicates: true", "deduplicates: false")
+    .replace("retryable: [{status: [503]}, {failure: [connect]}]", "retryable: [{failure: [connect]}]")
+)
+# By runbook the steps whose target processes a key once, however often it comes.
+DEDUPLICATED = {"careful": {"light"}, "keyed": {"flip", "light"}, "loose": set[str]()}
 # Which connectors a run cannot end without, from each step on: those of its call, and of what proves it.
 NEEDED = {"flip": {"board", "runner", "panel", "registry"}, "light": {"runner", "panel", "registry"}}
 
@@ -146,7 +154,8 @@ class RestlessWorld:
     """``calls``: the keys of all changing calls that arrived. ``seen``: for each reader, by source, when it was last
     answered and with what (None: not). ``open``: keys whose caller can't know what became of its call. ``later``: what
     takes effect at which time; ``touched``: switches that somebody else has set; ``prompt``: whether a job is done as
-    soon as it has begun. ``violations``: what must never happen, and did."""
+    soon as it has begun. ``not_seen``: for each switch, and for each key that the runner was asked for, when a look
+    last showed nothing of an effect. ``violations``: what must never happen, and did."""
 
     time: MovedTime
     tenants: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -162,6 +171,7 @@ class RestlessWorld:
     effects: list[Effect] = field(default_factory=list)
     seen: dict[str, dict[str, tuple[int, dict[str, Any] | None]]] = field(default_factory=lambda: defaultdict(dict))
     open: set[str] = field(default_factory=set)
+    not_seen: dict[str, int] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
     arrived: Callable[[str], None] = lambda _key: None
     _orders: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -189,13 +199,21 @@ class RestlessWorld:
         by = reader.name if reader else ""
         if trouble in TROUBLES:
             self.seen[by][source] = (self.order(), None)
+            if source == "switch" and trouble == "absent":
+                self.not_seen[name] = self.order()
             raise TROUBLES[trouble]()
         found = copy.deepcopy(rows[name])
+        if source == "switch" and (trouble == AS_TEXT or found["state"] != "on"):
+            self.not_seen[name] = self.order()
         if trouble == AS_TEXT and source == "switch":
             self.seen[by][source] = (self.order(), None)
             return {**found, "entitled": "true"}
         self.seen[by][source] = (self.order(), found)
         return found
+
+    def deduplicates(self, ticket: str, step: str) -> bool:
+        """Whether the target of ``step`` processes a key of that ticket once."""
+        return step in DEDUPLICATED[self.tickets[ticket]["runbook"]]
 
     def take_effect(self, key: str, step: str, switch: str, ticket: str, *, deduplicates: bool) -> None:
         """Once a key where the target deduplicates."""
@@ -271,16 +289,16 @@ class Estate:
         assert operation.idempotency_key is not None
         assert isinstance(operation.json_body, dict)
         key, ticket, switch = operation.idempotency_key, str(operation.json_body["ticket"]), operation.path[10:]
-        keyed = self.world.tickets[ticket]["keyed"]
+        once = self.world.deduplicates(ticket, "flip")
         return self.world.answer(
             key,
-            lambda: self.world.take_effect(key, "flip", switch, ticket, deduplicates=keyed),
+            lambda: self.world.take_effect(key, "flip", switch, ticket, deduplicates=once),
             lambda: Answer(status=200, body={"status": "done"}),
         )
 
 
 class JobEstate(Estate):
-    """The runner: a start with a key that it knows gives the job that there is."""
+    """The runner: a start with a key that it knows gives the job that there is, where it deduplicates."""
 
     def _answer(self, operation: Operation) -> Answer:
         if isinstance(operation, Start):
@@ -290,20 +308,26 @@ class JobEstate(Estate):
         if trouble:
             return Answer(status=503)
         if isinstance(operation, LookUp):
-            return self._shown(self.world.jobs.get(operation.idempotency_key))
+            found = self.world.jobs.get(operation.idempotency_key)
+            if found is None:
+                self.world.not_seen[operation.idempotency_key] = self.world.order()
+            return self._shown(found)
         assert isinstance(operation, Poll)
         return self._shown(next((one for one in self.world.jobs.values() if one["id"] == operation.id), None))
 
     def _begin(self, key: str, asked: dict[str, Any]) -> None:
-        if key not in self.world.jobs:
-            number = len(self.world.jobs) + 1
-            self.world.jobs[key] = {"id": f"job-{number}", "status": "running", "key": key, **asked}
-            if self.world.prompt:
-                end_jobs(self.world, "done")
+        if key in self.world.jobs and self.world.deduplicates(str(asked["ticket"]), "light"):
+            return
+        number = len(self.world.jobs) + 1
+        name = f"{key}#{number}" if key in self.world.jobs else key
+        self.world.jobs[name] = {"id": f"job-{number}", "status": "running", "key": key, **asked}
+        if self.world.prompt:
+            end_jobs(self.world, "done")
 
     def _of(self, key: str, asked: dict[str, Any]) -> Answer:
         """An answer that there is a job, as there is."""
-        self._begin(key, asked)
+        if key not in self.world.jobs:
+            self._begin(key, asked)
         return self._shown(self.world.jobs[key])
 
     def _shown(self, job: dict[str, Any] | None) -> Answer:
@@ -322,7 +346,8 @@ def end_jobs(world: RestlessWorld, how: str) -> int:
         job["status"] = "failed" if how == "failed" else "done"
 
         def light(job: dict[str, Any] = job) -> None:
-            world.take_effect(job["key"], "light", job["switch"], job["ticket"], deduplicates=True)
+            once = world.deduplicates(job["ticket"], "light")
+            world.take_effect(job["key"], "light", job["switch"], job["ticket"], deduplicates=once)
 
         if how == "done":
             light()

@@ -31,14 +31,27 @@ from tests.factories import rows
 from tests.factories.installation import Installation, define
 from tests.factories.moved_time import MovedTime
 from tests.factories.people import as_person
-from tests.factories.restless import ANSWERS, AS_TEXT, KEYED, RUNBOOK, TROUBLES, RestlessWorld, end_jobs, met
+from tests.factories.restless import (
+    ANSWERS,
+    AS_TEXT,
+    KEYED,
+    LOOSE,
+    RUNBOOK,
+    TROUBLES,
+    RestlessWorld,
+    end_jobs,
+    met,
+)
 from tests.factories.stepped import DIE, DROP, SteppedWorker
 from tests.factories.task_queue import SYSTEM, Queue
 from tests.integration.worker.judge import Begun, Judge
 
-TEXTS = {"careful": RUNBOOK, "keyed": KEYED}
+TEXTS = {"careful": RUNBOOK, "keyed": KEYED, "loose": LOOSE}
 SWITCHES = ("a1", "a2", "b1")
-TASKS = tuple((switch, name) for switch in (*SWITCHES, "a1") for name in TEXTS)
+TASKS = (
+    *((switch, name) for switch in (*SWITCHES, "a1") for name in ("careful", "keyed")),
+    *((switch, "loose") for switch in ("a1", "b1")),
+)
 CONNECTORS = ("board", "runner", "panel", "registry")
 BRAKES = (
     *((kind, "") for kind in (BrakeKind.EVERYTHING, BrakeKind.INTAKE)),
@@ -46,7 +59,7 @@ BRAKES = (
     *((BrakeKind.RUNBOOK, name) for name in TEXTS),
     *((BrakeKind.CONNECTOR, name) for name in CONNECTORS),
 )
-NUMBERS = st.integers(0, 7)
+NUMBERS = st.integers(0, len(TASKS) - 1)
 # What may happen while a worker stands somewhere.
 EVENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("pull_brake", {"what": what}) for what in BRAKES),
@@ -89,10 +102,10 @@ class RunsInAnyOrder(RuleBasedStateMachine):
         other = rows.tenant(self.workspace, key=f"{house.tenant.key}_b")
         self.tenants = {"a": house.tenant, "b": other}
         assert house.runbook is not None
-        self.active: dict[str, Definition | None] = {
-            "careful": house.runbook,
-            "keyed": define(self.workspace, KEYED, DefinitionKind.RUNBOOK),
+        others = {
+            name: define(self.workspace, TEXTS[name], DefinitionKind.RUNBOOK) for name in TEXTS if name != "careful"
         }
+        self.active: dict[str, Definition | None] = {"careful": house.runbook, **others}
         self.versions: dict[str, list[Definition]] = {n: [d] for n, d in self.active.items() if d is not None}
         self.world = RestlessWorld(self.time)
         self.judge = Judge(self.world, self.reached)
@@ -280,7 +293,7 @@ class RunsInAnyOrder(RuleBasedStateMachine):
             switch, name = TASKS[number]
             definition = self.versions[name][-1]
             payload = {"tenant_id": self.tenants[switch[0]].key, "switch_id": switch, "ticket": f"t{number}"}
-            self.world.tickets[f"t{number}"] = {"state": "open", "keyed": name == "keyed"}
+            self.world.tickets[f"t{number}"] = {"state": "open", "runbook": name}
             self.tasks[number] = IncomingTask(
                 key=f"T{number}", runbook=name, version=definition.version, payload=payload
             )

@@ -7,11 +7,11 @@ of what Handrail has written down it takes only that an intent or an end was com
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.factories.restless import NEEDED, RestlessWorld
+from tests.factories.restless import DEDUPLICATED, NEEDED, RestlessWorld
 from tests.factories.stepped import SteppedWorker
 
 Values = dict[str, dict[str, Any] | None]
@@ -83,13 +83,8 @@ class Judge:
             self.met[f"row: {row['kind']}"] += 1
             if row["kind"] == "verified":
                 self.verified.add(run.pk)
-            elif row["kind"] == "result":
-                self.intents[run.pk][-1]["result"] = row["detail"]["class"]
-                self.met[f"result: {row['detail']['class']}"] += 1
-            elif (
-                row["kind"] == "unknown" and self.world.time.now().isoformat() < self.intents[run.pk][-1]["deadline_at"]
-            ):
-                self.world.violations.append(f"{run.ref}: an intent was given up before its deadline")
+            elif row["kind"] in ("result", "unknown"):
+                self._outcome(run, row)
         if values["brakes"] is not None:
             self._intent(worker, run, last, against)
         if values["state"] in ("completed", "exception"):
@@ -99,6 +94,18 @@ class Judge:
             if values["state"] == "exception":
                 self._judge_account(worker, run, last["detail"])
         self.written[worker.name] = self.world.order()
+
+    def _outcome(self, run: Begun, row: Mapping[str, Any]) -> None:
+        """What became of the call that was intended last. ``open_since``: nobody knows since then."""
+        intent, outcome = self.intents[run.pk][-1], row["detail"]["class"]
+        intent.pop("open_since", None)
+        if outcome == "unknown":
+            intent["open_since"] = self.world.order()
+        if row["kind"] == "result":
+            intent["result"] = outcome
+            self.met[f"result: {outcome}"] += 1
+        elif self.world.time.now().isoformat() < intent["deadline_at"]:
+            self.world.violations.append(f"{run.ref}: an intent was given up before its deadline")
 
     def _judge_late(self, worker: SteppedWorker, run: Begun, rows: list[dict[str, Any]]) -> None:
         """A worker whose run another has claimed may still be the first to say what became of its own call."""
@@ -156,13 +163,26 @@ class Judge:
             if order < self.written[worker.name] or answered is None:
                 found.append(f"{source} was not read again")
             values[source] = answered
-        found += _unmet(values, run.runbook, step)
+        found += [*_unmet(values, run.runbook, step), *self._against_repeat(run, step)]
         self.start.setdefault(run.pk, values)
         self.intents[run.pk].append({**row, "worker": worker.name})
         self.met[f"intent: {step}"] += 1
         if len(self.intents[run.pk]) > 1 and self.intents[run.pk][-2]["step"] == step:
             self.met["same call again"] += 1
         self.world.violations += [f"intent of {run.ref}:{step} though {one}" for one in found]
+
+    def _against_repeat(self, run: Begun, step: str) -> Iterator[str]:
+        """What stands against a further call of ``step`` while nobody knows what became of the one before: that its
+        target would do it twice, or that no look since has shown nothing of an effect."""
+        before = [one for one in self.intents[run.pk] if one["step"] == step]
+        if not before or ("result" in before[-1] and "open_since" not in before[-1]):
+            return
+        self.met[f"intent behind an unknown outcome: {step}"] += 1
+        if step not in DEDUPLICATED[run.runbook.partition("@")[0]]:
+            yield "it is unknown what became of the call before, and its target doesn't deduplicate"
+        looked = self.world.not_seen.get(run.switch if step == "flip" else f"{run.ref}:{step}", 0)
+        if looked < before[-1].get("open_since", self.world.order()):
+            yield "it is unknown what became of the call before, and nobody has looked since"
 
     def arrived(self, key: str) -> None:
         """A changing call has arrived: its intent was committed, is its run's last, and still holds."""
@@ -239,6 +259,6 @@ def _unmet(values: Values, runbook: str, step: str) -> list[str]:
         found.append("the customer was not entitled")
     if switch.get("fuse") == "sealed":
         found.append("the fuse was sealed")
-    if runbook.startswith("careful") and step == "flip" and switch.get("state") != "off":
+    if not runbook.startswith("keyed") and step == "flip" and switch.get("state") != "off":
         found.append("the switch was on already")
     return found

@@ -6,6 +6,7 @@ Three workers stand between any two of their statements, reads and calls, while 
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ from handrail.runbooks.models import ExceptionPacket, OperationRun, Report
 from handrail.runbooks.states import RUN, BrakeKind
 from handrail.work import wake
 from tests.factories.moved_time import moved_time
-from tests.factories.restless import end_jobs
+from tests.factories.restless import LOST, end_jobs
 from tests.factories.stepped import DIE, DROP, SteppedWorker
 from tests.integration.worker.any_order import EVENTS, RunsInAnyOrder
 from tests.lanes import NIGHTLY, crossed, rounds
@@ -227,14 +228,27 @@ def test_no_connection_or_no_worker_from_any_point_on(committed_db: str, how: st
         assert how == DROP or not NIGHTLY or set(reached) >= KILLED
 
 
+@pytest.mark.requirement("R2-07", "R2-15")
+def test_call_whose_outcome_is_unknown_is_made_again_only_where_its_target_deduplicates(committed_db: str) -> None:
+    """Each call of each runbook by turns: its answer is lost, and it took effect, or did not, or does so later."""
+    with crew(committed_db) as reached:
+        for task, done, answer in itertools.product((0, 1, 8), (0, 1), sorted(LOST)):
+            with played(1, numbers=[task]) as machine:
+                machine.world.script += [*["done"] * done, answer]
+                machine.carry_on(0.0)
+                machine.carry_on(25.0)
+        assert reached["intent behind an unknown outcome: flip"]
+        assert reached["intent behind an unknown outcome: light"]
+
+
 @contextmanager
 def played(number: int, numbers: Sequence[int] = ()) -> Iterator[WatchedRuns]:
-    """A machine with two runs of one subject, of either runbook by turns, or with the tasks ``numbers``; behind the
-    block it is looked through, and everything ends."""
+    """A machine with two runs of one subject, of each runbook by turns, or with the tasks ``numbers``; behind the block
+    it is looked through, and everything ends."""
     machine = WatchedRuns()
     try:
         machine.world.prompt = number % 3 > 0
-        machine.begin(numbers=list(numbers) or [number % 2, 6 + number % 2, 2], answers=[])
+        machine.begin(numbers=list(numbers) or [(0, 1, 8)[number // 3 % 3], 6 + number % 2, 2], answers=[])
         yield machine
         for check in (
             machine.nothing_happened_that_must_not,
