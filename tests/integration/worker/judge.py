@@ -207,6 +207,9 @@ class Judge:
         start = self.start.get(run.pk, {})
         differs = [source for source in start if now.get(source) is not None and now[source] != start[source]]
         surveyed = "state" in account
+        if surveyed:
+            unseen = [one for one in start if self._is_older(worker, one) and one not in account["unread"]]
+            self.world.violations += [f"{run.ref} ({detail['reason']}) ended, and {one} was not read" for one in unseen]
         wrong = {
             "yes": not differs and run.pk not in self.verified,
             "no": bool(differs) if surveyed and (not mine or run.switch in self.world.touched) else bool(mine),
@@ -218,6 +221,10 @@ class Judge:
             )
         if changed == "no":
             self.told_unchanged[run.ref] = self.world.order()
+
+    def _is_older(self, worker: SteppedWorker, source: str) -> bool:
+        """Whether what ``worker`` knows of ``source`` is from before it last wrote."""
+        return self.world.seen[worker.name].get(source, (0, None))[0] < self.written[worker.name]
 
     def _judge_completion(self, worker: SteppedWorker, run: Begun) -> None:
         """What is completed was read just now as it had to become, and nothing else was changed meanwhile."""

@@ -106,13 +106,13 @@ class Client:
 
         ``deadline_seconds`` and ``max_bytes`` stand in for the configured ones; the deadline is at most 60 s. Returns
         whatever happened on the wire; raises Misconfigured only for what could not be sent at all: ``refused-path``,
-        ``refused-origin``, ``refused-headers``.
+        ``refused-origin``, ``refused-headers``; and NoTurn (``pacing``) for a further request that came too late.
         """
-        pacing.next_request()
+        waited = pacing.next_request()
         started = monotonic()
         url = target_url(self._config.base_url, self._config.origins, path, query)
         limit = self._config.max_bytes if max_bytes is None else max_bytes
-        within = min(deadline_seconds or self._config.deadline_seconds, MAX_DEADLINE_SECONDS)
+        within = min(deadline_seconds or self._config.deadline_seconds, MAX_DEADLINE_SECONDS) - waited
         safe = method in _SAFE_METHODS
 
         def once(auth: Mapping[str, str]) -> Exchange:

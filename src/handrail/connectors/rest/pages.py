@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 from pydantic import JsonValue
 
 from handrail.connectors.http import Client, Exchange, to_current, unusable
-from handrail.connectors.http.pacing import working
+from handrail.connectors.http.pacing import NO_TURN, NoTurn, working
 from handrail.connectors.http.urls import QueryValues
 from handrail.connectors.http.wholeness import Part, list_path, part_of
 from handrail.connectors.outcome import Answer, Failure
@@ -40,7 +40,8 @@ class Whole:
         """The answer, or all pages of the list that begins with it, as one answer around all items.
 
         Its failure is ``partial`` where the rest can't be gathered: no link leads to it, it is elsewhere, over
-        ``MAX_PAGES`` pages, or no list; ``changed`` where pages overlap; else that of the page which failed.
+        ``MAX_PAGES`` pages, without a turn in time, or no list; ``changed`` where pages overlap; else that of the page
+        which failed.
         """
         started = working()
         exchange = self._send(path, query, within_seconds, self.client.config.max_bytes)
@@ -68,6 +69,8 @@ class Whole:
             except Misconfigured:
                 why = "the next page of its list is at an origin that is not in allow"
                 return unusable(answer, Failure.PARTIAL, why)
+            except NoTurn:
+                return unusable(answer, Failure.PARTIAL, NO_TURN)
             answer = to_current(exchange)
             if answer.failure is not None or not _is_success(answer):
                 return answer

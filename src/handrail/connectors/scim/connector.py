@@ -10,7 +10,6 @@ that the service sent, and all traffic goes through ``connectors.http``.
 from __future__ import annotations
 
 import json
-from time import monotonic
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue
@@ -18,6 +17,7 @@ from pydantic import Field, JsonValue
 from handrail.connectors.config import ConnectorKind, ServiceConfig
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, json_bytes, judge, probe, to_answer, to_reading, to_state
+from handrail.connectors.http.pacing import working
 from handrail.connectors.operation import Operation, not_mine
 from handrail.connectors.outcome import Answer, Failure, ReadFailed, Reading
 from handrail.connectors.paths import filled
@@ -115,7 +115,7 @@ class ScimConnector:
     def _holders(self, role: str, within_seconds: float) -> Reading:
         if "roles" in self._config.never_shows:
             raise self._hidden("roles")
-        expires_at = monotonic() + within_seconds
+        expires_at = working() + within_seconds
         query = Query(resource="Users", filter=f"roles.value eq {quoted(role)}")
         reading = self._query(query, within_seconds)
         users = reading.value if isinstance(reading.value, list) else []
@@ -156,7 +156,7 @@ class ScimConnector:
     def _members(self, group: str, within_seconds: float) -> Reading:
         if "members" in self._config.never_shows:
             raise self._hidden("members")
-        expires_at = monotonic() + within_seconds
+        expires_at = working() + within_seconds
         reading = self._read(Read(resource="Groups", id=group, attributes=("members",)), within_seconds)
         group_resource = reading.value if isinstance(reading.value, dict) else {}
         members = group_resource.get("members") or []
@@ -227,7 +227,7 @@ class ScimConnector:
 
 
 def _left(expires_at: float) -> float:
-    return max(expires_at - monotonic(), _SHORTEST_SECONDS)
+    return max(expires_at - working(), _SHORTEST_SECONDS)
 
 
 def _resource_path(resource: str, id_: str) -> str:

@@ -20,7 +20,7 @@ from django.db import Error
 
 from handrail.connectors import registry
 from handrail.connectors.config import PassageSettings
-from handrail.connectors.http.pacing import paced
+from handrail.connectors.http.pacing import NoTurn, paced
 from handrail.connectors.operation import Operation, Performer
 from handrail.connectors.outcome import Answer, ReadFailed, Reading
 from handrail.kernel.clock import steady
@@ -165,15 +165,24 @@ def _left(slot: Slot, heard: Heard) -> HeldUp | None:
 
 
 def perform(
-    slot: Slot | None, target: Performer, operation: Operation, *, deadline_seconds: float | None = None
+    slot: Slot | None,
+    target: Performer,
+    operation: Operation,
+    *,
+    deadline_seconds: float | None = None,
+    turn_wait: TurnWait | None = None,
 ) -> tuple[Answer, HeldUp | None]:
-    """The call for which ``slot`` is held; and what the next one would wait for because of it."""
+    """The call for which ``slot`` is held; and what the next one would wait for because of it.
+
+    ``turn_wait``: of a caller that may hold its lease for as long as further requests of the call wait for their turns.
+    Without, the call ends within its deadline, those waits included: an intent's time stands in its row.
+    """
     if slot is None:
         return target.call(operation, deadline_seconds=deadline_seconds), None
     heard = Heard(CallVerdict.NOTHING)
     shut: HeldUp | None = None
     try:
-        with _pace(slot, None):
+        with _pace(slot, turn_wait, deadline_seconds or target.deadline_seconds):
             answer = target.call(operation, deadline_seconds=deadline_seconds)
         heard = of_answer(answer)
     finally:
@@ -185,7 +194,7 @@ def call(connector: str, target: Performer, operation: Operation, *, turn_wait: 
     """A call that changes nothing, once it is its turn. Raises HeldUp: also after the call, where it failed and the
     next one waits because of that."""
     slot = enter(connector, seconds=target.deadline_seconds, turn_wait=turn_wait)
-    answer, shut = perform(slot, target, operation, deadline_seconds=target.deadline_seconds)
+    answer, shut = perform(slot, target, operation, deadline_seconds=target.deadline_seconds, turn_wait=turn_wait)
     if shut is not None:
         raise shut
     return answer
@@ -200,7 +209,7 @@ def read(connector: str, target: Performer, operation: Operation, *, turn_wait: 
     failed: ReadFailed | None = None
     shut: HeldUp | None = None
     try:
-        with _pace(slot, turn_wait):
+        with _pace(slot, turn_wait, target.deadline_seconds):
             reading = target.read(operation)
         heard = Heard(CallVerdict.WORKS)
     except ReadFailed as error:
@@ -212,11 +221,13 @@ def read(connector: str, target: Performer, operation: Operation, *, turn_wait: 
     return reading
 
 
-def _pace(slot: Slot, turn_wait: TurnWait | None) -> AbstractContextManager[None]:
-    """Whatever else the call requests waits its turn too."""
+def _pace(slot: Slot, turn_wait: TurnWait | None, seconds: float) -> AbstractContextManager[None]:
+    """Whatever else the call requests waits its turn too: beside the ``seconds`` that the call may take, or where the
+    caller can't wait for longer than those, within them."""
     rate = slot.settings.limits.calls_a_second
     if rate is None:
         return nullcontext()
+    ends_at = None if turn_wait is not None else steady() + seconds
 
     def wait() -> None:
         try:
@@ -227,11 +238,13 @@ def _pace(slot: Slot, turn_wait: TurnWait | None) -> AbstractContextManager[None
             pause = max(turn.at - at, 0.0)
         except Error:
             pause = 1.0 / rate
+        if ends_at is not None and steady() + pause >= ends_at:
+            raise NoTurn
         if turn_wait is not None:
             turn_wait.keep(pause + slot.seconds)
         time.sleep(pause)
 
-    return paced(wait)
+    return paced(wait, counts=turn_wait is None)
 
 
 def _held_up(connector: str, away: TurnedAway, now: float, turn_wait: TurnWait | None) -> HeldUp:
