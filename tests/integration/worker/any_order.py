@@ -181,6 +181,15 @@ class RunsInAnyOrder(RuleBasedStateMachine):
             self.reached[f"{how} {worker.at}"] += 1
             worker.go_on(how)
 
+    def die_behind_call(self, calls: int) -> None:
+        """The first worker is killed once that many calls of its run were answered, and before it has written that."""
+        worker = self.crew[0]
+        self.take_up(worker)
+        while worker.at and (calls := calls - (worker.at == "after a call")):
+            worker.go_on()
+        assert worker.at
+        worker.go_on(DIE)
+
     @rule(number=st.integers(0, 2))
     def believe_dead(self, number: int) -> None:
         """Somebody takes the session of a worker for lost, rightly or not: what it had may be claimed at once."""

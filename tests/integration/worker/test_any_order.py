@@ -230,11 +230,14 @@ def test_no_connection_or_no_worker_from_any_point_on(committed_db: str, how: st
 
 @pytest.mark.requirement("R2-07", "R2-15")
 def test_call_whose_outcome_is_unknown_is_made_again_only_where_its_target_deduplicates(committed_db: str) -> None:
-    """Each call of each runbook by turns: its answer is lost, and it took effect, or did not, or does so later."""
+    """Each call of each runbook by turns: its answer is lost, or its worker; and it took effect, or did not, or does so
+    later."""
     with crew(committed_db) as reached:
-        for task, done, answer in itertools.product((0, 1, 8), (0, 1), sorted(LOST)):
+        for task, done, answer in itertools.product((0, 1, 8), (0, 1), (*sorted(LOST), DIE)):
             with played(1, numbers=[task]) as machine:
-                machine.world.script += [*["done"] * done, answer]
+                machine.world.script += [*["done"] * done, *([answer] if answer in LOST else [])]
+                if answer == DIE:
+                    machine.die_behind_call(done + 1)
                 machine.carry_on(0.0)
                 machine.carry_on(25.0)
         assert reached["intent behind an unknown outcome: flip"]
