@@ -64,8 +64,9 @@ class RecoveryFigures:
 
     ``unknown_outcomes``: calls without an answer, or without a result because their worker was gone. ``taken_over``:
     leases without progress, after which the next worker went on; runs of versions before 2026-11-27 have none.
-    ``reconciled``: how often the authoritative state was read to find out; ``effect_present``: it was there;
-    ``sent_again``: it was not, and the same call was made again with the same key.
+    ``reconciled``: how often the authoritative state was read, or the job runner asked, to find out;
+    ``effect_present``: it was there, or the job was; ``sent_again``: it was not, and the same call was made again with
+    the same key.
     """
 
     interrupted: int = 0

@@ -47,7 +47,8 @@ ledgers AS MATERIALIZED (
            bool_or(row.kind = 'unknown' OR row.detail ->> 'class' = 'unknown' OR jsonb_exists(row.detail, 'taken_over'))
                AS interrupted,
            count(*) FILTER (WHERE row.kind = 'reconciled') AS reconciled,
-           count(*) FILTER (WHERE row.kind = 'reconciled' AND row.detail ->> 'effect' = 'present') AS present,
+           count(*) FILTER (WHERE row.kind = 'reconciled' AND row.detail ->> 'effect' IN ('present', 'job-found'))
+               AS present,
            count(*) FILTER (WHERE row.kind = 'reconciled' AND jsonb_exists(row.detail, 'then')) AS sent_again
     FROM ended JOIN runbooks_checkpoint row ON row.run_id = ended.id GROUP BY ended.id)"""
 

@@ -14,10 +14,11 @@ from handrail.connectors.jobs import LookUp, Poll, Start
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Failure, ReadFailed, Reading
 from handrail.kernel.clock import after
-from handrail.runbooks import timing
-from handrail.runbooks.models import OperationRun
+from handrail.runbooks import evaluation, timing
+from handrail.runbooks.models import Checkpoint, OperationRun
 from handrail.runbooks.timing import Timing
 from tests.factories.installation import Installation
+from tests.factories.people import as_person
 from tests.factories.runs import Runs
 from tests.factories.switches import RUNBOOK, BoardConnector, SwitchBoard
 
@@ -107,8 +108,13 @@ def test_a_poll_that_fails_is_asked_again(estate: Runs, runner: Runner) -> None:
 
 def test_a_lost_answer_is_found_by_the_key_and_not_started_again(estate: Runs, runner: Runner) -> None:
     runner.starts, runner.look_ups = [LOST], [job("done")]
-    assert ending(estate.advance(estate.start())) == "completed"
+    run = estate.advance(estate.start())
+    assert ending(run) == "completed"
     assert runner.asked == ["start", "look-up"]
+    rows = list(Checkpoint.objects.filter(run=run).order_by("sequence"))
+    assert [row.kind for row in rows][3:] == ["intent", "result", "reconciled", "result", "verified", "completed"]
+    assert rows[5].detail == {"effect": "job-found"}
+    assert rows[5].at == rows[6].at
 
 
 def test_a_lost_answer_of_a_job_that_nobody_knows_is_started_again_with_the_same_key(
@@ -143,6 +149,20 @@ def test_a_poll_that_is_refused_leaves_the_accepted_action_undecided(estate: Run
     run = estate.advance(estate.start())
     assert (run.exception_packet.cause, runner.asked) == ("ambiguous-result", ["start", "poll"])
     assert run.exception_packet.attempts[-1]["why"] == f"polling: status {status}"
+
+
+@pytest.mark.requirement("R2-20")
+@pytest.mark.parametrize(("found", "then"), [("running", "completed"), ("gone", "ambiguous-result")])
+def test_a_job_that_was_found_by_its_key_goes_on_from_what_it_says(
+    estate: Runs, runner: Runner, found: str, then: str
+) -> None:
+    known = Answer(status=200, body={"id": "j1", "status": found})
+    runner.starts, runner.look_ups, runner.polls = [LOST], [known], [job("done")]
+    run = estate.advance(estate.start())
+    assert ending(run) == then
+    assert runner.asked == ["start", "look-up", *(["poll"] if found == "running" else [])]
+    recovery = evaluation.evaluate(as_person(estate.worker)).total.recovery
+    assert (recovery.unknown_outcomes, recovery.reconciled, recovery.effect_present) == (1, 1, 1)
 
 
 @pytest.mark.requirement("R2-15")

@@ -134,6 +134,8 @@ def _line(row: LedgerRow, start: datetime) -> LedgerLine:
             message = row.message
         case EventKind.RECONCILED if row.detail.get("effect") == "present":
             message, tone = "The effect is there; it is verified next.", "good"
+        case EventKind.RECONCILED if row.detail.get("effect") == "job-found":
+            message, tone = "The job runner knows the job that was started with this key.", "good"
     return LedgerLine(row, title, message, tone, icon, list(_facts(row)), words.span((row.at - start).total_seconds()))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from handrail.connectors.jobs import LookUp
-from handrail.connectors.outcome import RETRYABLE_STATUSES
+from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer
 from handrail.definitions.requests.forms import StartForm
 from handrail.definitions.runbook.compiled import ConditionError
 from handrail.runbooks.engine.decision import Answered, Ask, Commit, NewRow, Next, Reads, Wait
@@ -51,7 +52,15 @@ def _looked_up(execution: Execution, found: Answered) -> Next:
         return _look_again(execution, Unreadable(step.name, message, retryable=True, refused=True))
     if answer.status != _OK:
         return _unknown(execution, f"The job runner refused to answer: status {answer.status}.")
-    return settle(execution, Answered(answer, 0.0))
+    return _found(execution, answer)
+
+
+def _found(execution: Execution, answer: Answer) -> Next:
+    """The runner knows the job. That it was looked for stands before what became of it, in one commit."""
+    row = NewRow(EventKind.RECONCILED, step=execution.step.name, detail={"effect": "job-found"})
+    settled = settle(execution, Answered(answer, 0.0))
+    assert isinstance(settled, Commit)  # a result is always written
+    return replace(settled, rows=(row, *settled.rows))
 
 
 def _looked(execution: Execution, readings: Readings | Unreadable) -> Next:
