@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -26,13 +26,16 @@ LONG = 120.0  # seconds; what is waited for comes in a few
 
 
 @contextmanager
-def three_workers(server: MeteredBoard, database: str, directory: Path, settings: str) -> Iterator[list[forks.Process]]:
+def three_workers(
+    server: MeteredBoard, database: str, directory: Path, settings: str, aheads: Sequence[int] = (HOUR, 0, -HOUR)
+) -> Iterator[list[forks.Process]]:
+    """Workers with ``settings``; ``aheads``: by how many seconds the clock of each is wrong."""
     config = processes.write_config(directory, server.url)
     config.write_text(config.read_text() + settings)
     env = processes.environment(config, database)
     script = Path(__file__).with_name("shifted.py")
     with ExitStack() as running:
-        started = [forks.start(script, str(ahead), "0.2", env=env) for ahead in (HOUR, 0, -HOUR)]
+        started = [forks.start(script, str(ahead), "0.2", env=env) for ahead in aheads]
         for process in started:
             running.callback(process.end)
         yield started
@@ -66,6 +69,35 @@ def test_three_workers_keep_to_the_limits(committed_db: str, tmp_path: Path) -> 
     assert server.most_at_once == 2
     # Turns are a twelfth of a second apart; on its way a request may come closer to the one before it.
     assert server.most_in_a_second() <= 12 + 2
+
+
+def test_lower_limit_of_one_restarted_worker_holds_for_those_before_it(committed_db: str, tmp_path: Path) -> None:
+    """Two workers go on with four calls at once, one of three was restarted with one."""
+    board, estate, count = SwitchBoard(), Installation().runs, rounds(24, 150)
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    new.mkdir()
+    limits = "\n[connectors.board.limits]\ncalls_at_once = {}\n"
+    with (
+        serving(board, seconds=0.1) as server,
+        three_workers(server, committed_db, old, limits.format(4), aheads=(HOUR, 0)),
+    ):
+        queued(estate, board, count)
+        processes.wait_until(lambda: server.most_at_once == 4, seconds=LONG, what="four calls were under way")
+        with three_workers(server, committed_db, new, limits.format(1), aheads=(-HOUR,)):
+            processes.wait_until(lambda: len(limits_seen()) == 2, seconds=LONG, what="the new worker had looked")
+            processes.wait_until(lambda: server.at_once <= 1, seconds=LONG, what="calls from before had ended")
+            server.forget()
+            processes.wait_until(lambda: ended() == count, seconds=LONG * count, what="every run ended")
+            assert server.most_at_once == 1
+            assert len(server.arrivals) > count // 3
+    assert OperationRun.objects.filter(state="completed").count() == count
+
+
+def limits_seen() -> dict[str, float]:
+    """The limits that the workers have said they have."""
+    known = store.known(["board"])
+    return dict(known["board"].state.limits_seen) if known else {}
 
 
 def test_outage_makes_runs_wait_and_no_packet(committed_db: str, tmp_path: Path) -> None:

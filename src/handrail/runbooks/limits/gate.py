@@ -19,7 +19,7 @@ import structlog
 from django.db import Error
 
 from handrail.connectors import registry
-from handrail.connectors.config import PassageSettings
+from handrail.connectors.config import CallLimits, PassageSettings
 from handrail.connectors.http.pacing import NoTurn, paced
 from handrail.connectors.operation import Operation, Performer
 from handrail.connectors.outcome import Answer, ReadFailed, Reading
@@ -93,13 +93,15 @@ class TurnWait:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The right to make one call. ``seconds``: how long it is held from the call's turn on."""
+    """The right to make one call. ``seconds``: how long it is held from the call's turn on. ``limits``: those that let
+    it through, see ``GateState.limits_seen``."""
 
     connector: str
     call: str
     settings: PassageSettings
     seconds: float
     trial: bool
+    limits: CallLimits
 
 
 def enter(connector: str, *, seconds: float, turn_wait: TurnWait) -> Slot | None:
@@ -117,7 +119,7 @@ def enter(connector: str, *, seconds: float, turn_wait: TurnWait) -> Slot | None
             if isinstance(answer, Admitted):
                 turn_wait.calls += 1
                 time.sleep(max(answer.at - at, 0.0))
-                return Slot(connector, call, settings, held, answer.trial)
+                return Slot(connector, call, settings, held, answer.trial, answer.limits)
             if answer.cause is not WaitCause.AT_ONCE or left <= 0:
                 store.count_refused(connector)
                 raise _held_up(connector, answer, at, turn_wait)
@@ -139,9 +141,9 @@ def leave(slot: Slot, heard: Heard) -> HeldUp | None:
 
     Never raises for the database: the answer of a call is worth more than the slot, which ends by time.
     """
-    breaker, limits = slot.settings.breaker, slot.settings.limits
+    breaker = slot.settings.breaker
     counts = breaker is not None and (heard.verdict is CallVerdict.FAILS or breaker.share is not None)
-    if not (counts or slot.trial or limits.calls_at_once is not None):
+    if not (counts or slot.trial or slot.limits.calls_at_once is not None):
         return None
     try:
         return _left(slot, heard)
@@ -224,7 +226,7 @@ def read(connector: str, target: Performer, operation: Operation, *, turn_wait: 
 def _pace(slot: Slot, turn_wait: TurnWait | None, seconds: float) -> AbstractContextManager[None]:
     """Whatever else the call requests waits its turn too: beside the ``seconds`` that the call may take, or where the
     caller can't wait for longer than those, within them."""
-    rate = slot.settings.limits.calls_a_second
+    rate = slot.limits.calls_a_second
     if rate is None:
         return nullcontext()
     ends_at = None if turn_wait is not None else steady() + seconds

@@ -32,7 +32,8 @@ class WaitsForConnector:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorPassage:
-    """``calls_at_once``, ``calls_a_second`` and ``burst`` as configured, for the whole installation. ``breaker``: the
+    """``calls_at_once``, ``calls_a_second`` and ``burst`` as they hold for the whole installation: the strictest, while
+    its processes have different ones. ``breaker``: the
     state of its circuit breaker, None without one; ``since`` and ``until`` of that state, ``why`` the last failure and
     ``openings`` how often in a row it opened. ``asked_until``: the service asked for a pause. ``under_way``: calls that
     have a slot. ``refused``: how many had to wait so far. ``waiting``: runs in the actor's scope that wait.
@@ -94,7 +95,7 @@ def _waiting(actor: Actor) -> dict[str, int]:
 
 def _passage(actor: Actor, name: str, settings: PassageSettings, known: Known | None, waiting: int) -> ConnectorPassage:
     now, state = (known.at, known.state) if known else (0.0, GateState())
-    circuit, limits = state.circuit, settings.limits
+    circuit, limits = state.circuit, state.in_force(settings.limits, now)
     has_breaker, stands_open = settings.breaker is not None, circuit.stands_open(now)
     closed = None if stands_open else Refusal("breaker-closed", "It is closed.")
     return ConnectorPassage(

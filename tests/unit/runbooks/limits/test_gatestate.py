@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from unittest import mock
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -12,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from handrail.connectors.config import BreakerSettings, CallLimits, PassageSettings
 from handrail.connectors.outcome import Answer, Failure, ReadFailed
 from handrail.runbooks.limits.circuit import CallVerdict, CircuitState
-from handrail.runbooks.limits.gatestate import Admitted, GateState, TurnedAway, WaitCause
+from handrail.runbooks.limits.gatestate import AGAIN_SECONDS, SEEN_SECONDS, Admitted, GateState, TurnedAway, WaitCause
 from handrail.runbooks.limits.verdicts import of_answer, of_read_failed
 
 HELD = 10.0
@@ -78,16 +80,50 @@ def test_further_request_of_a_call_takes_a_turn_and_keeps_the_slot() -> None:
     assert (turn.at, state.held) == (1.0, {"a": 11.0})
 
 
-def test_limits_that_were_raised_hold_at_once_and_lowered_ones_let_nothing_more_in() -> None:
-    state = GateState()
+def test_lowered_limits_let_nothing_more_in() -> None:
+    state, lowered = GateState(), passage(calls_at_once=1)
     for n in range(3):
         state, _ = admitted(state, passage(calls_at_once=3), 0.0, str(n))
-    lowered, raised = passage(calls_at_once=1), passage(calls_at_once=4)
     assert isinstance(admitted(state, lowered, 1.0, "x")[1], TurnedAway)
-    assert isinstance(admitted(state, raised, 1.0, "x")[1], Admitted)
     state = state.ended("0", CallVerdict.WORKS, lowered, 1.0).ended("1", CallVerdict.WORKS, lowered, 1.0)
     assert isinstance(admitted(state, lowered, 1.0, "x")[1], TurnedAway)
     assert isinstance(admitted(state.ended("2", CallVerdict.WORKS, lowered, 1.0), lowered, 1.0, "x")[1], Admitted)
+
+
+@pytest.mark.parametrize(
+    ("strict", "loose", "cause"),
+    [
+        (passage(calls_at_once=1), passage(calls_at_once=4), WaitCause.AT_ONCE),
+        (passage(calls_at_once=1), passage(calls_a_second=9000), WaitCause.AT_ONCE),
+        (passage(calls_a_second=1), passage(calls_a_second=9, burst=5), WaitCause.RATE),
+        (passage(calls_a_second=1), passage(calls_at_once=4), WaitCause.RATE),
+        (passage(calls_a_second=9000, burst=1), passage(calls_a_second=9000, burst=5), WaitCause.RATE),
+    ],
+)
+def test_while_workers_have_different_limits_the_strictest_hold_for_all(
+    strict: PassageSettings, loose: PassageSettings, cause: WaitCause
+) -> None:
+    """As while they are restarted one after the other; and for a minute after the last look of the stricter ones."""
+    state, _ = admitted(GateState(), strict, 1000.0, "a")
+    assert admitted(state, loose, 1000.0, "b")[1] == TurnedAway(cause, mock.ANY)
+    state = state.ended("a", CallVerdict.WORKS, strict, 1001.0)
+    state, answer = admitted(state, loose, 1030.0, "c")
+    assert isinstance(answer, Admitted)
+    assert admitted(state, loose, 1030.0, "d")[1] == TurnedAway(cause, mock.ANY)
+    state, turned_away = admitted(state, strict, 1030.0, "e")  # that it looked counts, whatever came of it
+    assert isinstance(turned_away, TurnedAway)
+    state = state.ended("c", CallVerdict.WORKS, loose, 1031.0)
+    state, _ = admitted(state, loose, 1030.0 + SEEN_SECONDS - 1, "f")
+    assert admitted(state, loose, 1030.0 + SEEN_SECONDS - 1, "g")[1] == TurnedAway(cause, mock.ANY)
+    assert isinstance(admitted(state, loose, 1030.0 + SEEN_SECONDS, "h")[1], Admitted)
+
+
+def test_who_has_limits_says_so_once_in_a_while_and_not_at_each_look() -> None:
+    one = passage(calls_at_once=1)
+    state, _ = admitted(GateState(), one, 0.0, "a")
+    assert admitted(state, one, 5.0, "b")[0] == state
+    assert admitted(state, one, 20.0, "b")[0] != state
+    assert admitted(GateState(), passage(BREAKER), 0.0)[0].limits_seen == {}
 
 
 def test_breaker_opens_after_failures_within_the_window_only() -> None:
@@ -178,6 +214,18 @@ def test_state_of_the_row_comes_back_as_it_was() -> None:
     assert GateState.from_json(json.loads(json.dumps(state.to_json()))) == state
     assert GateState.from_json({}) == GateState()
     assert GateState.from_json({"circuit": {"of_a_later_version": 1}}) == GateState()
+    odd = {
+        "told": {
+            "": 9.0,
+            "[]": 9.0,
+            "null": 9.0,
+            "[1,2]": 9.0,
+            '{"a": 1}': 9.0,
+            "[-1,null,null]": 9.0,
+            "[null,null,4]": 9.0,
+        }
+    }
+    assert GateState.from_json(odd) == GateState()
 
 
 @pytest.mark.parametrize(
@@ -210,7 +258,8 @@ def test_only_a_failing_service_may_ask_for_a_pause() -> None:
 class AnyOrder(RuleBasedStateMachine):
     """Against a model that only remembers which calls are out."""
 
-    settings = passage(BREAKER, calls_at_once=3, calls_a_second=2, burst=2)
+    usual = passage(BREAKER, calls_at_once=3, calls_a_second=2, burst=2)
+    stricter = passage(BREAKER, calls_at_once=1, calls_a_second=2)
 
     def __init__(self) -> None:
         super().__init__()
@@ -218,15 +267,19 @@ class AnyOrder(RuleBasedStateMachine):
         self.out: dict[str, float] = {}
         self.turns: list[float] = []
         self.trials: dict[str, float] = {}
+        self.strict_until = 0.0
 
-    @rule(turn_wait=st.sampled_from([0.0, 1.0, 15.0]))
-    def begin(self, turn_wait: float) -> None:
+    @rule(turn_wait=st.sampled_from([0.0, 1.0, 15.0]), strict=st.sampled_from([False, False, True]))
+    def begin(self, turn_wait: float, strict: bool) -> None:
         self.number += 1
         call, before = f"n{self.number}", self.state
-        self.state, answer = before.admit(call, self.settings, self.now, seconds=HELD, turn_wait=turn_wait)
+        settings = self.stricter if strict else self.usual
+        self.strict_until = self.now + SEEN_SECONDS - AGAIN_SECONDS if strict else self.strict_until
+        self.state, answer = before.admit(call, settings, self.now, seconds=HELD, turn_wait=turn_wait)
         if isinstance(answer, TurnedAway):
-            assert self.state == before
+            assert replace(self.state, limits_seen=before.limits_seen) == before
             return
+        assert not self.out or self.now >= self.strict_until
         assert self.now <= answer.at <= self.now + turn_wait
         self.out[call] = answer.at + HELD
         self.turns.append(answer.at)
@@ -242,7 +295,7 @@ class AnyOrder(RuleBasedStateMachine):
             del self.out[call]
             self.trials.pop(call, None)
             pause = asked if verdict is CallVerdict.FAILS else None
-            self.state = self.state.ended(call, verdict, self.settings, self.now, why="status 503", asked_seconds=pause)
+            self.state = self.state.ended(call, verdict, self.usual, self.now, why="status 503", asked_seconds=pause)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 7.0, 31.0, 200.0]))
     def wait(self, seconds: float) -> None:
@@ -256,7 +309,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def close_by_hand(self) -> None:
-        self.state = GateState(self.state.held, self.state.turn_at, self.state.circuit.closed(self.now))
+        self.state = replace(self.state, circuit=self.state.circuit.closed(self.now))
         self.trials.clear()
 
     @invariant()
