@@ -10,7 +10,7 @@ from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
 from handrail.runbooks.models import Checkpoint
 from handrail.runbooks.queries.runs import get_run
-from tests.factories.changes import OFF, SEALED, TWO_STEPS, after_a_call, ending, senior, set_to, world
+from tests.factories.changes import OFF, PANEL, SEALED, SECOND, TWO_STEPS, after_a_call, ending, senior, set_to, world
 from tests.factories.switches import (
     BUSY,
     BoardConnector,
@@ -19,6 +19,7 @@ from tests.factories.switches import (
 )
 
 pytestmark = pytest.mark.django_db
+LOST = Turn(effect=False, answer=Answer(status=None, failure=Failure.CONNECTION_LOST))
 
 
 @pytest.mark.requirement("R2-04")
@@ -82,10 +83,22 @@ def test_a_connector_that_was_removed_stops_the_retry_that_nothing_could_verify(
 
 
 @pytest.mark.requirement("R2-04")
+@pytest.mark.parametrize("turn", [BUSY, LOST, Turn()], ids=["retry", "same key again", "next step"])
+def test_a_connector_that_only_a_later_step_needs_is_looked_for_before_each_call(turn: Turn) -> None:
+    fasten = SECOND.removesuffix("completion:")
+    light = fasten.replace("name: fasten", "name: light").replace("connector: board", "connector: lamp")
+    with world(PANEL.replace("\ncompletion:", f"{fasten.rstrip()}{light}completion:")) as (estate, board, connectors):
+        connectors["lamp"] = BoardConnector(board, name="lamp")
+        board.script = [after_a_call(turn, lambda _: connectors.pop("lamp"))]
+        run = estate.advance(estate.start())
+        assert ending(run) == "connector-unusable"
+        assert len(board.calls) == 1
+
+
+@pytest.mark.requirement("R2-04")
 def test_a_call_after_an_unknown_outcome_is_decided_again_too() -> None:
     with world() as (estate, board, _):
-        lost = Turn(effect=False, answer=Answer(status=None, failure=Failure.CONNECTION_LOST))
-        board.script = [after_a_call(lost, set_to(fuse="sealed"))]
+        board.script = [after_a_call(LOST, set_to(fuse="sealed"))]
         run = estate.advance(estate.start())
         assert ending(run) == SEALED
         assert len(board.calls) == 1
