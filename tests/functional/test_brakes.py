@@ -15,10 +15,12 @@ from handrail.runbooks.models import Brake, ExceptionPacket, OperationRun
 from handrail.runbooks.states import BrakeKind
 from tests.factories import rows
 from tests.factories.installation import Installation
+from tests.factories.limits import guarded, open_breaker
 from tests.factories.people import as_person
 from tests.factories.runs import Runs
 from tests.factories.switches import BUSY, ODD, SwitchBoard, connected
 from tests.functional.conftest import Visits
+from tests.functional.looking import LOOKS, too_wide, violations
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,49 @@ def test_run_that_waits_for_a_connector_is_stopped_and_told_whole(scene: Scene, 
         expect(page.get_by_text(f"{scene.email} stopped this run: The vendor does it by hand.")).to_be_visible()
     assert (len(scene.board.calls), scene.board.effects) == (1, [])
     assert Brake.objects.filter(released_at=None).count() == 1
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_connector_is_paused_what_waits_for_it_is_seen_and_it_goes_on(
+    scene: Scene, visit: Visits, scheme: str, width: int
+) -> None:
+    """Also while its circuit breaker is open, which holds runs by itself, and is closed by hand after the pause."""
+    with guarded(scene.board), visit(scene.email, scheme=scheme, width=width) as person:
+        open_breaker()
+        assert scene.estate.advance(scene.run).state == "received"
+        page = person.go("/admin/brakes")
+        board = page.get_by_role("region", name="Connectors").get_by_role("row").filter(has_text="board")
+        expect(board).to_contain_text("Open")
+        expect(board).to_contain_text("status 503")
+        expect(board).to_contain_text("2 at once")
+        expect(board.get_by_role("cell").nth(4)).to_have_text("1")
+        assert violations(page) == []
+        assert too_wide(page) <= 0
+        page = person.go(f"/admin/operations/{scene.run.ref}")
+        expect(page.get_by_text("The circuit breaker of board is open, because its calls failed.")).to_be_visible()
+        page = person.go("/admin/brakes")
+        page.get_by_label("What to pause").select_option("Connector board")
+        page.get_by_label("Why", exact=True).fill("Its vendor repairs it.")
+        page.get_by_role("button", name="Pause").click()
+        expect(page.get_by_text("Runs that it concerns wait before their next call.")).to_be_visible()
+        board.locator("summary").click()
+        board.get_by_label("Why it works again").fill("The vendor says so.")
+        board.get_by_role("button", name="Close").click()
+        expect(page.get_by_text("Closed. 1 run goes on.")).to_be_visible()
+        expect(board).to_contain_text("Closed")
+        assert scene.estate.advance(scene.run).state == "received"
+        assert scene.board.calls == []
+        page = person.go("/admin/brakes")
+        paused = page.get_by_role("region", name="Paused now")
+        expect(paused.get_by_text("1 run waiting")).to_be_visible()
+        expect(paused).to_contain_text("Its vendor repairs it.")
+        assert violations(page) == []
+        assert too_wide(page) <= 0
+        paused.locator("details summary").click()
+        paused.get_by_label("Why it can go on").fill("It works.")
+        paused.get_by_role("button", name="Resume").click()
+        expect(page.get_by_text("Resumed. 1 run goes on.")).to_be_visible()
+        assert scene.estate.advance(scene.run).state == "completed"
 
 
 @pytest.mark.parametrize("scripts", [True, False])

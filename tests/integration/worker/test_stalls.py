@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
@@ -24,6 +24,7 @@ from handrail.runbooks.engine import advance, holder
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import Checkpoint, OperationRun, Report
 from handrail.runbooks.timing import Timing
+from handrail.work.lease import Claim
 from tests.factories.changes import kinds
 from tests.factories.installation import Installation
 from tests.factories.postgres_gate import gate
@@ -291,6 +292,42 @@ def stalling_commits(url: str) -> Iterator[None]:
             CREATE CONSTRAINT TRIGGER stalls AFTER INSERT ON runbooks_checkpoint DEFERRABLE INITIALLY DEFERRED
             FOR EACH ROW WHEN (NEW.kind = 'intent' AND NEW.sequence < 6) EXECUTE FUNCTION stall()""")
         yield
+
+
+@pytest.mark.requirement("R2-05", "R2-20")
+def test_worker_that_finds_an_intent_overdue_gives_its_writer_time_to_say_what_became_of_it(
+    estate: Runs, board: SwitchBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call came back at the last moment, and its writer is about to write that when the other one comes."""
+    run, called, goes_on = estate.start(), threading.Event(), threading.Event()
+
+    def takes_long(*_: object) -> None:
+        called.set()
+        goes_on.wait(10)
+
+    def writes() -> None:
+        estate.advance(OperationRun.objects.get(pk=run.pk))
+        connection.close()
+
+    def waits(_: float) -> None:
+        goes_on.set()
+        writer.join(30)
+
+    board.script = [Turn(also=takes_long)]
+    writer = threading.Thread(target=writes)
+    with timing.use(SOON_OVER):
+        writer.start()
+        assert called.wait(30)
+        monkeypatch.setattr(advance, "time", SimpleNamespace(sleep=waits))
+        found: list[Claim] = []
+        wait_until(
+            lambda: bool(found) or bool(found.extend(filter(None, [claims.claim_run(run.pk)]))), seconds=30, what="due"
+        )
+        advancing.advance(claim=found[0], by=estate.worker)
+        writer.join(30)
+    run.refresh_from_db()
+    assert (run.state, results(run), len(board.calls)) == ("completed", ["succeeded"], 1)
+    assert "unknown" not in kinds(run)
 
 
 @pytest.mark.requirement("R2-05")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Failure, Reading
 from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
+from handrail.kernel.errors import Conflict
+from handrail.runbooks.actions import runs
 from handrail.runbooks.models import Checkpoint
 from handrail.runbooks.queries.runs import get_run
+from tests.factories import rows
 from tests.factories.changes import OFF, PANEL, SEALED, SECOND, TWO_STEPS, after_a_call, ending, senior, set_to, world
 from tests.factories.switches import (
     BUSY,
@@ -71,6 +76,56 @@ def test_a_version_taken_out_of_use_while_the_sources_are_read_is_not_called() -
         assert run.state == "received"
         assert get_run(senior(estate), run.ref).summary.paused is not None
         assert board.calls == []
+
+
+@pytest.mark.requirement("R2-04")
+@pytest.mark.parametrize("turn", [BUSY, LOST, Turn()], ids=["retry", "same key again", "next step"])
+def test_a_version_that_another_one_replaces_is_not_called_again(turn: Turn) -> None:
+    with world(TWO_STEPS) as (estate, board, _):
+
+        def replaced(_: SwitchBoard) -> None:
+            Definition.objects.update(state="superseded")
+            rows.definition(estate.workspace, text=TWO_STEPS.replace("version: 1", "version: 2"), version=2)
+
+        board.script = [after_a_call(turn, replaced)]
+        run = estate.advance(estate.start())
+        assert ending(run) == "runbook-version-mismatch"
+        assert len(board.calls) == 1
+
+
+@pytest.mark.requirement("R2-04")
+def test_a_run_that_is_stopped_while_the_sources_are_read_is_not_called() -> None:
+    with world() as (estate, board, connectors):
+        run = estate.start()
+
+        class StopsAfterwards(BoardConnector):
+            def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+                found = super().read(operation, deadline_seconds=deadline_seconds)
+                with suppress(Conflict):  # it was stopped at its first reading
+                    runs.stop(ref=run.ref, reason="The customer withdrew it.", by=senior(estate))
+                return found
+
+        connectors["panel"] = StopsAfterwards(board, name="panel")
+        estate.advance(run)
+        assert ending(estate.advance(run)) == "stopped-by-person"
+        assert board.calls == []
+
+
+@pytest.mark.requirement("R2-04")
+def test_a_value_that_changes_and_changes_back_between_two_steps_is_compared_with_the_start() -> None:
+    """As it was before the call and after it, it is something else than at the start: only the first look was right."""
+    second = SECOND.replace("unchanged: [switch.owner]", "unchanged: [switch.marker]")
+    markers = iter(["a", "b", "a", "b"])  # at the start, after the first step, before the second, after that
+
+    class Flickers(BoardConnector):
+        def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+            self.board.switches["s1"]["marker"] = next(markers, "b")
+            return super().read(operation, deadline_seconds=deadline_seconds)
+
+    with world(PANEL.replace("\ncompletion:", second)) as (estate, board, connectors):
+        connectors["panel"] = Flickers(board, name="panel")
+        assert ending(estate.advance(estate.start())) == "changed-switch-marker"
+        assert len(board.calls) == 2
 
 
 @pytest.mark.requirement("R2-04")
