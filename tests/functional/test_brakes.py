@@ -92,6 +92,7 @@ def pause_connector(scene: Scene) -> None:
     brakes.pause(kind=BrakeKind.CONNECTOR, target="board", reason="It is ill.", by=as_person(scene.estate.worker))
 
 
+@pytest.mark.requirement("R2-18")
 @pytest.mark.parametrize("scripts", [True, False])
 def test_run_that_waits_for_a_connector_is_stopped_and_told_whole(scene: Scene, visit: Visits, scripts: bool) -> None:
     """Paused behind a call without an effect: the page says what it waits for, and its packet that nothing changed."""
@@ -157,6 +158,7 @@ def test_connector_is_paused_what_waits_for_it_is_seen_and_it_goes_on(
         assert scene.estate.advance(scene.run).state == "completed"
 
 
+@pytest.mark.requirement("R2-07")
 @pytest.mark.parametrize("scripts", [True, False])
 @pytest.mark.parametrize(("choice", "ending"), [("Let them go on", "completed"), ("Refuse them", "cancelled")])
 def test_fenced_run_says_by_what_and_the_resolution_decides(

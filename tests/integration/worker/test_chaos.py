@@ -27,6 +27,7 @@ def printed() -> str:
     return done.stdout
 
 
+@pytest.mark.requirement("R2-20", "R2-33")
 @pytest.mark.requirement("R2-05")
 @pytest.mark.requirement("R2-06")
 @pytest.mark.requirement("R2-07")

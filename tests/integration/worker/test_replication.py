@@ -18,7 +18,7 @@ from handrail.connectors.finding import Finding
 from handrail.kernel.errors import HandrailError
 from tests.chaos.cluster import Cluster, own_programs
 
-pytestmark = [pytest.mark.peer, pytest.mark.requirement("R2-23")]
+pytestmark = [pytest.mark.peer, pytest.mark.requirement("R2-20", "R2-33")]
 
 
 @contextmanager

@@ -100,6 +100,7 @@ def limits_seen() -> dict[str, float]:
     return dict(known["board"].state.limits_seen) if known else {}
 
 
+@pytest.mark.requirement("R2-06")
 def test_outage_makes_runs_wait_and_no_packet(committed_db: str, tmp_path: Path) -> None:
     board, estate, count = SwitchBoard(), Installation().runs, rounds(20, 300)
     breaker = (
@@ -131,6 +132,7 @@ def test_outage_makes_runs_wait_and_no_packet(committed_db: str, tmp_path: Path)
     assert len(events) < count
 
 
+@pytest.mark.requirement("R2-20")
 def test_slot_of_a_killed_worker_comes_back(committed_db: str, tmp_path: Path) -> None:
     board, estate = SwitchBoard(), Installation().runs
     queued(estate, board, 3)

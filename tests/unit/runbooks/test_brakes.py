@@ -120,6 +120,7 @@ def test_pause_of_another_workspace_holds_no_run(estate: Runs, board: SwitchBoar
     assert estate.advance(estate.start()).state == "completed"
 
 
+@pytest.mark.requirement("R2-04", "R2-06")
 def test_pause_before_a_retry_holds_it(estate: Runs, board: SwitchBoard, lead: Actor) -> None:
     run = estate.start()
 
@@ -145,6 +146,7 @@ def test_pause_during_a_call_lets_it_be_verified(estate: Runs, board: SwitchBoar
     assert run.state == "completed"
 
 
+@pytest.mark.requirement("R2-07")
 def test_pause_holds_the_same_key_after_an_unknown_outcome(estate: Runs, board: SwitchBoard, lead: Actor) -> None:
     def brake(_: SwitchBoard, __: str) -> None:
         actions.pause(kind=BrakeKind.CONNECTOR, target="board", reason="storm", by=lead)
@@ -157,6 +159,7 @@ def test_pause_holds_the_same_key_after_an_unknown_outcome(estate: Runs, board: 
     assert len(set(board.calls)) == 1
 
 
+@pytest.mark.requirement("R2-04", "R2-05")
 def test_pause_between_reading_and_intent_holds_the_intent(estate: Runs, board: SwitchBoard, lead: Actor) -> None:
     run = estate.start()
 
@@ -187,6 +190,7 @@ completion:""",
 )
 
 
+@pytest.mark.requirement("R2-20")
 @pytest.mark.parametrize("verified", [True, False])
 def test_pause_between_two_steps_keeps_the_first_ones_result(
     estate: Runs, board: SwitchBoard, lead: Actor, verified: bool
@@ -250,6 +254,7 @@ def test_what_applies_is_one_statement(estate: Runs, board: SwitchBoard, lead: A
 # Who may
 
 
+@pytest.mark.requirement("R2-23")
 def test_pause_needs_a_person(estate: Runs, lead: Actor) -> None:
     with pytest.raises(Denied):
         actions.pause(kind=BrakeKind.EVERYTHING, reason="storm", by=estate.worker)
@@ -258,12 +263,14 @@ def test_pause_needs_a_person(estate: Runs, lead: Actor) -> None:
         actions.resume(ref=ref, reason="over", by=estate.worker)
 
 
+@pytest.mark.requirement("R2-23")
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.AUDITOR, Role.ESCALATION_OWNER, Role.WORKSPACE_ADMINISTRATOR])
 def test_pause_by_another_role_is_denied(estate: Runs, lead: Actor, role: Role) -> None:
     with pytest.raises(Denied):
         actions.pause(kind=BrakeKind.EVERYTHING, reason="storm", by=replace(lead, capabilities=bundled([role])))
 
 
+@pytest.mark.requirement("R2-23")
 def test_member_of_some_tenants_pauses_only_those(estate: Runs, board: SwitchBoard, lead: Actor) -> None:
     theirs = rows.tenant(estate.workspace, key="ten_two")
     limited = replace(lead, tenant_ids=frozenset({theirs.pk}))
@@ -315,6 +322,7 @@ def test_pause_and_resume_happen_once_with_a_reason(estate: Runs, board: SwitchB
     assert list(events) == [(f"brake.{e}", lead.name) for e in ("applied", "released", "applied")]
 
 
+@pytest.mark.requirement("R2-21")
 def test_brake_is_sealed_and_its_release_is_compared_with_its_events(
     estate: Runs, board: SwitchBoard, lead: Actor
 ) -> None:
@@ -363,6 +371,7 @@ def item(estate: Runs) -> dict[str, object]:
 # Stopping one run
 
 
+@pytest.mark.requirement("R2-18")
 def test_stop_before_any_call_ends_the_run_with_a_packet(estate: Runs, board: SwitchBoard, lead: Actor) -> None:
     run = estate.start()
     runs.stop(ref=run.ref, reason="wrong switch", by=lead)
@@ -385,6 +394,7 @@ def test_stop_during_a_call_is_taken_at_the_next_decision(estate: Runs, board: S
     assert packet.attempts[0]["class"] == "succeeded"
 
 
+@pytest.mark.requirement("R2-15", "R2-18")
 def test_stop_of_an_unknown_outcome_says_that_it_is_unknown(estate: Runs, board: SwitchBoard, lead: Actor) -> None:
     run = estate.start()
 
@@ -424,6 +434,7 @@ def test_stop_twice_or_of_an_ended_run_is_refused(estate: Runs, board: SwitchBoa
 # Taking a version out
 
 
+@pytest.mark.requirement("R2-04")
 def test_deprecated_version_pauses_its_runs_until_it_comes_back(estate: Runs, board: SwitchBoard, lead: Actor) -> None:
     run, other = estate.start(), replace(lead, name="other@example.com")
     definitions.deprecate(definition_id=estate.definition.pk, reason="a doubt", by=lead)
@@ -481,6 +492,7 @@ def test_next_version_turns_paused_runs_of_the_last_into_packets(estate: Runs, b
     assert ExceptionPacket.objects.get(run=run).reason == "runbook-version-mismatch"
 
 
+@pytest.mark.requirement("R2-23")
 def test_version_comes_back_only_where_none_is_active(estate: Runs, board: SwitchBoard, lead: Actor) -> None:
     with pytest.raises(Conflict) as active:
         definitions.request_return(definition_id=estate.definition.pk, reason="x", by=lead)

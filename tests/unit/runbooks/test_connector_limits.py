@@ -110,6 +110,7 @@ def test_run_passes_one_slot_as_often_as_it_needs_to(estate: Runs, board: Switch
         assert store.known(["board"])["board"].state.held == {}
 
 
+@pytest.mark.requirement("R2-05")
 def test_no_intent_is_written_before_its_slot_is_held(estate: Runs, board: SwitchBoard) -> None:
     run = estate.start()
     with limited(board, calls_a_second=0.2):
@@ -148,6 +149,7 @@ def test_reads_that_fail_open_the_breaker_and_the_run_waits(estate: Runs, board:
         assert circuit() is CircuitState.CLOSED
 
 
+@pytest.mark.requirement("R2-06")
 def test_calls_that_fail_with_the_service_use_up_no_attempt(estate: Runs, board: SwitchBoard) -> None:
     board.script = [*[BUSY] * 9, DONE]  # of four attempts
     with limited(board, breaker=TOUCHY):
@@ -157,6 +159,7 @@ def test_calls_that_fail_with_the_service_use_up_no_attempt(estate: Runs, board:
     assert not ExceptionPacket.objects.exists()
 
 
+@pytest.mark.requirement("R2-06", "R2-13")
 def test_calls_that_fail_while_the_breaker_is_closed_use_up_attempts_as_ever(estate: Runs, board: SwitchBoard) -> None:
     board.script = [BUSY] * 9
     with limited(board, breaker=BreakerSettings(failures=100)):
@@ -164,6 +167,7 @@ def test_calls_that_fail_while_the_breaker_is_closed_use_up_attempts_as_ever(est
     assert (run.state, len(board.calls)) == ("exception", 4)
 
 
+@pytest.mark.requirement("R2-07")
 @pytest.mark.parametrize("lost", [SILENT_DONE, SILENT_NOT_DONE])
 def test_unknown_outcome_waits_for_the_breaker_however_long(estate: Runs, board: SwitchBoard, lost: Any) -> None:
     run = estate.start()
@@ -185,6 +189,7 @@ def test_unknown_outcome_waits_for_the_breaker_however_long(estate: Runs, board:
     assert (run.state, len(board.effects)) == ("completed", 1)
 
 
+@pytest.mark.requirement("R2-08")
 def test_verification_waits_for_the_breaker_however_short_its_window(estate: Runs, board: SwitchBoard) -> None:
     def breaks(world: SwitchBoard, _: str) -> None:
         world.read_failures = [away() for _ in range(4)]
@@ -220,6 +225,7 @@ def test_limit_alone_never_ends_a_verification(estate: Runs, board: SwitchBoard)
         assert until_it_ends(estate, run).state == "completed"
 
 
+@pytest.mark.requirement("R2-21")
 def test_breaker_is_recorded_when_it_opens_and_closes_and_not_at_each_call(estate: Runs, board: SwitchBoard) -> None:
     board.script = [*[BUSY] * 3, DONE]
     with limited(board, breaker=replace_failures(TOUCHY, 2)), entered(estate.worker.scope):

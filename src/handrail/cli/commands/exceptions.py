@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from handrail.cli import output
+from handrail.cli import exceptionview, output
 from handrail.cli.identity import actor
 from handrail.cli.options import As, Before, ExceptionRef, InWorkspace, Json, Limit, TenantKey
 from handrail.runbooks.actions import exceptions
@@ -64,7 +64,7 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
     summary, account = found.summary, found.account
     output.print_facts(
         {
-            "changed outside": account and f"{account['changed']}. {account['why']}",
+            "changed outside": exceptionview.changed(account),
             "next action": account.get("next_action"),
             "exception": summary.ref,
             "run": summary.run,
@@ -81,12 +81,7 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
             "fences": ", ".join(found.fenced),
         }
     )
-    if account.get("state"):
-        cells = [
-            (row["name"], _shown(row, "before"), _shown(row, "after"), "; ".join(row["required"]))
-            for row in account["state"]
-        ]
-        output.print_table("State", ("value", "before", "after", "required"), cells)
+    exceptionview.show_state(account)
     if account.get("calls"):
         calls = [
             (call["step"], call["attempts"], call["idempotency_key"], call.get("job"), _answered(call))
@@ -101,10 +96,6 @@ def _answered(call: dict[str, Any]) -> dict[str, Any] | None:
     """The values that the packet may carry, and the names of those that it may not."""
     withheld = dict.fromkeys(call.get("withheld", ()), "withheld")
     return {**call.get("answer", {}), **withheld} or None
-
-
-def _shown(row: dict[str, Any], when: str) -> Any:
-    return "withheld" if row.get("withheld") else row.get(when, "not read")
 
 
 @group.command("take")

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
-from handrail.cli import output
+from handrail.cli import exceptionview, output
 from handrail.cli.demo import fixtures, show
 from handrail.cli.demo.report import Invariant, TaskResult
 from handrail.cli.processes import Family
@@ -59,7 +59,14 @@ def _stopped(who: Actor, family: Family, line: TaskResult) -> Iterator[ControlSc
     account = packets.get_exception(by, packet).account
     changed = f"changed outside: {account.get('changed')}"
     yield ControlScene("the job granted too much", line.run, "changed outside: yes", changed)
-    output.say(f"          {line.run}: {account.get('why')} {account.get('next_action')}")
+    output.print_facts(
+        {
+            "stopped": f"{line.run}, with {packet}",
+            "changed outside": exceptionview.changed(account),
+            "next action": account.get("next_action"),
+        }
+    )
+    exceptionview.show_state(account)
     again = _delegated_again(who, line.expected.task)
     _wait(who, family, again, lambda seen: seen.blocking is not None or seen.ended)
     yield ControlScene("its task, delegated again", again, f"fenced by {line.run}, 0 attempts", _blocked(who, again))

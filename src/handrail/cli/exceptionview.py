@@ -1,0 +1,28 @@
+"""What an exception packet tells of the outside world, on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from handrail.cli import output
+
+
+def changed(account: Mapping[str, Any]) -> str:
+    """Whether something was changed outside, and by what that is known; empty without an account."""
+    return f"{account['changed']}. {account['why']}" if account else ""
+
+
+def show_state(account: Mapping[str, Any]) -> None:
+    """Before, after and required side by side; nothing for a stop before anything was sent."""
+    if not account.get("state"):
+        return
+    cells = [
+        (row["name"], _shown(row, "before"), _shown(row, "after"), "; ".join(row["required"]))
+        for row in account["state"]
+    ]
+    output.print_table("State", ("value", "before", "after", "required"), cells)
+
+
+def _shown(row: Mapping[str, Any], when: str) -> Any:
+    return "withheld" if row.get("withheld") else row.get(when, "not read")
