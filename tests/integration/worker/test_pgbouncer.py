@@ -10,14 +10,20 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 from django.db import connection
 
+from handrail.kernel.scope import entered
+from handrail.runbooks.models import OperationRun
 from handrail.worker import pooling
-from tests.integration.worker.processes import environment, write_config
+from tests.factories.board_server import serving
+from tests.factories.installation import Installation
+from tests.factories.switches import SwitchBoard
+from tests.integration.worker.processes import environment, wait_until, worker, write_config
 
 PROGRAM = shutil.which("pgbouncer", path=f"/usr/sbin:/usr/bin:{os.environ.get('PATH', '')}")
 pytestmark = [
@@ -119,3 +125,59 @@ def test_worker_behind_transaction_pooling_exits_7_with_a_sentence(through, tmp_
     assert done.returncode == 7
     assert "[transaction-pooling]" in done.stderr
     assert "Web processes may keep this one" in done.stderr
+
+
+def test_workers_behind_session_pooling_prepare_hold_their_lock_and_leave_nothing_to_the_next(  # type: ignore[no-untyped-def]
+    through, tmp_path: Path
+) -> None:
+    """The second worker is given the sessions that the first, which was killed, has left: PgBouncer discards what was
+    prepared and locked in them."""
+    board, estate = SwitchBoard(), Installation().runs
+    name, user = connection.settings_dict["NAME"], connection.settings_dict["USER"]
+    direct = {key: connection.settings_dict[key] for key in ("HOST", "PORT")}
+    with through("session") as port, serving(board) as server:
+        connection.close()
+        connection.settings_dict |= direct  # the test itself looks past the pooler
+        url = f"postgresql://{user}@127.0.0.1:{port}/{name}"
+        env = environment(write_config(tmp_path, server.url), url)
+        sessions: set[int] = set()
+        for number in range(2):
+            board.add(f"s{number}", owner=estate.tenant.key)
+            run = estate.start(f"TASK-{number}", f"s{number}")
+            with worker(env) as process:
+                wait_until(partial(_has_completed, run.pk), seconds=60, what="the run completed")
+                wait_until(lambda: len(_held()) == 1, seconds=60, what="the lock of the living worker alone was held")
+                assert _held().isdisjoint(sessions)
+                sessions |= _held()
+                process.kill()
+        wait_until(lambda: not _held(), seconds=60, what="the lock of the killed worker was free")
+    assert len(sessions) == 2
+
+
+def _has_completed(run: int) -> bool:
+    return OperationRun.objects.get(pk=run).state == "completed"
+
+
+def _held() -> set[int]:
+    """The sessions of workers whose advisory lock is held."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT w.session FROM work_worker w WHERE w.holds_lock AND EXISTS (SELECT FROM pg_locks l"
+            " WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint << 32 | l.objid::bigint = w.session)"
+        )
+        return {session for (session,) in cursor.fetchall()}
+
+
+def test_web_processes_behind_transaction_pooling_prepare_nothing(through) -> None:  # type: ignore[no-untyped-def]
+    """What a page or the webhook does, from whichever session of the server it is given; and no settings stay there."""
+    estate = Installation().runs
+    with through("transaction"):
+        for number in range(4):
+            estate.start(f"WEB-{number}", f"s{number}")
+            with entered(estate.worker.scope):
+                assert OperationRun.objects.filter(task_key=f"WEB-{number}").exists()
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT count(*), current_setting('handrail.workspace', true) FROM pg_prepared_statements"
+                )
+                assert cursor.fetchone() in ((0, ""), (0, None))
