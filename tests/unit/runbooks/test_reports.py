@@ -109,7 +109,7 @@ def test_report_to_a_task_system_that_never_answers_gets_rarer_and_ends(
     hours = rounds(6, 24)
     with timing.use(dataclasses.replace(timing.get(), report_window_seconds=hours * 3600)):
         run = ended(estate)
-        taken = work(estate, sweeps=hours * 62, every=timedelta(minutes=1))
+        taken = work(estate, sweeps=hours * 25, every=timedelta(minutes=2.5))
     report = Report.objects.get()
     assert report.attempts == taken == len(queue.told)
     assert hours * 10.4 < taken < hours * 13.4  # every five minutes, once it has become rare
