@@ -173,7 +173,8 @@ LEASES: Mapping[str, str] = {
 
 
 # What workers claim in all workspaces: of each row that is due, and of no other, its id, home and lease. The columns
-# named may be changed through the view.
+# named may be changed through the view. ``IS TRUE`` keeps the planner from the index of what is due where a row is
+# taken by its id: it would read the whole queue for it.
 @dataclass(frozen=True, slots=True)
 class Claimed:
     text: str
@@ -183,7 +184,7 @@ class Claimed:
 CLAIMS: Mapping[str, Claimed] = {
     "handrail_run_claim": Claimed(
         "SELECT id, workspace_id, tenant_id, due_at, failures, held_by, unattended_seconds FROM runbooks_operationrun"
-        " WHERE due_at <= statement_timestamp()",
+        " WHERE (due_at <= statement_timestamp()) IS TRUE",
         ("due_at", "failures", "held_by", "unattended_seconds"),
     ),
     # Of runs that a worker has, those not behind an intent that holds: that is its writer's until its deadline.
@@ -197,11 +198,12 @@ CLAIMS: Mapping[str, Claimed] = {
     ),
     "handrail_report_claim": Claimed(
         "SELECT run_id AS id, workspace_id, tenant_id, due_at, attempts, tried_until FROM runbooks_report"
-        " WHERE due_at <= statement_timestamp() AND delivered_at IS NULL",
+        " WHERE (due_at <= statement_timestamp()) IS TRUE AND delivered_at IS NULL",
         ("due_at", "attempts", "tried_until"),
     ),
     "handrail_revision_claim": Claimed(
-        "SELECT id, workspace_id, tenant_id, due_at, state FROM packets_revision WHERE due_at <= statement_timestamp()",
+        "SELECT id, workspace_id, tenant_id, due_at, state FROM packets_revision"
+        " WHERE (due_at <= statement_timestamp()) IS TRUE",
         ("due_at",),
     ),
 }

@@ -23,15 +23,16 @@ preparing: Configured[bool] = Configured(False)
 
 # A plan is made once and kept. One that was made while a table had few rows would read it whole for as long as nobody
 # has analysed it since: all these statements find their rows by an index.
-_PLANNED = {"enable_seqscan": "off"}
+PLANNED = {"enable_seqscan": "off"}
 _NAME = re.compile(r"%\((\w+)\)s|%%")
 
 
 class Statement:
-    """SQL with parameters such as ``%(name)s``. ``scoped``: whether it reads what row security protects."""
+    """SQL with parameters such as ``%(name)s``. ``scoped``: whether it reads what row security protects. ``planned``:
+    the planner's settings for it."""
 
-    def __init__(self, text: str, *, scoped: bool = True) -> None:
-        self.text, self._scoped = text, scoped
+    def __init__(self, text: str, *, scoped: bool = True, planned: Mapping[str, str] = PLANNED) -> None:
+        self.text, self.planned, self._scoped = text, planned, scoped
         self._names: list[str] = []
         self._numbered = _NAME.sub(self._number, text).encode()
 
@@ -51,7 +52,7 @@ class Statement:
 
     def _fetch_prepared(self, raw: psycopg.Connection[tuple[Any, ...]], values: list[Any]) -> list[tuple[Any, ...]]:
         raw.prepare_threshold = raw.prepare_threshold or 1  # Django takes it away from the driver
-        settings = {**(cast("Any", connection).unsaid_settings() if self._scoped else {}), **_PLANNED}
+        settings = {**(cast("Any", connection).unsaid_settings() if self._scoped else {}), **self.planned}
         cursor = psycopg.RawCursor(raw)
         said = [word for pair in settings.items() for word in pair]
         with raw.pipeline():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from handrail.kernel.scope import NOTHING, entered
 from handrail.runbooks import leases
 from handrail.runbooks.actions import advancing
 from handrail.runbooks.models import OperationRun
+from handrail.runbooks.states import RunState
 from handrail.work import lease, prepared
 from tests.factories import rows
 from tests.factories.runs import Runs
@@ -118,3 +120,33 @@ def test_what_a_lost_worker_had_comes_back_and_its_writes_are_refused(estate: Ru
     assert lease.give_back(leases.RUNS, claim)
     run.refresh_from_db()
     assert (run.failures, run.state) == (1, "received")
+
+
+def test_claim_reads_no_more_of_a_queue_than_it_looks_at(estate: Runs) -> None:
+    """By a plan of when next to nothing was due: workers keep theirs until somebody analyses the table."""
+    at, count = now() - timedelta(hours=1), 2
+    OperationRun.objects.bulk_create(
+        rows.made_run(estate.tenant, estate.definition, state=RunState.COMPLETED) for _ in range(500)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE runbooks_operationrun")
+    OperationRun.objects.bulk_create(rows.made_run(estate.tenant, estate.definition, due_at=at) for _ in range(60))
+    statement = lease._statement(leases.RUNS, False)
+    values = {"n": count, "looked_at": count * lease.LOOKED_AT, "after": 0, "lease": 20.0, "held_by": 1}
+    with connection.cursor() as cursor:
+        for name, value in {**statement.planned, "plan_cache_mode": "force_generic_plan"}.items():
+            cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
+        cursor.execute(f"PREPARE claims AS {statement._numbered.decode()}")
+        given = ", ".join(str(values[name]) for name in statement._names)
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE claims ({given})")
+        (explained,) = cursor.fetchone()
+        cursor.execute("DEALLOCATE claims")
+    assert max(_rows_read(explained[0]["Plan"])) <= count * lease.LOOKED_AT
+
+
+def _rows_read(plan: dict[str, Any]) -> Iterator[float]:
+    """How many rows each scan of ``plan`` has read."""
+    if "Scan" in plan["Node Type"]:
+        yield (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    for part in plan.get("Plans", ()):
+        yield from _rows_read(part)
