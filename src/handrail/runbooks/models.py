@@ -25,9 +25,9 @@ class OperationRun(models.Model):
     """
 
     ref = models.CharField(max_length=24, unique=True)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
-    definition = models.ForeignKey(Definition, on_delete=models.PROTECT)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
+    definition = models.ForeignKey(Definition, on_delete=models.PROTECT, db_index=False)
     definition_digest = models.CharField(max_length=71)
     runbook = models.CharField(max_length=64)
     task_key = models.CharField(max_length=128)
@@ -77,9 +77,9 @@ class Checkpoint(models.Model):
     row, its outcome is unknown.
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
-    run = models.ForeignKey(OperationRun, on_delete=models.PROTECT, related_name="checkpoints")
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
+    run = models.ForeignKey(OperationRun, on_delete=models.PROTECT, related_name="checkpoints", db_index=False)
     sequence = models.PositiveIntegerField()
     kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in EventKind])
     step = models.CharField(max_length=64, default="")
@@ -97,8 +97,8 @@ class Checkpoint(models.Model):
 class RetryLedgerEntry(models.Model):
     """One a run, written when it ends: how many attempts, how long waited, and why each was made."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="retry_ledger")
     at = models.DateTimeField()
     limit = models.PositiveSmallIntegerField()
@@ -108,8 +108,8 @@ class RetryLedgerEntry(models.Model):
 
 
 class CompletionRecord(models.Model):
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="completion")
     at = models.DateTimeField()
     fields = models.JSONField()
@@ -120,8 +120,8 @@ class ExceptionPacket(models.Model):
     """What a stopped run publishes. Only the handling columns may change after it was written."""
 
     ref = models.CharField(max_length=24, unique=True)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="exception_packet")
     at = models.DateTimeField()
     cause = models.CharField(max_length=32, choices=[(c.value, c.value) for c in ExceptionCause])
@@ -192,8 +192,8 @@ class Report(models.Model):
     """
 
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="report")
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     attempts = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(null=True)
     tried_until = models.DateTimeField(null=True)
@@ -246,8 +246,8 @@ class Brake(models.Model):
 class StopRequest(models.Model):
     """A person's order to stop a run, taken at its next decision. One a run, never changed."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="stop_request")
     at = models.DateTimeField()
     by = models.CharField(max_length=254)
@@ -260,8 +260,8 @@ class WrongCompletion(models.Model):
     ``found_in``: the reference of the exception packet or support request that shows it; empty where none does.
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="wrong_completion")
     at = models.DateTimeField()
     by = models.CharField(max_length=254)
@@ -280,8 +280,8 @@ class PausedRun(models.Model):
     not moved since (``run_updated_at`` is the run's ``updated_at``).
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="paused")
     brake = models.ForeignKey(Brake, on_delete=models.PROTECT, null=True)
     at = models.DateTimeField()
