@@ -1,6 +1,6 @@
 """Statements that workers send so often that planning each of them would take longer than running it.
 
-What row security goes by is set in front of the prepared statement, in one pipeline: one transaction, one round trip.
+What row security goes by is set in front of the prepared statement, in one message: one transaction, one round trip.
 Web processes prepare nothing, because their way to the database may be a pooler that changes sessions.
 """
 
@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8
 
 from handrail.kernel.configured import Configured
+from handrail.work import roundtrip
 
 # Whether this process prepares statements: a worker does.
 preparing: Configured[bool] = Configured(False)
@@ -39,8 +40,8 @@ class Statement:
     def fetch(self, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Its rows. Outside a transaction it is one of its own."""
         connection.ensure_connection()
-        raw: psycopg.Connection[tuple[Any, ...]] = connection.connection
-        if preparing.find() and raw.info.transaction_status == TransactionStatus.IDLE:
+        raw: roundtrip.Raw = connection.connection
+        if preparing.find() and raw.autocommit and raw.info.transaction_status == TransactionStatus.IDLE:
             with connection.wrap_database_errors:
                 return self._fetch_prepared(raw, [_of_one_type(parameters[name]) for name in self._names])
         if not self._scoped:
@@ -50,15 +51,10 @@ class Statement:
             cursor.execute(self.text, parameters)
             return cast("list[tuple[Any, ...]]", cursor.fetchall())
 
-    def _fetch_prepared(self, raw: psycopg.Connection[tuple[Any, ...]], values: list[Any]) -> list[tuple[Any, ...]]:
-        raw.prepare_threshold = raw.prepare_threshold or 1  # Django takes it away from the driver
+    def _fetch_prepared(self, raw: roundtrip.Raw, values: list[Any]) -> list[tuple[Any, ...]]:
         settings = {**(cast("Any", connection).unsaid_settings() if self._scoped else {}), **self.planned}
-        cursor = psycopg.RawCursor(raw)
         said = [word for pair in settings.items() for word in pair]
-        with raw.pipeline():
-            psycopg.RawCursor(raw).execute(_settings(len(settings)), said, prepare=True)
-            cursor.execute(self._numbered, values, prepare=True)
-        return cursor.fetchall()
+        return roundtrip.fetch(raw, [(_settings(len(settings)), said), (self._numbered, values)])
 
     def _number(self, found: re.Match[str]) -> str:
         name = found[1]

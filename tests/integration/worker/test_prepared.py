@@ -81,3 +81,22 @@ def test_however_many_runs_a_worker_prepares_few_statements() -> None:
         found = cursor.fetchall()
     assert len(found) <= 8
     assert max(count for _, count in found) <= 3  # a value that may be missing has two types
+
+
+def test_statement_is_prepared_again_where_the_server_has_forgotten_all() -> None:
+    one = Statement("SELECT 1 + %(n)s::int")
+    with entered(NOTHING):
+        assert one.fetch({"n": 1}) == [(2,)]
+        with connection.cursor() as cursor:
+            cursor.execute("DEALLOCATE ALL")
+        assert one.fetch({"n": 2}) == [(3,)]
+
+
+def test_hint_that_comes_with_an_answer_is_heard() -> None:
+    heard: list[str] = []
+    with entered(NOTHING):
+        with connection.cursor() as cursor:
+            cursor.execute("LISTEN handrail_test")
+        connection.connection.add_notify_handler(lambda notify: heard.append(notify.payload))
+        Statement("SELECT pg_notify('handrail_test', %(payload)s)").fetch({"payload": "run"})
+    assert heard == ["run"]

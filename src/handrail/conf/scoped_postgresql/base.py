@@ -114,8 +114,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def unsaid_settings(self) -> Mapping[str, str]:
         """What a statement that is a transaction of its own has to run under, beyond what a session begins with."""
-        now = self.settings_now()
-        return {} if now == self.clear else now
+        return {name: value for name, value in self.settings_now().items() if value != self.clear[name]}
 
     def forget(self) -> None:
         self.announced = None
