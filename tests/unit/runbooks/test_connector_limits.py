@@ -30,7 +30,16 @@ from handrail.runbooks.states import BrakeKind
 from handrail.runbooks.timing import Timing
 from tests.factories.people import as_person
 from tests.factories.runs import Runs
-from tests.factories.switches import BUSY, DONE, FORBIDDEN, SILENT_DONE, SILENT_NOT_DONE, BoardConnector, SwitchBoard
+from tests.factories.switches import (
+    BUSY,
+    DONE,
+    FORBIDDEN,
+    ODD,
+    SILENT_DONE,
+    SILENT_NOT_DONE,
+    BoardConnector,
+    SwitchBoard,
+)
 
 QUICK = Timing(limit_wait_seconds=0.0, limit_further_wait_seconds=0.1, read_pause_seconds=0.001)
 TOUCHY = BreakerSettings(failures=1, open_seconds=0.1, most_open_seconds=0.1)
@@ -223,6 +232,16 @@ def test_limit_alone_never_ends_a_verification(estate: Runs, board: SwitchBoard)
     opened = registry.Registry(MappingProxyType({"board": Slow(board)}), {"board": settings})
     with registry.use(opened), timing.use(replace(QUICK, limit_further_wait_seconds=5)):
         assert until_it_ends(estate, run).state == "completed"
+
+
+@pytest.mark.requirement("R2-18")
+def test_limit_alone_leaves_no_stop_untold(estate: Runs, board: SwitchBoard) -> None:
+    """What is read after a stop waits for its turn too, as long as there is time for that."""
+    board.script = [ODD]
+    with limited(board, calls_a_second=3, waits=replace(QUICK, limit_further_wait_seconds=5)):
+        run = until_it_ends(estate, estate.start())
+    account = Checkpoint.objects.get(run=run, kind="exception").detail["account"]
+    assert (account["changed"], account["unread"]) == ("yes", [])
 
 
 @pytest.mark.requirement("R2-21")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handrail.connectors import registry
-from handrail.connectors.outcome import Answer
+from handrail.connectors.outcome import Answer, ReadFailed
 from handrail.runbooks import timing
 from handrail.runbooks.actions import runs
 from handrail.runbooks.actions.reports import outcome_of
@@ -22,6 +22,7 @@ from tests.factories.switches import (
     SILENT_NOT_DONE,
     UNREACHABLE,
     BoardConnector,
+    SwitchBoard,
     Turn,
 )
 
@@ -47,6 +48,17 @@ def account_of(*script: Turn) -> dict[str, Any]:
 @pytest.mark.requirement("R2-18")
 def test_a_stop_says_whether_something_changed_outside(turn: Turn, changed: str) -> None:
     assert account_of(turn)["changed"] == changed
+
+
+@pytest.mark.requirement("R2-18")
+def test_a_source_that_fails_in_passing_after_a_stop_is_read_again() -> None:
+    """Once for all would leave people with *unknown*, where one more look says it."""
+
+    def breaks(board: SwitchBoard) -> None:
+        board.read_failures = [ReadFailed("board: status 503", status=503, retryable=True) for _ in range(2)]
+
+    account = account_of(after_a_call(FORBIDDEN, breaks))
+    assert (account["changed"], account["unread"]) == ("no", [])
 
 
 @pytest.mark.requirement("R2-18")

@@ -36,7 +36,7 @@ from handrail.runbooks.engine.decision import (
 from handrail.runbooks.engine.execution import Execution, LeasedRun
 from handrail.runbooks.engine.holder import LeaseHolder
 from handrail.runbooks.engine.moves import again, check, finish, invoke, reconcile, verify
-from handrail.runbooks.engine.outside import Readings, Unreadable, connector, read_all
+from handrail.runbooks.engine.outside import READ_TRIES, Readings, Unreadable, connector, read_all
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.limits import gate
 from handrail.runbooks.limits.gate import HeldUp, TurnWait
@@ -218,28 +218,42 @@ def _read(holder: LeaseHolder, execution: Execution, names: tuple[str, ...]) -> 
 
 
 def _survey(holder: LeaseHolder, execution: Execution) -> Surveyed:
-    """Every read that can be made at this point, each tried once; none is begun once the time for it is over."""
+    """Every read that can be made at this point. One that fails in passing, or waits for a limit, is made again; none
+    is begun once the time for it is over."""
     values: dict[str, dict[str, Any]] = {}
-    unread, began = [], steady()
-    for name, read in execution.runbook.reads.items():
-        if read.after is not None and read.after not in execution.position.answers:
-            continue
-        if steady() - began > holder.timing.survey_seconds:
-            unread.append(name)
-            continue
-        scope, turn_wait = execution.scope(**values), _turn_wait_after_stop(holder)
-        try:
-            found = read_all(execution.runbook, [name], scope, holder.timing, tries=1, turn_wait=turn_wait)
-        except (Unreadable, Misconfigured):
-            unread.append(name)
-        else:
-            values |= found.values
+    unread = [
+        name
+        for name, read in execution.runbook.reads.items()
+        if read.after is None or read.after in execution.position.answers
+    ]
+    ends_at = steady() + holder.timing.survey_seconds
+    for attempt in range(1, READ_TRIES + 1):
+        failed = [name for name in unread if _surveyed(holder, execution, name, values, ends_at) is False]
+        unread = [name for name in unread if name not in values]
+        if not failed:
+            break
+        time.sleep(holder.timing.read_pause_seconds * attempt)
     return Surveyed(values, tuple(unread))
 
 
-def _turn_wait_after_stop(holder: LeaseHolder) -> TurnWait:
-    """Nobody waits long for what only completes an account."""
-    return TurnWait(holder.timing.limit_wait_seconds, holder.timing.limit_wait_seconds, holder.keep)
+def _surveyed(
+    holder: LeaseHolder, execution: Execution, name: str, values: dict[str, dict[str, Any]], ends_at: float
+) -> bool | None:
+    """Whether ``name`` was read, into ``values``; False where it failed in passing, None where asking again would not
+    help, or there is no time."""
+    left = ends_at - steady()
+    if left < 0:
+        return None
+    waits = max(left, holder.timing.limit_wait_seconds)
+    scope, turn_wait = execution.scope(**values), TurnWait(waits, waits, holder.keep)
+    try:
+        found = read_all(execution.runbook, [name], scope, holder.timing, tries=1, turn_wait=turn_wait)
+    except Unreadable as error:
+        return False if error.retryable and not error.refused and error.held_up is None else None
+    except Misconfigured:
+        return None
+    values |= found.values
+    return True
 
 
 def _failed_unexpectedly(holder: LeaseHolder, error: Exception) -> datetime | None:

@@ -106,7 +106,7 @@ class Surveyed:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """All reads that can be made, each once and in bounded time, for a stop to tell what is outside."""
+    """All reads that can be made, in bounded time, for a stop to tell what is outside."""
 
     then: Callable[[Execution, Surveyed], Next]
 
