@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench import base, floor
-from bench.installation import installation, processes
+from bench.installation import installation, processes, processor_seconds
 
 CONFIG = "# nothing outside is configured: the workers bring their own\n"
 FIGURES: Mapping[str, str] = {
@@ -89,11 +89,13 @@ def measure(given: argparse.Namespace, env: dict[str, str]) -> None:
     before, written_before = OperationRun.objects.exclude(finished_at=None).count(), written()
     for number in range(given.runs):
         estate.start(f"LOAD-{number}", f"load{number}")
-    with processes(*program, count=given.workers, env=env):
+    with processes(*program, count=given.workers, env=env) as workers:
         wait_ended(before + 1)
         started, done = time.perf_counter(), OperationRun.objects.exclude(finished_at=None).count()
+        used = processor(workers)
         wait_ended(before + given.runs, pause=0.1)
         seconds = time.perf_counter() - started
+        used = [(now - then) / (before + given.runs - done) for now, then in zip(processor(workers), used, strict=True)]
     rate = (before + given.runs - done) / seconds
     wal, dead = ((now - then) / given.runs for now, then in zip(written(), written_before, strict=True))
     queued = given.runs / floor.with_queue(given.runs, connections=4)
@@ -104,6 +106,7 @@ def measure(given: argparse.Namespace, env: dict[str, str]) -> None:
         f"floor with a queue's rows and transactions:      {queued:8.1f} a second; Handrail {rate / queued:5.2f} of it"
     )
     print(f"floor of run and ledger in four commits:         {alone:8.1f} a second; Handrail {rate / alone:5.2f} of it")
+    print(f"processor of a run, workers and their backends:  {used[0] * 1000:8.1f} {used[1] * 1000:8.1f} ms")
     print(f"statements and commits of a run, start included: {statements:8d} {commits:8d}")
     print(f"WAL bytes, and dead tuples, of a run:            {wal:8.0f} {dead:8.1f}")
     print(f"idle pick-up after commit, p50:                  {statistics.median(idle):8.1f} ms")
@@ -123,6 +126,18 @@ def cost() -> tuple[int, int]:
         for key in ("WARM", "COUNTED"):
             straight(estate, key, counted, Cost())
     return counted.figures
+
+
+def processor(workers: list[int]) -> list[float]:
+    """The seconds of processor time that the workers, and the processes of the server for them, have used until now."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        backends = [pid for (pid,) in cursor.fetchall()]
+    return [sum(map(processor_seconds, pids)) for pids in (workers, backends)]
 
 
 def written() -> tuple[float, float]:
