@@ -159,6 +159,7 @@ def entry(
     attempt: int | None = None,
     key: str = "",
     detail: dict[str, Any] | None = None,
+    deadline_at: datetime | None = None,
 ) -> Checkpoint:
     """The next ledger row of a run, ``after`` seconds behind the run's start."""
     return Checkpoint.objects.create(
@@ -173,6 +174,7 @@ def entry(
         worker="worker-1",
         at=of.created_at + timedelta(seconds=after),
         detail=detail or {},
+        deadline_at=deadline_at,
     )
 
 

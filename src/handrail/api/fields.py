@@ -34,6 +34,14 @@ DefinitionId = Annotated[int, Path(ge=1, le=2**62, description="The definition's
 Word = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
 _Time = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Before = Annotated[_Time | None, Query(description="Only older ones: the time of the last of a list.")]
+OlderThan = Annotated[
+    str,
+    Query(
+        pattern=r"^(RUN-[0-9A-Z]{1,20})?$",
+        description="The next page: the reference of the last run of the page before. Unlike `before` it leaves out "
+        "no run that was received in that same moment.",
+    ),
+]
 Limit = Annotated[int, Query(ge=1, le=500, description="At most this many, newest first.")]
 Instant = Annotated[_Time | None, Query(description="A time with its offset, such as 2026-03-01T00:00:00Z.")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from django.http import HttpRequest
-from ninja import Router, Schema, Status
+from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, Before, Limit, Line, RunRef, Word
+from handrail.api.fields import REFUSALS, Before, Instant, Limit, Line, OlderThan, RunRef, Word
 from handrail.runbooks.actions import corrections, previews, runs
 from handrail.runbooks.actions.previews import Preview
 from handrail.runbooks.actions.runs import Started
@@ -18,6 +18,8 @@ from handrail.runbooks.queries import refusals as refusal_queries
 from handrail.runbooks.queries import runs as queries
 from handrail.runbooks.queries.refusals import RefusedTask
 from handrail.runbooks.queries.runs import RunDetail, RunFilter, RunSummary
+from handrail.runbooks.queries.situations import Situation
+from handrail.runbooks.states import RunState
 
 router = Router()
 
@@ -35,19 +37,25 @@ class TaskBody(Schema):
         return IncomingTask(self.key, self.runbook, self.version, self.payload)
 
 
+class RunQuery(Schema):
+    """Empty words and absent values filter nothing."""
+
+    tenant: Word = ""
+    runbook: Word = ""
+    state: Annotated[Word, Field(description=f"One of: {', '.join(RunState)}.")] = ""
+    situation: Annotated[Word, Field(description=f"One of: {', '.join(Situation)}.")] = ""
+    task: Annotated[Word, Field(description="The task's key, or how it begins.")] = ""
+    since: Annotated[Instant, Field(description="Received then or later.")] = None
+    until: Annotated[Instant, Field(description="Received before then.")] = None
+    before: Before = None
+    older_than: OlderThan = ""
+    limit: Limit = 50
+
+
 @router.get("/runs", response={200: list[RunSummary], **REFUSALS}, operation_id="list_runs")
-def list_runs(
-    request: HttpRequest,
-    *,
-    tenant: Word = "",
-    runbook: Word = "",
-    state: Word = "",
-    before: Before = None,
-    limit: Limit = 50,
-) -> list[RunSummary]:
-    """Runs in your scope, newest first."""
-    wanted = RunFilter(tenant=tenant, runbook=runbook, state=state, before=before, limit=limit)
-    return queries.list_runs(actor_of(request), wanted)
+def list_runs(request: HttpRequest, query: Query[RunQuery]) -> list[RunSummary]:
+    """Runs in your scope, newest first. A filter that names nothing there is, is refused (`unknown-filter`)."""
+    return queries.list_runs(actor_of(request), RunFilter(**query.dict()))
 
 
 @router.get("/runs/{ref}", response={200: RunDetail, **REFUSALS}, operation_id="get_run")

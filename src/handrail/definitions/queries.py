@@ -101,6 +101,11 @@ def list_definitions(actor: Actor, wanted: DefinitionFilter | None = None) -> li
     return [summary_of(row) for row in rows.order_by("kind", "name", "-version")[: max(1, min(chosen.limit, PAGE))]]
 
 
+def knows_runbook(actor: Actor, name: str) -> bool:
+    """Whether the actor's workspace has a runbook of this name, in any state: asked for a filter that finds nothing."""
+    return _rows(actor).filter(kind=DefinitionKind.RUNBOOK, name=name).exists()
+
+
 @snapshot()
 def get_definition(actor: Actor, definition_id: int) -> DefinitionDetail:
     """Raises NotFound outside the actor's workspace, Denied inside it without ``definition:view``."""

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from handrail.runbooks.queries.situations import Situation
+from tests.factories import situations
 from tests.factories.runs import Runs
 from tests.factories.switches import SwitchBoard
 from tests.integration.api.conftest import Caller
@@ -91,3 +93,45 @@ def test_list_pages_back_by_the_time_of_the_last_one(estate: Runs, caller: Calle
 def test_list_before_a_time_without_offset_is_refused(caller: Caller) -> None:
     response = caller("operator").get("/api/v1/runs", {"before": "2026-03-01T00:00:00"})
     assert (response.status_code, [error["where"] for error in response.json()["errors"]]) == (422, ["before"])
+
+
+def test_each_situation_lists_its_runs(estate: Runs, caller: Caller) -> None:
+    each, client = situations.one_of_each(estate.workspace), caller("operator")
+    for situation in Situation:
+        listed = client.get("/api/v1/runs", {"situation": situation})
+        assert {run["ref"] for run in listed.json()} == each[situation], situation
+    (retrying,) = client.get("/api/v1/runs", {"situation": "retrying"}).json()
+    assert (retrying["retrying"]["attempt"], retrying["retrying"]["limit"]) == (2, 3)
+
+
+def test_list_finds_a_run_by_its_task_key(estate: Runs, caller: Caller) -> None:
+    client = caller("operator")
+    for key in ("TASK-1", "TASK-12", "OTHER-1"):
+        post(client, "/runs", body(estate, key, switch_id=key))
+    assert [run["task"] for run in client.get("/api/v1/runs", {"task": "TASK-12"}).json()] == ["TASK-12"]
+    assert [run["task"] for run in client.get("/api/v1/runs", {"task": "TASK-"}).json()] == ["TASK-12", "TASK-1"]
+
+
+def test_list_pages_back_by_the_last_reference(estate: Runs, caller: Caller) -> None:
+    client = caller("operator")
+    made = [post(client, "/runs", body(estate, f"TASK-{number}")).json()["ref"] for number in range(3)]
+    newest = client.get("/api/v1/runs", {"limit": 2}).json()
+    older = client.get("/api/v1/runs", {"limit": 2, "older_than": newest[-1]["ref"]}).json()
+    assert [run["ref"] for run in (*newest, *older)] == made[::-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("state", "sleeping"),
+        ("situation", "stuck"),
+        ("tenant", "ten_nobody"),
+        ("runbook", "none"),
+        ("older_than", "RUN-0000000000"),
+    ],
+)
+def test_list_refuses_a_filter_that_names_nothing(caller: Caller, name: str, value: str) -> None:
+    response = caller("operator").get("/api/v1/runs", {name: value})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "unknown-filter")
+    assert [error["where"] for error in problem["errors"]] == [name]

@@ -12,6 +12,8 @@ from handrail.access import queries, tokens
 from handrail.access.models import User
 from handrail.audit.models import AuditEvent
 from handrail.runbooks.models import OperationRun
+from handrail.runbooks.queries.situations import Situation
+from tests.factories import situations
 from tests.factories.log import superuser
 from tests.factories.runs import Runs
 from tests.factories.switches import SwitchBoard, connected
@@ -206,3 +208,29 @@ def test_outside_text_is_shown_without_control_characters(estate: Runs, handrail
     with superuser("runbooks_operationrun"):  # a run from before keys were checked on receipt
         OperationRun.objects.filter(pk=run.pk).update(task_key="TASK-\x1b[31mred")
     assert "\x1b" not in handrail("runs", "show", run.ref).out
+
+
+def test_runs_list_narrows_to_each_situation(estate: Runs, handrail: Handrail) -> None:
+    each = situations.one_of_each(estate.workspace)
+    for situation in Situation:
+        listed = handrail("runs", "list", "--situation", situation, "--json").json
+        assert {run["ref"] for run in listed} == each[situation], situation
+    assert "attempt 2 at" in handrail("runs", "list", "--situation", "retrying").out
+
+
+def test_runs_list_finds_a_task_and_pages_by_reference(estate: Runs, handrail: Handrail) -> None:
+    made = [estate.start(f"TASK-{number}", switch=f"s{number}").ref for number in (1, 12)]
+    assert [run["ref"] for run in handrail("runs", "list", "--task", "TASK-12", "--json").json] == made[1:]
+    assert [run["ref"] for run in handrail("runs", "list", "--older-than", made[1], "--json").json] == made[:1]
+    assert "No run matches" in handrail("runs", "list", "--task", "NONE-1").out
+
+
+@pytest.mark.parametrize(
+    ("option", "where"),
+    [("--state", "state"), ("--situation", "situation"), ("--tenant", "tenant"), ("--runbook", "runbook")],
+)
+def test_runs_list_refuses_a_filter_that_names_nothing(
+    estate: Runs, handrail: Handrail, option: str, where: str
+) -> None:
+    ended = handrail("runs", "list", option, "nonsense")
+    assert (ended.code, "[unknown-filter]" in ended.err, f"  {where}: " in ended.err) == (2, True, True)

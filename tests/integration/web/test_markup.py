@@ -147,6 +147,6 @@ def test_hostile_filters_are_not_repeated_as_markup(as_role: Callable[..., Clien
         "evaluation": ("span",),
     }.items():
         response = client.get(f"/admin/{path}", dict.fromkeys(names, HOSTILE))
-        assert response.status_code == 200
+        assert response.status_code in {200, 422}
         assert "<script>alert" not in response.content.decode()
         assert check(response.content.decode()).wrong == []

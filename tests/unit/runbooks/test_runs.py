@@ -176,7 +176,7 @@ def test_count_states_of_a_runbook_counts_only_its_runs(estate: Runs, board: Swi
     estate.start()
     (name,) = queries.list_runbook_names(estate.worker)
     for runbook, count in ((name, 1), ("another", 0)):
-        assert sum(queries.count_states(estate.worker, runbook=runbook).values()) == count
+        assert sum(queries.count_states(estate.worker, queries.RunFilter(runbook=runbook)).values()) == count
 
 
 def test_count_states_names_every_state(estate: Runs, board: SwitchBoard) -> None:

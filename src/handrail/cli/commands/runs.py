@@ -9,17 +9,25 @@ import typer
 from handrail.cli import output
 from handrail.cli.identity import actor
 from handrail.cli.incoming import read_task
-from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit, RunRef, TenantKey
+from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit, RunRef, Since, TenantKey, Until
 from handrail.cli.watching import follow
 from handrail.runbooks.actions import corrections, previews, reports, runs
 from handrail.runbooks.queries import runs as queries
 from handrail.runbooks.queries.brakes import Paused
 from handrail.runbooks.queries.breakers import WaitsForConnector
+from handrail.runbooks.queries.situations import Situation
 from handrail.runbooks.states import RunState
 
 group = typer.Typer()
 
-State = Annotated[str, typer.Option("--state", help="Only runs in this state, such as exception.")]
+State = Annotated[str, typer.Option("--state", help=f"Only runs in this state: {', '.join(RunState)}.")]
+InSituation = Annotated[str, typer.Option("--situation", help=f"Only runs in this situation: {', '.join(Situation)}.")]
+TaskKey = Annotated[
+    str, typer.Option("--task", metavar="KEY", help="Only runs of the task of this key, or whose key begins so.")
+]
+OlderThan = Annotated[
+    str, typer.Option("--older-than", metavar="RUN", help="The next page: the last run of the page before.")
+]
 Runbook = Annotated[str, typer.Option("--runbook", metavar="NAME", help="Only runs of this runbook.")]
 COLUMNS = ("run", "task", "tenant", "runbook", "state", "attempts", "reason", "updated")
 
@@ -30,7 +38,12 @@ def list_(
     tenant: TenantKey = "",
     runbook: Runbook = "",
     state: State = "",
+    situation: InSituation = "",
+    task: TaskKey = "",
+    since: Since = None,
+    until: Until = None,
     before: Before = None,
+    older_than: OlderThan = "",
     limit: Limit = 50,
     as_: As = None,
     workspace: InWorkspace = None,
@@ -38,8 +51,8 @@ def list_(
 ) -> None:
     """Runs in your scope, newest first."""
     who = actor(as_, workspace)
-    _known(state, [s.value for s in RunState])
-    wanted = queries.RunFilter(tenant=tenant, runbook=runbook, state=state, before=before, limit=limit)
+    words = {"tenant": tenant, "runbook": runbook, "state": state, "situation": situation, "task": task}
+    wanted = queries.RunFilter(**words, since=since, until=until, before=before, older_than=older_than, limit=limit)
     rows = queries.list_runs(who, wanted)
     if json:
         output.print_json(rows)
@@ -48,13 +61,21 @@ def list_(
         (r.ref, r.task, r.tenant, f"{r.runbook} v{r.version}", _state(r), r.attempts, _why(r), r.updated_at)
         for r in rows
     ]
-    output.print_table("", COLUMNS, cells, empty="No runs. Tasks come in by: handrail tasks pull")
+    output.print_table("", COLUMNS, cells, empty=_empty(wanted))
+
+
+def _empty(wanted: queries.RunFilter) -> str:
+    if wanted == queries.RunFilter(limit=wanted.limit):
+        return "No runs. Tasks come in by: handrail tasks pull"
+    return "No run matches. Leave out a filter."
 
 
 def _why(run: queries.RunSummary) -> str | None:
     """Why a run stopped, or what it waits for."""
     if run.already_as_required:
         return "already as required"
+    if run.retrying:
+        return run.retrying.message
     return run.blocking.message if run.blocking else run.reason
 
 
@@ -79,6 +100,7 @@ def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Js
             "connector": _waits(summary.waits_for_connector),
             "stop": found.stop_request and f"ordered by {found.stop_request.by}: {found.stop_request.reason}",
             "waits": summary.blocking and summary.blocking.message,
+            "retries next": summary.retrying and summary.retrying.message,
             "outcome": "already as required: nothing was called" if summary.already_as_required else None,
             "exception": summary.exception and f"{summary.exception}: {summary.reason}",
             "completion": found.completion and found.completion.fields,
@@ -217,8 +239,3 @@ def _paused(paused: Paused | None) -> str | None:
     if paused is None:
         return None
     return f"{paused.what}, by {paused.by} since {paused.since.isoformat()}: {paused.reason}"
-
-
-def _known(word: str, allowed: list[str]) -> None:
-    if word and word not in allowed:
-        raise typer.BadParameter(f"one of: {', '.join(allowed)}", param_hint="--state")

@@ -7,29 +7,34 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.guards import get_scoped, scoped
+from handrail.access.guards import get_scoped, scoped, tenants_of
 from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
+from handrail.definitions import queries as definitions
+from handrail.kernel.errors import Fault, Invalid
 from handrail.runbooks import fence, labels, permissions
 from handrail.runbooks.fence import Blocking
 from handrail.runbooks.models import Checkpoint, OperationRun
 from handrail.runbooks.queries.brakes import Paused, paused_of
 from handrail.runbooks.queries.breakers import WaitsForConnector, waits_for
+from handrail.runbooks.queries.situations import Retrying, Situation, narrowed, retrying
 from handrail.runbooks.states import RUN, EventKind, RunState
 
 PAGE = 50
+UNKNOWN_FILTER = "A filter names nothing that there is, so nothing was listed."
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """``blocking``: the run, and perhaps the exception packet, that keeps this one from acting on its subject.
 
-    ``already_as_required``: it completed without a call, because nothing needed doing.
+    ``already_as_required``: it completed without a call, because nothing needed doing. ``retrying``: its last call
+    failed in passing, and is made again.
     """
 
     ref: str
@@ -51,6 +56,7 @@ class RunSummary:
     waits_for_connector: WaitsForConnector | None = None
     blocking: Blocking | None = None
     already_as_required: bool = False
+    retrying: Retrying | None = None
 
     @property
     def ended(self) -> bool:
@@ -148,32 +154,83 @@ class RunDetail:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """``before`` pages backwards: only runs created before it. Empty texts filter nothing."""
+    """Which runs are listed. Empty texts filter nothing. ``task``: the task's key, or how it begins. ``since`` and
+    ``until`` bound when a run was received: from the first on, and before the second.
+
+    ``older_than`` pages backwards: the reference of the last run of the page before. ``before`` does so by time, and
+    leaves out runs that were received in that same moment.
+    """
 
     tenant: str = ""
     runbook: str = ""
     state: str = ""
+    situation: str = ""
+    task: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
     before: datetime | None = None
+    older_than: str = ""
     limit: int = PAGE
 
 
 @snapshot()
 def list_runs(actor: Actor, wanted: RunFilter | None = None) -> list[RunSummary]:
-    """Runs in the actor's scope, newest first. Raises Denied without ``run:view``."""
+    """Runs in the actor's scope, newest first. Raises Denied without ``run:view``; Invalid for a state or situation
+    that there is none of, and for a tenant, runbook or run that the actor can't know of."""
     actor.require(Capability.RUN_VIEW)
     wanted = wanted or RunFilter()
-    rows = _runs(actor).order_by("-created_at", "-pk")
-    if wanted.tenant:
-        rows = rows.filter(tenant__key=wanted.tenant)
-    if wanted.runbook:
-        rows = rows.filter(runbook=wanted.runbook)
+    _refuse(_faults(wanted))
+    rows = _narrowed(_runs(actor), wanted).order_by("-created_at", "-pk")
     if wanted.state:
         rows = rows.filter(state=wanted.state)
     if wanted.before is not None:
         rows = rows.filter(created_at__lt=wanted.before)
+    if wanted.older_than:
+        rows = _behind(actor, rows, wanted.older_than)
     found = list(rows[: min(wanted.limit, 500)])
-    blocked = fence.blocking(found)
-    return [_summary(row, blocked.get(row.pk)) for row in found]
+    if not found:
+        _refuse(_unknown(actor, wanted))
+    blocked, again = fence.blocking(found), retrying(found)
+    return [_summary(row, blocked.get(row.pk), again.get(row.pk)) for row in found]
+
+
+def _narrowed(rows: QuerySet[OperationRun], wanted: RunFilter) -> QuerySet[OperationRun]:
+    """By everything that is not a state and not a page."""
+    exact = {"tenant__key": wanted.tenant, "runbook": wanted.runbook, "task_key__startswith": wanted.task}
+    times = {"created_at__gte": wanted.since, "created_at__lt": wanted.until}
+    rows = rows.filter(**{name: value for name, value in {**exact, **times}.items() if value})
+    return narrowed(rows, Situation(wanted.situation)) if wanted.situation else rows
+
+
+def _behind(actor: Actor, rows: QuerySet[OperationRun], ref: str) -> QuerySet[OperationRun]:
+    """What comes after the run ``ref`` in the list, those of the same moment too. Raises Invalid."""
+    last = scoped(actor, OperationRun.objects.all()).filter(ref=ref).values_list("created_at", "pk").first()
+    if last is None:
+        raise Invalid(UNKNOWN_FILTER, code="unknown-filter", faults=[Fault("older_than", "no run of your scope")])
+    at, pk = last
+    return rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk), created_at__lte=at)
+
+
+def _faults(wanted: RunFilter) -> Iterator[Fault]:
+    for where, value, known in (("state", wanted.state, RunState), ("situation", wanted.situation, Situation)):
+        words = [word.value for word in known]
+        if value and value not in words:
+            yield Fault(where, f"there is none of this name; one of: {', '.join(words)}")
+    if wanted.since and wanted.until and wanted.until <= wanted.since:
+        yield Fault("until", "the end is not after the beginning")
+
+
+def _unknown(actor: Actor, wanted: RunFilter) -> Iterator[Fault]:
+    """Asked only where nothing was found: a name of another's is unknown like one that nobody has."""
+    if wanted.tenant and not tenants_of(actor).filter(key=wanted.tenant).exists():
+        yield Fault("tenant", "there is no tenant of this key in your scope")
+    if wanted.runbook and not definitions.knows_runbook(actor, wanted.runbook):
+        yield Fault("runbook", "there is no runbook of this name")
+
+
+def _refuse(faults: Iterator[Fault]) -> None:
+    if found := list(faults):
+        raise Invalid(UNKNOWN_FILTER, code="unknown-filter", faults=found)
 
 
 @snapshot()
@@ -182,7 +239,7 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
     run = get_scoped(actor, _runs(actor), Capability.RUN_VIEW, ref=ref)
     requested, wrong = getattr(run, "stop_request", None), getattr(run, "wrong_completion", None)
     return RunDetail(
-        summary=_summary(run, fence.blocking([run]).get(run.pk)),
+        summary=_summary(run, fence.blocking([run]).get(run.pk), retrying([run]).get(run.pk)),
         definition_digest=run.definition_digest,
         definition_id=run.definition_id,
         owner=run.definition.owner,
@@ -206,17 +263,15 @@ def count_active(tenant_id: int) -> int:
     return OperationRun.objects.filter(tenant_id=tenant_id, state__in=RUN.active).count()
 
 
-def count_states(actor: Actor, *, tenant: str = "", runbook: str = "") -> dict[RunState, int]:
-    """How many runs are in each state, every state named; of one tenant or runbook where they are given.
+def count_states(actor: Actor, wanted: RunFilter | None = None) -> dict[RunState, int]:
+    """How many runs are in each state, every state named: of those that ``wanted`` names, whatever its state and page.
 
-    Raises Denied without ``run:view``.
+    Raises Denied without ``run:view``, Invalid as ``list_runs``.
     """
     actor.require(Capability.RUN_VIEW)
-    rows = scoped(actor, OperationRun.objects.all())
-    if tenant:
-        rows = rows.filter(tenant__key=tenant)
-    if runbook:
-        rows = rows.filter(definition__name=runbook)
+    wanted = wanted or RunFilter()
+    _refuse(_faults(wanted))
+    rows = _narrowed(scoped(actor, OperationRun.objects.all()), wanted)
     counted = dict(rows.values_list("state").annotate(n=Count("pk")).order_by())
     return {state: counted.get(state.value, 0) for state in RunState}
 
@@ -237,7 +292,7 @@ def _runs(actor: Actor) -> QuerySet[OperationRun]:
     return scoped(actor, OperationRun.objects.select_related(*joined, *said, *noted).annotate(attempts=attempts))
 
 
-def _summary(run: OperationRun, blocked: Blocking | None = None) -> RunSummary:
+def _summary(run: OperationRun, blocked: Blocking | None = None, again: Retrying | None = None) -> RunSummary:
     packet = getattr(run, "exception_packet", None)
     return RunSummary(
         ref=run.ref,
@@ -259,6 +314,7 @@ def _summary(run: OperationRun, blocked: Blocking | None = None) -> RunSummary:
         waits_for_connector=waits_for(getattr(run, "paused", None)),
         blocking=blocked,
         already_as_required=run.state == RunState.COMPLETED and run.attempts == 0,  # type: ignore[attr-defined]
+        retrying=again,
     )
 
 

@@ -19,14 +19,13 @@ from handrail.access.queries import TenantSummary
 from handrail.access.trail import TrailEntry
 from handrail.audit.events import EventName, EventOutcome
 from handrail.audit.queries import PAGE, EventFilter
-from handrail.web.shell import words
+from handrail.web.shell import paging, words
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 # Where the subject of an event can be seen, by kind of subject.
 _ROUTES = {"run": "run", "exception": "exception", "tenant": "tenant", "packet": "packet"}
 _NUMBER_DIGITS = 18
-_DAYS = (date(1970, 1, 1), date(9998, 12, 31))  # days that have a next one
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class AuditPage:
 
 def present(actor: Actor, asked: Mapping[str, str]) -> AuditPage:
     """Raises Denied. A text that is not a date filters nothing; a tenant outside the actor's scope finds nothing."""
-    tenant, first, last = asked.get("tenant", ""), _day(asked.get("from", "")), _day(asked.get("to", ""))
+    tenant, first, last = asked.get("tenant", ""), paging.day(asked.get("from", "")), paging.day(asked.get("to", ""))
     wanted = _filter(asked, first, last)
     entries = trail.list_events(actor, wanted, tenant=tenant)
     older = {**asked, "before": str(entries[-1].row.id)} if len(entries) == PAGE else None
@@ -96,14 +95,6 @@ def _filter(asked: Mapping[str, str], first: date | None, last: date | None) -> 
         until=datetime.combine(last + timedelta(days=1), time.min, UTC) if last else None,
         before=int(before) if before.isascii() and before.isdigit() and len(before) <= _NUMBER_DIGITS else None,
     )
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if _DAYS[0] <= day <= _DAYS[1] else None
 
 
 def _url(asked: Mapping[str, str]) -> str:

@@ -61,7 +61,7 @@ def present(actor: Actor, key: str) -> Dashboard:
     waiting = ExceptionFilter(tenant=key, unresolved=True, limit=RECENT)
     return Dashboard(
         tenant=tenant,
-        counts=runbooks.count_states(actor, tenant=key) if sees_runs else {},
+        counts=runbooks.count_states(actor, RunFilter(tenant=key)) if sees_runs else {},
         runs=runbooks.list_runs(actor, RunFilter(tenant=key, limit=RECENT)) if sees_runs else None,
         unresolved=exception_queries.list_exceptions(actor, waiting) if sees_exceptions else [],
         unresolved_count=exception_queries.count_exceptions(actor, waiting) if sees_exceptions else 0,

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from urllib.parse import urlencode
 
 from handrail.kernel.clock import in_utc
+
+_DAYS = (date(1970, 1, 1), date(9998, 12, 31))  # days that have a next one
+
+
+def day(text: str) -> date | None:
+    """The day that an address names; None for what is none."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if _DAYS[0] <= found <= _DAYS[1] else None
 
 
 def instant(text: str) -> datetime | None:
