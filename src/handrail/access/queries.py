@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 
+from django.db.models import Case, Q, When
+
 from handrail.access import addresses, directory, names
 from handrail.access.actor import NOBODY, Actor, ActorKind
 from handrail.access.capabilities import Capability, bundled
@@ -175,6 +177,15 @@ def workspace_summary(actor: Actor) -> WorkspaceSummary | None:
 def list_tenants(actor: Actor) -> list[TenantSummary]:
     actor.require(Capability.TENANT_VIEW)
     return [tenant_summary(t) for t in tenants_of(actor)]
+
+
+def find_tenants(actor: Actor, text: str, *, limit: int) -> list[TenantSummary]:
+    """Tenants in the actor's scope whose key or name has ``text`` in it, whatever the case of its letters: those that
+    are named so first, then by name. Raises Denied."""
+    actor.require(Capability.TENANT_VIEW)
+    named = Case(When(key=text, then=0), When(name__iexact=text, then=1), default=2)
+    rows = tenants_of(actor).filter(Q(key__icontains=text) | Q(name__icontains=text))
+    return [tenant_summary(t) for t in rows.order_by(named, "name", "pk")[:limit]]
 
 
 def get_tenant(actor: Actor, key: str) -> TenantSummary:

@@ -22,6 +22,7 @@ from handrail.api import (
     definitions,
     exceptions,
     figures,
+    find,
     packets,
     problems,
     runs,
@@ -84,6 +85,7 @@ api.add_router("", tenants.router, tags=["tenants"])
 api.add_router("", tokens.router, tags=["tokens"])
 api.add_router("", audit.router, tags=["audit"])
 api.add_router("", figures.router, tags=["evaluation"])
+api.add_router("", find.router, tags=["find"])
 
 
 @api.exception_handler(HandrailError)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
@@ -169,6 +169,23 @@ def list_packets(actor: Actor, wanted: PacketFilter | None = None) -> list[Packe
         rows = rows.filter(packet__created_at__lt=wanted.before)
     limit = max(1, min(wanted.limit, 500))
     return [_summary(row) for row in rows.order_by("-packet__created_at", "-packet_id")[:limit]]
+
+
+def find_packets(actor: Actor, text: str, *, limit: int) -> list[PacketSummary]:
+    """Packets with this reference or case, newest first; then those of which an input of the case begins so. Raises
+    Denied."""
+    actor.require(Capability.PACKET_VIEW)
+    rows = scoped(actor, Packet.objects.all()).order_by("-created_at", "-pk").values_list("pk", flat=True)
+    part = (
+        Q(subject__startswith=f"{text} / ") | Q(subject__endswith=f" / {text}") | Q(subject__contains=f" / {text} / ")
+    )
+    whole = Q(ref=text.upper()) | Q(subject=text) | part
+    exact = list(rows.filter(whole)[:limit])
+    begun = list(rows.filter(Q(subject__startswith=text) | Q(subject__contains=f" / {text}")).exclude(whole)[:limit])
+    found = [*exact, *begun][:limit]
+    newest = scoped(actor, Revision.objects.select_related("packet__tenant", "definition")).filter(packet__in=found)
+    by_packet = {row.packet_id: row for row in newest.order_by("packet_id", "-number").distinct("packet_id")}
+    return [_summary(by_packet[pk]) for pk in found if pk in by_packet]
 
 
 @snapshot()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from handrail.access import guards
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability
 from handrail.access.models import User
@@ -78,6 +79,41 @@ class Panel:
     modes: tuple[ModeChoice, ...]
     severities: tuple[Severity, ...]
     contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRequest:
+    """``run`` is None for a request about the tenant."""
+
+    ref: str
+    external_reference: str | None
+    tenant: str
+    tenant_name: str
+    run: str | None
+    created_at: datetime
+
+
+def find_requests(actor: Actor, text: str, *, limit: int) -> list[FoundRequest]:
+    """Of each tenant or run in the actor's scope, its newest request with exactly this reference or external ticket.
+    Raises Denied."""
+    actor.require(Capability.SUPPORT_REQUEST)
+    rows = guards.scoped(actor, SupportRequest.objects.select_related("tenant", "run"))
+    rows = rows.filter(Q(ref=text.upper()) | Q(external_ticket_reference=text)).order_by("-created_at", "-pk")
+    places: dict[tuple[int, int | None], SupportRequest] = {}
+    for row in rows[: limit * limit]:
+        places.setdefault((row.tenant_id, row.run_id), row)
+    return [_found(row) for row in list(places.values())[:limit]]
+
+
+def _found(row: SupportRequest) -> FoundRequest:
+    return FoundRequest(
+        ref=row.ref,
+        external_reference=row.external_ticket_reference,
+        tenant=row.tenant.key,
+        tenant_name=row.tenant.name,
+        run=row.run.ref if row.run else None,
+        created_at=row.created_at,
+    )
 
 
 @snapshot()

@@ -12,7 +12,7 @@ from handrail.web.definitions import listing as definitions
 from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
 from handrail.web.runs import brakes, exceptions, operations, run, tenant
-from handrail.web.shell import accounts, home, passwords, sessions, single_sign_on, tenants, tokens, workspaces
+from handrail.web.shell import accounts, find, home, passwords, sessions, single_sign_on, tenants, tokens, workspaces
 
 
 class TextConverter(PathConverter):
@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/oidc/sso/login/", single_sign_on.start, name="sign-on"),
     path("accounts/oidc/sso/login/callback/", single_sign_on.callback, name="sign-on-callback"),
     path("admin", home.page, name="home"),
+    path("admin/find", find.page, name="find"),
     path("admin/workspaces", workspaces.page, name="workspaces"),
     path("admin/tokens", tokens.page, name="tokens"),
     path("admin/tokens/<str:token>/revoke", tokens.revoke, name="token-revoke"),

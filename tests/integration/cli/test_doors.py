@@ -44,6 +44,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "definitions approve": (f"{RUNBOOK}/2",),
     "definitions reject": (f"{RUNBOOK}/2", *REASON),
     "definitions deprecate": (f"{RUNBOOK}/1", *REASON),
+    "find": ("{run}",),
     "exceptions show": ("{exception}",),
     "exceptions take": ("{exception}",),
     "exceptions resolve": ("{exception}", "--note", "Done."),

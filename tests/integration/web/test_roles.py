@@ -28,6 +28,7 @@ def house(module_db: None) -> Web:
 C = Capability
 NEEDS: dict[str, Capability | None] = {
     "admin": None,
+    "admin/find": None,
     "admin/workspaces": None,
     "admin/tokens": None,
     "admin/sessions": None,

@@ -31,6 +31,7 @@ class Commands(LazyGroup):
             "Definitions: check, propose, list, show, approve, reject, deprecate, request-return, bring-back.",
         ),
         "tasks": Lazy("tasks", "group", "Delegated tasks: pull, receive, refused."),
+        "find": Lazy("find", "find", "Find a run, packet, support request, task or tenant by what you have of it."),
         "runs": Lazy("runs", "group", "Runs: list, show, watch, preview, start, cancel, stop, found-wrong, redeliver."),
         "brakes": Lazy(
             "brakes", "group", "Brakes: list what is paused, pause, resume; circuit breakers: breakers, close."
