@@ -90,3 +90,14 @@ def test_operations_with_filters_that_name_nothing_passes_axe(own: References, v
         assert violations(page) == []
         assert too_wide(page) <= 0
         person.complaints.clear()
+
+
+@pytest.mark.parametrize("width", [NARROWEST, 768, 1280])
+def test_task_keys_make_no_list_of_runs_too_wide(own: References, visit: Visits, width: int) -> None:
+    for key in ("CHG0000000012345", "CHG-" + "0123456789" * 12):
+        run = rows.made_run(own.tenant, own.definition)
+        run.task_key = key
+        run.save(force_insert=True)
+    with visit(EMAIL, width=width) as person:
+        for path in ("/admin/operations", "/admin", f"/admin/t/{own.tenant.key}", "/admin/find?q=CHG"):
+            assert too_wide(person.go(path)) <= 0, path

@@ -51,7 +51,7 @@ def test_task_key_is_a_column_and_a_filter(workspace: Workspace, client: Client)
     tenant, definition = rows.tenant(workspace), rows.definition(workspace)
     one, other = rows.run(tenant, definition), rows.run(tenant, definition)
     body = client.get(PATH, {"task": f" {one.task_key} "}).content.decode()
-    assert f'data-label="Task"><span class="wrap">{one.task_key}</span>' in body
+    assert f'data-label="Task"><span class="unbroken">{one.task_key}</span>' in body
     assert other.ref not in body
 
 
