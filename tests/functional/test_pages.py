@@ -52,6 +52,7 @@ def scene(committed_db: str) -> Scene:
         "/admin/operations",
         "/admin/operations?state=cancelled",
         "/admin/exceptions",
+        "/admin/exceptions?handling=unresolved&text=EXC",
         "/admin/brakes",
         "/admin/audit",
         "/admin/audit/record",

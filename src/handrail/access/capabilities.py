@@ -81,9 +81,13 @@ def bundled(roles: Iterable[str]) -> frozenset[Capability]:
 
 def needed(capability: Capability) -> str:
     """What somebody without ``capability`` reads: the roles that have it, never the capability's own name."""
+    return f"You need {having(capability)}. Ask a workspace administrator."
+
+
+def having(capability: Capability) -> str:
+    """The roles that have ``capability``, in words."""
     *others, last = [role.value for role in Role if capability in BUNDLES[role]]
-    roles = f"one of the roles {', '.join(others)} or {last}" if others else f"the role {last}"
-    return f"You need {roles}. Ask a workspace administrator."
+    return f"one of the roles {', '.join(others)} or {last}" if others else f"the role {last}"
 
 
 def withholds(role: str, capability: Capability) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 
-from django.db.models import Case, Q, When
+from django.db.models import Case, Q, QuerySet, When
 
 from handrail.access import addresses, directory, names
 from handrail.access.actor import NOBODY, Actor, ActorKind
@@ -219,6 +219,23 @@ def get_member(actor: Actor, email: str) -> MemberSummary:
     if found is None:
         raise NotFound(f"{email} is not a member of this workspace.")
     return _member(found, actor)
+
+
+def find_colleague(actor: Actor, email: str) -> Actor | None:
+    """The active member with this address, with what they may do now; None for one that the actor can't know of."""
+    found = _colleagues(actor).filter(user__email__iexact=email).first()
+    return None if found is None else member_actor(found)
+
+
+def list_colleagues(actor: Actor, capability: Capability, tenant_id: int) -> list[str]:
+    """The e-mail addresses of the active members who have ``capability`` for this tenant of the actor's, sorted."""
+    every = map(member_actor, _colleagues(actor).prefetch_related("tenantentitlement_set").order_by("user__email"))
+    within = {"workspace_id": actor.workspace_id, "tenant_id": tenant_id}
+    return [one.name for one in every if one.may(capability) and one.covers(**within)]
+
+
+def _colleagues(actor: Actor) -> QuerySet[Membership]:
+    return members_of(actor).filter(is_active=True, user__is_active=True)
 
 
 def _member(of: Membership, actor: Actor) -> MemberSummary:

@@ -104,6 +104,7 @@ RIGHTS: Mapping[str, Rights] = {
     "runbooks_retryledgerentry": _ADDED,
     "runbooks_completionrecord": _ADDED,
     "runbooks_exceptionpacket": Rights(Shown.TENANT, update=_EXCEPTION),
+    "runbooks_exceptionnote": _ADDED,
     "runbooks_taskrefusal": Rights(Shown.WORKSPACE),
     "runbooks_taskmessage": Rights(Shown.WORKSPACE, delete=True),
     "runbooks_brake": Rights(Shown.COMMON, update=("released_at", "released_by", "release_reason")),

@@ -1,18 +1,24 @@
-"""Exception packets: listed, shown, taken over, resolved."""
+"""Exception packets: listed, counted, shown, taken over, noted on, handed on, resolved."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, Before, ExceptionRef, Limit, Word
-from handrail.runbooks.actions import exceptions
+from handrail.api.fields import REFUSALS, Before, ExceptionRef, Limit
+from handrail.runbooks.actions import exceptions, handover
 from handrail.runbooks.queries import exceptions as queries
-from handrail.runbooks.queries.exceptions import ExceptionDetail, ExceptionFilter, ExceptionSummary
+from handrail.runbooks.queries.exceptions import (
+    NEWEST,
+    ExceptionDetail,
+    ExceptionFilter,
+    ExceptionGroup,
+    ExceptionSummary,
+)
 
 router = Router()
 
@@ -31,13 +37,57 @@ class ResolutionBody(Schema):
     ] = ""
 
 
+class NoteBody(Schema):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    note: Annotated[str, Field(min_length=1, max_length=exceptions.NOTE_LIMIT, description="What you saw or did.")]
+
+
+class AssignmentBody(Schema):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    to: Annotated[str, Field(min_length=1, max_length=254, description="The e-mail address of who is to have it.")]
+    instead_of: Annotated[
+        str, Field(max_length=254, description="Who has it now, where that is neither nobody nor you.")
+    ] = ""
+
+
+class ExceptionQuery(Schema):
+    """The filters of the lists of exception packets. A value that can't be one is refused (422), with what could."""
+
+    handling: Annotated[str, Field(max_length=128, description="unresolved, open, taken or resolved.")] = ""
+    tenant: Annotated[str, Field(max_length=128, description="A tenant's key.")] = ""
+    owner: Annotated[str, Field(max_length=254, description="mine, unassigned or a member's e-mail address.")] = ""
+    older_than: Annotated[str, Field(max_length=128, description="An age, such as 30m, 4h or 7d.")] = ""
+    cause: Annotated[str, Field(max_length=128, description="Why the run stopped, such as boundary.")] = ""
+    reason: Annotated[str, Field(max_length=128, description="A reason code.")] = ""
+    runbook: Annotated[str, Field(max_length=128, description="A runbook's name.")] = ""
+    task: Annotated[str, Field(max_length=128, description="A task's key.")] = ""
+    text: Annotated[
+        str, Field(max_length=128, description="Part of a reference, a task's key, a subject or a message.")
+    ] = ""
+
+    def filtering(self, **more: Any) -> ExceptionFilter:
+        return ExceptionFilter(**self.model_dump(), **more)
+
+
+class ExceptionListQuery(ExceptionQuery):
+    sort: Annotated[str, Field(max_length=128, description="newest or oldest first.")] = NEWEST
+    after: Annotated[
+        str, Field(max_length=128, description="Go on behind this packet: the reference of the last of a list.")
+    ] = ""
+
+
 @router.get("/exceptions", response={200: list[ExceptionSummary], **REFUSALS}, operation_id="list_exceptions")
 def list_exceptions(
-    request: HttpRequest, handling: Word = "", tenant: Word = "", before: Before = None, limit: Limit = 50
+    request: HttpRequest, wanted: Query[ExceptionListQuery], before: Before = None, limit: Limit = 50
 ) -> list[ExceptionSummary]:
-    """Exception packets in your scope, newest first."""
-    wanted = ExceptionFilter(handling=handling, tenant=tenant, before=before, limit=limit)
-    return queries.list_exceptions(actor_of(request), wanted)
+    """Exception packets in your scope, newest first unless ``sort`` is ``oldest``."""
+    return queries.list_exceptions(actor_of(request), wanted.filtering(before=before, limit=limit))
+
+
+@router.get("/exceptions/groups", response={200: list[ExceptionGroup], **REFUSALS}, operation_id="group_exceptions")
+def group_exceptions(request: HttpRequest, wanted: Query[ExceptionQuery]) -> list[ExceptionGroup]:
+    """How many exception packets in your scope there are of each runbook and reason, the most first."""
+    return queries.group_exceptions(actor_of(request), wanted.filtering())
 
 
 @router.get("/exceptions/{ref}", response={200: ExceptionDetail, **REFUSALS}, operation_id="get_exception")
@@ -50,6 +100,27 @@ def get_exception(request: HttpRequest, ref: ExceptionRef) -> ExceptionDetail:
 def take_exception(request: HttpRequest, ref: ExceptionRef, instead_of: Member = "") -> Status[None]:
     """Take over an exception packet: from now on you resolve it. ``instead_of`` names the member who has it now."""
     exceptions.take(ref=ref, by=actor_of(request), instead_of=instead_of)
+    return Status(204, None)
+
+
+@router.post("/exceptions/{ref}/notes", response={204: None, **REFUSALS}, operation_id="note_on_exception")
+def note_on_exception(request: HttpRequest, ref: ExceptionRef, body: NoteBody) -> Status[None]:
+    """Add a note for all who see the packet, before it is resolved. A repeat of your newest note adds nothing."""
+    handover.add_note(ref=ref, note=body.note, by=actor_of(request))
+    return Status(204, None)
+
+
+@router.post("/exceptions/{ref}/hand-back", response={204: None, **REFUSALS}, operation_id="hand_back_exception")
+def hand_back_exception(request: HttpRequest, ref: ExceptionRef, body: NoteBody) -> Status[None]:
+    """Leave an exception packet that you took over to everybody again, with a note for the next person."""
+    handover.hand_back(ref=ref, note=body.note, by=actor_of(request))
+    return Status(204, None)
+
+
+@router.post("/exceptions/{ref}/assign", response={204: None, **REFUSALS}, operation_id="assign_exception")
+def assign_exception(request: HttpRequest, ref: ExceptionRef, body: AssignmentBody) -> Status[None]:
+    """Give an exception packet to another member who may take it over."""
+    handover.assign(ref=ref, to=body.to, instead_of=body.instead_of, by=actor_of(request))
     return Status(204, None)
 
 

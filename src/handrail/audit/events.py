@@ -53,6 +53,9 @@ class EventName(StrEnum):
     BREAKER_OPENED = "breaker.opened"
     BREAKER_CLOSED = "breaker.closed"
     EXCEPTION_TAKEN = "exception.taken"
+    EXCEPTION_ASSIGNED = "exception.assigned"
+    EXCEPTION_NOTED = "exception.noted"
+    EXCEPTION_HANDED_BACK = "exception.handed_back"
     EXCEPTION_RESOLVED = "exception.resolved"
 
     SUPPORT_REQUEST_CREATED = "support_request.created"

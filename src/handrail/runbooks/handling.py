@@ -3,45 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from handrail.audit.events import EventName
 from handrail.audit.queries import SubjectEvent, events_about
 from handrail.kernel.canonical import digest_bytes
-from handrail.runbooks.models import ExceptionPacket
+from handrail.runbooks.models import ExceptionNote, ExceptionPacket
 from handrail.runbooks.states import Handling
 
-EVENTS = (EventName.EXCEPTION_TAKEN, EventName.EXCEPTION_RESOLVED)
+EVENTS = (
+    EventName.EXCEPTION_TAKEN,
+    EventName.EXCEPTION_ASSIGNED,
+    EventName.EXCEPTION_NOTED,
+    EventName.EXCEPTION_HANDED_BACK,
+    EventName.EXCEPTION_RESOLVED,
+)
 # Between the time in the row and that of its event, in one transaction.
 SLACK = timedelta(minutes=1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Handled:
+    """What the events tell so far: who has it since when, who resolved it when with which note (its digest), and of
+    each note its author and its digest."""
+
+    has_it: str | None = None
+    since: datetime | None = None
+    resolved_by: str | None = None
+    resolved_at: datetime | None = None
+    note: object = None
+    notes: tuple[tuple[str, object], ...] = ()
+
+    def then(self, one: SubjectEvent) -> _Handled:
+        noted = (*self.notes, (one.actor, one.context.get("note")))
+        match EventName(one.event):
+            case EventName.EXCEPTION_NOTED:
+                return _Handled(self.has_it, self.since, self.resolved_by, self.resolved_at, self.note, noted)
+            case EventName.EXCEPTION_HANDED_BACK:
+                return _Handled(notes=noted)
+            case EventName.EXCEPTION_RESOLVED:
+                return _Handled(self.has_it, self.since, one.actor, one.at, one.context.get("note"), self.notes)
+            case EventName.EXCEPTION_ASSIGNED:
+                return _Handled(str(one.context.get("assigned_to")), one.at, notes=self.notes)
+            case _:
+                return _Handled(one.actor, one.at, notes=self.notes)
+
+    @property
+    def handling(self) -> Handling:
+        if self.resolved_at is not None:
+            return Handling.RESOLVED
+        return Handling.OPEN if self.since is None else Handling.TAKEN
+
+
 def contradictions(ids: Collection[int]) -> Mapping[int, str]:
-    """The exception packets whose handling is not what their events say: see ``audit.sources.Check``."""
+    """The exception packets whose handling or notes are not what their events say: see ``audit.sources.Check``."""
     rows = list(ExceptionPacket.objects.filter(pk__in=ids))
     events = events_about("exception", [row.ref for row in rows], EVENTS)
+    notes: dict[int, list[tuple[str, object]]] = {}
+    for note in ExceptionNote.objects.filter(packet__in=ids).order_by("pk"):
+        notes.setdefault(note.packet_id, []).append((note.by, digest_bytes(note.text.encode())))
     message = "runbooks.exception_packet {}: the handling of {} is not what its events say."
     return {
         row.pk: message.format(row.pk, row.ref)
         for row in rows
-        if not _agrees(row, events.get((row.workspace_id, row.ref), []))
+        if not _agrees(row, notes.get(row.pk, []), events.get((row.workspace_id, row.ref), []))
     }
 
 
-def _agrees(row: ExceptionPacket, events: Sequence[SubjectEvent]) -> bool:
-    last = {event.event: event for event in events}
-    taken, resolved = last.get(EventName.EXCEPTION_TAKEN), last.get(EventName.EXCEPTION_RESOLVED)
-    handling = Handling.RESOLVED if resolved else Handling.TAKEN if taken else Handling.OPEN
-    noted = resolved.context.get("note") == digest_bytes(row.note.encode()) if resolved else not row.note
+def _agrees(row: ExceptionPacket, notes: Sequence[tuple[str, object]], events: Sequence[SubjectEvent]) -> bool:
+    expected = _Handled()
+    for one in events:
+        expected = expected.then(one)
+    is_resolved = expected.handling is Handling.RESOLVED
+    noted = expected.note == digest_bytes(row.note.encode()) if is_resolved else not row.note
     return (
-        row.handling == handling
+        row.handling == expected.handling
         and noted
-        and _is_of(taken, row.taken_by, row.taken_at)
-        and _is_of(resolved, row.resolved_by, row.resolved_at)
+        and expected.notes == tuple(notes)
+        and (row.taken_by, row.resolved_by) == (expected.has_it, expected.resolved_by)
+        and _is_at(expected.since, row.taken_at)
+        and _is_at(expected.resolved_at, row.resolved_at)
     )
 
 
-def _is_of(event: SubjectEvent | None, by: str | None, at: datetime | None) -> bool:
-    if event is None or at is None:
-        return event is None and by is None and at is None
-    return event.actor == by and abs(event.at - at) <= SLACK
+def _is_at(expected: datetime | None, at: datetime | None) -> bool:
+    if expected is None or at is None:
+        return expected is None and at is None
+    return abs(expected - at) <= SLACK

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
-from handrail.runbooks.states import EXCLUSIVE, BrakeKind, EventKind, ExceptionCause, Handling, RunState
+from handrail.runbooks.states import EXCLUSIVE, BrakeKind, EventKind, ExceptionCause, Handling, NoteKind, RunState
 
 ENDED = Q(state__in=["completed", "exception", "cancelled"])
 
@@ -153,6 +153,18 @@ class ExceptionPacket(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["workspace", "handling", "-at"], name="exception_open")]
+
+
+class ExceptionNote(models.Model):
+    """What somebody wrote about an exception packet before it was resolved. Never changed; its event has the digest."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
+    packet = models.ForeignKey(ExceptionPacket, on_delete=models.PROTECT, related_name="notes")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=254)
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in NoteKind])
+    text = models.TextField(max_length=4000)
 
 
 class TaskRefusal(models.Model):

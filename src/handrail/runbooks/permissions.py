@@ -63,6 +63,28 @@ def why_not_take_over(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
     return _resolved(packet)
 
 
+def why_not_assign(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
+    return missing_capability(actor, Capability.EXCEPTION_TAKE) or _resolved(packet)
+
+
+def why_not_note(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
+    """Anyone who may take it over may write what they saw, also while somebody else has it."""
+    return missing_capability(actor, Capability.EXCEPTION_TAKE) or _resolved(packet)
+
+
+def why_not_hand_back(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
+    if refusal := missing_capability(actor, Capability.EXCEPTION_TAKE):
+        return refusal
+    if packet.handling == Handling.OPEN:
+        return Refusal("exception-open", "Nobody has taken over this exception packet.")
+    if refusal := _resolved(packet):
+        return refusal
+    if packet.taken_by != actor.name:
+        message = f"Only {packet.taken_by}, who has it, can hand it back. If they can't, take it over from them."
+        return Refusal("exception-taken", message)
+    return None
+
+
 def why_not_resolve(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
     if refusal := missing_capability(actor, Capability.EXCEPTION_RESOLVE):
         return refusal

@@ -47,13 +47,20 @@ class Handling(StrEnum):
     RESOLVED = "resolved"
 
 
-# From taken to taken: another person takes over, for people leave.
+class NoteKind(StrEnum):
+    """Why somebody wrote a note on an exception packet: of what they saw, or for the next person."""
+
+    INTERIM = "interim"
+    HANDED_BACK = "handed-back"
+
+
+# From taken to taken: another person takes over, for people leave, or is given it. From taken to open: handed back.
 HANDLING = StateMachine(
     name="exception-packet",
     initial=Handling.OPEN,
     transitions={
         Handling.OPEN: frozenset({Handling.TAKEN}),
-        Handling.TAKEN: frozenset({Handling.TAKEN, Handling.RESOLVED}),
+        Handling.TAKEN: frozenset({Handling.TAKEN, Handling.OPEN, Handling.RESOLVED}),
         Handling.RESOLVED: frozenset(),
     },
 )

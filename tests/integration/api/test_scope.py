@@ -23,6 +23,9 @@ from tests.lanes import crossed, portion
 BODIES = {
     "change_tenant": {"name": "New"},
     "close_tenant": {"reason": "no"},
+    "note_on_exception": {"note": "looked"},
+    "hand_back_exception": {"note": "not mine"},
+    "assign_exception": {"to": "other@example.com"},
     "resolve_exception": {"note": "done"},
     "approve_definition": {"digest": "sha256:" + "0" * 64},
     "reject_definition": {"reason": "no"},

@@ -147,3 +147,111 @@ def test_packet_that_somebody_left_behind_can_be_taken_over(
     house.stopped.refresh_from_db()
     assert house.stopped.taken_by == person.email
     assert b"Take over from" not in other.get(url(house)).content
+
+
+@pytest.mark.requirement("R2-17")
+def test_notes_are_a_thread_on_the_page(house: Web, senior: Client, as_role: Callable[..., Client]) -> None:
+    for client, note in ((senior, "Asked the vendor."), (as_role(Role.SENIOR_SUPPORT), "They <b>answered</b>.")):
+        assert client.post(url(house, "/note"), {"note": note}).status_code == 302
+        assert client.post(url(house, "/note"), {"note": note}).status_code == 302  # a second click
+    text = senior.get(url(house)).content.decode()
+    assert (text.count("Asked the vendor."), text.count("They &lt;b&gt;answered&lt;/b&gt;.")) == (1, 1)
+    assert AuditEvent.objects.filter(event="exception.noted").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("form", "told"), [("/note", "A note needs a text"), ("/hand-back", "Handing back needs a note")]
+)
+def test_empty_note_gives_the_form_back(house: Web, senior: Client, form: str, told: str) -> None:
+    senior.post(url(house, "/take"))
+    response = senior.post(url(house, form), {"note": " "})
+    assert (response.status_code, told in response.content.decode()) == (422, True)
+    long = senior.post(url(house, form), {"note": "y" * 4001})
+    assert (long.status_code, "y" * 4001 in long.content.decode()) == (422, True)
+
+
+def test_handed_back_twice_is_the_same_answer_and_others_can_take_it(
+    house: Web, senior: Client, as_role: Callable[..., Client]
+) -> None:
+    senior.post(url(house, "/take"))
+    posted = [senior.post(url(house, "/hand-back"), {"note": "Not mine."}).status_code for _ in range(2)]
+    assert posted == [302, 302]
+    assert senior.post(url(house, "/hand-back"), {"note": "Another."}).status_code == 409
+    other = as_role(Role.SENIOR_SUPPORT)
+    text = other.get(url(house)).content.decode()
+    assert "Not mine." in text
+    assert "Take over</button>" in text
+    assert other.post(url(house, "/take")).status_code == 302
+    assert senior.post(url(house, "/hand-back"), {"note": "Not mine."}).status_code == 409
+
+
+def test_packet_is_assigned_to_who_may_have_it(house: Web, senior: Client, enter: Callable[[User], Client]) -> None:
+    able = rows.member(house.workspace, Role.SENIOR_SUPPORT)
+    unable = rows.member(house.workspace, Role.OPERATOR)
+    text = senior.get(url(house)).content.decode()
+    assert f'<option value="{able.email}">' in text
+    assert unable.email not in text
+    refused = senior.post(url(house, "/assign"), {"to": unable.email})
+    assert refused.status_code == 422
+    assert "take over exception packets" in refused.content.decode()
+    assert senior.post(url(house, "/assign"), {"to": able.email}).status_code == 302
+    house.stopped.refresh_from_db()
+    assert house.stopped.taken_by == able.email
+    assert b"What was done" in enter(able).get(url(house)).content
+
+
+def test_operator_is_offered_none_of_it(house: Web, as_role: Callable[..., Client]) -> None:
+    text = as_role(Role.OPERATOR).get(url(house)).content.decode()
+    assert not [word for word in ("Add note", "Hand back</button>", "Assign</button>") if word in text]
+
+
+def test_list_pages_through_packets_of_one_moment(house: Web, as_role: Callable[..., Client]) -> None:
+    at = now() - timedelta(days=1)
+    for _ in range(60):
+        rows.exception(house.tenant, house.definition, at=at)
+    client = as_role(Role.SENIOR_SUPPORT)
+    seen, address = [], "?sort=oldest"
+    while address:
+        shown = client.get("/admin/exceptions" + address).context["exceptions"]
+        seen += [packet.ref for packet in shown.packets]
+        address = shown.older_url
+    assert (len(seen), len(set(seen))) == (61, 61)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("handling=done", "one of: unresolved, open, taken, resolved"),
+        ("owner=me", "mine, unassigned or a member"),
+        ("older_than=old", "30m, 4h or 7d"),
+        ("cause=weather", "one of: prerequisite"),
+        ("sort=random", "one of: newest, oldest"),
+        ("tenant=ten_none", "the key of a tenant that you have access to"),
+        ("after=EXC-NONE000000", "the reference of the last"),
+    ],
+)
+def test_unknown_filter_is_refused_in_words_and_lists_nothing(
+    house: Web, as_role: Callable[..., Client], asked: str, told: str
+) -> None:
+    response = as_role(Role.SENIOR_SUPPORT).get(f"/admin/exceptions?{asked}")
+    body = response.content.decode()
+    assert (response.status_code, told in body, house.stopped.ref in body) == (422, True, False)
+
+
+def test_list_answers_which_are_mine(house: Web, enter: Callable[[User], Client]) -> None:
+    person = rows.member(house.workspace, Role.SENIOR_SUPPORT)
+    mine = rows.exception(house.tenant, house.definition, handling=Handling.TAKEN, taken_by=person.email)
+    for _ in range(2):
+        rows.exception(house.tenant, house.definition, at=now() - timedelta(days=2), reason="tier-differs")
+    client = enter(person)
+    shown = client.get("/admin/exceptions").context["exceptions"]
+    assert [(name, count) for name, _, count, _ in shown.shortcuts] == [
+        ("Mine", 1),
+        ("Unassigned", 3),
+        ("Older than a day", 2),
+    ]
+    listed = client.get("/admin/exceptions" + shown.shortcuts[0][1]).context["exceptions"]
+    assert [packet.ref for packet in listed.packets] == [mine.ref]
+    (group, address) = shown.groups[0]
+    assert (group.reason, group.count) == ("ambiguous-result", 2)
+    assert len(client.get("/admin/exceptions" + address).context["exceptions"].packets) == 2

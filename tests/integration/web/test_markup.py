@@ -142,7 +142,6 @@ def test_hostile_filters_are_not_repeated_as_markup(as_role: Callable[..., Clien
     client = as_role(*Role)
     for path, names in {
         "operations": ("tenant", "runbook", "state", "before"),
-        "exceptions": ("tenant", "handling"),
         "audit": ("event", "actor", "subject", "outcome", "before"),
         "evaluation": ("span",),
     }.items():
@@ -150,3 +149,11 @@ def test_hostile_filters_are_not_repeated_as_markup(as_role: Callable[..., Clien
         assert response.status_code in {200, 422}
         assert "<script>alert" not in response.content.decode()
         assert check(response.content.decode()).wrong == []
+
+
+def test_hostile_filters_of_exceptions_are_refused_and_not_repeated_as_markup(as_role: Callable[..., Client]) -> None:
+    names = ("tenant", "handling", "owner", "older_than", "cause", "reason", "runbook", "task", "text", "sort", "after")
+    response = as_role(*Role).get("/admin/exceptions", dict.fromkeys(names, HOSTILE))
+    assert response.status_code == 422
+    assert "<script>alert" not in response.content.decode()
+    assert check(response.content.decode()).wrong == []

@@ -38,14 +38,14 @@ def call(house: Web, name: str, by: Actor) -> Any:
         "brake"
         if "brakes" in module
         else "exception"
-        if "exceptions" in module
+        if module.rpartition(".")[2] in {"exceptions", "handover", "together"}
         else "run"
         if "runbooks" in module
         else "packet"
     )
     known = {"ref": house.ids()[kind], "definition_id": house.proposal.pk, "revision": 1, "reason": "x", "note": "x"}
     known |= {"digest": "sha256:" + "0" * 64, "code": "c", "target": "t", "name": "n", "directory": Path("/nowhere")}
-    known |= {"kind": BrakeKind.EVERYTHING}
+    known |= {"kind": BrakeKind.EVERYTHING, "to": "x@example.com", "refs": [house.stopped.ref]}
     wanted = inspect.signature(action).parameters
     return action(by=by, **{key: value for key, value in known.items() if key in wanted})
 

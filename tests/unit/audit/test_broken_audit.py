@@ -39,6 +39,7 @@ from handrail.runbooks.actions import (
     breakers,
     corrections,
     exceptions,
+    handover,
     messages,
     previews,
     reports,
@@ -110,6 +111,12 @@ def taken(w: World) -> str:
     ref = w.stopped()
     exceptions.take(ref=ref, by=w.person)
     return ref
+
+
+def assignable(w: World) -> str:
+    """An open packet, and a member who may take it over."""
+    access_actions.add_member(email=MAIL, roles=["senior-support"], tenants=None, by=w.by, password=None)
+    return w.stopped()
 
 
 def fencing(w: World) -> str:
@@ -264,6 +271,9 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "breakers.close": done(opened_breaker, lambda w, _: breakers.close(target="board", reason="Fine.", by=w.person)),
     "exceptions.take": done(World.stopped, lambda w, ref: exceptions.take(ref=ref, by=w.person)),
     "exceptions.resolve": done(taken, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", by=w.person)),
+    "handover.add_note": done(World.stopped, lambda w, ref: handover.add_note(ref=ref, note="Looked.", by=w.person)),
+    "handover.hand_back": done(taken, lambda w, ref: handover.hand_back(ref=ref, note="Not mine.", by=w.person)),
+    "handover.assign": done(assignable, lambda w, ref: handover.assign(ref=ref, to=MAIL, by=w.person)),
     "messages.deliver": done(nothing, lambda w, _: messages.deliver(message_id="msg_1", item=item(w), by=w.by)),
     "previews.preview": done(nothing, lambda w, _: previews.preview(task=w.estate.task(), by=w.by)),
     "reports.deliver": done(reported, lambda w, claim: reports.deliver(claim=claim, by=w.by)),

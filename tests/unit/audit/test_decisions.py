@@ -12,11 +12,13 @@ from handrail.audit.sources import SOURCES, Source
 from handrail.audit.verification import verify
 from handrail.definitions import actions as definitions
 from handrail.kernel.clock import now
+from handrail.runbooks.actions import exceptions, handover
 from tests.factories.log import event, run
 from tests.factories.sealed import as_owner, decided, sealed, sealed_world
 from tests.factories.support import unfinished
 
 pytestmark = pytest.mark.django_db
+NOTES = "runbooks_exceptionnote"
 DEFINITIONS, REQUESTS, PACKETS = "definitions_definition", "support_supportrequest", "runbooks_exceptionpacket"
 
 
@@ -93,6 +95,29 @@ def test_support_request_that_contradicts_its_events_is_named(signer: Signing, c
 def test_exception_packet_that_contradicts_its_events_is_named(signer: Signing, change: str) -> None:
     world = decided()
     as_owner(f"UPDATE {PACKETS} SET {change} WHERE id = {world.packet.pk}", tables=(PACKETS,))
+    assert named() == [("decision", "runbooks.exception_packet", world.packet.pk)]
+
+
+@pytest.mark.requirement("R2-17", "R2-21")
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"UPDATE {PACKETS} SET handling = 'taken', taken_at = now(), taken_by = 'person@example.com'",
+        f"UPDATE {NOTES} SET text = 'Nothing was seen.'",
+        f"UPDATE {NOTES} SET by = 'somebody.else@example.com'",
+        f"DELETE FROM {NOTES} WHERE id = (SELECT max(id) FROM {NOTES})",
+        f"INSERT INTO {NOTES} (workspace_id, tenant_id, packet_id, at, by, kind, text)"
+        f" SELECT workspace_id, tenant_id, packet_id, now(), by, 'interim', 'More.' FROM {NOTES} LIMIT 1",
+    ],
+)
+def test_packet_whose_notes_or_way_back_contradict_its_events_is_named(signer: Signing, change: str) -> None:
+    world = sealed_world()
+    handover.add_note(ref=world.packet.ref, note="Looked.", by=world.person)
+    exceptions.take(ref=world.packet.ref, by=world.person)
+    handover.hand_back(ref=world.packet.ref, note="Not mine.", by=world.person)
+    sealed()
+    assert verify().whole
+    as_owner(change, tables=(PACKETS, NOTES))
     assert named() == [("decision", "runbooks.exception_packet", world.packet.pk)]
 
 

@@ -36,7 +36,11 @@ class Commands(LazyGroup):
         "brakes": Lazy(
             "brakes", "group", "Brakes: list what is paused, pause, resume; circuit breakers: breakers, close."
         ),
-        "exceptions": Lazy("exceptions", "group", "Exception packets: list, show, take, resolve."),
+        "exceptions": Lazy(
+            "exceptions",
+            "group",
+            "Exception packets: list, groups, show, take, take-all, note, hand-back, assign, resolve, resolve-all.",
+        ),
         "support": Lazy("support", "group", "Support requests from a tenant or a run: request, latest, diagnostics."),
         "desk": Lazy("desk", "group", "The service desk: check, or try with one ticket."),
         "packets": Lazy(

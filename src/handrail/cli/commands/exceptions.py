@@ -9,13 +9,35 @@ import typer
 from handrail.cli import exceptionview, output
 from handrail.cli.identity import actor
 from handrail.cli.options import As, Before, ExceptionRef, InWorkspace, Json, Limit, TenantKey
-from handrail.runbooks.actions import exceptions
+from handrail.runbooks.actions import exceptions, handover
 from handrail.runbooks.queries import exceptions as queries
-from handrail.runbooks.states import Handling
 
 group = typer.Typer()
 
-Handled = Annotated[str, typer.Option("--handling", help="Only open, taken or resolved ones.")]
+Handled = Annotated[
+    str, typer.Option("--handling", metavar="STATE", help="Only unresolved, open, taken or resolved ones.")
+]
+Owner = Annotated[
+    str, typer.Option("--owner", metavar="WHO", help="Only mine, unassigned, or those of a member (EMAIL).")
+]
+OlderThan = Annotated[str, typer.Option("--older-than", metavar="AGE", help="Only older ones: 30m, 4h or 7d.")]
+Cause = Annotated[str, typer.Option("--cause", help="Only of this cause, such as boundary.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="CODE", help="Only with this reason code.")]
+Runbook = Annotated[str, typer.Option("--runbook", metavar="NAME", help="Only of this runbook.")]
+Task = Annotated[str, typer.Option("--task", metavar="KEY", help="Only of this task.")]
+Text = Annotated[
+    str, typer.Option("--text", help="Only with this text in a reference, the task's key, the subject or the message.")
+]
+Order = Annotated[str, typer.Option("--sort", metavar="ORDER", help="newest or oldest first.")]
+After = Annotated[
+    str, typer.Option("--after", metavar="EXCEPTION", help="Go on behind this one: the last of the list before.")
+]
+InterimNote = Annotated[str, typer.Option("--note", help="What you saw or did, in up to 4000 characters.")]
+BackNote = Annotated[str, typer.Option("--note", help="For the next person who takes it, in up to 4000 characters.")]
+Person = Annotated[str, typer.Argument(metavar="EMAIL", help="The member who is to have it.")]
+HasIt = Annotated[
+    str, typer.Option("--instead-of", metavar="EMAIL", help="Who has it now, where that is neither nobody nor you.")
+]
 Note = Annotated[str, typer.Option("--note", help="What was done, in up to 4000 characters.")]
 Waiting = Annotated[
     str, typer.Option("--waiting", metavar="DECISION", help="What becomes of the runs that wait: go-on or refuse.")
@@ -34,23 +56,69 @@ def list_(
     *,
     tenant: TenantKey = "",
     handling: Handled = "",
+    owner: Owner = "",
+    older_than: OlderThan = "",
+    cause: Cause = "",
+    reason: Reason = "",
+    runbook: Runbook = "",
+    task: Task = "",
+    text: Text = "",
+    sort: Order = queries.NEWEST,
+    after: After = "",
     before: Before = None,
     limit: Limit = 50,
     as_: As = None,
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Exception packets in your scope, newest first."""
+    """Exception packets in your scope, newest first. Which are yours: --owner mine --handling unresolved."""
     who = actor(as_, workspace)
-    if handling and handling not in list(Handling):
-        raise typer.BadParameter(f"one of: {', '.join(Handling)}", param_hint="--handling")
-    wanted = queries.ExceptionFilter(handling=handling, tenant=tenant, before=before, limit=limit)
+    wanted = queries.ExceptionFilter(
+        handling=handling,
+        tenant=tenant,
+        owner=owner,
+        older_than=older_than,
+        cause=cause,
+        reason=reason,
+        runbook=runbook,
+        task=task,
+        text=text,
+        sort=sort,
+        after=after,
+        before=before,
+        limit=limit,
+    )
     rows = queries.list_exceptions(who, wanted)
     if json:
         output.print_json(rows)
         return
     cells = [(r.ref, r.run, r.tenant, r.cause, r.reason, r.handling, r.taken_by, r.at) for r in rows]
     output.print_table("", COLUMNS, cells, empty="No exception packets.")
+
+
+@group.command("groups")
+def groups(
+    *,
+    tenant: TenantKey = "",
+    handling: Handled = queries.UNRESOLVED,
+    owner: Owner = "",
+    older_than: OlderThan = "",
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """How many exception packets there are of each runbook and reason, the most first. Of unresolved ones, unless
+    --handling says otherwise."""
+    who = actor(as_, workspace)
+    wanted = queries.ExceptionFilter(handling=handling, tenant=tenant, owner=owner, older_than=older_than)
+    found = queries.group_exceptions(who, wanted)
+    if json:
+        output.print_json(found)
+        return
+    cells = [(one.runbook, one.reason, one.count, one.unassigned, one.oldest) for one in found]
+    output.print_table(
+        "", ("runbook", "reason", "exceptions", "unassigned", "oldest"), cells, empty="No exception packets."
+    )
 
 
 @group.command("show")
@@ -82,6 +150,9 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
         }
     )
     exceptionview.show_state(account)
+    if found.notes:
+        thread = [(note.at, note.by, note.kind, note.text) for note in found.notes]
+        output.print_table("Notes", ("at", "by", "kind", "note"), thread)
     if account.get("calls"):
         calls = [
             (call["step"], call["attempts"], call["idempotency_key"], call.get("job"), _answered(call))
@@ -104,6 +175,37 @@ def take(exception: ExceptionRef, *, instead_of: InsteadOf = "", as_: As = None,
     who = actor(as_, workspace)
     exceptions.take(ref=exception, by=who, instead_of=instead_of)
     output.say(f"{exception} taken over by {who.name}")
+
+
+@group.command("note")
+def note_(exception: ExceptionRef, *, note: InterimNote, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Add a note for all who see the exception packet, before it is resolved. It can't be edited later."""
+    who = actor(as_, workspace)
+    handover.add_note(ref=exception, note=note, by=who)
+    output.say(f"{exception} has a note of {who.name}")
+
+
+@group.command("hand-back")
+def hand_back(exception: ExceptionRef, *, note: BackNote, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Leave an exception packet that you took over to everybody again, with a note for the next person."""
+    who = actor(as_, workspace)
+    handover.hand_back(ref=exception, note=note, by=who)
+    output.say(f"{exception} handed back by {who.name}")
+
+
+@group.command("assign")
+def assign(
+    exception: ExceptionRef,
+    email: Person,
+    *,
+    instead_of: HasIt = "",
+    as_: As = None,
+    workspace: InWorkspace = None,
+) -> None:
+    """Give an exception packet to another member who may take it over."""
+    who = actor(as_, workspace)
+    handover.assign(ref=exception, to=email, instead_of=instead_of, by=who)
+    output.say(f"{exception} assigned to {email} by {who.name}")
 
 
 @group.command("resolve")

@@ -1,4 +1,5 @@
-"""Exception packets: a person takes over, and resolves with a note. The run itself never goes on."""
+"""Exception packets: a person takes over, and resolves with a note. The run itself never goes on. What may happen in
+between is in ``handover``."""
 
 from __future__ import annotations
 
@@ -56,11 +57,7 @@ def resolve(*, ref: str, note: str, by: Actor, waiting: str = "", found_wrong: s
     """
     packet = guards.get_scoped(by, ExceptionPacket.objects.all(), Capability.EXCEPTION_RESOLVE, ref=ref)
     refuse(permissions.why_not_resolve(by, packet))
-    if len(unix_lines(note)) > NOTE_LIMIT:
-        raise Invalid("The note is too long.", faults=[Fault("note", f"at most {NOTE_LIMIT} characters")])
-    cleaned = clean_text(note, limit=NOTE_LIMIT, multiline=True)
-    if not cleaned:
-        raise Invalid("Say what was done.", faults=[Fault("note", "a resolution needs a note")])
+    cleaned = note_of(note, "Say what was done.", "a resolution needs a note")
     held = _fenced(packet, by)
     _refuse_undecided(waiting, held)
     wrong = _completed(found_wrong.strip(), packet, by) if found_wrong.strip() else None
@@ -76,6 +73,17 @@ def resolve(*, ref: str, note: str, by: Actor, waiting: str = "", found_wrong: s
             runs.write_cancelled(run, by, refused_with=packet.ref)
     else:
         runs.let_go_on(held)
+
+
+def note_of(given: str, missing: str, needed: str) -> str:
+    """``given`` as it is kept. Raises Invalid when it is over 4000 characters or empty: ``missing``, because of
+    ``needed``."""
+    if len(unix_lines(given)) > NOTE_LIMIT:
+        raise Invalid("The note is too long.", faults=[Fault("note", f"at most {NOTE_LIMIT} characters")])
+    cleaned = clean_text(given, limit=NOTE_LIMIT, multiline=True)
+    if not cleaned:
+        raise Invalid(missing, faults=[Fault("note", needed)])
+    return cleaned
 
 
 def _fenced(packet: ExceptionPacket, by: Actor) -> list[OperationRun]:

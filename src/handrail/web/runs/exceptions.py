@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import messages
@@ -16,14 +17,25 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.queries import TenantSummary
 from handrail.access.refusals import Refusal
-from handrail.kernel.errors import Conflict, Invalid
+from handrail.kernel.errors import Conflict, Fault, Invalid
 from handrail.kernel.hostile import clean_text
-from handrail.runbooks.actions import exceptions
+from handrail.runbooks.actions import exceptions, handover
 from handrail.runbooks.actions.exceptions import NOTE_LIMIT
 from handrail.runbooks.queries import exceptions as runbooks
-from handrail.runbooks.queries.exceptions import ExceptionDetail, ExceptionFilter, ExceptionSummary
+from handrail.runbooks.queries.exceptions import (
+    HANDLINGS,
+    MINE,
+    OLDEST,
+    SORTS,
+    UNASSIGNED,
+    UNRESOLVED,
+    ExceptionDetail,
+    ExceptionFilter,
+    ExceptionGroup,
+    ExceptionSummary,
+)
 from handrail.runbooks.queries.runs import PAGE
-from handrail.runbooks.states import ExceptionCause, Handling
+from handrail.runbooks.states import ExceptionCause, Handling, NoteKind
 from handrail.web.runs.readings import SourceReading, sources
 from handrail.web.shell import paging
 from handrail.web.shell.reading import in_one_moment
@@ -48,25 +60,44 @@ ADVICE_BY_REASON: Mapping[str, str] = {
     "poll-window-over": "The action was accepted and may still be running. Check its job before anyone repeats it.",
 }
 
-UNRESOLVED = "unresolved"
-CHOICES = (UNRESOLVED, *(handling.value for handling in Handling))
+AGES = ("1h", "4h", "1d", "7d", "30d")
+# The filters of the list, as they stand in its address.
+FILTERS = ("handling", "tenant", "owner", "older_than", "cause", "reason", "runbook", "task", "text", "sort")
+# Those in the second row, which is open when one of them is used.
+MORE = ("cause", "reason", "runbook", "task", "text")
 
 
 @dataclass(frozen=True, slots=True)
 class ExceptionList:
-    """``total``: how many fit the filters, on every page of the list together."""
+    """``total``: how many fit the filters, on every page of the list together. ``groups``: the same by runbook and
+    reason, each with its address. ``shortcuts``: lists that people ask for most. ``faults``: filters that can't be
+    any, in words; then nothing is listed."""
 
     packets: list[ExceptionSummary]
+    groups: list[tuple[ExceptionGroup, str]]
     tenants: list[TenantSummary]
+    owners: list[str]
     wanted: ExceptionFilter
-    handling: str
     total: int
-    choices: list[str]
+    shortcuts: list[tuple[str, str, int, bool]]
+    faults: tuple[Fault, ...]
     older_url: str | None
+    choices: tuple[str, ...] = HANDLINGS
+    ages: tuple[str, ...] = AGES
+    causes: tuple[str, ...] = tuple(cause.value for cause in ExceptionCause)
+    sorts: tuple[str, ...] = SORTS
 
     @property
     def filtered(self) -> bool:
-        return bool(self.handling or self.wanted.tenant or self.wanted.before)
+        return any(getattr(self.wanted, name) for name in FILTERS if name != "sort") or bool(self.wanted.after)
+
+    @property
+    def has_more(self) -> bool:
+        return any(getattr(self.wanted, name) for name in MORE)
+
+    @property
+    def order(self) -> str:
+        return "oldest" if self.wanted.sort == OLDEST else "newest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,32 +111,55 @@ class ExceptionPage:
     may_take: bool
     may_take_over: bool
     may_resolve: bool
+    may_note: bool
+    may_hand_back: bool
+    may_assign: bool
     refusal: Refusal | None
 
 
 def present_list(actor: Actor, asked: Mapping[str, str]) -> ExceptionList:
-    """Raises Denied. Without a choice, those that nobody has resolved come first by being newest."""
-    handling = asked.get("handling", "")
-    handling = handling if handling in CHOICES else ""
-    wanted = ExceptionFilter(
-        handling="" if handling == UNRESOLVED else handling,
-        unresolved=handling == UNRESOLVED,
-        tenant=asked.get("tenant", ""),
-        before=paging.instant(asked.get("before", "")),
-    )
-    packets = runbooks.list_exceptions(actor, wanted)
-    older = len(packets) == PAGE and paging.query(
-        handling=handling, tenant=wanted.tenant, before=packets[-1].at.isoformat()
-    )
+    """Raises Denied. A filter that can't be one lists nothing, and says what could be."""
+    given = {name: asked[name] for name in FILTERS if asked.get(name)}
+    wanted = _filter(given, after=asked.get("after", ""), limit=PAGE + 1)
+    packets, faults = _found(actor, wanted)
+    every = dataclasses.replace(wanted, after="")
+    groups = [] if faults else runbooks.group_exceptions(actor, every)
+    more = len(packets) > PAGE and paging.query(**given, after=packets[PAGE - 1].ref)
     return ExceptionList(
-        packets=packets,
+        packets=packets[:PAGE],
+        groups=[(one, paging.query(**given | {"runbook": one.runbook, "reason": one.reason})) for one in groups],
         tenants=access.list_tenants(actor),
+        owners=sorted({*runbooks.list_owners(actor), wanted.owner} - {"", MINE, UNASSIGNED}),
         wanted=wanted,
-        handling=handling,
-        total=runbooks.count_exceptions(actor, dataclasses.replace(wanted, before=None)),
-        choices=list(CHOICES),
-        older_url=older or None,
+        total=0 if faults else runbooks.count_exceptions(actor, every),
+        shortcuts=_shortcuts(actor, given),
+        faults=faults,
+        older_url=more or None,
     )
+
+
+def _filter(given: Mapping[str, Any], **more: Any) -> ExceptionFilter:
+    return ExceptionFilter(**given, **more)
+
+
+def _found(actor: Actor, wanted: ExceptionFilter) -> tuple[list[ExceptionSummary], tuple[Fault, ...]]:
+    try:
+        return runbooks.list_exceptions(actor, wanted), ()
+    except Invalid as error:
+        return [], error.faults
+
+
+def _shortcuts(actor: Actor, given: Mapping[str, str]) -> list[tuple[str, str, int, bool]]:
+    """What each is called, its address, how many there are, and whether it is what is shown."""
+    usual = {
+        "Mine": {"handling": UNRESOLVED, "owner": MINE, "sort": OLDEST},
+        "Unassigned": {"handling": UNRESOLVED, "owner": UNASSIGNED, "sort": OLDEST},
+        "Older than a day": {"handling": UNRESOLVED, "older_than": "1d", "sort": OLDEST},
+    }
+    return [
+        (name, paging.query(**of), runbooks.count_exceptions(actor, _filter(of)), of == given)
+        for name, of in usual.items()
+    ]
 
 
 def present(detail: ExceptionDetail) -> ExceptionPage:
@@ -126,6 +180,9 @@ def present(detail: ExceptionDetail) -> ExceptionPage:
         may_take=detail.why_not_take is None,
         may_take_over=detail.why_not_take_over is None,
         may_resolve=detail.why_not_resolve is None,
+        may_note=detail.why_not_note is None,
+        may_hand_back=detail.why_not_hand_back is None,
+        may_assign=bool(detail.assignable),
         refusal=None if handling is Handling.RESOLVED else refusal,
     )
 
@@ -140,11 +197,21 @@ def is_resolved_so(detail: ExceptionDetail, actor: Actor, note: str) -> bool:
     return detail.resolved_by == actor.name and detail.note == clean_text(note, limit=NOTE_LIMIT, multiline=True)
 
 
+def is_handed_back_so(detail: ExceptionDetail, actor: Actor, note: str) -> bool:
+    """Whether the actor has handed it back with this very note already, and nobody has taken it since."""
+    if detail.summary.handling is not Handling.OPEN or not detail.notes:
+        return False
+    newest = next((one for one in reversed(detail.notes) if one.kind is NoteKind.HANDED_BACK), None)
+    typed = clean_text(note, limit=NOTE_LIMIT, multiline=True)
+    return newest is not None and (newest.by, newest.text) == (actor.name, typed)
+
+
 @require_safe
 @in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     shown = present_list(request.actor, request.GET)
-    return render(request, "runs/exceptions.html", {"section": "exceptions", "exceptions": shown})
+    status = Invalid.status if shown.faults else HTTPStatus.OK
+    return render(request, "runs/exceptions.html", {"section": "exceptions", "exceptions": shown}, status=status)
 
 
 @require_safe
@@ -164,6 +231,58 @@ def take(request: PageRequest, exception: str) -> HttpResponse:
     messages.success(
         request, f"You have taken over {exception}. The run stays stopped: what happens next is up to you."
     )
+    return redirect("exception", exception=exception)
+
+
+@require_POST
+def add_note(request: PageRequest, exception: str) -> HttpResponse:
+    note = request.POST.get("note", "")
+    return _done(
+        request,
+        exception,
+        form="interim",
+        act=lambda: handover.add_note(ref=exception, note=note, by=request.actor),
+        message=f"Your note was added to {exception}.",
+    )
+
+
+@require_POST
+def hand_back(request: PageRequest, exception: str) -> HttpResponse:
+    note = request.POST.get("note", "")
+
+    def act() -> None:
+        try:
+            handover.hand_back(ref=exception, note=note, by=request.actor)
+        except Conflict:
+            if not is_handed_back_so(runbooks.get_exception(request.actor, exception), request.actor, note):
+                raise
+
+    message = f"{exception} was handed back, with your note. Somebody else can take it over now."
+    return _done(request, exception, form="back", act=act, message=message)
+
+
+@require_POST
+def assign(request: PageRequest, exception: str) -> HttpResponse:
+    to, instead_of = request.POST.get("to", ""), request.POST.get("instead_of", "")
+    return _done(
+        request,
+        exception,
+        form="assign",
+        act=lambda: handover.assign(ref=exception, to=to, instead_of=instead_of, by=request.actor),
+        message=f"{exception} was assigned. Others see who has it.",
+    )
+
+
+def _done(request: PageRequest, exception: str, *, form: str, act: Callable[[], None], message: str) -> HttpResponse:
+    """Back to the packet with what was done; with what was typed into ``form`` when that can't be."""
+    try:
+        act()
+    except Invalid as error:
+        shown = present(runbooks.get_exception(request.actor, exception))
+        context = {"section": "exceptions", "packet": shown, f"{form}_typed": request.POST.get("note", "")}
+        context[f"{form}_fault"] = error.faults[0].message
+        return render(request, "runs/exception.html", context, status=error.status)
+    messages.success(request, message)
     return redirect("exception", exception=exception)
 
 

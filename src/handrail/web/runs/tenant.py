@@ -14,7 +14,7 @@ from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
 from handrail.runbooks.queries import exceptions as exception_queries
 from handrail.runbooks.queries import runs as runbooks
-from handrail.runbooks.queries.exceptions import ExceptionFilter, ExceptionSummary
+from handrail.runbooks.queries.exceptions import UNRESOLVED, ExceptionFilter, ExceptionSummary
 from handrail.runbooks.queries.runs import RunFilter, RunSummary
 from handrail.runbooks.states import RUN, RunState
 from handrail.web.shell.reading import in_one_moment
@@ -58,7 +58,7 @@ def present(actor: Actor, key: str) -> Dashboard:
     tenant = access.get_tenant(actor, key)
     sees_runs = actor.may(Capability.RUN_VIEW)
     sees_exceptions = actor.may(Capability.EXCEPTION_VIEW)
-    waiting = ExceptionFilter(tenant=key, unresolved=True, limit=RECENT)
+    waiting = ExceptionFilter(tenant=key, handling=UNRESOLVED, limit=RECENT)
     return Dashboard(
         tenant=tenant,
         counts=runbooks.count_states(actor, RunFilter(tenant=key)) if sees_runs else {},

@@ -53,7 +53,7 @@ def present(actor: Actor) -> Home:
     sees_runs = actor.may(Capability.RUN_VIEW)
     sees_exceptions = actor.may(Capability.EXCEPTION_VIEW)
     resolves = sees_exceptions and actor.may(Capability.EXCEPTION_RESOLVE)
-    mine = ExceptionFilter(handling=Handling.TAKEN, taken_by=actor.name, limit=SHOWN)
+    mine = ExceptionFilter(handling=Handling.TAKEN, owner=actor.name, limit=SHOWN)
     return Home(
         stopped=exception_queries.list_exceptions(actor, OPEN) if sees_exceptions else None,
         stopped_count=exception_queries.count_exceptions(actor, OPEN) if sees_exceptions else 0,

@@ -1,0 +1,59 @@
+"""Exception packets through the API: notes, handing back, assigning, filters, groups."""
+
+from __future__ import annotations
+
+import pytest
+
+from handrail.kernel.clock import now
+from handrail.runbooks.models import ExceptionPacket
+from handrail.runbooks.states import Handling
+from tests.factories import rows
+from tests.factories.runs import Runs
+from tests.integration.api.conftest import Caller
+
+pytestmark = pytest.mark.requirement("R2-17")
+
+
+@pytest.fixture
+def packet(estate: Runs) -> ExceptionPacket:
+    return rows.exception(estate.tenant, estate.definition)
+
+
+def test_packet_is_noted_on_handed_back_and_assigned(packet: ExceptionPacket, caller: Caller) -> None:
+    first, path = caller("senior-support"), f"/api/v1/exceptions/{packet.ref}"
+    caller("senior-support")
+    json = {"content_type": "application/json"}
+    assert first.post(f"{path}/take").status_code == 204
+    assert first.post(f"{path}/notes", {"note": "Looked."}, **json).status_code == 204
+    assert first.post(f"{path}/hand-back", {"note": "Not mine."}, **json).status_code == 204
+    assert first.post(f"{path}/assign", {"to": "member1@example.com"}, **json).status_code == 204
+    told = first.get(path).json()
+    assert [(one["by"], one["kind"], one["text"]) for one in told["notes"]] == [
+        ("member0@example.com", "interim", "Looked."),
+        ("member0@example.com", "handed-back", "Not mine."),
+    ]
+    assert (told["summary"]["handling"], told["summary"]["taken_by"]) == ("taken", "member1@example.com")
+    assert told["why_not_hand_back"]["code"] == "exception-taken"
+    refused = first.post(f"{path}/assign", {"to": "x@example.com", "instead_of": "member1@example.com"}, **json)
+    assert (refused.status_code, "no active member" in refused.content.decode()) == (422, True)
+
+
+@pytest.mark.parametrize("asked", ["handling=x", "owner=x", "older_than=x", "cause=x", "sort=x", "tenant=x", "after=x"])
+def test_unknown_filter_is_refused_in_words(packet: ExceptionPacket, caller: Caller, asked: str) -> None:
+    answer = caller("senior-support").get(f"/api/v1/exceptions?{asked}")
+    assert (answer.status_code, asked.partition("=")[0] in answer.content.decode()) == (422, True)
+
+
+def test_list_is_paged_by_reference_and_counted_in_groups(estate: Runs, caller: Caller) -> None:
+    at, client = now(), caller("senior-support")
+    for _ in range(5):
+        rows.exception(estate.tenant, estate.definition, at=at)
+    rows.exception(estate.tenant, estate.definition, at=at, handling=Handling.RESOLVED)
+    seen: list[str] = []
+    while page := client.get(
+        "/api/v1/exceptions", {"limit": 2, "handling": "open", "after": seen[-1] if seen else ""}
+    ).json():
+        seen += [one["ref"] for one in page]
+    assert (len(seen), len(set(seen))) == (5, 5)
+    (group,) = client.get("/api/v1/exceptions/groups?handling=unresolved").json()
+    assert (group["reason"], group["count"], group["unassigned"]) == ("ambiguous-result", 5, 5)
