@@ -105,3 +105,26 @@ def test_refused_filter_is_said_beside_the_form(scene: Scene, visit: Visits) -> 
         expect(page.get_by_label("Reference, subject or message with")).to_have_value("x")
         assert violations(page) == []
         person.complaints.clear()  # the browser reports the 422 itself
+
+
+@pytest.mark.requirement("R2-17")
+@pytest.mark.parametrize("scripts", [True, False])
+def test_like_packets_are_taken_over_and_resolved_together(scene: Scene, visit: Visits, scripts: bool) -> None:
+    second = rows.exception(scene.packet.tenant, scene.packet.run.definition)
+    with visit(scene.email, scripts=scripts) as person:
+        page = person.go("/admin/exceptions")
+        page.get_by_text("Take over together…").click()
+        if scripts:  # axe is one
+            assert violations(page) == []
+        page.get_by_role("button", name="Take these over").click()
+        expect(page.get_by_text("2 exception packets were taken over.")).to_be_visible()
+        page.get_by_text("Resolve together…").click()
+        page.get_by_role("checkbox", name=second.ref).uncheck()
+        page.get_by_label("What was done").fill("Mended the sync service.")
+        if scripts:
+            assert violations(page) == []
+        page.get_by_role("button", name="Resolve these").click()
+        expect(page.get_by_text("1 exception packet was resolved.")).to_be_visible()
+    scene.packet.refresh_from_db()
+    second.refresh_from_db()
+    assert (scene.packet.note, second.handling) == ("Mended the sync service.", "taken")

@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field
 
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Before, ExceptionRef, Limit
-from handrail.runbooks.actions import exceptions, handover
+from handrail.runbooks.actions import exceptions, handover, together
+from handrail.runbooks.actions.together import Together
 from handrail.runbooks.queries import exceptions as queries
 from handrail.runbooks.queries.exceptions import (
     NEWEST,
@@ -47,6 +48,24 @@ class AssignmentBody(Schema):
     to: Annotated[str, Field(min_length=1, max_length=254, description="The e-mail address of who is to have it.")]
     instead_of: Annotated[
         str, Field(max_length=254, description="Who has it now, where that is neither nobody nor you.")
+    ] = ""
+
+
+References = Annotated[
+    list[Annotated[str, Field(pattern=r"^EXC-[0-9A-Z]{1,20}$")]],
+    Field(min_length=1, max_length=together.TOGETHER, description="Exception packets of one runbook and reason."),
+]
+
+
+class TogetherBody(Schema):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    refs: References
+
+
+class ResolvedTogetherBody(TogetherBody):
+    note: Annotated[str, Field(min_length=1, max_length=exceptions.NOTE_LIMIT, description="What was done.")]
+    waiting: Annotated[
+        Literal["", "go-on", "refuse"], Field(description="What becomes of the runs that wait because of them.")
     ] = ""
 
 
@@ -88,6 +107,19 @@ def list_exceptions(
 def group_exceptions(request: HttpRequest, wanted: Query[ExceptionQuery]) -> list[ExceptionGroup]:
     """How many exception packets in your scope there are of each runbook and reason, the most first."""
     return queries.group_exceptions(actor_of(request), wanted.filtering())
+
+
+@router.post("/exceptions/take", response={200: list[Together], **REFUSALS}, operation_id="take_exceptions")
+def take_exceptions(request: HttpRequest, body: TogetherBody) -> list[Together]:
+    """Take over several like exception packets, each on its own. Where ``code`` is empty, it was done."""
+    return together.take_together(refs=body.refs, by=actor_of(request))
+
+
+@router.post("/exceptions/resolve", response={200: list[Together], **REFUSALS}, operation_id="resolve_exceptions")
+def resolve_exceptions(request: HttpRequest, body: ResolvedTogetherBody) -> list[Together]:
+    """Close several like exception packets that you took over, each on its own, with one note. Where ``code`` is empty,
+    it was done."""
+    return together.resolve_together(refs=body.refs, note=body.note, waiting=body.waiting, by=actor_of(request))
 
 
 @router.get("/exceptions/{ref}", response={200: ExceptionDetail, **REFUSALS}, operation_id="get_exception")

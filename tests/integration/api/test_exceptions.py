@@ -57,3 +57,16 @@ def test_list_is_paged_by_reference_and_counted_in_groups(estate: Runs, caller: 
     assert (len(seen), len(set(seen))) == (5, 5)
     (group,) = client.get("/api/v1/exceptions/groups?handling=unresolved").json()
     assert (group["reason"], group["count"], group["unassigned"]) == ("ambiguous-result", 5, 5)
+
+
+def test_like_packets_are_taken_over_and_resolved_together(estate: Runs, caller: Caller) -> None:
+    refs = [rows.exception(estate.tenant, estate.definition).ref for _ in range(3)]
+    client, json = caller("senior-support"), {"content_type": "application/json"}
+    taken = client.post("/api/v1/exceptions/take", {"refs": refs[:2]}, **json)
+    assert [one["code"] for one in taken.json()] == ["", ""]
+    ended = client.post("/api/v1/exceptions/resolve", {"refs": refs, "note": "Done."}, **json)
+    assert [(one["ref"], one["code"]) for one in ended.json()] == [
+        (refs[0], ""),
+        (refs[1], ""),
+        (refs[2], "exception-open"),
+    ]

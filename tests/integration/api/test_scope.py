@@ -23,6 +23,8 @@ from tests.lanes import crossed, portion
 BODIES = {
     "change_tenant": {"name": "New"},
     "close_tenant": {"reason": "no"},
+    "take_exceptions": {"refs": ["EXC-ZZZZZZZZZZ"]},
+    "resolve_exceptions": {"refs": ["EXC-ZZZZZZZZZZ"], "note": "done"},
     "note_on_exception": {"note": "looked"},
     "hand_back_exception": {"note": "not mine"},
     "assign_exception": {"to": "other@example.com"},

@@ -47,6 +47,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "find": ("{run}",),
     "exceptions show": ("{exception}",),
     "exceptions take": ("{exception}",),
+    "exceptions take-all": ("{exception}",),
+    "exceptions resolve-all": ("{exception}", "--note", "Done."),
     "exceptions note": ("{exception}", "--note", "Looked."),
     "exceptions hand-back": ("{exception}", "--note", "Not mine."),
     "exceptions assign": ("{exception}", "{other}"),

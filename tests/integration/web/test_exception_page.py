@@ -255,3 +255,31 @@ def test_list_answers_which_are_mine(house: Web, enter: Callable[[User], Client]
     (group, address) = shown.groups[0]
     assert (group.reason, group.count) == ("ambiguous-result", 2)
     assert len(client.get("/admin/exceptions" + address).context["exceptions"].packets) == 2
+
+
+@pytest.mark.requirement("R2-17")
+def test_like_packets_are_taken_over_and_resolved_together(house: Web, enter: Callable[[User], Client]) -> None:
+    person = rows.member(house.workspace, Role.SENIOR_SUPPORT)
+    stop(house, 3, reason="tier-differs")
+    client, address = enter(person), "/admin/exceptions?reason=tier-differs"
+    shown = client.get(address).context["exceptions"]
+    assert (len(shown.may_take), len(shown.may_resolve)) == (3, 0)
+    refs = sorted(shown.may_take)
+    enter(rows.member(house.workspace, Role.SENIOR_SUPPORT)).post(f"/admin/exceptions/{refs[0]}/take")
+    answer = client.post("/admin/exceptions/take", {"ref": refs, "reason": "tier-differs"}, follow=True)
+    assert answer.redirect_chain == [(address, 302)]
+    body = answer.content.decode()
+    assert "2 exception packets were taken over." in body
+    assert f"{refs[0]} was not taken over" in body
+    assert answer.context["exceptions"].may_resolve == frozenset(refs[1:])
+    answer = client.post("/admin/exceptions/resolve", {"ref": refs[1:], "note": NOTE}, follow=True)
+    assert "2 exception packets were resolved." in answer.content.decode()
+    assert client.get("/admin/exceptions").context["exceptions"].may_take == frozenset()  # not all alike
+
+
+def test_resolving_together_without_a_note_says_so(house: Web, senior: Client) -> None:
+    senior.post(url(house, "/take"))
+    answer = senior.post("/admin/exceptions/resolve", {"ref": [house.stopped.ref], "note": " "}, follow=True)
+    assert "Say what was done. A resolution needs a note." in answer.content.decode()
+    answer = senior.post("/admin/exceptions/take", {}, follow=True)
+    assert "1 to 50 exception packets" in answer.content.decode()

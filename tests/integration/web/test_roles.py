@@ -69,6 +69,8 @@ CHANGES: dict[str, Capability] = {
     "admin/brakes/close": C.RUN_PAUSE,
     "admin/brakes/<brake>/resume": C.RUN_PAUSE,
     "admin/exceptions/<exception>/take": C.EXCEPTION_TAKE,
+    "admin/exceptions/take": C.EXCEPTION_TAKE,
+    "admin/exceptions/resolve": C.EXCEPTION_RESOLVE,
     "admin/exceptions/<exception>/note": C.EXCEPTION_TAKE,
     "admin/exceptions/<exception>/hand-back": C.EXCEPTION_TAKE,
     "admin/exceptions/<exception>/assign": C.EXCEPTION_TAKE,

@@ -45,6 +45,7 @@ from handrail.runbooks.actions import (
     reports,
     runs,
     tasks,
+    together,
 )
 from handrail.runbooks.limits import gate
 from handrail.runbooks.limits.circuit import CallVerdict
@@ -271,6 +272,10 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "breakers.close": done(opened_breaker, lambda w, _: breakers.close(target="board", reason="Fine.", by=w.person)),
     "exceptions.take": done(World.stopped, lambda w, ref: exceptions.take(ref=ref, by=w.person)),
     "exceptions.resolve": done(taken, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", by=w.person)),
+    "together.take_together": done(World.stopped, lambda w, ref: together.take_together(refs=[ref], by=w.person)),
+    "together.resolve_together": done(
+        taken, lambda w, ref: together.resolve_together(refs=[ref], note="Done by hand.", by=w.person)
+    ),
     "handover.add_note": done(World.stopped, lambda w, ref: handover.add_note(ref=ref, note="Looked.", by=w.person)),
     "handover.hand_back": done(taken, lambda w, ref: handover.hand_back(ref=ref, note="Not mine.", by=w.person)),
     "handover.assign": done(assignable, lambda w, ref: handover.assign(ref=ref, to=MAIL, by=w.person)),

@@ -9,7 +9,9 @@ import typer
 from handrail.cli import exceptionview, output
 from handrail.cli.identity import actor
 from handrail.cli.options import As, Before, ExceptionRef, InWorkspace, Json, Limit, TenantKey
-from handrail.runbooks.actions import exceptions, handover
+from handrail.kernel.errors import Conflict
+from handrail.runbooks.actions import exceptions, handover, together
+from handrail.runbooks.actions.together import Together
 from handrail.runbooks.queries import exceptions as queries
 
 group = typer.Typer()
@@ -34,6 +36,9 @@ After = Annotated[
 ]
 InterimNote = Annotated[str, typer.Option("--note", help="What you saw or did, in up to 4000 characters.")]
 BackNote = Annotated[str, typer.Option("--note", help="For the next person who takes it, in up to 4000 characters.")]
+Several = Annotated[
+    list[str], typer.Argument(metavar="EXCEPTION...", help="Exception packets of one runbook and reason, up to 50.")
+]
 Person = Annotated[str, typer.Argument(metavar="EMAIL", help="The member who is to have it.")]
 HasIt = Annotated[
     str, typer.Option("--instead-of", metavar="EMAIL", help="Who has it now, where that is neither nobody nor you.")
@@ -226,3 +231,35 @@ def resolve(
     who = actor(as_, workspace)
     exceptions.resolve(ref=exception, note=note, waiting=waiting, found_wrong=found_wrong, by=who)
     output.say(f"{exception} resolved by {who.name}")
+
+
+@group.command("take-all")
+def take_all(exceptions_: Several, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """Take over several like exception packets, each on its own. Exits with 5 when one of them could not be."""
+    _tell(together.take_together(refs=exceptions_, by=actor(as_, workspace)), "taken over", json=json)
+
+
+@group.command("resolve-all")
+def resolve_all(
+    exceptions_: Several,
+    *,
+    note: Note,
+    waiting: Waiting = "",
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """Close several like exception packets that you took over, each on its own, with one note. Exits with 5 when one of
+    them could not be."""
+    who = actor(as_, workspace)
+    _tell(together.resolve_together(refs=exceptions_, note=note, waiting=waiting, by=who), "resolved", json=json)
+
+
+def _tell(ended: list[Together], done: str, *, json: bool) -> None:
+    if json:
+        output.print_json(ended)
+    else:
+        cells = [(one.ref, done if not one.code else "refused", one.message) for one in ended]
+        output.print_table("", ("exception", "outcome", "why not"), cells)
+    if any(one.code for one in ended):
+        raise typer.Exit(Conflict.exit_code)

@@ -11,16 +11,19 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
 from handrail.access.refusals import Refusal
 from handrail.kernel.errors import Conflict, Fault, Invalid
 from handrail.kernel.hostile import clean_text
-from handrail.runbooks.actions import exceptions, handover
+from handrail.runbooks.actions import exceptions, handover, together
 from handrail.runbooks.actions.exceptions import NOTE_LIMIT
+from handrail.runbooks.actions.together import Together
 from handrail.runbooks.queries import exceptions as runbooks
 from handrail.runbooks.queries.exceptions import (
     HANDLINGS,
@@ -70,7 +73,8 @@ MORE = ("cause", "reason", "runbook", "task", "text")
 @dataclass(frozen=True, slots=True)
 class ExceptionList:
     """``total``: how many fit the filters, on every page of the list together. ``groups``: the same by runbook and
-    reason, each with its address. ``shortcuts``: lists that people ask for most. ``faults``: filters that can't be
+    reason, each with its address. ``may_take``, ``may_resolve``: packets of this page, all alike, that the actor can
+    take over or resolve together. ``shortcuts``: lists that people ask for most. ``faults``: filters that can't be
     any, in words; then nothing is listed."""
 
     packets: list[ExceptionSummary]
@@ -82,6 +86,9 @@ class ExceptionList:
     shortcuts: list[tuple[str, str, int, bool]]
     faults: tuple[Fault, ...]
     older_url: str | None
+    may_take: frozenset[str] = frozenset()
+    may_resolve: frozenset[str] = frozenset()
+    note_limit: int = NOTE_LIMIT
     choices: tuple[str, ...] = HANDLINGS
     ages: tuple[str, ...] = AGES
     causes: tuple[str, ...] = tuple(cause.value for cause in ExceptionCause)
@@ -90,6 +97,11 @@ class ExceptionList:
     @property
     def filtered(self) -> bool:
         return any(getattr(self.wanted, name) for name in FILTERS if name != "sort") or bool(self.wanted.after)
+
+    @property
+    def given(self) -> list[tuple[str, str]]:
+        """The filters that are used, as they stand in the address."""
+        return [(name, value) for name in FILTERS if (value := getattr(self.wanted, name))]
 
     @property
     def has_more(self) -> bool:
@@ -123,6 +135,11 @@ def present_list(actor: Actor, asked: Mapping[str, str]) -> ExceptionList:
     wanted = _filter(given, after=asked.get("after", ""), limit=PAGE + 1)
     packets, faults = _found(actor, wanted)
     every = dataclasses.replace(wanted, after="")
+    alike = len({(one.runbook, one.reason) for one in packets[:PAGE]}) == 1 and len(packets) > 1
+    free = {one.ref for one in packets[:PAGE] if alike and one.handling is Handling.OPEN}
+    mine = {
+        one.ref for one in packets[:PAGE] if alike and one.handling is Handling.TAKEN and one.taken_by == actor.name
+    }
     groups = [] if faults else runbooks.group_exceptions(actor, every)
     more = len(packets) > PAGE and paging.query(**given, after=packets[PAGE - 1].ref)
     return ExceptionList(
@@ -135,6 +152,8 @@ def present_list(actor: Actor, asked: Mapping[str, str]) -> ExceptionList:
         shortcuts=_shortcuts(actor, given),
         faults=faults,
         older_url=more or None,
+        may_take=frozenset(free if actor.may(Capability.EXCEPTION_TAKE) else ()),
+        may_resolve=frozenset(mine if actor.may(Capability.EXCEPTION_RESOLVE) else ()),
     )
 
 
@@ -219,6 +238,36 @@ def page(request: PageRequest) -> HttpResponse:
 def show(request: PageRequest, exception: str) -> HttpResponse:
     shown = present(runbooks.get_exception(request.actor, exception))
     return render(request, "runs/exception.html", {"section": "exceptions", "packet": shown})
+
+
+@require_POST
+def take_together(request: PageRequest) -> HttpResponse:
+    refs = request.POST.getlist("ref")
+    return _ended(request, lambda: together.take_together(refs=refs, by=request.actor), "taken over")
+
+
+@require_POST
+def resolve_together(request: PageRequest) -> HttpResponse:
+    given = {"note": request.POST.get("note", ""), "waiting": request.POST.get("waiting", "")}
+    refs = request.POST.getlist("ref")
+    return _ended(request, lambda: together.resolve_together(refs=refs, by=request.actor, **given), "resolved")
+
+
+def _ended(request: PageRequest, act: Callable[[], list[Together]], done: str) -> HttpResponse:
+    """The list as it was filtered, with what came of each, or with why nothing could be tried."""
+    try:
+        ended = act()
+    except Invalid as error:
+        messages.error(request, f"{error.message} {error.faults[0].message.capitalize()}.")
+        ended = []
+    count = sum(not one.code for one in ended)
+    if count:
+        messages.success(request, f"{count} exception packet{'s were' if count > 1 else ' was'} {done}.")
+    for one in ended:
+        if one.code:
+            messages.error(request, f"{one.ref} was not {done}: {one.message}")
+    given = {name: request.POST[name] for name in FILTERS if request.POST.get(name)}
+    return redirect(reverse("exceptions") + paging.query(**given))
 
 
 @require_POST
