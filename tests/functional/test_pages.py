@@ -93,6 +93,25 @@ def test_nothing_is_wider_than_the_screen(scene: Scene, visit: Visits) -> None:
     assert found == {}
 
 
+# Of each cell with a label that is too tall, how much taller the label is than the cell.
+LABELS_OVER = """[...document.querySelectorAll(".list tbody [data-label]")].map(cell => {
+    const label = parseFloat(getComputedStyle(cell, "::before").height);
+    return [cell.dataset.label, label - cell.clientHeight];
+}).filter(([_, over]) => over > 0)"""
+
+
+def test_labels_of_narrow_lists_stay_in_their_rows(scene: Scene, visit: Visits) -> None:
+    with visit(scene.email) as person:
+        found = {}
+        for path in ("/admin", "/admin/exceptions", "/admin/operations"):
+            page = person.go(path)
+            page.set_viewport_size({"width": 390, "height": 900})
+            assert page.locator(".list tbody [data-label]").count()
+            if over := page.evaluate(LABELS_OVER):
+                found[path] = over
+    assert found == {}
+
+
 def test_logging_in_through_the_form_leads_to_the_overview(scene: Scene, visit: Visits) -> None:
     with visit(scene.email) as person:
         page = person.page
