@@ -308,4 +308,5 @@ def exception(
         resolved_at=now() if resolved else None,
         resolved_by=taken_by if resolved else None,
         note="Looked in the sync service: nothing had changed. Delegated anew." if resolved else "",
+        outcome="not-needed" if resolved else None,
     )

@@ -73,7 +73,7 @@ def decided() -> SealedWorld:
     definitions.approve(definition_id=world.definition.pk, by=world.person)
     handoff._finalize(world.request, by=world.person, reference="T-7", url="https://desk.example/T-7")
     exceptions.take(ref=world.packet.ref, by=world.person)
-    exceptions.resolve(ref=world.packet.ref, note="Done by hand.", by=world.person)
+    exceptions.resolve(ref=world.packet.ref, outcome="fixed-by-hand", note="Done by hand.", by=world.person)
     brake = brakes.pause(kind=BrakeKind.INTAKE, reason="The desk is away.", by=world.person)
     brakes.resume(ref=brake, reason="It is back.", by=world.person)
     sealed()

@@ -174,6 +174,7 @@ def test_fenced_run_says_by_what_and_the_resolution_decides(
         expect(page.get_by_text("Changed outside: yes.")).to_be_visible()
         expect(page.get_by_role("link", name=fenced.ref).first).to_be_visible()
         page.get_by_role("button", name="Take over").click()
+        page.get_by_label("What became of it").select_option("fixed-by-hand")
         page.get_by_label("What was done").fill("Looked: the switch is as it should be.")
         page.get_by_label(choice).check()
         page.get_by_role("button", name="Resolve").click()

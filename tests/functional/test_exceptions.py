@@ -37,6 +37,7 @@ def test_packet_is_taken_over_and_resolved(scene: Scene, visit: Visits, scripts:
         page.get_by_role("link", name=scene.packet.ref).click()
         page.get_by_role("button", name="Take over").click()
         expect(page.get_by_text(f"You have taken over {scene.packet.ref}.")).to_be_visible()
+        page.get_by_label("What became of it").select_option("fixed-by-hand")
         page.get_by_label("What was done").fill("Nothing had changed in the sync service.\nDelegated anew.")
         page.get_by_role("button", name="Resolve").click()
         expect(page.get_by_text("was resolved, with your note.")).to_be_visible()
@@ -120,6 +121,7 @@ def test_like_packets_are_taken_over_and_resolved_together(scene: Scene, visit: 
         expect(page.get_by_text("2 exception packets were taken over.")).to_be_visible()
         page.get_by_text("Resolve together…").click()
         page.get_by_role("checkbox", name=second.ref).uncheck()
+        page.get_by_label("What became of them").select_option("fixed-by-hand")
         page.get_by_label("What was done").fill("Mended the sync service.")
         if scripts:
             assert violations(page) == []

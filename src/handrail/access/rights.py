@@ -45,7 +45,7 @@ class Rights:
 _READ = Rights(insert=False)
 _WHOLE = Rights(update=(ALL,), delete=True)
 _ADDED = Rights(Shown.TENANT)
-_EXCEPTION = ("handling", "taken_at", "taken_by", "resolved_at", "resolved_by", "note")
+_EXCEPTION = ("handling", "taken_at", "taken_by", "resolved_at", "resolved_by", "note", "overdue_at", "outcome")
 _DEFINITION = (
     *("state", "decided_at", "decided_by", "reason", "deprecated_at", "deprecated_by"),
     *("return_requested_at", "return_requested_by", "return_reason", "returned_at", "returned_by"),
@@ -105,6 +105,8 @@ RIGHTS: Mapping[str, Rights] = {
     "runbooks_completionrecord": _ADDED,
     "runbooks_exceptionpacket": Rights(Shown.TENANT, update=_EXCEPTION),
     "runbooks_exceptionnote": _ADDED,
+    "runbooks_rereading": _ADDED,
+    "runbooks_followup": _ADDED,
     "runbooks_taskrefusal": Rights(Shown.WORKSPACE),
     "runbooks_taskmessage": Rights(Shown.WORKSPACE, delete=True),
     "runbooks_brake": Rights(Shown.COMMON, update=("released_at", "released_by", "release_reason")),
@@ -134,7 +136,7 @@ RIGHTS: Mapping[str, Rights] = {
 LEASES: Mapping[str, str] = {
     "handrail_run_lease": "SELECT id, workspace_id, state, due_at FROM runbooks_operationrun",
     "handrail_report_lease": "SELECT run_id, workspace_id, due_at, delivered_at FROM runbooks_report",
-    "handrail_exception_lease": "SELECT id, workspace_id, handling FROM runbooks_exceptionpacket",
+    "handrail_exception_lease": "SELECT id, workspace_id, handling, due_at, overdue_at FROM runbooks_exceptionpacket",
     "handrail_brake_lease": "SELECT id, workspace_id, kind, at FROM runbooks_brake WHERE released_at IS NULL",
     "handrail_paused_lease": """
         SELECT p.run_id, p.workspace_id FROM runbooks_pausedrun p

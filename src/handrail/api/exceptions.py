@@ -26,8 +26,15 @@ router = Router()
 Member = Annotated[str, Query(max_length=254, pattern=r"^[^\x00]*$", description="A member's e-mail address.")]
 
 
+Outcome = Annotated[
+    str,
+    Field(min_length=1, max_length=64, description="What became of it: one of the packet's ``outcomes``, by its code."),
+]
+
+
 class ResolutionBody(Schema):
     model_config = ConfigDict(extra="forbid", strict=True)
+    outcome: Outcome
     note: Annotated[str, Field(min_length=1, max_length=exceptions.NOTE_LIMIT, description="What was done.")]
     waiting: Annotated[
         Literal["", "go-on", "refuse"],
@@ -63,6 +70,7 @@ class TogetherBody(Schema):
 
 
 class ResolvedTogetherBody(TogetherBody):
+    outcome: Outcome
     note: Annotated[str, Field(min_length=1, max_length=exceptions.NOTE_LIMIT, description="What was done.")]
     waiting: Annotated[
         Literal["", "go-on", "refuse"], Field(description="What becomes of the runs that wait because of them.")
@@ -80,6 +88,9 @@ class ExceptionQuery(Schema):
     reason: Annotated[str, Field(max_length=128, description="A reason code.")] = ""
     runbook: Annotated[str, Field(max_length=128, description="A runbook's name.")] = ""
     task: Annotated[str, Field(max_length=128, description="A task's key.")] = ""
+    due: Annotated[
+        str, Field(max_length=128, description="late, none, or a time such as 4h: what is late in four hours.")
+    ] = ""
     text: Annotated[
         str, Field(max_length=128, description="Part of a reference, a task's key, a subject or a message.")
     ] = ""
@@ -89,7 +100,7 @@ class ExceptionQuery(Schema):
 
 
 class ExceptionListQuery(ExceptionQuery):
-    sort: Annotated[str, Field(max_length=128, description="newest or oldest first.")] = NEWEST
+    sort: Annotated[str, Field(max_length=128, description="newest, oldest or due first.")] = NEWEST
     after: Annotated[
         str, Field(max_length=128, description="Go on behind this packet: the reference of the last of a list.")
     ] = ""
@@ -99,7 +110,8 @@ class ExceptionListQuery(ExceptionQuery):
 def list_exceptions(
     request: HttpRequest, wanted: Query[ExceptionListQuery], before: Before = None, limit: Limit = 50
 ) -> list[ExceptionSummary]:
-    """Exception packets in your scope, newest first unless ``sort`` is ``oldest``."""
+    """Exception packets in your scope, newest first unless ``sort`` says otherwise. Which are yours and late:
+    ``owner=mine&due=late``."""
     return queries.list_exceptions(actor_of(request), wanted.filtering(before=before, limit=limit))
 
 
@@ -117,9 +129,10 @@ def take_exceptions(request: HttpRequest, body: TogetherBody) -> list[Together]:
 
 @router.post("/exceptions/resolve", response={200: list[Together], **REFUSALS}, operation_id="resolve_exceptions")
 def resolve_exceptions(request: HttpRequest, body: ResolvedTogetherBody) -> list[Together]:
-    """Close several like exception packets that you took over, each on its own, with one note. Where ``code`` is empty,
-    it was done."""
-    return together.resolve_together(refs=body.refs, note=body.note, waiting=body.waiting, by=actor_of(request))
+    """Close several like exception packets that you took over, each on its own, with one outcome and note. Where
+    ``code`` is empty, it was done."""
+    given = {"outcome": body.outcome, "note": body.note, "waiting": body.waiting}
+    return together.resolve_together(refs=body.refs, by=actor_of(request), **given)
 
 
 @router.get("/exceptions/{ref}", response={200: ExceptionDetail, **REFUSALS}, operation_id="get_exception")
@@ -158,12 +171,10 @@ def assign_exception(request: HttpRequest, ref: ExceptionRef, body: AssignmentBo
 
 @router.post("/exceptions/{ref}/resolve", response={204: None, **REFUSALS}, operation_id="resolve_exception")
 def resolve_exception(request: HttpRequest, ref: ExceptionRef, body: ResolutionBody) -> Status[None]:
-    """Close an exception packet that you took over. The run itself never continues.
+    """Close an exception packet that you took over, with its outcome. The run itself never continues.
 
     ``waiting`` decides about the runs of the same subject that waited: ``go-on``, or ``refuse`` to cancel them.
     ``found_wrong`` marks a run that completed, and that this packet shows to be wrong.
     """
-    exceptions.resolve(
-        ref=ref, note=body.note, waiting=body.waiting, found_wrong=body.found_wrong, by=actor_of(request)
-    )
+    exceptions.resolve(ref=ref, by=actor_of(request), **body.model_dump())
     return Status(204, None)

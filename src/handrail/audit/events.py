@@ -56,6 +56,9 @@ class EventName(StrEnum):
     EXCEPTION_ASSIGNED = "exception.assigned"
     EXCEPTION_NOTED = "exception.noted"
     EXCEPTION_HANDED_BACK = "exception.handed_back"
+    EXCEPTION_OVERDUE = "exception.overdue"
+    EXCEPTION_READ_AGAIN = "exception.read_again"
+    EXCEPTION_FOLLOW_UP_STARTED = "exception.follow_up_started"
     EXCEPTION_RESOLVED = "exception.resolved"
 
     SUPPORT_REQUEST_CREATED = "support_request.created"

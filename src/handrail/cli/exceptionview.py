@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from handrail.cli import output
@@ -11,6 +12,11 @@ from handrail.cli import output
 def changed(account: Mapping[str, Any]) -> str:
     """Whether something was changed outside, and by what that is known; empty without an account."""
     return f"{account['changed']}. {account['why']}" if account else ""
+
+
+def due(at: datetime | None, is_late: bool) -> str:
+    """Until when it should be resolved; empty where nothing says so."""
+    return f"{at:%Y-%m-%d %H:%M}Z{' (late)' if is_late else ''}" if at else ""
 
 
 def show_state(account: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -53,12 +53,21 @@ class DefinitionSummary:
 class RunbookRules:
     """What of a runbook decides about its runs. ``prerequisites``: when each is decided. ``read_budget_seconds``: for
     how long reads that fail in passing are repeated, None for the installation's. ``already_as_required``: the
-    condition under that name, empty where there is none. ``next_actions``: by reason code."""
+    condition under that name, empty where there is none. ``next_actions``: by reason code.
+
+    ``due_within_seconds``: by cause, "" for any other, when exception packets are due. ``outcomes``: what may become of
+    them, title by code; ``own_outcomes``: the runbook's, not Handrail's usual ones. ``follow_ups``: the runbooks that
+    may be started from them, each with the roles and groups that may.
+    """
 
     prerequisites: tuple[PrerequisiteTiming, ...]
     read_budget_seconds: float | None
     already_as_required: str
     next_actions: dict[str, str]
+    due_within_seconds: dict[str, float] = field(default_factory=dict)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    own_outcomes: bool = False
+    follow_ups: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +144,17 @@ def _rules(row: Definition) -> RunbookRules | None:
         runbook = compiled_runbook(row)
     except (Invalid, Conflict):
         return None
+    stops = runbook.spec.exception
+    due = {} if stops.due_within is None else {"": stops.due_within}
     return RunbookRules(
         prerequisites=review.decisions(runbook),
         read_budget_seconds=runbook.spec.read_budget,
         already_as_required=runbook.already.source if runbook.already is not None else "",
-        next_actions=dict(runbook.spec.exception.next_actions),
+        next_actions=dict(stops.next_actions),
+        due_within_seconds={**due, **{str(cause): seconds for cause, seconds in stops.due_within_by_cause.items()}},
+        outcomes=dict(runbook.outcomes),
+        own_outcomes=stops.outcomes is not None,
+        follow_ups={one.runbook: list(one.by) for one in stops.follow_up},
     )
 
 

@@ -8,6 +8,7 @@ from handrail.runbooks import releases
 from handrail.runbooks.handling import contradictions
 
 _OWNED = ("id", "at", "workspace_id", "tenant_id", "run_id")
+_ON_PACKET = ("id", "at", "workspace_id", "tenant_id", "packet_id", "by")
 
 SOURCES = (
     Source(
@@ -43,6 +44,7 @@ SOURCES = (
             "fields",
             "evidence",
             "attempts",
+            "due_at",
         ),
         renamed={"message": "says"},
         check=contradictions,
@@ -69,5 +71,19 @@ SOURCES = (
         (*_OWNED, "by", "reason", "found_in"),
         since=4,
         shown_with=Capability.RUN_VIEW,
+    ),
+    Source(
+        "runbooks.rereading",
+        "runbooks_rereading",
+        (*_ON_PACKET, "values", "withheld", "differing", "evidence", "unread"),
+        since=5,
+        shown_with=Capability.EXCEPTION_VIEW,
+    ),
+    Source(
+        "runbooks.follow_up",
+        "runbooks_followup",
+        (*_ON_PACKET, "run_id", "number"),
+        since=5,
+        shown_with=Capability.EXCEPTION_VIEW,
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from handrail.audit.events import EventName
@@ -17,6 +17,7 @@ EVENTS = (
     EventName.EXCEPTION_ASSIGNED,
     EventName.EXCEPTION_NOTED,
     EventName.EXCEPTION_HANDED_BACK,
+    EventName.EXCEPTION_OVERDUE,
     EventName.EXCEPTION_RESOLVED,
 )
 # Between the time in the row and that of its event, in one transaction.
@@ -25,8 +26,8 @@ SLACK = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class _Handled:
-    """What the events tell so far: who has it since when, who resolved it when with which note (its digest), and of
-    each note its author and its digest."""
+    """What the events tell so far: who has it since when, who resolved it when with which note (its digest) and
+    outcome, of each note its author and its digest, and when it was noted to be late."""
 
     has_it: str | None = None
     since: datetime | None = None
@@ -34,20 +35,25 @@ class _Handled:
     resolved_at: datetime | None = None
     note: object = None
     notes: tuple[tuple[str, object], ...] = ()
+    outcome: str = ""
+    late_at: datetime | None = None
 
     def then(self, one: SubjectEvent) -> _Handled:
         noted = (*self.notes, (one.actor, one.context.get("note")))
         match EventName(one.event):
             case EventName.EXCEPTION_NOTED:
-                return _Handled(self.has_it, self.since, self.resolved_by, self.resolved_at, self.note, noted)
+                return replace(self, notes=noted)
             case EventName.EXCEPTION_HANDED_BACK:
-                return _Handled(notes=noted)
+                return _Handled(notes=noted, late_at=self.late_at)
             case EventName.EXCEPTION_RESOLVED:
-                return _Handled(self.has_it, self.since, one.actor, one.at, one.context.get("note"), self.notes)
+                resolved = {"resolved_by": one.actor, "resolved_at": one.at, "note": one.context.get("note")}
+                return replace(self, **resolved, outcome=str(one.context.get("result") or ""))  # type: ignore[arg-type]
+            case EventName.EXCEPTION_OVERDUE:
+                return replace(self, late_at=one.at)
             case EventName.EXCEPTION_ASSIGNED:
-                return _Handled(str(one.context.get("assigned_to")), one.at, notes=self.notes)
+                return _Handled(str(one.context.get("assigned_to")), one.at, notes=self.notes, late_at=self.late_at)
             case _:
-                return _Handled(one.actor, one.at, notes=self.notes)
+                return _Handled(one.actor, one.at, notes=self.notes, late_at=self.late_at)
 
     @property
     def handling(self) -> Handling:
@@ -82,6 +88,8 @@ def _agrees(row: ExceptionPacket, notes: Sequence[tuple[str, object]], events: S
         and noted
         and expected.notes == tuple(notes)
         and (row.taken_by, row.resolved_by) == (expected.has_it, expected.resolved_by)
+        and (row.outcome or "") == expected.outcome
+        and _is_at(expected.late_at, row.overdue_at)
         and _is_at(expected.since, row.taken_at)
         and _is_at(expected.resolved_at, row.resolved_at)
     )

@@ -121,6 +121,27 @@ def brakes() -> tuple[dict[str, int], datetime | None, int]:
     return {kind: count for kind, count, _ in rows}, min((at for _, _, at in rows), default=None), paused
 
 
+def overdue_exceptions(limit: int) -> list[tuple[int, int]]:
+    """Unresolved exception packets that are late and were not noted to be, with their workspaces: the longest late
+    first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, workspace_id FROM handrail_exception_lease WHERE due_at <= clock_timestamp()"
+            " AND due_at IS NOT NULL AND overdue_at IS NULL AND NOT handling = 'resolved' ORDER BY due_at LIMIT %s",
+            [limit],
+        )
+        return [(int(pk), int(workspace)) for pk, workspace in cursor.fetchall()]
+
+
+def late_exceptions() -> int:
+    """Unresolved exception packets whose due time is over."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM handrail_exception_lease WHERE due_at <= clock_timestamp() AND handling <> 'resolved'"
+        )
+        return int(cursor.fetchone()[0])
+
+
 def recoveries() -> tuple[dict[str, int], int]:
     """Ledger rows that tell of a recovery, by kind; completed runs that were found wrong."""
     with connection.cursor() as cursor:

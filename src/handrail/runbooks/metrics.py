@@ -23,6 +23,11 @@ def read() -> list[Metric]:
             "handrail_runs", "Runs by state.", {state.value: runs.get(state.value, 0) for state in RunState}, "state"
         ),
         Metric("handrail_exception_packets", "Exception packets by handling.", handled, "handling"),
+        one(
+            "handrail_exception_packets_late",
+            "Unresolved exception packets whose due time is over.",
+            leases.late_exceptions(),
+        ),
         one("handrail_runs_overdue", "Runs whose next step is overdue.", overdue),
         Metric("handrail_brakes", "Brakes that hold, by what they pause.", applied, "kind"),
         one(

@@ -117,7 +117,11 @@ class CompletionRecord(models.Model):
 
 
 class ExceptionPacket(models.Model):
-    """What a stopped run publishes. Only the handling columns may change after it was written."""
+    """What a stopped run publishes. Only the handling columns may change after it was written.
+
+    ``due_at``: until when it should be resolved, where the runbook says so; ``overdue_at``: when it was found that it
+    was not. ``outcome``: the code of what became of it, one of those that its runbook had.
+    """
 
     ref = models.CharField(max_length=24, unique=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
@@ -139,6 +143,9 @@ class ExceptionPacket(models.Model):
     resolved_at = models.DateTimeField(null=True)
     resolved_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair resolved_at
     note = models.TextField(max_length=4000, default="")
+    due_at = models.DateTimeField(null=True)
+    overdue_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=64, null=True)  # noqa: DJ001 - absent, as its pair resolved_at
 
     class Meta:
         constraints = [
@@ -151,8 +158,17 @@ class ExceptionPacket(models.Model):
                 | (Q(resolved_at__isnull=False, resolved_by__isnull=False) & ~Q(note="")),
                 name="exception_resolved_paired",
             ),
+            models.CheckConstraint(condition=Q(outcome=None) | Q(resolved_at__isnull=False), name="exception_outcome"),
         ]
-        indexes = [models.Index(fields=["workspace", "handling", "-at"], name="exception_open")]
+        indexes = [
+            models.Index(fields=["workspace", "handling", "-at"], name="exception_open"),
+            # What a worker looks for: late, and not yet found to be.
+            models.Index(
+                fields=["due_at"],
+                condition=Q(due_at__isnull=False, overdue_at=None) & ~Q(handling="resolved"),
+                name="exception_due",
+            ),
+        ]
 
 
 class ExceptionNote(models.Model):
@@ -165,6 +181,44 @@ class ExceptionNote(models.Model):
     by = models.CharField(max_length=254)
     kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in NoteKind])
     text = models.TextField(max_length=4000)
+
+
+class Rereading(models.Model):
+    """The declared reads of a stopped run, made once more for a person. Never changed.
+
+    ``values``: by dotted name, those that the packet may carry; ``withheld``: the names of the others. ``differing``:
+    the names whose values are not those of the packet any more, or not of before. ``evidence``: source, version, digest
+    and time of each read; ``unread``: by read, why it could not be made.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
+    packet = models.ForeignKey(ExceptionPacket, on_delete=models.PROTECT, related_name="rereadings")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=254)
+    values = models.JSONField()
+    withheld = models.JSONField()
+    differing = models.JSONField()
+    evidence = models.JSONField()
+    unread = models.JSONField()
+
+
+class FollowUp(models.Model):
+    """A run that a person started from an exception packet, which they have. Never changed.
+
+    ``number``: which of the packet's it is, from 1. While ``by`` has the packet, its fence lets this run pass.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
+    packet = models.ForeignKey(ExceptionPacket, on_delete=models.PROTECT, related_name="follow_ups", db_index=False)
+    run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="follow_up")
+    number = models.PositiveSmallIntegerField()
+    at = models.DateTimeField()
+    by = models.CharField(max_length=254)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["packet", "number"], name="follow_up_once")]
 
 
 class TaskRefusal(models.Model):

@@ -10,6 +10,7 @@ from handrail.audit import actions as audit
 from handrail.packets.actions import releasing
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import tasks
+from handrail.runbooks.actions.overdue import note_overdue
 from handrail.worker import pruning
 from handrail.worker.handlers import acting_in
 from handrail.worker.identity import worker_name
@@ -32,6 +33,10 @@ def expire() -> None:
     releasing.expire_all(name=worker_name())
 
 
+def overdue() -> None:
+    note_overdue(name=worker_name())
+
+
 @dataclass(frozen=True, slots=True)
 class RecurringDuty:
     """Something to be done every so many seconds, by one of all workers."""
@@ -44,6 +49,7 @@ def duties(*, sweep: float, pull_every: float, seal_every: float) -> Mapping[str
     """Those of this installation, by name: pulling needs a task system."""
     known = {
         "expire": RecurringDuty(expire, sweep),
+        "overdue": RecurringDuty(overdue, sweep),
         "seal": RecurringDuty(seal, seal_every),
         "prune": RecurringDuty(pruning.prune, pruning.EVERY.total_seconds()),
     }

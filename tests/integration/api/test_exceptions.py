@@ -64,7 +64,7 @@ def test_like_packets_are_taken_over_and_resolved_together(estate: Runs, caller:
     client, json = caller("senior-support"), {"content_type": "application/json"}
     taken = client.post("/api/v1/exceptions/take", {"refs": refs[:2]}, **json)
     assert [one["code"] for one in taken.json()] == ["", ""]
-    ended = client.post("/api/v1/exceptions/resolve", {"refs": refs, "note": "Done."}, **json)
+    ended = client.post("/api/v1/exceptions/resolve", {"refs": refs, "outcome": "not-needed", "note": "Done."}, **json)
     assert [(one["ref"], one["code"]) for one in ended.json()] == [
         (refs[0], ""),
         (refs[1], ""),

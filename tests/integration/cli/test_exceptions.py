@@ -72,7 +72,9 @@ def test_list_says_which_are_mine_and_groups_count(packet: ExceptionPacket, hand
 def test_several_are_taken_and_resolved_and_what_failed_is_named(packet: ExceptionPacket, handrail: Handrail) -> None:
     other = rows.exception(packet.tenant, packet.run.definition)
     assert handrail("exceptions", "take-all", packet.ref, other.ref).code == 0
-    assert handrail("exceptions", "resolve", other.ref, "--note", "Done.").code == 0
-    ended = handrail("exceptions", "resolve-all", packet.ref, other.ref, "--note", "Mended.", "--json")
+    assert handrail("exceptions", "resolve", other.ref, "--outcome", "other", "--note", "Done.").code == 0
+    ended = handrail(
+        "exceptions", "resolve-all", packet.ref, other.ref, "--outcome", "defect", "--note", "Mended.", "--json"
+    )
     assert ended.code == 5
     assert [(one["ref"], one["code"]) for one in ended.json] == [(packet.ref, ""), (other.ref, "exception-resolved")]

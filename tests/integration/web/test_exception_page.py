@@ -57,8 +57,10 @@ def test_take_of_what_another_has_says_look_again(house: Web, senior: Client, as
 
 def test_resolve_twice_with_the_same_note_is_the_same_answer(house: Web, senior: Client) -> None:
     senior.post(url(house, "/take"))
-    assert [senior.post(url(house, "/resolve"), {"note": NOTE}).status_code for _ in range(2)] == [302, 302]
-    assert senior.post(url(house, "/resolve"), {"note": "Something else."}).status_code == 409
+    assert [
+        senior.post(url(house, "/resolve"), {"outcome": "not-needed", "note": NOTE}).status_code for _ in range(2)
+    ] == [302, 302]
+    assert senior.post(url(house, "/resolve"), {"outcome": "not-needed", "note": "Something else."}).status_code == 409
     house.stopped.refresh_from_db()
     assert house.stopped.note == NOTE
 
@@ -67,7 +69,7 @@ def test_resolve_without_a_note_gives_the_form_back(house: Web, senior: Client) 
     senior.post(url(house, "/take"))
     long = "x" * 4001
     for note, message in (("  ", "A resolution needs a note"), (long, "At most 4000 characters")):
-        response = senior.post(url(house, "/resolve"), {"note": note})
+        response = senior.post(url(house, "/resolve"), {"outcome": "not-needed", "note": note})
         assert response.status_code == 422
         assert message in response.content.decode()
     assert long in response.content.decode()
@@ -247,7 +249,9 @@ def test_list_answers_which_are_mine(house: Web, enter: Callable[[User], Client]
     shown = client.get("/admin/exceptions").context["exceptions"]
     assert [(name, count) for name, _, count, _ in shown.shortcuts] == [
         ("Mine", 1),
+        ("Mine and late", 0),
         ("Unassigned", 3),
+        ("Late", 0),
         ("Older than a day", 2),
     ]
     listed = client.get("/admin/exceptions" + shown.shortcuts[0][1]).context["exceptions"]
@@ -272,14 +276,18 @@ def test_like_packets_are_taken_over_and_resolved_together(house: Web, enter: Ca
     assert "2 exception packets were taken over." in body
     assert f"{refs[0]} was not taken over" in body
     assert answer.context["exceptions"].may_resolve == frozenset(refs[1:])
-    answer = client.post("/admin/exceptions/resolve", {"ref": refs[1:], "note": NOTE}, follow=True)
+    answer = client.post(
+        "/admin/exceptions/resolve", {"outcome": "not-needed", "ref": refs[1:], "note": NOTE}, follow=True
+    )
     assert "2 exception packets were resolved." in answer.content.decode()
     assert client.get("/admin/exceptions").context["exceptions"].may_take == frozenset()  # not all alike
 
 
 def test_resolving_together_without_a_note_says_so(house: Web, senior: Client) -> None:
     senior.post(url(house, "/take"))
-    answer = senior.post("/admin/exceptions/resolve", {"ref": [house.stopped.ref], "note": " "}, follow=True)
+    answer = senior.post(
+        "/admin/exceptions/resolve", {"outcome": "not-needed", "ref": [house.stopped.ref], "note": " "}, follow=True
+    )
     assert "Say what was done. A resolution needs a note." in answer.content.decode()
     answer = senior.post("/admin/exceptions/take", {}, follow=True)
     assert "1 to 50 exception packets" in answer.content.decode()

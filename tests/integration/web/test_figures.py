@@ -172,7 +172,7 @@ def test_a_completed_run_is_marked_as_found_wrong_on_its_page(house: Web, as_rol
 def test_a_resolution_that_names_no_completed_run_comes_back(house: Web, as_role: Callable[..., Client]) -> None:
     client, path = as_role(Role.SENIOR_SUPPORT), f"/admin/exceptions/{house.stopped.ref}"
     client.post(f"{path}/take")
-    response = client.post(f"{path}/resolve", {"note": "Done.", "found_wrong": "RUN-0000000000"})
+    response = client.post(f"{path}/resolve", {"outcome": "other", "note": "Done.", "found_wrong": "RUN-0000000000"})
     assert response.status_code == 422
     assert "This tenant has no such run" in response.content.decode()
     assert 'value="RUN-0000000000"' in response.content.decode()

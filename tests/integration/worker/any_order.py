@@ -412,7 +412,7 @@ class RunsInAnyOrder(RuleBasedStateMachine):
         if packet.handling == "open":
             exceptions.take(ref=packet.ref, by=self.people[0])
             self.reached["taken"] += 1
-        exceptions.resolve(ref=packet.ref, note="Looked.", waiting=waiting, by=self.people[0])
+        exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Looked.", waiting=waiting, by=self.people[0])
         self.judge.unresolved.discard(pk)
         self.reached[f"resolved: {waiting}"] += 1
         for run_id in OperationRun.objects.filter(pk__in=self.judge.runs, state="cancelled").values_list(

@@ -41,6 +41,7 @@ from handrail.runbooks.actions import (
     exceptions,
     handover,
     messages,
+    overdue,
     previews,
     reports,
     runs,
@@ -51,12 +52,12 @@ from handrail.runbooks.limits import gate
 from handrail.runbooks.limits.circuit import CallVerdict
 from handrail.runbooks.limits.gate import TurnWait
 from handrail.runbooks.limits.verdicts import Heard
-from handrail.runbooks.models import OperationRun
+from handrail.runbooks.models import ExceptionPacket, OperationRun
 from handrail.runbooks.states import BrakeKind
 from handrail.runbooks.task_system import TaskSystem
 from handrail.work.lease import Claim
 from tests.factories.installation import Installation
-from tests.factories.log import event, run
+from tests.factories.log import event, run, superuser
 from tests.factories.people import as_person
 from tests.factories.runs import Runs, born
 from tests.factories.switches import DONE, ODD, RUNBOOK, SwitchBoard, Turn, connected
@@ -118,6 +119,14 @@ def assignable(w: World) -> str:
     """An open packet, and a member who may take it over."""
     access_actions.add_member(email=MAIL, roles=["senior-support"], tenants=None, by=w.by, password=None)
     return w.stopped()
+
+
+def late(w: World) -> dict[str, Any]:
+    """A packet whose due time is over."""
+    packet = ExceptionPacket.objects.get(ref=w.stopped())
+    with superuser("runbooks_exceptionpacket"):
+        ExceptionPacket.objects.filter(pk=packet.pk).update(due_at=packet.at)
+    return {"packet_id": packet.pk}
 
 
 def fencing(w: World) -> str:
@@ -271,10 +280,13 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     ),
     "breakers.close": done(opened_breaker, lambda w, _: breakers.close(target="board", reason="Fine.", by=w.person)),
     "exceptions.take": done(World.stopped, lambda w, ref: exceptions.take(ref=ref, by=w.person)),
-    "exceptions.resolve": done(taken, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", by=w.person)),
+    "exceptions.resolve": done(
+        taken, lambda w, ref: exceptions.resolve(ref=ref, outcome="fixed-by-hand", note="Done by hand.", by=w.person)
+    ),
+    "overdue.note": done(late, lambda w, packet: overdue.note(**packet, by=w.by)),
     "together.take_together": done(World.stopped, lambda w, ref: together.take_together(refs=[ref], by=w.person)),
     "together.resolve_together": done(
-        taken, lambda w, ref: together.resolve_together(refs=[ref], note="Done by hand.", by=w.person)
+        taken, lambda w, ref: together.resolve_together(refs=[ref], outcome="other", note="Done by hand.", by=w.person)
     ),
     "handover.add_note": done(World.stopped, lambda w, ref: handover.add_note(ref=ref, note="Looked.", by=w.person)),
     "handover.hand_back": done(taken, lambda w, ref: handover.hand_back(ref=ref, note="Not mine.", by=w.person)),
@@ -285,7 +297,10 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "reports.deliver refused": done(refused, lambda w, claim: reports.deliver(claim=claim, by=w.by)),
     "reports.repeat": done(World.completed, lambda w, run: reports.repeat(ref=run.ref, by=w.by)),
     "exceptions.resolve refusing": done(
-        fencing, lambda w, ref: exceptions.resolve(ref=ref, note="Done by hand.", waiting="refuse", by=w.person)
+        fencing,
+        lambda w, ref: exceptions.resolve(
+            ref=ref, outcome="fixed-by-hand", note="Done by hand.", waiting="refuse", by=w.person
+        ),
     ),
     "runs.start": done(nothing, lambda w, _: runs.start(task=w.estate.task(), by=w.by)),
     "runs.stop": done(lambda w: w.estate.start().ref, lambda w, ref: runs.stop(ref=ref, reason="Wrong.", by=w.person)),

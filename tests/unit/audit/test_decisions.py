@@ -83,13 +83,16 @@ def test_support_request_that_contradicts_its_events_is_named(signer: Signing, c
 @pytest.mark.parametrize(
     "change",
     [
-        "handling = 'open', taken_at = NULL, taken_by = NULL, resolved_at = NULL, resolved_by = NULL, note = ''",
-        "handling = 'taken', resolved_at = NULL, resolved_by = NULL, note = ''",
+        "handling = 'open', taken_at = NULL, taken_by = NULL, resolved_at = NULL, resolved_by = NULL, note = '',"
+        " outcome = NULL",
+        "handling = 'taken', resolved_at = NULL, resolved_by = NULL, note = '', outcome = NULL",
         "resolved_by = 'somebody.else@example.com'",
         "taken_by = 'somebody.else@example.com'",
         "note = 'Nothing was done.'",
         "taken_at = taken_at - interval '1 day'",
         "resolved_at = resolved_at + interval '1 hour'",
+        "outcome = 'defect'",
+        "overdue_at = now()",
     ],
 )
 def test_exception_packet_that_contradicts_its_events_is_named(signer: Signing, change: str) -> None:

@@ -68,7 +68,13 @@ def test_a_mark_is_counted_shown_and_audited(completed: OperationRun, senior: Ac
 def test_the_resolution_of_a_packet_marks_the_run_that_it_shows_to_be_wrong(
     completed: OperationRun, packet: ExceptionPacket, senior: Actor
 ) -> None:
-    exceptions.resolve(ref=packet.ref, note="Turned s1 off again.\nMore.", found_wrong=completed.ref, by=senior)
+    exceptions.resolve(
+        ref=packet.ref,
+        outcome="fixed-by-hand",
+        note="Turned s1 off again.\nMore.",
+        found_wrong=completed.ref,
+        by=senior,
+    )
     mark = WrongCompletion.objects.get(run=completed)
     assert (mark.found_in, mark.reason, mark.by) == (packet.ref, "Turned s1 off again.", "senior@example.com")
 
@@ -81,7 +87,7 @@ def test_a_resolution_that_names_no_such_run_changes_nothing(
     if named == "twice":
         corrections.mark_wrong(ref=ref, reason="Seen.", by=senior)
     with pytest.raises(Invalid) as refused:
-        exceptions.resolve(ref=packet.ref, note="Done.", found_wrong=ref, by=senior)
+        exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done.", found_wrong=ref, by=senior)
     assert refused.value.faults[0].where == "found_wrong"
     packet.refresh_from_db()
     assert packet.handling == "taken"
@@ -97,7 +103,9 @@ def test_the_note_of_a_packet_is_not_told_to_another_tenant(
     packet: ExceptionPacket, elsewhere: OperationRun, senior: Actor
 ) -> None:
     with pytest.raises(Invalid) as refused:
-        exceptions.resolve(ref=packet.ref, note="Called Ada of s2.", found_wrong=elsewhere.ref, by=senior)
+        exceptions.resolve(
+            ref=packet.ref, outcome="fixed-by-hand", note="Called Ada of s2.", found_wrong=elsewhere.ref, by=senior
+        )
     assert refused.value.faults[0].where == "found_wrong"
     with pytest.raises(Invalid) as refused:
         corrections.mark_wrong(ref=elsewhere.ref, reason="Seen.", found_in=packet.ref, by=senior)

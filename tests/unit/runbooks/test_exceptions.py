@@ -53,8 +53,8 @@ def test_take_from_whoever_has_it_is_recorded_with_their_name(packet: ExceptionP
     exceptions.take(ref=packet.ref, by=other, instead_of=senior.name)
     assert AuditEvent.objects.filter(event="exception.taken").latest("pk").context == {"instead_of": senior.name}
     with pytest.raises(Conflict, match=r"Only other@example\.com"):
-        exceptions.resolve(ref=packet.ref, note="Done.", by=senior)
-    exceptions.resolve(ref=packet.ref, note="Done.", by=other)
+        exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done.", by=senior)
+    exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done.", by=other)
 
 
 def test_take_from_somebody_who_has_it_no_more_is_stale(packet: ExceptionPacket, senior: Actor) -> None:
@@ -71,15 +71,16 @@ def test_take_from_somebody_is_refused_where_there_is_nothing_to_take(
     if handling != "open":
         exceptions.take(ref=packet.ref, by=senior)
     if handling == "resolved":
-        exceptions.resolve(ref=packet.ref, note="Done.", by=senior)
+        exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done.", by=senior)
     with pytest.raises(Conflict):
         exceptions.take(ref=packet.ref, by=senior, instead_of=senior.name)
 
 
 def test_resolve_puts_the_notes_digest_into_the_event(packet: ExceptionPacket, senior: Actor) -> None:
     exceptions.take(ref=packet.ref, by=senior)
-    exceptions.resolve(ref=packet.ref, note="Done by hand.", by=senior)
-    assert AuditEvent.objects.get(event="exception.resolved").context == {"note": digest_bytes(b"Done by hand.")}
+    exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done by hand.", by=senior)
+    expected = {"note": digest_bytes(b"Done by hand."), "result": "fixed-by-hand"}
+    assert AuditEvent.objects.get(event="exception.resolved").context == expected
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_the_database_refuses_to_rewrite_how_a_packet_was_resolved(
     packet: ExceptionPacket, senior: Actor, change: str
 ) -> None:
     exceptions.take(ref=packet.ref, by=senior)
-    exceptions.resolve(ref=packet.ref, note="Done by hand.", by=senior)
+    exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done by hand.", by=senior)
     with pytest.raises(IntegrityError, match=r"handling|frozen"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"UPDATE runbooks_exceptionpacket SET {change} WHERE ref = %s", [packet.ref])
 
@@ -124,7 +125,7 @@ def test_take_another_tenants_packet_finds_nothing(packet: ExceptionPacket, seni
 @pytest.mark.requirement("R2-19")
 def test_resolve_keeps_the_note_and_leaves_the_run_ended(packet: ExceptionPacket, senior: Actor) -> None:
     exceptions.take(ref=packet.ref, by=senior)
-    exceptions.resolve(ref=packet.ref, note="Done by hand.\u202e", by=senior)
+    exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done by hand.\u202e", by=senior)
     detail = exception_queries.get_exception(senior, packet.ref)
     assert (detail.note, detail.resolved_by) == ("Done by hand.", "senior@example.com")
     assert queries.get_run(senior, detail.summary.run).summary.state == "exception"
@@ -132,18 +133,20 @@ def test_resolve_keeps_the_note_and_leaves_the_run_ended(packet: ExceptionPacket
 
 def test_resolve_an_open_packet_is_refused(packet: ExceptionPacket, senior: Actor) -> None:
     with pytest.raises(Conflict, match="Take over this exception packet first"):
-        exceptions.resolve(ref=packet.ref, note="x", by=senior)
+        exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="x", by=senior)
 
 
 def test_resolve_somebody_elses_packet_is_refused(packet: ExceptionPacket, senior: Actor) -> None:
     exceptions.take(ref=packet.ref, by=senior)
     with pytest.raises(Conflict, match=r"Only senior@example\.com"):
-        exceptions.resolve(ref=packet.ref, note="x", by=dataclasses.replace(senior, name="other@example.com"))
+        exceptions.resolve(
+            ref=packet.ref, outcome="fixed-by-hand", note="x", by=dataclasses.replace(senior, name="other@example.com")
+        )
 
 
 def test_resolve_takes_the_longest_note_as_a_browser_sends_it(packet: ExceptionPacket, senior: Actor) -> None:
     exceptions.take(ref=packet.ref, by=senior)
-    exceptions.resolve(ref=packet.ref, note="x\r\n" * 1999 + "xx", by=senior)
+    exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="x\r\n" * 1999 + "xx", by=senior)
     assert exception_queries.get_exception(senior, packet.ref).note == "x\n" * 1999 + "xx"
 
 
@@ -151,5 +154,5 @@ def test_resolve_takes_the_longest_note_as_a_browser_sends_it(packet: ExceptionP
 def test_resolve_without_a_usable_note_is_invalid(packet: ExceptionPacket, senior: Actor, note: str) -> None:
     exceptions.take(ref=packet.ref, by=senior)
     with pytest.raises(Invalid) as caught:
-        exceptions.resolve(ref=packet.ref, note=note, by=senior)
+        exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note=note, by=senior)
     assert caught.value.faults[0].where == "note"

@@ -134,7 +134,7 @@ def test_a_resolution_must_say_what_becomes_of_the_waiting_runs() -> None:
         ref, who = told(estate, first).summary.ref, senior(estate)
         exceptions.take(ref=ref, by=who)
         with pytest.raises(Invalid) as refused:
-            exceptions.resolve(ref=ref, note="Looked.", by=who)
+            exceptions.resolve(ref=ref, outcome="fixed-by-hand", note="Looked.", by=who)
         assert refused.value.faults[0].where == "waiting"
         assert second.ref in refused.value.faults[0].message
         assert ExceptionPacket.objects.get(ref=ref).handling == "taken"
@@ -146,7 +146,7 @@ def test_let_go_on_the_waiting_run_acts() -> None:
         first, second = stopped(estate, board, ODD)
         ref, who = told(estate, first).summary.ref, senior(estate)
         exceptions.take(ref=ref, by=who)
-        exceptions.resolve(ref=ref, note="Looked.", waiting="go-on", by=who)
+        exceptions.resolve(ref=ref, outcome="fixed-by-hand", note="Looked.", waiting="go-on", by=who)
         assert estate.advance(OperationRun.objects.get(pk=second.pk)).state == "completed"
 
 
@@ -156,7 +156,7 @@ def test_refused_the_waiting_run_is_cancelled_and_says_by_what() -> None:
         first, second = stopped(estate, board, ODD)
         ref, who = told(estate, first).summary.ref, senior(estate)
         exceptions.take(ref=ref, by=who)
-        exceptions.resolve(ref=ref, note="Looked.", waiting="refuse", by=who)
+        exceptions.resolve(ref=ref, outcome="fixed-by-hand", note="Looked.", waiting="refuse", by=who)
         second.refresh_from_db()
         assert second.state == "cancelled"
         last = Checkpoint.objects.filter(run=second).order_by("-sequence")[0]
@@ -171,4 +171,4 @@ def test_a_decision_that_is_none_is_refused() -> None:
         ref, who = told(estate, first).summary.ref, senior(estate)
         exceptions.take(ref=ref, by=who)
         with pytest.raises(Invalid, match="not known"):
-            exceptions.resolve(ref=ref, note="Looked.", waiting="maybe", by=who)
+            exceptions.resolve(ref=ref, outcome="fixed-by-hand", note="Looked.", waiting="maybe", by=who)

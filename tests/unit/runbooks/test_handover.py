@@ -91,7 +91,7 @@ def test_note_without_a_usable_text_is_invalid(packet: ExceptionPacket, senior: 
 
 def test_note_on_a_resolved_packet_is_refused(packet: ExceptionPacket, senior: Actor) -> None:
     exceptions.take(ref=packet.ref, by=senior)
-    exceptions.resolve(ref=packet.ref, note="Done.", by=senior)
+    exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done.", by=senior)
     with pytest.raises(Conflict, match="has resolved this"):
         handover.add_note(ref=packet.ref, note="One more.", by=senior)
 
@@ -133,7 +133,7 @@ def test_handed_back_is_open_again_with_the_note(packet: ExceptionPacket, senior
     event = AuditEvent.objects.get(event="exception.handed_back")
     assert (event.actor, event.context) == (senior.name, {"note": digest_bytes(b"The sync service is not mine.")})
     exceptions.take(ref=packet.ref, by=other)
-    exceptions.resolve(ref=packet.ref, note="Done.", by=other)
+    exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done.", by=other)
     assert contradictions([packet.pk]) == {}
 
 
@@ -143,7 +143,7 @@ def test_hand_back_of_what_one_does_not_have_is_refused(packet: ExceptionPacket,
     exceptions.take(ref=packet.ref, by=senior)
     with pytest.raises(Conflict, match=r"Only senior@example\.com"):
         handover.hand_back(ref=packet.ref, note="x", by=other)
-    exceptions.resolve(ref=packet.ref, note="Done.", by=senior)
+    exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done.", by=senior)
     with pytest.raises(Conflict, match="has resolved this"):
         handover.hand_back(ref=packet.ref, note="x", by=senior)
     assert not ExceptionNote.objects.exists()
@@ -155,7 +155,7 @@ def test_assigned_is_theirs_and_the_event_names_both(packet: ExceptionPacket, se
     assert (packet.handling, packet.taken_by) == ("taken", other.name)
     event = AuditEvent.objects.get(event="exception.assigned")
     assert (event.actor, event.context) == (senior.name, {"assigned_to": other.name})
-    exceptions.resolve(ref=packet.ref, note="Done.", by=other)
+    exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done.", by=other)
     assert contradictions([packet.pk]) == {}
 
 
@@ -310,7 +310,7 @@ class Handled(RuleBasedStateMachine):
     def resolve(self, by: str, luck: int) -> None:
         if not luck:
             may = self.handling is Handling.TAKEN and self.has_it == by
-            self.tried(may, (Handling.RESOLVED, by), exceptions.resolve, by, note="Done.")
+            self.tried(may, (Handling.RESOLVED, by), exceptions.resolve, by, outcome="other", note="Done.")
 
     @invariant()
     def is_as_the_model_says(self) -> None:

@@ -70,7 +70,7 @@ def test_each_is_resolved_with_the_note_and_an_event_of_its_own(
 ) -> None:
     refs = [rows.exception(tenant, definition).ref for _ in range(3)]
     together.take_together(refs=refs[:2], by=senior)
-    ended = together.resolve_together(refs=refs, note="Mended the sync service.", by=senior)
+    ended = together.resolve_together(refs=refs, outcome="other", note="Mended the sync service.", by=senior)
     assert [one.code for one in ended] == ["", "", "exception-open"]
     told = set(ExceptionPacket.objects.filter(handling="resolved").values_list("ref", "note"))
     assert told == {(ref, "Mended the sync service.") for ref in refs[:2]}
@@ -84,7 +84,7 @@ def test_unlike_ones_are_refused_whole(tenant: Tenant, definition: Definition, s
     other = rows.exception(
         tenant, another if unlike == "runbook" else definition, reason="odd" if unlike == "reason" else one.reason
     )
-    for act in (together.take_together, lambda **of: together.resolve_together(note="Done.", **of)):
+    for act in (together.take_together, lambda **of: together.resolve_together(outcome="other", note="Done.", **of)):
         with pytest.raises(Invalid, match="together"):
             act(refs=[one.ref, other.ref], by=senior)
     assert handled([one.ref, other.ref]) == [("open", None)] * 2
@@ -103,7 +103,7 @@ def test_note_that_resolves_none_is_refused_whole(
     ref = rows.exception(tenant, definition).ref
     together.take_together(refs=[ref], by=senior)
     with pytest.raises(Invalid) as caught:
-        together.resolve_together(refs=[ref], note=note, by=senior)
+        together.resolve_together(refs=[ref], outcome="other", note=note, by=senior)
     assert caught.value.faults[0].where == "note"
 
 
@@ -113,5 +113,5 @@ def test_without_the_capability_nothing_is_tried(tenant: Tenant, definition: Def
     with pytest.raises(Denied):
         together.take_together(refs=[ref], by=operator)
     with pytest.raises(Denied):
-        together.resolve_together(refs=[ref], note="Done.", by=operator)
+        together.resolve_together(refs=[ref], outcome="other", note="Done.", by=operator)
     assert handled([ref]) == [("open", None)]

@@ -129,6 +129,13 @@ def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, jso
         output.print_table("", ("prerequisite", "decided"), timed)
         if rules.next_actions:
             output.print_table("", ("reason", "next action"), list(rules.next_actions.items()))
+        if rules.due_within_seconds:
+            due = [(cause or "any other", _seconds(seconds)) for cause, seconds in rules.due_within_seconds.items()]
+            output.print_table("", ("cause", "due within"), due)
+        output.print_table("", ("outcome", "title"), list(rules.outcomes.items()))
+        if rules.follow_ups:
+            follow_ups = [(name, ", ".join(by)) for name, by in rules.follow_ups.items()]
+            output.print_table("", ("follow-up run", "by"), follow_ups)
     print(found.text)
 
 

@@ -30,7 +30,13 @@ Task = Annotated[str, typer.Option("--task", metavar="KEY", help="Only of this t
 Text = Annotated[
     str, typer.Option("--text", help="Only with this text in a reference, the task's key, the subject or the message.")
 ]
-Order = Annotated[str, typer.Option("--sort", metavar="ORDER", help="newest or oldest first.")]
+Due = Annotated[
+    str, typer.Option("--due", metavar="WHEN", help="Only late ones; what is late in 4h; or none: without a due time.")
+]
+Order = Annotated[str, typer.Option("--sort", metavar="ORDER", help="newest, oldest or due first.")]
+Outcome = Annotated[
+    str, typer.Option("--outcome", metavar="CODE", help="What became of it: one of its outcomes, which show lists.")
+]
 After = Annotated[
     str, typer.Option("--after", metavar="EXCEPTION", help="Go on behind this one: the last of the list before.")
 ]
@@ -53,7 +59,7 @@ FoundWrong = Annotated[
 InsteadOf = Annotated[
     str, typer.Option("--instead-of", metavar="EMAIL", help="Take it over from the member who has it now.")
 ]
-COLUMNS = ("exception", "run", "tenant", "cause", "reason", "handling", "taken by", "at")
+COLUMNS = ("exception", "run", "tenant", "cause", "reason", "handling", "taken by", "due", "at")
 
 
 @group.command("list")
@@ -68,6 +74,7 @@ def list_(
     runbook: Runbook = "",
     task: Task = "",
     text: Text = "",
+    due: Due = "",
     sort: Order = queries.NEWEST,
     after: After = "",
     before: Before = None,
@@ -76,7 +83,7 @@ def list_(
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Exception packets in your scope, newest first. Which are yours: --owner mine --handling unresolved."""
+    """Exception packets in your scope, newest first. Which are yours and late: --owner mine --due late."""
     who = actor(as_, workspace)
     wanted = queries.ExceptionFilter(
         handling=handling,
@@ -88,16 +95,33 @@ def list_(
         runbook=runbook,
         task=task,
         text=text,
+        due=due,
         sort=sort,
         after=after,
         before=before,
         limit=limit,
     )
-    rows = queries.list_exceptions(who, wanted)
+    _print_list(queries.list_exceptions(who, wanted), json=json)
+
+
+def _print_list(rows: list[queries.ExceptionSummary], *, json: bool) -> None:
     if json:
         output.print_json(rows)
         return
-    cells = [(r.ref, r.run, r.tenant, r.cause, r.reason, r.handling, r.taken_by, r.at) for r in rows]
+    cells = [
+        (
+            r.ref,
+            r.run,
+            r.tenant,
+            r.cause,
+            r.reason,
+            r.handling,
+            r.taken_by,
+            exceptionview.due(r.due_at, r.is_late),
+            r.at,
+        )
+        for r in rows
+    ]
     output.print_table("", COLUMNS, cells, empty="No exception packets.")
 
 
@@ -108,6 +132,7 @@ def groups(
     handling: Handled = queries.UNRESOLVED,
     owner: Owner = "",
     older_than: OlderThan = "",
+    due: Due = "",
     as_: As = None,
     workspace: InWorkspace = None,
     json: Json = False,
@@ -115,7 +140,7 @@ def groups(
     """How many exception packets there are of each runbook and reason, the most first. Of unresolved ones, unless
     --handling says otherwise."""
     who = actor(as_, workspace)
-    wanted = queries.ExceptionFilter(handling=handling, tenant=tenant, owner=owner, older_than=older_than)
+    wanted = queries.ExceptionFilter(handling=handling, tenant=tenant, owner=owner, older_than=older_than, due=due)
     found = queries.group_exceptions(who, wanted)
     if json:
         output.print_json(found)
@@ -149,7 +174,10 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
             "escalate to": summary.escalate_to,
             "handling": summary.handling,
             "taken by": summary.taken_by and f"{summary.taken_by} at {found.taken_at:%Y-%m-%d %H:%M}Z",
+            "due": exceptionview.due(summary.due_at, summary.is_late),
             "resolved by": found.resolved_by and f"{found.resolved_by}: {found.note}",
+            "outcome": found.outcome_title and f"{summary.outcome}: {found.outcome_title}",
+            "outcomes": "" if found.resolved_by else ", ".join(found.outcomes),
             "fields": found.fields,
             "fences": ", ".join(found.fenced),
         }
@@ -217,19 +245,22 @@ def assign(
 def resolve(
     exception: ExceptionRef,
     *,
+    outcome: Outcome,
     note: Note,
     waiting: Waiting = "",
     found_wrong: FoundWrong = "",
     as_: As = None,
     workspace: InWorkspace = None,
 ) -> None:
-    """Close an exception packet that you took over, with a note of what was done. The run itself never continues.
+    """Close an exception packet that you took over, with its outcome and a note of what was done. The run itself never
+    continues.
 
     Where runs of the same subject wait because of it, --waiting decides: go-on lets them act, refuse cancels them.
     --found-wrong marks an earlier run that completed, and that this packet shows to be wrong.
     """
     who = actor(as_, workspace)
-    exceptions.resolve(ref=exception, note=note, waiting=waiting, found_wrong=found_wrong, by=who)
+    given = {"outcome": outcome, "note": note, "waiting": waiting, "found_wrong": found_wrong}
+    exceptions.resolve(ref=exception, by=who, **given)
     output.say(f"{exception} resolved by {who.name}")
 
 
@@ -243,16 +274,18 @@ def take_all(exceptions_: Several, *, as_: As = None, workspace: InWorkspace = N
 def resolve_all(
     exceptions_: Several,
     *,
+    outcome: Outcome,
     note: Note,
     waiting: Waiting = "",
     as_: As = None,
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Close several like exception packets that you took over, each on its own, with one note. Exits with 5 when one of
-    them could not be."""
-    who = actor(as_, workspace)
-    _tell(together.resolve_together(refs=exceptions_, note=note, waiting=waiting, by=who), "resolved", json=json)
+    """Close several like exception packets that you took over, each on its own, with one outcome and note. Exits with 5
+    when one of them could not be."""
+    given = {"outcome": outcome, "note": note, "waiting": waiting}
+    ended = together.resolve_together(refs=exceptions_, by=actor(as_, workspace), **given)
+    _tell(ended, "resolved", json=json)
 
 
 def _tell(ended: list[Together], done: str, *, json: bool) -> None:

@@ -71,7 +71,8 @@ def _stopped(who: Actor, family: Family, line: TaskResult) -> Iterator[ControlSc
     _wait(who, family, again, lambda seen: seen.blocking is not None or seen.ended)
     yield ControlScene("its task, delegated again", again, f"fenced by {line.run}, 0 attempts", _blocked(who, again))
     exceptions.take(ref=packet, by=by)
-    exceptions.resolve(ref=packet, note="The role was taken back by hand; not repeated.", waiting=REFUSE, by=by)
+    note = "The role was taken back by hand; not repeated."
+    exceptions.resolve(ref=packet, outcome="fixed-by-hand", note=note, waiting=REFUSE, by=by)
     ended = _wait(who, family, again, lambda seen: seen.ended)
     yield ControlScene("its packet resolved, what waits refused", again, RunState.CANCELLED, ended.state)
 

@@ -22,7 +22,7 @@ from handrail.definitions.requests.extraction import Extraction
 from handrail.definitions.requests.forms import PollSpec
 from handrail.definitions.runbook import classify as classification
 from handrail.definitions.runbook.classify import Classification, CompiledRow
-from handrail.definitions.runbook.format import Checkpoints, Decided, RunbookSpec
+from handrail.definitions.runbook.format import DEFAULT_OUTCOMES, Checkpoints, Decided, RunbookSpec
 
 CheckKind = Literal["prerequisite", "boundary", "verification", "guard"]
 __all__ = [
@@ -190,6 +190,17 @@ class CompiledRunbook:
     def checkpoints(self) -> Checkpoints:
         """The labels that people read."""
         return self.spec.checkpoints
+
+    def due_within_seconds(self, cause: str) -> float | None:
+        """How soon an exception packet of this ``cause`` should be resolved; None where nothing says so."""
+        spec = self.spec.exception
+        by_cause: Mapping[str, float] = {str(name): seconds for name, seconds in spec.due_within_by_cause.items()}
+        return by_cause.get(cause, spec.due_within)
+
+    @property
+    def outcomes(self) -> Mapping[str, str]:
+        """What may become of its exception packets, title by code."""
+        return self.spec.exception.outcomes or DEFAULT_OUTCOMES
 
     @property
     def initial_reads(self) -> tuple[str, ...]:

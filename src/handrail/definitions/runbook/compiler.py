@@ -27,6 +27,7 @@ from handrail.definitions.runbook.compiled import (
 from handrail.definitions.runbook.format import CheckSpec as WrittenCheck
 from handrail.definitions.runbook.format import PrerequisiteSpec, RetrySpec, RunbookSpec, VerifySpec
 from handrail.definitions.runbook.format import StepSpec as WrittenStep
+from handrail.definitions.runbook.people import check_follow_ups
 from handrail.definitions.source.faults import Path, TextFaults
 from handrail.definitions.source.loader import Document, load
 from handrail.definitions.source.validate import validate
@@ -44,6 +45,7 @@ REASONS = frozenset(
         "condition-error",
         "connector-unusable",
         "engine-failed",
+        "follow-up-not-held",
         "not-sent",
         "outcome-unknown",
         "poll-not-renderable",
@@ -105,6 +107,7 @@ class _RunbookCompiler:
         self._budget_against_steps()
         self._copies()
         self._next_actions()
+        check_follow_ups(self.spec.exception.follow_up, self.context)
         self.context.faults.refuse_if_any()
         schema = InputSchema(self.spec.task, TASK)
         steps = tuple(self.steps.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -20,6 +22,7 @@ from handrail.definitions.source.scalars import (
     Interval,
     Kebab,
     Line,
+    LongDuration,
     OptionalIdentifier,
     Prose,
     Status,
@@ -29,6 +32,19 @@ ConditionKind = Literal["prerequisite", "boundary"]
 # When a prerequisite is decided: only before the first act; or before every one, whatever earlier steps have changed.
 Decided = Literal["start", "always"]
 Outcome = Literal["succeeded", "pending", "retryable", "terminal"]
+# Why a run stops, in the words of ``runbooks.states.ExceptionCause``.
+Cause = Literal[
+    "prerequisite",
+    "boundary",
+    "ambiguous-result",
+    "terminal-result",
+    "retries-exhausted",
+    "verification-failed",
+    "outcome-unknown",
+    "source-unreadable",
+    "definition-error",
+    "stopped-by-person",
+]
 # The order in which rows are tried.
 OUTCOMES: tuple[Outcome, ...] = ("succeeded", "pending", "retryable", "terminal")
 MAX_ATTEMPTS = 20
@@ -138,12 +154,40 @@ class CopySpec(Closed):
     copy_: Annotated[list[Dotted], Field(alias="copy", max_length=50)]
 
 
+# What people may say became of an exception packet, where the runbook declares no outcomes of its own.
+DEFAULT_OUTCOMES: Mapping[str, str] = MappingProxyType(
+    {
+        "fixed-by-hand": "Fixed by hand",
+        "fixed-by-follow-up": "Fixed by a follow-up run",
+        "not-needed": "Not needed",
+        "customer-contact": "The customer must be asked",
+        "defect": "Defect, reported",
+        "other": "Something else",
+    }
+)
+
+
+class FollowUpSpec(Closed):
+    """A runbook that may be started from an exception packet of this one. ``by``: roles, or groups of yours."""
+
+    runbook: Kebab
+    by: Annotated[list[Kebab], Field(min_length=1, max_length=10)]
+
+
 class ExceptionSpec(CopySpec):
-    """``next_actions``: by reason code, what the people who take over should do next."""
+    """``next_actions``: by reason code, what the people who take over should do next.
+
+    ``due_within``: until when somebody should have resolved it, and ``due_within_by_cause`` for stops of one cause.
+    ``outcomes``: what may become of it, title by code. ``follow_up``: what may be started from it, and who may.
+    """
 
     next_actions: Annotated[
         dict[Kebab, Annotated[str, StringConstraints(min_length=1, max_length=500)]], Field(max_length=100)
     ] = {}
+    due_within: LongDuration | None = None
+    due_within_by_cause: dict[Cause, LongDuration] = {}
+    outcomes: Annotated[dict[Kebab, Line], Field(min_length=1, max_length=20)] | None = None
+    follow_up: Annotated[list[FollowUpSpec], Field(max_length=20)] = []
 
 
 class Checkpoints(Closed):

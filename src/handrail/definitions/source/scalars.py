@@ -17,6 +17,8 @@ from handrail.definitions.language.valuetypes import BASES, ValueType
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 DAY_SECONDS = 24 * 3600.0
+_LONG = re.compile(r"([0-9]{1,5})([mhd])")
+_LONG_UNIT_SECONDS = {"m": 60.0, "h": 3600.0, "d": DAY_SECONDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,15 @@ def seconds(text: Any) -> float:
     return value
 
 
+def long_seconds(text: Any) -> float:
+    """``30m``, ``4h`` or ``2d`` as seconds. Raises PydanticCustomError; from one minute to 30 days."""
+    match = _LONG.fullmatch(text) if isinstance(text, str) else None
+    value = int(match[1]) * _LONG_UNIT_SECONDS[match[2]] if match else 0
+    if not 60 <= value <= 30 * DAY_SECONDS:  # noqa: PLR2004 - the message says it
+        raise PydanticCustomError("long_duration", "expected a time from 1m to 30d, such as 30m, 4h or 2d")
+    return value
+
+
 def _positive(value: float) -> float:
     if value < 0.1:  # noqa: PLR2004 — the message says it
         raise PydanticCustomError("duration", "expected 100ms or more")
@@ -125,6 +136,7 @@ def value_type(text: Any) -> ValueType:
 
 
 Duration = Annotated[float, BeforeValidator(seconds)]
+LongDuration = Annotated[float, BeforeValidator(long_seconds)]
 Interval = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 OptionalIdentifier = Annotated[str, AfterValidator(_optional_identifier)]

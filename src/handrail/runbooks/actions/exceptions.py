@@ -18,7 +18,7 @@ from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, Invalid, Stale
 from handrail.kernel.hostile import clean_text, unix_lines
-from handrail.runbooks import fence, permissions
+from handrail.runbooks import fence, outcomes, permissions
 from handrail.runbooks.actions import corrections, runs
 from handrail.runbooks.models import ExceptionPacket, OperationRun, WrongCompletion
 from handrail.runbooks.states import Handling
@@ -47,25 +47,28 @@ def take(*, ref: str, by: Actor, instead_of: str = "") -> None:
 
 
 @transaction.atomic
-def resolve(*, ref: str, note: str, by: Actor, waiting: str = "", found_wrong: str = "") -> None:
+def resolve(*, ref: str, outcome: str, note: str, by: Actor, waiting: str = "", found_wrong: str = "") -> None:
     """Closes an exception packet that the actor took over, and decides about the runs that it fenced.
 
+    ``outcome``: the code of what became of it, one of those of its runbook (``outcomes``).
     ``waiting``: ``go-on`` or ``refuse``; it must be given where runs wait. Refused ones are cancelled, and reported as
     that. ``found_wrong``: a run that completed, and that this packet shows to be wrong; it is marked with the note's
-    first line. Raises Invalid without a note (1 to 4000 characters) or decision or for such a run that is none, or as
-    take does.
+    first line. Raises Invalid without an outcome, a note (1 to 4000 characters) or decision or for such a run that is
+    none, or as take does.
     """
     packet = guards.get_scoped(by, ExceptionPacket.objects.all(), Capability.EXCEPTION_RESOLVE, ref=ref)
     refuse(permissions.why_not_resolve(by, packet))
     cleaned = note_of(note, "Say what was done.", "a resolution needs a note")
+    code = outcomes.chosen(packet.run, outcome)
     held = _fenced(packet, by)
     _refuse_undecided(waiting, held)
     wrong = _completed(found_wrong.strip(), packet, by) if found_wrong.strip() else None
     mine = ExceptionPacket.objects.filter(pk=packet.pk, handling=Handling.TAKEN, taken_by=by.name)
-    _move(mine, handling=Handling.RESOLVED, resolved_at=now(), resolved_by=by.name, note=cleaned)
+    _move(mine, handling=Handling.RESOLVED, resolved_at=now(), resolved_by=by.name, note=cleaned, outcome=code)
     # The sealed event vouches for the note, which stands in a column that no seal covers.
     decided = waiting if held else None
-    _audit(EventName.EXCEPTION_RESOLVED, packet, by, note=digest_bytes(cleaned.encode()), waiting=decided)
+    digest = digest_bytes(cleaned.encode())
+    _audit(EventName.EXCEPTION_RESOLVED, packet, by, note=digest, waiting=decided, outcome=code)
     if wrong is not None:
         corrections.write_wrong(wrong, by, reason=cleaned.splitlines()[0][:REASON_LIMIT], found_in=packet.ref)
     if waiting == REFUSE:
@@ -129,6 +132,7 @@ def _audit(
     instead_of: str | None = None,
     note: str | None = None,
     waiting: str | None = None,
+    outcome: str | None = None,
 ) -> None:
     record(
         event,
@@ -139,4 +143,5 @@ def _audit(
         instead_of=instead_of,
         note=note,
         waiting=waiting,
+        result=outcome,
     )

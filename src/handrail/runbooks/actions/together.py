@@ -10,6 +10,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
 from handrail.kernel.errors import Fault, HandrailError, Invalid
+from handrail.runbooks import outcomes
 from handrail.runbooks.actions import exceptions
 from handrail.runbooks.actions.exceptions import note_of
 from handrail.runbooks.models import ExceptionPacket
@@ -33,16 +34,28 @@ def take_together(*, refs: Sequence[str], by: Actor) -> list[Together]:
     return [_tried(ref, lambda ref=ref: exceptions.take(ref=ref, by=by)) for ref in _alike(refs, by)]  # type: ignore[misc]
 
 
-def resolve_together(*, refs: Sequence[str], note: str, by: Actor, waiting: str = "") -> list[Together]:
-    """Resolves each of ``refs`` that the actor has, with the same note and decision. Raises Invalid for a note that
-    none can be resolved with as well, and as above."""
+def resolve_together(*, refs: Sequence[str], outcome: str, note: str, by: Actor, waiting: str = "") -> list[Together]:
+    """Resolves each of ``refs`` that the actor has, with the same outcome, note and decision. Raises Invalid for an
+    outcome or a note that none can be resolved with as well, and as above."""
     by.require(Capability.EXCEPTION_RESOLVE)
     like = _alike(refs, by)
     text = note_of(note, "Say what was done.", "a resolution needs a note")
-    return [
-        _tried(ref, lambda ref=ref: exceptions.resolve(ref=ref, note=text, waiting=waiting, by=by))  # type: ignore[misc]
-        for ref in like
-    ]
+    _refuse_unknown(outcome, like, by)
+
+    def resolve(ref: str) -> None:
+        exceptions.resolve(ref=ref, outcome=outcome, note=text, waiting=waiting, by=by)
+
+    return [_tried(ref, lambda ref=ref: resolve(ref)) for ref in like]  # type: ignore[misc]
+
+
+def _refuse_unknown(outcome: str, refs: Sequence[str], by: Actor) -> None:
+    """Raises Invalid where none of ``refs`` can have this outcome: they may be of several versions of the runbook."""
+    packets = scoped(by, ExceptionPacket.objects.filter(ref__in=refs)).select_related("run__definition")
+    runs = {packet.run.definition_id: packet.run for packet in packets}
+    codes = {code: None for run in runs.values() for code in outcomes.known(run)}
+    if runs and outcome not in codes:
+        fault = Fault("outcome", f"one of: {', '.join(codes)}")
+        raise Invalid("Say what became of them.", faults=[fault], code="outcome")
 
 
 def _alike(refs: Sequence[str], by: Actor) -> list[str]:

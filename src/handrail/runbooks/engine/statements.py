@@ -132,12 +132,13 @@ completed AS (
 stopped AS (
     INSERT INTO runbooks_exceptionpacket
            (workspace_id, tenant_id, run_id, at, ref, cause, reason, message, checkpoint, step, escalate_to, fields,
-            evidence, attempts, handling, note)
+            evidence, attempts, handling, note, due_at)
     SELECT moved.workspace_id, moved.tenant_id, moved.id, moved.at, new.ref, new.cause, new.reason, new.message,
-           new.checkpoint, new.step, new.escalate_to, new.fields, new.evidence, new.attempts, new.handling, ''
+           new.checkpoint, new.step, new.escalate_to, new.fields, new.evidence, new.attempts, new.handling, '',
+           moved.at + make_interval(secs => new.due_within)
     FROM moved, jsonb_to_recordset(%(packet)s) AS new(
         ref text, cause text, reason text, message text, checkpoint text, step text, escalate_to text, fields jsonb,
-        evidence jsonb, attempts jsonb, handling text)),
+        evidence jsonb, attempts jsonb, handling text, due_within float8)),
 reported AS (
     INSERT INTO runbooks_report (workspace_id, tenant_id, run_id, attempts, due_at, tried_until, failure)
     SELECT moved.workspace_id, moved.tenant_id, moved.id, new.attempts, coalesce(new.due_at, moved.at),

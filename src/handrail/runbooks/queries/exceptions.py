@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, F, Min, Q, QuerySet
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
@@ -18,15 +18,16 @@ from handrail.access.snapshot import snapshot
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, Invalid
 from handrail.kernel.hostile import is_storable
-from handrail.runbooks import accounts, fence, permissions
+from handrail.runbooks import accounts, fence, outcomes, permissions
 from handrail.runbooks.models import ExceptionPacket
 from handrail.runbooks.queries.runs import PAGE
 from handrail.runbooks.states import ExceptionCause, Handling, NoteKind
 
 UNRESOLVED, MINE, UNASSIGNED = "unresolved", "mine", "unassigned"
-NEWEST, OLDEST = "newest", "oldest"
+NEWEST, OLDEST, DUE = "newest", "oldest", "due"
+LATE, NO_DUE = "late", "none"
 HANDLINGS = (UNRESOLVED, *(handling.value for handling in Handling))
-SORTS = (NEWEST, OLDEST)
+SORTS = (NEWEST, OLDEST, DUE)
 TEXT_LIMIT = 128
 # Groups, and people who have packets, that are listed; more would not be read.
 GROUPS, OWNERS = 200, 100
@@ -36,6 +37,9 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 
 @dataclass(frozen=True, slots=True)
 class ExceptionSummary:
+    """``due_at``: until when it should be resolved; None where its runbook doesn't say. ``is_late``: it is later than
+    that, and unresolved. ``outcome``: the code of what became of it; empty before it is resolved."""
+
     ref: str
     run: str
     runbook: str
@@ -48,6 +52,9 @@ class ExceptionSummary:
     escalate_to: str
     handling: Handling
     taken_by: str | None
+    due_at: datetime | None = None
+    is_late: bool = False
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,8 @@ class ExceptionDetail:
     what was tried, each with its result class and reason. ``account``: whether something changed outside, before and
     after side by side, the calls and the next action (see ``runbooks.account``); empty for older packets. ``fenced``:
     the runs that don't act while this packet is unresolved. ``notes``: what people wrote before it was resolved, the
-    oldest first. ``assignable``: the people that the actor may give it to; empty where they may not."""
+    oldest first. ``assignable``: the people that the actor may give it to; empty where they may not. ``outcomes``: what
+    may become of it, title by code; ``outcome_title``: what did."""
 
     summary: ExceptionSummary
     checkpoint: str
@@ -96,6 +104,8 @@ class ExceptionDetail:
     note: str
     notes: list[NoteOnException]
     assignable: list[str]
+    outcomes: dict[str, str]
+    outcome_title: str
     why_not_note: Refusal | None
     why_not_hand_back: Refusal | None
     why_not_assign: Refusal | None
@@ -109,10 +119,12 @@ class ExceptionFilter:
     """Empty texts filter nothing. ``handling``: one of HANDLINGS. ``owner``: mine, unassigned, or the e-mail address of
     the person who has it (had it, when it was resolved). ``older_than``: a number and m, h or d, such as 4h.
     ``cause``, one of ``ExceptionCause``, ``reason``, ``runbook`` and ``task`` match whole. ``text`` is looked for in
-    the references of packet and run, the task's key, the subject and the message.
+    the references of packet and run, the task's key, the subject and the message. ``due``: ``late``; a time, such as
+    4h, for those that are late by then; or ``none``, those without a due time.
 
-    ``sort``: newest or oldest first. ``after`` goes on behind the packet with that reference, in that order, so that
-    packets of one moment are neither lost nor shown twice. ``before``: only packets written before it.
+    ``sort``: newest or oldest first, or what is due first. ``after`` goes on behind the packet with that reference, in
+    that order, so that packets of one moment are neither lost nor shown twice. ``before``: only packets written before
+    it.
     """
 
     handling: str = ""
@@ -124,6 +136,7 @@ class ExceptionFilter:
     runbook: str = ""
     task: str = ""
     text: str = ""
+    due: str = ""
     sort: str = NEWEST
     after: str = ""
     before: datetime | None = None
@@ -137,7 +150,9 @@ def list_exceptions(actor: Actor, wanted: ExceptionFilter | None = None) -> list
     """
     wanted = wanted or ExceptionFilter()
     rows = _wanted(actor, wanted).select_related("tenant", "run", "run__definition")
-    order = ("at", "pk") if wanted.sort == OLDEST else ("-at", "-pk")
+    order: tuple[Any, ...] = ("at", "pk") if wanted.sort == OLDEST else ("-at", "-pk")
+    if wanted.sort == DUE:
+        order = (F("due_at").asc(nulls_last=True), "pk")
     return [_exception(row) for row in _behind(rows, actor, wanted).order_by(*order)[: min(wanted.limit, 501)]]
 
 
@@ -188,6 +203,8 @@ def get_exception(actor: Actor, ref: str) -> ExceptionDetail:
         note=packet.note,
         notes=[NoteOnException(one.at, one.by, NoteKind(one.kind), one.text) for one in packet.notes.order_by("pk")],
         assignable=_assignable(actor, packet),
+        outcomes=dict(outcomes.known(packet.run)),
+        outcome_title=outcomes.title(packet.run, packet.outcome) if packet.outcome else "",
         why_not_note=permissions.why_not_note(actor, packet),
         why_not_hand_back=permissions.why_not_hand_back(actor, packet),
         why_not_assign=permissions.why_not_assign(actor, packet),
@@ -224,11 +241,22 @@ def _wanted(actor: Actor, wanted: ExceptionFilter) -> QuerySet[ExceptionPacket]:
         rows = rows.filter(taken_by=_owner(actor, wanted.owner))
     if age := _AGE.fullmatch(wanted.older_than):
         rows = rows.filter(at__lte=now() - int(age[1]) * _UNITS[age[2]])
+    if wanted.due:
+        rows = _due(rows, wanted.due)
     if wanted.text:
         places = ("ref", "run__ref", "run__task_key", "run__subject", "message")
         anywhere = [Q(**{f"{place}__icontains": wanted.text}) for place in places]
         rows = rows.filter(Q(*anywhere, _connector=Q.OR))
     return rows if wanted.before is None else rows.filter(at__lt=wanted.before)
+
+
+def _due(rows: QuerySet[ExceptionPacket], asked: str) -> QuerySet[ExceptionPacket]:
+    if asked == NO_DUE:
+        return rows.filter(due_at=None)
+    by = now()
+    if age := _AGE.fullmatch(asked):
+        by += int(age[1]) * _UNITS[age[2]]
+    return rows.filter(due_at__lte=by).exclude(handling=Handling.RESOLVED)
 
 
 def _owner(actor: Actor, asked: str) -> str | None:
@@ -239,11 +267,16 @@ def _behind(rows: QuerySet[ExceptionPacket], actor: Actor, wanted: ExceptionFilt
     """Those of ``rows`` that come after ``wanted.after`` in the order of the list. Raises Invalid."""
     if not wanted.after:
         return rows
-    last = scoped(actor, ExceptionPacket.objects.filter(ref=wanted.after)).values_list("at", "pk").first()
+    last = scoped(actor, ExceptionPacket.objects.filter(ref=wanted.after)).values_list("at", "pk", "due_at").first()
     if last is None:
         fault = Fault("after", "the reference of the last exception packet of a list, EXC-…")
         raise Invalid("The list can't go on from there.", faults=[fault])
-    at, pk = last
+    at, pk, due_at = last
+    if wanted.sort == DUE:
+        without = Q(due_at=None, pk__gt=pk)
+        return rows.filter(
+            without if due_at is None else Q(due_at__gt=due_at) | Q(due_at=due_at, pk__gt=pk) | Q(due_at=None)
+        )
     if wanted.sort == OLDEST:
         return rows.filter(Q(at__gt=at) | Q(at=at, pk__gt=pk))
     return rows.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
@@ -253,7 +286,10 @@ def _faults(actor: Actor, wanted: ExceptionFilter) -> list[Fault]:
     """What of ``wanted`` can't be a filter, in words: nothing that was asked for is left out silently."""
     given = {
         name: getattr(wanted, name)
-        for name in ("handling", "tenant", "owner", "older_than", "cause", "reason", "runbook", "task", "text", "sort")
+        for name in (
+            *("handling", "tenant", "owner", "older_than", "due"),
+            *("cause", "reason", "runbook", "task", "text", "sort"),
+        )
     }
     known = {"handling": HANDLINGS, "cause": tuple(ExceptionCause), "sort": SORTS}
     faults = [
@@ -266,6 +302,8 @@ def _faults(actor: Actor, wanted: ExceptionFilter) -> list[Fault]:
         faults.append(Fault("owner", f"{MINE}, {UNASSIGNED} or a member's e-mail address"))
     if given["older_than"] and _AGE.fullmatch(given["older_than"]) is None:
         faults.append(Fault("older_than", "a number and m, h or d: 30m, 4h or 7d"))
+    if given["due"] not in ("", LATE, NO_DUE) and _AGE.fullmatch(given["due"]) is None:
+        faults.append(Fault("due", f"{LATE}, {NO_DUE} or a number and m, h or d: 4h for what is late in four hours"))
     if given["tenant"] and is_storable(given["tenant"]) and not tenants_of(actor).filter(key=given["tenant"]).exists():
         faults.append(Fault("tenant", "the key of a tenant that you have access to"))
     odd = [name for name, value in (*given.items(), ("after", wanted.after)) if not is_storable(value)]
@@ -292,4 +330,7 @@ def _exception(packet: ExceptionPacket) -> ExceptionSummary:
         escalate_to=packet.escalate_to,
         handling=Handling(packet.handling),
         taken_by=packet.taken_by,
+        due_at=packet.due_at,
+        is_late=packet.due_at is not None and packet.handling != Handling.RESOLVED and packet.due_at <= now(),
+        outcome=packet.outcome or "",
     )

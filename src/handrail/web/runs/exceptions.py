@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -26,8 +26,12 @@ from handrail.runbooks.actions.exceptions import NOTE_LIMIT
 from handrail.runbooks.actions.together import Together
 from handrail.runbooks.queries import exceptions as runbooks
 from handrail.runbooks.queries.exceptions import (
+    DUE,
     HANDLINGS,
+    LATE,
     MINE,
+    NEWEST,
+    NO_DUE,
     OLDEST,
     SORTS,
     UNASSIGNED,
@@ -63,9 +67,10 @@ ADVICE_BY_REASON: Mapping[str, str] = {
     "poll-window-over": "The action was accepted and may still be running. Check its job before anyone repeats it.",
 }
 
+DUES = (LATE, "4h", "1d", NO_DUE)
 AGES = ("1h", "4h", "1d", "7d", "30d")
 # The filters of the list, as they stand in its address.
-FILTERS = ("handling", "tenant", "owner", "older_than", "cause", "reason", "runbook", "task", "text", "sort")
+FILTERS = ("handling", "tenant", "owner", "older_than", "due", "cause", "reason", "runbook", "task", "text", "sort")
 # Those in the second row, which is open when one of them is used.
 MORE = ("cause", "reason", "runbook", "task", "text")
 
@@ -91,6 +96,8 @@ class ExceptionList:
     note_limit: int = NOTE_LIMIT
     choices: tuple[str, ...] = HANDLINGS
     ages: tuple[str, ...] = AGES
+    dues: tuple[str, ...] = DUES
+    outcomes: tuple[tuple[str, str], ...] = ()
     causes: tuple[str, ...] = tuple(cause.value for cause in ExceptionCause)
     sorts: tuple[str, ...] = SORTS
 
@@ -109,7 +116,7 @@ class ExceptionList:
 
     @property
     def order(self) -> str:
-        return "oldest" if self.wanted.sort == OLDEST else "newest"
+        return self.wanted.sort if self.wanted.sort in SORTS else NEWEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +159,16 @@ def present_list(actor: Actor, asked: Mapping[str, str]) -> ExceptionList:
         shortcuts=_shortcuts(actor, given),
         faults=faults,
         older_url=more or None,
+        outcomes=_outcomes(actor, packets[:PAGE], mine),
         may_take=frozenset(free if actor.may(Capability.EXCEPTION_TAKE) else ()),
         may_resolve=frozenset(mine if actor.may(Capability.EXCEPTION_RESOLVE) else ()),
     )
+
+
+def _outcomes(actor: Actor, packets: Sequence[ExceptionSummary], mine: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """What may become of those that can be resolved together: by the runbook of the first."""
+    first = next((one.ref for one in packets if one.ref in mine), None)
+    return () if first is None else tuple(runbooks.get_exception(actor, first).outcomes.items())
 
 
 def _filter(given: Mapping[str, Any], **more: Any) -> ExceptionFilter:
@@ -172,7 +186,9 @@ def _shortcuts(actor: Actor, given: Mapping[str, str]) -> list[tuple[str, str, i
     """What each is called, its address, how many there are, and whether it is what is shown."""
     usual = {
         "Mine": {"handling": UNRESOLVED, "owner": MINE, "sort": OLDEST},
+        "Mine and late": {"owner": MINE, "due": LATE, "sort": DUE},
         "Unassigned": {"handling": UNRESOLVED, "owner": UNASSIGNED, "sort": OLDEST},
+        "Late": {"due": LATE, "sort": DUE},
         "Older than a day": {"handling": UNRESOLVED, "older_than": "1d", "sort": OLDEST},
     }
     return [
@@ -248,7 +264,7 @@ def take_together(request: PageRequest) -> HttpResponse:
 
 @require_POST
 def resolve_together(request: PageRequest) -> HttpResponse:
-    given = {"note": request.POST.get("note", ""), "waiting": request.POST.get("waiting", "")}
+    given = {name: request.POST.get(name, "") for name in ("outcome", "note", "waiting")}
     refs = request.POST.getlist("ref")
     return _ended(request, lambda: together.resolve_together(refs=refs, by=request.actor, **given), "resolved")
 
@@ -337,17 +353,16 @@ def _done(request: PageRequest, exception: str, *, form: str, act: Callable[[], 
 
 @require_POST
 def resolve(request: PageRequest, exception: str) -> HttpResponse:
-    note, waiting = request.POST.get("note", ""), request.POST.get("waiting", "")
-    wrong = request.POST.get("found_wrong", "")
+    given = {name: request.POST.get(name, "") for name in ("outcome", "note", "waiting", "found_wrong")}
     try:
-        exceptions.resolve(ref=exception, note=note, waiting=waiting, found_wrong=wrong, by=request.actor)
+        exceptions.resolve(ref=exception, by=request.actor, **given)
     except Invalid as error:
         shown = present(runbooks.get_exception(request.actor, exception))
-        context = {"section": "exceptions", "packet": shown, "typed": note, "waiting": waiting, "wrong": wrong}
+        context: dict[str, Any] = {"section": "exceptions", "packet": shown, "given": given}
         context[f"{error.faults[0].where}_fault"] = error.faults[0].message
         return render(request, "runs/exception.html", context, status=error.status)
     except Conflict:
-        if not is_resolved_so(runbooks.get_exception(request.actor, exception), request.actor, note):
+        if not is_resolved_so(runbooks.get_exception(request.actor, exception), request.actor, given["note"]):
             raise
     messages.success(request, f"{exception} was resolved, with your note.")
     return redirect("exception", exception=exception)

@@ -25,6 +25,7 @@ STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "exception": ("stop", "exclamation-triangle"),
         "cancelled": ("idle", "minus-circle"),
         "open": ("stop", "exclamation-triangle"),
+        "late": ("stop", "clock"),
         "taken": ("wait", "hand-raised"),
         "resolved": ("good", "check-circle"),
         "proposed": ("wait", "pencil-square"),

@@ -121,6 +121,7 @@ def _stop_with(
         evidence=_evidence(why.evidence or list(execution.position.evidence), frozenset(allowed)),
         account=described,
         readings={"verification": why.readings, "after": after.values if after else {}},
+        due_within=runbook.due_within_seconds(why.cause),
     )
     return _stop(execution, why, carried, claims=claims)
 
@@ -146,7 +147,8 @@ def cancel(by: str, *, refused_with: str = "") -> Commit:
 
 @dataclass(frozen=True, slots=True)
 class _Carried:
-    """What a packet carries beside why the run stopped. ``readings`` go into the ledger only."""
+    """What a packet carries beside why the run stopped. ``readings`` go into the ledger only. ``due_within``: the
+    seconds until it is late, from when it is written; None for no due time."""
 
     escalate_to: str
     checkpoint: str
@@ -154,6 +156,7 @@ class _Carried:
     fields: dict[str, Any] = field(default_factory=dict)
     evidence: list[dict[str, Any]] = field(default_factory=list)
     readings: dict[str, Any] = field(default_factory=dict)
+    due_within: float | None = None
 
 
 def _stop(leased: LeasedRun, why: Stop, carried: _Carried, *, claims: bool = False) -> Commit:
@@ -171,6 +174,7 @@ def _stop(leased: LeasedRun, why: Stop, carried: _Carried, *, claims: bool = Fal
         "evidence": carried.evidence,
         "attempts": _attempts(leased, why.rows),
         "handling": Handling.OPEN,
+        "due_within": carried.due_within,
     }
     detail: dict[str, Any] = {"cause": why.cause, "reason": reason, "message": message, "packet": ref}
     detail |= {"account": carried.account}
