@@ -37,6 +37,17 @@ class TaskBody(Schema):
         return IncomingTask(self.key, self.runbook, self.version, self.payload)
 
 
+class StartBody(TaskBody):
+    definition: Annotated[
+        str,
+        Field(
+            max_length=71,
+            description="The digest of the version that was previewed. Where another one is active now, nothing starts "
+            "(`definition-changed`).",
+        ),
+    ] = ""
+
+
 class RunQuery(Schema):
     """Empty words and absent values filter nothing."""
 
@@ -65,9 +76,9 @@ def get_run(request: HttpRequest, ref: RunRef) -> RunDetail:
 
 
 @router.post("/runs", response={200: Started, 201: Started, **REFUSALS}, operation_id="start_run")
-def start_run(request: HttpRequest, body: TaskBody) -> Status[Started]:
+def start_run(request: HttpRequest, body: StartBody) -> Status[Started]:
     """Start the run of a task: 201. A repeated trigger returns the existing run: 200."""
-    started = runs.start(task=body.task(), by=actor_of(request))
+    started = runs.start(task=body.task(), definition=body.definition, by=actor_of(request))
     return Status(201 if started.created else 200, started)
 
 

@@ -18,8 +18,15 @@ class Prefix(StrEnum):
     SESSION = "SES"
     BRAKE = "BRK"
     TOKEN = "TOK"  # noqa: S105 - a prefix
+    TASK = "WEB"  # of a task that a person made on a page
 
 
 def new_ref(prefix: Prefix) -> str:
     """A fresh reference such as ``RUN-7K3M9QX2ZA``: 50 random bits. A reference names a thing; it never opens it."""
     return f"{prefix}-" + "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def is_ref(prefix: Prefix, text: str) -> bool:
+    """Whether ``text`` is what ``new_ref`` gives for this prefix."""
+    rest = text.removeprefix(f"{prefix}-")
+    return rest != text and len(rest) == LENGTH and all(c in ALPHABET for c in rest)

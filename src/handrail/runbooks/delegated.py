@@ -11,6 +11,7 @@ from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.canonical import canonical_bytes, digest
 from handrail.kernel.errors import Fault, Invalid
 from handrail.kernel.hostile import is_storable
+from handrail.kernel.ids import Prefix, is_ref, new_ref
 
 KEY_LIMIT = 128
 RUNBOOK_LIMIT = 64
@@ -50,6 +51,16 @@ class IncomingTask:
     @property
     def digest(self) -> str:
         return digest({"runbook": self.runbook, "version": self.version, "payload": dict(self.payload)})
+
+
+def new_key() -> str:
+    """A key for a task that a person makes here, such as ``WEB-7K3M9QX2ZA``."""
+    return new_ref(Prefix.TASK)
+
+
+def is_known_outside(key: str) -> bool:
+    """Whether a task system may have a task of this key; none has one that was made here."""
+    return not is_ref(Prefix.TASK, key)
 
 
 def subject_of(runbook: CompiledRunbook, payload: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from handrail.web.definitions import definition
 from handrail.web.definitions import listing as definitions
 from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
-from handrail.web.runs import brakes, exceptions, operations, run, tenant
+from handrail.web.runs import brakes, exceptions, operations, run, starting, tenant
 from handrail.web.shell import accounts, find, home, passwords, sessions, single_sign_on, tenants, tokens, workspaces
 
 
@@ -46,6 +46,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # "path", for keys from before they were checked: one with a slash still has its page, and links to it.
     path("admin/t/<text:tenant>", tenant.page, name="tenant"),
     path("admin/operations", operations.page, name="operations"),
+    path("admin/operations/start", starting.page, name="run-start"),
+    path("admin/operations/start/tenants", starting.tenants, name="run-start-tenants"),
     path("admin/operations/<str:run>", run.page, name="run"),
     path("admin/operations/<str:run>/live", run.live, name="run-live"),
     path("admin/operations/<str:run>/cancel", run.cancel, name="run-cancel"),

@@ -98,7 +98,7 @@ def test_every_link_of_a_page_opens(house: Web, opened: dict[str, int], route: o
     client = everything(house)
     hrefs = check(client.get(route.url(house.ids())).content.decode()).hrefs  # type: ignore[attr-defined]
     inner = {href for href in hrefs if href.startswith("/")}
-    opened |= {href: client.get(href).status_code for href in inner - opened.keys()}
+    opened |= {href: client.get(href, follow=True).status_code for href in inner - opened.keys()}
     assert {href: opened[href] for href in inner} == dict.fromkeys(inner, 200)
 
 

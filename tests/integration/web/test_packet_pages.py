@@ -225,7 +225,7 @@ def test_assemble_form_asks_for_what_the_profile_declares(desk: Packets, browser
     posted = {"profile": "outage-escalation", "inputs.tenant": "ten_a", "inputs.case": "wrong"}
     wrong = client.post("/admin/packets/assemble", posted)
     assert wrong.status_code == 422
-    assert 'id="fault-case"' in text(wrong)
+    assert 'id="inputs-case-fault"' in text(wrong)
     done = client.post("/admin/packets/assemble", posted | {"inputs.case": "CASE-7"})
     packet = Packet.objects.get()
     assert (done.status_code, done.headers["Location"]) == (302, f"/admin/packets/{packet.ref}")

@@ -154,13 +154,23 @@ def preview(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, js
 
 
 @group.command("start")
-def start(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+def start(
+    task: JsonFile,
+    *,
+    definition: Annotated[
+        str,
+        typer.Option("--definition", metavar="DIGEST", help="The version that was previewed; no other one is started."),
+    ] = "",
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
     """Start the run of one task. A repeated trigger returns the existing run.
 
     FILE holds {"key": …, "runbook": …, "version": …, "payload": {…}}.
     """
     who = actor(as_, workspace)
-    started = runs.start(task=read_task(task), by=who)
+    started = runs.start(task=read_task(task), definition=definition, by=who)
     if json:
         output.print_json(started)
         return

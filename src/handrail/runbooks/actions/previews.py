@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from handrail.access import guards
@@ -42,7 +42,7 @@ class WouldInvoke:
 class Preview:
     """``unreadable`` names the source that could not be read or the connector that is missing; then the rest is empty.
     ``would_invoke`` is None when a run would stop before invoking anything, or complete as ``already_as_required``,
-    because nothing needs doing."""
+    because nothing needs doing. ``readings``: what was read, by the names of the reads."""
 
     runbook: str
     version: int
@@ -56,6 +56,7 @@ class Preview:
     would_invoke: WouldInvoke | None
     unreadable: str = ""
     already_as_required: bool = False
+    readings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def would_start(self) -> bool:
@@ -104,6 +105,7 @@ def preview(*, task: IncomingTask, by: Actor) -> Preview:
         prerequisites=results,
         would_invoke=_would_invoke(runbook, scope) if needed else None,
         already_as_required=needed is False,
+        readings={name: dict(values) for name, values in readings.values.items()},
     )
 
 

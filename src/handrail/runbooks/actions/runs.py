@@ -46,20 +46,20 @@ class Started:
     created: bool
 
 
-def start(*, task: IncomingTask, by: Actor) -> Started:
+def start(*, task: IncomingTask, by: Actor, definition: str = "") -> Started:
     """Makes the run for ``task``, due at once; a repeated trigger gives the run that exists, whatever version of the
-    runbook is active by now.
+    runbook is active by now. ``definition``: the digest of the version that was previewed; no other one is started.
 
     Raises NotFound (no active runbook, no such tenant), Denied, Invalid (a fault per wrong field), IntakePaused, and
-    Conflict ``task-changed`` when the tenant has a run of this task and version for other content. What other tenants'
-    runs there are never shows.
+    Conflict: ``definition-changed``; ``task-changed`` when the tenant has a run of this task and version for other
+    content. What other tenants' runs there are never shows.
     """
     by.require(Capability.RUN_START)
     known = _runs_of(task, by)
     if repeated := _repeated(task, known):
         return repeated
     try:
-        run, tenant = _run_for(task, by)
+        run, tenant = _run_for(task, by, definition)
         _refuse_changed(task, known, by, tenant)
     except HandrailError:
         require_intake(by)  # nothing is wrong with a task that nobody takes now
@@ -73,9 +73,15 @@ def start(*, task: IncomingTask, by: Actor) -> Started:
     return Started(run.ref, created=True)
 
 
-def _run_for(task: IncomingTask, by: Actor) -> tuple[OperationRun, str]:
-    """The run that ``task`` is to become, but for its tenant, and that tenant's key. Raises NotFound, Invalid."""
+def _run_for(task: IncomingTask, by: Actor, previewed: str) -> tuple[OperationRun, str]:
+    """The run that ``task`` is to become, but for its tenant, and that tenant's key. Raises NotFound, Invalid, and
+    Conflict where the active version is not the one that was ``previewed``, unless that is empty."""
     definition = active_runbook(by.workspace_id, task.runbook)
+    if previewed not in ("", definition.digest):
+        raise Conflict(
+            f"Version {definition.version} of {task.runbook} is active now. Preview the run again, then start it.",
+            code="definition-changed",
+        )
     runbook = compiled_runbook(definition)
     payload = runbook.validate_task(task.payload)
     run = OperationRun(

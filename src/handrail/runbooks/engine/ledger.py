@@ -32,6 +32,7 @@ from handrail.kernel.clock import RemoteClock, steady
 from handrail.kernel.errors import Stale
 from handrail.runbooks import brakes
 from handrail.runbooks.brakes import Controls
+from handrail.runbooks.delegated import is_known_outside
 from handrail.runbooks.engine import statements
 from handrail.runbooks.engine.decision import Commit, CurrentState, Ending, NewEvent, NewRow
 from handrail.runbooks.engine.execution import Subject
@@ -198,7 +199,7 @@ def write(
         "worker": by.name,
         "rows": _rows(commit.rows, fence.sequence),
         **_events(commit.events, by, run.ref),
-        **_left_behind(commit.ending, report or {}),
+        **_left_behind(commit.ending, (report or {}) if is_known_outside(run.task_key) else None),
     }
     asked = steady()
     try:
@@ -354,12 +355,13 @@ def _events(events: Sequence[NewEvent], by: By, ref: str) -> dict[str, Any]:
     return {"events": Jsonb(written), "event_count": len(written)}
 
 
-def _left_behind(ending: Ending | None, report: Mapping[str, Any]) -> dict[str, Any]:
+def _left_behind(ending: Ending | None, report: Mapping[str, Any] | None) -> dict[str, Any]:
+    """``report``: its columns; None where nobody is to be reported to."""
     return {
         "retries": _one(ending.retries if ending else None),
         "completion": _one(ending.completion if ending else None),
         "packet": _one(ending.packet if ending else None),
-        "report": _one(_report(report) if ending else None),
+        "report": _one(None if ending is None or report is None else _report(report)),
     }
 
 

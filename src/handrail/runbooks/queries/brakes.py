@@ -11,6 +11,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_capability, missing_everywhere
 from handrail.access.snapshot import snapshot
+from handrail.runbooks.brakes import intake_paused_since
 from handrail.runbooks.models import Brake, PausedRun
 from handrail.runbooks.states import BrakeKind
 
@@ -66,6 +67,11 @@ def get_brake(actor: Actor, ref: str) -> BrakeSummary | None:
         actor.require(Capability.RUN_VIEW)
     row = visible(actor).filter(ref=ref).select_related("tenant", "definition").first()
     return _summary(actor, row, _waiting(actor, [row]).get(row.pk, 0)) if row else None
+
+
+def intake_is_paused(actor: Actor) -> bool:
+    """Whether no new run begins in the actor's workspace now."""
+    return intake_paused_since(actor.workspace_id) is not None
 
 
 def count_applied(actor: Actor) -> int:

@@ -14,7 +14,6 @@ from pydantic import JsonValue
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.definitions import queries as definitions
-from handrail.definitions.inputs.format import TaskField
 from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.profile.format import ProfileSpec
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
@@ -22,24 +21,9 @@ from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.errors import Fault, Invalid
 from handrail.packets.actions import assembling
 from handrail.packets.errors import Exists
+from handrail.web.shell.inputs import FormField, fields, payload
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
-
-_TRUTHS: Mapping[str, JsonValue] = {"true": True, "false": False}
-_DIGITS = 18
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One input of a profile, as a form asks for it. ``many``: one a line."""
-
-    name: str
-    kind: str
-    many: bool
-    optional: bool
-    message: str
-    typed: str
-    fault: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +34,7 @@ class AssembleForm:
     profile: DefinitionSummary | None
     summary: str
     lane: str
-    inputs: list[Input]
+    inputs: list[FormField]
     fault: str
 
 
@@ -64,8 +48,7 @@ def assemble_form(actor: Actor, asked: Mapping[str, str], error: Invalid | None 
     if chosen is None:
         return AssembleForm(profiles, None, "", "", [], "")
     spec = _spec(actor, chosen)
-    faults = {fault.where.removeprefix("inputs.").split(".")[0]: fault.message for fault in _faults(error)}
-    inputs = [_input(key, one, asked, faults) for key, one in spec.inputs.items()]
+    inputs = fields(spec.inputs, asked, _faults(error), root="inputs")
     general = "" if error is None or any(one.fault for one in inputs) else error.message
     return AssembleForm(profiles, chosen, spec.summary, spec.lane.name, inputs, general)
 
@@ -77,9 +60,7 @@ def inputs_of(actor: Actor, posted: QueryDict) -> dict[str, JsonValue]:
     chosen = next(iter(definitions.list_definitions(actor, wanted)), None)
     if chosen is None:
         return {}
-    fields = _spec(actor, chosen).inputs
-    typed = {key: posted.get(_field_name(key), "").strip() for key in fields}
-    return {key.removesuffix("?"): _typed(one, typed[key]) for key, one in fields.items() if typed[key]}
+    return payload(_spec(actor, chosen).inputs, posted, root="inputs")
 
 
 def _spec(actor: Actor, chosen: DefinitionSummary) -> ProfileSpec:
@@ -88,43 +69,6 @@ def _spec(actor: Actor, chosen: DefinitionSummary) -> ProfileSpec:
 
 def _faults(error: Invalid | None) -> tuple[Fault, ...]:
     return tuple(error.faults) if error is not None else ()
-
-
-def _field_name(key: str) -> str:
-    return f"inputs.{key.removesuffix('?')}"
-
-
-def _input(key: str, one: TaskField, asked: Mapping[str, str], faults: Mapping[str, str]) -> Input:
-    name = key.removesuffix("?")
-    return Input(
-        name=name,
-        kind=one.type,
-        many=one.type == "array",
-        optional=key.endswith("?"),
-        message=one.description or "",
-        typed=asked.get(_field_name(key), ""),
-        fault=faults.get(name, ""),
-    )
-
-
-def _typed(one: TaskField, text: str) -> JsonValue:
-    if one.type == "array":
-        kind = one.items.type if one.items else "string"
-        return [_scalar(kind, line.strip()) for line in text.splitlines() if line.strip()]
-    return _scalar(one.type, text)
-
-
-def _scalar(kind: str, text: str) -> JsonValue:
-    if kind == "boolean":
-        return _TRUTHS.get(text.lower(), text)
-    if kind == "integer" and len(text) <= _DIGITS and text.removeprefix("-").isdecimal():
-        return int(text)
-    if kind == "number":
-        try:
-            return float(text)
-        except ValueError:
-            return text
-    return text
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

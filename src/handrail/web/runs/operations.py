@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, Invalid
@@ -57,6 +58,7 @@ class Operations:
     live_url: str
     older_url: str | None
     refused: list[RefusedTask]
+    may_start: bool
 
     @property
     def total(self) -> int:
@@ -107,6 +109,7 @@ def present(actor: Actor, asked: Mapping[str, str]) -> Operations:
         refused=[]
         if wanted != RunFilter() or faults
         else refusal_queries.list_refusals(actor, since=now() - REFUSED_FOR, limit=REFUSED),
+        may_start=actor.may(Capability.RUN_PREVIEW),
     )
 
 

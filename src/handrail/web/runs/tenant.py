@@ -34,6 +34,7 @@ class Dashboard:
     runs: list[RunSummary] | None
     unresolved: list[ExceptionSummary]
     unresolved_count: int
+    may_start: bool
 
     @property
     def moving(self) -> int:
@@ -65,6 +66,7 @@ def present(actor: Actor, key: str) -> Dashboard:
         runs=runbooks.list_runs(actor, RunFilter(tenant=key, limit=RECENT)) if sees_runs else None,
         unresolved=exception_queries.list_exceptions(actor, waiting) if sees_exceptions else [],
         unresolved_count=exception_queries.count_exceptions(actor, waiting) if sees_exceptions else 0,
+        may_start=actor.may(Capability.RUN_PREVIEW) and tenant.closed_at is None,
     )
 
 
