@@ -20,7 +20,7 @@ from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Conflict, HandrailError, NotFound, Stale
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import brakes, permissions
-from handrail.runbooks.delegated import IncomingTask, subject_of
+from handrail.runbooks.delegated import IncomingTask, new_key, subject_of
 from handrail.runbooks.engine import ledger
 from handrail.runbooks.engine.decision import NewEvent, NewRow
 from handrail.runbooks.engine.moves import finish
@@ -30,6 +30,10 @@ from handrail.work.wake import wake
 
 # Due at once. A worker that looks at such a run just now loses its lease, and is not one that ended without a word.
 _TAKEN_AWAY = {"due_at": Now(), "failures": Greatest(F("failures") - 1, 0), "held_by": None}
+
+
+# Faces make tasks with these.
+__all__ = ["IncomingTask", "IntakePaused", "Started", "cancel", "new_key", "start", "stop"]
 
 
 class IntakePaused(Conflict):

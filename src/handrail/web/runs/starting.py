@@ -28,7 +28,7 @@ from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.errors import Conflict, Fault, HandrailError, Invalid, NotFound
 from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.actions.previews import Preview
-from handrail.runbooks.delegated import IncomingTask, new_key
+from handrail.runbooks.actions.runs import IncomingTask, new_key
 from handrail.runbooks.queries import brakes, found
 from handrail.web.runs.readings import SourceReading, sources
 from handrail.web.shell import inputs, paging
