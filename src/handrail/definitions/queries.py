@@ -13,6 +13,7 @@ from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
 from handrail.definitions import permissions
 from handrail.definitions.active import compiled_runbook
+from handrail.definitions.inputs.format import TaskField
 from handrail.definitions.models import Definition
 from handrail.definitions.runbook import review
 from handrail.definitions.runbook.review import PrerequisiteTiming
@@ -68,6 +69,17 @@ class RunbookRules:
     outcomes: dict[str, str] = field(default_factory=dict)
     own_outcomes: bool = False
     follow_ups: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskForm:
+    """``fields``: as the definition writes them, optional ones with a ``?``. ``tenant``: the dotted name of the one that
+    holds the tenant's key."""
+
+    definition: DefinitionSummary
+    about: str
+    fields: Mapping[str, TaskField]
+    tenant: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +168,14 @@ def _rules(row: Definition) -> RunbookRules | None:
         own_outcomes=stops.outcomes is not None,
         follow_ups={one.runbook: list(one.by) for one in stops.follow_up},
     )
+
+
+def get_task_form(actor: Actor, definition_id: int) -> TaskForm:
+    """What a task of this runbook is made of. Raises NotFound, Denied; Invalid and Conflict where this version of
+    Handrail can't follow its text."""
+    row = get_row(actor, definition_id, Capability.DEFINITION_VIEW)
+    spec = compiled_runbook(row).spec
+    return TaskForm(summary_of(row), spec.summary, spec.task, spec.tenant)
 
 
 def find_definition_id(actor: Actor, kind: DefinitionKind, name: str, version: int | None = None) -> int:

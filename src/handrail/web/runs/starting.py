@@ -21,9 +21,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
 from handrail.definitions import queries as definitions
-from handrail.definitions.compilation import compile_text
-from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
-from handrail.definitions.runbook.compiled import CompiledRunbook
+from handrail.definitions.queries import DefinitionFilter, DefinitionSummary, TaskForm
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.errors import Conflict, Fault, HandrailError, Invalid, NotFound
 from handrail.runbooks.actions import previews, runs
@@ -75,14 +73,13 @@ class StartPage:
 class _Chosen:
     """An active runbook, and what was typed for a task of it."""
 
-    row: DefinitionSummary
-    runbook: CompiledRunbook
+    form: TaskForm
     typed: Mapping[str, str]
 
     @property
     def tenant_field(self) -> str:
         """The control of the field that names the tenant; empty where it is a part of another field."""
-        root, _, name = self.runbook.spec.tenant.partition(".")
+        root, _, name = self.form.tenant.partition(".")
         return f"task.{name}" if root == "task" and "." not in name else ""
 
     @property
@@ -91,8 +88,8 @@ class _Chosen:
 
     def task(self) -> IncomingTask:
         """Raises Invalid."""
-        payload = inputs.payload(self.runbook.spec.task, self.typed)
-        return IncomingTask(self.key, self.row.name, self.row.version, payload)
+        payload = inputs.payload(self.form.fields, self.typed)
+        return IncomingTask(self.key, self.form.definition.name, self.form.definition.version, payload)
 
 
 def present(actor: Actor, asked: Mapping[str, str]) -> StartPage:
@@ -112,8 +109,7 @@ def _chosen(actor: Actor, rows: Sequence[DefinitionSummary], asked: Mapping[str,
     row = next((one for one in rows if one.name == name), None)
     if row is None:
         return None
-    text = definitions.get_definition(actor, row.id).text
-    chosen = _Chosen(row, compile_text(DefinitionKind.RUNBOOK, text, row.digest), asked)
+    chosen = _Chosen(definitions.get_task_form(actor, row.id), asked)
     named = asked.get("tenant", "")  # by a link, or as one of those that were offered
     return dataclasses.replace(chosen, typed={**asked, chosen.tenant_field: named}) if named else chosen
 
@@ -122,14 +118,14 @@ def _form(
     actor: Actor, rows: list[DefinitionSummary], chosen: _Chosen, error: HandrailError | None = None
 ) -> StartPage:
     faults = error.faults if error is not None else ()
-    declared = chosen.runbook.spec.task
+    declared = chosen.form.fields
     elsewhere = [one for one in inputs.faults_elsewhere(faults, declared) if one.where != "key"]
     tenant, typed = chosen.tenant_field, chosen.typed.get(chosen.tenant_field, "").strip()
     wrong_tenant = any(one.message == NO_TENANT for one in faults)
     return StartPage(
         rows,
-        chosen.row,
-        chosen.runbook.spec.summary,
+        chosen.form.definition,
+        chosen.form.about,
         key=chosen.key,
         key_fault="; ".join(one.message for one in faults if one.where == "key"),
         known=_known(actor, chosen),
@@ -154,7 +150,7 @@ def _known(actor: Actor, chosen: _Chosen) -> tuple[str, ...]:
     if not chosen.key or not actor.may(Capability.RUN_VIEW):
         return ()
     hits = found.find_runs(actor, chosen.key, limit=OFFERED)
-    return tuple(one.ref for one in hits if one.task == chosen.key and one.runbook == chosen.row.name)
+    return tuple(one.ref for one in hits if one.task == chosen.key and one.runbook == chosen.form.definition.name)
 
 
 def _act(actor: Actor, chosen: _Chosen, asked: str) -> StartPage | str:
