@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -73,8 +74,8 @@ class RunbookRules:
 
 @dataclass(frozen=True, slots=True)
 class TaskForm:
-    """``fields``: as the definition writes them, optional ones with a ``?``. ``tenant``: the dotted name of the one that
-    holds the tenant's key."""
+    """``fields``: as the definition writes them, optional ones with a ``?``. ``tenant``: the dotted name of the one
+    that holds the tenant's key."""
 
     definition: DefinitionSummary
     about: str
