@@ -29,7 +29,7 @@ class Proof(StrEnum):
 
 
 # Approve, reject, deprecate; clear, sign, reject, withdraw, recall, release, hand out; take over, resolve; cancel,
-# stop, pause, resume.
+# stop, pause, resume, review.
 # What is not here, processes do as well: workers start runs and assemble; the operator of the installation adds the
 # first members, proposes, seals and exports the log. Expiry, supersession and delivery are not decisions: the rule for
 # each is in the profile that people approved.
@@ -45,6 +45,7 @@ DECISIONS = frozenset(
         Capability.RUN_CANCEL,
         Capability.RUN_STOP,
         Capability.RUN_PAUSE,
+        Capability.RUN_REVIEW,
     }
 )
 

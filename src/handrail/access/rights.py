@@ -112,6 +112,8 @@ RIGHTS: Mapping[str, Rights] = {
     "runbooks_brake": Rights(Shown.COMMON, update=("released_at", "released_by", "release_reason")),
     "runbooks_stoprequest": _ADDED,
     "runbooks_wrongcompletion": _ADDED,
+    "runbooks_sampledrun": _ADDED,
+    "runbooks_runreview": _ADDED,
     "runbooks_pausedrun": Rights(Shown.TENANT, update=_PAUSED, delete=True),
     "runbooks_connectorgate": Rights(update=("version", "state", "refused")),
     "runbooks_report": Rights(Shown.TENANT, update=_REPORT),
@@ -152,6 +154,9 @@ LEASES: Mapping[str, str] = {
         WHERE c.kind IN ('unknown', 'reconciled') OR c.detail ->> 'class' = 'unknown'
               OR jsonb_exists(c.detail, 'taken_over')""",
     "handrail_wrong_lease": "SELECT id, workspace_id FROM runbooks_wrongcompletion",
+    "handrail_review_lease": """
+        SELECT s.id, s.workspace_id, r.id IS NOT NULL AS is_reviewed FROM runbooks_sampledrun s
+        LEFT JOIN runbooks_runreview r ON r.run_id = s.run_id""",
     "handrail_gate_lease": """
         SELECT p.run_id, p.workspace_id, p.connector, p.cause FROM runbooks_pausedrun p
         JOIN runbooks_operationrun r ON r.id = p.run_id AND r.updated_at = p.run_updated_at AND r.finished_at IS NULL

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
@@ -10,13 +10,15 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Before, Instant, Limit, Line, OlderThan, RunRef, Word
-from handrail.runbooks.actions import corrections, previews, runs
+from handrail.runbooks.actions import corrections, previews, reviews, runs
 from handrail.runbooks.actions.previews import Preview
 from handrail.runbooks.actions.runs import Started
 from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.queries import refusals as refusal_queries
+from handrail.runbooks.queries import reviews as review_queries
 from handrail.runbooks.queries import runs as queries
 from handrail.runbooks.queries.refusals import RefusedTask
+from handrail.runbooks.queries.reviews import DrawnRun
 from handrail.runbooks.queries.runs import RunDetail, RunFilter, RunSummary
 from handrail.runbooks.queries.situations import Situation
 from handrail.runbooks.states import RunState
@@ -113,6 +115,31 @@ class WrongMark(Schema):
 def mark_run_wrong(request: HttpRequest, ref: RunRef, body: WrongMark) -> Status[None]:
     """Mark a completed run as found wrong. Its record stays as it is; the evaluation counts it."""
     corrections.mark_wrong(ref=ref, reason=body.reason, found_in=body.found_in, by=actor_of(request))
+    return Status(204, None)
+
+
+class ReviewQuery(Schema):
+    done: Annotated[bool, Field(description="Those that had a second look, newest first.")] = False
+    after: Annotated[Word, Field(description="Go on behind this run: the reference of the last of a list.")] = ""
+    limit: Limit = 50
+
+
+class ReviewBody(Schema):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    verdict: Annotated[Literal["right", "wrong"], Field(description="What the second look has found.")]
+    reason: Line
+
+
+@router.get("/reviews", response={200: list[DrawnRun], **REFUSALS}, operation_id="list_reviews")
+def list_reviews(request: HttpRequest, query: Query[ReviewQuery]) -> list[DrawnRun]:
+    """Completed runs in your scope that were drawn for a second look and wait for it, the oldest first."""
+    return review_queries.list_reviews(actor_of(request), **query.dict())
+
+
+@router.post("/runs/{ref}/review", response={204: None, **REFUSALS}, operation_id="review_run")
+def review_run(request: HttpRequest, ref: RunRef, body: ReviewBody) -> Status[None]:
+    """Say what a second look at a drawn run has found. A wrong one is marked as found wrong."""
+    reviews.review(ref=ref, verdict=body.verdict, reason=body.reason, by=actor_of(request))
     return Status(204, None)
 
 

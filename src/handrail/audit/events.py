@@ -43,6 +43,7 @@ class EventName(StrEnum):
     RUN_STOPPED = "run.stopped"
     RUN_CANCELLED = "run.cancelled"
     RUN_FOUND_WRONG = "run.found_wrong"
+    RUN_REVIEWED = "run.reviewed"
     RUN_PREVIEWED = "run.previewed"
     RUN_REPORTED = "run.reported"
     RUN_REPORT_REFUSED = "run.report_refused"

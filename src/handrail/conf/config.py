@@ -175,6 +175,16 @@ class ReleaseSection(Section):
     intent_margin_seconds: float = Field(default=5, ge=0.1, le=300)
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ReviewSection(Section):
+    """Which share of completed runs is drawn for a second look; by the names of runbooks where another one is."""
+
+    share: Share = 0.02
+    runbooks: dict[str, Share] = Field(default_factory=dict)
+
+
 class CommandLineSection(Section):
     """``act_as``: whether ``--as EMAIL`` alone may decide in that member's name. Unless said, only on the embedded
     database, where anyone who can run a command can write every row anyway."""
@@ -207,6 +217,7 @@ class Config(Section):
     web: WebSection = WebSection()
     worker: WorkerSection = WorkerSection()
     timing: TimingSection = TimingSection()
+    review: ReviewSection = ReviewSection()
     tasks: TasksSection | None = None
     audit: AuditSection = AuditSection()
     connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
 from pathlib import Path
 
 from handrail.access import closing, decisions, tokens
-from handrail.conf import config, release, single_sign_on
+from handrail.conf import config, keys, release, single_sign_on
 from handrail.connectors import desk, oidc, registry
 from handrail.definitions import actions as definitions
 from handrail.packets.queries import count_current
-from handrail.runbooks import task_system, timing
+from handrail.runbooks import sampling, task_system, timing
 from handrail.runbooks.actions import runs
 from handrail.runbooks.queries.runs import count_active
 from handrail.support import settings
@@ -30,12 +31,19 @@ def connect() -> None:
     registry.configure(registry.Registry.build(registry.parse(loaded.connectors), config.secrets()))
     task_system.configure(_task_system(loaded))
     timing.configure(timing.Timing(lease_seconds=loaded.worker.lease_seconds, **loaded.timing.model_dump()))
+    sampling.configure(review_sampling(loaded))
     desk.configure(open_desk(loaded))
     settings.configure(support_settings(loaded))
     oidc.configure(single_sign_on.open_provider(loaded.single_sign_on, config.secrets(), threads=loaded.web.threads))
     release.connect(loaded)
     closing.open_work.set(open_work)
     definitions.active_again.set(runs.go_on_with)
+
+
+def review_sampling(loaded: config.Config) -> sampling.Sampling:
+    """Which completed runs are drawn for a second look, under a key of its own made of the web's secret key."""
+    key = hmac.digest(keys.web_secret_key(loaded).encode(), b"handrail.review", "sha256")
+    return sampling.Sampling(key, loaded.review.share, loaded.review.runbooks)
 
 
 def open_work(tenant_id: int) -> tuple[str, ...]:

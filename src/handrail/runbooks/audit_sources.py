@@ -73,6 +73,20 @@ SOURCES = (
         shown_with=Capability.RUN_VIEW,
     ),
     Source(
+        "runbooks.sampled_run",
+        "runbooks_sampledrun",
+        (*_OWNED, "share"),
+        since=5,
+        shown_with=Capability.RUN_VIEW,
+    ),
+    Source(
+        "runbooks.run_review",
+        "runbooks_runreview",
+        (*_OWNED, "by", "verdict", "reason"),
+        since=5,
+        shown_with=Capability.RUN_VIEW,
+    ),
+    Source(
         "runbooks.rereading",
         "runbooks_rereading",
         (*_ON_PACKET, "values", "withheld", "differing", "evidence", "unread"),

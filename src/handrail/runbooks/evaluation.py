@@ -93,6 +93,16 @@ class CompletenessFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewFigures:
+    """Of completed runs. ``drawn``: by chance for a second look; ``reviewed``: those of them that had it; ``wrong``:
+    those that it found to be wrong."""
+
+    drawn: int = 0
+    reviewed: int = 0
+    wrong: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunbookFigures:
     """Of one runbook (all its versions). ``first_time``: completed with one attempt in each step.
 
@@ -118,6 +128,7 @@ class RunbookFigures:
     found_wrong: int = 0
     recovery: RecoveryFigures = field(default_factory=RecoveryFigures)
     completeness: CompletenessFigures = field(default_factory=CompletenessFigures)
+    review: ReviewFigures = field(default_factory=ReviewFigures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +169,7 @@ class Evaluation:
 _TOTAL, _RUNBOOK, _VERSION, _PERIOD = 7, 3, 1, 6
 _CAUSE, _REASON, _CAUSE_PERIOD = 3, 1, 2
 _RECOVERY = tuple(RecoveryFigures.__dataclass_fields__)
+_REVIEW = tuple(ReviewFigures.__dataclass_fields__)
 _COMPLETENESS = tuple(CompletenessFigures.__dataclass_fields__)
 ALL = "All runbooks"
 
@@ -230,11 +242,12 @@ def _causes(rows: Iterator[Mapping[str, Any]] | Sequence[Mapping[str, Any]]) -> 
 
 
 def _figures(row: Mapping[str, Any], name: str) -> RunbookFigures:
-    flat = RunbookFigures.__dataclass_fields__.keys() - {"name", "recovery", "completeness"}
+    flat = RunbookFigures.__dataclass_fields__.keys() - {"name", "recovery", "completeness", "review"}
     return RunbookFigures(
         name=name,
         recovery=RecoveryFigures(**{key: row[key] for key in _RECOVERY}),
         completeness=CompletenessFigures(**{key: row[key] for key in _COMPLETENESS}),
+        review=ReviewFigures(**{key: row[key] for key in _REVIEW}),
         **{key: row[key] for key in flat},
     )
 

@@ -79,6 +79,7 @@ facts AS MATERIALIZED (
            coalesce(ledger.taken_over, 0) AS taken_over, coalesce(ledger.interrupted, false) AS interrupted,
            coalesce(ledger.reconciled, 0) AS reconciled, coalesce(ledger.present, 0) AS present,
            coalesce(ledger.sent_again, 0) AS sent_again,
+           sampled.id IS NOT NULL AS is_drawn, review.verdict,
            wrong.id IS NOT NULL AS is_wrong, ordered.id IS NOT NULL AS was_stopped,
            CASE ended.state
                WHEN 'completed' THEN record.id IS NOT NULL AND packet.id IS NULL AND retry.attempts = ledger.sent
@@ -93,6 +94,8 @@ facts AS MATERIALIZED (
     LEFT JOIN runbooks_completionrecord record ON record.run_id = ended.id
     LEFT JOIN runbooks_exceptionpacket packet ON packet.run_id = ended.id
     LEFT JOIN runbooks_wrongcompletion wrong ON wrong.run_id = ended.id
+    LEFT JOIN runbooks_sampledrun sampled ON sampled.run_id = ended.id
+    LEFT JOIN runbooks_runreview review ON review.run_id = ended.id
     LEFT JOIN runbooks_stoprequest ordered ON ordered.run_id = ended.id)"""
 
 # One row in all, one for each runbook, for each version of it, and for each bucket of time.
@@ -122,6 +125,9 @@ SELECT grouping(runbook, version, period) AS of, runbook, version, period,
        coalesce(sum(reconciled), 0)::bigint AS reconciled,
        coalesce(sum(present), 0)::bigint AS effect_present,
        coalesce(sum(sent_again), 0)::bigint AS sent_again,
+       count(*) FILTER (WHERE is_drawn) AS drawn,
+       count(*) FILTER (WHERE verdict IS NOT NULL) AS reviewed,
+       count(*) FILTER (WHERE verdict = 'wrong') AS wrong,
        count(*) FILTER (WHERE is_whole) AS ledgers,
        count(*) FILTER (WHERE has_record) AS records,
        count(*) FILTER (WHERE has_fields) AS fields,

@@ -152,3 +152,10 @@ def recoveries() -> tuple[dict[str, int], int]:
         )
         unknown, reconciled, taken_over, wrong = cursor.fetchone()
     return {"unknown": unknown, "reconciled": reconciled, "taken-over": taken_over}, wrong
+
+
+def reviews_waiting() -> int:
+    """Completed runs that were drawn for a second look, and had none yet."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM handrail_review_lease WHERE NOT is_reviewed")
+        return int(cursor.fetchone()[0])

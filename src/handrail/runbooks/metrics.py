@@ -44,6 +44,11 @@ def read() -> list[Metric]:
             "kind",
         ),
         one("handrail_runs_found_wrong", "Completed runs that a person has found wrong.", wrong),
+        one(
+            "handrail_reviews_waiting",
+            "Completed runs that were drawn for a second look, and had none yet.",
+            leases.reviews_waiting(),
+        ),
         one("handrail_reports_undelivered", "Outcomes that have not reached the task system yet.", undelivered),
         one("handrail_reports_stopped", "Outcomes that are not tried any more and did not reach it.", stopped),
     ]

@@ -7,9 +7,28 @@ from django.db.models import Q
 
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
-from handrail.runbooks.states import EXCLUSIVE, BrakeKind, EventKind, ExceptionCause, Handling, NoteKind, RunState
+from handrail.runbooks.states import (
+    EXCLUSIVE,
+    BrakeKind,
+    EventKind,
+    ExceptionCause,
+    Handling,
+    NoteKind,
+    ReviewVerdict,
+    RunState,
+)
 
 ENDED = Q(state__in=["completed", "exception", "cancelled"])
+
+
+class OfTenant(models.Model):
+    """A row of one tenant, found by what it belongs to."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
+
+    class Meta:
+        abstract = True
 
 
 class OperationRun(models.Model):
@@ -70,15 +89,13 @@ class OperationRun(models.Model):
         ]
 
 
-class Checkpoint(models.Model):
+class Checkpoint(OfTenant):
     """A ledger row. (``run``, ``sequence``) is unique: the worker that adds it first owns what follows.
 
     ``deadline_at`` on an intent: until then the call may be under way in some process; after it, without a result
     row, its outcome is unknown.
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.ForeignKey(OperationRun, on_delete=models.PROTECT, related_name="checkpoints", db_index=False)
     sequence = models.PositiveIntegerField()
     kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in EventKind])
@@ -94,11 +111,9 @@ class Checkpoint(models.Model):
         constraints = [models.UniqueConstraint(fields=["run", "sequence"], name="checkpoint_sequence_once")]
 
 
-class RetryLedgerEntry(models.Model):
+class RetryLedgerEntry(OfTenant):
     """One a run, written when it ends: how many attempts, how long waited, and why each was made."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="retry_ledger")
     at = models.DateTimeField()
     limit = models.PositiveSmallIntegerField()
@@ -107,16 +122,14 @@ class RetryLedgerEntry(models.Model):
     detail = models.JSONField()
 
 
-class CompletionRecord(models.Model):
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
+class CompletionRecord(OfTenant):
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="completion")
     at = models.DateTimeField()
     fields = models.JSONField()
     digest = models.CharField(max_length=71)
 
 
-class ExceptionPacket(models.Model):
+class ExceptionPacket(OfTenant):
     """What a stopped run publishes. Only the handling columns may change after it was written.
 
     ``due_at``: until when it should be resolved, where the runbook says so; ``overdue_at``: when it was found that it
@@ -124,8 +137,6 @@ class ExceptionPacket(models.Model):
     """
 
     ref = models.CharField(max_length=24, unique=True)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="exception_packet")
     at = models.DateTimeField()
     cause = models.CharField(max_length=32, choices=[(c.value, c.value) for c in ExceptionCause])
@@ -171,11 +182,9 @@ class ExceptionPacket(models.Model):
         ]
 
 
-class ExceptionNote(models.Model):
+class ExceptionNote(OfTenant):
     """What somebody wrote about an exception packet before it was resolved. Never changed; its event has the digest."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     packet = models.ForeignKey(ExceptionPacket, on_delete=models.PROTECT, related_name="notes")
     at = models.DateTimeField()
     by = models.CharField(max_length=254)
@@ -183,7 +192,7 @@ class ExceptionNote(models.Model):
     text = models.TextField(max_length=4000)
 
 
-class Rereading(models.Model):
+class Rereading(OfTenant):
     """The declared reads of a stopped run, made once more for a person. Never changed.
 
     ``values``: by dotted name, those that the packet may carry; ``withheld``: the names of the others. ``differing``:
@@ -191,8 +200,6 @@ class Rereading(models.Model):
     and time of each read; ``unread``: by read, why it could not be made.
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     packet = models.ForeignKey(ExceptionPacket, on_delete=models.PROTECT, related_name="rereadings")
     at = models.DateTimeField()
     by = models.CharField(max_length=254)
@@ -203,14 +210,12 @@ class Rereading(models.Model):
     unread = models.JSONField()
 
 
-class FollowUp(models.Model):
+class FollowUp(OfTenant):
     """A run that a person started from an exception packet, which they have. Never changed.
 
     ``number``: which of the packet's it is, from 1. While ``by`` has the packet, its fence lets this run pass.
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     packet = models.ForeignKey(ExceptionPacket, on_delete=models.PROTECT, related_name="follow_ups", db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="follow_up")
     number = models.PositiveSmallIntegerField()
@@ -249,7 +254,7 @@ class TaskMessage(models.Model):
         constraints = [models.UniqueConstraint(fields=["workspace", "message_id"], name="task_message_once")]
 
 
-class Report(models.Model):
+class Report(OfTenant):
     """The report of a run's outcome to the task system: repeated until it is delivered once, or ends undelivered.
 
     ``due_at``: when any worker may claim it, or until when one has it. ``attempts``: how many were begun, counted with
@@ -258,8 +263,6 @@ class Report(models.Model):
     """
 
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="report")
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     attempts = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(null=True)
     tried_until = models.DateTimeField(null=True)
@@ -309,25 +312,21 @@ class Brake(models.Model):
         indexes = [models.Index(fields=["workspace", "-at"], name="brake_recent")]
 
 
-class StopRequest(models.Model):
+class StopRequest(OfTenant):
     """A person's order to stop a run, taken at its next decision. One a run, never changed."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="stop_request")
     at = models.DateTimeField()
     by = models.CharField(max_length=254)
     reason = models.CharField(max_length=500)
 
 
-class WrongCompletion(models.Model):
+class WrongCompletion(OfTenant):
     """A person's word that a completed run was wrong. One a run, never changed; the record itself stays.
 
     ``found_in``: the reference of the exception packet or support request that shows it; empty where none does.
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="wrong_completion")
     at = models.DateTimeField()
     by = models.CharField(max_length=254)
@@ -335,7 +334,29 @@ class WrongCompletion(models.Model):
     found_in = models.CharField(max_length=24, default="")
 
 
-class PausedRun(models.Model):
+class SampledRun(OfTenant):
+    """A completed run that was drawn for a second look, written with its completion. Never changed. ``share``: of how
+    many runs of its runbook one in how many was drawn then, as a fraction."""
+
+    run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="sampled")
+    at = models.DateTimeField()
+    share = models.FloatField()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "at"], name="sampled_by_time")]
+
+
+class RunReview(OfTenant):
+    """What a second look at a drawn run has found. One a run, never changed."""
+
+    run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="review")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=254)
+    verdict = models.CharField(max_length=16, choices=[(v.value, v.value) for v in ReviewVerdict])
+    reason = models.CharField(max_length=500)
+
+
+class PausedRun(OfTenant):
     """Which brake a run was last found to wait for; without one, for its runbook version to become active again.
 
     With a ``connector`` it waits for that one instead, for the ``cause`` (``limits.gatestate.WaitCause``), ``until``
@@ -346,8 +367,6 @@ class PausedRun(models.Model):
     not moved since (``run_updated_at`` is the run's ``updated_at``).
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="paused")
     brake = models.ForeignKey(Brake, on_delete=models.PROTECT, null=True)
     at = models.DateTimeField()

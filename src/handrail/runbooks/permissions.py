@@ -5,7 +5,7 @@ from __future__ import annotations
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_capability
-from handrail.runbooks.models import ExceptionPacket, OperationRun, StopRequest, WrongCompletion
+from handrail.runbooks.models import ExceptionPacket, OperationRun, RunReview, SampledRun, StopRequest, WrongCompletion
 from handrail.runbooks.states import RUN, Handling, RunState
 
 
@@ -40,6 +40,21 @@ def why_not_mark_wrong(actor: Actor, run: OperationRun, *, marked: WrongCompleti
         return Refusal("run-not-completed", "Only a run that completed can be found wrong.")
     if marked is not None:
         return Refusal("found-wrong", f"{marked.by} has marked this run as found wrong already.")
+    return None
+
+
+def why_not_review(
+    actor: Actor, run: OperationRun, *, drawn: SampledRun | None, review: RunReview | None
+) -> Refusal | None:
+    """``drawn``: that it was; ``review``: the second look that there was already."""
+    if refusal := missing_capability(actor, Capability.RUN_REVIEW):
+        return refusal
+    if drawn is None:
+        return Refusal("run-not-drawn", "This run was not drawn for a second look. It can be marked as found wrong.")
+    if review is not None:
+        return Refusal("run-reviewed", f"{review.by} has looked at this run already, and found it {review.verdict}.")
+    if run.requested_by == actor.name:
+        return Refusal("own-run", "You started this run yourself. Another person must look at it.")
     return None
 
 

@@ -97,6 +97,13 @@ class ExceptionCause(StrEnum):
     STOPPED = "stopped-by-person"
 
 
+class ReviewVerdict(StrEnum):
+    """What a second look at a completed run has found."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+
+
 class BrakeKind(StrEnum):
     """What a brake holds: everything of the workspace, its intake, or what concerns one tenant, connector or runbook
     version."""

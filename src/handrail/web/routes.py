@@ -11,7 +11,7 @@ from handrail.web.definitions import definition
 from handrail.web.definitions import listing as definitions
 from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
-from handrail.web.runs import brakes, exceptions, operations, run, starting, tenant
+from handrail.web.runs import brakes, exceptions, operations, reviews, run, starting, tenant
 from handrail.web.shell import accounts, find, home, passwords, sessions, single_sign_on, tenants, tokens, workspaces
 
 
@@ -53,6 +53,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/operations/<str:run>/cancel", run.cancel, name="run-cancel"),
     path("admin/operations/<str:run>/stop", run.stop, name="run-stop"),
     path("admin/operations/<str:run>/found-wrong", run.found_wrong, name="run-found-wrong"),
+    path("admin/operations/<str:run>/review", reviews.review, name="run-review"),
+    path("admin/reviews", reviews.page, name="reviews"),
     path("admin/brakes", brakes.page, name="brakes"),
     path("admin/brakes/pause", brakes.pause, name="pause"),
     path("admin/brakes/close", brakes.close, name="close-breaker"),

@@ -36,6 +36,7 @@ BODIES = {
     "bring_back_definition": {"digest": "sha256:" + "0" * 64},
     "stop_run": {"reason": "no"},
     "mark_run_wrong": {"reason": "no"},
+    "review_run": {"verdict": "right", "reason": "no"},
     "pause": {"kind": "everything", "reason": "no"},
     "resume": {"reason": "no"},
     "close_breaker": {"target": "board", "reason": "no"},

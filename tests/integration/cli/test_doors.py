@@ -85,6 +85,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "definitions bring-back": (f"{RUNBOOK}/1", "--digest", SHA),
     "runs redeliver": ("{run}",),
     "runs found-wrong": ("{run}", *REASON),
+    "runs reviews": (),
+    "runs review": ("{run}", "--verdict", "right", *REASON),
     "sign-on remove": ("{other}",),
     "sign-on move": ("https://old.example", "https://new.example"),
     "support request": ("--run", "{run}", "--summary", "Roles are missing"),

@@ -33,7 +33,7 @@ from handrail.definitions import actions as definitions
 from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Denied
-from handrail.runbooks import task_system
+from handrail.runbooks import sampling, task_system
 from handrail.runbooks.actions import (
     brakes,
     breakers,
@@ -44,6 +44,7 @@ from handrail.runbooks.actions import (
     overdue,
     previews,
     reports,
+    reviews,
     runs,
     tasks,
     together,
@@ -127,6 +128,12 @@ def late(w: World) -> dict[str, Any]:
     with superuser("runbooks_exceptionpacket"):
         ExceptionPacket.objects.filter(pk=packet.pk).update(due_at=packet.at)
     return {"packet_id": packet.pk}
+
+
+def drawn(w: World) -> OperationRun:
+    """A completed run that waits for a second look."""
+    with sampling.use(sampling.Sampling(b"key", 1.0)):
+        return w.completed()
 
 
 def fencing(w: World) -> str:
@@ -274,6 +281,9 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     ),
     "corrections.mark_wrong": done(
         World.completed, lambda w, run: corrections.mark_wrong(ref=run.ref, reason="Wrong.", by=w.person)
+    ),
+    "reviews.review": done(
+        drawn, lambda w, run: reviews.review(ref=run.ref, verdict="wrong", reason="Wrong.", by=w.person)
     ),
     "corrections.write_wrong": done(
         World.completed, lambda w, run: corrections.write_wrong(run, w.person, reason="Wrong.", found_in="")

@@ -73,6 +73,7 @@ def runs(
             "taken over": recovery.taken_over,
             "reconciled": f"{recovery.reconciled}: {recovery.effect_present} there, {recovery.sent_again} sent again",
             "handed over": recovery.handed_over,
+            "second looks": _second_looks(found.total),
             "unresolved packets": found.unresolved,
             "counted": "only the newest runs: choose a shorter time" if found.truncated else None,
         }
@@ -81,6 +82,10 @@ def runs(
     output.print_table(f"By {by.value}", (by.value, *COLUMNS), over_time)
     reasons = [(one.reason, one.cause, f"{one.runbook} v{one.version}", one.count) for one in found.reasons]
     output.print_table("Why runs stopped", ("reason", "cause", "runbook", "runs"), reasons, empty="No run stopped.")
+
+
+def _second_looks(of: RunbookFigures) -> str:
+    return f"{of.review.drawn} drawn, {of.review.reviewed} looked at, {of.review.wrong} wrong"
 
 
 def _cells(of: RunbookFigures) -> tuple[int, ...]:

@@ -11,12 +11,13 @@ from handrail.cli.identity import actor
 from handrail.cli.incoming import read_task
 from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit, RunRef, Since, TenantKey, Until
 from handrail.cli.watching import follow
-from handrail.runbooks.actions import corrections, previews, reports, runs
+from handrail.runbooks.actions import corrections, previews, reports, reviews, runs
+from handrail.runbooks.queries import reviews as review_queries
 from handrail.runbooks.queries import runs as queries
 from handrail.runbooks.queries.brakes import Paused
 from handrail.runbooks.queries.breakers import WaitsForConnector
 from handrail.runbooks.queries.situations import Situation
-from handrail.runbooks.states import RunState
+from handrail.runbooks.states import ReviewVerdict, RunState
 
 group = typer.Typer()
 
@@ -106,6 +107,7 @@ def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Js
             "completion": found.completion and found.completion.fields,
             "retries": found.retry_ledger and f"{found.retry_ledger.attempts} attempts of {found.retry_limit}",
             "found wrong": found.wrong and f"by {found.wrong.by}: {found.wrong.reason} {found.wrong.found_in}".rstrip(),
+            "second look": _second_look(found),
             "reported": found.report and (found.report.delivered_at or found.report.failure or "not yet"),
         }
     )
@@ -216,12 +218,64 @@ def found_wrong(
     output.say(f"{run} marked as found wrong by {who.name}")
 
 
+@group.command("reviews")
+def list_reviews(
+    *,
+    done: Annotated[bool, typer.Option("--done", help="Those that had a second look, newest first.")] = False,
+    after: Annotated[
+        str, typer.Option("--after", metavar="RUN", help="The next page: the last run of the page before.")
+    ] = "",
+    limit: Limit = 50,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """Completed runs that were drawn for a second look and wait for it, the oldest first."""
+    rows = review_queries.list_reviews(actor(as_, workspace), done=done, after=after, limit=limit)
+    if json:
+        output.print_json(rows)
+        return
+    cells = [
+        (
+            one.run,
+            one.task,
+            one.tenant,
+            f"{one.runbook} v{one.version}",
+            one.at,
+            f"{one.review.verdict} ({one.review.by})" if one.review else None,
+        )
+        for one in rows
+    ]
+    empty = "No run has had a second look." if done else "No run waits for a second look."
+    output.print_table("", ("run", "task", "tenant", "runbook", "completed", "found"), cells, empty=empty)
+
+
+@group.command("review")
+def review(
+    run: RunRef,
+    *,
+    verdict: Annotated[str, typer.Option("--verdict", help=f"What you found: {', '.join(ReviewVerdict)}.")],
+    reason: Annotated[str, typer.Option("--reason", help="What you looked at, in up to 500 characters.")],
+    as_: As = None,
+    workspace: InWorkspace = None,
+) -> None:
+    """Say what a second look at a drawn run has found. A wrong one is marked as found wrong."""
+    reviews.review(ref=run, verdict=verdict, reason=reason, by=actor(as_, workspace))
+    output.say(f"{run} was found {verdict}")
+
+
 @group.command("redeliver")
 def redeliver(run: RunRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
     """Report a run's outcome to the task system again, after its report was refused or ended undelivered."""
     who = actor(as_, workspace)
     reports.repeat(ref=run, by=who)
     output.say(f"{run} is due: the next free worker reports it again")
+
+
+def _second_look(found: queries.RunDetail) -> str | None:
+    if found.review:
+        return f"found {found.review.verdict} by {found.review.by}: {found.review.reason}"
+    return "drawn, and waits for it" if found.drawn_at else None
 
 
 def _nothing(seen: previews.Preview) -> str:

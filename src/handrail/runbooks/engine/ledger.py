@@ -30,7 +30,7 @@ from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
 from handrail.kernel.clock import RemoteClock, steady
 from handrail.kernel.errors import Stale
-from handrail.runbooks import brakes
+from handrail.runbooks import brakes, sampling
 from handrail.runbooks.brakes import Controls
 from handrail.runbooks.delegated import is_known_outside
 from handrail.runbooks.engine import statements
@@ -199,7 +199,7 @@ def write(
         "worker": by.name,
         "rows": _rows(commit.rows, fence.sequence),
         **_events(commit.events, by, run.ref),
-        **_left_behind(commit.ending, (report or {}) if is_known_outside(run.task_key) else None),
+        **_left_behind(run, commit.ending, (report or {}) if is_known_outside(run.task_key) else None),
     }
     asked = steady()
     try:
@@ -355,9 +355,9 @@ def _events(events: Sequence[NewEvent], by: By, ref: str) -> dict[str, Any]:
     return {"events": Jsonb(written), "event_count": len(written)}
 
 
-def _left_behind(ending: Ending | None, report: Mapping[str, Any] | None) -> dict[str, Any]:
-    """``report``: its columns; None where nobody is to be reported to."""
+def _left_behind(run: OperationRun, ending: Ending | None, report: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
+        "sample": _one(sampling.drawn(run.ref, run.runbook) if ending and ending.completion else None),
         "retries": _one(ending.retries if ending else None),
         "completion": _one(ending.completion if ending else None),
         "packet": _one(ending.packet if ending else None),

@@ -129,6 +129,10 @@ completed AS (
     INSERT INTO runbooks_completionrecord (workspace_id, tenant_id, run_id, at, fields, digest)
     SELECT moved.workspace_id, moved.tenant_id, moved.id, moved.at, new.fields, new.digest
     FROM moved, jsonb_to_recordset(%(completion)s) AS new(fields jsonb, digest text)),
+drawn AS (
+    INSERT INTO runbooks_sampledrun (workspace_id, tenant_id, run_id, at, share)
+    SELECT moved.workspace_id, moved.tenant_id, moved.id, moved.at, new.share
+    FROM moved, jsonb_to_recordset(%(sample)s) AS new(share float8)),
 stopped AS (
     INSERT INTO runbooks_exceptionpacket
            (workspace_id, tenant_id, run_id, at, ref, cause, reason, message, checkpoint, step, escalate_to, fields,

@@ -22,6 +22,7 @@ from handrail.runbooks.fence import Blocking
 from handrail.runbooks.models import Checkpoint, OperationRun
 from handrail.runbooks.queries.brakes import Paused, paused_of
 from handrail.runbooks.queries.breakers import WaitsForConnector, waits_for
+from handrail.runbooks.queries.reviews import FoundByReview, found_of
 from handrail.runbooks.queries.situations import Retrying, Situation, narrowed, retrying
 from handrail.runbooks.states import RUN, EventKind, RunState
 
@@ -134,6 +135,8 @@ class FoundWrong:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail:
+    """``drawn_at``: when it was drawn for a second look, and what that ``review`` has found; None where it was not."""
+
     summary: RunSummary
     definition_digest: str
     definition_id: int
@@ -150,6 +153,9 @@ class RunDetail:
     stop_request: RequestedStop | None
     wrong: FoundWrong | None
     why_not_mark_wrong: Refusal | None
+    drawn_at: datetime | None = None
+    review: FoundByReview | None = None
+    why_not_review: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +244,7 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
     """One run with its whole ledger. Raises NotFound, Denied."""
     run = get_scoped(actor, _runs(actor), Capability.RUN_VIEW, ref=ref)
     requested, wrong = getattr(run, "stop_request", None), getattr(run, "wrong_completion", None)
+    drawn, review = getattr(run, "sampled", None), getattr(run, "review", None)
     return RunDetail(
         summary=_summary(run, fence.blocking([run]).get(run.pk), retrying([run]).get(run.pk)),
         definition_digest=run.definition_digest,
@@ -255,6 +262,9 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
         stop_request=RequestedStop(requested.by, requested.at, requested.reason) if requested else None,
         wrong=FoundWrong(wrong.by, wrong.at, wrong.reason, wrong.found_in) if wrong else None,
         why_not_mark_wrong=permissions.why_not_mark_wrong(actor, run, marked=wrong),
+        drawn_at=drawn.at if drawn else None,
+        review=found_of(review),
+        why_not_review=permissions.why_not_review(actor, run, drawn=drawn, review=review),
     )
 
 
@@ -287,7 +297,7 @@ def _runs(actor: Actor) -> QuerySet[OperationRun]:
     intents = Checkpoint.objects.filter(run=OuterRef("pk"), kind=EventKind.INTENT).order_by().values("run")
     attempts = Coalesce(Subquery(intents.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
     joined = ("tenant", "definition", "exception_packet", "retry_ledger", "completion", "report")
-    said = ("stop_request", "wrong_completion")
+    said = ("stop_request", "wrong_completion", "sampled", "review")
     noted = ("paused", "paused__brake", "paused__brake__tenant", "paused__brake__definition")
     return scoped(actor, OperationRun.objects.select_related(*joined, *said, *noted).annotate(attempts=attempts))
 

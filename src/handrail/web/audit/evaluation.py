@@ -116,6 +116,8 @@ def _records(result: Evaluation) -> list[Figure]:
             "Not found wrong, and nobody ordered it to stop, of all runs that ended.",
         ),
         share("Already as required", total.already_as_required, total.ended, "Completed without a call, of the same."),
+        share("Looked at again", total.review.reviewed, total.review.drawn, "Of the runs drawn for a second look."),
+        share("Wrong at a second look", total.review.wrong, total.review.reviewed, "Of the runs that were looked at."),
         share("Found wrong later", total.found_wrong, total.completed, "Marked by a person, of all completed runs."),
         share("Ledgers complete", of.ledgers, total.ended, "From received to the end, without a gap."),
         share(

@@ -28,6 +28,7 @@ NAVIGATION = (
     NavigationItem("operations", "Operations", "play-circle", Capability.RUN_VIEW),
     NavigationItem("exceptions", "Exceptions", "exclamation-triangle", Capability.EXCEPTION_VIEW),
     NavigationItem("brakes", "Brakes", "pause-circle", Capability.RUN_VIEW),
+    NavigationItem("reviews", "Reviews", "clipboard-document-check", Capability.RUN_REVIEW),
     NavigationItem("packets", "Escalation packets", "cube", Capability.PACKET_VIEW),
     NavigationItem("definitions", "Definitions", "book-open", Capability.DEFINITION_VIEW),
     NavigationItem("audit", "Audit", "finger-print", Capability.AUDIT_VIEW),

@@ -34,6 +34,8 @@ STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "expired": ("idle", "clock"),
         "rejected": ("stop", "x-circle"),
         "deprecated": ("idle", "archive-box"),
+        "right": ("good", "check-circle"),
+        "wrong": ("stop", "x-circle"),
         "done": ("good", "check-circle"),
         "denied": ("stop", "no-symbol"),
         "failed": ("stop", "x-circle"),
