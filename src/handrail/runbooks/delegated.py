@@ -11,7 +11,7 @@ from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.canonical import canonical_bytes, digest
 from handrail.kernel.errors import Fault, Invalid
 from handrail.kernel.hostile import is_storable
-from handrail.kernel.ids import Prefix, is_ref, new_ref
+from handrail.kernel.ids import Prefix, new_ref
 
 KEY_LIMIT = 128
 RUNBOOK_LIMIT = 64
@@ -21,7 +21,8 @@ SUBJECT_LIMIT = 400
 
 @dataclass(frozen=True, slots=True)
 class IncomingTask:
-    """A delegated task as the task system gives it. ``payload`` must fit the runbook's task schema.
+    """A delegated task as the task system gives it. ``payload`` must fit the runbook's task schema. ``made_here``: a
+    person described it on a page, so its key is none of a task system's.
 
     Raises Invalid, when it is made, for what no run could keep or report: a key, runbook name or version out of bounds,
     a key that can't stand in a path, a payload with a number or a text that JSON or PostgreSQL can't hold.
@@ -31,6 +32,7 @@ class IncomingTask:
     runbook: str
     version: int
     payload: Mapping[str, Any]
+    made_here: bool = False
 
     def __post_init__(self) -> None:
         faults = []
@@ -56,11 +58,6 @@ class IncomingTask:
 def new_key() -> str:
     """A key for a task that a person makes here, such as ``WEB-7K3M9QX2ZA``."""
     return new_ref(Prefix.TASK)
-
-
-def is_known_outside(key: str) -> bool:
-    """Whether a task system may have a task of this key; none has one that was made here."""
-    return not is_ref(Prefix.TASK, key)
 
 
 def subject_of(runbook: CompiledRunbook, payload: Mapping[str, Any]) -> str:

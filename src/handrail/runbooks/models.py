@@ -40,6 +40,7 @@ class OperationRun(models.Model):
     ``held_by``: the session of the worker that has it, 0 for one whose end is not noticed. ``unattended_seconds``: for
     how long it was due since it last moved, and nobody had it.
     ``turn``: which of its tenant and subject's runs this is, counted as they claim it; none before.
+    ``made_here``: the task was described on a page, so no task system knows its key, which may be anybody else's too.
     ``runbook`` and ``task_version`` are what the task names; ``definition`` is what was active when it was received.
     """
 
@@ -52,6 +53,7 @@ class OperationRun(models.Model):
     task_key = models.CharField(max_length=128)
     task_version = models.PositiveIntegerField()
     task_digest = models.CharField(max_length=71)
+    made_here = models.BooleanField(default=False, db_default=False)
     task = models.JSONField()
     subject = models.CharField(max_length=400)
     retry_limit = models.PositiveSmallIntegerField()
@@ -69,7 +71,8 @@ class OperationRun(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["workspace", "task_key", "runbook", "task_version", "tenant"], name="run_once_a_task"
+                fields=["workspace", "task_key", "runbook", "task_version", "tenant", "made_here"],
+                name="run_once_a_task",
             ),
             models.UniqueConstraint(
                 fields=["tenant", "subject"], condition=Q(state__in=EXCLUSIVE), name="run_one_a_subject"

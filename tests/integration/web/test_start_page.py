@@ -22,6 +22,7 @@ from tests.factories.switches import RUNBOOK, SwitchBoard, connected
 
 pytestmark = pytest.mark.django_db
 START = "/admin/operations/start"
+MADE = "WEB-7K3M9QX2ZA"
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def operator(estate: Runs, board: SwitchBoard, enter: Callable[[User], Client]) 
 
 
 def typed(estate: Runs, **changed: str) -> dict[str, str]:
-    given = {"runbook": "flip-switch", "key": "WEB-7K3M9QX2ZA", "act": "preview"}
+    given = {"runbook": "flip-switch", "made": MADE, "act": "preview"}
     return given | {"task.tenant_id": estate.tenant.key, "task.switch_id": "s1"} | changed
 
 
@@ -66,7 +67,7 @@ def replaced(estate: Runs) -> None:
 
 def test_form_has_a_control_for_each_field_and_keeps_its_key_in_its_address(operator: Client) -> None:
     page = operator.get(START, follow=True)
-    assert re.fullmatch(rf"{START}\?runbook=flip-switch&key=WEB-[0-9A-Z]{{10}}", page.redirect_chain[0][0])
+    assert re.fullmatch(rf"{START}\?runbook=flip-switch&made=WEB-[0-9A-Z]{{10}}", page.redirect_chain[0][0])
     text = page.content.decode()
     assert 'name="task.tenant_id"' in text
     assert 'list="tenants"' in text
@@ -168,7 +169,7 @@ def test_form_asks_as_much_for_three_thousand_tenants_as_for_three(operator: Cli
         Tenant(workspace=estate.workspace, key=f"ten_{n:04}", name=f"Tenant {n:04}", created_at=now())
         for n in range(3000)
     )
-    page = operator.get(f"{START}?runbook=flip-switch&key=K").content.decode()
+    page = operator.get(f"{START}?runbook=flip-switch&made={MADE}").content.decode()
     assert page.count("<option") <= 103
 
 
@@ -209,12 +210,35 @@ def test_roles_that_start_no_runs_get_no_form_and_no_button(
     assert START not in person.get("/admin/operations").content.decode()
 
 
-def test_task_made_on_the_page_is_reported_to_no_task_system(operator: Client, estate: Runs) -> None:
+def test_task_described_here_is_reported_to_no_task_system(operator: Client, estate: Runs) -> None:
     operator.post(START, hidden(operator.post(START, typed(estate)).content.decode()))
     operator.post(START, hidden(operator.post(START, typed(estate, key="TASK-9")).content.decode()))
     for run in OperationRun.objects.order_by("pk"):
         estate.advance(run)
+    assert list(OperationRun.objects.order_by("pk").values_list("task_key", "made_here")) == [
+        (MADE, True),
+        ("TASK-9", False),
+    ]
     assert list(Report.objects.values_list("run__task_key", flat=True)) == ["TASK-9"]
+    here = operator.get(f"/admin/operations/{OperationRun.objects.get(made_here=True).ref}").content.decode()
+    assert "Reported to no task system" in here
+
+
+@pytest.mark.parametrize("key", [MADE, "EXC-AAAAAAAAAA.1"])
+def test_task_systems_task_is_reported_whatever_its_key_looks_like(operator: Client, estate: Runs, key: str) -> None:
+    operator.post(START, hidden(operator.post(START, typed(estate)).content.decode()))
+    mine, theirs = OperationRun.objects.get(), estate.start(key)
+    assert (mine.pk != theirs.pk, theirs.made_here) == (True, False)
+    for run in (mine, theirs):
+        estate.advance(run)
+    assert [one.run_id for one in Report.objects.all()] == [theirs.pk]
+
+
+@pytest.mark.parametrize("made", ["", "TASK-1", "WEB-1234", "WEB-7K3M9QX2Z!", "EXC-7K3M9QX2ZA"])
+def test_only_a_key_that_was_made_for_the_form_stands_in_for_one(operator: Client, estate: Runs, made: str) -> None:
+    page = operator.post(START, typed(estate, made=made))
+    assert page.status_code == 422
+    assert 'id="key-fault"' in page.content.decode()
 
 
 def test_form_without_an_active_runbook_says_what_is_needed(operator: Client, estate: Runs) -> None:

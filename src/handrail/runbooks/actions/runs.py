@@ -97,6 +97,7 @@ def _run_for(task: IncomingTask, by: Actor, previewed: str) -> tuple[OperationRu
         task_key=task.key,
         task_version=task.version,
         task_digest=task.digest,
+        made_here=task.made_here,
         task=payload,
         subject=subject_of(runbook, payload),
         retry_limit=runbook.retry_limit(payload),
@@ -131,7 +132,8 @@ def _not_received(task: IncomingTask, by: Actor, tenant: str, *, was_there: bool
 
 def _runs_of(task: IncomingTask, by: Actor) -> list[OperationRun]:
     """The runs in the actor's scope of this task and the runbook version that it names: at most one a tenant."""
-    rows = OperationRun.objects.filter(task_key=task.key, runbook=task.runbook, task_version=task.version)
+    rows = OperationRun.objects.filter(task_key=task.key, made_here=task.made_here)
+    rows = rows.filter(runbook=task.runbook, task_version=task.version)
     return list(guards.scoped(by, rows))
 
 

@@ -32,7 +32,6 @@ from handrail.kernel.clock import RemoteClock, steady
 from handrail.kernel.errors import Stale
 from handrail.runbooks import brakes, sampling
 from handrail.runbooks.brakes import Controls
-from handrail.runbooks.delegated import is_known_outside
 from handrail.runbooks.engine import statements
 from handrail.runbooks.engine.decision import Commit, CurrentState, Ending, NewEvent, NewRow
 from handrail.runbooks.engine.execution import Subject
@@ -199,7 +198,7 @@ def write(
         "worker": by.name,
         "rows": _rows(commit.rows, fence.sequence),
         **_events(commit.events, by, run.ref),
-        **_left_behind(run, commit.ending, (report or {}) if is_known_outside(run.task_key) else None),
+        **_left_behind(run, commit.ending, None if run.made_here else report or {}),
     }
     asked = steady()
     try:
@@ -243,6 +242,7 @@ def receive(
         "task_key": run.task_key,
         "task_version": run.task_version,
         "task_digest": run.task_digest,
+        "made_here": run.made_here,
         "task": Jsonb(run.task),
         "subject": run.subject,
         "retry_limit": run.retry_limit,

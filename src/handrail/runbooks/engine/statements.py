@@ -93,13 +93,13 @@ tenant AS (
 moved AS (
     INSERT INTO runbooks_operationrun
            (ref, workspace_id, tenant_id, definition_id, definition_digest, runbook, task_key, task_version,
-            task_digest, task, subject, retry_limit, state, requested_by, created_at, updated_at, due_at, failures,
-            unattended_seconds)
+            task_digest, made_here, task, subject, retry_limit, state, requested_by, created_at, updated_at, due_at,
+            failures, unattended_seconds)
     SELECT %(ref)s, %(workspace)s, tenant.id, %(definition)s, %(definition_digest)s, %(runbook)s, %(task_key)s,
-           %(task_version)s, %(task_digest)s, %(task)s, %(subject)s, %(retry_limit)s, 'received', %(requested_by)s,
-           clock.at, clock.at, clock.at, 0, 0
+           %(task_version)s, %(task_digest)s, %(made_here)s, %(task)s, %(subject)s, %(retry_limit)s, 'received',
+           %(requested_by)s, clock.at, clock.at, clock.at, 0, 0
     FROM tenant, clock
-    ON CONFLICT (workspace_id, task_key, runbook, task_version, tenant_id) DO NOTHING
+    ON CONFLICT (workspace_id, task_key, runbook, task_version, tenant_id, made_here) DO NOTHING
     RETURNING id, workspace_id, tenant_id, created_at AS at)"""
 
 _ROWS = """

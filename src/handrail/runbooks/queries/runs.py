@@ -135,7 +135,8 @@ class FoundWrong:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail:
-    """``drawn_at``: when it was drawn for a second look, and what that ``review`` has found; None where it was not."""
+    """``made_here``: its task was described on a page, and no task system knows of it.
+    ``drawn_at``: when it was drawn for a second look, and what that ``review`` has found; None where it was not."""
 
     summary: RunSummary
     definition_digest: str
@@ -153,6 +154,7 @@ class RunDetail:
     stop_request: RequestedStop | None
     wrong: FoundWrong | None
     why_not_mark_wrong: Refusal | None
+    made_here: bool = False
     drawn_at: datetime | None = None
     review: FoundByReview | None = None
     why_not_review: Refusal | None = None
@@ -262,6 +264,7 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
         stop_request=RequestedStop(requested.by, requested.at, requested.reason) if requested else None,
         wrong=FoundWrong(wrong.by, wrong.at, wrong.reason, wrong.found_in) if wrong else None,
         why_not_mark_wrong=permissions.why_not_mark_wrong(actor, run, marked=wrong),
+        made_here=run.made_here,
         drawn_at=drawn.at if drawn else None,
         review=found_of(review),
         why_not_review=permissions.why_not_review(actor, run, drawn=drawn, review=review),

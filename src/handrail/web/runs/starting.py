@@ -24,6 +24,7 @@ from handrail.definitions import queries as definitions
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary, TaskForm
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.errors import Conflict, Fault, HandrailError, Invalid, NotFound
+from handrail.kernel.ids import Prefix, is_ref
 from handrail.runbooks.actions import previews, runs
 from handrail.runbooks.actions.previews import Preview
 from handrail.runbooks.actions.runs import IncomingTask, new_key
@@ -44,15 +45,17 @@ CHANGED = "Another version was approved meanwhile. Nothing was started: look at 
 
 @dataclass(frozen=True, slots=True)
 class StartPage:
-    """``runbook`` None: none is chosen yet, or the one named is not active. ``key``: the task's; ``known``: the runs
-    of it in the actor's scope. ``tenant_field``: the name of the control that names the tenant; ``offered``: tenants
-    whose name or key has what was typed there. ``fields`` are the others. ``previewed``: what was typed for the
-    preview, to be started as it is; ``may_start``: whether a run would do anything. ``paused``: the intake is."""
+    """``runbook`` None: none is chosen yet, or the one named is not active. ``key``: the task's in its task system;
+    ``made``: the one for a task that has none; ``known``: the runs of it in the actor's scope. ``tenant_field``: the
+    name of the control that names the tenant; ``offered``: tenants whose name or key has what was typed there.
+    ``fields`` are the others. ``previewed``: what was typed for the preview, to be started as it is; ``may_start``:
+    whether a run would do anything. ``paused``: the intake is."""
 
     runbooks: list[DefinitionSummary]
     runbook: DefinitionSummary | None = None
     summary: str = ""
     key: str = ""
+    made: str = ""
     key_fault: str = ""
     known: tuple[str, ...] = ()
     fields: tuple[FormField, ...] = ()
@@ -83,13 +86,20 @@ class _Chosen:
         return f"task.{name}" if root == "task" and "." not in name else ""
 
     @property
+    def made(self) -> str:
+        """The key that was made for this form; empty for what can't be one."""
+        made = self.typed.get("made", "")
+        return made if is_ref(Prefix.TASK, made) else ""
+
+    @property
     def key(self) -> str:
+        """The key that was typed; empty where no task system has the task."""
         return self.typed.get("key", "").strip()
 
     def task(self) -> IncomingTask:
         """Raises Invalid."""
-        payload = inputs.payload(self.form.fields, self.typed)
-        return IncomingTask(self.key, self.form.definition.name, self.form.definition.version, payload)
+        payload, of = inputs.payload(self.form.fields, self.typed), self.form.definition
+        return IncomingTask(self.key or self.made, of.name, of.version, payload, made_here=not self.key)
 
 
 def present(actor: Actor, asked: Mapping[str, str]) -> StartPage:
@@ -127,6 +137,7 @@ def _form(
         chosen.form.definition,
         chosen.form.about,
         key=chosen.key,
+        made=chosen.made,
         key_fault="; ".join(one.message for one in faults if one.where == "key"),
         known=_known(actor, chosen),
         fields=tuple(inputs.fields(declared, chosen.typed, faults)),
@@ -147,10 +158,11 @@ def _open(actor: Actor, text: str, limit: int) -> list[TenantSummary]:
 
 
 def _known(actor: Actor, chosen: _Chosen) -> tuple[str, ...]:
-    if not chosen.key or not actor.may(Capability.RUN_VIEW):
+    key = chosen.key or chosen.made
+    if not key or not actor.may(Capability.RUN_VIEW):
         return ()
-    hits = found.find_runs(actor, chosen.key, limit=OFFERED)
-    return tuple(one.ref for one in hits if one.task == chosen.key and one.runbook == chosen.form.definition.name)
+    hits = found.find_runs(actor, key, limit=OFFERED)
+    return tuple(one.ref for one in hits if one.task == key and one.runbook == chosen.form.definition.name)
 
 
 def _act(actor: Actor, chosen: _Chosen, asked: str) -> StartPage | str:
@@ -178,7 +190,7 @@ def _as_previewed(chosen: _Chosen) -> IncomingTask:
     finds the run that a first click has made."""
     task, version = chosen.task(), chosen.typed.get("version", "")
     number = int(version) if _VERSION.fullmatch(version) else task.version
-    return IncomingTask(task.key, task.runbook, number, task.payload)
+    return dataclasses.replace(task, version=number)
 
 
 def _with_preview(form: StartPage, chosen: _Chosen, seen: Preview, *, may_start: bool) -> StartPage:
@@ -188,7 +200,7 @@ def _with_preview(form: StartPage, chosen: _Chosen, seen: Preview, *, may_start:
         form,
         preview=seen,
         readings=tuple(sources(seen.evidence, seen.readings)),
-        previewed=tuple((hidden | {"key": chosen.key} | given).items()),
+        previewed=tuple((hidden | {"key": chosen.key, "made": chosen.made} | given).items()),
         may_start=may_start and (seen.would_start or seen.already_as_required),
     )
 
@@ -206,14 +218,14 @@ def page(request: PageRequest) -> HttpResponse:
     came = _act(request.actor, chosen, asked.get("act", ""))
     if isinstance(came, StartPage):
         return _shown(request, came)
-    messages.success(request, f"{came} is the run of the task {chosen.key}.")
+    messages.success(request, f"{came} is the run of the task {chosen.key or chosen.made}.")
     return redirect("run", run=came)
 
 
 def _opened(request: PageRequest) -> HttpResponse:
     shown = present(request.actor, request.GET.dict())
-    if shown.runbook is not None and not shown.key:
-        address = request.GET.dict() | {"runbook": shown.runbook.name, "key": new_key()}
+    if shown.runbook is not None and not shown.made:
+        address = request.GET.dict() | {"runbook": shown.runbook.name, "made": new_key()}
         return redirect(reverse("run-start") + paging.query(**address))
     return _shown(request, shown)
 
