@@ -53,7 +53,7 @@ class OperationRun(models.Model):
     task_key = models.CharField(max_length=128)
     task_version = models.PositiveIntegerField()
     task_digest = models.CharField(max_length=71)
-    made_here = models.BooleanField(default=False, db_default=False)
+    made_here = models.BooleanField(default=False)
     task = models.JSONField()
     subject = models.CharField(max_length=400)
     retry_limit = models.PositiveSmallIntegerField()

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="operationrun",
             name="made_here",
-            field=models.BooleanField(db_default=False, default=False),
+            field=models.BooleanField(default=False),
         ),
         migrations.RemoveConstraint(model_name="operationrun", name="run_once_a_task"),
         migrations.AddConstraint(
