@@ -234,6 +234,17 @@ def list_colleagues(actor: Actor, capability: Capability, tenant_id: int) -> lis
     return [one.name for one in every if one.may(capability) and one.covers(**within)]
 
 
+def address_of(user_id: int) -> str:
+    """The e-mail address of a person; empty where there is none with this id."""
+    return User.objects.filter(pk=user_id).values_list("email", flat=True).first() or ""
+
+
+def list_active_members(actor: Actor) -> list[Actor]:
+    """Every active member that the actor may know of, with what they may do now, by e-mail address."""
+    rows = _colleagues(actor).prefetch_related("tenantentitlement_set").order_by("user__email")
+    return [member_actor(one) for one in rows]
+
+
 def _colleagues(actor: Actor) -> QuerySet[Membership]:
     return members_of(actor).filter(is_active=True, user__is_active=True)
 

@@ -64,6 +64,8 @@ _PAUSED = (
     *("brake_id", "at", "run_updated_at"),
     *("connector", "cause", "until", "waited_seconds", "passed_at", "resumed_at"),
 )
+_CHANNEL = ("channel", "attempts", "due_at", "tried_until", "deadline_at", "ended_at", "outcome", "failure", "receipt")
+_REMINDER = ("responder", "begun_at", "step", "hops", "due_at")
 _REPORT = ("attempts", "due_at", "tried_until", "delivered_at", "failure")
 
 RIGHTS: Mapping[str, Rights] = {
@@ -93,6 +95,7 @@ RIGHTS: Mapping[str, Rights] = {
     "audit_auditleaf": Rights(),
     "audit_auditnode": Rights(),
     "audit_auditcheckpoint": Rights(),
+    "audit_outbox": Rights(Shown.TENANT, update=("due_at", "attempts"), delete=True),
     # definitions
     "definitions_definition": Rights(Shown.WORKSPACE, update=_DEFINITION),
     # work
@@ -130,6 +133,12 @@ RIGHTS: Mapping[str, Rights] = {
     "packets_vote": _ADDED,
     "packets_release": _ADDED,
     "packets_deliveryentry": _ADDED,
+    # notifications
+    "notifications_notification": Rights(Shown.WORKSPACE, update=("closed_at", "told_at")),
+    "notifications_notifiedevent": Rights(Shown.TENANT, update=("told_at",)),
+    "notifications_channeldelivery": Rights(Shown.WORKSPACE, update=_CHANNEL),
+    "notifications_reminder": Rights(Shown.TENANT, update=_REMINDER, delete=True),
+    "notifications_notificationchoice": Rights(Shown.WORKSPACE, update=("email", "at"), delete=True),
 }
 
 # What is shown of the rows of all workspaces is shown by views, which the owner's role reads the tables for; nothing
@@ -173,6 +182,15 @@ LEASES: Mapping[str, str] = {
                external_handoff_failure_summary IS NOT NULL AS has_failed,
                strpos(external_handoff_failure_summary, 'Outcome unknown:') > 0 AS is_doubtful
         FROM support_supportrequest""",
+    "handrail_outbox_lease": "SELECT id, workspace_id, due_at, attempts FROM audit_outbox",
+    "handrail_notification_lease": """
+        SELECT d.id, d.workspace_id, d.outcome, d.due_at, d.ended_at, d.at FROM notifications_channeldelivery d
+        WHERE d.outcome IN ('failed', 'unknown', 'dropped') OR d.due_at IS NOT NULL""",
+    "handrail_untold_lease": """
+        SELECT n.id, n.workspace_id, n.at, EXISTS (
+            SELECT FROM notifications_channeldelivery d WHERE d.notification_id = n.id AND d.due_at IS NOT NULL
+        ) AS is_moving
+        FROM notifications_notification n WHERE n.told_at IS NULL""",
     "handrail_log_in_lease": """
         SELECT e.id, e.at, l.event, l.method, l.cause FROM audit_auditevent e
         LEFT JOIN LATERAL (SELECT e.event, e.context ->> 'method' AS method, e.context ->> 'cause' AS cause
@@ -208,6 +226,21 @@ CLAIMS: Mapping[str, Claimed] = {
         "SELECT run_id AS id, workspace_id, tenant_id, due_at, attempts, tried_until FROM runbooks_report"
         " WHERE (due_at <= statement_timestamp()) IS TRUE AND delivered_at IS NULL",
         ("due_at", "attempts", "tried_until"),
+    ),
+    "handrail_outbox_claim": Claimed(
+        "SELECT id, workspace_id, tenant_id, due_at, attempts FROM audit_outbox"
+        " WHERE (due_at <= statement_timestamp()) IS TRUE",
+        ("due_at", "attempts"),
+    ),
+    "handrail_notification_claim": Claimed(
+        "SELECT id, workspace_id, tenant_id, due_at FROM notifications_channeldelivery"
+        " WHERE (due_at <= statement_timestamp()) IS TRUE",
+        ("due_at",),
+    ),
+    "handrail_reminder_claim": Claimed(
+        "SELECT id, workspace_id, tenant_id, due_at FROM notifications_reminder"
+        " WHERE (due_at <= statement_timestamp()) IS TRUE",
+        ("due_at",),
     ),
     "handrail_revision_claim": Claimed(
         "SELECT id, workspace_id, tenant_id, due_at, state FROM packets_revision"

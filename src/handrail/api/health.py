@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from handrail import __version__
 from handrail.api import problems, sign_ons
 from handrail.audit import metrics as audit
+from handrail.notifications import metrics as notifications
 from handrail.packets import metrics as packets
 from handrail.runbooks import metrics as runbooks
 from handrail.support import metrics as support
@@ -85,7 +86,7 @@ class _Installation(Collector):
     """Read from the rows at every look: all processes of an installation tell the same figures."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        for slice_ in (runbooks, packets, support, audit, worker, sign_ons):
+        for slice_ in (runbooks, packets, support, audit, worker, notifications, sign_ons):
             for metric in slice_.read():
                 family = GaugeMetricFamily(metric.name, metric.help, labels=[metric.label] if metric.label else [])
                 for word, value in metric.values.items():

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import structlog
 from django.db import DatabaseError, IntegrityError, transaction
 
-from handrail.audit import exported, mark, sealing, signing, store, watch
-from handrail.audit.events import EventName, EventOutcome
+from handrail.audit import exported, mark, outbox, sealing, signing, store, watch
+from handrail.audit.events import PUBLISHED, EventName, EventOutcome
 from handrail.audit.mark import SealingStop
-from handrail.audit.models import AuditEvent
+from handrail.audit.models import AuditEvent, Outbox
 from handrail.audit.sealing import SealedBatch
 from handrail.audit.sources import EVENTS, SOURCES, Source
 from handrail.audit.watch import SealRefused
@@ -53,7 +53,8 @@ def record(
     outcome: EventOutcome = EventOutcome.DONE,
     **context: str | int | bool | None,
 ) -> AuditEvent:
-    """Adds one event in the caller's transaction. ``context`` holds short facts (references, codes, counts) only; what
+    """Adds one event in the caller's transaction, and its row in the outbox if somebody is told of such events.
+    ``context`` holds short facts (references, codes, counts) only; what
     is known of where the act comes from (``By.origin``) stands beside them."""
     within = workspace_id or by.workspace_id or None
     # Whatever the actor may see, the event about it is written: also before there is a scope, at a log-in.
@@ -76,6 +77,10 @@ def record(
         except TypeError:  # the database returned no row: a trigger or rule dropped it
             message = "The database dropped an audit event. Look at the guards of its tables: handrail check"
             raise IntegrityError(message) from None
+        if event in PUBLISHED:
+            Outbox.objects.create(
+                event_id=written.pk, workspace_id=within or 0, tenant_id=tenant_id or 0, due_at=written.at
+            )
         return written
 
 
@@ -106,10 +111,12 @@ def row_of(
 
 
 def insertion(*, events: str, source: str) -> str:
-    """SQL that inserts the events in the parameter ``events``, a jsonb array of what ``row_of`` gives, for the row of
-    ``source``: at its ``at``, of its ``workspace_id`` and ``tenant_id``. It returns one row for each event, unless a
-    trigger or a rule dropped one."""
-    return f"""
+    """SQL of two common table expressions, ``recorded`` and ``published``: the first inserts the events in the
+    parameter ``events``, a jsonb array of what ``row_of`` gives, for the row of ``source``: at its ``at``, of its
+    ``workspace_id`` and ``tenant_id``. It has one row for each event, unless a trigger or a rule dropped one. The
+    second puts those that somebody is told of into the outbox."""
+    told = ", ".join(f"'{name}'" for name in sorted(PUBLISHED))
+    return f"""recorded AS (
     INSERT INTO audit_auditevent
            (at, actor_kind, actor, event, outcome, workspace_id, tenant_id, subject_kind, subject, context)
     SELECT {source}.at, new.actor_kind, new.actor, new.event, new.outcome, {source}.workspace_id, {source}.tenant_id,
@@ -118,7 +125,10 @@ def insertion(*, events: str, source: str) -> str:
         actor_kind text, actor text, event text, outcome text, subject_kind text, subject text, context jsonb))
         WITH ORDINALITY AS new
     ORDER BY new.ordinality
-    RETURNING id"""  # noqa: S608 - names of our own
+    RETURNING id, event, at, workspace_id, tenant_id),
+published AS (
+    INSERT INTO audit_outbox (event_id, workspace_id, tenant_id, due_at)
+    SELECT id, coalesce(workspace_id, 0), coalesce(tenant_id, 0), at FROM recorded WHERE event IN ({told}))"""  # noqa: S608
 
 
 def seal(*, by: By, whole: bool | None = True) -> SealedBatch | None:
@@ -261,3 +271,8 @@ def export(
     with suppress(SealRefused):  # the export says so itself, by its mark
         seal_all(by=by)
     return exported.lines(exported.Scope(workspace_id, tenant_ids, sources))
+
+
+def published_done(row_id: int) -> None:
+    """It is decided who is told of the event of an outbox row: the row goes, in the caller's transaction."""
+    outbox.done(row_id)

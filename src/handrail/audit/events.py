@@ -61,6 +61,7 @@ class EventName(StrEnum):
     EXCEPTION_READ_AGAIN = "exception.read_again"
     EXCEPTION_FOLLOW_UP_STARTED = "exception.follow_up_started"
     EXCEPTION_RESOLVED = "exception.resolved"
+    EXCEPTION_NOT_TAKEN = "exception.not_taken"
 
     SUPPORT_REQUEST_CREATED = "support_request.created"
     SUPPORT_REQUEST_TICKET_CREATED = "support_request.external_ticket_created"
@@ -77,6 +78,7 @@ class EventName(StrEnum):
     PACKET_REJECTED = "packet.rejected"
     PACKET_WITHDRAWN = "packet.withdrawn"
     PACKET_EXPIRED = "packet.expired"
+    PACKET_EXPIRES_SOON = "packet.expires_soon"
     PACKET_SUPERSEDED = "packet.superseded"
     PACKET_RELEASED = "packet.released"
     PACKET_DELIVERED = "packet.delivered"
@@ -95,8 +97,31 @@ class EventName(StrEnum):
     AUDIT_SEAL_REFUSED = "audit.seal_refused"
     AUDIT_LOG_ACCEPTED = "audit.log_accepted"
 
+    NOTIFICATION_STOPPED = "notification.stopped"
+    NOTIFICATION_REPEATED = "notification.repeated"
+    NOTIFICATION_CHOSEN = "notification.chosen"
+    RESPONDER_TESTED = "responder.tested"
+
 
 class EventOutcome(StrEnum):
     DONE = "done"
     DENIED = "denied"
     FAILED = "failed"
+
+
+_E = EventName
+PUBLISHED = frozenset(
+    {
+        *(_E.RUN_STOPPED, _E.EXCEPTION_NOT_TAKEN, _E.EXCEPTION_ASSIGNED),
+        *(_E.EXCEPTION_HANDED_BACK, _E.EXCEPTION_RESOLVED),
+        *(_E.PACKET_ASSEMBLED, _E.PACKET_REOPENED, _E.PACKET_SUPERSEDED, _E.PACKET_EXPIRES_SOON, _E.PACKET_EXPIRED),
+        *(_E.PACKET_DELIVERY_REFUSED, _E.PACKET_GIVEN_UP, _E.PACKET_CONSUMED, _E.PACKET_ASSEMBLY_STOPPED),
+        *(_E.DEFINITION_PROPOSED, _E.DEFINITION_APPROVED, _E.DEFINITION_REJECTED),
+        *(_E.DEFINITION_RETURN_REQUESTED, _E.DEFINITION_RETURNED, _E.DEFINITION_DEPRECATED),
+        *(_E.BRAKE_APPLIED, _E.BRAKE_RELEASED, _E.BREAKER_OPENED),
+        *(_E.TASK_REFUSED, _E.RUN_REPORT_REFUSED, _E.RUN_REPORT_STOPPED),
+        *(_E.AUDIT_SEAL_REFUSED,),
+    }
+)
+"""Those that somebody is told of: each leaves a row in the outbox, in the transaction that records it. Who is told is
+decided in ``notifications.rules``."""

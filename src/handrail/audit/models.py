@@ -24,6 +24,22 @@ class AuditEvent(models.Model):
         ]
 
 
+class Outbox(models.Model):
+    """An event that somebody is to be told of, until it is decided who (``notifications``); then the row is deleted.
+
+    ``workspace_id`` and ``tenant_id`` are 0 for none. ``due_at``: when any worker may claim it.
+    """
+
+    event_id = models.BigIntegerField(unique=True)
+    workspace_id = models.BigIntegerField()
+    tenant_id = models.BigIntegerField()
+    due_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0, db_default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant_id", "due_at"], name="outbox_turn")]
+
+
 class AuditLeaf(models.Model):
     """Which row stands at which place of the log, and its leaf hash (RFC 6962). ``source`` names its table's entry in
     ``audit.sources``."""

@@ -14,7 +14,9 @@ from django.db.models import QuerySet
 from handrail.audit import guards, sealing, signing, structure, watch
 from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent
+from handrail.audit.outbox import Published, find_published
 
+__all__ = ["Published", "find_published"]
 PAGE = 100
 MOST = 500
 COUNTED = 20_000

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "handrail.runbooks",
     "handrail.support",
     "handrail.packets",
+    "handrail.notifications",
     "handrail.web",
     "handrail.conf.apps.Composition",
 ]

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
+from handrail.connectors.channels import MailSection, NotificationsSection, ResponderSection
 from handrail.connectors.config import Section
 from handrail.connectors.extract import ExtractFailed, check_path
 from handrail.connectors.paths import checked_template
@@ -228,6 +229,9 @@ class Config(Section):
     tokens: TokensSection = TokensSection()
     lanes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     blobs: dict[str, Any] | None = None
+    mail: MailSection | None = None
+    notifications: NotificationsSection = NotificationsSection()
+    responders: dict[str, ResponderSection] = Field(default_factory=dict)
 
 
 def decides_by_name(config: Config) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from handrail.access import closing, decisions, tokens
 from handrail.conf import config, keys, release, single_sign_on
-from handrail.connectors import desk, oidc, registry
+from handrail.connectors import channels, desk, oidc, registry
 from handrail.definitions import actions as definitions
+from handrail.notifications import settings as notifications
 from handrail.packets.queries import count_current
 from handrail.runbooks import sampling, task_system, timing
 from handrail.runbooks.actions import runs
@@ -33,6 +36,8 @@ def connect() -> None:
     timing.configure(timing.Timing(lease_seconds=loaded.worker.lease_seconds, **loaded.timing.model_dump()))
     sampling.configure(review_sampling(loaded))
     desk.configure(open_desk(loaded))
+    channels.configure(open_responders(loaded))
+    notifications.configure(notification_settings(loaded))
     settings.configure(support_settings(loaded))
     oidc.configure(single_sign_on.open_provider(loaded.single_sign_on, config.secrets(), threads=loaded.web.threads))
     release.connect(loaded)
@@ -57,6 +62,29 @@ def open_desk(loaded: config.Config) -> desk.Desk | None:
     presets = next((path for path in _PRESETS if path.is_dir()), _PRESETS[0])
     settings = desk.read_desk(loaded.desk, presets=presets)
     return desk.Desk(settings, config.secrets()) if settings is not None else None
+
+
+def open_responders(loaded: config.Config) -> channels.Responders:
+    """The configured responders with their channels. Calls nobody. Raises Misconfigured naming section and field."""
+
+    def overlaid(own: Mapping[str, Any]) -> desk.Desk | None:
+        if loaded.desk is None:
+            return None
+        return open_desk(loaded.model_copy(update={"desk": desk.overlay(loaded.desk, own)}))
+
+    return channels.build(
+        loaded.responders,
+        mail=loaded.mail,
+        settings=loaded.notifications,
+        open_desk=overlaid,
+        secrets=config.secrets(),
+    )
+
+
+def notification_settings(loaded: config.Config) -> notifications.NotificationSettings:
+    """The address of the pages, and how long a worker has what it claims."""
+    root = (loaded.web.base_url or "").rstrip("/")
+    return notifications.NotificationSettings(root=root, lease_seconds=loaded.worker.lease_seconds)
 
 
 def support_settings(loaded: config.Config) -> settings.SupportSettings:

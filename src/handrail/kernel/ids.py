@@ -17,6 +17,7 @@ class Prefix(StrEnum):
     PACKET = "PKT"
     SESSION = "SES"
     BRAKE = "BRK"
+    NOTIFICATION = "NTF"
     TOKEN = "TOK"  # noqa: S105 - a prefix
     TASK = "WEB"  # of a task that a person made on a page
 

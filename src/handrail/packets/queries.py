@@ -17,6 +17,7 @@ from handrail.access.snapshot import snapshot
 from handrail.packets import permissions
 from handrail.packets.assembly.compare import Comparison
 from handrail.packets.comparison import with_earlier
+from handrail.packets.concerned import ConcernedPeople, concerned_by
 from handrail.packets.models import Packet, Revision
 from handrail.packets.review import (
     AnnexView,
@@ -36,6 +37,7 @@ from handrail.packets.review import (
 from handrail.packets.rows import get_revision_row
 from handrail.packets.states import CURRENT, REVISION, RevisionReason, RevisionState, VoteKind
 
+__all__ = ["ConcernedPeople", "concerned_by"]
 PAGE = 50
 
 

@@ -12,6 +12,9 @@ from datetime import datetime
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.kernel.scope import entered
+from handrail.notifications.actions import ageing, publishing
+from handrail.notifications.actions import claims as notifications
+from handrail.notifications.actions import delivering as messages
 from handrail.packets.actions import assembling, delivering
 from handrail.packets.states import RevisionState
 from handrail.runbooks.actions import advancing, reports
@@ -42,3 +45,15 @@ def revision(claim: Claim) -> datetime | None:
         if claim.word == RevisionState.ASSEMBLING:
             return assembling.advance(revision_id=claim.id, by=worker, lease=claim.lease)
         return delivering.deliver(revision_id=claim.id, by=worker, lease=claim.lease)
+
+
+def notification(claim: Claim) -> datetime | None:
+    """An event to tell of, a message to send, or something to look at again."""
+    with acting_in(claim.workspace_id) as worker:
+        if claim.kind == notifications.OUTBOX.name:
+            publishing.publish(claim=claim, by=worker)
+        elif claim.kind == notifications.REMINDERS.name:
+            ageing.look_again(claim=claim, by=worker)
+        else:
+            return messages.deliver(claim=claim, by=worker)
+    return None

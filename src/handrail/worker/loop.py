@@ -22,6 +22,7 @@ from django.db import Error, connection
 from handrail.kernel.clock import followed, now
 from handrail.kernel.errors import HandrailError
 from handrail.kernel.scope import NOTHING, entered
+from handrail.notifications.actions import claims as notifications
 from handrail.packets.actions import claims as packets
 from handrail.runbooks import timing
 from handrail.runbooks.actions import claims as runbooks
@@ -40,15 +41,18 @@ log = structlog.get_logger("handrail.worker")
 POLL_SECONDS = 1.0
 # The most threads for reports, and for revisions, of one worker.
 BESIDE = 4
+# And for notifications.
+MESSAGES = 2
 # More reports of runs that end here than this wait for a thread in this process; the others are left to any worker.
 REPORTS_WAITING = 32
-KINDS = {kind.name: kind for kind in (runbooks.RUNS, runbooks.REPORTS, packets.REVISIONS)}
+KINDS = {kind.name: kind for kind in (runbooks.RUNS, runbooks.REPORTS, packets.REVISIONS, *notifications.KINDS)}
 
 
 def threads_of(concurrency: int) -> dict[str, int]:
     """The threads of a worker that advances ``concurrency`` runs at a time, by lane."""
     beside = min(max(concurrency // 2, 1), BESIDE)
-    return {"run": concurrency, "report": beside, "revision": beside, duties.KIND: 1}
+    telling = min(beside, MESSAGES)
+    return {"run": concurrency, "report": beside, "revision": beside, "notification": telling, duties.KIND: 1}
 
 
 class Loop:
@@ -77,6 +81,9 @@ class Loop:
             "report": self._lane("report", many, self._report, lambda n, after: runbooks.claim_reports(n, after=after)),
             "revision": self._lane(
                 "revision", many, self._revision, lambda n, after: packets.claim_revisions(n, after=after)
+            ),
+            "notification": self._lane(
+                "notification", many, self._notify, lambda n, after: notifications.claim(n, after=after)
             ),
             "duty": self._lane("duty", many, self._duty, lambda n, _: self._claim_duties(n)),
         }
@@ -235,6 +242,9 @@ class Loop:
     def _revision(self, claim: Claim) -> None:
         self._look_again(handlers.revision(claim))
 
+    def _notify(self, claim: Claim) -> None:
+        self._look_again(handlers.notification(claim))
+
     def _duty(self, claim: Claim) -> None:
         duty = self.duties[claim.word]
         with self._lock:
@@ -285,8 +295,8 @@ class Loop:
                     lease.give_back(KINDS[claim.kind], claim, seconds=seconds)
             with self._lock:
                 self._returned.pop(0)
-            if claim.kind in self.lanes:
-                self.lanes[claim.kind].more = True
+            if (lane := self.lanes.get(claim.kind)) is not None:
+                lane.more = True
 
     def _end(self, graceful_seconds: float) -> None:
         until = time.monotonic() + graceful_seconds

@@ -4,7 +4,7 @@ from handrail.connectors.desk.adapter import Desk
 from handrail.connectors.desk.config import DeskConfig
 from handrail.connectors.desk.current import configure, configured, use
 from handrail.connectors.desk.failure import SUMMARY_LIMIT, UNKNOWN_WORDS, Category, DeskFailure, interrupted
-from handrail.connectors.desk.settings import preset_names, read_desk
+from handrail.connectors.desk.settings import overlay, preset_names, read_desk
 from handrail.connectors.desk.ticket import Created, Link, Severity, TicketDraft
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "configure",
     "configured",
     "interrupted",
+    "overlay",
     "preset_names",
     "read_desk",
     "use",

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from handrail.connectors.desk.config import DeskConfig, Scalar
 from handrail.connectors.desk.formats import in_format
 from handrail.connectors.desk.template import Scope, render, render_text, render_url
-from handrail.connectors.desk.ticket import SUPPORT_REFERENCE, TicketDraft
+from handrail.connectors.desk.ticket import TICKET_REFERENCE, TicketDraft
 from handrail.connectors.http import json_bytes
 from handrail.kernel.errors import Invalid
 from handrail.kernel.hostile import clean_text
@@ -48,7 +48,7 @@ def question(config: DeskConfig, path: str, query: dict[str, Scalar], *, referen
 
 def checked_reference(reference: str) -> str:
     """``reference`` if it is one of Handrail's. It goes into headers and search queries, so nothing else may."""
-    if not SUPPORT_REFERENCE.fullmatch(reference):
+    if not TICKET_REFERENCE.fullmatch(reference):
         raise Invalid("A support request's reference looks like SR-7K3M9QX2ZA.", code="support-reference")
     return reference
 

@@ -21,7 +21,8 @@ TICKET_FIELDS = frozenset(
         "page_url",
     }
 )
-SUPPORT_REFERENCE = re.compile(r"SR-[0-9A-Z]{4,20}")
+# Of a support request, or of a notification.
+TICKET_REFERENCE = re.compile(r"(?:SR|NTF)-[0-9A-Z]{4,20}")
 
 
 class Severity(StrEnum):
@@ -35,7 +36,8 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TicketDraft:
-    """One ticket to create. ``reference`` is Handrail's own (``SR-…``); the adapter puts it into the subject.
+    """One ticket to create. ``reference`` is Handrail's own (``SR-…``, or ``NTF-…`` of a notification); the adapter puts
+    it into the subject.
 
     ``body`` (a person's words) and ``facts`` are plain text with line breaks. The adapter puts them into the desk's own
     format, one after the other; where a desk has no room for both, the words are cut and the facts come through.

@@ -77,6 +77,8 @@ class TimedStream(NetworkStream):
     def get_extra_info(self, info: str) -> Any:
         if info == "ssl_object" and isinstance(self._socket, ssl.SSLSocket):
             return self._socket
+        if info == "socket":
+            return self._socket
         if info == "is_readable":
             return _is_readable(self._socket)
         return None

@@ -114,7 +114,7 @@ appended AS (
         detail jsonb)
     ORDER BY new.sequence)"""
 
-_EVENTS = f"recorded AS ({insertion(events='events', source='moved')})"
+_EVENTS = insertion(events="events", source="moved")
 
 # A worker that looks at the woken run just now loses its lease so, and must not count as one that ended without a word.
 _ENDED = """

@@ -1,0 +1,21 @@
+"""How far telling is behind, and what was not told."""
+
+from __future__ import annotations
+
+from handrail.kernel.metric import Metric, one
+from handrail.notifications import leases
+from handrail.notifications.states import UNDELIVERED
+
+
+def read() -> list[Metric]:
+    behind, undelivered, untold = leases.counts()
+    return [
+        one("handrail_notifications_behind", "Events that failed to be told so far, and are tried again.", behind),
+        Metric(
+            "handrail_notifications_undelivered",
+            "Messages of the last 7 days that a channel does not have, or may not have, by outcome.",
+            {outcome.value: undelivered.get(outcome.value, 0) for outcome in UNDELIVERED},
+            "outcome",
+        ),
+        one("handrail_notifications_untold", "Events of which no channel has told their recipient.", untold),
+    ]

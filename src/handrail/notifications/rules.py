@@ -1,0 +1,172 @@
+"""Who is told of which event: the one table of it, as data.
+
+Responders are told what a runbook or packet profile names them for, or what is the installation's own. People are told
+by e-mail what their roles make theirs, unless they have chosen otherwise; by themselves most kinds are quiet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from handrail.access.capabilities import Capability, Role
+from handrail.audit.events import EventName
+
+E, C = EventName, Capability
+
+
+class Kind(StrEnum):
+    """What people choose by."""
+
+    EXCEPTIONS = "exceptions"
+    EXCEPTIONS_LATE = "exceptions-late"
+    EXCEPTIONS_MINE = "exceptions-mine"
+    EXCEPTIONS_RESOLVED = "exceptions-resolved"
+    PACKETS_TO_SIGN = "packets-to-sign"
+    PACKETS_HOLDS = "packets-holds"
+    PACKETS_SIGNED = "packets-signed"
+    PACKETS_STUCK = "packets-stuck"
+    PACKETS_CONSUMED = "packets-consumed"
+    DEFINITIONS = "definitions"
+    DEFINITIONS_MINE = "definitions-mine"
+    BRAKES = "brakes"
+    WAVES = "waves"
+    TASKS = "tasks"
+    AUDIT = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class KindRule:
+    """``needs``: the capability without which nobody is told. ``roles``: who is told without having chosen; None: all
+    whom it concerns. ``everywhere``: only those who are entitled to every tenant."""
+
+    label: str
+    needs: Capability
+    roles: frozenset[str] | None = frozenset()
+    everywhere: bool = False
+
+
+# Held for one event by those who have the role that the runbook escalates to.
+NAMED = "named by the runbook"
+_STUCK = frozenset({Role.ESCALATION_OWNER.value})
+KINDS: Mapping[Kind, KindRule] = {
+    Kind.EXCEPTIONS: KindRule("Exception packets that are opened or handed back", C.EXCEPTION_TAKE, frozenset({NAMED})),
+    Kind.EXCEPTIONS_LATE: KindRule(
+        "Exception packets that nobody has taken in time, or that are overdue",
+        C.EXCEPTION_TAKE,
+        frozenset({Role.SENIOR_SUPPORT.value}),
+    ),
+    Kind.EXCEPTIONS_MINE: KindRule("Exception packets that are assigned to you", C.EXCEPTION_VIEW, None),
+    Kind.EXCEPTIONS_RESOLVED: KindRule("Exception packets that are resolved", C.EXCEPTION_VIEW),
+    Kind.PACKETS_TO_SIGN: KindRule("Escalation packets that wait for your approval", C.PACKET_APPROVE, None),
+    Kind.PACKETS_HOLDS: KindRule("Holds that are yours to decide", C.PACKET_CLEAR_HOLD, None),
+    Kind.PACKETS_SIGNED: KindRule("Escalation packets that end after you approved them", C.PACKET_VIEW, None),
+    Kind.PACKETS_STUCK: KindRule("Escalation packets that expire or are not delivered", C.PACKET_RELEASE, _STUCK),
+    Kind.PACKETS_CONSUMED: KindRule("Escalation packets that are consumed", C.PACKET_VIEW),
+    Kind.DEFINITIONS: KindRule(
+        "Definitions that wait for a decision", C.DEFINITION_DECIDE, frozenset({Role.GOVERNANCE_OWNER.value}), True
+    ),
+    Kind.DEFINITIONS_MINE: KindRule("Decisions about definitions that you proposed", C.DEFINITION_VIEW, None),
+    Kind.BRAKES: KindRule("Pauses and circuit breakers", C.RUN_PAUSE),
+    Kind.WAVES: KindRule("Waves that stop themselves", C.RUN_PAUSE),
+    Kind.TASKS: KindRule("Tasks that are refused, and outcomes that are not reported", C.RUN_START, everywhere=True),
+    Kind.AUDIT: KindRule(
+        "Sealing of the audit log that fails", C.AUDIT_VIEW, frozenset({Role.AUDITOR.value}), everywhere=True
+    ),
+}
+
+
+class Responsible(StrEnum):
+    """Which responder is told."""
+
+    NOBODY = "nobody"
+    EXCEPTION = "exception"  # whom the exception packet is escalated to
+    SIGNERS = "signers"  # the profile's signer groups
+    HOLDS = "holds"  # the owners of open holds
+    HOUSE = "house"  # the installation's own
+
+
+class Concerned(StrEnum):
+    """Which people are told, of those whose choice and scope it is."""
+
+    EVERYBODY = "everybody"
+    HOLDER = "holder"  # who has the exception packet
+    TO_SIGN = "to-sign"  # who may sign the revision now
+    HOLD_OWNERS = "hold-owners"
+    VOTERS = "voters"  # who approved the revision
+    AUTHOR = "author"  # who proposed the definition, or asked for it back
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``title`` names the subject by ``{subject}``. ``watch``: whether it begins or ends that somebody is reminded."""
+
+    title: str
+    people: tuple[tuple[Concerned, Kind], ...]
+    responsible: Responsible = Responsible.NOBODY
+    urgent: bool = False
+
+
+_ALL = Concerned.EVERYBODY
+_ENDED = ((Concerned.VOTERS, Kind.PACKETS_SIGNED), (_ALL, Kind.PACKETS_STUCK))
+
+RULES: Mapping[EventName, Rule] = {
+    E.RUN_STOPPED: Rule("A run stopped: {subject}", ((_ALL, Kind.EXCEPTIONS),), Responsible.EXCEPTION, urgent=True),
+    E.EXCEPTION_NOT_TAKEN: Rule(
+        "Nobody has taken {subject}", ((_ALL, Kind.EXCEPTIONS_LATE),), Responsible.EXCEPTION, urgent=True
+    ),
+    E.EXCEPTION_ASSIGNED: Rule("{subject} is assigned to you", ((Concerned.HOLDER, Kind.EXCEPTIONS_MINE),)),
+    E.EXCEPTION_HANDED_BACK: Rule(
+        "{subject} was handed back", ((_ALL, Kind.EXCEPTIONS),), Responsible.EXCEPTION, urgent=True
+    ),
+    E.EXCEPTION_RESOLVED: Rule("{subject} is resolved", ((_ALL, Kind.EXCEPTIONS_RESOLVED),), Responsible.EXCEPTION),
+    E.PACKET_ASSEMBLED: Rule(
+        "{subject} waits for you",
+        ((Concerned.TO_SIGN, Kind.PACKETS_TO_SIGN), (Concerned.HOLD_OWNERS, Kind.PACKETS_HOLDS)),
+        Responsible.SIGNERS,
+    ),
+    E.PACKET_REOPENED: Rule(
+        "{subject} waits for an approval again", ((Concerned.TO_SIGN, Kind.PACKETS_TO_SIGN),), Responsible.SIGNERS
+    ),
+    E.PACKET_SUPERSEDED: Rule(
+        "{subject} was superseded after you approved it", ((Concerned.VOTERS, Kind.PACKETS_SIGNED),)
+    ),
+    E.PACKET_EXPIRES_SOON: Rule(
+        "{subject} expires soon",
+        ((Concerned.TO_SIGN, Kind.PACKETS_TO_SIGN), (_ALL, Kind.PACKETS_STUCK)),
+        Responsible.SIGNERS,
+    ),
+    E.PACKET_EXPIRED: Rule("{subject} has expired", _ENDED, Responsible.SIGNERS),
+    E.PACKET_DELIVERY_REFUSED: Rule("The lane refused {subject}", _ENDED, Responsible.SIGNERS, urgent=True),
+    E.PACKET_GIVEN_UP: Rule("{subject} could not be delivered", _ENDED, Responsible.SIGNERS, urgent=True),
+    E.PACKET_ASSEMBLY_STOPPED: Rule("{subject} could not be assembled", ((_ALL, Kind.PACKETS_STUCK),)),
+    E.PACKET_CONSUMED: Rule("{subject} was consumed", ((_ALL, Kind.PACKETS_CONSUMED),)),
+    E.DEFINITION_PROPOSED: Rule("Proposed: {subject}", ((_ALL, Kind.DEFINITIONS),)),
+    E.DEFINITION_RETURN_REQUESTED: Rule("Asked back: {subject}", ((_ALL, Kind.DEFINITIONS),)),
+    E.DEFINITION_APPROVED: Rule("Approved: {subject}", ((Concerned.AUTHOR, Kind.DEFINITIONS_MINE),)),
+    E.DEFINITION_REJECTED: Rule("Rejected: {subject}", ((Concerned.AUTHOR, Kind.DEFINITIONS_MINE),)),
+    E.DEFINITION_RETURNED: Rule("Active again: {subject}", ((Concerned.AUTHOR, Kind.DEFINITIONS_MINE),)),
+    E.DEFINITION_DEPRECATED: Rule("Deprecated: {subject}", ((Concerned.AUTHOR, Kind.DEFINITIONS_MINE),)),
+    E.BRAKE_APPLIED: Rule("Runs are paused: {subject}", ((_ALL, Kind.BRAKES),), Responsible.HOUSE),
+    E.BRAKE_RELEASED: Rule("Runs go on: {subject}", ((_ALL, Kind.BRAKES),), Responsible.HOUSE),
+    E.BREAKER_OPENED: Rule(
+        "The circuit breaker of {subject} opened", ((_ALL, Kind.BRAKES),), Responsible.HOUSE, urgent=True
+    ),
+    E.TASK_REFUSED: Rule("A task was refused", ((_ALL, Kind.TASKS),), Responsible.HOUSE),
+    E.RUN_REPORT_REFUSED: Rule(
+        "The task system refused the outcome of {subject}", ((_ALL, Kind.TASKS),), Responsible.HOUSE
+    ),
+    E.RUN_REPORT_STOPPED: Rule("The outcome of {subject} was not reported", ((_ALL, Kind.TASKS),), Responsible.HOUSE),
+    E.AUDIT_SEAL_REFUSED: Rule(
+        "The audit log is not sealed any more", ((_ALL, Kind.AUDIT),), Responsible.HOUSE, urgent=True
+    ),
+}
+
+
+def wants(kind: Kind, roles: frozenset[str], chosen: bool | None) -> bool:
+    """Whether somebody with ``roles`` is told by e-mail of what concerns them. ``chosen``: what they have said."""
+    if chosen is not None:
+        return chosen
+    default = KINDS[kind].roles
+    return default is None or bool(default & roles)
