@@ -11,7 +11,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml HANDRAIL_STATE_DIR=var/check \
 	DJANGO_SETTINGS_MODULE=handrail.conf.settings \
 	HANDRAIL_WEB_KEY=unused-$(shell seq -s - 1 40) TASKS_TOKEN=unused REGISTRY_TOKEN=unused \
-	ROLES_TOKEN=unused JOBS_TOKEN=unused TASKS_WEBHOOK_SECRET=unused HANDRAIL_METRICS_TOKEN=unused \
+	ROLES_TOKEN=unused JOBS_TOKEN=unused TASKS_WEBHOOK_SECRET=unused MAIL_PASSWORD=unused PAGERDUTY_KEY=unused HANDRAIL_METRICS_TOKEN=unused \
 	DESK_TOKEN=unused VENDOR_LANE_TOKEN=unused SSO_CLIENT_SECRET=unused
 
 .DEFAULT_GOAL := help

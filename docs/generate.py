@@ -34,6 +34,14 @@ from handrail.cli.commands import app  # noqa: E402
 from handrail.cli.entry import EXIT_CODES  # noqa: E402
 from handrail.conf.config import Config  # noqa: E402
 from handrail.connectors import registry  # noqa: E402
+from handrail.connectors.channels import ResponderSection  # noqa: E402
+from handrail.connectors.channels.config import (  # noqa: E402
+    ChatSection,
+    DeskSection,
+    EmailSection,
+    PagerSection,
+    WebhookSection,
+)
 from handrail.connectors.config import BreakerSettings, CallLimits  # noqa: E402
 from handrail.connectors.lane.config import DirectoryLaneConfig, HttpLaneConfig, S3LaneConfig  # noqa: E402
 from handrail.definitions.states import DEFINITION  # noqa: E402
@@ -152,6 +160,10 @@ def configuration() -> str:
     parts.append(section("[connectors.NAME.breaker]", BreakerSettings, said["connector_breaker"]))
     for name, lane in LANES.items():
         parts.append(section(f'[lanes.NAME] of kind "{name}"', lane, {**said["connector"], **said["lane"]}))
+    parts.append(section("[responders.NAME]", ResponderSection, said["responder"]))
+    for name, channel in CHANNELS.items():
+        title = f'[[responders.NAME.channels]] of kind "{name}"'
+        parts.append(section(title, channel, {**said["connector"], **said["channel"]}))
     parts.append("## [desk]\n\nThe service desk: see [guides/desks](../guides/desks/README.md).\n")
     return "\n".join(parts)
 
@@ -165,7 +177,12 @@ def section(title: str, model: type[BaseModel], said: Mapping[str, str], *, skip
 
 def model_of(annotation: Any) -> type[BaseModel] | None:
     """The section's model behind ``Model`` or ``Model | None``."""
-    found = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)]
+    several = get_origin(annotation) in (dict, Mapping)
+    found = [
+        a
+        for a in (annotation, *(() if several else get_args(annotation)))
+        if isinstance(a, type) and issubclass(a, BaseModel)
+    ]
     return found[0] if found else None
 
 
@@ -207,6 +224,13 @@ def images() -> Iterator[str]:
 
 
 LANES = {"directory": DirectoryLaneConfig, "http": HttpLaneConfig, "s3": S3LaneConfig}
+CHANNELS = {
+    "webhook": WebhookSection,
+    "email": EmailSection,
+    "chat": ChatSection,
+    "pager": PagerSection,
+    "desk": DeskSection,
+}
 # Sections with a model of their own in Config.
 SECTIONS = {name: model for name, field in Config.model_fields.items() if (model := model_of(field.annotation))}
 

@@ -53,7 +53,7 @@ def record(
     outcome: EventOutcome = EventOutcome.DONE,
     **context: str | int | bool | None,
 ) -> AuditEvent:
-    """Adds one event in the caller's transaction, and its row in the outbox if somebody is told of such events.
+    """Adds one event in the caller's transaction, and its row in the outbox if somebody is notified of such events.
     ``context`` holds short facts (references, codes, counts) only; what
     is known of where the act comes from (``By.origin``) stands beside them."""
     within = workspace_id or by.workspace_id or None
@@ -114,7 +114,7 @@ def insertion(*, events: str, source: str) -> str:
     """SQL of two common table expressions, ``recorded`` and ``published``: the first inserts the events in the
     parameter ``events``, a jsonb array of what ``row_of`` gives, for the row of ``source``: at its ``at``, of its
     ``workspace_id`` and ``tenant_id``. It has one row for each event, unless a trigger or a rule dropped one. The
-    second puts those that somebody is told of into the outbox."""
+    second puts those that somebody is notified of into the outbox."""
     told = ", ".join(f"'{name}'" for name in sorted(PUBLISHED))
     return f"""recorded AS (
     INSERT INTO audit_auditevent
@@ -274,5 +274,5 @@ def export(
 
 
 def published_done(row_id: int) -> None:
-    """It is decided who is told of the event of an outbox row: the row goes, in the caller's transaction."""
+    """It is decided who is notified of the event of an outbox row: the row goes, in the caller's transaction."""
     outbox.done(row_id)

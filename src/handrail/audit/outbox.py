@@ -1,5 +1,5 @@
-"""The outbox: events that somebody is to be told of, each in it from the transaction that recorded it until it is
-decided who is told."""
+"""The outbox: events that somebody is to be notified of, each in it from the transaction that recorded it until it is
+decided who is notified."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def find_published(row_id: int, lease: datetime) -> Published | None:
 
 
 def done(row_id: int) -> None:
-    """It is decided who is told: the row goes, in the transaction that wrote what they are told."""
+    """It is decided who is notified: the row goes, in the transaction that wrote what they are notified."""
     Outbox.objects.filter(pk=row_id).delete()

@@ -1,1 +1,1 @@
-"""Tells people: who hears of which event, by which channel, and what became of it."""
+"""Tells people: who hears of which event, the channel, and what became of it."""

@@ -43,7 +43,7 @@ def _parameters() -> dict[str, Any]:
 
 
 def counts() -> tuple[int, dict[str, int], int]:
-    """Events that wait to be told, beyond a first look; deliveries that ended undelivered within the last week, by
+    """Events that wait to be notified, beyond a first look; deliveries that ended undelivered within the last week, by
     outcome; notifications that reached nobody, and are not on their way any more."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM handrail_outbox_lease WHERE attempts > 1")

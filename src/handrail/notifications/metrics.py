@@ -1,4 +1,4 @@
-"""How far telling is behind, and what was not told."""
+"""How far telling is behind, and what was not notified."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from handrail.notifications.states import UNDELIVERED
 def read() -> list[Metric]:
     behind, undelivered, untold = leases.counts()
     return [
-        one("handrail_notifications_behind", "Events that failed to be told so far, and are tried again.", behind),
+        one("handrail_notifications_behind", "Events that failed to be notified so far, and are tried again.", behind),
         Metric(
             "handrail_notifications_undelivered",
             "Messages of the last 7 days that a channel does not have, or may not have, by outcome.",

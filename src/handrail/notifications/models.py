@@ -1,7 +1,7 @@
-"""What somebody was told, of which events, and by which channel.
+"""What people were notified of: which events, through which channel.
 
 ``workspace_id`` and ``tenant_id`` are those of the event, 0 for none, as in the outbox: what concerns the whole
-installation is told too.
+installation is notified too.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ class ChannelDelivery(models.Model):
 class Reminder(models.Model):
     """Something that is looked at again at ``due_at``: whether somebody has taken it, or that it expires.
 
-    ``responder`` is told next; ``step``: how many of its steps were taken; ``hops``: how many responders gave up on it.
-    ``begun_at``: since when the present responder has been told.
+    ``responder`` is notified next; ``step``: how many of its steps were taken; ``hops``: how many responders gave up on it.
+    ``begun_at``: since when the present responder has been notified.
     """
 
     workspace_id = models.BigIntegerField()

@@ -1,4 +1,4 @@
-"""Who is told of an event: responders by name, and people by what it makes theirs and by what they chose."""
+"""Who is notified of an event: responders by name, and people by what it makes theirs and by what they chose."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class PersonTold:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """``responders``: names as definitions have them. ``kind``: of what they are told."""
+    """``responders``: names as definitions have them. ``kind``: of what they are notified."""
 
     responders: tuple[str, ...] = ()
     people: tuple[PersonTold, ...] = field(default=())
 
 
 def facts_of(event: Published, by: Actor) -> Facts:
-    """Reads what is needed to decide who is told, as it is now."""
+    """Reads what is needed to decide who is notified, as it is now."""
     members = tuple(access.list_active_members(by)) if by.workspace_id else ()
     ref = str(event.context.get("packet", "")) if event.subject_kind == "run" else event.subject
     if ref.startswith("EXC-"):
@@ -78,7 +78,7 @@ def facts_of(event: Published, by: Actor) -> Facts:
 
 
 def audience_of(facts: Facts, rule: Rule, by: Actor) -> Audience:
-    """Whoever did it is not told of it; everybody is told once, as the first kind that fits."""
+    """The person who did it is not notified; everybody is notified once, as the first kind that fits."""
     chosen = _choices(by.workspace_id)
     people: dict[int, PersonTold] = {}
     for concerned, kind in rule.people:
@@ -99,7 +99,7 @@ def _named(facts: Facts, kind: Kind, member: Actor) -> frozenset[str]:
 
 
 def responders_of(facts: Facts, responsible: Responsible) -> Iterator[str]:
-    """Names of responders. A group that is one of Handrail's own roles has people, who are told themselves: it is a
+    """Names of responders. A group that is one of Handrail's own roles has people, who are notified themselves: it is a
     responder only where one is configured under its name."""
     match responsible:
         case Responsible.EXCEPTION:
@@ -117,7 +117,7 @@ def responders_of(facts: Facts, responsible: Responsible) -> Iterator[str]:
 
 
 def told_before(workspace_id: int, subject: str, event: str) -> list[str]:
-    """The responders who were told of ``subject`` already, for what they all should know: that it is resolved."""
+    """The responders who were notified of ``subject`` already, for what they all should know: that it is resolved."""
     if event != EventName.EXCEPTION_RESOLVED:
         return []
     rows = Notification.objects.filter(

@@ -1,4 +1,4 @@
-"""Who was told of what, as the actor may see it; and what people choose to be told."""
+"""Who was notified of what, as the actor may see it; and what people choose to be notified."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ToldFilter:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceView:
-    """Whether the actor is told by e-mail of one kind. ``by_role``: that is so without a choice of their own."""
+    """Whether the actor is notified by e-mail of one kind. ``by_role``: that is so without a choice of their own."""
 
     kind: Kind
     label: str
@@ -90,7 +90,7 @@ def why_not_redeliver(actor: Actor, outcome: str) -> Refusal | None:
 
 
 def told_about(actor: Actor, subject: str) -> list[ToldBy]:
-    """Who was told of ``subject``, and how that went, the oldest first. The caller has asked whether the actor may see
+    """Who was notified of ``subject``, and how that went, the oldest first. The caller has asked whether the actor may see
     the subject; what is outside their scope is not there."""
     rows = _rows(actor, subject).order_by("pk")
     return [_told(actor, row) for row in rows[:MOST]]
@@ -123,7 +123,7 @@ def count_undelivered(actor: Actor) -> int:
 
 
 def first_told(actor: Actor, subjects: Collection[str]) -> dict[str, datetime]:
-    """When the first channel told somebody of each of ``subjects``; without those of which nobody was told."""
+    """When the first channel told somebody of each of ``subjects``; without those of which nobody was notified."""
     found: dict[str, datetime] = {}
     rows = scoped(actor, NotifiedEvent.objects.filter(subject__in=subjects, told_at__isnull=False))
     for subject, at in rows.order_by("told_at").values_list("subject", "told_at"):
@@ -133,7 +133,7 @@ def first_told(actor: Actor, subjects: Collection[str]) -> dict[str, datetime]:
 
 
 def list_choices(actor: Actor) -> list[ChoiceView]:
-    """What the actor may be told by e-mail, each with whether they are. Empty for a process."""
+    """What the actor may be notified by e-mail, each with whether they are. Empty for a process."""
     if actor.user_id is None:
         return []
     rows = NotificationChoice.objects.filter(workspace_id=actor.workspace_id, user_id=actor.user_id)
@@ -152,7 +152,7 @@ def list_choices(actor: Actor) -> list[ChoiceView]:
 
 
 def has_mail() -> bool:
-    """Whether people can be told by e-mail at all."""
+    """Whether people can be notified by e-mail at all."""
     return channels.current().mail is not None
 
 
@@ -170,7 +170,7 @@ def list_responders(actor: Actor) -> list[ResponderView]:
 
 
 def missing_responders(actor: Actor, names: Collection[str]) -> list[str]:
-    """Those of ``names`` that neither a role of Handrail's own has, whose holders are told, nor a responder of the
+    """Those of ``names`` that neither a role of Handrail's own has, whose holders are notified, nor a responder of the
     actor's workspace, sorted."""
     found = access.workspace_summary(actor)
     slug = found.slug if found is not None else ""
@@ -184,7 +184,7 @@ def _rows(actor: Actor, subject: str) -> QuerySet[ChannelDelivery]:
     rows = ChannelDelivery.objects.select_related("notification").filter(workspace_id=actor.workspace_id)
     seen = Q(notification__in=events.values("notification"))
     if not subject and not actor.may(Capability.MEMBER_VIEW):
-        # Of what other people are told by e-mail, people see what concerns an object, on its page.
+        # Of what other people are notified by e-mail, people see what concerns an object, on its page.
         seen &= Q(notification__recipient_kind=RecipientKind.RESPONDER) | Q(
             notification__recipient=str(actor.user_id or "")
         )

@@ -1,5 +1,5 @@
 """What is looked at again when its time has come: exception packets that nobody has taken, and escalation packets that
-expire. Written with what is told, and looked at by ``actions.ageing``."""
+expire. Written with what is notified, and looked at by ``actions.ageing``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Who is told of which event: the one table of it, as data.
+"""Who is notified of which event: the one table of it, as data.
 
-Responders are told what a runbook or packet profile names them for, or what is the installation's own. People are told
+Responders are notified what a runbook or packet profile names them for, or what is the installation's own. People are notified
 by e-mail what their roles make theirs, unless they have chosen otherwise; by themselves most kinds are quiet.
 """
 
@@ -38,8 +38,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KindRule:
-    """``needs``: the capability without which nobody is told. ``roles``: who is told without having chosen; None: all
-    whom it concerns. ``everywhere``: only those who are entitled to every tenant."""
+    """``needs``: the capability without which nobody is notified. ``roles``: who is notified without having chosen; None:
+    those it concerns. ``everywhere``: only those who are entitled to every tenant."""
 
     label: str
     needs: Capability
@@ -78,7 +78,7 @@ KINDS: Mapping[Kind, KindRule] = {
 
 
 class Responsible(StrEnum):
-    """Which responder is told."""
+    """Which responder is notified."""
 
     NOBODY = "nobody"
     EXCEPTION = "exception"  # whom the exception packet is escalated to
@@ -88,7 +88,7 @@ class Responsible(StrEnum):
 
 
 class Concerned(StrEnum):
-    """Which people are told, of those whose choice and scope it is."""
+    """Which people are notified, of those whose choice and scope it is."""
 
     EVERYBODY = "everybody"
     HOLDER = "holder"  # who has the exception packet
@@ -165,7 +165,7 @@ RULES: Mapping[EventName, Rule] = {
 
 
 def wants(kind: Kind, roles: frozenset[str], chosen: bool | None) -> bool:
-    """Whether somebody with ``roles`` is told by e-mail of what concerns them. ``chosen``: what they have said."""
+    """Whether somebody with ``roles`` is notified by e-mail of what concerns them. ``chosen``: what they have said."""
     if chosen is not None:
         return chosen
     default = KINDS[kind].roles

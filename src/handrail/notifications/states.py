@@ -1,4 +1,4 @@
-"""The words of notifications: to whom they go, how a delivery ends, what is watched."""
+"""The words of notifications: who gets them, how a delivery ends, what is watched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a revision concerns: who may sign it now, whose its open holds are, and who approved it."""
+"""The people a revision concerns: who may sign it now, whose its open holds are, and who approved it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ConcernedPeople:
 
 
 def concerned_by(actor: Actor, ref: str, number: int | None, members: Sequence[Actor]) -> ConcernedPeople:
-    """Of ``members`` those whom revision ``number`` (the newest if None) concerns. Raises NotFound, Denied."""
+    """Of ``members`` those that revision ``number`` (the newest if None) concerns. Raises NotFound, Denied."""
     row = get_revision_row(actor, ref, number, Capability.PACKET_VIEW)
     assembly = getattr(row, "assembly", None)
     holds = list(HoldRow.objects.filter(revision=row, cleared=None)) if row.state in DECIDABLE else []

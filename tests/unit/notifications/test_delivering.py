@@ -28,7 +28,8 @@ def test_a_stop_is_told_once_by_each_channel_with_a_link_to_the_packet(estate: R
     assert [len(room.taken) for room in (pager, mail)] == [1, 1]
     message = pager.taken[0]
     assert message.link == f"https://handrail.example.com/admin/exceptions/{ref}"
-    assert ref in message.title and "flip-switch" in message.title
+    assert ref in message.title
+    assert "flip-switch" in message.title
     assert pager.taken[0].key != mail.taken[0].key
     assert outcomes() == {"pager": "delivered", "mail": "delivered"}
 

@@ -1,4 +1,4 @@
-"""Ways to people: signed webhook, e-mail, chat, pager and the desk, and the responders that are told by them."""
+"""Ways to people: signed webhook, e-mail, chat, pager and the desk, and the responders that are notified by them."""
 
 from handrail.connectors.channels.config import MailSection, NotificationsSection, ResponderSection
 from handrail.connectors.channels.mail import EmailChannel

@@ -50,7 +50,7 @@ class MailSection(Section):
 
 class ChannelSection(Section):
     """What every channel has. ``name``: what people read, and what tells it from the responder's others. ``after``: it
-    is told only when nobody has taken the exception packet after so many seconds, or the channels before it failed."""
+    is notified only when nobody has taken the exception packet after so many seconds, or the channels before it failed."""
 
     kind: str
     name: Name | None = None
@@ -119,9 +119,9 @@ AnyChannel = Annotated[
 
 
 class ResponderSection(Section):
-    """Whom runbooks and packet profiles name. ``name``: if another responder of another workspace has the same.
+    """The people that runbooks and packet profiles name. ``name``: if another responder of another workspace has the same.
 
-    ``workspaces``: the slugs of those that it hears of, all where it names none. ``take_within``: ``next`` is told of
+    ``workspaces``: the slugs of those that it hears of, all where it names none. ``take_within``: ``next`` is notified of
     an exception packet that nobody has taken after so many seconds.
     """
 
@@ -137,19 +137,19 @@ class ResponderSection(Section):
         if len(set(names)) != len(names):
             raise ValueError("two channels have the same name; give each a name of its own")
         if self.channels[0].after:
-            raise ValueError("the first channel is told at once; leave out its after")
+            raise ValueError("the first channel is notified at once; leave out its after")
         waits = [channel.after for channel in self.channels]
         if waits != sorted(waits):
-            raise ValueError("channels stand in the order in which they are told; after may not become less")
+            raise ValueError("channels stand in the order in which they are notified; after may not become less")
         return self
 
 
 class NotificationsSection(Section):
-    """``responder`` hears of what has none of its own: brakes, waves, refused tasks, seals that fail.
+    """``responder`` hears of what belongs to no other responder: brakes, waves, refused tasks, seals that fail.
 
     ``gather_seconds``: how long a message waits for like events before it leaves. ``digest_seconds``: further like
-    events are told together, at most once in so long. ``tried_seconds``: how long a message is tried. ``soon_seconds``:
-    how long before an escalation packet expires people are told.
+    events are notified together, at most once in so long. ``tried_seconds``: how long a message is tried. ``soon_seconds``:
+    how long before an escalation packet expires people are notified.
     """
 
     responder: Name | None = None

@@ -17,12 +17,12 @@ RECEIPT_LIMIT = 200
 class ChannelMessage:
     """One message, the same for every channel; each shows what it has room for.
 
-    ``key``: the delivery's own, by which a channel knows a repeat. ``thread``: the key of the first message about the
+    ``key``: the delivery's own; a channel knows a repeat by it. ``thread``: the key of the first message about the
     same thing through the same channel, ``resolved``: it tells that this is over, ``closes``: and so is all that the
     first message told of; so a pager finds its incident.
     ``title`` and ``lines``: Handrail's words alone, with references and codes. ``values``: what of a customer's the
     runbook's copy list lets out, by name. ``link``: the page; empty where ``[web] base_url`` is not set.
-    ``events``: what is told, for programs.
+    ``events``: what is notified, for programs.
     """
 
     key: str

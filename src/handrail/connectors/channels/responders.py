@@ -1,4 +1,4 @@
-"""The configured responders: whom runbooks and packet profiles name, and by which channels they are told."""
+"""The configured responders, which runbooks and packet profiles name, with their channels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Fault, Misconfigured
 from handrail.kernel.secrets import Secrets
 
-# As many responders as are told one after the other, until nobody is left.
+# As many responders as are notified one after the other, until nobody is left.
 MOST_HOPS = 5
 OpenDesk = Callable[[Mapping[str, Any]], Desk | None]
 
@@ -58,11 +58,11 @@ class Responder:
 
     @property
     def first(self) -> tuple[OpenChannel, ...]:
-        """Those that are told at once."""
+        """Those that are notified at once."""
         return tuple(one for one in self.channels if not one.after)
 
     def steps(self) -> list[tuple[float, tuple[OpenChannel, ...]]]:
-        """What is done while nobody has taken an exception packet: after how many seconds which channels are told;
+        """What is done while nobody has taken an exception packet: after how many seconds which channels are notified;
         none of them, for the next responder."""
         later = sorted({one.after for one in self.channels if 0 < one.after < self.take_within})
         found = [(wait, tuple(one for one in self.channels if one.after == wait)) for wait in later]
@@ -79,7 +79,7 @@ class Responders:
     settings: NotificationsSection = field(default_factory=NotificationsSection)
 
     def find(self, name: str, workspace: str) -> Responder | None:
-        """Whom ``name`` means in a workspace: the one that is only for it, else the one for all."""
+        """The one that ``name`` means in a workspace: the one that is only for it, else the one for all."""
         named = [one for one in self.by_key.values() if one.name == name]
         own = next((one for one in named if workspace in one.workspaces), None)
         return own or next((one for one in named if not one.workspaces), None)

@@ -1,4 +1,4 @@
-"""The desk as a channel: one ticket, under the notification's own key. It is no support request.
+"""The desk as a channel: one ticket, under the notification's own key. It is not a support request.
 
 A desk that can be searched (``[desk.lookup]``) is asked after a lost answer. Where it finds nothing, or can't be
 searched, the outcome stays unknown: a ticket is never created twice.

@@ -36,7 +36,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TicketDraft:
-    """One ticket to create. ``reference`` is Handrail's own (``SR-…``, or ``NTF-…`` of a notification); the adapter puts
+    """One ticket to create. ``reference`` is Handrail's own (``SR-…``; of a notification ``NTF-…``); the adapter puts
     it into the subject.
 
     ``body`` (a person's words) and ``facts`` are plain text with line breaks. The adapter puts them into the desk's own

@@ -1,1 +1,1 @@
-"""What is written: who is told, what is sent, what is looked at again, and what people choose."""
+"""What is written: who is notified, what is sent, what is looked at again, and what people choose."""

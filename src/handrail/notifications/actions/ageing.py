@@ -1,7 +1,7 @@
 """Looks again at what nobody may have looked at: an exception packet that nobody has taken goes to the next channel,
-then to the next responder; of an escalation packet that expires people are told in time.
+then to the next responder; of an escalation packet that expires people are notified in time.
 
-Each step is an audit event, and told like every other: what is done here can't be forgotten by whoever tells of it.
+Each step is an audit event, and told like every other: what is done here can't be forgotten.
 """
 
 from __future__ import annotations

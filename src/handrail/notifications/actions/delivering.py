@@ -1,7 +1,7 @@
 """Sends messages: the intent is committed before the call, and the call is made once for each intent.
 
 After a lost answer the same message is sent again only where the channel tells a repeat by its key. Elsewhere the
-channel is asked, if it can be; else the outcome is unknown, which is shown and counted, and the next channel is told.
+channel is asked, if it can be; else the outcome is unknown, which is shown and counted, and the next channel is notified.
 Tries end: with an answer, or when ``tried_seconds`` have passed.
 """
 
@@ -121,7 +121,7 @@ def _after_lost(delivery: ChannelDelivery, way: _Way, by: Actor) -> datetime | N
 def _end(
     delivery: ChannelDelivery, way: _Way, by: Actor, outcome: DeliveryOutcome, failure: str, *, receipt: str = ""
 ) -> None:
-    """Ends it: for the first that is delivered its events are told; what was not is audited, and the next is told."""
+    """Ends it: for the first that is delivered its events are notified; what was not is audited, and the next is notified."""
     at = now()
     ended = _held(delivery).update(
         outcome=outcome,
@@ -147,7 +147,7 @@ def _end(
 
 
 def _fall_through(delivery: ChannelDelivery, way: _Way, at: datetime) -> None:
-    """The next channel of the responder that was not told yet is told now; then the next responder."""
+    """The next channel of the responder that was not notified yet is notified now; then the next responder."""
     message, responder = delivery.notification, way.responder
     if responder is None or message.told_at is not None:
         return
@@ -168,7 +168,7 @@ def _next(responder: Responder, workspace: str) -> Responder | None:
 
 
 def _hand_on(message: Notification, to: Responder, at: datetime, *, tenant_id: int) -> None:
-    """The same message for another responder, once: who has been told of these events is not told of them again."""
+    """The same message for another responder, once: who has been notified of these events is not notified of them again."""
     events = list(message.events.all())
     told = Notification.objects.filter(
         workspace_id=message.workspace_id,
@@ -211,7 +211,7 @@ def _way(delivery: ChannelDelivery, by: Actor) -> _Way:
 
 
 def _to_person(message: Notification, slug: str, by: Actor) -> _Way:
-    """Somebody who is no member any more, or not entitled to a tenant of it, is not told."""
+    """Somebody who has left, or not entitled to a tenant of it, is not notified."""
     smtp = channels.current().mail
     if smtp is None:
         return _Way(slug, None, gone="no mail server is configured any more")

@@ -1,4 +1,4 @@
-"""Decides who is told of an event, and writes the messages, each once for each recipient and channel."""
+"""Decides who is notified of an event, and writes the messages, each once for each recipient and channel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EMAIL = "email"
 UNTOLD_LIMIT = 200
 NO_CHANNEL = ""
 WORKER = "notifications"
-# What people choose by stands beside what responders are told of.
+# What people choose by stands beside what responders are notified of.
 RESPONDER = "responder"
 
 
@@ -50,8 +50,8 @@ class _To:
 
 @transaction.atomic
 def publish(*, claim: Claim, by: Actor) -> None:
-    """Decides who is told of the event of a claimed outbox row, in one transaction with the row's end, so that nobody
-    is told twice and nobody forgotten. What fails is tried again, later each time, for as long as it takes."""
+    """Decides who is notified of the event of a claimed outbox row, in one transaction with the row's end, so that nobody
+    is notified twice and nobody forgotten. What fails is tried again, later each time, for as long as it takes."""
     event = find_published(claim.id, claim.lease)
     if event is None:
         return
@@ -65,7 +65,7 @@ def publish(*, claim: Claim, by: Actor) -> None:
 
 
 def _tell_every_workspace(event: Published, rule: Rule, by: Actor) -> None:
-    """What concerns the installation is told to the people of each workspace, once each, and to no responder twice."""
+    """What concerns the installation is notified to the people of each workspace, once each, and to no responder twice."""
     told: set[int] = set()
     for workspace in access.workspace_ids():
         worker = access.worker(by.name, workspace)
@@ -112,7 +112,7 @@ def _responder(name: str, workspace: str, facts: Facts) -> _To | None:
 
 
 def _channels(responder: Responder, facts: Facts) -> Sequence[OpenChannel]:
-    """Those that are told at once; of an exception packet that nobody has taken, those whose turn it is; of one that is
+    """Those that are notified at once; of an exception packet that nobody has taken, those whose turn it is; of one that is
     resolved, those that heard of it."""
     step = facts.event.context.get("step")
     if facts.event.event == EventName.EXCEPTION_NOT_TAKEN and isinstance(step, int):
@@ -133,8 +133,8 @@ def _channels(responder: Responder, facts: Facts) -> Sequence[OpenChannel]:
 
 
 def _write(workspace_id: int, facts: Facts, to: _To) -> None:
-    """Adds the event to the recipient's open message of its kind, or begins one. Nothing for somebody who can't be
-    told by any channel and whom nothing but a choice makes a recipient."""
+    """Adds the event to the recipient's open message of its kind, or begins one. Nothing without channels, unless it has
+    to be said why there are none."""
     if not to.channels and not to.untold:
         return
     event, at = facts.event, now()
@@ -255,7 +255,7 @@ def _grouping(facts: Facts, to: _To) -> str:
     """What like events share: of exception packets runbook and reason, of others the event and what refused it."""
     event = facts.event
     if event.event == EventName.EXCEPTION_RESOLVED:
-        # Those that were told of together are resolved together, so that a pager finds their one incident.
+        # Those that were notified of together are resolved together, so that a pager finds their one incident.
         rows = Notification.objects.filter(
             workspace_id=event.workspace_id, recipient_kind=to.kind, recipient=to.name, events__subject=facts.subject
         )

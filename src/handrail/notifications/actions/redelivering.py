@@ -1,4 +1,4 @@
-"""What people do about messages: send one again, choose what they are told, and test a responder."""
+"""What people do about messages: send one again, choose what they are notified, and test a responder."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def redeliver(*, ref: str, by: Actor, may_repeat: bool = False) -> None:
 
 @transaction.atomic
 def choose(*, choices: Mapping[str, bool | None], by: Actor) -> None:
-    """Writes what the actor wants to be told by e-mail, by kind; None goes back to what their roles say.
+    """Writes what the actor wants to be notified by e-mail, by kind; None goes back to what their roles say.
 
     Raises Denied for a process, Invalid naming the kinds that there are not.
     """
