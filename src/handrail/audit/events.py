@@ -123,5 +123,5 @@ PUBLISHED = frozenset(
         *(_E.AUDIT_SEAL_REFUSED,),
     }
 )
-"""Those that somebody is notified of: each leaves a row in the outbox, in the transaction that records it. Who is notified is
-decided in ``notifications.rules``."""
+"""Those that somebody is notified of: each leaves a row in the outbox, in the transaction that records it. Who is
+notified is decided in ``notifications.rules``."""

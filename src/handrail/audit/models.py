@@ -25,7 +25,8 @@ class AuditEvent(models.Model):
 
 
 class Outbox(models.Model):
-    """An event that somebody is to be notified of, until it is decided who (``notifications``); then the row is deleted.
+    """An event that somebody is to be notified of, until it is decided who (``notifications``); then the row is
+    deleted.
 
     ``workspace_id`` and ``tenant_id`` are 0 for none. ``due_at``: when any worker may claim it.
     """

@@ -112,8 +112,8 @@ class ChannelDelivery(models.Model):
 class Reminder(models.Model):
     """Something that is looked at again at ``due_at``: whether somebody has taken it, or that it expires.
 
-    ``responder`` is notified next; ``step``: how many of its steps were taken; ``hops``: how many responders gave up on it.
-    ``begun_at``: since when the present responder has been notified.
+    ``responder`` is notified next; ``step``: how many of its steps were taken; ``hops``: how many responders gave up on
+    it. ``begun_at``: since when the present responder has been notified.
     """
 
     workspace_id = models.BigIntegerField()

@@ -90,8 +90,8 @@ def why_not_redeliver(actor: Actor, outcome: str) -> Refusal | None:
 
 
 def told_about(actor: Actor, subject: str) -> list[ToldBy]:
-    """Who was notified of ``subject``, and how that went, the oldest first. The caller has asked whether the actor may see
-    the subject; what is outside their scope is not there."""
+    """Who was notified of ``subject``, and how that went, the oldest first. The caller has asked whether the actor may
+    see the subject; what is outside their scope is not there."""
     rows = _rows(actor, subject).order_by("pk")
     return [_told(actor, row) for row in rows[:MOST]]
 

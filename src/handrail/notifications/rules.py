@@ -1,7 +1,7 @@
 """Who is notified of which event: the one table of it, as data.
 
-Responders are notified what a runbook or packet profile names them for, or what is the installation's own. People are notified
-by e-mail what their roles make theirs, unless they have chosen otherwise; by themselves most kinds are quiet.
+Responders are notified what a runbook or packet profile names them for, or what is the installation's own. People are
+notified by e-mail what their roles make theirs, unless they have chosen otherwise; by themselves most kinds are quiet.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KindRule:
-    """``needs``: the capability without which nobody is notified. ``roles``: who is notified without having chosen; None:
-    those it concerns. ``everywhere``: only those who are entitled to every tenant."""
+    """``needs``: the capability without which nobody is notified. ``roles``: who is notified without having chosen;
+    None: those it concerns. ``everywhere``: only those who are entitled to every tenant."""
 
     label: str
     needs: Capability
@@ -81,7 +81,7 @@ class Responsible(StrEnum):
     """Which responder is notified."""
 
     NOBODY = "nobody"
-    EXCEPTION = "exception"  # whom the exception packet is escalated to
+    EXCEPTION = "exception"  # the one that the exception packet is escalated to
     SIGNERS = "signers"  # the profile's signer groups
     HOLDS = "holds"  # the owners of open holds
     HOUSE = "house"  # the installation's own

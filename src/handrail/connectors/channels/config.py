@@ -50,7 +50,8 @@ class MailSection(Section):
 
 class ChannelSection(Section):
     """What every channel has. ``name``: what people read, and what tells it from the responder's others. ``after``: it
-    is notified only when nobody has taken the exception packet after so many seconds, or the channels before it failed."""
+    is notified only when nobody has taken the exception packet after so many seconds, or the channels before it
+    failed."""
 
     kind: str
     name: Name | None = None
@@ -119,10 +120,11 @@ AnyChannel = Annotated[
 
 
 class ResponderSection(Section):
-    """The people that runbooks and packet profiles name. ``name``: if another responder of another workspace has the same.
+    """The people that runbooks and packet profiles name. ``name``: if another responder of another workspace has the
+    same.
 
-    ``workspaces``: the slugs of those that it hears of, all where it names none. ``take_within``: ``next`` is notified of
-    an exception packet that nobody has taken after so many seconds.
+    ``workspaces``: the slugs of those that it hears of, all where it names none. ``take_within``: ``next`` is notified
+    of an exception packet that nobody has taken after so many seconds.
     """
 
     name: Name | None = None
@@ -148,8 +150,8 @@ class NotificationsSection(Section):
     """``responder`` hears of what belongs to no other responder: brakes, waves, refused tasks, seals that fail.
 
     ``gather_seconds``: how long a message waits for like events before it leaves. ``digest_seconds``: further like
-    events are notified together, at most once in so long. ``tried_seconds``: how long a message is tried. ``soon_seconds``:
-    how long before an escalation packet expires people are notified.
+    events are notified together, at most once in so long. ``tried_seconds``: how long a message is tried.
+    ``soon_seconds``: how long before an escalation packet expires people are notified.
     """
 
     responder: Name | None = None

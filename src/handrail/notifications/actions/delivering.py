@@ -1,8 +1,8 @@
 """Sends messages: the intent is committed before the call, and the call is made once for each intent.
 
 After a lost answer the same message is sent again only where the channel tells a repeat by its key. Elsewhere the
-channel is asked, if it can be; else the outcome is unknown, which is shown and counted, and the next channel is notified.
-Tries end: with an answer, or when ``tried_seconds`` have passed.
+channel is asked, if it can be; else the outcome is unknown, which is shown and counted, and the next channel is
+notified. Tries end: with an answer, or when ``tried_seconds`` have passed.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def _after_lost(delivery: ChannelDelivery, way: _Way, by: Actor) -> datetime | N
 def _end(
     delivery: ChannelDelivery, way: _Way, by: Actor, outcome: DeliveryOutcome, failure: str, *, receipt: str = ""
 ) -> None:
-    """Ends it: for the first that is delivered its events are notified; what was not is audited, and the next is notified."""
+    """Ends it: for the first that is delivered its events are notified; what was not is audited, and the next is
+    notified."""
     at = now()
     ended = _held(delivery).update(
         outcome=outcome,
@@ -168,7 +169,8 @@ def _next(responder: Responder, workspace: str) -> Responder | None:
 
 
 def _hand_on(message: Notification, to: Responder, at: datetime, *, tenant_id: int) -> None:
-    """The same message for another responder, once: who has been notified of these events is not notified of them again."""
+    """The same message for another responder, once: who has been notified of these events is not notified of them
+    again."""
     events = list(message.events.all())
     told = Notification.objects.filter(
         workspace_id=message.workspace_id,

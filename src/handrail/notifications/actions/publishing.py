@@ -50,8 +50,9 @@ class _To:
 
 @transaction.atomic
 def publish(*, claim: Claim, by: Actor) -> None:
-    """Decides who is notified of the event of a claimed outbox row, in one transaction with the row's end, so that nobody
-    is notified twice and nobody forgotten. What fails is tried again, later each time, for as long as it takes."""
+    """Decides who is notified of the event of a claimed outbox row, in one transaction with the row's end, so that
+    nobody is notified twice and nobody forgotten. What fails is tried again, later each time, for as long as it
+    takes."""
     event = find_published(claim.id, claim.lease)
     if event is None:
         return
@@ -65,7 +66,8 @@ def publish(*, claim: Claim, by: Actor) -> None:
 
 
 def _tell_every_workspace(event: Published, rule: Rule, by: Actor) -> None:
-    """What concerns the installation is notified to the people of each workspace, once each, and to no responder twice."""
+    """What concerns the installation is notified to the people of each workspace, once each, and to no responder
+    twice."""
     told: set[int] = set()
     for workspace in access.workspace_ids():
         worker = access.worker(by.name, workspace)
@@ -112,8 +114,8 @@ def _responder(name: str, workspace: str, facts: Facts) -> _To | None:
 
 
 def _channels(responder: Responder, facts: Facts) -> Sequence[OpenChannel]:
-    """Those that are notified at once; of an exception packet that nobody has taken, those whose turn it is; of one that is
-    resolved, those that heard of it."""
+    """Those that are notified at once; of an exception packet that nobody has taken, those whose turn it is; of one
+    that is resolved, those that heard of it."""
     step = facts.event.context.get("step")
     if facts.event.event == EventName.EXCEPTION_NOT_TAKEN and isinstance(step, int):
         if facts.event.context.get("handed_on"):
@@ -133,8 +135,8 @@ def _channels(responder: Responder, facts: Facts) -> Sequence[OpenChannel]:
 
 
 def _write(workspace_id: int, facts: Facts, to: _To) -> None:
-    """Adds the event to the recipient's open message of its kind, or begins one. Nothing without channels, unless it has
-    to be said why there are none."""
+    """Adds the event to the recipient's open message of its kind, or begins one. Nothing without channels, unless it
+    has to be said why there are none."""
     if not to.channels and not to.untold:
         return
     event, at = facts.event, now()
