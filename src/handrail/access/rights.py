@@ -134,8 +134,8 @@ RIGHTS: Mapping[str, Rights] = {
     "packets_release": _ADDED,
     "packets_deliveryentry": _ADDED,
     # notifications
-    "notifications_notification": Rights(Shown.WORKSPACE, update=("closed_at", "told_at")),
-    "notifications_notifiedevent": Rights(Shown.TENANT, update=("told_at",)),
+    "notifications_notification": Rights(Shown.WORKSPACE, update=("closed_at", "notified_at")),
+    "notifications_notifiedevent": Rights(Shown.TENANT, update=("notified_at",)),
     "notifications_channeldelivery": Rights(Shown.WORKSPACE, update=_CHANNEL),
     "notifications_reminder": Rights(Shown.TENANT, update=_REMINDER, delete=True),
     "notifications_notificationchoice": Rights(Shown.WORKSPACE, update=("email", "at"), delete=True),
@@ -190,7 +190,7 @@ LEASES: Mapping[str, str] = {
         SELECT n.id, n.workspace_id, n.at, EXISTS (
             SELECT FROM notifications_channeldelivery d WHERE d.notification_id = n.id AND d.due_at IS NOT NULL
         ) AS is_moving
-        FROM notifications_notification n WHERE n.told_at IS NULL""",
+        FROM notifications_notification n WHERE n.notified_at IS NULL""",
     "handrail_log_in_lease": """
         SELECT e.id, e.at, l.event, l.method, l.cause FROM audit_auditevent e
         LEFT JOIN LATERAL (SELECT e.event, e.context ->> 'method' AS method, e.context ->> 'cause' AS cause

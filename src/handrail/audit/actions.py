@@ -115,7 +115,7 @@ def insertion(*, events: str, source: str) -> str:
     parameter ``events``, a jsonb array of what ``row_of`` gives, for the row of ``source``: at its ``at``, of its
     ``workspace_id`` and ``tenant_id``. It has one row for each event, unless a trigger or a rule dropped one. The
     second puts those that somebody is notified of into the outbox."""
-    told = ", ".join(f"'{name}'" for name in sorted(PUBLISHED))
+    notified = ", ".join(f"'{name}'" for name in sorted(PUBLISHED))
     return f"""recorded AS (
     INSERT INTO audit_auditevent
            (at, actor_kind, actor, event, outcome, workspace_id, tenant_id, subject_kind, subject, context)
@@ -128,7 +128,7 @@ def insertion(*, events: str, source: str) -> str:
     RETURNING id, event, at, workspace_id, tenant_id),
 published AS (
     INSERT INTO audit_outbox (event_id, workspace_id, tenant_id, due_at)
-    SELECT id, coalesce(workspace_id, 0), coalesce(tenant_id, 0), at FROM recorded WHERE event IN ({told}))"""  # noqa: S608
+    SELECT id, coalesce(workspace_id, 0), coalesce(tenant_id, 0), at FROM recorded WHERE event IN ({notified}))"""  # noqa: S608
 
 
 def seal(*, by: By, whole: bool | None = True) -> SealedBatch | None:

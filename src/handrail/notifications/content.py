@@ -173,7 +173,7 @@ def _first(delivery: ChannelDelivery, events: Sequence[NotifiedEvent]) -> Channe
 
 
 def _all_resolved(first: ChannelDelivery | None, by: Actor) -> bool:
-    """Whether everything that the first message told of is resolved: only then its incident is over."""
+    """Whether everything that the first message notified of is resolved: only then its incident is over."""
     if first is None:
         return False
     subjects = NotifiedEvent.objects.filter(notification_id=first.notification_id).values_list(

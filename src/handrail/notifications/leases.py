@@ -54,5 +54,5 @@ def counts() -> tuple[int, dict[str, int], int]:
         )
         undelivered = {str(outcome): int(count) for outcome, count in cursor.fetchall()}
         cursor.execute("SELECT count(*) FROM handrail_untold_lease WHERE NOT is_moving")
-        (untold,) = cursor.fetchone()
-    return int(behind), undelivered, int(untold)
+        (no_channel,) = cursor.fetchone()
+    return int(behind), undelivered, int(no_channel)

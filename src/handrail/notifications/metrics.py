@@ -8,7 +8,7 @@ from handrail.notifications.states import UNDELIVERED
 
 
 def read() -> list[Metric]:
-    behind, undelivered, untold = leases.counts()
+    behind, undelivered, no_channel = leases.counts()
     return [
         one("handrail_notifications_behind", "Events that failed to be notified so far, and are tried again.", behind),
         Metric(
@@ -17,5 +17,5 @@ def read() -> list[Metric]:
             {outcome.value: undelivered.get(outcome.value, 0) for outcome in UNDELIVERED},
             "outcome",
         ),
-        one("handrail_notifications_untold", "Events of which no channel has told their recipient.", untold),
+        one("handrail_notifications_untold", "Events of which no channel has notified their recipient.", no_channel),
     ]

@@ -17,7 +17,7 @@ class Notification(models.Model):
 
     ``recipient``: the name of a responder, or the id of a user. ``kind``: see ``rules``. ``grouping``: like events of
     one recipient have the same one. ``closed_at``: when the first channel was about to be called; from then on no event
-    joins. ``told_at``: when the first channel had it.
+    joins. ``notified_at``: when the first channel had it.
     """
 
     workspace_id = models.BigIntegerField()
@@ -27,7 +27,7 @@ class Notification(models.Model):
     kind = models.CharField(max_length=32)
     grouping = models.CharField(max_length=400)
     closed_at = models.DateTimeField(null=True)
-    told_at = models.DateTimeField(null=True)
+    notified_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -47,7 +47,7 @@ class Notification(models.Model):
 
 class NotifiedEvent(models.Model):
     """An event that a notification tells of. ``subject``: the reference of what it is about, as its page shows it.
-    ``told_at``: when the first channel had it."""
+    ``notified_at``: when the first channel had it."""
 
     notification = models.ForeignKey(Notification, on_delete=models.PROTECT, related_name="events")
     workspace_id = models.BigIntegerField()
@@ -57,7 +57,7 @@ class NotifiedEvent(models.Model):
     at = models.DateTimeField()
     subject_kind = models.CharField(max_length=32)
     subject = models.CharField(max_length=254)
-    told_at = models.DateTimeField(null=True)
+    notified_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["notification", "event_id"], name="notified_once")]

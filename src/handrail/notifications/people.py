@@ -15,7 +15,7 @@ from handrail.definitions import queries as definitions
 from handrail.definitions.states import DefinitionKind
 from handrail.kernel.errors import NotFound
 from handrail.notifications.models import Notification, NotificationChoice
-from handrail.notifications.rules import KINDS, NAMED, Concerned, Kind, Responsible, Rule, wants
+from handrail.notifications.rules import KINDS, NAMED, Concerned, NoticeKind, Responsible, Rule, wants
 from handrail.notifications.states import RecipientKind
 from handrail.packets.queries import ConcernedPeople, concerned_by
 from handrail.runbooks.queries.notices import ExceptionNotice, get_exception_notice
@@ -43,11 +43,11 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonTold:
+class PersonNotified:
     """One person and what kind of message it is to them."""
 
     user_id: int
-    kind: Kind
+    kind: NoticeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Audience:
     """``responders``: names as definitions have them. ``kind``: of what they are notified."""
 
     responders: tuple[str, ...] = ()
-    people: tuple[PersonTold, ...] = field(default=())
+    people: tuple[PersonNotified, ...] = field(default=())
 
 
 def facts_of(event: Published, by: Actor) -> Facts:
@@ -80,21 +80,21 @@ def facts_of(event: Published, by: Actor) -> Facts:
 def audience_of(facts: Facts, rule: Rule, by: Actor) -> Audience:
     """The person who did it is not notified; everybody is notified once, as the first kind that fits."""
     chosen = _choices(by.workspace_id)
-    people: dict[int, PersonTold] = {}
+    people: dict[int, PersonNotified] = {}
     for concerned, kind in rule.people:
         for member in _concerned(facts, concerned, by):
             user = member.user_id
             if user is None or user in people or member.name == facts.event.actor or not _may(member, kind, facts):
                 continue
             if wants(kind, member.roles | _named(facts, kind, member), chosen.get((user, kind.value))):
-                people[user] = PersonTold(user, kind)
+                people[user] = PersonNotified(user, kind)
     named = dict.fromkeys(responders_of(facts, rule.responsible))
     return Audience(tuple(named), tuple(people.values()))
 
 
-def _named(facts: Facts, kind: Kind, member: Actor) -> frozenset[str]:
+def _named(facts: Facts, kind: NoticeKind, member: Actor) -> frozenset[str]:
     """A runbook that escalates to a role of Handrail's own names the people who hold it."""
-    escalated = facts.exception.escalate_to if facts.exception is not None and kind is Kind.EXCEPTIONS else ""
+    escalated = facts.exception.escalate_to if facts.exception is not None and kind is NoticeKind.EXCEPTIONS else ""
     return frozenset({NAMED}) if escalated in member.roles else frozenset()
 
 
@@ -105,7 +105,7 @@ def responders_of(facts: Facts, responsible: Responsible) -> Iterator[str]:
         case Responsible.EXCEPTION:
             if facts.exception is not None:
                 yield from _usable([str(facts.event.context.get("to") or facts.exception.escalate_to)])
-                yield from told_before(facts.event.workspace_id, facts.exception.ref, facts.event.event)
+                yield from notified_before(facts.event.workspace_id, facts.exception.ref, facts.event.event)
         case Responsible.SIGNERS | Responsible.HOLDS:
             if facts.revision is not None:
                 yield from _groups(facts.revision)
@@ -116,7 +116,7 @@ def responders_of(facts: Facts, responsible: Responsible) -> Iterator[str]:
             return
 
 
-def told_before(workspace_id: int, subject: str, event: str) -> list[str]:
+def notified_before(workspace_id: int, subject: str, event: str) -> list[str]:
     """The responders who were notified of ``subject`` already, for what they all should know: that it is resolved."""
     if event != EventName.EXCEPTION_RESOLVED:
         return []
@@ -158,7 +158,7 @@ def _concerned(facts: Facts, concerned: Concerned, by: Actor) -> Iterable[Actor]
     return [one for one in facts.members if one.user_id in ids]
 
 
-def _may(member: Actor, kind: Kind, facts: Facts) -> bool:
+def _may(member: Actor, kind: NoticeKind, facts: Facts) -> bool:
     rule, tenant = KINDS[kind], facts.event.tenant_id
     if not member.may(rule.needs) or (rule.everywhere and member.tenant_ids is not None):
         return False

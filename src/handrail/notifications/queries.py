@@ -20,7 +20,7 @@ from handrail.kernel.hostile import is_storable
 from handrail.notifications.content import summary_of
 from handrail.notifications.models import ChannelDelivery, NotificationChoice, NotifiedEvent
 from handrail.notifications.people import OWN_GROUPS
-from handrail.notifications.rules import KINDS, Kind, wants
+from handrail.notifications.rules import KINDS, NoticeKind, wants
 from handrail.notifications.states import UNDELIVERED, DeliveryOutcome, RecipientKind
 
 PAGE, MOST = 50, 500
@@ -30,7 +30,7 @@ OUTCOMES = ("undelivered", *(outcome.value for outcome in DeliveryOutcome))
 
 
 @dataclass(frozen=True, slots=True)
-class ToldBy:
+class MessageView:
     """One message through one channel. ``recipient``: the responder's name or the person's address. ``at``: when it
     ended; while it is on its way, when it was written. ``failure`` also says why the last try failed. ``about``: what
     it tells of."""
@@ -51,7 +51,7 @@ class ToldBy:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldFilter:
+class MessageFilter:
     """``about``: a reference, matched whole. ``outcome``: one of OUTCOMES. ``after`` goes on behind that reference."""
 
     about: str = ""
@@ -64,7 +64,7 @@ class ToldFilter:
 class ChoiceView:
     """Whether the actor is notified by e-mail of one kind. ``by_role``: that is so without a choice of their own."""
 
-    kind: Kind
+    kind: NoticeKind
     label: str
     email: bool
     by_role: bool
@@ -89,16 +89,16 @@ def why_not_redeliver(actor: Actor, outcome: str) -> Refusal | None:
     return None
 
 
-def told_about(actor: Actor, subject: str) -> list[ToldBy]:
+def messages_about(actor: Actor, subject: str) -> list[MessageView]:
     """Who was notified of ``subject``, and how that went, the oldest first. The caller has asked whether the actor may
     see the subject; what is outside their scope is not there."""
     rows = _rows(actor, subject).order_by("pk")
-    return [_told(actor, row) for row in rows[:MOST]]
+    return [_message(actor, row) for row in rows[:MOST]]
 
 
-def list_told(actor: Actor, wanted: ToldFilter | None = None) -> list[ToldBy]:
+def list_messages(actor: Actor, wanted: MessageFilter | None = None) -> list[MessageView]:
     """Messages of the actor's scope, newest first. Raises Denied without ``exception:view``, Invalid."""
-    wanted = wanted or ToldFilter()
+    wanted = wanted or MessageFilter()
     actor.require(Capability.EXCEPTION_VIEW)
     _refuse_faults(wanted)
     rows = _rows(actor, wanted.about)
@@ -111,7 +111,7 @@ def list_told(actor: Actor, wanted: ToldFilter | None = None) -> list[ToldBy]:
         if last is None:
             raise Invalid("The list can't go on from there.", faults=[Fault("after", "the reference of a message")])
         rows = rows.filter(pk__lt=last.pk)
-    return [_told(actor, row) for row in rows.order_by("-pk")[: max(1, min(wanted.limit, MOST))]]
+    return [_message(actor, row) for row in rows.order_by("-pk")[: max(1, min(wanted.limit, MOST))]]
 
 
 def count_undelivered(actor: Actor) -> int:
@@ -122,11 +122,11 @@ def count_undelivered(actor: Actor) -> int:
     return _rows(actor, "").filter(outcome__in=UNDELIVERED, ended_at__gt=now() - RECENT).count()
 
 
-def first_told(actor: Actor, subjects: Collection[str]) -> dict[str, datetime]:
-    """When the first channel told somebody of each of ``subjects``; without those of which nobody was notified."""
+def first_notified(actor: Actor, subjects: Collection[str]) -> dict[str, datetime]:
+    """When the first channel notified somebody of each of ``subjects``; without those of which nobody was notified."""
     found: dict[str, datetime] = {}
-    rows = scoped(actor, NotifiedEvent.objects.filter(subject__in=subjects, told_at__isnull=False))
-    for subject, at in rows.order_by("told_at").values_list("subject", "told_at"):
+    rows = scoped(actor, NotifiedEvent.objects.filter(subject__in=subjects, notified_at__isnull=False))
+    for subject, at in rows.order_by("notified_at").values_list("subject", "notified_at"):
         if at is not None:
             found.setdefault(subject, at)
     return found
@@ -191,11 +191,11 @@ def _rows(actor: Actor, subject: str) -> QuerySet[ChannelDelivery]:
     return rows.filter(seen)
 
 
-def _told(actor: Actor, row: ChannelDelivery) -> ToldBy:
+def _message(actor: Actor, row: ChannelDelivery) -> MessageView:
     message = row.notification
     is_person = message.recipient_kind == RecipientKind.PERSON
     about = scoped(actor, message.events.all()).order_by("at", "pk").values_list("subject", flat=True)
-    return ToldBy(
+    return MessageView(
         ref=row.ref,
         recipient=access.address_of(int(message.recipient)) if is_person else message.recipient,
         is_person=is_person,
@@ -212,7 +212,7 @@ def _told(actor: Actor, row: ChannelDelivery) -> ToldBy:
     )
 
 
-def _refuse_faults(wanted: ToldFilter) -> None:
+def _refuse_faults(wanted: MessageFilter) -> None:
     faults = []
     if wanted.outcome not in ("", *OUTCOMES):
         faults.append(Fault("outcome", f"one of: {', '.join(OUTCOMES)}"))

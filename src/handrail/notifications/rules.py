@@ -16,7 +16,7 @@ from handrail.audit.events import EventName
 E, C = EventName, Capability
 
 
-class Kind(StrEnum):
+class NoticeKind(StrEnum):
     """What people choose by."""
 
     EXCEPTIONS = "exceptions"
@@ -50,28 +50,32 @@ class KindRule:
 # Held for one event by those who have the role that the runbook escalates to.
 NAMED = "named by the runbook"
 _STUCK = frozenset({Role.ESCALATION_OWNER.value})
-KINDS: Mapping[Kind, KindRule] = {
-    Kind.EXCEPTIONS: KindRule("Exception packets that are opened or handed back", C.EXCEPTION_TAKE, frozenset({NAMED})),
-    Kind.EXCEPTIONS_LATE: KindRule(
+KINDS: Mapping[NoticeKind, KindRule] = {
+    NoticeKind.EXCEPTIONS: KindRule(
+        "Exception packets that are opened or handed back", C.EXCEPTION_TAKE, frozenset({NAMED})
+    ),
+    NoticeKind.EXCEPTIONS_LATE: KindRule(
         "Exception packets that nobody has taken in time, or that are overdue",
         C.EXCEPTION_TAKE,
         frozenset({Role.SENIOR_SUPPORT.value}),
     ),
-    Kind.EXCEPTIONS_MINE: KindRule("Exception packets that are assigned to you", C.EXCEPTION_VIEW, None),
-    Kind.EXCEPTIONS_RESOLVED: KindRule("Exception packets that are resolved", C.EXCEPTION_VIEW),
-    Kind.PACKETS_TO_SIGN: KindRule("Escalation packets that wait for your approval", C.PACKET_APPROVE, None),
-    Kind.PACKETS_HOLDS: KindRule("Holds that are yours to decide", C.PACKET_CLEAR_HOLD, None),
-    Kind.PACKETS_SIGNED: KindRule("Escalation packets that end after you approved them", C.PACKET_VIEW, None),
-    Kind.PACKETS_STUCK: KindRule("Escalation packets that expire or are not delivered", C.PACKET_RELEASE, _STUCK),
-    Kind.PACKETS_CONSUMED: KindRule("Escalation packets that are consumed", C.PACKET_VIEW),
-    Kind.DEFINITIONS: KindRule(
+    NoticeKind.EXCEPTIONS_MINE: KindRule("Exception packets that are assigned to you", C.EXCEPTION_VIEW, None),
+    NoticeKind.EXCEPTIONS_RESOLVED: KindRule("Exception packets that are resolved", C.EXCEPTION_VIEW),
+    NoticeKind.PACKETS_TO_SIGN: KindRule("Escalation packets that wait for your approval", C.PACKET_APPROVE, None),
+    NoticeKind.PACKETS_HOLDS: KindRule("Holds that are yours to decide", C.PACKET_CLEAR_HOLD, None),
+    NoticeKind.PACKETS_SIGNED: KindRule("Escalation packets that end after you approved them", C.PACKET_VIEW, None),
+    NoticeKind.PACKETS_STUCK: KindRule("Escalation packets that expire or are not delivered", C.PACKET_RELEASE, _STUCK),
+    NoticeKind.PACKETS_CONSUMED: KindRule("Escalation packets that are consumed", C.PACKET_VIEW),
+    NoticeKind.DEFINITIONS: KindRule(
         "Definitions that wait for a decision", C.DEFINITION_DECIDE, frozenset({Role.GOVERNANCE_OWNER.value}), True
     ),
-    Kind.DEFINITIONS_MINE: KindRule("Decisions about definitions that you proposed", C.DEFINITION_VIEW, None),
-    Kind.BRAKES: KindRule("Pauses and circuit breakers", C.RUN_PAUSE),
-    Kind.WAVES: KindRule("Waves that stop themselves", C.RUN_PAUSE),
-    Kind.TASKS: KindRule("Tasks that are refused, and outcomes that are not reported", C.RUN_START, everywhere=True),
-    Kind.AUDIT: KindRule(
+    NoticeKind.DEFINITIONS_MINE: KindRule("Decisions about definitions that you proposed", C.DEFINITION_VIEW, None),
+    NoticeKind.BRAKES: KindRule("Pauses and circuit breakers", C.RUN_PAUSE),
+    NoticeKind.WAVES: KindRule("Waves that stop themselves", C.RUN_PAUSE),
+    NoticeKind.TASKS: KindRule(
+        "Tasks that are refused, and outcomes that are not reported", C.RUN_START, everywhere=True
+    ),
+    NoticeKind.AUDIT: KindRule(
         "Sealing of the audit log that fails", C.AUDIT_VIEW, frozenset({Role.AUDITOR.value}), everywhere=True
     ),
 }
@@ -103,68 +107,74 @@ class Rule:
     """``title`` names the subject by ``{subject}``. ``watch``: whether it begins or ends that somebody is reminded."""
 
     title: str
-    people: tuple[tuple[Concerned, Kind], ...]
+    people: tuple[tuple[Concerned, NoticeKind], ...]
     responsible: Responsible = Responsible.NOBODY
     urgent: bool = False
 
 
 _ALL = Concerned.EVERYBODY
-_ENDED = ((Concerned.VOTERS, Kind.PACKETS_SIGNED), (_ALL, Kind.PACKETS_STUCK))
+_ENDED = ((Concerned.VOTERS, NoticeKind.PACKETS_SIGNED), (_ALL, NoticeKind.PACKETS_STUCK))
 
 RULES: Mapping[EventName, Rule] = {
-    E.RUN_STOPPED: Rule("A run stopped: {subject}", ((_ALL, Kind.EXCEPTIONS),), Responsible.EXCEPTION, urgent=True),
+    E.RUN_STOPPED: Rule(
+        "A run stopped: {subject}", ((_ALL, NoticeKind.EXCEPTIONS),), Responsible.EXCEPTION, urgent=True
+    ),
     E.EXCEPTION_NOT_TAKEN: Rule(
-        "Nobody has taken {subject}", ((_ALL, Kind.EXCEPTIONS_LATE),), Responsible.EXCEPTION, urgent=True
+        "Nobody has taken {subject}", ((_ALL, NoticeKind.EXCEPTIONS_LATE),), Responsible.EXCEPTION, urgent=True
     ),
-    E.EXCEPTION_ASSIGNED: Rule("{subject} is assigned to you", ((Concerned.HOLDER, Kind.EXCEPTIONS_MINE),)),
+    E.EXCEPTION_ASSIGNED: Rule("{subject} is assigned to you", ((Concerned.HOLDER, NoticeKind.EXCEPTIONS_MINE),)),
     E.EXCEPTION_HANDED_BACK: Rule(
-        "{subject} was handed back", ((_ALL, Kind.EXCEPTIONS),), Responsible.EXCEPTION, urgent=True
+        "{subject} was handed back", ((_ALL, NoticeKind.EXCEPTIONS),), Responsible.EXCEPTION, urgent=True
     ),
-    E.EXCEPTION_RESOLVED: Rule("{subject} is resolved", ((_ALL, Kind.EXCEPTIONS_RESOLVED),), Responsible.EXCEPTION),
+    E.EXCEPTION_RESOLVED: Rule(
+        "{subject} is resolved", ((_ALL, NoticeKind.EXCEPTIONS_RESOLVED),), Responsible.EXCEPTION
+    ),
     E.PACKET_ASSEMBLED: Rule(
         "{subject} waits for you",
-        ((Concerned.TO_SIGN, Kind.PACKETS_TO_SIGN), (Concerned.HOLD_OWNERS, Kind.PACKETS_HOLDS)),
+        ((Concerned.TO_SIGN, NoticeKind.PACKETS_TO_SIGN), (Concerned.HOLD_OWNERS, NoticeKind.PACKETS_HOLDS)),
         Responsible.SIGNERS,
     ),
     E.PACKET_REOPENED: Rule(
-        "{subject} waits for an approval again", ((Concerned.TO_SIGN, Kind.PACKETS_TO_SIGN),), Responsible.SIGNERS
+        "{subject} waits for an approval again", ((Concerned.TO_SIGN, NoticeKind.PACKETS_TO_SIGN),), Responsible.SIGNERS
     ),
     E.PACKET_SUPERSEDED: Rule(
-        "{subject} was superseded after you approved it", ((Concerned.VOTERS, Kind.PACKETS_SIGNED),)
+        "{subject} was superseded after you approved it", ((Concerned.VOTERS, NoticeKind.PACKETS_SIGNED),)
     ),
     E.PACKET_EXPIRES_SOON: Rule(
         "{subject} expires soon",
-        ((Concerned.TO_SIGN, Kind.PACKETS_TO_SIGN), (_ALL, Kind.PACKETS_STUCK)),
+        ((Concerned.TO_SIGN, NoticeKind.PACKETS_TO_SIGN), (_ALL, NoticeKind.PACKETS_STUCK)),
         Responsible.SIGNERS,
     ),
     E.PACKET_EXPIRED: Rule("{subject} has expired", _ENDED, Responsible.SIGNERS),
     E.PACKET_DELIVERY_REFUSED: Rule("The lane refused {subject}", _ENDED, Responsible.SIGNERS, urgent=True),
     E.PACKET_GIVEN_UP: Rule("{subject} could not be delivered", _ENDED, Responsible.SIGNERS, urgent=True),
-    E.PACKET_ASSEMBLY_STOPPED: Rule("{subject} could not be assembled", ((_ALL, Kind.PACKETS_STUCK),)),
-    E.PACKET_CONSUMED: Rule("{subject} was consumed", ((_ALL, Kind.PACKETS_CONSUMED),)),
-    E.DEFINITION_PROPOSED: Rule("Proposed: {subject}", ((_ALL, Kind.DEFINITIONS),)),
-    E.DEFINITION_RETURN_REQUESTED: Rule("Asked back: {subject}", ((_ALL, Kind.DEFINITIONS),)),
-    E.DEFINITION_APPROVED: Rule("Approved: {subject}", ((Concerned.AUTHOR, Kind.DEFINITIONS_MINE),)),
-    E.DEFINITION_REJECTED: Rule("Rejected: {subject}", ((Concerned.AUTHOR, Kind.DEFINITIONS_MINE),)),
-    E.DEFINITION_RETURNED: Rule("Active again: {subject}", ((Concerned.AUTHOR, Kind.DEFINITIONS_MINE),)),
-    E.DEFINITION_DEPRECATED: Rule("Deprecated: {subject}", ((Concerned.AUTHOR, Kind.DEFINITIONS_MINE),)),
-    E.BRAKE_APPLIED: Rule("Runs are paused: {subject}", ((_ALL, Kind.BRAKES),), Responsible.HOUSE),
-    E.BRAKE_RELEASED: Rule("Runs go on: {subject}", ((_ALL, Kind.BRAKES),), Responsible.HOUSE),
+    E.PACKET_ASSEMBLY_STOPPED: Rule("{subject} could not be assembled", ((_ALL, NoticeKind.PACKETS_STUCK),)),
+    E.PACKET_CONSUMED: Rule("{subject} was consumed", ((_ALL, NoticeKind.PACKETS_CONSUMED),)),
+    E.DEFINITION_PROPOSED: Rule("Proposed: {subject}", ((_ALL, NoticeKind.DEFINITIONS),)),
+    E.DEFINITION_RETURN_REQUESTED: Rule("Asked back: {subject}", ((_ALL, NoticeKind.DEFINITIONS),)),
+    E.DEFINITION_APPROVED: Rule("Approved: {subject}", ((Concerned.AUTHOR, NoticeKind.DEFINITIONS_MINE),)),
+    E.DEFINITION_REJECTED: Rule("Rejected: {subject}", ((Concerned.AUTHOR, NoticeKind.DEFINITIONS_MINE),)),
+    E.DEFINITION_RETURNED: Rule("Active again: {subject}", ((Concerned.AUTHOR, NoticeKind.DEFINITIONS_MINE),)),
+    E.DEFINITION_DEPRECATED: Rule("Deprecated: {subject}", ((Concerned.AUTHOR, NoticeKind.DEFINITIONS_MINE),)),
+    E.BRAKE_APPLIED: Rule("Runs are paused: {subject}", ((_ALL, NoticeKind.BRAKES),), Responsible.HOUSE),
+    E.BRAKE_RELEASED: Rule("Runs go on: {subject}", ((_ALL, NoticeKind.BRAKES),), Responsible.HOUSE),
     E.BREAKER_OPENED: Rule(
-        "The circuit breaker of {subject} opened", ((_ALL, Kind.BRAKES),), Responsible.HOUSE, urgent=True
+        "The circuit breaker of {subject} opened", ((_ALL, NoticeKind.BRAKES),), Responsible.HOUSE, urgent=True
     ),
-    E.TASK_REFUSED: Rule("A task was refused", ((_ALL, Kind.TASKS),), Responsible.HOUSE),
+    E.TASK_REFUSED: Rule("A task was refused", ((_ALL, NoticeKind.TASKS),), Responsible.HOUSE),
     E.RUN_REPORT_REFUSED: Rule(
-        "The task system refused the outcome of {subject}", ((_ALL, Kind.TASKS),), Responsible.HOUSE
+        "The task system refused the outcome of {subject}", ((_ALL, NoticeKind.TASKS),), Responsible.HOUSE
     ),
-    E.RUN_REPORT_STOPPED: Rule("The outcome of {subject} was not reported", ((_ALL, Kind.TASKS),), Responsible.HOUSE),
+    E.RUN_REPORT_STOPPED: Rule(
+        "The outcome of {subject} was not reported", ((_ALL, NoticeKind.TASKS),), Responsible.HOUSE
+    ),
     E.AUDIT_SEAL_REFUSED: Rule(
-        "The audit log is not sealed any more", ((_ALL, Kind.AUDIT),), Responsible.HOUSE, urgent=True
+        "The audit log is not sealed any more", ((_ALL, NoticeKind.AUDIT),), Responsible.HOUSE, urgent=True
     ),
 }
 
 
-def wants(kind: Kind, roles: frozenset[str], chosen: bool | None) -> bool:
+def wants(kind: NoticeKind, roles: frozenset[str], chosen: bool | None) -> bool:
     """Whether somebody with ``roles`` is notified by e-mail of what concerns them. ``chosen``: what they have said."""
     if chosen is not None:
         return chosen

@@ -8,9 +8,21 @@ from handrail.access import queries as access
 from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent, Outbox
 from handrail.notifications.models import ChannelDelivery, Notification
+from tests.factories.notified import (
+    LATER,
+    OK,
+    REFUSED,
+    UNKNOWN,
+    Killed,
+    Room,
+    due_now,
+    notified,
+    responder,
+    waiting,
+    work,
+)
 from tests.factories.runs import Runs
 from tests.factories.switches import SwitchBoard
-from tests.factories.told import LATER, OK, REFUSED, UNKNOWN, Killed, Room, due_now, responder, told, waiting, work
 from tests.unit.notifications.conftest import stop
 
 
@@ -20,7 +32,7 @@ def outcomes() -> dict[str, str]:
 
 def test_a_stop_is_told_once_by_each_channel_with_a_link_to_the_packet(estate: Runs, board: SwitchBoard) -> None:
     pager, mail = Room(), Room()
-    with told(responder("on-call", {"pager": pager, "mail": mail})):
+    with notified(responder("on-call", {"pager": pager, "mail": mail})):
         ref = stop(estate, board)
         assert Outbox.objects.count() == 1
         work()
@@ -35,7 +47,7 @@ def test_a_stop_is_told_once_by_each_channel_with_a_link_to_the_packet(estate: R
 
 
 def test_a_run_that_completes_tells_nobody(estate: Runs, board: SwitchBoard) -> None:
-    with told(responder("on-call", {"pager": Room()})):
+    with notified(responder("on-call", {"pager": Room()})):
         run = estate.advance(estate.start())
         assert run.state == "completed"
     assert waiting() == (0, 0, 0)
@@ -47,7 +59,7 @@ def test_killed_between_intent_and_answer_is_unknown_where_a_repeat_is_not_told_
     estate: Runs, board: SwitchBoard, turn: str
 ) -> None:
     room = Room(script=[turn])
-    with told(responder("on-call", {"mail": room})):
+    with notified(responder("on-call", {"mail": room})):
         stop(estate, board)
         with pytest.raises(Killed):
             work()
@@ -63,7 +75,7 @@ def test_killed_between_intent_and_answer_is_sent_again_under_the_same_key(
     estate: Runs, board: SwitchBoard, turn: str
 ) -> None:
     room = Room(repeatable=True, script=[turn])
-    with told(responder("on-call", {"webhook": room})):
+    with notified(responder("on-call", {"webhook": room})):
         stop(estate, board)
         with pytest.raises(Killed):
             work()
@@ -76,7 +88,7 @@ def test_killed_between_intent_and_answer_is_sent_again_under_the_same_key(
 
 def test_a_channel_that_can_be_asked_is_asked_after_a_lost_answer(estate: Runs, board: SwitchBoard) -> None:
     room = Room(askable=True, script=["killed after"])
-    with told(responder("on-call", {"desk": room})):
+    with notified(responder("on-call", {"desk": room})):
         stop(estate, board)
         with pytest.raises(Killed):
             work()
@@ -89,7 +101,7 @@ def test_a_channel_that_can_be_asked_is_asked_after_a_lost_answer(estate: Runs, 
 
 def test_what_is_turned_away_is_tried_again_and_ends_with_the_window(estate: Runs, board: SwitchBoard) -> None:
     room = Room(script=[LATER] * 50)
-    with told(responder("on-call", {"mail": room})) as configured:
+    with notified(responder("on-call", {"mail": room})) as configured:
         stop(estate, board)
         for _ in range(50):
             due_now()
@@ -108,7 +120,7 @@ def test_the_next_channel_is_told_when_the_first_does_not_have_it(
     estate: Runs, board: SwitchBoard, first: object
 ) -> None:
     pager, mail = Room(script=[first]), Room()  # type: ignore[list-item]
-    with told(responder("on-call", {("pager", 0.0): pager, ("mail", 600.0): mail})):
+    with notified(responder("on-call", {("pager", 0.0): pager, ("mail", 600.0): mail})):
         stop(estate, board)
         work()
     assert [room.calls for room in (pager, mail)] == [1, 1]
@@ -117,7 +129,7 @@ def test_the_next_channel_is_told_when_the_first_does_not_have_it(
 
 def test_the_next_responder_is_told_when_no_channel_has_it(estate: Runs, board: SwitchBoard) -> None:
     pager, chief = Room(script=[REFUSED]), Room()
-    with told(responder("on-call", {"pager": pager}, following="chief"), responder("chief", {"mail": chief})):
+    with notified(responder("on-call", {"pager": pager}, following="chief"), responder("chief", {"mail": chief})):
         stop(estate, board)
         work()
     assert len(chief.taken) == 1
@@ -125,7 +137,7 @@ def test_the_next_responder_is_told_when_no_channel_has_it(estate: Runs, board: 
 
 
 def test_a_responder_that_is_not_configured_is_said_so(estate: Runs, board: SwitchBoard) -> None:
-    with told(responder("somebody-else", {"pager": Room()})):
+    with notified(responder("somebody-else", {"pager": Room()})):
         ref = stop(estate, board)
         work()
     row = ChannelDelivery.objects.get()
@@ -136,11 +148,11 @@ def test_a_responder_that_is_not_configured_is_said_so(estate: Runs, board: Swit
 
 
 def test_a_channel_that_is_gone_while_its_message_waits_is_said_so(estate: Runs, board: SwitchBoard) -> None:
-    with told(responder("on-call", {"pager": Room(script=[LATER])})):
+    with notified(responder("on-call", {"pager": Room(script=[LATER])})):
         stop(estate, board)
         work()
     mail = Room()
-    with told(responder("on-call", {"mail": mail})):
+    with notified(responder("on-call", {"mail": mail})):
         due_now()
         work()
     assert outcomes() == {"pager": "dropped", "mail": "delivered"}
@@ -148,7 +160,7 @@ def test_a_channel_that_is_gone_while_its_message_waits_is_said_so(estate: Runs,
 
 def test_like_ones_are_one_message(estate: Runs, board: SwitchBoard) -> None:
     room = Room()
-    with told(responder("on-call", {"mail": room}), gather=60):
+    with notified(responder("on-call", {"mail": room}), gather=60):
         refs = [stop(estate, board, switch=f"s{number}") for number in range(1, 21)]
         work()
         assert room.calls == 0  # it waits for like ones
@@ -163,7 +175,7 @@ def test_like_ones_are_one_message(estate: Runs, board: SwitchBoard) -> None:
 
 def test_further_like_ones_are_told_together_and_not_at_once(estate: Runs, board: SwitchBoard) -> None:
     room = Room()
-    with told(responder("on-call", {"mail": room}), digest=300):
+    with notified(responder("on-call", {"mail": room}), digest=300):
         stop(estate, board, switch="s1")
         work()
         for number in range(2, 6):
@@ -177,7 +189,7 @@ def test_further_like_ones_are_told_together_and_not_at_once(estate: Runs, board
 
 def test_the_work_is_done_once_by_several_who_look(estate: Runs, board: SwitchBoard) -> None:
     room = Room()
-    with told(responder("on-call", {"mail": room})):
+    with notified(responder("on-call", {"mail": room})):
         stop(estate, board)
         work()
         due_now()
@@ -194,7 +206,7 @@ def test_worker_is_given_no_message_twice_while_it_is_at_it(estate: Runs, board:
             seen.append(work())
             return OK
 
-    with told(responder("on-call", {"mail": Slow()})):
+    with notified(responder("on-call", {"mail": Slow()})):
         stop(estate, board)
         work()
     assert seen == [0]

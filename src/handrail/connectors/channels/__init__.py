@@ -2,7 +2,7 @@
 
 from handrail.connectors.channels.config import MailSection, NotificationsSection, ResponderSection
 from handrail.connectors.channels.mail import EmailChannel
-from handrail.connectors.channels.message import Channel, ChannelMessage, Sent, Verdict
+from handrail.connectors.channels.message import ChannelMessage, MessageChannel, Sent, SentVerdict
 from handrail.connectors.channels.responders import (
     MOST_HOPS,
     OpenChannel,
@@ -16,17 +16,17 @@ from handrail.connectors.channels.responders import (
 
 __all__ = [
     "MOST_HOPS",
-    "Channel",
     "ChannelMessage",
     "EmailChannel",
     "MailSection",
+    "MessageChannel",
     "NotificationsSection",
     "OpenChannel",
     "Responder",
     "ResponderSection",
     "Responders",
     "Sent",
-    "Verdict",
+    "SentVerdict",
     "build",
     "configure",
     "current",

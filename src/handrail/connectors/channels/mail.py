@@ -13,7 +13,7 @@ from email.utils import format_datetime, formataddr
 from html import escape
 from typing import Final
 
-from handrail.connectors.channels.message import ChannelMessage, Sent, Verdict
+from handrail.connectors.channels.message import ChannelMessage, Sent, SentVerdict
 from handrail.connectors.channels.smtp import Smtp
 from handrail.connectors.finding import Finding
 from handrail.kernel.clock import now
@@ -37,7 +37,7 @@ class EmailChannel:
         try:
             content = composed(message, self._smtp, self._to).as_bytes(policy=SMTP)
         except (MessageError, ValueError, UnicodeError):
-            return Sent(Verdict.REFUSED, "the address can't be used in e-mail")
+            return Sent(SentVerdict.REFUSED, "the address can't be used in e-mail")
         return self._smtp.send(content, self._to)
 
     def find(self, key: str) -> str | None:  # noqa: ARG002 - a mail server can't be asked

@@ -19,7 +19,7 @@ class ChannelMessage:
 
     ``key``: the delivery's own; a channel knows a repeat by it. ``thread``: the key of the first message about the
     same thing through the same channel, ``resolved``: it tells that this is over, ``closes``: and so is all that the
-    first message told of; so a pager finds its incident.
+    first message notified of; so a pager finds its incident.
     ``title`` and ``lines``: Handrail's words alone, with references and codes. ``values``: what of a customer's the
     runbook's copy list lets out, by name. ``link``: the page; empty where ``[web] base_url`` is not set.
     ``events``: what is notified, for programs.
@@ -39,7 +39,7 @@ class ChannelMessage:
     events: tuple[Mapping[str, str], ...] = ()
 
 
-class Verdict(StrEnum):
+class SentVerdict(StrEnum):
     """What is known of a call. ``later``: certainly not taken, and it may be another time. ``refused``: certainly not
     taken, and it won't be. ``unknown``: it may have been taken."""
 
@@ -54,13 +54,13 @@ class Sent:
     """What came of a call. ``words``: why not, as the end of a sentence about the channel, in Handrail's words alone.
     ``receipt``: what the channel calls it. ``retry_after_seconds``: how long it asked to be left alone."""
 
-    verdict: Verdict
+    verdict: SentVerdict
     words: str = ""
     receipt: str = ""
     retry_after_seconds: float | None = None
 
 
-class Channel(Protocol):
+class MessageChannel(Protocol):
     """A way to people. ``repeatable``: a message that is sent again under its key is there once.
 
     ``deadline_seconds``: how long a call may take in all.

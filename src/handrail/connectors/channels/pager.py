@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from pydantic import JsonValue
 
 from handrail.connectors.channels.config import PagerSection
-from handrail.connectors.channels.message import ChannelMessage, Sent, Verdict
+from handrail.connectors.channels.message import ChannelMessage, Sent, SentVerdict
 from handrail.connectors.channels.posting import Post
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import json_bytes
@@ -43,7 +43,7 @@ class PagerChannel:
 
     def send(self, message: ChannelMessage) -> Sent:
         if message.resolved and not message.closes:
-            return Sent(Verdict.DELIVERED, "other exception packets of this incident are not resolved yet")
+            return Sent(SentVerdict.DELIVERED, "other exception packets of this incident are not resolved yet")
         if self._shape == "pagerduty":
             return self._pagerduty(message)
         if self._shape == "opsgenie":

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import ValidationError
 
 from handrail.connectors.channels.config import HttpChannelSection
-from handrail.connectors.channels.message import Sent, Verdict
+from handrail.connectors.channels.message import Sent, SentVerdict
 from handrail.connectors.config import HttpConfig
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, describe, judge, retry_after_seconds
@@ -80,21 +80,23 @@ def _sent(exchange: Exchange, *, repeatable: bool, understood: Understand) -> Se
     if exchange.failure is not None and not exchange.failure.answered:
         words = describe(exchange.failure)
         lost = exchange.failure.sent and not repeatable
-        return Sent(Verdict.UNKNOWN if lost else Verdict.LATER, words)
+        return Sent(SentVerdict.UNKNOWN if lost else SentVerdict.LATER, words)
     assert status is not None  # it answered
     words = f"it answered with status {status}"
     if status in _LATER or status == _UNAVAILABLE:
-        return Sent(Verdict.LATER, words, retry_after_seconds=asked)
+        return Sent(SentVerdict.LATER, words, retry_after_seconds=asked)
     if status >= _ERROR or status == _TIMED_OUT:
         # It, or a proxy before it, may fail after the message was taken.
-        return Sent(Verdict.LATER if repeatable else Verdict.UNKNOWN, words, retry_after_seconds=asked)
+        return Sent(SentVerdict.LATER if repeatable else SentVerdict.UNKNOWN, words, retry_after_seconds=asked)
     if status in _OURS_TO_FIX:
-        return Sent(Verdict.LATER, f"{words}: the credentials are wrong, or lack permission", retry_after_seconds=asked)
+        return Sent(
+            SentVerdict.LATER, f"{words}: the credentials are wrong, or lack permission", retry_after_seconds=asked
+        )
     if not _OK <= status < _REDIRECT:
-        return Sent(Verdict.REFUSED, words)
+        return Sent(SentVerdict.REFUSED, words)
     if against := understood(exchange):
-        return Sent(Verdict.REFUSED, f"it answered with status {status}, and {against}")
-    return Sent(Verdict.DELIVERED)
+        return Sent(SentVerdict.REFUSED, f"it answered with status {status}, and {against}")
+    return Sent(SentVerdict.DELIVERED)
 
 
 def _unquoted(error: Exception, address: str) -> str:

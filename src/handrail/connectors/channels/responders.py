@@ -18,7 +18,7 @@ from handrail.connectors.channels.config import (
     WebhookSection,
 )
 from handrail.connectors.channels.mail import EmailChannel
-from handrail.connectors.channels.message import Channel
+from handrail.connectors.channels.message import MessageChannel
 from handrail.connectors.channels.pager import PagerChannel
 from handrail.connectors.channels.smtp import Smtp
 from handrail.connectors.channels.ticket import DeskChannel
@@ -39,7 +39,7 @@ class OpenChannel:
 
     name: str
     after: float
-    channel: Channel
+    channel: MessageChannel
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def build(
     return Responders(opened, smtp, settings)
 
 
-def _open(one: AnyChannel, smtp: Smtp | None, open_desk: OpenDesk, secrets: Secrets) -> Channel:
+def _open(one: AnyChannel, smtp: Smtp | None, open_desk: OpenDesk, secrets: Secrets) -> MessageChannel:
     if isinstance(one, WebhookSection):
         return WebhookChannel(one, secrets)
     if isinstance(one, ChatSection):

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 
 from handrail.connectors.channels.config import MailSection
-from handrail.connectors.channels.message import RECEIPT_LIMIT, Sent, Verdict
+from handrail.connectors.channels.message import RECEIPT_LIMIT, Sent, SentVerdict
 from handrail.connectors.http import describe
 from handrail.connectors.http.clock import Clock, NotReached, OutOfTime, running
 from handrail.connectors.http.network import TimedBackend
@@ -72,19 +72,19 @@ class Smtp:
                 begun[0] = True
                 return _given(connection, content, refused, len(recipients))
         except NotReached as error:
-            return Sent(Verdict.LATER, describe(error.failure))
+            return Sent(SentVerdict.LATER, describe(error.failure))
         except (OutOfTime, TimeoutError):
             failure = Failure.TIMEOUT_AFTER_SEND if begun[0] else Failure.TIMEOUT_BEFORE_SEND
-            return Sent(Verdict.UNKNOWN if begun[0] else Verdict.LATER, describe(failure))
+            return Sent(SentVerdict.UNKNOWN if begun[0] else SentVerdict.LATER, describe(failure))
         except smtplib.SMTPResponseException as error:
             return _answered(error.smtp_code)
         except smtplib.SMTPNotSupportedError:
-            return Sent(Verdict.LATER, "it does not offer what [mail] asks for: STARTTLS or a login")
+            return Sent(SentVerdict.LATER, "it does not offer what [mail] asks for: STARTTLS or a login")
         except ssl.SSLError:
-            return Sent(Verdict.UNKNOWN if begun[0] else Verdict.LATER, describe(Failure.TLS))
+            return Sent(SentVerdict.UNKNOWN if begun[0] else SentVerdict.LATER, describe(Failure.TLS))
         except (OSError, smtplib.SMTPException):
             lost = "the connection was lost before the message was taken"
-            return Sent(Verdict.UNKNOWN if begun[0] else Verdict.LATER, lost)
+            return Sent(SentVerdict.UNKNOWN if begun[0] else SentVerdict.LATER, lost)
 
     def probe(self) -> str:
         """Connects and logs in, and sends nothing. Empty where that works, else why not, as the end of a sentence."""
@@ -143,14 +143,14 @@ def _given(connection: _Connection, content: bytes, refused: int, many: int) -> 
     with suppress(OSError, smtplib.SMTPException):
         connection.quit()
     words = f"{refused} of {many} recipients were not accepted" if refused else ""
-    return Sent(Verdict.DELIVERED, words, receipt=clean_text(text.decode("utf-8", "replace"), limit=RECEIPT_LIMIT))
+    return Sent(SentVerdict.DELIVERED, words, receipt=clean_text(text.decode("utf-8", "replace"), limit=RECEIPT_LIMIT))
 
 
 def _answered(code: int) -> Sent:
     words = f"it answered with code {code}"
     if code == _WRONG_LOGIN:
-        return Sent(Verdict.LATER, f"{words}: the credentials are wrong")
-    return Sent(Verdict.REFUSED if code >= _PERMANENT else Verdict.LATER, words)
+        return Sent(SentVerdict.LATER, f"{words}: the credentials are wrong")
+    return Sent(SentVerdict.REFUSED if code >= _PERMANENT else SentVerdict.LATER, words)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from handrail.connectors.channels.config import DeskSection
-from handrail.connectors.channels.message import RECEIPT_LIMIT, ChannelMessage, Sent, Verdict
+from handrail.connectors.channels.message import RECEIPT_LIMIT, ChannelMessage, Sent, SentVerdict
 from handrail.connectors.desk import Category, Created, Desk, Severity, TicketDraft
 from handrail.connectors.finding import Finding
 from handrail.kernel.errors import HandrailError
@@ -52,11 +52,11 @@ class DeskChannel:
             )
         )
         if isinstance(made, Created):
-            return Sent(Verdict.DELIVERED, receipt=made.reference[:RECEIPT_LIMIT])
+            return Sent(SentVerdict.DELIVERED, receipt=made.reference[:RECEIPT_LIMIT])
         words = f"no ticket: {made.category.value.replace('-', ' ')}"
         if made.outcome_unknown:
-            return Sent(Verdict.UNKNOWN, f"a ticket may exist: {made.category.value.replace('-', ' ')}")
-        return Sent(Verdict.LATER if made.category in _LATER else Verdict.REFUSED, words)
+            return Sent(SentVerdict.UNKNOWN, f"a ticket may exist: {made.category.value.replace('-', ' ')}")
+        return Sent(SentVerdict.LATER if made.category in _LATER else SentVerdict.REFUSED, words)
 
     def find(self, key: str) -> str | None:
         try:

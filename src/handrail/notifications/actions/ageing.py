@@ -1,7 +1,7 @@
 """Looks again at what nobody may have looked at: an exception packet that nobody has taken goes to the next channel,
 then to the next responder; of an escalation packet that expires people are notified in time.
 
-Each step is an audit event, and told like every other: what is done here can't be forgotten.
+Each step is an audit event, and notified like every other: what is done here can't be forgotten.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ def _not_taken(row: Reminder, by: Actor) -> None:
     if row.step >= len(steps):
         row.delete()
         return
-    _, told = steps[row.step]
+    _, notified = steps[row.step]
     last = row.step == len(steps) - 1
     seconds = int((now() - packet.at).total_seconds())
-    if told or not last or responder.next is None:
+    if notified or not last or responder.next is None:
         _record(row, by, to=responder.name, step=row.step, seconds=seconds)
     if not last:
         row.step += 1

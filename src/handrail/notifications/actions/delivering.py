@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.connectors import channels
-from handrail.connectors.channels import Channel, ChannelMessage, EmailChannel, Responder, Sent, Verdict
+from handrail.connectors.channels import ChannelMessage, EmailChannel, MessageChannel, Responder, Sent, SentVerdict
 from handrail.kernel.clock import after, now
 from handrail.kernel.errors import HandrailError
 from handrail.notifications import content, leases, settings
@@ -40,7 +40,7 @@ class _Way:
     """Where a message goes; without ``channel`` nowhere any more, and ``gone`` says why."""
 
     workspace: str
-    channel: Channel | None
+    channel: MessageChannel | None
     responder: Responder | None = None
     gone: str = ""
 
@@ -66,12 +66,12 @@ def deliver(*, claim: Claim, by: Actor) -> datetime | None:
     except (OperationalError, InterfaceError):
         raise
     except HandrailError as error:
-        sent = Sent(Verdict.LATER, error.message)
+        sent = Sent(SentVerdict.LATER, error.message)
     except Exception as error:  # the boundary of a message: no error may repeat it without an end
         log.exception("a notification could not be sent", ref=delivery.ref, channel=delivery.channel)
-        sent = Sent(Verdict.LATER, f"Handrail failed ({type(error).__name__}); see its log")
+        sent = Sent(SentVerdict.LATER, f"Handrail failed ({type(error).__name__}); see its log")
         if delivery.deadline_at is not None and not way.channel.repeatable:
-            sent = Sent(Verdict.UNKNOWN, sent.words)
+            sent = Sent(SentVerdict.UNKNOWN, sent.words)
     return _written(delivery, way, by, sent)
 
 
@@ -93,11 +93,11 @@ def _intend(delivery: ChannelDelivery, way: _Way, by: Actor) -> ChannelMessage |
 
 def _written(delivery: ChannelDelivery, way: _Way, by: Actor, sent: Sent) -> datetime | None:
     match sent.verdict:
-        case Verdict.DELIVERED:
+        case SentVerdict.DELIVERED:
             return _end(delivery, way, by, DeliveryOutcome.DELIVERED, sent.words, receipt=sent.receipt)
-        case Verdict.UNKNOWN:
+        case SentVerdict.UNKNOWN:
             return _end(delivery, way, by, DeliveryOutcome.UNKNOWN, sent.words)
-        case Verdict.REFUSED:
+        case SentVerdict.REFUSED:
             return _end(delivery, way, by, DeliveryOutcome.FAILED, sent.words)
     waits = settings.current()
     wait = doubled(waits.first_wait_seconds, delivery.attempts - 1, waits.longest_wait_seconds)
@@ -137,8 +137,8 @@ def _end(
         return
     message = delivery.notification
     if outcome is DeliveryOutcome.DELIVERED:
-        Notification.objects.filter(pk=message.pk, told_at=None).update(told_at=at)
-        message.events.filter(told_at=None).update(told_at=at)
+        Notification.objects.filter(pk=message.pk, notified_at=None).update(notified_at=at)
+        message.events.filter(notified_at=None).update(notified_at=at)
         return
     Notification.objects.filter(pk=message.pk, closed_at=None).update(closed_at=at)
     log.warning("a notification was not delivered", ref=delivery.ref, channel=delivery.channel, outcome=outcome)
@@ -150,7 +150,7 @@ def _end(
 def _fall_through(delivery: ChannelDelivery, way: _Way, at: datetime) -> None:
     """The next channel of the responder that was not notified yet is notified now; then the next responder."""
     message, responder = delivery.notification, way.responder
-    if responder is None or message.told_at is not None:
+    if responder is None or message.notified_at is not None:
         return
     tried = set(message.deliveries.values_list("channel", flat=True))
     waiting = message.deliveries.filter(outcome__in=(DeliveryOutcome.WAITING, DeliveryOutcome.DELIVERED)).exists()
@@ -172,13 +172,13 @@ def _hand_on(message: Notification, to: Responder, at: datetime, *, tenant_id: i
     """The same message for another responder, once: who has been notified of these events is not notified of them
     again."""
     events = list(message.events.all())
-    told = Notification.objects.filter(
+    notified = Notification.objects.filter(
         workspace_id=message.workspace_id,
         recipient_kind=RecipientKind.RESPONDER,
         recipient=to.name,
         events__event_id__in=[one.event_id for one in events],
     )
-    if told.exists():
+    if notified.exists():
         return
     other = Notification.objects.create(
         workspace_id=message.workspace_id,
@@ -190,7 +190,7 @@ def _hand_on(message: Notification, to: Responder, at: datetime, *, tenant_id: i
         closed_at=at,
     )
     for one in events:
-        one.pk, one.notification, one.told_at = None, other, None
+        one.pk, one.notification, one.notified_at = None, other, None
         one.save(force_insert=True)
     for channel in to.first:
         add_delivery(other, channel.name, at, tenant_id=tenant_id)

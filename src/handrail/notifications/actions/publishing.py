@@ -21,7 +21,7 @@ from handrail.kernel.ids import Prefix, new_ref
 from handrail.kernel.scope import entered
 from handrail.notifications import leases, people, reminders
 from handrail.notifications.models import ChannelDelivery, Notification, NotifiedEvent
-from handrail.notifications.people import Facts, PersonTold
+from handrail.notifications.people import Facts, PersonNotified
 from handrail.notifications.rules import RULES, Rule
 from handrail.notifications.states import DeliveryOutcome, RecipientKind
 from handrail.work.lease import Claim
@@ -30,7 +30,7 @@ from handrail.work.wake import wake
 log = structlog.get_logger("handrail.notifications")
 
 EMAIL = "email"
-UNTOLD_LIMIT = 200
+REASON_LIMIT = 200
 NO_CHANNEL = ""
 WORKER = "notifications"
 # What people choose by stands beside what responders are notified of.
@@ -39,13 +39,13 @@ RESPONDER = "responder"
 
 @dataclass(frozen=True, slots=True)
 class _To:
-    """One recipient: who, of which kind, through which channels; ``untold``: why through none."""
+    """One recipient: who, of which kind, through which channels; ``no_channel``: why through none."""
 
     kind: RecipientKind
     name: str
     about: str
     channels: Sequence[str]
-    untold: str = ""
+    no_channel: str = ""
 
 
 @transaction.atomic
@@ -58,28 +58,28 @@ def publish(*, claim: Claim, by: Actor) -> None:
         return
     rule = RULES.get(EventName(event.event))
     if rule is not None:
-        _tell(event, rule, by)
+        _publish_within(event, rule, by)
         if not event.workspace_id:
-            _tell_every_workspace(event, rule, by)
+            _publish_everywhere(event, rule, by)
     published_done(claim.id)
     wake(leases.MESSAGES.name)
 
 
-def _tell_every_workspace(event: Published, rule: Rule, by: Actor) -> None:
+def _publish_everywhere(event: Published, rule: Rule, by: Actor) -> None:
     """What concerns the installation is notified to the people of each workspace, once each, and to no responder
     twice."""
-    told: set[int] = set()
+    notified: set[int] = set()
     for workspace in access.workspace_ids():
         worker = access.worker(by.name, workspace)
         with entered(worker.scope):
             facts = people.facts_of(event, worker)
             for person in people.audience_of(facts, rule, worker).people:
-                if person.user_id not in told:
-                    told.add(person.user_id)
+                if person.user_id not in notified:
+                    notified.add(person.user_id)
                     _write(workspace, facts, _person(person))
 
 
-def _tell(event: Published, rule: Rule, by: Actor) -> None:
+def _publish_within(event: Published, rule: Rule, by: Actor) -> None:
     facts = people.facts_of(event, by)
     audience = people.audience_of(facts, rule, by)
     slug = _slug(by)
@@ -96,7 +96,7 @@ def _slug(by: Actor) -> str:
     return found.slug if found is not None else ""
 
 
-def _person(person: PersonTold) -> _To:
+def _person(person: PersonNotified) -> _To:
     usable = (EMAIL,) if channels.current().mail is not None else ()
     return _To(RecipientKind.PERSON, str(person.user_id), person.kind.value, usable)
 
@@ -108,8 +108,8 @@ def _responder(name: str, workspace: str, facts: Facts) -> _To | None:
         return None
     responder = configured.find(name, workspace)
     if responder is None:
-        untold = f"No responder called {name} is configured for this workspace."[:UNTOLD_LIMIT]
-        return _To(RecipientKind.RESPONDER, name, RESPONDER, (), untold)
+        no_channel = f"No responder called {name} is configured for this workspace."[:REASON_LIMIT]
+        return _To(RecipientKind.RESPONDER, name, RESPONDER, (), no_channel)
     return _To(RecipientKind.RESPONDER, name, RESPONDER, [one.name for one in _channels(responder, facts)])
 
 
@@ -137,7 +137,7 @@ def _channels(responder: Responder, facts: Facts) -> Sequence[OpenChannel]:
 def _write(workspace_id: int, facts: Facts, to: _To) -> None:
     """Adds the event to the recipient's open message of its kind, or begins one. Nothing without channels, unless it
     has to be said why there are none."""
-    if not to.channels and not to.untold:
+    if not to.channels and not to.no_channel:
         return
     event, at = facts.event, now()
     grouping = _grouping(facts, to)
@@ -165,11 +165,11 @@ def _write(workspace_id: int, facts: Facts, to: _To) -> None:
     due = _due(message, at)
     for channel in to.channels:
         add_delivery(message, channel, due, tenant_id=event.tenant_id)
-    if to.untold:
-        _untold(message, to, event)
+    if to.no_channel:
+        _write_no_channel(message, to, event)
 
 
-def _untold(message: Notification, to: _To, event: Published) -> None:
+def _write_no_channel(message: Notification, to: _To, event: Published) -> None:
     """There is no way to the recipient: that is kept, shown, audited and counted like every failure."""
     at = now()
     delivery, created = ChannelDelivery.objects.get_or_create(
@@ -183,7 +183,7 @@ def _untold(message: Notification, to: _To, event: Published) -> None:
             "due_at": None,
             "ended_at": at,
             "outcome": DeliveryOutcome.DROPPED,
-            "failure": to.untold,
+            "failure": to.no_channel,
         },
     )
     if created:

@@ -16,7 +16,7 @@ from handrail.access.refusals import refuse
 from handrail.audit.actions import record
 from handrail.audit.events import EventName, EventOutcome
 from handrail.connectors import channels
-from handrail.connectors.channels import Responder, Sent, Verdict
+from handrail.connectors.channels import Responder, Sent, SentVerdict
 from handrail.kernel.clock import after, now
 from handrail.kernel.errors import Conflict, Denied, Fault, HandrailError, Invalid, NotFound, Stale
 from handrail.kernel.ids import Prefix, new_ref
@@ -24,7 +24,7 @@ from handrail.notifications import content, leases
 from handrail.notifications.actions.publishing import NO_CHANNEL, add_delivery
 from handrail.notifications.models import ChannelDelivery, Notification, NotificationChoice, NotifiedEvent
 from handrail.notifications.queries import why_not_redeliver
-from handrail.notifications.rules import Kind
+from handrail.notifications.rules import NoticeKind
 from handrail.notifications.states import UNDELIVERED, DeliveryOutcome
 from handrail.work.wake import wake
 
@@ -94,7 +94,7 @@ def choose(*, choices: Mapping[str, bool | None], by: Actor) -> None:
     """
     if by.user_id is None:
         raise Denied(NOT_A_PERSON, capability="", code="not-a-person")
-    known = {kind.value for kind in Kind}
+    known = {kind.value for kind in NoticeKind}
     if faults := [Fault(name, f"one of: {', '.join(sorted(known))}") for name in choices if name not in known]:
         raise Invalid("There is no such kind of message.", faults=faults)
     changed = []
@@ -136,8 +136,8 @@ def try_responder(*, name: str, by: Actor) -> list[Trial]:
         try:
             sent = one.channel.send(message)
         except HandrailError as error:
-            sent = Sent(Verdict.REFUSED, error.message)
-        done = sent.verdict is Verdict.DELIVERED
+            sent = Sent(SentVerdict.REFUSED, error.message)
+        done = sent.verdict is SentVerdict.DELIVERED
         words = "It has the message." if done else f"It does not have it, as far as is known: {sent.words}."
         trials.append(Trial(one.name, done, words))
         record(

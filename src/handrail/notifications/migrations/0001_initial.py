@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=32)),
                 ('grouping', models.CharField(max_length=400)),
                 ('closed_at', models.DateTimeField(null=True)),
-                ('told_at', models.DateTimeField(null=True)),
+                ('notified_at', models.DateTimeField(null=True)),
             ],
             options={
                 'indexes': [models.Index(fields=['workspace_id', 'recipient_kind', 'recipient', 'grouping', '-at'], name='notification_like'), models.Index(fields=['workspace_id', '-at'], name='notification_recent')],
@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField()),
                 ('subject_kind', models.CharField(max_length=32)),
                 ('subject', models.CharField(max_length=254)),
-                ('told_at', models.DateTimeField(null=True)),
+                ('notified_at', models.DateTimeField(null=True)),
                 ('notification', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='notifications.notification')),
             ],
             options={

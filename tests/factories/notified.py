@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from handrail.access import queries as access
 from handrail.audit.models import Outbox
 from handrail.connectors import channels
-from handrail.connectors.channels import ChannelMessage, OpenChannel, Responder, Responders, Sent, Verdict
+from handrail.connectors.channels import ChannelMessage, OpenChannel, Responder, Responders, Sent, SentVerdict
 from handrail.connectors.channels.config import NotificationsSection
 from handrail.connectors.finding import Finding
 from handrail.kernel.scope import entered
@@ -18,10 +18,10 @@ from handrail.notifications.actions import ageing, claims, delivering, publishin
 from handrail.notifications.models import ChannelDelivery, Reminder
 from handrail.notifications.settings import NotificationSettings
 
-OK = Sent(Verdict.DELIVERED)
-LATER = Sent(Verdict.LATER, "it answered with status 503")
-REFUSED = Sent(Verdict.REFUSED, "it answered with status 400")
-UNKNOWN = Sent(Verdict.UNKNOWN, "no whole answer came in time")
+OK = Sent(SentVerdict.DELIVERED)
+LATER = Sent(SentVerdict.LATER, "it answered with status 503")
+REFUSED = Sent(SentVerdict.REFUSED, "it answered with status 400")
+UNKNOWN = Sent(SentVerdict.UNKNOWN, "no whole answer came in time")
 
 
 class Killed(BaseException):
@@ -50,7 +50,7 @@ class Room:
             self._take(message)
             raise Killed
         assert isinstance(turn, Sent)
-        if turn.verdict is Verdict.DELIVERED or turn is UNKNOWN:
+        if turn.verdict is SentVerdict.DELIVERED or turn is UNKNOWN:
             self._take(message)
         return turn
 
@@ -80,7 +80,9 @@ def responder(
 
 
 @contextmanager
-def told(*people: Responder, house: str | None = None, gather: float = 0, digest: float = 300) -> Iterator[Responders]:
+def notified(
+    *people: Responder, house: str | None = None, gather: float = 0, digest: float = 300
+) -> Iterator[Responders]:
     """These responders are configured, for the length of a ``with`` block."""
     section = NotificationsSection(responder=house, gather_seconds=gather, digest_seconds=digest)
     found = Responders({one.key: one for one in people}, settings=section)
