@@ -47,10 +47,10 @@ from handrail.connectors.lane.config import DirectoryLaneConfig, HttpLaneConfig,
 from handrail.definitions.states import DEFINITION  # noqa: E402
 from handrail.kernel.statemachine import StateMachine  # noqa: E402
 from handrail.packets.states import REVISION  # noqa: E402
-from handrail.runbooks.states import HANDLING, RUN  # noqa: E402
+from handrail.runbooks.states import HANDLING, RUN, WAVE  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent
-MACHINES: tuple[StateMachine[Any], ...] = (RUN, HANDLING, DEFINITION, REVISION)
+MACHINES: tuple[StateMachine[Any], ...] = (RUN, HANDLING, WAVE, DEFINITION, REVISION)
 IMAGE = re.compile(r"!\[[^\]]+\]\([\w./-]*\bscreenshots/([\w-]+\.png)\)")
 NOTE = "<!-- Made by docs/generate.py (make docs). Change the code, not this page. -->\n"
 

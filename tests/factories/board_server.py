@@ -17,7 +17,8 @@ from tests.factories.switches import BoardConnector, SwitchBoard
 
 
 class BoardServer(ThreadingHTTPServer):
-    """``outcomes`` counts what the task system was told, by run; ``refusals`` are what it answers first instead."""
+    """``outcomes`` counts what the task system was told, by run, and ``states`` says as which; ``refusals`` are what it
+    answers first instead."""
 
     daemon_threads = True
 
@@ -25,6 +26,7 @@ class BoardServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.connector = BoardConnector(board)
         self.outcomes: Counter[str] = Counter()
+        self.states: dict[str, str] = {}
         self.refusals: list[Answer] = []
 
     @property
@@ -46,6 +48,7 @@ class _Handler(JsonHandler):
             if self.server.refusals:
                 self.answer_json(self.server.refusals.pop().status or 500, {})
                 return
+            self.server.states[body["run"]] = body["state"]
             self.server.outcomes[body["run"]] = 1  # keyed by run, as an idempotent target does
             self.answer_json(200, {})
             return

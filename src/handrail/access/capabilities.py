@@ -20,6 +20,7 @@ class Capability(StrEnum):
     RUN_STOP = "run:stop"
     RUN_PAUSE = "run:pause"
     RUN_REVIEW = "run:review"
+    WAVE_START = "wave:start"
     EXCEPTION_VIEW = "exception:view"
     EXCEPTION_TAKE = "exception:take"
     EXCEPTION_RESOLVE = "exception:resolve"
@@ -61,7 +62,7 @@ BUNDLES: Mapping[Role, frozenset[Capability]] = MappingProxyType(
         Role.OPERATOR: _OPERATE,
         Role.SENIOR_SUPPORT: _OPERATE
         | {C.EXCEPTION_TAKE, C.EXCEPTION_RESOLVE, C.PACKET_CLEAR_HOLD, C.DEFINITION_PROPOSE, C.EVALUATION_VIEW}
-        | {C.RUN_PAUSE, C.RUN_REVIEW},
+        | {C.RUN_PAUSE, C.RUN_REVIEW, C.WAVE_START},
         Role.ESCALATION_OWNER: _SEE
         | {C.PACKET_CLEAR_HOLD, C.PACKET_APPROVE, C.PACKET_WITHDRAW, C.PACKET_RELEASE, C.EVALUATION_VIEW},
         Role.PACKET_SIGNER: _SEE | {C.PACKET_CLEAR_HOLD, C.PACKET_APPROVE},

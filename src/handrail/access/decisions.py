@@ -29,7 +29,7 @@ class Proof(StrEnum):
 
 
 # Approve, reject, deprecate; clear, sign, reject, withdraw, recall, release, hand out; take over, resolve; cancel,
-# stop, pause, resume, review.
+# stop, pause, resume, review; start a wave.
 # What is not here, processes do as well: workers start runs and assemble; the operator of the installation adds the
 # first members, proposes, seals and exports the log. Expiry, supersession and delivery are not decisions: the rule for
 # each is in the profile that people approved.
@@ -46,6 +46,7 @@ DECISIONS = frozenset(
         Capability.RUN_STOP,
         Capability.RUN_PAUSE,
         Capability.RUN_REVIEW,
+        Capability.WAVE_START,
     }
 )
 

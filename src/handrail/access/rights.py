@@ -50,7 +50,14 @@ _DEFINITION = (
     *("state", "decided_at", "decided_by", "reason", "deprecated_at", "deprecated_by"),
     *("return_requested_at", "return_requested_by", "return_reason", "returned_at", "returned_by"),
 )
-_RUN = ("state", "updated_at", "due_at", "finished_at", "failures", "turn", "held_by", "unattended_seconds")
+_RUN = (
+    *("state", "updated_at", "due_at", "finished_at", "failures", "turn", "held_by", "unattended_seconds"),
+    *("wave_round", "admitted_at", "not_attempted"),
+)
+_WAVE = (
+    *("state", "round", "canary_round", "counted_from", "stops", "unsettled", "finished_at"),
+    *("changed_at", "changed_by", "change_reason"),
+)
 _REVISION = (
     *("state", "updated_at", "due_at", "approved_at", "released_at", "consumed_at"),
     *("ended_at", "ended_from", "ended_cause", "ended_by", "ended_reason", "failure"),
@@ -118,6 +125,9 @@ RIGHTS: Mapping[str, Rights] = {
     "runbooks_sampledrun": _ADDED,
     "runbooks_runreview": _ADDED,
     "runbooks_pausedrun": Rights(Shown.TENANT, update=_PAUSED, delete=True),
+    "runbooks_wave": Rights(Shown.WORKSPACE, update=_WAVE),
+    "runbooks_wavestop": Rights(Shown.WORKSPACE),
+    "runbooks_runbookgate": Rights(Shown.WORKSPACE, update=("started",)),
     "runbooks_connectorgate": Rights(update=("version", "state", "refused")),
     "runbooks_report": Rights(Shown.TENANT, update=_REPORT),
     # support
@@ -156,6 +166,10 @@ LEASES: Mapping[str, str] = {
         LEFT JOIN definitions_definition d ON d.id = r.definition_id
         WHERE (p.brake_id IS NOT NULL AND b.released_at IS NULL)
               OR (p.brake_id IS NULL AND p.connector = '' AND d.state = 'deprecated')""",
+    "handrail_wave_lease": "SELECT id, workspace_id, state, unsettled FROM runbooks_wave",
+    "handrail_wave_member_lease": """
+        SELECT id, workspace_id FROM runbooks_operationrun
+        WHERE wave_id IS NOT NULL AND wave_round IS NULL AND finished_at IS NULL""",
     "handrail_recovery_lease": """
         SELECT c.id, c.workspace_id, coalesce(c.detail ->> 'class', c.kind) = 'unknown' AS unknown,
                c.kind = 'reconciled' AS reconciled, jsonb_exists(c.detail, 'taken_over') AS taken_over

@@ -18,6 +18,7 @@ class Prefix(StrEnum):
     SESSION = "SES"
     BRAKE = "BRK"
     NOTIFICATION = "NTF"
+    WAVE = "WAV"
     TOKEN = "TOK"  # noqa: S105 - a prefix
     TASK = "WEB"  # of a task that a person made on a page
 

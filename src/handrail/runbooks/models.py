@@ -17,6 +17,7 @@ from handrail.runbooks.states import (
     ReviewVerdict,
     RunState,
 )
+from handrail.runbooks.wavemodels import Wave
 
 ENDED = Q(state__in=["completed", "exception", "cancelled"])
 
@@ -41,6 +42,9 @@ class OperationRun(models.Model):
     how long it was due since it last moved, and nobody had it.
     ``turn``: which of its tenant and subject's runs this is, counted as they claim it; none before.
     ``made_here``: the task was described on a page, so no task system knows its key, which may be anybody else's too.
+    ``wave``: by its reference, the wave that it is a member of; ``wave_round``: in which of its rounds it was let
+    begin, at ``admitted_at``; a member without one waits. ``wave_place``: its turn among the members that wait, so that
+    each tenant has one before any has a second. ``not_attempted``: its wave gave it back; None else.
     ``runbook`` and ``task_version`` are what the task names; ``definition`` is what was active when it was received.
     """
 
@@ -67,11 +71,19 @@ class OperationRun(models.Model):
     turn = models.PositiveIntegerField(null=True)
     held_by = models.BigIntegerField(null=True)
     unattended_seconds = models.FloatField(default=0.0)
+    wave = models.ForeignKey(
+        Wave, to_field="ref", on_delete=models.PROTECT, null=True, db_index=False, related_name="members"
+    )
+    wave_round = models.PositiveIntegerField(null=True)
+    wave_place = models.PositiveIntegerField(null=True)
+    admitted_at = models.DateTimeField(null=True)
+    not_attempted = models.BooleanField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["workspace", "task_key", "runbook", "task_version", "tenant", "made_here"],
+                condition=Q(not_attempted=None),
                 name="run_once_a_task",
             ),
             models.UniqueConstraint(
@@ -89,6 +101,7 @@ class OperationRun(models.Model):
             models.Index(fields=["tenant", "-created_at"], name="run_tenant_recent"),
             models.Index(fields=["tenant", "due_at"], condition=Q(due_at__isnull=False), name="run_turn"),
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False, failures__gt=0), name="run_recovered"),
+            models.Index(fields=["wave", "wave_place", "id"], condition=Q(wave__isnull=False), name="run_wave"),
         ]
 
 
@@ -383,15 +396,3 @@ class PausedRun(OfTenant):
 
     class Meta:
         indexes = [models.Index(fields=["connector"], condition=~Q(connector=""), name="paused_connector")]
-
-
-class ConnectorGate(models.Model):
-    """What is known of a connector's calls over all workers (``limits.gatestate``), and how many were turned away.
-
-    ``version`` counts the changes: a writer names the one that it has read. It belongs to no workspace.
-    """
-
-    connector = models.CharField(max_length=128, primary_key=True)
-    version = models.BigIntegerField()
-    state = models.JSONField()
-    refused = models.BigIntegerField(default=0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.refusals import Refusal, missing_capability
+from handrail.access.refusals import Refusal, missing_capability, missing_everywhere
 from handrail.runbooks.models import ExceptionPacket, OperationRun, RunReview, SampledRun, StopRequest, WrongCompletion
-from handrail.runbooks.states import RUN, Handling, RunState
+from handrail.runbooks.states import RUN, WAVE, Handling, RunState, WaveOrigin, WaveState
+from handrail.runbooks.wavemodels import Wave
 
 
 def why_not_cancel(actor: Actor, run: OperationRun) -> Refusal | None:
@@ -117,3 +118,27 @@ def _resolved(packet: ExceptionPacket) -> Refusal | None:
     if packet.handling != Handling.RESOLVED:
         return None
     return Refusal("exception-resolved", f"{packet.resolved_by} has resolved this.")
+
+
+def require_steering(actor: Actor, wave: Wave) -> None:
+    """Raises Denied unless the actor may pause the whole of it: everywhere, or because it is of a list that they gave,
+    whose tenants were all theirs."""
+    if wave.origin == WaveOrigin.PERSON and wave.by == actor.name:
+        actor.require(Capability.RUN_PAUSE)
+    else:
+        actor.require_everywhere(Capability.RUN_PAUSE)
+
+
+def why_not_steer(actor: Actor, wave: Wave, after: WaveState) -> Refusal | None:
+    """Why the actor can't bring the wave to the state ``after``: pause, resume or abandon it."""
+    missing = missing_capability if wave.origin == WaveOrigin.PERSON and wave.by == actor.name else missing_everywhere
+    if refusal := missing(actor, Capability.RUN_PAUSE):
+        return refusal
+    state = WaveState(wave.state)
+    if WAVE.allows(state, after):
+        return None
+    if state in WAVE.terminal:
+        return Refusal("wave-ended", f"This wave has ended ({state}).")
+    if state is after:
+        return Refusal(f"wave-{state}", f"This wave is {state} already.")
+    return Refusal("wave-not-running", f"This wave is {state}: there is nothing to pause.")

@@ -113,3 +113,35 @@ class BrakeKind(StrEnum):
     TENANT = "tenant"
     CONNECTOR = "connector"
     RUNBOOK = "runbook"
+
+
+class WaveState(StrEnum):
+    """``stopped``: by itself, by one of its rules. ``completed``: every member has ended, and no more are expected."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    ABANDONED = "abandoned"
+    COMPLETED = "completed"
+
+
+W = WaveState
+# Only a person lets a wave go on, or gives it up; only the wave itself stops or completes.
+WAVE = StateMachine(
+    name="wave",
+    initial=W.RUNNING,
+    transitions={
+        W.RUNNING: frozenset({W.PAUSED, W.STOPPED, W.ABANDONED, W.COMPLETED}),
+        W.PAUSED: frozenset({W.RUNNING, W.ABANDONED}),
+        W.STOPPED: frozenset({W.RUNNING, W.ABANDONED}),
+        W.ABANDONED: frozenset(),
+        W.COMPLETED: frozenset(),
+    },
+)
+
+
+class WaveOrigin(StrEnum):
+    """What a wave is of: tasks that came in with the same event, or a list of tenants that a person gave."""
+
+    TASKS = "tasks"
+    PERSON = "person"

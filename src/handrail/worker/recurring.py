@@ -9,7 +9,7 @@ from handrail.access import queries as access
 from handrail.audit import actions as audit
 from handrail.packets.actions import releasing
 from handrail.runbooks import task_system
-from handrail.runbooks.actions import tasks
+from handrail.runbooks.actions import tasks, waves
 from handrail.runbooks.actions.overdue import note_overdue
 from handrail.worker import pruning
 from handrail.worker.handlers import acting_in
@@ -22,6 +22,12 @@ SEAL_BATCHES = 20
 def pull() -> None:
     with acting_in(access.get_workspace(task_system.get().workspace).pk) as worker:
         tasks.pull(by=worker)
+
+
+def settle_waves() -> None:
+    for workspace, wave in waves.unsettled():
+        with acting_in(workspace) as worker:
+            waves.settle(wave=wave, by=worker)
 
 
 def seal() -> None:
@@ -51,6 +57,7 @@ def duties(*, sweep: float, pull_every: float, seal_every: float) -> Mapping[str
         "expire": RecurringDuty(expire, sweep),
         "overdue": RecurringDuty(overdue, sweep),
         "seal": RecurringDuty(seal, seal_every),
+        waves.DUTY: RecurringDuty(settle_waves, waves.EVERY_SECONDS),
         "prune": RecurringDuty(pruning.prune, pruning.EVERY.total_seconds()),
     }
     return known if task_system.find() is None else {**known, "pull": RecurringDuty(pull, pull_every)}

@@ -30,6 +30,7 @@ from handrail.connectors import registry
 from handrail.connectors.config import BreakerSettings, CallLimits, PassageSettings
 from handrail.connectors.outcome import Answer
 from handrail.definitions import actions as definitions
+from handrail.definitions.active import compiled_runbook
 from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Denied
@@ -48,14 +49,18 @@ from handrail.runbooks.actions import (
     runs,
     tasks,
     together,
+    waves,
+    wavestart,
 )
 from handrail.runbooks.limits import gate
 from handrail.runbooks.limits.circuit import CallVerdict
 from handrail.runbooks.limits.gate import TurnWait
 from handrail.runbooks.limits.verdicts import Heard
 from handrail.runbooks.models import ExceptionPacket, OperationRun
-from handrail.runbooks.states import BrakeKind
+from handrail.runbooks.states import BrakeKind, WaveOrigin
 from handrail.runbooks.task_system import TaskSystem
+from handrail.runbooks.waves import joining
+from handrail.runbooks.waves.rules import WaveRules
 from handrail.work.lease import Claim
 from tests.factories.installation import Installation
 from tests.factories.log import event, run, superuser
@@ -108,6 +113,25 @@ def item(world: World, **changes: object) -> dict[str, Any]:
 
 def member(w: World) -> None:
     access_actions.add_member(email=MAIL, roles=["auditor"], tenants=None, by=w.by, password=None)
+
+
+def a_wave(w: World) -> wavestart.NewWave:
+    key = w.estate.tenant.key
+    return wavestart.NewWave("flip-switch", "drift", [key], {"switch_id": "s1"}, "The drift.")
+
+
+def empty_wave(w: World) -> str:
+    """A wave that a person began, of which no member is left."""
+    definition, person = w.estate.definition, WaveOrigin.PERSON
+    runbook = compiled_runbook(definition)
+    rules = WaveRules.of(runbook.spec.waves)
+    return joining.open_wave(definition.pk, runbook, "drift", origin=person, rules=rules, by=w.person)
+
+
+def paused_wave(w: World) -> str:
+    ref = empty_wave(w)
+    waves.pause(ref=ref, reason="Look.", by=w.person)
+    return ref
 
 
 def taken(w: World) -> str:
@@ -279,6 +303,11 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
         lambda w: brakes.pause(kind=BrakeKind.INTAKE, reason="Too many.", by=w.person),
         lambda w, ref: brakes.resume(ref=ref, reason="Fewer.", by=w.person),
     ),
+    "waves.settle": done(empty_wave, lambda w, ref: waves.settle(wave=ref, by=w.estate.worker)),
+    "waves.pause": done(empty_wave, lambda w, ref: waves.pause(ref=ref, reason="Look.", by=w.person)),
+    "waves.resume": done(paused_wave, lambda w, ref: waves.resume(ref=ref, reason="Fine.", by=w.person)),
+    "waves.abandon": done(empty_wave, lambda w, ref: waves.abandon(ref=ref, reason="No.", by=w.person)),
+    "wavestart.start": done(nothing, lambda w, _: wavestart.start(wanted=a_wave(w), by=w.person)),
     "corrections.mark_wrong": done(
         World.completed, lambda w, run: corrections.mark_wrong(ref=run.ref, reason="Wrong.", by=w.person)
     ),
@@ -320,7 +349,7 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "tasks.pull": done(listed, lambda w, _: tasks.pull(by=w.by)),
 }
 # A run is carried forward in several transactions, each with an event of its own: see the last test.
-CARRIED = {"advancing.advance", "runs.write_cancelled"}
+CARRIED = {"advancing.advance", "runs.write_cancelled", "waves.member_ended"}
 ASKS = {"runs.require_intake"}  # and changes nothing
 
 

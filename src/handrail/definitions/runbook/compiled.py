@@ -222,6 +222,20 @@ class CompiledRunbook:
         """What only one run at a time may concern, from a validated task."""
         return " / ".join(str(lookup(name, {"task": task})) for name in self.spec.subject)
 
+    def wave_event(self, task: Mapping[str, Any]) -> str:
+        """The event that the wave of a validated task is of; empty where it belongs to none."""
+        named = self.spec.waves.by
+        value = lookup(named, {"task": task}) if named else None
+        return "" if value is None else str(value)
+
+    @property
+    def overreaching(self) -> frozenset[str]:
+        """The reasons that say that something was changed, or would have been, that no run may decide: boundaries, and
+        guards of what a step did."""
+        guards = (check for step in self.steps if step.verify for check in step.verify.guards)
+        bounds = (check for check in self.prerequisites if check.kind == "boundary")
+        return frozenset(check.reason for check in (*guards, *bounds))
+
     def retry_limit(self, task: Mapping[str, Any]) -> int:
         """How many repeats (attempts after a step's first) the whole run may make."""
         budget = self.spec.retry_budget

@@ -123,6 +123,10 @@ class _RunbookCompiler:
             kind = self._task_field(name, ("subject", index))
             if kind is not None and (not kind.scalar or kind.optional):
                 self.context.add(("subject", index), "the subject is made of required texts, numbers or booleans")
+        if (event := self.spec.waves.by) is not None:
+            kind = self._task_field(event, ("waves", "by"))
+            if kind is not None and not kind.scalar:
+                self.context.add(("waves", "by"), "the event of a wave is one text, number or boolean")
         budget = self.spec.retry_budget
         if budget is None or budget.task is None:
             return

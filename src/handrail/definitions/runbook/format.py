@@ -200,6 +200,41 @@ class Checkpoints(Closed):
     completed: Line = "Run completed"
 
 
+MAX_WAVE_WIDTH = 1000
+MAX_STARTS_A_MINUTE = 6000
+Width = Annotated[int, Field(ge=1, le=MAX_WAVE_WIDTH)]
+Starts = Annotated[int, Field(ge=1, le=MAX_STARTS_A_MINUTE)]
+
+
+class WaveStopSpec(Closed):
+    """When a wave stops itself, besides at any boundary: at so many exceptions of one reason, or where exceptions are
+    more than ``share`` of what ended, once ``at_least`` runs have."""
+
+    same_reason: Annotated[int, Field(ge=1, le=MAX_WAVE_WIDTH)] = 2
+    share: Annotated[float, Field(gt=0, le=1)] = 0.2
+    at_least: Annotated[int, Field(ge=1, le=MAX_WAVE_WIDTH)] = 10
+
+
+class WavesSpec(Closed):
+    """How runs of one event are carried: a canary of so many, then so many at a time. ``by``: the task's field that
+    names the event; without it, waves are only started by people. ``stays_open``: for how long after its last task a
+    wave expects further ones. A runbook without this section has the same waves as one with an empty section."""
+
+    by: Dotted | None = None
+    canary: Width = 1
+    width: Width = 5
+    a_minute: Starts = 60
+    stop: WaveStopSpec = WaveStopSpec()
+    stays_open: Duration = 3600.0
+
+
+class RunbookLimitsSpec(Closed):
+    """How many runs of this runbook, whatever their version, may be between first call and end, and begin a minute."""
+
+    at_once: Width | None = None
+    a_minute: Starts | None = None
+
+
 class RunbookSpec(Closed):
     """A runbook as it is written."""
 
@@ -222,3 +257,5 @@ class RunbookSpec(Closed):
     completion: CopySpec
     exception: ExceptionSpec
     checkpoints: Checkpoints = Checkpoints()
+    waves: WavesSpec = WavesSpec()
+    limits: RunbookLimitsSpec | None = None

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from handrail.access.actor import Actor
 from handrail.runbooks import leases, timing
+from handrail.runbooks.actions import waves
 from handrail.runbooks.engine import advance as engine
 from handrail.runbooks.engine import ledger
 from handrail.runbooks.engine.holder import LeaseHolder
@@ -34,6 +35,8 @@ def advance(*, claim: Claim, by: Actor) -> Advanced:
         until = engine.advance_held(holder)
     finally:
         claim.lease = holder.fence.due_at or claim.lease
+    if holder.has_ended:
+        waves.member_ended(run, by=by)
     if holder.report_lease is None:
         return Advanced(until)
     born = Claim(leases.REPORTS.name, run.pk, run.workspace_id, run.tenant_id, holder.report_lease)

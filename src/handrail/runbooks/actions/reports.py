@@ -113,6 +113,11 @@ def outcome_of(run: OperationRun) -> dict[str, Any]:
         "state": run.state,
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
     }
+    if run.not_attempted:
+        last = run.checkpoints.order_by("-sequence").first()
+        ended |= {"state": "not-attempted", "reason": last.detail.get("message", "") if last else ""}
+    if run.wave_id is not None:
+        ended["wave"] = run.wave_id
     if run.state == RunState.COMPLETED:
         ended["completion"] = {"fields": run.completion.fields, "digest": run.completion.digest}
         if run.retry_ledger.attempts == 0:

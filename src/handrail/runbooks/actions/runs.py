@@ -22,10 +22,10 @@ from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import brakes, permissions
 from handrail.runbooks.delegated import IncomingTask, new_key, subject_of
 from handrail.runbooks.engine import ledger
-from handrail.runbooks.engine.decision import NewEvent, NewRow
 from handrail.runbooks.engine.moves import finish
 from handrail.runbooks.models import OperationRun, StopRequest
 from handrail.runbooks.states import RUN, EventKind, RunState
+from handrail.runbooks.waves import joining
 from handrail.work.wake import wake
 
 # Due at once. A worker that looks at such a run just now loses its lease, and is not one that ended without a word.
@@ -68,9 +68,7 @@ def start(*, task: IncomingTask, by: Actor, definition: str = "") -> Started:
     except HandrailError:
         require_intake(by)  # nothing is wrong with a task that nobody takes now
         raise
-    row = NewRow(EventKind.RECEIVED, detail={"task": task.key, "runbook": task.runbook, "version": task.version})
-    event = NewEvent(EventName.RUN_RECEIVED, context={"task": task.key, "definition": run.definition_digest})
-    received = ledger.receive(run, row, event, by=by, tenant=tenant, tenant_ids=by.tenant_ids)
+    received = joining.receive(run, tenant, by)
     if received.run is None:
         return _not_received(task, by, tenant, was_there=received.tenant_was_there)
     wake("run")
@@ -131,10 +129,11 @@ def _not_received(task: IncomingTask, by: Actor, tenant: str, *, was_there: bool
 
 
 def _runs_of(task: IncomingTask, by: Actor) -> list[OperationRun]:
-    """The runs in the actor's scope of this task and the runbook version that it names: at most one a tenant."""
+    """The runs in the actor's scope of this task and the runbook version that it names: at most one a tenant, and those
+    that their wave gave back."""
     rows = OperationRun.objects.filter(task_key=task.key, made_here=task.made_here)
     rows = rows.filter(runbook=task.runbook, task_version=task.version)
-    return list(guards.scoped(by, rows))
+    return list(guards.scoped(by, rows).order_by(F("not_attempted").asc(nulls_first=True), "-pk"))
 
 
 def _repeated(task: IncomingTask, known: Sequence[OperationRun]) -> Started | None:
@@ -167,7 +166,7 @@ def let_go_on(held: Sequence[OperationRun]) -> None:
     """Makes runs due that waited, in the caller's transaction."""
     waiting = [run.pk for run in held]
     rows = OperationRun.objects.filter(pk__in=waiting, state__in=(RunState.RECEIVED, RunState.CHECKING))
-    rows.update(**_TAKEN_AWAY)
+    rows.exclude(wave__isnull=False, wave_round=None).update(**_TAKEN_AWAY)
     if waiting:
         wake("run")
 

@@ -38,9 +38,11 @@ from handrail.runbooks.engine.holder import LeaseHolder
 from handrail.runbooks.engine.moves import again, check, finish, invoke, reconcile, verify
 from handrail.runbooks.engine.outside import READ_TRIES, Readings, Unreadable, connector, read_all
 from handrail.runbooks.engine.position import Phase
-from handrail.runbooks.limits import gate
+from handrail.runbooks.limits import gate, starts
 from handrail.runbooks.limits.gate import HeldUp, TurnWait
+from handrail.runbooks.limits.starts import Full, NoPlace
 from handrail.runbooks.models import OperationRun
+from handrail.runbooks.states import RunState
 from handrail.runbooks.timing import LOST_WORKER_LIMIT, UNEXPECTED_ERROR_LIMIT, Timing
 from handrail.work.wake import wake
 
@@ -104,9 +106,14 @@ def _moved(holder: LeaseHolder) -> datetime | None:
             decided = _with_slot(holder, _decide(holder))
             if isinstance(decided, Commit):
                 by_what_was_read = decided.claims or decided.is_intent
-                holder.commit(decided)
+                holder.commit(decided, holder.limits if decided.is_intent and _is_unbegun(holder) else None)
             elif not holder.wait_in_process(decided) and holder.release(decided):
                 return decided.until
+        except NoPlace as error:
+            holder.give_back_slot()
+            waiting = _no_place(holder, error.full)
+            if holder.release(waiting):
+                return waiting.until
         except Stale:
             # Another run took the subject's turn since this worker looked, or a person has ordered something: what it
             # read does not count.
@@ -128,6 +135,7 @@ def _decide(holder: LeaseHolder) -> Decision:
         runbook = compiled_runbook(run.definition, pinned=run.definition_digest)
     except (Invalid, Conflict) as error:
         return _abandoned(leased, error.code, error.message)
+    holder.limits = runbook.spec.limits
     execution = Execution(**{field.name: getattr(leased, field.name) for field in fields(leased)}, runbook=runbook)
     try:
         decided = _asked(holder, execution, _ordered_or_moved(holder, execution))
@@ -160,8 +168,22 @@ def _held_up(error: HeldUp) -> Wait:
 
 
 def _ordered_or_moved(holder: LeaseHolder, execution: Execution) -> Next:
-    """What a person has ordered; else the next move."""
-    return controlled.before_move(execution, holder.current_controls) or MOVES[execution.position.phase](execution)
+    """What a person or the run's wave has ordered, or its runbook's limits; else the next move."""
+    if (ordered := controlled.before_move(execution, holder.current_controls)) is not None:
+        return ordered
+    if holder.limits and _is_unbegun(holder) and (full := starts.look(holder.run, holder.limits)) is not None:
+        return _no_place(holder, full)
+    return MOVES[execution.position.phase](execution)
+
+
+def _is_unbegun(holder: LeaseHolder) -> bool:
+    """Whether the run has called nothing yet."""
+    return holder.fence.state in (RunState.RECEIVED, RunState.CHECKING)
+
+
+def _no_place(holder: LeaseHolder, full: Full) -> Wait:
+    wait = full.wait(holder.run, holder.clock.now(), waited=holder.limited_seconds)
+    return Wait(wait.again_at, connector=wait)
 
 
 def _asked(holder: LeaseHolder, execution: Execution, following: Next) -> Decision:

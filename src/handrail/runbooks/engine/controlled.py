@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from handrail.definitions import wiring
 from handrail.runbooks.brakes import Controls, Held, Stopped
-from handrail.runbooks.engine.decision import Commit, Next
+from handrail.runbooks.engine.decision import Commit, Next, Wait
 from handrail.runbooks.engine.execution import Execution
 from handrail.runbooks.engine.moves import finish
 from handrail.runbooks.engine.moves.finish import Stop
@@ -14,6 +14,7 @@ from handrail.runbooks.engine.moves.following import hold
 from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.states import ExceptionCause
 
+MEMBER_WAITS_SECONDS = 3650 * 86_400.0
 # Before these nothing is under way outside, so the run waits; in any other what is under way is read and verified.
 _WAITING = frozenset({Phase.CLAIM, Phase.CHECK, Phase.RETRY, Phase.NEXT})
 
@@ -29,6 +30,8 @@ def before_move(execution: Execution, read: Callable[[], Controls]) -> Next | No
         return _settle(execution, controls.stop)
     if phase not in _WAITING:
         return None
+    if execution.run.wave_id is not None and execution.run.wave_round is None:
+        return Wait(execution.after(MEMBER_WAITS_SECONDS))  # its wave makes it due, when it lets it begin
     held = controls.holding(execution.run, wiring.connectors_needed(execution.runbook, _next_called(execution)))
     return _settle(execution, held) if held else None
 

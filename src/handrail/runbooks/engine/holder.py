@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
 
 from handrail.access.actor import Actor
+from handrail.definitions.runbook.format import RunbookLimitsSpec
 from handrail.kernel.clock import RemoteClock, steady
 from handrail.runbooks import brakes, reporting
 from handrail.runbooks.brakes import Controls
@@ -18,7 +19,7 @@ from handrail.runbooks.engine.decision import Commit, Wait
 from handrail.runbooks.engine.execution import LeasedRun, Subject
 from handrail.runbooks.engine.ledger import Fence, Written
 from handrail.runbooks.engine.position import Row
-from handrail.runbooks.limits import gate
+from handrail.runbooks.limits import gate, starts
 from handrail.runbooks.limits.circuit import CallVerdict
 from handrail.runbooks.limits.gate import ConnectorWait, HeldUp, Slot, TurnWait
 from handrail.runbooks.limits.verdicts import Heard
@@ -43,7 +44,7 @@ class LeaseHolder:
 
     ``turn_wait``: at the gates of connectors; ``limited_seconds``: how long the run has waited there since its last
     row. ``went_on_at``: since then the run asks a service again that was in trouble. ``slot``: for the call whose
-    intent is written, or about to be.
+    intent is written, or about to be. ``limits``: of its runbook, once that is known.
     """
 
     run: OperationRun
@@ -65,6 +66,7 @@ class LeaseHolder:
     went_on_at: datetime | None = None
     turn_wait: TurnWait = field(default_factory=lambda: TurnWait(0.0, 0.0))
     slot: Slot | None = None
+    limits: RunbookLimitsSpec | None = None
 
     @classmethod
     def of(cls, run: OperationRun, *, by: Actor, timing: Timing) -> LeaseHolder:
@@ -121,9 +123,10 @@ class LeaseHolder:
         slot, self.slot = self.slot, None
         return gate.leave(slot, heard) if slot is not None else None
 
-    def commit(self, decided: Commit) -> None:
+    def commit(self, decided: Commit, limits: RunbookLimitsSpec | None = None) -> None:
         """Writes what was decided. How many leases before this one brought nothing, because their workers were gone or
-        failed, stands in the first row. Raises Stale when another worker has the run, or its subject's next turn."""
+        failed, stands in the first row. ``limits``: of its runbook, where this is its first call. Raises Stale when
+        another worker has the run, or its subject's next turn; NoPlace where no further run may begin."""
         if self.failures:
             first = replace(decided.rows[0], detail=decided.rows[0].detail | {"taken_over": self.failures})
             decided = replace(decided, rows=(first, *decided.rows[1:]))
@@ -136,9 +139,12 @@ class LeaseHolder:
         turn, known = self.subject.turn, [brake.id for brake in self.controls.brakes]
 
         def act() -> Written:
-            return ledger.write(
-                run, decided, by_row, by=self.by, due_at=due_at, turn=turn, known_brakes=known, report=report
-            )
+            with transaction.atomic() if limits else nullcontext():
+                if limits:
+                    starts.take(run, limits)
+                return ledger.write(
+                    run, decided, by_row, by=self.by, due_at=due_at, turn=turn, known_brakes=known, report=report
+                )
 
         def landed() -> Written | None:
             return ledger.find_written(run, decided, fence, due_at=due_at)

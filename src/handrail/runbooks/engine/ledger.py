@@ -196,13 +196,13 @@ def write(
         "turn": turn + 1 if commit.claims else None,
         "brakes": sorted(known_brakes) if commit.is_intent else None,
         "worker": by.name,
-        "rows": _rows(commit.rows, fence.sequence),
-        **_events(commit.events, by, run.ref),
+        "rows": as_rows(commit.rows, fence.sequence),
+        **as_events(commit.events, by, run.ref),
         **_left_behind(run, commit.ending, None if run.made_here else report or {}),
     }
     asked = steady()
     try:
-        found = _execute(statements.END if commit.ending else statements.WRITE, parameters)
+        found = execute(statements.END if commit.ending else statements.WRITE, parameters)
     except IntegrityError as error:
         if isinstance(error.__cause__, UniqueViolation):
             raise Stale from error
@@ -217,47 +217,9 @@ def write(
     return Written(RemoteClock(at, asked), rows, next_run, _controls(controls))
 
 
-@dataclass(frozen=True, slots=True)
-class NewRun:
-    """``run``: the new run's id; None where nothing was written, because there is a run of this task already or no such
-    open tenant. ``tenant_was_there``: whether there was one, open or closed, when the database began."""
-
-    run: int | None
-    tenant_was_there: bool
-
-
-def receive(
-    run: OperationRun, row: NewRow, event: NewEvent, *, by: By, tenant: str, tenant_ids: frozenset[int] | None
-) -> NewRun:
-    """Writes the new ``run`` of the tenant with the key ``tenant``, one of ``tenant_ids``, its first ledger row and the
-    event."""
-    parameters = {
-        "ref": run.ref,
-        "workspace": run.workspace_id,
-        "tenant": tenant,
-        "tenants": None if tenant_ids is None else sorted(tenant_ids),
-        "definition": run.definition_id,
-        "definition_digest": run.definition_digest,
-        "runbook": run.runbook,
-        "task_key": run.task_key,
-        "task_version": run.task_version,
-        "task_digest": run.task_digest,
-        "made_here": run.made_here,
-        "task": Jsonb(run.task),
-        "subject": run.subject,
-        "retry_limit": run.retry_limit,
-        "requested_by": run.requested_by,
-        "worker": by.name,
-        "rows": _rows((row,), 0),
-        **_events((event,), by, run.ref),
-    }
-    found = _execute(statements.RECEIVE, parameters)
-    return NewRun(None if found is None else found[2], tenant_was_there=found is not None)
-
-
 def write_delivered(report: Report, event: NewEvent, *, by: By) -> None:
     """Writes that the task system has accepted ``report``, with the event, unless that is written already."""
-    _execute(statements.DELIVERED, {"report": report.pk, **_events((event,), by, report.run.ref)})
+    execute(statements.DELIVERED, {"report": report.pk, **as_events((event,), by, report.run.ref)})
 
 
 def hold(run: OperationRun, fence: Fence, *, until: datetime, failures: int | None = None) -> None:
@@ -330,7 +292,8 @@ def _controls(found: Any) -> Controls | None:
     return None if parsed is None else brakes.from_json(parsed)
 
 
-def _rows(rows: Sequence[NewRow], after: int) -> Jsonb:
+def as_rows(rows: Sequence[NewRow], after: int) -> Jsonb:
+    """``rows`` behind the one with the number ``after``, as statements take them."""
     return Jsonb(
         [
             {
@@ -347,7 +310,8 @@ def _rows(rows: Sequence[NewRow], after: int) -> Jsonb:
     )
 
 
-def _events(events: Sequence[NewEvent], by: By, ref: str) -> dict[str, Any]:
+def as_events(events: Sequence[NewEvent], by: By, ref: str) -> dict[str, Any]:
+    """``events`` about the run ``ref``, likewise."""
     written = [
         row_of(one.event, by=by, subject_kind="run", subject=ref, outcome=one.outcome, context=one.context)
         for one in events
@@ -374,16 +338,17 @@ def _one(values: dict[str, Any] | None) -> Jsonb:
     return Jsonb([] if values is None else [values])
 
 
-def _execute(statement: Statement, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+def execute(statement: Statement, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
     """The one row that ``statement`` gives, or None. Alone it is its own transaction; inside one it can fail without
     ending it."""
     if connection.in_atomic_block:
         with transaction.atomic():
-            return _fetch(statement, parameters)
-    return _fetch(statement, parameters)
+            return fetch(statement, parameters)
+    return fetch(statement, parameters)
 
 
-def _fetch(statement: Statement, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+def fetch(statement: Statement, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+    """The same, without a way back inside a transaction."""
     try:
         found = statement.fetch(parameters)
     except DataError as error:

@@ -49,11 +49,14 @@ JOIN definitions_definition ON definitions_definition.id = runbooks_operationrun
 WHERE runbooks_operationrun.id = %(run)s AND runbooks_operationrun.workspace_id = %(workspace)s
   AND runbooks_operationrun.due_at = %(lease)s"""
 
+# When a member of a wave that waits is due: never. Its wave makes it due, when it lets it begin.
+MEMBER_WAITS = "3650 days"
+
 _NOW = "clock AS MATERIALIZED (SELECT clock_timestamp() AS at)"
 
 # The fence: another worker that was first has changed state or due_at. Without a lease, state and sequence must do. An
-# intent is not written either once a person has ordered the run to stop, its version is not active, or a brake applies
-# that its writer did not know.
+# intent is not written either once a person has ordered the run to stop, its version is not active, a brake applies
+# that its writer did not know, or its wave does not let it begin.
 _MOVED = """
 moved AS (
     UPDATE runbooks_operationrun AS run
@@ -64,7 +67,8 @@ moved AS (
     WHERE run.id = %(run)s AND run.state = %(before)s
       AND (%(lease)s::timestamptz IS NULL OR run.due_at = %(lease)s)
       AND (%(brakes)s::bigint[] IS NULL
-           OR NOT EXISTS (SELECT FROM runbooks_stoprequest AS stop WHERE stop.run_id = run.id)
+           OR (run.wave_id IS NULL OR run.wave_round IS NOT NULL)
+              AND NOT EXISTS (SELECT FROM runbooks_stoprequest AS stop WHERE stop.run_id = run.id)
               AND NOT EXISTS (
                   SELECT FROM runbooks_brake AS brake
                   WHERE brake.workspace_id = run.workspace_id AND brake.released_at IS NULL
@@ -77,6 +81,7 @@ moved AS (
 # A received run is made here, unless the intake is paused; the tenant's row stays as it is until the commit, as for any
 # row that refers to it. Where somebody closes or renames the tenant just now, ``tenant`` waits for that and looks
 # again; ``asked`` does not.
+# A member of a wave waits for its round, and is due when that is its turn.
 _RECEIVED = """
 asked AS MATERIALIZED (
     SELECT id FROM access_tenant
@@ -94,12 +99,13 @@ moved AS (
     INSERT INTO runbooks_operationrun
            (ref, workspace_id, tenant_id, definition_id, definition_digest, runbook, task_key, task_version,
             task_digest, made_here, task, subject, retry_limit, state, requested_by, created_at, updated_at, due_at,
-            failures, unattended_seconds)
+            failures, unattended_seconds{columns})
     SELECT %(ref)s, %(workspace)s, tenant.id, %(definition)s, %(definition_digest)s, %(runbook)s, %(task_key)s,
            %(task_version)s, %(task_digest)s, %(made_here)s, %(task)s, %(subject)s, %(retry_limit)s, 'received',
-           %(requested_by)s, clock.at, clock.at, clock.at, 0, 0
+           %(requested_by)s, clock.at, clock.at, {due_at}, 0, 0{values}
     FROM tenant, clock
-    ON CONFLICT (workspace_id, task_key, runbook, task_version, tenant_id, made_here) DO NOTHING
+    ON CONFLICT (workspace_id, task_key, runbook, task_version, tenant_id, made_here) WHERE not_attempted IS NULL
+        DO NOTHING
     RETURNING id, workspace_id, tenant_id, created_at AS at)"""
 
 _ROWS = """
@@ -151,7 +157,7 @@ reported AS (
 next AS (
     SELECT waiting.id FROM runbooks_operationrun AS waiting, moved
     WHERE waiting.tenant_id = moved.tenant_id AND waiting.subject = moved.subject AND waiting.state = 'received'
-      AND waiting.id <> moved.id
+      AND waiting.id <> moved.id AND (waiting.wave_id IS NULL OR waiting.wave_round IS NOT NULL)
     ORDER BY waiting.created_at, waiting.id LIMIT 1 FOR UPDATE OF waiting SKIP LOCKED),
 woken AS (
     UPDATE runbooks_operationrun AS run SET due_at = moved.at, failures = greatest(run.failures - 1, 0), held_by = NULL
@@ -165,11 +171,26 @@ WRITE = Statement(f"""WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}
 SELECT {_RESULT}, NULL, {controls_of("moved", updated_at="at")} FROM moved""")
 END = Statement(f"""WITH {_NOW}, {_MOVED}, {_ROWS}, {_EVENTS}, {_ENDED}
 SELECT {_RESULT}, (SELECT id FROM woken), NULL FROM moved""")
-# Without a run: whether there was such an open or closed tenant when the statement began.
-RECEIVE = Statement(f"""WITH {_NOW}, {_RECEIVED}, {_ROWS}, {_EVENTS}
+
+
+def _receive(received: str) -> Statement:
+    """Without a run: whether there was such an open or closed tenant when the statement began."""
+    return Statement(f"""WITH {_NOW}, {received}, {_ROWS}, {_EVENTS}
 SELECT {_RESULT}, moved.id FROM moved
 UNION ALL
 SELECT NULL, NULL, NULL FROM asked WHERE NOT EXISTS (SELECT FROM moved)""")
+
+
+RECEIVE = _receive(_RECEIVED.format(due_at="clock.at", columns="", values=""))
+RECEIVE_MEMBER = _receive(
+    _RECEIVED.format(
+        due_at=f"clock.at + interval '{MEMBER_WAITS}'",
+        columns=", wave_id, wave_place",
+        values=""", %(wave)s::text,
+           (SELECT coalesce(max(member.wave_place), 0) + 1 FROM runbooks_operationrun AS member
+            WHERE member.wave_id = %(wave)s::text AND member.tenant_id = tenant.id)""",
+    )
+)
 
 # Even where another worker has the report by now: it was delivered, and nobody needs to do so again.
 _ACCEPTED = """

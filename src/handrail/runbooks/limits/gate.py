@@ -66,6 +66,8 @@ _MESSAGES = {
     WaitCause.ASKED: "{} asked for a pause.",
     WaitCause.AT_ONCE: "As many calls as may be are under way through {}.",
     WaitCause.RATE: "As many calls a second as may be go through {}.",
+    WaitCause.RUNS_AT_ONCE: "As many runs of {} as may be are under way.",
+    WaitCause.RUNS_A_MINUTE: "As many runs of {} as may begin in a minute have begun.",
 }
 
 

@@ -20,6 +20,8 @@ class WaitCause(StrEnum):
     ASKED = "asked"  # the service asked for a pause
     AT_ONCE = "calls-at-once"
     RATE = "calls-a-second"
+    RUNS_AT_ONCE = "runs-at-once"  # of the runbook itself
+    RUNS_A_MINUTE = "runs-a-minute"
 
     @property
     def is_trouble(self) -> bool:

@@ -145,6 +145,13 @@ def cancel(by: str, *, refused_with: str = "") -> Commit:
     return Commit((row,), RunState.CANCELLED, events=(event,), ending=Ending())
 
 
+def not_attempted(leased_by: str, *, wave: str, why: str) -> Commit:
+    """Ends a member of ``wave`` that was not begun, and is given back to where its task came from."""
+    detail = {"by": leased_by, "not_attempted": wave, "message": why[:MESSAGE_LIMIT]}
+    event = NewEvent(EventName.RUN_NOT_ATTEMPTED, context={"wave": wave})
+    return Commit((NewRow(EventKind.CANCELLED, detail=detail),), RunState.CANCELLED, events=(event,), ending=Ending())
+
+
 @dataclass(frozen=True, slots=True)
 class _Carried:
     """What a packet carries beside why the run stopped. ``readings`` go into the ledger only. ``due_within``: the
@@ -207,7 +214,8 @@ def _event(
     leased: LeasedRun, event: EventName, outcome: EventOutcome = EventOutcome.DONE, **context: str | bool | None
 ) -> NewEvent:
     run = leased.run
-    return NewEvent(event, outcome, {"task": run.task_key, "definition": run.definition_digest, **context})
+    about = {"task": run.task_key, "definition": run.definition_digest, "wave": run.wave_id}
+    return NewEvent(event, outcome, {**about, **context})
 
 
 def _evidence(evidence: list[dict[str, Any]], allowed: frozenset[str]) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Waves: runs of one event that begin in rounds, and stop beginning by themselves."""
