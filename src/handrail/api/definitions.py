@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, DefinitionId, Line, Word
 from handrail.definitions import actions, queries
-from handrail.definitions.queries import DefinitionDetail, DefinitionFilter, DefinitionSummary
+from handrail.definitions.queries import CheckedProposal, DefinitionDetail, DefinitionFilter, DefinitionSummary
 
 router = Router()
 TEXT_LIMIT = 512 * 1024
@@ -52,6 +52,12 @@ def get_definition(request: HttpRequest, definition_id: DefinitionId) -> Definit
 def propose_definition(request: HttpRequest, body: ProposalBody) -> Status[DefinitionSummary]:
     """Propose a definition. Another person must approve it."""
     return Status(201, actions.propose(text=body.text, by=actor_of(request)))
+
+
+@router.post("/definitions/check", response={200: CheckedProposal, **REFUSALS}, operation_id="check_definition")
+def check_definition(request: HttpRequest, body: ProposalBody) -> CheckedProposal:
+    """What proposing this text would say, and what it would change. Nothing is kept."""
+    return queries.check_proposal(actor_of(request), body.text)
 
 
 @router.post(

@@ -18,12 +18,10 @@ from handrail.definitions.queries import DefinitionSummary, active_row, get_row,
 from handrail.definitions.states import DEFINITION, DefinitionState
 from handrail.kernel.clock import now
 from handrail.kernel.configured import Configured
-from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
-from handrail.kernel.hostile import has_unseen
+from handrail.kernel.errors import Conflict, Invalid, Stale
 
 # What is done when a version becomes active, given the ids of all versions of its name: set by the slices above.
 active_again: Configured[Callable[[list[int]], None]] = Configured()
-UNSEEN = "leave out control, format and direction characters"
 
 
 @transaction.atomic
@@ -37,18 +35,16 @@ def propose(*, text: str, by: Actor, file: str = "definition") -> DefinitionSumm
     by.require_everywhere(Capability.DEFINITION_PROPOSE)
     checked = compilation.check(text, file=file)
     definition = checked.definition
-    _refuse_unseen(title=definition.title, owner=definition.owner)
+    if faults := permissions.unseen(title=definition.title, owner=definition.owner):
+        raise Invalid("This definition can't be proposed.", code="definition-invalid", faults=faults)
     same_name = Definition.objects.filter(workspace_id=by.workspace_id, kind=checked.kind, name=definition.name)
     existing = same_name.filter(version=definition.version).first()
-    if existing is not None:
-        return _again(existing, text)
-    checked.refuse_if_any()
+    if existing is None:
+        checked.refuse_if_any()
     active = same_name.filter(state=DefinitionState.ACTIVE).first()
-    if active is not None and active.version >= definition.version:
-        raise Conflict(
-            f"Version {active.version} of {definition.name} is active; propose a higher one.",
-            code="version-not-newer",
-        )
+    _refuse_used(text, definition.version, existing, active)
+    if existing is not None:
+        return summary_of(existing)
     row = _insert(checked, text, by)
     _audit(EventName.DEFINITION_PROPOSED, row, by)
     return summary_of(row)
@@ -133,20 +129,9 @@ def bring_back(*, definition_id: int, digest: str, by: Actor) -> DefinitionSumma
     return _fresh(row)
 
 
-def _refuse_unseen(**shown: str) -> None:
-    """Refuses what lists show of a definition where it has characters that are not seen, such as direction overrides.
-    Only at proposal: what was approved before stays as it is."""
-    if faults := [Fault(field, UNSEEN) for field, text in shown.items() if has_unseen(text)]:
-        raise Invalid("This definition can't be proposed.", code="definition-invalid", faults=faults)
-
-
-def _again(existing: Definition, text: str) -> DefinitionSummary:
-    if existing.text == text and existing.state in (DefinitionState.PROPOSED, DefinitionState.ACTIVE):
-        return summary_of(existing)
-    raise Conflict(
-        f"Version {existing.version} of {existing.name} was used already ({existing.state}). Raise the version.",
-        code="version-exists",
-    )
+def _refuse_used(text: str, version: int, there: Definition | None, active: Definition | None) -> None:
+    if why_not := permissions.why_not_propose(text, version, there, active):
+        raise Conflict(why_not, code="version-exists" if there is not None else "version-not-newer")
 
 
 def _insert(checked: CheckedText, text: str, by: Actor) -> Definition:

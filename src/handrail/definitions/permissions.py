@@ -7,6 +7,28 @@ from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_everywhere
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DEFINITION, DefinitionState
+from handrail.kernel.errors import Fault
+from handrail.kernel.hostile import has_unseen
+
+UNSEEN = "leave out control, format and direction characters"
+
+
+def why_not_propose(text: str, version: int, there: Definition | None, active: Definition | None) -> str:
+    """Why ``text`` can't be proposed as ``version``; empty where it can, or is the proposal that there is. ``there``:
+    what has that version already; ``active``: the active version of the same name."""
+    if there is not None:
+        is_same = there.text == text and there.state in (DefinitionState.PROPOSED, DefinitionState.ACTIVE)
+        used = f"Version {there.version} of {there.name} was used already ({there.state}). Raise the version."
+        return "" if is_same else used
+    if active is not None and active.version >= version:
+        return f"Version {active.version} of {active.name} is active; propose a higher one."
+    return ""
+
+
+def unseen(**shown: str) -> list[Fault]:
+    """What lists show of a definition, where it has characters that are not seen, such as direction overrides. Only a
+    new text is refused for it: what was approved before stays as it is."""
+    return [Fault(field, UNSEEN) for field, text in shown.items() if has_unseen(text)]
 
 
 def why_not_approve(actor: Actor, definition: Definition, active: Definition | None) -> Refusal | None:

@@ -12,7 +12,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
-from handrail.definitions import permissions
+from handrail.definitions import compilation, permissions
 from handrail.definitions.active import compiled_runbook
 from handrail.definitions.inputs.format import TaskField
 from handrail.definitions.models import Definition
@@ -20,7 +20,7 @@ from handrail.definitions.runbook import review
 from handrail.definitions.runbook.review import PrerequisiteTiming
 from handrail.definitions.source.diff import DiffLine, compare
 from handrail.definitions.states import DefinitionKind, DefinitionState
-from handrail.kernel.errors import Conflict, Invalid, NotFound
+from handrail.kernel.errors import Conflict, Fault, Invalid, NotFound
 
 PAGE = 200
 
@@ -105,6 +105,28 @@ class DefinitionDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedProposal:
+    """What would come of proposing a text. ``faults``: what keeps it from being proposed, each with its line where it
+    has one; ``warnings``: keys that have another name today; ``findings``: what is probably not meant. ``definition``:
+    kind, name and version, empty where it can't be read so far. ``active``: the version that it would follow, and
+    ``changes`` from it. ``why_not``: why it can't be proposed though the text is right; empty where it can be."""
+
+    definition: str
+    title: str
+    digest: str
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...] = ()
+    findings: tuple[Fault, ...] = ()
+    active: DefinitionSummary | None = None
+    changes: tuple[DiffLine, ...] = ()
+    why_not: str = ""
+
+    @property
+    def may_be_proposed(self) -> bool:
+        return not self.faults and not self.why_not
+
+
+@dataclass(frozen=True, slots=True)
 class DefinitionFilter:
     """Empty means any."""
 
@@ -177,6 +199,30 @@ def get_task_form(actor: Actor, definition_id: int) -> TaskForm:
     row = get_row(actor, definition_id, Capability.DEFINITION_VIEW)
     spec = compiled_runbook(row).spec
     return TaskForm(summary_of(row), spec.summary, spec.task, spec.tenant)
+
+
+@snapshot()
+def check_proposal(actor: Actor, text: str) -> CheckedProposal:
+    """What ``actions.propose`` would say to ``text``, and what it would change. Nothing is kept. Raises Denied."""
+    actor.require_everywhere(Capability.DEFINITION_PROPOSE)
+    try:
+        checked = compilation.check(text)
+    except Invalid as error:
+        return CheckedProposal("", "", "", error.faults or (Fault("", error.message),))
+    made = checked.definition
+    same = _rows(actor).filter(kind=checked.kind, name=made.name)
+    there, active = same.filter(version=made.version).first(), same.filter(state=DefinitionState.ACTIVE).first()
+    return CheckedProposal(
+        f"{checked.kind}/{made.name}/{made.version}",
+        made.title,
+        made.digest,
+        (*checked.refusals, *permissions.unseen(title=made.title, owner=made.owner)),
+        checked.warnings,
+        checked.findings,
+        summary_of(active) if active else None,
+        compare(active.text, text) if active else (),
+        permissions.why_not_propose(text, made.version, there, active),
+    )
 
 
 def find_definition_id(actor: Actor, kind: DefinitionKind, name: str, version: int | None = None) -> int:

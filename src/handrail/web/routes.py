@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, path, register_converter
 from django.urls.converters import PathConverter
 
 from handrail.web.audit import evaluation, integrity, log
-from handrail.web.definitions import definition
+from handrail.web.definitions import definition, proposing
 from handrail.web.definitions import listing as definitions
 from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
@@ -81,6 +81,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/packets/<str:packet>/withdraw", packet.withdraw, name="packet-withdraw"),
     path("admin/packets/<str:packet>/release", packet.release, name="packet-release"),
     path("admin/definitions", definitions.page, name="definitions"),
+    path("admin/definitions/propose", proposing.page, name="definition-propose"),
     path("admin/definitions/<int:definition>", definition.page, name="definition"),
     path("admin/definitions/<int:definition>/approve", definition.approve, name="definition-approve"),
     path("admin/definitions/<int:definition>/reject", definition.reject, name="definition-reject"),

@@ -29,6 +29,7 @@ BODIES = {
     "hand_back_exception": {"note": "not mine"},
     "assign_exception": {"to": "other@example.com"},
     "resolve_exception": {"outcome": "other", "note": "done"},
+    "check_definition": {"text": "handrail: runbook/v1"},
     "approve_definition": {"digest": "sha256:" + "0" * 64},
     "reject_definition": {"reason": "no"},
     "deprecate_definition": {"reason": "no"},

@@ -52,6 +52,7 @@ NEEDS: dict[str, Capability | None] = {
     "admin/packets/<packet>/document": C.PACKET_VIEW,
     "admin/packets/<packet>/package": C.PACKET_RELEASE,
     "admin/definitions": C.DEFINITION_VIEW,
+    "admin/definitions/propose": C.DEFINITION_PROPOSE,
     "admin/definitions/<definition>": C.DEFINITION_VIEW,
     "admin/audit": C.AUDIT_VIEW,
     "admin/audit/record": C.AUDIT_VIEW,
@@ -147,7 +148,7 @@ def test_navigation_offers_only_what_opens(house: Web, as_role: Callable[..., Cl
 # Pages of a workspace that are never empty, and a part of a page.
 HAVE_SOMETHING = {
     *("admin/workspaces", "admin/sessions", "admin/members", "admin/audit", "admin/audit/record"),
-    "admin/operations/start/tenants",
+    *("admin/operations/start/tenants", "admin/definitions/propose"),
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
 from handrail.access.refusals import REASON_LIMIT, Refusal
 from handrail.definitions import actions, queries
 from handrail.definitions import queries as definitions
@@ -62,6 +64,7 @@ class DefinitionPage:
     summary_part: str
     effect_of_deprecation: str
     reason_limit: int
+    may_propose: bool = False
 
     @property
     def to_decide(self) -> bool:
@@ -98,9 +101,12 @@ _DEPRECATION: Mapping[DefinitionKind, str] = {
 }
 
 
+def changed(lines: Sequence[DiffLine]) -> list[Changed]:
+    return [Changed(line, _SIGNS[line.change]) for line in lines]
+
+
 def present(detail: DefinitionDetail) -> DefinitionPage:
-    kind = detail.summary.kind
-    changes = [Changed(line, _SIGNS[line.change]) for line in detail.changes]
+    kind, changes = detail.summary.kind, changed(detail.changes)
     return DefinitionPage(
         detail=detail,
         lines=detail.text.splitlines(),
@@ -131,6 +137,7 @@ def is_decided_so(actor: Actor, definition: int, reason: str) -> bool:
 @in_one_moment
 def page(request: PageRequest, definition: int) -> HttpResponse:
     shown = present(definitions.get_definition(request.actor, definition))
+    shown = dataclasses.replace(shown, may_propose=request.actor.may_everywhere(Capability.DEFINITION_PROPOSE))
     return render(request, "definitions/definition.html", {"section": "definitions", "definition": shown})
 
 

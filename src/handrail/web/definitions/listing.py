@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
 from handrail.definitions import queries
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionKind, DefinitionState
@@ -24,6 +25,7 @@ class DefinitionList:
     state: str
     kinds: list[DefinitionKind]
     states: list[DefinitionState]
+    may_propose: bool
 
     @property
     def filtered(self) -> bool:
@@ -36,7 +38,8 @@ def present(actor: Actor, asked: Mapping[str, str]) -> DefinitionList:
     kind = kind if kind in set(DefinitionKind) else ""
     state = state if state in set(DefinitionState) else ""
     rows = queries.list_definitions(actor, DefinitionFilter(kind=kind, state=state))
-    return DefinitionList(rows, kind, state, list(DefinitionKind), list(DefinitionState))
+    may_propose = actor.may_everywhere(Capability.DEFINITION_PROPOSE)
+    return DefinitionList(rows, kind, state, list(DefinitionKind), list(DefinitionState), may_propose)
 
 
 @require_safe
