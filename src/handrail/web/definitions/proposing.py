@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
@@ -119,7 +120,7 @@ def _begun(actor: Actor, asked: Mapping[str, str]) -> str:
     return queries.get_definition(actor, int(named)).text
 
 
-def _read(file: UploadedFile) -> tuple[str, str]:
+def _read(file: UploadedFile[Any]) -> tuple[str, str]:
     """The text of ``file``, or why there is none."""
     data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
