@@ -94,10 +94,10 @@ def measure(given: argparse.Namespace, directory: Path) -> None:
 
 
 def _report(given: argparse.Namespace, port: int, workers: Workers, operator: Any) -> None:
-    from handrail.runbooks.actions import tasks
+    from handrail.runbooks.actions import pulling
 
     began, used, calls = time.perf_counter(), sum(_processor(worker.pid) for worker in workers), _calls(port)
-    tasks.pull(by=operator)
+    pulling.pull(by=operator)
     _wait_reported(given.runs)
     seconds, done = time.perf_counter() - began, given.runs
     used = sum(_processor(worker.pid) for worker in workers) - used

@@ -44,6 +44,7 @@ from handrail.connectors.channels.config import (  # noqa: E402
 )
 from handrail.connectors.config import BreakerSettings, CallLimits  # noqa: E402
 from handrail.connectors.lane.config import DirectoryLaneConfig, HttpLaneConfig, S3LaneConfig  # noqa: E402
+from handrail.connectors.tasksystem.config import AnswerRow, LookFor, WriteCall  # noqa: E402
 from handrail.definitions.states import DEFINITION  # noqa: E402
 from handrail.kernel.statemachine import StateMachine  # noqa: E402
 from handrail.packets.states import REVISION  # noqa: E402
@@ -154,6 +155,9 @@ def configuration() -> str:
         section("top level", Config, said["top"], skip=list(SECTIONS)),
     ]
     parts += [section(f"[{name}]", model, said[name]) for name, model in SECTIONS.items()]
+    parts.append(section("[tasks.outcome] and [tasks.messages]", WriteCall, said["task_call"]))
+    parts.append(section("[[tasks.outcome.answers]]", AnswerRow, said["task_answer"]))
+    parts.append(section("[tasks.outcome.look]", LookFor, said["task_look"]))
     for name, connector in sorted(registry.kinds().items()):
         parts.append(section(f'[connectors.NAME] of kind "{name}"', connector.config, said["connector"]))
     parts.append(section("[connectors.NAME.limits]", CallLimits, said["connector_limits"]))
@@ -232,7 +236,11 @@ CHANNELS = {
     "desk": DeskSection,
 }
 # Sections with a model of their own in Config.
-SECTIONS = {name: model for name, field in Config.model_fields.items() if (model := model_of(field.annotation))}
+SECTIONS = {
+    name: model
+    for name, field in Config.model_fields.items()
+    if get_origin(field.annotation) is not dict and (model := model_of(field.annotation))
+}
 
 
 def main() -> int:

@@ -23,6 +23,7 @@ from handrail.runbooks.models import (
     OperationRun,
     Report,
     RetryLedgerEntry,
+    TaskUpdate,
 )
 from handrail.runbooks.states import RUN, BrakeKind, EventKind, ExceptionCause, Handling, RunState
 from tests.factories.compiled import digest_of
@@ -221,6 +222,24 @@ def brake(of: Tenant) -> Brake:
         at=now(),
         by="lead@example.com",
         reason="canary-brake",
+    )
+
+
+def task_update(about: ExceptionPacket) -> TaskUpdate:
+    """A message to the task system that somebody took the packet over, which it refused."""
+    return TaskUpdate.objects.create(
+        ref=new_ref(Prefix.MESSAGE),
+        workspace_id=about.workspace_id,
+        tenant_id=about.tenant_id,
+        run=about.run,
+        task_key=about.run.task_key,
+        kind="taken",
+        at=now(),
+        by="lead@example.com",
+        detail={"run": about.run.ref, "exception": about.ref, "taken_by": "lead@example.com"},
+        attempts=1,
+        failure="The task system refused the message permanently: status 400.",
+        failure_code="refused",
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from handrail.connectors.finding import Finding
 from handrail.connectors.operation import Operation
-from handrail.connectors.outcome import Answer, Reading
+from handrail.connectors.outcome import Answer, ReadFailed, Reading
 from handrail.connectors.rest import Call, Get
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
@@ -27,8 +28,11 @@ SYSTEM = task_system.TaskSystem(
 )
 
 
+OK = 200
+
+
 class Queue:
-    """Pages by path. ``answer`` is what every outcome that it is told gets."""
+    """Pages by path. ``answer`` is what every outcome that it is told gets; a success holds what it keeps."""
 
     name, kind, deadline_seconds = "queue", "rest", 1.0
 
@@ -39,12 +43,16 @@ class Queue:
 
     def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
         assert isinstance(operation, Get)
+        if operation.path not in self.pages:
+            raise ReadFailed("queue could not be read: it answered with status 404.", status=404, retryable=False)
         page = self.pages[operation.path]
         return Reading(page, None, digest_bytes(repr(page).encode()), 200, now())
 
     def call(self, operation: Operation, *, deadline_seconds: float | None = None) -> Answer:
         assert isinstance(operation, Call)
         self.told.append(operation)
+        if self.answer.status == OK and self.answer.failure is None and self.answer.body is None:
+            return replace(self.answer, body={"outcome": operation.json_body})
         return self.answer
 
     def check(self) -> list[Finding]:

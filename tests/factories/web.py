@@ -9,7 +9,7 @@ from handrail.access.models import AccessToken, Membership, Tenant, Workspace
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
 from handrail.packets.models import Packet
-from handrail.runbooks.models import Brake, ExceptionPacket, OperationRun
+from handrail.runbooks.models import Brake, ExceptionPacket, OperationRun, TaskUpdate
 from handrail.runbooks.states import EventKind, RunState
 from tests.factories import packet_rows, rows
 
@@ -28,6 +28,7 @@ class Web:
     token: AccessToken
     member: Membership
     brake: Brake
+    message: TaskUpdate
 
     def ids(self) -> dict[str, str]:
         """A value for every kind of parameter in the URL map."""
@@ -40,6 +41,7 @@ class Web:
             "token": self.token.ref,
             "member": str(self.member.pk),
             "brake": self.brake.ref,
+            "message": self.message.ref,
         }
 
 
@@ -52,6 +54,7 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
     rows.entry(
         invoking, EventKind.INTENT, after=1, step="resynchronise", attempt=1, key=f"{invoking.ref}:resynchronise"
     )
+    stopped = rows.exception(tenant, definition)
     return Web(
         workspace,
         tenant,
@@ -60,9 +63,10 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
         received,
         invoking,
         rows.completed_run(tenant, definition),
-        rows.exception(tenant, definition),
+        stopped,
         packet_rows.packet(tenant, packet_rows.profile(workspace)),
         rows.token(workspace),
         rows.member(workspace, Role.OPERATOR).membership_set.get(),
         rows.brake(tenant),
+        rows.task_update(stopped),
     )

@@ -73,7 +73,8 @@ _PAUSED = (
 )
 _CHANNEL = ("channel", "attempts", "due_at", "tried_until", "deadline_at", "ended_at", "outcome", "failure", "receipt")
 _REMINDER = ("responder", "begun_at", "step", "hops", "due_at")
-_REPORT = ("attempts", "due_at", "tried_until", "delivered_at", "failure")
+_REPORT = ("attempts", "due_at", "tried_until", "delivered_at", "failure", "failure_code", "unproven")
+_PULL = ("at", "whole_at", "pages", "tasks", "code", "message")
 
 RIGHTS: Mapping[str, Rights] = {
     # Django and allauth
@@ -130,6 +131,8 @@ RIGHTS: Mapping[str, Rights] = {
     "runbooks_runbookgate": Rights(Shown.WORKSPACE, update=("started",)),
     "runbooks_connectorgate": Rights(update=("version", "state", "refused")),
     "runbooks_report": Rights(Shown.TENANT, update=_REPORT),
+    "runbooks_taskupdate": Rights(Shown.TENANT, update=_REPORT),
+    "runbooks_taskpull": Rights(Shown.WORKSPACE, update=_PULL),
     # support
     "support_supportrequest": Rights(Shown.TENANT, update=_HANDOFF),
     # packets
@@ -156,7 +159,9 @@ RIGHTS: Mapping[str, Rights] = {
 # came of log-ins.
 LEASES: Mapping[str, str] = {
     "handrail_run_lease": "SELECT id, workspace_id, state, due_at FROM runbooks_operationrun",
-    "handrail_report_lease": "SELECT run_id, workspace_id, due_at, delivered_at FROM runbooks_report",
+    "handrail_report_lease": "SELECT run_id, workspace_id, due_at, delivered_at, failure_code FROM runbooks_report",
+    "handrail_update_lease": "SELECT id, workspace_id, due_at, delivered_at, failure_code FROM runbooks_taskupdate",
+    "handrail_pull_lease": "SELECT id, workspace_id, system, at, whole_at, code FROM runbooks_taskpull",
     "handrail_exception_lease": "SELECT id, workspace_id, handling, due_at, overdue_at FROM runbooks_exceptionpacket",
     "handrail_brake_lease": "SELECT id, workspace_id, kind, at FROM runbooks_brake WHERE released_at IS NULL",
     "handrail_paused_lease": """
@@ -255,6 +260,21 @@ CLAIMS: Mapping[str, Claimed] = {
         "SELECT id, workspace_id, tenant_id, due_at FROM notifications_reminder"
         " WHERE (due_at <= statement_timestamp()) IS TRUE",
         ("due_at",),
+    ),
+    # Not before the messages about the same task that were written before, nor before the outcome of its run.
+    "handrail_update_claim": Claimed(
+        """
+        SELECT id, workspace_id, coalesce(tenant_id, 0) AS tenant_id, due_at, attempts, tried_until
+        FROM runbooks_taskupdate u
+        WHERE (due_at <= statement_timestamp()) IS TRUE AND delivered_at IS NULL
+          AND NOT EXISTS (
+              SELECT FROM runbooks_taskupdate e
+              WHERE e.workspace_id = u.workspace_id AND e.task_key = u.task_key AND e.id < u.id
+                AND e.due_at IS NOT NULL)
+          AND NOT EXISTS (
+              SELECT FROM runbooks_report r
+              WHERE r.run_id = u.run_id AND r.due_at IS NOT NULL AND r.delivered_at IS NULL)""",
+        ("due_at", "attempts", "tried_until"),
     ),
     "handrail_revision_claim": Claimed(
         "SELECT id, workspace_id, tenant_id, due_at, state FROM packets_revision"

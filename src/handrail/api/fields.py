@@ -27,6 +27,7 @@ TenantKey = Annotated[
 ]
 RunRef = Annotated[str, Path(pattern=r"^RUN-[0-9A-Z]{1,20}$", description="The run's reference, RUN-….")]
 ExceptionRef = Annotated[str, Path(pattern=r"^EXC-[0-9A-Z]{1,20}$", description="The exception packet's reference.")]
+MessageRef = Annotated[str, Path(pattern=r"^MSG-[0-9A-Z]{1,20}$", description="The message's reference, MSG-….")]
 PacketRef = Annotated[str, Path(pattern=r"^PKT-[0-9A-Z]{1,20}$", description="The packet's reference, PKT-….")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="The revision's number.")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]

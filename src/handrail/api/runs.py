@@ -9,18 +9,20 @@ from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, Before, Instant, Limit, Line, OlderThan, RunRef, Word
-from handrail.runbooks.actions import corrections, previews, reviews, runs
+from handrail.api.fields import REFUSALS, Before, Instant, Limit, Line, MessageRef, OlderThan, RunRef, Word
+from handrail.runbooks.actions import corrections, previews, reviews, runs, updates
 from handrail.runbooks.actions.previews import Preview
 from handrail.runbooks.actions.runs import Started
 from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.queries import refusals as refusal_queries
 from handrail.runbooks.queries import reviews as review_queries
 from handrail.runbooks.queries import runs as queries
+from handrail.runbooks.queries import task_systems
 from handrail.runbooks.queries.refusals import RefusedTask
 from handrail.runbooks.queries.reviews import DrawnRun
 from handrail.runbooks.queries.runs import RunDetail, RunFilter, RunSummary
 from handrail.runbooks.queries.situations import Situation
+from handrail.runbooks.queries.task_systems import MessageState, TaskSystemState
 from handrail.runbooks.states import RunState
 
 router = Router()
@@ -147,6 +149,30 @@ def review_run(request: HttpRequest, ref: RunRef, body: ReviewBody) -> Status[No
 def list_refused_tasks(request: HttpRequest, before: Before = None, limit: Limit = 50) -> list[RefusedTask]:
     """Delegated tasks that could not become a run, newest first; for members with access to all tenants."""
     return refusal_queries.list_refusals(actor_of(request), before=before, limit=limit)
+
+
+@router.get("/tasks/system", response={200: TaskSystemState, **REFUSALS}, operation_id="get_task_system")
+def get_task_system(request: HttpRequest) -> TaskSystemState:
+    """The workspace's task system: when its whole list was last read, and what it does not keep."""
+    return task_systems.get_task_system(actor_of(request))
+
+
+@router.get("/tasks/messages", response={200: list[MessageState], **REFUSALS}, operation_id="list_task_messages")
+def list_task_messages(
+    request: HttpRequest, kept: bool = False, before: Before = None, limit: Limit = 50
+) -> list[MessageState]:
+    """Messages about refused tasks and exceptions that the task system does not show yet, newest first; with ``kept``,
+    all of them. Those about refused tasks are for members with access to all tenants."""
+    return task_systems.list_messages(actor_of(request), delivered=kept, before=before, limit=limit)
+
+
+@router.post(
+    "/tasks/messages/{message}/redeliver", response={204: None, **REFUSALS}, operation_id="redeliver_task_message"
+)
+def redeliver_task_message(request: HttpRequest, message: MessageRef) -> Status[None]:
+    """Write a message to the task system again, after it was refused, not kept or given up."""
+    updates.repeat(ref=message, by=actor_of(request))
+    return Status(204, None)
 
 
 @router.post("/previews", response={200: Preview, **REFUSALS}, operation_id="preview_run")

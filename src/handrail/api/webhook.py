@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from handrail.runbooks import task_system
 from handrail.runbooks.actions import messages
 from handrail.runbooks.actions.messages import Delivered
 from handrail.runbooks.actions.runs import IntakePaused
+from handrail.runbooks.task_system import TaskSystem
 
 router = Router()
 BODY_LIMIT = 256 * 1024
@@ -72,16 +74,16 @@ class Unsigned(HandrailError):
     },
 )
 def deliver_task(request: HttpRequest) -> Status[Delivered] | HttpResponse:
-    """One delegated task as ``{"type": "task.delegated", "data": {…}}``, signed with [tasks] webhook_secret.
+    """One delegated task as ``{"type": "task.delegated", "data": {…}}``, signed with its system's webhook_secret.
 
     Answers 202 for what was started, for what was refused (and recorded), and for a message that came before; 503
     with Retry-After while the intake is paused: send the message again.
     """
-    system = task_system.find()
-    if system is None or system.webhook_secret is None:
+    signing = [(one, one.webhook_secret) for one in task_system.known() if one.webhook_secret is not None]
+    if not signing:
         raise Unsigned(UNSIGNED)
     data = body.read(request, limit=BODY_LIMIT)
-    message_id = _verified(request, data, system.webhook_secret)
+    message_id, system = _verified(request, data, signing)
     item = _delegated(body.parse(data))
     who = access.worker("task-webhook", access.get_workspace(system.workspace).pk)
     with scope.entered(who.scope):
@@ -91,21 +93,26 @@ def deliver_task(request: HttpRequest) -> Status[Delivered] | HttpResponse:
             return problems.problem(503, IntakePaused.code, PAUSED, headers={"Retry-After": RETRY_AFTER})
 
 
-def _verified(request: HttpRequest, data: bytes, secret: Secret) -> str:
-    """The message's id. Raises Unsigned unless a current signature over exactly these bytes is there."""
+def _verified(
+    request: HttpRequest, data: bytes, signing: Sequence[tuple[TaskSystem, Secret]]
+) -> tuple[str, TaskSystem]:
+    """The message's id, and whose it is: each task system signs with a secret of its own. Raises Unsigned unless a
+    current signature over exactly these bytes is there."""
     names = ("webhook-id", "webhook-timestamp", "webhook-signature")
     message_id, sent_at, signatures = (request.headers.get(name, "") for name in names)
     try:
         at = datetime.fromtimestamp(float(sent_at), tz=UTC)
         # The library's own check goes by this machine's clock, which need not be right.
         known = 0 < len(message_id) <= ID_LIMIT and abs(now() - at) <= TOLERANCE
-        expected = Webhook(secret.reveal()).sign(message_id, at, data.decode())
+        text = data.decode()
+        expected = [(one, Webhook(secret.reveal()).sign(message_id, at, text).encode()) for one, secret in signing]
     except (ValueError, OverflowError, OSError):
         raise Unsigned(UNSIGNED) from None  # a timestamp that is none, or a body that is not UTF-8
     given = [one.encode() for one in signatures.split(" ")]
-    if not known or not any(hmac.compare_digest(expected.encode(), one) for one in given):
+    found = [one for one, signature in expected if any(hmac.compare_digest(signature, each) for each in given)]
+    if not known or len(found) != 1:
         raise Unsigned(UNSIGNED)
-    return message_id
+    return message_id, found[0]
 
 
 def _delegated(message: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,12 @@ from handrail.cli.cautions import cautions, transport
 from handrail.connectors import desk as desks
 from handrail.connectors import lane, oidc, registry
 from handrail.connectors.config import PassageSettings
-from handrail.connectors.extract import extract
 from handrail.connectors.finding import Finding
-from handrail.connectors.rest import Get, RestConnector
 from handrail.definitions import wiring
 from handrail.kernel.clock import own
 from handrail.kernel.errors import HandrailError
 from handrail.packets import settings
+from handrail.runbooks.actions import trying
 from handrail.worker import clocks
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def all_findings() -> list[Finding]:
         findings += _guarded("identifiers", identifiers)
         findings += _guarded("audit log", audit_log)
         findings += clocks_of_processes()
-    return [*findings, *_guarded("task system", lambda: list(task_system(config)))]
+    return [*findings, *_guarded("task system", lambda: list(trying.task_systems()))]
 
 
 def _not_started(error: HandrailError) -> Finding:
@@ -182,28 +181,6 @@ def _release_key() -> list[Finding]:
 
     key = settings.current().signing_key()
     return [Finding("release key", ok=True, message=f"It signs as {key.key_id[:12]}….")]
-
-
-def task_system(config: Config) -> Iterator[Finding]:
-    """Whether the task list can be read, and whether runs of its tasks have a workspace to be in."""
-    if config.tasks is None:
-        fix = "Add [tasks], unless tasks come in by hand only."
-        yield Finding("task system", ok=True, message="None is configured.", fix=fix)
-        return
-
-    workspace = queries.get_workspace(config.tasks.workspace)
-    connector = registry.get(config.tasks.connector)
-    if not isinstance(connector, RestConnector):
-        message = f"connectors.{connector.name} is of kind {connector.kind}."
-        yield Finding("task system", ok=False, message=message, fix='[tasks] connector needs one of kind "rest".')
-        return
-    items = extract(connector.read(Get(path=config.tasks.list_path, page=True)).value, config.tasks.items_at)
-    count = len(items) if isinstance(items, list) else None
-    if count is None:
-        message = f"{config.tasks.items_at} of {config.tasks.list_path} is not a list."
-        yield Finding("task system", ok=False, message=message, fix="Fix [tasks] items_at or list_path.")
-        return
-    yield Finding("task system", ok=True, message=f"{count} tasks on the first page, for workspace {workspace.slug}.")
 
 
 def _guarded(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:

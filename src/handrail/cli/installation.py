@@ -110,9 +110,14 @@ def release_key_reference() -> str:
     return release.key_reference(configuration())
 
 
-def task_workspace() -> str:
-    """The workspace whose tasks the configured task system holds. Raises Misconfigured when none is configured."""
-    tasks = configuration().tasks
-    if tasks is None:
+def task_workspaces(name: str | None = None) -> list[str]:
+    """The workspaces that have a task system; only that of the one named ``name``, if it is given. Raises Misconfigured
+    when there is none."""
+    systems = configuration().known_task_systems
+    if not systems:
         raise Misconfigured("No task system is configured: add [tasks] to handrail.toml.", code="tasks-unconfigured")
-    return tasks.workspace
+    found = [one.workspace for label, one in systems.items() if name in (None, label, label.partition(".")[2])]
+    if not found:
+        message = f"There is no such task system; those configured are: {', '.join(systems)}."
+        raise Misconfigured(message, code="task-system-unknown")
+    return found

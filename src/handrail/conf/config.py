@@ -10,33 +10,17 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from handrail.connectors.channels import MailSection, NotificationsSection, ResponderSection
 from handrail.connectors.config import Section
-from handrail.connectors.extract import ExtractFailed, check_path
-from handrail.connectors.paths import checked_template
+from handrail.connectors.tasksystem import TaskSystemConfig
 from handrail.kernel.errors import Fault, Misconfigured
 from handrail.kernel.secrets import Secrets
 from handrail.kernel.urls import SECURE_URL
 from handrail.runbooks.timing import Timing
 
 DEFAULT_FILE = "handrail.toml"
-
-
-def _location(at: str) -> str:
-    try:
-        check_path(at)
-    except ExtractFailed as error:
-        raise ValueError(error.message) from None
-    return at
-
-
-def _of_task(template: str) -> str:
-    return checked_template(template, allowed="task", required=True)
-
-
-Location = Annotated[str, AfterValidator(_location)]
 
 
 class DatabaseSection(Section):
@@ -119,6 +103,7 @@ class TimingSection(Section):
     report_wait_seconds: float = Field(default=_TIMING.report_wait_seconds, ge=0.1, le=600)
     report_ceiling_seconds: float = Field(default=_TIMING.report_ceiling_seconds, ge=0.1, le=86_400)
     report_window_seconds: float = Field(default=_TIMING.report_window_seconds, ge=60, le=90 * 86_400)
+    report_grace_seconds: float = Field(default=_TIMING.report_grace_seconds, ge=0, le=60)
     reconnect_seconds: float = Field(default=_TIMING.reconnect_seconds, ge=0.1, le=60)
     limit_wait_seconds: float = Field(default=_TIMING.limit_wait_seconds, ge=0, le=30)
     limit_further_wait_seconds: float = Field(default=_TIMING.limit_further_wait_seconds, ge=0.1, le=60)
@@ -133,22 +118,6 @@ class TimingSection(Section):
             if getattr(self, f"{name}_ceiling_seconds") < getattr(self, f"{name}_wait_seconds"):
                 raise ValueError(f"{name}_ceiling_seconds must be at least {name}_wait_seconds")
         return self
-
-
-class TasksSection(Section):
-    """The support task system: where delegated tasks are pulled from and outcomes are written back to."""
-
-    connector: str
-    workspace: str
-    list_path: str = "/tasks?status=open"
-    items_at: Location = "/items"
-    next_at: Location = "/next"
-    key_at: Location = "/id"
-    runbook_at: Location = "/runbook"
-    version_at: Location = "/runbook_version"
-    payload_at: Location = "/payload"
-    outcome_path: Annotated[str, Field(max_length=400), AfterValidator(_of_task)] = "/tasks/{task}/outcome"
-    webhook_secret: str | None = None
 
 
 class AuditSection(Section):
@@ -219,7 +188,10 @@ class Config(Section):
     worker: WorkerSection = WorkerSection()
     timing: TimingSection = TimingSection()
     review: ReviewSection = ReviewSection()
-    tasks: TasksSection | None = None
+    tasks: TaskSystemConfig | None = None
+    task_systems: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")], TaskSystemConfig] = Field(
+        default_factory=dict
+    )
     audit: AuditSection = AuditSection()
     connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     desk: dict[str, Any] | None = None
@@ -232,6 +204,22 @@ class Config(Section):
     mail: MailSection | None = None
     notifications: NotificationsSection = NotificationsSection()
     responders: dict[str, ResponderSection] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_task_system_a_workspace(self) -> Config:
+        bound: dict[str, str] = {}
+        for name, system in self.known_task_systems.items():
+            if (other := bound.setdefault(system.workspace, name)) != name:
+                raise ValueError(
+                    f"[{other}] and [{name}] are both of the workspace {system.workspace}; give each its own"
+                )
+        return self
+
+    @property
+    def known_task_systems(self) -> dict[str, TaskSystemConfig]:
+        """Every task system, by its section."""
+        single = {} if self.tasks is None else {"tasks": self.tasks}
+        return single | {f"task_systems.{name}": system for name, system in self.task_systems.items()}
 
 
 def decides_by_name(config: Config) -> bool:

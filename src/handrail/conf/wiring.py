@@ -11,6 +11,7 @@ from handrail.access import closing, decisions, tokens
 from handrail.conf import config, keys, release, single_sign_on
 from handrail.connectors import channels, desk, oidc, registry
 from handrail.definitions import actions as definitions
+from handrail.kernel.errors import Misconfigured
 from handrail.notifications import settings as notifications
 from handrail.packets.queries import count_current
 from handrail.runbooks import sampling, task_system, timing
@@ -24,6 +25,8 @@ _PRESETS = (_PACKAGE / "desks", _PACKAGE.parents[1] / "desks")
 _THREADS_KEPT_FREE = 4
 # Of the threads that may wait for the desk, the share that may wait for the answer to another's call.
 _ONE_IN_REPEATS = 4
+# What a task system's section has that is not handed on as it is.
+_SET_HERE = frozenset({"preset", "webhook_secret"})
 
 
 def connect() -> None:
@@ -32,7 +35,7 @@ def connect() -> None:
     decisions.configure(lambda: config.decides_by_name(config.load()))
     tokens.settings.set(tokens.TokenSettings(min(loaded.tokens.days, loaded.tokens.max_days), loaded.tokens.max_days))
     registry.configure(registry.Registry.build(registry.parse(loaded.connectors), config.secrets()))
-    task_system.configure(_task_system(loaded))
+    task_system.configure(*task_systems(loaded))
     timing.configure(timing.Timing(lease_seconds=loaded.worker.lease_seconds, **loaded.timing.model_dump()))
     sampling.configure(review_sampling(loaded))
     desk.configure(open_desk(loaded))
@@ -98,9 +101,18 @@ def support_settings(loaded: config.Config) -> settings.SupportSettings:
     return settings.SupportSettings(f"{root}/admin/t/{{key}}", f"{root}/admin/operations/{{key}}", at_once, repeats)
 
 
-def _task_system(loaded: config.Config) -> task_system.TaskSystem | None:
-    if loaded.tasks is None:
-        return None
-    reference = loaded.tasks.webhook_secret
-    secret = config.secrets().resolve(reference) if reference else None
-    return task_system.TaskSystem(**loaded.tasks.model_dump(exclude={"webhook_secret"}), webhook_secret=secret)
+def task_systems(loaded: config.Config) -> list[task_system.TaskSystem]:
+    """The configured task systems. Raises Misconfigured for a missing secret."""
+    pages = (loaded.web.base_url or "").rstrip("/")
+    found: list[task_system.TaskSystem] = []
+    secrets: list[str] = []
+    for label, section in loaded.known_task_systems.items():
+        secret = config.secrets().resolve(section.webhook_secret) if section.webhook_secret else None
+        plain = {name: getattr(section, name) for name in type(section).model_fields if name not in _SET_HERE}
+        name = label.partition(".")[2]
+        if secret is not None and any(secret.reveal() == other for other in secrets):
+            message = f"[{label}] webhook_secret is that of another task system: give each its own."
+            raise Misconfigured(message, code="webhook-secret-shared")
+        secrets += [secret.reveal()] if secret is not None else []
+        found.append(task_system.TaskSystem(**plain, name=name, webhook_secret=secret, pages=pages))
+    return found

@@ -68,7 +68,7 @@ class Answer:
     ``failure`` None: a whole answer came; ``status`` is set, ``body`` is its JSON (None for an empty body).
     ``failure`` set: ``body`` is None. ``status`` is set only where ``failure.answered``; a result table's row that
     names a status alone must not match such an answer, because its body was not understood.
-    ``headers`` holds etag, retry-after, location and content-type only, by lower-case name.
+    ``headers`` holds etag, retry-after, location, link and content-type only, by lower-case name.
     ``digest`` is ``sha256:…`` over the decoded body bytes; ``seconds`` the time that the call took. ``reason``, if
     it isn't empty, tells more about the failure, as the end of a sentence about the other side, without outside text.
     ``may_pass``: status 401 to credentials that come from a file. Nothing happened, and with the next ones it may work.
@@ -97,7 +97,7 @@ class Reading:
 
     ``value`` is the whole parsed answer, or the list of all matching resources. ``version`` is the ETag (or the
     protocol's own version token) where there is one. ``digest`` is ``sha256:…``: over the body bytes of a single
-    answer, over the JSON (names sorted) of a list that was gathered from several.
+    answer, over the JSON (names sorted) of a list that was gathered from several. ``link`` is the ``Link`` header.
     """
 
     value: JsonValue
@@ -105,6 +105,7 @@ class Reading:
     digest: str
     status: int
     read_at: datetime
+    link: str = ""
 
 
 class ReadFailed(Unavailable):

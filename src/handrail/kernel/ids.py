@@ -19,6 +19,7 @@ class Prefix(StrEnum):
     BRAKE = "BRK"
     NOTIFICATION = "NTF"
     WAVE = "WAV"
+    MESSAGE = "MSG"
     TOKEN = "TOK"  # noqa: S105 - a prefix
     TASK = "WEB"  # of a task that a person made on a page
 

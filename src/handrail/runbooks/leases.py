@@ -35,6 +35,16 @@ REPORTS = Kind(
     lease="%(lease)s + least(%(first)s * 2.0 ^ least(attempts, 16), %(ceiling)s)",
     sets="tried_until = coalesce(tried_until, clock_timestamp() + make_interval(secs => %(window)s))",
 )
+# A message waits for those before it about the same task, and for its run's outcome (the view sees to that). Those
+# about a refused task have no tenant: they are claimed as those of a tenant 0.
+UPDATES = Kind(
+    "update",
+    "runbooks_taskupdate",
+    "handrail_update_claim",
+    counter="attempts",
+    lease=REPORTS.lease,
+    sets=REPORTS.sets,
+)
 
 
 def claim_runs(count: int, *, after: int = 0, held_by: int | None = None) -> list[Claim]:
@@ -56,17 +66,24 @@ def free_runs(session: int) -> int:
 
 
 def claim_reports(count: int, *, after: int = 0) -> list[Claim]:
-    """Likewise reports, of the workspace whose task system is configured; none without one."""
-    system = task_system.find()
-    workspace = None if system is None else _workspace(system.workspace)
-    if workspace is None:
+    """Likewise reports, and then further messages, of the workspaces that have a task system."""
+    workspaces = task_system.workspaces().values()
+    if not workspaces:
         return []
-    return lease.claim(REPORTS, count, after=after, workspace=workspace, **_report_lease())
+    claims = lease.claim(REPORTS, count, after=after, workspaces=workspaces, **_report_lease())
+    if len(claims) < count:
+        claims += lease.claim(UPDATES, count - len(claims), after=after, workspaces=workspaces, **_report_lease())
+    return claims
 
 
 def claim_report(run_id: int) -> Claim | None:
     """The report of that run; None when it is not due, or another worker was first."""
     return lease.claim_one(REPORTS, run_id, **_report_lease())
+
+
+def claim_update(pk: int) -> Claim | None:
+    """That further message; None when it is not due, another goes before it, or another worker was first."""
+    return lease.claim_one(UPDATES, pk, **_report_lease())
 
 
 def _report_lease() -> dict[str, Any]:
@@ -79,29 +96,41 @@ def _report_lease() -> dict[str, Any]:
     }
 
 
-def _workspace(slug: str) -> int | None:
+_UNDELIVERED = (
+    "SELECT count(*) FILTER (WHERE due_at IS NOT NULL), count(*) FILTER (WHERE due_at IS NULL),"
+    " count(*) FILTER (WHERE failure_code = 'not-kept') FROM {} WHERE delivered_at IS NULL"
+)
+
+
+def messages() -> dict[tuple[str, str], int]:
+    """Outcomes and further messages that the task systems have not: how many, by what they are ("outcome", "message")
+    and how they stand ("due", "stopped", and of either, "not-kept")."""
+    found = {(what, how): 0 for what in ("outcome", "message") for how in ("due", "stopped", "not-kept")}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM handrail_workspace_directory WHERE slug = %s", [slug])
-        found = cursor.fetchone()
-    return None if found is None else int(found[0])
+        for what, view in (("outcome", "handrail_report_lease"), ("message", "handrail_update_lease")):
+            cursor.execute(_UNDELIVERED.format(view))
+            due, stopped, not_kept = cursor.fetchone()
+            found |= {(what, "due"): due, (what, "stopped"): stopped, (what, "not-kept"): not_kept}
+    return found
 
 
-def counts(before: datetime) -> tuple[dict[str, int], dict[str, int], int, int, int]:
-    """Runs by state, exception packets by handling, runs overdue at ``before``; reports that are due or will be, and
-    those that ended undelivered."""
+def pulls() -> dict[str, tuple[datetime, datetime | None, str]]:
+    """Of each task system: when it was last pulled, when its whole list last was, and why it could not go on."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT system, at, whole_at, code FROM handrail_pull_lease")
+        return {system: (at, whole_at, code) for system, at, whole_at, code in cursor.fetchall()}
+
+
+def counts(before: datetime) -> tuple[dict[str, int], dict[str, int], int]:
+    """Runs by state, exception packets by handling, and runs overdue at ``before``."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT state, count(*) FROM handrail_run_lease GROUP BY state")
         runs = dict(cursor.fetchall())
         cursor.execute("SELECT handling, count(*) FROM handrail_exception_lease GROUP BY handling")
         packets = dict(cursor.fetchall())
-        cursor.execute(
-            "SELECT (SELECT count(*) FROM handrail_run_lease WHERE due_at < %s),"
-            " (SELECT count(*) FROM handrail_report_lease WHERE delivered_at IS NULL AND due_at IS NOT NULL),"
-            " (SELECT count(*) FROM handrail_report_lease WHERE delivered_at IS NULL AND due_at IS NULL)",
-            [before],
-        )
-        overdue, undelivered, stopped = cursor.fetchone()
-    return runs, packets, overdue, undelivered, stopped
+        cursor.execute("SELECT count(*) FROM handrail_run_lease WHERE due_at < %s", [before])
+        (overdue,) = cursor.fetchone()
+    return runs, packets, overdue
 
 
 def waiting_for_connectors() -> dict[tuple[str, str], int]:

@@ -13,7 +13,7 @@ from handrail.runbooks.states import BrakeKind, Handling, RunState
 
 
 def read() -> list[Metric]:
-    runs, packets, overdue, undelivered, stopped = leases.counts(now())
+    runs, packets, overdue = leases.counts(now())
     recovered, wrong = leases.recoveries()
     handled = {handling.value: packets.get(handling.value, 0) for handling in Handling}
     brakes, since, paused = leases.brakes()
@@ -49,8 +49,53 @@ def read() -> list[Metric]:
             "Completed runs that were drawn for a second look, and had none yet.",
             leases.reviews_waiting(),
         ),
-        one("handrail_reports_undelivered", "Outcomes that have not reached the task system yet.", undelivered),
-        one("handrail_reports_stopped", "Outcomes that are not tried any more and did not reach it.", stopped),
+        *_task_systems(),
+    ]
+
+
+def _task_systems() -> list[Metric]:
+    """What task systems did not get yet, or don't keep, and whether their lists could be read to the end."""
+    counted, pulls, at = leases.messages(), leases.pulls(), now()
+    not_kept = {what: counted[what, "not-kept"] for what in ("outcome", "message")}
+    return [
+        one(
+            "handrail_reports_undelivered",
+            "Outcomes that have not reached the task system yet.",
+            counted["outcome", "due"],
+        ),
+        one(
+            "handrail_reports_stopped",
+            "Outcomes that are not tried any more and did not reach it.",
+            counted["outcome", "stopped"],
+        ),
+        one(
+            "handrail_task_messages_undelivered",
+            "Further messages about tasks that have not reached the task system yet.",
+            counted["message", "due"],
+        ),
+        one(
+            "handrail_task_messages_stopped",
+            "Further messages that are not tried any more and did not reach it.",
+            counted["message", "stopped"],
+        ),
+        Metric(
+            "handrail_task_writes_not_kept",
+            "Outcomes and further messages that the task system accepted and does not show.",
+            not_kept,
+            "what",
+        ),
+        Metric(
+            "handrail_task_pull_incomplete",
+            "1 where the last pull of the task system could not go on to the end of its list.",
+            {system: int(bool(code)) for system, (_, _, code) in pulls.items()},
+            "system",
+        ),
+        Metric(
+            "handrail_task_pull_whole_seconds",
+            "How long ago the task system's whole list was read.",
+            {system: max((at - whole).total_seconds(), 0.0) for system, (_, whole, _) in pulls.items() if whole},
+            "system",
+        ),
     ]
 
 

@@ -17,6 +17,10 @@ from handrail.runbooks.states import (
     ReviewVerdict,
     RunState,
 )
+from handrail.runbooks.task_models import TaskMessage as TaskMessage  # noqa: PLC0414 - exported
+from handrail.runbooks.task_models import TaskPull as TaskPull  # noqa: PLC0414 - exported
+from handrail.runbooks.task_models import TaskRefusal as TaskRefusal  # noqa: PLC0414 - exported
+from handrail.runbooks.task_models import TaskUpdate as TaskUpdate  # noqa: PLC0414 - exported
 from handrail.runbooks.wavemodels import Wave
 
 ENDED = Q(state__in=["completed", "exception", "cancelled"])
@@ -242,34 +246,6 @@ class FollowUp(OfTenant):
         constraints = [models.UniqueConstraint(fields=["packet", "number"], name="follow_up_once")]
 
 
-class TaskRefusal(models.Model):
-    """A task that could not become a run, once for each content: what was wrong, for the people who qualify tasks."""
-
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    task_key = models.CharField(max_length=128)
-    task_digest = models.CharField(max_length=71)
-    at = models.DateTimeField()
-    code = models.CharField(max_length=64)
-    message = models.CharField(max_length=500)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["workspace", "task_key", "task_digest"], name="task_refused_once")
-        ]
-        indexes = [models.Index(fields=["workspace", "-at"], name="task_refused_recent")]
-
-
-class TaskMessage(models.Model):
-    """A pushed message that was taken, remembered until its signature would be too old anyway."""
-
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    message_id = models.CharField(max_length=128)
-    at = models.DateTimeField(db_index=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "message_id"], name="task_message_once")]
-
-
 class Report(OfTenant):
     """The report of a run's outcome to the task system: repeated until it is delivered once, or ends undelivered.
 
@@ -284,6 +260,8 @@ class Report(OfTenant):
     tried_until = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
     failure = models.CharField(max_length=200, default="")
+    failure_code = models.CharField(max_length=32, default="", db_default="")
+    unproven = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         indexes = [models.Index(fields=["tenant", "due_at"], condition=Q(due_at__isnull=False), name="report_turn")]

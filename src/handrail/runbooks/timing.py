@@ -34,10 +34,10 @@ class Timing:
     the fallback. ``reconcile_interval`` and ``reconcile_window``: how often, and for how long, an unknown outcome that
     cannot be read is asked for again. ``unexpected_error_wait``: after the first unexpected error of a run, doubled
     after each further one up to ``unexpected_error_ceiling``. ``report_wait`` and ``report_ceiling``: likewise for
-    outcomes that the task system did not accept; ``report_window``: how long an outcome is tried. ``reconnect``:
-    before a worker tries again to reach the database. ``limit_wait``: how long a worker waits for the first call
-    through a connector that is at a limit, and ``limit_further_wait`` for each further one, before it gives the run
-    back.
+    outcomes that the task system did not accept; ``report_window``: how long an outcome is tried; ``report_grace``:
+    after the database was away, how long somebody who tried one has to write what came of it. ``reconnect``: before a
+    worker tries again to reach the database. ``limit_wait``: how long a worker waits for the first call through a
+    connector that is at a limit, and ``limit_further_wait`` for each further one, before it gives the run back.
     """
 
     lease_seconds: float = 20.0
@@ -59,6 +59,7 @@ class Timing:
     report_wait_seconds: float = 2.0
     report_ceiling_seconds: float = 300.0
     report_window_seconds: float = 7 * 86_400.0
+    report_grace_seconds: float = 1.0
     reconnect_seconds: float = 1.0
     limit_wait_seconds: float = 1.0
     limit_further_wait_seconds: float = 15.0

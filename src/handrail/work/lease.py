@@ -6,6 +6,7 @@ and nothing of a row that is not due: so a worker finds work in all workspaces a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -60,15 +61,23 @@ class Claim:
     was_due: datetime | None = None
 
 
-def claim(kind: Kind, count: int, *, after: int = 0, workspace: int | None = None, **parameters: Any) -> list[Claim]:
+def claim(
+    kind: Kind, count: int, *, after: int = 0, workspaces: Collection[int] | None = None, **parameters: Any
+) -> list[Claim]:
     """Claims up to ``count`` due rows of ``kind`` in one statement, in the order in which they are to be worked on.
 
     First what was recovered, then one row of each tenant by turns, beginning behind the tenant ``after``; within a
-    tenant the longest due first. So the rows of one tenant never keep another's waiting. With ``workspace``, only rows
-    of that one. Call it outside a transaction.
+    tenant the longest due first. So the rows of one tenant never keep another's waiting. With ``workspaces``, only rows
+    of those. Call it outside a transaction.
     """
-    values = {"n": count, "looked_at": count * LOOKED_AT, "after": after, "workspace": workspace, **parameters}
-    rows = _statement(kind, workspace is not None).fetch(values)
+    values = {
+        "n": count,
+        "looked_at": count * LOOKED_AT,
+        "after": after,
+        "workspaces": sorted(workspaces or ()),
+        **parameters,
+    }
+    rows = _statement(kind, workspaces is not None).fetch(values)
     return [Claim(kind.name, *row) for _, *row in sorted(rows)]
 
 
@@ -122,12 +131,13 @@ def _claims(kind: Kind) -> str:
 
 
 @cache
-def _statement(kind: Kind, in_workspace: bool) -> Statement:
+def _statement(kind: Kind, in_workspaces: bool) -> Statement:
     """Loose scans find the tenants that have due rows, without reading the rows: first those behind ``after``, then the
     others. Of each, and of what was recovered, the first rows are candidates, and as many of these as are asked for are
     locked in their order. A locked row is looked at again, so that one which was claimed meanwhile is left out. All go
     by the index of (tenant, due_at), in whose order they ask: that of all rows of a tenant would be far longer."""
-    view, also = kind.view, f"AND {_DUE}{' AND workspace_id = %(workspace)s::bigint' if in_workspace else ''}"
+    also = f"AND {_DUE}{' AND workspace_id = ANY(%(workspaces)s::bigint[])' if in_workspaces else ''}"
+    view = kind.view
     text = f"""
         WITH RECURSIVE above (tenant_id) AS (
             (SELECT tenant_id FROM {view} WHERE tenant_id > %(after)s::bigint {also}

@@ -17,7 +17,7 @@ from handrail.notifications.actions import claims as notifications
 from handrail.notifications.actions import delivering as messages
 from handrail.packets.actions import assembling, delivering
 from handrail.packets.states import RevisionState
-from handrail.runbooks.actions import advancing, reports
+from handrail.runbooks.actions import advancing, claims, reports, updates
 from handrail.work.lease import Claim
 from handrail.worker.identity import worker_name
 
@@ -37,6 +37,8 @@ def run(claim: Claim) -> advancing.Advanced:
 
 def report(claim: Claim) -> datetime | None:
     with acting_in(claim.workspace_id) as worker:
+        if claim.kind == claims.UPDATES.name:
+            return updates.deliver(claim=claim, by=worker)
         return reports.deliver(claim=claim, by=worker)
 
 

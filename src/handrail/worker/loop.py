@@ -45,7 +45,10 @@ BESIDE = 4
 MESSAGES = 2
 # More reports of runs that end here than this wait for a thread in this process; the others are left to any worker.
 REPORTS_WAITING = 32
-KINDS = {kind.name: kind for kind in (runbooks.RUNS, runbooks.REPORTS, packets.REVISIONS, *notifications.KINDS)}
+KINDS = {
+    kind.name: kind
+    for kind in (runbooks.RUNS, runbooks.REPORTS, runbooks.UPDATES, packets.REVISIONS, *notifications.KINDS)
+}
 
 
 def threads_of(concurrency: int) -> dict[str, int]:

@@ -5,23 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from handrail.access import queries as access
 from handrail.audit import actions as audit
+from handrail.kernel.errors import HandrailError
 from handrail.packets.actions import releasing
 from handrail.runbooks import task_system
-from handrail.runbooks.actions import tasks, waves
+from handrail.runbooks.actions import pulling, waves
 from handrail.runbooks.actions.overdue import note_overdue
 from handrail.worker import pruning
 from handrail.worker.handlers import acting_in
 from handrail.worker.identity import worker_name
+
+log = structlog.get_logger("handrail.worker")
 
 # What is left after so many waits for the next seal, so that a backlog never keeps other duties from their turn.
 SEAL_BATCHES = 20
 
 
 def pull() -> None:
-    with acting_in(access.get_workspace(task_system.get().workspace).pk) as worker:
-        tasks.pull(by=worker)
+    """Pulls every task system. One that can't be read keeps none of the others from it."""
+    failed: list[HandrailError] = []
+    for system in task_system.known():
+        try:
+            with acting_in(access.get_workspace(system.workspace).pk) as worker:
+                pulling.pull(by=worker)
+        except HandrailError as error:
+            log.warning("a task system could not be pulled", system=system.label, error=error.code)
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 def settle_waves() -> None:

@@ -97,6 +97,7 @@ def foreign(estate: Runs, board: object) -> dict[str, str]:
         "tenants": "ten_two",
         "tokens": rows.token(other.workspace).ref,
         "brakes": rows.brake(other.tenant).ref,
+        "messages": rows.task_update(packet).ref,
     }
 
 
@@ -135,6 +136,7 @@ MISSING = {
     "tenants": "ten_none",
     "tokens": "TOK-ZZZZZZZZZZ",
     "brakes": "BRK-ZZZZZZZZZZ",
+    "messages": "MSG-ZZZZZZZZZZ",
 }
 
 

@@ -93,6 +93,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "support latest": ("--run", "{run}"),
     "support diagnostics": ("--run", "{run}"),
     "tasks receive": ("{json}",),
+    "tasks redeliver": ("{message}",),
     "tenants add": ("ten_new", "--name", "New"),
     "tenants close": ("{tenant}", *REASON),
     "tenants rename": ("{tenant}", "--name", "New"),
@@ -104,7 +105,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 # Who chooses a password that opens more than their token does would have more by it.
 PASSWORDS = {"members add", "members password"}
-THINGS = {"{run}", "{exception}", "{packet}", "{brake}"}
+THINGS = {"{run}", "{exception}", "{packet}", "{brake}", "{message}"}
 NAMED = sorted(door for door in NEEDING if THINGS & set(ARGUMENTS.get(door, ())))
 Run = Callable[..., Any]
 

@@ -196,6 +196,7 @@ def test_leases_show_ids_states_and_times_alone() -> None:
     allowed = {"bigint", "integer", "timestamp with time zone", "boolean"}
     words = {"state", "handling", "kind", "mode", "event", "method", "cause", "connector"}  # the operator's own
     words.add("outcome")  # of a delivery to a channel
+    words |= {"failure_code", "system", "code"}  # of what task systems were not told, and of how they were pulled
     words.add("delivery")  # sequence, kind and intent of the rows of a delivery ledger
     found = columns_of(LEASES)
     assert len(found) > 15

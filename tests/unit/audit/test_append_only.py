@@ -41,6 +41,8 @@ FREE = {
     "runbooks_runbookgate",
     "runbooks_pausedrun",
     "runbooks_report",
+    "runbooks_taskpull",
+    "runbooks_taskupdate",
     "runbooks_taskmessage",
     "runbooks_taskrefusal",
 }

@@ -29,6 +29,8 @@ from handrail.audit.watch import SealRefused
 from handrail.connectors import registry
 from handrail.connectors.config import BreakerSettings, CallLimits, PassageSettings
 from handrail.connectors.outcome import Answer
+from handrail.connectors.tasksystem import WriteCall
+from handrail.connectors.tasksystem.config import AnswerRow
 from handrail.definitions import actions as definitions
 from handrail.definitions.active import compiled_runbook
 from handrail.definitions.models import Definition
@@ -38,17 +40,20 @@ from handrail.runbooks import sampling, task_system
 from handrail.runbooks.actions import (
     brakes,
     breakers,
+    claims,
     corrections,
     exceptions,
     handover,
     messages,
     overdue,
     previews,
+    pulling,
     reports,
     reviews,
     runs,
     tasks,
     together,
+    updates,
     waves,
     wavestart,
 )
@@ -56,7 +61,7 @@ from handrail.runbooks.limits import gate
 from handrail.runbooks.limits.circuit import CallVerdict
 from handrail.runbooks.limits.gate import TurnWait
 from handrail.runbooks.limits.verdicts import Heard
-from handrail.runbooks.models import ExceptionPacket, OperationRun
+from handrail.runbooks.models import ExceptionPacket, OperationRun, Report, TaskUpdate
 from handrail.runbooks.states import BrakeKind, WaveOrigin
 from handrail.runbooks.task_system import TaskSystem
 from handrail.runbooks.waves import joining
@@ -66,7 +71,7 @@ from tests.factories.installation import Installation
 from tests.factories.log import event, run, superuser
 from tests.factories.people import as_person
 from tests.factories.runs import Runs, born
-from tests.factories.switches import DONE, ODD, RUNBOOK, SwitchBoard, Turn, connected
+from tests.factories.switches import ODD, RUNBOOK, SwitchBoard, Turn, connected
 from tests.lanes import portion
 
 # Where these slices' actions live. Those of packets and of support are held likewise beside their own tests.
@@ -192,8 +197,23 @@ def listed(w: World) -> None:
 
 
 def reported(w: World) -> Claim:
-    claim = born(w.completed())
-    w.board.script = [Turn(effect=False, answer=DONE.answer)] * 2
+    run = w.completed()
+    w.board.script = [Turn(effect=False, answer=Answer(status=200, body={"run": run.ref}))] * 2
+    return born(run)
+
+
+def written(w: World) -> TaskUpdate:
+    """A message that somebody has taken a packet over, which comes after the outcome of its run."""
+    taken(w)
+    Report.objects.update(due_at=None, delivered_at=now())
+    return TaskUpdate.objects.get()
+
+
+def to_write(w: World) -> Claim:
+    message = written(w)
+    w.board.script = [Turn(effect=False, answer=Answer(status=200, body={"key": message.ref}))] * 2
+    claim = claims.claim_update(message.pk)
+    assert claim is not None
     return claim
 
 
@@ -346,11 +366,15 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "runs.cancel": done(lambda w: w.estate.start().ref, lambda w, ref: runs.cancel(ref=ref, by=w.person)),
     "tasks.receive": done(nothing, lambda w, _: tasks.receive(item=item(w), by=w.by)),
     "tasks.receive refused": done(nothing, lambda w, _: tasks.receive(item=item(w, payload={}), by=w.by)),
-    "tasks.pull": done(listed, lambda w, _: tasks.pull(by=w.by)),
+    "updates.deliver": done(to_write, lambda w, claim: updates.deliver(claim=claim, by=w.by)),
+    "updates.repeat": done(written, lambda w, message: updates.repeat(ref=message.ref, by=w.by)),
+    "pulling.pull": done(listed, lambda w, _: pulling.pull(by=w.by)),
 }
 # A run is carried forward in several transactions, each with an event of its own: see the last test.
 CARRIED = {"advancing.advance", "runs.write_cancelled", "waves.member_ended"}
 ASKS = {"runs.require_intake"}  # and changes nothing
+# Parts of other actions, which record their events.
+PARTS = {"updates.about_packet", "updates.about_run", "updates.about_refusal"}
 
 
 @pytest.fixture
@@ -368,6 +392,9 @@ def world(committed_db: str, signer: Signing) -> Iterator[World]:
         version_at="/runbook_version",
         payload_at="/payload",
         outcome_path="/tasks/{task}",
+        messages=WriteCall(
+            path="/tasks/{task}/messages", idempotent=True, answers=(AnswerRow(at="key", holds="{key}", means="kept"),)
+        ),
     )
     estate = Installation().runs
     board.add("s1", owner=estate.tenant.key)
@@ -376,6 +403,7 @@ def world(committed_db: str, signer: Signing) -> Iterator[World]:
 
 
 # An attempt is counted before its call, so that one whose worker dies in it counts too.
+COUNTED = ("runbooks_report", "runbooks_taskupdate")
 BEFORE_THE_CALL = ("attempts", "due_at", "tried_until")
 
 
@@ -384,7 +412,7 @@ def contents() -> dict[str, str]:
     found = {}
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
-            row = f"to_jsonb(t) - '{{{','.join(BEFORE_THE_CALL)}}}'::text[]" if table == "runbooks_report" else "t"
+            row = f"to_jsonb(t) - '{{{','.join(BEFORE_THE_CALL)}}}'::text[]" if table in COUNTED else "t"
             cursor.execute(
                 f"SELECT md5(coalesce(string_agg(({row})::text, '|' ORDER BY ({row})::text), '')) FROM {table} t"
             )
@@ -420,7 +448,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def test_every_action_is_in_the_table() -> None:
-    assert set().union(*map(names, modules())) == {name.split()[0] for name in ACTIONS} | CARRIED | ASKS
+    assert set().union(*map(names, modules())) == {name.split()[0] for name in ACTIONS} | CARRIED | ASKS | PARTS
 
 
 @pytest.mark.parametrize("name", portion(ACTIONS, 2))

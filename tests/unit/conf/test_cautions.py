@@ -34,5 +34,5 @@ def test_example_for_production_leaves_nothing_to_one_machine() -> None:
 
 def test_example_for_production_has_every_section() -> None:
     loaded = config.parse(EXAMPLE.read_text(encoding="utf-8"))
-    optional = {"state_directory"}
+    optional = {"state_directory", "task_systems"}
     assert set(config.Config.model_fields) - loaded.model_fields_set - optional == set()

@@ -21,7 +21,7 @@ from handrail.definitions.models import Definition
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.runbooks import brakes, releases
 from handrail.runbooks.actions import brakes as actions
-from handrail.runbooks.actions import claims, messages, runs, tasks
+from handrail.runbooks.actions import claims, messages, pulling, runs, tasks
 from handrail.runbooks.models import Brake, Checkpoint, ExceptionPacket, OperationRun, TaskRefusal
 from handrail.runbooks.queries import brakes as queries
 from handrail.runbooks.queries import runs as run_queries
@@ -350,7 +350,7 @@ def test_paused_intake_leaves_tasks_in_the_task_system(
 ) -> None:
     known = estate.start("TASK-0")
     ref = actions.pause(kind=kind, reason="storm", by=lead)
-    assert tasks.pull(by=estate.worker) == []
+    assert pulling.pull(by=estate.worker) == []
     with pytest.raises(runs.IntakePaused):
         estate.start()
     with pytest.raises(runs.IntakePaused):

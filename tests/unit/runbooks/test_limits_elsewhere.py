@@ -14,7 +14,7 @@ from handrail.connectors.config import BreakerSettings, CallLimits, PassageSetti
 from handrail.connectors.outcome import Answer
 from handrail.connectors.rest import Get
 from handrail.runbooks import timing
-from handrail.runbooks.actions import previews, reading, tasks
+from handrail.runbooks.actions import previews, pulling, reading
 from handrail.runbooks.limits import gate
 from handrail.runbooks.limits.gate import HeldUp
 from handrail.runbooks.models import Report
@@ -69,9 +69,9 @@ def test_pull_waits_for_its_turn(estate: Runs, board: SwitchBoard, queue: Queue)
     with one_at_once(queue, board):
         slot = taken("queue")
         with pytest.raises(HeldUp):
-            tasks.pull(by=estate.worker)
+            pulling.pull(by=estate.worker)
         gate.leave(slot, gate.Heard(gate.CallVerdict.WORKS))
-        assert len(tasks.pull(by=estate.worker)) == 1
+        assert len(pulling.pull(by=estate.worker)) == 1
 
 
 def test_preview_says_that_the_connector_is_at_its_limit(estate: Runs, board: SwitchBoard, queue: Queue) -> None:

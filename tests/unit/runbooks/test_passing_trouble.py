@@ -12,8 +12,8 @@ from handrail.connectors.outcome import ReadFailed
 from handrail.kernel.clock import now
 from handrail.runbooks import timing
 from handrail.runbooks.actions import brakes, previews
-from handrail.runbooks.actions.reports import outcome_of
 from handrail.runbooks.models import Checkpoint
+from handrail.runbooks.outgoing import outcome_of
 from handrail.runbooks.queries.runs import get_run
 from handrail.runbooks.states import BrakeKind
 from handrail.runbooks.timing import Timing

@@ -11,8 +11,8 @@ from handrail.audit.models import AuditEvent
 from handrail.connectors.outcome import Answer, Failure
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, Misconfigured
-from handrail.runbooks import task_system
-from handrail.runbooks.actions import claims, reports, tasks
+from handrail.runbooks import outgoing, task_system
+from handrail.runbooks.actions import claims, pulling, reports, tasks
 from handrail.runbooks.models import OperationRun, Report, TaskRefusal
 from handrail.runbooks.queries import refusals as refusal_queries
 from handrail.runbooks.queries import runs as queries
@@ -27,14 +27,14 @@ def test_pull_starts_every_task_of_every_page(estate: Runs, queue: Queue) -> Non
         "/tasks": {"items": [item(estate, "T1")], "next": "/tasks?page=2"},
         "/tasks?page=2": {"items": [item(estate, "T2")], "next": None},
     }
-    received = tasks.pull(by=estate.worker)
+    received = pulling.pull(by=estate.worker)
     assert [(r.task, r.outcome) for r in received] == [("T1", "started"), ("T2", "started")]
 
 
 def test_pull_again_starts_nothing(estate: Runs, queue: Queue) -> None:
     queue.pages["/tasks"] = {"items": [item(estate, "T1")]}
-    tasks.pull(by=estate.worker)
-    assert [r.outcome for r in tasks.pull(by=estate.worker)] == ["duplicate"]
+    pulling.pull(by=estate.worker)
+    assert [r.outcome for r in pulling.pull(by=estate.worker)] == ["duplicate"]
     assert OperationRun.objects.count() == 1
 
 
@@ -83,12 +83,12 @@ def test_receive_a_changed_task_is_refused(estate: Runs, queue: Queue) -> None:
 def test_pull_of_what_is_no_list_says_so(estate: Runs, queue: Queue) -> None:
     queue.pages["/tasks"] = {"items": "none"}
     with pytest.raises(Invalid, match="list"):
-        tasks.pull(by=estate.worker)
+        pulling.pull(by=estate.worker)
 
 
 def test_pull_without_a_task_system_says_what_to_add(estate: Runs) -> None:
     with task_system.use(None), pytest.raises(Misconfigured, match=r"add \[tasks\]"):
-        tasks.pull(by=estate.worker)
+        pulling.pull(by=estate.worker)
 
 
 @pytest.mark.requirement("R2-09")
@@ -107,7 +107,7 @@ def test_deliver_of_a_stopped_run_names_the_packet_and_its_reason(
 ) -> None:
     board.switches["s1"]["fuse"] = "sealed"
     run = estate.advance(estate.start())
-    told = reports.outcome_of(run)
+    told = outgoing.outcome_of(run)
     assert told["exception"] == {"packet": run.exception_packet.ref, "cause": "boundary", "reason": "fuse-sealed"}
 
 

@@ -11,8 +11,8 @@ from handrail.connectors import registry
 from handrail.connectors.outcome import Answer, ReadFailed
 from handrail.runbooks import timing
 from handrail.runbooks.actions import runs
-from handrail.runbooks.actions.reports import outcome_of
 from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.outgoing import outcome_of
 from handrail.runbooks.timing import Timing
 from tests.factories.changes import COPIED, NARROW, PANEL, after_a_call, kinds, senior, set_to, told, world
 from tests.factories.switches import (

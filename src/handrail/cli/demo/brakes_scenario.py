@@ -20,7 +20,7 @@ from handrail.cli.processes import Family
 from handrail.connectors import registry
 from handrail.connectors.rest import Call, RestConnector
 from handrail.kernel.errors import Unavailable
-from handrail.runbooks.actions import brakes, exceptions, tasks
+from handrail.runbooks.actions import brakes, exceptions, pulling
 from handrail.runbooks.actions.exceptions import REFUSE
 from handrail.runbooks.queries import exceptions as packets
 from handrail.runbooks.queries import runs as queries
@@ -103,7 +103,7 @@ def _delegated_again(who: Actor, task: str) -> str:
     made = connector.call(Call(method="POST", path=f"/tasks/{quote(task, safe='')}/again", json_body={}))
     if not isinstance(made.body, dict):
         raise Unavailable("The practice estate made no task.")
-    tasks.pull(by=who)
+    pulling.pull(by=who)
     runs = queries.list_runs(who, queries.RunFilter(limit=500))
     return next(run.ref for run in runs if run.task == made.body["id"])
 

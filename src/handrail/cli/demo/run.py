@@ -20,7 +20,7 @@ from handrail.cli.demo import (
 from handrail.cli.demo.workspace import WORKSPACE, DemoWorkspace
 from handrail.cli.processes import Family
 from handrail.kernel.errors import Unavailable
-from handrail.runbooks.actions import tasks
+from handrail.runbooks.actions import pulling
 from handrail.runbooks.queries import runs as queries
 from handrail.sandbox.world import BYSTANDERS
 
@@ -57,7 +57,7 @@ def _run_tasks(workspace: DemoWorkspace, family: Family, password: str) -> int:
         names = fixtures.approve_runbooks()
     output.say(f"          active: {', '.join(names)}")
     with show.stage("tasks pulled"):
-        tasks.pull(by=operator)
+        pulling.pull(by=operator)
     with show.stage("people invited"):
         fixtures.invite(fixtures.OTHERS, password, operator)
     who = access.command_line(WORKSPACE)

@@ -13,10 +13,10 @@ from handrail.connectors.desk.failure import NAME_LIMIT
 from handrail.connectors.desk.formats import Format
 from handrail.connectors.desk.links import checked_url, is_reference, origin_of, reference_checker
 from handrail.connectors.desk.pages import recognised
-from handrail.connectors.desk.template import Scope, faults_in, names_in, render_page
 from handrail.connectors.desk.ticket import TICKET_FIELDS, Severity
 from handrail.connectors.extract import ExtractFailed, check_path
 from handrail.connectors.http import json_bytes
+from handrail.connectors.template import Scope, faults_in, names_in, render_page
 from handrail.kernel.errors import Fault
 
 MAX_BUDGET_SECONDS = 5.0

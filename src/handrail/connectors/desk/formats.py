@@ -1,4 +1,4 @@
-"""Plain text in the form that a desk reads as plain text: nobody's words become markup, mentions or macros there."""
+"""Plain text in the form that another system shows as it is: no words become markup, mentions or macros there."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable
 from html import escape
 from typing import Literal
 
-Format = Literal["text", "html", "markdown", "jira"]
+Format = Literal["text", "html", "markdown", "jira", "textile"]
 
 _NOFORMAT = re.compile(r"\{(?=noformat)", re.IGNORECASE)
+_PRE_END = re.compile(r"<(?=/pre)", re.IGNORECASE)
 _FENCES = re.compile(r"`{3,}")
 
 
@@ -30,7 +31,19 @@ def _jira(text: str) -> str:
     return f"{{noformat}}\n{closed}\n{{noformat}}"
 
 
-_WRITERS: dict[Format, Callable[[str], str]] = {"text": str, "html": _html, "markdown": _markdown, "jira": _jira}
+def _textile(text: str) -> str:
+    """Textile's ``<pre>`` block, in which Redmine escapes everything. The text can't close the block early."""
+    closed = _PRE_END.sub("< ", text)
+    return f"<pre>\n{closed}\n</pre>"
+
+
+_WRITERS: dict[Format, Callable[[str], str]] = {
+    "text": str,
+    "html": _html,
+    "markdown": _markdown,
+    "jira": _jira,
+    "textile": _textile,
+}
 
 
 def in_format(text: str, form: Format) -> str:

@@ -9,10 +9,10 @@ from pydantic import JsonValue
 from handrail.connectors.desk.config import DeskConfig
 from handrail.connectors.desk.failure import Category, DeskFailure, failure_of
 from handrail.connectors.desk.links import checked_url, is_reference
-from handrail.connectors.desk.template import render_page
 from handrail.connectors.desk.ticket import Created
 from handrail.connectors.extract import ExtractFailed, extract
 from handrail.connectors.outcome import Answer
+from handrail.connectors.template import render_page
 
 _TAKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

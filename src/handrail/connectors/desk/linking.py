@@ -9,8 +9,8 @@ from typing import Literal
 from handrail.connectors.desk.config import DeskConfig
 from handrail.connectors.desk.links import checked_url, is_reference
 from handrail.connectors.desk.pages import Page, recognised
-from handrail.connectors.desk.template import render_page
 from handrail.connectors.desk.ticket import Link
+from handrail.connectors.template import render_page
 from handrail.kernel.errors import Fault, Invalid
 
 _SCHEMES = ("http://", "https://")

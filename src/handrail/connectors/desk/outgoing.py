@@ -9,9 +9,9 @@ from pydantic import JsonValue
 
 from handrail.connectors.desk.config import DeskConfig, Scalar
 from handrail.connectors.desk.formats import in_format
-from handrail.connectors.desk.template import Scope, render, render_text, render_url
 from handrail.connectors.desk.ticket import TICKET_REFERENCE, TicketDraft
 from handrail.connectors.http import json_bytes
+from handrail.connectors.template import Scope, render, render_text, render_url
 from handrail.kernel.errors import Invalid
 from handrail.kernel.hostile import clean_text
 

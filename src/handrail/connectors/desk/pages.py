@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
-from handrail.connectors.desk.template import Scope, render_page
+from handrail.connectors.template import Scope, render_page
 
 _PIECE = r"[^/?#&]{1,200}"
 _HOLES = {"\0r": f"(?P<reference>{_PIECE})", "\0a": _PIECE}

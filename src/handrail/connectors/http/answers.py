@@ -19,7 +19,7 @@ from handrail.connectors.outcome import RETRYABLE_STATUSES, Answer, Failure, Rea
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 
-KEPT_HEADERS = frozenset({"etag", "retry-after", "location", "content-type"})
+KEPT_HEADERS = frozenset({"etag", "retry-after", "location", "link", "content-type"})
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 JSON_TYPE = "application/json"
 
@@ -138,7 +138,14 @@ def to_reading(name: str, answer: Answer) -> Reading:
     """
     if answer.failure is not None or answer.status != 200 or answer.digest is None:  # noqa: PLR2004 - HTTP OK
         raise read_failed(name, answer)
-    return Reading(value=answer.body, version=answer.etag, digest=answer.digest, status=answer.status, read_at=now())
+    return Reading(
+        value=answer.body,
+        version=answer.etag,
+        digest=answer.digest,
+        status=answer.status,
+        read_at=now(),
+        link=answer.headers.get("link", ""),
+    )
 
 
 def read_failed(name: str, answer: Answer) -> ReadFailed:

@@ -1,6 +1,6 @@
 """JSON over HTTP."""
 
 from handrail.connectors.rest.connector import KINDS, RestConfig, RestConnector
-from handrail.connectors.rest.operations import Call, Get
+from handrail.connectors.rest.operations import Call, Get, GetNext, WriteRequest
 
-__all__ = ["KINDS", "Call", "Get", "RestConfig", "RestConnector"]
+__all__ = ["KINDS", "Call", "Get", "GetNext", "RestConfig", "RestConnector", "WriteRequest"]

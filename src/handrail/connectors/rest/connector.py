@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, Literal
+from urllib.parse import urljoin, urlsplit
 
 from pydantic import Field
 
@@ -21,7 +23,7 @@ from handrail.connectors.http import (
 )
 from handrail.connectors.operation import Operation, Path, not_mine
 from handrail.connectors.outcome import Answer, Reading
-from handrail.connectors.rest.operations import Call, Get
+from handrail.connectors.rest.operations import Call, Get, GetNext, WriteRequest
 from handrail.connectors.rest.pages import Whole
 from handrail.kernel.secrets import Secrets
 
@@ -77,8 +79,18 @@ class RestConnector:
     def _get(self, get: Get, within_seconds: float) -> Answer:
         if not get.page and not self._is_single_page(get.path):
             return Whole(self._client).get(get.path, get.query, within_seconds)
-        exchange = self._client.send("GET", get.path, query=get.query, headers=_ACCEPT, deadline_seconds=within_seconds)
+        path, query = (self._next(get), None) if isinstance(get, GetNext) else (self._below(get), get.query)
+        exchange = self._client.send("GET", path, query=query, headers=_ACCEPT, deadline_seconds=within_seconds)
         return to_current(exchange, parse=parse_page if get.page else parse_json)
+
+    def _next(self, get: GetNext) -> str:
+        return reduce(urljoin, get.references, self._client.config.base_url + self._below(get))
+
+    def _below(self, get: Get) -> str:
+        """A page's path below the base URL: some services name the next one from the root of their host."""
+        base = urlsplit(self._client.config.base_url).path
+        inside = get.path.startswith((f"{base}/", f"{base}?"))
+        return get.path.removeprefix(base) if get.page and base and inside else get.path
 
     def _is_single_page(self, path: str) -> bool:
         bare = path.partition("?")[0]
@@ -86,6 +98,8 @@ class RestConnector:
 
     def _send(self, call: Call, deadline_seconds: float | None) -> Exchange:
         headers = dict(_ACCEPT)
+        if isinstance(call, WriteRequest):
+            headers |= call.headers
         if call.has_body:
             headers["content-type"] = "application/json"
         if call.idempotency_key is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
+from handrail.connectors.config import HeaderName
 from handrail.connectors.operation import IdempotencyKey, Operation, Path
 
 QueryValue = str | int | float | bool
@@ -38,3 +39,16 @@ class Call(Operation):
     @property
     def has_body(self) -> bool:
         return "json_body" in self.model_fields_set
+
+
+class WriteRequest(Call):
+    """A call with headers beside: only configuration makes such, no definition."""
+
+    headers: dict[HeaderName, str] = Field(default_factory=dict, max_length=20)
+
+
+class GetNext(Get):
+    """A further page of the list at ``path``, by what each page named as the next one: URI ``references``, absolute or
+    relative to the page before. Another origin than the connector's is refused."""
+
+    references: tuple[Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,4000}$")], ...]

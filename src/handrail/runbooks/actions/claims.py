@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
-from handrail.runbooks.leases import REPORTS, RUNS, claim_report, claim_reports, claim_run, claim_runs, free_runs
+from handrail.runbooks.leases import (
+    REPORTS,
+    RUNS,
+    UPDATES,
+    claim_report,
+    claim_reports,
+    claim_run,
+    claim_runs,
+    claim_update,
+    free_runs,
+)
 
-__all__ = ["REPORTS", "RUNS", "claim_report", "claim_reports", "claim_run", "claim_runs", "free_runs"]
+__all__ = [
+    "REPORTS",
+    "RUNS",
+    "UPDATES",
+    "claim_report",
+    "claim_reports",
+    "claim_run",
+    "claim_runs",
+    "claim_update",
+    "free_runs",
+]

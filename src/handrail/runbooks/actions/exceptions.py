@@ -14,12 +14,13 @@ from handrail.access.capabilities import Capability
 from handrail.access.refusals import REASON_LIMIT, refuse
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
+from handrail.connectors.tasksystem import MessageKind
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, Invalid, Stale
 from handrail.kernel.hostile import clean_text, unix_lines
 from handrail.runbooks import fence, outcomes, permissions
-from handrail.runbooks.actions import corrections, runs
+from handrail.runbooks.actions import corrections, runs, updates
 from handrail.runbooks.models import ExceptionPacket, OperationRun, WrongCompletion
 from handrail.runbooks.states import Handling
 
@@ -44,6 +45,7 @@ def take(*, ref: str, by: Actor, instead_of: str = "") -> None:
     found = ExceptionPacket.objects.filter(pk=packet.pk, handling=before, taken_by=instead_of or None)
     _move(found, handling=Handling.TAKEN, taken_at=now(), taken_by=by.name)
     _audit(EventName.EXCEPTION_TAKEN, packet, by, instead_of=instead_of or None)
+    updates.about_packet(MessageKind.TAKEN, packet, by, taken_by=by.name)
 
 
 @transaction.atomic
@@ -69,6 +71,7 @@ def resolve(*, ref: str, outcome: str, note: str, by: Actor, waiting: str = "", 
     decided = waiting if held else None
     digest = digest_bytes(cleaned.encode())
     _audit(EventName.EXCEPTION_RESOLVED, packet, by, note=digest, waiting=decided, outcome=code)
+    updates.about_packet(MessageKind.RESOLVED, packet, by, code=code)
     if wrong is not None:
         corrections.write_wrong(wrong, by, reason=cleaned.splitlines()[0][:REASON_LIMIT], found_in=packet.ref)
     if waiting == REFUSE:

@@ -11,10 +11,12 @@ from handrail.access.capabilities import Capability, having
 from handrail.access.refusals import Refusal, refuse
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
+from handrail.connectors.tasksystem import MessageKind
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
 from handrail.runbooks import permissions
+from handrail.runbooks.actions import updates
 from handrail.runbooks.actions.exceptions import note_of
 from handrail.runbooks.models import ExceptionNote, ExceptionPacket
 from handrail.runbooks.states import Handling, NoteKind
@@ -51,6 +53,7 @@ def hand_back(*, ref: str, note: str, by: Actor) -> None:
     if not mine.update(handling=Handling.OPEN, taken_at=None, taken_by=None):
         raise Stale
     _write(packet, by, NoteKind.HANDED_BACK, text)
+    updates.about_packet(MessageKind.HANDED_BACK, packet, by)
 
 
 @transaction.atomic
@@ -79,6 +82,7 @@ def assign(*, ref: str, to: str, by: Actor, instead_of: str = "") -> None:
         assigned_to=name,
         instead_of=has_it or None,
     )
+    updates.about_packet(MessageKind.TAKEN, packet, by, taken_by=name)
 
 
 def _held(ref: str, by: Actor) -> ExceptionPacket:

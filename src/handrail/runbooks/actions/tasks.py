@@ -5,34 +5,27 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from django.db import DataError, transaction
-from pydantic import ValidationError
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit.actions import record
 from handrail.audit.events import EventName, EventOutcome
-from handrail.connectors import registry
-from handrail.connectors.extract import ExtractFailed, extract
-from handrail.connectors.operation import Performer
-from handrail.connectors.rest import Get
+from handrail.connectors.paths import why_not_segment
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, Fault, HandrailError, Invalid, NotFound
+from handrail.kernel.errors import Conflict, HandrailError, Invalid, NotFound
 from handrail.kernel.hostile import clean_text
-from handrail.runbooks import brakes, task_system, timing
-from handrail.runbooks.actions import runs
-from handrail.runbooks.delegated import KEY_LIMIT, IncomingTask
-from handrail.runbooks.limits import gate
-from handrail.runbooks.limits.gate import TurnWait
+from handrail.runbooks import task_system
+from handrail.runbooks.actions import runs, updates
 from handrail.runbooks.models import TaskRefusal
+from handrail.runbooks.taskitems import UNREADABLE_KEY, key_of, parse
 
 log = structlog.get_logger("handrail.runbooks")
 
-MAX_PAGES = 100
 # What a task's content can still cause after all bounds were checked. Errors of the database's server or connection are
 # not here: the item does not cause them, and it is received the next time.
 _UNEXPECTED = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, DataError)
@@ -55,42 +48,6 @@ class Received:
     message: str = ""
 
 
-def pull(*, by: Actor) -> list[Received]:
-    """Receives every open task of the configured task system, page by page; none while the intake is paused.
-
-    Raises Misconfigured when none is configured, ReadFailed when it can't be read.
-    """
-    by.require(Capability.RUN_START)
-    system = task_system.get()
-    if brakes.intake_paused_since(by.workspace_id) is not None:
-        return []
-    received: list[Received] = []
-    waits = timing.get()
-    turn_wait = TurnWait(waits.limit_wait_seconds, waits.limit_further_wait_seconds)
-    path: str | None = system.list_path
-    for _ in range(MAX_PAGES):
-        if not path:
-            break
-        source = cast(Performer, registry.get(system.connector))
-        reading = gate.read(system.connector, source, _page(path), turn_wait=turn_wait)
-        items = extract(reading.value, system.items_at)
-        if not isinstance(items, list):
-            raise Invalid(
-                "The task system's answer holds no list of tasks.", faults=[Fault(system.items_at, "expected a list")]
-            )
-        received += [receive(item=item, by=by) for item in items]
-        path = _next(reading.value, system)
-    return received
-
-
-def _page(path: str) -> Get:
-    try:
-        return Get(path=path, page=True)
-    except ValidationError:
-        fault = Fault("next_at", "expected a path, percent-encoded")
-        raise Invalid("The task system names a next page that is none.", faults=[fault]) from None
-
-
 def receive(*, item: Any, by: Actor) -> Received:
     """Starts a run for one task of the task system, or records why not, once for each content.
 
@@ -98,9 +55,10 @@ def receive(*, item: Any, by: Actor) -> Received:
     IntakePaused.
     """
     by.require(Capability.RUN_START)
-    key = _key(item, task_system.get())
+    system = task_system.of(by.workspace_id) or task_system.get()
+    key = key_of(item, system)
     try:
-        task = parse(item, task_system.get())
+        task = parse(item, system)
         with transaction.atomic():
             started = runs.start(task=task, by=by)
     except runs.IntakePaused:
@@ -114,46 +72,10 @@ def receive(*, item: Any, by: Actor) -> Received:
     return Received(task.key, IntakeOutcome.STARTED if started.created else IntakeOutcome.DUPLICATE, started.ref)
 
 
-def parse(item: Any, system: task_system.TaskSystem) -> IncomingTask:
-    """``item`` as a task. Raises Invalid with a fault for each part that is missing, of the wrong type or too big."""
-    faults: list[Fault] = []
-    parts: dict[str, Any] = {}
-    for name, at, kind in (
-        ("key", system.key_at, str),
-        ("runbook", system.runbook_at, str),
-        ("version", system.version_at, int),
-        ("payload", system.payload_at, dict),
-    ):
-        parts[name] = _part(item, at)
-        if not isinstance(parts[name], kind) or isinstance(parts[name], bool):
-            faults.append(Fault(at, f"expected {name}, a {kind.__name__}"))
-    if faults:
-        raise Invalid("This is not a task that Handrail can read.", code="task-malformed", faults=faults)
-    return IncomingTask(**parts)
-
-
-def _key(item: Any, system: task_system.TaskSystem) -> str:
-    """The task's key, as far as it can be read."""
-    key = _part(item, system.key_at)
-    return (clean_text(key, limit=KEY_LIMIT) if isinstance(key, str) else "") or "?"
-
-
-def _part(item: Any, at: str) -> Any:
-    try:
-        return extract(item, at)
-    except ExtractFailed:
-        return None
-
-
-def _next(page: Any, system: task_system.TaskSystem) -> str | None:
-    following = _part(page, system.next_at)
-    return following if isinstance(following, str) and following.startswith("/") else None
-
-
 @transaction.atomic
 def _refused(key: str, item: Any, error: HandrailError, by: Actor) -> Received:
     message = "; ".join([error.message, *map(str, error.faults)])
-    _, created = TaskRefusal.objects.get_or_create(
+    row, created = TaskRefusal.objects.get_or_create(
         workspace_id=by.workspace_id,
         task_key=key,
         task_digest=_fingerprint(item),
@@ -168,7 +90,23 @@ def _refused(key: str, item: Any, error: HandrailError, by: Actor) -> Received:
             outcome=EventOutcome.FAILED,
             code=error.code,
         )
+        _tell(row, error, by)
     return Received(key, IntakeOutcome.REFUSED, code=error.code, message=error.message)
+
+
+def _tell(row: TaskRefusal, error: HandrailError, by: Actor) -> None:
+    """Tells the task system, once for the same words: what is written there changes the task, so it comes in again."""
+    same = TaskRefusal.objects.filter(
+        workspace_id=row.workspace_id, task_key=row.task_key, code=row.code, message=row.message
+    )
+    if (
+        row.task_key != UNREADABLE_KEY
+        and why_not_segment(row.task_key) is None
+        and not same.exclude(pk=row.pk).exists()
+    ):
+        updates.about_refusal(
+            row.workspace_id, row.task_key, by, code=row.code, message=error.message, faults=error.faults
+        )
 
 
 def _fingerprint(item: Any) -> str:

@@ -24,6 +24,7 @@ from handrail.runbooks.queries.brakes import Paused, paused_of
 from handrail.runbooks.queries.breakers import WaitsForConnector, waits_for
 from handrail.runbooks.queries.reviews import FoundByReview, found_of
 from handrail.runbooks.queries.situations import Retrying, Situation, narrowed, retrying
+from handrail.runbooks.queries.task_systems import NOT_KEPT, MessageState, messages_of
 from handrail.runbooks.states import RUN, EventKind, RunState
 
 PAGE = 50
@@ -106,12 +107,14 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class ReportState:
-    """``failure`` is empty unless the last try to report failed; ``refused``: there will be no further try."""
+    """``failure`` is empty unless the last try to report failed; ``refused``: there will be no further try.
+    ``not_kept``: the task system accepted the outcome, and does not show it."""
 
     delivered_at: datetime | None
     attempts: int
     failure: str
     refused: bool
+    not_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ class RunDetail:
     retry_ledger: RetryLedger | None
     completion: Completion | None
     report: ReportState | None
+    messages: tuple[MessageState, ...]
     why_not_cancel: Refusal | None
     why_not_stop: Refusal | None
     stop_request: RequestedStop | None
@@ -259,6 +263,7 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
         retry_ledger=_retry_ledger(run),
         completion=_completion(run),
         report=_report(run),
+        messages=messages_of(run),
         why_not_cancel=permissions.why_not_cancel(actor, run),
         why_not_stop=permissions.why_not_stop(actor, run, requested=requested),
         stop_request=RequestedStop(requested.by, requested.at, requested.reason) if requested else None,
@@ -353,4 +358,5 @@ def _report(run: OperationRun) -> ReportState | None:
     row = getattr(run, "report", None)
     if row is None:
         return None
-    return ReportState(row.delivered_at, row.attempts, row.failure, row.delivered_at is None and row.due_at is None)
+    ended = row.delivered_at is None and row.due_at is None
+    return ReportState(row.delivered_at, row.attempts, row.failure, ended, row.failure_code == NOT_KEPT)

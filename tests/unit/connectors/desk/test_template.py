@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handrail.connectors.desk.formats import in_format
-from handrail.connectors.desk.template import faults_in, render, render_page, render_text, render_url
+from handrail.connectors.template import faults_in, render, render_page, render_text, render_url
 
 SCOPE = {"queue": 7, "subject": "A {subject}", "run": None, "yes": True}
 

@@ -18,26 +18,29 @@ _URLS = frozenset({"base_url", "web"})
 Scope = Mapping[str, JsonValue]
 
 
-def faults_in(where: str, template: JsonValue, known: Collection[str]) -> Iterator[Fault]:
-    """What is wrong with a template (a string, or JSON with strings in it): stray braces and names not ``known``."""
+def faults_in(
+    where: str, template: JsonValue, known: Collection[str], *, values: str = "[desk.values]"
+) -> Iterator[Fault]:
+    """What is wrong with a template (a string, or JSON with strings in it): stray braces and names not ``known``.
+    ``values``: the section of names that an installation adds."""
     if isinstance(template, Mapping):
         for key, value in template.items():
-            yield from faults_in(f"{where}.{key}", value, known)
+            yield from faults_in(f"{where}.{key}", value, known, values=values)
     elif isinstance(template, list):
         for index, value in enumerate(template):
-            yield from faults_in(f"{where}.{index}", value, known)
+            yield from faults_in(f"{where}.{index}", value, known, values=values)
     elif isinstance(template, str):
-        yield from _faults_in_text(where, template, known)
+        yield from _faults_in_text(where, template, known, values)
 
 
-def _faults_in_text(where: str, text: str, known: Collection[str]) -> Iterator[Fault]:
+def _faults_in_text(where: str, text: str, known: Collection[str], values: str) -> Iterator[Fault]:
     for token in _TOKEN.finditer(text):
         if token["stray"]:
             yield Fault(where, f"has a stray {token['stray']} at character {token.start() + 1}; write it twice")
         elif token["name"] and token["name"] not in known:
             yield Fault(
                 where,
-                f"names {{{token['name']}}}, which is not set; add it under [desk.values] or use one of "
+                f"names {{{token['name']}}}, which is not set; add it under {values} or use one of "
                 f"{', '.join(sorted(known))}",
             )
 
