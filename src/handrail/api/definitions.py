@@ -42,6 +42,12 @@ def list_definitions(
     return queries.list_definitions(actor_of(request), DefinitionFilter(kind=kind, name=name, state=state))
 
 
+@router.post("/definitions/check", response={200: CheckedProposal, **REFUSALS}, operation_id="check_definition")
+def check_definition(request: HttpRequest, body: ProposalBody) -> CheckedProposal:
+    """What proposing this text would say, and what it would change. Nothing is kept."""
+    return queries.check_proposal(actor_of(request), body.text)
+
+
 @router.get("/definitions/{definition_id}", response={200: DefinitionDetail, **REFUSALS}, operation_id="get_definition")
 def get_definition(request: HttpRequest, definition_id: DefinitionId) -> DefinitionDetail:
     """A definition's text, its decisions, and what it changes."""
@@ -52,12 +58,6 @@ def get_definition(request: HttpRequest, definition_id: DefinitionId) -> Definit
 def propose_definition(request: HttpRequest, body: ProposalBody) -> Status[DefinitionSummary]:
     """Propose a definition. Another person must approve it."""
     return Status(201, actions.propose(text=body.text, by=actor_of(request)))
-
-
-@router.post("/definitions/check", response={200: CheckedProposal, **REFUSALS}, operation_id="check_definition")
-def check_definition(request: HttpRequest, body: ProposalBody) -> CheckedProposal:
-    """What proposing this text would say, and what it would change. Nothing is kept."""
-    return queries.check_proposal(actor_of(request), body.text)
 
 
 @router.post(

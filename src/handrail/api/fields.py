@@ -35,12 +35,12 @@ DefinitionId = Annotated[int, Path(ge=1, le=2**62, description="The definition's
 Word = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$")]
 _Time = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Before = Annotated[_Time | None, Query(description="Only older ones: the time of the last of a list.")]
-OlderThan = Annotated[
+After = Annotated[
     str,
     Query(
-        pattern=r"^(RUN-[0-9A-Z]{1,20})?$",
-        description="The next page: the reference of the last run of the page before. Unlike `before` it leaves out "
-        "no run that was received in that same moment.",
+        pattern=r"^([A-Z]{2,4}-[0-9A-Z]{1,20})?$",
+        description="The next page: the reference of the last one of the page before. Unlike `before` it leaves out "
+        "none of that same moment.",
     ),
 ]
 Limit = Annotated[int, Query(ge=1, le=500, description="At most this many, newest first.")]

@@ -9,7 +9,7 @@ from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, Before, Digest, Limit, Line, Number, PacketRef, Word
+from handrail.api.fields import REFUSALS, After, Before, Digest, Limit, Line, Number, PacketRef, Word
 from handrail.packets import comparison, queries
 from handrail.packets.actions import assembling, exporting, holds, releasing, votes
 from handrail.packets.actions.assembling import Requested
@@ -68,12 +68,13 @@ class VoteBody(Schema):
 
 
 class PacketQuery(Schema):
-    """Empty words filter nothing. ``before``: the ``created_at`` of the last packet of the page before."""
+    """Empty words filter nothing."""
 
     tenant: Word = ""
     profile: Word = ""
     state: Word = ""
     before: Before = None
+    after: After = ""
     limit: Limit = 50
 
 

@@ -9,7 +9,8 @@ from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, Before, Instant, Limit, Line, MessageRef, OlderThan, RunRef, Word
+from handrail.api.fields import REFUSALS, After, Before, Instant, Limit, Line, MessageRef, RunRef, Word
+from handrail.kernel.errors import Fault, Invalid
 from handrail.runbooks.actions import corrections, previews, reviews, runs, updates
 from handrail.runbooks.actions.previews import Preview
 from handrail.runbooks.actions.runs import Started
@@ -63,14 +64,23 @@ class RunQuery(Schema):
     since: Annotated[Instant, Field(description="Received then or later.")] = None
     until: Annotated[Instant, Field(description="Received before then.")] = None
     before: Before = None
-    older_than: OlderThan = ""
+    after: After = ""
+    older_than: Annotated[
+        After, Field(json_schema_extra={"deprecated": True}, description="The former name of `after`.")
+    ] = ""
     limit: Limit = 50
+
+    def filtering(self) -> RunFilter:
+        if self.after and self.older_than:
+            fault = Fault("older_than", "the former name of after: give one of them")
+            raise Invalid("The list can't go on from two places.", faults=[fault])
+        return RunFilter(**self.model_dump(exclude={"older_than", "after"}), after=self.after or self.older_than)
 
 
 @router.get("/runs", response={200: list[RunSummary], **REFUSALS}, operation_id="list_runs")
 def list_runs(request: HttpRequest, query: Query[RunQuery]) -> list[RunSummary]:
     """Runs in your scope, newest first. A filter that names nothing there is, is refused (`unknown-filter`)."""
-    return queries.list_runs(actor_of(request), RunFilter(**query.dict()))
+    return queries.list_runs(actor_of(request), query.filtering())
 
 
 @router.get("/runs/{ref}", response={200: RunDetail, **REFUSALS}, operation_id="get_run")

@@ -14,6 +14,7 @@ from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
 from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
+from handrail.kernel.errors import Fault, Invalid
 from handrail.packets import permissions
 from handrail.packets.assembly.compare import Comparison
 from handrail.packets.comparison import with_earlier
@@ -151,17 +152,20 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class PacketFilter:
-    """``before`` pages backwards: only packets created before it. Empty texts filter nothing."""
+    """Empty texts filter nothing. ``after`` goes on behind the packet with that reference: the last of the page before.
+    ``before``: only packets created before it."""
 
     tenant: str = ""
     profile: str = ""
     state: str = ""
     before: datetime | None = None
+    after: str = ""
     limit: int = PAGE
 
 
 def list_packets(actor: Actor, wanted: PacketFilter | None = None) -> list[PacketSummary]:
-    """Packets in the actor's scope with their newest revision, newest first. Raises Denied without ``packet:view``."""
+    """Packets in the actor's scope with their newest revision, newest first. Raises Denied without ``packet:view``,
+    Invalid for an ``after`` that the actor can't know of."""
     actor.require(Capability.PACKET_VIEW)
     wanted = wanted or PacketFilter()
     rows = _newest(actor)
@@ -169,8 +173,20 @@ def list_packets(actor: Actor, wanted: PacketFilter | None = None) -> list[Packe
     rows = rows.filter(**{key: value for key, value in keys.items() if value})
     if wanted.before is not None:
         rows = rows.filter(packet__created_at__lt=wanted.before)
+    if wanted.after:
+        rows = _behind(actor, rows, wanted.after)
     limit = max(1, min(wanted.limit, 500))
     return [_summary(row) for row in rows.order_by("-packet__created_at", "-packet_id")[:limit]]
+
+
+def _behind(actor: Actor, rows: QuerySet[Revision], ref: str) -> QuerySet[Revision]:
+    """What comes after the packet ``ref`` in the list, those of the same moment too. Raises Invalid."""
+    last = scoped(actor, Packet.objects.filter(ref=ref)).values_list("created_at", "pk").first()
+    if last is None:
+        fault = Fault("after", "the reference of the last escalation packet of a list, PKT-…")
+        raise Invalid("The list can't go on from there.", faults=[fault])
+    at, pk = last
+    return rows.filter(Q(packet__created_at__lt=at) | Q(packet__created_at=at, packet_id__lt=pk))
 
 
 def find_packets(actor: Actor, text: str, *, limit: int) -> list[PacketSummary]:

@@ -116,7 +116,7 @@ def test_list_pages_back_by_the_last_reference(estate: Runs, caller: Caller) -> 
     client = caller("operator")
     made = [post(client, "/runs", body(estate, f"TASK-{number}")).json()["ref"] for number in range(3)]
     newest = client.get("/api/v1/runs", {"limit": 2}).json()
-    older = client.get("/api/v1/runs", {"limit": 2, "older_than": newest[-1]["ref"]}).json()
+    older = client.get("/api/v1/runs", {"limit": 2, "after": newest[-1]["ref"]}).json()
     assert [run["ref"] for run in (*newest, *older)] == made[::-1]
 
 
@@ -127,7 +127,7 @@ def test_list_pages_back_by_the_last_reference(estate: Runs, caller: Caller) -> 
         ("situation", "stuck"),
         ("tenant", "ten_nobody"),
         ("runbook", "none"),
-        ("older_than", "RUN-0000000000"),
+        ("after", "RUN-0000000000"),
     ],
 )
 def test_list_refuses_a_filter_that_names_nothing(caller: Caller, name: str, value: str) -> None:
@@ -135,3 +135,24 @@ def test_list_refuses_a_filter_that_names_nothing(caller: Caller, name: str, val
     problem = response.json()
     assert (response.status_code, problem["code"]) == (422, "unknown-filter")
     assert [error["where"] for error in problem["errors"]] == [name]
+
+
+def test_start_of_what_was_previewed_refuses_another_version(estate: Runs, caller: Caller) -> None:
+    client = caller("operator")
+    seen = post(client, "/previews", body(estate)).json()
+    assert seen["readings"]["switch"]["owner"] == estate.tenant.key
+    other = {**body(estate), "definition": "sha256:" + "0" * 64}
+    response = post(client, "/runs", other)
+    assert (response.status_code, response.json()["code"]) == (409, "definition-changed")
+    assert post(client, "/runs", {**body(estate), "definition": seen["definition_digest"]}).status_code == 201
+    assert post(client, "/runs", other).status_code == 200  # the run of this task exists
+
+
+def test_former_name_of_the_next_page_still_works_and_both_names_are_refused(estate: Runs, caller: Caller) -> None:
+    made = [estate.start(f"TASK-{n}", f"s{n}") for n in range(3)]
+    client = caller("auditor")
+    by_old = client.get("/api/v1/runs", {"older_than": made[2].ref}).json()
+    assert by_old == client.get("/api/v1/runs", {"after": made[2].ref}).json()
+    assert [one["ref"] for one in by_old] == [made[1].ref, made[0].ref]
+    both = client.get("/api/v1/runs", {"older_than": made[2].ref, "after": made[1].ref})
+    assert (both.status_code, both.json()["errors"][0]["where"]) == (422, "older_than")

@@ -41,7 +41,7 @@ BAD = {
 QUERY = (
     *("actor", "before", "event", "outcome", "subject", "tenant", "handling", "kind", "name", "state", "runbook"),
     *("since", "until", "days", "page", "part", "seen", "revision", "whole", "profile", "support", "raised", "next"),
-    *("from", "to", "cause", "limit", "unknown", "x[]", "situation", "task", "older_than", "q"),
+    *("from", "to", "cause", "limit", "unknown", "x[]", "situation", "task", "older_than", "after", "q"),
 )
 FORM = ("reason", "note", "digest", "code", "target", "revision", "workspace", "profile", "kept", "instead_of", "login")
 VALUES = {"id": "1", "number": "1", "revision": "1", "definition_id": "1", "definition": "1", "annex": "1"}

@@ -65,7 +65,7 @@ def test_task_key_is_a_column_and_a_filter(workspace: Workspace, client: Client)
         ("from", "From day"),
         ("to", "To day"),
         ("before", "Before"),
-        ("older_than", "Older runs"),
+        ("after", "Older runs"),
     ],
 )
 def test_a_filter_that_names_nothing_is_refused_in_words(
@@ -96,6 +96,6 @@ def test_older_runs_lose_none_of_one_moment_and_keep_the_filters(workspace: Work
     first = client.get(PATH, {"tenant": tenant.key, "task": "TASK-"}).content.decode()
     link = first.split('<p class="pager"><a class="button" href="')[1].split('"')[0].replace("&amp;", "&")
     second = client.get(link).content.decode()
-    assert f"tenant={tenant.key}&task=TASK-&older_than={made[3]}" in link
+    assert f"tenant={tenant.key}&task=TASK-&after={made[3]}" in link
     assert [ref for ref in made if ref in first] == made[3:]
     assert [ref for ref in made if f"/operations/{ref}" in second] == made[:3]

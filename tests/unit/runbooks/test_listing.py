@@ -111,7 +111,7 @@ def test_paging_loses_no_run_of_one_moment(actor: Actor) -> None:
     tenant, definition, at = rows.tenant(workspace), rows.definition(workspace), now() - timedelta(hours=1)
     made = [rows.run(tenant, definition, at=at).ref for _ in range(7)]
     seen: list[str] = []
-    while page := refs(actor, limit=2, older_than=seen[-1] if seen else ""):
+    while page := refs(actor, limit=2, after=seen[-1] if seen else ""):
         seen += page
     assert seen == made[::-1]
 
@@ -123,7 +123,7 @@ def test_paging_loses_no_run_of_one_moment(actor: Actor) -> None:
         ({"situation": "stuck"}, "situation"),
         ({"tenant": "ten_nobody"}, "tenant"),
         ({"runbook": "no-such-runbook"}, "runbook"),
-        ({"older_than": "RUN-0000000000"}, "older_than"),
+        ({"after": "RUN-0000000000"}, "after"),
         ({"since": now(), "until": now() - timedelta(days=1)}, "until"),
     ],
     ids=lambda each: str(each) if isinstance(each, str) else "",
@@ -141,7 +141,7 @@ def test_what_is_anothers_is_refused_like_what_nobody_has(actor: Actor) -> None:
     for name, theirs, nobodys in (
         ("tenant", tenant.key, "ten_nobody"),
         ("runbook", "their-runbook", "no-such-runbook"),
-        ("older_than", run.ref, "RUN-0000000000"),
+        ("after", run.ref, "RUN-0000000000"),
     ):
         said = []
         for value in (theirs, nobodys):

@@ -38,6 +38,9 @@ def list_(
     tenant: TenantKey = "",
     profile: Annotated[str, typer.Option("--profile", metavar="NAME", help="Only packets of this profile.")] = "",
     state: Annotated[str, typer.Option("--state", help="Only those whose newest revision is in this state.")] = "",
+    after: Annotated[
+        str, typer.Option("--after", metavar="PACKET", help="The next page: the last packet of the page before.")
+    ] = "",
     limit: Limit = 50,
     as_: As = None,
     workspace: InWorkspace = None,
@@ -47,7 +50,8 @@ def list_(
     who = actor(as_, workspace)
     if state and state not in list(RevisionState):
         raise typer.BadParameter(f"one of: {', '.join(RevisionState)}", param_hint="--state")
-    rows = queries.list_packets(who, queries.PacketFilter(tenant=tenant, profile=profile, state=state, limit=limit))
+    wanted = queries.PacketFilter(tenant=tenant, profile=profile, state=state, after=after, limit=limit)
+    rows = queries.list_packets(who, wanted)
     if json:
         output.print_json(rows)
         return

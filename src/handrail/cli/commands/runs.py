@@ -26,8 +26,8 @@ InSituation = Annotated[str, typer.Option("--situation", help=f"Only runs in thi
 TaskKey = Annotated[
     str, typer.Option("--task", metavar="KEY", help="Only runs of the task of this key, or whose key begins so.")
 ]
-OlderThan = Annotated[
-    str, typer.Option("--older-than", metavar="RUN", help="The next page: the last run of the page before.")
+After = Annotated[
+    str, typer.Option("--after", "--older-than", metavar="RUN", help="The next page: the last run of the page before.")
 ]
 Runbook = Annotated[str, typer.Option("--runbook", metavar="NAME", help="Only runs of this runbook.")]
 COLUMNS = ("run", "task", "tenant", "runbook", "state", "attempts", "reason", "updated")
@@ -44,7 +44,7 @@ def list_(
     since: Since = None,
     until: Until = None,
     before: Before = None,
-    older_than: OlderThan = "",
+    after: After = "",
     limit: Limit = 50,
     as_: As = None,
     workspace: InWorkspace = None,
@@ -53,7 +53,7 @@ def list_(
     """Runs in your scope, newest first."""
     who = actor(as_, workspace)
     words = {"tenant": tenant, "runbook": runbook, "state": state, "situation": situation, "task": task}
-    wanted = queries.RunFilter(**words, since=since, until=until, before=before, older_than=older_than, limit=limit)
+    wanted = queries.RunFilter(**words, since=since, until=until, before=before, after=after, limit=limit)
     rows = queries.list_runs(who, wanted)
     if json:
         output.print_json(rows)

@@ -169,7 +169,7 @@ class RunFilter:
     """Which runs are listed. Empty texts filter nothing. ``task``: the task's key, or how it begins. ``since`` and
     ``until`` bound when a run was received: from the first on, and before the second.
 
-    ``older_than`` pages backwards: the reference of the last run of the page before. ``before`` does so by time, and
+    ``after`` goes on behind the run with that reference: the last of the page before. ``before`` does so by time, and
     leaves out runs that were received in that same moment.
     """
 
@@ -181,7 +181,7 @@ class RunFilter:
     since: datetime | None = None
     until: datetime | None = None
     before: datetime | None = None
-    older_than: str = ""
+    after: str = ""
     limit: int = PAGE
 
 
@@ -197,8 +197,8 @@ def list_runs(actor: Actor, wanted: RunFilter | None = None) -> list[RunSummary]
         rows = rows.filter(state=wanted.state)
     if wanted.before is not None:
         rows = rows.filter(created_at__lt=wanted.before)
-    if wanted.older_than:
-        rows = _behind(actor, rows, wanted.older_than)
+    if wanted.after:
+        rows = _behind(actor, rows, wanted.after)
     found = list(rows[: min(wanted.limit, 500)])
     if not found:
         _refuse(_unknown(actor, wanted))
@@ -218,7 +218,7 @@ def _behind(actor: Actor, rows: QuerySet[OperationRun], ref: str) -> QuerySet[Op
     """What comes after the run ``ref`` in the list, those of the same moment too. Raises Invalid."""
     last = scoped(actor, OperationRun.objects.all()).filter(ref=ref).values_list("created_at", "pk").first()
     if last is None:
-        raise Invalid(UNKNOWN_FILTER, code="unknown-filter", faults=[Fault("older_than", "no run of your scope")])
+        raise Invalid(UNKNOWN_FILTER, code="unknown-filter", faults=[Fault("after", "no run of your scope")])
     at, pk = last
     return rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk), created_at__lte=at)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -34,7 +33,9 @@ class PacketList:
 
     @property
     def filtered(self) -> bool:
-        return bool(self.wanted.tenant or self.wanted.profile or self.wanted.state or self.wanted.before)
+        return bool(
+            self.wanted.tenant or self.wanted.profile or self.wanted.state or self.wanted.before or self.wanted.after
+        )
 
 
 def present(actor: Actor, asked: Mapping[str, str]) -> PacketList:
@@ -45,6 +46,7 @@ def present(actor: Actor, asked: Mapping[str, str]) -> PacketList:
         profile=asked.get("profile", ""),
         state=state if state in set(RevisionState) else "",
         before=paging.instant(asked.get("before", "")),
+        after=asked.get("after", ""),
     )
     rows = queries.list_packets(actor, wanted)
     return PacketList(
@@ -54,12 +56,12 @@ def present(actor: Actor, asked: Mapping[str, str]) -> PacketList:
         profiles=queries.list_profiles(actor),
         states=list(RevisionState),
         may_assemble=actor.may(Capability.PACKET_ASSEMBLE),
-        older_url=_older(wanted, rows[-1].created_at) if len(rows) == PAGE else None,
+        older_url=_older(wanted, rows[-1].ref) if len(rows) == PAGE else None,
     )
 
 
-def _older(wanted: PacketFilter, before: datetime) -> str:
-    return paging.query(tenant=wanted.tenant, profile=wanted.profile, state=wanted.state, before=before.isoformat())
+def _older(wanted: PacketFilter, after: str) -> str:
+    return paging.query(tenant=wanted.tenant, profile=wanted.profile, state=wanted.state, after=after)
 
 
 @require_safe

@@ -70,7 +70,7 @@ class Operations:
 
     @property
     def first_page(self) -> bool:
-        return self.wanted.before is None and not self.wanted.older_than and not self.faults
+        return self.wanted.before is None and not self.wanted.after and not self.faults
 
     @property
     def status(self) -> int:
@@ -105,7 +105,7 @@ def present(actor: Actor, asked: Mapping[str, str]) -> Operations:
         situations=list(Situation),
         all_url=_url(asked, state=""),
         live_url=_url(asked),
-        older_url=_url(asked, older_than=runs[-1].ref) if more else None,
+        older_url=_url(asked, after=runs[-1].ref) if more else None,
         refused=[]
         if wanted != RunFilter() or faults
         else refusal_queries.list_refusals(actor, since=now() - REFUSED_FOR, limit=REFUSED),
@@ -123,7 +123,7 @@ _LABELS = {
     "to": "To day",
     "until": "To day",
     "before": "Before",
-    "older_than": "Older runs",
+    "after": "Older runs",
 }
 _NO_TIME = "this is not a date"
 
@@ -146,7 +146,7 @@ def _filter(asked: Mapping[str, str], first: date | None, last: date | None) -> 
         since=datetime.combine(first, time.min, UTC) if first else None,
         until=datetime.combine(last + timedelta(days=1), time.min, UTC) if last else None,
         before=paging.instant(asked.get("before", "")),
-        older_than=asked.get("older_than", ""),
+        after=asked.get("after", "") or asked.get("older_than", ""),
     )
 
 
