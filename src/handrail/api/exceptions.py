@@ -6,13 +6,16 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Before, ExceptionRef, Limit
-from handrail.runbooks.actions import exceptions, handover, together
+from handrail.runbooks.actions import exceptions, follow_ups, handover, rereading, together
+from handrail.runbooks.actions.previews import Preview
+from handrail.runbooks.actions.runs import Started
 from handrail.runbooks.actions.together import Together
 from handrail.runbooks.queries import exceptions as queries
+from handrail.runbooks.queries import follow_ups as follow_up_queries
 from handrail.runbooks.queries.exceptions import (
     NEWEST,
     ExceptionDetail,
@@ -20,6 +23,8 @@ from handrail.runbooks.queries.exceptions import (
     ExceptionGroup,
     ExceptionSummary,
 )
+from handrail.runbooks.queries.follow_ups import FollowUpForm
+from handrail.runbooks.queries.rereadings import Reread
 
 router = Router()
 
@@ -62,6 +67,24 @@ References = Annotated[
     list[Annotated[str, Field(pattern=r"^EXC-[0-9A-Z]{1,20}$")]],
     Field(min_length=1, max_length=together.TOGETHER, description="Exception packets of one runbook and reason."),
 ]
+
+
+class FollowUpBody(Schema):
+    """``inputs`` are put over those of the stopped run; null takes one away."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    runbook: Annotated[str, Field(min_length=1, max_length=64, description="One that the packet's runbook names.")]
+    inputs: dict[str, JsonValue] = {}
+
+
+class StartFollowUpBody(FollowUpBody):
+    number: Annotated[
+        int,
+        Field(ge=1, le=1000, description="Which follow-up run of the packet it is. Repeated, it gives the same run."),
+    ] = 1
+    definition: Annotated[
+        str, Field(max_length=71, description="The digest of the version that was previewed; no other one is started.")
+    ] = ""
 
 
 class TogetherBody(Schema):
@@ -178,3 +201,45 @@ def resolve_exception(request: HttpRequest, ref: ExceptionRef, body: ResolutionB
     """
     exceptions.resolve(ref=ref, by=actor_of(request), **body.model_dump())
     return Status(204, None)
+
+
+@router.post("/exceptions/{ref}/read-again", response={200: Reread, **REFUSALS}, operation_id="read_exception_again")
+def read_exception_again(request: HttpRequest, ref: ExceptionRef) -> Reread:
+    """Make the declared reads of the stopped run once more. What they say now stands beside what the packet holds."""
+    rereading.read_again(ref=ref, by=actor_of(request))
+    found = queries.get_exception(actor_of(request), ref).reread
+    assert found is not None  # it was just written
+    return found
+
+
+@router.get(
+    "/exceptions/{ref}/follow-ups/form", response={200: FollowUpForm, **REFUSALS}, operation_id="get_follow_up_form"
+)
+def get_follow_up_form(
+    request: HttpRequest,
+    ref: ExceptionRef,
+    runbook: Annotated[
+        str, Query(max_length=64, pattern=r"^[^\x00]*$", description="One that its runbook names.")
+    ] = "",
+) -> FollowUpForm:
+    """With what a follow-up run of this runbook would begin, and which number it would have."""
+    return follow_up_queries.follow_up_form(actor_of(request), ref, runbook)
+
+
+@router.post(
+    "/exceptions/{ref}/follow-ups/preview", response={200: Preview, **REFUSALS}, operation_id="preview_follow_up"
+)
+def preview_follow_up(request: HttpRequest, ref: ExceptionRef, body: FollowUpBody) -> Preview:
+    """What a follow-up run would do now. Nothing is changed."""
+    return follow_ups.preview(ref=ref, runbook=body.runbook, inputs=body.inputs, by=actor_of(request))
+
+
+@router.post(
+    "/exceptions/{ref}/follow-ups",
+    response={200: Started, 201: Started, **REFUSALS},
+    operation_id="start_follow_up",
+)
+def start_follow_up(request: HttpRequest, ref: ExceptionRef, body: StartFollowUpBody) -> Status[Started]:
+    """Start a run from an exception packet that you have: 201. Repeated under the same number: 200, the same run."""
+    started = follow_ups.start(ref=ref, by=actor_of(request), **body.model_dump())
+    return Status(201 if started.created else 200, started)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from handrail.cli import output
+from handrail.runbooks.queries.rereadings import ReadAgain, Reread
 
 
 def changed(account: Mapping[str, Any]) -> str:
@@ -32,3 +33,23 @@ def show_state(account: Mapping[str, Any]) -> None:
 
 def _shown(row: Mapping[str, Any], when: str) -> Any:
     return "withheld" if row.get("withheld") else row.get(when, "not read")
+
+
+def show_reread(found: Reread | None) -> None:
+    """What the sources said when a person had them read once more; nothing where nobody had."""
+    if found is None:
+        return
+    cells = [
+        (one.name, *(_known(one, value) for value in (one.before, one.packet, one.now)), "; ".join(one.required))
+        for one in found.rows
+    ]
+    title = f"Read again by {found.by} at {found.at:%Y-%m-%d %H:%M}Z"
+    output.print_table(title, ("value", "before", "packet", "now", "required"), cells, empty="Nothing could be read.")
+    if found.unread:
+        output.print_table("", ("not read", "why"), list(found.unread.items()))
+
+
+def _known(one: ReadAgain, value: Any) -> Any:
+    if one.withheld:
+        return "withheld, differs" if one.differs else "withheld"
+    return "not known" if value is None else value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
+
 from handrail.definitions.compilation import altered, compile_text
 from handrail.definitions.models import Definition
 from handrail.definitions.profile.compiled import CompiledProfile
@@ -14,6 +16,11 @@ from handrail.kernel.errors import NotFound
 def active_runbook(workspace_id: int, name: str) -> Definition:
     """The active version of the runbook ``name``. Raises NotFound."""
     return _active(workspace_id, DefinitionKind.RUNBOOK, name)
+
+
+def find_active_runbook(workspace_id: int, name: str) -> Definition | None:
+    """The same, or None."""
+    return _rows(workspace_id, DefinitionKind.RUNBOOK, name).first()
 
 
 def active_profile(workspace_id: int, name: str) -> Definition:
@@ -34,9 +41,12 @@ def active_runbooks(workspace_id: int) -> list[Definition]:
     return list(rows.select_related("workspace").order_by("name"))
 
 
+def _rows(workspace_id: int, kind: DefinitionKind, name: str) -> QuerySet[Definition]:
+    return Definition.objects.filter(workspace_id=workspace_id, kind=kind, name=name, state=DefinitionState.ACTIVE)
+
+
 def _active(workspace_id: int, kind: DefinitionKind, name: str) -> Definition:
-    rows = Definition.objects.filter(workspace_id=workspace_id, kind=kind, name=name, state=DefinitionState.ACTIVE)
-    found = rows.first()
+    found = _rows(workspace_id, kind, name).first()
     if found is None:
         raise NotFound(f"No version of the {kind} {name} is active. Propose one, and have it approved.")
     return found

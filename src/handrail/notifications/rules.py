@@ -122,6 +122,9 @@ RULES: Mapping[EventName, Rule] = {
     E.EXCEPTION_NOT_TAKEN: Rule(
         "Nobody has taken {subject}", ((_ALL, NoticeKind.EXCEPTIONS_LATE),), Responsible.EXCEPTION, urgent=True
     ),
+    E.EXCEPTION_OVERDUE: Rule(
+        "{subject} is overdue", ((_ALL, NoticeKind.EXCEPTIONS_LATE),), Responsible.EXCEPTION, urgent=True
+    ),
     E.EXCEPTION_ASSIGNED: Rule("{subject} is assigned to you", ((Concerned.HOLDER, NoticeKind.EXCEPTIONS_MINE),)),
     E.EXCEPTION_HANDED_BACK: Rule(
         "{subject} was handed back", ((_ALL, NoticeKind.EXCEPTIONS),), Responsible.EXCEPTION, urgent=True

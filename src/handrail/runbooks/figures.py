@@ -148,12 +148,17 @@ SELECT of, cause, reason, runbook, version, period, count FROM counted
 WHERE place <= CASE WHEN period IS NULL THEN {MOST_CAUSES} ELSE {MOST_PERIODS * len(ExceptionCause)} END
 ORDER BY of, place"""
 
+# Taken: for the first time, no matter who has it now, and whether or not somebody handed it back since.
 HANDLING = f"""
 WITH {_CHOSEN}
 SELECT count(*) FILTER (WHERE packet.handling <> 'resolved'),
-       extract(epoch FROM avg(packet.taken_at - packet.at))::float8,
+       extract(epoch FROM avg(coalesce(first.at, packet.taken_at) - packet.at))::float8,
        (SELECT count(*) FROM chosen) >= {LIMIT}
-FROM chosen JOIN runbooks_exceptionpacket packet ON packet.run_id = chosen.id"""
+FROM chosen JOIN runbooks_exceptionpacket packet ON packet.run_id = chosen.id
+LEFT JOIN LATERAL (
+    SELECT min(told.at) AS at FROM audit_auditevent told
+    WHERE told.workspace_id = packet.workspace_id AND told.subject_kind = 'exception' AND told.subject = packet.ref
+      AND told.event IN ('exception.taken', 'exception.assigned')) first ON true"""
 
 DEFINITIONS = f"""
 WITH {_CHOSEN}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_capability, missing_everywhere
@@ -98,6 +99,31 @@ def why_not_hand_back(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
     if packet.taken_by != actor.name:
         message = f"Only {packet.taken_by}, who has it, can hand it back. If they can't, take it over from them."
         return Refusal("exception-taken", message)
+    return None
+
+
+def why_not_read_again(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
+    """Anyone who may take it over may have its sources read, also while somebody else has it."""
+    if refusal := missing_capability(actor, Capability.EXCEPTION_TAKE) or _resolved(packet):
+        return refusal
+    if packet.tenant.closed_at is not None:
+        return Refusal("tenant-closed", "This tenant is closed: nothing is read for it any more.")
+    return None
+
+
+def why_not_follow_up(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
+    """Why the actor can't start any run from the packet, whatever its runbook names."""
+    if refusal := missing_capability(actor, Capability.EXCEPTION_TAKE):
+        return refusal
+    if packet.handling == Handling.OPEN:
+        return Refusal("exception-open", "Take over this exception packet first; then start a follow-up run.")
+    if refusal := _resolved(packet):
+        return refusal
+    if packet.taken_by != actor.name:
+        message = f"Only {packet.taken_by}, who took this over, can start a follow-up run."
+        return Refusal("exception-taken", message)
+    if packet.tenant.closed_at is not None:
+        return Refusal("tenant-closed", guards.CLOSED)
     return None
 
 

@@ -11,7 +11,7 @@ from handrail.web.definitions import definition, proposing
 from handrail.web.definitions import listing as definitions
 from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
-from handrail.web.runs import brakes, exceptions, operations, reviews, run, starting, tenant
+from handrail.web.runs import brakes, exceptions, follow_up, operations, reviews, run, starting, tenant
 from handrail.web.shell import accounts, find, home, passwords, sessions, single_sign_on, tenants, tokens, workspaces
 
 
@@ -67,6 +67,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/exceptions/<str:exception>/note", exceptions.add_note, name="exception-note"),
     path("admin/exceptions/<str:exception>/hand-back", exceptions.hand_back, name="exception-hand-back"),
     path("admin/exceptions/<str:exception>/assign", exceptions.assign, name="exception-assign"),
+    path("admin/exceptions/<str:exception>/read-again", follow_up.read_again, name="exception-read-again"),
+    path("admin/exceptions/<str:exception>/follow-up", follow_up.page, name="exception-follow-up"),
     path("admin/exceptions/<str:exception>/resolve", exceptions.resolve, name="exception-resolve"),
     path("admin/packets", packets.page, name="packets"),
     path("admin/packets/assemble", assemble.page, name="packet-assemble"),

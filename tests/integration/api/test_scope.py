@@ -25,6 +25,8 @@ BODIES = {
     "close_tenant": {"reason": "no"},
     "take_exceptions": {"refs": ["EXC-ZZZZZZZZZZ"]},
     "resolve_exceptions": {"refs": ["EXC-ZZZZZZZZZZ"], "outcome": "other", "note": "done"},
+    "preview_follow_up": {"runbook": "resync"},
+    "start_follow_up": {"runbook": "resync"},
     "note_on_exception": {"note": "looked"},
     "hand_back_exception": {"note": "not mine"},
     "assign_exception": {"to": "other@example.com"},

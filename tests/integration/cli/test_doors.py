@@ -52,6 +52,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "exceptions note": ("{exception}", "--note", "Looked."),
     "exceptions hand-back": ("{exception}", "--note", "Not mine."),
     "exceptions assign": ("{exception}", "{other}"),
+    "exceptions read-again": ("{exception}",),
+    "exceptions follow-up": ("{exception}", "--runbook", "flip-switch"),
     "exceptions resolve": ("{exception}", "--outcome", "other", "--note", "Done."),
     "members add": ("new@example.com", "--role", "auditor", "--password-stdin"),
     "members change": ("{other}", "--role", "auditor"),

@@ -264,8 +264,9 @@ def test_every_answer_of_the_api_is_read_in_one_snapshot(house: Web, committed_d
         start, _, end = path.partition("{")
         kind = start.rstrip("/").rsplit("/", 1)[-1].removesuffix("s")
         address = path if not end else start + house.ids()[kind] + end.partition("}")[2].replace("{number}", "1")
-        if [one for one in verbs["get"].get("parameters", ()) if one["in"] == "query" and one["required"]]:
-            address += f"?q={house.ids()['run']}"
+        asked = [one for one in verbs["get"].get("parameters", ()) if one["in"] == "query" and one["required"]]
+        if asked:
+            address += "?" + "&".join(f"{one['name']}={house.ids()['run']}" for one in asked)
         with watched(committed_db) as seen:
             answer = client.get(address)
         assert answer.status_code in (200, 409), (path, answer.content)

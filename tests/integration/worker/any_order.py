@@ -21,7 +21,7 @@ from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionKind
 from handrail.kernel.errors import Conflict, HandrailError
 from handrail.runbooks import leases, task_system
-from handrail.runbooks.actions import brakes, exceptions, previews, runs
+from handrail.runbooks.actions import brakes, exceptions, handover, previews, runs
 from handrail.runbooks.delegated import IncomingTask
 from handrail.runbooks.models import ExceptionPacket, OperationRun
 from handrail.runbooks.queries.runs import get_run
@@ -79,6 +79,7 @@ EVENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("trouble", {"source": "switch", "kind": AS_TEXT, "times": 1}),
     *(("jobs_end", {"how": how}) for how in ("done", "done, unseen", "failed")),
+    *(("hand_back", {"number": number}) for number in range(2)),
     ("believe_dead", {"number": 2}),
     *(("wait", {"seconds": seconds}) for seconds in (3.0, 8.0, 25.0)),
     *(("trigger", {"number": number, "times": 1}) for number in range(4)),
@@ -406,6 +407,18 @@ class RunsInAnyOrder(RuleBasedStateMachine):
     def resolve(self, number: int, waiting: str) -> None:
         if self.judge.unresolved:
             self._resolve(sorted(self.judge.unresolved)[number % len(self.judge.unresolved)], waiting)
+
+    @rule(number=NUMBERS)
+    def hand_back(self, number: int) -> None:
+        """Who has an exception packet changes nothing for other runs: its subject stays fenced."""
+        if not self.judge.unresolved:
+            return
+        packet = ExceptionPacket.objects.get(run=sorted(self.judge.unresolved)[number % len(self.judge.unresolved)])
+        if packet.handling == "open":
+            exceptions.take(ref=packet.ref, by=self.people[0])
+            self.reached["taken"] += 1
+        handover.hand_back(ref=packet.ref, note="Not mine.", by=self.people[0])
+        self.reached["handed back"] += 1
 
     def _resolve(self, pk: int, waiting: str) -> None:
         packet = ExceptionPacket.objects.get(run=pk)

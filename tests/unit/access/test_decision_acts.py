@@ -38,7 +38,7 @@ def call(house: Web, name: str, by: Actor) -> Any:
         "brake"
         if "brakes" in module
         else "exception"
-        if module.rpartition(".")[2] in {"exceptions", "handover", "together"}
+        if module.rpartition(".")[2] in {"exceptions", "handover", "together", "rereading", "follow_ups"}
         else "run"
         if "runbooks" in module
         else "packet"
@@ -46,6 +46,7 @@ def call(house: Web, name: str, by: Actor) -> Any:
     known = {"ref": house.ids()[kind], "definition_id": house.proposal.pk, "revision": 1, "reason": "x", "note": "x"}
     known |= {"digest": "sha256:" + "0" * 64, "code": "c", "target": "t", "name": "n", "directory": Path("/nowhere")}
     known |= {"kind": BrakeKind.EVERYTHING, "to": "x@example.com", "refs": [house.stopped.ref]}
+    known |= {"runbook": "resync", "outcome": "other"}
     wanted = inspect.signature(action).parameters
     return action(by=by, **{key: value for key, value in known.items() if key in wanted})
 

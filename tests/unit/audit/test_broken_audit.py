@@ -43,12 +43,14 @@ from handrail.runbooks.actions import (
     claims,
     corrections,
     exceptions,
+    follow_ups,
     handover,
     messages,
     overdue,
     previews,
     pulling,
     reports,
+    rereading,
     reviews,
     runs,
     tasks,
@@ -163,6 +165,19 @@ def drawn(w: World) -> OperationRun:
     """A completed run that waits for a second look."""
     with sampling.use(sampling.Sampling(b"key", 1.0)):
         return w.completed()
+
+
+def followed(w: World) -> dict[str, Any]:
+    """A taken packet of a runbook that names itself, and the person who may start a run from it."""
+    named = "switch.marker], follow_up: [{runbook: flip-switch, by: [senior-support]}]}"
+    text = RUNBOOK.replace("version: 1", "version: 2").replace("switch.marker]}", named)
+    proposed = definitions.propose(text=text, by=access.worker("author", w.estate.workspace.pk))
+    definitions.approve(definition_id=proposed.id, by=w.person)
+    w.board.add("bad", owner="ten_other")
+    run = runs.start(task=w.estate.task("TASK-9", "bad", version=2), by=w.by)
+    packet = w.estate.advance(OperationRun.objects.get(ref=run.ref)).exception_packet
+    exceptions.take(ref=packet.ref, by=w.person)
+    return {"ref": packet.ref, "runbook": "flip-switch", "by": replace(w.person, roles=frozenset({"senior-support"}))}
 
 
 def fencing(w: World) -> str:
@@ -342,6 +357,9 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "exceptions.resolve": done(
         taken, lambda w, ref: exceptions.resolve(ref=ref, outcome="fixed-by-hand", note="Done by hand.", by=w.person)
     ),
+    "rereading.read_again": done(World.stopped, lambda w, ref: rereading.read_again(ref=ref, by=w.person)),
+    "follow_ups.start": done(followed, lambda w, given: follow_ups.start(**given)),
+    "follow_ups.preview": done(followed, lambda w, given: follow_ups.preview(**given)),
     "overdue.note": done(late, lambda w, packet: overdue.note(**packet, by=w.by)),
     "together.take_together": done(World.stopped, lambda w, ref: together.take_together(refs=[ref], by=w.person)),
     "together.resolve_together": done(

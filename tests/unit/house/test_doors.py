@@ -55,7 +55,8 @@ def test_pages_need_what_the_table_says() -> None:
     """What test_roles.py shows of every page, as every role, holds for the table."""
     found = {door: act.capability or None for door, act in pairs("pages").items() if door.startswith("admin")}
     shown = {**NEEDS, **CHANGES}
-    of_two_acts = {"admin/t/<tenant>", "admin/operations/<run>"}  # the page, and the form for support in it
+    # The page, and the form in it.
+    of_two_acts = {"admin/t/<tenant>", "admin/operations/<run>", "admin/exceptions/<exception>/follow-up"}
     assert {d: c for d, c in found.items() if d not in of_two_acts} == {
         d: c for d, c in shown.items() if d not in of_two_acts
     }

@@ -14,6 +14,7 @@ from handrail.kernel.errors import Invalid
 from handrail.runbooks import metrics
 from handrail.runbooks.actions import exceptions, handover, together
 from handrail.runbooks.actions.overdue import note_overdue
+from handrail.runbooks.evaluation import evaluate
 from handrail.runbooks.handling import contradictions
 from handrail.runbooks.models import ExceptionPacket
 from handrail.runbooks.queries.exceptions import (
@@ -198,3 +199,15 @@ def test_packet_whose_definition_can_not_be_read_is_resolved_with_a_usual_outcom
             cursor.execute("UPDATE definitions_definition SET text = 'nothing'")
         assert get_exception(who, packet.ref).outcomes == dict(DEFAULT_OUTCOMES)
         exceptions.resolve(ref=packet.ref, outcome="defect", note="Done.", by=who)
+
+
+def test_time_to_take_counts_the_first_take_also_where_it_was_handed_back() -> None:
+    with world(TIMED) as (estate, board, _):
+        who, packet = senior(estate), stopped(estate, board)
+        handover.add_note(ref=packet.ref, note="Looked.", by=who)
+        assert evaluate(who).takeover_seconds is None
+        exceptions.take(ref=packet.ref, by=who)
+        first = AuditEvent.objects.get(event="exception.taken").at
+        handover.hand_back(ref=packet.ref, note="Not mine.", by=who)
+        exceptions.take(ref=packet.ref, by=who)
+        assert evaluate(who).takeover_seconds == pytest.approx((first - packet.at).total_seconds(), abs=0.001)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from handrail.cli import exceptionview, output
+from handrail.cli import exceptionview, output, previewview
 from handrail.cli.identity import actor
 from handrail.cli.options import As, Before, ExceptionRef, InWorkspace, Json, Limit, TenantKey
 from handrail.kernel.errors import Conflict
-from handrail.runbooks.actions import exceptions, handover, together
+from handrail.runbooks.actions import exceptions, follow_ups, handover, rereading, together
 from handrail.runbooks.actions.together import Together
 from handrail.runbooks.queries import exceptions as queries
 
@@ -58,6 +59,21 @@ FoundWrong = Annotated[
 ]
 InsteadOf = Annotated[
     str, typer.Option("--instead-of", metavar="EMAIL", help="Take it over from the member who has it now.")
+]
+FollowingRunbook = Annotated[
+    str, typer.Option("--runbook", metavar="NAME", help="One that the packet's runbook names.")
+]
+Inputs = Annotated[
+    Path | None,
+    typer.Option("--inputs", metavar="FILE", help="A JSON object with inputs that differ; null removes one."),
+]
+Number = Annotated[
+    int,
+    typer.Option("--number", min=1, max=1000, help="Which follow-up of it this is; repeated, it is the same."),
+]
+Preview = Annotated[bool, typer.Option("--preview", help="Only show what it would do.")]
+Previewed = Annotated[
+    str, typer.Option("--definition", metavar="DIGEST", help="The version that was previewed; no other one is started.")
 ]
 COLUMNS = ("exception", "run", "tenant", "cause", "reason", "handling", "taken by", "due", "at")
 
@@ -177,12 +193,17 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
             "due": exceptionview.due(summary.due_at, summary.is_late),
             "resolved by": found.resolved_by and f"{found.resolved_by}: {found.note}",
             "outcome": found.outcome_title and f"{summary.outcome}: {found.outcome_title}",
+            "may follow": ", ".join(one.runbook for one in found.follow_up_choices if one.why_not is None),
             "outcomes": "" if found.resolved_by else ", ".join(found.outcomes),
             "fields": found.fields,
             "fences": ", ".join(found.fenced),
         }
     )
     exceptionview.show_state(account)
+    exceptionview.show_reread(found.reread)
+    if found.follow_ups:
+        begun = [(one.number, one.run, one.runbook, one.state, one.by, one.at) for one in found.follow_ups]
+        output.print_table("Follow-up runs", ("number", "run", "runbook", "state", "by", "at"), begun)
     if found.notes:
         thread = [(note.at, note.by, note.kind, note.text) for note in found.notes]
         output.print_table("Notes", ("at", "by", "kind", "note"), thread)
@@ -286,6 +307,50 @@ def resolve_all(
     given = {"outcome": outcome, "note": note, "waiting": waiting}
     ended = together.resolve_together(refs=exceptions_, by=actor(as_, workspace), **given)
     _tell(ended, "resolved", json=json)
+
+
+@group.command("read-again")
+def read_again(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """Make the declared reads of the stopped run once more, and show them beside what the packet holds."""
+    who = actor(as_, workspace)
+    rereading.read_again(ref=exception, by=who)
+    found = queries.get_exception(who, exception).reread
+    if json:
+        output.print_json(found)
+        return
+    exceptionview.show_reread(found)
+
+
+@group.command("follow-up")
+def follow_up(
+    exception: ExceptionRef,
+    *,
+    runbook: FollowingRunbook,
+    inputs: Inputs = None,
+    number: Number = 1,
+    preview: Preview = False,
+    definition: Previewed = "",
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """Start a run from an exception packet that you have: of its own runbook or another that this names.
+
+    It begins with the inputs of the stopped run; --inputs puts others over them. --preview shows what it would do.
+    """
+    who, given = actor(as_, workspace), output.read_json_object(inputs) if inputs else {}
+    if preview:
+        previewview.show(
+            follow_ups.preview(ref=exception, runbook=runbook, inputs=given, number=number, by=who), json=json
+        )
+        return
+    started = follow_ups.start(
+        ref=exception, runbook=runbook, inputs=given, number=number, definition=definition, by=who
+    )
+    if json:
+        output.print_json(started)
+        return
+    output.say(f"{started.ref} {'started from' if started.created else 'was started already from'} {exception}")
 
 
 def _tell(ended: list[Together], done: str, *, json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from handrail.cli import output
+from handrail.cli import output, previewview
 from handrail.cli.identity import actor
 from handrail.cli.incoming import read_task
 from handrail.cli.options import As, Before, InWorkspace, Json, JsonFile, Limit, RunRef, Since, TenantKey, Until
@@ -95,6 +95,7 @@ def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Js
             "runbook": f"{summary.runbook} v{summary.version} ({found.definition_digest})",
             "tenant": f"{summary.tenant} ({summary.tenant_name})",
             "task": summary.task,
+            "follow-up of": found.follow_up_of and f"{found.follow_up_of.exception} of {found.follow_up_of.run}",
             "subject": summary.subject,
             "state": summary.state,
             "paused": _paused(summary.paused),
@@ -135,24 +136,7 @@ def preview(task: JsonFile, *, as_: As = None, workspace: InWorkspace = None, js
     FILE holds {"key": …, "runbook": …, "version": …, "payload": {…}}.
     """
     who = actor(as_, workspace)
-    seen = previews.preview(task=read_task(task), by=who)
-    if json:
-        output.print_json(seen)
-        return
-    invoke = seen.would_invoke
-    output.print_facts(
-        {
-            "runbook": f"{seen.runbook} v{seen.version} ({seen.definition_digest})",
-            "tenant": seen.tenant,
-            "subject": seen.subject,
-            "version": "matches" if seen.version_matches else "does not match: a run would stop",
-            "unreadable": seen.unreadable,
-            "would invoke": f"{invoke.step} through {invoke.connector}" if invoke else _nothing(seen),
-            "operation": invoke.operation if invoke else None,
-        }
-    )
-    results = [(r.condition, r.result or "holds", r.reason, r.kind) for r in seen.prerequisites]
-    output.print_table("Prerequisites", ("condition", "result", "reason", "kind"), results)
+    previewview.show(previews.preview(task=read_task(task), by=who), json=json)
 
 
 @group.command("start")
@@ -276,12 +260,6 @@ def _second_look(found: queries.RunDetail) -> str | None:
     if found.review:
         return f"found {found.review.verdict} by {found.review.by}: {found.review.reason}"
     return "drawn, and waits for it" if found.drawn_at else None
-
-
-def _nothing(seen: previews.Preview) -> str:
-    if seen.already_as_required:
-        return "nothing: it is already as required, and a run would complete without a call"
-    return "nothing: a run would stop"
 
 
 def _state(run: queries.RunSummary) -> str:

@@ -82,6 +82,12 @@ class InputSchema:
             raise Invalid(f"{self._words.refused} First: {faults[0]}", code=self._words.code, faults=faults)
         return values
 
+    def takes(self, name: str, value: Any) -> bool:
+        """Whether the field ``name`` may hold ``value``."""
+        faults: list[Fault] = []
+        self._field(name, {name: value}, faults)
+        return not faults
+
     def _field(self, name: str, payload: Mapping[str, Any], faults: list[Fault]) -> JsonValue:
         wanted, value = self._types[name], payload.get(name)
         place = f"{self._words.root}.{name}"

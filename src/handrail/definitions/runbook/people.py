@@ -9,8 +9,8 @@ from handrail.definitions.requests.checking import Context
 from handrail.definitions.runbook.format import FollowUpSpec
 from handrail.definitions.source.faults import Path
 
-# What somebody needs who starts a follow-up run from an exception packet.
-_NEEDED = (Capability.EXCEPTION_TAKE, Capability.RUN_START)
+# What somebody needs who starts a follow-up run: they must have the exception packet.
+_NEEDED = Capability.EXCEPTION_TAKE
 
 
 def check_follow_ups(written: Sequence[FollowUpSpec], context: Context) -> None:
@@ -22,9 +22,8 @@ def check_follow_ups(written: Sequence[FollowUpSpec], context: Context) -> None:
             context.add((*path, "runbook"), f"{follow_up.runbook} is listed twice")
         named.add(follow_up.runbook)
         for place, name in enumerate(follow_up.by):
-            lacks = [needed for needed in _NEEDED if withholds(name, needed)]
-            if lacks:
-                message = f"the role {name} can't start a follow-up run; name {having(lacks[0])}, or a group"
+            if withholds(name, _NEEDED):
+                message = f"the role {name} can't start a follow-up run; name {having(_NEEDED)}, or a group"
                 context.add((*path, "by", place), message)
             elif name in follow_up.by[:place]:
                 context.add((*path, "by", place), f"{name} is listed twice")

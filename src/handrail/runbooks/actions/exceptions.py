@@ -46,6 +46,7 @@ def take(*, ref: str, by: Actor, instead_of: str = "") -> None:
     _move(found, handling=Handling.TAKEN, taken_at=now(), taken_by=by.name)
     _audit(EventName.EXCEPTION_TAKEN, packet, by, instead_of=instead_of or None)
     updates.about_packet(MessageKind.TAKEN, packet, by, taken_by=by.name)
+    let_follow_ups_look(packet)
 
 
 @transaction.atomic
@@ -74,11 +75,18 @@ def resolve(*, ref: str, outcome: str, note: str, by: Actor, waiting: str = "", 
     updates.about_packet(MessageKind.RESOLVED, packet, by, code=code)
     if wrong is not None:
         corrections.write_wrong(wrong, by, reason=cleaned.splitlines()[0][:REASON_LIMIT], found_in=packet.ref)
+    let_follow_ups_look(packet)
     if waiting == REFUSE:
         for run in held:
             runs.write_cancelled(run, by, refused_with=packet.ref)
     else:
         runs.let_go_on(held)
+
+
+def let_follow_ups_look(packet: ExceptionPacket) -> None:
+    """Makes the runs due that were started from ``packet`` and have not begun, in the caller's transaction: who has it
+    decides whether they may."""
+    runs.let_go_on(list(OperationRun.objects.filter(follow_up__packet=packet, finished_at=None)))
 
 
 def note_of(given: str, missing: str, needed: str) -> str:

@@ -17,7 +17,7 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault, Invalid, Stale
 from handrail.runbooks import permissions
 from handrail.runbooks.actions import updates
-from handrail.runbooks.actions.exceptions import note_of
+from handrail.runbooks.actions.exceptions import let_follow_ups_look, note_of
 from handrail.runbooks.models import ExceptionNote, ExceptionPacket
 from handrail.runbooks.states import Handling, NoteKind
 
@@ -54,6 +54,7 @@ def hand_back(*, ref: str, note: str, by: Actor) -> None:
         raise Stale
     _write(packet, by, NoteKind.HANDED_BACK, text)
     updates.about_packet(MessageKind.HANDED_BACK, packet, by)
+    let_follow_ups_look(packet)
 
 
 @transaction.atomic
@@ -83,6 +84,7 @@ def assign(*, ref: str, to: str, by: Actor, instead_of: str = "") -> None:
         instead_of=has_it or None,
     )
     updates.about_packet(MessageKind.TAKEN, packet, by, taken_by=name)
+    let_follow_ups_look(packet)
 
 
 def _held(ref: str, by: Actor) -> ExceptionPacket:

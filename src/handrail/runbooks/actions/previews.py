@@ -63,13 +63,14 @@ class Preview:
         return self.would_invoke is not None
 
 
-def preview(*, task: IncomingTask, by: Actor) -> Preview:
-    """What a run of ``task`` would do now. Raises NotFound, Denied, Invalid as ``runs.start`` does."""
-    by.require(Capability.RUN_PREVIEW)
+def preview(*, task: IncomingTask, by: Actor, needs: Capability = Capability.RUN_PREVIEW) -> Preview:
+    """What a run of ``task`` would do now. ``needs``: as for ``runs.start``. Raises NotFound, Denied, Invalid as that
+    does."""
+    by.require(needs)
     definition = active_runbook(by.workspace_id, task.runbook)
     runbook = compiled_runbook(definition)
     payload = runbook.validate_task(task.payload)
-    tenant = guards.get_open_tenant(by, runbook.tenant_key(payload), Capability.RUN_PREVIEW)
+    tenant = guards.get_open_tenant(by, runbook.tenant_key(payload), needs)
     record(
         EventName.RUN_PREVIEWED,
         by=by,

@@ -50,27 +50,28 @@ class Started:
     created: bool
 
 
-def start(*, task: IncomingTask, by: Actor, definition: str = "") -> Started:
+def start(*, task: IncomingTask, by: Actor, definition: str = "", needs: Capability = Capability.RUN_START) -> Started:
     """Makes the run for ``task``, due at once; a repeated trigger gives the run that exists, whatever version of the
     runbook is active by now. ``definition``: the digest of the version that was previewed; no other one is started.
+    ``needs``: the capability, where another act than starting a run of a task makes this one.
 
     Raises NotFound (no active runbook, no such tenant), Denied, Invalid (a fault per wrong field), IntakePaused, and
     Conflict: ``definition-changed``; ``task-changed`` when the tenant has a run of this task and version for other
     content. What other tenants' runs there are never shows.
     """
-    by.require(Capability.RUN_START)
+    by.require(needs)
     known = _runs_of(task, by)
     if repeated := _repeated(task, known):
         return repeated
     try:
         run, tenant = _run_for(task, by, definition)
-        _refuse_changed(task, known, by, tenant)
+        _refuse_changed(task, known, by, tenant, needs)
     except HandrailError:
         require_intake(by)  # nothing is wrong with a task that nobody takes now
         raise
     received = joining.receive(run, tenant, by)
     if received.run is None:
-        return _not_received(task, by, tenant, was_there=received.tenant_was_there)
+        return _not_received(task, by, tenant, needs, was_there=received.tenant_was_there)
     wake("run")
     return Started(run.ref, created=True)
 
@@ -111,7 +112,7 @@ def require_intake(by: Actor) -> None:
         raise IntakePaused("The intake is paused: no new run begins. The page Brakes says why, and who can resume it.")
 
 
-def _not_received(task: IncomingTask, by: Actor, tenant: str, *, was_there: bool) -> Started:
+def _not_received(task: IncomingTask, by: Actor, tenant: str, needs: Capability, *, was_there: bool) -> Started:
     """Why a run was not made: there is one already, or there is no such open tenant for the actor. ``was_there``: there
     was one with that key when the run was to be written."""
     known = _runs_of(task, by)
@@ -119,8 +120,8 @@ def _not_received(task: IncomingTask, by: Actor, tenant: str, *, was_there: bool
         return repeated
     require_intake(by)
     try:
-        _refuse_changed(task, known, by, tenant)
-        guards.get_open_tenant(by, tenant, Capability.RUN_START)
+        _refuse_changed(task, known, by, tenant, needs)
+        guards.get_open_tenant(by, tenant, needs)
     except NotFound:
         if was_there:
             raise Conflict(guards.RENAMED, code="tenant-renamed") from None
@@ -141,11 +142,13 @@ def _repeated(task: IncomingTask, known: Sequence[OperationRun]) -> Started | No
     return next((Started(run.ref, created=False) for run in known if run.task_digest == digest), None)
 
 
-def _refuse_changed(task: IncomingTask, known: Sequence[OperationRun], by: Actor, tenant: str) -> None:
+def _refuse_changed(
+    task: IncomingTask, known: Sequence[OperationRun], by: Actor, tenant: str, needs: Capability
+) -> None:
     others = [run for run in known if run.task_digest != task.digest]
     if not others:
         return
-    there = guards.get_open_tenant(by, tenant, Capability.RUN_START)
+    there = guards.get_open_tenant(by, tenant, needs)
     for run in others:
         if run.tenant_id == there.pk:
             raise Conflict(

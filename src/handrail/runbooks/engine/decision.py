@@ -114,11 +114,12 @@ class Survey:
 @dataclass(frozen=True, slots=True)
 class CurrentState:
     """Whether the run's definition is active, or may become that again since no other one is (``orphaned``), and
-    whether an unresolved stop fences its subject."""
+    whether an unresolved stop fences its subject, or the person has its exception packet no more (``unheld``)."""
 
     active: bool
     orphaned: bool
     fenced: bool
+    unheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,13 @@ from handrail.runbooks.timing import Timing
 @dataclass(frozen=True, slots=True)
 class Subject:
     """``busy``: another run of the same tenant and subject is under way. ``turn``: the last one that a run took.
-    ``fenced``: one stopped behind a call that may have acted, and its exception packet is unresolved."""
+    ``fenced``: one stopped behind a call that may have acted, and its exception packet is unresolved. ``unheld``: the
+    run is a follow-up of an exception packet that the person who started it has no more."""
 
     busy: bool
     turn: int
     fenced: bool = False
+    unheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)

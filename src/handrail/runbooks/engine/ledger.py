@@ -126,7 +126,7 @@ def current_state(run: OperationRun) -> CurrentState:
     rows = OperationRun.objects.filter(pk=run.pk)
     state, observed = rows.values_list("definition__state", _observed()).get()
     orphaned = observed["controls"]["orphaned"]
-    return CurrentState(state == DefinitionState.ACTIVE, orphaned, observed["fenced"])
+    return CurrentState(state == DefinitionState.ACTIVE, orphaned, observed["fenced"], observed["unheld"])
 
 
 def rows_of(run: OperationRun) -> list[Row]:
@@ -282,7 +282,7 @@ def _from_json(asked: float, found: dict[str, Any]) -> Observed:
         for row in found["rows"] or ()
     )
     clock = RemoteClock(datetime.fromisoformat(found["at"]), asked)
-    subject = Subject(found["busy"], found["turn"], found["fenced"])
+    subject = Subject(found["busy"], found["turn"], found["fenced"], found["unheld"])
     return Observed(clock, subject, rows, brakes.from_json(found["controls"]))
 
 

@@ -10,6 +10,9 @@ from handrail.audit.actions import insertion
 from handrail.runbooks.brakes import controls_of
 from handrail.work.prepared import Statement
 
+# Whether a follow-up run may act: only while the person who started it has its exception packet.
+_HAS_IT = "packet.handling = 'taken' AND packet.taken_by = mine.by"
+
 # What a worker must know of a run beside its columns: the time there, its ledger, who has its subject, and what people
 # have ordered.
 OBSERVED = f"""
@@ -26,7 +29,10 @@ jsonb_build_object(
     'fenced', EXISTS (
         SELECT FROM runbooks_operationrun AS other JOIN runbooks_exceptionpacket AS packet ON packet.run_id = other.id
         WHERE other.tenant_id = runbooks_operationrun.tenant_id AND other.subject = runbooks_operationrun.subject
-          AND other.state = 'exception' AND packet.handling <> 'resolved' AND EXISTS (
+          AND other.state = 'exception' AND packet.handling <> 'resolved' AND NOT EXISTS (
+              SELECT FROM runbooks_followup AS mine
+              WHERE mine.run_id = runbooks_operationrun.id AND mine.packet_id = packet.id AND {_HAS_IT})
+          AND EXISTS (
               SELECT FROM runbooks_checkpoint AS intent
               WHERE intent.run_id = other.id AND intent.kind = 'intent' AND intent.detail->>'effect' = 'mutating'
                 AND NOT EXISTS (
@@ -35,6 +41,9 @@ jsonb_build_object(
                       AND result.kind = 'result' AND (
                           result.detail->>'class' = 'not-sent' OR
                           result.detail->>'failure' IN ('dns', 'connect', 'tls', 'timeout-before-send'))))),
+    'unheld', EXISTS (
+        SELECT FROM runbooks_followup AS mine JOIN runbooks_exceptionpacket AS packet ON packet.id = mine.packet_id
+        WHERE mine.run_id = runbooks_operationrun.id AND ({_HAS_IT}) IS NOT TRUE),
     'rows', (
         SELECT jsonb_agg(to_jsonb(entry) ORDER BY entry.sequence)
         FROM (SELECT sequence, kind, step, attempt, idempotency_key, at, deadline_at, detail
@@ -56,8 +65,15 @@ _NOW = "clock AS MATERIALIZED (SELECT clock_timestamp() AS at)"
 
 # The fence: another worker that was first has changed state or due_at. Without a lease, state and sequence must do. An
 # intent is not written either once a person has ordered the run to stop, its version is not active, a brake applies
-# that its writer did not know, or its wave does not let it begin.
-_MOVED = """
+# that its writer did not know, its wave does not let it begin, or the person who started it as a follow-up has its
+# exception packet no more: that row stays as it is until the commit, so that handing it back and this intent come one
+# after the other.
+_MOVED = f"""
+followed AS (
+    SELECT ({_HAS_IT}) IS TRUE AS has_it
+    FROM runbooks_followup AS mine JOIN runbooks_exceptionpacket AS packet ON packet.id = mine.packet_id
+    WHERE mine.run_id = %(run)s AND %(brakes)s::bigint[] IS NOT NULL
+    FOR SHARE OF packet),
 moved AS (
     UPDATE runbooks_operationrun AS run
     SET state = %(state)s, updated_at = clock.at, due_at = %(due_at)s, failures = 0, unattended_seconds = 0,
@@ -75,7 +91,8 @@ moved AS (
                     AND brake.id <> ALL(%(brakes)s))
               AND EXISTS (
                   SELECT FROM definitions_definition AS pinned
-                  WHERE pinned.id = run.definition_id AND pinned.state = 'active'))
+                  WHERE pinned.id = run.definition_id AND pinned.state = 'active')
+              AND NOT EXISTS (SELECT FROM followed WHERE NOT has_it))
     RETURNING run.id, run.workspace_id, run.tenant_id, run.definition_id, run.subject, clock.at)"""
 
 # A received run is made here, unless the intake is paused; the tenant's row stays as it is until the commit, as for any

@@ -20,6 +20,9 @@ from handrail.kernel.errors import Fault, Invalid
 from handrail.kernel.hostile import is_storable
 from handrail.runbooks import accounts, fence, outcomes, permissions
 from handrail.runbooks.models import ExceptionPacket
+from handrail.runbooks.queries import follow_ups, rereadings
+from handrail.runbooks.queries.follow_ups import FollowUpChoice, StartedFollowUp
+from handrail.runbooks.queries.rereadings import Reread
 from handrail.runbooks.queries.runs import PAGE
 from handrail.runbooks.states import ExceptionCause, Handling, NoteKind
 
@@ -85,7 +88,8 @@ class ExceptionDetail:
     after side by side, the calls and the next action (see ``runbooks.account``); empty for older packets. ``fenced``:
     the runs that don't act while this packet is unresolved. ``notes``: what people wrote before it was resolved, the
     oldest first. ``assignable``: the people that the actor may give it to; empty where they may not. ``outcomes``: what
-    may become of it, title by code; ``outcome_title``: what did."""
+    may become of it, title by code; ``outcome_title``: what did. ``follow_ups``: the runs that were started from it;
+    ``follow_up_choices``: those that its runbook names. ``reread``: its sources as they were read last, by a person."""
 
     summary: ExceptionSummary
     checkpoint: str
@@ -106,6 +110,10 @@ class ExceptionDetail:
     assignable: list[str]
     outcomes: dict[str, str]
     outcome_title: str
+    follow_ups: list[StartedFollowUp]
+    follow_up_choices: list[FollowUpChoice]
+    reread: Reread | None
+    why_not_read_again: Refusal | None
     why_not_note: Refusal | None
     why_not_hand_back: Refusal | None
     why_not_assign: Refusal | None
@@ -205,6 +213,10 @@ def get_exception(actor: Actor, ref: str) -> ExceptionDetail:
         assignable=_assignable(actor, packet),
         outcomes=dict(outcomes.known(packet.run)),
         outcome_title=outcomes.title(packet.run, packet.outcome) if packet.outcome else "",
+        follow_ups=follow_ups.started(packet),
+        follow_up_choices=follow_ups.choices(actor, packet),
+        reread=rereadings.latest(packet),
+        why_not_read_again=permissions.why_not_read_again(actor, packet),
         why_not_note=permissions.why_not_note(actor, packet),
         why_not_hand_back=permissions.why_not_hand_back(actor, packet),
         why_not_assign=permissions.why_not_assign(actor, packet),

@@ -22,6 +22,7 @@ from handrail.runbooks.fence import Blocking
 from handrail.runbooks.models import Checkpoint, OperationRun
 from handrail.runbooks.queries.brakes import Paused, paused_of
 from handrail.runbooks.queries.breakers import WaitsForConnector, waits_for
+from handrail.runbooks.queries.follow_ups import FollowUpOf, origin_of
 from handrail.runbooks.queries.reviews import FoundByReview, found_of
 from handrail.runbooks.queries.situations import Retrying, Situation, narrowed, retrying
 from handrail.runbooks.queries.task_systems import NOT_KEPT, MessageState, messages_of
@@ -162,6 +163,7 @@ class RunDetail:
     drawn_at: datetime | None = None
     review: FoundByReview | None = None
     why_not_review: Refusal | None = None
+    follow_up_of: FollowUpOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,7 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
         drawn_at=drawn.at if drawn else None,
         review=found_of(review),
         why_not_review=permissions.why_not_review(actor, run, drawn=drawn, review=review),
+        follow_up_of=origin_of(run),
     )
 
 

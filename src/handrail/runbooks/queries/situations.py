@@ -62,7 +62,7 @@ def narrowed(rows: QuerySet[OperationRun], situation: Situation) -> QuerySet[Ope
         case Situation.FENCED:
             same = OperationRun.objects.filter(tenant_id=OuterRef("tenant_id"), subject=OuterRef("subject"))
             waiting = rows.filter(state__in=(RunState.RECEIVED, RunState.CHECKING))
-            return waiting.filter(Exists(fence.fencing(same)))
+            return waiting.filter(Exists(fence.fencing(same, OuterRef(OuterRef("pk")))))
         case Situation.PAUSED:
             return _paused(rows)
         case Situation.PERSON:

@@ -41,12 +41,15 @@ from handrail.runbooks.queries.exceptions import (
     ExceptionGroup,
     ExceptionSummary,
 )
+from handrail.runbooks.queries.follow_ups import FollowUpChoice
 from handrail.runbooks.queries.runs import PAGE
-from handrail.runbooks.states import ExceptionCause, Handling, NoteKind
+from handrail.runbooks.states import RUN, ExceptionCause, Handling, NoteKind
 from handrail.web.runs.readings import SourceReading, sources
 from handrail.web.shell import paging
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
+from handrail.web.support import submission
+from handrail.web.support.part import form_address
 
 # What each cause means for the person who takes over: what is certain, and where to look first.
 _CAUSE = ExceptionCause
@@ -133,6 +136,10 @@ class ExceptionPage:
     may_note: bool
     may_hand_back: bool
     may_assign: bool
+    may_read_again: bool
+    may_follow: list[FollowUpChoice]
+    follow_up_open: str
+    support_address: str
     refusal: Refusal | None
 
 
@@ -197,7 +204,7 @@ def _shortcuts(actor: Actor, given: Mapping[str, str]) -> list[tuple[str, str, i
     ]
 
 
-def present(detail: ExceptionDetail) -> ExceptionPage:
+def present(actor: Actor, detail: ExceptionDetail) -> ExceptionPage:
     conditions = [c for item in detail.evidence for c in item.get("prerequisites", [])]
     other = [item for item in detail.evidence if "source" not in item and "prerequisites" not in item]
     handling = detail.summary.handling
@@ -218,8 +225,17 @@ def present(detail: ExceptionDetail) -> ExceptionPage:
         may_note=detail.why_not_note is None,
         may_hand_back=detail.why_not_hand_back is None,
         may_assign=bool(detail.assignable),
+        may_read_again=detail.why_not_read_again is None,
+        may_follow=[one for one in detail.follow_up_choices if one.why_not is None],
+        follow_up_open=next((one.run for one in detail.follow_ups if one.state in RUN.active), ""),
+        support_address=_support_address(detail) if actor.may(Capability.SUPPORT_REQUEST) else "",
         refusal=None if handling is Handling.RESOLVED else refusal,
     )
+
+
+def _support_address(detail: ExceptionDetail) -> str:
+    """The run's own form, filled with what the packet says."""
+    return f"{form_address(submission.at_run(detail.summary.run))}&exception={detail.summary.ref}"
 
 
 def is_mine(detail: ExceptionDetail, actor: Actor) -> bool:
@@ -252,7 +268,7 @@ def page(request: PageRequest) -> HttpResponse:
 @require_safe
 @in_one_moment
 def show(request: PageRequest, exception: str) -> HttpResponse:
-    shown = present(runbooks.get_exception(request.actor, exception))
+    shown = present(request.actor, runbooks.get_exception(request.actor, exception))
     return render(request, "runs/exception.html", {"section": "exceptions", "packet": shown})
 
 
@@ -343,7 +359,7 @@ def _done(request: PageRequest, exception: str, *, form: str, act: Callable[[], 
     try:
         act()
     except Invalid as error:
-        shown = present(runbooks.get_exception(request.actor, exception))
+        shown = present(request.actor, runbooks.get_exception(request.actor, exception))
         context = {"section": "exceptions", "packet": shown, f"{form}_typed": request.POST.get("note", "")}
         context[f"{form}_fault"] = error.faults[0].message
         return render(request, "runs/exception.html", context, status=error.status)
@@ -357,7 +373,7 @@ def resolve(request: PageRequest, exception: str) -> HttpResponse:
     try:
         exceptions.resolve(ref=exception, by=request.actor, **given)
     except Invalid as error:
-        shown = present(runbooks.get_exception(request.actor, exception))
+        shown = present(request.actor, runbooks.get_exception(request.actor, exception))
         context: dict[str, Any] = {"section": "exceptions", "packet": shown, "given": given}
         context[f"{error.faults[0].where}_fault"] = error.faults[0].message
         return render(request, "runs/exception.html", context, status=error.status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from django.contrib import messages
@@ -9,10 +10,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from handrail.kernel.errors import Conflict, Invalid
+from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from handrail.kernel.hostile import clean_text
 from handrail.runbooks.actions import corrections, runs
+from handrail.runbooks.queries import exceptions
 from handrail.runbooks.queries import runs as runbooks
 from handrail.runbooks.states import RunState
+from handrail.support.states import SUMMARY_MAX
 from handrail.web.runs import run_view
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
@@ -29,7 +33,25 @@ def page(request: PageRequest, run: str) -> HttpResponse:
             request, "runs/run.html", {"section": "operations", "run": shown, "support": part}, status=part.status
         )
 
-    return submission.answer(request, submission.at_run(run), show)
+    return submission.answer(request, submission.at_run(run), show, filled=_about_exception(request, run))
+
+
+def _about_exception(request: PageRequest, run: str) -> Mapping[str, str]:
+    """What a request for support begins with that is raised from the run's exception packet."""
+    ref = request.GET.get("exception", "")
+    if not ref or submission.FORM not in request.GET:
+        return {}
+    try:
+        found = exceptions.get_exception(request.actor, ref)
+    except (NotFound, Denied):
+        return {}
+    if found.summary.run != run:
+        return {}
+    summary = clean_text(f"{ref}: {found.summary.message}", limit=SUMMARY_MAX)
+    steps = [f"{found.summary.cause}: {found.summary.reason}, at {found.checkpoint}"]
+    if found.account:
+        steps += [f"Changed outside: {found.account['changed']}. {found.account['why']}", found.account["next_action"]]
+    return {"summary": summary, "notes": "\n".join(steps)}
 
 
 @require_safe

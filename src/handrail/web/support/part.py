@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -135,16 +136,23 @@ class SupportPart:
         return HandoffView(title, handoff, label, own)
 
 
-def present(actor: Actor, page: SupportPage, *, opened: str | None, raised: str | None) -> SupportPart:
-    """``opened``: the key in the address when the form is asked for; ``raised``: the reference in it after a
-    submission. Raises NotFound, Denied."""
+def present(
+    actor: Actor,
+    page: SupportPage,
+    *,
+    opened: str | None,
+    raised: str | None,
+    filled: Mapping[str, str] = MappingProxyType({}),
+) -> SupportPart:
+    """``opened``: the key in the address when the form is asked for, with the fields ``filled``; ``raised``: the
+    reference in it after a submission. Raises NotFound, Denied."""
     asks = opened is None and raised is not None and _REF.fullmatch(raised)
     panel = page.panel(actor, raised=raised if asks else None)
     form = None
     if opened is not None:
         key = opened if _KEY.fullmatch(opened) else new_key()
         contact = {"contact_name": panel.contact.name, "contact_email": panel.contact.email}
-        form = _form(actor, page, FormState(key, empty_form() | contact))
+        form = _form(actor, page, FormState(key, empty_form() | contact | dict(filled)))
     return SupportPart(page.url, _open_url(page, new_key()), panel, form)
 
 
@@ -155,6 +163,11 @@ def present_again(actor: Actor, page: SupportPage, state: FormState, error: Hand
     again = FormState(new_key(), state.values) if spoilt else state
     form = _form(actor, page, again, faults=faults, refusal=error.message if faults else REUSED)
     return SupportPart(page.url, _open_url(page, new_key()), page.panel(actor), form, error.status)
+
+
+def form_address(page: SupportPage) -> str:
+    """Where the form of ``page`` opens, for a new request."""
+    return _open_url(page, new_key())
 
 
 def _open_url(page: SupportPage, key: str) -> str:

@@ -7,8 +7,9 @@ in the address is what makes reload, back and a second tab the same submission. 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPMethod
+from types import MappingProxyType
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -19,6 +20,7 @@ from handrail.web.shell.request import PageRequest
 from handrail.web.support import part
 from handrail.web.support.part import FORM, RAISED, FormState, SupportPage, SupportPart
 
+__all__ = ["FORM", "answer", "at_run", "at_tenant"]
 KEY_REUSED = "submission-key-reused"
 Show = Callable[[SupportPart], HttpResponse]
 
@@ -31,12 +33,15 @@ def at_run(ref: str) -> SupportPage:
     return SupportPage("run", ref)
 
 
-def answer(request: PageRequest, page: SupportPage, show: Show) -> HttpResponse:
-    """The page, made by ``show`` around its part about support; or, after a submission, the way back to it."""
+def answer(
+    request: PageRequest, page: SupportPage, show: Show, *, filled: Mapping[str, str] = MappingProxyType({})
+) -> HttpResponse:
+    """The page, made by ``show`` around its part about support; or, after a submission, the way back to it. ``filled``:
+    fields of a form that is opened, as somebody would have typed them."""
     if request.method == HTTPMethod.POST:
         return _submit(request, page, show)
     opened, raised = request.GET.get(FORM), request.GET.get(RAISED)
-    return show(part.present(request.actor, page, opened=opened, raised=raised))
+    return show(part.present(request.actor, page, opened=opened, raised=raised, filled=filled))
 
 
 def _submit(request: PageRequest, page: SupportPage, show: Show) -> HttpResponse:

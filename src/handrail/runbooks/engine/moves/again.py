@@ -69,6 +69,8 @@ def decide(
 
 
 def _why_not(execution: Execution, step: CompiledStep, readings: Readings, current_state: CurrentState) -> Stop | None:
+    if current_state.unheld:
+        return check.not_held()
     if not current_state.active:
         return check.version_not_active(execution.run)
     runbook, changed = execution.runbook, redecision.changed(execution.runbook, execution.rows)

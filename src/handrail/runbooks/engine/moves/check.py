@@ -27,6 +27,8 @@ def check(execution: Execution) -> Next:
     What is read here counts only if no other run took the subject since this worker looked: the claim is void then,
     and all of it is done again.
     """
+    if execution.subject.unheld:
+        return _stop(execution, not_held(), scope=execution.scope())
     if (_is_unclaimed(execution) and execution.subject.busy) or execution.subject.fenced:
         # The run that occupies the subject wakes this one when it ends, as does the resolution of the exception packet
         # that fences it; the wait is for the case that they could not.
@@ -49,6 +51,8 @@ def _read(execution: Execution, readings: Readings | Unreadable) -> Next:
 
 
 def _looked(execution: Execution, readings: Readings, current_state: CurrentState) -> Next:
+    if current_state.unheld:
+        return _stop(execution, not_held(), scope=execution.scope())
     if current_state.fenced:
         return Wait(execution.after(execution.timing.subject_busy_seconds))
     if current_state.orphaned:
@@ -128,6 +132,15 @@ def version_not_active(run: OperationRun) -> Stop:
     name = f"version {run.definition.version} of {run.definition.name}"
     message = f"The run follows {name}, which is not active any more. Have the task qualified again."
     return Stop(ExceptionCause.PREREQUISITE, "runbook-version-mismatch", message)
+
+
+def not_held() -> Stop:
+    """Why a follow-up run stops once the person who started it has its exception packet no more."""
+    message = (
+        "The person who started this follow-up run has its exception packet no more: it was handed back, given to "
+        "somebody else or resolved."
+    )
+    return Stop(ExceptionCause.PREREQUISITE, "follow-up-not-held", message)
 
 
 def first_refused(
