@@ -15,6 +15,8 @@ from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.canonical import digest
 from handrail.kernel.clock import now
 from handrail.kernel.ids import Prefix, new_ref
+from handrail.notifications.models import ChannelDelivery, Notification, NotifiedEvent
+from handrail.notifications.states import DeliveryOutcome, RecipientKind
 from handrail.runbooks.models import (
     Brake,
     Checkpoint,
@@ -240,6 +242,42 @@ def task_update(about: ExceptionPacket) -> TaskUpdate:
         attempts=1,
         failure="The task system refused the message permanently: status 400.",
         failure_code="refused",
+    )
+
+
+def notice(of: Tenant, about: str, *, recipient: str = "on-call") -> ChannelDelivery:
+    """A message about an exception packet that its channel did not take."""
+    at = now()
+    notification = Notification.objects.create(
+        workspace_id=of.workspace_id,
+        at=at,
+        recipient_kind=RecipientKind.RESPONDER,
+        recipient=recipient,
+        kind="responder",
+        grouping=f"canary-{about}",
+        closed_at=at,
+    )
+    NotifiedEvent.objects.create(
+        notification=notification,
+        workspace_id=of.workspace_id,
+        tenant_id=of.pk,
+        event_id=1,
+        event="run.stopped",
+        at=at,
+        subject_kind="exception",
+        subject=about,
+    )
+    return ChannelDelivery.objects.create(
+        ref=new_ref(Prefix.NOTIFICATION),
+        notification=notification,
+        workspace_id=of.workspace_id,
+        tenant_id=of.pk,
+        channel="pager",
+        at=at,
+        attempts=3,
+        ended_at=at,
+        outcome=DeliveryOutcome.FAILED,
+        failure="it answered with status 400",
     )
 
 

@@ -8,6 +8,7 @@ from handrail.access.capabilities import Role
 from handrail.access.models import AccessToken, Membership, Tenant, Workspace
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
+from handrail.notifications.models import ChannelDelivery
 from handrail.packets.models import Packet
 from handrail.runbooks.models import Brake, ExceptionPacket, OperationRun, TaskUpdate
 from handrail.runbooks.states import EventKind, RunState
@@ -29,6 +30,7 @@ class Web:
     member: Membership
     brake: Brake
     message: TaskUpdate
+    notice: ChannelDelivery
 
     def ids(self) -> dict[str, str]:
         """A value for every kind of parameter in the URL map."""
@@ -42,6 +44,7 @@ class Web:
             "member": str(self.member.pk),
             "brake": self.brake.ref,
             "message": self.message.ref,
+            "notice": self.notice.ref,
         }
 
 
@@ -69,4 +72,5 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
         rows.member(workspace, Role.OPERATOR).membership_set.get(),
         rows.brake(tenant),
         rows.task_update(stopped),
+        rows.notice(tenant, stopped.ref),
     )

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 
 from django.db import IntegrityError, transaction
 
-from handrail.access import addresses, closing, directory, grants, identities, names, passwords, sessions, tokens
+from handrail.access import (
+    addresses,
+    closing,
+    decisions,
+    directory,
+    grants,
+    identities,
+    names,
+    passwords,
+    sessions,
+    tokens,
+)
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role
 from handrail.access.guards import members_of, tenants_of
@@ -24,6 +35,7 @@ NoEntry = identities.NoEntry
 NotAdmitted = identities.NotAdmitted
 admit, remove_identity, move_identities = identities.admit, identities.remove_identity, identities.move_identities
 rename_tenant, close_tenant, reopen_tenant = closing.rename_tenant, closing.close_tenant, closing.reopen_tenant
+require_own_word = decisions.require_own_word
 TENANT_NAME_LIMIT, TENANT_KEY_LIMIT = names.TENANT_LIMIT, names.KEY_LIMIT
 _GROUP = re.compile(r"(?=.{1,32}$)[a-z0-9]+(-[a-z0-9]+)*")
 

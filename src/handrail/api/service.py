@@ -23,6 +23,7 @@ from handrail.api import (
     exceptions,
     figures,
     find,
+    notifications,
     packets,
     problems,
     runs,
@@ -75,6 +76,7 @@ api = DocumentedAPI(
     urls_namespace="api",
 )
 api.add_router("", runs.router, tags=["runs"])
+api.add_router("", notifications.router, tags=["notifications"])
 api.add_router("", brakes.router, tags=["brakes"])
 api.add_router("", exceptions.router, tags=["exceptions"])
 api.add_router("", definitions.router, tags=["definitions"])

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from handrail.access.actor import Actor
 from handrail.cli import output
+from handrail.notifications.queries import messages_about
 from handrail.runbooks.queries.rereadings import ReadAgain, Reread
 
 
@@ -29,6 +31,14 @@ def show_state(account: Mapping[str, Any]) -> None:
         for row in account["state"]
     ]
     output.print_table("State", ("value", "before", "after", "required"), cells)
+
+
+def show_notified(actor: Actor, ref: str) -> None:
+    """Who was notified of an object, through which channel, and what failed; nothing where nobody was to be."""
+    rows = messages_about(actor, ref)
+    cells = [(m.ref, m.recipient, m.channel, m.outcome, m.at, m.failure) for m in rows]
+    if cells:
+        output.print_table("Notified", ("message", "who", "channel", "outcome", "at", "why not"), cells)
 
 
 def _shown(row: Mapping[str, Any], when: str) -> Any:

@@ -38,6 +38,12 @@ class Facts:
         return self.exception.ref if self.exception is not None else self.event.subject
 
     @property
+    def is_in_wave(self) -> bool:
+        """Whether it is a run of a wave that stopped: people hear of the wave. Should nobody take its exception packet,
+        they are reminded of it like of any other."""
+        return self.event.event == EventName.RUN_STOPPED and bool(self.event.context.get("wave"))
+
+    @property
     def subject_kind(self) -> str:
         return "exception" if self.exception is not None else self.event.subject_kind
 
@@ -88,6 +94,8 @@ def audience_of(facts: Facts, rule: Rule, by: Actor) -> Audience:
                 continue
             if wants(kind, member.roles | _named(facts, kind, member), chosen.get((user, kind.value))):
                 people[user] = PersonNotified(user, kind)
+    if facts.is_in_wave:
+        return Audience()
     named = dict.fromkeys(responders_of(facts, rule.responsible))
     return Audience(tuple(named), tuple(people.values()))
 
@@ -109,6 +117,10 @@ def responders_of(facts: Facts, responsible: Responsible) -> Iterator[str]:
         case Responsible.SIGNERS | Responsible.HOLDS:
             if facts.revision is not None:
                 yield from _groups(facts.revision)
+        case Responsible.WAVE:
+            named, stopped = facts.event.context.get("escalate_to"), facts.event.context.get("exceptions")
+            if named and stopped:
+                yield from _usable([str(named)])
         case Responsible.HOUSE:
             if (house := channels.current().house) is not None:
                 yield house

@@ -88,6 +88,7 @@ class Responsible(StrEnum):
     EXCEPTION = "exception"  # the one that the exception packet is escalated to
     SIGNERS = "signers"  # the profile's signer groups
     HOLDS = "holds"  # the owners of open holds
+    WAVE = "wave"  # the one that its packet is escalated to; if it has stopped runs
     HOUSE = "house"  # the installation's own
 
 
@@ -122,12 +123,15 @@ RULES: Mapping[EventName, Rule] = {
     E.EXCEPTION_NOT_TAKEN: Rule(
         "Nobody has taken {subject}", ((_ALL, NoticeKind.EXCEPTIONS_LATE),), Responsible.EXCEPTION, urgent=True
     ),
-    E.EXCEPTION_OVERDUE: Rule(
-        "{subject} is overdue", ((_ALL, NoticeKind.EXCEPTIONS_LATE),), Responsible.EXCEPTION, urgent=True
-    ),
     E.EXCEPTION_ASSIGNED: Rule("{subject} is assigned to you", ((Concerned.HOLDER, NoticeKind.EXCEPTIONS_MINE),)),
     E.EXCEPTION_HANDED_BACK: Rule(
         "{subject} was handed back", ((_ALL, NoticeKind.EXCEPTIONS),), Responsible.EXCEPTION, urgent=True
+    ),
+    E.EXCEPTION_OVERDUE: Rule(
+        "{subject} is overdue",
+        ((Concerned.HOLDER, NoticeKind.EXCEPTIONS_MINE), (_ALL, NoticeKind.EXCEPTIONS_LATE)),
+        Responsible.EXCEPTION,
+        urgent=True,
     ),
     E.EXCEPTION_RESOLVED: Rule(
         "{subject} is resolved", ((_ALL, NoticeKind.EXCEPTIONS_RESOLVED),), Responsible.EXCEPTION
@@ -164,6 +168,8 @@ RULES: Mapping[EventName, Rule] = {
     E.BREAKER_OPENED: Rule(
         "The circuit breaker of {subject} opened", ((_ALL, NoticeKind.BRAKES),), Responsible.HOUSE, urgent=True
     ),
+    E.WAVE_STOPPED: Rule("{subject} has stopped itself", ((_ALL, NoticeKind.WAVES),), Responsible.WAVE, urgent=True),
+    E.WAVE_COMPLETED: Rule("{subject} has ended", (), Responsible.WAVE),
     E.TASK_REFUSED: Rule("A task was refused", ((_ALL, NoticeKind.TASKS),), Responsible.HOUSE),
     E.RUN_REPORT_REFUSED: Rule(
         "The task system refused the outcome of {subject}", ((_ALL, NoticeKind.TASKS),), Responsible.HOUSE

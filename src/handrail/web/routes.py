@@ -12,7 +12,18 @@ from handrail.web.definitions import listing as definitions
 from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
 from handrail.web.runs import brakes, exceptions, follow_up, operations, reviews, run, starting, tenant
-from handrail.web.shell import accounts, find, home, passwords, sessions, single_sign_on, tenants, tokens, workspaces
+from handrail.web.shell import (
+    accounts,
+    find,
+    home,
+    notifications,
+    passwords,
+    sessions,
+    single_sign_on,
+    tenants,
+    tokens,
+    workspaces,
+)
 
 
 class TextConverter(PathConverter):
@@ -36,6 +47,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/workspaces", workspaces.page, name="workspaces"),
     path("admin/tokens", tokens.page, name="tokens"),
     path("admin/tokens/<str:token>/revoke", tokens.revoke, name="token-revoke"),
+    path("admin/notifications", notifications.choices, name="notifications"),
+    path("admin/notifications/sent", notifications.sent, name="notifications-sent"),
+    path("admin/notifications/<str:notice>/redeliver", notifications.redeliver, name="notification-redeliver"),
     path("admin/sessions", sessions.own, name="sessions"),
     path("admin/members", sessions.members, name="members"),
     path("admin/members/<int:member>/sessions", sessions.of_member, name="member-sessions"),

@@ -60,6 +60,7 @@ def call(client: Client, house: Web, door: str) -> tuple[int, str]:
         "definitions": "definition",
         "packets": "packet",
         "brakes": "brake",
+        "notifications": "notice",
     }
     things |= {"tenants": "tenant", "tokens": "token", "brakes": "brake"}
     kind = path.split("/")[3]

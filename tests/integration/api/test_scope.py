@@ -42,6 +42,9 @@ BODIES = {
     "review_run": {"verdict": "right", "reason": "no"},
     "pause": {"kind": "everything", "reason": "no"},
     "resume": {"reason": "no"},
+    "redeliver_notification": {"may_repeat": False},
+    "choose": {"choices": {}},
+    "test_responder": {"responder": "on-call"},
     "close_breaker": {"target": "board", "reason": "no"},
     "propose_definition": {"text": "handrail: runbook/v1"},
     "assemble_packet": {"profile": "outage-escalation", "inputs": {}},
@@ -53,6 +56,8 @@ BODIES = {
     "request_support_for_tenant": {"summary": "Roles are missing"},
     "request_support_for_run": {"summary": "Roles are missing"},
 }
+# What everybody does for themselves.
+OWN = {"list_choices", "choose"}
 # Operations that name a thing in their address, and those that do not.
 OPERATIONS = [
     (op["operationId"], method.upper(), path)
@@ -65,7 +70,7 @@ NAMED = [operation for operation in OPERATIONS if "{" in operation[2]]
 OPEN = [
     op
     for op in OPERATIONS
-    if "{" not in op[2] and op[0] not in {"deliver_task", "list_tenants", "list_tokens", "create_token", "find"}
+    if "{" not in op[2] and op[0] not in {"deliver_task", "list_tenants", "list_tokens", "create_token", "find", *OWN}
 ]
 
 
@@ -100,6 +105,7 @@ def foreign(estate: Runs, board: object) -> dict[str, str]:
         "tokens": rows.token(other.workspace).ref,
         "brakes": rows.brake(other.tenant).ref,
         "messages": rows.task_update(packet).ref,
+        "notifications": rows.notice(other.tenant, packet.ref).ref,
     }
 
 
@@ -139,6 +145,7 @@ MISSING = {
     "tokens": "TOK-ZZZZZZZZZZ",
     "brakes": "BRK-ZZZZZZZZZZ",
     "messages": "MSG-ZZZZZZZZZZ",
+    "notifications": "NTF-ZZZZZZZZZZ",
 }
 
 

@@ -83,6 +83,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "brakes pause": ("everything", *REASON),
     "brakes close": ("board", *REASON),
     "brakes resume": ("{brake}", *REASON),
+    "notifications redeliver": ("{notice}",),
+    "responders test": ("on-call",),
     "definitions request-return": (f"{RUNBOOK}/1", *REASON),
     "definitions bring-back": (f"{RUNBOOK}/1", "--digest", SHA),
     "runs redeliver": ("{run}",),

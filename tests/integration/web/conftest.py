@@ -15,6 +15,7 @@ from tests.factories.web import Web
 
 # For each kind of parameter, something that nobody has.
 MISSING = {
+    "notice": "NTF-ZZZZZZZZZZ",
     "brake": "BRK-ZZZZZZZZZZ",
     "tenant": "ten_nobody",
     "run": "RUN-0000000000",

@@ -32,6 +32,8 @@ NEEDS: dict[str, Capability | None] = {
     "admin/workspaces": None,
     "admin/tokens": None,
     "admin/sessions": None,
+    "admin/notifications": None,
+    "admin/notifications/sent": C.EXCEPTION_VIEW,
     "admin/members": C.MEMBER_VIEW,
     "admin/members/<member>/sessions": C.MEMBER_MANAGE,
     "admin/tenants": C.TENANT_VIEW,
@@ -71,6 +73,7 @@ CHANGES: dict[str, Capability] = {
     "admin/operations/<run>/stop": C.RUN_STOP,
     "admin/operations/<run>/found-wrong": C.EXCEPTION_RESOLVE,
     "admin/operations/<run>/review": C.RUN_REVIEW,
+    "admin/notifications/<notice>/redeliver": C.RUN_START,
     "admin/brakes/pause": C.RUN_PAUSE,
     "admin/brakes/close": C.RUN_PAUSE,
     "admin/brakes/<brake>/resume": C.RUN_PAUSE,
@@ -151,6 +154,7 @@ def test_navigation_offers_only_what_opens(house: Web, as_role: Callable[..., Cl
 HAVE_SOMETHING = {
     *("admin/workspaces", "admin/sessions", "admin/members", "admin/audit", "admin/audit/record"),
     *("admin/operations/start/tenants", "admin/definitions/propose"),
+    "admin/notifications",
 }
 
 

@@ -41,6 +41,10 @@ class Commands(LazyGroup):
             "group",
             "Exception packets: list, groups, show, take, take-all, note, hand-back, assign, resolve, resolve-all.",
         ),
+        "notifications": Lazy(
+            "notifications", "group", "Messages to people: list, redeliver; what you choose: choices, choose."
+        ),
+        "responders": Lazy("responders", "group", "The responders that runbooks and profiles name: list, test."),
         "support": Lazy("support", "group", "Support requests from a tenant or a run: request, latest, diagnostics."),
         "desk": Lazy("desk", "group", "The service desk: check, or try with one ticket."),
         "packets": Lazy(

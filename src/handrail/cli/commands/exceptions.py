@@ -207,6 +207,7 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
     if found.notes:
         thread = [(note.at, note.by, note.kind, note.text) for note in found.notes]
         output.print_table("Notes", ("at", "by", "kind", "note"), thread)
+    exceptionview.show_notified(who, summary.ref)
     if account.get("calls"):
         calls = [
             (call["step"], call["attempts"], call["idempotency_key"], call.get("job"), _answered(call))

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from handrail.access.actor import Actor
-from handrail.cli import output, packetview
+from handrail.cli import exceptionview, output, packetview
 from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, TenantKey
 from handrail.kernel.errors import Stale
@@ -103,6 +103,7 @@ def show(
         output.print_json(found)
     else:
         packetview.show(found)
+        exceptionview.show_notified(who, found.summary.ref)
 
 
 @group.command("diff")

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from handrail.access import queries as access
+from handrail.access.actions import require_own_word
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
@@ -28,8 +29,8 @@ from handrail.notifications.rules import NoticeKind
 from handrail.notifications.states import UNDELIVERED, DeliveryOutcome
 from handrail.work.wake import wake
 
+CHOOSING = "notification:choose"
 MAY_BE_THERE = "The channel may have this message. Say that it may come twice to send it again."
-NOT_A_PERSON = "These are a person's own. Log in, or use a token."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,12 @@ def redeliver(*, ref: str, by: Actor, may_repeat: bool = False) -> None:
 def choose(*, choices: Mapping[str, bool | None], by: Actor) -> None:
     """Writes what the actor wants to be notified by e-mail, by kind; None goes back to what their roles say.
 
-    Raises Denied for a process, Invalid naming the kinds that there are not.
+    Raises Denied for a process and a token that only reads, Invalid naming the kinds that there are not.
     """
-    if by.user_id is None:
-        raise Denied(NOT_A_PERSON, capability="", code="not-a-person")
+    require_own_word(by, CHOOSING)
+    if by.token and not any(one for one in by.capabilities if not one.endswith(":view")):
+        raise Denied("This token only reads. Use another token, or the pages.", capability=CHOOSING, code="token-scope")
+    assert by.user_id is not None  # who has a word of their own is a person
     known = {kind.value for kind in NoticeKind}
     if faults := [Fault(name, f"one of: {', '.join(sorted(known))}") for name in choices if name not in known]:
         raise Invalid("There is no such kind of message.", faults=faults)

@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from handrail.kernel.clock import now
+from handrail.notifications.queries import messages_about
 from handrail.web.shell import words
 
 register = template.Library()
@@ -85,6 +86,12 @@ def state(value: str) -> dict[str, Any]:
     """A state as a word and a shape."""
     tone, icon = words.STATES.get(value, ("idle", "question-mark-circle"))
     return {"word": words.humanise(value), "tone": tone, "icon": icon}
+
+
+@register.inclusion_tag("shell/parts/notified.html", takes_context=True)
+def notified(context: template.Context, about: str) -> dict[str, Any]:
+    """Who was notified of the object that a page shows, to somebody who may see it."""
+    return {"notified": messages_about(context["request"].actor, about), "about": about}
 
 
 @register.inclusion_tag("shell/parts/copyable.html")
