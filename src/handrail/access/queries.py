@@ -179,6 +179,12 @@ def list_tenants(actor: Actor) -> list[TenantSummary]:
     return [tenant_summary(t) for t in tenants_of(actor)]
 
 
+def count_tenants(actor: Actor) -> int:
+    """How many open tenants there are in the actor's scope. Raises Denied."""
+    actor.require(Capability.TENANT_VIEW)
+    return tenants_of(actor).filter(closed_at=None).count()
+
+
 def find_tenants(actor: Actor, text: str, *, limit: int) -> list[TenantSummary]:
     """Tenants in the actor's scope whose key or name has ``text`` in it, whatever the case of its letters: those that
     are named so first, then by name. Raises Denied."""

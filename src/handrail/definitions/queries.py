@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
@@ -143,6 +143,24 @@ def list_definitions(actor: Actor, wanted: DefinitionFilter | None = None) -> li
     keys = {"kind": chosen.kind, "name": chosen.name, "state": chosen.state}
     rows = _rows(actor).filter(**{key: value for key, value in keys.items() if value})
     return [summary_of(row) for row in rows.order_by("kind", "name", "-version")[: max(1, min(chosen.limit, PAGE))]]
+
+
+def list_to_decide(actor: Actor, *, limit: int = PAGE) -> list[DefinitionSummary]:
+    """What waits for the actor's decision, the oldest first: what others proposed, and versions that others ask to
+    have back. Empty for those who can't decide."""
+    if not actor.may_everywhere(Capability.DEFINITION_DECIDE):
+        return []
+    return [summary_of(row) for row in _to_decide(actor).order_by("proposed_at", "pk")[:limit]]
+
+
+def count_to_decide(actor: Actor) -> int:
+    return _to_decide(actor).count() if actor.may_everywhere(Capability.DEFINITION_DECIDE) else 0
+
+
+def _to_decide(actor: Actor) -> QuerySet[Definition]:
+    proposed = Q(state=DefinitionState.PROPOSED) & ~Q(proposed_by=actor.name)
+    asked = Q(state=DefinitionState.DEPRECATED, return_requested_at__isnull=False, returned_at=None)
+    return _rows(actor).filter(proposed | asked & ~Q(return_requested_by=actor.name))
 
 
 def knows_runbook(actor: Actor, name: str) -> bool:

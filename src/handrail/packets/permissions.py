@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_capability
 from handrail.packets import approvers, documents, expiry
-from handrail.packets.models import HoldRow, Revision, Vote
+from handrail.packets.models import Assembly, HoldRow, Revision, Vote
 from handrail.packets.states import CURRENT, DECIDABLE, RevisionState, VoteKind
 
 
@@ -31,18 +33,28 @@ def why_not_clear(actor: Actor, revision: Revision, hold: HoldRow) -> Refusal | 
     return None
 
 
-def why_not_approve(actor: Actor, revision: Revision) -> Refusal | None:
-    """Drift is not looked for here: that asks the sources, and ``votes.approve`` does."""
+@dataclass(frozen=True, slots=True)
+class AlreadyRead:
+    """What a revision was assembled to, and whether the actor has approved it."""
+
+    assembly: Assembly | None
+    voted: bool
+
+
+def why_not_approve(actor: Actor, revision: Revision, *, known: AlreadyRead | None = None) -> Refusal | None:
+    """Drift is not looked for here: that asks the sources, and ``votes.approve`` does. ``known``: where it was read
+    already, for many revisions at once."""
     if refusal := missing_capability(actor, Capability.PACKET_APPROVE):
         return refusal
     if revision.state == RevisionState.HELD:
         return Refusal("held", "Holds are open. They must be resolved before anyone can approve.")
     waiting = (RevisionState.IN_REVIEW, RevisionState.APPROVED)
-    if refusal := _not_current(revision, waiting) or _unsignable(revision):
+    if refusal := _not_current(revision, waiting) or _unsignable(revision, known):
         return refusal
     if refusal := _not_a_signer(actor.user_id or 0, revision):
         return refusal
-    if Vote.objects.filter(revision=revision, kind=VoteKind.APPROVE, user_id=actor.user_id).exists():
+    votes = Vote.objects.filter(revision=revision, kind=VoteKind.APPROVE, user_id=actor.user_id)
+    if votes.exists() if known is None else known.voted:
         return Refusal("voted", "You have approved this revision. One person has one vote.")
     return None
 
@@ -90,8 +102,8 @@ def _not_a_signer(user_id: int, revision: Revision) -> Refusal | None:
     return None
 
 
-def _unsignable(revision: Revision) -> Refusal | None:
-    assembly = documents.assembly_of(revision)
+def _unsignable(revision: Revision, known: AlreadyRead | None = None) -> Refusal | None:
+    assembly = documents.assembly_of(revision) if known is None else known.assembly
     if assembly is None or assembly.manifest is None:
         return Refusal("no-manifest", assembly.fault if assembly else "It has not been assembled yet.")
     manifest = documents.manifest_of(assembly)

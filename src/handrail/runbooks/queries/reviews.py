@@ -50,14 +50,19 @@ class DrawnRun:
 
 
 @snapshot()
-def list_reviews(actor: Actor, *, done: bool = False, after: str = "", limit: int = PAGE) -> list[DrawnRun]:
+def list_reviews(
+    actor: Actor, *, done: bool = False, own: bool = True, after: str = "", limit: int = PAGE
+) -> list[DrawnRun]:
     """Drawn runs in the actor's scope: those that wait for a second look, the oldest first; with ``done`` those that
-    had one, the newest first. ``after``: go on behind the run with this reference.
+    had one, the newest first. Without ``own``: none that the actor started. ``after``: go on behind the run
+    with this reference.
 
     Raises Denied without ``run:review``, Invalid for an ``after`` that the actor can't know of.
     """
     actor.require(Capability.RUN_REVIEW)
     rows = _drawn(actor).filter(run__review__isnull=not done)
+    if not own:
+        rows = rows.exclude(run__requested_by=actor.name)
     if after:
         rows = _behind(actor, rows, after, newest_first=done)
     joined = rows.select_related("run", "run__definition", "run__review", "tenant")

@@ -20,16 +20,19 @@ from handrail.web.shell.request import PageRequest
 
 @dataclass(frozen=True, slots=True)
 class DefinitionList:
+    """``waiting``: only what waits for the actor's decision, whatever the other filters."""
+
     rows: list[DefinitionSummary]
     kind: str
     state: str
     kinds: list[DefinitionKind]
     states: list[DefinitionState]
     may_propose: bool
+    waiting: bool
 
     @property
     def filtered(self) -> bool:
-        return bool(self.kind or self.state)
+        return bool(self.kind or self.state or self.waiting)
 
 
 def present(actor: Actor, asked: Mapping[str, str]) -> DefinitionList:
@@ -37,9 +40,11 @@ def present(actor: Actor, asked: Mapping[str, str]) -> DefinitionList:
     kind, state = asked.get("kind", ""), asked.get("state", "")
     kind = kind if kind in set(DefinitionKind) else ""
     state = state if state in set(DefinitionState) else ""
-    rows = queries.list_definitions(actor, DefinitionFilter(kind=kind, state=state))
+    waiting = asked.get("waiting") == "decision"
+    wanted = DefinitionFilter(kind=kind, state=state)
+    rows = queries.list_to_decide(actor) if waiting else queries.list_definitions(actor, wanted)
     may_propose = actor.may_everywhere(Capability.DEFINITION_PROPOSE)
-    return DefinitionList(rows, kind, state, list(DefinitionKind), list(DefinitionState), may_propose)
+    return DefinitionList(rows, kind, state, list(DefinitionKind), list(DefinitionState), may_propose, waiting)
 
 
 @require_safe

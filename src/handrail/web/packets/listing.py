@@ -13,7 +13,8 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
-from handrail.packets import queries
+from handrail.packets import inbox, queries
+from handrail.packets.inbox import HeldPacket, ToSign
 from handrail.packets.queries import PAGE, PacketFilter, PacketSummary
 from handrail.packets.states import RevisionState
 from handrail.web.shell import paging
@@ -23,6 +24,8 @@ from handrail.web.shell.request import PageRequest
 
 @dataclass(frozen=True, slots=True)
 class PacketList:
+    """``to_sign``, ``held``: in place of the rows, what waits for the actor, where that is asked for."""
+
     wanted: PacketFilter
     rows: list[PacketSummary]
     tenants: list[TenantSummary]
@@ -30,6 +33,8 @@ class PacketList:
     states: list[RevisionState]
     may_assemble: bool
     older_url: str | None
+    to_sign: list[ToSign] | None = None
+    held: list[HeldPacket] | None = None
 
     @property
     def filtered(self) -> bool:
@@ -48,7 +53,8 @@ def present(actor: Actor, asked: Mapping[str, str]) -> PacketList:
         before=paging.instant(asked.get("before", "")),
         after=asked.get("after", ""),
     )
-    rows = queries.list_packets(actor, wanted)
+    waiting = asked.get("waiting", "")
+    rows = queries.list_packets(actor, wanted) if waiting not in {"signature", "holds"} else []
     return PacketList(
         wanted=wanted,
         rows=rows,
@@ -57,6 +63,8 @@ def present(actor: Actor, asked: Mapping[str, str]) -> PacketList:
         states=list(RevisionState),
         may_assemble=actor.may(Capability.PACKET_ASSEMBLE),
         older_url=_older(wanted, rows[-1].ref) if len(rows) == PAGE else None,
+        to_sign=inbox.list_to_sign(actor, limit=inbox.LOOKED_AT) if waiting == "signature" else None,
+        held=inbox.list_held_packets(actor, limit=inbox.LOOKED_AT) if waiting == "holds" else None,
     )
 
 

@@ -35,12 +35,16 @@ class ReviewList:
 def present(actor: Actor, asked: Mapping[str, str]) -> ReviewList:
     """Raises Denied."""
     done = asked.get("done") == "1"
-    waiting = queries.count_waiting(actor)
+    waiting, own = queries.count_waiting(actor), asked.get("own") != "0"
     try:
-        rows = queries.list_reviews(actor, done=done, after=asked.get("after", ""), limit=PAGE + 1)
+        rows = queries.list_reviews(actor, done=done, own=own, after=asked.get("after", ""), limit=PAGE + 1)
     except Invalid as error:
         return ReviewList([], done, waiting, "", error.faults)
-    more = paging.query(done="1" if done else "", after=rows[PAGE - 1].run) if len(rows) > PAGE else ""
+    more = (
+        paging.query(done="1" if done else "", own="" if own else "0", after=rows[PAGE - 1].run)
+        if len(rows) > PAGE
+        else ""
+    )
     return ReviewList(rows[:PAGE], done, waiting, more)
 
 

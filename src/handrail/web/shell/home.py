@@ -1,11 +1,13 @@
-"""The home page: what waits for one person, as far as their roles let them see it."""
+"""The home page: what one person can act on now, by what it is, the oldest first."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from handrail.access import queries as access
@@ -13,67 +15,126 @@ from handrail.access.actor import NOBODY, Actor
 from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
 from handrail.definitions import queries as definitions
-from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
-from handrail.definitions.states import DefinitionState
+from handrail.notifications import queries as notifications
 from handrail.packets import inbox
-from handrail.packets.inbox import OwnedHold, ToSign
+from handrail.runbooks.queries import brakes, reviews
 from handrail.runbooks.queries import exceptions as exception_queries
-from handrail.runbooks.queries import runs as runbooks
-from handrail.runbooks.queries.exceptions import ExceptionFilter, ExceptionSummary
-from handrail.runbooks.queries.runs import RunFilter, RunSummary
-from handrail.runbooks.states import RUN, Handling, RunState
+from handrail.runbooks.queries.exceptions import MINE, OLDEST, UNASSIGNED, UNRESOLVED, ExceptionFilter
+from handrail.web.shell import paging
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 SHOWN = 8
-OPEN = ExceptionFilter(handling=Handling.OPEN, limit=SHOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class HomeGroup:
+    """``rows``: the oldest of ``count``, shown by ``template``; ``url``: the list with exactly these."""
+
+    slug: str
+    title: str
+    template: str
+    url: str
+    rows: Sequence[object]
+    count: int
+
+    @property
+    def more(self) -> bool:
+        return self.count > len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """None where the actor's roles don't let them see that kind at all."""
+    """``groups``: those in which something waits; ``quiet``: the titles of the others that the actor's roles have.
+    ``undelivered``: messages that no channel has. ``tenants``: the first of ``tenant_count``."""
 
-    stopped: list[ExceptionSummary] | None
-    stopped_count: int
-    mine: list[ExceptionSummary]
-    mine_count: int
-    proposals: list[DefinitionSummary]
-    to_sign: list[ToSign]
-    holds: list[OwnedHold]
-    runs: list[RunSummary] | None
-    counts: dict[RunState, int]
+    groups: list[HomeGroup]
+    quiet: list[str]
+    undelivered: int
     tenants: list[TenantSummary]
+    tenant_count: int
+    may_start: bool
+    may_assemble: bool
 
     @property
-    def moving(self) -> int:
-        return sum(n for state, n in self.counts.items() if state in RUN.active)
+    def group(self) -> dict[str, HomeGroup]:
+        """By slug."""
+        return {one.slug: one for one in self.groups}
 
 
 def present(actor: Actor) -> Home:
-    sees_runs = actor.may(Capability.RUN_VIEW)
-    sees_exceptions = actor.may(Capability.EXCEPTION_VIEW)
-    resolves = sees_exceptions and actor.may(Capability.EXCEPTION_RESOLVE)
-    mine = ExceptionFilter(handling=Handling.TAKEN, owner=actor.name, limit=SHOWN)
+    groups = list(_groups(actor))
+    sees_tenants = actor.may(Capability.TENANT_VIEW)
+    found = access.find_tenants(actor, "", limit=SHOWN) if sees_tenants else []
     return Home(
-        stopped=exception_queries.list_exceptions(actor, OPEN) if sees_exceptions else None,
-        stopped_count=exception_queries.count_exceptions(actor, OPEN) if sees_exceptions else 0,
-        mine=exception_queries.list_exceptions(actor, mine) if resolves else [],
-        mine_count=exception_queries.count_exceptions(actor, mine) if resolves else 0,
-        proposals=_proposals(actor),
-        to_sign=inbox.list_to_sign(actor, limit=SHOWN),
-        holds=inbox.list_owned_holds(actor, limit=SHOWN),
-        runs=runbooks.list_runs(actor, RunFilter(limit=SHOWN)) if sees_runs else None,
-        counts=runbooks.count_states(actor) if sees_runs else {},
-        tenants=access.list_tenants(actor) if actor.may(Capability.TENANT_VIEW) else [],
+        groups=[one for one in groups if one.count],
+        quiet=[one.title for one in groups if not one.count],
+        undelivered=notifications.count_undelivered(actor),
+        tenants=[one for one in found if one.closed_at is None],
+        tenant_count=access.count_tenants(actor) if sees_tenants else 0,
+        may_start=actor.may(Capability.RUN_START),
+        may_assemble=actor.may(Capability.PACKET_ASSEMBLE),
     )
 
 
-def _proposals(actor: Actor) -> list[DefinitionSummary]:
-    """Those that the actor may decide on: never their own."""
-    if not actor.may_everywhere(Capability.DEFINITION_DECIDE):
-        return []
-    proposed = definitions.list_definitions(actor, DefinitionFilter(state=DefinitionState.PROPOSED))
-    return [row for row in proposed if row.proposed_by != actor.name]
+def _groups(actor: Actor) -> Iterator[HomeGroup]:
+    """What the actor's roles let them act on, in the order in which it is shown."""
+    for of in (_to_sign, _holds, _mine, _unassigned, _brakes, _decisions, _reviews):
+        yield from of(actor)
+
+
+def _to_sign(actor: Actor) -> Iterator[HomeGroup]:
+    if actor.may(Capability.PACKET_APPROVE):
+        rows = inbox.list_to_sign(actor, limit=inbox.LOOKED_AT)
+        title = "Escalation packets awaiting your approval"
+        url = reverse("packets") + paging.query(waiting="signature")
+        yield HomeGroup("to-sign", title, "packets/parts/to_sign.html", url, rows[:SHOWN], len(rows))
+
+
+def _holds(actor: Actor) -> Iterator[HomeGroup]:
+    if actor.may(Capability.PACKET_CLEAR_HOLD):
+        rows, count = inbox.list_held_packets(actor, limit=SHOWN), inbox.count_held_packets(actor)
+        url = reverse("packets") + paging.query(waiting="holds")
+        yield HomeGroup("holds", "Your holds", "packets/parts/held.html", url, rows, count)
+
+
+def _mine(actor: Actor) -> Iterator[HomeGroup]:
+    if actor.may(Capability.EXCEPTION_RESOLVE):
+        yield _exceptions(actor, "mine", "Exceptions taken over by you", owner=MINE)
+
+
+def _unassigned(actor: Actor) -> Iterator[HomeGroup]:
+    if actor.may(Capability.EXCEPTION_TAKE):
+        yield _exceptions(actor, "unassigned", "Stopped and not taken over", owner=UNASSIGNED)
+
+
+def _exceptions(actor: Actor, slug: str, title: str, *, owner: str) -> HomeGroup:
+    given = {"handling": UNRESOLVED, "owner": owner, "sort": OLDEST}
+    wanted = ExceptionFilter(handling=UNRESOLVED, owner=owner, sort=OLDEST, limit=SHOWN)
+    rows, count = exception_queries.list_exceptions(actor, wanted), exception_queries.count_exceptions(actor, wanted)
+    url = reverse("exceptions") + paging.query(**given)
+    return HomeGroup(slug, title, "runs/parts/exception_table.html", url, rows, count)
+
+
+def _brakes(actor: Actor) -> Iterator[HomeGroup]:
+    if actor.may(Capability.RUN_PAUSE):
+        held = [one for one in brakes.list_brakes(actor) if one.why_not_resume is None]
+        title, template = "Paused until somebody resumes it", "runs/parts/held_brakes.html"
+        yield HomeGroup("brakes", title, template, reverse("brakes"), held[::-1][:SHOWN], len(held))
+
+
+def _decisions(actor: Actor) -> Iterator[HomeGroup]:
+    if actor.may_everywhere(Capability.DEFINITION_DECIDE):
+        rows, count = definitions.list_to_decide(actor, limit=SHOWN), definitions.count_to_decide(actor)
+        url = reverse("definitions") + paging.query(waiting="decision")
+        yield HomeGroup("decisions", "Proposals to decide", "definitions/parts/table.html", url, rows, count)
+
+
+def _reviews(actor: Actor) -> Iterator[HomeGroup]:
+    if actor.may(Capability.RUN_REVIEW):
+        rows, count = reviews.list_reviews(actor, own=False, limit=SHOWN), reviews.count_waiting(actor)
+        title, url = "Completed runs to look at again", reverse("reviews") + paging.query(own="0")
+        yield HomeGroup("reviews", title, "runs/parts/review_table.html", url, rows, count)
 
 
 @require_safe
