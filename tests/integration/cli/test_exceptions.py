@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from handrail.access.capabilities import Role
 from handrail.runbooks.models import ExceptionPacket
 from tests.factories import rows
+from tests.factories.changes import COPIED, PANEL, world
 from tests.factories.people import secret_of
 from tests.factories.runs import Runs
+from tests.factories.switches import ODD
 from tests.integration.cli.conftest import Handrail
 
 pytestmark = pytest.mark.requirement("R2-17")
+FOLLOWED = PANEL.replace(COPIED, f"{COPIED[:-1]}, follow_up: [{{runbook: flip-switch, by: [senior-support]}}]}}")
 
 
 @pytest.fixture
@@ -78,3 +83,38 @@ def test_several_are_taken_and_resolved_and_what_failed_is_named(packet: Excepti
     )
     assert ended.code == 5
     assert [(one["ref"], one["code"]) for one in ended.json] == [(packet.ref, ""), (other.ref, "exception-resolved")]
+
+
+def test_sources_are_read_again_and_a_follow_up_run_is_previewed_started_and_shown(
+    db: None, handrail: Handrail, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with world(FOLLOWED) as (estate, board, _):
+        rows.member(estate.workspace, Role.SENIOR_SUPPORT, email="senior@example.com")
+        monkeypatch.setenv("HANDRAIL_TOKEN", secret_of("senior@example.com", estate.workspace.pk))
+        board.script = [ODD]
+        packet = ExceptionPacket.objects.get(run=estate.advance(estate.start()))
+        board.switches["s1"]["state"] = "off"
+        read = handrail("exceptions", "read-again", packet.ref)
+        assert (read.code, "Read again by senior@example.com" in read.out, "switch.state" in read.out) == (
+            0,
+            True,
+            True,
+        )
+        assert handrail("exceptions", "take", packet.ref).code == 0
+        inputs = tmp_path / "inputs.json"
+        inputs.write_text('{"budget": 2}')
+        wanted = ("exceptions", "follow-up", packet.ref, "--runbook", "flip-switch", "--inputs", str(inputs))
+        seen = handrail(*wanted, "--preview")
+        assert (seen.code, "flip through board" in seen.out) == (0, True)
+        started = [handrail(*wanted), handrail(*wanted)]
+        assert [one.code for one in started] == [0, 0]
+        assert "was started already from" in started[1].out
+        assert handrail(*wanted, "--number", "2").code == 5
+        run = packet.follow_ups.get().run
+        shown = handrail("exceptions", "show", packet.ref).out
+        assert (run.ref in shown, "Follow-up runs" in shown) == (True, True)
+        assert packet.ref in handrail("runs", "show", run.ref).out
+        late = handrail("exceptions", "list", "--owner", "mine", "--due", "late")
+        assert (late.code, packet.ref in late.out) == (0, False)
+        refused = handrail("exceptions", "resolve", packet.ref, "--outcome", "lost", "--note", "Done.")
+        assert (refused.code, "one of: fixed-by-hand" in " ".join(refused.err.split())) == (2, True)

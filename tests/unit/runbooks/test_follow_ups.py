@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,11 +16,16 @@ from handrail.connectors.outcome import Answer, Reading
 from handrail.definitions import actions as definitions
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, HandrailError, Invalid, NotFound
+from handrail.kernel.scope import entered
+from handrail.runbooks import timing
 from handrail.runbooks.actions import exceptions, follow_ups, handover, runs
+from handrail.runbooks.engine import advance
+from handrail.runbooks.engine.position import Phase
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, FollowUp, OperationRun, Report
 from handrail.runbooks.queries import exceptions as queries
 from handrail.runbooks.queries.follow_ups import FollowUpOf, follow_up_form
 from handrail.runbooks.queries.runs import RunFilter, get_run, list_runs
+from handrail.runbooks.timing import Timing
 from tests.factories import rows
 from tests.factories.changes import COPIED, PANEL, SECOND, ending, senior, world
 from tests.factories.people import as_person
@@ -72,6 +78,15 @@ def test_it_alone_passes_the_fence_of_its_own_exception_and_is_linked_both_ways(
         assert get_run(who, run.ref).follow_up_of == FollowUpOf(packet.ref, packet.run.ref, 1, who.name)
         (event,) = AuditEvent.objects.filter(event="exception.follow_up_started")
         assert (event.subject, event.context["run"], event.context["number"]) == (packet.ref, run.ref, 1)
+
+
+def test_it_is_advanced_in_the_scope_and_with_the_rights_of_a_worker() -> None:
+    with world(FOLLOWED) as (estate, board, _):
+        who, packet = person(estate), stopped(estate, board)
+        exceptions.take(ref=packet.ref, by=who)
+        run = followed(packet, who)
+        with entered(estate.worker.scope):
+            assert estate.advance(run).state == "completed"
 
 
 @pytest.mark.requirement("R2-07")
@@ -370,3 +385,33 @@ def test_closed_tenant_begins_none() -> None:
 def close(estate: Runs) -> None:
     estate.tenant.closed_at, estate.tenant.closed_by, estate.tenant.closed_reason = now(), "x", "Gone."
     estate.tenant.save()
+
+
+class Died(BaseException):
+    """Stands for the end of the process: nothing after it runs."""
+
+
+@pytest.mark.parametrize(("took_effect", "how"), [(True, "completed"), (False, "follow-up-not-held")])
+def test_worker_dies_in_the_call_and_the_packet_is_handed_back(
+    monkeypatch: pytest.MonkeyPatch, took_effect: bool, how: str
+) -> None:
+    """What may have happened is looked for; only another call is not made any more."""
+    with world(FOLLOWED) as (estate, board, _), timing.use(Timing(intent_margin_seconds=0, result_margin_seconds=-2)):
+        who, packet = person(estate), stopped(estate, board)
+        exceptions.take(ref=packet.ref, by=who)
+        run, calls = followed(packet, who), len(board.calls)
+
+        def die(*_: object) -> advance.Next:
+            raise Died
+
+        with monkeypatch.context() as patched:
+            patched.setitem(advance.MOVES, Phase.IN_FLIGHT, die)  # type: ignore[arg-type]
+            with pytest.raises(Died):
+                estate.advance(run)
+        board.switches["s1"]["state"] = "on" if took_effect else "off"
+        handover.hand_back(ref=packet.ref, note="Not mine.", by=who)
+        deadline = Checkpoint.objects.get(run=run, kind="intent").deadline_at
+        assert deadline is not None
+        time.sleep(max((deadline - now()).total_seconds(), 0))
+        assert ending(estate.advance(run)) == how
+        assert len(board.calls) == calls
