@@ -10,6 +10,9 @@ from tests.factories.switches import FORBIDDEN, RUNBOOK, SwitchBoard, connected
 
 ESCALATED = RUNBOOK.replace("escalate_to: senior-support", "escalate_to: on-call")
 
+# Lets out nothing but the name of the switch.
+CLOSED = ESCALATED.replace("switch.state, switch.fuse, switch.marker]}", "switch.state]}")
+
 
 @pytest.fixture
 def estate(db: None) -> Runs:

@@ -28,7 +28,7 @@ from handrail.kernel.hostile import clean_text
 from handrail.kernel.secrets import KeptSecret, Secrets
 
 _RESOLVER = Resolver()
-_GO_ON, _TAKEN, _PERMANENT, _WRONG_LOGIN = 354, 250, 500, 535
+_GO_ON, _TAKEN, _TEMPORARY, _PERMANENT, _LAST, _WRONG_LOGIN = 354, 250, 400, 500, 599, 535
 _DOT = re.compile(rb"(?m)^\.")
 
 
@@ -138,8 +138,10 @@ class Smtp:
 def _given(connection: _Connection, content: bytes, refused: int, many: int) -> Sent:
     connection.send(_DOT.sub(b"..", content) + (b"" if content.endswith(b"\r\n") else b"\r\n") + b".\r\n")
     code, text = connection.getreply()
-    if code != _TAKEN:
+    if _TEMPORARY <= code <= _LAST:
         return _answered(code)
+    if code != _TAKEN:  # an answer that was cut short says nothing
+        return Sent(SentVerdict.UNKNOWN, describe(Failure.CONNECTION_LOST))
     with suppress(OSError, smtplib.SMTPException):
         connection.quit()
     words = f"{refused} of {many} recipients were not accepted" if refused else ""
