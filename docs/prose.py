@@ -91,6 +91,7 @@ def texts() -> Iterator[tuple[Path, list[Line]]]:
     for pattern in (
         "definitions/**/*.yaml",
         "desks/*.toml",
+        "task_systems/*.toml",
         "docs/**/*.toml",
         "deploy/*",
         "Makefile",

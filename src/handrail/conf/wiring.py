@@ -10,6 +10,7 @@ from typing import Any
 from handrail.access import closing, decisions, tokens
 from handrail.conf import config, keys, release, single_sign_on
 from handrail.connectors import channels, desk, oidc, registry
+from handrail.connectors.template import render_url
 from handrail.definitions import actions as definitions
 from handrail.kernel.errors import Misconfigured
 from handrail.notifications import settings as notifications
@@ -109,6 +110,7 @@ def task_systems(loaded: config.Config) -> list[task_system.TaskSystem]:
     for label, section in loaded.known_task_systems.items():
         secret = config.secrets().resolve(section.webhook_secret) if section.webhook_secret else None
         plain = {name: getattr(section, name) for name in type(section).model_fields if name not in _SET_HERE}
+        plain["list_path"] = render_url(section.list_path, section.values)
         name = label.partition(".")[2]
         if secret is not None and any(secret.reveal() == other for other in secrets):
             message = f"[{label}] webhook_secret is that of another task system: give each its own."

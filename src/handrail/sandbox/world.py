@@ -133,6 +133,7 @@ class World:
         """A new open task with what ``task_id`` asks for. Raises KeyError for a task that is not there."""
         again = public(self.tasks[task_id])
         again.pop("outcome", None)
+        again.pop("messages", None)
         number = 1001 + len(self.tasks)
         again |= {"id": f"TASK-{number}", "scenario": "", "state": "open", "revision": 1}
         again["payload"]["ticket"] = again["id"]

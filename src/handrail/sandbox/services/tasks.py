@@ -34,6 +34,8 @@ class TaskService:
             route("tasks", "PUT", "/tasks/{task}/outcome", self._outcome),
             route("tasks", "POST", "/tasks/{task}/outcome", self._outcome),
             route("tasks", "GET", "/tasks/{task}/outcome", self._kept),
+            route("tasks", "PUT", "/tasks/{task}/messages/{key}", self._message),
+            route("tasks", "GET", "/tasks/{task}/messages/{key}", self._kept_message),
             route("tasks", "POST", "/tasks/{task}/deliver", self._deliver),
         ]
 
@@ -87,6 +89,23 @@ class TaskService:
         task = self._find(request.params["task"]) or {}
         outcome = task.get("outcome")
         return record_reply(None) if outcome is None else wire.json_reply(200, outcome)
+
+    def _message(self, request: Request) -> Reply:
+        """A further message about the task, kept once under its key."""
+        body, key = request.json(), request.params["key"]
+        text_field(body, "kind")
+        with self._estate.lock:
+            task = self._estate.world.tasks.get(request.params["task"])
+            if task is None:
+                return record_reply(None)
+            if task.setdefault("messages", {}).setdefault(key, body) != body:
+                return wire.problem(409, "known", "Another message has this key.")
+        return wire.json_reply(200, body)
+
+    def _kept_message(self, request: Request) -> Reply:
+        task = self._find(request.params["task"]) or {}
+        kept = task.get("messages", {}).get(request.params["key"])
+        return record_reply(None) if kept is None else wire.json_reply(200, kept)
 
     def _deliver(self, request: Request) -> Reply:
         """Sends the task as a Standard Webhook to a URL on this machine, and returns what came back."""
