@@ -40,12 +40,15 @@ class Failed(RuntimeError):
 
 @dataclass(slots=True)
 class RequestTracker:
-    """A running desk. ``token`` may create tickets in the queue Support; ``onlooker_token`` may only see it."""
+    """A running desk. ``token`` may create tickets in the queue Support; ``onlooker_token`` may only see it.
+    ``tasks_token`` may change those of the queue Remediation; ``watcher_token`` may only see them."""
 
     base_url: str
     token: str
     onlooker_token: str
     process: subprocess.Popen[bytes]
+    tasks_token: str = ""
+    watcher_token: str = ""
 
     def get(self, path: str, **query: str) -> Any:
         """The JSON answer to a GET as the service account."""
@@ -131,6 +134,7 @@ def running_request_tracker() -> Iterator[RequestTracker]:
         _wait_until_up(desk, folder)
         accounts = dict(line.split() for line in (folder / "accounts").read_text().splitlines())
         desk.token, desk.onlooker_token = accounts["handrail"], accounts["onlooker"]
+        desk.tasks_token, desk.watcher_token = accounts["tasks"], accounts["watcher"]
         yield desk
     finally:
         desk.stop()

@@ -1,4 +1,7 @@
 # Gives a fresh Request Tracker what the peer tests need, and prints one `name token` a line:
+#   tasks      may see, comment and change tickets in the queue Remediation, whose custom field HandrailTask holds a
+#              delegated task as JSON; tickets are made there by root, as by the people who qualify tasks
+#   watcher    may only see that queue and comment nothing
 #   handrail   may create, read and search tickets in the queue Support and set the custom field HandrailKey
 #   onlooker   may see that queue, but not create tickets in it: the desk refuses it for want of a right
 # Neither is a superuser. A token goes into the header `Authorization: token …`. Safe to run twice: what exists stays,
@@ -45,3 +48,20 @@ sub account {
 # No more than the guide tells people to grant.
 account('handrail', qw(SeeQueue CreateTicket ShowTicket SeeCustomField SetInitialCustomField));
 account('onlooker', qw(SeeQueue ShowTicket));
+
+# The queue of delegated tasks.
+my $remediation = RT::Queue->new(RT->SystemUser);
+$remediation->Load('Remediation');
+if (!$remediation->id) {
+    made('queue', $remediation->Create(Name => 'Remediation'));
+}
+my %task = (Name => 'HandrailTask', LookupType => RT::Ticket->CustomFieldLookupType);
+my $task = RT::CustomField->new(RT->SystemUser);
+$task->LoadByName(%task);
+if (!$task->id) {
+    made('field', $task->Create(%task, Type => 'TextSingle', MaxValues => 1));
+}
+$task->AddToObject($remediation);
+$queue = $remediation;
+account('tasks', qw(SeeQueue ShowTicket ShowTicketComments CommentOnTicket ModifyTicket SeeCustomField));
+account('watcher', qw(SeeQueue ShowTicket ShowTicketComments SeeCustomField));

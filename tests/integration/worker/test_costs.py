@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from handrail.connectors.tasksystem import WriteCall
 from handrail.runbooks import task_system
 from handrail.runbooks.models import Report
 from tests.factories.installation import Installation
@@ -19,7 +20,8 @@ from tests.factories.switches import DONE, RUNBOOK, SwitchBoard, Turn, connected
 from tests.factories.task_queue import SYSTEM
 from tests.factories.wire import Cost, straight
 
-TASKS = replace(SYSTEM, connector="board", outcome_path="/tasks/{task}")
+OUTCOME = WriteCall(method="PUT", path="/tasks/{task}", idempotent=True, kept="by-status")
+TASKS = replace(SYSTEM, connector="board", outcome=OUTCOME)
 
 
 @pytest.fixture

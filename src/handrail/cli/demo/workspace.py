@@ -102,7 +102,8 @@ def _toml(workspace: DemoWorkspace) -> str:
         f"state_directory = {_quoted(workspace.directory)}",
         f'[web]\nport = {workspace.web_port}\nbase_url = "{workspace.url}"',
         "[worker]\nconcurrency = 6\nlease_seconds = 5\nsweep_seconds = 1\npull_seconds = 5",
-        f'[tasks]\npreset = "handrail"\nconnector = "tasks"\nworkspace = "{WORKSPACE}"\nwebhook_secret = {_secret(secrets / "webhook")}',
+        f'[tasks]\npreset = "handrail"\nconnector = "tasks"\n'
+        f'workspace = "{WORKSPACE}"\nwebhook_secret = {_secret(secrets / "webhook")}',
     ]
     parts += _packets(workspace)
     for name, kind, path, token in _CONNECTORS:
