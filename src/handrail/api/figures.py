@@ -10,6 +10,8 @@ from pydantic import Field
 
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Instant, Word
+from handrail.notifications import evaluation as handling
+from handrail.notifications.evaluation import HandlingEvaluation
 from handrail.packets import evaluation as packets
 from handrail.packets.evaluation import PacketFigures
 from handrail.runbooks import evaluation as runs
@@ -34,6 +36,13 @@ class EvaluationQuery(Schema):
 def evaluate_runs(request: HttpRequest, query: Query[EvaluationQuery]) -> Evaluation:
     """Completed, stopped, recovered and repeated runs in your scope: in total, for each runbook, version and period."""
     return runs.evaluate(actor_of(request), EvaluationFilter(**query.dict()))
+
+
+@router.get("/evaluation/handling", response={200: HandlingEvaluation, **REFUSALS}, operation_id="evaluate_handling")
+def evaluate_handling(request: HttpRequest, query: Query[EvaluationQuery]) -> HandlingEvaluation:
+    """How long stopped runs in your scope waited until somebody was notified, took over and resolved, by runbook and
+    reason; and what came of follow-up runs. ``period`` changes nothing here."""
+    return handling.evaluate(actor_of(request), EvaluationFilter(**query.dict()))
 
 
 @router.get("/evaluation/packets", response={200: PacketFigures, **REFUSALS}, operation_id="evaluate_packets")

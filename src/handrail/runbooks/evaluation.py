@@ -172,6 +172,7 @@ _RECOVERY = tuple(RecoveryFigures.__dataclass_fields__)
 _REVIEW = tuple(ReviewFigures.__dataclass_fields__)
 _COMPLETENESS = tuple(CompletenessFigures.__dataclass_fields__)
 ALL = "All runbooks"
+CHOSEN = figures.CHOSEN
 
 
 @snapshot()
@@ -180,7 +181,7 @@ def evaluate(actor: Actor, wanted: EvaluationFilter | None = None, *, since: dat
     runbooks there are. Raises Denied without ``evaluation:view``."""
     actor.require(Capability.EVALUATION_VIEW)
     wanted = wanted or EvaluationFilter(since=since)
-    chosen = _chosen(actor, wanted)
+    chosen = chosen_by(actor, wanted)
     rows = _rows(figures.RUNS, chosen | {"declared": Jsonb(_declared(chosen))})
     causes = _rows(figures.CAUSES, chosen)
     [(unresolved, takeover_seconds, truncated)] = _all(figures.HANDLING, chosen)[1]
@@ -208,7 +209,8 @@ def evaluate(actor: Actor, wanted: EvaluationFilter | None = None, *, since: dat
     )
 
 
-def _chosen(actor: Actor, wanted: EvaluationFilter) -> dict[str, Any]:
+def chosen_by(actor: Actor, wanted: EvaluationFilter) -> dict[str, Any]:
+    """The parameters of CHOSEN: the runs that ``wanted`` names in the actor's scope."""
     return {
         "workspace": actor.workspace_id,
         "tenants": None if actor.tenant_ids is None else sorted(actor.tenant_ids),

@@ -15,7 +15,7 @@ MOST_PERIODS = 400
 MOST_CAUSES = 1000
 
 # What is asked for, in the actor's scope.
-_CHOSEN = f"""
+CHOSEN = f"""
 chosen AS MATERIALIZED (
     SELECT run.id, run.runbook, pinned.version, run.definition_id, run.tenant_id, run.state, run.task, run.finished_at,
            run.created_at, date_trunc(%(unit)s, run.created_at, 'UTC') AS period
@@ -100,7 +100,7 @@ facts AS MATERIALIZED (
 
 # One row in all, one for each runbook, for each version of it, and for each bucket of time.
 RUNS = f"""
-WITH {_CHOSEN}, {_LEDGERS}, {_FACTS}
+WITH {CHOSEN}, {_LEDGERS}, {_FACTS}
 SELECT grouping(runbook, version, period) AS of, runbook, version, period,
        count(*) AS ended,
        count(*) FILTER (WHERE state = 'completed') AS completed,
@@ -137,7 +137,7 @@ ORDER BY of, period DESC, runbook, version"""
 
 # By cause, by reason and version, and by bucket of time. Many of one kind take the place of none of another.
 CAUSES = f"""
-WITH {_CHOSEN}, counted AS (
+WITH {CHOSEN}, counted AS (
     SELECT grouping(packet.reason, period) AS of, packet.cause, packet.reason, runbook, version, period, count(*),
            row_number() OVER (
                PARTITION BY grouping(packet.reason, period)
@@ -150,7 +150,7 @@ ORDER BY of, place"""
 
 # Taken: for the first time, no matter who has it now, and whether or not somebody handed it back since.
 HANDLING = f"""
-WITH {_CHOSEN}
+WITH {CHOSEN}
 SELECT count(*) FILTER (WHERE packet.handling <> 'resolved'),
        extract(epoch FROM avg(coalesce(first.at, packet.taken_at) - packet.at))::float8,
        (SELECT count(*) FROM chosen) >= {LIMIT}
@@ -161,5 +161,5 @@ LEFT JOIN LATERAL (
       AND told.event IN ('exception.taken', 'exception.assigned')) first ON true"""
 
 DEFINITIONS = f"""
-WITH {_CHOSEN}
+WITH {CHOSEN}
 SELECT DISTINCT definition_id FROM chosen"""

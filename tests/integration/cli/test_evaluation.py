@@ -39,6 +39,7 @@ def test_figures_of_runs_are_json_too(estate: Runs, capsys: pytest.CaptureFixtur
 
 
 def test_nothing_to_count_is_said(estate: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert handrail(["evaluation", "handling"]) == 0
     assert handrail(["evaluation", "runs", "--runbook", "none"]) == 0
     assert "No run has ended in this period." in capsys.readouterr().out
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -10,6 +10,8 @@ import typer
 from handrail.cli import output
 from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json, TenantKey
+from handrail.notifications import evaluation as handling_figures
+from handrail.notifications.evaluation import WaitFigures
 from handrail.packets import evaluation as packet_figures
 from handrail.runbooks import evaluation as run_figures
 from handrail.runbooks.evaluation import EvaluationFilter, Period, RunbookFigures
@@ -93,6 +95,46 @@ def _cells(of: RunbookFigures) -> tuple[int, ...]:
         *(of.ended, of.completed, of.first_time, of.already_as_required, of.unattended, of.found_wrong, of.stopped),
         *(of.cancelled, of.repeats, of.recovery.interrupted, of.recovery.recovered, of.completeness.complete),
     )
+
+
+@group.command("handling")
+def handling(
+    *,
+    since: Since = None,
+    until: Until = None,
+    tenant: TenantKey = "",
+    runbook: Runbook = "",
+    version: Version = None,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """How long stopped runs in your scope waited for people, by runbook and reason; and what came of follow-up runs.
+
+    Each as median and 95th percentile. What still waits counts with its time so far, and is given in brackets.
+    """
+    wanted = EvaluationFilter(since, until, tenant, runbook, version)
+    found = handling_figures.evaluate(actor(as_, workspace), wanted)
+    if json:
+        output.print_json(found)
+        return
+    rows = [("all", "", found.total)] if found.total.packets else []
+    rows += [(one.runbook, one.reason, one) for one in found.reasons]
+    cells = [
+        (name, reason, one.packets, _wait(one.notified), _wait(one.taken), _wait(one.resolved), one.late)
+        for name, reason, one in rows
+    ]
+    columns = ("runbook", "reason", "packets", "notified", "taken over", "resolved", "late")
+    output.print_table("", columns, cells, empty="No run stopped in this period.")
+    of = found.follow_ups
+    output.print_facts({"follow-up runs": f"{of.started} started, {of.ended} ended, {of.completed} completed"})
+
+
+def _wait(of: WaitFigures) -> str:
+    if of.seconds_median is None or of.seconds_p95 is None:
+        return "-"
+    waiting = f" ({of.waiting} waiting)" if of.waiting else ""
+    return f"{timedelta(seconds=round(of.seconds_median))} / {timedelta(seconds=round(of.seconds_p95))}{waiting}"
 
 
 @group.command("packets")

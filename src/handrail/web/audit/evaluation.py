@@ -14,6 +14,8 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.queries import TenantSummary
 from handrail.kernel.clock import now
+from handrail.notifications import evaluation as handling_figures
+from handrail.notifications.evaluation import HandlingEvaluation, WaitFigures
 from handrail.runbooks import evaluation
 from handrail.runbooks.evaluation import Evaluation, EvaluationFilter, Period
 from handrail.runbooks.queries import runs
@@ -35,7 +37,8 @@ DEFAULT = "30d"
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPage:
-    """``recovery``: the figures of what was interrupted; ``records``: of what ended runs left behind."""
+    """``recovery``: the figures of what was interrupted; ``records``: of what ended runs left behind;
+    ``people``: of stopped runs in the hands of people."""
 
     result: Evaluation
     wanted: EvaluationFilter
@@ -49,6 +52,8 @@ class EvaluationPage:
     tenants: list[TenantSummary]
     most_causes: int
     packets: PacketFiguresPart
+    handling: HandlingEvaluation
+    people: list[Figure]
 
     @property
     def filtered(self) -> bool:
@@ -66,7 +71,7 @@ def present(actor: Actor, asked: Mapping[str, str]) -> EvaluationPage:
         runbook=asked.get("runbook", ""),
         period=Period(period) if period in set(Period) else Period.WEEK,
     )
-    result = evaluation.evaluate(actor, wanted)
+    result, handling = evaluation.evaluate(actor, wanted), handling_figures.evaluate(actor, wanted)
     return EvaluationPage(
         result=result,
         wanted=wanted,
@@ -80,6 +85,8 @@ def present(actor: Actor, asked: Mapping[str, str]) -> EvaluationPage:
         tenants=access.list_tenants(actor),
         most_causes=max((c.count for c in result.reasons), default=1),
         packets=packet_figures.present(actor, wanted.since),
+        handling=handling,
+        people=_people(result, handling),
     )
 
 
@@ -104,6 +111,24 @@ def _recovery(result: Evaluation) -> list[Figure]:
             f"The effect was there {of.effect_present:,} times; {of.sent_again:,} calls were made again, same key.",
         ),
     ]
+
+
+def _people(result: Evaluation, of: HandlingEvaluation) -> list[Figure]:
+    total, again = of.total, of.follow_ups
+    return [
+        _wait("Time to notify", total.notified, "until the first channel had it, or somebody found it before"),
+        _wait("Time to take over", total.taken, "until the first person took it over"),
+        _wait("Time to resolve", total.resolved, "until it was resolved"),
+        share("Late", total.late, total.packets, "Not resolved when they were due, of all exception packets."),
+        Figure("Not resolved yet", f"{result.unresolved:,}", None, "Exception packets that are open or taken over."),
+        share("Follow-up runs completed", again.completed, again.ended, "Of those that ended; none was found wrong."),
+    ]
+
+
+def _wait(name: str, of: WaitFigures, until: str) -> Figure:
+    waiting = f" {of.waiting:,} still wait{'s' if of.waiting == 1 else ''}, counted so far." if of.waiting else ""
+    p95 = words.span(of.seconds_p95)
+    return Figure(name, words.span(of.seconds_median), None, f"Median, {until}; 95th percentile {p95}.{waiting}")
 
 
 def _records(result: Evaluation) -> list[Figure]:
@@ -170,13 +195,6 @@ def _figures(result: Evaluation) -> list[Figure]:
             words.span(total.seconds_median),
             None,
             f"Median, from received to completed; 95th percentile {words.span(total.seconds_p95)}.",
-        ),
-        Figure("Not resolved yet", f"{result.unresolved:,}", None, "Exception packets that are open or taken over."),
-        Figure(
-            "Time to take over",
-            words.span(result.takeover_seconds),
-            None,
-            "Mean, from the stop to a person taking it over.",
         ),
     ]
 
