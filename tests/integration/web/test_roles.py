@@ -108,7 +108,7 @@ def test_every_route_says_what_it_needs() -> None:
 @pytest.mark.parametrize(("path", "role"), portion(itertools.product(NEEDS, Role), 3))
 def test_page_follows_the_capability(house: Web, as_role: Callable[..., Client], path: str, role: Role) -> None:
     needed = NEEDS[path]
-    response = as_role(role).get(ROUTES[path].url(house.ids()))
+    response = as_role(role).get(ROUTES[path].url(house.ids()), follow=True)
     denials = AuditEvent.objects.filter(event="access.denied")
     if needed is None or needed in BUNDLES[role]:
         assert response.status_code == (409 if path in NOTHING_YET else 200)
