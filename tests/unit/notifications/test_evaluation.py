@@ -101,7 +101,11 @@ def test_first_message_counts_for_the_time_until_somebody_was_notified(tenant: T
     packet = stopped(tenant, runbook, 10)
     for minutes in (30, 6):
         message = Notification.objects.create(
-            workspace_id=tenant.workspace_id, recipient_kind="responder", recipient=f"x{minutes}", kind="stop", at=packet.at
+            workspace_id=tenant.workspace_id,
+            recipient_kind="responder",
+            recipient=f"x{minutes}",
+            kind="stop",
+            at=packet.at,
         )
         NotifiedEvent.objects.create(
             notification=message,
