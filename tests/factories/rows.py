@@ -73,7 +73,7 @@ def token(of: Workspace) -> AccessToken:
 
 def runbook_text(version: int = 1) -> str:
     """The shipped entitlement runbook as another version of itself."""
-    return SHIPPED.read_text(encoding="utf-8").replace("\nversion: 4\n", f"\nversion: {version}\n")
+    return SHIPPED.read_text(encoding="utf-8").replace("\nversion: 5\n", f"\nversion: {version}\n")
 
 
 def definition(

@@ -50,7 +50,7 @@ MESSAGE = {
 }
 EXAMPLE = {
     "type": DELEGATED,
-    "data": {"id": "TASK-1", "runbook": "entitlement-resync", "runbook_version": 4, "payload": {}},
+    "data": {"id": "TASK-1", "runbook": "entitlement-resync", "runbook_version": 5, "payload": {}},
 }
 
 

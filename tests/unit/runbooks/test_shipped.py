@@ -129,7 +129,7 @@ def test_job_that_says_done_is_not_believed(practice: Practice, scenario: str, c
 def test_prequalified_task_completes_with_what_the_runbook_names(practice: Practice) -> None:
     run = practice.ended("happy")
     assert set(run.task) == {"ticket", "tenant_id", "admins", "role", "product_tier", "retry_budget"}
-    assert (run.runbook, run.task_version, run.retry_limit) == ("entitlement-resync", 4, 3)
+    assert (run.runbook, run.task_version, run.retry_limit) == ("entitlement-resync", 5, 3)
     record = CompletionRecord.objects.get(run=run)
     assert set(record.fields) == {
         "task.ticket",

@@ -24,7 +24,7 @@ group = typer.Typer()
 YamlFile = Annotated[Path, typer.Argument(metavar="FILE", help="The definition's YAML file.")]
 Name = Annotated[
     str,
-    typer.Argument(metavar="DEFINITION", help="KIND/NAME or KIND/NAME/VERSION, such as runbook/entitlement-resync/4."),
+    typer.Argument(metavar="DEFINITION", help="KIND/NAME or KIND/NAME/VERSION, such as runbook/entitlement-resync/5."),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in up to 500 characters.")]
 KindIs = Annotated[str, typer.Option("--kind", help="Only runbook, packet or table definitions.")]
