@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,8 @@ from handrail.access import evidence, queries
 from handrail.audit.queries import LogFinding
 from handrail.cli import database_server, file_modes, installation, migrations, roles
 from handrail.cli.cautions import cautions, transport
+from handrail.connectors import channels, lane, oidc, registry
 from handrail.connectors import desk as desks
-from handrail.connectors import lane, oidc, registry
 from handrail.connectors.config import PassageSettings
 from handrail.connectors.finding import Finding
 from handrail.definitions import wiring
@@ -46,6 +47,7 @@ def all_findings() -> list[Finding]:
     findings += file_modes.findings(config)
     findings += _guarded("connectors", connectors)
     findings += _guarded("desk", desk)
+    findings += _guarded("channels", notification_channels)
     findings += _guarded("release", release)
     findings += _guarded("single sign-on", lambda: single_sign_on(config))
     try:
@@ -56,6 +58,7 @@ def all_findings() -> list[Finding]:
     findings += _guarded("database server", lambda: list(database_server.findings(config)))
     if all(finding.ok for finding in found):  # tables that are not there yet can't be asked
         findings += _guarded("runbooks", runbooks)
+        findings += _guarded("responders", wiring.check_responders)
         findings += _guarded("identifiers", identifiers)
         findings += _guarded("audit log", audit_log)
         findings += clocks_of_processes()
@@ -119,6 +122,21 @@ def _passage(settings: PassageSettings) -> str:
 def runbooks() -> list[Finding]:
     """Whether each active runbook has the connectors that it names."""
     return wiring.check()
+
+
+def notification_channels() -> list[Finding]:
+    """Whether each channel of each responder, and the mail server, can be reached. Nothing is sent."""
+    configured = channels.current()
+    found = []
+    for key, responder in configured.by_key.items():
+        for one in responder.channels:
+            found += [replace(finding, name=f"{key}: {one.name}") for finding in one.channel.check()]
+    if configured.mail is not None:
+        found += [replace(finding, name="mail") for finding in channels.EmailChannel(configured.mail, ()).check()]
+    if not configured.by_key:
+        fix = "Add [responders.NAME], so that somebody is notified when a run stops: docs/guides/responders.md."
+        found.append(Finding("channels", ok=True, message="No responder is configured.", fix=fix))
+    return found
 
 
 def audit_log() -> list[Finding]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, overload
 
+from handrail.definitions import responders
 from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.definitions.profile.compiler import compile_profile_document
 from handrail.definitions.runbook import review
@@ -82,9 +83,12 @@ def check(text: str, *, file: str = "definition") -> CheckedText:
     kind = FORMATS[written]
     definition = _COMPILERS[kind](document)
     warnings = tuple(document.warnings())
+    if isinstance(definition, CompiledProfile):
+        return CheckedText(kind, definition, warnings, tuple(responders.findings(definition, document)))
     if not isinstance(definition, CompiledRunbook):
         return CheckedText(kind, definition, warnings)
-    found, refused = review.findings(definition, document), review.not_carried(definition, document)
+    found = [*review.findings(definition, document), *responders.findings(definition, document)]
+    refused = review.not_carried(definition, document)
     return CheckedText(kind, definition, warnings, tuple(found), tuple(refused), review.decisions(definition))
 
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from handrail.access.queries import workspace_ids
-from handrail.connectors import registry
+from handrail.connectors import channels, registry
 from handrail.connectors.finding import Finding
-from handrail.definitions.active import active_runbooks, compiled_runbook
+from handrail.definitions import responders
+from handrail.definitions.active import active_runbooks, compiled_profile, compiled_runbook
 from handrail.definitions.models import Definition
+from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.definitions.requests import forms
 from handrail.definitions.runbook.compiled import CompiledRunbook
+from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.errors import Conflict, Fault, Invalid, Misconfigured
 from handrail.kernel.scope import RowScope, entered
 
 _REST = (forms.GetForm, forms.SendForm)
+FIX_RESPONDERS = (
+    "Add [responders.NAME] to handrail.toml (docs/guides/responders.md), or propose a version that names another."
+)
+_COMPILERS: Mapping[DefinitionKind, Callable[[Definition], CompiledRunbook | CompiledProfile]] = {
+    DefinitionKind.RUNBOOK: compiled_runbook,
+    DefinitionKind.PACKET: compiled_profile,
+}
 FIX = "Add or fix [connectors.NAME] in handrail.toml, or propose a version that names another."
 
 
@@ -48,6 +58,34 @@ def check() -> list[Finding]:
         with entered(RowScope(workspace_id)):
             found += map(_finding, active_runbooks(workspace_id))
     return found
+
+
+def check_responders() -> list[Finding]:
+    """A finding for each active definition, in every workspace, that names people who can't be notified; or one that
+    says that all can."""
+    found = [finding for pk in workspace_ids() for finding in _unreachable(pk)]
+    if found:
+        return found
+    count = len(channels.current().by_key)
+    message = f"{count or 'None'} configured; active definitions name nobody else."
+    return [Finding("responders", ok=True, message=message)]
+
+
+def _unreachable(workspace_id: int) -> Iterator[Finding]:
+    with entered(RowScope(workspace_id)):
+        rows = Definition.objects.select_related("workspace").filter(
+            workspace_id=workspace_id, state=DefinitionState.ACTIVE, kind__in=_COMPILERS
+        )
+        for row in rows:
+            try:
+                names = {name for _, name in responders.named_by(_COMPILERS[DefinitionKind(row.kind)](row))}
+            except (Invalid, Conflict):  # which is another finding
+                continue
+            slug = row.workspace.slug
+            missing = sorted(name for name in names - responders.OWN if channels.current().find(name, slug) is None)
+            if missing:
+                message = f"It names {', '.join(missing)}: no such responder is configured, so nobody is notified."
+                yield Finding(f"{slug}: {row.name} v{row.version}", ok=False, message=message, fix=FIX_RESPONDERS)
 
 
 def _finding(definition: Definition) -> Finding:

@@ -140,7 +140,12 @@ def notified_before(workspace_id: int, subject: str, event: str) -> list[str]:
 
 def _groups(revision: ConcernedPeople) -> Iterator[str]:
     """Those who own open holds come first: until these are decided nobody can sign."""
-    yield from _usable(revision.hold_owners or revision.signer_groups)
+    names = revision.hold_owners or revision.signer_groups
+    if channels.current().mail is None:
+        yield from _usable(names)
+        return
+    configured = {one.name for one in channels.current().by_key.values()}
+    yield from (name for name in names if name in configured)  # members of other groups have mail themselves
 
 
 def _usable(names: Iterable[str]) -> Iterator[str]:
