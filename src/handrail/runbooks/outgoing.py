@@ -113,7 +113,7 @@ def further_message(row: TaskUpdate, system: TaskSystem) -> OutgoingMessage:
     url = system.page(page.format(about)) if about else None
     said = {**detail, **({"url": url} if url else {})}
     lines = [_headline(kind, detail), *(f"{key}: {value}" for key, value in _lines(detail)), *([url] if url else [])]
-    values = {**detail, **(_of_run(row.run) if row.run else {}), "at": row.at.isoformat(), "by": row.by, "url": url}
+    values = {**(_of_run(row.run) if row.run else {}), **detail, "at": row.at.isoformat(), "by": row.by, "url": url}
     return OutgoingMessage(
         key=row.ref,
         task=row.task_key,

@@ -24,7 +24,7 @@ from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks import leases, task_system, timing
 from handrail.runbooks.actions import writing
 from handrail.runbooks.actions.writing import PendingWrite, WriteEvents
-from handrail.runbooks.models import ExceptionPacket, OperationRun, TaskUpdate
+from handrail.runbooks.models import ExceptionPacket, FollowUp, OperationRun, TaskUpdate
 from handrail.runbooks.outgoing import further_message
 from handrail.work.lease import Claim
 from handrail.work.wake import wake
@@ -43,15 +43,20 @@ TEXT_LIMIT = 500
 def about_packet(kind: MessageKind, packet: ExceptionPacket, by: By, **detail: str | None) -> None:
     """Writes that a person took ``packet`` over, handed it back, resolved it or let another run follow, in the
     transaction of that act. ``detail``: ``taken_by``, ``code``, ``text``, ``follow_up``; nothing else leaves."""
+    ended = [(one.run.ref, one.run.state) for one in packet.follow_ups.select_related("run").order_by("number")]
+    if kind is MessageKind.RESOLVED and ended:
+        detail |= {"follow_up": ", ".join(f"{ref} ({state})" for ref, state in ended)}
     about_run(kind, packet.run, by, exception=packet.ref, **detail)
 
 
 def about_run(kind: MessageKind, run: OperationRun, by: By, **detail: str | None) -> None:
-    """Likewise about the task of ``run``, such as that it was not attempted: ``wave`` and ``message`` say why."""
-    if run.made_here:
-        return  # no task system knows its task
+    """Likewise about the task of ``run``, such as that it was not attempted: ``wave`` and ``message`` say why. Of a
+    follow-up run the task is that of the run whose packet it follows; nothing is written about one made on a page."""
+    root = _delegated(run)
+    if root is None:
+        return
     said = {name: clean_text(value, limit=TEXT_LIMIT, multiline=True) for name, value in detail.items() if value}
-    _write(kind, run.workspace_id, run.task_key, by, run=run, detail={"run": run.ref, **said})
+    _write(kind, root.workspace_id, root.task_key, by, run=root, detail={"run": run.ref, **said})
 
 
 def about_refusal(workspace_id: int, task: str, by: By, *, code: str, message: str, faults: Sequence[Fault]) -> None:
@@ -106,6 +111,16 @@ def repeat(*, ref: str, by: Actor) -> None:
         subject=row.task_key,
         message=row.ref,
     )
+
+
+def _delegated(run: OperationRun) -> OperationRun | None:
+    """The run of a delegated task that ``run`` belongs to, if there is one."""
+    while run.made_here:
+        follow_up = FollowUp.objects.select_related("packet__run").filter(run=run).first()
+        if follow_up is None:
+            return None
+        run = follow_up.packet.run
+    return run
 
 
 def _write(

@@ -18,9 +18,11 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, Invalid
 from handrail.runbooks.queries import refusals as refusal_queries
 from handrail.runbooks.queries import runs as runbooks
+from handrail.runbooks.queries import task_systems
 from handrail.runbooks.queries.refusals import RefusedTask
 from handrail.runbooks.queries.runs import PAGE, RunFilter, RunSummary
 from handrail.runbooks.queries.situations import Situation
+from handrail.runbooks.queries.task_systems import LastPull
 from handrail.runbooks.states import RunState
 from handrail.web.shell import paging
 from handrail.web.shell.reading import in_one_moment
@@ -59,6 +61,7 @@ class Operations:
     older_url: str | None
     refused: list[RefusedTask]
     may_start: bool
+    stopped_pull: LastPull | None
 
     @property
     def total(self) -> int:
@@ -110,6 +113,7 @@ def present(actor: Actor, asked: Mapping[str, str]) -> Operations:
         if wanted != RunFilter() or faults
         else refusal_queries.list_refusals(actor, since=now() - REFUSED_FOR, limit=REFUSED),
         may_start=actor.may(Capability.RUN_PREVIEW),
+        stopped_pull=task_systems.stopped_pull(actor),
     )
 
 
