@@ -144,3 +144,16 @@ class AccessToken(models.Model):
                 name="token_revoked_paired",
             )
         ]
+
+
+class Visit(models.Model):
+    """What a person has opened, the last few things of each workspace (``visits``): for them alone."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False)
+    kind = models.CharField(max_length=16)
+    ref = models.CharField(max_length=128)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user", "kind", "ref"], name="visited_once")]

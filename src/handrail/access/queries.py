@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -192,6 +193,12 @@ def find_tenants(actor: Actor, text: str, *, limit: int) -> list[TenantSummary]:
     named = Case(When(key=text, then=0), When(name__iexact=text, then=1), default=2)
     rows = tenants_of(actor).filter(Q(key__icontains=text) | Q(name__icontains=text))
     return [tenant_summary(t) for t in rows.order_by(named, "name", "pk")[:limit]]
+
+
+def named_tenants(actor: Actor, keys: Collection[str]) -> list[TenantSummary]:
+    """Those of ``keys`` that are in the actor's scope. Raises Denied."""
+    actor.require(Capability.TENANT_VIEW)
+    return [tenant_summary(t) for t in tenants_of(actor).filter(key__in=keys)]
 
 
 def get_tenant(actor: Actor, key: str) -> TenantSummary:

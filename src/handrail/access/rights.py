@@ -98,6 +98,7 @@ RIGHTS: Mapping[str, Rights] = {
     "access_membership": Rights(Shown.WORKSPACE, update=("roles", "all_tenants", "is_active")),
     "access_tenantentitlement": Rights(Shown.MEMBERSHIP, delete=True),
     "access_accesstoken": Rights(Shown.MEMBERSHIP, update=_TOKEN),
+    "access_visit": Rights(Shown.WORKSPACE, update=("at",), delete=True),
     # audit
     "audit_auditevent": _ADDED,
     "audit_auditleaf": Rights(),

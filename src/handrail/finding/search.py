@@ -11,12 +11,16 @@ from datetime import datetime
 from enum import StrEnum
 
 from handrail.access import queries as access
+from handrail.access import visits
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.queries import TenantSummary
 from handrail.access.snapshot import snapshot
 from handrail.kernel.errors import Fault, Invalid
 from handrail.packets import queries as packets
+from handrail.packets.queries import PacketSummary
 from handrail.runbooks.queries import found as runbooks
+from handrail.runbooks.queries.found import FoundException, FoundRun
 from handrail.support import queries as support
 
 SHOWN = 10
@@ -93,54 +97,77 @@ def find(actor: Actor, text: str) -> FoundThings:
     return FoundThings(wanted, tuple(groups), left_out)
 
 
+@snapshot()
+def list_visited(actor: Actor) -> list[tuple[FoundKind, Hit]]:
+    """What the actor has opened last in this workspace, the latest first: of it what is still in their scope."""
+    visited = visits.list_visits(actor)
+    found: dict[tuple[str, str], Hit] = {}
+    for kind, (capability, named) in _VISITED.items():
+        refs = [ref for of, ref in visited if of == kind]
+        if refs and actor.may(capability):
+            found |= {(kind.value, hit.ref): hit for hit in named(actor, refs)}
+    return [(FoundKind(kind), found[kind, ref]) for kind, ref in visited if (kind, ref) in found]
+
+
 def _runs(actor: Actor, text: str) -> Iterator[Hit]:
     for run in runbooks.find_runs(actor, text, limit=SHOWN + 1):
-        exact = text in {run.ref, run.task} or text.upper() == run.ref
-        yield Hit(
-            ref=run.ref,
-            title=f"{run.runbook} v{run.version}",
-            task=run.task,
-            tenant=run.tenant,
-            tenant_name=run.tenant_name,
-            state=run.state,
-            at=run.created_at,
-            exact=exact,
-            opens=FoundKind.RUN,
-            opens_ref=run.ref,
-        )
+        yield _run(run, exact=text in {run.ref, run.task} or text.upper() == run.ref)
+
+
+def _run(run: FoundRun, *, exact: bool) -> Hit:
+    return Hit(
+        ref=run.ref,
+        title=f"{run.runbook} v{run.version}",
+        task=run.task,
+        tenant=run.tenant,
+        tenant_name=run.tenant_name,
+        state=run.state,
+        at=run.created_at,
+        exact=exact,
+        opens=FoundKind.RUN,
+        opens_ref=run.ref,
+    )
 
 
 def _exceptions(actor: Actor, text: str) -> Iterator[Hit]:
     for packet in runbooks.find_exceptions(actor, text, limit=SHOWN + 1):
-        yield Hit(
-            ref=packet.ref,
-            title=packet.message,
-            task=packet.task,
-            tenant=packet.tenant,
-            tenant_name=packet.tenant_name,
-            state=packet.handling,
-            at=packet.at,
-            exact=text.upper() == packet.ref,
-            opens=FoundKind.EXCEPTION,
-            opens_ref=packet.ref,
-        )
+        yield _exception(packet, exact=text.upper() == packet.ref)
+
+
+def _exception(packet: FoundException, *, exact: bool) -> Hit:
+    return Hit(
+        ref=packet.ref,
+        title=packet.message,
+        task=packet.task,
+        tenant=packet.tenant,
+        tenant_name=packet.tenant_name,
+        state=packet.handling,
+        at=packet.at,
+        exact=exact,
+        opens=FoundKind.EXCEPTION,
+        opens_ref=packet.ref,
+    )
 
 
 def _packets(actor: Actor, text: str) -> Iterator[Hit]:
     for packet in packets.find_packets(actor, text, limit=SHOWN + 1):
         exact = text.upper() == packet.ref or text in {packet.subject, *packet.subject.split(" / ")}
-        yield Hit(
-            ref=packet.ref,
-            title=packet.subject,
-            task="",
-            tenant=packet.tenant,
-            tenant_name=packet.tenant_name,
-            state=packet.revision.state,
-            at=packet.created_at,
-            exact=exact,
-            opens=FoundKind.PACKET,
-            opens_ref=packet.ref,
-        )
+        yield _packet(packet, exact=exact)
+
+
+def _packet(packet: PacketSummary, *, exact: bool) -> Hit:
+    return Hit(
+        ref=packet.ref,
+        title=packet.subject,
+        task="",
+        tenant=packet.tenant,
+        tenant_name=packet.tenant_name,
+        state=packet.revision.state,
+        at=packet.created_at,
+        exact=exact,
+        opens=FoundKind.PACKET,
+        opens_ref=packet.ref,
+    )
 
 
 def _requests(actor: Actor, text: str) -> Iterator[Hit]:
@@ -177,18 +204,22 @@ def _refused(actor: Actor, text: str) -> Iterator[Hit]:
 
 def _tenants(actor: Actor, text: str) -> Iterator[Hit]:
     for tenant in access.find_tenants(actor, text, limit=SHOWN + 1):
-        yield Hit(
-            ref=tenant.key,
-            title=tenant.name,
-            task="",
-            tenant=tenant.key,
-            tenant_name=tenant.name,
-            state="closed" if tenant.closed_at else "",
-            at=None,
-            exact=text == tenant.key or text.casefold() == tenant.name.casefold(),
-            opens=FoundKind.TENANT,
-            opens_ref=tenant.key,
-        )
+        yield _tenant(tenant, exact=text == tenant.key or text.casefold() == tenant.name.casefold())
+
+
+def _tenant(tenant: TenantSummary, *, exact: bool) -> Hit:
+    return Hit(
+        ref=tenant.key,
+        title=tenant.name,
+        task="",
+        tenant=tenant.key,
+        tenant_name=tenant.name,
+        state="closed" if tenant.closed_at else "",
+        at=None,
+        exact=exact,
+        opens=FoundKind.TENANT,
+        opens_ref=tenant.key,
+    )
 
 
 _KINDS: dict[FoundKind, tuple[Capability, Callable[[Actor, str], Iterator[Hit]]]] = {
@@ -198,4 +229,22 @@ _KINDS: dict[FoundKind, tuple[Capability, Callable[[Actor, str], Iterator[Hit]]]
     FoundKind.SUPPORT: (Capability.SUPPORT_REQUEST, _requests),
     FoundKind.REFUSED: (Capability.RUN_VIEW, _refused),
     FoundKind.TENANT: (Capability.TENANT_VIEW, _tenants),
+}
+_VISITED: dict[FoundKind, tuple[Capability, Callable[[Actor, list[str]], list[Hit]]]] = {
+    FoundKind.RUN: (
+        Capability.RUN_VIEW,
+        lambda actor, refs: [_run(one, exact=True) for one in runbooks.named_runs(actor, refs)],
+    ),
+    FoundKind.EXCEPTION: (
+        Capability.EXCEPTION_VIEW,
+        lambda actor, refs: [_exception(one, exact=True) for one in runbooks.named_exceptions(actor, refs)],
+    ),
+    FoundKind.PACKET: (
+        Capability.PACKET_VIEW,
+        lambda actor, refs: [_packet(one, exact=True) for one in packets.named_packets(actor, refs)],
+    ),
+    FoundKind.TENANT: (
+        Capability.TENANT_VIEW,
+        lambda actor, refs: [_tenant(one, exact=True) for one in access.named_tenants(actor, refs)],
+    ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -200,7 +200,18 @@ def find_packets(actor: Actor, text: str, *, limit: int) -> list[PacketSummary]:
     whole = Q(ref=text.upper()) | Q(subject=text) | part
     exact = list(rows.filter(whole)[:limit])
     begun = list(rows.filter(Q(subject__startswith=text) | Q(subject__contains=f" / {text}")).exclude(whole)[:limit])
-    found = [*exact, *begun][:limit]
+    return _with_newest(actor, [*exact, *begun][:limit])
+
+
+def named_packets(actor: Actor, refs: Collection[str]) -> list[PacketSummary]:
+    """Those of ``refs`` that are in the actor's scope. Raises Denied."""
+    actor.require(Capability.PACKET_VIEW)
+    rows = scoped(actor, Packet.objects.filter(ref__in=refs)).values_list("pk", flat=True)
+    return _with_newest(actor, list(rows))
+
+
+def _with_newest(actor: Actor, found: list[int]) -> list[PacketSummary]:
+    """These packets with their newest revision, in this order."""
     newest = scoped(actor, Revision.objects.select_related("packet__tenant", "definition")).filter(packet__in=found)
     by_packet = {row.packet_id: row for row in newest.order_by("packet_id", "-number").distinct("packet_id")}
     return [_summary(by_packet[pk]) for pk in found if pk in by_packet]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,6 +57,20 @@ def find_exceptions(actor: Actor, text: str, *, limit: int) -> list[FoundExcepti
     rows: QuerySet[ExceptionPacket] = scoped(actor, ExceptionPacket.objects.select_related("tenant", "run"))
     found = rows.filter(Q(ref=text.upper()) | Q(run__ref=text.upper()) | Q(run__task_key=text))
     return [_exception(row) for row in found.order_by("-at", "-pk")[:limit]]
+
+
+def named_runs(actor: Actor, refs: Collection[str]) -> list[FoundRun]:
+    """Those of ``refs`` that are in the actor's scope. Raises Denied."""
+    actor.require(Capability.RUN_VIEW)
+    rows = scoped(actor, OperationRun.objects.select_related("tenant", "definition"))
+    return [_run(row) for row in rows.filter(ref__in=refs)]
+
+
+def named_exceptions(actor: Actor, refs: Collection[str]) -> list[FoundException]:
+    """Those of ``refs`` that are in the actor's scope. Raises Denied."""
+    actor.require(Capability.EXCEPTION_VIEW)
+    rows = scoped(actor, ExceptionPacket.objects.select_related("tenant", "run"))
+    return [_exception(row) for row in rows.filter(ref__in=refs)]
 
 
 def find_refused(actor: Actor, text: str, *, limit: int) -> list[RefusedTask]:

@@ -29,6 +29,7 @@ _DIGITS = 9
 @in_one_moment
 def page(request: PageRequest, packet: str) -> HttpResponse:
     shown = packet_view.present(request.actor, packet, _asked(request), whole="whole" in request.GET)
+    request.opened = ("packet", shown.detail.summary.ref)
     return _show(request, shown)
 
 

@@ -269,6 +269,7 @@ def page(request: PageRequest) -> HttpResponse:
 @in_one_moment
 def show(request: PageRequest, exception: str) -> HttpResponse:
     shown = present(request.actor, runbooks.get_exception(request.actor, exception))
+    request.opened = ("exception", shown.detail.summary.ref)
     return render(request, "runs/exception.html", {"section": "exceptions", "packet": shown})
 
 

@@ -29,6 +29,7 @@ from handrail.web.support.part import SupportPart
 def page(request: PageRequest, run: str) -> HttpResponse:
     def show(part: SupportPart) -> HttpResponse:
         shown = run_view.present(runbooks.get_run(request.actor, run))
+        request.opened = ("run", shown.detail.summary.ref)
         return render(
             request, "runs/run.html", {"section": "operations", "run": shown, "support": part}, status=part.status
         )

@@ -75,6 +75,7 @@ def present(actor: Actor, key: str) -> Dashboard:
 def page(request: PageRequest, tenant: str) -> HttpResponse:
     def show(part: SupportPart) -> HttpResponse:
         context = {"dashboard": present(request.actor, tenant), "support": part}
+        request.opened = ("tenant", tenant)
         return render(request, "runs/tenant.html", context, status=part.status)
 
     return submission.answer(request, submission.at_tenant(tenant), show)

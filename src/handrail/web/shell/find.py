@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -24,6 +24,13 @@ HEADINGS = {
     FoundKind.SUPPORT: "Support requests",
     FoundKind.REFUSED: "Tasks that could not become a run",
     FoundKind.TENANT: "Tenants",
+}
+# What one of a kind is called.
+NAMES = {
+    FoundKind.RUN: "Run",
+    FoundKind.EXCEPTION: "Exception packet",
+    FoundKind.PACKET: "Escalation packet",
+    FoundKind.TENANT: "Tenant",
 }
 _ROUTES = {
     FoundKind.RUN: "run",
@@ -48,13 +55,15 @@ class FoundSection:
 
 @dataclass(frozen=True, slots=True)
 class FindPage:
-    """``found`` is None until something is looked for. ``fault``: why it can't be; empty where it can."""
+    """``found`` is None until something is looked for; then ``visited`` has what the actor opened last, each with what
+    it is. ``fault``: why the text can't be looked for; empty where it can."""
 
     text: str
     found: FoundThings | None
     sections: list[FoundSection]
     left_out: list[str]
     fault: str
+    visited: list[tuple[str, HitLine]] = field(default_factory=list)
     longest: int = TEXT_MAX
 
     @property
@@ -64,7 +73,8 @@ class FindPage:
 
 def present(actor: Actor, text: str) -> FindPage:
     if not text.strip():
-        return FindPage("", None, [], [], "")
+        visited = [(NAMES[kind], _line(hit)) for kind, hit in search.list_visited(actor)]
+        return FindPage("", None, [], [], "", visited)
     try:
         found = search.find(actor, text)
     except Invalid as error:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import cast
 
+import structlog
 from django.contrib.auth.views import redirect_to_login
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
 from handrail.access import queries as access
+from handrail.access import visits
 from handrail.access.actor import NOBODY, Actor
 from handrail.kernel import scope
 from handrail.kernel.errors import HandrailError, NotFound
 from handrail.web.shell import errors
 from handrail.web.shell.request import PageRequest
+
+log = structlog.get_logger("handrail.web")
 
 INSIDE = "/admin"
 WORKSPACE_KEY = "workspace"
@@ -42,6 +47,7 @@ class Refusals:
         if response.status_code == errors.METHOD_NOT_ALLOWED:
             response = errors.wrong_method(request, allowed=response.headers.get("Allow", ""))
         response.headers.setdefault("Cache-Control", "no-store")
+        _remember(request, response)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -49,6 +55,17 @@ class Refusals:
         if isinstance(error, HandrailError):
             return errors.refuse(cast("PageRequest", request), error)
         return errors.unreachable() if isinstance(error, OperationalError) else None
+
+
+def _remember(request: PageRequest, response: HttpResponse) -> None:
+    """Notes what the person has opened, where the page says so. Whether that works is nothing to the page."""
+    opened = getattr(request, "opened", None)
+    if opened is None or request.method != "GET" or response.status_code != HTTPStatus.OK:
+        return
+    try:
+        visits.remember(request.actor, *opened)
+    except DatabaseError:
+        log.warning("a visit was not noted")
 
 
 def _inside(request: HttpRequest) -> bool:

@@ -11,3 +11,5 @@ from handrail.access.actor import Actor
 class PageRequest(HttpRequest):
     actor: Actor
     htmx: HtmxDetails
+    opened: tuple[str, str]
+    """Kind and reference of what the page shows, set where people are reminded of it."""
