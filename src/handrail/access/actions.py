@@ -18,6 +18,7 @@ from handrail.access import (
     passwords,
     sessions,
     tokens,
+    visits,
 )
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability, Role
@@ -267,3 +268,8 @@ def _entitle(membership: Membership, tenants: Sequence[Tenant]) -> None:
     TenantEntitlement.objects.bulk_create(
         TenantEntitlement(membership=membership, tenant=tenant, created_at=now()) for tenant in tenants
     )
+
+
+def note_visit(actor: Actor, kind: str, ref: str) -> None:
+    """Notes that the actor has opened ``ref``, for their own list of what they opened last."""
+    visits.remember(actor, kind, ref)

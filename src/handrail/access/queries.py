@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from django.db.models import Case, Q, QuerySet, When
 
-from handrail.access import addresses, directory, names
+from handrail.access import addresses, directory, names, visits
 from handrail.access.actor import NOBODY, Actor, ActorKind
 from handrail.access.capabilities import Capability, bundled
 from handrail.access.decisions import Proof
@@ -199,6 +199,11 @@ def named_tenants(actor: Actor, keys: Collection[str]) -> list[TenantSummary]:
     """Those of ``keys`` that are in the actor's scope. Raises Denied."""
     actor.require(Capability.TENANT_VIEW)
     return [tenant_summary(t) for t in tenants_of(actor).filter(key__in=keys)]
+
+
+def list_visits(actor: Actor) -> list[tuple[str, str]]:
+    """Kind and reference of what the actor opened last, the latest first: also what is out of their scope by now."""
+    return visits.list_visits(actor)
 
 
 def get_tenant(actor: Actor, key: str) -> TenantSummary:

@@ -11,7 +11,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from handrail.access import queries as access
-from handrail.access import visits
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
@@ -100,7 +99,7 @@ def find(actor: Actor, text: str) -> FoundThings:
 @snapshot()
 def list_visited(actor: Actor) -> list[tuple[FoundKind, Hit]]:
     """What the actor has opened last in this workspace, the latest first: of it what is still in their scope."""
-    visited = visits.list_visits(actor)
+    visited = access.list_visits(actor)
     found: dict[tuple[str, str], Hit] = {}
     for kind, (capability, named) in _VISITED.items():
         refs = [ref for of, ref in visited if of == kind]

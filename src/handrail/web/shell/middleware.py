@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
+from handrail.access import actions as access_actions
 from handrail.access import queries as access
-from handrail.access import visits
 from handrail.access.actor import NOBODY, Actor
 from handrail.kernel import scope
 from handrail.kernel.errors import HandrailError, NotFound
@@ -63,7 +63,7 @@ def _remember(request: PageRequest, response: HttpResponse) -> None:
     if opened is None or request.method != "GET" or response.status_code != HTTPStatus.OK:
         return
     try:
-        visits.remember(request.actor, *opened)
+        access_actions.note_visit(request.actor, *opened)
     except DatabaseError:
         log.warning("a visit was not noted")
 
