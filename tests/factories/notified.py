@@ -11,6 +11,7 @@ from handrail.audit.models import Outbox
 from handrail.connectors import channels
 from handrail.connectors.channels import ChannelMessage, OpenChannel, Responder, Responders, Sent, SentVerdict
 from handrail.connectors.channels.config import NotificationsSection
+from handrail.connectors.channels.smtp import Smtp
 from handrail.connectors.finding import Finding
 from handrail.kernel.scope import entered
 from handrail.notifications import settings
@@ -81,11 +82,11 @@ def responder(
 
 @contextmanager
 def notified(
-    *people: Responder, house: str | None = None, gather: float = 0, digest: float = 300
+    *people: Responder, house: str | None = None, gather: float = 0, digest: float = 300, mail: Smtp | None = None
 ) -> Iterator[Responders]:
     """These responders are configured, for the length of a ``with`` block."""
     section = NotificationsSection(responder=house, gather_seconds=gather, digest_seconds=digest)
-    found = Responders({one.key: one for one in people}, settings=section)
+    found = Responders({one.key: one for one in people}, mail, section)
     with channels.use(found), settings.use(NotificationSettings(root="https://handrail.example.com")):
         yield found
 

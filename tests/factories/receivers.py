@@ -59,9 +59,9 @@ class _AnyPort(Controller):
 
 @contextmanager
 def mail_server(
-    mailbox: Mailbox, context: ssl.SSLContext, *, implicit: bool = False, login: bool = True
+    mailbox: Mailbox, context: ssl.SSLContext | None = None, *, implicit: bool = False, login: bool = True
 ) -> Iterator[int]:
-    """A mail server with TLS on this machine; its port."""
+    """A mail server on this machine, with TLS if there is a ``context``; its port."""
 
     def known(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         return AuthResult(success=isinstance(data, LoginPassword) and data.password == PASSWORD.encode())
@@ -72,9 +72,9 @@ def mail_server(
         port=0,
         ssl_context=context if implicit else None,
         tls_context=None if implicit else context,
-        require_starttls=not implicit,
+        require_starttls=context is not None and not implicit,
         authenticator=known,
-        auth_required=login,
+        auth_required=login and context is not None,
         ready_timeout=30,
         server_hostname="localhost",
     )

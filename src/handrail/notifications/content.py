@@ -83,7 +83,8 @@ def _title(rule: Rule, events: Sequence[NotifiedEvent], notices: Mapping[str, Ex
 
 
 def _called(event: NotifiedEvent) -> str:
-    return event.subject
+    """What a message calls the subject. A task's key is what its system made of it, so it stays here."""
+    return "" if event.subject_kind == "task" else event.subject
 
 
 def _lines(events: Sequence[NotifiedEvent], notices: Mapping[str, ExceptionNotice | None], by: Actor) -> list[str]:
@@ -95,7 +96,7 @@ def _lines(events: Sequence[NotifiedEvent], notices: Mapping[str, ExceptionNotic
             lines.append(_of_exception(notice, brief=len(subjects) > 1))
         elif kind == "packet":
             lines.append(_of_packet(subject, by))
-        elif len(subjects) > 1:
+        elif len(subjects) > 1 and kind != "task":
             lines.append(subject)
     if len(subjects) > SHOWN:
         lines.append(f"… and {len(subjects) - SHOWN} more.")
@@ -195,7 +196,7 @@ def _as_data(event: NotifiedEvent) -> Mapping[str, str]:
         "event": event.event,
         "at": event.at.isoformat(timespec="seconds"),
         "kind": event.subject_kind,
-        "subject": event.subject,
+        "subject": _called(event),
     }
 
 

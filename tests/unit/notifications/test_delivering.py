@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from handrail.access import queries as access
 from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent, Outbox
 from handrail.notifications.models import ChannelDelivery, Notification
@@ -210,4 +209,3 @@ def test_worker_is_given_no_message_twice_while_it_is_at_it(estate: Runs, board:
         stop(estate, board)
         work()
     assert seen == [0]
-    assert access.workspace_ids()
