@@ -29,23 +29,6 @@ def scene(committed_db: str) -> Scene:
     return Scene("senior@example.com", packet)
 
 
-@pytest.mark.requirement("R2-17")
-@pytest.mark.parametrize("scripts", [True, False])
-def test_packet_is_taken_over_and_resolved(scene: Scene, visit: Visits, scripts: bool) -> None:
-    with visit(scene.email, scripts=scripts) as person:
-        page = person.page
-        page.get_by_role("link", name=scene.packet.ref).click()
-        page.get_by_role("button", name="Take over").click()
-        expect(page.get_by_text(f"You have taken over {scene.packet.ref}.")).to_be_visible()
-        page.get_by_label("What became of it").select_option("fixed-by-hand")
-        page.get_by_label("What was done").fill("Nothing had changed in the sync service.\nDelegated anew.")
-        page.get_by_role("button", name="Resolve").click()
-        expect(page.get_by_text("was resolved, with your note.")).to_be_visible()
-        expect(page.get_by_text("Delegated anew.")).to_be_visible()
-    scene.packet.refresh_from_db()
-    assert (scene.packet.handling, scene.packet.resolved_by) == ("resolved", scene.email)
-
-
 def test_slower_of_two_people_is_told_to_look_again(scene: Scene, visit: Visits) -> None:
     path = f"/admin/exceptions/{scene.packet.ref}"
     with visit(scene.email) as first, visit("colleague@example.com") as second:

@@ -107,7 +107,8 @@ class RunbookFigures:
     """Of one runbook (all its versions). ``first_time``: completed with one attempt in each step.
 
     ``already_as_required``: completed without a call, counted in ``completed`` too. ``unattended``: completed, not
-    found wrong, and nobody had ordered it to stop. ``found_wrong``: completed, and marked later as wrong.
+    found wrong, nobody had ordered it to stop, and no person had started it from an exception packet. ``found_wrong``:
+    completed, and marked later as wrong.
     ``caught_before``: stopped before anything was invoked; ``caught_after``: invoked, and stopped rather than called
     complete. ``seconds_*``: from received to ended, of completed runs; None when there are none.
     """

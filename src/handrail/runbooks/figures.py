@@ -81,6 +81,7 @@ facts AS MATERIALIZED (
            coalesce(ledger.sent_again, 0) AS sent_again,
            sampled.id IS NOT NULL AS is_drawn, review.verdict,
            wrong.id IS NOT NULL AS is_wrong, ordered.id IS NOT NULL AS was_stopped,
+           followed.id IS NOT NULL AS is_follow_up,
            CASE ended.state
                WHEN 'completed' THEN record.id IS NOT NULL AND packet.id IS NULL AND retry.attempts = ledger.sent
                WHEN 'exception' THEN packet.id IS NOT NULL AND record.id IS NULL AND retry.attempts = ledger.sent
@@ -96,7 +97,8 @@ facts AS MATERIALIZED (
     LEFT JOIN runbooks_wrongcompletion wrong ON wrong.run_id = ended.id
     LEFT JOIN runbooks_sampledrun sampled ON sampled.run_id = ended.id
     LEFT JOIN runbooks_runreview review ON review.run_id = ended.id
-    LEFT JOIN runbooks_stoprequest ordered ON ordered.run_id = ended.id)"""
+    LEFT JOIN runbooks_stoprequest ordered ON ordered.run_id = ended.id
+    LEFT JOIN runbooks_followup followed ON followed.run_id = ended.id)"""
 
 # One row in all, one for each runbook, for each version of it, and for each bucket of time.
 RUNS = f"""
@@ -106,7 +108,8 @@ SELECT grouping(runbook, version, period) AS of, runbook, version, period,
        count(*) FILTER (WHERE state = 'completed') AS completed,
        count(*) FILTER (WHERE state = 'completed' AND intents > 0 AND repeats = 0) AS first_time,
        count(*) FILTER (WHERE state = 'completed' AND intents = 0) AS already_as_required,
-       count(*) FILTER (WHERE state = 'completed' AND NOT is_wrong AND NOT was_stopped) AS unattended,
+       count(*) FILTER (WHERE state = 'completed' AND NOT is_wrong AND NOT was_stopped AND NOT is_follow_up)
+           AS unattended,
        count(*) FILTER (WHERE is_wrong) AS found_wrong,
        count(*) FILTER (WHERE state = 'exception') AS stopped,
        count(*) FILTER (WHERE state = 'cancelled') AS cancelled,

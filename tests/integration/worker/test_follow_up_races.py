@@ -10,12 +10,14 @@ import pytest
 from django.db import connection, transaction
 
 from handrail.access.actor import Actor
-from handrail.runbooks.actions import exceptions, follow_ups, handover
+from handrail.connectors.operation import Operation, Performer
+from handrail.connectors.outcome import Reading
+from handrail.runbooks.actions import exceptions, follow_ups, handover, rereading
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, FollowUp, OperationRun
 from tests.factories.changes import COPIED, PANEL, ending, senior, world
 from tests.factories.people import as_person
 from tests.factories.runs import Runs
-from tests.factories.switches import ODD, SwitchBoard
+from tests.factories.switches import ODD, BoardConnector, SwitchBoard
 from tests.integration.worker.test_closing_races import (
     GATE,
     PATIENCE_SECONDS,
@@ -34,6 +36,7 @@ class Taken:
     board: SwitchBoard
     packet: ExceptionPacket
     person: Actor
+    connectors: dict[str, Performer]
 
     def start(self, number: int = 1) -> Callable[[], object]:
         given = {"ref": self.packet.ref, "runbook": "flip-switch", "by": self.person, "number": number}
@@ -47,13 +50,13 @@ class Taken:
 @pytest.fixture
 def taken(committed_db: str) -> Iterator[Taken]:
     """A packet of a stop behind a call, and the person who has it; the switch is off again."""
-    with world(FOLLOWED) as (estate, board, _):
+    with world(FOLLOWED) as (estate, board, connectors):
         board.script = [ODD]
         packet = ExceptionPacket.objects.get(run=estate.advance(estate.start()))
         board.switches["s1"]["state"] = "off"
         person = as_person(senior(estate), "senior@example.com", roles=frozenset({"senior-support"}))
         exceptions.take(ref=packet.ref, by=person)
-        yield Taken(estate, board, packet, person)
+        yield Taken(estate, board, packet, person, connectors)
 
 
 @pytest.mark.parametrize(("numbers", "codes"), [((1, 1), {"done"}), ((1, 2), {"done", "follow-up-open"})])
@@ -110,3 +113,17 @@ def test_who_hands_the_packet_back_waits_for_an_intent_that_was_first(taken: Tak
     assert intent.at < taken.packet.notes.get(kind="handed-back").at
     run.refresh_from_db()
     assert run.state == "completed"  # what has begun is verified, and nothing was left to call
+
+
+def test_no_transaction_is_open_while_sources_are_read(taken: Taken) -> None:
+    open_meanwhile = []
+
+    class Watches(BoardConnector):
+        def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
+            open_meanwhile.append(connection.in_atomic_block)
+            return super().read(operation, deadline_seconds=deadline_seconds)
+
+    taken.connectors["panel"] = Watches(taken.board, name="panel")
+    rereading.read_again(ref=taken.packet.ref, by=taken.person)
+    follow_ups.preview(ref=taken.packet.ref, runbook="flip-switch", by=taken.person)
+    assert open_meanwhile == [False, False]

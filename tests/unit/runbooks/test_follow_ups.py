@@ -21,6 +21,7 @@ from handrail.runbooks import timing
 from handrail.runbooks.actions import exceptions, follow_ups, handover, runs
 from handrail.runbooks.engine import advance
 from handrail.runbooks.engine.position import Phase
+from handrail.runbooks.evaluation import evaluate
 from handrail.runbooks.models import Checkpoint, ExceptionPacket, FollowUp, OperationRun, Report
 from handrail.runbooks.queries import exceptions as queries
 from handrail.runbooks.queries.follow_ups import FollowUpOf, follow_up_form
@@ -87,6 +88,16 @@ def test_it_is_advanced_in_the_scope_and_with_the_rights_of_a_worker() -> None:
         run = followed(packet, who)
         with entered(estate.worker.scope):
             assert estate.advance(run).state == "completed"
+
+
+@pytest.mark.requirement("R2-30")
+def test_it_does_not_count_as_completed_without_a_person() -> None:
+    with world(FOLLOWED) as (estate, board, _):
+        who, packet = person(estate), stopped(estate, board)
+        exceptions.take(ref=packet.ref, by=who)
+        estate.advance(followed(packet, who))
+        total = evaluate(who).total
+        assert (total.ended, total.completed, total.unattended) == (2, 1, 0)
 
 
 @pytest.mark.requirement("R2-07")

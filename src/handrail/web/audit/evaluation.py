@@ -138,7 +138,7 @@ def _records(result: Evaluation) -> list[Figure]:
             "Completed without a person",
             total.unattended,
             total.ended,
-            "Not found wrong, and nobody ordered it to stop, of all runs that ended.",
+            "Not found wrong, not ordered to stop, and not started from an exception packet, of all runs that ended.",
         ),
         share("Already as required", total.already_as_required, total.ended, "Completed without a call, of the same."),
         share("Looked at again", total.review.reviewed, total.review.drawn, "Of the runs drawn for a second look."),
