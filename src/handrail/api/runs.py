@@ -61,6 +61,7 @@ class RunQuery(Schema):
     state: Annotated[Word, Field(description=f"One of: {', '.join(RunState)}.")] = ""
     situation: Annotated[Word, Field(description=f"One of: {', '.join(Situation)}.")] = ""
     task: Annotated[Word, Field(description="The task's key, or how it begins.")] = ""
+    wave: Annotated[Word, Field(description="The reference of the wave that they are members of.")] = ""
     since: Annotated[Instant, Field(description="Received then or later.")] = None
     until: Annotated[Instant, Field(description="Received before then.")] = None
     before: Before = None

@@ -30,6 +30,7 @@ from handrail.api import (
     support,
     tenants,
     tokens,
+    waves,
     webhook,
 )
 from handrail.api.auth import Session, Token, actor_of
@@ -78,6 +79,7 @@ api = DocumentedAPI(
 api.add_router("", runs.router, tags=["runs"])
 api.add_router("", notifications.router, tags=["notifications"])
 api.add_router("", brakes.router, tags=["brakes"])
+api.add_router("", waves.router, tags=["waves"])
 api.add_router("", exceptions.router, tags=["exceptions"])
 api.add_router("", definitions.router, tags=["definitions"])
 api.add_router("", support.router, tags=["support"])

@@ -11,7 +11,7 @@ from handrail.web.definitions import definition, proposing
 from handrail.web.definitions import listing as definitions
 from handrail.web.packets import assemble, packet
 from handrail.web.packets import listing as packets
-from handrail.web.runs import brakes, exceptions, follow_up, operations, reviews, run, starting, tenant
+from handrail.web.runs import brakes, exceptions, follow_up, operations, reviews, run, starting, tenant, waves
 from handrail.web.shell import (
     accounts,
     find,
@@ -69,6 +69,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/operations/<str:run>/found-wrong", run.found_wrong, name="run-found-wrong"),
     path("admin/operations/<str:run>/review", reviews.review, name="run-review"),
     path("admin/reviews", reviews.page, name="reviews"),
+    path("admin/waves", waves.page, name="waves"),
+    path("admin/waves/start", waves.start, name="wave-start"),
+    path("admin/waves/<str:wave>", waves.show, name="wave"),
+    path("admin/waves/<str:wave>/live", waves.live, name="wave-live"),
+    path("admin/waves/<str:wave>/pause", waves.pause, name="wave-pause"),
+    path("admin/waves/<str:wave>/resume", waves.resume, name="wave-resume"),
+    path("admin/waves/<str:wave>/abandon", waves.abandon, name="wave-abandon"),
     path("admin/brakes", brakes.page, name="brakes"),
     path("admin/brakes/pause", brakes.pause, name="pause"),
     path("admin/brakes/close", brakes.close, name="close-breaker"),

@@ -36,6 +36,7 @@ class Commands(LazyGroup):
         "brakes": Lazy(
             "brakes", "group", "Brakes: list what is paused, pause, resume; circuit breakers: breakers, close."
         ),
+        "waves": Lazy("waves", "group", "Waves of runs: list, show, watch, start, pause, resume, abandon."),
         "exceptions": Lazy(
             "exceptions",
             "group",

@@ -31,6 +31,7 @@ After = Annotated[
 ]
 Runbook = Annotated[str, typer.Option("--runbook", metavar="NAME", help="Only runs of this runbook.")]
 COLUMNS = ("run", "task", "tenant", "runbook", "state", "attempts", "reason", "updated")
+InWave = Annotated[str, typer.Option("--wave", metavar="WAVE", help="Only members of this wave, WAV-….")]
 
 
 @group.command("list")
@@ -41,6 +42,7 @@ def list_(
     state: State = "",
     situation: InSituation = "",
     task: TaskKey = "",
+    wave: InWave = "",
     since: Since = None,
     until: Until = None,
     before: Before = None,
@@ -52,7 +54,7 @@ def list_(
 ) -> None:
     """Runs in your scope, newest first."""
     who = actor(as_, workspace)
-    words = {"tenant": tenant, "runbook": runbook, "state": state, "situation": situation, "task": task}
+    words = {"tenant": tenant, "runbook": runbook, "state": state, "situation": situation, "task": task, "wave": wave}
     wanted = queries.RunFilter(**words, since=since, until=until, before=before, after=after, limit=limit)
     rows = queries.list_runs(who, wanted)
     if json:

@@ -25,6 +25,8 @@ from handrail.runbooks.states import WaveOrigin
 from handrail.runbooks.waves import joining
 from handrail.runbooks.waves.rules import StricterRules, WaveRules
 
+__all__ = ["KEY", "MOST_TENANTS", "NewWave", "StricterRules", "start"]
+
 MOST_TENANTS = 10_000
 # Of what is wrong with a long list, so many are named.
 _SHOWN = 20

@@ -58,6 +58,7 @@ class ExceptionSummary:
     due_at: datetime | None = None
     is_late: bool = False
     outcome: str = ""
+    wave: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +342,7 @@ def _exception(packet: ExceptionPacket) -> ExceptionSummary:
         message=packet.message,
         escalate_to=packet.escalate_to,
         handling=Handling(packet.handling),
+        wave=packet.run.wave_id,
         taken_by=packet.taken_by,
         due_at=packet.due_at,
         is_late=packet.due_at is not None and packet.handling != Handling.RESOLVED and packet.due_at <= now(),

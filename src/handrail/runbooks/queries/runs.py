@@ -20,6 +20,7 @@ from handrail.kernel.errors import Fault, Invalid
 from handrail.runbooks import fence, labels, permissions
 from handrail.runbooks.fence import Blocking
 from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.queries import waves
 from handrail.runbooks.queries.brakes import Paused, paused_of
 from handrail.runbooks.queries.breakers import WaitsForConnector, waits_for
 from handrail.runbooks.queries.follow_ups import FollowUpOf, origin_of
@@ -37,7 +38,8 @@ class RunSummary:
     """``blocking``: the run, and perhaps the exception packet, that keeps this one from acting on its subject.
 
     ``already_as_required``: it completed without a call, because nothing needed doing. ``retrying``: its last call
-    failed in passing, and is made again.
+    failed in passing, and is made again. ``wave``: the one that it is a member of; ``waits_in_wave``: it has not let
+    the run begin yet; ``not_attempted``: it has given the run's task back.
     """
 
     ref: str
@@ -60,6 +62,9 @@ class RunSummary:
     blocking: Blocking | None = None
     already_as_required: bool = False
     retrying: Retrying | None = None
+    wave: str | None = None
+    waits_in_wave: bool = False
+    not_attempted: bool = False
 
     @property
     def ended(self) -> bool:
@@ -180,6 +185,7 @@ class RunFilter:
     state: str = ""
     situation: str = ""
     task: str = ""
+    wave: str = ""
     since: datetime | None = None
     until: datetime | None = None
     before: datetime | None = None
@@ -211,6 +217,7 @@ def list_runs(actor: Actor, wanted: RunFilter | None = None) -> list[RunSummary]
 def _narrowed(rows: QuerySet[OperationRun], wanted: RunFilter) -> QuerySet[OperationRun]:
     """By everything that is not a state and not a page."""
     exact = {"tenant__key": wanted.tenant, "runbook": wanted.runbook, "task_key__startswith": wanted.task}
+    exact["wave"] = wanted.wave
     times = {"created_at__gte": wanted.since, "created_at__lt": wanted.until}
     rows = rows.filter(**{name: value for name, value in {**exact, **times}.items() if value})
     return narrowed(rows, Situation(wanted.situation)) if wanted.situation else rows
@@ -238,6 +245,8 @@ def _unknown(actor: Actor, wanted: RunFilter) -> Iterator[Fault]:
     """Asked only where nothing was found: a name of another's is unknown like one that nobody has."""
     if wanted.tenant and not tenants_of(actor).filter(key=wanted.tenant).exists():
         yield Fault("tenant", "there is no tenant of this key in your scope")
+    if wanted.wave and not waves.visible(actor).filter(ref=wanted.wave).exists():
+        yield Fault("wave", "there is no wave of this reference in your scope")
     if wanted.runbook and not definitions.knows_runbook(actor, wanted.runbook):
         yield Fault("runbook", "there is no runbook of this name")
 
@@ -336,6 +345,9 @@ def _summary(run: OperationRun, blocked: Blocking | None = None, again: Retrying
         blocking=blocked,
         already_as_required=run.state == RunState.COMPLETED and run.attempts == 0,  # type: ignore[attr-defined]
         retrying=again,
+        wave=run.wave_id,
+        waits_in_wave=run.wave_id is not None and run.wave_round is None and run.finished_at is None,
+        not_attempted=bool(run.not_attempted),
     )
 
 

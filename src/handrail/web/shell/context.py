@@ -27,6 +27,7 @@ NAVIGATION = (
     NavigationItem("home", "Home", "home"),
     NavigationItem("operations", "Operations", "play-circle", Capability.RUN_VIEW),
     NavigationItem("exceptions", "Exceptions", "exclamation-triangle", Capability.EXCEPTION_VIEW),
+    NavigationItem("waves", "Waves", "rectangle-stack", Capability.RUN_VIEW),
     NavigationItem("brakes", "Brakes", "pause-circle", Capability.RUN_VIEW),
     NavigationItem("reviews", "Reviews", "clipboard-document-check", Capability.RUN_REVIEW),
     NavigationItem("packets", "Escalation packets", "cube", Capability.PACKET_VIEW),
