@@ -27,7 +27,15 @@ from handrail.runbooks.models import (
     RetryLedgerEntry,
     TaskUpdate,
 )
-from handrail.runbooks.states import RUN, BrakeKind, EventKind, ExceptionCause, Handling, RunState
+from handrail.runbooks.states import (
+    RUN,
+    BrakeKind,
+    EventKind,
+    ExceptionCause,
+    Handling,
+    RunState,
+)
+from handrail.runbooks.wavemodels import Wave
 from tests.factories.compiled import digest_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "definitions" / "runbooks" / "entitlement-resync.yaml"
@@ -125,14 +133,19 @@ def made_run(
     subject: str = "",
     lasted: timedelta = timedelta(seconds=7),
     due_at: datetime | None = None,
+    wave: Wave | None = None,
 ) -> OperationRun:
-    """A run that is not saved yet."""
+    """A run that is not saved yet. ``wave``: it has begun in the first round of that."""
     at = at or now() - timedelta(seconds=60)
     ended = state in RUN.terminal
     number = next(_number)
     payload = task or {"tenant_id": of.key, "role": "tenant-admin", "admins": ["ada@contoso.example"]}
     return OperationRun(
         ref=new_ref(Prefix.RUN),
+        wave=wave,
+        wave_round=0 if wave else None,
+        wave_place=1 if wave else None,
+        admitted_at=at if wave else None,
         workspace_id=of.workspace_id,
         tenant=of,
         definition=by,
@@ -281,9 +294,11 @@ def notice(of: Tenant, about: str, *, recipient: str = "on-call") -> ChannelDeli
     )
 
 
-def completed_run(of: Tenant, by: Definition, *, at: datetime | None = None) -> OperationRun:
+def completed_run(
+    of: Tenant, by: Definition, *, at: datetime | None = None, of_wave: Wave | None = None
+) -> OperationRun:
     """Two attempts, the first answered 503; then verified and completed."""
-    done = run(of, by, state=RunState.COMPLETED, at=at)
+    done = run(of, by, state=RunState.COMPLETED, at=at, wave=of_wave)
     checked(done)
     busy = {"class": "retryable", "why": "row 1 of retryable: status 503", "status": 503, "retry_class": "busy"}
     attempt(done, 1, after=0.6, lasting=0.4, wait_seconds=2.0, **busy)

@@ -12,7 +12,8 @@ from handrail.notifications.models import ChannelDelivery
 from handrail.packets.models import Packet
 from handrail.runbooks.models import Brake, ExceptionPacket, OperationRun, TaskUpdate
 from handrail.runbooks.states import EventKind, RunState
-from tests.factories import packet_rows, rows
+from handrail.runbooks.wavemodels import Wave
+from tests.factories import packet_rows, rows, wave_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Web:
     brake: Brake
     message: TaskUpdate
     notice: ChannelDelivery
+    wave: Wave
 
     def ids(self) -> dict[str, str]:
         """A value for every kind of parameter in the URL map."""
@@ -45,11 +47,13 @@ class Web:
             "brake": self.brake.ref,
             "message": self.message.ref,
             "notice": self.notice.ref,
+            "wave": self.wave.ref,
         }
 
 
 def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
     definition = rows.definition(workspace, text=rows.runbook_text())
+    wave = wave_rows.wave(definition)
     received = rows.run(tenant, definition)
     rows.entry(received, EventKind.RECEIVED)
     invoking = rows.run(tenant, definition, state=RunState.INVOKING)
@@ -65,7 +69,7 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
         rows.definition(workspace, version=2, state=DefinitionState.PROPOSED, text=rows.runbook_text(2)),
         received,
         invoking,
-        rows.completed_run(tenant, definition),
+        rows.completed_run(tenant, definition, of_wave=wave),
         stopped,
         packet_rows.packet(tenant, packet_rows.profile(workspace)),
         rows.token(workspace),
@@ -73,4 +77,5 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
         rows.brake(tenant),
         rows.task_update(stopped),
         rows.notice(tenant, stopped.ref),
+        wave,
     )

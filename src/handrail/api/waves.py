@@ -9,7 +9,7 @@ from ninja import Path, Query, Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
-from handrail.api.fields import REFUSALS, Limit, Line, Word
+from handrail.api.fields import REFUSALS, Limit, Line
 from handrail.runbooks.actions import waves, wavestart
 from handrail.runbooks.actions.wavestart import KEY, MOST_TENANTS, NewWave, StricterRules
 from handrail.runbooks.queries import waves as queries
@@ -18,8 +18,8 @@ from handrail.runbooks.states import WaveState
 
 router = Router()
 WaveRef = Annotated[str, Path(pattern=r"^WAV-[0-9A-Z]{1,20}$", description="The wave's reference, WAV-….")]
-State = Annotated[Word, Query(description=f"One of: {', '.join(WaveState)}.")]
-Older = Annotated[
+State = Annotated[str, Query(max_length=128, pattern=r"^[^\x00]*$", description=f"One of: {', '.join(WaveState)}.")]
+AfterWave = Annotated[
     str, Query(pattern=r"^(WAV-[0-9A-Z]{1,20})?$", description="The next page: the last wave of the page before.")
 ]
 Whole = Annotated[int, Field(ge=1, le=10_000)]
@@ -62,9 +62,9 @@ class SteeredWave(Schema):
 
 
 @router.get("/waves", response={200: list[WaveSummary], **REFUSALS}, operation_id="list_waves")
-def list_waves(request: HttpRequest, state: State = "", older_than: Older = "", limit: Limit = 50) -> list[WaveSummary]:
+def list_waves(request: HttpRequest, state: State = "", after: AfterWave = "", limit: Limit = 50) -> list[WaveSummary]:
     """The waves with a member in your scope, newest first. Numbers count tasks of your scope."""
-    return queries.list_waves(actor_of(request), state=state, older_than=older_than, limit=limit)
+    return queries.list_waves(actor_of(request), state=state, after=after, limit=limit)
 
 
 @router.post("/waves", response={201: SteeredWave, **REFUSALS}, operation_id="start_wave")

@@ -13,7 +13,7 @@ from handrail.audit.models import AuditEvent
 from handrail.kernel.clock import now
 from handrail.packets.models import Packet, Revision
 from handrail.runbooks.models import ExceptionPacket
-from tests.factories import rows
+from tests.factories import rows, wave_rows
 from tests.factories.installation import Installation
 from tests.factories.openapi import description
 from tests.factories.runs import Runs
@@ -45,6 +45,16 @@ BODIES = {
     "redeliver_notification": {"may_repeat": False},
     "choose": {"choices": {}},
     "test_responder": {"responder": "on-call"},
+    "start_wave": {
+        "runbook": "flip-switch",
+        "event": "drift",
+        "tenants": ["ten_one"],
+        "template": {"switch_id": "s1"},
+        "reason": "no",
+    },
+    "pause_wave": {"reason": "no"},
+    "resume_wave": {"reason": "no"},
+    "abandon_wave": {"reason": "no"},
     "close_breaker": {"target": "board", "reason": "no"},
     "propose_definition": {"text": "handrail: runbook/v1"},
     "assemble_packet": {"profile": "outage-escalation", "inputs": {}},
@@ -106,6 +116,7 @@ def foreign(estate: Runs, board: object) -> dict[str, str]:
         "brakes": rows.brake(other.tenant).ref,
         "messages": rows.task_update(packet).ref,
         "notifications": rows.notice(other.tenant, packet.ref).ref,
+        "waves": wave_rows.wave(other.definition).ref,
     }
 
 
@@ -146,6 +157,7 @@ MISSING = {
     "brakes": "BRK-ZZZZZZZZZZ",
     "messages": "MSG-ZZZZZZZZZZ",
     "notifications": "NTF-ZZZZZZZZZZ",
+    "waves": "WAV-ZZZZZZZZZZ",
 }
 
 

@@ -80,6 +80,15 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "runs start": ("{json}",),
     "runs cancel": ("{run}",),
     "runs stop": ("{run}", *REASON),
+    "waves show": ("{wave}",),
+    "waves watch": ("{wave}",),
+    "waves start": (
+        *(RUNBOOK, "--event", "drift", "--tenants", "{json}", "--task", "{json}"),
+        *REASON,
+    ),
+    "waves pause": ("{wave}", *REASON),
+    "waves resume": ("{wave}", *REASON),
+    "waves abandon": ("{wave}", *REASON),
     "brakes pause": ("everything", *REASON),
     "brakes close": ("board", *REASON),
     "brakes resume": ("{brake}", *REASON),
@@ -109,7 +118,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 # Who chooses a password that opens more than their token does would have more by it.
 PASSWORDS = {"members add", "members password"}
-THINGS = {"{run}", "{exception}", "{packet}", "{brake}", "{message}"}
+THINGS = {"{run}", "{exception}", "{packet}", "{brake}", "{message}", "{wave}"}
 NAMED = sorted(door for door in NEEDING if THINGS & set(ARGUMENTS.get(door, ())))
 Run = Callable[..., Any]
 

@@ -288,6 +288,8 @@ LOOKS = (
     ("definitions", "show", "runbook/{runbook}"),
     ("definitions", "list"),
     ("brakes", "list"),
+    ("waves", "list"),
+    ("waves", "show", "{wave}"),
     ("find", "{run}"),
 )
 

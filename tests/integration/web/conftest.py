@@ -17,6 +17,7 @@ from tests.factories.web import Web
 MISSING = {
     "notice": "NTF-ZZZZZZZZZZ",
     "brake": "BRK-ZZZZZZZZZZ",
+    "wave": "WAV-ZZZZZZZZZZ",
     "tenant": "ten_nobody",
     "run": "RUN-0000000000",
     "exception": "EXC-0000000000",

@@ -129,6 +129,7 @@ def _steer(ref: str, reason: str, by: Actor, after: WaveState, change: Callable[
             subject_kind="wave",
             subject=wave.ref,
             before=before,
+            escalate_to=settling.escalated_to(wave),
             reason=digest_bytes(said.encode()),
         )
         joining.hasten()

@@ -161,9 +161,9 @@ class StartableRunbook:
 
 @snapshot()
 def list_waves(
-    actor: Actor, *, state: str = "", older_than: str = "", ended: bool = True, limit: int = PAGE
+    actor: Actor, *, state: str = "", after: str = "", ended: bool = True, limit: int = PAGE
 ) -> list[WaveSummary]:
-    """Waves that have a member in the actor's scope, newest first. ``older_than``: the reference of the last one of the
+    """Waves that have a member in the actor's scope, newest first. ``after``: the reference of the last one of the
     page before. Raises Denied; Invalid for a state or wave that there is none of."""
     actor.require(Capability.RUN_VIEW)
     rows = visible(actor).select_related("definition").order_by("-at", "-pk")
@@ -174,10 +174,10 @@ def list_waves(
         rows = rows.filter(state=state)
     if not ended:
         rows = rows.filter(finished_at=None)
-    if older_than:
-        last = visible(actor).filter(ref=older_than).first()
+    if after:
+        last = visible(actor).filter(ref=after).first()
         if last is None:
-            fault = Fault("older_than", "no wave of your scope")
+            fault = Fault("after", "no wave of your scope")
             raise Invalid("There is no such wave.", code="unknown-filter", faults=[fault])
         rows = rows.filter(Q(at__lt=last.at) | Q(at=last.at, pk__lt=last.pk))
     found = list(rows[: max(1, min(limit, 500))])

@@ -94,7 +94,7 @@ def _advance(wave: Wave, by: Actor) -> bool:
     runbook = _runbook(wave)
     verdict = rules.why_stop(limits, found, runbook.overreaching if runbook else frozenset())
     if verdict is not None:
-        _stop(wave, verdict, found, by, escalate_to=runbook.escalate_to if runbook else wave.definition.owner)
+        _stop(wave, verdict, found, by, escalate_to=escalated_to(wave))
         return True
     more = False
     if found.returned and (taken := returning.take_up(wave, by=by)):
@@ -105,7 +105,7 @@ def _advance(wave: Wave, by: Actor) -> bool:
         found = counting.read(wave)
     _begin(wave, rules.admissible(limits, found, canary=wave.round == wave.canary_round))
     if found.waiting == found.open == found.returned == 0 and _expects_none(wave, limits, found):
-        _complete(wave, by)
+        _complete(wave, by, escalate_to=escalated_to(wave))
     return more
 
 
@@ -115,6 +115,12 @@ def _runbook(wave: Wave) -> CompiledRunbook | None:
         return compiled_runbook(wave.definition)
     except (Invalid, Conflict):
         return None
+
+
+def escalated_to(wave: Wave) -> str:
+    """The responder that the runbook names; its owner where it can't be followed."""
+    runbook = _runbook(wave)
+    return runbook.escalate_to if runbook else wave.definition.owner
 
 
 def _begin(wave: Wave, count: int) -> None:
@@ -179,7 +185,7 @@ def _first_exceptions(wave: Wave) -> list[dict[str, str]]:
     return [dict(zip(("exception", "run", "cause", "reason"), row, strict=True)) for row in found]
 
 
-def _complete(wave: Wave, by: Actor) -> None:
+def _complete(wave: Wave, by: Actor, *, escalate_to: str) -> None:
     Wave.objects.filter(pk=wave.pk).update(state=WaveState.COMPLETED, finished_at=Now(), unsettled=False)
     whole = counting.read(wave, since=wave.at)
     record(
@@ -187,6 +193,7 @@ def _complete(wave: Wave, by: Actor) -> None:
         by=by,
         subject_kind="wave",
         subject=wave.ref,
+        escalate_to=escalate_to[:120],
         completed=whole.completed,
         exceptions=whole.stopped,
     )

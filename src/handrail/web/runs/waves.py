@@ -74,10 +74,10 @@ class WaveForm:
 @require_safe
 @in_one_moment
 def page(request: PageRequest) -> HttpResponse:
-    wanted, older_than = request.GET.get("state", ""), request.GET.get("older_than", "")
+    wanted, after = request.GET.get("state", ""), request.GET.get("after", "")
     why_not, refusal, found = queries.why_not_start(request.actor), "", []
     try:
-        found = queries.list_waves(request.actor, state=wanted, older_than=older_than)
+        found = queries.list_waves(request.actor, state=wanted, after=after)
     except Invalid as error:
         refusal = " ".join(
             [error.message, *(f"{fault.where.capitalize()}: {fault.message}." for fault in error.faults)]
@@ -87,7 +87,7 @@ def page(request: PageRequest) -> HttpResponse:
         waves=found,
         states=tuple(WaveState),
         wanted=wanted,
-        older_url=paging.query(state=wanted, older_than=last) if last else "",
+        older_url=paging.query(state=wanted, after=last) if last else "",
         why_not_start=why_not,
         refusal=refusal,
     )
