@@ -303,6 +303,13 @@ def test_form_is_prefilled_and_the_preview_is_that_of_the_run() -> None:
         assert OperationRun.objects.get(ref=ref).task == {**form.inputs, "budget": None}
 
 
+def test_inputs_are_shown_to_those_who_may_see_runs_only() -> None:
+    with world(FOLLOWED) as (estate, board, _):
+        who, packet = person(estate), stopped(estate, board)
+        narrow = as_person(who, capabilities=frozenset({Capability.EXCEPTION_VIEW}))
+        assert follow_up_form(narrow, packet.ref, "flip-switch").inputs == {}
+
+
 def test_inputs_that_do_not_fit_are_refused_by_field() -> None:
     with world(FOLLOWED) as (estate, board, _):
         who, packet = person(estate), stopped(estate, board)

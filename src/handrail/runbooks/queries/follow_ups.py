@@ -55,7 +55,8 @@ class FollowUpOf:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpForm:
-    """With what a follow-up run would begin. ``inputs``: those of the stopped run that its runbook declares too.
+    """With what a follow-up run would begin. ``inputs``: those of the stopped run that its runbook declares too,
+    for actors who may see runs.
     ``number``: which of the packet's it would be. ``definition``: the digest of the active version.
     ``why_not``: None where the actor may start it, now."""
 
@@ -120,6 +121,6 @@ def follow_up_form(actor: Actor, ref: str, runbook: str) -> FollowUpForm:
         version=definition.version,
         definition=definition.digest,
         number=followups.next_number(packet),
-        inputs=followups.prefilled(packet, compiled),
+        inputs=followups.prefilled(packet, compiled) if actor.may(Capability.RUN_VIEW) else {},
         why_not=followups.why_not(actor, packet, runbook),
     )
