@@ -20,20 +20,19 @@ from handrail.notifications.models import ChannelDelivery, Notification, Notifie
 from handrail.notifications.rules import RULES, Rule
 from handrail.notifications.states import RecipientKind
 from handrail.packets.queries import concerned_by
-from handrail.runbooks.queries.notices import ExceptionNotice, get_exception_notice
+from handrail.runbooks.queries.notices import ExceptionNotice, get_exception_notice, get_wave_notice
 from handrail.runbooks.states import Handling
 
 SHOWN = 10
 VALUES, VALUE_LIMIT, NAME_LIMIT = 20, 200, 64
-_PAGES = {"exception": "exceptions", "packet": "packets", "run": "operations"}
-_LISTS = {"exception": "exceptions?handling=unresolved", "packet": "packets", "run": "operations"}
+_PAGES = {"exception": "exceptions", "packet": "packets", "run": "operations", "wave": "waves"}
+_LISTS = {"exception": "exceptions?handling=unresolved", "packet": "packets", "run": "operations", "wave": "waves"}
 _OTHERS = {
     "definition": "definitions",
     "brake": "brakes",
     "connector": "brakes",
     "task": "operations",
     "log": "audit/record",
-    "wave": "waves",
 }
 
 
@@ -96,6 +95,8 @@ def _lines(events: Sequence[NotifiedEvent], notices: Mapping[str, ExceptionNotic
             lines.append(_of_exception(notice, brief=len(subjects) > 1))
         elif kind == "packet":
             lines.append(_of_packet(subject, by))
+        elif kind == "wave":
+            lines.append(_of_wave(subject, by))
         elif len(subjects) > 1 and kind != "task":
             lines.append(subject)
     if len(subjects) > SHOWN:
@@ -114,6 +115,16 @@ def _of_exception(notice: ExceptionNotice, *, brief: bool) -> str:
         return f"{notice.ref}: {now}"
     runbook = f"{notice.runbook} v{notice.version}"
     return f"{notice.ref} of {notice.run} ({runbook}) stopped with the reason {notice.reason}. {now}"
+
+
+def _of_wave(ref: str, by: Actor) -> str:
+    try:
+        wave = get_wave_notice(by, ref)
+    except (NotFound, Denied):
+        return ref
+    why = f" It stopped by its rule {wave.rule} ({wave.reason or 'for several reasons'})." if wave.rule else ""
+    counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in wave.counts.items())
+    return f"{ref} of {wave.runbook} is {wave.state}.{why}{f' Runs: {counts}.' if counts else ''}"
 
 
 def _of_packet(ref: str, by: Actor) -> str:

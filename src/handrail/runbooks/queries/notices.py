@@ -1,4 +1,4 @@
-"""What a notification may say about an exception packet, and about a run: references, codes, and what the runbook's
+"""What a notification may say about an exception packet and a wave: references, codes, and what the runbook's
 copy list lets out. Nothing else of a task leaves through here."""
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import Any
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped
-from handrail.runbooks.models import ExceptionPacket, OperationRun
+from handrail.kernel.errors import NotFound
+from handrail.runbooks.models import ExceptionPacket
 from handrail.runbooks.states import Handling
+from handrail.runbooks.wavemodels import Wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,29 @@ def get_exception_notice(actor: Actor, ref: str) -> ExceptionNotice:
     )
 
 
-def runbook_of(actor: Actor, ref: str) -> str:
-    """The name of a run's runbook. Raises NotFound, Denied."""
-    run = get_scoped(actor, OperationRun.objects.all(), Capability.RUN_VIEW, ref=ref)
-    return run.runbook
+@dataclass(frozen=True, slots=True)
+class WaveNotice:
+    """``rule``, ``reason`` and ``counts``: of its last stop; empty where it has not stopped itself."""
+
+    ref: str
+    runbook: str
+    state: str
+    rule: str
+    reason: str
+    counts: dict[str, Any]
+
+
+def get_wave_notice(actor: Actor, ref: str) -> WaveNotice:
+    """Raises NotFound."""
+    wave = Wave.objects.filter(workspace_id=actor.workspace_id, ref=ref).first()
+    if wave is None:
+        raise NotFound
+    stop = wave.stopped.order_by("-number").first()
+    return WaveNotice(
+        ref=wave.ref,
+        runbook=wave.runbook,
+        state=wave.state,
+        rule=stop.rule if stop is not None else "",
+        reason=stop.reason if stop is not None else "",
+        counts={name: count for name, count in stop.counts.items() if isinstance(count, int)} if stop else {},
+    )
