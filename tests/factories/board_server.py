@@ -50,7 +50,7 @@ class _Handler(JsonHandler):
                 return
             self.server.states[body["run"]] = body["state"]
             self.server.outcomes[body["run"]] = 1  # keyed by run, as an idempotent target does
-            self.answer_json(200, {})
+            self.answer_json(200, {"run": body["run"]})
             return
         answer = self.server.connector.call(Call(method="PUT", path=self.path, json_body=body, idempotency_key=key))
         if answer.failure is not None:  # the caller is left without an answer
