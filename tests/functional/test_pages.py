@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 
 from handrail.access.capabilities import Role
 from handrail.definitions.states import DefinitionKind, DefinitionState
+from handrail.kernel.clock import now
+from handrail.runbooks.models import SampledRun
 from handrail.runbooks.states import Handling, RunState
 from tests.factories import rows
 from tests.functional.conftest import Visits
@@ -45,6 +47,7 @@ def scene(committed_db: str) -> Scene:
     taken = rows.exception(tenant, definition, handling=Handling.TAKEN, taken_by="lead@example.com")
     resolved = rows.exception(tenant, definition, handling=Handling.RESOLVED)
     rows.brake(tenant)
+    SampledRun.objects.create(workspace=workspace, tenant=tenant, run=completed, at=now(), share=0.02)
     rows.member(workspace, *Role, email="lead@example.com")
     rows.member(rows.workspace("A second one"), Role.OPERATOR, email="lead@example.com")
     paths = [
@@ -59,6 +62,10 @@ def scene(committed_db: str) -> Scene:
     ]
     paths += [
         "/admin/evaluation",
+        "/admin/reviews",
+        "/admin/find",
+        "/admin/definitions/propose",
+        f"/admin/operations/start?tenant={tenant.key}",
         "/admin/workspaces",
         "/admin/tokens",
         "/accounts/password/change/",
