@@ -188,3 +188,13 @@ def reviews_waiting() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM handrail_review_lease WHERE NOT is_reviewed")
         return int(cursor.fetchone()[0])
+
+
+def waves() -> tuple[dict[str, int], int]:
+    """Waves by state; members that wait until their wave lets them begin."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT state, count(*) FROM handrail_wave_lease GROUP BY state")
+        found = dict(cursor.fetchall())
+        cursor.execute("SELECT count(*) FROM handrail_wave_member_lease")
+        (waiting,) = cursor.fetchone()
+    return found, waiting

@@ -9,7 +9,7 @@ from handrail.kernel.clock import now
 from handrail.kernel.metric import Metric, one
 from handrail.runbooks import leases
 from handrail.runbooks.limits import store
-from handrail.runbooks.states import BrakeKind, Handling, RunState
+from handrail.runbooks.states import BrakeKind, Handling, RunState, WaveState
 
 
 def read() -> list[Metric]:
@@ -36,6 +36,7 @@ def read() -> list[Metric]:
             max((now() - since).total_seconds(), 0) if since else 0,
         ),
         one("handrail_runs_paused", "Runs that wait for a person to resume what they need.", paused),
+        *_waves(),
         *_connectors(),
         Metric(
             "handrail_recoveries",
@@ -96,6 +97,15 @@ def _task_systems() -> list[Metric]:
             {system: max((at - whole).total_seconds(), 0.0) for system, (_, whole, _) in pulls.items() if whole},
             "system",
         ),
+    ]
+
+
+def _waves() -> list[Metric]:
+    found, waiting = leases.waves()
+    counts = {state.value: found.get(state.value, 0) for state in WaveState}
+    return [
+        Metric("handrail_waves", "Waves by state.", counts, "state"),
+        one("handrail_wave_members_waiting", "Runs that wait until their wave lets them begin.", waiting),
     ]
 
 
