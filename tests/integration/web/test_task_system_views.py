@@ -1,0 +1,42 @@
+"""What pages say of the task system: messages that it does not show, and a list that could not be read to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+
+from handrail.access.capabilities import Role
+from handrail.kernel.clock import now
+from handrail.runbooks import task_system
+from handrail.runbooks.models import TaskPull, TaskUpdate
+from tests.factories.task_queue import SYSTEM
+from tests.factories.web import Web
+
+pytestmark = pytest.mark.django_db
+WHY = "The task system names a page as the next one that was read already."
+
+
+def test_run_s_page_says_what_the_task_system_does_not_show_and_what_to_do(
+    house: Web, as_role: Callable[..., Client]
+) -> None:
+    page = as_role(Role.OPERATOR).get(f"/admin/operations/{house.stopped.run.ref}").content.decode()
+    assert "The task system refused the message permanently: status 400." in page
+    assert f"handrail tasks redeliver {house.message.ref}" in page
+    TaskUpdate.objects.filter(pk=house.message.pk).update(delivered_at=now())
+    page = as_role(Role.OPERATOR).get(f"/admin/operations/{house.stopped.run.ref}").content.decode()
+    assert "kept by the task system" in page
+    assert "redeliver" not in page
+
+
+def test_operations_says_that_the_list_was_not_read_to_its_end(house: Web, as_role: Callable[..., Client]) -> None:
+    client = as_role(Role.OPERATOR)
+    TaskPull.objects.create(
+        workspace=house.workspace, system="task_systems.mine", at=now(), code="next-repeated", message=WHY
+    )
+    with task_system.use(replace(SYSTEM, name="mine", workspace=house.workspace.slug)):
+        assert WHY in client.get("/admin/operations").content.decode()
+        TaskPull.objects.update(code="", message="")
+        assert WHY not in client.get("/admin/operations").content.decode()
