@@ -36,6 +36,7 @@ from tests.factories.runs import Runs, born
 from tests.factories.switches import BoardConnector, SwitchBoard
 from tests.factories.task_queue import SYSTEM, item
 from tests.lanes import examples
+from tests.unit.runbooks import test_follow_ups as follow_ups_of
 
 NOTE = WriteCall(
     path="/tasks/{task}/notes",
@@ -366,3 +367,30 @@ def test_messages_of_one_workspace_are_neither_seen_nor_written_by_another(
     assert mine.ref not in [one.ref for one in task_systems.list_messages(stranger, delivered=True)]
     narrow = dataclasses.replace(estate.worker, tenant_ids=frozenset())
     assert task_systems.list_messages(narrow, delivered=True) == []
+
+
+def test_follow_up_run_is_written_to_the_task_that_it_goes_back_to(db: None) -> None:
+    world_of_notes = Notes()
+    with follow_ups_of.world(follow_ups_of.FOLLOWED) as (estate, board, _):
+        who, packet = follow_ups_of.person(estate), follow_ups_of.stopped(estate, board, "T1")
+        both = {"queue": world_of_notes, "board": BoardConnector(board)}
+        system = dataclasses.replace(NOTES, workspace=estate.workspace.slug)
+        with registry.use(registry.Registry(MappingProxyType(both))), task_system.use(system):
+            exceptions.take(ref=packet.ref, by=who)
+            board.switches["s1"]["fuse"] = "sealed"
+            run = estate.advance(follow_ups_of.followed(packet, who))
+            exceptions.take(
+                ref=run.exception_packet.ref, by=who
+            )  # its own stop, under a task that nobody outside knows
+            exceptions.resolve(ref=run.exception_packet.ref, outcome="not-needed", note="No.", by=who)
+            exceptions.resolve(ref=packet.ref, outcome="fixed-by-hand", note="Done.", by=who)
+            work(estate)
+    (path,) = world_of_notes.notes
+    texts = world_of_notes.notes[path]
+    assert path == "/tasks/T1/notes"
+    heads = [text.split(" (")[0] for text in texts[1:]]
+    taken = "Taken over by a person"
+    assert heads == [taken, "Another run follows", taken, "Resolved", "Resolved"]
+    assert f"Run: {run.ref}" in texts[2]
+    assert f"Run: {run.ref} (exception)" in texts[5]
+    assert Report.objects.filter(run=run).count() == 0
