@@ -48,6 +48,7 @@ def scene(committed_db: str) -> Scene:
     resolved = rows.exception(tenant, definition, handling=Handling.RESOLVED)
     rows.brake(tenant)
     SampledRun.objects.create(workspace=workspace, tenant=tenant, run=completed, at=now(), share=0.02)
+    rows.notice(tenant, packet.ref)
     rows.member(workspace, *Role, email="lead@example.com")
     rows.member(rows.workspace("A second one"), Role.OPERATOR, email="lead@example.com")
     paths = [
@@ -68,6 +69,8 @@ def scene(committed_db: str) -> Scene:
         f"/admin/operations/start?tenant={tenant.key}",
         "/admin/workspaces",
         "/admin/tokens",
+        "/admin/notifications",
+        "/admin/notifications/sent?outcome=undelivered",
         "/accounts/password/change/",
         f"/admin/t/{tenant.key}",
     ]
