@@ -1,4 +1,4 @@
-"""What a reference, a task key, an external ticket, a case or a tenant's name stands for, in the actor's scope.
+"""What a reference, task key, event, external ticket, case or tenant's name stands for, in the actor's scope.
 
 What is outside it is answered like what doesn't exist: the same statements are asked, and none counts anything.
 """
@@ -19,7 +19,9 @@ from handrail.kernel.errors import Fault, Invalid
 from handrail.packets import queries as packets
 from handrail.packets.queries import PacketSummary
 from handrail.runbooks.queries import found as runbooks
+from handrail.runbooks.queries import waves
 from handrail.runbooks.queries.found import FoundException, FoundRun
+from handrail.runbooks.queries.waves import WaveSummary
 from handrail.support import queries as support
 
 SHOWN = 10
@@ -31,6 +33,7 @@ class FoundKind(StrEnum):
 
     RUN = "run"
     EXCEPTION = "exception"
+    WAVE = "wave"
     PACKET = "packet"
     SUPPORT = "support-request"
     REFUSED = "refused-task"
@@ -148,6 +151,26 @@ def _exception(packet: FoundException, *, exact: bool) -> Hit:
     )
 
 
+def _waves(actor: Actor, text: str) -> Iterator[Hit]:
+    for wave in waves.find_waves(actor, text, limit=SHOWN + 1):
+        yield _wave(wave)
+
+
+def _wave(wave: WaveSummary) -> Hit:
+    return Hit(
+        ref=wave.ref,
+        title=f"{wave.event}: {wave.runbook} v{wave.version}",
+        task="",
+        tenant="",
+        tenant_name="",
+        state=wave.state,
+        at=wave.at,
+        exact=True,
+        opens=FoundKind.WAVE,
+        opens_ref=wave.ref,
+    )
+
+
 def _packets(actor: Actor, text: str) -> Iterator[Hit]:
     for packet in packets.find_packets(actor, text, limit=SHOWN + 1):
         exact = text.upper() == packet.ref or text in {packet.subject, *packet.subject.split(" / ")}
@@ -224,6 +247,7 @@ def _tenant(tenant: TenantSummary, *, exact: bool) -> Hit:
 _KINDS: dict[FoundKind, tuple[Capability, Callable[[Actor, str], Iterator[Hit]]]] = {
     FoundKind.RUN: (Capability.RUN_VIEW, _runs),
     FoundKind.EXCEPTION: (Capability.EXCEPTION_VIEW, _exceptions),
+    FoundKind.WAVE: (Capability.RUN_VIEW, _waves),
     FoundKind.PACKET: (Capability.PACKET_VIEW, _packets),
     FoundKind.SUPPORT: (Capability.SUPPORT_REQUEST, _requests),
     FoundKind.REFUSED: (Capability.RUN_VIEW, _refused),
@@ -237,6 +261,10 @@ _VISITED: dict[FoundKind, tuple[Capability, Callable[[Actor, list[str]], list[Hi
     FoundKind.EXCEPTION: (
         Capability.EXCEPTION_VIEW,
         lambda actor, refs: [_exception(one, exact=True) for one in runbooks.named_exceptions(actor, refs)],
+    ),
+    FoundKind.WAVE: (
+        Capability.RUN_VIEW,
+        lambda actor, refs: [_wave(one) for one in waves.named_waves(actor, refs)],
     ),
     FoundKind.PACKET: (
         Capability.PACKET_VIEW,

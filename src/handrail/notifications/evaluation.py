@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
@@ -14,8 +15,11 @@ from django.db import connection
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.snapshot import snapshot
+from handrail.kernel.clock import FIRST_YEAR, now
 from handrail.runbooks import evaluation
 from handrail.runbooks.evaluation import EvaluationFilter
+from handrail.runbooks.queries import waves
+from handrail.runbooks.queries.waves import WavesStopped
 
 # Rows of reasons. More would not be read.
 MOST_REASONS = 500
@@ -58,27 +62,38 @@ class FollowUpFigures:
 
 @dataclass(frozen=True, slots=True)
 class HandlingEvaluation:
-    """``runbooks``: by runbook; ``reasons``: by runbook and reason, the most packets first."""
+    """``runbooks``: by runbook; ``reasons``: by runbook and reason, the most packets first. ``waves``: how waves
+    stopped themselves in this time, of the whole workspace; None for who sees only a part, or asks for one."""
 
     total: HandlingFigures
     runbooks: list[HandlingFigures]
     reasons: list[HandlingFigures]
     follow_ups: FollowUpFigures
+    waves: WavesStopped | None = None
 
 
 @snapshot()
 def evaluate(actor: Actor, wanted: EvaluationFilter | None = None) -> HandlingEvaluation:
-    """Figures over the exception packets of the runs that ``wanted`` names. Two statements. Raises Denied without
+    """Figures over the exception packets of the runs that ``wanted`` names. Three statements. Raises Denied without
     ``evaluation:view``."""
     actor.require(Capability.EVALUATION_VIEW)
-    chosen = evaluation.chosen_by(actor, wanted or EvaluationFilter())
+    wanted = wanted or EvaluationFilter()
+    chosen = evaluation.chosen_by(actor, wanted)
     found = [(row["of"], _figures(row)) for row in _rows(_HANDLED, chosen)]
     return HandlingEvaluation(
         total=next((one for of, one in found if of == ALL and one.packets), HandlingFigures()),
         runbooks=[one for of, one in found if of == OF_RUNBOOK],
         reasons=[one for of, one in found if of == OF_REASON][:MOST_REASONS],
         follow_ups=FollowUpFigures(**_rows(_FOLLOWED_UP, chosen)[0]),
+        waves=_waves(actor, wanted),
     )
+
+
+def _waves(actor: Actor, wanted: EvaluationFilter) -> WavesStopped | None:
+    if wanted.tenant or wanted.runbook or not actor.may_everywhere(Capability.EVALUATION_VIEW):
+        return None
+    since = wanted.since or datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+    return waves.stopped_in_time(actor, since=since, until=wanted.until or now())
 
 
 def _figures(row: Mapping[str, Any]) -> HandlingFigures:

@@ -24,10 +24,10 @@ pytestmark = pytest.mark.django_db
 
 GROUPS = {
     Role.OPERATOR: set(),
-    Role.SENIOR_SUPPORT: {"holds", "mine", "unassigned", "brakes", "reviews"},
+    Role.SENIOR_SUPPORT: {"holds", "mine", "unassigned", "waves", "brakes", "reviews"},
     Role.ESCALATION_OWNER: {"to-sign", "holds"},
     Role.PACKET_SIGNER: {"to-sign", "holds"},
-    Role.GOVERNANCE_OWNER: {"holds", "brakes", "decisions", "reviews"},
+    Role.GOVERNANCE_OWNER: {"holds", "waves", "brakes", "decisions", "reviews"},
     Role.AUDITOR: set(),
     Role.WORKSPACE_ADMINISTRATOR: set(),
 }

@@ -21,7 +21,8 @@ from handrail.notifications.models import Notification, NotifiedEvent
 from handrail.runbooks.evaluation import EvaluationFilter
 from handrail.runbooks.models import ExceptionPacket, FollowUp
 from handrail.runbooks.states import Handling
-from tests.factories import rows
+from handrail.runbooks.wavemodels import WaveStop
+from tests.factories import rows, wave_rows
 from tests.factories.log import superuser
 from tests.factories.people import as_person
 
@@ -185,4 +186,19 @@ def test_statements_do_not_grow_with_what_is_counted(tenant: Tenant, runbook: De
         with CaptureQueriesContext(connection) as asked:
             figures(tenant)
         counts.append(len(asked))
-    assert counts == [2, 2]
+    assert counts == [3, 3]
+
+
+def test_waves_that_stopped_in_time_are_those_of_the_whole_workspace(tenant: Tenant, runbook: Definition) -> None:
+    wave = wave_rows.wave(runbook)
+    for number, left in enumerate((280, 0), start=1):
+        counts = {"completed": 10, "exceptions": 3, "under_way": 1, "not_attempted": left}
+        more = {"rule": "reason", "reason": "x", "message": "m", "escalate_to": "y", "exceptions": []}
+        WaveStop.objects.create(
+            workspace=tenant.workspace, wave=wave, number=number, at=now() - HOUR, counts=counts, **more
+        )
+    found = figures(tenant).waves
+    assert found is not None
+    assert (found.waves, found.stops, found.in_time, found.spared) == (1, 2, 1, 280)
+    assert figures(tenant, tenant=tenant.key).waves is None
+    assert evaluate(reader(tenant, tenant_ids=frozenset({tenant.pk}))).waves is None

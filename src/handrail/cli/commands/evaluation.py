@@ -127,7 +127,12 @@ def handling(
     columns = ("runbook", "reason", "packets", "notified", "taken over", "resolved", "late")
     output.print_table("", columns, cells, empty="No run stopped in this period.")
     of = found.follow_ups
-    output.print_facts({"follow-up runs": f"{of.started} started, {of.ended} ended, {of.completed} completed"})
+    waves = found.waves
+    stopped = (
+        f"{waves.stops} times by themselves, {waves.in_time} in time, {waves.spared} tasks spared" if waves else None
+    )
+    again = f"{of.started} started, {of.ended} ended, {of.completed} completed"
+    output.print_facts({"follow-up runs": again, "waves stopped": stopped})
 
 
 def _wait(of: WaitFigures) -> str:

@@ -23,6 +23,7 @@ COLUMNS = ("found", "kind", "what", "task", "tenant", "state", "look at it with"
 _COMMANDS = {
     FoundKind.RUN: "handrail runs show {}",
     FoundKind.EXCEPTION: "handrail exceptions show {}",
+    FoundKind.WAVE: "handrail waves show {}",
     FoundKind.PACKET: "handrail packets show {}",
     FoundKind.REFUSED: "handrail tasks refused",
     FoundKind.TENANT: "handrail runs list --tenant {}",

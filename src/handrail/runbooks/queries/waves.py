@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -204,6 +204,20 @@ def get_wave(actor: Actor, ref: str) -> WaveDetail:
         why_not_resume=permissions.why_not_steer(actor, wave, WaveState.RUNNING),
         why_not_abandon=permissions.why_not_steer(actor, wave, WaveState.ABANDONED),
     )
+
+
+def find_waves(actor: Actor, text: str, *, limit: int) -> list[WaveSummary]:
+    """Waves with this reference, or of this event, that have a member in the actor's scope, newest first. Raises
+    Denied."""
+    actor.require(Capability.RUN_VIEW)
+    rows = visible(actor).filter(Q(ref=text.upper()) | Q(event=text)).select_related("definition")
+    return [_summary(wave, WaveCounts()) for wave in rows.order_by("-at", "-pk")[:limit]]
+
+
+def named_waves(actor: Actor, refs: Collection[str]) -> list[WaveSummary]:
+    """Those of ``refs`` that have a member in the actor's scope, without counts. Raises Denied."""
+    actor.require(Capability.RUN_VIEW)
+    return [_summary(wave, WaveCounts()) for wave in visible(actor).filter(ref__in=refs).select_related("definition")]
 
 
 def get_state(actor: Actor, ref: str) -> WaveState:

@@ -114,7 +114,8 @@ def _recovery(result: Evaluation) -> list[Figure]:
 
 
 def _people(result: Evaluation, of: HandlingEvaluation) -> list[Figure]:
-    total, again = of.total, of.follow_ups
+    total, again, waves = of.total, of.follow_ups, of.waves
+    message = "Before every task had begun, of the times that a wave stopped itself."
     return [
         _wait("Time to notify", total.notified, "until the first channel had it, or somebody found it before"),
         _wait("Time to take over", total.taken, "until the first person took it over"),
@@ -122,6 +123,7 @@ def _people(result: Evaluation, of: HandlingEvaluation) -> list[Figure]:
         share("Late", total.late, total.packets, "Not resolved when they were due, of all exception packets."),
         Figure("Not resolved yet", f"{result.unresolved:,}", None, "Exception packets that are open or taken over."),
         share("Follow-up runs completed", again.completed, again.ended, "Of those that ended; none was found wrong."),
+        *([share("Waves stopped in time", waves.in_time, waves.stops, message)] if waves is not None else []),
     ]
 
 

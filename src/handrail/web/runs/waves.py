@@ -98,6 +98,7 @@ def page(request: PageRequest) -> HttpResponse:
 @require_safe
 @in_one_moment
 def show(request: PageRequest, wave: str) -> HttpResponse:
+    request.opened = ("wave", wave)
     return _shown(request, wave)
 
 

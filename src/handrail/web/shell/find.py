@@ -20,6 +20,7 @@ from handrail.web.shell.request import PageRequest
 HEADINGS = {
     FoundKind.RUN: "Runs",
     FoundKind.EXCEPTION: "Exceptions",
+    FoundKind.WAVE: "Waves",
     FoundKind.PACKET: "Escalation packets",
     FoundKind.SUPPORT: "Support requests",
     FoundKind.REFUSED: "Tasks that could not become a run",
@@ -29,12 +30,14 @@ HEADINGS = {
 NAMES = {
     FoundKind.RUN: "Run",
     FoundKind.EXCEPTION: "Exception packet",
+    FoundKind.WAVE: "Wave",
     FoundKind.PACKET: "Escalation packet",
     FoundKind.TENANT: "Tenant",
 }
 _ROUTES = {
     FoundKind.RUN: "run",
     FoundKind.EXCEPTION: "exception",
+    FoundKind.WAVE: "wave",
     FoundKind.PACKET: "packet",
     FoundKind.TENANT: "tenant",
 }

@@ -17,14 +17,17 @@ from handrail.access.queries import TenantSummary
 from handrail.definitions import queries as definitions
 from handrail.notifications import queries as notifications
 from handrail.packets import inbox
-from handrail.runbooks.queries import brakes, reviews
+from handrail.runbooks.queries import brakes, reviews, waves
 from handrail.runbooks.queries import exceptions as exception_queries
 from handrail.runbooks.queries.exceptions import MINE, OLDEST, UNASSIGNED, UNRESOLVED, ExceptionFilter
+from handrail.runbooks.states import WaveState
 from handrail.web.shell import paging
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 SHOWN = 8
+# Whether a wave is the actor's to steer is asked of each, so no more than these are looked at.
+LOOKED_AT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def present(actor: Actor) -> Home:
 
 def _groups(actor: Actor) -> Iterator[HomeGroup]:
     """What the actor's roles let them act on, in the order in which it is shown."""
-    for of in (_to_sign, _holds, _mine, _unassigned, _brakes, _decisions, _reviews):
+    for of in (_to_sign, _holds, _mine, _unassigned, _waves, _brakes, _decisions, _reviews):
         yield from of(actor)
 
 
@@ -114,6 +117,14 @@ def _exceptions(actor: Actor, slug: str, title: str, *, owner: str) -> HomeGroup
     rows, count = exception_queries.list_exceptions(actor, wanted), exception_queries.count_exceptions(actor, wanted)
     url = reverse("exceptions") + paging.query(**given)
     return HomeGroup(slug, title, "runs/parts/exception_table.html", url, rows, count)
+
+
+def _waves(actor: Actor) -> Iterator[HomeGroup]:
+    if actor.may(Capability.RUN_PAUSE):
+        stopped = waves.list_waves(actor, state=WaveState.STOPPED, limit=LOOKED_AT)
+        mine = [one for one in stopped[::-1] if actor.tenant_ids is None or one.by == actor.name]
+        url = reverse("waves") + paging.query(state=WaveState.STOPPED)
+        yield HomeGroup("waves", "Waves that stopped", "runs/parts/stopped_waves.html", url, mine[:SHOWN], len(mine))
 
 
 def _brakes(actor: Actor) -> Iterator[HomeGroup]:
