@@ -30,7 +30,7 @@ class Commands(LazyGroup):
             "group",
             "Definitions: check, propose, list, show, approve, reject, deprecate, request-return, bring-back.",
         ),
-        "tasks": Lazy("tasks", "group", "Delegated tasks: pull, receive, refused."),
+        "tasks": Lazy("tasks", "group", "Delegated tasks: pull, receive, refused, system, messages, redeliver."),
         "find": Lazy("find", "find", "Find a run, packet, support request, task or tenant by what you have of it."),
         "runs": Lazy("runs", "group", "Runs: list, show, watch, preview, start, cancel, stop, found-wrong, redeliver."),
         "brakes": Lazy(

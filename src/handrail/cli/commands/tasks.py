@@ -19,6 +19,7 @@ group = typer.Typer()
 System = Annotated[
     str | None, typer.Option("--system", metavar="NAME", help="Only the task system of [task_systems.NAME].")
 ]
+Message = Annotated[str, typer.Argument(metavar="MSG-…", help="The message, as `handrail tasks messages` names it.")]
 Kept = Annotated[bool, typer.Option("--all", help="Those that were kept, too.")]
 
 
@@ -112,7 +113,7 @@ def messages(
 
 
 @group.command("redeliver")
-def redeliver(message: str, *, as_: As = None, workspace: InWorkspace = None) -> None:
+def redeliver(message: Message, *, as_: As = None, workspace: InWorkspace = None) -> None:
     """Write a message to the task system again, after it was refused, not kept or given up."""
     who = actor(as_, workspace)
     updates.repeat(ref=message, by=who)
