@@ -22,18 +22,19 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Failure, ReadFailed, Reading
 from handrail.connectors.rest import Call, Get
 from handrail.connectors.tasksystem import LookFor, MessageKind, WriteCall
+from handrail.definitions import actions as definitions
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, NotFound
 from handrail.runbooks import metrics, task_system, timing
-from handrail.runbooks.actions import claims, exceptions, handover, reports, tasks, updates
+from handrail.runbooks.actions import claims, exceptions, follow_ups, handover, reports, runs, tasks, updates
 from handrail.runbooks.models import OperationRun, Report, TaskUpdate
 from handrail.runbooks.queries import task_systems
 from handrail.runbooks.queries.runs import get_run
 from tests.factories.installation import Installation
 from tests.factories.people import as_person
 from tests.factories.runs import Runs, born
-from tests.factories.switches import BoardConnector, SwitchBoard
+from tests.factories.switches import RUNBOOK, BoardConnector, SwitchBoard
 from tests.factories.task_queue import SYSTEM, item
 from tests.lanes import examples
 from tests.unit.runbooks import test_follow_ups as follow_ups_of
@@ -165,6 +166,40 @@ def test_what_people_do_is_written_in_its_order_behind_the_outcome(
     assert AuditEvent.objects.filter(event="task.message_delivered").count() == 4
     shown = get_run(estate.worker, run.ref).messages
     assert [one.standing for one in shown] == ["kept"] * 4
+
+
+def test_follow_up_run_is_told_under_the_task_of_the_run_that_stopped(
+    estate: Runs, board: SwitchBoard, notes: Notes
+) -> None:
+    named = RUNBOOK.replace("version: 1", "version: 2").replace(
+        "switch.marker]}", "switch.marker], follow_up: [{runbook: flip-switch, by: [senior-support]}]}"
+    )
+    proposed = definitions.propose(text=named, by=estate.worker)
+    person = as_person(estate.worker, "owner@example.com", roles=frozenset({"senior-support"}))
+    definitions.approve(definition_id=proposed.id, by=person)
+    board.switches["s1"]["fuse"] = "sealed"
+    task = dataclasses.replace(estate.task("T1"), version=2)
+    stop = estate.advance(OperationRun.objects.get(ref=runs.start(task=task, by=estate.worker).ref))
+    exceptions.take(ref=stop.exception_packet.ref, by=person)
+    board.switches["s1"]["fuse"] = "ok"
+    ref = follow_ups.start(ref=stop.exception_packet.ref, runbook="flip-switch", by=person).ref
+    board.switches["s1"]["fuse"] = "sealed"
+    again = estate.advance(OperationRun.objects.get(ref=ref)).exception_packet.ref
+    exceptions.take(ref=again, by=person)
+    exceptions.resolve(ref=stop.exception_packet.ref, outcome="fixed-by-follow-up", note="Done.", by=person)
+    work(estate)
+    assert kinds(notes)[1:] == [
+        "Taken over by a person",
+        "Another run follows",
+        "Taken over by a person",
+        "Resolved",
+    ]
+    told = "\n".join(notes.notes["/tasks/T1/notes"])
+    assert ref in told
+    assert again in told
+    assert f"{ref} (exception)" in told
+    assert "Code: fixed-by-follow-up" in told
+    assert list(notes.notes) == ["/tasks/T1/notes"]
 
 
 def test_message_is_gone_with_the_act_that_is_rolled_back(estate: Runs, board: SwitchBoard, notes: Notes) -> None:
