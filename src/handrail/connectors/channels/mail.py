@@ -34,6 +34,8 @@ class EmailChannel:
         return self._smtp.section.deadline_seconds
 
     def send(self, message: ChannelMessage) -> Sent:
+        if not all(address.isascii() for address in self._to):
+            return Sent(SentVerdict.REFUSED, "the address can't be used in e-mail")
         try:
             content = composed(message, self._smtp, self._to).as_bytes(policy=SMTP)
         except (MessageError, ValueError, UnicodeError):

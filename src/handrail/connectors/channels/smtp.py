@@ -19,7 +19,7 @@ from time import monotonic
 from handrail.connectors.channels.config import MailSection
 from handrail.connectors.channels.message import RECEIPT_LIMIT, Sent, SentVerdict
 from handrail.connectors.http import describe
-from handrail.connectors.http.clock import Clock, NotReached, OutOfTime, running
+from handrail.connectors.http.clock import Clock, NotReached, OutOfTime, current_clock, running
 from handrail.connectors.http.network import TimedBackend
 from handrail.connectors.http.resolver import Resolver
 from handrail.connectors.outcome import Failure
@@ -33,18 +33,44 @@ _DOT = re.compile(rb"(?m)^\.")
 
 
 class _Connection(smtplib.SMTP):
-    """``smtplib``'s, over a socket whose waits together take no longer than the clock allows."""
+    """``smtplib``'s, over a socket whose waits together take no longer than the clock allows: it is cut when the
+    deadline has come, since a server that answers a byte at a time never lets a socket's own time limit pass."""
 
     def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
         self._wrapped_by = context
-        super().__init__(host, port)
+        self._twin: socket.socket | None = None
+        self._timer: threading.Timer | None = None
+        try:
+            super().__init__(host, port)
+        except BaseException:
+            self.end()
+            raise
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # noqa: ARG002 - smtplib's
-        stream = TimedBackend(_RESOLVER).connect_tcp(host, port)
+        clock, stream = current_clock(), TimedBackend(_RESOLVER).connect_tcp(host, port)
         if self._wrapped_by is not None:
             stream = stream.start_tls(self._wrapped_by, host)
         found: socket.socket = stream.get_extra_info("socket")
+        found.settimeout(clock.remaining_seconds())
+        self._twin = socket.socket(fileno=os.dup(found.fileno()))
+        self._timer = threading.Timer(clock.remaining_seconds(), self._cut)
+        self._timer.daemon = True
+        self._timer.start()
         return found
+
+    def end(self) -> None:
+        """Closes it, and stops its clock."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+        if self._twin is not None:
+            self._twin.close()
+        self.close()
+
+    def _cut(self) -> None:
+        if self._twin is not None:
+            with suppress(OSError):
+                self._twin.shutdown(socket.SHUT_RDWR)
 
 
 class Smtp:
@@ -111,9 +137,7 @@ class Smtp:
         implicit = self._context if section.tls == "implicit" else None
         with running(clock):
             connection = _Connection(section.host, section.port, implicit)
-            with _cut_at(clock, connection):
-                assert connection.sock is not None
-                connection.sock.settimeout(clock.remaining_seconds())
+            try:
                 connection.ehlo_or_helo_if_needed()
                 if section.tls == "starttls":
                     connection.starttls(context=self._context)
@@ -121,6 +145,8 @@ class Smtp:
                 if section.username is not None and self._password is not None:
                     connection.login(section.username, self._password.current().reveal())
                 yield connection
+            finally:
+                connection.end()
 
     def _addressed(self, connection: _Connection, recipients: tuple[str, ...]) -> int | Sent:
         """How many recipients were refused; what came of it where nobody is left or the server is not willing."""
@@ -153,25 +179,3 @@ def _answered(code: int) -> Sent:
     if code == _WRONG_LOGIN:
         return Sent(SentVerdict.LATER, f"{words}: the credentials are wrong")
     return Sent(SentVerdict.REFUSED if code >= _PERMANENT else SentVerdict.LATER, words)
-
-
-@contextmanager
-def _cut_at(clock: Clock, connection: _Connection) -> Iterator[None]:
-    """A server that answers a byte at a time never lets a socket's own time limit pass."""
-    assert connection.sock is not None
-    twin = socket.socket(fileno=os.dup(connection.sock.fileno()))
-
-    def cut() -> None:
-        with suppress(OSError):
-            twin.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(clock.remaining_seconds(), cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-        twin.close()
-        connection.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from handrail.access import queries as access
 from handrail.access.actor import Actor
@@ -17,6 +17,7 @@ from handrail.audit.queries import Published, find_published
 from handrail.connectors import channels
 from handrail.connectors.channels import OpenChannel, Responder
 from handrail.kernel.clock import now
+from handrail.kernel.errors import Stale
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.kernel.scope import entered
 from handrail.notifications import leases, people, reminders
@@ -32,6 +33,8 @@ log = structlog.get_logger("handrail.notifications")
 EMAIL = "email"
 REASON_LIMIT = 200
 NO_CHANNEL = ""
+# How often another worker may be first, and its message leave at once, before this one is tried again later.
+MOST_RACES = 5
 WORKER = "notifications"
 # What people choose by stands beside what responders are notified of.
 RESPONDER = "responder"
@@ -141,15 +144,7 @@ def _write(workspace_id: int, facts: Facts, to: _To) -> None:
         return
     event, at = facts.event, now()
     grouping = _grouping(facts, to)
-    message = _open(workspace_id, to, grouping) or Notification.objects.create(
-        workspace_id=workspace_id,
-        at=at,
-        recipient_kind=to.kind,
-        recipient=to.name,
-        kind=to.about,
-        grouping=grouping,
-        closed_at=None if to.channels else at,
-    )
+    message = _open(workspace_id, to, grouping) or _begin(workspace_id, to, grouping, at)
     NotifiedEvent.objects.get_or_create(
         notification=message,
         event_id=event.id,
@@ -229,6 +224,26 @@ def _open(workspace_id: int, to: _To, grouping: str) -> Notification | None:
         workspace_id=workspace_id, recipient_kind=to.kind, recipient=to.name, grouping=grouping, closed_at=None
     )
     return rows.first()
+
+
+def _begin(workspace_id: int, to: _To, grouping: str, at: datetime) -> Notification:
+    """A new message; or the one that another worker has begun for the same recipient and grouping just now."""
+    for _ in range(MOST_RACES):
+        try:
+            with transaction.atomic():
+                return Notification.objects.create(
+                    workspace_id=workspace_id,
+                    at=at,
+                    recipient_kind=to.kind,
+                    recipient=to.name,
+                    kind=to.about,
+                    grouping=grouping,
+                    closed_at=None if to.channels else at,
+                )
+        except IntegrityError:
+            if (message := _open(workspace_id, to, grouping)) is not None:
+                return message
+    raise Stale
 
 
 def _due(message: Notification, at: datetime) -> datetime:

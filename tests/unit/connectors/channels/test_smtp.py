@@ -173,6 +173,16 @@ def test_a_server_that_breaks_off_has_nothing_before_the_end_and_perhaps_all_at_
     assert sent.words
 
 
+def test_a_server_that_dawdles_over_its_first_word_is_left_at_the_deadline() -> None:
+    with scripted(dawdle) as port:
+        sent = EmailChannel(smtp(port, None, **PLAIN), TO).send(MESSAGE)
+    assert sent.verdict is SentVerdict.LATER
+
+
+def test_an_address_that_mail_can_not_have_is_refused() -> None:
+    assert EmailChannel(smtp(1, None, **PLAIN), ("börk@example.com",)).send(MESSAGE).verdict is SentVerdict.REFUSED
+
+
 def test_encryption_that_is_asked_for_is_never_left_out() -> None:
     seen: list[bytes] = []
 
