@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Event
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 
@@ -78,7 +79,15 @@ def test_of_two_started_at_once_there_is_one(taken: Taken, numbers: tuple[int, i
     assert OperationRun.objects.count() == 2
 
 
-def test_intent_waits_for_who_changes_the_packet_and_is_not_written_then(taken: Taken) -> None:
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
+def test_intent_waits_for_who_changes_the_packet_and_is_not_written_then(
+    committed_db: str, taken: Taken, isolation: str
+) -> None:
+    with psycopg.connect(committed_db, autocommit=True) as admin:
+        name = psycopg.sql.Identifier(connection.settings_dict["NAME"])
+        set_so = psycopg.sql.SQL("ALTER DATABASE {} SET default_transaction_isolation = {}")
+        admin.execute(set_so.format(name, psycopg.sql.Literal(isolation)))
+    connection.close()
     run, calls = taken.begun(), len(taken.board.calls)
     changed = Event()
 
