@@ -60,9 +60,10 @@ def call(client: Client, house: Web, door: str) -> tuple[int, str]:
         "definitions": "definition",
         "packets": "packet",
         "brakes": "brake",
+        "waves": "wave",
         "notifications": "notice",
     }
-    things |= {"tenants": "tenant", "tokens": "token", "brakes": "brake"}
+    things |= {"tenants": "tenant", "tokens": "token", "brakes": "brake", "waves": "wave"}
     kind = path.split("/")[3]
     start, _, end = path.partition("{")
     if end:

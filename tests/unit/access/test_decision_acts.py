@@ -15,6 +15,7 @@ from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Role
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from handrail.runbooks.actions.wavestart import NewWave
 from handrail.runbooks.states import BrakeKind
 from tests.factories import rows
 from tests.factories.doors import ACTS
@@ -37,6 +38,8 @@ def call(house: Web, name: str, by: Actor) -> Any:
     kind = (
         "brake"
         if "brakes" in module
+        else "wave"
+        if module.endswith(".waves")
         else "exception"
         if module.rpartition(".")[2] in {"exceptions", "handover", "together", "rereading", "follow_ups"}
         else "run"
@@ -47,6 +50,7 @@ def call(house: Web, name: str, by: Actor) -> Any:
     known |= {"digest": "sha256:" + "0" * 64, "code": "c", "target": "t", "name": "n", "directory": Path("/nowhere")}
     known |= {"kind": BrakeKind.EVERYTHING, "to": "x@example.com", "refs": [house.stopped.ref]}
     known |= {"runbook": "resync", "outcome": "other"}
+    known |= {"wanted": NewWave("entitlement-resync", "drift", [house.tenant.key], {}, "x")}
     wanted = inspect.signature(action).parameters
     return action(by=by, **{key: value for key, value in known.items() if key in wanted})
 
