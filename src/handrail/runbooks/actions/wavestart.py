@@ -136,6 +136,7 @@ def _run_of(tenant: str, wanted: NewWave, wave: str, definition: Definition, run
         subject=subject,
         retry_limit=runbook.retry_limit(payload),
         wave_id=wave,
+        wave_place=1,  # each tenant is in the list once
     )
 
 

@@ -55,6 +55,6 @@ def receive(
     }
     statement = statements.RECEIVE
     if run.wave_id is not None:
-        statement, parameters = statements.RECEIVE_MEMBER, parameters | {"wave": run.wave_id}
+        statement, parameters = statements.RECEIVE_MEMBER, parameters | {"wave": run.wave_id, "place": run.wave_place}
     found = ledger.execute(statement, parameters) if alone else ledger.fetch(statement, parameters)
     return NewRun(None if found is None else found[2], tenant_was_there=found is not None)

@@ -204,8 +204,9 @@ RECEIVE_MEMBER = _receive(
         due_at=f"clock.at + interval '{MEMBER_WAITS}'",
         columns=", wave_id, wave_place",
         values=""", %(wave)s::text,
-           (SELECT coalesce(max(member.wave_place), 0) + 1 FROM runbooks_operationrun AS member
-            WHERE member.wave_id = %(wave)s::text AND member.tenant_id = tenant.id)""",
+           coalesce(%(place)s::int, (
+               SELECT coalesce(max(member.wave_place), 0) + 1 FROM runbooks_operationrun AS member
+               WHERE member.wave_id = %(wave)s::text AND member.tenant_id = tenant.id))""",
     )
 )
 

@@ -74,5 +74,6 @@ def _again(old: OperationRun, wave: Wave, by: Actor) -> bool:
         retry_limit=old.retry_limit,
         requested_by=wave.changed_by or old.requested_by,
         wave=wave,
+        wave_place=old.wave_place,
     )
     return joining.write(run, old.tenant.key, by, again=old.ref).run is not None
