@@ -170,11 +170,11 @@ def get_task_system(request: HttpRequest) -> TaskSystemState:
 
 @router.get("/tasks/messages", response={200: list[MessageState], **REFUSALS}, operation_id="list_task_messages")
 def list_task_messages(
-    request: HttpRequest, kept: bool = False, before: Before = None, limit: Limit = 50
+    request: HttpRequest, kept: bool = False, after: After = "", limit: Limit = 50
 ) -> list[MessageState]:
     """Messages about refused tasks and exceptions that the task system does not show yet, newest first; with ``kept``,
     all of them. Those about refused tasks are for members with access to all tenants."""
-    return task_systems.list_messages(actor_of(request), delivered=kept, before=before, limit=limit)
+    return task_systems.list_messages(actor_of(request), delivered=kept, after=after, limit=limit)
 
 
 @router.post(

@@ -25,7 +25,7 @@ from handrail.connectors.tasksystem import LookFor, MessageKind, WriteCall
 from handrail.definitions import actions as definitions
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, NotFound
+from handrail.kernel.errors import Conflict, Invalid, NotFound
 from handrail.runbooks import metrics, task_system, timing
 from handrail.runbooks.actions import claims, exceptions, follow_ups, handover, reports, runs, tasks, updates
 from handrail.runbooks.models import OperationRun, Report, TaskUpdate
@@ -429,3 +429,17 @@ def test_follow_up_run_is_written_to_the_task_that_it_goes_back_to(db: None) -> 
     assert f"Run: {run.ref}" in texts[2]
     assert f"Run: {run.ref} (exception)" in texts[5]
     assert Report.objects.filter(run=run).count() == 0
+
+
+def test_list_of_messages_goes_on_behind_the_last_of_one_moment(estate: Runs, board: SwitchBoard, notes: Notes) -> None:
+    ref, person = stopped(estate, board), as_person(estate.worker)
+    exceptions.take(ref=ref, by=person)
+    handover.hand_back(ref=ref, note="No.", by=person)
+    exceptions.take(ref=ref, by=person)
+    TaskUpdate.objects.update(at=now())
+    found: list[str] = []
+    while more := task_systems.list_messages(estate.worker, after=found[-1] if found else "", limit=1):
+        found += [one.ref for one in more]
+    assert found == list(TaskUpdate.objects.order_by("-pk").values_list("ref", flat=True))
+    with pytest.raises(Invalid):
+        task_systems.list_messages(estate.worker, after="MSG-ZZZZZZZZZZ")

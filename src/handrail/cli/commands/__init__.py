@@ -32,7 +32,11 @@ class Commands(LazyGroup):
         ),
         "tasks": Lazy("tasks", "group", "Delegated tasks: pull, receive, refused, system, messages, redeliver."),
         "find": Lazy("find", "find", "Find a run, packet, support request, task or tenant by what you have of it."),
-        "runs": Lazy("runs", "group", "Runs: list, show, watch, preview, start, cancel, stop, found-wrong, redeliver."),
+        "runs": Lazy(
+            "runs",
+            "group",
+            "Runs: list, show, watch, preview, start, cancel, stop, found-wrong, reviews, review, redeliver.",
+        ),
         "brakes": Lazy(
             "brakes", "group", "Brakes: list what is paused, pause, resume; circuit breakers: breakers, close."
         ),

@@ -19,7 +19,8 @@ group = typer.Typer()
 System = Annotated[
     str | None, typer.Option("--system", metavar="NAME", help="Only the task system of [task_systems.NAME].")
 ]
-Message = Annotated[str, typer.Argument(metavar="MSG-…", help="The message, as `handrail tasks messages` names it.")]
+Message = Annotated[str, typer.Argument(metavar="MSG", help="The message, as `handrail tasks messages` names it.")]
+After = Annotated[str, typer.Option("--after", metavar="MSG", help="Go on behind this message: the last of a list.")]
 Kept = Annotated[bool, typer.Option("--all", help="Those that were kept, too.")]
 
 
@@ -95,7 +96,7 @@ def system(*, as_: As = None, workspace: InWorkspace = None, json: Json = False)
 def messages(
     *,
     kept: Kept = False,
-    before: Before = None,
+    after: After = "",
     limit: Limit = 50,
     as_: As = None,
     workspace: InWorkspace = None,
@@ -103,7 +104,7 @@ def messages(
 ) -> None:
     """Messages about refused tasks and exceptions that the task system does not show yet, newest first."""
     who = actor(as_, workspace)
-    rows = task_systems.list_messages(who, delivered=kept, before=before, limit=limit)
+    rows = task_systems.list_messages(who, delivered=kept, after=after, limit=limit)
     if json:
         output.print_json(rows)
         return

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import scoped
 from handrail.access.snapshot import snapshot
+from handrail.kernel.errors import Fault, Invalid
 from handrail.runbooks import task_system
 from handrail.runbooks.models import OperationRun, Report, TaskPull, TaskUpdate
 
@@ -99,17 +102,20 @@ def get_task_system(actor: Actor) -> TaskSystemState:
 
 
 @snapshot()
-def list_messages(
-    actor: Actor, *, delivered: bool = False, before: datetime | None = None, limit: int = PAGE
-) -> list[MessageState]:
-    """Messages that the task system does not show yet, newest first; with ``delivered``, all of them. Those about
-    refused tasks are for people entitled to all tenants. Raises Denied."""
+def list_messages(actor: Actor, *, delivered: bool = False, after: str = "", limit: int = PAGE) -> list[MessageState]:
+    """Messages that the task system does not show yet, newest first; with ``delivered``, all of them. ``after`` goes on
+    behind the message with that reference. Those about refused tasks are for people entitled to all tenants. Raises
+    Denied, Invalid."""
     actor.require(Capability.RUN_VIEW)
     rows = scoped(actor, TaskUpdate.objects.select_related("run").order_by("-at", "-pk"))
     if not delivered:
         rows = rows.filter(delivered_at=None)
-    if before is not None:
-        rows = rows.filter(at__lt=before)
+    if after:
+        last = scoped(actor, TaskUpdate.objects.filter(ref=after)).first()
+        if last is None:
+            fault = Fault("after", "the reference of the last message of a list, MSG-…")
+            raise Invalid("The list can't go on behind that message.", code="unknown-filter", faults=[fault])
+        rows = rows.filter(Q(at__lt=last.at) | Q(at=last.at, pk__lt=last.pk))
     return [state_of(row) for row in rows[: min(limit, 500)]]
 
 
