@@ -14,13 +14,16 @@ from handrail.access.capabilities import Capability
 from handrail.definitions import queries
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionKind, DefinitionState
+from handrail.kernel.errors import Fault, Invalid
+from handrail.web.shell import paging
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
 
 @dataclass(frozen=True, slots=True)
 class DefinitionList:
-    """``waiting``: only what waits for the actor's decision, whatever the other filters."""
+    """``waiting``: only what waits for the actor's decision, whatever the other filters. ``faults``: filters that name
+    nothing there is; then nothing is listed."""
 
     rows: list[DefinitionSummary]
     kind: str
@@ -29,6 +32,7 @@ class DefinitionList:
     states: list[DefinitionState]
     may_propose: bool
     waiting: bool
+    faults: tuple[Fault, ...] = ()
 
     @property
     def filtered(self) -> bool:
@@ -37,18 +41,18 @@ class DefinitionList:
 
 def present(actor: Actor, asked: Mapping[str, str]) -> DefinitionList:
     """Raises Denied."""
-    kind, state = asked.get("kind", ""), asked.get("state", "")
-    kind = kind if kind in set(DefinitionKind) else ""
-    state = state if state in set(DefinitionState) else ""
-    waiting = asked.get("waiting") == "decision"
+    kind, state, waiting = asked.get("kind", ""), asked.get("state", ""), asked.get("waiting", "")
+    faults = paging.unknown(asked, kind=DefinitionKind, state=DefinitionState, waiting=("decision",))
     wanted = DefinitionFilter(kind=kind, state=state)
     rows = queries.list_to_decide(actor) if waiting else queries.list_definitions(actor, wanted)
     may_propose = actor.may_everywhere(Capability.DEFINITION_PROPOSE)
-    return DefinitionList(rows, kind, state, list(DefinitionKind), list(DefinitionState), may_propose, waiting)
+    kinds, states = list(DefinitionKind), list(DefinitionState)
+    return DefinitionList([] if faults else rows, kind, state, kinds, states, may_propose, bool(waiting), faults)
 
 
 @require_safe
 @in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     shown = present(request.actor, request.GET)
-    return render(request, "definitions/definitions.html", {"section": "definitions", "definitions": shown})
+    context, status = {"section": "definitions", "definitions": shown}, Invalid.status if shown.faults else 200
+    return render(request, "definitions/definitions.html", context, status=status)

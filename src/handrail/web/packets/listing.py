@@ -13,6 +13,7 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.queries import TenantSummary
+from handrail.kernel.errors import Fault, Invalid
 from handrail.packets import inbox, queries
 from handrail.packets.inbox import HeldPacket, ToSign
 from handrail.packets.queries import PAGE, PacketFilter, PacketSummary
@@ -24,7 +25,8 @@ from handrail.web.shell.request import PageRequest
 
 @dataclass(frozen=True, slots=True)
 class PacketList:
-    """``to_sign``, ``held``: in place of the rows, what waits for the actor, where that is asked for."""
+    """``to_sign``, ``held``: in place of the rows, what waits for the actor, where that is asked for.
+    ``faults``: filters that name nothing there is; then nothing is listed."""
 
     wanted: PacketFilter
     rows: list[PacketSummary]
@@ -35,6 +37,7 @@ class PacketList:
     older_url: str | None
     to_sign: list[ToSign] | None = None
     held: list[HeldPacket] | None = None
+    faults: tuple[Fault, ...] = ()
 
     @property
     def filtered(self) -> bool:
@@ -44,17 +47,23 @@ class PacketList:
 
 
 def present(actor: Actor, asked: Mapping[str, str]) -> PacketList:
-    """Raises Denied. A filter value that names nothing known finds nothing."""
-    state = asked.get("state", "")
+    """Raises Denied. A filter that names nothing there is lists nothing, and says so."""
     wanted = PacketFilter(
         tenant=asked.get("tenant", ""),
         profile=asked.get("profile", ""),
-        state=state if state in set(RevisionState) else "",
+        state=asked.get("state", ""),
         before=paging.instant(asked.get("before", "")),
         after=asked.get("after", ""),
     )
-    waiting = asked.get("waiting", "")
-    rows = queries.list_packets(actor, wanted) if waiting not in {"signature", "holds"} else []
+    waiting, rows = asked.get("waiting", ""), []
+    faults = paging.unknown(asked, state=RevisionState, waiting=("signature", "holds"))
+    if asked.get("before") and wanted.before is None:
+        faults = (*faults, Fault("before", "this is not a time"))
+    if not faults and not waiting:
+        try:
+            rows = queries.list_packets(actor, wanted)
+        except Invalid as error:
+            faults = error.faults
     return PacketList(
         wanted=wanted,
         rows=rows,
@@ -64,6 +73,7 @@ def present(actor: Actor, asked: Mapping[str, str]) -> PacketList:
         may_assemble=actor.may(Capability.PACKET_ASSEMBLE),
         older_url=_older(wanted, rows[-1].ref) if len(rows) == PAGE else None,
         to_sign=inbox.list_to_sign(actor, limit=inbox.LOOKED_AT) if waiting == "signature" else None,
+        faults=faults,
         held=inbox.list_held_packets(actor, limit=inbox.LOOKED_AT) if waiting == "holds" else None,
     )
 
@@ -76,4 +86,5 @@ def _older(wanted: PacketFilter, after: str) -> str:
 @in_one_moment
 def page(request: PageRequest) -> HttpResponse:
     shown = present(request.actor, request.GET)
-    return render(request, "packets/packets.html", {"section": "packets", "packets": shown})
+    status = Invalid.status if shown.faults else 200
+    return render(request, "packets/packets.html", {"section": "packets", "packets": shown}, status=status)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from urllib.parse import urlencode
 
 from handrail.kernel.clock import in_utc
+from handrail.kernel.errors import Fault
 
 _DAYS = (date(1970, 1, 1), date(9998, 12, 31))  # days that have a next one
 
@@ -31,3 +33,13 @@ def instant(text: str) -> datetime | None:
 def query(**filters: str) -> str:
     """``?`` with the filters that are not empty."""
     return "?" + urlencode({name: value for name, value in filters.items() if value})
+
+
+def unknown(asked: Mapping[str, str], **known: Iterable[str]) -> tuple[Fault, ...]:
+    """The filters of an address that name nothing there is, each with what there is: none is left out silently."""
+    words = {name: list(of) for name, of in known.items()}
+    return tuple(
+        Fault(name, f"there is none of this name; one of: {', '.join(of)}")
+        for name, of in words.items()
+        if asked.get(name) and asked[name] not in of
+    )
