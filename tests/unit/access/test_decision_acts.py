@@ -51,8 +51,10 @@ def call(house: Web, name: str, by: Actor) -> Any:
     known |= {"kind": BrakeKind.EVERYTHING, "to": "x@example.com", "refs": [house.stopped.ref]}
     known |= {"runbook": "resync", "outcome": "other"}
     known |= {"wanted": NewWave("entitlement-resync", "drift", [house.tenant.key], {}, "x")}
+    known |= {"verdict": "right", "choices": {}}
     wanted = inspect.signature(action).parameters
-    return action(by=by, **{key: value for key, value in known.items() if key in wanted})
+    known |= {"actor" if "actor" in wanted else "by": by}
+    return action(**{key: value for key, value in known.items() if key in wanted})
 
 
 @pytest.mark.requirement("R2-23")
