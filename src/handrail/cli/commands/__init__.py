@@ -44,7 +44,8 @@ class Commands(LazyGroup):
         "exceptions": Lazy(
             "exceptions",
             "group",
-            "Exception packets: list, groups, show, take, take-all, note, hand-back, assign, resolve, resolve-all.",
+            "Exception packets: list, groups, show, take, take-all, note, hand-back, assign, resolve, resolve-all, "
+            "read-again, follow-up.",
         ),
         "notifications": Lazy(
             "notifications", "group", "Messages to people: list, redeliver; what you choose: choices, choose."
@@ -69,7 +70,7 @@ class Commands(LazyGroup):
             "revoke-token.",
         ),
         "sign-on": Lazy("sign_on", "group", "Identities of members at the identity provider: list, remove, move."),
-        "evaluation": Lazy("evaluation", "group", "Figures of what came of runs and packets: runs, packets."),
+        "evaluation": Lazy("evaluation", "group", "Figures of what came of runs and packets: runs, packets, handling."),
         "audit": Lazy(
             "audit",
             "group",
