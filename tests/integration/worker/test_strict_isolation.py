@@ -9,10 +9,14 @@ import psycopg
 import pytest
 from django.db import connection
 
+from handrail.runbooks.actions import runs, waves
 from handrail.runbooks.limits import store
+from handrail.runbooks.models import OperationRun
+from handrail.runbooks.wavemodels import Wave
 from tests.factories.installation import Installation
 from tests.factories.limits import guarded
 from tests.factories.switches import SwitchBoard
+from tests.unit.runbooks.waves.test_carrying import BY_EVENT
 
 MANY, EACH = 4, 10
 
@@ -51,3 +55,29 @@ def test_callers_that_meet_at_a_connectors_row_all_get_through(strict: str) -> N
     assert failed == []
     known = store.known(["board"])["board"]
     assert (known.state.turn_at, known.refused) == (MANY * EACH, MANY * EACH)
+
+
+def test_workers_that_meet_at_a_wave_let_no_more_begin_than_its_canary(strict: str) -> None:
+    estate = Installation(BY_EVENT).runs
+    for number in range(8):
+        runs.start(task=estate.task(f"T-{number}", f"s{number}", event="drift"), by=estate.worker)
+    wave, failed = Wave.objects.get(), []
+    together = threading.Barrier(MANY)
+
+    def settles() -> None:
+        try:
+            together.wait(30)
+            for _ in range(EACH):
+                waves.settle(wave=wave.ref, by=estate.worker)
+        except BaseException as error:  # noqa: BLE001 - raised below, in the test's own thread
+            failed.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=settles) for _ in range(MANY)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert OperationRun.objects.filter(wave=wave, wave_round__isnull=False).count() == 2

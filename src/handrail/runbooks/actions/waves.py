@@ -44,7 +44,7 @@ _CHANGED = (
 def settle(*, wave: int | str, by: Actor) -> None:
     """Does all that is to be done for the wave now, in short transactions. In the scope of its whole workspace."""
     for _ in range(_STEPS):
-        if not settling.settle(wave, by=by):
+        if not settling.undisturbed(lambda: settling.settle(wave, by=by)):
             return
 
 
@@ -115,7 +115,12 @@ def _steer(ref: str, reason: str, by: Actor, after: WaveState, change: Callable[
     permissions.require_steering(by, seen)
     said = reason_of(reason)
     # A person who may steer a wave steers all of it.
-    with scope.entered(RowScope(by.workspace_id, None)), transaction.atomic():
+    with scope.entered(RowScope(by.workspace_id, None)):
+        settling.undisturbed(lambda: _written(ref, said, by, after, change))
+
+
+def _written(ref: str, said: str, by: Actor, after: WaveState, change: Callable[[Wave], None]) -> None:
+    with transaction.atomic():
         wave = settling.locked(ref)
         assert wave is not None
         refuse(permissions.why_not_steer(by, wave, after))

@@ -114,15 +114,22 @@ def count_refused(connector: str) -> None:
 
 
 def _read(connector: str) -> Known:
-    with connection.cursor() as cursor:
-        cursor.execute(_READ, [connector])
-        found = cursor.fetchone()
-        if found is None:
-            cursor.execute(_ADD, [connector])
-            cursor.execute(_READ, [connector])
-            found = cursor.fetchone()
+    while (found := _found(connector)) is None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_ADD, [connector])
+        except OperationalError as error:  # somebody else has just added it
+            if not _met_another(error):
+                raise
     at, version, state = found
     return Known(at, version, GateState.from_json(json.loads(state)))
+
+
+def _found(connector: str) -> tuple[float, int, str] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, [connector])
+        found: tuple[float, int, str] | None = cursor.fetchone()
+        return found
 
 
 def _replace(connector: str, before: Known, state: GateState, by: Actor | None, reason: str) -> bool:

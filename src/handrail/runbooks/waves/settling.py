@@ -6,10 +6,16 @@ are at that moment, and written in the same transaction. It is done when a membe
 
 from __future__ import annotations
 
+import random
+import time
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.models import F
 from django.db.models.functions import Now
+from psycopg.errors import SerializationFailure
 
 from handrail.access.actor import Actor
 from handrail.audit.actions import record
@@ -28,7 +34,10 @@ from handrail.runbooks.waves import returning, rules
 from handrail.runbooks.waves.rules import StopVerdict, WaveFacts, WaveRules
 from handrail.work.wake import wake
 
+T = TypeVar("T")
 FIRST_EXCEPTIONS = 20
+# Where transactions are REPEATABLE READ or stricter, of those that meet at a wave one gets through each time.
+_MEETINGS = 50
 # Materialised: a subquery would be run again for each row that it is joined with, and name further members each time.
 _BEGIN = """
 WITH first AS MATERIALIZED (
@@ -52,6 +61,18 @@ def locked(wave: int | str) -> Wave | None:
     transaction ends."""
     key = {"ref": wave} if isinstance(wave, str) else {"pk": wave}
     return Wave.objects.select_for_update(of=("self",)).select_related("definition").filter(**key).first()
+
+
+def undisturbed(act: Callable[[], T]) -> T:
+    """``act``, a transaction about a wave; again where another one has changed the wave since it began."""
+    for last in (*[False] * _MEETINGS, True):
+        try:
+            return act()
+        except OperationalError as error:
+            if last or connection.in_atomic_block or not isinstance(error.__cause__, SerializationFailure):
+                raise
+            time.sleep(random.uniform(0.0, 0.02))  # noqa: S311 - only so that not all try at once
+    raise AssertionError("the loop returns or raises")
 
 
 def settle(key: int | str, *, by: Actor) -> bool:
@@ -127,6 +148,8 @@ def _begin(wave: Wave, count: int) -> None:
     if count:
         with connection.cursor() as cursor:
             cursor.execute(_BEGIN, {"wave": wave.ref, "round": wave.round, "count": count})
+        # Those that wait for this row must not decide by members as they were before.
+        Wave.objects.filter(pk=wave.pk).update(round=F("round"))
         wake("run")
 
 
