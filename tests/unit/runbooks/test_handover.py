@@ -327,8 +327,8 @@ class Handled(RuleBasedStateMachine):
 @pytest.mark.django_db
 def test_whatever_people_do_the_packet_is_as_its_events_say() -> None:
     quiet = settings(
-        max_examples=rounds(12, 200),
-        stateful_step_count=25,
+        max_examples=rounds(4, 200),
+        stateful_step_count=rounds(16, 25),
         deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
