@@ -38,7 +38,7 @@ def test_each_text_finds_its_thing(own: References, caller: Caller) -> None:
 def test_kinds_that_roles_leave_out_are_named(own: References, caller: Caller) -> None:
     answer = caller("workspace-administrator").get(PATH, {"q": own.run.ref}).json()
     assert answer["groups"] == []
-    assert set(answer["left_out"]) == {"run", "exception", "packet", "support-request", "refused-task"}
+    assert set(answer["left_out"]) == {"run", "exception", "wave", "packet", "support-request", "refused-task"}
 
 
 @pytest.mark.parametrize("query", [{}, {"q": ""}, {"q": "x" * 129}, {"q": "   "}])
