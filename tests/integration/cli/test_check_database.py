@@ -142,14 +142,14 @@ def test_direct_connection_keeps_its_session(committed_db: str) -> None:
 def test_connections_that_suffice_are_counted(committed_db: str) -> None:
     found = the("connections")
     assert found.ok
-    assert found.message.startswith("One web process (33) and 2 workers (10 each) use up to 53 connections; ")
+    assert found.message.startswith("One web process (33) and 2 workers (12 each) use up to 57 connections; ")
 
 
 def test_connections_that_are_too_few_for_the_configuration(committed_db: str) -> None:
     many = config.parse("[web]\nthreads = 64\n[worker]\nconcurrency = 64")
     found = the("connections", many)
     assert not found.ok
-    assert "use up to 213 connections" in found.message
+    assert "use up to 217 connections" in found.message
     assert "Raise max_connections" in found.fix
 
 

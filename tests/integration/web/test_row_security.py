@@ -84,6 +84,10 @@ def neighbour(place: Place) -> Web:
     return place.neighbour
 
 
+# What the API's addresses call something, and what pages do.
+OTHERWISE_CALLED = {"notification": "notice"}
+
+
 def looks(place: Place) -> Iterator[Look]:
     """Every page and every operation of the API, as each member, on what that member must not see."""
     for name in place.members():
@@ -102,7 +106,7 @@ def in_api(path: str, ids: dict[str, str]) -> str:
     if not after:
         return path
     singular = kind.rstrip("/").rsplit("/", 1)[-1].removesuffix("s")
-    return kind + ids[singular] + after.partition("}")[2].replace("{number}", "1")
+    return kind + ids[OTHERWISE_CALLED.get(singular, singular)] + after.partition("}")[2].replace("{number}", "1")
 
 
 def look(client: Client, verb: str, url: str) -> tuple[int, bytes]:
