@@ -288,6 +288,18 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
     )
 
 
+@snapshot()
+def list_under_way(actor: Actor, wave: str, *, limit: int = PAGE) -> list[RunSummary]:
+    """The members of a wave in the actor's scope that it has let begin, and that have not ended: the longest first.
+
+    Raises Denied."""
+    actor.require(Capability.RUN_VIEW)
+    begun = _runs(actor).filter(wave__ref=wave, wave_round__isnull=False, finished_at=None)
+    found = list(begun.order_by("admitted_at", "pk")[:limit])
+    blocked, again = fence.blocking(found), retrying(found)
+    return [_summary(row, blocked.get(row.pk), again.get(row.pk)) for row in found]
+
+
 def count_active(tenant_id: int) -> int:
     """How many runs of the tenant have not ended: asked before it is closed, for any actor."""
     return OperationRun.objects.filter(tenant_id=tenant_id, state__in=RUN.active).count()

@@ -19,7 +19,7 @@ from handrail.runbooks.actions import waves, wavestart
 from handrail.runbooks.actions.wavestart import KEY, NewWave, StricterRules
 from handrail.runbooks.queries import runs
 from handrail.runbooks.queries import waves as queries
-from handrail.runbooks.queries.runs import RunFilter, RunSummary
+from handrail.runbooks.queries.runs import RunSummary
 from handrail.runbooks.queries.waves import StartableRunbook, WaveDetail, WaveSummary
 from handrail.runbooks.states import WaveState
 from handrail.web.shell import paging
@@ -189,8 +189,7 @@ def _steered(request: PageRequest, wave: str, verb: str, act: Callable[..., None
 
 def _page_of(request: PageRequest, wave: str, **more: str) -> WavePage:
     detail = queries.get_wave(request.actor, wave)
-    members = runs.list_runs(request.actor, RunFilter(wave=wave, limit=500))
-    under_way = [run for run in members if not run.ended and not run.waits_in_wave][:SHOWN_MEMBERS]
+    under_way = runs.list_under_way(request.actor, wave, limit=SHOWN_MEMBERS)
     one, counts = detail.summary, detail.summary.counts
     mark = "-".join(map(str, (one.state, one.round, counts.ended, counts.exceptions, counts.remaining, one.stops)))
     return WavePage(detail, under_way, mark, **more)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from handrail.runbooks.actions import waves, wavestart
 from handrail.runbooks.actions.wavestart import NewWave
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.queries import waves as queries
-from handrail.runbooks.queries.runs import RunFilter, list_runs
+from handrail.runbooks.queries.runs import RunFilter, list_runs, list_under_way
 from tests.factories import rows
 from tests.factories.installation import Installation
 from tests.factories.switches import SwitchBoard, connected
@@ -47,6 +47,16 @@ def test_members_of_other_tenants_are_not_counted_and_not_listed(house: Installa
     assert (detail.summary.counts.total, detail.reasons, detail.first_exceptions) == (1, (), ())
     assert [run.tenant for run in list_runs(narrow, RunFilter(wave=ref))] == ["ten_a"]
     assert queries.list_waves(narrow)[0].counts.total == 1
+
+
+def test_under_way_is_what_has_begun_and_not_ended_however_many_wait(house: Installation) -> None:
+    ref = started(house, KEYS)
+    person = actor_for(rows.member(house.workspace, Role.OPERATOR))
+    assert list_under_way(person, ref) == []
+    waves.settle(wave=ref, by=house.worker)
+    assert [run.tenant for run in list_under_way(person, ref)] == ["ten_a"]
+    narrow = actor_for(rows.member(house.workspace, Role.OPERATOR, tenants=[Tenant.objects.get(key="ten_b")]))
+    assert list_under_way(narrow, ref) == []
 
 
 def test_wave_without_a_member_in_scope_is_like_one_that_is_not_there(house: Installation) -> None:
