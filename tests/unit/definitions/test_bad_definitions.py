@@ -55,6 +55,11 @@ BAD = [
     Bad("tenant optional", "tenant: task.tenant_id", "tenant: task.note", "tenant", "required"),
     Bad("subject a list", "subject: [task.tenant_id, task.role]", "subject: [task.admins]", "subject[0]", "subject"),
     Bad("budget not integer", "{task: retry_budget,", "{task: role,", "retry_budget.task", "integer"),
+    Bad("wave of no field", "tenant: task", "waves: {by: task.drift}\ntenant: task", "waves.by", "not a declared task"),
+    Bad("wave of a list", "tenant: task", "waves: {by: task.admins}\ntenant: task", "waves.by", "one text"),
+    Bad("wave of width zero", "tenant: task", "waves: {width: 0}\ntenant: task", "waves.width", "greater than or equal"),
+    Bad("share over all", "tenant: task", "waves: {stop: {share: 1.5}}\ntenant: task", "waves.stop.share", "equal to 1"),
+    Bad("limit of none", "tenant: task", "limits: {at_once: 0}\ntenant: task", "limits.at_once", "greater than or equal"),
     Bad("budget over ceiling", "at_most: 5", "at_most: 500", "retry_budget.at_most", "less than or equal to 20"),
     # reads
     Bad("read without form", '    get: "/entitlements/{tenant.id}"\n', "", "reads.entitlement", "one of: get",
