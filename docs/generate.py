@@ -115,7 +115,7 @@ def command_page(name: str, command: Any) -> str:
     usage = " ".join([name, *("[OPTIONS]" if options else "",), *(argument_of(a) for a in arguments)]).strip()
     lines = [f"## {name}\n", f"{(command.help or '').strip()}\n", f"    {usage}\n"]
     lines += [f"- `{argument_of(argument)}`: {argument.help}" for argument in arguments]
-    lines += [f"- `{', '.join(o.opts)}`{value_of(o)}: {o.help}" for o in options]
+    lines += [f"- {', '.join(f'`{name}`' for name in o.opts)}{value_of(o)}: {o.help}" for o in options]
     return "\n".join(lines) + "\n"
 
 
