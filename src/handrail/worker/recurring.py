@@ -39,9 +39,16 @@ def pull() -> None:
 
 
 def settle_waves() -> None:
+    """Each on its own: one that can't be settled keeps none of the others from it, and is tried again."""
+    failed: list[Exception] = []
     for workspace, wave in waves.unsettled():
-        with acting_in(workspace) as worker:
-            waves.settle(wave=wave, by=worker)
+        try:
+            with acting_in(workspace) as worker:
+                waves.settle(wave=wave, by=worker)
+        except Exception as error:  # noqa: BLE001 - raised below
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 def seal() -> None:
