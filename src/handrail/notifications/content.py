@@ -10,6 +10,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import QuerySet
+
+from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.audit.events import EventName
 from handrail.connectors.channels import ChannelMessage
@@ -47,7 +50,7 @@ def message_of(delivery: ChannelDelivery, by: Actor, *, workspace: str) -> Chann
     return ChannelMessage(
         key=delivery.ref,
         title=_title(rule, events, notices),
-        lines=tuple(_lines(events, notices, by)),
+        lines=tuple(_lines(events, notices, by, _reader(notification, events, by))),
         link=_link(events),
         urgent=rule.urgent,
         thread=first.ref if first is not None else delivery.ref,
@@ -86,7 +89,9 @@ def _called(event: NotifiedEvent) -> str:
     return "" if event.subject_kind == "task" else event.subject
 
 
-def _lines(events: Sequence[NotifiedEvent], notices: Mapping[str, ExceptionNotice | None], by: Actor) -> list[str]:
+def _lines(
+    events: Sequence[NotifiedEvent], notices: Mapping[str, ExceptionNotice | None], by: Actor, reader: Actor
+) -> list[str]:
     subjects = list(dict.fromkeys((one.subject, one.subject_kind) for one in events))
     lines = []
     for subject, kind in subjects[:SHOWN]:
@@ -96,7 +101,7 @@ def _lines(events: Sequence[NotifiedEvent], notices: Mapping[str, ExceptionNotic
         elif kind == "packet":
             lines.append(_of_packet(subject, by))
         elif kind == "wave":
-            lines.append(_of_wave(subject, by))
+            lines.append(_of_wave(subject, reader))
         elif len(subjects) > 1 and kind != "task":
             lines.append(subject)
     if len(subjects) > SHOWN:
@@ -115,6 +120,14 @@ def _of_exception(notice: ExceptionNotice, *, brief: bool) -> str:
         return f"{notice.ref}: {now}"
     runbook = f"{notice.runbook} v{notice.version}"
     return f"{notice.ref} of {notice.run} ({runbook}) stopped with the reason {notice.reason}. {now}"
+
+
+def _reader(notification: Notification, events: Sequence[NotifiedEvent], by: Actor) -> Actor:
+    """Who reads it, in whose scope a wave is counted: ``by`` for a responder, who is of the whole workspace."""
+    if notification.recipient_kind != RecipientKind.PERSON or events[0].subject_kind != "wave":
+        return by
+    members = access.list_active_members(by)
+    return next((one for one in members if one.user_id == int(notification.recipient)), by)
 
 
 def _of_wave(ref: str, by: Actor) -> str:
@@ -211,7 +224,7 @@ def _as_data(event: NotifiedEvent) -> Mapping[str, str]:
     }
 
 
-def summary_of(notification: Notification) -> str:
-    """What a notification tells of, for a list: how many of which event."""
-    counted = Counter(notification.events.values_list("event", flat=True))
+def summary_of(events: QuerySet[NotifiedEvent]) -> str:
+    """What a notification tells of, for a list: how many of which of these events."""
+    counted = Counter(events.values_list("event", flat=True))
     return ", ".join(f"{name}" if count == 1 else f"{count} times {name}" for name, count in sorted(counted.items()))

@@ -18,7 +18,7 @@ from handrail.notifications.models import Notification, NotificationChoice
 from handrail.notifications.rules import KINDS, NAMED, Concerned, NoticeKind, Responsible, Rule, wants
 from handrail.notifications.states import RecipientKind
 from handrail.packets.queries import ConcernedPeople, concerned_by
-from handrail.runbooks.queries.notices import ExceptionNotice, get_exception_notice
+from handrail.runbooks.queries.notices import ExceptionNotice, get_exception_notice, is_wave_visible
 
 OWN_GROUPS = frozenset(Role)
 
@@ -42,6 +42,17 @@ class Facts:
         """Whether it is a run of a wave that stopped: people hear of the wave. Should nobody take its exception packet,
         they are reminded of it like of any other."""
         return self.event.event == EventName.RUN_STOPPED and bool(self.event.context.get("wave"))
+
+    @property
+    def is_wave_without_exceptions(self) -> bool:
+        return self.event.event == EventName.WAVE_COMPLETED and not self.event.context.get("exceptions")
+
+    @property
+    def escalate_to(self) -> str:
+        """The group that the runbook escalates an exception packet or a wave to; empty for what is neither."""
+        if self.exception is not None:
+            return self.exception.escalate_to
+        return str(self.event.context.get("escalate_to", "")) if self.event.subject_kind == "wave" else ""
 
     @property
     def subject_kind(self) -> str:
@@ -85,6 +96,8 @@ def facts_of(event: Published, by: Actor) -> Facts:
 
 def audience_of(facts: Facts, rule: Rule, by: Actor) -> Audience:
     """The person who did it is not notified; everybody is notified once, as the first kind that fits."""
+    if facts.is_in_wave or facts.is_wave_without_exceptions:
+        return Audience()
     chosen = _choices(by.workspace_id)
     people: dict[int, PersonNotified] = {}
     for concerned, kind in rule.people:
@@ -94,16 +107,14 @@ def audience_of(facts: Facts, rule: Rule, by: Actor) -> Audience:
                 continue
             if wants(kind, member.roles | _named(facts, kind, member), chosen.get((user, kind.value))):
                 people[user] = PersonNotified(user, kind)
-    if facts.is_in_wave:
-        return Audience()
     named = dict.fromkeys(responders_of(facts, rule.responsible))
     return Audience(tuple(named), tuple(people.values()))
 
 
 def _named(facts: Facts, kind: NoticeKind, member: Actor) -> frozenset[str]:
     """A runbook that escalates to a role of Handrail's own names the people who hold it."""
-    escalated = facts.exception.escalate_to if facts.exception is not None and kind is NoticeKind.EXCEPTIONS else ""
-    return frozenset({NAMED}) if escalated in member.roles else frozenset()
+    by_name = kind in (NoticeKind.EXCEPTIONS, NoticeKind.WAVES)
+    return frozenset({NAMED}) if by_name and facts.escalate_to in member.roles else frozenset()
 
 
 def responders_of(facts: Facts, responsible: Responsible) -> Iterator[str]:
@@ -179,6 +190,8 @@ def _may(member: Actor, kind: NoticeKind, facts: Facts) -> bool:
     rule, tenant = KINDS[kind], facts.event.tenant_id
     if not member.may(rule.needs) or (rule.everywhere and member.tenant_ids is not None):
         return False
+    if facts.event.subject_kind == "wave":
+        return is_wave_visible(member, facts.subject)
     return not tenant or member.tenant_ids is None or tenant in member.tenant_ids
 
 

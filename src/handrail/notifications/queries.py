@@ -107,7 +107,7 @@ def list_messages(actor: Actor, wanted: MessageFilter | None = None) -> list[Mes
     elif wanted.outcome:
         rows = rows.filter(outcome=wanted.outcome)
     if wanted.after:
-        last = ChannelDelivery.objects.filter(workspace_id=actor.workspace_id, ref=wanted.after).first()
+        last = _rows(actor, "").filter(ref=wanted.after).first()
         if last is None:
             raise Invalid("The list can't go on from there.", faults=[Fault("after", "the reference of a message")])
         rows = rows.filter(pk__lt=last.pk)
@@ -194,7 +194,7 @@ def _rows(actor: Actor, subject: str) -> QuerySet[ChannelDelivery]:
 def _message(actor: Actor, row: ChannelDelivery) -> MessageView:
     message = row.notification
     is_person = message.recipient_kind == RecipientKind.PERSON
-    about = scoped(actor, message.events.all()).order_by("at", "pk").values_list("subject", flat=True)
+    events = scoped(actor, message.events.all())
     return MessageView(
         ref=row.ref,
         recipient=access.address_of(int(message.recipient)) if is_person else message.recipient,
@@ -206,8 +206,8 @@ def _message(actor: Actor, row: ChannelDelivery) -> MessageView:
         attempts=row.attempts,
         failure=row.failure,
         receipt=row.receipt,
-        tells=summary_of(message),
-        about=tuple(dict.fromkeys(about)),
+        tells=summary_of(events),
+        about=tuple(dict.fromkeys(events.order_by("at", "pk").values_list("subject", flat=True))),
         why_not_redeliver=why_not_redeliver(actor, row.outcome),
     )
 

@@ -71,7 +71,7 @@ KINDS: Mapping[NoticeKind, KindRule] = {
     ),
     NoticeKind.DEFINITIONS_MINE: KindRule("Decisions about definitions that you proposed", C.DEFINITION_VIEW, None),
     NoticeKind.BRAKES: KindRule("Pauses and circuit breakers", C.RUN_PAUSE),
-    NoticeKind.WAVES: KindRule("Waves that stop themselves", C.RUN_PAUSE),
+    NoticeKind.WAVES: KindRule("Waves that stop themselves, or end with exceptions", C.RUN_PAUSE, frozenset({NAMED})),
     NoticeKind.TASKS: KindRule(
         "Tasks that are refused, and outcomes that are not reported", C.RUN_START, everywhere=True
     ),
@@ -169,7 +169,7 @@ RULES: Mapping[EventName, Rule] = {
         "The circuit breaker of {subject} opened", ((_ALL, NoticeKind.BRAKES),), Responsible.HOUSE, urgent=True
     ),
     E.WAVE_STOPPED: Rule("{subject} has stopped itself", ((_ALL, NoticeKind.WAVES),), Responsible.WAVE, urgent=True),
-    E.WAVE_COMPLETED: Rule("{subject} has ended", (), Responsible.WAVE),
+    E.WAVE_COMPLETED: Rule("{subject} has ended", ((_ALL, NoticeKind.WAVES),), Responsible.WAVE),
     E.TASK_REFUSED: Rule("A task was refused", ((_ALL, NoticeKind.TASKS),), Responsible.HOUSE),
     E.RUN_REPORT_REFUSED: Rule(
         "The task system refused the outcome of {subject}", ((_ALL, NoticeKind.TASKS),), Responsible.HOUSE

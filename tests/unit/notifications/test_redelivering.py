@@ -15,7 +15,7 @@ from handrail.connectors.channels.smtp import Smtp
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.notifications import queries
 from handrail.notifications.actions import redelivering
-from handrail.notifications.models import ChannelDelivery, NotificationChoice
+from handrail.notifications.models import ChannelDelivery, NotificationChoice, NotifiedEvent
 from handrail.notifications.queries import MessageFilter
 from handrail.notifications.rules import NoticeKind
 from tests.factories import rows
@@ -182,3 +182,36 @@ def test_a_list_goes_on_where_it_ended_and_refuses_what_it_does_not_know(estate:
 
 def plain(port: int) -> Smtp:
     return smtp(port, None, tls="none", username=None, password=None)
+
+
+def test_of_a_digest_each_reader_sees_what_is_in_their_scope(estate: Runs, board: SwitchBoard) -> None:
+    other = rows.tenant(estate.workspace, key="ten_other")
+    narrow = access.actor_for(rows.member(estate.workspace, Role.OPERATOR, tenants=[estate.tenant]))
+    foreign = access.actor_for(rows.member(estate.workspace, Role.OPERATOR, tenants=[other]))
+    with notified(responder("on-call", {"pager": Room()}), gather=60):
+        stop(estate, board, switch="s1")
+        work()
+        message = NotifiedEvent.objects.get()
+        NotifiedEvent.objects.create(
+            notification_id=message.notification_id,
+            workspace_id=message.workspace_id,
+            tenant_id=other.pk,
+            event_id=message.event_id + 1,
+            event="exception.handed_back",
+            at=message.at,
+            subject_kind="exception",
+            subject="EXC-ELSEWHERE",
+        )
+        (mine,), (theirs,) = queries.list_messages(narrow), queries.list_messages(foreign)
+    assert (mine.tells, theirs.tells) == ("run.stopped", "exception.handed_back")
+    assert theirs.about == ("EXC-ELSEWHERE",)
+
+
+def test_a_list_goes_on_only_behind_a_message_of_ones_scope(estate: Runs, board: SwitchBoard) -> None:
+    other = rows.tenant(estate.workspace, key="ten_other")
+    foreign = access.actor_for(rows.member(estate.workspace, Role.OPERATOR, tenants=[other]))
+    with notified(responder("on-call", {"pager": Room()})):
+        stop(estate, board)
+        work()
+        with pytest.raises(Invalid):
+            queries.list_messages(foreign, MessageFilter(after=ChannelDelivery.objects.get().ref))

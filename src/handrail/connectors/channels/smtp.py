@@ -163,7 +163,10 @@ class Smtp:
 
 def _given(connection: _Connection, content: bytes, refused: int, many: int) -> Sent:
     connection.send(_DOT.sub(b"..", content) + (b"" if content.endswith(b"\r\n") else b"\r\n") + b".\r\n")
-    code, text = connection.getreply()
+    try:
+        code, text = connection.getreply()
+    except smtplib.SMTPResponseException:  # a line longer than smtplib reads, whatever it says
+        return Sent(SentVerdict.UNKNOWN, describe(Failure.CONNECTION_LOST))
     if _TEMPORARY <= code <= _LAST:
         return _answered(code)
     if code != _TAKEN:  # an answer that was cut short says nothing

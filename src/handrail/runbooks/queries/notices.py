@@ -12,8 +12,8 @@ from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped
 from handrail.kernel.errors import NotFound
 from handrail.runbooks.models import ExceptionPacket
+from handrail.runbooks.queries.waves import visible
 from handrail.runbooks.states import Handling
-from handrail.runbooks.wavemodels import Wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ def get_exception_notice(actor: Actor, ref: str) -> ExceptionNotice:
 
 @dataclass(frozen=True, slots=True)
 class WaveNotice:
-    """``rule``, ``reason`` and ``counts``: of its last stop; empty where it has not stopped itself."""
+    """``rule``, ``reason`` and ``counts``: of its last stop; empty where it has not stopped itself. ``counts`` are of
+    all tenants, so they are empty too for who is entitled to some only."""
 
     ref: str
     runbook: str
@@ -65,16 +66,22 @@ class WaveNotice:
 
 
 def get_wave_notice(actor: Actor, ref: str) -> WaveNotice:
-    """Raises NotFound."""
-    wave = Wave.objects.filter(workspace_id=actor.workspace_id, ref=ref).first()
+    """Raises NotFound, also where it has no member in the actor's scope."""
+    wave = visible(actor).filter(ref=ref).first()
     if wave is None:
         raise NotFound
     stop = wave.stopped.order_by("-number").first()
+    counts = stop.counts if stop is not None and actor.tenant_ids is None else {}
     return WaveNotice(
         ref=wave.ref,
         runbook=wave.runbook,
         state=wave.state,
         rule=stop.rule if stop is not None else "",
         reason=stop.reason if stop is not None else "",
-        counts={name: count for name, count in stop.counts.items() if isinstance(count, int)} if stop else {},
+        counts={name: count for name, count in counts.items() if isinstance(count, int)},
     )
+
+
+def is_wave_visible(actor: Actor, ref: str) -> bool:
+    """Whether the wave has a member in the actor's scope."""
+    return actor.tenant_ids is None or visible(actor).filter(ref=ref).exists()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,25 @@ def test_what_the_server_says_at_the_end_counts(tls: tuple[object, Path], answer
     with mail_server(mailbox, context) as port:  # type: ignore[arg-type]
         sent = EmailChannel(smtp(port, ca_file), TO).send(MESSAGE)
     assert (sent.verdict, sent.words) == (verdict, f"it answered with code {answer[:3]}")
+
+
+def test_an_answer_too_long_to_read_says_nothing_of_a_message_that_was_sent(tls: tuple[object, Path]) -> None:
+    context, ca_file = tls
+    mailbox = Mailbox(answers=["250 " + "x" * 9000])
+    with mail_server(mailbox, context) as port:  # type: ignore[arg-type]
+        sent = EmailChannel(smtp(port, ca_file), TO).send(MESSAGE)
+    assert sent.verdict is SentVerdict.UNKNOWN
+
+
+def test_no_server_is_given_eight_bits(tls: tuple[object, Path]) -> None:
+    context, ca_file = tls
+    mailbox = Mailbox()
+    message = replace(MESSAGE, title="Ärger …", lines=("… and 3 more.",), values={"owner": "Übung"})
+    with mail_server(mailbox, context) as port:  # type: ignore[arg-type]
+        assert EmailChannel(smtp(port, ca_file), TO).send(message).verdict is SentVerdict.DELIVERED
+    assert mailbox.raw[0].isascii()
+    assert mailbox.messages[0]["Subject"] == "Ärger …"
+    assert all("Übung" in part.get_content() for part in mailbox.messages[0].iter_parts())  # type: ignore[attr-defined]
 
 
 def test_those_who_can_be_reached_are_and_the_others_are_counted(tls: tuple[object, Path]) -> None:
