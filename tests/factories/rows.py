@@ -25,6 +25,7 @@ from handrail.runbooks.models import (
     OperationRun,
     Report,
     RetryLedgerEntry,
+    SampledRun,
     TaskUpdate,
 )
 from handrail.runbooks.states import (
@@ -334,6 +335,13 @@ def completed_run(
     )
     Report.objects.create(**owned, attempts=1, delivered_at=done.finished_at)
     return done
+
+
+def drawn(run: OperationRun) -> SampledRun:
+    """That a completed run was drawn for a second look."""
+    return SampledRun.objects.create(
+        workspace_id=run.workspace_id, tenant_id=run.tenant_id, run=run, at=now(), share=0.02
+    )
 
 
 def exception(
