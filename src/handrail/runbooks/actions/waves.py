@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
-from django.db import Error, connection, transaction
+from django.db import connection, transaction
 
 from handrail.access.actor import Actor
 from handrail.access.refusals import reason_of, refuse
@@ -49,12 +49,12 @@ def settle(*, wave: int | str, by: Actor) -> None:
 
 
 def member_ended(run: OperationRun, *, by: Actor) -> None:
-    """Lets the wave of ``run`` go on, which has ended. What fails here for the database a duty does later."""
+    """Lets the wave of ``run`` go on, which has ended: whatever fails here is done later by a duty, which says so."""
     if run.wave_id is None:
         return
     try:
         settle(wave=run.wave_id, by=by)
-    except Error as error:
+    except Exception as error:  # noqa: BLE001 - the run has ended, and is to be reported
         log.warning("a wave is settled later", wave=run.wave_id, error=type(error).__name__)
 
 

@@ -13,6 +13,7 @@ from handrail.worker import recurring
 from tests.factories.installation import Installation
 from tests.factories.people import as_person
 from tests.factories.runs import Runs
+from tests.factories.switches import SwitchBoard, connected
 from tests.unit.runbooks.waves.test_carrying import BY_EVENT
 
 
@@ -27,6 +28,14 @@ def begun(wave: Wave) -> int:
     return OperationRun.objects.filter(wave=wave, wave_round__isnull=False).count()
 
 
+def spoil(wave: Wave) -> None:
+    """Takes the rules of the wave away."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE runbooks_wave DISABLE TRIGGER handrail_frozen")
+        cursor.execute("UPDATE runbooks_wave SET rules = '{}' WHERE id = %s", [wave.pk])
+        cursor.execute("ALTER TABLE runbooks_wave ENABLE ALWAYS TRIGGER handrail_frozen")
+
+
 @pytest.mark.django_db
 def test_waves_of_every_workspace_are_looked_after() -> None:
     (_, one), (_, other) = with_wave("North"), with_wave("South")
@@ -37,13 +46,21 @@ def test_waves_of_every_workspace_are_looked_after() -> None:
 @pytest.mark.django_db
 def test_wave_that_can_not_be_settled_keeps_no_other_from_it() -> None:
     (_, broken), (_, other) = with_wave("North"), with_wave("South")
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE runbooks_wave DISABLE TRIGGER handrail_frozen")
-        cursor.execute("UPDATE runbooks_wave SET rules = '{}' WHERE id = %s", [broken.pk])
-        cursor.execute("ALTER TABLE runbooks_wave ENABLE ALWAYS TRIGGER handrail_frozen")
+    spoil(broken)
     with pytest.raises(TypeError):
         recurring.settle_waves()
     assert begun(other) == 2
+
+
+@pytest.mark.django_db
+def test_member_of_a_wave_that_can_not_be_settled_ends_like_any_run() -> None:
+    estate, wave = with_wave("North", 1)
+    recurring.settle_waves()
+    spoil(wave)
+    board = SwitchBoard()
+    board.add("s0", owner=estate.tenant.key)
+    with connected(board):
+        assert estate.advance(OperationRun.objects.get(wave=wave)).state == RunState.COMPLETED
 
 
 @pytest.mark.django_db
