@@ -27,7 +27,6 @@ _TITLES = {
     MessageKind.HANDED_BACK: "Handed back",
     MessageKind.RESOLVED: "Resolved",
     MessageKind.FOLLOWED_UP: "Another run follows",
-    MessageKind.NOT_ATTEMPTED: "Not attempted",
 }
 
 

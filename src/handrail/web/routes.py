@@ -67,6 +67,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/operations/<str:run>/cancel", run.cancel, name="run-cancel"),
     path("admin/operations/<str:run>/stop", run.stop, name="run-stop"),
     path("admin/operations/<str:run>/found-wrong", run.found_wrong, name="run-found-wrong"),
+    path("admin/messages/<str:message>/redeliver", run.redeliver, name="message-redeliver"),
     path("admin/operations/<str:run>/review", reviews.review, name="run-review"),
     path("admin/reviews", reviews.page, name="reviews"),
     path("admin/waves", waves.page, name="waves"),

@@ -17,6 +17,7 @@ from handrail.kernel.secrets import Secret
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import messages
 from handrail.runbooks.models import OperationRun, TaskMessage, TaskRefusal
+from tests.factories import rows
 from tests.factories.runs import Runs
 from tests.factories.task_queue import SYSTEM
 
@@ -160,3 +161,28 @@ def test_deliver_leaves_nothing_when_the_audit_event_can_not_be_written(estate: 
     response = client.post("/api/v1/tasks", text, content_type="application/json", headers=headers)
     assert response.status_code == 500
     assert (TaskMessage.objects.count(), OperationRun.objects.count()) == (0, 0)
+
+
+def test_two_task_systems_never_take_each_other_s_messages(estate: Runs) -> None:
+    other_secret = "whsec_b3RoZXIta2V5LW9mLWFub3RoZXItb25l"
+    other = rows.workspace("elsewhere")
+    first = replace(system(estate.workspace.slug), name="first")
+    second = replace(system(other.slug, other_secret), name="second")
+    with task_system.use(first, second):
+        # What the second system signs is its own workspace's, whatever it says about another one.
+        named = message(estate, workspace=estate.workspace.slug, system="first")
+        response = push({**named, "workspace": estate.workspace.slug}, secret=other_secret)
+        assert (response.status_code, response.json()["received"]["outcome"]) == (202, "refused")
+        assert not OperationRun.objects.exists()
+        assert TaskRefusal.objects.get().workspace_id == other.pk
+        # The same message id and the same task key are another message and task there.
+        assert push(message(estate)).json()["received"]["outcome"] == "started"
+        assert OperationRun.objects.get().workspace_id == estate.workspace.pk
+        assert push(message(estate), message_id="msg_3", secret="whsec_bm8gb25lJ3Mta2V5LWF0LWFsbA").status_code == 401
+
+
+def test_one_secret_of_two_task_systems_signs_for_neither(estate: Runs) -> None:
+    other = rows.workspace("elsewhere")
+    with task_system.use(system(estate.workspace.slug), replace(system(other.slug), name="second")):
+        assert push(message(estate)).status_code == 401
+    assert not TaskMessage.objects.exists()

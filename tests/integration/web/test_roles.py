@@ -78,6 +78,7 @@ CHANGES: dict[str, Capability] = {
     "admin/operations/<run>/found-wrong": C.EXCEPTION_RESOLVE,
     "admin/operations/<run>/review": C.RUN_REVIEW,
     "admin/notifications/<notice>/redeliver": C.RUN_START,
+    "admin/messages/<message>/redeliver": C.RUN_START,
     "admin/waves/<wave>/pause": C.RUN_PAUSE,
     "admin/waves/<wave>/resume": C.RUN_PAUSE,
     "admin/waves/<wave>/abandon": C.RUN_PAUSE,

@@ -194,6 +194,6 @@ class TaskSystemConfig(Section):
             yield from self.messages.faults("messages", values)
         if MessageKind.OUTCOME in self.message_kinds:
             yield Fault("message_kinds", "holds further messages only: outcomes are always written")
-        known = {*MessageKind, "completed", "exception", "cancelled"} - {MessageKind.OUTCOME}
+        known = {*MessageKind, "completed", "exception", "cancelled", "not-attempted"} - {MessageKind.OUTCOME}
         for name in sorted(set(self.statuses) - known):
             yield Fault(f"statuses.{name}", f"is not known; use {', '.join(sorted(known))}")

@@ -23,7 +23,6 @@ class MessageKind(StrEnum):
     HANDED_BACK = "handed-back"
     RESOLVED = "resolved"
     FOLLOWED_UP = "followed-up"  # another run was delegated from the packet
-    NOT_ATTEMPTED = "not-attempted"  # a wave ended before its turn
 
 
 FURTHER = tuple(kind for kind in MessageKind if kind is not MessageKind.OUTCOME)

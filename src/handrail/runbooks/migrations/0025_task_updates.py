@@ -6,7 +6,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 UNINDEXED = {"on_delete": django.db.models.deletion.PROTECT, "db_index": False}
-KINDS = ["refused", "taken", "handed-back", "resolved", "followed-up", "not-attempted"]
+KINDS = ["refused", "taken", "handed-back", "resolved", "followed-up"]
 
 
 class Migration(migrations.Migration):

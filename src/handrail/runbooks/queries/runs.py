@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import get_scoped, scoped, tenants_of
-from handrail.access.refusals import Refusal
+from handrail.access.refusals import Refusal, missing_capability
 from handrail.access.snapshot import snapshot
 from handrail.definitions import queries as definitions
 from handrail.kernel.errors import Fault, Invalid
@@ -169,6 +169,7 @@ class RunDetail:
     review: FoundByReview | None = None
     why_not_review: Refusal | None = None
     follow_up_of: FollowUpOf | None = None
+    why_not_redeliver: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +277,7 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
         report=_report(run),
         messages=messages_of(run),
         why_not_cancel=permissions.why_not_cancel(actor, run),
+        why_not_redeliver=missing_capability(actor, Capability.RUN_START),
         why_not_stop=permissions.why_not_stop(actor, run, requested=requested),
         stop_request=RequestedStop(requested.by, requested.at, requested.reason) if requested else None,
         wrong=FoundWrong(wrong.by, wrong.at, wrong.reason, wrong.found_in) if wrong else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.kernel.hostile import clean_text
-from handrail.runbooks.actions import corrections, runs
+from handrail.runbooks.actions import corrections, runs, updates
 from handrail.runbooks.queries import exceptions
 from handrail.runbooks.queries import runs as runbooks
 from handrail.runbooks.states import RunState
@@ -22,6 +23,8 @@ from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 from handrail.web.support import submission
 from handrail.web.support.part import SupportPart
+
+_REFERENCE = re.compile(r"RUN-[0-9A-Z]{1,20}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -89,6 +92,18 @@ def found_wrong(request: PageRequest, run: str) -> HttpResponse:
         return redirect("run", run=run)
     messages.success(request, f"{run} is marked as found wrong. Its record stays as it is.")
     return redirect("run", run=run)
+
+
+@require_POST
+def redeliver(request: PageRequest, message: str) -> HttpResponse:
+    """Writes a message to the task system again; back to the page of the run, where it was shown."""
+    shown_at = request.POST.get("run", "")
+    try:
+        updates.repeat(ref=message, by=request.actor)
+        messages.success(request, f"{message} is due: the next free worker writes it again.")
+    except Conflict as error:
+        messages.error(request, error.message)
+    return redirect("run", run=shown_at) if _REFERENCE.fullmatch(shown_at) else redirect("operations")
 
 
 @require_POST
