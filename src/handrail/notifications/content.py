@@ -42,7 +42,8 @@ _OTHERS = {
 def message_of(delivery: ChannelDelivery, by: Actor, *, workspace: str) -> ChannelMessage:
     """What ``delivery`` says now: that a packet was taken or resolved meanwhile is said too."""
     notification = delivery.notification
-    events = list(notification.events.order_by("at", "pk"))
+    reader = reader_of(notification, by)
+    events = list(events_for(notification, reader).order_by("at", "pk"))
     rule = RULES[EventName(events[0].event)]
     notices = {one.subject: _notice(one, by) for one in events[:SHOWN]}
     only = notices[events[0].subject] if len(events) == 1 else None
@@ -50,7 +51,7 @@ def message_of(delivery: ChannelDelivery, by: Actor, *, workspace: str) -> Chann
     return ChannelMessage(
         key=delivery.ref,
         title=_title(rule, events, notices),
-        lines=tuple(_lines(events, notices, by, _reader(notification, events, by))),
+        lines=tuple(_lines(events, notices, by, reader)),
         link=_link(events),
         urgent=rule.urgent,
         thread=first.ref if first is not None else delivery.ref,
@@ -61,6 +62,20 @@ def message_of(delivery: ChannelDelivery, by: Actor, *, workspace: str) -> Chann
         workspace=workspace,
         events=tuple(_as_data(one) for one in events),
     )
+
+
+def reader_of(notification: Notification, by: Actor) -> Actor:
+    """In whose scope it speaks: the person's; for a responder, who is of the whole workspace, ``by``."""
+    if notification.recipient_kind != RecipientKind.PERSON:
+        return by
+    members = access.list_active_members(by)
+    return next((one for one in members if one.user_id == int(notification.recipient)), by)
+
+
+def events_for(notification: Notification, reader: Actor) -> QuerySet[NotifiedEvent]:
+    """What of it is the reader's to know: tenants may have been taken from them since it was written."""
+    rows = notification.events.all()
+    return rows if reader.tenant_ids is None else rows.filter(tenant_id__in=[0, *reader.tenant_ids])
 
 
 def trial_message(key: str, responder: str, name: str) -> ChannelMessage:
@@ -120,14 +135,6 @@ def _of_exception(notice: ExceptionNotice, *, brief: bool) -> str:
         return f"{notice.ref}: {now}"
     runbook = f"{notice.runbook} v{notice.version}"
     return f"{notice.ref} of {notice.run} ({runbook}) stopped with the reason {notice.reason}. {now}"
-
-
-def _reader(notification: Notification, events: Sequence[NotifiedEvent], by: Actor) -> Actor:
-    """Who reads it, in whose scope a wave is counted: ``by`` for a responder, who is of the whole workspace."""
-    if notification.recipient_kind != RecipientKind.PERSON or events[0].subject_kind != "wave":
-        return by
-    members = access.list_active_members(by)
-    return next((one for one in members if one.user_id == int(notification.recipient)), by)
 
 
 def _of_wave(ref: str, by: Actor) -> str:

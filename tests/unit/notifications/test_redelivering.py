@@ -9,6 +9,7 @@ from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Role
 from handrail.access.decisions import Proof
+from handrail.access.models import TenantEntitlement
 from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent
 from handrail.connectors.channels.smtp import Smtp
@@ -215,3 +216,35 @@ def test_a_list_goes_on_only_behind_a_message_of_ones_scope(estate: Runs, board:
         work()
         with pytest.raises(Invalid):
             queries.list_messages(foreign, MessageFilter(after=ChannelDelivery.objects.get().ref))
+
+
+def test_who_loses_a_tenant_is_notified_of_the_others_alone(estate: Runs, board: SwitchBoard) -> None:
+    other, mailbox = rows.tenant(estate.workspace, key="ten_other"), Mailbox()
+    user = rows.member(estate.workspace, Role.SENIOR_SUPPORT, tenants=[estate.tenant, other])
+    by = access.actor_for(user, estate.workspace.slug, proof=Proof.SESSION)
+    redelivering.choose(choices={"exceptions": True}, by=by)
+    with (
+        mail_server(mailbox) as port,
+        notified(mail=smtp(port, None, tls="none", username=None, password=None), gather=60),
+    ):
+        kept = stop(estate, board)
+        work()
+        event = NotifiedEvent.objects.get()
+        NotifiedEvent.objects.create(
+            notification_id=event.notification_id,
+            workspace_id=event.workspace_id,
+            tenant_id=other.pk,
+            event_id=event.event_id + 1,
+            event=event.event,
+            at=event.at,
+            subject_kind="exception",
+            subject="EXC-ELSEWHERE",
+        )
+        TenantEntitlement.objects.filter(tenant=other).delete()
+        due_now()
+        work()
+    (mail,) = mailbox.messages
+    assert kept in str(mail)
+    assert "ELSEWHERE" not in str(mail)
+    assert NotifiedEvent.objects.get(subject="EXC-ELSEWHERE").notified_at is None
+    assert NotifiedEvent.objects.get(subject=kept).notified_at is not None

@@ -138,7 +138,7 @@ def _end(
     message = delivery.notification
     if outcome is DeliveryOutcome.DELIVERED:
         Notification.objects.filter(pk=message.pk, notified_at=None).update(notified_at=at)
-        message.events.filter(notified_at=None).update(notified_at=at)
+        content.events_for(message, content.reader_of(message, by)).filter(notified_at=None).update(notified_at=at)
         return
     Notification.objects.filter(pk=message.pk, closed_at=None).update(closed_at=at)
     log.warning("a notification was not delivered", ref=delivery.ref, channel=delivery.channel, outcome=outcome)
@@ -213,14 +213,14 @@ def _way(delivery: ChannelDelivery, by: Actor) -> _Way:
 
 
 def _to_person(message: Notification, slug: str, by: Actor) -> _Way:
-    """Somebody who has left, or not entitled to a tenant of it, is not notified."""
+    """Somebody who has left, or is entitled to no tenant of it any more, is not notified; of a digest they hear what
+    is of their tenants (``content.events_for``)."""
     smtp = channels.current().mail
     if smtp is None:
         return _Way(slug, None, gone="no mail server is configured any more")
     members = {one.user_id: one for one in access.list_active_members(by)}
     member = members.get(int(message.recipient))
-    tenants = set(message.events.exclude(tenant_id=0).values_list("tenant_id", flat=True))
-    if member is None or (member.tenant_ids is not None and not tenants <= member.tenant_ids):
+    if member is None or not content.events_for(message, member).exists():
         return _Way(slug, None, gone="this person has no access any more")
     return _Way(slug, EmailChannel(smtp, (member.name,)))
 

@@ -16,7 +16,7 @@ from handrail.definitions.active import active_runbook, compiled_runbook
 from handrail.definitions.models import Definition
 from handrail.definitions.runbook.compiled import CompiledRunbook
 from handrail.kernel.errors import Conflict, Fault, Invalid
-from handrail.kernel.hostile import clean_text
+from handrail.kernel.hostile import clean_text, is_storable
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.runbooks.actions.runs import require_intake
 from handrail.runbooks.delegated import IncomingTask, subject_of
@@ -62,6 +62,8 @@ def start(*, wanted: NewWave, by: Actor) -> str:
     if not event:
         raise Invalid("Name the event of this wave.", faults=[Fault("event", "a name is needed")])
     said = reason_of(wanted.reason)
+    if not is_storable(wanted.runbook):
+        raise Invalid("There is no such runbook.", faults=[Fault("runbook", "the name of a runbook")])
     definition = active_runbook(by.workspace_id, wanted.runbook)
     runbook = compiled_runbook(definition)
     rules = WaveRules.of(runbook.spec.waves).stricter(wanted.rules)
@@ -82,12 +84,12 @@ def _tenants(keys: Sequence[str], by: Actor) -> list[str]:
     """``keys``, each of an open tenant of the actor's. What is another's is like what is nobody's. Raises Invalid."""
     if not 1 <= len(keys) <= MOST_TENANTS:
         raise Invalid("A wave needs tenants.", faults=[Fault("tenants", f"1 to {MOST_TENANTS} keys of tenants")])
-    known = dict(tenants_of(by).filter(key__in=keys).order_by().values_list("key", "closed_at"))
+    known = dict(tenants_of(by).filter(key__in=filter(is_storable, keys)).order_by().values_list("key", "closed_at"))
     seen: set[str] = set()
     faults = []
     for place, key in enumerate(keys):
         if why := _why_not(key, known, is_repeated=key in seen):
-            faults.append(Fault(f"tenants.{place}", f"{key[:64]}: {why}"))
+            faults.append(Fault(f"tenants.{place}", f"{clean_text(key, limit=64)}: {why}"))
         seen.add(key)
     if faults:
         more = [Fault("tenants", f"and {len(faults) - _SHOWN} more")] if len(faults) > _SHOWN else []

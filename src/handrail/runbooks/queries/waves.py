@@ -18,6 +18,7 @@ from handrail.access.snapshot import snapshot
 from handrail.definitions.active import active_runbooks, compiled_runbook
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault, Invalid, NotFound
+from handrail.kernel.hostile import is_storable
 from handrail.runbooks import permissions
 from handrail.runbooks.models import ExceptionPacket, OperationRun
 from handrail.runbooks.states import WaveOrigin, WaveState
@@ -175,7 +176,7 @@ def list_waves(
     if not ended:
         rows = rows.filter(finished_at=None)
     if after:
-        last = visible(actor).filter(ref=after).first()
+        last = visible(actor).filter(ref=after).first() if is_storable(after) else None
         if last is None:
             fault = Fault("after", "no wave of your scope")
             raise Invalid("There is no such wave.", code="unknown-filter", faults=[fault])

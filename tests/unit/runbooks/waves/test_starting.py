@@ -77,6 +77,9 @@ def test_tenant_outside_the_scope_is_refused_like_one_that_nobody_has(estate: Ru
     [
         {"tenants": []},
         {"tenants": [TENANTS[0], TENANTS[0]]},
+        {"tenants": [TENANTS[0], "ten\0"]},
+        {"tenants": [TENANTS[0], "\ud800"]},
+        {"runbook": "flip\0"},
         {"template": {}},
         {"template": {"switch_id": "s", "tenant_id": "ten_1"}},
         {"template": {"switch_id": "s", "nothing_of_it": 1}},
