@@ -44,7 +44,7 @@ def _parameters() -> dict[str, Any]:
 
 def counts() -> tuple[int, dict[str, int], int]:
     """Events that wait to be notified, beyond a first look; deliveries that ended undelivered within the last week, by
-    outcome; notifications that reached nobody, and are not on their way any more."""
+    outcome; notifications of the last week that reached nobody, and are not on their way any more."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM handrail_outbox_lease WHERE attempts > 1")
         (behind,) = cursor.fetchone()
@@ -53,6 +53,9 @@ def counts() -> tuple[int, dict[str, int], int]:
             " WHERE outcome <> 'waiting' AND ended_at > clock_timestamp() - interval '7 days' GROUP BY outcome"
         )
         undelivered = {str(outcome): int(count) for outcome, count in cursor.fetchall()}
-        cursor.execute("SELECT count(*) FROM handrail_untold_lease WHERE NOT is_moving")
+        cursor.execute(
+            "SELECT count(*) FROM handrail_untold_lease"
+            " WHERE NOT is_moving AND at > clock_timestamp() - interval '7 days'"
+        )
         (no_channel,) = cursor.fetchone()
     return int(behind), undelivered, int(no_channel)

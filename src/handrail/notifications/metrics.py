@@ -17,5 +17,5 @@ def read() -> list[Metric]:
             {outcome.value: undelivered.get(outcome.value, 0) for outcome in UNDELIVERED},
             "outcome",
         ),
-        one("handrail_notifications_untold", "Events of which no channel has notified their recipient.", no_channel),
+        one("handrail_notifications_untold", "Messages of the last 7 days that no channel has.", no_channel),
     ]

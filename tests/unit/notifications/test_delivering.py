@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent, Outbox
+from handrail.kernel.clock import now
+from handrail.notifications import leases
 from handrail.notifications.models import ChannelDelivery, Notification
 from tests.factories.notified import (
     LATER,
@@ -209,3 +214,23 @@ def test_worker_is_given_no_message_twice_while_it_is_at_it(estate: Runs, board:
         stop(estate, board)
         work()
     assert seen == [0]
+
+
+def test_an_owner_with_a_long_name_keeps_nobody_from_being_told(estate: Runs, board: SwitchBoard) -> None:
+    """A runbook that can't be followed escalates to its owner, who may be called more than a responder."""
+    with notified(responder("on-call", {"pager": Room()})):
+        named = {"escalate_to": "Identity and Access Engineering, " * 3, "exceptions": 1}
+        record(EventName.WAVE_STOPPED, by=estate.worker, subject_kind="wave", subject="WAV-1", **named)
+        work()
+    assert Outbox.objects.count() == 0
+    assert ChannelDelivery.objects.get().failure.startswith("No responder called Identity")
+
+
+def test_what_reached_nobody_is_counted_for_a_week(estate: Runs, board: SwitchBoard) -> None:
+    """Who has left can't be told any more: an alert about that must end."""
+    with notified(responder("on-call", {"pager": Room(script=[REFUSED])})):
+        stop(estate, board)
+        work()
+    assert leases.counts()[2] == 1
+    Notification.objects.update(at=now() - timedelta(days=8))
+    assert leases.counts()[2] == 0

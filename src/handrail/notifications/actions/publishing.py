@@ -32,6 +32,8 @@ log = structlog.get_logger("handrail.notifications")
 
 EMAIL = "email"
 REASON_LIMIT = 200
+# Longer than any responder's name: a runbook that can't be followed escalates to its owner, who is called as one likes.
+RECIPIENT_LIMIT = 64
 NO_CHANNEL = ""
 # How often another worker may be first, and its message leave at once, before this one is tried again later.
 MOST_RACES = 5
@@ -112,7 +114,7 @@ def _responder(name: str, workspace: str, facts: Facts) -> _To | None:
     responder = configured.find(name, workspace)
     if responder is None:
         no_channel = f"No responder called {name} is configured for this workspace."[:REASON_LIMIT]
-        return _To(RecipientKind.RESPONDER, name, RESPONDER, (), no_channel)
+        return _To(RecipientKind.RESPONDER, name[:RECIPIENT_LIMIT], RESPONDER, (), no_channel)
     return _To(RecipientKind.RESPONDER, name, RESPONDER, [one.name for one in _channels(responder, facts)])
 
 
