@@ -23,7 +23,7 @@ from handrail.runbooks import permissions
 from handrail.runbooks.models import ExceptionPacket, OperationRun
 from handrail.runbooks.states import WaveOrigin, WaveState
 from handrail.runbooks.wavemodels import Wave, WaveStop
-from handrail.runbooks.waves.rules import WaveRules
+from handrail.runbooks.waves.rules import StopRule, WaveRules
 
 PAGE = 50
 FIRST = 20
@@ -343,6 +343,14 @@ def _first_exceptions(actor: Actor, wave: Wave) -> tuple[WaveException, ...]:
     )
 
 
+# What a packet says to who is entitled to some tenants only: its own words count runs of all.
+_WITHOUT_COUNTS = {
+    StopRule.BOUNDARY: "A run stopped at a boundary, or changed more than it may.",
+    StopRule.SAME_REASON: "Too many runs stopped for the same reason.",
+    StopRule.SHARE: "Too many of the runs that ended stopped.",
+}
+
+
 def _packets(actor: Actor, wave: Wave) -> tuple[WavePacket, ...]:
     seen = set(_stopped_of(actor, wave).values_list("ref", flat=True))
     return tuple(
@@ -351,7 +359,7 @@ def _packets(actor: Actor, wave: Wave) -> tuple[WavePacket, ...]:
             at=row.at,
             rule=row.rule,
             reason=row.reason,
-            message=row.message,
+            message=row.message if actor.tenant_ids is None else _WITHOUT_COUNTS[StopRule(row.rule)],
             escalate_to=row.escalate_to,
             counts=row.counts if actor.tenant_ids is None else {},
             exceptions=tuple(one for one in row.exceptions if one["exception"] in seen),

@@ -90,7 +90,7 @@ def settle(key: int | str, *, by: Actor) -> bool:
             _settled(wave)
             return False
         more = returning.give_back(wave, by=by, why=why_returned(wave))
-        if not more:
+        if not more and wave.state != WaveState.STOPPED:  # further tasks of its event may come, and go back too
             _settled(wave)
         return more
 

@@ -191,3 +191,18 @@ def test_repeated_task_of_a_stopped_wave_is_the_run_that_was_not_attempted(estat
     given_back = OperationRun.objects.filter(not_attempted=True).get(task_key="T-3")
     started = runs.start(task=estate.task("T-3", "s3", event="drift-1"), by=estate.worker)
     assert (started.ref, started.created) == (given_back.ref, False)
+
+
+def test_task_that_comes_after_the_stop_goes_back_too_and_is_taken_up(
+    estate: Runs, board: SwitchBoard, person: Actor
+) -> None:
+    wave = send(estate, 6)
+    board.script = [FORBIDDEN, FORBIDDEN]
+    work(estate, wave)
+    send(estate, 3, first=10)
+    for _, pk in waves.unsettled():
+        waves.settle(wave=pk, by=estate.worker)
+    assert states(wave) == {"exception": 2, "not-attempted": 7}
+    waves.resume(ref=wave.ref, reason="Mended.", by=person)
+    work(estate, wave)
+    assert states(wave) == {"exception": 2, "not-attempted": 7, "completed": 7}

@@ -14,6 +14,8 @@ from handrail.runbooks.actions.wavestart import NewWave
 from handrail.runbooks.models import OperationRun
 from handrail.runbooks.queries import waves as queries
 from handrail.runbooks.queries.runs import RunFilter, list_runs, list_under_way
+from handrail.runbooks.wavemodels import Wave, WaveStop
+from handrail.runbooks.waves.rules import StopRule
 from tests.factories import rows
 from tests.factories.installation import Installation
 from tests.factories.switches import SwitchBoard, connected
@@ -77,6 +79,19 @@ def test_wave_of_all_tenants_is_steered_by_those_who_have_all(house: Installatio
     with pytest.raises(Denied):
         waves.abandon(ref=ref, reason="Mine.", by=narrow)
     assert queries.get_wave(narrow, ref).why_not_abandon is not None
+
+
+def test_why_a_wave_stopped_counts_no_run_of_other_tenants(house: Installation) -> None:
+    ref = started(house, KEYS)
+    narrow = actor_for(rows.member(house.workspace, Role.SENIOR_SUPPORT, tenants=[Tenant.objects.get(key="ten_a")]))
+    whole = {"counts": {"exceptions": 7}, "exceptions": [], "escalate_to": "on-call", "message": "7 of 8 runs"}
+    for number, rule in enumerate(StopRule):
+        WaveStop.objects.create(
+            workspace=house.workspace, wave_id=Wave.objects.get(ref=ref).pk, number=number, at=now(), rule=rule, **whole
+        )
+    found = queries.get_wave(narrow, ref).packets
+    assert len(found) == len(StopRule)
+    assert not any("7" in one.message or one.counts or not one.message for one in found)
 
 
 def test_stops_are_counted_for_the_evaluation(house: Installation) -> None:
