@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from handrail.connectors.http import links, wholeness
@@ -43,20 +44,29 @@ OTHER_ORIGIN = PullStop(
 )
 
 
-def following(reading: Reading, system: TaskSystem, *, is_first: bool) -> NextPage | PullStop | None:
-    """The page after ``reading``; why there is none to be asked for; None at the end of the list."""
+def following(reading: Reading, system: TaskSystem, *, before: int | None = None) -> NextPage | PullStop | None:
+    """The page after ``reading``; why there is none to be asked for; None at the end of the list. ``before``: how many
+    items the pages before had; None for the first page."""
     named = part(reading.value, system.next_at)
-    if system.next_parameter:
-        if isinstance(named, str | int) and not isinstance(named, bool) and str(named).strip():
-            return NextPage(path=_with_parameter(system.list_path, system.next_parameter, str(named)))
-    elif isinstance(named, str) and named.strip():
+    if system.next_parameter and (token := _token(named)):
+        return NextPage(path=_with_parameter(system.list_path, system.next_parameter, token))
+    if isinstance(named, str) and named.strip():
         reference = named.strip()
         if len(reference) > _REFERENCE_LIMIT or not reference.isascii() or any(c.isspace() for c in reference):
             return UNUSABLE
         return NextPage(path=reference) if reference.startswith("/") else NextPage(reference=reference)
-    elif named not in (None, False, "", 0, [], {}) and not isinstance(named, str):
+    if named not in (None, False, "", 0, -1, [], {}) and not isinstance(named, str):
         return UNUSABLE
-    return _by_link(reading) or _hidden(reading, is_first=is_first)
+    return _by_link(reading) or _hidden(reading, before)
+
+
+def _token(named: Any) -> str:
+    """A token or offset as text; empty for what is none. No page behind another begins at 0."""
+    if isinstance(named, float) and named.is_integer():
+        named = int(named)
+    if isinstance(named, bool) or not isinstance(named, str | int) or named in (0, -1):
+        return ""
+    return str(named).strip() and str(named)
 
 
 def _by_link(reading: Reading) -> NextPage | PullStop | None:
@@ -66,11 +76,24 @@ def _by_link(reading: Reading) -> NextPage | PullStop | None:
     return NextPage(reference=target) if target else SEVERAL
 
 
-def _hidden(reading: Reading, *, is_first: bool) -> PullStop | None:
-    """Whether the only page says that it is not the whole list. Totals on a last page count the pages before too."""
-    if is_first and wholeness.part_of(reading.status, {}, reading.value) is not None:
-        return MORE
-    return None
+def _hidden(reading: Reading, before: int | None) -> PullStop | None:
+    """Whether the only page, or the last one, says that it is not the whole list. Totals on a last page count the pages
+    before too."""
+    if before is None:
+        whole = wholeness.part_of(reading.status, {}, reading.value) is None
+    else:
+        whole = wholeness.part_of(None, {}, _behind(reading.value, before), first=False) is None
+    return None if whole else MORE
+
+
+def _behind(page: Any, before: int) -> Any:
+    """``page`` with ``before`` items more in its only list; None where it has none, or several."""
+    path = wholeness.list_path(page)
+    return None if path is None else _longer(page, path, before)
+
+
+def _longer(value: Any, path: tuple[str, ...], by: int) -> Any:
+    return {**value, path[0]: _longer(value[path[0]], path[1:], by)} if path else [*[None] * by, *value]
 
 
 def _with_parameter(path: str, name: str, value: str) -> str:

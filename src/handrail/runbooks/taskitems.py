@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import Any
 
 from handrail.connectors.extract import ExtractFailed, extract
@@ -15,6 +16,8 @@ from handrail.runbooks.task_system import TaskSystem
 UNREADABLE_KEY = "?"
 # Of a number that stands in text.
 _DIGITS = 10
+# Jira's fences stand in braces themselves: {code:json}…{code}.
+_MACRO = re.compile(r"\{(?:code|noformat|panel|quote)(?::[^{}]*)?\}", re.IGNORECASE)
 # No task is longer. What stands in a description beside it is looked through once.
 TEXT_LIMIT = 256 * 1024
 
@@ -81,7 +84,9 @@ def as_object(value: Any) -> Any:
     if begin < 0 or end < begin:
         return None
     held = text[begin : end + 1]
-    for candidate in (held, html.unescape(held).replace("\u00a0", " ")):
+    bare = _MACRO.sub("", text)
+    bare = bare[bare.find("{") : bare.rfind("}") + 1]
+    for candidate in (held, html.unescape(held).replace("\u00a0", " "), bare):
         try:
             found = parse_json(candidate.encode())
         except (NotJson, UnicodeEncodeError):

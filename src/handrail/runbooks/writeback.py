@@ -9,7 +9,7 @@ from typing import cast
 
 from handrail.connectors import registry
 from handrail.connectors.operation import Performer
-from handrail.connectors.outcome import ReadFailed
+from handrail.connectors.outcome import Answer, ReadFailed
 from handrail.connectors.tasksystem import (
     AnswerMeaning,
     LookFor,
@@ -20,6 +20,7 @@ from handrail.connectors.tasksystem import (
     question_of,
     request_of,
 )
+from handrail.connectors.template import names_in
 from handrail.kernel.errors import Misconfigured
 from handrail.runbooks import timing
 from handrail.runbooks.limits import gate
@@ -102,16 +103,24 @@ def write(attempt: WriteAttempt) -> WriteResult:
         case AnswerMeaning.REFUSED:
             return WriteResult(WriteState.REFUSED, judged.why, answer.status)
         case AnswerMeaning.LOOK if call.look is not None:
-            return _looked_after(attempt, call.look, judged.why, answer.status)
+            return _looked_after(attempt, call.look, judged.why, answer)
         case AnswerMeaning.LOOK:
-            return WriteResult(WriteState.NOT_KEPT, judged.why, answer.status)
+            return WriteResult(_absent(answer), judged.why, answer.status)
         case _:
             return WriteResult(WriteState.AGAIN, judged.why, answer.status, asked)
 
 
-def _looked_after(attempt: WriteAttempt, look: LookFor, why: str, status: int | None) -> WriteResult:
+def _absent(answer: Answer) -> WriteState:
+    """What it means that the message is not there after ``answer``. A log-in or maintenance page accepted nothing."""
+    if answer.status == _CONFLICT:
+        return WriteState.REFUSED
+    return WriteState.NOT_KEPT if answer.failure is None else WriteState.AGAIN
+
+
+def _looked_after(attempt: WriteAttempt, look: LookFor, why: str, answer: Answer) -> WriteResult:
     """What is found after an answer that does not show it. What can't be looked for now is looked for the next time,
     before it is sent again."""
+    status = answer.status
     try:
         found = _look(attempt, look)
     except HeldUp as error:
@@ -119,8 +128,7 @@ def _looked_after(attempt: WriteAttempt, look: LookFor, why: str, status: int | 
             WriteState.AGAIN, f"{why}; whether it is kept could not be seen yet", status, error.retry_after_seconds or 0
         )
     if found.state is WriteState.NOT_KEPT:
-        state = WriteState.REFUSED if status == _CONFLICT else WriteState.NOT_KEPT
-        return WriteResult(state, why, status)
+        return WriteResult(_absent(answer), why, status)
     return (
         found
         if found.state is not WriteState.AGAIN
@@ -139,13 +147,19 @@ def _look(attempt: WriteAttempt, look: LookFor) -> WriteResult:
     except HeldUp:
         raise
     except ReadFailed as error:
-        if error.http_status in _MISSING:
+        if error.http_status in _MISSING and _is_of_message(attempt.call, look):
             return WriteResult(WriteState.NOT_KEPT, f"status {error.http_status}", error.http_status)
         what = f"status {error.http_status}" if error.failure is None else str(error.failure)
         why = f"whether it is kept could not be seen ({what})"
         return WriteResult(WriteState.AGAIN, why, error.http_status, error.retry_after_seconds or 0)
     shown = is_shown(look, reading.value, _names(attempt.message))
     return WriteResult(WriteState.KEPT if shown else WriteState.NOT_KEPT)
+
+
+def _is_of_message(call: WriteCall, look: LookFor) -> bool:
+    """Whether what is missing there is the message, and not the task or the whole list: then it may be there, unseen.
+    Where a repeat is harmless, either will do."""
+    return call.idempotent or bool(names_in([look.path, dict(look.query)]) & {"key", "run"})
 
 
 def _names(message: OutgoingMessage) -> dict[str, str]:

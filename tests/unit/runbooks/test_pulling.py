@@ -196,6 +196,40 @@ def test_only_page_that_says_there_is_more_is_not_taken_for_the_list(
     assert TaskPull.objects.get().code == "more"
 
 
+@pytest.mark.parametrize(
+    ("around", "code"),
+    [
+        ({}, ""),
+        ({"total": 2, "limit": 1}, ""),
+        ({"total": 3, "limit": 1}, "more"),
+        ({"hasMore": True}, "more"),
+        ({"next": 0}, ""),
+        ({"next": {"page": 3}}, "next-unusable"),
+    ],
+)
+def test_last_page_that_says_there_is_more_is_not_taken_for_the_end(
+    estate: Runs, queue: Queue, around: dict[str, Any], code: str
+) -> None:
+    queue.pages["/tasks"] = page(estate, "T1", next="/tasks?page=2")
+    queue.pages["/tasks?page=2"] = page(estate, "T2", **around)
+    assert pulled(estate) == ["T1", "T2"]
+    assert TaskPull.objects.get().code == code
+
+
+@pytest.mark.parametrize(
+    ("named", "asked", "code"),
+    [(50.0, "50", ""), (0, None, ""), (-1, None, ""), (["a"], None, "next-unusable"), (1.5, None, "next-unusable")],
+)
+def test_token_of_a_next_page_is_a_text_a_number_or_said_to_be_none(
+    estate: Runs, queue: Queue, named: Any, asked: str | None, code: str
+) -> None:
+    queue.pages["/tasks"] = page(estate, "T1", next=named)
+    queue.pages[f"/tasks?from={asked}"] = page(estate, "T2", next=None)
+    with task_system.use(dataclasses.replace(SYSTEM, next_parameter="from")):
+        assert pulled(estate) == ["T1"] + ["T2"] * (asked is not None)
+    assert TaskPull.objects.get().code == code
+
+
 TASK = {"runbook": "flip-switch", "version": "1", "payload": {"tenant_id": "ten_one", "switch_id": "s1"}}
 
 
@@ -205,6 +239,8 @@ TASK = {"runbook": "flip-switch", "version": "1", "payload": {"tenant_id": "ten_
         json.dumps(TASK),
         f"Please do this:\n<pre>\n{json.dumps(TASK, indent=1)}\n</pre> thanks",
         f"```json\n{json.dumps(TASK)}\n```",
+        f"{{code:title=task|borderStyle=solid}}\n{json.dumps(TASK)}\n{{code}}",
+        f"{{NoFormat}}{json.dumps(TASK)}{{NoFormat}} thanks",
         f"<p>{json.dumps(TASK).replace(chr(34), '&quot;')}</p>",
         TASK,
         [json.dumps(TASK)],

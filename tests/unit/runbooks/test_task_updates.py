@@ -69,6 +69,8 @@ class Notes:
             raise Killed
         if what == "look-fails":
             raise ReadFailed("queue could not be read.", failure=Failure.TIMEOUT_AFTER_SEND, retryable=True)
+        if what.startswith("look-4"):
+            raise ReadFailed("queue could not be read.", status=int(what[5:]), retryable=False)
         value = {"notes": self.notes.get(operation.path, [])}
         return Reading(value, None, digest_bytes(repr(value).encode()), 200, now())
 
@@ -255,6 +257,7 @@ def test_refused_task_without_a_usable_key_is_told_nothing(estate: Runs, notes: 
         (["busy", "unsent", "denied"], 1),
         (["unsent", "killed-after"], 1),
         (["html"], 1),
+        (["html"] * 5, 1),
         (["forgotten"], 2),
         (["accepted"], 2),
     ],
@@ -325,6 +328,21 @@ def test_system_that_accepts_and_keeps_nothing_ends_as_not_kept(estate: Runs, bo
     assert AuditEvent.objects.filter(event="task.message_repeated").count() == 1
     with pytest.raises(Conflict):
         updates.repeat(ref=message.ref, by=estate.worker)
+
+
+@pytest.mark.parametrize("status", [403, 404, 405, 410])
+def test_system_that_can_not_be_looked_at_is_not_written_to_twice(
+    estate: Runs, board: SwitchBoard, notes: Notes, status: int
+) -> None:
+    stopped(estate, board)
+    notes.script = ["kept", *[f"look-{status}"] * 4]
+    work(estate, rounds=4)
+    report = Report.objects.get()
+    assert (notes.sent, report.delivered_at) == (1, None)
+    assert "whether it is kept could not be seen" in report.failure
+    work(estate)
+    assert (notes.sent, len(kinds(notes))) == (1, 1)
+    assert Report.objects.get().delivered_at is not None
 
 
 def test_refused_message_ends_and_lets_those_behind_it_go_on(estate: Runs, board: SwitchBoard, notes: Notes) -> None:

@@ -62,7 +62,7 @@ def _pages(system: TaskSystem) -> Iterator[list[Any] | PullStop]:
     """The tasks of each page; at last, perhaps, why there are no further ones. Raises what the first page does."""
     waits = timing.get()
     turn_wait = TurnWait(waits.limit_wait_seconds, waits.limit_further_wait_seconds)
-    get, seen = _first(system), {system.list_path}
+    get, seen, count = _first(system), {system.list_path}, 0
     for number in range(MAX_PAGES):
         try:
             reading = _read(system, get, turn_wait)
@@ -73,7 +73,8 @@ def _pages(system: TaskSystem) -> Iterator[list[Any] | PullStop]:
             yield paging.OTHER_ORIGIN if error.code == "refused-origin" else PullStop("page-failed", error.message)
             return
         yield items
-        following = paging.following(reading, system, is_first=number == 0)
+        following = paging.following(reading, system, before=count if number else None)
+        count += len(items)
         if following is None:
             return
         if isinstance(following, PullStop):

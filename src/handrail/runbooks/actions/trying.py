@@ -48,7 +48,7 @@ def _look(name: str, system: TaskSystem) -> Finding:
     if unreadable := sum(not _is_task(item, system) for item in items):
         fix = f"Compare [{system.label}] key_at, task_at, runbook_at, version_at and payload_at with what is listed."
         return Finding(name, ok=False, message=f"{message} {unreadable} of them can't be read as tasks.", fix=fix)
-    following = paging.following(reading, system, is_first=True)
+    following = paging.following(reading, system)
     if isinstance(following, PullStop):
         return Finding(name, ok=False, message=following.message, fix=f"Fix [{system.label}] next_at.")
     return Finding(name, ok=True, message=message, fix=_advice(system))
