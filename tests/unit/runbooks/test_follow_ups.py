@@ -27,6 +27,7 @@ from handrail.runbooks.queries import exceptions as queries
 from handrail.runbooks.queries.follow_ups import FollowUpOf, follow_up_form
 from handrail.runbooks.queries.runs import RunFilter, get_run, list_runs
 from handrail.runbooks.timing import Timing
+from handrail.runbooks.wavemodels import Wave
 from tests.factories import rows
 from tests.factories.changes import COPIED, PANEL, SECOND, ending, senior, world
 from tests.factories.people import as_person
@@ -433,3 +434,17 @@ def test_worker_dies_in_the_call_and_the_packet_is_handed_back(
         time.sleep(max((deadline - now()).total_seconds(), 0))
         assert ending(estate.advance(run)) == how
         assert len(board.calls) == calls
+
+
+def test_it_joins_no_wave_of_its_event() -> None:
+    text = (
+        FOLLOWED.replace("  budget?:", "  event?: {type: string}\n  budget?:")
+        + "\nwaves: {by: task.event, canary: 1}\n"
+    )
+    with world(text) as (estate, board, _):
+        who, packet = person(estate), stopped(estate, board)
+        exceptions.take(ref=packet.ref, by=who)
+        run = followed(packet, who, event="drift-17")
+        assert (run.task["event"], run.wave_id) == ("drift-17", None)
+        assert estate.advance(run).state == "completed"
+        assert not Wave.objects.exists()

@@ -67,7 +67,8 @@ def start(
     if repeated := _repeated(packet, task, number):
         return repeated
     _refuse_another(packet)
-    started = runs.start(task=task, definition=definition, by=by, needs=Capability.EXCEPTION_TAKE)
+    # Outside of any wave: that of the stopped run's event may wait for the very person who starts this.
+    started = runs.start(task=task, definition=definition, by=by, needs=Capability.EXCEPTION_TAKE, in_wave=False)
     if not started.created:  # somebody has delegated a task under this very key
         raise Conflict(f"There is a run {started.ref} under the key {task.key} already.", code="task-changed")
     run = OperationRun.objects.get(ref=started.ref)

@@ -50,10 +50,18 @@ class Started:
     created: bool
 
 
-def start(*, task: IncomingTask, by: Actor, definition: str = "", needs: Capability = Capability.RUN_START) -> Started:
+def start(
+    *,
+    task: IncomingTask,
+    by: Actor,
+    definition: str = "",
+    needs: Capability = Capability.RUN_START,
+    in_wave: bool = True,
+) -> Started:
     """Makes the run for ``task``, due at once; a repeated trigger gives the run that exists, whatever version of the
     runbook is active by now. ``definition``: the digest of the version that was previewed; no other one is started.
-    ``needs``: the capability, where another act than starting a run of a task makes this one.
+    ``needs``: the capability, where another act than starting a run of a task makes this one. ``in_wave``: it joins the
+    wave of its task's event, if that names one.
 
     Raises NotFound (no active runbook, no such tenant), Denied, Invalid (a fault per wrong field), IntakePaused, and
     Conflict: ``definition-changed``; ``task-changed`` when the tenant has a run of this task and version for other
@@ -69,7 +77,7 @@ def start(*, task: IncomingTask, by: Actor, definition: str = "", needs: Capabil
     except HandrailError:
         require_intake(by)  # nothing is wrong with a task that nobody takes now
         raise
-    received = joining.receive(run, tenant, by)
+    received = (joining.receive if in_wave else joining.write)(run, tenant, by)
     if received.run is None:
         return _not_received(task, by, tenant, needs, was_there=received.tenant_was_there)
     wake("run")
