@@ -83,7 +83,8 @@ class Answering(BaseHTTPRequestHandler):
             time.sleep(HANG_SECONDS if entry["hangs"] else 0)
             self.close_connection = True
             return
-        self._answer({"status": "done"})
+        # The task system shows what it keeps: the run whose outcome this is.
+        self._answer({"status": "done", **({"run": body["run"]} if parts[1] == "tasks" else {})})
 
     def _answer(self, value: Any) -> None:
         body = json.dumps(value).encode()
