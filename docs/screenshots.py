@@ -122,7 +122,21 @@ def look_around(people: People) -> None:
     page.locator("main a[href*='/admin/exceptions/EXC-']").first.click()
     expect(page.get_by_role("heading", name="Handling")).to_be_visible()
     take(page, "exception")
+    take(people.go(SENIOR, "/admin/exceptions"), "exceptions")
     take(people.go(SENIOR, "/admin/evaluation"), "evaluation")
+
+
+def by_hand(people: People) -> None:
+    """What a person finds by a task's key, describes to be run, and hears of."""
+    page = people.go(SENIOR, "/admin/find?q=TASK-1001")
+    expect(page.locator("main a[href*='/admin/operations/RUN-']").first).to_be_visible()
+    take(page, "find", height=560)
+    page = people.go(SENIOR, "/admin/operations/start")
+    page.get_by_label("Runbook", exact=True).select_option("entitlement-resync")
+    page.get_by_role("button", name="Choose").click()
+    expect(page.get_by_role("button", name="Preview")).to_be_visible()
+    take(page, "start-run", height=1000)
+    take(people.go(SENIOR, "/admin/notifications"), "notifications")
 
 
 def definitions(people: People) -> None:
@@ -281,7 +295,8 @@ def people_and_access(people: People) -> None:
 
 
 STORIES = {
-    story.__name__: story for story in (look_around, definitions, brakes, support, packets, audit, people_and_access)
+    story.__name__: story
+    for story in (look_around, by_hand, definitions, brakes, support, packets, audit, people_and_access)
 }
 
 
