@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -60,6 +60,7 @@ class Notes:
         self.notes: dict[str, list[str]] = {}
         self.hidden: dict[str, list[str]] = {}
         self.script: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None
         self.sent = 0
 
     def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
@@ -88,6 +89,8 @@ class Notes:
                 "denied": Answer(403),
             }[what]
         self.sent += 1
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
         if what not in ("forgotten", "accepted"):
             self.notes.setdefault(operation.path, []).append(operation.json_body["text"])  # type: ignore[index,call-overload,arg-type]
         if what == "killed-after":
@@ -343,6 +346,29 @@ def test_system_that_can_not_be_looked_at_is_not_written_to_twice(
     work(estate)
     assert (notes.sent, len(kinds(notes))) == (1, 1)
     assert Report.objects.get().delivered_at is not None
+
+
+def test_message_that_is_repeated_during_its_attempt_is_there_once(
+    estate: Runs, board: SwitchBoard, notes: Notes
+) -> None:
+    run = estate.advance(estate.start("T1"))
+
+    def repeat() -> None:
+        reports.repeat(ref=run.ref, by=estate.worker)
+        for claim in claims.claim_reports(5):
+            reports.deliver(claim=claim, by=estate.worker)
+
+    notes.meanwhile = repeat
+    work(estate)
+    assert (notes.sent, len(kinds(notes))) == (1, 1)
+    assert Report.objects.get().delivered_at is not None
+
+
+def test_message_that_waits_for_long_is_repeated_soon(estate: Runs, board: SwitchBoard, notes: Notes) -> None:
+    run = estate.advance(estate.start("T1"))
+    Report.objects.update(due_at=Now() + timedelta(days=1), attempts=5)
+    reports.repeat(ref=run.ref, by=estate.worker)
+    assert Report.objects.filter(due_at__lte=Now() + timedelta(minutes=2)).exists()
 
 
 def test_refused_message_ends_and_lets_those_behind_it_go_on(estate: Runs, board: SwitchBoard, notes: Notes) -> None:

@@ -6,16 +6,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
-from handrail.kernel.clock import after
 from handrail.kernel.errors import Conflict
-from handrail.runbooks import leases, task_system, timing
+from handrail.runbooks import leases, task_system
 from handrail.runbooks.actions import writing
 from handrail.runbooks.actions.writing import PendingWrite, WriteEvents
 from handrail.runbooks.engine import ledger
@@ -72,8 +70,7 @@ def repeat(*, ref: str, by: Actor) -> None:
     task_system.required(run.workspace_id)
     if run.finished_at is None:
         raise Conflict("This run has not ended, so there is no outcome to report yet.", code="run-not-ended")
-    again = {"due_at": Now(), "tried_until": after(timing.get().report_window_seconds), "unproven": 0}
-    if not Report.objects.filter(run=run, delivered_at=None).update(**again):
+    if not Report.objects.filter(run=run, delivered_at=None).update(**writing.repeated()):
         raise Conflict("The task system has already accepted the outcome of this run.", code="report-delivered")
     wake(leases.REPORTS.name)
     record(EventName.RUN_REPORT_REPEATED, by=by, tenant_id=run.tenant_id, subject_kind="run", subject=run.ref)

@@ -17,11 +17,11 @@ from handrail.audit.actions import By, record
 from handrail.audit.events import EventName
 from handrail.connectors.tasksystem import MessageKind
 from handrail.kernel import scope
-from handrail.kernel.clock import after, now
+from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault
 from handrail.kernel.hostile import clean_text
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.runbooks import leases, task_system, timing
+from handrail.runbooks import leases, task_system
 from handrail.runbooks.actions import writing
 from handrail.runbooks.actions.writing import PendingWrite, WriteEvents
 from handrail.runbooks.models import ExceptionPacket, FollowUp, OperationRun, TaskUpdate
@@ -99,8 +99,7 @@ def repeat(*, ref: str, by: Actor) -> None:
     row = guards.get_scoped(by, TaskUpdate.objects.all(), Capability.RUN_START, ref=ref)
     if task_system.of(row.workspace_id) is None:
         raise Conflict("This workspace has no task system any more.", code="tasks-unconfigured")
-    again = {"due_at": Now(), "tried_until": after(timing.get().report_window_seconds), "unproven": 0}
-    if not TaskUpdate.objects.filter(pk=row.pk, delivered_at=None).update(**again):
+    if not TaskUpdate.objects.filter(pk=row.pk, delivered_at=None).update(**writing.repeated()):
         raise Conflict("The task system has already kept this message.", code="message-delivered")
     wake(leases.REPORTS.name)
     record(

@@ -10,7 +10,8 @@ from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, Value, When
+from django.db.models.functions import Least, Now
 
 from handrail.access.actor import Actor
 from handrail.audit.actions import record
@@ -35,6 +36,8 @@ KEPT_SECONDS = 60.0
 ABSENT_SECONDS = 2.0
 # A task system may ask for a pause; no longer one than this is believed.
 MOST_ASKED_SECONDS = 86_400
+# An attempt may be under way while a person has it repeated: no call and look take longer, with the usual deadlines.
+UNDER_WAY_SECONDS = 60.0
 # After so many attempts in a row that were accepted and then not found, it keeps nothing.
 NOT_KEPT_LIMIT = 3
 NOT_KEPT, REFUSED = "not-kept", "refused"
@@ -72,6 +75,13 @@ class PendingWrite:
             pk=self.row.pk, delivered_at=None, due_at=self.row.due_at
         )
         return rows
+
+
+def repeated() -> dict[str, Any]:
+    """The columns of a row that a person has written again: due at once where its tries ended, else soon."""
+    soon = Least("due_at", Value(after(UNDER_WAY_SECONDS)))
+    due_at = Case(When(due_at=None, then=Now()), default=soon)
+    return {"due_at": due_at, "tried_until": after(timing.get().report_window_seconds), "unproven": 0}
 
 
 def attempt(pending: PendingWrite) -> datetime | None:
