@@ -108,7 +108,7 @@ def _recovery(result: Evaluation) -> list[Figure]:
             "Read before acting again",
             f"{of.reconciled:,}",
             None,
-            f"The effect was there {of.effect_present:,} times; {of.sent_again:,} calls were made again, same key.",
+            f"Effect already there: {of.effect_present:,}. Calls made again under the same key: {of.sent_again:,}.",
         ),
     ]
 

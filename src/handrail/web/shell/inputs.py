@@ -145,7 +145,7 @@ def _bounds(one: TaskField) -> tuple[str, str]:
 
 def _hints(one: TaskField) -> Iterator[str]:
     if one.description:
-        yield one.description
+        yield one.description if one.description.rstrip()[-1:] in ".!?:" else f"{one.description.rstrip()}."
     rules: Rules = one.items if one.type == "array" and one.items else one
     if one.type == "array":
         kind = one.items.type if one.items else "string"
