@@ -45,6 +45,8 @@ def test_allow_adds_origins_to_that_of_the_base_url() -> None:
         "tenants",
         "",
         "//evil.example/",
+        "http://[evil/a",
+        "https://api\uff0fexample/a",
         "/../admin",
         "/a/./b",
         "/a/%2e%2e/b",

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from handrail.access import queries as access
 from handrail.connectors import registry
 from handrail.connectors.http import Client
-from handrail.connectors.rest import RestConfig, RestConnector
+from handrail.connectors.outcome import Failure, ReadFailed
+from handrail.connectors.rest import Get, RestConfig, RestConnector
 from handrail.kernel.errors import Invalid, Misconfigured
 from handrail.kernel.secrets import Secrets
 from handrail.runbooks import leases, task_system
@@ -117,6 +118,10 @@ def test_next_page_may_be_an_address_of_the_origin_a_path_a_reference_or_a_link(
         ("http://127.0.0.1:1/tasks", "", "next-refused"),
         ("//evil.example/tasks", "", "page-failed"),
         ("/../secret", "", "page-failed"),
+        ("http://[evil/tasks", "", "page-failed"),
+        ("http://[::1]evil/tasks", "", "next-refused"),
+        ("http://127.0.0.1:99999/tasks", "", "next-refused"),
+        (None, "<//[evil/tasks>; rel=next", "page-failed"),
         (None, "<https://evil.example/tasks>; rel=next", "next-refused"),
         (None, "</a>; rel=next, </b>; rel=next", "next-unusable"),
         ({"page": 2}, "", "next-unusable"),
@@ -147,6 +152,17 @@ def test_pull_that_can_t_go_on_keeps_what_came_and_says_why(
     assert "evil" not in stopped.message
     assert figures["tasks"][2] == code
     assert [path for path in asked if path not in ("/tasks", "/broken", "/nolist")] == []
+
+
+@pytest.mark.parametrize("link", ["<//[evil/tasks>; rel=next", "<http://[evil/tasks>; rel=next"])
+def test_whole_list_whose_next_page_has_no_address_is_only_a_part(link: str) -> None:
+    pages: Pages = {"/a": ({"Link": link}, [1]), "/b": ({"Link": "</a>; rel=next"}, [2])}
+    with served(pages) as (origin, _):
+        connector = RestConnector("queue", Client(RestConfig(kind="rest", base_url=origin), Secrets({})))
+        for path in pages:
+            with pytest.raises(ReadFailed) as caught:
+                connector.read(Get(path=path))
+            assert caught.value.failure is Failure.PARTIAL
 
 
 def test_pull_of_a_list_without_end_stops_at_the_limit(estate: Runs, queue: Queue) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 import httpcore2
 
@@ -26,7 +26,10 @@ def target_url(base_url: str, origins: frozenset[Origin], path: str, query: Quer
     Raises Misconfigured (``refused-path``, ``refused-origin``); the message never quotes the path.
     """
     absolute = path.startswith(("http://", "https://"))
-    tail = path if not absolute else _tail_of(path)
+    try:
+        tail = path if not absolute else _tail_of(path)
+    except ValueError:
+        raise _unreadable() from None
     _check_tail(tail)
     url = path if absolute else base_url + path
     if query:
@@ -34,6 +37,18 @@ def target_url(base_url: str, origins: frozenset[Origin], path: str, query: Quer
     if len(url) > MAX_URL:
         raise Misconfigured(f"The URL of a call is over {MAX_URL} characters.", code="refused-path")
     return _within(url, origins)
+
+
+def joined(base: str, reference: str) -> str:
+    """The URL of a URI reference that a service named. Raises Misconfigured (``refused-path``) for what is none."""
+    try:
+        return urljoin(base, reference)
+    except ValueError:
+        raise _unreadable() from None
+
+
+def _unreadable() -> Misconfigured:
+    return Misconfigured("The URL of a call is none that can be read.", code="refused-path")
 
 
 def _tail_of(url: str) -> str:

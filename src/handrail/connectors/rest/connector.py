@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from typing import Any, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from handrail.connectors.http import (
     to_current,
     to_reading,
 )
+from handrail.connectors.http.urls import joined
 from handrail.connectors.operation import Operation, Path, not_mine
 from handrail.connectors.outcome import Answer, Reading
 from handrail.connectors.rest.operations import Call, Get, GetNext, WriteRequest
@@ -84,7 +85,7 @@ class RestConnector:
         return to_current(exchange, parse=parse_page if get.page else parse_json)
 
     def _next(self, get: GetNext) -> str:
-        return reduce(urljoin, get.references, self._client.config.base_url + self._below(get))
+        return reduce(joined, get.references, self._client.config.base_url + self._below(get))
 
     def _below(self, get: Get) -> str:
         """A page's path below the base URL: some services name the next one from the root of their host."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from urllib.parse import urljoin
 
 from pydantic import JsonValue
 
 from handrail.connectors.http import Client, Exchange, to_current, unusable
 from handrail.connectors.http.pacing import NO_TURN, NoTurn, working
-from handrail.connectors.http.urls import QueryValues
+from handrail.connectors.http.urls import QueryValues, joined
 from handrail.connectors.http.wholeness import Part, list_path, part_of
 from handrail.connectors.outcome import Answer, Failure
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Misconfigured
 
 MAX_PAGES = 100
+_NO_URL = "the next page of its list has no URL that can be read"
 _ACCEPT = {"accept": "application/json"}
 
 
@@ -53,7 +53,10 @@ class Whole:
             return answer
         if part.following is None or list_path(answer.body) is None:
             return unusable(answer, Failure.PARTIAL, part.why)
-        url = urljoin(self.client.config.base_url + path, part.following)
+        try:
+            url = joined(self.client.config.base_url + path, part.following)
+        except Misconfigured:
+            return unusable(answer, Failure.PARTIAL, _NO_URL)
         whole = self._follow(url, exchange, answer, started + within_seconds)
         return replace(whole, seconds=working() - started)
 
@@ -77,7 +80,10 @@ class Whole:
             part = part_of(answer.status, exchange.headers, answer.body, first=False)
             if part is None or part.following is None:
                 return self._joined(answer, exchange, gathered)
-            url = urljoin(url, part.following)
+            try:
+                url = joined(url, part.following)
+            except Misconfigured:
+                return unusable(answer, Failure.PARTIAL, _NO_URL)
         return unusable(answer, Failure.PARTIAL, f"its list has over {MAX_PAGES} pages")
 
     def _joined(self, answer: Answer, exchange: Exchange, gathered: _Joined) -> Answer:
