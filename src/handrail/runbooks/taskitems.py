@@ -16,7 +16,7 @@ from handrail.runbooks.task_system import TaskSystem
 UNREADABLE_KEY = "?"
 # Of a number that stands in text.
 _DIGITS = 10
-# Jira's fences stand in braces themselves: {code:json}…{code}.
+# Some systems' fences stand in braces themselves: {code:json}…{code}.
 _MACRO = re.compile(r"\{(?:code|noformat|panel|quote)(?::[^{}]*)?\}", re.IGNORECASE)
 # No task is longer. What stands in a description beside it is looked through once.
 TEXT_LIMIT = 256 * 1024

@@ -16,6 +16,7 @@ from tests.factories.web import Web
 # For each kind of parameter, something that nobody has.
 MISSING = {
     "notice": "NTF-ZZZZZZZZZZ",
+    "message": "MSG-ZZZZZZZZZZ",
     "brake": "BRK-ZZZZZZZZZZ",
     "wave": "WAV-ZZZZZZZZZZ",
     "tenant": "ten_nobody",

@@ -35,6 +35,17 @@ def test_page_reads_the_runbook_aloud(house: Web, owner: Client) -> None:
     assert '<td class="sign">+</td>' in text
 
 
+def test_page_says_how_runs_of_one_event_begin(house: Web, owner: Client) -> None:
+    waves = "waves: {by: task.event, canary: 3, width: 9, stop: {share: 0.25}}\nlimits: {at_once: 7}\n"
+    text = rows.runbook_text(3).replace("\ntask:\n", "\ntask:\n  event?: {type: string}\n") + waves
+    definition = rows.definition(house.workspace, version=3, name="another", text=text)
+    page = owner.get(f"/admin/definitions/{definition.pk}").content.decode()
+    assert "those with the same task field task.event" in page
+    assert "3 first, then 9 at a time, at most 60 a minute" in page
+    assert "more than 25% of what ended" in page
+    assert "at most 7 runs of this runbook" in page
+
+
 def shown(house: Web, owner: Client, path: str, kind: DefinitionKind) -> str:
     text = (SHIPPED / path).read_text(encoding="utf-8")
     definition = rows.definition(house.workspace, kind=kind, text=text, name="another")

@@ -52,6 +52,7 @@ class RunbookSummary:
     completion: list[str]
     exception: list[str]
     checkpoints: list[str]
+    waves: list[tuple[str, str]]
 
 
 def summarise(text: str) -> RunbookSummary | None:
@@ -74,7 +75,23 @@ def summarise(text: str) -> RunbookSummary | None:
         completion=list(spec.completion.copy_),
         exception=list(spec.exception.copy_),
         checkpoints=[labels.received, labels.checked, labels.invoked, labels.verified, labels.completed],
+        waves=list(_waves(spec)),
     )
+
+
+def _waves(spec: RunbookSpec) -> Iterator[tuple[str, str]]:
+    """How runs of one event begin, and how many of this runbook may at once."""
+    of, stop, limits = spec.waves, spec.waves.stop, spec.limits
+    yield "Tasks of one event", f"those with the same task field {of.by}" if of.by else "none: people start waves"
+    yield "Rounds", f"{of.canary} first, then {of.width} at a time, at most {of.a_minute} a minute"
+    share = f"more than {stop.share:.0%} of what ended, once {stop.at_least} have"
+    yield "Stops itself", f"at a boundary or broken guard, at {stop.same_reason} exceptions of one reason, at {share}"
+    if of.by:
+        yield "Expects further tasks", f"for {words.span(of.stays_open)} after the last one"
+    if limits and limits.at_once:
+        yield "At once", f"at most {limits.at_once} runs of this runbook, in waves or not"
+    if limits and limits.a_minute:
+        yield "A minute", f"at most {limits.a_minute} runs of this runbook begin"
 
 
 def field_in_words(field: TaskField, *, optional: bool) -> str:

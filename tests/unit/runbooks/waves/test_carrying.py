@@ -156,6 +156,19 @@ def test_so_many_of_one_reason_stop_the_wave(estate: Runs, board: SwitchBoard) -
     assert states(wave) == {"exception": 2, "not-attempted": 10}
 
 
+def test_too_large_a_share_of_what_ended_stops_the_wave(db: None) -> None:
+    estate, board = Installation(BY_EVENT.replace("same_reason: 2", "same_reason: 50")).runs, SwitchBoard()
+    for number in range(12):
+        board.add(f"s{number}", owner=estate.tenant.key)
+    board.script = [Turn(), FORBIDDEN, FORBIDDEN, FORBIDDEN]
+    with connected(board):
+        wave = send(estate, 12)
+        work(estate, wave)
+    stop = WaveStop.objects.get()
+    assert (wave.state, stop.rule, stop.reason) == (WaveState.STOPPED, "share", "")
+    assert states(wave)["exception"] == 3  # of four or five that ended: more than half, and four at least
+
+
 def test_paused_wave_begins_nothing_and_goes_on_where_it_was(estate: Runs, board: SwitchBoard, person: Actor) -> None:
     wave = send(estate, 8)
     waves.settle(wave=wave.ref, by=estate.worker)
