@@ -35,6 +35,7 @@ from tests.factories.runs import Runs
 from tests.factories.switches import FORBIDDEN, SwitchBoard, connected
 from tests.unit.connectors.peers import certificate
 from tests.unit.notifications.conftest import CLOSED
+from tests.unit.runbooks.test_shipped import practising
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 ROOT = "http://testserver"
@@ -143,10 +144,10 @@ def stopped(estate: Runs) -> str:
     return str(run.exception_packet.ref)
 
 
-def on_call(world: World, **instead: Any) -> Responders:
-    opened = [OpenChannel(name, 0.0, {**world.real, **instead}[name]) for name in NAMES]
-    responder = Responder("on-call", "on-call", frozenset(), 1800, None, tuple(opened))
-    return Responders({"on-call": responder}, settings=NotificationsSection(gather_seconds=0))
+def on_call(world: World, *, name: str = "on-call", **instead: Any) -> Responders:
+    opened = [OpenChannel(one, 0.0, {**world.real, **instead}[one]) for one in NAMES]
+    responder = Responder(name, name, frozenset(), 1800, None, tuple(opened))
+    return Responders({name: responder}, settings=NotificationsSection(gather_seconds=0))
 
 
 def outcomes() -> dict[str, str]:
@@ -173,6 +174,24 @@ def test_each_channel_has_one_message_with_a_link_that_opens_the_packet(estate: 
     assert "allowed-switch" not in world.rooms.heard[0].body.decode()  # a room is read by many
     assert not any(canary in world.everything() for canary in CANARIES)
     opened(link.removeprefix(ROOT), ref, rows.member(estate.workspace, Role.SENIOR_SUPPORT))
+
+
+def test_run_of_the_demo_that_stops_is_heard_of_once_through_each_channel(db: None, world: World) -> None:
+    """The shipped runbook on the practice estate, whose job grants a broader role than it may."""
+    before = world.has()["desk"]
+    responders = on_call(world, name="senior-support")
+    root = settings.use(NotificationSettings(root=ROOT))
+    with practising(world.sandbox, workspace="practice") as practice, channels.use(responders), root:
+        run = practice.ended("broader-role")
+        work()
+        work()
+    packet = run.exception_packet
+    assert packet.reason == "broader-grant"
+    assert world.has() == {"webhook": 1, "email": 1, "chat": 1, "desk": before + 1}
+    assert set(outcomes().values()) == {"delivered"}
+    assert world.everything().count(f"{ROOT}/admin/exceptions/{packet.ref}") >= len(NAMES)
+    assert not any(token in world.everything() for token in PRACTICE_TOKENS.values())
+    opened(f"/admin/exceptions/{packet.ref}", packet.ref, rows.member(run.workspace, Role.SENIOR_SUPPORT))
 
 
 def opened(path: str, ref: str, user: User) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,13 +38,15 @@ BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 @dataclass
 class Practice:
     sandbox: Sandbox
+    workspace: str = "acme"
 
     def ended(self, name: str) -> OperationRun:
         """The run of the scenario's task, when it has ended; verification looks for a second at most."""
         world = self.sandbox.estate.world
         key, task = next((key, task) for key, task in world.tasks.items() if task["scenario"] == name)
         text = (RUNBOOKS / f"{BY_NAME[name].runbook}.yaml").read_text(encoding="utf-8")
-        made = Installation(text.replace("within: 8s", "within: 1s"), tenant=BY_NAME[name].tenant)
+        text = text.replace("within: 8s", "within: 1s")
+        made = Installation(text, tenant=BY_NAME[name].tenant, workspace=self.workspace)
         given = IncomingTask(key, task["runbook"], task["runbook_version"], task["payload"])
         run = OperationRun.objects.get(ref=runs.start(task=given, by=made.worker).ref)
         for _ in range(20):
@@ -54,16 +57,22 @@ class Practice:
         return run
 
 
+@contextmanager
+def practising(sandbox: Sandbox, *, workspace: str = "acme") -> Iterator[Practice]:
+    """Handrail connected to the systems of ``sandbox``, as the demo connects it."""
+    sections = {
+        name: {"kind": kind, "base_url": sandbox.url + path, "auth": {"kind": "bearer", "secret": f"env:{token}"}}
+        for name, kind, path, token in SYSTEMS
+    }
+    made = registry.Registry.build(registry.parse(sections), Secrets(PRACTICE_TOKENS))
+    with registry.use(made), timing.use(Timing(short_wait_seconds=60, in_process_wait_seconds=60)):
+        yield Practice(sandbox, workspace)
+
+
 @pytest.fixture
 def practice(db: None) -> Iterator[Practice]:
-    with Sandbox() as sandbox:
-        sections = {
-            name: {"kind": kind, "base_url": sandbox.url + path, "auth": {"kind": "bearer", "secret": f"env:{token}"}}
-            for name, kind, path, token in SYSTEMS
-        }
-        made = registry.Registry.build(registry.parse(sections), Secrets(PRACTICE_TOKENS))
-        with registry.use(made), timing.use(Timing(short_wait_seconds=60, in_process_wait_seconds=60)):
-            yield Practice(sandbox)
+    with Sandbox() as sandbox, practising(sandbox) as practice:
+        yield practice
 
 
 def assert_stopped(run: OperationRun, cause: str, reason: str, attempts: int) -> None:
