@@ -90,16 +90,12 @@ def why_not_note(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
 
 
 def why_not_hand_back(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
-    if refusal := missing_capability(actor, Capability.EXCEPTION_TAKE):
-        return refusal
-    if packet.handling == Handling.OPEN:
-        return Refusal("exception-open", "Nobody has taken over this exception packet.")
-    if refusal := _resolved(packet):
-        return refusal
-    if packet.taken_by != actor.name:
-        message = f"Only {packet.taken_by}, who has it, can hand it back. If they can't, take it over from them."
-        return Refusal("exception-taken", message)
-    return None
+    return missing_capability(actor, Capability.EXCEPTION_TAKE) or _not_theirs(
+        actor,
+        packet,
+        first="Nobody has taken over this exception packet.",
+        only="who has it, can hand it back. If they can't, take it over from them.",
+    )
 
 
 def why_not_read_again(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
@@ -113,30 +109,35 @@ def why_not_read_again(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
 
 def why_not_follow_up(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
     """Why the actor can't start any run from the packet, whatever its runbook names."""
-    if refusal := missing_capability(actor, Capability.EXCEPTION_TAKE):
-        return refusal
-    if packet.handling == Handling.OPEN:
-        return Refusal("exception-open", "Take over this exception packet first; then start a follow-up run.")
-    if refusal := _resolved(packet):
-        return refusal
-    if packet.taken_by != actor.name:
-        message = f"Only {packet.taken_by}, who took this over, can start a follow-up run."
-        return Refusal("exception-taken", message)
-    if packet.tenant.closed_at is not None:
+    refusal = missing_capability(actor, Capability.EXCEPTION_TAKE) or _not_theirs(
+        actor,
+        packet,
+        first="Take over this exception packet first; then start a follow-up run.",
+        only="who took this over, can start a follow-up run.",
+    )
+    if refusal is None and packet.tenant.closed_at is not None:
         return Refusal("tenant-closed", guards.CLOSED)
-    return None
+    return refusal
 
 
 def why_not_resolve(actor: Actor, packet: ExceptionPacket) -> Refusal | None:
-    if refusal := missing_capability(actor, Capability.EXCEPTION_RESOLVE):
-        return refusal
+    return missing_capability(actor, Capability.EXCEPTION_RESOLVE) or _not_theirs(
+        actor,
+        packet,
+        first="Take over this exception packet first; then resolve it with a note.",
+        only="who took this over, can resolve it. If they can't, take it over from them.",
+    )
+
+
+def _not_theirs(actor: Actor, packet: ExceptionPacket, *, first: str, only: str) -> Refusal | None:
+    """Why the packet, which is to be the actor's, is not: ``first`` where nobody has it; ``only``, after the name of
+    who has it, where somebody else does."""
     if packet.handling == Handling.OPEN:
-        return Refusal("exception-open", "Take over this exception packet first; then resolve it with a note.")
+        return Refusal("exception-open", first)
     if refusal := _resolved(packet):
         return refusal
     if packet.taken_by != actor.name:
-        message = f"Only {packet.taken_by}, who took this over, can resolve it. If they can't, take it over from them."
-        return Refusal("exception-taken", message)
+        return Refusal("exception-taken", f"Only {packet.taken_by}, {only}")
     return None
 
 
