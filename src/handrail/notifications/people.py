@@ -21,6 +21,7 @@ from handrail.packets.queries import ConcernedPeople, concerned_by
 from handrail.runbooks.queries.notices import ExceptionNotice, get_exception_notice, is_wave_visible
 
 OWN_GROUPS = frozenset(Role)
+_STOPS = frozenset({EventName.RUN_STOPPED, EventName.WAVE_STOPPED, EventName.WAVE_COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,12 @@ class PersonNotified:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """``responders``: names as definitions have them. ``kind``: of what they are notified."""
+    """``responders``: names as definitions have them. ``unheard``: the role that a runbook escalates to, where no mail
+    reaches anybody who has it; empty for none."""
 
     responders: tuple[str, ...] = ()
     people: tuple[PersonNotified, ...] = field(default=())
+    unheard: str = ""
 
 
 def facts_of(event: Published, by: Actor) -> Facts:
@@ -108,7 +111,19 @@ def audience_of(facts: Facts, rule: Rule, by: Actor) -> Audience:
             if wants(kind, member.roles | _named(facts, kind, member), chosen.get((user, kind.value))):
                 people[user] = PersonNotified(user, kind)
     named = dict.fromkeys(responders_of(facts, rule.responsible))
-    return Audience(tuple(named), tuple(people.values()))
+    unheard = _unheard(facts, rule) if not named and not _are_reached(people) else ""
+    return Audience(tuple(named), tuple(people.values()), unheard)
+
+
+def _are_reached(people: Mapping[int, PersonNotified]) -> bool:
+    return bool(people) and channels.current().mail is not None
+
+
+def _unheard(facts: Facts, rule: Rule) -> str:
+    """The role that should have heard of a stop. Of what a person does, they know themselves; and an installation that
+    notifies nobody at all has nothing to hear by."""
+    is_stop = facts.event.event in _STOPS and rule.responsible in (Responsible.EXCEPTION, Responsible.WAVE)
+    return facts.escalate_to if is_stop and not channels.current().is_silent else ""
 
 
 def _named(facts: Facts, kind: NoticeKind, member: Actor) -> frozenset[str]:

@@ -52,7 +52,7 @@ NAMED = "named by the runbook"
 _STUCK = frozenset({Role.ESCALATION_OWNER.value})
 KINDS: Mapping[NoticeKind, KindRule] = {
     NoticeKind.EXCEPTIONS: KindRule(
-        "Exception packets that are opened or handed back", C.EXCEPTION_TAKE, frozenset({NAMED})
+        "Exception packets that are opened or handed back", C.EXCEPTION_VIEW, frozenset({NAMED})
     ),
     NoticeKind.EXCEPTIONS_LATE: KindRule(
         "Exception packets that nobody has taken in time, or that are overdue",
@@ -71,7 +71,7 @@ KINDS: Mapping[NoticeKind, KindRule] = {
     ),
     NoticeKind.DEFINITIONS_MINE: KindRule("Decisions about definitions that you proposed", C.DEFINITION_VIEW, None),
     NoticeKind.BRAKES: KindRule("Pauses and circuit breakers", C.RUN_PAUSE),
-    NoticeKind.WAVES: KindRule("Waves that stop themselves, or end with exceptions", C.RUN_PAUSE, frozenset({NAMED})),
+    NoticeKind.WAVES: KindRule("Waves that stop themselves, or end with exceptions", C.RUN_VIEW, frozenset({NAMED})),
     NoticeKind.TASKS: KindRule(
         "Tasks that are refused, and outcomes that are not reported", C.RUN_START, everywhere=True
     ),

@@ -88,6 +88,11 @@ class Responders:
         return sorted({one.name for one in self.by_key.values() if not one.workspaces or workspace in one.workspaces})
 
     @property
+    def is_silent(self) -> bool:
+        """Whether nobody at all can be notified: nothing is configured."""
+        return not self.by_key and self.mail is None
+
+    @property
     def house(self) -> str | None:
         """Who hears of what has no responder of its own."""
         return self.settings.responder

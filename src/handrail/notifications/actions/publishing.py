@@ -93,6 +93,9 @@ def _publish_within(event: Published, rule: Rule, by: Actor) -> None:
             _write(event.workspace_id, facts, to)
     for person in audience.people:
         _write(event.workspace_id, facts, _person(person))
+    if audience.unheard:
+        no_channel = f"No mail reaches anybody with the role {audience.unheard} and access to it."[:REASON_LIMIT]
+        _write(event.workspace_id, facts, _To(RecipientKind.RESPONDER, audience.unheard, RESPONDER, (), no_channel))
     reminders.keep(facts, slug)
 
 
