@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from django.db.models import Min, Q
 
 from handrail.audit.models import AuditEvent
 from handrail.runbooks.limits import store
@@ -17,7 +19,7 @@ from tests.factories import forks, rows
 from tests.factories.installation import Installation
 from tests.factories.metered_board import MeteredBoard, serving
 from tests.factories.runs import Runs
-from tests.factories.switches import SwitchBoard
+from tests.factories.switches import RUNBOOK, SwitchBoard
 from tests.integration.worker import processes
 from tests.lanes import rounds
 
@@ -69,6 +71,24 @@ def test_three_workers_keep_to_the_limits(committed_db: str, tmp_path: Path) -> 
     assert server.most_at_once == 2
     # Turns are a twelfth of a second apart; on its way a request may come closer to the one before it.
     assert server.most_in_a_second() <= 12 + 2
+
+
+def test_three_workers_keep_to_the_limits_of_a_runbook(committed_db: str, tmp_path: Path) -> None:
+    board, count = SwitchBoard(), rounds(8, 60)
+    estate = Installation(f"{RUNBOOK}limits: {{at_once: 2, a_minute: 1000}}\n").runs
+    queued(estate, board, count)
+    with serving(board, seconds=0.05) as server, three_workers(server, committed_db, tmp_path, ""):
+        processes.wait_until(lambda: ended() == count, seconds=LONG * count, what="every run ended")
+    assert OperationRun.objects.filter(state="completed").count() == count
+    assert most_under_way() == 2
+
+
+def most_under_way() -> int:
+    """The most runs that were between their first intent and their end at the same time, by the database's clock."""
+    runs = OperationRun.objects.annotate(begun=Min("checkpoints__at", filter=Q(checkpoints__kind="intent")))
+    changes = [change for run in runs for change in ((run.begun, 1), (run.finished_at, -1))]
+    counts = accumulate(by for _, by in sorted(changes))
+    return max(counts)
 
 
 def test_lower_limit_of_one_restarted_worker_holds_for_those_before_it(committed_db: str, tmp_path: Path) -> None:
