@@ -184,3 +184,20 @@ def test_report_can_be_tried_more_often_than_a_small_number_holds(estate: Runs, 
     queue.answer = Answer(status=503)
     assert estate.report(run) is not None
     assert Report.objects.get().attempts == 40_001
+
+
+def test_outcome_in_a_workspace_without_a_task_system_waits_untried_until_it_has_one(
+    estate: Runs, queue: Queue
+) -> None:
+    with task_system.use(dataclasses.replace(SYSTEM, workspace="elsewhere")):
+        run = ended(estate)
+        estate.report(run)
+        report = Report.objects.get()
+        assert (report.attempts, report.tried_until, queue.told) == (0, None, [])
+        assert report.due_at is not None
+        pass_time(timedelta(days=365))
+        assert claims.claim_reports(10) == []
+    (claim,) = claims.claim_reports(10)
+    reports.deliver(claim=claim, by=estate.worker)
+    assert Report.objects.get().delivered_at is not None
+    assert len(queue.told) == 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from handrail.access import guards
 from handrail.access.actor import Actor
@@ -41,8 +42,11 @@ def deliver(*, claim: Claim, by: Actor) -> datetime | None:
     tries and is kept, as does the end of ``report_window``; ``repeat`` starts them again.
     """
     report = _claimed(claim)
-    system = task_system.of_workspace(report.workspace.slug) if report else None
-    if report is None or system is None:
+    if report is None:
+        return None
+    system = task_system.of_workspace(report.workspace.slug)
+    if system is None:
+        _wait_for_a_system(report)
         return None
     return writing.attempt(
         PendingWrite(
@@ -81,6 +85,12 @@ def _claimed(claim: Claim) -> Report | None:
     whole = ("workspace", "run__tenant", "run__definition", "run__completion", "run__exception_packet")
     rows = Report.objects.select_related(*whole, "run__retry_ledger")
     return rows.filter(run_id=claim.id, due_at=claim.lease, delivered_at=None).first()
+
+
+def _wait_for_a_system(report: Report) -> None:
+    """A report is born leased where any workspace has a task system. Its own has none: nothing was tried, and no time
+    to try has begun. It is due, and nobody claims it until there is one."""
+    Report.objects.filter(pk=report.pk, due_at=report.due_at).update(attempts=0, due_at=Now(), tried_until=None)
 
 
 def _delivered(report: Report, by: Actor) -> None:
