@@ -37,6 +37,8 @@ def test_form_starts_a_wave_and_leads_to_its_page(client: Client) -> None:
     assert (wave.event, wave.rules["width"]) == ("DRIFT-77", 2)
     run = OperationRun.objects.get()
     assert wave.ref in client.get(f"/admin/operations/{run.ref}").content.decode()
+    assert "Started" in page.content.decode()
+    assert "Last steered" not in page.content.decode()
     assert "waits in" in client.get("/admin/operations").content.decode()
 
 
@@ -68,6 +70,7 @@ def test_steering_needs_a_reason_and_a_wave_that_has_not_ended(client: Client) -
     again = client.post(f"{at}/pause", {"reason": "Look again."})
     assert (again.status_code, b"Look again." in again.content) == (409, False)
     assert client.post(f"{at}/resume", {"reason": "Fine."}).status_code == 302
+    assert "Last steered" in client.get(at).content.decode()
     assert client.post(f"{at}/abandon", {"reason": "No."}).status_code == 302
     assert client.post(f"{at}/resume", {"reason": "Yes."}).status_code == 409
 

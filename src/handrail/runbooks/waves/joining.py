@@ -90,6 +90,7 @@ def open_wave(
     reason: str = "",
 ) -> str:
     """Opens a wave in the caller's transaction, unless tasks of the event have opened one. Its reference."""
+    at = now()
     wave = Wave(
         ref=new_ref(Prefix.WAVE),
         workspace_id=by.workspace_id,
@@ -97,12 +98,12 @@ def open_wave(
         runbook=runbook.name,
         event=event,
         origin=origin,
-        at=now(),
+        at=at,
         by=by.name,
         rules=rules.as_json(),
         state=WaveState.RUNNING,
-        counted_from=now(),
-        changed_at=now() if reason else None,
+        counted_from=at,
+        changed_at=at if reason else None,
         changed_by=by.name if reason else "",
         change_reason=reason,
     )
