@@ -127,6 +127,9 @@ annexes:
     trace: {where: annex.kind == "trace", clear: otlp/v1}
     other: {clear: never}
 
+hosts: {vendor: [signing.example.com], identity_providers: [okta.com]}
+request_ids: [X-Signing-Request]
+
 holds:
   unsanitised-artifact: {owner: privacy, clears: nobody, message: It was not sanitised., released_by: a clean capture}
   source-conflict: {owner: identity-owner, clears: [identity-owner, senior-support]}

@@ -91,6 +91,12 @@ BAD = [
     Bad("sort never reached", '{where: annex.kind == "trace", clear: otlp/v1}', "{clear: otlp/v1}", "annexes.types.other", "never reached", "    other:"),
     Bad("sort by an unknown name", 'annex.kind == "har"', 'annex.type == "har"', "annexes.types.har.where", "annex.type is not declared"),
     Bad("taken name of ours", "digest: string}\n  id:", "digest: string, cleared: boolean}\n  id:", "annexes.extract.cleared", "set by Handrail", "  extract: {id: string, kind"),
+    # hosts
+    Bad("host of one label", "[signing.example.com]", "[localhost]", "hosts.vendor[0]", "two labels"),
+    Bad("host that is an address", "[signing.example.com]", "[10.1.2.3]", "hosts.vendor[0]", "two labels"),
+    Bad("host with a path", "[okta.com]", '["okta.com/app"]', "hosts.identity_providers[0]", "host name"),
+    Bad("host of both kinds", "[okta.com]", "[Signing.Example.com.]", "hosts", "keep one"),
+    Bad("request id that lets in", "[X-Signing-Request]", "[X-Auth-Token]", "request_ids[0]", "may let somebody in"),
     # holds
     Bad("cleared by who may not", "clears: [identity-owner, senior-support]", "clears: [identity-owner, auditor]", "holds.source-conflict.clears", "auditor may not clear holds"),
     Bad("owned by who may not clear", "missing-lineage: {owner: escalation-owner}", "missing-lineage: {owner: operator}", "holds.missing-lineage.owner", "operator may not clear holds"),

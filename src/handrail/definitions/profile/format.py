@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from handrail.definitions.inputs.format import Rules, TaskField
@@ -24,6 +24,7 @@ from handrail.definitions.source.scalars import (
     OptionalIdentifier,
     Prose,
 )
+from handrail.kernel.hostnames import normal_host
 
 TlpLabel = Literal["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
 # From the widest audience to the narrowest. https://www.first.org/tlp/
@@ -31,6 +32,7 @@ TLP_ORDER: tuple[TlpLabel, ...] = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "R
 MAX_FIELDS = 200
 NOBODY = "nobody"
 
+_CREDENTIAL = re.compile(r"(?i)auth|cookie|token|secret|pass|pwd|credential|api-?key|session|assertion|signature")
 _FIELD_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,3}!?\??")
 
 
@@ -50,9 +52,26 @@ def _many(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
+def _host(text: str) -> str:
+    found = normal_host(text)
+    if found is None or "." not in found or found.rpartition(".")[2].isdigit():
+        raise PydanticCustomError("host", "expected a host name of two labels or more, such as example.com")
+    return found
+
+
+def _no_credential(name: str) -> str:
+    if _CREDENTIAL.search(name):
+        raise PydanticCustomError("header", "a header of this name may let somebody in; expected one like x-request-id")
+    return name
+
+
 FieldPath = Annotated[str, AfterValidator(_field_path)]
 Names = Annotated[list[Dotted], BeforeValidator(_many), Field(max_length=10)]
 Roles = Annotated[list[Kebab], BeforeValidator(_many), Field(min_length=1, max_length=20)]
+Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], Field(max_length=50)]
+HeaderName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{1,60}$", to_lower=True), AfterValidator(_no_credential)
+]
 Classes = Annotated[list[Kebab], Field(max_length=100)]
 
 
@@ -107,6 +126,21 @@ class AnnexesSpec(Closed):
     media_type: Dotted | None = None
     store: Kebab
     types: Annotated[dict[Kebab, AnnexTypeSpec], Field(min_length=1, max_length=20), Formerly("sorts")]
+
+
+class HostsSpec(Closed):
+    """Hosts that captures show by name, and all below them: the vendor's own, and identity providers."""
+
+    vendor: Hosts = []
+    identity_providers: Hosts = []
+
+    @model_validator(mode="after")
+    def _one_class(self) -> Self:
+        if both := sorted({*self.vendor} & {*self.identity_providers}):
+            raise PydanticCustomError(
+                "hosts", "{host} is among vendor and identity_providers; keep one", {"host": both[0]}
+            )
+        return self
 
 
 class HoldRuleSpec(Closed):
@@ -181,5 +215,7 @@ class ProfileSpec(Closed):
         Field(min_length=1, max_length=MAX_FIELDS),
     ]
     annexes: AnnexesSpec | None = None
+    hosts: HostsSpec | None = None
+    request_ids: Annotated[list[HeaderName], Field(max_length=20)] = []
     hold_owner: Kebab
     holds: Annotated[dict[Kebab, HoldRuleSpec], Field(max_length=50)] = {}

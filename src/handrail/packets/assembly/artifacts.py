@@ -17,7 +17,7 @@ from handrail.definitions.requests.extraction import Extraction
 from handrail.kernel.errors import Invalid, Misconfigured, NotFound
 from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.proof.manifest import MIN_SALT_BYTES, held_digest
-from handrail.packets.sanitise import Limits, Sanitised, sanitise
+from handrail.packets.sanitise import Limits, SanitiseContext, Sanitised, sanitise
 
 CHUNK_BYTES = 1024 * 1024
 MAX_ARTIFACTS = 1000
@@ -76,8 +76,31 @@ def read_artifacts(
     records = listed(profile.annexes, snapshots)
     if len(records) > MAX_ARTIFACTS:
         raise Invalid(f"The case has {len(records)} artifacts; at most {MAX_ARTIFACTS} are taken.", code="artifacts")
-    artifacts = [_read(profile.annexes, record, snapshots, open_blob, salt) for record in records]
+    reader = _Reading(profile.annexes, snapshots, open_blob, salt, sanitise_context(profile, salt))
+    artifacts = [_read(reader, record) for record in records]
     return tuple(sorted(artifacts, key=lambda artifact: (len(artifact.id), artifact.id)))
+
+
+def sanitise_context(profile: CompiledProfile, salt: bytes) -> SanitiseContext:
+    """What every sanitiser of this packet goes by, in each of its revisions."""
+    hosts = profile.spec.hosts
+    return SanitiseContext.of_packet(
+        salt,
+        vendor=hosts.vendor if hosts else (),
+        identity_providers=hosts.identity_providers if hosts else (),
+        request_ids=profile.spec.request_ids,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What reading each artifact of one packet needs."""
+
+    annexes: CompiledAnnexes
+    snapshots: Mapping[str, SourceSnapshot]
+    open_blob: Open
+    salt: bytes
+    context: SanitiseContext
 
 
 def listed(annexes: CompiledAnnexes, snapshots: Mapping[str, SourceSnapshot]) -> list[JsonValue]:
@@ -93,25 +116,24 @@ def unlisted(annexes: CompiledAnnexes, snapshots: Mapping[str, SourceSnapshot]) 
     return snapshots[source].problems.get(value)
 
 
-def _read(
-    annexes: CompiledAnnexes, record: JsonValue, snapshots: Mapping[str, SourceSnapshot], open_blob: Open, salt: bytes
-) -> Artifact:
+def _read(reader: _Reading, record: JsonValue) -> Artifact:
+    annexes, salt = reader.annexes, reader.salt
     values = take_each(annexes.values, record)
     ident = values.get(annexes.id)
     name = ident if isinstance(ident, str) and ident else ""
-    sort = _type_of(annexes, values, snapshots)
+    sort = _type_of(annexes, values, reader.snapshots)
     digest = values.get(annexes.digest)
     if not name or not isinstance(digest, str):
         return _unread(name, values, sort, salt, "its record names no id or no digest")
     try:
-        stream = open_blob(digest)
+        stream = reader.open_blob(digest)
     except BlobRefused as error:
         return _unread(name, values, sort, salt, _REFUSED[error.code])
     except (NotFound, Invalid):
         return _unread(name, values, sort, salt, "the store has no bytes under its digest")
     media_type = values.get(annexes.media_type) if annexes.media_type else None
     with stream:
-        return _admitted(name, values, sort, stream, media_type=media_type, salt=salt)
+        return _admitted(name, values, sort, stream, media_type=media_type, reader=reader)
 
 
 def _unread(name: str, values: Mapping[str, JsonValue], sort: AnnexType | None, salt: bytes, problem: str) -> Artifact:
@@ -126,17 +148,17 @@ def _admitted(
     stream: BinaryIO,
     *,
     media_type: JsonValue,
-    salt: bytes,
+    reader: _Reading,
 ) -> Artifact:
     """One pass over the bytes; they are only kept together for a sanitiser, and only up to its limit."""
     sanitiser = sort.sanitiser if sort else None
     limit = Limits().max_bytes if sanitiser else 0
     seen = _Pass(limit)
-    mark = held_digest(salt=salt, chunks=seen.over(stream))
+    mark = held_digest(salt=reader.salt, chunks=seen.over(stream))
     sanitised = None
     if sanitiser and seen.size <= limit:
         declared = media_type if isinstance(media_type, str) else None
-        sanitised = sanitise(sanitiser, bytes(seen.kept), content_type=declared)
+        sanitised = sanitise(sanitiser, bytes(seen.kept), content_type=declared, context=reader.context)
     return Artifact(
         name,
         values,

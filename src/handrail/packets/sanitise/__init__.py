@@ -1,7 +1,8 @@
 """Artifact sanitisers: bytes from outside in, bytes that may leave out, with the lineage of both.
 
 ``sanitise("har/v1", data)`` never raises for bad bytes: what can't be cleared comes back uncleared, with reasons.
-Pure functions of the bytes; no clock, no files, no database. Files are the blob store's, which follows no link.
+Pure functions of the bytes, the context and RULES; no clock, no files, no database. Files are the blob store's, which
+follows no link.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import Any, Protocol
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Invalid
 from handrail.packets.sanitise import har, otlp
+from handrail.packets.sanitise.context import SanitiseContext
 from handrail.packets.sanitise.guard import Limits, SanitiseRefused, read_json
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.result import Reason, Sanitised
 from handrail.packets.sanitise.scan import Doubt, doubts, readings, shapes
 from handrail.packets.sanitise.urls import Urls
 
-__all__ = ["RULES", "SANITISERS", "Limits", "Reason", "Refused", "Sanitised", "sanitise"]
+__all__ = ["RULES", "SANITISERS", "Limits", "Reason", "Refused", "SanitiseContext", "Sanitised", "sanitise"]
 
 RULES = "rules/2"  # raised with every change of what may stay: vocabulary, headers, keys, shapes
 
@@ -41,7 +43,7 @@ class Rebuilding(Protocol):
 class RegisteredSanitiser:
     """A sanitiser: what it makes of a parsed document, and which declared content types it takes."""
 
-    start: Callable[[frozenset[str]], Rebuilding]
+    start: Callable[[SanitiseContext, frozenset[str]], Rebuilding]
     content_types: frozenset[str]
     wants: str
 
@@ -53,17 +55,23 @@ SANITISERS: Mapping[str, RegisteredSanitiser] = {
 
 
 def sanitise(
-    sanitiser: str, data: bytes, *, content_type: str | None = None, limits: Limits | None = None
+    sanitiser: str,
+    data: bytes,
+    *,
+    content_type: str | None = None,
+    limits: Limits | None = None,
+    context: SanitiseContext | None = None,
 ) -> Sanitised:
     """``data`` rebuilt by ``sanitiser`` (a key of SANITISERS), or the reasons why it is held.
 
-    ``content_type`` is what the store declared, None when nothing. Raises Invalid for an unknown sanitiser only.
+    ``content_type`` is what the store declared, None when nothing. ``context`` is the packet's; without one the
+    pseudonyms are those of these bytes alone. Raises Invalid for an unknown sanitiser only.
     """
     kind = SANITISERS.get(sanitiser)
     if kind is None:
         raise Invalid(f"There is no sanitiser of that name; there are: {', '.join(SANITISERS)}.", code="no-sanitiser")
     with _without_collection():
-        return _sanitise(sanitiser, kind, data, content_type, limits)
+        return _sanitise(sanitiser, kind, data, content_type, limits, context or SanitiseContext.alone(data))
 
 
 @contextmanager
@@ -78,17 +86,22 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _sanitise(
-    sanitiser: str, kind: RegisteredSanitiser, data: bytes, content_type: str | None, limits: Limits | None
+def _sanitise(  # noqa: PLR0917 # of one caller
+    sanitiser: str,
+    kind: RegisteredSanitiser,
+    data: bytes,
+    content_type: str | None,
+    limits: Limits | None,
+    context: SanitiseContext,
 ) -> Sanitised:
     original = digest_bytes(data)
     try:
         document = read_json(data, content_type=content_type, expected=kind.content_types, limits=limits)
     except SanitiseRefused as error:
         return _held(sanitiser, original, {}, Reason(error.code, error.message))
-    passed, output, doubtful = _pass(kind, document, frozenset())
+    passed, output, doubtful = _pass(kind, document, context, frozenset())
     if output is not None and (suspects := _suspects(passed, doubtful)):
-        passed, output, doubtful = _pass(kind, document, suspects)
+        passed, output, doubtful = _pass(kind, document, context, suspects)
     if output is None:
         return _held(sanitiser, original, {}, Reason("not-this-kind", f"The artifact is not {kind.wants}."))
     cleared = output.encode("ascii")
@@ -99,9 +112,9 @@ def _sanitise(
 
 
 def _pass(
-    kind: RegisteredSanitiser, document: Any, suspects: frozenset[str]
+    kind: RegisteredSanitiser, document: Any, context: SanitiseContext, suspects: frozenset[str]
 ) -> tuple[Rebuilding, str | None, list[Doubt]]:
-    started = kind.start(suspects)
+    started = kind.start(context, suspects)
     output = started.rebuild(document)
     return started, output, doubts(output, started.redaction) if output is not None else []
 

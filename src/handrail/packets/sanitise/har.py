@@ -12,6 +12,7 @@ from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
+from handrail.packets.sanitise.context import SanitiseContext
 from handrail.packets.sanitise.headers import Headers, mime
 from handrail.packets.sanitise.redaction import Redaction, json_text
 from handrail.packets.sanitise.urls import VALUE, Parameter, Urls
@@ -79,8 +80,8 @@ _ENTRY_RULES = {"_initiator": "initiator", "_webSocketMessages": "websocket-mess
 class Har:
     """One rebuilding. ``suspects`` are texts in which a first pass found a dropped value."""
 
-    def __init__(self, suspects: frozenset[str] = frozenset()) -> None:
-        self.redaction = Redaction()
+    def __init__(self, context: SanitiseContext, suspects: frozenset[str] = frozenset()) -> None:
+        self.redaction = Redaction(context)
         self.urls = Urls(self.redaction, suspects)
         self.headers = Headers(self.redaction, self.urls)
         self.fields: Counter[str] = Counter()

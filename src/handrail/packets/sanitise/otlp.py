@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from handrail.packets.sanitise.context import SanitiseContext
 from handrail.packets.sanitise.redaction import Redaction, json_text
 from handrail.packets.sanitise.urls import VALUE, Urls
 from handrail.packets.sanitise.vocabulary import METHODS, words
@@ -62,8 +63,8 @@ _SPAN = words(
 class Otlp:
     """One rebuilding. ``suspects`` are texts in which a first pass found a dropped value."""
 
-    def __init__(self, suspects: frozenset[str] = frozenset()) -> None:
-        self.redaction = Redaction()
+    def __init__(self, context: SanitiseContext, suspects: frozenset[str] = frozenset()) -> None:
+        self.redaction = Redaction(context)
         self.urls = Urls(self.redaction, suspects)
         self.fields: Counter[str] = Counter()
         self._ids: dict[tuple[str, int], str] = {}

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 
+from handrail.packets.sanitise.context import SanitiseContext
+
 _SHAPES = (
     ("uuid", re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")),
     ("num", re.compile(r"[0-9]+")),
@@ -36,7 +38,8 @@ class Redaction:
     computed back from it, as it could from a hash of a short identifier.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, context: SanitiseContext) -> None:
+        self.context = context
         self.removed: defaultdict[str, list[str]] = defaultdict(list)
         self.dropped: set[str] = set()
         self.credentials: set[str] = set()

@@ -5,12 +5,13 @@ import time
 
 import pytest
 
+from handrail.packets.sanitise.context import SanitiseContext
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.scan import doubts
 
 
 def rules(text: str, dropped: str = "", credential: str = "") -> set[str]:
-    redaction = Redaction()
+    redaction = Redaction(SanitiseContext.alone(b"a test"))
     redaction.remember("body", dropped)
     redaction.remember("cookie", credential)
     return {doubt.rule for doubt in doubts(json.dumps({"k": text}), redaction)}
