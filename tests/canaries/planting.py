@@ -1,0 +1,160 @@
+"""Plants canaries into captures and traces: each place of them gets one, of the next kind."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tests.canaries.finding import Haystack
+from tests.canaries.kinds import Canary, made, turns
+from tests.factories.captures import TOOLS, Plants
+
+
+class Canaries(Plants):
+    """Hands out a canary for each place. ``all`` lists them."""
+
+    def __init__(self, seed: str) -> None:
+        super().__init__(seed)
+        self.all: list[Canary] = []
+        self._turns: Iterator[str] = turns(seed)
+
+    def __call__(self, place: str) -> str:
+        return self.of(next(self._turns), place)
+
+    def of(self, kind: str, place: str) -> str:
+        """A canary of just this kind."""
+        canary = made(kind, place, self.seed)
+        self.all.append(canary)
+        return canary.written
+
+    def _plant(self, place: str, secret: str) -> str:
+        """Passwords and host labels of the captures' own making, spelled of words that paths are made of."""
+        self.all.append(Canary("password or host of common words", place, secret, secret))
+        return secret
+
+    def present(self, data: bytes) -> list[Canary]:
+        """Those that really are in ``data``: not every tool has every place."""
+        hay = Haystack({"data": data})
+        return [canary for canary in self.all if hay.found([canary])]
+
+
+def capture(tool: str, seed: str) -> tuple[bytes, list[Canary]]:
+    """A capture as ``tool`` writes it, a canary in each of its places."""
+    canaries = Canaries(f"{seed}/{tool}")
+    data = json.dumps(TOOLS[tool](canaries)).encode()
+    return data, canaries.present(data)
+
+
+def value(text: str) -> dict[str, Any]:
+    return {"stringValue": text}
+
+
+def attribute(key: str, inner: dict[str, Any]) -> dict[str, Any]:
+    return {"key": key, "value": inner}
+
+
+# Keys of the semantic conventions, with what may stay of each; a canary stands where something may.
+KNOWN = (
+    "service.name", "service.version", "service.instance.id", "host.name", "host.id", "k8s.pod.name",
+    "k8s.namespace.name", "container.id", "process.command_line", "process.owner", "telemetry.sdk.name",
+    "deployment.environment.name",
+    "cloud.account.id", "cloud.region", "http.request.method", "http.route", "url.full", "url.path", "url.query",
+    "url.fragment", "url.scheme", "user_agent.original", "server.address", "client.address", "network.peer.address",
+    "network.protocol.version", "http.request.header.authorization", "http.request.header.cookie",
+    "http.response.header.set-cookie", "http.request.header.x-request-id", "error.type", "exception.type", "db.system",
+    "db.statement", "db.query.text", "db.connection_string", "rpc.system", "rpc.method", "messaging.message.id",
+    "enduser.id", "enduser.role", "session.id", "user.id", "user.email", "user.name", "tls.client.subject",
+    "tls.cipher", "tls.protocol.version", "thread.name", "code.function.name", "code.file.path", "peer.service",
+    "graphql.document", "faas.trigger", "feature_flag.key", "gen_ai.prompt", "log.file.path", "saml.status_code",
+)  # fmt: skip
+
+
+def span(p: Canaries, number: int) -> dict[str, Any]:
+    message = p(f"span {number} status message")
+    return {
+        "traceId": f"{number:032x}",
+        "spanId": f"{number + 16:016x}",
+        "traceState": p(f"span {number} trace state"),
+        "name": f"GET /users/{p(f'span {number} name')}",
+        "kind": 2,
+        "startTimeUnixNano": "1795342502846000000",
+        "endTimeUnixNano": "1795342503846000000",
+        "attributes": [
+            *(attribute(key, value(p(f"span {number} attribute {key}"))) for key in KNOWN),
+            attribute(p(f"span {number} attribute name"), value("x")),
+            attribute(f"app.{number}", value(p(f"span {number} custom attribute"))),
+            attribute("http.method", {"arrayValue": {"values": [value(p(f"span {number} list"))]}}),
+            attribute("service.name", {"kvlistValue": {"values": [attribute("k", value(p(f"span {number} member")))]}}),
+            attribute("error.type", {"bytesValue": base64.b64encode(p(f"span {number} bytes").encode()).decode()}),
+        ],
+        "events": [
+            {
+                "timeUnixNano": "1795342502946000000",
+                "name": f"exception {p(f'span {number} event name')}",
+                "attributes": [
+                    attribute("exception.message", value(p(f"span {number} exception message"))),
+                    attribute("exception.stacktrace", value(f"at app.Main({p(f'span {number} stack')})")),
+                    attribute("exception.type", value(p(f"span {number} exception type"))),
+                ],
+            }
+        ],
+        "links": [
+            {
+                "traceId": f"{number + 1:032x}",
+                "spanId": f"{number + 17:016x}",
+                "attributes": [attribute("reason", value(p(f"span {number} link")))],
+            }
+        ],
+        "status": {"code": 2, "message": message},
+        p(f"span {number} key"): 1,
+    }
+
+
+def resource(p: Canaries) -> dict[str, Any]:
+    return {"attributes": [attribute(key, value(p(f"resource {key}"))) for key in KNOWN[:14]]}
+
+
+def spans(p: Canaries) -> dict[str, Any]:
+    scope = {"name": p("scope name"), "version": p("scope version"), "attributes": [attribute("k", value(p("scope")))]}
+    group = {"scope": scope, "spans": [span(p, 1), span(p, 2)], "schemaUrl": p("schema")}
+    return {"resourceSpans": [{"resource": resource(p), "scopeSpans": [group]}], p("document key"): p("document value")}
+
+
+def logs(p: Canaries) -> dict[str, Any]:
+    record = {
+        "timeUnixNano": "1795342502846000000",
+        "severityNumber": 17,
+        "severityText": p("severity"),
+        "body": value(f"log-in failed: {p('log body')}"),
+        "attributes": [
+            attribute("exception.message", value(p("log attribute"))),
+            attribute("x", value(p("log custom"))),
+        ],
+        "traceId": f"{1:032x}",
+        "spanId": f"{17:016x}",
+    }
+    listed = {"body": {"kvlistValue": {"values": [attribute("m", value(p("log member")))]}}, **record}
+    return {"resourceLogs": [{"resource": resource(p), "scopeLogs": [{"logRecords": [record, listed]}]}]}
+
+
+TRACES = ("trace", "trace of an older SDK", "trace of Tempo", "logs", "lines of a Collector", "trace in gzip")
+
+
+def traced(form: str, seed: str) -> tuple[bytes, list[Canary]]:
+    """A trace or logs in one of their forms, a canary in each of its places."""
+    p = Canaries(f"{seed}/{form}")
+    document = logs(p) if form == "logs" else spans(p)
+    if form == "trace of an older SDK":
+        for group in document["resourceSpans"]:
+            group["instrumentationLibrarySpans"] = group.pop("scopeSpans")
+    elif form == "trace of Tempo":
+        document["batches"] = document.pop("resourceSpans")
+    data = json.dumps(document).encode()
+    if form == "lines of a Collector":
+        lines = [json.dumps({"resourceSpans": [group]}) for group in document["resourceSpans"] * 2]
+        data = "\n".join(lines).encode() + b"\n"
+    found = p.present(data)
+    return (gzip.compress(data), found) if form == "trace in gzip" else (data, found)

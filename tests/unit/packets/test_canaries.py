@@ -1,0 +1,96 @@
+"""Canaries over every capture and trace of a packet: none is in the package that the vendor gets."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from handrail.packets import packing
+from handrail.packets.models import AnnexRow, Revision
+from tests.canaries import planting
+from tests.canaries.finding import Haystack
+from tests.canaries.kinds import KINDS, Canary, made
+from tests.factories.captures import TOOLS
+from tests.factories.packets import Packets
+from tests.lanes import NIGHTLY, rounds
+
+# By day always the same ones, so that a change fails for what it does; at night others each time.
+SEED = os.environ.get("HANDRAIL_CANARY_SEED") or (secrets.token_hex(4) if NIGHTLY else "by day")
+SEEDS = [f"{SEED}-{number}" for number in range(rounds(1, 8))]
+
+
+def attach(desk: Packets, seed: str) -> list[Canary]:
+    """Captures of all tools and traces in all forms, with a canary in each place."""
+    planted = []
+    for number, tool in enumerate(TOOLS):
+        data, canaries = planting.capture(tool, seed)
+        desk.sources.attach(f"HAR-{number}", "har", data)
+        planted += canaries
+    for number, form in enumerate(planting.TRACES):
+        data, canaries = planting.traced(form, seed)
+        desk.sources.attach(f"TRACE-{number}", "trace", data)
+        planted += canaries
+    return planted
+
+
+def package(revision: Revision, folder: Path) -> dict[str, bytes]:
+    """The package of a revision that was assembled, approved and released like any other."""
+    written = packing.write(revision, folder)
+    return {written.name: written.read_bytes()}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_release_leaves_no_canary_of_a_capture_or_trace(
+    desk: Packets, tmp_path: Path, seed: str, counted: Callable[[str], None]
+) -> None:
+    planted = attach(desk, seed)
+
+    revision = desk.released()
+    hay = Haystack(package(revision, tmp_path))
+
+    kinds = {canary.kind for canary in planted}
+    counted(f"canaries: {len(planted)} of {len(kinds)} kinds in captures and traces, seed {seed}")
+    assert len(planted) >= 1000
+    assert len(kinds) >= 60
+    assert AnnexRow.objects.filter(revision=revision, cleared_digest__isnull=False).count() > len(TOOLS)
+    assert hay.found(planted) == []
+
+
+WRITINGS: dict[str, Callable[[str], bytes]] = {
+    "plain": str.encode,
+    "in capitals": lambda secret: secret.upper().encode(),
+    "reversed": lambda secret: secret[::-1].encode(),
+    "URL": lambda secret: quote(secret, safe="").encode(),
+    "hexadecimal": lambda secret: secret.encode().hex().encode(),
+    "base64": lambda secret: base64.b64encode(secret.encode() + b"..."),
+    "base64 one later": lambda secret: base64.b64encode(b"." + secret.encode() + b"..."),
+    "base64url two later": lambda secret: base64.urlsafe_b64encode(b".." + secret.encode() + b"..."),
+    "JSON": lambda secret: json.dumps({"a": [secret]}).encode(),
+    "name of a member": lambda secret: json.dumps({secret: 1}).encode(),
+    "envelope": lambda secret: json.dumps(
+        {"payload": base64.b64encode(json.dumps([secret]).encode()).decode(), "signatures": []}
+    ).encode(),
+    "gzip": lambda secret: gzip.compress(f"before {secret} after".encode()),
+}
+
+
+@pytest.mark.parametrize("writing", WRITINGS)
+def test_find_each_kind_of_canary_in_a_writing(writing: str) -> None:
+    canaries = [made(kind, "somewhere", "seed") for kind in KINDS]
+    missed = [one.kind for one in canaries if not Haystack({"file": WRITINGS[writing](one.secret)}).found([one])]
+    assert missed == []
+
+
+def test_find_a_text_in_the_package_where_it_leaves(desk: Packets, tmp_path: Path) -> None:
+    text = "Saffron otter meets walnut turnip"
+    desk.sources.case["timeline"][0]["text"] = text
+
+    assert Haystack(package(desk.released(), tmp_path)).found([Canary("nothing secret", "timeline", text, text)])
