@@ -21,12 +21,12 @@ from handrail.packets.sanitise.context import SanitiseContext
 from handrail.packets.sanitise.guard import Limits, SanitiseRefused, read_json
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.result import Reason, Sanitised
-from handrail.packets.sanitise.scan import Doubt, doubts, readings, shapes
+from handrail.packets.sanitise.scan import Doubt, doubts
 from handrail.packets.sanitise.urls import Urls
 
 __all__ = ["RULES", "SANITISERS", "Limits", "Reason", "Refused", "SanitiseContext", "Sanitised", "sanitise"]
 
-RULES = "rules/2"  # raised with every change of what may stay: vocabulary, headers, keys, shapes
+RULES = "rules/3"  # raised with every change of what may stay: vocabulary, headers, keys, shapes
 
 
 class Rebuilding(Protocol):
@@ -120,20 +120,9 @@ def _pass(
 
 
 def _suspects(passed: Rebuilding, doubtful: list[Doubt]) -> frozenset[str]:
-    """Host labels, and texts that known words spell, in which something doubtful can be read.
-
-    A second pass gives them pseudonyms.
-    """
-    if not doubtful:
-        return frozenset()
+    """Texts that known words spell, in which a dropped value can be read. A second pass gives them pseudonyms."""
     returned = {doubt.text.lower() for doubt in doubtful if doubt.rule == "dropped-value"}
-    labels = {label for host in passed.urls.hosts() for label in host.split(".")}
-    texts = frozenset(text for text in passed.redaction.spelled if any(token in text.lower() for token in returned))
-    return texts.union(
-        label
-        for label in labels
-        if any(shapes(label)) or any(token in reading.lower() for token in returned for reading in readings(label))
-    )
+    return frozenset(text for text in passed.redaction.spelled if any(token in text.lower() for token in returned))
 
 
 def _reasons(doubtful: list[Doubt]) -> list[Reason]:

@@ -1,6 +1,6 @@
 """``otlp/v1``: a trace in OTLP/JSON rebuilt from an allow-list.
 
-Spans keep their tree, kinds, times and status; identifiers become numbers of the same form, so that trace tools still
+Spans keep their tree, kinds, times and status; identifiers get stand-ins of the same form, so that trace tools still
 load it. The format: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
 
@@ -210,10 +210,10 @@ class Otlp:
     def _id(self, value: Any, digits: int) -> str:
         if value in (None, ""):
             return ""
-        key = (str(value).lower(), digits)
+        key = (str(value), digits)
         if key not in self._ids:
             self.redaction.drop("identifier", "spans", value)
-            self._ids[key] = f"{len(self._ids) + 1:0{digits}d}"
+            self._ids[key] = self.redaction.trace_id(str(value), digits)
         return self._ids[key]
 
     def _enum(self, value: Any, known: frozenset[str], place: str) -> int | str:

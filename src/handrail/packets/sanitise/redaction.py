@@ -10,13 +10,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from handrail.packets.sanitise.context import SanitiseContext
+from handrail.packets.sanitise.hosts import Hosts
+from handrail.packets.sanitise.pseudonyms import Pseudonyms
 
-_SHAPES = (
-    ("uuid", re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")),
-    ("num", re.compile(r"[0-9]+")),
-    ("hex", re.compile(r"[0-9a-fA-F]{8,}")),
-    ("mail", re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")),
-)
 # Of rules that take away what opens doors: their values count as secret however plain they look.
 _SHORT_NUMBER = 99_999
 CREDENTIAL_RULES = frozenset(
@@ -31,11 +27,9 @@ def json_text(value: Any) -> str:
 
 
 class Redaction:
-    """Counts removals by (rule, place), hands out pseudonyms, and remembers dropped values until the final scan.
+    """Counts removals by (rule, place), hands out stand-ins, and remembers dropped values until the final scan.
 
     Rules and places are our own fixed words; nothing of the artifact is used as a name in the counts.
-    A pseudonym is ``~`` + shape + number in order of first sight: equal values stay equal, and nothing can be
-    computed back from it, as it could from a hash of a short identifier.
     """
 
     def __init__(self, context: SanitiseContext) -> None:
@@ -44,8 +38,8 @@ class Redaction:
         self.dropped: set[str] = set()
         self.credentials: set[str] = set()
         self.spelled: set[str] = set()  # texts that stay because known words spell them
-        self._names: dict[str, str] = {}
-        self._numbers: Counter[str] = Counter()
+        self._pseudonyms = Pseudonyms(context.secret)
+        self.hosts = Hosts(context, self.pseudonym)
 
     def drop(self, rule: str, place: str, value: Any = None) -> None:
         """Counts one removed thing; ``value`` (any JSON value) is remembered so that the scan can look for it."""
@@ -73,17 +67,21 @@ class Redaction:
         return ("narrowed-value",) if cut else ()
 
     def pseudonym(self, raw: str, shape: str | None = None, mark: str = "~") -> str:
-        """The stand-in of ``raw``: ``~uuid1``, ``~num2``, ``~text3``; ``shape`` overrules what it looks like."""
-        key = f"{shape or ''}{mark}{raw}"
-        name = self._names.get(key)
-        if name is None:
-            shape = shape or next((s for s, pattern in _SHAPES if pattern.fullmatch(raw)), "text")
-            self._numbers[shape] += 1
-            name = self._names[key] = f"{mark}{shape}{self._numbers[shape]}"
-            self.dropped.add(raw)
-            if "%" in raw:
-                self.dropped.add(unquote(raw))
+        """The stand-in of ``raw``: ``~uuid-…``, ``~num-…``, ``~text-…``; ``shape`` overrules what it looks like."""
+        name = self._pseudonyms.text(raw, shape, mark)
+        self.dropped.add(raw)
+        if "%" in raw:
+            self.dropped.add(unquote(raw))
         return name
+
+    def trace_id(self, raw: str, digits: int) -> str:
+        """The stand-in of a trace's or span's id, in ``digits`` hexadecimal digits."""
+        self.dropped.add(raw)
+        return self._pseudonyms.digits(raw, digits)
+
+    def foreign(self, text: str) -> str:
+        """``text``, a run of characters without white space, without what we put there: stand-ins and shown hosts."""
+        return "" if text in self.hosts.shown else self._pseudonyms.foreign(text)
 
     def counts(self) -> list[dict[str, Any]]:
         """``[{"rule", "place", "count"}]``, sorted."""
@@ -94,7 +92,7 @@ class Redaction:
 
     def pseudonyms(self) -> dict[str, int]:
         """How many different values of each shape got a pseudonym."""
-        return dict(sorted(self._numbers.items()))
+        return dict(sorted(self._pseudonyms.numbers.items()))
 
 
 def _harvest(value: Any, kept: set[str]) -> None:

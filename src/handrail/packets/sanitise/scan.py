@@ -40,7 +40,7 @@ _SHAPES = (
     ("digits", re.compile(r"[0-9]{13,}")),
     ("base64", re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{12,}={1,2}(?![A-Za-z0-9~=])")),
 )
-_NUMBERED = re.compile(r"0{10,}[0-9]{1,6}|1[0-9]{18}")  # numbered trace identifiers, and times in nanoseconds
+_NANOSECONDS = re.compile(r"1[0-9]{18}|0{16,32}")  # times; and the ids of no span
 _PIECE = re.compile(r"[A-Za-z0-9+_=]{16,}")
 _BITS = 3.6
 _LABEL = re.compile(r"(?i)(?:pass|pwd|secret|token|otp|credential)[\w-]{0,24}\W{1,8}(?:value\W{1,8})?$")
@@ -69,8 +69,10 @@ def doubts(output: str, redaction: Redaction) -> list[Doubt]:
     if any(part.count('"') % 2 for part in parts):
         return [Doubt("escape", "")]
     texts = set("{".join(parts).split('"')[1::2])
-    runs = [run for run in {run for text in texts for run in _RUN.findall(text)} if not _ours(run)]
-    found = _shaped(sorted(run for run in runs if not _NUMBERED.fullmatch(run)))
+    whole = {run for text in texts for run in _RUN.findall(text)}
+    foreign = {piece for run in whole for piece in redaction.foreign(run).split()}
+    runs = [run for run in foreign if len(run) >= _GRAM and not _ours(run)]
+    found = _shaped(sorted(run for run in runs if not _NANOSECONDS.fullmatch(run)))
     return found + [Doubt("dropped-value", token) for token in sorted(_returned(runs, redaction))]
 
 
@@ -182,9 +184,9 @@ def _decoded(part: str) -> str:
 
 
 _PIECES = re.compile(r"[A-Za-z0-9+/_-]{8,}")
-# Our pseudonyms, dates, character sets and ages: they also stand among what was dropped, without meaning anything.
+# Dates, character sets and ages: they also stand among what was dropped, without meaning anything.
 _FORMS = re.compile(
-    r"~[a-z]{2,5}[0-9]{1,7}(?:\.[a-z0-9]{2,11})?|[0-9]{2}\.[0-9]{1,6}Z?|[0-9]{4}-[01][0-9]-[0-3][0-9](?:T[0-2][0-9])?|"
+    r"[0-9]{2}\.[0-9]{1,6}Z?|[0-9]{4}-[01][0-9]-[0-3][0-9](?:T[0-2][0-9])?|"
     r"(?:charset=)?(?i:utf-?|iso-8859-|windows-)[0-9]{1,4}|(?:s-?)?max-?age=[0-9]{1,9}"
 )
 _URL_SAFE = str.maketrans("-_", "+/")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from handrail.packets.sanitise import hosts
+from handrail.packets.sanitise.hosts import public_address
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.vocabulary import EXTENSIONS, QUERY_NAMES, QUERY_VALUES, WORDS, opens_doors
 
@@ -19,7 +18,6 @@ _OPAQUE = frozenset({"data", "blob", "about", "file", "chrome-extension", "moz-e
 _PORT = re.compile(r"[0-9]{1,5}")
 _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")
 _FIXED = re.compile(r"v[0-9]{1,2}|[0-9]|v?[0-9]{1,2}(?:\.[0-9]{1,2}){1,2}|[a-z]{2}-[A-Z]{2}")  # versions and locales
-_MOST_LABELS = 20
 _LONGEST_SEGMENT = 80
 _MAX_NUMBER, _MAX_SEGMENT_DIGITS = 2, 4  # a longer number is somebody's
 _SAML = frozenset({"SAMLRequest", "SAMLResponse", "SAMLart", "wresult"})
@@ -54,7 +52,6 @@ class Urls:
         self._seen: dict[str, Cleaned] = {}
         self.parameters: dict[tuple[str, str], Parameter] = {}  # what parameter() answered before
         self._pairs: dict[str, Parameter] = {}
-        self._hosts: dict[str, str] = {}
         self._segments: dict[str, str] = {}
 
     def clean(self, raw: str, place: str) -> str:
@@ -68,15 +65,8 @@ class Urls:
         return self._seen.get(raw) or self._seen.setdefault(raw, self._clean(raw))
 
     def host(self, raw: str) -> str:
-        """A host name whose unreadable labels, or private address, have stand-ins."""
-        found = self._hosts.get(raw)
-        if found is None:
-            found = self._hosts[raw] = self._host(raw.lower())
-        return found
-
-    def hosts(self) -> frozenset[str]:
-        """Every host as it is shown."""
-        return frozenset(self._hosts.values())
+        """A host as it is shown by the one rule."""
+        return self._redaction.hosts.of(raw).shown
 
     def path(self, raw: str) -> str:
         """A path with the same number of segments, each of known words or a pseudonym."""
@@ -91,10 +81,8 @@ class Urls:
 
     def address(self, raw: str) -> str | None:
         """A server's IP address: itself when public, a stand-in when private, None when it is not an address."""
-        found = _address(raw.strip("[]"))
-        if found is None:
-            return None
-        return found if found != "private" else self._redaction.pseudonym(raw, "ip")
+        found = public_address(raw.strip("[]"))
+        return self._redaction.pseudonym(raw, "ip") if found == "" else found
 
     def _clean(self, raw: str) -> Cleaned:
         rules: list[str] = []
@@ -179,22 +167,6 @@ class Urls:
                 self._redaction.remember(rule, f"{name}={value}")
         return Parameter({"name": name, "value": VALUE}, rule if value else None)
 
-    def _host(self, raw: str) -> str:
-        if (address := _address(raw.strip("[]"))) is not None:
-            if address == "private":
-                return self._redaction.pseudonym(raw, "ip", "private-")
-            return f"[{address}]" if ":" in address else address
-        labels = raw.rstrip(".").split(".", _MOST_LABELS)
-        public = len(labels) - hosts.registered(labels)
-        return ".".join([self._label(label, own=at < public) for at, label in enumerate(labels)])
-
-    def _label(self, label: str, *, own: bool) -> str:
-        if label not in self.suspects and (hosts.is_spelled(label) or (not own and hosts.is_name(label))):
-            if own:
-                self._redaction.spelled.add(label)
-            return label
-        return self._redaction.pseudonym(label, "label", "hidden-")
-
     def _segment(self, raw: str) -> str:
         kept = raw.partition(";")[0]
         if len(kept) > _LONGEST_SEGMENT or not kept.isascii() or not self.spelled(kept):
@@ -205,17 +177,6 @@ class Urls:
                 kept += f".{extension.lower()}" if extension.lower() in EXTENSIONS else ""
         self._segments[raw] = kept
         return kept
-
-
-@lru_cache(maxsize=4096)
-def _address(raw: str) -> str | None:
-    if not raw or raw[-1] not in "0123456789abcdefABCDEF:":
-        return None
-    try:
-        found = ipaddress.ip_address(raw)
-    except ValueError:
-        return None
-    return str(found) if found.is_global else "private"
 
 
 @lru_cache(maxsize=8192)

@@ -164,26 +164,3 @@ _DOORS = re.compile(r"pass|pwd|secret|token|otp|credential|(?:^|[^a-z])pin(?:$|[
 def opens_doors(name: str) -> bool:
     """Whether a parameter or header is named like what lets somebody in."""
     return _DOORS.search(name) is not None
-
-
-# The hundreds of letter pairs that names are made of; a random string has about a third of its pairs here.
-_PAIRS = words(
-    """
-ab ac ad ag ai al am an ap ar as at au av ay ba be bi bl bo br bs bu ca cc ce ch ci ck cl co cr cs ct cu da dd de di
-dl do ds du ea ec ed ee ef eg ei el em en eo ep eq er es et ev ew ex fa fe ff fi fl fo fr fu ge gh gi gn gr gs gu ha
-he hi ho ht ia ib ic id ie if ig il im in io ip ir is it iv iz ke la ld le li ll lo ls lt lu ly ma mb me mi mm mo mp
-ms mu na nc nd ne nf ng ni nn no ns nt nu nv oa ob oc od og oi ok ol om on oo op or os ot ou ov ow pa pe ph pi pl po
-pp pr ps pt pu py ql qu ra rc rd re rg ri rk rl rm rn ro rr rs rt ru ry sa sc se sh si sl so sp ss st su sy ta tc te
-tf th ti tl to tp tr ts tt tu ty ua ub uc ue ui ul um un up ur us ut va ve vi wa wi wo xe xp xt yn yp ze
-"""
-)
-_LONGEST_NAME, _SHORT_NAME, _ENOUGH_PAIRS = 24, 7, 0.62
-
-
-def reads_like_a_name(letters: str) -> bool:
-    """Whether lower-case ``letters`` could be a word in some host name, not a random string."""
-    if letters in WORDS or len(letters) <= _SHORT_NAME:
-        return True
-    pairs = len(letters) - 1
-    known = sum(letters[i : i + 2] in _PAIRS for i in range(pairs))
-    return len(letters) <= _LONGEST_NAME and known / pairs >= _ENOUGH_PAIRS
