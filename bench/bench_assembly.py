@@ -113,15 +113,17 @@ def records(events: int, digests: list[str]) -> dict[str, Any]:
         }
         for number in range(events)
     ]
-    item = {"kind": "saml-idp", "state": "active", "signing_key_id": "kid-1", "entity_id": ENTITY}
+    own = {"id": "conn", "entity_id": ENTITY}
+    item = {**own, "kind": "saml-idp", "state": "active", "signing_key_id": "kid-1"}
     case = {"id": "CASE-7001", "tenant_id": "ten_alder", "vendor": "co", "state": "closed", "timeline": timeline}
+    case |= {"connectors": [{"id": "conn"}]}
     return {
         "/cases/CASE-7001": case,
-        "/tenants/ten_alder": {"id": "ten_alder", "status": "active", "federation": {"entity_id": ENTITY}},
+        "/tenants/ten_alder": {"id": "ten_alder", "status": "active", "federation": {"connectors": [own]}},
         "/entitlements/ten_alder": {"plan": "premium-support", "tier": "business", "revision": 1},
         "/plans/co": {"rows": {"premium-support": "SC-PREMIUM"}},
         "/federation/connectors": {"items": [item]},
-        "/federation/metadata/ten_alder": {"entity_id": ENTITY, "roles": []},
+        "/federation/entities/ten_alder": {"entities": [{"entity_id": ENTITY, "roles": []}]},
         "/rosters/co": {"items": []},
         "/vendor-tickets": {"items": []},
         "/holds": {"items": []},

@@ -1,11 +1,11 @@
-"""What the practice customer's identity provider publishes of itself: SAML 2.0 metadata, as such products write it.
+"""What the practice customer's identity providers publish of themselves: SAML 2.0 metadata, as such products write it.
 
 The certificates are real ones in form and open nothing: their private keys were never kept.
 """
 
 from __future__ import annotations
 
-ENTITY_ID = "https://idp.alder.example/saml"
+ENTITY_ID, PARTNERS_ID = "https://idp.alder.example/saml", "https://partners.alder.example/saml"
 _SIGNING = """
 MIIBgTCCASagAwIBAgIUIbPl17tYEpvZ2NlCdcqRz8aByPswCgYIKoZIzj0EAwIw
 QDESMBAGA1UECgwJQWxkZXIgTHRkMSowKAYDVQQDDCFpZHAuYWxkZXIuZXhhbXBs
@@ -16,6 +16,17 @@ S0FJvymXhd/PheQBxWglI212kKVhnX+P8KtALkvYe/1J/MsFu6o5DN50Y/bHLHuM
 p0NSjEmOZ4uebA+mrDowCgYIKoZIzj0EAwIDSQAwRgIhANkHICtdmxCjoafgq8CU
 aYochuPPXg87JR57Ufuzj5CnAiEAkqlFt+okKnTqOIkAobOTro9UwpLKbvLfQUhp
 tuJVusI=
+"""
+_PARTNERS_SIGNING = """
+MIIBizCCATCgAwIBAgIUAydxPBVHD83a3DsZc6eMrtoF4QYwCgYIKoZIzj0EAwIw
+RTESMBAGA1UECgwJQWxkZXIgTHRkMS8wLQYDVQQDDCZwYXJ0bmVycy5hbGRlci5l
+eGFtcGxlIHNpZ25pbmcgMjAyNi0xMTAeFw0yNjExMDEwMDAwMDBaFw00NjExMDEw
+MDAwMDBaMEUxEjAQBgNVBAoMCUFsZGVyIEx0ZDEvMC0GA1UEAwwmcGFydG5lcnMu
+YWxkZXIuZXhhbXBsZSBzaWduaW5nIDIwMjYtMTEwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATLfCQFd/Q/dgevir8Y2GSUYYsWL4MMtfGRDGezq/H1hO1DiqEGvB3M
+6mkmOYMx3AEUcZErkQ9d9BUUABCD3VRdMAoGCCqGSM49BAMCA0kAMEYCIQDjbIIc
+HAS+dznpPTakJxjkvwqKrI1YdZCUjq9gP+VbRQIhAIQa2JsuBk3w0OFG29KvCSio
+WpqnE8t3T2Z/MVsaC8aS
 """
 _ENCRYPTION = """
 MIIBhTCCASygAwIBAgIUDxklatKj8K1FAyehAAN6W3bSlLAwCgYIKoZIzj0EAwIw
@@ -91,5 +102,21 @@ _DOCUMENT = f"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 def metadata(entity_id: str = ENTITY_ID) -> str:
-    """The document, under the name ``entity_id``."""
+    """The document of the customer's own provider, under the name ``entity_id``."""
     return _DOCUMENT.replace("@ENTITY", entity_id)
+
+
+def entities(document: str) -> str:
+    """What the federation publishes for the customer: ``document``, and the provider for its partners' staff."""
+    partners = (
+        _DOCUMENT.replace("@ENTITY", PARTNERS_ID)
+        .replace("//idp.alder.example/saml/", "//partners.alder.example/saml/")
+        .replace(_SIGNING, _PARTNERS_SIGNING)
+        .replace("kid-2026-10", "kid-2026-11")
+        .replace("_7c1f0f5e-alder", "_7c1f0f5e-partners")
+    )
+    starts = "<md:EntityDescriptor"
+    head = document.partition(starts)[0]
+    inner = "".join("".join(text.partition(starts)[1:]) for text in (document, partners))
+    names = 'xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
+    return f'{head}<md:EntitiesDescriptor {names} Name="https://federation.example/alder">\n{inner}</md:EntitiesDescriptor>\n'

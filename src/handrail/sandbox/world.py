@@ -14,6 +14,7 @@ Record = dict[str, Any]
 # Customers without a task: whatever happens to them is damage.
 BYSTANDERS = ("ten_acacia", "ten_cypress")
 _PEOPLE = ("amelie", "bruno", "chloe", "dario")
+_WITH_PARTNERS = "ten_alder"
 
 
 def domain_of(tenant: str) -> str:
@@ -48,10 +49,22 @@ def _tenant(tenant: str) -> Record:
             {"email": f"chloe@{domain}", "designated": False},
         ],
         "provisioning": {"managed_by": "provider", "connector": "scim-push"},
-        "federation": {"protocol": "saml", "entity_id": f"https://idp.{domain}/saml"},
+        "federation": {
+            "protocol": "saml",
+            "entity_id": f"https://idp.{domain}/saml",
+            "connectors": _connectors(tenant),
+        },
         "billing": {"card_token": f"{CANARY}card"},
         "internal_note": f"do not copy {CANARY}note",
     }
+
+
+def _connectors(tenant: str) -> list[Record]:
+    """Each customer has one for its own people; one has another for its partners'."""
+    name, domain = tenant.removeprefix("ten_"), domain_of(tenant)
+    own = {"id": f"conn_{name}_saml", "entity_id": f"https://idp.{domain}/saml"}
+    partners = {"id": f"conn_{name}_partners", "entity_id": f"https://partners.{domain}/saml"}
+    return [own, partners] if tenant == _WITH_PARTNERS else [own]
 
 
 def _entitlement(tenant: str) -> Record:

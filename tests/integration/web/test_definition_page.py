@@ -61,6 +61,9 @@ def test_page_reads_a_packet_profile_aloud(house: Web, owner: Client) -> None:
         "GET /cases/{inputs.case} in cases",
         "everything else: never leaves",
         "Assemble again; every source is read again.",
+        "every entity at /federation/entities/{tenant.id} in federation-metadata",
+        "listed: the one of inventory.connectors whose id is item.id, else not-in-inventory",
+        "each entry has holds of its own",
     ):
         assert told in text
 

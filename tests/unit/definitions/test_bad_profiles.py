@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from handrail.connectors.saml import Metadata
 from handrail.definitions.profile.annexes import SANITISERS
 from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.table import CompiledTable, compile_table
@@ -111,6 +112,69 @@ BAD = [
     Bad("nobody and somebody", "clears: nobody, message", "clears: [nobody, privacy], message", "holds.unsanitised-artifact.clears", "stands alone"),
     Bad("revision hold that lets pass", "owner: escalation-owner, clears: nobody}", "owner: escalation-owner, blocking: false}", "holds.tenant-not-active.blocking", "always blocks"),
 ]  # fmt: skip
+
+
+# A list whose entries are matched with what another source says of them.
+LINKED = edited(
+    edited(PROFILE, "      tags: [string]\n", "      tags: [string]\n      links: [object]\n"),
+    "  contacts: roster.emails\n",
+    """\
+  contacts: roster.emails
+  links!:
+    each: case.links
+    extract: {id: string, size: integer}
+    match:
+      listed: {among: artifacts.items, by: {id: item.id}, unmatched: not-in-inventory, extract: {id: string, tags: [string]}}
+      named: {among: artifacts.items, by: {id: item.listed.id}, extract: {id: string}}
+    apart: true
+    at_most: 20
+    show: {id!: {from: item.named.id, agrees: item.listed.id}, size: item.size}
+""",
+)
+
+BAD_MATCHES = [
+    Bad("match among no list", "listed: {among: artifacts.items", "listed: {among: case.tags", "fields.links!.match.listed.among", "list of records"),
+    Bad("match among nothing", "named: {among: artifacts.items", "named: {among: artifacts.item", "fields.links!.match.named.among", "did you mean artifacts.items"),
+    Bad("match by what is not extracted", "by: {id: item.id}", "by: {ident: item.id}", "fields.links!.match.listed.by.ident", "not among the values"),
+    Bad("match with another type", "by: {id: item.id}", "by: {id: item.size}", "fields.links!.match.listed.by.id", "expected the same"),
+    Bad("match by a list", "by: {id: item.id}", "by: {tags: item.id}", "fields.links!.match.listed.by.tags", "single text or number"),
+    Bad("match with a later one", "by: {id: item.id}", "by: {id: item.named.id}", "fields.links!.match.listed.by.id", "not declared here"),
+    Bad("match with what was typed in", "by: {id: item.id}", "by: {id: inputs.case}", "fields.links!.match.listed.by.id", "was typed in"),
+    Bad("match named as a value", "      named: {among", "      size: {among", "fields.links!.match.size", "choose another name"),
+    Bad("match held as something else", "unmatched: not-in-inventory", "unmatched: unfit-value", "fields.links!.match.listed.unmatched", "not-in-inventory"),
+    Bad("matched value undeclared", "from: item.named.id", "from: item.named.ident", "fields.links!.show.id!.from", "did you mean item.named.id"),
+    Bad("many entries apart", "at_most: 20\n    show: {id", "at_most: 2000\n    show: {id", "fields.links!.at_most", "expected at_most: 100", "at_most: 2000"),
+    Bad("matched value of a class that is not shown", "listed: {among: artifacts.items, by: {id: item.id}", "listed: {among: hidden.items, by: {id: item.id}", "fields.links!.show.size", "not among service", "    show: {id!: {from: item.named"),
+]  # fmt: skip
+HIDDEN = """\
+  hidden:
+    connector: registry
+    get: /hidden
+    version: taken
+    fresh_for: 1h
+    class: gossip
+    extract: {items: [object]}
+
+fields:
+"""
+
+
+@pytest.mark.parametrize("bad", BAD_MATCHES, ids=lambda bad: bad.name)
+def test_compile_refuses_a_bad_match(bad: Bad) -> None:
+    good = edited(LINKED, "\nfields:\n", HIDDEN).replace("size: item.size", "size: item.listed.tags")
+    good = good if "class" in bad.name else LINKED
+    bad.check(good, partial(compile_profile, file=FILE, tables=tables()))
+
+
+def test_metadata_of_every_entity_or_of_one_but_not_both() -> None:
+    one = 'saml: {entity: "{tenant.entity_id}", path: "/metadata/{tenant.id}"}'
+    every = edited(
+        edited(PROFILE, one, "saml: {every: true}"), "entity_id: string, signed", "entities: [object], signed"
+    )
+    assert compile_profile(every).operation("federation", {}) == Metadata(every=True)
+    Bad("both", 'path: "/metadata/{tenant.id}"}', "every: true}", "sources.federation.saml.every", "or entity").check(
+        PROFILE, partial(compile_profile, file=FILE)
+    )
 
 
 def tables() -> dict[str, CompiledTable]:

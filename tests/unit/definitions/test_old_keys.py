@@ -37,6 +37,7 @@ VERSION_2 = {
     "entitlement-resync": "sha256:e53016d863792564018ea0a088022d71ba1e8156584f2c86d77e35488d788987",
     "rotate-sync-credential": "sha256:7b1ea20da7882b7dce01faa5d57faa36f078f1b97a5400e98e0dcbcf9e708d3f",
 }
+PROFILE_2 = "sha256:f6c0f30df9d2c4171e922262b109b9329d33e3fc1424c8916c5c24dc25333d44"
 SCHEMA_DIGESTS = {
     "database-latency-escalation": "sha256:00cfd3170c4093869fc260a18d3c75b8611c22ef6df818eda270d1bac0c65e69",
     "identity-outage-vendor-escalation": "sha256:d9c7f2b69b1c3936754d6a9e5cdf98b77619ce2cfd2066fde5a6a4ce0a52ef6d",
@@ -93,9 +94,21 @@ def test_old_runbook_means_what_its_next_version_meant(name: str) -> None:
     assert rules(json.loads(renewed) | {"version": 2}) == rules(after.model_dump(mode="json", warnings=False))
 
 
-@pytest.mark.parametrize("name", sorted(SCHEMA_DIGESTS))
-def test_old_profile_means_what_the_shipped_one_means(name: str) -> None:
-    before, after = compile_profile(old(name)).spec, compile_profile(shipped(f"profiles/{name}.yaml")).spec
+def test_approved_profile_of_version_2_keeps_its_digest_and_compiles() -> None:
+    text = approved("identity-outage-vendor-escalation")
+    assert compilation.compile_text(DefinitionKind.PACKET, text, PROFILE_2).version == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "following"),
+    [
+        ("database-latency-escalation", SHIPPED / "profiles"),
+        ("identity-outage-vendor-escalation", OLD.parent / "approved"),
+    ],
+)
+def test_old_profile_means_what_its_next_version_meant(name: str, following: Path) -> None:
+    text = (following / f"{name}.yaml").read_text(encoding="utf-8")
+    before, after = compile_profile(old(name)).spec, compile_profile(text).spec
     renewed = re.sub(r"\bgiven\.", "inputs.", before.model_dump_json(warnings=False))
     assert rules(json.loads(renewed) | {"version": 2}) == rules(after.model_dump(mode="json", warnings=False))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
 from cryptography import x509
-from pydantic import Field
+from lxml import etree
+from pydantic import Field, JsonValue
 
 from handrail.connectors.config import MAX_BYTES, ConnectorConfig, ConnectorKind, ServiceConfig
 from handrail.connectors.finding import Finding
@@ -19,7 +20,7 @@ from handrail.connectors.http.freshness import age_seconds
 from handrail.connectors.operation import Operation, Path, not_mine
 from handrail.connectors.outcome import Answer, ReadFailed, Reading
 from handrail.connectors.saml.document import CERTIFICATE_FAULTS, MetadataRefused, trusted_root
-from handrail.connectors.saml.entity import describe, find_entity
+from handrail.connectors.saml.entity import describe, describe_every, find_entity
 from handrail.connectors.saml.operations import Metadata
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
@@ -80,6 +81,7 @@ class SamlConnector:
 
     def read(self, operation: Operation, *, deadline_seconds: float | None = None) -> Reading:
         """The entity as ``entity.describe`` has it; ``version`` and ``digest`` are those of the document's bytes.
+        With ``every``: ``{signed, entities}``.
 
         Metadata is published to be cached, and says itself how long it is valid. So what a cache gave out is taken, and
         ``read_at`` is when the cache had it. Raises ReadFailed; its ``code`` says what was wrong with the document.
@@ -90,8 +92,7 @@ class SamlConnector:
         at = now()
         try:
             root = trusted_root(data, certificate=self._certificate, max_bytes=self._max_bytes, at=at)
-            entity = find_entity(root, operation.entity_id, at)
-            value = describe(entity, at, signed=self._certificate is not None)
+            value = _described(root, operation, at, signed=self._certificate is not None)
         except MetadataRefused as error:
             failed = ReadFailed(f"{self.name} could not be read: {error.message}", status=_OK, retryable=False)
             failed.code = error.code
@@ -113,6 +114,12 @@ class SamlConnector:
             fix = "Ask the federation whether it still signs with this key."
             findings.append(Finding(self.name, ok=True, message=expired, fix=fix))
         return findings
+
+
+def _described(root: etree._Element, asked: Metadata, at: datetime, *, signed: bool) -> dict[str, JsonValue]:
+    if asked.every:
+        return {"signed": signed, "entities": [*describe_every(root, at, signed=signed)]}
+    return describe(find_entity(root, asked.entity_id, at), at, signed=signed)
 
 
 def open_http(name: str, config: Any, secrets: Secrets) -> SamlConnector:

@@ -25,6 +25,7 @@ _ENDPOINTS = {
     "artifact_resolution": "ArtifactResolutionService",
 }
 _LIMIT = 2048
+MAX_DESCRIBED = 200
 
 
 def find_entity(root: etree._Element, entity_id: str | None, at: datetime) -> etree._Element:
@@ -75,6 +76,25 @@ def describe(entity: etree._Element, at: datetime, *, signed: bool) -> dict[str,
         "signed": signed,
         "roles": roles,
     }
+
+
+def describe_every(root: etree._Element, at: datetime, *, signed: bool) -> Iterator[JsonValue]:
+    """Each entity as ``describe`` has it. One that can't be described has its ``entity_id`` and, as ``refused``, the
+    code that says why: one customer's broken certificate takes nothing from the others.
+
+    Raises MetadataRefused: ``too-many-entities``.
+    """
+    for number, entity in enumerate(_entities(root)):
+        if number == MAX_DESCRIBED:
+            raise MetadataRefused(
+                f"The metadata has more than {MAX_DESCRIBED} entities; ask for one of them.", code="too-many-entities"
+            )
+        try:
+            for element in (entity, *entity.iterancestors(ENTITIES)):
+                refuse_expired(element, at)
+            yield describe(entity, at, signed=signed)
+        except MetadataRefused as refused:
+            yield {"entity_id": _clean(entity.get("entityID")), "refused": refused.code}
 
 
 def _role(name: str, element: etree._Element, at: datetime) -> dict[str, JsonValue]:

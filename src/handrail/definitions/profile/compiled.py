@@ -26,6 +26,7 @@ __all__ = [
     "CompiledField",
     "CompiledHoldRule",
     "CompiledListField",
+    "CompiledMatch",
     "CompiledProfile",
     "CompiledSource",
 ]
@@ -81,10 +82,26 @@ class CompiledField:
 
 
 @dataclass(frozen=True, slots=True)
+class CompiledMatch:
+    """What another source's list ``among`` says of an entry; its values are the entry's, as ``item.NAME.VALUE``.
+
+    ``by``: a value of the record, and the dotted name of what it must be. ``unmatched``: the code of the hold of an
+    entry that has not exactly one such record.
+    """
+
+    name: str
+    among: str
+    by: tuple[tuple[str, str], ...]
+    values: Mapping[str, Extraction]
+    unmatched: str
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledListField:
     """A list of the packet: one entry for each record of ``origin`` for which ``where`` holds.
 
-    ``classification`` is a class, or ``item.NAME`` whose value is the entry's class.
+    ``classification`` is a class, or ``item.NAME`` whose value is the entry's class. ``apart``: each entry has holds of
+    its own; otherwise all entries with the same reason share one.
     """
 
     path: str
@@ -95,6 +112,13 @@ class CompiledListField:
     classification: str
     at_most: int
     show: tuple[CompiledField, ...]
+    matches: tuple[CompiledMatch, ...] = ()
+    apart: bool = False
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The lists of sources that its entries are made of."""
+        return (self.origin, *(match.among for match in self.matches))
 
     @property
     def optional(self) -> bool:

@@ -133,8 +133,10 @@ class _ProfileCompiler:
     def _asked(self, spec: AnySource, path: Path, known: Variables) -> tuple[str, ...]:
         if not isinstance(spec, SamlForm):
             return self.context.source(spec, path, known)
-        if spec.saml.entity is None and spec.saml.path is None:
-            self.context.add((*path, "saml"), "expected entity, path, or both")
+        if spec.saml.entity is None and spec.saml.path is None and not spec.saml.every:
+            self.context.add((*path, "saml"), "expected entity, path, or both; or every: true")
+        if spec.saml.every and spec.saml.entity is not None:
+            self.context.add((*path, "saml", "every"), "expected every entity of the document at path, or entity")
         used: tuple[str, ...] = ()
         for key, place in (("entity", Escaping.TEXT), ("path", Escaping.PATH)):
             text = getattr(spec.saml, key)

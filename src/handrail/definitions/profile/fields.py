@@ -10,6 +10,7 @@ from handrail.definitions.language.names import Variables, nearest, prefixed
 from handrail.definitions.language.valuetypes import ValueType, name_of
 from handrail.definitions.profile.compiled import CompiledField, CompiledListField, CompiledSource
 from handrail.definitions.profile.format import EachSpec, ProfileSpec, ShownSpec
+from handrail.definitions.profile.matches import compile_matches
 from handrail.definitions.profile.names import bare, compile_values, names_once_paths, types_of
 from handrail.definitions.profile.schema import validator, value_schema
 from handrail.definitions.requests.checking import Context
@@ -18,6 +19,8 @@ from handrail.definitions.table import CompiledTable
 
 # Values of the profile itself: everybody who may see a packet may see which profile it was made by.
 PROFILE_CLASS = ""
+# Each entry of a list that is kept apart has holds of its own, which people decide one by one.
+MAX_APART = 100
 
 
 class FieldCompiler:
@@ -41,7 +44,7 @@ class FieldCompiler:
         self, written: str, spec: ShownSpec, path: Path, known: Variables, inherited: str = ""
     ) -> CompiledField | None:
         """One value; None after noting that its origin is not known. ``inherited``: the class of the list around it."""
-        origin = self._origin(spec.from_, (*path, "from") if self._is_long(path) else path, known)
+        origin = self.origin(spec.from_, (*path, "from") if self._is_long(path) else path, known)
         if origin is None:
             return None
         kind = self._kind(written, spec, origin, path)
@@ -61,29 +64,38 @@ class FieldCompiler:
         """A list; None after noting that it has no list to come from."""
         values = compile_values(spec.extract, (*path, "extract"), self.context)
         items = prefixed("item", types_of(values))
+        matches = compile_matches(spec, path, items, self)
+        if spec.apart and spec.at_most > MAX_APART:
+            at = (*path, "at_most") if (*path, "at_most") in self.context.document.values else (*path, "apart")
+            self.context.add(at, f"entries with holds of their own are few; expected at_most: {MAX_APART} or less")
         if written.endswith("?"):
             self.context.add_key(path, "a list is never absent; it may be empty, so leave the ? out")
-        origin = self._origin(spec.each, (*path, "each"), known)
+        origin = self.origin(spec.each, (*path, "each"), known)
         if origin is not None and (origin.base != "object" or not origin.many):
             self.context.add((*path, "each"), f"{spec.each} is {origin}; expected [object], a list of records")
         where = self.context.condition(spec.where, (*path, "where"), {**known, **items}) if spec.where else None
         classification = self._list_class(spec, path, items)
         names_once_paths(spec.show, (*path, "show"), self.context)
         shown = [
-            self.shown(name, field, (*path, "show", name), {**known, **items}, inherited=classification)
+            self.shown(
+                name, field, at, {**known, **items}, inherited=self._inherited(spec, field, at) or classification
+            )
             for name, field in spec.show.items()
+            for at in ((*path, "show", name),)
         ]
         if origin is None:
             return None
         fields = tuple(field for field in shown if field is not None)
         return CompiledListField(
-            bare(written), spec.each, "!" in written, values, where, classification, spec.at_most, fields
-        )
+            bare(written), spec.each, "!" in written, values, where, classification, spec.at_most, fields,
+            matches, spec.apart,
+        )  # fmt: skip
 
     def _is_long(self, path: Path) -> bool:
         return (*path, "from") in self.context.document.values
 
-    def _origin(self, name: str, path: Path, known: Variables) -> ValueType | None:
+    def origin(self, name: str, path: Path, known: Variables) -> ValueType | None:
+        """The type of a name that may be shown; None after noting that there is none."""
         name = self.context.today(name, path)
         if name in self.inputs:
             self.context.add(path, f"{name} was typed in, it is not a record; use the value of a source")
@@ -130,14 +142,14 @@ class FieldCompiler:
             at = (*path, "agrees", index) if (*path, "agrees", index) in self.context.document.values else (
                 *path, "agrees",
             )  # fmt: skip
-            other = self._origin(name, at, known)
+            other = self.origin(name, at, known)
             if name == spec.from_:
                 self.context.add(at, f"{name} always agrees with itself; name a second source")
             elif other is not None and (other.base, other.many) != (origin.base, origin.many):
                 self.context.add(at, f"{name} is {other}, {spec.from_} is {origin}; they could never agree")
         if spec.among is None:
             return
-        inventory = self._origin(spec.among, (*path, "among"), known)
+        inventory = self.origin(spec.among, (*path, "among"), known)
         if inventory is not None and (inventory.base != origin.base or not inventory.many):
             self.context.add((*path, "among"), f"{spec.among} is {inventory}; expected [{origin.base}]")
 
@@ -156,6 +168,16 @@ class FieldCompiler:
     def _class_of(self, name: str) -> str:
         source = self.sources.get(name.split(".", maxsplit=1)[0])
         return source.classification if source else PROFILE_CLASS
+
+    def _inherited(self, spec: EachSpec, shown: ShownSpec, path: Path) -> str:
+        """The class of a value that another source says of an entry: that source's. Empty for the entry's own."""
+        match = spec.match.get(shown.from_.removeprefix("item.").partition(".")[0])
+        if match is None or shown.from_.count(".") == 1:
+            return ""
+        classification = self._class_of(match.among)
+        if shown.class_ is None:
+            self._may_see(classification, path)
+        return classification
 
     def _list_class(self, spec: EachSpec, path: Path, items: Variables) -> str:
         classification = spec.class_ or self._class_of(spec.each)

@@ -92,11 +92,28 @@ class ShownSpec(Rules):
         return self.model_dump(by_alias=True, exclude_none=True, include=set(Rules.model_fields))
 
 
+class MatchSpec(Closed):
+    """The one record of another source's list that belongs to an entry: where each value of ``by`` is the entry's.
+
+    ``unmatched``: the hold of an entry to which none belongs, or several.
+    """
+
+    among: Dotted
+    by: Annotated[dict[Identifier, Dotted], Field(min_length=1, max_length=4)]
+    extract: Extracts
+    unmatched: Literal["missing-lineage", "not-in-inventory", "source-conflict"] = "missing-lineage"
+
+
 class EachSpec(Closed):
-    """A list in the packet: one entry for each record of a source's list that ``where`` lets in."""
+    """A list in the packet: one entry for each record of a source's list that ``where`` lets in.
+
+    ``match``: what other sources say of the same thing. ``apart``: each entry has holds of its own.
+    """
 
     each: Dotted
     extract: Annotated[Extracts, Formerly("take")]
+    match: Annotated[dict[Identifier, MatchSpec], Field(max_length=6)] = {}
+    apart: bool = False
     where: Expression | None = None
     class_: Annotated[Dotted | Kebab | None, Field(alias="class")] = None
     at_most: Annotated[int, Field(ge=1, le=100_000)] = 10_000

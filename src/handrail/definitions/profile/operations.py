@@ -20,6 +20,7 @@ def build(asked: profile_sources.AnySource, scope: Mapping[str, Any]) -> Operati
         return saml.Metadata(
             entity_id=_rendered(asked.saml.entity, scope, Escaping.TEXT),
             path=_rendered(asked.saml.path, scope, Escaping.PATH),
+            every=asked.saml.every,
         )
     return operations.build(asked, scope, None)
 

@@ -47,10 +47,11 @@ class SourceTerms(Closed):
 
 
 class EntitySpec(Closed):
-    """One SAML entity: by name, or the only one in the document at ``path``."""
+    """One SAML entity: by name, or the only one in the document at ``path``. ``every``: all that are in it."""
 
     entity: Template | None = None
     path: Template | None = None
+    every: bool = False
 
 
 class SamlForm(forms.RequestForm):

@@ -73,11 +73,14 @@ def affected_fields(profile: CompiledProfile, drift: Iterable[Drift]) -> tuple[s
 
 
 def _feeds(field: CompiledField | CompiledListField) -> Iterator[str]:
-    yield field.origin
     if isinstance(field, CompiledListField):
+        yield from field.origins
+        for match in field.matches:
+            yield from (name for _, name in match.by)
         for member in field.show:
             yield from _feeds(member)
         return
+    yield field.origin
     yield from field.agrees
     if field.among:
         yield field.among

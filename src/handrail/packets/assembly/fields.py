@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from handrail.definitions.language.conditions import ConditionError
 from handrail.definitions.profile.compiled import CompiledField, CompiledListField, CompiledProfile
 from handrail.packets.assembly.artifacts import take_each
+from handrail.packets.assembly.matching import Matcher
 from handrail.packets.assembly.register import HoldRegister, withholds
 from handrail.packets.assembly.results import Hold
 from handrail.packets.assembly.values import Found, Item, Values
@@ -38,12 +39,16 @@ class Made:
 
 @dataclass(slots=True)
 class FieldEntry:
-    """One entry of a list: ``index`` is its place in the source's list. Reasons are codes; the holds are the list's."""
+    """One entry of a list: ``index`` is its place in the source's list. Reasons are codes; the holds are the list's.
+
+    ``absent``: those of its own for which there is nothing to show, also once they are cleared.
+    """
 
     index: int
     values: list[JsonValue]
     reasons: list[set[str]]
     own: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -63,15 +68,15 @@ class MadeList:
     def shown(self) -> JsonValue:
         if self.held:
             return {"held": [*self.held]}
-        return [self._entry(entry) for entry in self.entries]
+        return [self._entry(position, entry) for position, entry in enumerate(self.entries)]
 
-    def _entry(self, entry: FieldEntry) -> JsonValue:
-        own = self.held_in(entry.own, f"{self.spec.path}{ENTRIES}")
+    def _entry(self, position: int, entry: FieldEntry) -> JsonValue:
+        own = {*self.held_in(entry.own, entry_target(self.spec, position)), *entry.absent}
         if own:
-            return {"held": [*own]}
+            return {"held": [*sorted(own)]}
         shown: dict[str, JsonValue] = {}
         for spec, value, reasons in zip(self.spec.show, entry.values, entry.reasons, strict=True):
-            held = self.held_in(reasons, member_target(self.spec, spec)) if reasons else []
+            held = self.held_in(reasons, member_target(self.spec, position, spec)) if reasons else []
             put(shown, spec.path, {"held": [*held]} if held else value)
         return shown
 
@@ -79,8 +84,29 @@ class MadeList:
         return sorted(code for code in reasons if withholds(self.by_target[target, code]))
 
 
-def member_target(each: CompiledListField, member: CompiledField) -> str:
-    return f"{each.path}{ENTRIES}.{member.path}"
+def entry_target(each: CompiledListField, position: int) -> str:
+    """What holds of an entry are on: the list's entries together, or this one where they are kept apart."""
+    return f"{each.path}[{position}]" if each.apart else f"{each.path}{ENTRIES}"
+
+
+def member_target(each: CompiledListField, position: int, member: CompiledField) -> str:
+    return f"{entry_target(each, position)}.{member.path}"
+
+
+class _Facts:
+    """What was found in the entries of one list, by the target and code of the hold that it makes."""
+
+    def __init__(self, spec: CompiledListField) -> None:
+        self.spec = spec
+        self.found: dict[tuple[str, str], list[JsonValue]] = {}
+        self.consequential: set[str] = set()
+
+    def add(self, position: int, code: str, fact: JsonValue, member: CompiledField | None = None) -> None:
+        spec = self.spec
+        target = entry_target(spec, position) if member is None else member_target(spec, position, member)
+        if spec.consequential or (member is not None and member.consequential):
+            self.consequential.add(target)
+        self.found.setdefault((target, code), []).append(fact)
 
 
 def put(tree: dict[str, JsonValue], path: str, value: JsonValue) -> None:
@@ -116,12 +142,12 @@ class FieldMaker:
         origin = self.values.origin(spec.origin)
         made = MadeList(spec, [], [])
         records = origin.value if isinstance(origin.value, list) else []
-        whole = self.values.audience(spec.origin)
+        whole = [found for name in spec.origins for found in self.values.audience(name)]
         if not isinstance(origin.value, list):
             whole.append(Found("missing-lineage", {spec.origin: origin.problem or "it is null"}))
-        facts: dict[tuple[str, str], list[JsonValue]] = {}
+        facts, matcher = _Facts(spec), Matcher(spec, self.values)
         for index, record in enumerate(records):
-            self._entry(made, index, take_each(spec.values, record), facts)
+            self._entry(made, index, *matcher.of(take_each(spec.values, record)), facts)
         if len(made.entries) > spec.at_most:
             whole.append(Found("unfit-value", {"entries": len(made.entries), "at_most": spec.at_most}))
         for one in merged(whole):
@@ -129,7 +155,7 @@ class FieldMaker:
         self._register(made, facts)
         return made
 
-    def _entry(self, made: MadeList, index: int, item: Item, facts: dict[tuple[str, str], list[JsonValue]]) -> None:
+    def _entry(self, made: MadeList, index: int, item: Item, unmatched: list[Found], facts: _Facts) -> None:
         spec = made.spec
         classification, reason = self._class(spec, item)
         undecided = ""
@@ -141,20 +167,25 @@ class FieldMaker:
                     return
             except ConditionError as error:
                 undecided = error.message
-        entry = FieldEntry(index, [], [])
+        position, entry = len(made.entries), FieldEntry(index, [], [])
+        made.entries.append(entry)
         for code, fact in (("missing-lineage" if undecided else "", undecided), (reason, classification)):
             if code:
                 entry.own.add(code)
-                facts.setdefault((f"{spec.path}{ENTRIES}", code), []).append([index, fact])
+                facts.add(position, code, [index, fact])
         if reason == "internal-note":
             made.left_out.append(item)
+        for one in unmatched:
+            entry.own.add(one.code)
+            entry.absent.add(one.code)
+            facts.add(position, one.code, [index, one.facts])
         for member in spec.show:
-            value, found = self.values.evaluate(member, item)
+            # An entry that is not known stays inside whole; what else its values lack says nothing more.
+            value, found = (None, []) if unmatched else self.values.evaluate(member, item)
             entry.values.append(value)
             entry.reasons.append({one.code for one in found})
             for one in found:
-                facts.setdefault((member_target(spec, member), one.code), []).append([index, one.facts])
-        made.entries.append(entry)
+                facts.add(position, one.code, [index, one.facts], member)
 
     def _class(self, spec: CompiledListField, item: Item) -> tuple[str | None, str]:
         """The entry's class, and the code of the hold when the audience may not see it."""
@@ -167,23 +198,18 @@ class FieldMaker:
             return found, "internal-note"
         return found, "" if found in self.profile.shows else "audience-mismatch"
 
-    def _register(self, made: MadeList, facts: Mapping[tuple[str, str], list[JsonValue]]) -> None:
-        important = {
-            member_target(made.spec, member): member.consequential or made.spec.consequential
-            for member in made.spec.show
-        }
-        for (target, code), found in facts.items():
-            consequential = important.get(target, made.spec.consequential)
+    def _register(self, made: MadeList, facts: _Facts) -> None:
+        for (target, code), found in facts.found.items():
+            consequential = target in facts.consequential
             made.by_target[target, code] = self.register.add(code, target, found, consequential=consequential)
 
     def quote(self, made: MadeList, places: Iterable[tuple[int, int]]) -> None:
         """Members of entries (by position) that quote what must stay inside."""
-        facts: dict[tuple[str, str], list[JsonValue]] = {}
+        facts = _Facts(made.spec)
         for position, at in places:
             entry = made.entries[position]
             entry.reasons[at].add("internal-note")
-            target = member_target(made.spec, made.spec.show[at])
-            facts.setdefault((target, "internal-note"), []).append([entry.index, entry.values[at]])
+            facts.add(position, "internal-note", [entry.index, entry.values[at]], made.spec.show[at])
         self._register(made, facts)
 
 

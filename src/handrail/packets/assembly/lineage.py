@@ -112,8 +112,8 @@ class Tracer:
         root, _, rest = name.partition(".")
         path = ""
         if root == "item" and within is not None:
-            path = within.values[rest].extracts[rest][0]
-            outer, _, value = within.origin.partition(".")
+            origin, path = _in_item(within, rest)
+            outer, _, value = origin.partition(".")
             path = f"{self.profile.sources[outer].place_of(value)} · {path}"
             root = outer
         elif root == _PROFILE:
@@ -139,6 +139,15 @@ class Tracer:
             "digest": self.profile.digest,
         }
         return {**found, "rule": rule} if rule else found
+
+
+def _in_item(within: CompiledListField, name: str) -> tuple[str, str]:
+    """The list that a value of an entry is from, and its place in a record of it."""
+    matched, _, value = name.rpartition(".")
+    if not matched:
+        return within.origin, within.values[name].extracts[name][0]
+    match = next(one for one in within.matches if one.name == matched)
+    return match.among, match.values[value].extracts[value][0]
 
 
 def _held(codes: list[str]) -> dict[str, JsonValue]:

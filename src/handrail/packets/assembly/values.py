@@ -59,7 +59,7 @@ class Values:
         if root == "profile":
             return Origin(self.constants[rest])
         if root == "item":
-            return Origin(item[rest]) if rest in item else Origin(None, "the record does not have it as declared")
+            return _of_item(item, rest)
         snapshot = self.snapshots[root]
         if rest in snapshot.values:
             return Origin(snapshot.values[rest])
@@ -131,6 +131,15 @@ class Values:
             return None, [Found("missing-row", {field.via: unknown})]
         rows: list[JsonValue] = [table.rows[key] for key in keys if isinstance(key, str)]
         return (rows if isinstance(value, list) else rows[0]), []
+
+
+def _of_item(item: Item, name: str) -> Origin:
+    value: JsonValue = dict(item)
+    for part in name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            return Origin(None, "the record does not have it as declared")
+        value = value[part]
+    return Origin(value)
 
 
 def _same(one: JsonValue, other: JsonValue) -> bool:

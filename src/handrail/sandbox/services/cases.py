@@ -45,6 +45,7 @@ class CaseService:
             route("cases", "GET", "/holds", lambda r: self._list("holds", "case", r)),
             route("federation", "GET", "/federation/connectors", lambda r: self._list("connectors", "tenant", r)),
             route("federation", "GET", "/federation/metadata/{tenant}", self._published),
+            route("federation", "GET", "/federation/entities/{tenant}", self._all_published),
             route("attachments", "GET", "/attachments", self._attached),
             route("attachments", "GET", "/attachments/{id}/content", self._content),
             route("control", "POST", "/cases/{case}/timeline", self._note),
@@ -71,9 +72,15 @@ class CaseService:
         return disturbed(self._estate.faults.take("cases.read", name), answer)
 
     def _published(self, request: Request) -> Reply:
+        return self._document(request, self._metadata)
+
+    def _all_published(self, request: Request) -> Reply:
+        return self._document(request, federation.entities(self._metadata))
+
+    def _document(self, request: Request, text: str) -> Reply:
         if request.params["tenant"] != outage.TENANT:
             return record_reply(None)
-        body = self._metadata.encode()
+        body = text.encode()
         headers = {"content-type": "application/samlmetadata+xml", "etag": f'"{digest_bytes(body)}"'}
         return disturbed(
             self._estate.faults.take("federation.metadata", outage.TENANT), lambda: wire.Reply(200, body, headers)

@@ -107,7 +107,11 @@ def _source(name: str, source: AnySource) -> ProfileSourceView:
 
 
 def _entity(source: SamlForm) -> str:
-    which = f"entity {source.saml.entity}" if source.saml.entity else f"the entity at {source.saml.path}"
+    saml = source.saml
+    if saml.every:
+        which = f"every entity at {saml.path}" if saml.path else "every entity"
+    else:
+        which = f"entity {saml.entity}" if saml.entity else f"the entity at {saml.path}"
     return f"{which} in {source.connector}"
 
 
@@ -115,12 +119,20 @@ def _fields(path: str, field: FieldSpec, *, below: str = "") -> Iterator[Profile
     name = f"{below}{path.rstrip('!?')}"
     if isinstance(field, EachSpec):
         kept = [f"only where {field.where}"] if field.where else []
-        yield ProfileFieldView(name, f"each of {field.each}", "!" in path, [*kept, f"at most {field.at_most}"])
+        apart = ["each entry has holds of its own"] if field.apart else []
+        rules = [*kept, *_matches(field), *apart, f"at most {field.at_most}"]
+        yield ProfileFieldView(name, f"each of {field.each}", "!" in path, rules)
         for inner, shown in field.show.items():
             yield from _fields(inner, shown, below=f"{name}[].")
         return
     rules = [*_rules(field), *(["optional"] if path.endswith("?") else [])]
     yield ProfileFieldView(name, field.from_, "!" in path, rules)
+
+
+def _matches(field: EachSpec) -> Iterator[str]:
+    for name, match in field.match.items():
+        by = " and ".join(f"{key} is {other}" for key, other in match.by.items())
+        yield f"{name}: the one of {match.among} whose {by}, else {match.unmatched}"
 
 
 def _rules(field: ShownSpec) -> Iterator[str]:

@@ -161,3 +161,22 @@ def test_open_refuses_a_certificate_file_that_is_none(tmp_path: Path) -> None:
 def test_metadata_asks_for_an_entity_or_a_path() -> None:
     with pytest.raises(ValueError, match="entity_id, path, or both"):
         Metadata()
+
+
+def test_read_of_every_entity_keeps_what_is_sound_and_says_what_is_not(tmp_path: Path) -> None:
+    data = group(entity(), entity("https://broken.example", signing=b"no certificate"), entity("https://c.example"))
+
+    value = from_file(tmp_path, data.encode()).read(Metadata(every=True)).value
+
+    assert isinstance(value, dict)
+    entities: Any = value["entities"]
+    assert [one["entity_id"] for one in entities] == [ID, "https://broken.example", "https://c.example"]
+    assert [one.get("refused") for one in entities] == [None, "bad-certificate", None]
+    assert entities[0] == from_file(tmp_path, entity().encode()).read(Metadata(entity_id=ID)).value
+
+
+def test_read_of_every_entity_of_a_whole_federation_is_refused(tmp_path: Path) -> None:
+    data = group(*(entity(f"https://{number}.example") for number in range(201))).encode()
+    with pytest.raises(ReadFailed) as refusal:
+        from_file(tmp_path, data).read(Metadata(every=True))
+    assert refusal.value.code == "too-many-entities"

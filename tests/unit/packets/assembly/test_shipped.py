@@ -26,7 +26,7 @@ from handrail.kernel.secrets import Secrets
 from handrail.packets.assembly import artifacts, sources
 from handrail.packets.assembly.assemble import Inputs, assemble
 from handrail.packets.assembly.results import Assembled
-from handrail.sandbox import capture, federation
+from handrail.sandbox import capture, federation, outage
 from handrail.sandbox.estate import PRACTICE_TOKENS
 from handrail.sandbox.faults import CANARY
 from handrail.sandbox.server import Sandbox
@@ -124,8 +124,18 @@ def test_outage_assembles_from_the_practice_estate(practice: Practice) -> None:
     assembled = practice.assemble()
     assert codes(assembled) == {("unsanitised-artifact", "other-1"), ("end-while-open", "impact.end")}
     fields = assembled.packet["fields"]
-    assert fields["connector"]["entity_id"] == "https://idp.alder.example/saml"
-    assert fields["impact"] == {"start": "2026-11-20T07:58:00Z", "end": {"held": ["end-while-open"]}}
+    assert [
+        (one["class"], one["entity_id"], one["state"], one["key_id"], one["region"]) for one in fields["connectors"]
+    ] == [
+        ("SAML-IDP", federation.ENTITY_ID, "active", "kid-2026-10", "eu-west-1"),
+        ("SAML-IDP", federation.PARTNERS_ID, "degraded", "kid-2026-11", "eu-central-1"),
+    ]
+    own, partners = fields["connectors"]
+    assert set(partners["sign_on"]) == {"https://partners.alder.example/saml/sso"}
+    assert len(set(own["certificates"]) | set(partners["certificates"])) == 2
+    assert fields["impact"] == {
+        "start": "2026-11-20T07:58:00Z", "end": {"held": ["end-while-open"]}, "failed_logins": 3187, "logins": 3301,
+    }  # fmt: skip
     assert [entry["kind"] for entry in fields["timeline"]] == [
         "IMPACT_START", "OBSERVATION", "COORDINATION", "IMPACT_END",
     ]  # fmt: skip
@@ -135,7 +145,7 @@ def test_outage_assembles_from_the_practice_estate(practice: Practice) -> None:
         "queue",
     }  # fmt: skip
     assert set(fields) == {
-        "case", "tenant", "connector", "entitlement", "impact", "timeline", "contacts", "prior_tickets",
+        "case", "tenant", "connectors", "entitlement", "impact", "timeline", "contacts", "prior_tickets",
         "earlier_holds", "intake",
     }  # fmt: skip
 
@@ -172,9 +182,42 @@ def test_outage_ends_in_review_once_the_end_is_confirmed(practice: Practice) -> 
 def test_outage_with_other_metadata_is_held(practice: Practice) -> None:
     practice.change("metadata", entity_id="https://idp.elsewhere.example/saml")
     assembled = practice.assemble()
-    found = {code for code, target in codes(assembled) if target == "connector.entity_id"}
-    assert found == {"source-conflict", "not-in-inventory"}
+    own, partners = assembled.packet["fields"]["connectors"]
+    assert ("source-conflict", "connectors[0]") in codes(assembled)
+    assert own == {"held": ["source-conflict"]}
+    assert partners["entity_id"] == federation.PARTNERS_ID
+    assert assembled.blocking
     assert b"elsewhere" not in b"".join(assembled.documents.values())
+
+
+def test_outage_holds_alone_the_connector_that_the_registry_knows_under_another_name(practice: Practice) -> None:
+    connectors = practice.sandbox.estate.world.tenants["ten_alder"]["federation"]["connectors"]
+    connectors[1]["entity_id"] = "https://partners.elsewhere.example/saml"
+    assembled = practice.assemble()
+    own, partners = assembled.packet["fields"]["connectors"]
+    assert own["entity_id"] == federation.ENTITY_ID
+    assert partners["entity_id"] == {"held": ["source-conflict"]}
+    assert ("source-conflict", "connectors[1].entity_id") in codes(assembled)
+    assert b"elsewhere" not in b"".join(assembled.documents.values())
+
+
+def test_outage_holds_alone_the_connector_that_the_inventory_does_not_list(practice: Practice) -> None:
+    items = outage.inventory()["items"]
+    practice.change("connectors", items=items[:1])
+    assembled = practice.assemble()
+    own, partners = assembled.packet["fields"]["connectors"]
+    assert own["entity_id"] == federation.ENTITY_ID
+    assert partners == {"held": ["not-in-inventory"]}
+    assert ("not-in-inventory", "connectors[1]") in codes(assembled)
+
+
+def test_outage_of_version_2_still_assembles(practice: Practice) -> None:
+    """Packets of it may be under review in an installation that was upgraded."""
+    text = (ROOT.parent / "tests/unit/definitions/approved/identity-outage-vendor-escalation.yaml").read_text()
+    practice.profile = compile_profile(text, tables=tables())
+    assembled = practice.assemble()
+    assert codes(assembled) == {("unsanitised-artifact", "other-1"), ("end-while-open", "impact.end")}
+    assert assembled.packet["fields"]["connector"]["entity_id"] == federation.ENTITY_ID
 
 
 @pytest.mark.parametrize(
@@ -194,8 +237,8 @@ def test_outage_with_a_dtd_in_its_metadata_is_held(
     monkeypatch.setattr(federation, "metadata", lambda: hostile)
     practice.sandbox.estate.reset()
     assembled = practice.assemble()
-    assert ("missing-lineage", "connector.entity_id") in codes(assembled)
-    assert assembled.packet["fields"]["connector"]["entity_id"] == {"held": ["missing-lineage"]}
+    assert {("missing-lineage", "connectors[0]"), ("missing-lineage", "connectors[1]")} <= codes(assembled)
+    assert assembled.packet["fields"]["connectors"] == [{"held": ["missing-lineage"]}] * 2
     assert assembled.blocking
 
 
