@@ -21,7 +21,7 @@ from handrail.packets.sanitise.context import SanitiseContext
 from handrail.packets.sanitise.guard import Limits, SanitiseRefused, read_json
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.result import Reason, Sanitised
-from handrail.packets.sanitise.scan import Doubt, doubts
+from handrail.packets.sanitise.scan import Doubt, doubts, reused
 from handrail.packets.sanitise.urls import Urls
 
 __all__ = ["RULES", "SANITISERS", "Limits", "Reason", "Refused", "SanitiseContext", "Sanitised", "sanitise"]
@@ -120,9 +120,13 @@ def _pass(
 
 
 def _suspects(passed: Rebuilding, doubtful: list[Doubt]) -> frozenset[str]:
-    """Texts that known words spell, in which a dropped value can be read. A second pass gives them pseudonyms."""
+    """Texts that known words spell, in which a dropped value can be read, and shown ids that are credentials too.
+
+    A second pass gives them pseudonyms.
+    """
     returned = {doubt.text.lower() for doubt in doubtful if doubt.rule == "dropped-value"}
-    return frozenset(text for text in passed.redaction.spelled if any(token in text.lower() for token in returned))
+    texts = (text for text in passed.redaction.spelled if any(token in text.lower() for token in returned))
+    return frozenset(texts).union(reused(passed.redaction))
 
 
 def _reasons(doubtful: list[Doubt]) -> list[Reason]:

@@ -134,6 +134,7 @@ class Har:
         kept: dict[str, Any] = {"pageref": self._page_id(entry["pageref"])} if "pageref" in entry else {}
         kept["startedDateTime"] = self._when(entry.get("startedDateTime"), "entries")
         kept["time"] = self._number(entry.get("time"), "entries", -1)
+        self.headers.vendor = self._host_class(entry.get("request")) == "vendor"
         kept["request"] = self._request(self._dict(entry.get("request"), "request"))
         kept["response"] = self._response(self._dict(entry.get("response"), "response"))
         kept["cache"] = self._cache(self._dict(entry.get("cache"), "cache"))
@@ -150,6 +151,10 @@ class Har:
             elif key not in _ENTRY_SAFE:
                 drop(_ENTRY_RULES.get(key) or _unlisted(key), "entries", {key: value})
         return kept
+
+    def _host_class(self, request: Any) -> str:
+        url = request.get("url") if type(request) is dict else None
+        return self.urls.class_of(url) if type(url) is str else "other"
 
     def _keep(self, kept: dict[str, Any], key: str, raw: Any, safe: Any) -> None:
         if safe is None:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 
+from handrail.packets.sanitise.correlation import Correlation
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.urls import Urls, spelled_out
 from handrail.packets.sanitise.vocabulary import METHODS, MIME_SUB, MIME_TOP, opens_doors, words
@@ -238,14 +239,16 @@ class Headers:
     def __init__(self, redaction: Redaction, urls: Urls) -> None:
         self._redaction = redaction
         self._urls = urls
-        self._seen: dict[tuple[str, str], Judged] = {}
+        self.vendor = False  # whether the request went to a host of the vendor's: its ids are judged by that
+        self._correlation = Correlation(redaction)
+        self._seen: dict[bool, dict[tuple[str, str], Judged]] = {False: {}, True: {}}
         self._lists: list[str] = []
 
     def rebuild(self, items: Any, place: str) -> str:
         """Of HAR's ``[{"name", "value"}]`` those that may stay, in their order. See ``MARK``."""
         kept: list[str] = []
         rules: list[str] = []
-        seen = self._seen
+        seen = self._seen[self.vendor]
         if type(items) is not list:
             items = [] if items is None else [items]
         for item in items:
@@ -287,7 +290,9 @@ class Headers:
 
     def _judge(self, given: str, value: str) -> Judged:
         name = given.lower()
-        if name in _LINKS:
+        if name in self._correlation.names:
+            judged = self._correlated(name, value)
+        elif name in _LINKS:
             judged = self._link(name, value)
         elif (rule := COMMON.get(name)) is None:
             dropped = _DROPPED_AS.get(name) or ("authorisation" if opens_doors(name) else "custom-header")
@@ -299,8 +304,15 @@ class Headers:
             judged = Judged(None, ("unsafe-value",))
         else:
             judged = Judged(_pair(name, clean), () if clean == value else self._redaction.narrowed(value, clean))
-        self._seen[given, value] = judged
+        self._seen[self.vendor][given, value] = judged
         return judged
+
+    def _correlated(self, name: str, value: str) -> Judged:
+        shown = self._correlation.shown(name, value, self._urls.suspects, vendor=self.vendor)
+        if shown is None:
+            self._redaction.remember("unsafe-value", value)
+            return Judged(None, ("unsafe-value",))
+        return Judged(_pair(name, shown), () if shown == value else ("identifier",))
 
     def _spelled(self, clean: str) -> bool:
         if clean in self._urls.suspects:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -38,6 +38,8 @@ class Redaction:
         self.dropped: set[str] = set()
         self.credentials: set[str] = set()
         self.spelled: set[str] = set()  # texts that stay because known words spell them
+        self.vouched: set[str] = set()  # ids that stay as they are
+        self._pieces: set[str] = set()
         self._pseudonyms = Pseudonyms(context.secret)
         self.hosts = Hosts(context, self.pseudonym)
 
@@ -79,9 +81,18 @@ class Redaction:
         self.dropped.add(raw)
         return self._pseudonyms.digits(raw, digits)
 
+    def issue(self, part: str) -> None:
+        """``part`` of a stand-in is shown by itself."""
+        self._pseudonyms.issued.add(part)
+
+    def vouch(self, value: str, pieces: Iterable[str]) -> None:
+        """``value`` may be shown as it is, and so may its ``pieces``, the runs that a scan finds in it."""
+        self.vouched.add(value)
+        self._pieces.update(pieces)
+
     def foreign(self, text: str) -> str:
-        """``text``, a run of characters without white space, without what we put there: stand-ins and shown hosts."""
-        return "" if text in self.hosts.shown else self._pseudonyms.foreign(text)
+        """``text``, a run without white space, but for what we let stand: stand-ins, shown hosts, vouched ids."""
+        return "" if text in self.hosts.shown or text in self._pieces else self._pseudonyms.foreign(text)
 
     def counts(self) -> list[dict[str, Any]]:
         """``[{"rule", "place", "count"}]``, sorted."""

@@ -120,6 +120,22 @@ def _returned(runs: list[str], redaction: Redaction) -> set[str]:
     )
 
 
+_IDS = frozenset({"hexadecimal", "uuid", "digits", "base64", "entropy"})  # shapes that the id of a request may have
+_LONGEST_CARD, _SHORTEST_CARD = 19, 12
+
+
+def reused(redaction: Redaction) -> Iterator[str]:
+    """Ids that stay as they are, but have another shape of a secret, or are a credential somewhere in the artifact."""
+    if not redaction.vouched:
+        return
+    credentials = _read_out("\n".join(redaction.credentials)).lower()
+    gone = "\n".join(redaction.dropped)
+    for value in redaction.vouched:
+        card = value.isdigit() and _SHORTEST_CARD <= len(value) <= _LONGEST_CARD
+        if card or {*shapes(value)} - _IDS or value.lower() in credentials or _follows_a_label(value, gone):
+            yield value
+
+
 def _read_out(credentials: str) -> str:
     """``credentials`` as they stand, URL-decoded, in their compatibility form, and out of base64."""
     read = [credentials, unquote(credentials)] if "%" in credentials else [credentials]

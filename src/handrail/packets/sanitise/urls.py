@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from handrail.packets.sanitise.hosts import public_address
+from handrail.packets.sanitise.hosts import HostClass, public_address
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.vocabulary import EXTENSIONS, QUERY_NAMES, QUERY_VALUES, WORDS, opens_doors
 
@@ -15,6 +15,7 @@ VALUE = "~"  # stands where a value was
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}):")
 _HIERARCHICAL = frozenset({"http", "https", "ws", "wss"})
 _OPAQUE = frozenset({"data", "blob", "about", "file", "chrome-extension", "moz-extension", "safari-web-extension"})
+_ORIGIN = re.compile(r"(?:https?|wss?)://(?:[^/?#@]{0,200}@)?([^/?#@:\[\]]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])", re.I)
 _PORT = re.compile(r"[0-9]{1,5}")
 _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")
 _FIXED = re.compile(r"v[0-9]{1,2}|[0-9]|v?[0-9]{1,2}(?:\.[0-9]{1,2}){1,2}|[a-z]{2}-[A-Z]{2}")  # versions and locales
@@ -67,6 +68,11 @@ class Urls:
     def host(self, raw: str) -> str:
         """A host as it is shown by the one rule."""
         return self._redaction.hosts.of(raw).shown
+
+    def class_of(self, url: str) -> HostClass:
+        """Whose host ``url`` is at; "other" where it names none."""
+        found = _ORIGIN.match(url)
+        return self._redaction.hosts.of(found[1]).of if found and found[1] else "other"
 
     def path(self, raw: str) -> str:
         """A path with the same number of segments, each of known words or a pseudonym."""
