@@ -26,8 +26,8 @@ from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
-from handrail.packets import settings
-from handrail.packets.actions import assembling, delivering, releasing, votes
+from handrail.packets import seen, settings
+from handrail.packets.actions import assembling, delivering, releasing, seeing, votes
 from handrail.packets.actions.assembling import Built, Requested
 from handrail.packets.models import Packet, Revision
 from handrail.packets.settings import PacketSettings
@@ -191,14 +191,26 @@ class Packets:
         return Revision.objects.select_related("packet", "assembly").get(pk=revision_id)
 
     def approve(self, revision: Revision, *names: str) -> None:
+        """Each has seen everything, and approves."""
         for name in names:
             votes.approve(
                 ref=revision.packet.ref,
                 revision=revision.number,
                 digest=revision.assembly.manifest_digest or "",
                 by=self.person(name),
+                seen=everything(revision),
             )
         revision.refresh_from_db()
+
+    def see(self, revision: Revision, *names: str) -> None:
+        """Each has seen everything, and approves nothing yet."""
+        for name in names:
+            seeing.mark(
+                ref=revision.packet.ref,
+                revision=revision.number,
+                digests=everything(revision),
+                by=self.person(name),
+            )
 
     def release(self, revision: Revision, by: str = "ada") -> None:
         releasing.release(ref=revision.packet.ref, revision=revision.number, by=self.person(by))
@@ -221,6 +233,11 @@ class Packets:
     @property
     def newest(self) -> Revision:
         return Revision.objects.select_related("packet").order_by("-number")[0]
+
+
+def everything(revision: Revision) -> list[str]:
+    """The digests of all that has to be seen of a revision."""
+    return list(seen.things(revision.assembly).values()) if hasattr(revision, "assembly") else []
 
 
 def retire(kind: DefinitionKind) -> None:

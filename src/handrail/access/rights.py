@@ -144,6 +144,7 @@ RIGHTS: Mapping[str, Rights] = {
     "packets_holdrow": _ADDED,
     "packets_clearance": _ADDED,
     "packets_annexrow": _ADDED,
+    "packets_seenmark": _ADDED,
     "packets_vote": _ADDED,
     "packets_release": _ADDED,
     "packets_deliveryentry": _ADDED,

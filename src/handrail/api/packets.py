@@ -11,14 +11,18 @@ from pydantic import ConfigDict, Field, JsonValue
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, After, Before, Digest, Limit, Line, Number, PacketRef, Word
 from handrail.packets import comparison, queries
-from handrail.packets.actions import assembling, exporting, holds, releasing, votes
+from handrail.packets.actions import assembling, exporting, holds, releasing, seeing, votes
 from handrail.packets.actions.assembling import Requested
 from handrail.packets.actions.exporting import Download
+from handrail.packets.actions.seeing import Marked
 from handrail.packets.actions.votes import Approved
 from handrail.packets.assembly.compare import Comparison
 from handrail.packets.queries import PacketDetail, PacketFilter, PacketSummary
 
 router = Router()
+# A packet has at most 1,000 artifacts, and a few documents.
+SEEN_LIMIT = 1100
+Seen = Annotated[list[Digest], Field(max_length=SEEN_LIMIT)]
 Revision = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="This revision instead of the newest.")]
 
 
@@ -61,10 +65,19 @@ class ClearanceBody(Schema):
 
 
 class VoteBody(Schema):
-    """``digest`` is that of the manifest which was looked at: any other digest is refused."""
+    """``digest`` is that of the manifest which was looked at: any other digest is refused. ``seen``: the digests of
+    what you have seen of it and have not marked as seen before; ``get_packet`` lists all that has to be."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     digest: Digest
+    seen: Seen = []
+
+
+class SeenBody(Schema):
+    """The digests of what you have seen, as ``get_packet`` lists them under ``seen``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    digests: Annotated[list[Digest], Field(min_length=1, max_length=SEEN_LIMIT)]
 
 
 class PacketQuery(Schema):
@@ -129,8 +142,20 @@ def clear_hold(request: HttpRequest, ref: PacketRef, number: Number, body: Clear
     "/packets/{ref}/revisions/{number}/approve", response={200: Approved, **REFUSALS}, operation_id="approve_packet"
 )
 def approve_packet(request: HttpRequest, ref: PacketRef, number: Number, body: VoteBody) -> Approved:
-    """Approve exactly the manifest that you reviewed. Every source is read again first."""
-    return votes.approve(ref=ref, revision=number, digest=body.digest, by=actor_of(request))
+    """Approve exactly the manifest that you reviewed. Every source is read again first.
+
+    If you have neither marked nor named all that leaves with it as seen, the answer is 409 `not-seen`, and its faults
+    name what is missing by path and digest.
+    """
+    return votes.approve(ref=ref, revision=number, digest=body.digest, seen=body.seen, by=actor_of(request))
+
+
+@router.post(
+    "/packets/{ref}/revisions/{number}/seen", response={200: Marked, **REFUSALS}, operation_id="mark_packet_seen"
+)
+def mark_packet_seen(request: HttpRequest, ref: PacketRef, number: Number, body: SeenBody) -> Marked:
+    """Mark what you have seen of a revision. It stays seen in later revisions as long as its digest is the same."""
+    return seeing.mark(ref=ref, revision=number, digests=body.digests, by=actor_of(request))
 
 
 @router.post("/packets/{ref}/revisions/{number}/reject", response={204: None, **REFUSALS}, operation_id="reject_packet")

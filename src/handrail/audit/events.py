@@ -85,6 +85,7 @@ class EventName(StrEnum):
     PACKET_ASSEMBLED = "packet.assembled"
     PACKET_ASSEMBLY_STOPPED = "packet.assembly_stopped"
     PACKET_HOLD_CLEARED = "packet.hold_cleared"
+    PACKET_SEEN = "packet.seen"
     PACKET_SIGNED = "packet.signed"
     PACKET_APPROVED = "packet.approved"
     PACKET_REOPENED = "packet.reopened"

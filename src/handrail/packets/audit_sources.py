@@ -21,6 +21,12 @@ SOURCES = (
         shown_with=Capability.PACKET_VIEW,
     ),
     Source(
+        "packets.seen",
+        "packets_seenmark",
+        (*_OWNED, "packet_id", "revision_id", "path", "digest", "user_id", "by"),
+        shown_with=Capability.PACKET_VIEW,
+    ),
+    Source(
         "packets.vote",
         "packets_vote",
         (*_OWNED, "revision_id", "kind", "user_id", "name", "manifest_digest", "reason"),

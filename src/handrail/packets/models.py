@@ -195,6 +195,20 @@ class Clearance(Owned):
         constraints = [models.UniqueConstraint(fields=["revision", "code", "target", "digest"], name="clearance_once")]
 
 
+class SeenMark(Owned):
+    """That somebody has seen one thing of a packet: ``path`` in the package, as it was under ``digest``."""
+
+    packet = models.ForeignKey(Packet, on_delete=models.PROTECT, related_name="seen")
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="seen")
+    path = models.CharField(max_length=200)
+    digest = models.CharField(max_length=DIGEST)
+    user_id = models.BigIntegerField()
+    by = models.CharField(max_length=254)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["packet", "user_id", "digest"], name="seen_once_a_person")]
+
+
 class AnnexRow(Owned):
     """One artifact in one revision: cleared (``path`` and ``cleared_digest`` set) or held (``reason`` and ``marker``).
 

@@ -33,6 +33,11 @@ def why_not_clear(actor: Actor, revision: Revision, hold: HoldRow) -> Refusal | 
     return None
 
 
+def why_not_mark_seen(actor: Actor, revision: Revision) -> Refusal | None:
+    """Also while holds are open: what is seen of a held revision and stays the same is seen in the next."""
+    return missing_capability(actor, Capability.PACKET_APPROVE) or _not_current(revision, DECIDABLE)
+
+
 @dataclass(frozen=True, slots=True)
 class AlreadyRead:
     """What a revision was assembled to, and whether the actor has approved it."""
@@ -42,8 +47,8 @@ class AlreadyRead:
 
 
 def why_not_approve(actor: Actor, revision: Revision, *, known: AlreadyRead | None = None) -> Refusal | None:
-    """Drift is not looked for here: that asks the sources, and ``votes.approve`` does. ``known``: where it was read
-    already, for many revisions at once."""
+    """Neither drift nor what has been seen is looked for here: the one asks the sources, the other may be named with
+    the vote, and ``votes.approve`` does both. ``known``: where it was read already, for many revisions at once."""
     if refusal := missing_capability(actor, Capability.PACKET_APPROVE):
         return refusal
     if revision.state == RevisionState.HELD:

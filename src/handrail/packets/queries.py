@@ -15,7 +15,7 @@ from handrail.access.guards import scoped
 from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
 from handrail.kernel.errors import Fault, Invalid
-from handrail.packets import permissions
+from handrail.packets import permissions, seen
 from handrail.packets.assembly.compare import Comparison
 from handrail.packets.comparison import with_earlier
 from handrail.packets.concerned import ConcernedPeople, concerned_by
@@ -36,6 +36,7 @@ from handrail.packets.review import (
     votes,
 )
 from handrail.packets.rows import get_revision_row
+from handrail.packets.seen import SeenThing
 from handrail.packets.states import CURRENT, REVISION, RevisionReason, RevisionState, VoteKind
 
 __all__ = ["ConcernedPeople", "concerned_by"]
@@ -122,7 +123,9 @@ class PacketDetail:
     annexes: tuple[AnnexView, ...]
     sources: tuple[SourceView, ...]
     votes: VotesView | None
+    seen: tuple[SeenThing, ...]
     delivery: DeliveryView | None
+    why_not_mark_seen: Refusal | None
     why_not_assemble: Refusal | None
     why_not_approve: Refusal | None
     why_not_reject: Refusal | None
@@ -247,7 +250,9 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
         annexes=annexes(row),
         sources=sources(row),
         votes=votes(row) if assembled else None,
+        seen=seen.view(actor, row) if assembled else (),
         delivery=delivery(row),
+        why_not_mark_seen=permissions.why_not_mark_seen(actor, row),
         why_not_assemble=permissions.why_not_assemble(actor),
         why_not_approve=permissions.why_not_approve(actor, row),
         why_not_reject=permissions.why_not_reject(actor, row),

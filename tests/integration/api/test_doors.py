@@ -63,7 +63,7 @@ def call(client: Client, house: Web, door: str) -> tuple[int, str]:
         "waves": "wave",
         "notifications": "notice",
     }
-    things |= {"tenants": "tenant", "tokens": "token", "brakes": "brake", "waves": "wave"}
+    things |= {"tenants": "tenant", "tokens": "token", "brakes": "brake", "waves": "wave", "tasks": "message"}
     kind = path.split("/")[3]
     start, _, end = path.partition("{")
     if end:

@@ -41,9 +41,12 @@ def test_a_packet_goes_all_its_way_over_the_api(desk: Packets) -> None:
     desk.build(asked.json()["id"])
     ref = asked.json()["ref"]
     shown = ada.get(f"/api/v1/packets/{ref}").json()
-    digest = shown["manifest"]["digest"]
+    digest, seen = shown["manifest"]["digest"], [one["digest"] for one in shown["seen"]]
     assert post(dee, f"/{ref}/revisions/1/approve", digest=digest).json()["code"] == "assembler"
-    assert post(ada, f"/{ref}/revisions/1/approve", digest=digest).json()["missing"]
+    refused = post(ada, f"/{ref}/revisions/1/approve", digest=digest, seen=seen[1:]).json()
+    assert (refused["code"], refused["errors"][0]["where"]) == ("not-seen", shown["seen"][0]["path"])
+    assert post(ada, f"/{ref}/revisions/1/approve", digest=digest, seen=seen).json()["missing"]
+    assert post(ben, f"/{ref}/revisions/1/seen", digests=seen).json() == {"seen": 4, "all": 4}
     assert post(ben, f"/{ref}/revisions/1/approve", digest=digest).json() == {"state": "approved", "missing": []}
     assert post(ada, f"/{ref}/revisions/1/release").status_code == 202
     desk.deliver(desk.newest)
@@ -109,9 +112,13 @@ def test_a_packet_goes_all_its_way_at_the_command_line(
     ref, digest = made["packet"], made["manifest"]
     look = ["packets", "document", ref, "annexes/har-1.json", str(tmp_path), "--as", "ada@example.com"]
     assert (run(look), run(look)) == (0, 2)
+    shown = said(capsys, "packets", "show", ref, "--as", "ada@example.com", "--json")
+    things = [one["digest"] for one in shown["seen"]]
     for name in ("ada", "ben"):
         vote = ["packets", "approve", ref, "--revision", "1", "--digest", digest, "--as", f"{name}@example.com"]
-        assert run(vote) == 0
+        assert run(vote) == 5
+        assert run(["packets", "seen", ref, *things[:2], "--revision", "1", "--as", f"{name}@example.com"]) == 0
+        assert run([*vote, *(part for one in things[2:] for part in ("--seen", one))]) == 0
     assert run(["packets", "release", ref, "--revision", "1", "--deliver", "--as", "ada@example.com"]) == 0
     assert run(["packets", "export", ref, str(tmp_path), "--as", "ada@example.com"]) == 0
     assert (tmp_path / f"{ref}-r1.zip").read_bytes() == desk.vendor.packages[digest]

@@ -60,6 +60,7 @@ BODIES = {
     "assemble_packet": {"profile": "outage-escalation", "inputs": {}},
     "reassemble_packet": {"reason": "A late trace."},
     "clear_hold": {"code": "source-conflict", "target": "tenant.plan", "reason": "They mean the same."},
+    "mark_packet_seen": {"digests": ["sha256:" + "0" * 64]},
     "approve_packet": {"digest": "sha256:" + "0" * 64},
     "reject_packet": {"reason": "no"},
     "withdraw_packet": {"reason": "no"},

@@ -68,6 +68,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "packets diff": ("{packet}",),
     "packets holds": ("{packet}",),
     "packets clear": ("{packet}", "source-conflict", "tenant.plan", *REVISION, *REASON),
+    "packets seen": ("{packet}", SHA, *REVISION),
     "packets approve": ("{packet}", *REVISION, "--digest", SHA),
     "packets reject": ("{packet}", *REVISION, *REASON),
     "packets withdraw": ("{packet}", *REVISION, *REASON),

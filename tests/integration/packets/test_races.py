@@ -20,7 +20,7 @@ from handrail.packets.actions import assembling, delivering, releasing, votes
 from handrail.packets.models import Revision, Vote
 from handrail.packets.states import CURRENT
 from tests.factories.installation import Installation
-from tests.factories.packets import Packets, connected
+from tests.factories.packets import Packets, connected, everything
 from tests.lanes import rounds
 
 RACES = int(os.environ.get("HANDRAIL_RACES") or rounds(8, 200))
@@ -51,7 +51,8 @@ def desk(committed_db: str) -> Packets:
 
 def approve(desk: Packets, revision: Revision, name: str) -> Callable[[], object]:
     who, digest = desk.person(name), str(revision.assembly.manifest_digest)
-    return partial(votes.approve, ref=revision.packet.ref, revision=revision.number, digest=digest, by=who)
+    named = {"ref": revision.packet.ref, "revision": revision.number, "digest": digest, "by": who}
+    return partial(votes.approve, seen=everything(revision), **named)
 
 
 def release(desk: Packets, revision: Revision, name: str) -> Callable[[], object]:

@@ -13,7 +13,7 @@ from django.test import Client
 from handrail.access.models import User
 from handrail.packets.models import Clearance, Packet, Revision, Vote
 from tests.factories.installation import Installation
-from tests.factories.packets import Packets, connected
+from tests.factories.packets import Packets, connected, everything
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,9 @@ def text(response: HttpResponse) -> str:
     return response.content.decode()
 
 
-def approve(client: Client, revision: Revision, digest: str = "") -> HttpResponse:
+def approve(client: Client, revision: Revision, digest: str = "", *, looks: bool = True) -> HttpResponse:
+    if looks:
+        client.post(url(revision, "/seen"), {"revision": revision.number, "digest": everything(revision)})
     posted = {"revision": revision.number, "digest": digest or revision.assembly.manifest_digest}
     answer: HttpResponse = client.post(url(revision, "/approve"), posted)
     return answer
@@ -61,6 +63,7 @@ def held(desk: Packets) -> Revision:
 @pytest.mark.requirement("P-06", "P-09")
 def test_page_shows_what_leaves_what_stays_and_the_digest(desk: Packets, browser_of: Browser) -> None:
     revision = desk.assemble()
+    desk.see(revision, "ada")
     shown = text(browser_of("ada").get(url(revision)))
     assert "tenant.id" in shown
     assert "VND-0017" in shown

@@ -33,7 +33,7 @@ from handrail.packets.errors import Drifted
 from handrail.packets.models import Clearance, HoldRow, Revision, Vote
 from handrail.packets.states import CURRENT, RevisionReason, RevisionState
 from tests.factories.installation import Installation
-from tests.factories.packets import SIGNERS, Packets, connected
+from tests.factories.packets import SIGNERS, Packets, connected, everything
 from tests.lanes import NIGHTLY, rounds
 
 # By default the same few orders each time, so that what they reach can be told; with a number, other orders each time.
@@ -139,7 +139,11 @@ class AnyOrder(RuleBasedStateMachine):
         stood = self.built.get(revision.pk, ({}, ""))[1] == self.world()
         try:
             votes.approve(
-                ref=revision.packet.ref, revision=revision.number, digest=digest or "", by=self.desk.person(name)
+                ref=revision.packet.ref,
+                revision=revision.number,
+                digest=digest or "",
+                by=self.desk.person(name),
+                seen=everything(revision),
             )
         except Drifted:
             assert (Vote.objects.count(), stood) == (before, False)

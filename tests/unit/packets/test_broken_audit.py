@@ -9,9 +9,9 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
-from handrail.packets.actions import assembling, delivering, exporting, holds, releasing, votes
+from handrail.packets.actions import assembling, delivering, exporting, holds, releasing, seeing, votes
 from handrail.packets.models import HoldRow, Revision
-from tests.factories.packets import Packets
+from tests.factories.packets import Packets, everything
 
 Act = Callable[[], Any]
 REFUSE = """
@@ -47,7 +47,12 @@ def clearing(desk: Packets) -> Act:
 def approving(desk: Packets) -> Act:
     revision = desk.assemble()
     digest = str(revision.assembly.manifest_digest)
-    return lambda: votes.approve(**of(revision, desk, "ada"), digest=digest)
+    return lambda: votes.approve(**of(revision, desk, "ada"), digest=digest, seen=everything(revision))
+
+
+def seeing_all(desk: Packets) -> Act:
+    revision = desk.assemble()
+    return lambda: seeing.mark(**of(revision, desk, "ada"), digests=everything(revision))
 
 
 def drifting(desk: Packets) -> Act:
@@ -112,6 +117,7 @@ ACTIONS: dict[str, Callable[[Packets], Act]] = {
     "again-after-release": superseding,
     "build": building,
     "clear": clearing,
+    "mark": seeing_all,
     "approve": approving,
     "approve-after-drift": drifting,
     "reject": ending("reject"),
@@ -147,6 +153,7 @@ def test_a_broken_audit_insert_undoes_the_action(desk: Packets, name: str) -> No
 def test_every_action_is_tried() -> None:
     tried = {name.partition("-")[0] for name in ACTIONS}
     modules = {"assembling": assembling, "holds": holds, "votes": votes, "exporting": exporting, "releasing": releasing}
+    modules |= {"seeing": seeing}
     public = {
         name
         for module in modules.values()

@@ -14,7 +14,7 @@ from handrail.kernel.errors import Conflict
 from handrail.packets.actions import assembling, holds, votes
 from handrail.packets.models import Assembly, Packet, Revision
 from tests.factories.installation import define
-from tests.factories.packets import LANE, Packets, Vendor, retire
+from tests.factories.packets import LANE, Packets, Vendor, everything, retire
 from tests.unit.definitions.profile_samples import PROFILE
 
 OTHER = "vendor-second"
@@ -34,7 +34,8 @@ def again(desk: Packets, revision: Revision) -> object:
 
 def approve(desk: Packets, revision: Revision) -> object:
     digest = str(revision.assembly.manifest_digest)
-    return votes.approve(ref=revision.packet.ref, revision=revision.number, digest=digest, by=desk.person("ada"))
+    named = {"ref": revision.packet.ref, "revision": revision.number, "by": desk.person("ada")}
+    return votes.approve(digest=digest, seen=everything(revision), **named)
 
 
 def clear(desk: Packets, revision: Revision) -> object:

@@ -13,14 +13,14 @@ from django.db import IntegrityError
 import handrail.packets
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, HandrailError, Stale
-from handrail.packets import claims, ledger, moves
+from handrail.packets import claims, ledger, moves, seen
 from handrail.packets.actions import assembling, delivering, holds, releasing, votes
 from handrail.packets.ledger import DeliveryLease, NewDeliveryRow
-from handrail.packets.models import Assembly, DeliveryEntry, Packet, Release, Revision, Vote
+from handrail.packets.models import Assembly, DeliveryEntry, Packet, Release, Revision, SeenMark, Vote
 from handrail.packets.position import DeliveryPosition
 from handrail.packets.states import DeliveryEventKind, RevisionReason, RevisionState
 from handrail.packets.status import fold
-from tests.factories.packets import Packets
+from tests.factories.packets import Packets, everything
 
 WRITING = frozenset({"update", "create", "bulk_create", "save", "get_or_create", "update_or_create", "delete"})
 
@@ -58,6 +58,7 @@ WRITES = {
     "moves.move update": "transition",
     "moves.recall update": "recall",
     "releasing.release create": "release",
+    "seen.keep bulk_create": "seen",
     "votes._write create": "vote",
 }
 
@@ -216,6 +217,13 @@ def _vote(desk: Packets) -> None:
     assert Vote.objects.count() == 1
 
 
+def _seen(desk: Packets) -> None:
+    revision = desk.assemble()
+    desk.see(revision, "ada")
+    assert seen.keep(desk.person("ada"), revision, everything(revision)) == 0
+    assert SeenMark.objects.count() == len(everything(revision))
+
+
 LATE: dict[str, Callable[[Packets], None]] = {
     "assembly": _assembly,
     "packet": _packet,
@@ -231,6 +239,7 @@ LATE: dict[str, Callable[[Packets], None]] = {
     "recall": _recall,
     "release": _release,
     "vote": _vote,
+    "seen": _seen,
 }
 
 

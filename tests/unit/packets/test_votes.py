@@ -16,7 +16,7 @@ from handrail.packets.actions import assembling, holds, releasing, votes
 from handrail.packets.errors import Drifted
 from handrail.packets.models import Assembly, HoldRow, Revision, Vote
 from tests.factories.installation import define, member
-from tests.factories.packets import Packets, retire
+from tests.factories.packets import Packets, everything, retire
 from tests.unit.definitions.profile_samples import PROFILE
 
 
@@ -26,6 +26,7 @@ def vote(desk: Packets, revision: Revision, name: str, digest: str | None = None
         revision=revision.number,
         digest=digest or str(revision.assembly.manifest_digest),
         by=desk.person(name),
+        seen=everything(revision),
     )
 
 

@@ -15,7 +15,7 @@ from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, TenantKey
 from handrail.kernel.errors import Stale
 from handrail.packets import comparison, queries
-from handrail.packets.actions import assembling, delivering, exporting, releasing, votes
+from handrail.packets.actions import assembling, delivering, exporting, releasing, seeing, votes
 from handrail.packets.actions import holds as hold_actions
 from handrail.packets.actions.assembling import Requested
 from handrail.packets.queries import PacketDetail
@@ -28,6 +28,10 @@ Number = Annotated[int | None, typer.Option("--revision", min=1, help="This revi
 Exact = Annotated[int, typer.Option("--revision", min=1, help="The revision that you reviewed.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in up to 500 characters.")]
 Digest = Annotated[str, typer.Option("--digest", metavar="SHA256", help="The manifest digest that you reviewed.")]
+Seen = Annotated[
+    list[str] | None,
+    typer.Option("--seen", metavar="SHA256", help="The digest of something that you have seen; repeat it for each."),
+]
 WAIT_SECONDS, LOOK_SECONDS = 60.0, 0.2
 COLUMNS = ("packet", "revision", "state", "profile", "tenant", "case", "lane", "updated")
 
@@ -166,14 +170,38 @@ def clear(
 
 @group.command("approve")
 def approve(
-    packet: PacketRef, *, revision: Exact, digest: Digest, as_: As = None, workspace: InWorkspace = None
+    packet: PacketRef,
+    *,
+    revision: Exact,
+    digest: Digest,
+    seen: Seen = None,
+    as_: As = None,
+    workspace: InWorkspace = None,
 ) -> None:
-    """Approve exactly the manifest that you reviewed. Every source is read again first."""
+    """Approve exactly the manifest that you reviewed. Every source is read again first.
+
+    You must have seen all that leaves with it: name each by --seen, unless you have marked it before.
+    """
     who = actor(as_, workspace)
-    done = votes.approve(ref=packet, revision=revision, digest=digest, by=who)
+    done = votes.approve(ref=packet, revision=revision, digest=digest, seen=seen or (), by=who)
     output.say(
         f"{packet} revision {revision} {done.state}" + (f"; missing: {'; '.join(done.missing)}" * bool(done.missing))
     )
+
+
+@group.command("seen")
+def mark_seen(
+    packet: PacketRef,
+    digests: Annotated[list[str], typer.Argument(metavar="SHA256…", help="As shown by: handrail packets show")],
+    *,
+    revision: Exact,
+    as_: As = None,
+    workspace: InWorkspace = None,
+) -> None:
+    """Mark what you have seen of a revision. It stays seen as long as its digest is the same."""
+    who = actor(as_, workspace)
+    done = seeing.mark(ref=packet, revision=revision, digests=digests, by=who)
+    output.say(f"{packet} revision {revision}: {done.seen} of {done.all} seen")
 
 
 @group.command("reject")

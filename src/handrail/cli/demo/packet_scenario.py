@@ -162,7 +162,9 @@ class _Scenario:
     def _vote(self, email: str) -> None:
         found = self._found()
         digest = found.manifest.digest if found.manifest else None
-        votes.approve(ref=self._ref, revision=self._revision, digest=digest or "", by=access.person(email))
+        seen = [one.digest for one in found.seen]
+        by = access.person(email)
+        votes.approve(ref=self._ref, revision=self._revision, digest=digest or "", seen=seen, by=by)
 
     def _overtake(self) -> str:
         late = outage.trace(span=outage.LATE_SPAN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -11,8 +12,9 @@ from handrail.access.capabilities import Capability
 from handrail.access.refusals import reason_of, refuse
 from handrail.audit.events import EventName
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Conflict, Stale
+from handrail.kernel.errors import Conflict, Fault, Stale
 from handrail.packets import approvers, documents, moves, permissions
+from handrail.packets import seen as sightings
 from handrail.packets.actions.drift import refuse_if_drifted
 from handrail.packets.models import Revision, Vote
 from handrail.packets.rows import get_revision_row
@@ -27,19 +29,23 @@ class Approved:
     missing: tuple[str, ...]
 
 
-def approve(*, ref: str, revision: int, digest: str, by: Actor) -> Approved:
+def approve(*, ref: str, revision: int, digest: str, by: Actor, seen: Collection[str] = ()) -> Approved:
     """One person's vote for exactly the manifest ``digest``; the last one needed approves the revision.
 
-    Every source is read again first. Raises NotFound, Denied; Drifted (a new revision is being assembled, all votes are
-    void); Conflict ``digest-differs`` or see ``why_not_approve``; Unavailable when a source can't be read; Stale.
+    All that leaves must have been seen by that person: marked before (``seeing.mark``), or named here by digest, which
+    marks it. Every source is read again first. Raises NotFound, Denied; Drifted (a new revision is being assembled, all
+    votes are void); Conflict ``digest-differs``, ``not-seen`` (a fault for each thing: its path and digest) or see
+    ``why_not_approve``; Unavailable when a source can't be read; Stale.
     """
     row = get_revision_row(by, ref, revision, Capability.PACKET_APPROVE)
-    _check(row, digest, by)
+    named = frozenset(seen)
+    _check(row, digest, by, named)
     refuse_if_drifted(row, by=by)
     with transaction.atomic():
         moves.lock(row.packet_id)
         row.refresh_from_db(fields=["state"])
-        _check(row, digest, by)
+        _check(row, digest, by, named)
+        sightings.keep(by, row, named)
         _write(row, VoteKind.APPROVE, by, digest=digest)
         moves.audit(EventName.PACKET_SIGNED, row, by, manifest=digest)
         missing = _recount(row, by)
@@ -70,10 +76,16 @@ def withdraw(*, ref: str, revision: int, reason: str, by: Actor) -> None:
     moves.end(row, RevisionState.WITHDRAWN, RevisionReason.WITHDRAWN, by=by, reason=said)
 
 
-def _check(row: Revision, digest: str, by: Actor) -> None:
+def _check(row: Revision, digest: str, by: Actor, seen: Collection[str]) -> None:
     refuse(permissions.why_not_approve(by, row))
     if digest != row.assembly.manifest_digest:
         raise Conflict("This is not the manifest that you were shown. Look again, then decide.", code="digest-differs")
+    if missing := sightings.unseen(by, row, seen):
+        raise Conflict(
+            f"You have not seen all that leaves with this revision. Look at: {', '.join(missing)}.",
+            code="not-seen",
+            faults=[Fault(path, one) for path, one in missing.items()],
+        )
 
 
 def _recount(row: Revision, by: Actor) -> tuple[str, ...]:

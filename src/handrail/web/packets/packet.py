@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets import queries
-from handrail.packets.actions import assembling, exporting, holds, releasing, votes
+from handrail.packets.actions import assembling, exporting, holds, releasing, seeing, votes
 from handrail.packets.actions.exporting import Download
 from handrail.packets.errors import Drifted
 from handrail.web.packets import packet_view
@@ -23,6 +24,7 @@ from handrail.web.shell.request import PageRequest
 
 # A revision number has at most this many digits; a longer one names none.
 _DIGITS = 9
+_ANCHOR = re.compile(r"[a-z0-9-]{1,200}")
 
 
 @require_safe
@@ -78,6 +80,21 @@ def clear(request: PageRequest, packet: str) -> HttpResponse:
         return f"Cleared, with your reason. Revision {asked.revision} is being assembled."
 
     return _decide(request, packet, packet_view.hold_key(code, target), act)
+
+
+@require_POST
+def mark_seen(request: PageRequest, packet: str) -> HttpResponse:
+    """What was looked at, by the digests that the page showed. ``next``: where on the page it goes on."""
+    digests, after = request.POST.getlist("digest"), request.POST.get("next", "")
+
+    def act(revision: int, _: str) -> str:
+        done = seeing.mark(ref=packet, revision=revision, digests=digests, by=request.actor)
+        return f"Marked as seen: {done.seen} of {done.all}."
+
+    answer = _decide(request, packet, "seen", act)
+    if answer.status_code == HTTPStatus.FOUND and _ANCHOR.fullmatch(after):
+        answer.headers["Location"] += f"#{after}"
+    return answer
 
 
 @require_POST

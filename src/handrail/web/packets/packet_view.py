@@ -15,7 +15,8 @@ from handrail.packets import queries
 from handrail.packets.queries import PacketDetail, RevisionSummary
 from handrail.packets.review import DeliveryView, HoldView, VoteView
 from handrail.packets.states import MOVING, RevisionReason, RevisionState, VoteKind
-from handrail.web.packets import values
+from handrail.web.packets import seen_view, values
+from handrail.web.packets.seen_view import SeenWay
 from handrail.web.packets.values import DiffGroup, ShownAnnex, ShownField
 from handrail.web.shell import words
 
@@ -125,6 +126,7 @@ class PacketPage:
     refused: RefusedDecision | None = None
     whole: bool = False
     inputs: list[tuple[str, str]] = field(default_factory=list)
+    seen: SeenWay = field(default_factory=lambda: SeenWay((), 0, 0))
 
     @property
     def number(self) -> int:
@@ -209,7 +211,7 @@ def present(
         fields=values.field_rows(detail.fields, compared, whole=whole),
         open_holds=[item for item in items if item.hold.cleared is None],
         cleared_holds=[item for item in items if item.hold.cleared is not None],
-        annexes=values.annex_rows(detail.annexes),
+        annexes=values.annex_rows(detail.annexes, seen_view.way(detail)),
         compared=compared is not None,
         differences=values.diff_groups(compared),
         approvals=[vote for vote in votes if vote.kind is VoteKind.APPROVE],
@@ -222,6 +224,7 @@ def present(
         may_export=detail.delivery is not None and actor.may(Capability.PACKET_RELEASE),
         refused=refused,
         whole=whole,
+        seen=seen_view.way(detail),
         inputs=[(name, words.visible_value(text)) for name, text in detail.inputs.items() if text is not None],
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from handrail.packets.assembly.compare import Comparison, RevisionDifference
 from handrail.packets.review import AnnexView, FieldView
+from handrail.web.packets.seen_view import SeenSection, SeenWay, anchor
 from handrail.web.shell import words
 
 # Longer lists are shown whole only when asked for: ten thousand rows make no page.
@@ -48,8 +49,13 @@ class Removed:
 @dataclass(frozen=True, slots=True)
 class ShownAnnex:
     annex: AnnexView
+    seen: SeenSection | None
     removed: list[Removed]
     by_rule: list[tuple[str, int]]
+
+    @property
+    def id(self) -> str:
+        return anchor(self.annex.path) if self.annex.cleared else f"held-{self.annex.name}"
 
     @property
     def total(self) -> int:
@@ -79,8 +85,8 @@ def field_rows(fields: Iterable[FieldView], comparison: Comparison | None, *, wh
     return sorted(rows, key=lambda row: (not row.field.held, not row.changed))
 
 
-def annex_rows(annexes: Iterable[AnnexView]) -> list[ShownAnnex]:
-    return [_annex(one) for one in annexes]
+def annex_rows(annexes: Iterable[AnnexView], way: SeenWay) -> list[ShownAnnex]:
+    return [_annex(one, way.annex(one.path) if one.cleared else None) for one in annexes]
 
 
 def diff_groups(comparison: Comparison | None) -> list[DiffGroup]:
@@ -151,10 +157,10 @@ def _cell(entry: Any, column: str) -> str:
     return words.NOTHING if found is None else words.visible_value(found)
 
 
-def _annex(one: AnnexView) -> ShownAnnex:
+def _annex(one: AnnexView, seen: SeenSection | None) -> ShownAnnex:
     counted: Any = one.report.get("removed", [])
     removed = [Removed(each["rule"], each["place"], each["count"]) for each in counted]
     by_rule: Counter[str] = Counter()
     for each in removed:
         by_rule[each.rule] += each.count
-    return ShownAnnex(one, removed, by_rule.most_common())
+    return ShownAnnex(one, seen, removed, by_rule.most_common())
