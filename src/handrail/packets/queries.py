@@ -39,7 +39,7 @@ from handrail.packets.rows import get_revision_row
 from handrail.packets.seen import SeenThing
 from handrail.packets.states import CURRENT, REVISION, RevisionReason, RevisionState, VoteKind
 
-__all__ = ["ConcernedPeople", "concerned_by"]
+__all__ = ["ConcernedPeople", "SeenThing", "concerned_by"]
 PAGE = 50
 
 

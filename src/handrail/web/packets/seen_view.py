@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from handrail.packets.queries import PacketDetail
-from handrail.packets.seen import SeenThing
+from handrail.packets.queries import PacketDetail, SeenThing
 
 # What a section of the page shows, by the files that it shows: values and where they come from stand side by side.
 SECTIONS = {"leaves": ("packet.json", "trace.json"), "holds": ("holds.json",)}
