@@ -15,7 +15,7 @@ from handrail.definitions.requests.extraction import Extraction
 from handrail.definitions.source.faults import Path
 
 # What ``packets.sanitise`` offers; a test holds the two together.
-SANITISERS = ("har/v1", "otlp/v1")
+SANITISERS = ("har/v1", "otlp/v1", "log/v1")
 NEVER = "never"
 # What assembly adds to an artifact's own values.
 _ADDED: Variables = {"annex.cleared": ValueType("boolean"), "annex.size": ValueType("integer")}

@@ -60,10 +60,10 @@ def document(*, ref: str, revision: int | None, name: str, by: Actor) -> Downloa
     row = get_revision_row(by, ref, revision, Capability.PACKET_VIEW)
     if not hasattr(row, "assembly"):
         raise Conflict("This revision is being assembled, so there is nothing of it yet.", code="assembling")
-    stream = _opened(row, name)
+    media_type, stream = _opened(row, name)
     with transaction.atomic():
         moves.audit(EventName.PACKET_DOCUMENT_TAKEN, row, by, document=name)
-    return Download(f"{row.packet.ref}-r{row.number}-{Path(name).name}", JSON, stream)
+    return Download(f"{row.packet.ref}-r{row.number}-{Path(name).name}", media_type, stream)
 
 
 def write_document(*, ref: str, revision: int | None, name: str, directory: Path, by: Actor) -> Path:
@@ -87,16 +87,16 @@ def _exported(ref: str, revision: int | None, by: Actor) -> Revision:
     return row
 
 
-def _opened(row: Revision, name: str) -> BinaryIO:
+def _opened(row: Revision, name: str) -> tuple[str, BinaryIO]:
     found = documents.documents_of(row.assembly)
     if row.assembly.manifest is not None:
         found[MANIFEST] = bytes(row.assembly.manifest)
     if name in found:
-        return io.BytesIO(found[name])
+        return JSON, io.BytesIO(found[name])
     annex = AnnexRow.objects.filter(revision=row, path=name, cleared_digest__isnull=False).first()
     if annex is None or annex.cleared_digest is None:
         raise NotFound("This revision has no such document. What is held does not leave.")
-    return settings.blobs().open(annex.cleared_digest)
+    return annex.media_type, settings.blobs().open(annex.cleared_digest)
 
 
 def _unwritable(path: Path, error: OSError) -> Invalid:

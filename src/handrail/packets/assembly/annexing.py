@@ -17,7 +17,6 @@ from handrail.packets.assembly.register import HoldRegister, withholds
 from handrail.packets.assembly.results import Annex, Hold, WithheldAnnex
 
 UNSORTED = "unsorted"
-MEDIA_TYPE = "application/json"
 
 
 @dataclass(slots=True)
@@ -111,8 +110,8 @@ def cleared(one: Annexed) -> Annex:
     return Annex(
         name=one.name,
         type=one.type_name,
-        path=f"annexes/{one.name}.json",
-        media_type=MEDIA_TYPE,
+        path=f"annexes/{one.name}{result.extension}",
+        media_type=result.media_type,
         size=len(result.data),
         cleared_digest=result.cleared_digest,
         sanitiser=result.sanitiser,

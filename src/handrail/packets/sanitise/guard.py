@@ -58,7 +58,7 @@ def read_json(
     limits = limits or Limits()
     if len(data) > limits.max_bytes:
         _refuse("too-large", f"The artifact has {len(data)} bytes; the limit is {limits.max_bytes}.")
-    _check_type(data, content_type, expected)
+    check_type(data, content_type, expected)
     members = _check_shape(data, limits)
     try:
         text = data.decode("utf-8-sig")
@@ -72,7 +72,8 @@ def read_json(
         _refuse("not-json", "The artifact is JSON that no reader should take: too deep, or a number without end.")
 
 
-def _check_type(data: bytes, content_type: str | None, expected: Collection[str]) -> None:
+def check_type(data: bytes, content_type: str | None, expected: Collection[str]) -> None:
+    """Raises SanitiseRefused for an archive, and for a declared type that is not ``expected``."""
     for magic, name in _MAGIC:
         if data.startswith(magic):
             _refuse("archive", f"The artifact is an archive ({name}). Attach the file itself.")

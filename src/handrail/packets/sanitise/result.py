@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+MEDIA_TYPE, EXTENSION = "application/json", ".json"
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -21,6 +23,7 @@ class Sanitised:
 
     ``report`` counts what was removed by rule and place, and what was kept; it quotes nothing of what was removed.
     ``data`` and ``cleared_digest`` are there exactly when ``cleared`` is true; otherwise ``reasons`` explains why.
+    ``media_type`` and ``extension`` (with its dot) are those of ``data``.
     Digests are ``sha256:…``. The same bytes and ``rule_version`` give the same ``data`` on every machine.
     """
 
@@ -32,3 +35,5 @@ class Sanitised:
     data: bytes | None
     cleared: bool
     reasons: tuple[Reason, ...]
+    media_type: str = MEDIA_TYPE
+    extension: str = EXTENSION

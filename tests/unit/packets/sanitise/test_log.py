@@ -1,0 +1,165 @@
+"""Text logs: what a line keeps, what of it goes, and which files are held."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handrail.packets.sanitise import Sanitised, sanitise
+from tests.canaries.finding import Haystack
+from tests.canaries.kinds import KINDS, made
+
+
+def cleared(data: bytes | str) -> list[dict[str, Any]]:
+    result = sanitise("log/v1", data.encode() if isinstance(data, str) else data)
+    assert result.cleared, result.reasons
+    assert result.data is not None
+    return [json.loads(line) for line in result.data.splitlines()]
+
+
+def texts(data: str) -> list[str]:
+    return [line["text"] for line in cleared(data) if "text" in line]
+
+
+def held(data: bytes) -> list[str]:
+    result = sanitise("log/v1", data)
+    assert (result.cleared, result.data) == (False, None)
+    return [reason.code for reason in result.reasons]
+
+
+@pytest.mark.parametrize(
+    ("line", "time", "level", "text"),
+    [
+        ("2026-11-20T07:58:00.123Z ERROR handshake failed", "2026-11-20T07:58:00.123Z", "ERROR", "handshake failed"),
+        ("[2026-11-20 07:58:00,123] [warn] retry 3 of 5", "2026-11-20 07:58:00,123", "WARN", "retry 3 of 5"),
+        ("Nov 20 07:58:01 localhost sshd: closed", "Nov 20 07:58:01", None, "localhost sshd: closed"),
+        ("I1120 07:58:03.123456 7 server.go:42] started", "1120 07:58:03.123456", "INFO", "7 server.go:42] started"),
+        ("connection refused", None, None, "connection refused"),
+    ],
+)
+def test_line_keeps_its_time_level_and_words(line: str, time: str | None, level: str | None, text: str) -> None:
+    found = cleared(line)[1]
+    assert (found.get("time"), found.get("level"), found["text"].strip()) == (time, level, text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "status=503 duration_ms=15234 bytes=48213",
+        "GET /login/start HTTP/1.1 502 1234",
+        "java.net.SocketTimeoutException: Read timed out",
+        "at org.apache.catalina.core.ApplicationFilterChain.doFilter(ApplicationFilterChain.java:189)",
+        "[http-nio-8443-exec-12] connection pool exhausted after 30000 ms",
+        "SAML response rejected: clock skew of 734 seconds",
+        "PKIX path validation failed: certificate expired",
+        "token expired, session refresh refused",
+        "upstream timed out (110: Connection timed out) while reading response header from upstream",
+        "https://idp.example.com/saml/acs answered 503",
+    ],
+)
+def test_line_of_programs_stays_as_it_is(line: str) -> None:
+    assert texts(line) == [line]
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("password=welcome", "password=<*>"),
+        ("password is welcome, retry", "password is <*>, retry"),
+        ("Failed password for user summer from 10.0.0.1", "Failed password for user <*> from"),
+        ('{"message":"log-in failed","secret":"summer"}', "log-in failed"),
+        ("call +44 20 7946 0958 now", "call <*> <*> <*> <*> now"),
+        ("user 4711 refused", "user ~"),
+    ],
+)
+def test_value_after_a_word_that_opens_doors_or_names_somebody_goes(line: str, left: str) -> None:
+    (found,) = texts(line)
+    assert found.startswith(left) or left in found
+
+
+def test_same_value_has_the_same_stand_in_in_every_line() -> None:
+    first, second = texts("refused jdoe@alder.example\nclosed jdoe@alder.example")
+    assert first.split()[1] == second.split()[1] != "jdoe@alder.example"
+
+
+def test_lines_that_say_the_same_are_one_and_shapes_are_counted() -> None:
+    log = "2026-11-20T07:58:00Z ERROR timeout after 10 ms\n" * 2 + "2026-11-20T07:58:09Z ERROR timeout after 11 ms\n"
+    _, twice, once, template = cleared(log)
+    assert (twice["times"], twice["until"], once["line"]) == (2, "2026-11-20T07:58:00Z", 3)
+    assert template == {"template": "ERROR timeout after <*> ms", "count": 3, "first": 1, "last": 3}
+
+
+def test_json_lines_go_by_keys_of_known_words() -> None:
+    raw = {"ts": 1795342502.25, "level": "warn", "msg": "retry", "http": {"status": 503, "Zebra": "x"}, "ok": True}
+    found = cleared(json.dumps(raw))[1]
+    assert found == {
+        "line": 1, "time": "1795342502.25", "level": "WARN", "text": "retry",
+        "fields": {"http": {"status": 503}, "ok": True},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "line_ends"),
+    [
+        ("connection refused\n".encode("utf-16"), "utf-16-le", "lf"),
+        ("connection refused é\r\n".encode("latin-1"), "latin-1", "crlf"),
+        (b"\xef\xbb\xbfconnection refused\n", "utf-8", "lf"),
+    ],
+)
+def test_encoding_and_line_ends_are_said(data: bytes, encoding: str, line_ends: str) -> None:
+    head = cleared(data)[0]
+    assert (head["encoding"], head["line_ends"], head["lines"]) == (encoding, line_ends, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty"),
+        (b" \n\t\n", "empty"),
+        (b"\x00\x01\x02", "not-text"),
+        (bytes(range(1, 256)) * 8, "not-text"),
+        (b"\xff\xfea", "not-text"),
+        (b"PK\x03\x04....", "archive"),
+        (b"Zyxw Vutsr 123456789\n", "nothing-left"),
+    ],
+)
+def test_file_that_is_no_log_is_held_with_a_reason(data: bytes, code: str) -> None:
+    assert held(data) == [code]
+
+
+def test_annex_says_what_kind_of_file_it_is() -> None:
+    result: Sanitised = sanitise("log/v1", b"connection refused")
+    assert (result.media_type, result.extension) == ("application/x-ndjson", ".jsonl")
+
+
+LINES = (
+    "2026-11-20 07:58:00,123 ERROR [exec-1] log-in failed: {}",
+    "user={} status=503",
+    '{{"time":"2026-11-20T07:58:02Z","msg":"refused {}"}}',
+    "GET /login?next={} HTTP/1.1",
+    "\tat com.{}.Filter.doFilter(Filter.java:42)",
+)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_log_leaves_no_canary_of_any_kind(line: str) -> None:
+    planted = [made(kind, line, "log") for kind in KINDS]
+    log = "\n".join(line.format(json.dumps(one.written)[1:-1] if "{{" in line else one.written) for one in planted)
+    result = sanitise("log/v1", log.encode())
+    assert Haystack({"log": result.data or b""}).found(planted) == []
+    assert result.cleared
+
+
+OPAQUE = st.text(
+    "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ0123456789_-.+/=~%@:", min_size=12, max_size=60
+).filter(lambda text: sum(c.isdigit() for c in text) > 2 and sum(c.isalpha() for c in text) > 5)
+
+
+@given(OPAQUE, st.sampled_from(LINES[:2]))
+def test_no_planted_token_survives(token: str, line: str) -> None:
+    result = sanitise("log/v1", line.format(token).encode())
+    assert token.encode() not in (result.data or b"")
