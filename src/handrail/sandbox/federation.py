@@ -6,7 +6,7 @@ The certificates are real ones in form and open nothing: their private keys were
 from __future__ import annotations
 
 ENTITY_ID, PARTNERS_ID = "https://idp.alder.example/saml", "https://partners.alder.example/saml"
-_SIGNING = """
+SIGNING = """
 MIIBgTCCASagAwIBAgIUIbPl17tYEpvZ2NlCdcqRz8aByPswCgYIKoZIzj0EAwIw
 QDESMBAGA1UECgwJQWxkZXIgTHRkMSowKAYDVQQDDCFpZHAuYWxkZXIuZXhhbXBs
 ZSBzaWduaW5nIDIwMjYtMTAwHhcNMjYxMDAxMDAwMDAwWhcNNDYxMDAxMDAwMDAw
@@ -66,7 +66,7 @@ _DOCUMENT = f"""<?xml version="1.0" encoding="UTF-8"?>
     <md:KeyDescriptor use="signing">
       <ds:KeyInfo>
         <ds:KeyName>kid-2026-10</ds:KeyName>
-        <ds:X509Data><ds:X509Certificate>{_SIGNING}</ds:X509Certificate></ds:X509Data>
+        <ds:X509Data><ds:X509Certificate>{SIGNING}</ds:X509Certificate></ds:X509Data>
       </ds:KeyInfo>
     </md:KeyDescriptor>
     <md:KeyDescriptor use="encryption">
@@ -111,7 +111,7 @@ def entities(document: str) -> str:
     partners = (
         _DOCUMENT.replace("@ENTITY", PARTNERS_ID)
         .replace("//idp.alder.example/saml/", "//partners.alder.example/saml/")
-        .replace(_SIGNING, _PARTNERS_SIGNING)
+        .replace(SIGNING, _PARTNERS_SIGNING)
         .replace("kid-2026-10", "kid-2026-11")
         .replace("_7c1f0f5e-alder", "_7c1f0f5e-partners")
     )

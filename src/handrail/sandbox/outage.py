@@ -1,22 +1,20 @@
 """The practice outage: a customer's federated log-in fails, and the vendor's signing service seems to be the reason.
 
 Records as their owners keep them, with what must never leave: internal notes, private numbers, tokens in traces.
-``capture`` has the browser's capture of it, ``federation`` the identity provider's metadata.
+``capture`` has the browser's capture of it, ``traces`` those of the gateways, ``federation`` the metadata.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from handrail.sandbox import capture
+from handrail.sandbox import capture, traces
 from handrail.sandbox.faults import CANARY
 from handrail.sandbox.federation import ENTITY_ID, PARTNERS_ID
 
 Record = dict[str, Any]
 CASE, TENANT, VENDOR = "CASE-7001", "ten_alder", "signing-co"
 CONNECTOR, PARTNERS = "conn_alder_saml", "conn_alder_partners"
-SPAN, LATE_SPAN = "eee19b7ec3c1b174", "b7ad6b7169203331"
 
 
 def _entry(at: str, kind: str, visibility: str, text: str) -> Record:
@@ -93,33 +91,11 @@ def inventory() -> Record:
     return {"revision": 1, "items": [{**own, **shared}, {**partners, **shared}]}
 
 
-def trace(span: str = SPAN) -> bytes:
-    """A trace of the same log-in as OTLP/JSON, of the span of that id."""
-    attributes = [
-        {"key": "http.response.status_code", "value": {"intValue": "500"}},
-        {"key": "http.request.header.authorization", "value": {"stringValue": f"Bearer {CANARY}otlp"}},
-        {"key": "enduser.id", "value": {"stringValue": f"{CANARY}otlp-user"}},
-    ]
-    one = {
-        "traceId": "5b8efff798038103d269b633813fc60c",
-        "spanId": span,
-        "name": "verify-assertion",
-        "kind": 3,
-        "startTimeUnixNano": "1795161723250000000",
-        "endTimeUnixNano": "1795161725080000000",
-        "attributes": attributes,
-        "status": {"code": 2, "message": f"signature of unknown key, token {CANARY}otlp-status"},
-    }
-    name = {"key": "service.name", "value": {"stringValue": "sso-gateway"}}
-    scopes = [{"scope": {"name": "gateway"}, "spans": [one]}]
-    return json.dumps({"resourceSpans": [{"resource": {"attributes": [name]}, "scopeSpans": scopes}]}).encode()
-
-
 def attachments() -> dict[str, tuple[str, str, bytes]]:
     """By id: name, kind and bytes. The last is of a kind that nothing can clear."""
     screenshot = f"not really a picture {CANARY}screenshot".encode()
     return {
         "att_har": ("login-failure.har", "har", capture.har()),
-        "att_trace": ("verify-assertion.json", "trace", trace()),
+        "att_trace": ("verify-assertion.json", "trace", traces.failing()),
         "att_note": ("bridge-whiteboard.txt", "other", screenshot),
     }

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from lxml import etree
 
 from handrail.kernel.canonical import digest_bytes
+from handrail.sandbox import capture, traces
 from handrail.sandbox.federation import ENTITY_ID
 from handrail.sandbox.outage import CASE
 
@@ -47,7 +52,17 @@ def test_attachments_carry_their_digests_and_planted_secrets(client) -> None:
         assert b"CANARY-secret-" in data
     har = json.loads(store.get("/attachments/att_har/content").content)
     assert len(har["log"]["entries"]) > 100
-    assert [entry for entry in har["log"]["entries"] if entry["response"]["status"] == 500]
+    assert {entry["response"]["status"] for entry in har["log"]["entries"]} >= {
+        0,
+        200,
+        302,
+        400,
+        401,
+        403,
+        500,
+        503,
+        520,
+    }
     assert store.get("/attachments/att_9/content").status_code == 404
 
 
@@ -78,3 +93,28 @@ def test_record_changes_on_request(client) -> None:
     ledger = client("entitlements").get("/entitlements/ten_alder").json()
     assert (ledger["plan"], ledger["revision"]) == ("standard-support", 2)
     assert "https://other.example" in client("federation").get("/federation/metadata/ten_alder").text
+
+
+def test_trace_of_the_failing_log_in_hangs_below_what_the_browser_sent() -> None:
+    entries = json.loads(capture.har())["log"]["entries"]
+    (failed,) = [entry for entry in entries if entry["response"]["status"] == 500]
+    sent = next(header["value"] for header in failed["request"]["headers"] if header["name"] == "traceparent")
+    first, second = (spans(text) for text in (traces.failing(), traces.late()))
+    assert sent == f"00-{first[0]['traceId']}-{first[0]['parentSpanId']}-01"
+    assert not {span["traceId"] for span in first} & {span["traceId"] for span in second}
+
+
+def spans(text: bytes) -> list[Any]:
+    found: list[Any] = json.loads(text)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    return found
+
+
+def test_saml_messages_are_well_formed_and_say_what_failed() -> None:
+    entries = json.loads(capture.har())["log"]["entries"]
+    posted = [
+        entry["request"]["postData"]["params"][0] for entry in entries if entry["request"]["url"].endswith("/saml/acs")
+    ]
+    roots = [etree.fromstring(base64.b64decode(unquote(param["value"]))) for param in posted]
+    codes = [[code.get("Value").rpartition(":")[2] for code in root.iter("{*}StatusCode")] for root in roots]
+    assert codes == [["Success"], ["Success"], ["Responder", "AuthnFailed"], ["Success"]]
+    assert [len(root.findall(".//{*}SignatureValue")) for root in roots] == [1, 1, 0, 1]

@@ -28,7 +28,7 @@ from handrail.packets import queries
 from handrail.packets.actions import assembling, holds, releasing, votes
 from handrail.packets.errors import Drifted
 from handrail.packets.queries import PacketDetail
-from handrail.sandbox import capture, outage
+from handrail.sandbox import capture, outage, traces
 
 PROFILE, LANE = "identity-outage-vendor-escalation", "vendor-signing-intake"
 FOLDERS = tuple(fixtures.RUNBOOKS.parent / name for name in ("tables", "profiles"))
@@ -167,7 +167,7 @@ class _Scenario:
         votes.approve(ref=self._ref, revision=self._revision, digest=digest or "", seen=seen, by=by)
 
     def _overtake(self) -> str:
-        late = outage.trace(span=outage.LATE_SPAN)
+        late = traces.late()
         _keep(late)
         body = {"name": "verify-assertion-late.json", "kind": "trace", "text": late.decode()}
         _control(f"/cases/{outage.CASE}/attachments", body)
