@@ -15,7 +15,7 @@ PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml 
 	DESK_TOKEN=unused VENDOR_LANE_TOKEN=unused SSO_CLIENT_SECRET=unused
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-peers nightly chaos check bench docs guards screenshots clean
+.PHONY: help demo up test test-fast test-peers nightly chaos check bench corpus docs guards screenshots clean
 
 help: ## List what you can make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,19 @@ check: $(DEV) ## Format, lint, types, directions between packages, dependencies,
 
 bench: $(DEV) ## Print figures and ratios; they never pass or fail on a time. ONLY=runs measures one thing, BASE=COMMIT an earlier commit by turns
 	@export BASE=$(BASE); for program in bench/bench_$(or $(ONLY),*).py; do echo "== $$program"; $(BIN)/python -m bench.$$(basename $$program .py) || exit 1; done
+
+corpus: $(DEV) var/corpus/.tools ## Record captures and traces with real tools on a local site, and print how many leave without a person
+	@$(BIN)/python -m tests.corpus.build
+
+# What records the corpus has an environment of its own, locked by hashes.
+var/corpus/.tools: tests/corpus/requirements.lock tests/corpus/node/package-lock.json tests/corpus/node/events_to_har.js
+	@mkdir -p var/corpus/node
+	@test -x var/corpus/env/bin/python || $(PYTHON) -m venv var/corpus/env
+	@$(BIN)/uv pip install --quiet --python var/corpus/env/bin/python --require-hashes -r tests/corpus/requirements.lock || \
+		var/corpus/env/bin/python -m pip install --quiet --require-hashes --no-deps -r tests/corpus/requirements.lock
+	@cp tests/corpus/node/* var/corpus/node/
+	@cd var/corpus/node && npm ci --silent --ignore-scripts
+	@touch $@
 
 docs: $(DEV) ## Regenerate the reference pages of docs/
 	$(PRODUCTION) $(BIN)/python docs/generate.py
