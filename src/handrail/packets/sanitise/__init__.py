@@ -21,12 +21,14 @@ from handrail.packets.sanitise.context import SanitiseContext
 from handrail.packets.sanitise.guard import Limits, SanitiseRefused, read_json
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.result import EXTENSION, MEDIA_TYPE, Reason, Sanitised
-from handrail.packets.sanitise.scan import Doubt, doubts, reused
+from handrail.packets.sanitise.scan import Doubt, doubts, reused, suspects
 from handrail.packets.sanitise.urls import Urls
 
 __all__ = ["RULES", "SANITISERS", "Limits", "Reason", "Refused", "SanitiseContext", "Sanitised", "sanitise"]
 
 RULES = "rules/3"  # raised with every change of what may stay: vocabulary, headers, keys, shapes
+
+_MOST_PASSES = 6  # each hides what the one before found; what is doubtful after the last holds the artifact
 
 
 class Rebuilding(Protocol):
@@ -49,11 +51,14 @@ class RegisteredSanitiser:
     read: Callable[[bytes, str | None, Limits | None], Any] | None = None  # instead of JSON
     media_type: str = MEDIA_TYPE
     extension: str = EXTENSION
+    lines: bool = False  # one JSON object a line is taken too
 
 
 SANITISERS: Mapping[str, RegisteredSanitiser] = {
     "har/v1": RegisteredSanitiser(har.Har, har.CONTENT_TYPES, "an object with log.entries, a list of objects"),
-    "otlp/v1": RegisteredSanitiser(otlp.Otlp, otlp.CONTENT_TYPES, "an object with resourceSpans, a list of objects"),
+    "otlp/v1": RegisteredSanitiser(
+        otlp.Otlp, otlp.CONTENT_TYPES, "an object with resourceSpans, a list of objects", lines=True
+    ),
     "log/v1": RegisteredSanitiser(
         log.Log, log.CONTENT_TYPES, "a text log", log.read, media_type=log.MEDIA_TYPE, extension=log.EXTENSION
     ),
@@ -103,15 +108,23 @@ def _sanitise(  # noqa: PLR0917 # of one caller
     original = digest_bytes(data)
     try:
         document = _read(kind, data, content_type, limits)
-        passed, output, doubtful = _pass(kind, document, context, frozenset())
-        if output is not None and (suspects := _suspects(passed, doubtful)):
-            passed, output, doubtful = _pass(kind, document, context, suspects)
+        hidden: frozenset[str] = frozenset()
+        for _ in range(_MOST_PASSES):
+            passed, output, doubtful = _pass(kind, document, context, hidden)
+            found = _suspects(passed, doubtful) - hidden
+            if not found:
+                break
+            hidden |= found
     except SanitiseRefused as error:
         return _held(sanitiser, original, {}, Reason(error.code, error.message))
     if output is None:
         return _held(sanitiser, original, {}, Reason("not-this-kind", f"The artifact is not {kind.wants}."))
     cleared = output.encode("ascii")
     report = _report(passed, doubtful, len(data), len(cleared))
+    had, has = getattr(passed, "items", (0, 0))
+    if had != has:
+        why = Reason("content-lost", f"The artifact has {had} entries or spans; {has} would be left, so none leaves.")
+        return _held(sanitiser, original, report, why)
     if doubtful:
         return _held(sanitiser, original, report, *_reasons(doubtful))
     return Sanitised(
@@ -123,7 +136,7 @@ def _sanitise(  # noqa: PLR0917 # of one caller
 def _read(kind: RegisteredSanitiser, data: bytes, content_type: str | None, limits: Limits | None) -> Any:
     if kind.read is not None:
         return kind.read(data, content_type, limits)
-    return read_json(data, content_type=content_type, expected=kind.content_types, limits=limits)
+    return read_json(data, content_type=content_type, expected=kind.content_types, limits=limits, lines=kind.lines)
 
 
 def _pass(
@@ -137,13 +150,12 @@ def _pass(
 
 
 def _suspects(passed: Rebuilding, doubtful: list[Doubt]) -> frozenset[str]:
-    """Texts that known words spell, in which a dropped value can be read, and shown ids that are credentials too.
+    """Texts that known words spell, in which something doubtful can be read, and shown ids that are credentials too.
 
-    A second pass gives them pseudonyms.
+    A further pass gives them pseudonyms.
     """
-    returned = {doubt.text.lower() for doubt in doubtful if doubt.rule == "dropped-value"}
-    texts = (text for text in passed.redaction.spelled if any(token in text.lower() for token in returned))
-    return frozenset(texts).union(reused(passed.redaction))
+    blamed = suspects(doubtful, passed.redaction.spelled) if doubtful else frozenset()
+    return blamed.union(reused(passed.redaction))
 
 
 def _reasons(doubtful: list[Doubt]) -> list[Reason]:

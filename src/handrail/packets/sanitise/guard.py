@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from array import array
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 from handrail.kernel.errors import Invalid
 
 MIB = 1024 * 1024
-# By magic number: an archive is refused before anything looks inside, so that no bomb is ever unpacked.
+# By magic number: an archive is refused before anything looks inside. Only one gzip member is unpacked, within limits.
 _MAGIC = (
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
@@ -25,11 +26,25 @@ _MAGIC = (
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"Rar!\x1a\x07", "rar"),
 )
+_GZIP = b"\x1f\x8b"
+_GZIP_WINDOW = 31  # zlib: the largest window, with gzip's header and checksum
+_MOST_UNPACKED, _ALWAYS_UNPACKED = 250, MIB  # times the packed size; less than a MiB may be packed as tight as it gets
+# As which a capture or trace is declared by browsers, mail and stores that know its ending, or nothing of it.
+CONTENT_TYPES = frozenset(
+    {
+        "application/json", "text/json", "text/x-json", "application/octet-stream", "binary/octet-stream", "text/plain",
+        "application/gzip", "application/x-gzip",
+    }
+)  # fmt: skip
 _TAR_AT, _TAR = 257, b"ustar"
 _NOT_MARKS = bytes(set(range(256)) - set(b'[]{}":'))
 _QUOTE = b'"'
 _ESCAPE = re.compile(rb"\\.", re.S)
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: one deeper, one back
+
+
+class JsonLines(list[Any]):
+    """The JSON values of an artifact that has one a line."""
 
 
 class SanitiseRefused(Invalid):
@@ -48,16 +63,23 @@ class Limits:
 
 
 def read_json(
-    data: bytes, *, content_type: str | None = None, expected: Collection[str] = (), limits: Limits | None = None
+    data: bytes,
+    *,
+    content_type: str | None = None,
+    expected: Collection[str] = (),
+    limits: Limits | None = None,
+    lines: bool = False,
 ) -> Any:
-    """The JSON value in ``data``: UTF-8, no duplicate keys, no NaN, at most ``limits``.
+    """The JSON value in ``data``: UTF-8, no duplicate keys, no NaN, at most ``limits``; packed by gzip or not.
 
     ``content_type`` is what the store declared, or None when it declared nothing; ``expected`` are those that are
-    taken. Raises SanitiseRefused.
+    taken. ``lines``: one value a line is taken too, as ``JsonLines``. Raises SanitiseRefused.
     """
     limits = limits or Limits()
     if len(data) > limits.max_bytes:
         _refuse("too-large", f"The artifact has {len(data)} bytes; the limit is {limits.max_bytes}.")
+    if data.startswith(_GZIP):
+        data = _unpacked(data, limits)
     check_type(data, content_type, expected)
     members = _check_shape(data, limits)
     try:
@@ -67,9 +89,30 @@ def read_json(
     try:
         return _unique(text, members)
     except json.JSONDecodeError as error:
+        if lines and error.msg == "Extra data" and (found := _lines(text, members)) is not None:
+            return found
         _refuse("not-json", f"The artifact is not JSON (line {error.lineno}, column {error.colno}).")
     except (RecursionError, ValueError):  # ValueError: an integer of more digits than Python converts
         _refuse("not-json", "The artifact is JSON that no reader should take: too deep, or a number without end.")
+
+
+def _unpacked(data: bytes, limits: Limits) -> bytes:
+    """What the one member of a gzip file holds. No more is unpacked than is taken."""
+    most = min(limits.max_bytes, max(_ALWAYS_UNPACKED, _MOST_UNPACKED * len(data)))
+    unpacking = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        plain = unpacking.decompress(data, most + 1)
+    except zlib.error:
+        _refuse("bad-gzip", "The artifact is packed by gzip and can't be unpacked: it is damaged.")
+    if len(plain) > limits.max_bytes:
+        _refuse("too-large", f"Unpacked, the artifact has more than {limits.max_bytes} bytes, which is the limit.")
+    if len(plain) > most:
+        _refuse("too-tight", f"Unpacked, the artifact has over {_MOST_UNPACKED} times its size. Attach it unpacked.")
+    if not unpacking.eof:
+        _refuse("bad-gzip", "The artifact is packed by gzip and can't be unpacked: its end is missing.")
+    if unpacking.unused_data:
+        _refuse("bad-gzip", "The artifact is packed by gzip and has something after its end. Attach the file itself.")
+    return plain
 
 
 def check_type(data: bytes, content_type: str | None, expected: Collection[str]) -> None:
@@ -126,23 +169,48 @@ def _deepest(brackets: bytes) -> int:
     return max(accumulate(array("b", brackets.translate(_STEPS))), default=0)
 
 
-def _unique(text: str, members: int) -> Any:
-    """The value of ``text``, whose objects have ``members`` members as they are written; refused when any is lost.
+class _Members:
+    """Counts the members of all objects as they are read. Each is written with one colon, so a key that stands twice
+    in an object leaves fewer members than colons."""
 
-    Every member is written with one colon, so a key that stands twice in an object leaves fewer members than colons.
-    """
-    kept = 0
+    def __init__(self) -> None:
+        self.kept = 0
 
-    def count(found: dict[str, Any]) -> dict[str, Any]:
-        nonlocal kept
-        kept += len(found)
+    def count(self, found: dict[str, Any]) -> dict[str, Any]:
+        self.kept += len(found)
         return found
 
-    value = json.loads(text, object_hook=count, parse_constant=_no_constant)
-    if kept != members:
-        # Two readers may take different ones of the two: what was checked would not be what is read.
-        _refuse("duplicate-key", "The artifact has an object with the same key twice.")
+    def read(self, text: str) -> Any:
+        return json.loads(text, object_hook=self.count, parse_constant=_no_constant)
+
+    def check(self, members: int) -> None:
+        if self.kept != members:
+            # Two readers may take different ones of the two: what was checked would not be what is read.
+            _refuse("duplicate-key", "The artifact has an object with the same key twice.")
+
+
+def _unique(text: str, members: int) -> Any:
+    """The value of ``text``, whose objects have ``members`` members as they are written; refused when any is lost."""
+    counted = _Members()
+    value = counted.read(text)
+    counted.check(members)
     return value
+
+
+def _lines(text: str, members: int) -> JsonLines | None:
+    """The values of ``text``, one a line; None where the first line is none. Blank lines are passed over."""
+    counted, found = _Members(), JsonLines()
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line or line.isspace():
+            continue
+        try:
+            found.append(counted.read(line))
+        except json.JSONDecodeError:
+            if not found:
+                return None
+            _refuse("not-json", f"The artifact has one JSON object a line; line {number} is not JSON.")
+    counted.check(members)
+    return found
 
 
 def _no_constant(_name: str) -> NoReturn:

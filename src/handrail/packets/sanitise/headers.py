@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from handrail.packets.sanitise.correlation import Correlation
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.urls import Urls, spelled_out
+from handrail.packets.sanitise.versions import is_version
 from handrail.packets.sanitise.vocabulary import METHODS, MIME_SUB, MIME_TOP, opens_doors, words
 
 Clean = Callable[[str], str | None]
@@ -71,15 +72,32 @@ def _accept(value: str) -> str | None:
     return ", ".join(kept) or None
 
 
-def _cache_control(value: str) -> str | None:
-    kept = [p.strip().lower() for p in value.split(",")[:20]]
-    return ", ".join(p for p in kept if _DIRECTIVE.fullmatch(p)) or None
+def directives(separator: str, names: str, with_seconds: str) -> Clean:
+    """Keeps the known directives of a list as they were sent, in any case, spacing and order; seconds may be quoted."""
+    bare, timed = words(names.lower()), words(with_seconds.lower())
+
+    def clean(value: str) -> str | None:
+        kept = []
+        for part in value.replace("\n", separator).split(separator)[:40]:
+            name, equals, seconds = (piece.strip() for piece in part.partition("="))
+            if not equals and name.lower() in bare:
+                kept.append(name)
+            elif name.lower() in timed and _SECONDS.fullmatch(seconds := seconds.strip('"')):
+                kept.append(f"{name}={seconds}")
+        return f"{separator} ".join(kept) or None
+
+    return clean
 
 
-_DIRECTIVE = re.compile(
-    r"(?:no-cache|no-store|no-transform|private|public|immutable|must-revalidate|proxy-revalidate|only-if-cached|"
-    r"must-understand|(?:max-age|s-maxage|max-stale|min-fresh|stale-while-revalidate|stale-if-error)=[0-9]{1,9})"
+_SECONDS = re.compile(r"[0-9]{1,10}")
+# RFC 9111 and the IANA registry of cache directives (RFC 5861, RFC 8246), and two of Internet Explorer.
+_cache_control = directives(
+    ",",
+    "no-cache no-store no-transform private public immutable must-revalidate proxy-revalidate only-if-cached "
+    "must-understand max-stale",
+    "max-age s-maxage max-stale min-fresh stale-while-revalidate stale-if-error pre-check post-check",
 )
+_transport_security = directives(";", "includeSubDomains preload", "max-age")  # RFC 6797
 
 
 def _agent(value: str) -> str | None:
@@ -92,7 +110,7 @@ def _product(value: str) -> str | None:
     found = _PRODUCT.fullmatch(value[:200])
     if found is None or not spelled_out(found[1]):
         return None
-    return f"{found[1]}/{found[2]}" if found[2] else found[1]
+    return f"{found[1]}/{found[2]}" if found[2] and is_version(found[2]) else found[1]
 
 
 def _server_timing(value: str) -> str | None:
@@ -180,7 +198,7 @@ COMMON: dict[str, Clean] = {
     "sec-websocket-version": matching(r"[0-9]{1,2}"),
     "server": _product,
     "server-timing": _server_timing,
-    "strict-transport-security": matching(r"max-age=[0-9]{1,9}(?:; ?includeSubDomains)?(?:; ?preload)?"),
+    "strict-transport-security": _transport_security,
     "te": listed("trailers"),
     "transfer-encoding": listed("chunked gzip deflate identity"),
     "upgrade": listed("websocket h2c"),
@@ -215,6 +233,9 @@ _DROPPED_AS = {
     "x-csrf-token": "authorisation",
     "x-xsrf-token": "authorisation",
 }
+
+
+NAMES = frozenset(COMMON) | _LINKS  # every header that may be shown
 
 
 class Judged(NamedTuple):
@@ -303,6 +324,8 @@ class Headers:
             self._redaction.remember("unsafe-value", value)
             judged = Judged(None, ("unsafe-value",))
         else:
+            if name not in _SPELLED:
+                self._redaction.own.add(clean)
             judged = Judged(_pair(name, clean), () if clean == value else self._redaction.narrowed(value, clean))
         self._seen[self.vendor][given, value] = judged
         return judged

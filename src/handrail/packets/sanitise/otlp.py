@@ -1,4 +1,4 @@
-"""``otlp/v1``: a trace in OTLP/JSON rebuilt from an allow-list.
+"""``otlp/v1``: a trace or log in OTLP/JSON rebuilt from an allow-list.
 
 Spans keep their tree, kinds, times and status; identifiers get stand-ins of the same form, so that trace tools still
 load it. The format: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
+from handrail.packets.sanitise import attributes, guard
+from handrail.packets.sanitise.attributes import Attributes
 from handrail.packets.sanitise.context import SanitiseContext
+from handrail.packets.sanitise.otlpforms import FIELDS, items, merged, named
 from handrail.packets.sanitise.redaction import Redaction, json_text
+from handrail.packets.sanitise.templates import template
 from handrail.packets.sanitise.urls import VALUE, Urls
+from handrail.packets.sanitise.versions import is_version
 from handrail.packets.sanitise.vocabulary import METHODS, words
 
-CONTENT_TYPES = frozenset({"application/json", "text/json", "application/octet-stream"})
+CONTENT_TYPES = guard.CONTENT_TYPES | {
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/x-jsonlines",
+    "application/json-lines",
+}
 _NANOS = re.compile(r"1[0-9]{18}|0")  # from 2001 to 2033
-_DIGITS = re.compile(r"[0-9]{1,11}")
-_VERSION = re.compile(r"(?=(?:[v.]*[0-9]){1,11}$)v?[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}")  # 12 digits are a card's number
 _WORDS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
 _PUNCTUATION = frozenset(" .:-_()<>/*,")
 _LONGEST_NAME, _MOST_DIGITS = 200, 4
@@ -30,34 +38,26 @@ SPAN_KIND_UNSPECIFIED SPAN_KIND_INTERNAL SPAN_KIND_SERVER SPAN_KIND_CLIENT SPAN_
 """
 )
 _CODES = words("STATUS_CODE_UNSET STATUS_CODE_OK STATUS_CODE_ERROR")
-_NUMBER_KEYS = words(
-    """
-http.response.status_code http.status_code http.request.body.size http.response.body.size http.request.resend_count
-http.request_content_length http.response_content_length server.port net.peer.port net.host.port
-rpc.grpc.status_code messaging.batch.message_count
-"""
+_SEVERITIES = words("TRACE DEBUG INFO WARN ERROR FATAL")
+_SEVERITY_NUMBERS = frozenset(
+    {"SEVERITY_NUMBER_UNSPECIFIED"}
+    | {f"SEVERITY_NUMBER_{name}{number}" for name in _SEVERITIES for number in ("", *range(2, 5))}
 )
-_WORD_KEYS = words(
-    """
-service.name service.namespace deployment.environment deployment.environment.name telemetry.sdk.name
-telemetry.sdk.language rpc.system rpc.service rpc.method url.scheme http.scheme network.protocol.name
-net.protocol.name error.type exception.type db.system messaging.system cloud.provider saml.binding saml.status_code
-http.flavor network.transport net.transport
-"""
+_SEVERITY_TEXTS = frozenset(f"{name}{number}" for name in _SEVERITIES for number in ("", *range(1, 5))) | words(
+    "WARNING CRITICAL NOTICE ALERT EMERGENCY VERBOSE SEVERE INFORMATION FINE FINER FINEST CONFIG OFF ALL EMERG ERR"
 )
-_VERSION_KEYS = words(
-    """
-service.version telemetry.sdk.version network.protocol.version net.protocol.version http.flavor tls.protocol.version
-"""
-)
-_HOST_KEYS = words("server.address net.peer.name net.host.name http.host")
-_URL_KEYS = words("url.full http.url")
-_PATH_KEYS = words("url.path url.template http.route http.target")
-_METHOD_KEYS = words("http.request.method http.method")
 _SPAN = words(
     "traceId spanId parentSpanId name kind startTimeUnixNano endTimeUnixNano attributes events links status flags "
     "droppedAttributesCount droppedEventsCount droppedLinksCount"
 )
+_LOG = words(
+    "timeUnixNano observedTimeUnixNano severityNumber severityText body attributes droppedAttributesCount flags "
+    "traceId spanId eventName"
+)
+_COUNTS = ("droppedAttributesCount", "droppedEventsCount", "droppedLinksCount", "flags")
+_OUTER = words("document resourceSpans resourceLogs scopeSpans scopeLogs")
+# Every key and name that may be written.
+KEYS = FIELDS | attributes.KEYS
 
 
 class Otlp:
@@ -67,46 +67,60 @@ class Otlp:
         self.redaction = Redaction(context)
         self.urls = Urls(self.redaction, suspects)
         self.fields: Counter[str] = Counter()
+        self.items = (0, 0)  # spans and log records of the original, and of the copy
+        self._lost = 0  # lists and objects of which nothing is in the copy, for want of their name
+        self._made = 0
         self._ids: dict[tuple[str, int], str] = {}
-        self._attribute_rules: dict[str, Callable[[Any], dict[str, Any] | None]] = {
-            **dict.fromkeys(_NUMBER_KEYS, self._number_value),
-            **dict.fromkeys(_WORD_KEYS, self._words_value),
-            **dict.fromkeys(_VERSION_KEYS, self._version_value),
-            **dict.fromkeys(_HOST_KEYS, lambda v: self._text(v, self.urls.host)),
-            **dict.fromkeys(_URL_KEYS, lambda v: self._text(v, lambda raw: self.urls.clean(raw, "attributes"))),
-            **dict.fromkeys(_PATH_KEYS, lambda v: self._text(v, lambda raw: self.urls.clean(raw, "attributes"))),
-            **dict.fromkeys(_METHOD_KEYS, lambda v: self._text(v, lambda raw: raw if raw in METHODS else None)),
-        }
+        self._attribute = Attributes(self.redaction, self.urls, self._spell)
 
     def rebuild(self, document: Any) -> str | None:
-        """The safe trace as JSON, or None when ``document`` isn't one (an object with ``resourceSpans``)."""
-        groups = document.get("resourceSpans") if type(document) is dict else None
-        if type(document) is not dict or type(groups) is not list or any(type(g) is not dict for g in groups):
+        """The safe trace as JSON, or None when ``document`` isn't one (objects with ``resourceSpans`` or logs)."""
+        found = merged(document)
+        if found is None:
             return None
-        self._rest(document, {"resourceSpans"}, "document")
-        return json_text({"resourceSpans": [self._resource_spans(group) for group in groups]})
+        groups, beside = found
+        for one in beside:
+            self._rest(one, (), "document")
+        kept: dict[str, Any] = {}
+        if "resourceSpans" in groups:
+            kept["resourceSpans"] = [self._group(group, "scopeSpans", "spans") for group in groups["resourceSpans"]]
+        if "resourceLogs" in groups:
+            kept["resourceLogs"] = [self._group(group, "scopeLogs", "logRecords") for group in groups["resourceLogs"]]
+        self.items = items(document).total() or self._lost, self._made
+        return json_text(kept)
 
-    def _resource_spans(self, group: dict[str, Any]) -> dict[str, Any]:
-        self._rest(group, {"resource", "scopeSpans"}, "resourceSpans")
+    def _group(self, source: dict[str, Any], scopes: str, listed: str) -> dict[str, Any]:
+        group = named(source)
+        self._rest(group, {"resource", scopes}, f"resource{scopes.removeprefix('scope')}")
         resource = self._dict(group.get("resource"), "resource")
         self._rest(resource, {"attributes", "droppedAttributesCount"}, "resource")
+        described = {"attributes": self._attributes(resource.get("attributes"), "resource.attributes")}
+        self._keep_counts(described, resource, "resource")
         return {
-            "resource": {"attributes": self._attributes(resource.get("attributes"), "resource.attributes")},
-            "scopeSpans": [self._scope_spans(s) for s in self._objects(group.get("scopeSpans"), "scopeSpans")],
+            "resource": described,
+            scopes: [self._scope(scope, scopes, listed) for scope in self._objects(group.get(scopes), scopes)],
         }
 
-    def _scope_spans(self, group: dict[str, Any]) -> dict[str, Any]:
-        self._rest(group, {"scope", "spans"}, "scopeSpans")
+    def _scope(self, group: dict[str, Any], place: str, listed: str) -> dict[str, Any]:
+        self._rest(group, {"scope", listed}, place)
         scope = self._dict(group.get("scope"), "scope")
         self._rest(scope, {"name", "version"}, "scope")
-        version = scope.get("version")
-        safe = version if type(version) is str and _VERSION.fullmatch(version) else ""
-        if version and not safe:
-            self.redaction.drop("unsafe-value", "scope", version)
-        return {
-            "scope": {"name": self.words(scope.get("name"), "scope"), "version": safe},
-            "spans": [self._span(span) for span in self._objects(group.get("spans"), "spans")],
-        }
+        shown: dict[str, Any] = {}
+        if "name" in scope:
+            shown["name"] = self.words(scope["name"], "scope")
+        if version := scope.get("version"):
+            shown["version"] = self._version(version)
+        one = self._span if listed == "spans" else self._log
+        found = self._objects(group.get(listed), listed)
+        self._made += len(found)
+        return {"scope": shown, listed: [one(item) for item in found]}
+
+    def _version(self, version: Any) -> str:
+        if type(version) is str and is_version(version):
+            self.redaction.own.add(version)
+            return version
+        self.redaction.drop("unsafe-value", "scope", version)
+        return VALUE
 
     def _span(self, span: dict[str, Any]) -> dict[str, Any]:
         self._rest(span, _SPAN, "spans")
@@ -115,79 +129,106 @@ class Otlp:
             "spanId": self._id(span.get("spanId"), 16),
             "parentSpanId": self._id(span.get("parentSpanId"), 16),
             "name": self.words(span.get("name"), "spans.name"),
-            "kind": self._enum(span.get("kind"), _KINDS, "spans.kind"),
+            "kind": self._enum(span.get("kind"), _KINDS, len(_KINDS), "spans.kind"),
             "startTimeUnixNano": self._nanos(span.get("startTimeUnixNano")),
             "endTimeUnixNano": self._nanos(span.get("endTimeUnixNano")),
-            "attributes": self._attributes(span.get("attributes"), "spans.attributes"),
-            "events": [self._event(e) for e in self._objects(span.get("events"), "spans.events")],
-            "links": [self._link(link) for link in self._objects(span.get("links"), "spans.links")],
         }
+        kept = {key: value for key, value in kept.items() if value is not None}
+        kept["attributes"] = self._attributes(span.get("attributes"), "spans.attributes")
+        kept["events"] = [self._event(event) for event in self._objects(span.get("events"), "spans.events")]
+        kept["links"] = [self._link(link) for link in self._objects(span.get("links"), "spans.links")]
         status = self._dict(span.get("status"), "spans.status")
         self._rest(status, {"code"}, "spans.status")
-        kept["status"] = {"code": self._enum(status.get("code"), _CODES, "spans.status")} if status else {}
-        for count in ("droppedAttributesCount", "droppedEventsCount", "droppedLinksCount", "flags"):
-            if (value := span.get(count)) is not None:
-                self._keep_count(kept, count, value)
+        code = self._enum(status.get("code"), _CODES, len(_CODES), "spans.status")
+        kept["status"] = {} if code is None else {"code": code}
+        self._keep_counts(kept, span, "spans")
         self.fields.update(kept.keys())
         return kept
 
-    def _keep_count(self, kept: dict[str, Any], name: str, value: Any) -> None:
-        if type(value) is int and 0 <= value <= _LARGEST:
-            kept[name] = value
-        else:
-            self.redaction.drop("unsafe-value", "spans", value)
+    def _log(self, record: dict[str, Any]) -> dict[str, Any]:
+        self._rest(record, _LOG, "logRecords")
+        severity = record.get("severityText")
+        known = type(severity) is str and severity.upper() in _SEVERITY_TEXTS
+        if severity and not known:
+            self.redaction.drop("unsafe-value", "logRecords.severityText", severity)
+        kept: dict[str, Any] = {
+            "timeUnixNano": self._nanos(record.get("timeUnixNano")),
+            "observedTimeUnixNano": self._nanos(record.get("observedTimeUnixNano")),
+            "severityNumber": self._enum(
+                record.get("severityNumber"), _SEVERITY_NUMBERS, len(_SEVERITY_NUMBERS), "logRecords.severityNumber"
+            ),
+            "severityText": severity if known else VALUE if severity else None,
+            "body": self._body(record.get("body")),
+            "traceId": self._id(record.get("traceId"), 32),
+            "spanId": self._id(record.get("spanId"), 16),
+            "eventName": self.words(record["eventName"], "logRecords.eventName") if "eventName" in record else None,
+        }
+        if known:
+            self.redaction.own.add(str(severity))
+        kept = {key: value for key, value in kept.items() if value is not None}
+        kept["attributes"] = self._attributes(record.get("attributes"), "logRecords.attributes")
+        self._keep_counts(kept, record, "logRecords")
+        self.fields.update(kept.keys())
+        return kept
+
+    def _body(self, body: Any) -> dict[str, Any] | None:
+        """The shape of a message: its known words, and a mark for every other."""
+        value = named(body) if type(body) is dict else {}
+        text = value.get("stringValue")
+        if body is not None:
+            self.redaction.drop("body", "logRecords.body", body)
+        if type(text) is not str:
+            return None if body is None else {"stringValue": VALUE}
+        return {"stringValue": template(text, self.urls.suspects, self.redaction)}
+
+    def _keep_counts(self, kept: dict[str, Any], source: dict[str, Any], place: str) -> None:
+        for name in _COUNTS:
+            value = source.get(name)
+            if type(value) is int and 0 <= value <= _LARGEST:
+                kept[name] = value
+            elif value is not None:
+                self.redaction.drop("unsafe-value", place, value)
 
     def _event(self, event: dict[str, Any]) -> dict[str, Any]:
         self._rest(event, {"timeUnixNano", "name", "attributes", "droppedAttributesCount"}, "spans.events")
-        return {
+        kept: dict[str, Any] = {
             "timeUnixNano": self._nanos(event.get("timeUnixNano")),
             "name": self.words(event.get("name"), "spans.events"),
-            "attributes": self._attributes(event.get("attributes"), "spans.events.attributes"),
         }
+        kept = {key: value for key, value in kept.items() if value is not None}
+        kept["attributes"] = self._attributes(event.get("attributes"), "spans.events.attributes")
+        self._keep_counts(kept, event, "spans.events")
+        return kept
 
     def _link(self, link: dict[str, Any]) -> dict[str, Any]:
-        self._rest(link, {"traceId", "spanId"}, "spans.links")
-        return {"traceId": self._id(link.get("traceId"), 32), "spanId": self._id(link.get("spanId"), 16)}
+        self._rest(link, {"traceId", "spanId", "flags", "droppedAttributesCount"}, "spans.links")
+        kept = {"traceId": self._id(link.get("traceId"), 32), "spanId": self._id(link.get("spanId"), 16)}
+        shown: dict[str, Any] = {key: value for key, value in kept.items() if value is not None}
+        self._keep_counts(shown, link, "spans.links")
+        return shown
 
-    def _attributes(self, items: Any, place: str) -> list[dict[str, Any]]:
+    def _attributes(self, listed: Any, place: str) -> list[dict[str, Any]]:
         kept = []
-        for item in self._objects(items, place):
-            key, value = item.get("key"), item.get("value")
-            rule = self._attribute_rules.get(key) if type(key) is str else None
-            safe = rule(value) if rule is not None else None
+        for item in self._objects(listed, place):
+            key = item.get("key")
+            known = type(key) is str and key in attributes.KEYS
+            safe = self._attribute.safe(str(key), item.get("value")) if known else None
             if safe is None:
-                self.redaction.drop("unsafe-value" if rule else "custom-attribute", place, item)
+                self.redaction.drop("unsafe-value" if known else "custom-attribute", place, item)
             else:
                 kept.append({"key": key, "value": safe})
                 self._rest(item, {"key", "value"}, place)
         return kept
 
-    # The kinds of attribute values, each from OTLP's AnyValue to a safe one, or None.
-
-    def _number_value(self, value: Any) -> dict[str, Any] | None:
-        raw = value.get("intValue") if type(value) is dict else None
-        if type(raw) is int and 0 <= raw <= _LARGEST:
-            return {"intValue": str(raw)}
-        return {"intValue": raw} if type(raw) is str and _DIGITS.fullmatch(raw) else None
-
-    def _words_value(self, value: Any) -> dict[str, Any] | None:
-        return self._text(value, lambda raw: self.words(raw, "attributes"))
-
-    def _version_value(self, value: Any) -> dict[str, Any] | None:
-        return self._text(value, lambda raw: raw if _VERSION.fullmatch(raw) else None)
-
-    def _text(self, value: Any, clean: Callable[[str], str | None]) -> dict[str, Any] | None:
-        raw = value.get("stringValue") if type(value) is dict and len(value) == 1 else None
-        safe = clean(raw) if type(raw) is str else None
-        return None if safe is None else {"stringValue": safe}
-
     # The smallest pieces.
 
-    def words(self, value: Any, place: str) -> str:
+    def words(self, value: Any, place: str) -> str | None:
+        return None if value is None else self._spell(value, place)
+
+    def _spell(self, value: Any, place: str) -> str:
         """A name with every word that isn't in the vocabulary replaced; a path in it keeps its shape."""
         if type(value) is not str or len(value) > _LONGEST_NAME or not value.isascii() or value in self.urls.suspects:
-            if value is not None:
-                self.redaction.drop("unsafe-value", place, value)
+            self.redaction.drop("unsafe-value", place, value)
             return VALUE
         method, _, rest = value.partition(" ")
         if method in METHODS and rest.startswith(("/", "http://", "https://")):
@@ -207,29 +248,35 @@ class Otlp:
         self.redaction.drop("unknown-word", place, piece)
         return self.redaction.pseudonym(piece)
 
-    def _id(self, value: Any, digits: int) -> str:
+    def _id(self, value: Any, digits: int) -> str | None:
         if value in (None, ""):
-            return ""
+            return None if value is None else ""
         key = (str(value), digits)
         if key not in self._ids:
             self.redaction.drop("identifier", "spans", value)
             self._ids[key] = self.redaction.trace_id(str(value), digits)
+            self.redaction.own.add(self._ids[key])
         return self._ids[key]
 
-    def _enum(self, value: Any, known: frozenset[str], place: str) -> int | str:
-        if (type(value) is int and 0 <= value < len(known)) or (type(value) is str and value in known):
+    def _enum(self, value: Any, known: frozenset[str], numbers: int, place: str) -> int | str | None:
+        """A name or number of an enumeration; what is none of it is left out, and counted."""
+        if type(value) is int and 0 <= value < numbers:
+            return value
+        if type(value) is str and value in known:
+            self.redaction.own.add(value)
             return value
         if value is not None:
             self.redaction.drop("unsafe-value", place, value)
-        return 0
+        return None
 
-    def _nanos(self, value: Any) -> str:
+    def _nanos(self, value: Any) -> str | None:
         raw = str(value) if type(value) is int else value
         if type(raw) is str and _NANOS.fullmatch(raw):
+            self.redaction.own.add(raw)
             return raw
         if value is not None:
             self.redaction.drop("unsafe-value", "times", value)
-        return "0"
+        return None
 
     def _objects(self, value: Any, place: str) -> list[dict[str, Any]]:
         items = value if type(value) is list else []
@@ -239,11 +286,12 @@ class Otlp:
 
     def _dict(self, value: Any, place: str) -> dict[str, Any]:
         if type(value) is dict:
-            return value
+            return named(value)
         if value is not None:
             self.redaction.drop("malformed", place, value)
         return {}
 
     def _rest(self, source: dict[str, Any], known: Any, place: str) -> None:
-        for key in source.keys() - known:
+        for key in source.keys() - set(known):
+            self._lost += place in _OUTER and type(source[key]) in (list, dict) and bool(source[key])
             self.redaction.drop("unlisted-key", place, {key: source[key]})

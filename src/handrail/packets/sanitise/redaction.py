@@ -40,6 +40,7 @@ class Redaction:
         self.spelled: set[str] = set()  # texts that stay because known words spell them
         self.vouched: set[str] = set()  # ids that stay as they are
         self._pieces: set[str] = set()
+        self.own: set[str] = set()  # texts that a rule made of our fixed words and of numbers: the scan skips them
         self._pseudonyms = Pseudonyms(context.secret)
         self.hosts = Hosts(context, self.pseudonym)
 

@@ -7,16 +7,16 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from handrail.kernel.hostile import normalized
-from handrail.packets.sanitise.har import KEYS
-from handrail.packets.sanitise.headers import COMMON
+from handrail.packets.sanitise import har, otlp
+from handrail.packets.sanitise.headers import NAMES
 from handrail.packets.sanitise.redaction import Redaction
-from handrail.packets.sanitise.urls import spelled_out
+from handrail.packets.sanitise.urls import VALUE, spelled_out
 from handrail.packets.sanitise.vocabulary import MIME_SUB, PROTOCOLS, QUERY_NAMES, QUERY_VALUES, WORDS
 
 _RUN = re.compile(r"[A-Za-z0-9%@_~+=.-]{6,}")
@@ -31,7 +31,7 @@ _SHAPES = (
     (
         "known-token",
         re.compile(
-            r"(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk_live_|sk_test_|rk_live_|pk_live_|sk-[A-Za-z0-9]{8}|"
+            r"(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk_live_|sk_test_|rk_live_|pk_live_|(?<![A-Za-z0-9])sk-[A-Za-z0-9]{8}|"
             r"AKIA[0-9A-Z]{8}|ASIA[0-9A-Z]{8}|AIza[0-9A-Za-z_-]{8}|ya29\.|hvs\.|dop_v1_|npm_|pypi-|SG\.|shpat_|EAAC|-----BEGIN)"
         ),
     ),
@@ -40,18 +40,20 @@ _SHAPES = (
     ("digits", re.compile(r"[0-9]{13,}")),
     ("base64", re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{12,}={1,2}(?![A-Za-z0-9~=])")),
 )
-_NANOSECONDS = re.compile(r"1[0-9]{18}|0{16,32}")  # times; and the ids of no span
 _PIECE = re.compile(r"[A-Za-z0-9+_=]{16,}")
 _BITS = 3.6
 _LABEL = re.compile(r"(?i)(?:pass|pwd|secret|token|otp|credential)[\w-]{0,24}\W{1,8}(?:value\W{1,8})?$")
 _LABEL_LENGTH, _MOST_PLACES = 60, 20
 _WHOLE = r"(?:^|[=:&;,\s\"']){}(?:$|[&;,\s]|[\"'](?!\s*:))"  # a value, not a name or a part of a path
-# What stands in our own lists, digits and all: that it also stands in a body means nothing.
-_OWN = frozenset(COMMON) | frozenset(
-    token.lower()
-    for value in (*KEYS, *MIME_SUB, *PROTOCOLS, *QUERY_NAMES, *(v for values in QUERY_VALUES.values() for v in values))
-    for token in _TOKENS.findall(value)
+# Names and values of our own lists. Where one of them stands whole, it says nothing of anybody.
+_KEPT = NAMES | har.KEYS | otlp.KEYS | QUERY_NAMES | PROTOCOLS.keys() | {VALUE, ""}
+_VALUES = frozenset().union(*QUERY_VALUES.values())
+_OWN_TEXTS = _KEPT | _VALUES
+# A query as it is shown has only pairs of these, or one that the scan looks at.
+_PAIRS = frozenset(f"{name}={VALUE}" for name in QUERY_NAMES) | frozenset(
+    f"{name}={value}" for name, values in QUERY_VALUES.items() for value in values
 )
+_OWN = frozenset(token.lower() for text in (*_OWN_TEXTS, *MIME_SUB) for token in _TOKENS.findall(text))
 
 
 class Doubt(NamedTuple):
@@ -68,12 +70,21 @@ def doubts(output: str, redaction: Redaction) -> list[Doubt]:
     parts = set(output.split("{"))  # the same header stands in hundreds of entries: look at it once
     if any(part.count('"') % 2 for part in parts):
         return [Doubt("escape", "")]
-    texts = set("{".join(parts).split('"')[1::2])
-    whole = {run for text in texts for run in _RUN.findall(text)}
+    texts = set("{".join(parts).split('"')[1::2]) - _OWN_TEXTS - redaction.own
+    whole = {run for text in texts for part in _not_ours(text) for run in _RUN.findall(part)}
     foreign = {piece for run in whole for piece in redaction.foreign(run).split()}
     runs = [run for run in foreign if len(run) >= _GRAM and not _ours(run)]
-    found = _shaped(sorted(run for run in runs if not _NANOSECONDS.fullmatch(run)))
-    return found + [Doubt("dropped-value", token) for token in sorted(_returned(runs, redaction))]
+    return _shaped(sorted(runs)) + [Doubt("dropped-value", token) for token in sorted(_returned(runs, redaction))]
+
+
+def _not_ours(text: str) -> Iterator[str]:
+    """What of an address the artifact chose: all but our own parameters, of which a query as it is shown is made."""
+    head, mark, query = text.partition("?")
+    yield head
+    if mark:
+        for pair in query.split("&"):
+            if pair not in _PAIRS:
+                yield pair
 
 
 def _shaped(runs: list[str]) -> list[Doubt]:
@@ -213,6 +224,26 @@ _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 def _ours(token: str) -> bool:
     """Made of our own vocabulary, from our own lists, or our own pseudonym: nothing that could be somebody's."""
     return token.lower() in _OWN or spelled_out(token) or _FORMS.fullmatch(token) is not None
+
+
+def suspects(found: list[Doubt], atoms: Set[str]) -> frozenset[str]:
+    """Those of ``atoms``, the pieces of text that the artifact chose and a rule let through, which are to blame.
+
+    A further pass hides them. The plainest explanation first: a piece that has the shape, or in which the dropped
+    value can be read; then a piece of what was found.
+    """
+    returned = {doubt.text.lower() for doubt in found if doubt.rule == "dropped-value"}
+    blamed = {
+        atom
+        for atom in atoms
+        if any(shapes(atom))
+        or any(token in reading.lower() for reading in (atom, *readings(atom)) for token in returned)
+    }
+    if blamed:
+        return frozenset(blamed)
+    texts = [doubt.text.lower() for doubt in found]
+    inside = {atom for atom in atoms if atom and any(atom.lower() in text for text in texts)}
+    return frozenset(atom for atom in inside if len(atom) >= _GRAM) or frozenset(inside)
 
 
 def _harmless(token: str) -> bool:
