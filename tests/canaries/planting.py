@@ -158,3 +158,43 @@ def traced(form: str, seed: str) -> tuple[bytes, list[Canary]]:
         data = "\n".join(lines).encode() + b"\n"
     found = p.present(data)
     return (gzip.compress(data), found) if form == "trace in gzip" else (data, found)
+
+
+# Lines as servers, gateways and runtimes write them; a canary stands at each mark.
+LINES = (
+    "2026-11-20T08:02:01.250Z ERROR sso-gateway [exec-7] log-in failed: {}",
+    '198.51.100.7 - {} [20/Nov/2026:08:02:01 +0000] "POST /saml/acs?{} HTTP/1.1" 500 512 "https://app.example.com/{}"',
+    '"GET /" 200 12 "-" "{}"',
+    "Nov 20 08:02:01 {} sshd[411]: Failed password for {} from {} port 50122 ssh2",
+    "2026-11-20 08:02:01,250 WARN  [main] o.s.Verifier - user={} token={} status=denied",
+    '{{"level":"error","msg":"{}","user":"{}","request_id":"{}"}}',
+    "Caused by: java.lang.IllegalStateException: {}",
+    "\tat com.example.Service.call(Service.java:88) // {}",
+    "time=2026-11-20T08:02:01Z level=info msg=\"signed in\" session={} remote={}",
+    "Authorization: {}",
+    "Cookie: {}",
+    "Set-Cookie: {}; Path=/; HttpOnly",
+    "GET https://{}@idp.example.com/realms/{}/auth?code={}#access_token={}",
+    "export API_KEY={}",
+    "{}",
+    "Connecting to {} failed after 3 tries",
+    "E1120 08:02:01.250000       1 handler.go:88] {}",
+    "[2026-11-20 08:02:01] production.ERROR: {} {{\"exception\":\"{}\"}}",
+    '"exec-7" #41 daemon prio=5 os_prio=0 tid=0x00007f1c nid=0x2a waiting for {}',
+    "   - locked <0x000000076b2a> (a {})",
+    "Grüße an {}, das Kennwort ist {}",
+    "Handing over to {} now, call {} if it fails",
+)  # fmt: skip
+
+
+def logged(seed: str) -> tuple[bytes, list[Canary]]:
+    """A text log, a canary at each of its marks. One of several lines stands on several."""
+    p = Canaries(f"{seed}/log")
+    lines = []
+    for turn in range(4):
+        for number, line in enumerate(LINES):
+            lines.append(
+                line.format(*(p(f"line {number}, {at}, {turn}") for at in range(line.replace("{{", "").count("{"))))
+            )
+    data = "\n".join(lines).encode() + b"\n"
+    return data, p.present(data)
