@@ -16,6 +16,8 @@ from handrail.packets.sanitise.headers import Headers
 from handrail.packets.sanitise.known.captures import ENTRY_WORDS, PHASES, PRODUCERS, RELEASES, TLS_VERSIONS
 from handrail.packets.sanitise.known.network import ERRORS
 from handrail.packets.sanitise.redaction import Redaction, json_text
+from handrail.packets.sanitise.structure import KEY as OWN_KEY
+from handrail.packets.sanitise.structure import Structure
 from handrail.packets.sanitise.urls import VALUE, Parameter, Urls
 from handrail.packets.sanitise.versions import is_version
 from handrail.packets.sanitise.vocabulary import METHODS, words
@@ -69,6 +71,7 @@ class Har(HarValues):
         redaction = Redaction(context)
         super().__init__(redaction, Urls(redaction, suspects))
         self.headers = Headers(self.redaction, self.urls)
+        self.structure = Structure(self.redaction, self.urls)
         self.fields: Counter[str] = Counter()
         self.items = (0, 0)  # entries of the original, and of the copy
         self._pages: dict[str, str] = {}
@@ -164,6 +167,8 @@ class Har(HarValues):
                 self._more(kept, key, value)
             elif key not in _ENTRY_SAFE:
                 drop(_ENTRY_RULES.get(key) or unlisted(key), "entries", {key: value})
+        if (digests := self.structure.of(entry)) is not None:
+            kept[OWN_KEY] = digests
         return self._marked(kept)
 
     def _more(self, kept: dict[str, Any], key: str, value: Any) -> None:

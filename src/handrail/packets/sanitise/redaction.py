@@ -86,6 +86,10 @@ class Redaction:
         """``part`` of a stand-in is shown by itself."""
         self._pseudonyms.issued.add(part)
 
+    def vouch_made(self, run: str) -> None:
+        """``run`` was computed here, one way, of what is public."""
+        self._pieces.add(run)
+
     def vouch(self, value: str, pieces: Iterable[str]) -> None:
         """``value`` may be shown as it is, and so may its ``pieces``, the runs that a scan finds in it."""
         self.vouched.add(value)

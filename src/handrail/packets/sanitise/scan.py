@@ -16,6 +16,7 @@ from handrail.kernel.hostile import normalized
 from handrail.packets.sanitise import har, otlp
 from handrail.packets.sanitise.headers import NAMES
 from handrail.packets.sanitise.redaction import Redaction
+from handrail.packets.sanitise.structure.terms import TERMS
 from handrail.packets.sanitise.urls import VALUE, spelled_out
 from handrail.packets.sanitise.vocabulary import MIME_SUB, PROTOCOLS, QUERY_NAMES, QUERY_VALUES, WORDS
 
@@ -46,7 +47,7 @@ _LABEL = re.compile(r"(?i)(?:pass|pwd|secret|token|otp|credential)[\w-]{0,24}\W{
 _LABEL_LENGTH, _MOST_PLACES = 60, 20
 _WHOLE = r"(?:^|[=:&;,\s\"']){}(?:$|[&;,\s]|[\"'](?!\s*:))"  # a value, not a name or a part of a path
 # Names and values of our own lists. Where one of them stands whole, it says nothing of anybody.
-_KEPT = NAMES | har.KEYS | otlp.KEYS | QUERY_NAMES | PROTOCOLS.keys() | {VALUE, ""}
+_KEPT = NAMES | TERMS | har.KEYS | otlp.KEYS | QUERY_NAMES | PROTOCOLS.keys() | {VALUE, ""}
 _VALUES = frozenset().union(*QUERY_VALUES.values())
 _OWN_TEXTS = _KEPT | _VALUES
 # A query as it is shown has only pairs of these, or one that the scan looks at.

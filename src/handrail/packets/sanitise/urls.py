@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from handrail.packets.sanitise.hosts import HostClass, public_address
+from handrail.kernel.hostnames import normal_host
+from handrail.packets.sanitise.hosts import Host, HostClass, public_address
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.vocabulary import EXTENSIONS, QUERY_NAMES, QUERY_VALUES, WORDS, opens_doors
 
@@ -71,8 +72,15 @@ class Urls:
 
     def class_of(self, url: str) -> HostClass:
         """Whose host ``url`` is at; "other" where it names none."""
-        found = _ORIGIN.match(url)
-        return self._redaction.hosts.of(found[1]).of if found and found[1] else "other"
+        found = self.host_of(url)
+        return found.of if found is not None else "other"
+
+    def host_of(self, text: str) -> Host | None:
+        """The host of a URL, or ``text`` itself if it is the name of one."""
+        found = _ORIGIN.match(text)
+        if found is None and ("." not in text or text.startswith(".") or normal_host(text) is None):
+            return None
+        return self._redaction.hosts.of(found[1] if found else text)
 
     def path(self, raw: str) -> str:
         """A path with the same number of segments, each of known words or a pseudonym."""
