@@ -38,6 +38,7 @@ def show(found: PacketDetail) -> None:
         for a in found.annexes
     ]
     output.print_table("Annexes", ("annex", "type", "state", "bytes", "sanitiser", "removed"), annexes, empty="")
+    output.print_facts({a.name: a.description for a in found.annexes})
     rows = [(one.path, "seen" if one.by_you else "not yet", one.others, one.digest) for one in found.seen]
     title = f"What leaves: you have seen {sum(one.by_you for one in found.seen)} of {len(found.seen)}"
     output.print_table(title, ("file", "you", "others", "digest"), rows, empty="")

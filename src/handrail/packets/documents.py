@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from handrail.packets.assembly import results, snapshots
-from handrail.packets.models import AnnexRow, Assembly, Clearance, HoldRow, Revision, Snapshot
+from handrail.packets.models import AnnexRow, Assembly, Clearance, HoldRow, Packet, Revision, Snapshot
 from handrail.packets.proof import manifest as manifests
 from handrail.packets.proof.manifest import Manifest
 
@@ -98,6 +98,13 @@ def hold_rows(revision: Revision, made: results.Assembled, clearances: Iterable[
     ]
 
 
+def annex_names(packet: Packet) -> tuple[results.EarlierName, ...]:
+    """What artifacts were called in the packet's revisions so far, the oldest first, each name once."""
+    rows = AnnexRow.objects.filter(revision__packet=packet).order_by("revision__number", "position")
+    found = rows.values_list("artifact", "type", "name")
+    return tuple(results.EarlierName(*one) for one in dict.fromkeys(found))
+
+
 def annex_rows(revision: Revision, made: results.Assembled) -> list[AnnexRow]:
     owned: dict[str, Any] = {
         "workspace_id": revision.workspace_id,
@@ -111,7 +118,7 @@ def annex_rows(revision: Revision, made: results.Assembled) -> list[AnnexRow]:
             position=position,
             name=one.name,
             type=one.type,
-            artifact=one.artifact[:300],
+            artifact=one.artifact[: results.ID_LIMIT],
             original_digest=one.original_digest,
             path=one.path,
             media_type=one.media_type,
@@ -129,7 +136,7 @@ def annex_rows(revision: Revision, made: results.Assembled) -> list[AnnexRow]:
             position=len(cleared) + position,
             name=one.name,
             type=one.type,
-            artifact=one.artifact[:300],
+            artifact=one.artifact[: results.ID_LIMIT],
             original_digest=one.original_digest,
             reason=one.reason,
             reasons=list(one.reasons),

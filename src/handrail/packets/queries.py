@@ -247,7 +247,7 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
         manifest=_manifest(row) if assembled else None,
         fields=fields(row) if assembled else (),
         holds=holds(actor, row) if assembled else (),
-        annexes=annexes(row),
+        annexes=annexes(row) if assembled else (),
         sources=sources(row),
         votes=votes(row) if assembled else None,
         seen=seen.view(actor, row) if assembled else (),

@@ -73,6 +73,7 @@ class AnnexView:
     """``cleared``: it leaves as ``path``; else ``reason`` and ``reasons`` say why it stays, ``marker`` stands for it.
 
     ``removed``: how many of what were removed, by rule and place, as the sanitiser's report counts them.
+    ``description``: what the packet says of it, empty where it is held or its profile does not ask for that.
     """
 
     name: str
@@ -91,6 +92,7 @@ class AnnexView:
     reason: str
     reasons: tuple[str, ...]
     marker: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,9 @@ def holds(actor: Actor, revision: Revision) -> tuple[HoldView, ...]:
 
 
 def annexes(revision: Revision) -> tuple[AnnexView, ...]:
-    return tuple(_annex(row) for row in AnnexRow.objects.filter(revision=revision).order_by("position"))
+    said = {one["name"]: one.get("description", "") for one in documents.parsed(revision.assembly.packet)["annexes"]}
+    rows = AnnexRow.objects.filter(revision=revision).order_by("position")
+    return tuple(_annex(row, said.get(row.name, "")) for row in rows)
 
 
 def sources(revision: Revision) -> tuple[SourceView, ...]:
@@ -294,7 +298,7 @@ def _hold(actor: Actor, revision: Revision, row: HoldRow) -> HoldView:
     )
 
 
-def _annex(row: AnnexRow) -> AnnexView:
+def _annex(row: AnnexRow, description: str) -> AnnexView:
     return AnnexView(
         name=row.name,
         type=row.type,
@@ -312,4 +316,5 @@ def _annex(row: AnnexRow) -> AnnexView:
         reason=row.reason,
         reasons=tuple(row.reasons),
         marker=row.marker,
+        description=description,
     )

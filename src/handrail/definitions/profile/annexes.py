@@ -61,7 +61,9 @@ def compile_annexes(
     if listed is None:
         return None
     media_type = _last(spec.media_type) if spec.media_type else None
-    return CompiledAnnexes(spec.each, values, _last(spec.id), _last(spec.digest), media_type, spec.store, types)
+    return CompiledAnnexes(
+        spec.each, values, _last(spec.id), _last(spec.digest), media_type, spec.store, types, spec.describe
+    )
 
 
 def _last(name: str) -> str:

@@ -151,6 +151,7 @@ class CompiledAnnexes:
     media_type: str | None
     store: str
     types: tuple[AnnexType, ...]
+    describe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,10 @@ class AnnexTypeSpec(Closed):
 
 
 class AnnexesSpec(Closed):
-    """The artifacts of the case: the list that names them, the store that has their bytes, what clears each type."""
+    """The artifacts of the case: the list that names them, the store that has their bytes, what clears each type.
+
+    ``describe``: the packet says what each annex is.
+    """
 
     each: Dotted
     extract: Annotated[Extracts, Formerly("take")]
@@ -142,6 +145,7 @@ class AnnexesSpec(Closed):
     digest: Dotted
     media_type: Dotted | None = None
     store: Kebab
+    describe: bool = False
     types: Annotated[dict[Kebab, AnnexTypeSpec], Field(min_length=1, max_length=20), Formerly("sorts")]
 
 

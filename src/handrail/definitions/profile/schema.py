@@ -46,7 +46,7 @@ def packet_schema(spec: ProfileSpec, fields: Iterable[CompiledField | CompiledLi
         "$schema": DIALECT,
         "title": f"{spec.name} version {spec.version}",
         "$defs": {"held": _held()},
-        **closed({"about": _about(spec), "fields": _nested(fields), "annexes": _annexes(), "held": _markers()}),
+        **closed({"about": _about(spec), "fields": _nested(fields), "annexes": _annexes(spec), "held": _markers()}),
     }
 
 
@@ -103,8 +103,19 @@ def _field(field: Any) -> dict[str, Any]:
     return _or_held({"type": "array", "items": _or_held(_nested(entries)), "maxItems": field.at_most})
 
 
-def _annexes() -> dict[str, Any]:
+def _annexes(spec: ProfileSpec) -> dict[str, Any]:
     annex = {"name": _TEXT, "sort": _TEXT, "media_type": _TEXT, "size": {"type": "integer"}, "digest": _DIGEST}
+    if spec.annexes is not None and spec.annexes.describe:
+        instant = {"type": ["string", "null"]}
+        count = {"type": "integer", "minimum": 0}
+        annex |= {
+            "description": _TEXT,
+            "entries": count,
+            "hosts": count,
+            "since": instant,
+            "until": instant,
+            "by": _TEXT,
+        }
     return {"type": "array", "items": closed(annex)}
 
 

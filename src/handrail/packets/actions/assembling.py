@@ -175,6 +175,7 @@ def _build(revision: Revision, claim: BuildLease, by: Actor) -> Built:
             clearances=documents.clearances_of(clearances),
             drift=gathered.drift,
             previous=drift.previous_of(revision),
+            names=documents.annex_names(packet),
         )
     )
     for annex in made.annexes:  # by digest: keeping one twice changes nothing

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,8 @@ from handrail.definitions.profile.compiled import AnnexType, CompiledHoldRule, C
 from handrail.kernel.canonical import digest_bytes
 from handrail.packets.assembly.artifacts import Artifact
 from handrail.packets.assembly.register import HoldRegister, withholds
-from handrail.packets.assembly.results import Annex, Hold, WithheldAnnex
+from handrail.packets.assembly.results import ID_LIMIT, Annex, EarlierName, Hold, WithheldAnnex
+from handrail.packets.sanitise.facts import describe
 
 UNSORTED = "unsorted"
 
@@ -39,17 +40,21 @@ class Annexed:
 
 
 def annex_all(
-    profile: CompiledProfile, artifacts: Sequence[Artifact], register: HoldRegister, scope: Mapping[str, Any]
+    profile: CompiledProfile,
+    artifacts: Sequence[Artifact],
+    register: HoldRegister,
+    scope: Mapping[str, Any],
+    earlier: Iterable[EarlierName] = (),
 ) -> list[Annexed]:
-    """Every artifact, named by its type and number, with what holds it."""
+    """Every artifact, named by its type and number, with what holds it. Names of ``earlier`` revisions stay."""
     sorts = {sort.name: sort for sort in profile.annexes.types} if profile.annexes else {}
-    numbers: Counter[str] = Counter()
+    types = [sorts[artifact.type].name if artifact.type in sorts else UNSORTED for artifact in artifacts]
+    numbers = _numbers(list(zip(artifacts, types, strict=True)), earlier)
     annexed = []
-    for artifact in artifacts:
-        sort = sorts.get(artifact.type or "")
-        name = sort.name if sort else UNSORTED
-        numbers[name] += 1
-        one = Annexed(artifact, f"{name}-{numbers[name]}", sort, _why_unsanitised(artifact, sort, numbers[name]))
+    for artifact, name, number in zip(artifacts, types, numbers, strict=True):
+        sort = sorts.get(name)
+        place = sum(other <= number for other, kind in zip(numbers, types, strict=True) if kind == name)
+        one = Annexed(artifact, f"{name}-{number}", sort, _why_unsanitised(artifact, sort, place))
         if one.why:
             facts: list[JsonValue] = [artifact.marker_digest, one.type_name, *one.why]
             one.holds.append(register.add("unsanitised-artifact", one.name, facts))
@@ -58,7 +63,27 @@ def annex_all(
     return annexed
 
 
-def _why_unsanitised(artifact: Artifact, sort: AnnexType | None, number: int) -> tuple[str, ...]:
+def _numbers(artifacts: Sequence[tuple[Artifact, str]], earlier: Iterable[EarlierName]) -> list[int]:
+    """The number of each artifact among those of its type: the one that it had, else one that nothing has had."""
+    had: defaultdict[tuple[str, str], dict[int, None]] = defaultdict(dict)
+    highest: Counter[str] = Counter()
+    for name in earlier:
+        number = int(name.name.rpartition("-")[2])
+        had[name.artifact, name.type][number] = None
+        highest[name.type] = max(highest[name.type], number)
+    numbers = []
+    for artifact, kind in artifacts:
+        own = had[artifact.id[:ID_LIMIT], kind]
+        if own:
+            numbers.append(next(iter(own)))
+            del own[numbers[-1]]
+        else:
+            highest[kind] += 1
+            numbers.append(highest[kind])
+    return numbers
+
+
+def _why_unsanitised(artifact: Artifact, sort: AnnexType | None, place: int) -> tuple[str, ...]:
     """The whole lineage from the listed bytes to the cleared ones, or what is missing in it.
 
     These sentences are part of the hold's digest: a clearance no longer applies where one is reworded.
@@ -69,7 +94,7 @@ def _why_unsanitised(artifact: Artifact, sort: AnnexType | None, number: int) ->
         return ("no sort of the profile takes it",)
     if sort.sanitiser is None:
         return ("the profile never lets this sort leave",)
-    if number > sort.at_most:
+    if place > sort.at_most:
         return (f"the profile takes at most {sort.at_most} of this sort",)
     result = artifact.sanitised
     if result is None or result.sanitiser != sort.sanitiser or result.original_digest != artifact.original_digest:
@@ -104,7 +129,7 @@ def decided(rule: CompiledHoldRule, scope: Mapping[str, Any]) -> str | None:
         return error.message
 
 
-def cleared(one: Annexed) -> Annex:
+def cleared(one: Annexed, *, described: bool) -> Annex:
     result = one.artifact.sanitised
     assert result is not None and result.data is not None and result.cleared_digest is not None  # noqa: PT018
     return Annex(
@@ -120,6 +145,7 @@ def cleared(one: Annexed) -> Annex:
         data=result.data,
         artifact=one.artifact.id,
         original_digest=result.original_digest,
+        facts=describe(result.sanitiser, result.data) if described else None,
     )
 
 

@@ -21,7 +21,7 @@ from handrail.packets.assembly.drift import Drift
 from handrail.packets.assembly.fields import FieldMaker, Made, MadeList, put
 from handrail.packets.assembly.lineage import Tracer
 from handrail.packets.assembly.register import HoldRegister
-from handrail.packets.assembly.results import Assembled, HoldClearance
+from handrail.packets.assembly.results import Annex, Assembled, EarlierName, HoldClearance
 from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.assembly.values import Values
 from handrail.packets.proof.manifest import MIN_SALT_BYTES
@@ -34,7 +34,8 @@ class Inputs:
     """All that a revision is made of. ``inputs`` are validated; ``tables`` are the active ones, by name.
 
     ``salt`` belongs to the packet and stays inside. ``drift`` is what ``sources.reread`` found after the reading;
-    ``previous`` is what the last revision was based on; ``at`` is the instant of assembly (UTC).
+    ``previous`` is what the last revision was based on; ``at`` is the instant of assembly (UTC). ``names`` are
+    those that artifacts had in earlier revisions, the oldest first.
     """
 
     profile: CompiledProfile
@@ -47,6 +48,7 @@ class Inputs:
     clearances: Sequence[HoldClearance] = ()
     drift: Sequence[Drift] = ()
     previous: Previous | None = None
+    names: Sequence[EarlierName] = ()
 
 
 def assemble(inputs: Inputs) -> Assembled:
@@ -79,7 +81,7 @@ class _Assembly:
             for field in self.profile.fields
         ]
         self._hold_quotations(fields)
-        annexed = annex_all(self.profile, self.inputs.artifacts, self.register, self.scope)
+        annexed = annex_all(self.profile, self.inputs.artifacts, self.register, self.scope, self.inputs.names)
         self._own_holds(fields, annexed)
         return self._assembled(fields, annexed)
 
@@ -150,7 +152,8 @@ class _Assembly:
 
     def _assembled(self, fields: Sequence[Made | MadeList], annexed: Sequence[Annexed]) -> Assembled:
         inputs, profile = self.inputs, self.profile
-        annexes = tuple(annexing.cleared(one) for one in annexed if not one.held)
+        described = profile.annexes is not None and profile.annexes.describe
+        annexes = tuple(annexing.cleared(one, described=described) for one in annexed if not one.held)
         held = tuple(annexing.marker(one) for one in annexed if one.held)
         packet = self._packet(fields, annexes, held)
         if not profile.validator.is_valid(packet):
@@ -191,16 +194,7 @@ class _Assembly:
                 "recipients": list(profile.recipients),
             },
             "fields": shown,
-            "annexes": [
-                {
-                    "name": annex.name,
-                    "sort": annex.type,
-                    "media_type": annex.media_type,
-                    "size": annex.size,
-                    "digest": annex.cleared_digest,
-                }
-                for annex in annexes
-            ],
+            "annexes": [_annex(annex) for annex in annexes],
             "held": [
                 {"name": marker.name, "sort": marker.type, "reason": marker.reason, "digest": marker.digest}
                 for marker in held
@@ -228,6 +222,22 @@ class _Assembly:
             "fields": traced,
             "annexes": {annex.name: tracer.annex(annex) for annex in annexes},
         }
+
+
+def _annex(annex: Annex) -> dict[str, Any]:
+    """As it stands in ``packet.json``."""
+    shown = {
+        "name": annex.name,
+        "sort": annex.type,
+        "media_type": annex.media_type,
+        "size": annex.size,
+        "digest": annex.cleared_digest,
+    }
+    facts = annex.facts
+    if facts is None:
+        return shown
+    said = {"entries": facts.entries, "hosts": facts.hosts, "since": facts.since, "until": facts.until, "by": facts.by}
+    return {**shown, "description": facts.sentence(), **said}
 
 
 def _visible(made: MadeList) -> JsonValue:

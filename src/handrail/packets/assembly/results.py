@@ -12,9 +12,12 @@ from pydantic import JsonValue
 
 from handrail.kernel.canonical import canonical_bytes, digest_bytes
 from handrail.packets.assembly.snapshots import SourceSnapshot
+from handrail.packets.sanitise.facts import AnnexFacts
 
 Scope = Literal["revision", "field", "annex"]
 REVISION = "revision"
+# Of an artifact's id so much is kept.
+ID_LIMIT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Annex:
-    """A cleared artifact. ``path`` is its name in the package; ``artifact`` and ``original_digest`` stay inside."""
+    """A cleared artifact. ``path`` is its name in the package; ``artifact`` and ``original_digest`` stay inside.
+
+    ``facts``: what the packet says of it, None where its profile does not ask for that.
+    """
 
     name: str
     type: str
@@ -91,6 +97,16 @@ class Annex:
     data: bytes
     artifact: str
     original_digest: str
+    facts: AnnexFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierName:
+    """The name that an artifact had in an earlier revision of its packet; ``artifact`` is its id."""
+
+    artifact: str
+    type: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
