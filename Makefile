@@ -36,8 +36,9 @@ test-fast: $(DEV) ## Run the tests of one slice (SLICE=packets), or of what has 
 	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not browser and not committed and not slow and not peer" \
 		$$($(BIN)/python tests/fast.py $(SLICE))
 
-nightly: $(DEV) ## Run every sweep, race, fuzz and real outside server at full size, make chaos, then browser and process tests for an hour (SECONDS=3600)
+nightly: $(DEV) ## Run every sweep, race, fuzz and real outside server at full size, make corpus and chaos, then browser and process tests for an hour (SECONDS=3600)
 	@HANDRAIL_TESTS=nightly $(BIN)/pytest -n $(JOBS) --dist worksteal
+	@$(MAKE) --no-print-directory corpus
 	@$(BIN)/python -m tests.chaos
 	@$(BIN)/python tests/nightly.py $(or $(SECONDS),3600)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests.corpus import recording, site, specimens
-from tests.corpus.measuring import REAL, Specimen, measured, report, said
+from tests.corpus.measuring import LEAST, REAL, Specimen, measured, report, said, share
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "var" / "corpus"
@@ -48,8 +48,11 @@ def main() -> None:
         shutil.rmtree(CAPTURES, ignore_errors=True)
         CAPTURES.mkdir(parents=True)
         build(None if options.without_tools else FOLDER)
-    for line in report(list(measured(load()))):
+    found = list(measured(load()))
+    for line in report(found):
         said(line)
+    if share(found) < LEAST:
+        raise SystemExit(f"Less than {LEAST:.0%} leave without a person.")
 
 
 def build(tools: Path | None) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from handrail.packets.sanitise import sanitise
 
 REAL, SHAPE = "real", "shape"
+LEAST = 0.95
 _MOST_NAMES = 3
 
 
