@@ -19,9 +19,10 @@ from handrail.kernel.errors import Invalid
 from handrail.packets.sanitise import har, log, otlp
 from handrail.packets.sanitise.context import SanitiseContext
 from handrail.packets.sanitise.guard import Limits, SanitiseRefused, read_json
+from handrail.packets.sanitise.places import Places, located
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.result import EXTENSION, MEDIA_TYPE, Reason, Sanitised
-from handrail.packets.sanitise.scan import Doubt, doubts, reused, suspects
+from handrail.packets.sanitise.scan import Doubt, doubts, reused, stands_in, suspects
 from handrail.packets.sanitise.urls import Urls
 
 __all__ = ["RULES", "SANITISERS", "Limits", "Reason", "Refused", "SanitiseContext", "Sanitised", "sanitise"]
@@ -29,6 +30,8 @@ __all__ = ["RULES", "SANITISERS", "Limits", "Reason", "Refused", "SanitiseContex
 RULES = "rules/3"  # raised with every change of what may stay: vocabulary, headers, keys, shapes
 
 _MOST_PASSES = 6  # each hides what the one before found; what is doubtful after the last holds the artifact
+
+_MOST_DOUBTS = 50  # of one rule, for which places are looked up
 
 
 class Rebuilding(Protocol):
@@ -126,7 +129,9 @@ def _sanitise(  # noqa: PLR0917 # of one caller
         why = Reason("content-lost", f"The artifact has {had} entries or spans; {has} would be left, so none leaves.")
         return _held(sanitiser, original, report, why)
     if doubtful:
-        return _held(sanitiser, original, report, *_reasons(doubtful))
+        reasons = _reasons(doubtful, output)
+        report["places"] = {reason.code: list(reason.places) for reason in reasons}
+        return _held(sanitiser, original, report, *reasons)
     return Sanitised(
         original, digest_bytes(cleared), sanitiser, RULES, report, cleared,
         cleared=True, reasons=(), media_type=kind.media_type, extension=kind.extension,
@@ -158,14 +163,25 @@ def _suspects(passed: Rebuilding, doubtful: list[Doubt]) -> frozenset[str]:
     return blamed.union(reused(passed.redaction))
 
 
-def _reasons(doubtful: list[Doubt]) -> list[Reason]:
-    counted = Counter(doubt.rule for doubt in doubtful)
-    return [
-        Reason(
-            f"doubtful-{rule}", f"After sanitising, {n} kept value(s) still look like a secret by the rule '{rule}'."
-        )
-        for rule, n in sorted(counted.items())
-    ]
+def _reasons(doubtful: list[Doubt], output: str) -> list[Reason]:
+    by_rule: dict[str, list[Doubt]] = {}
+    for doubt in doubtful:
+        by_rule.setdefault(doubt.rule, []).append(doubt)
+    reasons = []
+    for rule, ones in sorted(by_rule.items()):
+        found = _places(output, ones[:_MOST_DOUBTS])
+        message = f"After sanitising, {len(ones)} kept value(s) still look like a secret by the rule '{rule}'"
+        message += f": {found}." if found.places else "."
+        reasons.append(Reason(f"doubtful-{rule}", message, found.places, found.more))
+    return reasons
+
+
+def _places(output: str, ones: list[Doubt]) -> Places:
+    """Where they are. Only where none of them stands as it is, texts are decoded to find them."""
+    plain = located(output, lambda text: any(stands_in(text, one) for one in ones))
+    if plain.places:
+        return plain
+    return located(output, lambda text: any(stands_in(text, one, decoded=True) for one in ones))
 
 
 def _report(passed: Rebuilding, doubtful: list[Doubt], bytes_in: int, bytes_out: int) -> dict[str, Any]:

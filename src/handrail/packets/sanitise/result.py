@@ -11,10 +11,15 @@ MEDIA_TYPE, EXTENSION = "application/json", ".json"
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why an artifact is not cleared. ``code`` is stable; ``message`` is a sentence that quotes nothing of it."""
+    """Why an artifact is not cleared. ``code`` is stable; ``message`` is a sentence that quotes nothing of it.
+
+    ``places`` are the first of those where it was found, in the sentence too, and ``more`` how many others there are.
+    """
 
     code: str
     message: str
+    places: tuple[str, ...] = ()
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)

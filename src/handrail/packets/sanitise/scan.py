@@ -227,6 +227,15 @@ def _ours(token: str) -> bool:
     return token.lower() in _OWN or spelled_out(token) or _FORMS.fullmatch(token) is not None
 
 
+def stands_in(text: str, doubt: Doubt, *, decoded: bool = False) -> bool:
+    """Whether ``doubt`` is about ``text`` of the output, as it stands or, of a dropped value, in another reading."""
+    if doubt.rule == "escape":
+        return not text.isascii() or not text.isprintable() or any(c in text for c in '"\\')
+    if not decoded:
+        return doubt.text in text or (doubt.rule == "dropped-value" and doubt.text.lower() in text.lower())
+    return any(doubt.text.lower() in reading.lower() for run in _RUN.findall(text) for reading in readings(run))
+
+
 def suspects(found: list[Doubt], atoms: Set[str]) -> frozenset[str]:
     """Those of ``atoms``, the pieces of text that the artifact chose and a rule let through, which are to blame.
 

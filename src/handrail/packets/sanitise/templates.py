@@ -6,11 +6,11 @@ import re
 
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.urls import VALUE
-from handrail.packets.sanitise.vocabulary import WORDS, opens_doors
+from handrail.packets.sanitise.vocabulary import WORDS, opens_doors, words
 
 _LONGEST, _MOST_WORDS = 20_000, 200
 _WORD = re.compile(r"([(\[]?)([A-Za-z]{1,24})([.,:;)\]?!]{0,2})")
-_KEEP_APART = frozenset(["user", "username", "login", "name", "account", "key", "code", "pin", "by", "for"])
+_PERSONAL = words("user username key code pin")
 
 
 def template(text: str, hidden: frozenset[str], redaction: Redaction) -> str:
@@ -30,5 +30,5 @@ def template(text: str, hidden: frozenset[str], redaction: Redaction) -> str:
         if found is None:
             quiet = quiet or opens_doors(piece)
         else:
-            quiet = (quiet or opens_doors(found[2]) or found[2].lower() in _KEEP_APART) and "." not in found[3]
+            quiet = (quiet or opens_doors(found[2]) or found[2].lower() in _PERSONAL) and "." not in found[3]
     return " ".join(shown)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import random
 import tarfile
 import time
+import tracemalloc
 import zipfile
 
 import pytest
@@ -14,6 +17,10 @@ from handrail.packets.sanitise import Limits, sanitise
 from handrail.packets.sanitise.guard import _deeper, _deepest, _skeleton
 
 SMALL = b'{"log":{"entries":[]}}'
+
+
+def packed(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
 
 
 def zipped() -> bytes:
@@ -56,6 +63,49 @@ def test_sanitise_holds_hostile_bytes_with_a_reason(data: bytes, code: str) -> N
 
     assert (result.cleared, result.data) == (False, None)
     assert [r.code for r in result.reasons] == [code]
+
+
+def test_sanitise_unpacks_one_gzip_member() -> None:
+    assert sanitise("har/v1", packed(SMALL)).data == sanitise("har/v1", SMALL).data
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (packed(packed(SMALL)), "archive"),
+        (packed(zipped()), "archive"),
+        (packed(SMALL) + packed(SMALL), "bad-gzip"),
+        (packed(SMALL) + b"hunter2", "bad-gzip"),
+        (packed(SMALL)[:-9], "bad-gzip"),
+        (packed(SMALL)[:20], "bad-gzip"),
+        (b"\x1f\x8bhunter2", "bad-gzip"),
+        (packed(b""), "empty"),
+        (packed(b"<html>"), "not-json"),
+        (packed(b" " * 3_000_000 + SMALL), "too-tight"),
+    ],
+)
+def test_sanitise_holds_what_no_gzip_file_of_a_capture_is(data: bytes, code: str) -> None:
+    assert [reason.code for reason in sanitise("har/v1", data).reasons] == [code]
+
+
+def test_sanitise_unpacks_no_more_than_it_takes() -> None:
+    noise = bytes(random.Random(1).choices(range(33, 127), k=400_000))
+    reasons = sanitise("har/v1", packed(noise), limits=Limits(max_bytes=390_000)).reasons
+
+    assert [(reason.code, "Unpacked" in reason.message) for reason in reasons] == [("too-large", True)]
+
+
+def test_sanitise_holds_a_gzip_bomb_in_little_memory() -> None:
+    bomb = packed(bytes(200_000_000))
+    tracemalloc.start()
+    try:
+        result = sanitise("har/v1", bomb, limits=Limits(max_bytes=4_000_000))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert [reason.code for reason in result.reasons] == ["too-large"]
+    assert peak < 20_000_000
 
 
 def test_sanitise_takes_a_byte_order_mark() -> None:

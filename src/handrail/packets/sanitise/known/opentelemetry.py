@@ -1,4 +1,4 @@
-"""OpenTelemetry's semantic conventions: the keys of attributes, and the values of those that are enumerations.
+"""OpenTelemetry's semantic conventions: keys of attributes, and values of those that are enumerations.
 
 Made by docs/otel.py from opentelemetry-semantic-conventions 0.66b2. Don't edit.
 """
