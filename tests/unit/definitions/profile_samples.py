@@ -127,7 +127,7 @@ annexes:
     trace: {where: annex.kind == "trace", clear: otlp/v1}
     other: {clear: never}
 
-hosts: {vendor: [signing.example.com], identity_providers: [okta.com]}
+hosts: {vendor: [signing.example.com], identity_providers: [okta.com], identity_providers_from: tenant.entity_id}
 request_ids: [X-Signing-Request]
 
 holds:

@@ -97,6 +97,9 @@ BAD = [
     Bad("host that is an address", "[signing.example.com]", "[10.1.2.3]", "hosts.vendor[0]", "two labels"),
     Bad("host with a path", "[okta.com]", '["okta.com/app"]', "hosts.identity_providers[0]", "host name"),
     Bad("host of both kinds", "[okta.com]", "[Signing.Example.com.]", "hosts", "keep one"),
+    Bad("host from nowhere", "from: tenant.entity_id}", "from: tenant.entity}", "hosts.identity_providers_from[0]", "not a value of a source"),
+    Bad("host from a number", "from: tenant.entity_id}", "from: case.count}", "hosts.identity_providers_from[0]", "expected string"),
+    Bad("host from inside", "from: tenant.entity_id}", "from: case.bridge_notes}", "hosts.identity_providers_from[0]", "not for this audience"),
     Bad("request id that lets in", "[X-Signing-Request]", "[X-Auth-Token]", "request_ids[0]", "may let somebody in"),
     # holds
     Bad("cleared by who may not", "clears: [identity-owner, senior-support]", "clears: [identity-owner, auditor]", "holds.source-conflict.clears", "auditor may not clear holds"),

@@ -90,6 +90,7 @@ class _ProfileCompiler:
         holds = self._holds(known, fields, annexes)
         self._audience(known)
         self._signers()
+        self._hosts(known)
         self.context.faults.refuse_if_any()
         schema = profile_schema.packet_schema(self.spec, fields)
         return CompiledProfile(
@@ -233,6 +234,19 @@ class _ProfileCompiler:
                 self.context.add(("audience", "never", index), f"{name} is among shows too; it can't be both")
         self._confirms(audience.confirmed_by, ("audience", "confirmed_by"), known, many=True)
         self._confirms(self.spec.lane.confirmed_by, ("lane", "confirmed_by"), known, many=False)
+
+    def _hosts(self, known: Variables) -> None:
+        """Whose hosts are shown: by values that the audience may see themselves."""
+        for index, name in enumerate(self.spec.hosts.identity_providers_from if self.spec.hosts else ()):
+            path: Path = ("hosts", "identity_providers_from", index)
+            root, _, value = name.partition(".")
+            kind, source = known.get(name), self.sources.get(root)
+            if kind is None or source is None:
+                self.context.add(path, f"{name} is not a value of a source; {nearest(name, self._source_values())}")
+            elif kind.base != "string":
+                self.context.add(path, f"{name} is {kind}; expected string or [string]")
+            elif value in source.internal or source.classification not in self.spec.audience.shows:
+                self.context.add(path, f"{name} is not for this audience, so its hosts can't be shown")
 
     def _confirms(self, name: str | None, path: Path, known: Variables, *, many: bool) -> None:
         if name is None:

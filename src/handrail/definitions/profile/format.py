@@ -150,10 +150,14 @@ class AnnexesSpec(Closed):
 
 
 class HostsSpec(Closed):
-    """Hosts that captures show by name, and all below them: the vendor's own, and identity providers."""
+    """Hosts that captures show by name, and all below them: the vendor's own, and identity providers.
+
+    ``identity_providers_from``: values of sources, URLs whose hosts the audience sees anyway.
+    """
 
     vendor: Hosts = []
     identity_providers: Hosts = []
+    identity_providers_from: Names = []
 
     @model_validator(mode="after")
     def _one_class(self) -> Self:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
@@ -15,6 +16,7 @@ from handrail.definitions.language.conditions import ConditionError
 from handrail.definitions.profile.compiled import AnnexType, CompiledAnnexes, CompiledProfile
 from handrail.definitions.requests.extraction import Extraction
 from handrail.kernel.errors import Invalid, Misconfigured, NotFound
+from handrail.kernel.hostnames import normal_host
 from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.proof.manifest import MIN_SALT_BYTES, held_digest
 from handrail.packets.sanitise import Limits, SanitiseContext, Sanitised, sanitise
@@ -76,20 +78,41 @@ def read_artifacts(
     records = listed(profile.annexes, snapshots)
     if len(records) > MAX_ARTIFACTS:
         raise Invalid(f"The case has {len(records)} artifacts; at most {MAX_ARTIFACTS} are taken.", code="artifacts")
-    reader = _Reading(profile.annexes, snapshots, open_blob, salt, sanitise_context(profile, salt))
+    reader = _Reading(profile.annexes, snapshots, open_blob, salt, sanitise_context(profile, snapshots, salt))
     artifacts = [_read(reader, record) for record in records]
     return tuple(sorted(artifacts, key=lambda artifact: (len(artifact.id), artifact.id)))
 
 
-def sanitise_context(profile: CompiledProfile, salt: bytes) -> SanitiseContext:
+def sanitise_context(profile: CompiledProfile, snapshots: Mapping[str, SourceSnapshot], salt: bytes) -> SanitiseContext:
     """What every sanitiser of this packet goes by, in each of its revisions."""
     hosts = profile.spec.hosts
+    found = _hosts_of(hosts.identity_providers_from, snapshots) if hosts else []
     return SanitiseContext.of_packet(
         salt,
         vendor=hosts.vendor if hosts else (),
-        identity_providers=hosts.identity_providers if hosts else (),
+        identity_providers=[*hosts.identity_providers, *found] if hosts else (),
         request_ids=profile.spec.request_ids,
     )
+
+
+def _hosts_of(names: Sequence[str], snapshots: Mapping[str, SourceSnapshot]) -> list[str]:
+    """The hosts of the URLs under ``names``; what has none is passed over."""
+    found: list[str] = []
+    for name in names:
+        source, _, value = name.partition(".")
+        given = snapshots[source].values.get(value)
+        for url in given if isinstance(given, list) else [given]:
+            host = normal_host(_host_of(url)) if isinstance(url, str) else None
+            if host is not None and "." in host and not host.rpartition(".")[2].isdigit():
+                found.append(host)
+    return found
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ address, known words. Numbers stay where they measure something and can't be som
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from handrail.packets.sanitise.correlation import Correlation
 from handrail.packets.sanitise.known import federation, opentelemetry
 from handrail.packets.sanitise.known.network import ERRORS
 from handrail.packets.sanitise.otlpforms import named
@@ -61,6 +62,9 @@ otel.scope.version otel.library.version process.runtime.version telemetry.auto.v
 )
 HOST_KEYS = words("server.address net.peer.name net.host.name http.host network.peer.address url.domain")
 URL_KEYS = words("url.full http.url url.path url.template http.route http.target")
+# Headers that instrumentation records on request; of these, those that help to find a request again.
+_HEADER = re.compile(r"(?:http|rpc)\.(?:request|response)\.(?:header|metadata)\.([a-z0-9_-]{1,60})")
+_ASKED_KEYS = words("server.address net.peer.name http.host url.full http.url")
 _METHOD_KEYS = words("http.request.method http.method")
 # Where outcomes of protocols stand: errors of browsers, SAML, OAuth, TLS and gRPC, and HTTP statuses, stay whole.
 OUTCOME_KEYS = words(
@@ -84,12 +88,42 @@ class Attributes:
         self._redaction = redaction
         self._urls = urls
         self._spell = spell
+        self._correlation = Correlation(redaction)
+        self._vendor = False
+
+    def begin(self, items: Iterable[dict[str, Any]]) -> None:
+        """The attributes of one more span are ``items``: whether its request went to a host of the vendor's."""
+        asked = [text for item in items if item.get("key") in _ASKED_KEYS if (text := _string(item.get("value")))]
+        self._vendor = any(self._urls.class_of(text) == "vendor" for text in asked)
+
+    def known(self, key: str) -> bool:
+        """Whether there is a rule for ``key``."""
+        return key in KEYS or self._header(key) is not None
+
+    def _header(self, key: str) -> str | None:
+        """The name of the header of a request's or trace's id that ``key`` recorded, None for any other key."""
+        found = _HEADER.fullmatch(key)
+        name = found[1].replace("_", "-") if found else ""
+        return name if name in self._correlation.names else None
+
+    def _correlated(self, key: str, name: str, value: Any) -> Value | None:
+        """The id in one text, or in a list of one, as the conventions write headers."""
+        values = value.get("arrayValue") if type(value) is dict else None
+        listed = values.get("values") if type(values) is dict else None
+        raw = _string(listed[0]) if type(listed) is list and len(listed) == 1 else _string(value)
+        shown = self._correlation.shown(name, raw, self._urls.suspects, vendor=self._vendor) if raw else None
+        if shown is None:
+            return None
+        self._redaction.own.add(key)
+        return {"arrayValue": {"values": [{"stringValue": shown}]}} if listed else {"stringValue": shown}
 
     def safe(self, key: str, value: Any) -> Value | None:
         """OTLP's AnyValue as it may stay under ``key``, or None."""
         if type(value) is not dict:
             return None
         value = named(value)
+        if (name := self._header(key)) is not None:
+            return self._correlated(key, name, value)
         if len(value) != 1:
             return None
         (kind, raw), *_ = value.items()
@@ -135,3 +169,8 @@ class Attributes:
             or (key in _METHOD_KEYS and raw in METHODS)
             or (key in OUTCOME_KEYS and raw in OUTCOMES)
         )
+
+
+def _string(value: Any) -> str | None:
+    found = named(value).get("stringValue") if type(value) is dict else None
+    return found if type(found) is str else None

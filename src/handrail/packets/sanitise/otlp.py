@@ -209,9 +209,11 @@ class Otlp:
 
     def _attributes(self, listed: Any, place: str) -> list[dict[str, Any]]:
         kept = []
-        for item in self._objects(listed, place):
+        items = self._objects(listed, place)
+        self._attribute.begin(items)
+        for item in items:
             key = item.get("key")
-            known = type(key) is str and key in attributes.KEYS
+            known = type(key) is str and self._attribute.known(key)
             safe = self._attribute.safe(str(key), item.get("value")) if known else None
             if safe is None:
                 self.redaction.drop("unsafe-value" if known else "custom-attribute", place, item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from handrail.packets.assembly.results import Assembled
 from handrail.packets.assembly.sources import reread
 from tests.unit.definitions.profile_samples import table
 from tests.unit.packets.assembly.clearing import clear
-from tests.unit.packets.assembly.estate import AT, GIVEN, Estate, codes, event, sample, tables
+from tests.unit.packets.assembly.estate import AT, GIVEN, HAR, Estate, codes, event, sample, tables
 
 
 def after(first: Assembled) -> Previous:
@@ -154,3 +155,17 @@ def test_drift_while_reading_holds_the_revision() -> None:
     drift = reread(inputs.profile, inputs.inputs, inputs.snapshots, estate.read)
     assembled = assemble(replace(inputs, drift=drift))
     assert ("entitlement-drift", "sources.tenant") in codes(assembled)
+
+
+def test_a_further_artifact_changes_no_stand_in_of_the_others() -> None:
+    estate = Estate()
+    estate.attach("ATT-3", "har", HAR.replace(b"/login?", b"/users/4711?"))
+    first = {annex.artifact: annex.data for annex in estate.assemble().annexes}
+    estate.attach("ATT-0", "har", HAR.replace(b"/login?", b"/users/4711/edit?"))
+
+    second = {annex.artifact: annex.data for annex in estate.assemble().annexes}
+
+    name = re.search(rb"/users/(~num-[a-z-]+)", first["ATT-3"] or b"")
+    assert name is not None
+    assert {ident: second[ident] for ident in first} == first
+    assert name[1] + b"/edit" in (second["ATT-0"] or b"")
