@@ -104,6 +104,7 @@ class EventName(StrEnum):
     RELEASE_KEY_MADE = "release_key.made"
     RELEASE_KEY_RETIRED = "release_key.retired"
     RELEASE_KEY_REVOKED = "release_key.revoked"
+    PACKET_ORIGINAL_VIEWED = "packet.original_viewed"
     PACKET_DOCUMENT_TAKEN = "packet.document_taken"
 
     AUDIT_SEALED = "audit.sealed"

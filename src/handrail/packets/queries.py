@@ -125,6 +125,7 @@ class PacketDetail:
     votes: VotesView | None
     seen: tuple[SeenThing, ...]
     delivery: DeliveryView | None
+    may_see_inside: bool
     why_not_mark_seen: Refusal | None
     why_not_assemble: Refusal | None
     why_not_approve: Refusal | None
@@ -252,6 +253,7 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
         votes=votes(row) if assembled else None,
         seen=seen.view(actor, row) if assembled else (),
         delivery=delivery(row),
+        may_see_inside=permissions.may_see_internal(actor),
         why_not_mark_seen=permissions.why_not_mark_seen(actor, row),
         why_not_assemble=permissions.why_not_assemble(actor),
         why_not_approve=permissions.why_not_approve(actor, row),

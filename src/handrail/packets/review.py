@@ -181,7 +181,7 @@ def holds(actor: Actor, revision: Revision) -> tuple[HoldView, ...]:
 def annexes(revision: Revision) -> tuple[AnnexView, ...]:
     said = {one["name"]: one.get("description", "") for one in documents.parsed(revision.assembly.packet)["annexes"]}
     rows = AnnexRow.objects.filter(revision=revision).order_by("position")
-    return tuple(_annex(row, said.get(row.name, "")) for row in rows)
+    return tuple(annex_view(row, said.get(row.name, "")) for row in rows)
 
 
 def sources(revision: Revision) -> tuple[SourceView, ...]:
@@ -298,7 +298,7 @@ def _hold(actor: Actor, revision: Revision, row: HoldRow) -> HoldView:
     )
 
 
-def _annex(row: AnnexRow, description: str) -> AnnexView:
+def annex_view(row: AnnexRow, description: str = "") -> AnnexView:
     return AnnexView(
         name=row.name,
         type=row.type,

@@ -9,7 +9,7 @@ from django.urls.converters import PathConverter
 from handrail.web.audit import evaluation, integrity, log
 from handrail.web.definitions import definition, proposing
 from handrail.web.definitions import listing as definitions
-from handrail.web.packets import assemble, packet
+from handrail.web.packets import annex, assemble, packet
 from handrail.web.packets import listing as packets
 from handrail.web.runs import brakes, exceptions, follow_up, operations, reviews, run, starting, tenant, waves
 from handrail.web.shell import (
@@ -97,6 +97,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/packets/<str:packet>", packet.page, name="packet"),
     path("admin/packets/<str:packet>/live", packet.live, name="packet-live"),
     path("admin/packets/<str:packet>/document", packet.document, name="packet-document"),
+    path("admin/packets/<str:packet>/annex", annex.page, name="packet-annex"),
+    path("admin/packets/<str:packet>/original", annex.original, name="packet-original"),
     path("admin/packets/<str:packet>/package", packet.package, name="packet-package"),
     path("admin/packets/<str:packet>/again", packet.again, name="packet-again"),
     path("admin/packets/<str:packet>/clear", packet.clear, name="packet-clear"),

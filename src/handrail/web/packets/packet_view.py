@@ -126,6 +126,7 @@ class PacketPage:
     refused: RefusedDecision | None = None
     whole: bool = False
     inputs: list[tuple[str, str]] = field(default_factory=list)
+    may_see_inside: bool = False
     seen: SeenWay = field(default_factory=lambda: SeenWay((), 0, 0))
 
     @property
@@ -224,6 +225,7 @@ def present(
         may_export=detail.delivery is not None and actor.may(Capability.PACKET_RELEASE),
         refused=refused,
         whole=whole,
+        may_see_inside=detail.may_see_inside,
         seen=seen_view.way(detail),
         inputs=[(name, words.visible_value(text)) for name, text in detail.inputs.items() if text is not None],
     )

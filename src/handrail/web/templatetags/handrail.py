@@ -107,6 +107,12 @@ def visible(text: str) -> str:
 
 
 @register.filter
+def to_twelve(depth: int) -> int:
+    """How deep something is drawn: no deeper than twelve steps."""
+    return min(depth, 12)
+
+
+@register.filter
 def short_digest(digest: str) -> str:
     """``sha256:1a2b3c4d5e6f`` of a full digest, for places where the whole is a copy away."""
     kind, _, value = digest.partition(":")
