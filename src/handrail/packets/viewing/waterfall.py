@@ -143,7 +143,7 @@ def _bar(start: float, length: float, scale: float, part: str) -> TimeBar:
 
 
 def _started(entry: Any) -> float:
-    """Milliseconds since 1970; 0 where it is no time."""
+    """Milliseconds since 1970; 0 where it is not a time."""
     text = as_dict(entry).get("startedDateTime")
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else _EPOCH
