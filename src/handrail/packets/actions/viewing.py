@@ -77,7 +77,7 @@ def open_original(*, ref: str, revision: int | None, name: str, asked: AskedPart
         (one.sanitiser or "" for one in (profile.annexes.types if profile.annexes else ()) if one.name == annex.type),
         "",
     )
-    context = artifacts.sanitise_context(profile, bytes(row.packet.salt))
+    context = artifacts.sanitise_context(profile, documents.snapshots_of(row), bytes(row.packet.salt))
     content = view(AnnexBytes(sanitiser, annex.media_type, cleared, original, context), asked)
     return OpenedAnnex(_seen(row, annex), content, may_see_original=True)
 
