@@ -64,6 +64,9 @@ def test_page_reads_a_packet_profile_aloud(house: Web, owner: Client) -> None:
         "every entity at /federation/entities/{tenant.id} in federation-metadata",
         "listed: the one of inventory.connectors whose id is item.id, else not-in-inventory",
         "each entry has holds of its own",
+        "signing-co.example",
+        "accounts.google.com, those of inventory.entity_ids",
+        "x-signing-request",
     ):
         assert told in text
 

@@ -12,6 +12,7 @@ from handrail.definitions.profile.format import (
     EachSpec,
     FieldSpec,
     HoldRuleSpec,
+    HostsSpec,
     ProfileSpec,
     ShownSpec,
     SignersSpec,
@@ -52,7 +53,7 @@ class ProfileHoldView:
 
 @dataclass(frozen=True, slots=True)
 class ProfileSummary:
-    """``annexes``: each type with what becomes of it."""
+    """``annexes``: each type with what becomes of it. ``hosts``: which hosts annexes show by name, and which ids."""
 
     summary: str
     lane: str
@@ -66,6 +67,7 @@ class ProfileSummary:
     sources: list[ProfileSourceView]
     fields: list[ProfileFieldView]
     annexes: list[tuple[str, str]]
+    hosts: list[tuple[str, str]]
     holds: list[ProfileHoldView]
     hold_owner: str
 
@@ -89,6 +91,7 @@ def summarise(text: str) -> ProfileSummary | None:
         sources=[_source(name, source) for name, source in spec.sources.items()],
         fields=[row for path, field in spec.fields.items() for row in _fields(path, field)],
         annexes=[(name, _annex(of)) for name, of in _types(spec)],
+        hosts=_hosts(spec),
         holds=[_hold(code, rule) for code, rule in spec.holds.items()],
         hold_owner=spec.hold_owner,
     )
@@ -153,6 +156,17 @@ def _types(spec: ProfileSpec) -> list[tuple[str, AnnexTypeSpec]]:
 def _annex(of: AnnexTypeSpec) -> str:
     which = f"where {of.where}: " if of.where else "everything else: "
     return which + ("never leaves" if of.clear == "never" else f"only as cleared by {of.clear}, {of.at_most} at most")
+
+
+def _hosts(spec: ProfileSpec) -> list[tuple[str, str]]:
+    hosts = spec.hosts or HostsSpec()
+    providers = [*hosts.identity_providers, *(f"those of {name}" for name in hosts.identity_providers_from)]
+    rows = [
+        ("The vendor's hosts", ", ".join(hosts.vendor)),
+        ("Identity providers", ", ".join(providers)),
+        ("Ids of requests to the vendor, beside the known ones", ", ".join(spec.request_ids)),
+    ]
+    return [(name, shown) for name, shown in rows if shown]
 
 
 def _hold(code: str, rule: HoldRuleSpec) -> ProfileHoldView:

@@ -53,13 +53,16 @@ class Structure:
         self._redaction = redaction
         self._urls = urls
         self._budget = _BUDGET
+        self._read: dict[str, jwt.ReadToken | None] = {}
 
     def of(self, entry: dict[str, Any]) -> dict[str, Any] | None:
         """``{"saml": […], "jwt": […], "oauth": […]}`` of a HAR entry, without the empty ones; None without any."""
         found = _Entry(Frame(self._redaction, self._urls, instant(entry.get("startedDateTime"))), {}, set())
         request, response = _dict(entry.get("request")), _dict(entry.get("response"))
-        self._address(found, request.get("url"), "request.url", None)
-        self._parameters(found, places.pairs(request.get("queryString")), "request.url")
+        url = request.get("url")
+        self._address(found, url, "request.url", None)
+        if type(url) is not str or "?" not in url:  # else it says the same
+            self._parameters(found, places.pairs(request.get("queryString")), "request.url")
         self._headers(found, request, "request.headers")
         self._posted(found, _dict(request.get("postData")))
         self._headers(found, response, "response.headers")
@@ -68,18 +71,18 @@ class Structure:
         return {kind: made for kind, made in found.made.items() if made} or None
 
     def _headers(self, found: _Entry, message: dict[str, Any], at: str) -> None:
-        for header, value in places.pairs(message.get("headers")):
+        for header, value in places.telling(message.get("headers")):
             name = header.lower()
             if name == "location":
                 self._address(found, value, at, name)
             elif name == "www-authenticate":
                 found.add("oauth", oauth.challenge(value), at, None)
             self._tokens(found, value, at, name)
-        for _name, value in places.pairs(message.get("cookies")):
+        for _name, value in places.telling(message.get("cookies")):
             self._tokens(found, value, at, "cookie" if at == "request.headers" else "set-cookie")
 
     def _address(self, found: _Entry, url: Any, at: str, name: str | None) -> None:
-        if type(url) is not str or not found.first(url):
+        if type(url) is not str or not places.tells(url) or not found.first(url):
             return
         for parameters in places.of_url(url):
             self._parameters(found, parameters, at)
@@ -124,7 +127,14 @@ class Structure:
     def _tokens(self, found: _Entry, text: str, at: str, name: str | None) -> None:
         for token in jwt.tokens(text):
             if found.first(token.text):
-                found.add("jwt", jwt.described(token.text, found.frame), at, token.key or name)
+                found.add("jwt", self._jwt(token.text, found.frame), at, token.key or name)
+
+    def _jwt(self, token: str, frame: Frame) -> dict[str, Any] | None:
+        """A log-in's token stands in every call after it, so it is read once."""
+        if token not in self._read:
+            self._read[token] = jwt.read(token, frame)
+        read = self._read[token]
+        return read.described(frame) if read is not None else None
 
     def _message(self, found: _Entry, value: str, at: str, name: str | None, beside: Parameters) -> None:
         if not value or not found.first("".join(value.split())):

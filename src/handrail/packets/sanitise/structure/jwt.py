@@ -6,6 +6,8 @@ import binascii
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from handrail.packets.sanitise.structure import terms
@@ -39,39 +41,43 @@ def tokens(text: str) -> Iterator[FoundToken]:
             yield FoundToken(token, key[1] if key else None)
 
 
-def described(token: str, frame: Frame) -> dict[str, Any] | None:
-    """The digest of ``token``, None when it is none after all."""
+@dataclass(frozen=True, slots=True)
+class ReadToken:
+    """What a token says whenever it is sent; and its times, of which the digest says how far away they are."""
+
+    head: dict[str, Any]
+    issuer: dict[str, str] | None
+    times: tuple[datetime | None, datetime | None, datetime | None]
+    counts: dict[str, Any]
+
+    def described(self, frame: Frame) -> dict[str, Any]:
+        """The digest of the token in one entry."""
+        issued, begins, ends = (frame.seconds_until(when) for when in self.times)
+        age = -issued if issued is not None else None
+        moments = {"issuer": self.issuer, "age": age, "begins_in": begins, "expires_in": ends}
+        return filled(self.head | moments | self.counts)
+
+
+def read(token: str, frame: Frame) -> ReadToken | None:
+    """``token``, None when it is none after all."""
     parts = token.split(".")
     header = _object(parts[0])
     if header is None or "alg" not in header:
         return None
-    claims = _object(parts[1]) if len(parts) == 3 else None  # noqa: PLR2004 # header, claims, signature
-    algorithms = terms.JWS_ALGORITHMS | terms.JWE_ALGORITHMS
+    claims = (_object(parts[1]) if len(parts) == 3 else None) or {}  # noqa: PLR2004 # header, claims, signature
     known = header.keys() & terms.HEADER_PARAMETERS
-    return filled(
-        {
-            "form": _PARTS[len(parts)],
-            "alg": among(header["alg"], algorithms),
-            "enc": among(header["enc"], terms.ENCRYPTIONS) if "enc" in header else None,
-            "typ": among(header["typ"], terms.JWT_TYPES) if "typ" in header else None,
-            "header": sorted(known),
-            "other_parameters": len(header) - len(known) or None,
-            "kid": frame.stand_in(header.get("kid")),
-            **(_claims(claims, frame) if claims is not None else {}),
-        }
-    )
-
-
-def _claims(claims: dict[str, Any], frame: Frame) -> dict[str, Any]:
-    issued = frame.seconds_until(numeric_date(claims.get("iat")))
-    return {
-        "issuer": frame.whose(claims.get("iss")),
-        "age": -issued if issued is not None else None,
-        "begins_in": frame.seconds_until(numeric_date(claims.get("nbf"))),
-        "expires_in": frame.seconds_until(numeric_date(claims.get("exp"))),
-        "audiences": _count(claims.get("aud")),
-        "scopes": _count(claims.get("scope", claims.get("scp"))),
+    head = {
+        "form": _PARTS[len(parts)],
+        "alg": among(header["alg"], terms.ALGORITHMS),
+        "enc": among(header["enc"], terms.ENCRYPTIONS) if "enc" in header else None,
+        "typ": among(header["typ"], terms.JWT_TYPES) if "typ" in header else None,
+        "header": sorted(known),
+        "other_parameters": len(header) - len(known) or None,
+        "kid": frame.stand_in(header.get("kid")),
     }
+    issued, begins, ends = (numeric_date(claims.get(name)) for name in ("iat", "nbf", "exp"))
+    counts = {"audiences": _count(claims.get("aud")), "scopes": _count(claims.get("scope", claims.get("scp")))}
+    return ReadToken(head, frame.whose(claims.get("iss")), (issued, begins, ends), counts)
 
 
 def _count(value: Any) -> int | None:

@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, unquote
 Parameters = dict[str, str]
 
 SAML = frozenset({"SAMLRequest", "SAMLResponse", "wresult"})
+_NAMED = frozenset({"location", "www-authenticate"})
+_LENGTHS = frozenset(map(len, _NAMED))
 _MOST_FIELDS = 200
 _MAX_FORM = 4 * 1024 * 1024
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -31,6 +33,24 @@ def pairs(items: Any) -> Iterator[tuple[str, str]]:
             name, value = item.get("name"), item.get("value")
             if type(name) is str and type(value) is str:
                 yield name, _plain(value) if name in SAML else value
+
+
+def tells(text: str) -> bool:
+    """Whether a digest can be made of anything in an address."""
+    return "eyJ" in text or "error=" in text or "SAMLRe" in text or "wresult=" in text
+
+
+def telling(items: Any) -> Iterator[tuple[str, str]]:
+    """As ``pairs``, but only headers and cookies of which a digest can be made: few of the thousands in a capture."""
+    for item in items if type(items) is list else ():
+        try:
+            name, value = item["name"], item["value"]
+            if "eyJ" not in value and (len(name) not in _LENGTHS or name.lower() not in _NAMED):
+                continue
+        except (TypeError, KeyError):
+            continue
+        if type(name) is str and type(value) is str:
+            yield name, value
 
 
 def _plain(value: str) -> str:

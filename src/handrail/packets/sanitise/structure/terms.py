@@ -5,9 +5,19 @@ A value that is in none of these lists becomes "other", or is only counted. A ch
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from handrail.packets.sanitise.known import federation
 from handrail.packets.sanitise.vocabulary import QUERY_VALUES, words
 
 OTHER = "other"
+
+
+def _endings(names: Iterable[str]) -> frozenset[str]:
+    """The last part of each: how a digest writes it."""
+    return frozenset(name.rpartition(":")[2] for name in names)
+
+
 KEYS = words(
     """
 _handrail saml jwt oauth unreadable why at in kind version issuer destination consumer audience audiences recipient of
@@ -32,14 +42,7 @@ NameIDMappingRequest NameIDMappingResponse ManageNameIDRequest ManageNameIDRespo
 EncryptedAssertion RequestSecurityTokenResponse RequestSecurityTokenResponseCollection
 """
 )
-STATUSES = words(
-    """
-Success Requester Responder VersionMismatch AuthnFailed InvalidAttrNameOrValue InvalidNameIDPolicy NoAuthnContext
-NoAvailableIDP NoPassive NoSupportedIDP PartialLogout ProxyCountExceeded RequestDenied RequestUnsupported
-RequestVersionDeprecated RequestVersionTooHigh RequestVersionTooLow ResourceNotRecognized TooManyResponses
-UnknownAttrProfile UnknownPrincipal UnsupportedBinding
-"""
-)
+STATUSES = _endings(federation.SAML_STATUS)
 NAME_ID_FORMATS = words(
     """
 unspecified emailAddress X509SubjectName WindowsDomainQualifiedName kerberos entity persistent transient encrypted
@@ -53,19 +56,8 @@ MobileOneFactorContract MobileOneFactorUnregistered SecureRemotePassword PGP SPK
 PersonalTelephony AuthenticatedTelephony windows SFA MFA multipleauthn
 """
 )
-BINDINGS = words("HTTP-Redirect HTTP-POST HTTP-Artifact SOAP PAOS URI")
-XML_ALGORITHMS = {
-    uri + name: name
-    for uri, names in {
-        "http://www.w3.org/2000/09/xmldsig#": "rsa-sha1 dsa-sha1 hmac-sha1 sha1",
-        "http://www.w3.org/2001/04/xmldsig-more#": "rsa-md5 md5 rsa-sha224 rsa-sha256 rsa-sha384 rsa-sha512 sha224 "
-        "sha384 ecdsa-sha1 ecdsa-sha224 ecdsa-sha256 ecdsa-sha384 ecdsa-sha512 hmac-sha256 hmac-sha384 hmac-sha512",
-        "http://www.w3.org/2007/05/xmldsig-more#": "rsa-pss sha256-rsa-MGF1 sha384-rsa-MGF1 sha512-rsa-MGF1",
-        "http://www.w3.org/2001/04/xmlenc#": "sha256 sha512",
-        "http://www.w3.org/2021/04/xmldsig-more#": "eddsa-ed25519 eddsa-ed448",
-    }.items()
-    for name in names.split()
-}
+BINDINGS = _endings(federation.SAML_BINDINGS)
+XML_ALGORITHMS = {uri: uri.rpartition("#")[2] for uri in federation.XML_ALGORITHMS}
 _CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 _MICROSOFT = "http://schemas.microsoft.com/"
 ATTRIBUTES = frozenset(
@@ -91,13 +83,7 @@ ATTRIBUTES = frozenset(
 )
 
 # JOSE and OAuth.
-JWS_ALGORITHMS = words("HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 ES256K PS256 PS384 PS512 EdDSA none")
-JWE_ALGORITHMS = words(
-    """
-RSA1_5 RSA-OAEP RSA-OAEP-256 A128KW A192KW A256KW dir ECDH-ES ECDH-ES+A128KW ECDH-ES+A192KW ECDH-ES+A256KW A128GCMKW
-A192GCMKW A256GCMKW PBES2-HS256+A128KW PBES2-HS384+A192KW PBES2-HS512+A256KW
-"""
-)
+ALGORITHMS = federation.JOSE_ALGORITHMS
 ENCRYPTIONS = words("A128CBC-HS256 A192CBC-HS384 A256CBC-HS512 A128GCM A192GCM A256GCM")
 JWT_TYPES = words(
     "JWT at+jwt dpop+jwt logout+jwt secevent+jwt token-introspection+jwt oauth-authz-req+jwt JOSE id_token+jwt"
@@ -105,6 +91,20 @@ JWT_TYPES = words(
 HEADER_PARAMETERS = words(
     "alg jku jwk kid x5u x5c x5t x5t#S256 typ cty crit enc zip epk apu apv iv tag p2s p2c b64 nonce ver"
 )
+TOKEN_KEYS = words(
+    """
+access_token token_type expires_in refresh_token scope id_token error error_description error_uri error_codes state
+session_state not-before-policy refresh_expires_in ext_expires_in expires_on resource foci client_info device_code
+user_code verification_uri interval timestamp trace_id correlation_id issued_token_type
+"""
+)
+TOKEN_TYPES = words("bearer dpop mac n_a")
+ERRORS = (
+    federation.OAUTH_ERRORS
+    | QUERY_VALUES["error"]
+    | words("mfa_required invalid_resource unsupported_client_assertion_type")
+)
+PARAMETERS = words("alg jku jwk kid x5u x5c x5t x5t#S256 typ cty crit enc zip epk apu apv iv tag p2s p2c b64 nonce ver")
 TOKEN_KEYS = words(
     """
 access_token token_type expires_in refresh_token scope id_token error error_description error_uri error_codes state
@@ -130,7 +130,7 @@ x-ms-token-aad-id-token cf-access-jwt-assertion x-goog-iap-jwt-assertion
 
 TERMS: frozenset[str] = frozenset().union(
     *(KEYS, PLACES, WHY, MESSAGES, STATUSES, NAME_ID_FORMATS, AUTHENTICATIONS, BINDINGS, XML_ALGORITHMS.values()),
-    *(ATTRIBUTES, JWS_ALGORITHMS, JWE_ALGORITHMS, ENCRYPTIONS, JWT_TYPES, HEADER_PARAMETERS, TOKEN_KEYS, TOKEN_TYPES),
+    *(ATTRIBUTES, ALGORITHMS, ENCRYPTIONS, JWT_TYPES, HEADER_PARAMETERS, TOKEN_KEYS, TOKEN_TYPES),
     *(ERRORS, PARAMETERS),
 )
 
