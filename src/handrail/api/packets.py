@@ -16,7 +16,7 @@ from handrail.packets.actions.assembling import Requested
 from handrail.packets.actions.exporting import Download
 from handrail.packets.actions.seeing import Marked
 from handrail.packets.actions.votes import Approved
-from handrail.packets.assembly.compare import Comparison
+from handrail.packets.comparison import RevisionComparison
 from handrail.packets.queries import PacketDetail, PacketFilter, PacketSummary
 
 router = Router()
@@ -103,12 +103,13 @@ def get_packet(request: HttpRequest, ref: PacketRef, revision: Revision = None) 
     return queries.get_packet(actor_of(request), ref, revision)
 
 
-@router.get("/packets/{ref}/diff", response={200: Comparison | None, **REFUSALS}, operation_id="diff_packet")
+@router.get("/packets/{ref}/diff", response={200: RevisionComparison, **REFUSALS}, operation_id="diff_packet")
 def diff_packet(
-    request: HttpRequest, ref: PacketRef, revision: Revision = None, against: Revision = None
-) -> Comparison | None:
-    """What changed since the previous revision; null if there is none."""
-    return comparison.diff(actor_of(request), ref, revision, against)
+    request: HttpRequest, ref: PacketRef, revision: Revision = None, against: Revision = None, previous: bool = False
+) -> RevisionComparison:
+    """From what the vendor holds to this revision: the last one delivered, or nothing yet. `against` or `previous`
+    compare with another revision instead."""
+    return comparison.diff(actor_of(request), ref, revision, against, previous=previous)
 
 
 @router.post("/packets", response={202: Requested, **REFUSALS}, operation_id="assemble_packet")

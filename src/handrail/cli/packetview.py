@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handrail.cli import output
+from handrail.packets.comparison import RevisionComparison
 from handrail.packets.queries import PacketDetail
 from handrail.packets.review import VotesView
 
@@ -50,6 +51,23 @@ def show(found: PacketDetail) -> None:
         output.print_table(title, ("#", "at", "entry", "by", "detail"), ledger)
         if found.delivery.failure:
             output.say(f"Last attempt: {found.delivery.failure}")
+
+
+def show_differences(found: RevisionComparison) -> None:
+    """With what it is compared, then what differs: fields, annexes and holds before where they come from."""
+    base, parts = found.against, found.differences
+    if base is None:
+        output.say("The vendor holds nothing of this packet yet: all of it is new.")
+        return
+    held = f"consumed {base.consumed_at:%Y-%m-%d %H:%M} UTC" if base.consumed_at else "delivered"
+    output.say(f"Compared with revision {base.number}{f', {held}' if base.delivered_at else ''}.")
+    if parts.same:
+        output.say("Both revisions say the same.")
+        return
+    named = {"field": parts.fields, "annex": parts.annexes, "hold": parts.holds, "source": parts.sources}
+    named["rule"] = parts.lineage
+    rows = [(part, one.where, one.kind, one.before, one.after) for part, all_ in named.items() for one in all_]
+    output.print_table("", ("part", "where", "what", "before", "after"), rows)
 
 
 def show_holds(found: PacketDetail) -> None:

@@ -16,8 +16,7 @@ from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
 from handrail.kernel.errors import Fault, Invalid
 from handrail.packets import permissions, seen
-from handrail.packets.assembly.compare import Comparison
-from handrail.packets.comparison import with_earlier
+from handrail.packets.comparison import RevisionComparison, compared, with_previous
 from handrail.packets.concerned import ConcernedPeople, concerned_by
 from handrail.packets.models import Packet, Revision
 from handrail.packets.review import (
@@ -136,13 +135,16 @@ class PacketDetail:
 
 @dataclass(frozen=True, slots=True)
 class PacketReview:
-    """One revision with what its reviewers compare it with. ``comparison``: with the assembled revision before, if any.
+    """One revision with what its reviewers compare it with. ``comparison``: with what the vendor holds, or with another
+    revision where one was asked for; None while it is being assembled. ``since``: with the assembled revision before,
+    where the vendor holds nothing that it could be compared with.
 
     ``void``: approvals that no longer count: of this revision if it has ended, else of the one that it superseded.
     """
 
     detail: PacketDetail
-    comparison: Comparison | None
+    comparison: RevisionComparison | None
+    since: RevisionComparison | None
     void: tuple[VoteView, ...]
 
 
@@ -228,12 +230,13 @@ def get_packet(actor: Actor, ref: str, number: int | None = None) -> PacketDetai
 
 
 @snapshot()
-def get_packet_review(actor: Actor, ref: str, number: int | None = None) -> PacketReview:
+def get_packet_review(actor: Actor, ref: str, number: int | None = None, against: int | None = None) -> PacketReview:
     """All that the page of one revision shows, the newest unless named. Raises NotFound, Denied."""
     row = get_revision_row(actor, ref, number, Capability.PACKET_VIEW)
     detail = _detail(actor, row)
-    compared = with_earlier(row) if hasattr(row, "assembly") else None
-    return PacketReview(detail, compared, tuple(_void(row, detail)))
+    found = compared(row, against) if hasattr(row, "assembly") else None
+    since = with_previous(row) if found is not None and found.against is None and row.number > 1 else None
+    return PacketReview(detail, found, since, tuple(_void(row, detail)))
 
 
 def _detail(actor: Actor, row: Revision) -> PacketDetail:

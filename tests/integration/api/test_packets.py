@@ -51,7 +51,8 @@ def test_a_packet_goes_all_its_way_over_the_api(desk: Packets) -> None:
     assert post(ada, f"/{ref}/revisions/1/release").status_code == 202
     desk.deliver(desk.newest)
     assert ada.get(f"/api/v1/packets/{ref}").json()["delivery"]["state"] == "delivered"
-    assert ada.get(f"/api/v1/packets/{ref}/diff").json() is None
+    assert ada.get(f"/api/v1/packets/{ref}/diff").json()["against"] is None
+    assert ada.get(f"/api/v1/packets/{ref}/diff?previous=true").status_code == 404
     assert ada.get("/api/v1/evaluation/packets").json()["bound"] == 1
 
 

@@ -7,13 +7,16 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from handrail.access.models import User
 from handrail.packets.models import Clearance, Packet, Revision, Vote
 from tests.factories.installation import Installation
 from tests.factories.packets import Packets, connected, everything
+from tests.unit.packets.assembly.estate import HAR
 
 pytestmark = pytest.mark.django_db
 
@@ -285,3 +288,38 @@ def test_evaluation_counts_packets(desk: Packets, browser_of: Browser) -> None:
 @pytest.mark.parametrize("number", ["2", "0", "x", "-1", "9" * 30])
 def test_revision_that_is_none_is_missing(desk: Packets, browser_of: Browser, number: str) -> None:
     assert browser_of("ada").get(url(desk.assemble()), {"revision": number}).status_code == 404
+
+
+def test_page_begins_with_what_the_vendor_holds(desk: Packets, browser_of: Browser) -> None:
+    first = desk.released()
+    client = browser_of("ada")
+    assert "The vendor holds <strong>nothing yet</strong>" in text(client.get(url(first)))
+    desk.deliver(first)
+    desk.vendor.consume(str(first.assembly.manifest_digest))
+    desk.deliver(first)
+    desk.sources.case["count"] = 9
+    second = desk.assemble()
+    shown = text(client.get(url(second)))
+    assert 'The vendor holds <a href="?revision=1">revision 1</a>, which they opened' in shown
+    assert "Revision 2 differs in 1 value, 0 annexes and 0 holds." in shown
+    assert '<bdi class="value">3</bdi></del>' in shown
+    assert "unchanged field" in shown
+    assert "same by digest" in shown
+    assert "Compared with" in text(client.get(url(second), {"revision": 2, "against": 1}))
+    assert client.get(url(second), {"against": 7}).status_code == 404
+
+
+def test_statements_of_the_page_do_not_grow_with_what_it_shows(desk: Packets, browser_of: Browser) -> None:
+    client = browser_of("ada")
+    revision = desk.assemble()
+    client.get(url(revision))
+    with CaptureQueriesContext(connection) as few:
+        client.get(url(revision))
+    for number in range(6):
+        desk.sources.attach(f"ATT-{number + 10}", "har", HAR)
+    desk.sources.case["plan"] = "biz"
+    revision = desk.assemble()
+    desk.see(revision, "ada", "ben", "cy")
+    with CaptureQueriesContext(connection) as many:
+        client.get(url(revision))
+    assert len(many) <= len(few) + 3

@@ -115,26 +115,19 @@ def diff(
     packet: PacketRef,
     *,
     revision: Number = None,
-    against: Annotated[
-        int | None, typer.Option("--against", min=1, help="Compare with this revision instead of the previous one.")
-    ] = None,
+    against: Annotated[int | None, typer.Option("--against", min=1, help="Compare with this revision instead.")] = None,
+    previous: Annotated[bool, typer.Option("--previous", help="Compare with the revision before instead.")] = False,
     as_: As = None,
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """What changed since the previous revision."""
+    """What changes from what the vendor holds to this revision: the last one delivered, or nothing yet."""
     who = actor(as_, workspace)
-    found = comparison.diff(who, packet, revision, against)
+    found = comparison.diff(who, packet, revision, against, previous=previous)
     if json:
         output.print_json(found)
-        return
-    if found is None or found.same:
-        output.say("There is no earlier revision." if found is None else "Both revisions say the same.")
-        return
-    parts = {"field": found.fields, "rule": found.lineage, "source": found.sources, "hold": found.holds}
-    parts["annex"] = found.annexes
-    rows = [(part, one.where, one.kind, one.before, one.after) for part, all_ in parts.items() for one in all_]
-    output.print_table("", ("part", "where", "what", "before", "after"), rows)
+    else:
+        packetview.show_differences(found)
 
 
 @group.command("holds")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any, Literal
 
 from pydantic import JsonValue
@@ -15,6 +18,10 @@ from handrail.packets.assembly.results import Assembled
 Kind = Literal["added", "removed", "changed"]
 Document = Mapping[str, Any]
 _ABSENT: Any = object()
+# What names an entry of a list among others, the first that it has.
+_NAMES = ("id", "ref", "reference", "key", "name")
+# Finding equal entries takes the square of their number.
+_MOST_MATCHED = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,11 @@ class Documents:
     packet: Document
     trace: Document
     holds: Document
+
+    @classmethod
+    def nothing(cls) -> Documents:
+        """Those of somebody who holds no revision: against them, all of a revision is added."""
+        return cls({"fields": {}, "annexes": [], "held": []}, {"fields": {}, "sources": {}}, {"holds": []})
 
     @classmethod
     def of(cls, assembled: Assembled) -> Documents:
@@ -148,7 +160,8 @@ def _is_held(value: Mapping[str, Any]) -> bool:
 
 
 def _lists(where: str, before: list[Any], after: list[Any]) -> Iterator[RevisionDifference]:
-    """Entries that come before and after the changed stretch are the same ones, whatever their new positions."""
+    """Entries that have a name are matched by it. Of others, those that are equal are the same ones, in their order,
+    whatever their new positions; what stands in their place is compared with what stood there."""
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
         start += 1
@@ -156,10 +169,46 @@ def _lists(where: str, before: list[Any], after: list[Any]) -> Iterator[Revision
     while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
         end += 1
     old, new = before[start : len(before) - end], after[start : len(after) - end]
-    shared = min(len(old), len(new))
-    for offset in range(shared):
-        yield from _differences(f"{where}[{start + offset}]", old[offset], new[offset])
-    for offset, entry in enumerate(old[shared:], start=shared):
-        yield RevisionDifference(f"{where}[{start + offset}]", "removed", entry, None)
-    for offset, entry in enumerate(new[shared:], start=shared):
-        yield RevisionDifference(f"{where}[{start + offset}]", "added", None, entry)
+    for at_old, at_new in _matched(old, new):
+        if at_new is None:
+            assert at_old is not None
+            yield RevisionDifference(f"{where}[{start + at_old}]", "removed", old[at_old], None)
+        elif at_old is None:
+            yield RevisionDifference(f"{where}[{start + at_new}]", "added", None, new[at_new])
+        else:
+            yield from _differences(f"{where}[{start + at_new}]", old[at_old], new[at_new])
+
+
+def _matched(old: list[Any], new: list[Any]) -> Iterator[tuple[int | None, int | None]]:
+    """Which entry of ``old`` is which of ``new``; None on the side where there is none."""
+    named_old, named_new = _by_name(old), _by_name(new)
+    if named_old is not None and named_new is not None:
+        yield from ((named_old.get(name), at) for name, at in named_new.items())
+        yield from ((at, None) for name, at in named_old.items() if name not in named_new)
+        return
+    if max(len(old), len(new)) > _MOST_MATCHED:
+        yield from _in_turn(range(len(old)), range(len(new)))
+        return
+    was, now = ([json.dumps(entry, sort_keys=True) for entry in entries] for entries in (old, new))
+    for tag, a, b, c, d in SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield from _in_turn(range(a, b), range(c, d))
+
+
+def _in_turn(old: range, new: range) -> Iterator[tuple[int | None, int | None]]:
+    yield from zip_longest(old, new)
+
+
+def _by_name(entries: list[Any]) -> dict[Any, int] | None:
+    """The names of the entries to their places; None where one has none, or two have the same."""
+    found: dict[Any, int] = {}
+    for at, entry in enumerate(entries):
+        name = (
+            next((entry[key] for key in _NAMES if isinstance(entry.get(key), str | int)), None)
+            if isinstance(entry, Mapping)
+            else None
+        )
+        if name is None or name in found:
+            return None
+        found[name] = at
+    return found

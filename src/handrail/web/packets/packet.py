@@ -30,7 +30,8 @@ _ANCHOR = re.compile(r"[a-z0-9-]{1,200}")
 @require_safe
 @in_one_moment
 def page(request: PageRequest, packet: str) -> HttpResponse:
-    shown = packet_view.present(request.actor, packet, _asked(request), whole="whole" in request.GET)
+    against = _number(request.GET["against"]) if request.GET.get("against") else None
+    shown = packet_view.present(request.actor, packet, _asked(request), whole="whole" in request.GET, against=against)
     request.opened = ("packet", shown.detail.summary.ref)
     return _show(request, shown)
 

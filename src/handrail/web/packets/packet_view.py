@@ -15,7 +15,8 @@ from handrail.packets import queries
 from handrail.packets.queries import PacketDetail, RevisionSummary
 from handrail.packets.review import DeliveryView, HoldView, VoteView
 from handrail.packets.states import MOVING, RevisionReason, RevisionState, VoteKind
-from handrail.web.packets import seen_view, values
+from handrail.web.packets import comparing, seen_view, values
+from handrail.web.packets.comparing import ComparedRevision
 from handrail.web.packets.seen_view import SeenWay
 from handrail.web.packets.values import DiffGroup, ShownAnnex, ShownField
 from handrail.web.shell import words
@@ -112,7 +113,8 @@ class PacketPage:
     open_holds: list[HoldItem]
     cleared_holds: list[HoldItem]
     annexes: list[ShownAnnex]
-    compared: bool
+    gone: list[str]
+    compared: ComparedRevision
     differences: list[DiffGroup]
     approvals: list[VoteView]
     against: list[VoteView]
@@ -177,6 +179,16 @@ class PacketPage:
         return sum(row.changed for row in self.fields)
 
     @property
+    def first_fields(self) -> list[ShownField]:
+        """What is read first: what is held or differs; all, where nothing is compared or nothing differs."""
+        found = [row for row in self.fields if row.field.held or row.changed]
+        return found if self.compared.base is not None and found else self.fields
+
+    @property
+    def same_fields(self) -> list[ShownField]:
+        return self.fields[len(self.first_fields) :]
+
+    @property
     def may_approve(self) -> bool:
         return self.detail.why_not_approve is None
 
@@ -193,10 +205,13 @@ def present(
     typed: SubmittedReason | None = None,
     refused: RefusedDecision | None = None,
     whole: bool = False,
+    against: int | None = None,
 ) -> PacketPage:
-    """Raises NotFound, Denied."""
-    review = queries.get_packet_review(actor, ref, number)
-    detail, compared = review.detail, review.comparison
+    """``against``: compared with this revision instead of with what the vendor holds. Raises NotFound, Denied."""
+    review = queries.get_packet_review(actor, ref, number, against)
+    detail = review.detail
+    compared = review.comparison.differences if review.comparison and review.comparison.against else None
+    shown_differences = review.since.differences if review.since else compared
     typed = typed or SubmittedReason()
     shown = detail.summary.revision
     later = [one for one in detail.revisions if one.number > shown.number]
@@ -212,9 +227,10 @@ def present(
         fields=values.field_rows(detail.fields, compared, whole=whole),
         open_holds=[item for item in items if item.hold.cleared is None],
         cleared_holds=[item for item in items if item.hold.cleared is not None],
-        annexes=values.annex_rows(detail.annexes, seen_view.way(detail)),
-        compared=compared is not None,
-        differences=values.diff_groups(compared),
+        annexes=values.annex_rows(detail.annexes, seen_view.way(detail), compared),
+        gone=values.gone_annexes(compared),
+        compared=comparing.compared_revision(review, asked=against),
+        differences=values.diff_groups(shown_differences),
         approvals=[vote for vote in votes if vote.kind is VoteKind.APPROVE],
         against=[vote for vote in votes if vote.kind is not VoteKind.APPROVE],
         delivery=_delivery(detail.delivery),

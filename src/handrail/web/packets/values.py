@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from handrail.web.shell import words
 ENTRIES_SHOWN = 100
 DIFFERENCES_SHOWN = 200
 _SIGNS = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "→"}
+SAME = "same by digest"
 _DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
 
 
@@ -24,11 +25,13 @@ _DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
 class ShownField:
     """One field. ``entries`` under ``columns`` where it is a list of records; then ``text`` says how many.
 
-    ``changed``: it is another than in the revision before.
+    ``changed``: it is another than in the revision that it is compared with; ``before``: what stood there, where it is
+    one value.
     """
 
     field: FieldView
     changed: bool
+    before: str | None
     text: str
     columns: list[str]
     entries: list[list[str]]
@@ -48,7 +51,10 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class ShownAnnex:
+    """``change``: added, changed or same, and what that is of; empty where it is compared with nothing."""
+
     annex: AnnexView
+    change: str
     seen: SeenSection | None
     removed: list[Removed]
     by_rule: list[tuple[str, int]]
@@ -80,13 +86,42 @@ class DiffGroup:
 
 def field_rows(fields: Iterable[FieldView], comparison: Comparison | None, *, whole: bool) -> list[ShownField]:
     """What is held first, then what changed. Lists of records to their first entries, unless ``whole``."""
-    moved = [f"{one.where}." for one in comparison.fields] if comparison else []
+    moved = {f"{one.where}.": one for one in comparison.fields} if comparison else {}
     rows = [_field(one, moved, whole=whole) for one in fields]
     return sorted(rows, key=lambda row: (not row.field.held, not row.changed))
 
 
-def annex_rows(annexes: Iterable[AnnexView], way: SeenWay) -> list[ShownAnnex]:
-    return [_annex(one, way.annex(one.path) if one.cleared else None) for one in annexes]
+def annex_rows(annexes: Iterable[AnnexView], way: SeenWay, comparison: Comparison | None = None) -> list[ShownAnnex]:
+    """Those that differ first."""
+    differs = {one.where: one for one in comparison.annexes} if comparison else {}
+    rows = [
+        _annex(one, way.annex(one.path) if one.cleared else None, _change(one, differs, comparison)) for one in annexes
+    ]
+    return sorted(rows, key=lambda row: row.change == SAME)
+
+
+def gone_annexes(comparison: Comparison | None) -> list[str]:
+    """The names of annexes that the other side has and this one has not."""
+    return [words.visible(one.where) for one in comparison.annexes if one.kind == "removed"] if comparison else []
+
+
+def _change(annex: AnnexView, differs: Mapping[str, RevisionDifference], comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ""
+    found = differs.get(annex.name)
+    if found is None:
+        return SAME
+    digest = annex.cleared_digest or annex.marker
+    renamed = next((d.where for d in differs.values() if _digest_of(d.before) == digest), None)
+    if renamed is not None and renamed != annex.name:
+        return f"same as {words.visible(renamed)} there"
+    if found.kind == "changed" and isinstance(found.before, dict) and found.before.get("cleared") != annex.cleared:
+        return "leaves now" if annex.cleared else "withheld now"
+    return found.kind
+
+
+def _digest_of(side: Any) -> Any:
+    return side.get("digest") if isinstance(side, dict) else None
 
 
 def diff_groups(comparison: Comparison | None) -> list[DiffGroup]:
@@ -95,8 +130,8 @@ def diff_groups(comparison: Comparison | None) -> list[DiffGroup]:
         return []
     named = (
         ("Fields", comparison.fields),
-        ("Holds", comparison.holds),
         ("Annexes", comparison.annexes),
+        ("Holds", comparison.holds),
         ("Sources", comparison.sources),
         ("Lineage", comparison.lineage),
     )
@@ -137,17 +172,19 @@ def _short(text: str) -> str:
     return _DIGEST.sub(lambda found: found[0][:19], text)
 
 
-def _field(one: FieldView, moved: Sequence[str], *, whole: bool) -> ShownField:
+def _field(one: FieldView, moved: Mapping[str, RevisionDifference], *, whole: bool) -> ShownField:
     found = one.value
     path = f"{one.path}."
     changed = any(where.startswith((path, f"{one.path}[")) or path.startswith(where) for where in moved)
     if not (isinstance(found, list) and found and all(isinstance(entry, dict) for entry in found)):
-        return ShownField(one, changed, words.visible_value(found), [], [], 0)
+        differs = moved.get(path)
+        before = _side(differs.before) if differs is not None and differs.kind == "changed" else None
+        return ShownField(one, changed, before, words.visible_value(found), [], [], 0)
     columns = [member.path for member in one.members] or list(found[0])  # type: ignore[arg-type]
     shown = found if whole else found[:ENTRIES_SHOWN]
     entries = [[_cell(entry, column) for column in columns] for entry in shown]
     text = f"{len(found):,} {'entry' if len(found) == 1 else 'entries'}"
-    return ShownField(one, changed, text, columns, entries, len(found))
+    return ShownField(one, changed, None, text, columns, entries, len(found))
 
 
 def _cell(entry: Any, column: str) -> str:
@@ -157,10 +194,10 @@ def _cell(entry: Any, column: str) -> str:
     return words.NOTHING if found is None else words.visible_value(found)
 
 
-def _annex(one: AnnexView, seen: SeenSection | None) -> ShownAnnex:
+def _annex(one: AnnexView, seen: SeenSection | None, change: str) -> ShownAnnex:
     counted: Any = one.report.get("removed", [])
     removed = [Removed(each["rule"], each["place"], each["count"]) for each in counted]
     by_rule: Counter[str] = Counter()
     for each in removed:
         by_rule[each.rule] += each.count
-    return ShownAnnex(one, seen, removed, by_rule.most_common())
+    return ShownAnnex(one, change, seen, removed, by_rule.most_common())
