@@ -64,6 +64,17 @@ class ClearanceBody(Schema):
     reason: Line
 
 
+class MaskBody(Schema):
+    """The holds of one code as they stand in the revision, by their targets."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+    targets: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1, max_length=holds.MOST_TARGETS)
+    ]
+    reason: Line
+
+
 class VoteBody(Schema):
     """``digest`` is that of the manifest which was looked at: any other digest is refused. ``seen``: the digests of
     what you have seen of it and have not marked as seen before; ``get_packet`` lists all that has to be."""
@@ -135,6 +146,16 @@ def clear_hold(request: HttpRequest, ref: PacketRef, number: Number, body: Clear
     """Clear one hold, with a reason. This makes a new revision, which you can't approve yourself."""
     asked = holds.clear(
         ref=ref, revision=number, code=body.code, target=body.target, reason=body.reason, by=actor_of(request)
+    )
+    return Status(202, asked)
+
+
+@router.post("/packets/{ref}/revisions/{number}/mask", response={202: Requested, **REFUSALS}, operation_id="mask_texts")
+def mask_texts(request: HttpRequest, ref: PacketRef, number: Number, body: MaskBody) -> Status[Requested]:
+    """Mask what holds of one code found in texts, with a reason. This makes a new revision, which you can't approve
+    yourself."""
+    asked = holds.mask(
+        ref=ref, revision=number, code=body.code, targets=body.targets, reason=body.reason, by=actor_of(request)
     )
     return Status(202, asked)
 

@@ -86,6 +86,8 @@ class EventName(StrEnum):
     PACKET_ASSEMBLY_STOPPED = "packet.assembly_stopped"
     PACKET_HOLD_CLEARED = "packet.hold_cleared"
     PACKET_SEEN = "packet.seen"
+    PACKET_TEXT_MASKED = "packet.text_masked"
+    PACKET_STILL_STANDS = "packet.still_stands"
     PACKET_SIGNED = "packet.signed"
     PACKET_APPROVED = "packet.approved"
     PACKET_REOPENED = "packet.reopened"

@@ -23,6 +23,7 @@ FAULT_LIMIT = 500
 def excluded(revision: Revision, made: Assembled, clearances: list[Clearance]) -> dict[int, str]:
     """The people who may not sign it: who assembled it, and who edited holds that it has."""
     used = {(hold.code, hold.target, hold.digest) for hold in made.holds if hold.cleared}
+    used |= {(one.code, one.target, one.digest) for one in made.masked}
     editors = {row.user_id for row in clearances if (row.code, row.target, row.digest) in used}
     # A clearance that made this revision edits its holds, also where the hold is gone in it.
     editors |= {row.user_id for row in clearances if row.revision_id == revision.supersedes_id}

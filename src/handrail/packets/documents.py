@@ -49,7 +49,10 @@ def snapshots_of(revision: Revision) -> dict[str, snapshots.SourceSnapshot]:
 
 def clearances_of(rows: Iterable[Clearance]) -> tuple[results.HoldClearance, ...]:
     return tuple(
-        results.HoldClearance(row.code, row.target, row.digest, row.role, row.by, row.reason, row.at) for row in rows
+        results.HoldClearance(
+            row.code, row.target, row.digest, row.role, row.by, row.reason, row.at, tuple(row.masks or ())
+        )
+        for row in rows
     )
 
 
@@ -74,7 +77,7 @@ def snapshot_rows(revision: Revision, read: Iterable[snapshots.SourceSnapshot]) 
 
 
 def hold_rows(revision: Revision, made: results.Assembled, clearances: Iterable[Clearance]) -> list[HoldRow]:
-    by_hold = {(row.code, row.target, row.digest): row for row in clearances}
+    by_hold = {(row.code, row.target, row.digest): row for row in clearances if not row.masks}
     return [
         HoldRow(
             workspace_id=revision.workspace_id,
@@ -93,6 +96,7 @@ def hold_rows(revision: Revision, made: results.Assembled, clearances: Iterable[
             digest=hold.digest,
             cleared=by_hold[hold.code, hold.target, hold.digest] if hold.cleared else None,
             internal=dict(hold.internal),
+            masks=list(hold.masks),
         )
         for position, hold in enumerate(made.holds)
     ]

@@ -173,13 +173,18 @@ class HoldRow(Owned):
     digest = models.CharField(max_length=DIGEST)
     cleared = models.ForeignKey("Clearance", on_delete=models.PROTECT, null=True, related_name="+")
     internal = models.JSONField()
+    masks = models.JSONField(null=True)  # the roles that may mask what it found; None before there were any
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["revision", "position"], name="hold_position_once")]
 
 
 class Clearance(Owned):
-    """Somebody's decision on one hold as it stood in ``revision``; it counts for the same ``digest``."""
+    """Somebody's decision on one hold as it stood in ``revision``; it counts for the same ``digest``.
+
+    ``masks``: where it masked what the hold had found, the digest of each text (``texts.mask_digest``); None where it
+    cleared the hold.
+    """
 
     packet = models.ForeignKey(Packet, on_delete=models.PROTECT, related_name="clearances")
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="clearances")
@@ -190,6 +195,7 @@ class Clearance(Owned):
     by = models.CharField(max_length=254)
     user_id = models.BigIntegerField()
     reason = models.CharField(max_length=500)
+    masks = models.JSONField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["revision", "code", "target", "digest"], name="clearance_once")]

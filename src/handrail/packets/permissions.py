@@ -38,6 +38,18 @@ def why_not_mark_seen(actor: Actor, revision: Revision) -> Refusal | None:
     return missing_capability(actor, Capability.PACKET_APPROVE) or _not_current(revision, DECIDABLE)
 
 
+def why_not_mask(actor: Actor, revision: Revision, hold: HoldRow) -> Refusal | None:
+    if refusal := missing_capability(actor, Capability.PACKET_CLEAR_HOLD) or _not_current(revision, DECIDABLE):
+        return refusal
+    if hold.cleared_id is not None:
+        return Refusal("hold-cleared", "This hold is cleared already.")
+    if not hold.masks:
+        return Refusal("hold-not-masked", f"Nobody can mask what this hold is on. {hold.released_by}")
+    if not set(hold.masks) & actor.roles:
+        return Refusal("not-yours", f"Only {' or '.join(hold.masks)} can mask it.")
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class AlreadyRead:
     """What a revision was assembled to, and whether the actor has approved it."""
@@ -101,7 +113,10 @@ def _not_a_signer(user_id: int, revision: Revision) -> Refusal | None:
     if why == approvers.ASSEMBLER:
         return Refusal("assembler", "You assembled this packet. Another person must approve it.")
     if why is not None:
-        return Refusal("hold-editor", "You cleared a hold of this revision. Another person must approve it.")
+        return Refusal(
+            "hold-editor",
+            "You cleared a hold of this revision, or masked a text in it. Another person must approve it.",
+        )
     if manifest.signers.find(signer) is None:
         return Refusal("not-a-signer", "You are not among this revision's signers: its profile names their roles.")
     return None

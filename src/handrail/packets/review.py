@@ -49,9 +49,31 @@ class ClearanceView:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPiece:
+    """A part of a text; ``kind``: what was found there, empty where nothing was."""
+
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedText:
+    """A text in which something was found, for those who see inside.
+
+    ``entry``: its place in the source's list, counted from 1; None where it is in no list.
+    """
+
+    entry: int | None
+    pieces: tuple[TextPiece, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HoldView:
-    """``blocks``: it keeps the whole revision. ``internal``: the facts, which never leave; empty unless the actor
-    decides by them (``permissions.may_see_internal``)."""
+    """``blocks``: it keeps the whole revision. ``masks``: the roles that may mask what it found.
+
+    ``internal``: the facts, which never leave, and ``texts``: where something was found in one; both are empty unless
+    the actor decides by them (``permissions.may_see_internal``).
+    """
 
     code: str
     scope: str
@@ -66,6 +88,9 @@ class HoldView:
     cleared: ClearanceView | None
     internal: dict[str, Any]
     why_not_clear: Refusal | None
+    masks: tuple[str, ...] = ()
+    why_not_mask: Refusal | None = None
+    texts: tuple[MarkedText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +320,30 @@ def _hold(actor: Actor, revision: Revision, row: HoldRow) -> HoldView:
         cleared=ClearanceView(cleared.by, cleared.role, cleared.at, cleared.reason) if cleared else None,
         internal=row.internal if permissions.may_see_internal(actor) else {},
         why_not_clear=permissions.why_not_clear(actor, revision, row),
+        masks=tuple(row.masks or ()),
+        why_not_mask=permissions.why_not_mask(actor, revision, row),
+        texts=_marked(row) if permissions.may_see_internal(actor) else (),
     )
+
+
+def _marked(row: HoldRow) -> tuple[MarkedText, ...]:
+    facts = row.internal.get("facts")
+    known = [one for one in facts if isinstance(one, dict) and "found" in one] if isinstance(facts, list) else []
+    return tuple(
+        MarkedText(one["entry"] + 1 if "entry" in one else None, tuple(_pieces(one["text"], one["found"])))
+        for one in known
+    )
+
+
+def _pieces(text: str, found: list[tuple[str, int, int]]) -> Iterator[TextPiece]:
+    at = 0
+    for kind, start, end in found:
+        if start > at:
+            yield TextPiece(text[at:start], "")
+        yield TextPiece(text[start:end], kind)
+        at = end
+    if at < len(text):
+        yield TextPiece(text[at:], "")
 
 
 def annex_view(row: AnnexRow, description: str = "") -> AnnexView:

@@ -52,6 +52,7 @@ class RevisionReason(StrEnum):
     DRIFT = "drift"
     DEFINITION = "definition-changed"
     CLEARANCE = "hold-cleared"
+    MASK = "text-masked"
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"

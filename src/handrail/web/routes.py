@@ -103,6 +103,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/packets/<str:packet>/again", packet.again, name="packet-again"),
     path("admin/packets/<str:packet>/clear", packet.clear, name="packet-clear"),
     path("admin/packets/<str:packet>/seen", packet.mark_seen, name="packet-seen"),
+    path("admin/packets/<str:packet>/mask", packet.mask, name="packet-mask"),
     path("admin/packets/<str:packet>/approve", packet.approve, name="packet-approve"),
     path("admin/packets/<str:packet>/reject", packet.reject, name="packet-reject"),
     path("admin/packets/<str:packet>/withdraw", packet.withdraw, name="packet-withdraw"),

@@ -67,6 +67,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "packets show": ("{packet}",),
     "packets diff": ("{packet}",),
     "packets holds": ("{packet}",),
+    "packets mask": ("{packet}", "secret-in-text", "timeline[].text", *REVISION, *REASON),
     "packets clear": ("{packet}", "source-conflict", "tenant.plan", *REVISION, *REASON),
     "packets seen": ("{packet}", SHA, *REVISION),
     "packets approve": ("{packet}", *REVISION, "--digest", SHA),

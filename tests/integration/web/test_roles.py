@@ -101,6 +101,7 @@ CHANGES: dict[str, Capability] = {
     "admin/exceptions/<exception>/resolve": C.EXCEPTION_RESOLVE,
     "admin/packets/<packet>/again": C.PACKET_ASSEMBLE,
     "admin/packets/<packet>/clear": C.PACKET_CLEAR_HOLD,
+    "admin/packets/<packet>/mask": C.PACKET_CLEAR_HOLD,
     "admin/packets/<packet>/seen": C.PACKET_APPROVE,
     "admin/packets/<packet>/approve": C.PACKET_APPROVE,
     "admin/packets/<packet>/reject": C.PACKET_APPROVE,

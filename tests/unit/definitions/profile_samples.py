@@ -112,7 +112,7 @@ fields:
       kind: {from: item.kind, via: event-kinds, type: string}
       text: {from: item.text, multiline: true}
       actor?: item.actor
-  contacts: roster.emails
+  contacts: {from: roster.emails, carries: email}
   profile.lane: profile.lane
 
 annexes:
@@ -127,6 +127,9 @@ annexes:
     trace: {where: annex.kind == "trace", clear: otlp/v1}
     other: {clear: never}
 
+texts:
+  forbidden: {root-cause: [root cause, caused by], credit: [service credit, refund*]}
+  masks: [privacy, escalation-owner]
 hosts: {vendor: [signing.example.com], identity_providers: [okta.com], identity_providers_from: tenant.entity_id}
 request_ids: [X-Signing-Request]
 
@@ -136,6 +139,7 @@ holds:
   not-in-inventory: {owner: identity-owner}
   missing-lineage: {owner: escalation-owner}
   definition-changed: {owner: governance-owner}
+  personal-data-in-text: {owner: privacy, clears: [privacy], masks: [privacy]}
   tenant-not-active: {when: tenant.status != "active", owner: escalation-owner, clears: nobody}
   open-ended: {when: packet.impact.end == null, scope: field, on: [impact.end], owner: lead, blocking: false}
   big-annex: {when: annex.size > 5000000 && annex.cleared, scope: annex, owner: privacy}

@@ -17,6 +17,17 @@ from tests.unit.definitions.bad import FILE, Bad, edited
 from tests.unit.definitions.profile_samples import PROFILE, TABLES
 
 BAD = [
+    # texts
+    Bad("claim of no words", "{root-cause: [root cause, caused by]", "{root-cause: []", "texts.forbidden.root-cause", "at least 1 item"),
+    Bad("claim of signs", "[root cause, caused by]", "['root cause!']", "texts.forbidden.root-cause[0]", "words of letters and digits"),
+    Bad("claim of too short a beginning", "refund*", "re*", "texts.forbidden.credit[1]", "after three characters"),
+    Bad("claim of too many words", "caused by", "a b c d e f g h i", "texts.forbidden.root-cause[1]", "one to 8 words"),
+    Bad("claim not kebab", "{root-cause: [", "{Root_Cause: [", "texts.forbidden.Root_Cause", "kebab-case"),
+    Bad("masked by nobody and somebody", "masks: [privacy, escalation-owner]", "masks: [nobody, privacy]", "texts.masks", "stands alone"),
+    Bad("masked by a role that may not", "masks: [privacy, escalation-owner]", "masks: [auditor]", "texts.masks", "may not mask findings"),
+    Bad("no such key of texts", "  masks: [privacy, escalation-owner]", "  mask: [privacy]", "texts.mask", "expected one of: forbidden, masks"),
+    Bad("masks of another hold", "  not-in-inventory: {owner: identity-owner}", "  not-in-inventory: {owner: identity-owner, masks: privacy}", "holds.not-in-inventory.masks", "only what is found in a text"),
+    Bad("carries what there is none of", "carries: email}", "carries: secret}", "fields.contacts.carries", "expected email, telephone"),
     # the shape
     Bad("other format", "packet/v1", "packet/v2", "handrail", "packet/v1"),
     Bad("duplicate key", "version: 2\n", "version: 2\nversion: 3\n", "version", "given twice", "version: 3"),
@@ -53,12 +64,12 @@ BAD = [
     Bad("record of a class not seen", "    class: service\n    record: id", "    class: secret\n    record: id", "sources.case.record", "does not see class secret", "    record: id"),
     # fields
     Bad("field name", "  tenant.id!:", "  tenant.Id!:", "fields.tenant.Id!", "joined by dots"),
-    Bad("field inside another", "  contacts:", "  tenant:", "fields.tenant", "inside the other", "  tenant: roster"),
+    Bad("field inside another", "  contacts:", "  tenant:", "fields.tenant", "inside the other", "  tenant: {from: roster"),
     Bad("field twice", "  contacts:", "  impact.count!:", "fields.impact.count!", "declared twice"),
     Bad("undeclared origin", "connector.kinds: inventory.kinds", "connector.kinds: inventory.kind", "fields.connector.kinds", "did you mean inventory.kinds"),
-    Bad("what somebody typed", "contacts: roster.emails", "contacts: inputs.case", "fields.contacts", "was typed in"),
-    Bad("whole object", "contacts: roster.emails", "contacts: tenant.detail", "fields.contacts", "not shown whole"),
-    Bad("what stays inside", "contacts: roster.emails", "contacts: case.bridge_notes", "fields.contacts", "never leaves"),
+    Bad("what somebody typed", "contacts: {from: roster.emails, carries: email}", "contacts: inputs.case", "fields.contacts", "was typed in"),
+    Bad("whole object", "contacts: {from: roster.emails, carries: email}", "contacts: tenant.detail", "fields.contacts", "not shown whole"),
+    Bad("what stays inside", "contacts: {from: roster.emails, carries: email}", "contacts: case.bridge_notes", "fields.contacts", "never leaves"),
     Bad("class never seen", "minimum: 0, class: service", "minimum: 0, class: internal-note", "fields.impact.count.class", "never sees"),
     Bad("class unknown", "minimum: 0, class: service", "minimum: 0, class: gossip", "fields.impact.count.class", "not among service"),
     Bad("table of numbers", "from: case.count, minimum: 0", "from: case.count, via: plan-labels", "fields.impact.count.via", "looked up by text"),
@@ -68,7 +79,7 @@ BAD = [
     Bad("agrees with itself", "agrees: case.plan", "agrees: tenant.plan", "fields.tenant.plan!.agrees", "second source"),
     Bad("could never agree", "agrees: case.plan", "agrees: case.count", "fields.tenant.plan!.agrees", "could never agree"),
     Bad("inventory no list", "among: inventory.entity_ids", "among: tenant.id", "fields.connector.entity_id!.among", "expected [string]"),
-    Bad("optional of what is always there", "  contacts: roster.emails", "  contacts?: roster.emails", "fields.contacts?", "never absent"),
+    Bad("optional of what is always there", "  contacts: {from: roster.emails, carries: email}", "  contacts?: {from: roster.emails, carries: email}", "fields.contacts?", "never absent"),
     Bad("list of no records", "each: case.timeline", "each: case.tags", "fields.timeline.each", "list of records"),
     Bad("undeclared in where", 'item.visibility != "internal"', 'item.audience != "internal"', "fields.timeline.where", "item.audience is not declared"),
     Bad("class of an entry unknown", "class: item.visibility", "class: item.secrecy", "fields.timeline.class", "not declared"),
@@ -120,9 +131,9 @@ BAD = [
 # A list whose entries are matched with what another source says of them.
 LINKED = edited(
     edited(PROFILE, "      tags: [string]\n", "      tags: [string]\n      links: [object]\n"),
-    "  contacts: roster.emails\n",
+    "  contacts: {from: roster.emails, carries: email}\n",
     """\
-  contacts: roster.emails
+  contacts: {from: roster.emails, carries: email}
   links!:
     each: case.links
     extract: {id: string, size: integer}

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, transaction
 from handrail.packets.actions import assembling, delivering, exporting, holds, releasing, seeing, votes
 from handrail.packets.models import HoldRow, Revision
 from tests.factories.packets import Packets, everything
+from tests.unit.packets.assembly.estate import event
 
 Act = Callable[[], Any]
 REFUSE = """
@@ -41,6 +42,15 @@ def clearing(desk: Packets) -> Act:
     hold = HoldRow.objects.get(revision=revision, code="source-conflict")
     return lambda: holds.clear(
         **of(revision, desk, "eve"), code=hold.code, target=hold.target, reason="They mean the same."
+    )
+
+
+def masking(desk: Packets) -> Act:
+    desk.sources.case["timeline"].append(event("update", "The password is swordfish."))
+    revision = desk.assemble()
+    hold = HoldRow.objects.get(revision=revision, code="secret-in-text")
+    return lambda: holds.mask(
+        **of(revision, desk, "cy"), code=hold.code, targets=[hold.target], reason="Changed since."
     )
 
 
@@ -118,6 +128,7 @@ ACTIONS: dict[str, Callable[[Packets], Act]] = {
     "build": building,
     "clear": clearing,
     "mark": seeing_all,
+    "mask": masking,
     "approve": approving,
     "approve-after-drift": drifting,
     "reject": ending("reject"),

@@ -51,7 +51,7 @@ WRITES = {
     "claims.renew update": "build lease renewed",
     "claims.take update": "build lease taken",
     "delivering._consumed update": "consumed",
-    "holds._write create": "clearance",
+    "holds._keep create": "clearance",
     "ledger.append bulk_create": "delivery row",
     "ledger.change update": "delivery lease",
     "moves.begin create": "next revision",

@@ -161,6 +161,27 @@ def clear(
     _build(who, asked, json=json)
 
 
+@group.command("mask")
+def mask(
+    packet: PacketRef,
+    code: Annotated[str, typer.Argument(metavar="HOLD", help="The holds' code, such as personal-data-in-text.")],
+    targets: Annotated[
+        list[str], typer.Argument(metavar="TARGET...", help="What they hold, as shown by: handrail packets holds")
+    ],
+    *,
+    revision: Exact,
+    reason: Reason,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """Mask what holds of one code found in texts, with a reason. This makes a new revision, which you can't approve
+    yourself."""
+    who = actor(as_, workspace)
+    asked = hold_actions.mask(ref=packet, revision=revision, code=code, targets=targets, reason=reason, by=who)
+    _build(who, asked, json=json)
+
+
 @group.command("approve")
 def approve(
     packet: PacketRef,

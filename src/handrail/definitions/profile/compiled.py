@@ -75,6 +75,7 @@ class CompiledField:
     multiline: bool
     schema: Mapping[str, Any]
     validator: jsonschema_rs.Draft202012Validator
+    carries: frozenset[str] = frozenset()
 
     @property
     def optional(self) -> bool:
@@ -156,7 +157,10 @@ class CompiledAnnexes:
 
 @dataclass(frozen=True, slots=True)
 class CompiledHoldRule:
-    """``condition`` None: a built-in hold. ``clears``: roles; none of them when only a new revision releases."""
+    """``condition`` None: a built-in hold. ``clears``: roles; none of them when only a new revision releases.
+
+    ``masks``: the roles that may mask what it found in a text.
+    """
 
     code: str
     condition: Condition | None
@@ -167,6 +171,7 @@ class CompiledHoldRule:
     blocking: bool | None
     message: str
     released_by: str
+    masks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +256,7 @@ class CompiledProfile:
     @property
     def roles(self) -> tuple[str, ...]:
         """Every role or group that signs, owns or clears something, sorted."""
-        named = {role for rule in self.holds.values() for role in (rule.owner, *rule.clears)}
+        named = {role for rule in self.holds.values() for role in (rule.owner, *rule.clears, *rule.masks)}
         return tuple(sorted(named | set(self.spec.signers.from_)))
 
     def rule(self, code: str) -> CompiledHoldRule:

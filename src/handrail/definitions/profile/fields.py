@@ -57,7 +57,7 @@ class FieldCompiler:
             return None
         return CompiledField(
             bare(written), spec.from_, kind, "!" in written, spec.via, tuple(spec.agrees), spec.among, classification,
-            spec.multiline, schema, checked,
+            spec.multiline, schema, checked, frozenset(spec.carries),
         )  # fmt: skip
 
     def each(self, written: str, spec: EachSpec, path: Path, known: Variables) -> CompiledListField | None:

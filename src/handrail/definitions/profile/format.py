@@ -31,6 +31,10 @@ TlpLabel = Literal["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
 TLP_ORDER: tuple[TlpLabel, ...] = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
 MAX_FIELDS = 200
 NOBODY = "nobody"
+# Built-in holds that nobody may clear, unless the profile says who.
+CLEARED_BY_NOBODY = frozenset({"secret-in-text"})
+MAX_PHRASE, MAX_PHRASE_WORDS = 100, 8
+_PHRASE_WORD = re.compile(r"\w+(?:['’-]\w+)*|\w{3,}\*")  # noqa: RUF001 - an apostrophe as it is printed
 
 _CREDENTIAL = re.compile(r"(?i)auth|cookie|token|secret|pass|pwd|credential|api-?key|session|assertion|signature")
 _FIELD_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,3}!?\??")
@@ -52,6 +56,21 @@ def _many(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
+def _phrase(text: str) -> str:
+    words = text.split()
+    if not words or len(words) > MAX_PHRASE_WORDS or len(text) > MAX_PHRASE:
+        raise PydanticCustomError(
+            "phrase",
+            "expected one to {words} words of {limit} characters in all",
+            {"words": MAX_PHRASE_WORDS, "limit": MAX_PHRASE},
+        )
+    if not all(_PHRASE_WORD.fullmatch(word) for word in words):
+        raise PydanticCustomError(
+            "phrase", "expected words of letters and digits; * only at the end of one, after three characters"
+        )
+    return text
+
+
 def _host(text: str) -> str:
     found = normal_host(text)
     if found is None or "." not in found or found.rpartition(".")[2].isdigit():
@@ -65,7 +84,10 @@ def _no_credential(name: str) -> str:
     return name
 
 
+Phrase = Annotated[str, AfterValidator(_phrase)]
 FieldPath = Annotated[str, AfterValidator(_field_path)]
+# What ``packets.findings`` has kinds of; a test holds the two together.
+Carried = Literal["email", "telephone", "name", "address", "host", "identifier"]
 Names = Annotated[list[Dotted], BeforeValidator(_many), Field(max_length=10)]
 Roles = Annotated[list[Kebab], BeforeValidator(_many), Field(min_length=1, max_length=20)]
 Hosts = Annotated[list[Annotated[str, AfterValidator(_host)]], Field(max_length=50)]
@@ -76,7 +98,10 @@ Classes = Annotated[list[Kebab], Field(max_length=100)]
 
 
 class ShownSpec(Rules):
-    """One value in the packet: where it comes from and what it must be like. A bare name is short for ``from``."""
+    """One value in the packet: where it comes from and what it must be like. A bare name is short for ``from``.
+
+    ``carries``: personal data or internal hosts that it has on purpose, and may show.
+    """
 
     from_: Annotated[Dotted, Field(alias="from")]
     via: Kebab | None = None
@@ -85,6 +110,7 @@ class ShownSpec(Rules):
     among: Dotted | None = None
     class_: Annotated[Kebab | None, Field(alias="class")] = None
     multiline: bool = False
+    carries: Annotated[list[Carried], BeforeValidator(_many), Field(max_length=6)] = []
     message: Annotated[Line | None, Formerly("says")] = None
 
     def rules(self) -> dict[str, Any]:
@@ -149,6 +175,17 @@ class AnnexesSpec(Closed):
     types: Annotated[dict[Kebab, AnnexTypeSpec], Field(min_length=1, max_length=20), Formerly("sorts")]
 
 
+class TextsSpec(Closed):
+    """Texts that leave: the claims that nobody may make in them, as words by the name of the claim; and the roles that
+    may mask what is found. A word ending in ``*`` stands for all that begin with it."""
+
+    forbidden: Annotated[
+        dict[Kebab, Annotated[list[Phrase], BeforeValidator(_many), Field(min_length=1, max_length=200)]],
+        Field(max_length=50),
+    ] = {}
+    masks: Roles = [NOBODY]
+
+
 class HostsSpec(Closed):
     """Hosts that captures show by name, and all below them: the vendor's own, and identity providers.
 
@@ -176,6 +213,7 @@ class HoldRuleSpec(Closed):
     on: Annotated[list[str], Field(max_length=50)] = []
     owner: Kebab
     clears: Roles | None = None
+    masks: Roles | None = None
     blocking: bool | None = None
     message: Annotated[Prose | None, Formerly("says")] = None
     released_by: Prose | None = None
@@ -240,6 +278,7 @@ class ProfileSpec(Closed):
         Field(min_length=1, max_length=MAX_FIELDS),
     ]
     annexes: AnnexesSpec | None = None
+    texts: TextsSpec | None = None
     hosts: HostsSpec | None = None
     request_ids: Annotated[list[HeaderName], Field(max_length=20)] = []
     hold_owner: Kebab

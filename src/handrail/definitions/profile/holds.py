@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from handrail.access.capabilities import Capability, withholds
@@ -11,7 +12,7 @@ from handrail.definitions.language.names import Variables, nearest, prefixed
 from handrail.definitions.language.valuetypes import ValueType
 from handrail.definitions.profile.annexes import added
 from handrail.definitions.profile.compiled import CompiledAnnexes, CompiledHoldRule, HoldScope
-from handrail.definitions.profile.format import NOBODY, ProfileSpec
+from handrail.definitions.profile.format import CLEARED_BY_NOBODY, NOBODY, ProfileSpec
 from handrail.definitions.profile.format import HoldRuleSpec as WrittenRule
 from handrail.definitions.profile.names import types_of
 from handrail.definitions.requests.checking import Context
@@ -31,7 +32,13 @@ BUILT_IN: Mapping[str, HoldScope] = {
     "stale-source": "revision",
     "entitlement-drift": "revision",
     "definition-changed": "revision",
+    "secret-in-text": "field",
+    "personal-data-in-text": "field",
+    "internal-host-in-text": "field",
+    "forbidden-claim": "field",
 }
+# What is found in a text can be masked there.
+IN_TEXTS = ("secret-in-text", "personal-data-in-text", "internal-host-in-text", "forbidden-claim")
 COUNTS: Variables = {"annexes.cleared": ValueType("integer"), "annexes.held": ValueType("integer")}
 _SCOPES: tuple[Literal["revision", "field", "annex"], ...] = ("revision", "field", "annex")
 
@@ -45,9 +52,21 @@ def compile_holds(
         path: Path = ("holds", code)
         rule = _built_in(code, spec, path, context) if spec.when is None else None
         rules[code] = rule or _own(code, spec, path, context, known=known, annexes=annexes, fields=fields)
+    general = _masks(profile, context)
+    for code, rule in rules.items():
+        if code in IN_TEXTS and profile.holds[code].masks is None:
+            rules[code] = replace(rule, masks=general)
     for code, scope in BUILT_IN.items():
-        rules.setdefault(code, CompiledHoldRule(code, None, scope, (), profile.hold_owner, (), None, "", ""))
+        masks = general if code in IN_TEXTS else ()
+        rules.setdefault(
+            code, CompiledHoldRule(code, None, scope, (), profile.hold_owner, (), None, "", "", masks=masks)
+        )
     return rules
+
+
+def _masks(profile: ProfileSpec, context: Context) -> tuple[str, ...]:
+    """Who may mask what is found in texts, where the rule itself does not say."""
+    return _who(profile.texts.masks, ("texts", "masks"), "mask findings", context) if profile.texts else ()
 
 
 def _built_in(code: str, spec: WrittenRule, path: Path, context: Context) -> CompiledHoldRule | None:
@@ -112,13 +131,12 @@ def _blocking(scope: HoldScope, spec: WrittenRule, path: Path, context: Context)
 def _rule(
     code: str, spec: WrittenRule, path: Path, context: Context, *, scope: HoldScope, condition: Condition | None
 ) -> CompiledHoldRule:
-    clears = [spec.owner] if spec.clears is None else spec.clears
-    if NOBODY in clears and len(clears) > 1:
-        context.add((*path, "clears"), "nobody stands alone")
-    who = () if NOBODY in clears else tuple(clears)
-    for role in who:
-        if withholds(role, Capability.PACKET_CLEAR_HOLD):
-            context.add((*path, "owner" if spec.clears is None else "clears"), f"the role {role} may not clear holds")
+    default = [NOBODY] if code in CLEARED_BY_NOBODY else [spec.owner]
+    clears = default if spec.clears is None else spec.clears
+    who = _who(clears, (*path, "owner" if spec.clears is None else "clears"), "clear holds", context)
+    if spec.masks is not None and code not in IN_TEXTS:
+        context.add_key((*path, "masks"), f"only what is found in a text can be masked: {', '.join(IN_TEXTS)}")
+    masks = _who(spec.masks, (*path, "masks"), "mask findings", context) if spec.masks else ()
     return CompiledHoldRule(
         code,
         condition,
@@ -129,4 +147,17 @@ def _rule(
         spec.blocking,
         spec.message or "",
         spec.released_by or "",
+        masks,
     )
+
+
+def _who(roles: Sequence[str], path: Path, act: str, context: Context) -> tuple[str, ...]:
+    """The roles themselves; none for ``nobody``. Masking needs what clearing needs."""
+    if NOBODY in roles:
+        if len(roles) > 1:
+            context.add(path, "nobody stands alone")
+        return ()
+    for role in roles:
+        if withholds(role, Capability.PACKET_CLEAR_HOLD):
+            context.add(path, f"the role {role} may not {act}")
+    return tuple(roles)

@@ -1,6 +1,9 @@
-"""Holds: cleared with a reason by the roles that the profile names. Clearing one makes a new revision."""
+"""Holds: cleared, or what they found in a text masked, with a reason by the roles that the profile names. Either makes
+a new revision."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from django.db import transaction
 
@@ -9,13 +12,16 @@ from handrail.access.capabilities import Capability
 from handrail.access.refusals import reason_of, refuse
 from handrail.audit.events import EventName
 from handrail.kernel.clock import now
-from handrail.kernel.errors import NotFound
+from handrail.kernel.errors import Fault, Invalid, NotFound
 from handrail.packets import drift, moves, permissions
 from handrail.packets.actions.assembling import Requested
+from handrail.packets.assembly.texts import mask_digest
 from handrail.packets.models import Clearance, HoldRow, Revision
 from handrail.packets.moves import Assembler
 from handrail.packets.rows import get_revision_row
 from handrail.packets.states import RevisionReason
+
+MOST_TARGETS = 200
 
 
 @transaction.atomic
@@ -41,9 +47,49 @@ def clear(*, ref: str, revision: int, code: str, target: str, reason: str, by: A
     return Requested(row.packet.ref, following.number, following.pk)
 
 
+@transaction.atomic
+def mask(*, ref: str, revision: int, code: str, targets: Sequence[str], reason: str, by: Actor) -> Requested:
+    """Masks what the holds of one code on ``targets`` found in texts, in one act, and requests the next revision, in
+    which a visible mark stands in each of these places; the originals stay inside.
+
+    Raises NotFound, Denied, Invalid without a reason or target, Conflict (see ``why_not_mask``), Stale.
+    """
+    row = get_revision_row(by, ref, revision, Capability.PACKET_CLEAR_HOLD)
+    said = reason_of(reason)
+    wanted = list(dict.fromkeys(targets))
+    if not 0 < len(wanted) <= MOST_TARGETS:
+        fault = Fault("targets", f"one to {MOST_TARGETS} targets of holds")
+        raise Invalid("Say on which fields the holds are.", faults=[fault])
+    moves.lock(row.packet_id)
+    row.refresh_from_db(fields=["state"])
+    found = {hold.target: hold for hold in HoldRow.objects.filter(revision=row, code=code, target__in=wanted)}
+    for target in wanted:
+        if target not in found:
+            raise NotFound(f"Revision {row.number} has no hold {code} on {target}.")
+        refuse(permissions.why_not_mask(by, row, found[target]))
+    salt = bytes(row.packet.salt)
+    for target in wanted:
+        hold = found[target]
+        role = next(role for role in hold.masks or () if role in by.roles)
+        _keep(row, hold, role, said, by, masks=[mask_digest(salt, code, target, one) for one in hold.internal["facts"]])
+        moves.audit(EventName.PACKET_TEXT_MASKED, row, by, code=code, target=target, role=role)
+    detail = [{"code": code, "target": target} for target in wanted]
+    following = moves.begin(
+        row.packet, drift.replacing(row), RevisionReason.MASK, assembler=Assembler.before(row), by=by, detail=detail
+    )
+    return Requested(row.packet.ref, following.number, following.pk)
+
+
 def _write(revision: Revision, hold: HoldRow, reason: str, by: Actor) -> None:
-    assert by.user_id is not None  # refused before
     role = next(role for role in hold.clears if role in by.roles)
+    _keep(revision, hold, role, reason, by)
+    moves.audit(EventName.PACKET_HOLD_CLEARED, revision, by, code=hold.code, target=hold.target, role=role)
+
+
+def _keep(
+    revision: Revision, hold: HoldRow, role: str, reason: str, by: Actor, *, masks: list[str] | None = None
+) -> None:
+    assert by.user_id is not None  # refused before
     Clearance.objects.create(
         workspace_id=revision.workspace_id,
         tenant_id=revision.tenant_id,
@@ -57,5 +103,5 @@ def _write(revision: Revision, hold: HoldRow, reason: str, by: Actor) -> None:
         by=by.name,
         user_id=by.user_id,
         reason=reason,
+        masks=masks,
     )
-    moves.audit(EventName.PACKET_HOLD_CLEARED, revision, by, code=hold.code, target=hold.target, role=role)

@@ -13,11 +13,14 @@ from handrail.definitions.language.conditions import ConditionError
 from handrail.definitions.profile.compiled import AnnexType, CompiledHoldRule, CompiledProfile
 from handrail.kernel.canonical import digest_bytes
 from handrail.packets.assembly.artifacts import Artifact
+from handrail.packets.assembly.cleaning import InsideTexts
 from handrail.packets.assembly.register import HoldRegister, withholds
 from handrail.packets.assembly.results import ID_LIMIT, Annex, EarlierName, Hold, WithheldAnnex
 from handrail.packets.sanitise.facts import describe
 
 UNSORTED = "unsorted"
+# These rebuild from lists of known words, so that nothing is in them that anybody wrote.
+_OF_KNOWN_WORDS = frozenset({"har/v1", "otlp/v1"})
 
 
 @dataclass(slots=True)
@@ -61,6 +64,20 @@ def annex_all(
         one.holds += _own_holds(profile, one, register, scope)
         annexed.append(one)
     return annexed
+
+
+def hold_quotations(annexed: Sequence[Annexed], register: HoldRegister, inside: InsideTexts) -> None:
+    """Holds cleared artifacts that keep words of their own and quote what must stay inside."""
+    for one in annexed:
+        result = one.artifact.sanitised
+        if one.held or result is None or result.data is None or result.sanitiser in _OF_KNOWN_WORDS:
+            continue
+        try:
+            text = result.data.decode("utf-8")
+        except UnicodeDecodeError:
+            continue  # a picture
+        if inside.is_quoted_in(text):
+            one.holds.append(register.add("internal-note", one.name, [one.artifact.marker_digest], scope="annex"))
 
 
 def _numbers(artifacts: Sequence[tuple[Artifact, str]], earlier: Iterable[EarlierName]) -> list[int]:

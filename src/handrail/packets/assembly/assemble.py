@@ -20,10 +20,12 @@ from handrail.packets.assembly.cleaning import InsideTexts, texts_of
 from handrail.packets.assembly.drift import Drift
 from handrail.packets.assembly.fields import FieldMaker, Made, MadeList, put
 from handrail.packets.assembly.lineage import Tracer
-from handrail.packets.assembly.register import HoldRegister
-from handrail.packets.assembly.results import Annex, Assembled, EarlierName, HoldClearance
+from handrail.packets.assembly.register import HoldRegister, said_of
+from handrail.packets.assembly.results import Annex, Assembled, EarlierName, Hold, HoldClearance
 from handrail.packets.assembly.snapshots import SourceSnapshot
+from handrail.packets.assembly.texts import TextGuard
 from handrail.packets.assembly.values import Values
+from handrail.packets.findings import CODES
 from handrail.packets.proof.manifest import MIN_SALT_BYTES
 
 FORMAT = "trace/v1"
@@ -73,6 +75,8 @@ class _Assembly:
         self.scope = inputs.profile.input_scope(inputs.inputs) | {"profile": self.values.constants}
         self.scope |= {name: dict(snapshot.values) for name, snapshot in inputs.snapshots.items()}
         self.maker = FieldMaker(inputs.profile, self.values, self.register, self.scope)
+        self.guard = TextGuard(inputs.profile, self.register, inputs.salt, inputs.clearances)
+        self.inside = InsideTexts(())
 
     def revision(self) -> Assembled:
         self._about_sources()
@@ -80,8 +84,12 @@ class _Assembly:
             self.maker.make(field) if isinstance(field, CompiledField) else self.maker.make_list(field)
             for field in self.profile.fields
         ]
+        self.inside = InsideTexts(self._inside_texts(fields))
         self._hold_quotations(fields)
+        for made in fields:
+            self.guard.look_through(made, self.maker)
         annexed = annex_all(self.profile, self.inputs.artifacts, self.register, self.scope, self.inputs.names)
+        annexing.hold_quotations(annexed, self.register, self.inside)
         self._own_holds(fields, annexed)
         return self._assembled(fields, annexed)
 
@@ -102,7 +110,7 @@ class _Assembly:
 
     def _hold_quotations(self, fields: Sequence[Made | MadeList]) -> None:
         """Texts that would leave and quote what must stay inside."""
-        inside = InsideTexts(self._inside_texts(fields))
+        inside = self.inside
         for made in fields:
             if isinstance(made, Made):
                 if inside.quoted_in((None, text) for text in texts_of(made.value)):
@@ -160,7 +168,12 @@ class _Assembly:
             raise Conflict(
                 "The packet does not keep to its own schema, so nothing was made of it.", code="packet-schema"
             )
-        tracer = Tracer(profile, inputs.snapshots, self.tables, self.register, _withheld(fields))
+        withheld = (*_withheld(fields), *self.guard.gone)
+        tracer = Tracer(
+            profile, inputs.snapshots, self.tables, self.register, withheld=withheld, finds=self.guard.finds
+        )
+        trace = self._trace(tracer, fields, annexes)
+        self._hold_elsewhere(packet, trace)
         return Assembled(
             profile=profile.name,
             profile_version=profile.version,
@@ -170,14 +183,45 @@ class _Assembly:
             tlp=f"TLP:{profile.tlp}",
             recipients=profile.recipients,
             packet=packet,
-            trace=self._trace(tracer, fields, annexes),
+            trace=trace,
             holds=self.register.holds,
             annexes=annexes,
             held=held,
             snapshots=dict(inputs.snapshots),
             tables={name: (table.version, table.digest) for name, table in self.tables.items()},
             at=inputs.at,
+            masked=tuple(dict.fromkeys(self.guard.used)),
         )
+
+    def _hold_elsewhere(self, packet: Mapping[str, Any], trace: Mapping[str, Any]) -> None:
+        """Whatever is found outside the fields holds the revision; so do the texts of holds, also of these new ones."""
+        documents: dict[str, Any] = {
+            "packet": {name: part for name, part in packet.items() if name != "fields"},
+            "trace": trace,
+        }
+        known: set[str] = set()
+        while documents:
+            found = [
+                one
+                for name, document in documents.items()
+                for one in self.guard.elsewhere(name, document, self.inside.is_quoted_in)
+            ]
+            for one in found:
+                self.register.add(one.code, one.target, one.facts, scope="revision", where=one.where)
+            fresh = [hold for hold in self.register.holds if f"{hold.code} on {hold.target}" not in known]
+            known |= {f"{hold.code} on {hold.target}" for hold in fresh}
+            documents = (
+                {"holds": {f"{hold.code} on {hold.target}": self._said(hold) for hold in fresh}} if fresh else {}
+            )
+
+    def _said(self, hold: Hold) -> dict[str, Any]:
+        """What leaves of a hold, without the places that ``where_of`` puts into it: they are in our own words."""
+        said = hold.document()
+        if hold.code in CODES:
+            said["says"] = said_of(self.profile.rule(hold.code))
+        if not self.profile.rule(hold.code).released_by:
+            del said["released_by"]  # our own words, and names of roles
+        return said
 
     def _packet(self, fields: Sequence[Made | MadeList], annexes: Iterable[Any], held: Iterable[Any]) -> dict[str, Any]:
         profile = self.profile
@@ -251,15 +295,23 @@ def _withheld(fields: Iterable[Made | MadeList]) -> Iterator[str]:
     """Every text that stays inside although a field asked for it."""
     for made in fields:
         for hold in made.holds:
-            yield from texts_of(hold.internal.get("facts"))
+            yield from _texts_behind(hold)
         if isinstance(made, Made):
             if made.held:
                 yield from texts_of(made.value)
             continue
         for hold in made.by_target.values():
-            yield from texts_of(hold.internal.get("facts"))
+            yield from _texts_behind(hold)
         for item in made.left_out:
             yield from texts_of(dict(item))
+
+
+def _texts_behind(hold: Hold) -> Iterator[str]:
+    facts = hold.internal.get("facts")
+    if hold.code not in CODES:
+        yield from texts_of(facts)
+    elif isinstance(facts, list):  # the kinds beside them are our own words
+        yield from (fact["text"] for fact in facts if isinstance(fact, dict) and isinstance(fact["text"], str))
 
 
 def scope_value(name: str, scope: Mapping[str, Any]) -> JsonValue:

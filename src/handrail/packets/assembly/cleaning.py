@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from pydantic import JsonValue
 
 from handrail.definitions.language.valuetypes import MAX_TEXT
 from handrail.kernel.hostile import clean_text
+from handrail.packets.findings.folding import folded
 
 K = TypeVar("K")
 
+# So many words in a row are a quotation: a part of an inside text counts from there.
+SHINGLE = 6
+# Numbers and times alone are in two texts by chance, however many.
+_REAL_WORDS = 4
 # Shorter than this, or of fewer words, a text is too short to tell a quotation from chance.
 MIN_QUOTE = 16
 MIN_WORDS = 3
@@ -40,9 +45,13 @@ def _clean_text(text: str, *, multiline: bool) -> str:
 
 
 class InsideTexts:
-    """Texts that must not leave, whole or by the sentence. Case and white space make no difference."""
+    """Texts that must not leave: whole, by the sentence, or any six words in a row of them. Case, accents, white space
+    and punctuation make no difference."""
 
     def __init__(self, texts: Iterable[str]) -> None:
+        texts = tuple(texts)
+        self._shingles = {shingle for text in texts for shingle in _shingles(_words(text))}
+        self._firsts = {shingle[0] for shingle in self._shingles}
         parts = (part for text in texts for part in (text, *_SENTENCE.split(text)))
         found = {quote for part in parts if _is_telling(quote := without_edges(_normal(part)))}
         self._by_start: dict[str, list[str]] = {}
@@ -54,10 +63,21 @@ class InsideTexts:
         self._longest = {start: max(map(len, kept)) for start, kept in self._by_start.items()}
 
     def quoted_in(self, leaving: Iterable[tuple[K, str]]) -> list[K]:
-        """The keys of those texts in which one of the inside texts stands."""
-        if not self._by_start:
-            return []
-        return [key for key, text in leaving if len(text) >= MIN_QUOTE and self._quotes(_normal(text))]
+        """The keys of those texts in which one of the inside texts stands, or a part of one."""
+        return [key for key, text in leaving if self.is_quoted_in(text)]
+
+    def is_quoted_in(self, text: str) -> bool:
+        """Whether one of the inside texts stands in ``text``, or a part of one."""
+        if not (self._by_start or self._shingles) or len(text) < MIN_QUOTE:
+            return False
+        return self._quotes(_normal(text)) or self._shares_words(text)
+
+    def _shares_words(self, text: str) -> bool:
+        words = _words(text)
+        return any(
+            words[at] in self._firsts and tuple(words[at : at + SHINGLE]) in self._shingles
+            for at in range(len(words) - SHINGLE + 1)
+        )
 
     def _quotes(self, text: str) -> bool:
         for word in _WORD.finditer(text):
@@ -91,6 +111,18 @@ def without_edges(text: str) -> str:
     last = _WORD_CHARACTER.search(text[::-1])
     assert last is not None  # there is the first one
     return text[first.start() : len(text) - last.start()]
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(folded(text).text.casefold())
+
+
+def _shingles(words: list[str]) -> Iterator[tuple[str, ...]]:
+    for at in range(len(words) - SHINGLE + 1):
+        shingle = tuple(words[at : at + SHINGLE])
+        real = sum(word.isalpha() and len(word) > 1 for word in shingle)
+        if real >= _REAL_WORDS and sum(map(len, shingle)) >= MIN_QUOTE:
+            yield shingle
 
 
 def _normal(text: str) -> str:

@@ -100,7 +100,7 @@ def _feeds(field: CompiledField | CompiledListField) -> Iterator[str]:
 
 def _rules(trace: Document) -> dict[str, Any]:
     """What made each value, without the versions that ``sources`` already has."""
-    kept = ("source", "path", "rule", "via", "entries")
+    kept = ("source", "path", "rule", "via", "entries", "masked")
     return {
         path: {key: value for key, value in found.items() if key in kept} for path, found in trace["fields"].items()
     }

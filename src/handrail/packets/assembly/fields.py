@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
@@ -17,15 +18,17 @@ from handrail.packets.assembly.results import Hold
 from handrail.packets.assembly.values import Found, Item, Values
 
 ENTRIES = "[]"
+NOWHERE: Mapping[tuple[str, str], str] = {}
 
 
 @dataclass(slots=True)
 class Made:
-    """One value: ``holds`` are all that were found on it."""
+    """One value: ``holds`` are all that were found on it. ``masked``: how many of each kind are masked in it."""
 
     spec: CompiledField
     value: JsonValue
     holds: list[Hold] = field(default_factory=list)
+    masked: Counter[str] = field(default_factory=Counter)
 
     @property
     def held(self) -> list[str]:
@@ -53,13 +56,17 @@ class FieldEntry:
 
 @dataclass(slots=True)
 class MadeList:
-    """One list. ``by_target``: its holds by target and code, each over all the entries that it concerns."""
+    """One list. ``by_target``: its holds by target and code, each over all the entries that it concerns.
+
+    ``masked``: how many of each kind are masked, by the path of the member.
+    """
 
     spec: CompiledListField
     entries: list[FieldEntry]
     left_out: list[Item]
     holds: list[Hold] = field(default_factory=list)
     by_target: dict[tuple[str, str], Hold] = field(default_factory=dict)
+    masked: dict[str, Counter[str]] = field(default_factory=dict)
 
     @property
     def held(self) -> list[str]:
@@ -91,6 +98,15 @@ def entry_target(each: CompiledListField, position: int) -> str:
 
 def member_target(each: CompiledListField, position: int, member: CompiledField) -> str:
     return f"{entry_target(each, position)}.{member.path}"
+
+
+class EntryFinding(NamedTuple):
+    """Something found in the text of one member, ``at``, of the entry at ``position``."""
+
+    position: int
+    at: int
+    code: str
+    fact: JsonValue
 
 
 class _Facts:
@@ -198,10 +214,23 @@ class FieldMaker:
             return found, "internal-note"
         return found, "" if found in self.profile.shows else "audience-mismatch"
 
-    def _register(self, made: MadeList, facts: _Facts) -> None:
+    def _register(self, made: MadeList, facts: _Facts, where: Mapping[tuple[str, str], str] = NOWHERE) -> None:
         for (target, code), found in facts.found.items():
-            consequential = target in facts.consequential
-            made.by_target[target, code] = self.register.add(code, target, found, consequential=consequential)
+            made.by_target[target, code] = self.register.add(
+                code,
+                target,
+                found,
+                consequential=target in facts.consequential,
+                where=where.get((target, code), ""),
+            )
+
+    def in_texts(self, made: MadeList, found: Iterable[EntryFinding], where: Mapping[tuple[str, str], str]) -> None:
+        """What was found in the texts of entries. ``where``: the places in words, by target and code."""
+        facts = _Facts(made.spec)
+        for one in found:
+            made.entries[one.position].reasons[one.at].add(one.code)
+            facts.add(one.position, one.code, one.fact, made.spec.show[one.at])
+        self._register(made, facts, where)
 
     def quote(self, made: MadeList, places: Iterable[tuple[int, int]]) -> None:
         """Members of entries (by position) that quote what must stay inside."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import JsonValue
@@ -24,7 +24,8 @@ _LIKE_A_DIGEST = re.compile(r"[A-Za-z0-9+/_-]{16}")
 
 
 class Tracer:
-    """Writes lineage. Record ids and version tokens in which a withheld value could be read are given salted.
+    """Writes lineage. Record ids and version tokens in which a withheld value could be read, or in which ``finds``
+    finds what no text may say, are given salted.
 
     So are all digests of what sources answered: a short answer with one unknown value could be found by trying.
     """
@@ -35,12 +36,15 @@ class Tracer:
         snapshots: Mapping[str, SourceSnapshot],
         tables: Mapping[str, CompiledTable],
         register: HoldRegister,
+        *,
         withheld: Iterable[str],
+        finds: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.profile = profile
         self.snapshots = snapshots
         self.tables = tables
         self.register = register
+        self.finds = finds
         self.withheld = tuple({text.casefold() for text in withheld if len(text) >= MIN_WITHHELD})
         self.sources = {name: self._source(name, snapshot) for name, snapshot in snapshots.items()}
 
@@ -59,12 +63,12 @@ class Tracer:
     def _safe(self, kind: str, name: str, text: str, *, plain: bool) -> str:
         """The text itself only where the profile shows it and nothing withheld can be read in it."""
         lowered = text.casefold()
-        if plain and not any(secret in lowered for secret in self.withheld):
+        if plain and not any(secret in lowered for secret in self.withheld) and not self.finds(text):
             return text
         return f"{kind}-{self.register.sign(kind, name, text).removeprefix(_DIGEST)[:32]}"
 
     def field(self, made: Made) -> dict[str, JsonValue]:
-        return {**self._value(made.spec), **_held(made.held)}
+        return {**self._value(made.spec), **_held(made.held), **_masked(made.masked)}
 
     def list(self, made: MadeList) -> dict[str, dict[str, JsonValue]]:
         """The list's lineage under its path, and that of each member of its entries under ``path[].member``.
@@ -78,7 +82,7 @@ class Tracer:
         found = {spec.path: {**own, "entries": indices, **_held(made.held)}}
         for member in spec.show:
             inner = self._value(member, within=spec)
-            found[f"{spec.path}{ENTRIES}.{member.path}"] = inner
+            found[f"{spec.path}{ENTRIES}.{member.path}"] = {**inner, **_masked(made.masked.get(member.path, {}))}
         return found
 
     def annex(self, annex: Annex) -> dict[str, Any]:
@@ -148,6 +152,11 @@ def _in_item(within: CompiledListField, name: str) -> tuple[str, str]:
         return within.origin, within.values[name].extracts[name][0]
     match = next(one for one in within.matches if one.name == matched)
     return match.among, match.values[value].extracts[value][0]
+
+
+def _masked(counts: Mapping[str, int]) -> dict[str, JsonValue]:
+    """The rule that put marks into a text, and how many for each kind of what stood there."""
+    return {"masked": {"rule": "masked", "kinds": dict(sorted(counts.items()))}} if counts else {}
 
 
 def _held(codes: list[str]) -> dict[str, JsonValue]:

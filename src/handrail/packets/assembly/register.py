@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
-from handrail.definitions.profile.compiled import CompiledProfile
+from handrail.definitions.profile.compiled import CompiledHoldRule, CompiledProfile
 from handrail.kernel.canonical import canonical_bytes
 from handrail.packets.assembly.results import Hold, HoldClearance, Scope
 
@@ -17,7 +17,7 @@ STAYS_INSIDE = frozenset(
     {"missing-lineage", "missing-row", "unfit-value", "audience-mismatch", "internal-note", "unsanitised-artifact"}
 )
 # Somebody must look at these even where the field itself decides nothing.
-_ALWAYS_BLOCKING = frozenset({"internal-note"})
+_ALWAYS_BLOCKING = frozenset({"internal-note", "secret-in-text"})
 
 # These leave in holds.json: the same packet must have the same bytes after an upgrade, so they stay as they are.
 MESSAGES: Mapping[str, str] = {
@@ -34,6 +34,13 @@ MESSAGES: Mapping[str, str] = {
     "entitlement-drift": "The entitlement scope changed since the assembly began.",
     "definition-changed": "The profile, its schema or a reference table changed during the review.",
 }
+# Of what is found in texts; where it was found, and of which kind, comes behind.
+TEXT_MESSAGES: Mapping[str, str] = {
+    "secret-in-text": "Something that looks like a secret stands in a text that would leave.",
+    "personal-data-in-text": "Personal data stand in a text that would leave.",
+    "internal-host-in-text": "The name or address of an internal host stands in a text that would leave.",
+    "forbidden-claim": "A text that would leave says something that the profile forbids.",
+}
 
 
 class HoldRegister:
@@ -42,7 +49,7 @@ class HoldRegister:
     def __init__(self, profile: CompiledProfile, salt: bytes, clearances: Iterable[HoldClearance]) -> None:
         self._profile = profile
         self._salt = salt
-        self._clearances = {(one.code, one.target, one.digest): one for one in clearances}
+        self._clearances = {(one.code, one.target, one.digest): one for one in clearances if not one.masks}
         self._holds: dict[tuple[str, str], Hold] = {}
 
     @property
@@ -51,18 +58,29 @@ class HoldRegister:
 
     def sign(self, *parts: JsonValue) -> str:
         """``sha256:`` and an HMAC of ``parts`` under the packet's salt."""
-        return "sha256:" + hmac.new(self._salt, canonical_bytes(list(parts)), hashlib.sha256).hexdigest()
+        return signed(self._salt, *parts)
 
     def add(
-        self, code: str, target: str, facts: JsonValue, *, scope: Scope | None = None, consequential: bool = False
+        self,
+        code: str,
+        target: str,
+        facts: JsonValue,
+        *,
+        scope: Scope | None = None,
+        consequential: bool = False,
+        where: str = "",
     ) -> Hold:
-        """The hold for what was found. ``facts`` make it this one: with other facts, a clearance does not apply."""
+        """The hold for what was found. ``facts`` make it this one: with other facts, a clearance does not apply.
+
+        ``where``: what its text says of the places; it quotes nothing.
+        """
         rule = self._profile.rule(code)
         scope = scope or rule.scope
         digest = self.sign(code, target, facts)
         clearance = self._clearances.get((code, target, digest)) if rule.clears else None
         if clearance is not None and clearance.role not in rule.clears:
             clearance = None
+        masks = () if scope == "revision" else rule.masks  # only what a field shows can be masked
         blocking = scope == "revision" or (scope == "field" and consequential)
         default = code in _ALWAYS_BLOCKING or (rule.condition is not None and scope == "field")
         hold = Hold(
@@ -72,14 +90,20 @@ class HoldRegister:
             owner=rule.owner,
             clears=rule.clears,
             blocking=blocking or (default if rule.blocking is None else rule.blocking),
-            message=rule.message or MESSAGES.get(code, "A rule of the profile holds it."),
-            released_by=rule.released_by or _released_by(rule.clears),
+            message=said_of(rule) + where,
+            released_by=rule.released_by or _released_by(rule.clears, masks),
             digest=digest,
             cleared=clearance,
             internal={"facts": facts},
+            masks=masks,
         )
         self._holds[code, target] = hold
         return hold
+
+
+def signed(salt: bytes, *parts: JsonValue) -> str:
+    """``sha256:`` and an HMAC of ``parts`` under ``salt``."""
+    return "sha256:" + hmac.new(salt, canonical_bytes(list(parts)), hashlib.sha256).hexdigest()
 
 
 def withholds(hold: Hold) -> bool:
@@ -87,7 +111,15 @@ def withholds(hold: Hold) -> bool:
     return hold.cleared is None or hold.code in STAYS_INSIDE
 
 
-def _released_by(clears: tuple[str, ...]) -> str:
+def said_of(rule: CompiledHoldRule) -> str:
+    """What the hold says of itself, without places."""
+    return rule.message or MESSAGES.get(rule.code) or TEXT_MESSAGES.get(rule.code) or "A rule of the profile holds it."
+
+
+def _released_by(clears: tuple[str, ...], masks: tuple[str, ...] = ()) -> str:
+    if masks:
+        cleared = f", or cleared by {' or '.join(clears)}" if clears else ""
+        return f"Masked by {' or '.join(masks)}{cleared}, with a reason; that makes a new revision."
     if not clears:
         return "Only a new revision in which the reason is gone."
     return f"Cleared, with a reason, by {' or '.join(clears)}; that makes a new revision."

@@ -24,7 +24,8 @@ ID_LIMIT = 300
 class HoldClearance:
     """Somebody's decision on one hold as it stood: ``digest`` is the hold's, so that other facts need another decision.
 
-    ``by`` is the person, ``role`` the one that let them; ``reason`` stays inside.
+    ``by`` is the person, ``role`` the one that let them; ``reason`` stays inside. ``masks``: the texts (see
+    ``texts.TextGuard``) that it has masked instead of letting them leave; empty where it cleared the hold.
     """
 
     code: str
@@ -34,6 +35,7 @@ class HoldClearance:
     by: str
     reason: str
     at: datetime
+    masks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Hold:
     """Why something may not leave. ``target``: ``revision``, a field's path, ``timeline[3]``, or an annex's name.
 
     ``digest`` is an HMAC over the facts under the packet's salt: it tells two holds apart and gives nothing away.
-    ``internal`` are the facts for those who decide; they and ``cleared.reason`` never leave.
+    ``internal`` are the facts for those who decide; they and ``cleared.reason`` never leave. ``masks``: the roles that
+    may mask what it found.
     """
 
     code: str
@@ -55,6 +58,7 @@ class Hold:
     digest: str
     cleared: HoldClearance | None = None
     internal: Mapping[str, JsonValue] = field(default_factory=dict)
+    masks: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> bool:
@@ -124,7 +128,10 @@ class WithheldAnnex:
 
 @dataclass(frozen=True)
 class Assembled:
-    """One revision. ``tables``: name to (version, digest). The three documents and the annexes leave, nothing else."""
+    """One revision. ``tables``: name to (version, digest). The three documents and the annexes leave, nothing else.
+
+    ``masked``: the decisions that mask something in it.
+    """
 
     profile: str
     profile_version: int
@@ -141,6 +148,7 @@ class Assembled:
     snapshots: Mapping[str, SourceSnapshot]
     tables: Mapping[str, tuple[int, str]]
     at: datetime
+    masked: tuple[HoldClearance, ...] = ()
 
     @cached_property
     def packet_bytes(self) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.profile.format import (
+    CLEARED_BY_NOBODY,
     NOBODY,
     AnnexTypeSpec,
     EachSpec,
@@ -70,6 +71,8 @@ class ProfileSummary:
     hosts: list[tuple[str, str]]
     holds: list[ProfileHoldView]
     hold_owner: str
+    forbidden: list[tuple[str, str]]
+    masks: str
 
 
 def summarise(text: str) -> ProfileSummary | None:
@@ -94,6 +97,10 @@ def summarise(text: str) -> ProfileSummary | None:
         hosts=_hosts(spec),
         holds=[_hold(code, rule) for code, rule in spec.holds.items()],
         hold_owner=spec.hold_owner,
+        forbidden=[
+            (name, ", ".join(phrases)) for name, phrases in (spec.texts.forbidden if spec.texts else {}).items()
+        ],
+        masks=_masks(spec),
     )
 
 
@@ -139,6 +146,8 @@ def _matches(field: EachSpec) -> Iterator[str]:
 
 
 def _rules(field: ShownSpec) -> Iterator[str]:
+    if field.carries:
+        yield f"carries {', '.join(field.carries)}"
     if field.via:
         yield f"by the table {field.via}"
     if field.agrees:
@@ -169,7 +178,20 @@ def _hosts(spec: ProfileSpec) -> list[tuple[str, str]]:
     return [(name, shown) for name, shown in rows if shown]
 
 
+def _clears(code: str, rule: HoldRuleSpec) -> list[str]:
+    if rule.clears is None:
+        return [] if code in CLEARED_BY_NOBODY else [rule.owner]
+    return [] if rule.clears == [NOBODY] else rule.clears
+
+
+def _masks(spec: ProfileSpec) -> str:
+    roles = [role for role in (spec.texts.masks if spec.texts else []) if role != NOBODY]
+    return f"masked by {' or '.join(roles)}" if roles else "masked by nobody"
+
+
 def _hold(code: str, rule: HoldRuleSpec) -> ProfileHoldView:
-    clears = [] if rule.clears == [NOBODY] else rule.clears or [rule.owner]
+    clears = _clears(code, rule)
     release = f"cleared by {' or '.join(clears)}" if clears else "never cleared: only a new revision ends it"
+    if rule.masks:
+        release = f"masked by {' or '.join(rule.masks)}, {release}"
     return ProfileHoldView(code, rule.when or "built in", rule.message or "", rule.owner, rule.released_by or release)

@@ -99,6 +99,17 @@ def mark_seen(request: PageRequest, packet: str) -> HttpResponse:
 
 
 @require_POST
+def mask(request: PageRequest, packet: str) -> HttpResponse:
+    code, targets = request.POST.get("code", ""), request.POST.getlist("target")
+
+    def act(revision: int, reason: str) -> str:
+        asked = holds.mask(ref=packet, revision=revision, code=code, targets=targets, reason=reason, by=request.actor)
+        return f"Masked, with your reason. Revision {asked.revision} is being assembled."
+
+    return _decide(request, packet, packet_view.mask_key(code, targets[0] if targets else ""), act)
+
+
+@require_POST
 def approve(request: PageRequest, packet: str) -> HttpResponse:
     digest = request.POST.get("digest", "")
 
@@ -156,7 +167,7 @@ def _decide(request: PageRequest, packet: str, form: str, act: Callable[[int, st
         shown = packet_view.present(request.actor, packet, number, refused=refused)
         return _show(request, shown, status=error.status)
     messages.success(request, done)
-    newest = form == "again" or form.startswith("clear ")
+    newest = form == "again" or form.startswith(("clear ", "mask "))
     return redirect(reverse("packet", args=[packet]) + ("" if newest else f"?revision={revision}"))
 
 

@@ -28,6 +28,7 @@ CAUSES: Mapping[str, str] = {
     RevisionReason.DRIFT: "a source changed",
     RevisionReason.DEFINITION: "a definition changed",
     RevisionReason.CLEARANCE: "a hold was cleared",
+    RevisionReason.MASK: "a text was masked",
     RevisionReason.REJECTED: "it was rejected",
     RevisionReason.WITHDRAWN: "it was withdrawn",
     RevisionReason.EXPIRED: "it expired",
@@ -88,6 +89,7 @@ class HoldItem:
     id: str
     hold: HoldView
     form: ReasonForm | None
+    mask: ReasonForm | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +261,10 @@ def hold_key(code: str, target: str) -> str:
     return f"clear {code} {target}"
 
 
+def mask_key(code: str, target: str) -> str:
+    return f"mask {code} {target}"
+
+
 def _delivery(of: DeliveryView | None) -> str:
     if of is None:
         return ""
@@ -298,7 +304,23 @@ def _item(detail: PacketDetail, hold: HoldView, typed: SubmittedReason, id_: str
             hidden=_named(detail) | {"code": hold.code, "target": hold.target},
             typed=typed,
         )
-    return HoldItem(id_, hold, form)
+    return HoldItem(id_, hold, form, _mask_form(detail, hold, typed))
+
+
+def _mask_form(detail: PacketDetail, hold: HoldView, typed: SubmittedReason) -> ReasonForm | None:
+    if hold.why_not_mask is not None:
+        return None
+    return ReasonForm(
+        key=mask_key(hold.code, hold.target),
+        route="packet-mask",
+        label="Why it is masked",
+        button="Mask what was found",
+        hint="A visible mark takes its place in a new revision; the original stays inside. The votes so far are "
+        "void, and you can't approve the new revision yourself.",
+        danger=False,
+        hidden=_named(detail) | {"code": hold.code, "target": hold.target},
+        typed=typed,
+    )
 
 
 def _named(detail: PacketDetail) -> dict[str, str]:

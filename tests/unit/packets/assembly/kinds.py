@@ -68,6 +68,22 @@ def quoted(estate: Estate) -> None:
     estate.case["timeline"].append(event("update", f"From the bridge:  {note.upper()}"))
 
 
+def secret(estate: Estate) -> None:
+    estate.case["timeline"].append(event("update", f"The password is {PLANTED}."))
+
+
+def somebody(estate: Estate) -> None:
+    estate.case["timeline"].append(event("update", f"Write to {PLANTED}@customer.example."))
+
+
+def host(estate: Estate) -> None:
+    estate["/connectors"]["items"][0]["kind"] = f"{PLANTED}.corp"
+
+
+def claim(estate: Estate) -> None:
+    estate.case["timeline"].append(event("update", f"The root\ncause is planted: {PLANTED}."))
+
+
 def unclassed(estate: Estate) -> None:
     estate.case["timeline"].append(event("update", f"Of no class: {PLANTED}", f"class-{PLANTED}"))
 
@@ -131,6 +147,10 @@ KINDS = (
     Kind("unfit entry", "unfit-value", "timeline[].at", True, misfit),
     Kind("internal note among the entries", "internal-note", "timeline[]", True, internal),
     Kind("internal note quoted", "internal-note", "timeline[].text", True, quoted),
+    Kind("secret in a text", "secret-in-text", "timeline[].text", True, secret),
+    Kind("personal data in a text", "personal-data-in-text", "timeline[].text", False, somebody),
+    Kind("internal host in a text", "internal-host-in-text", "connector.kinds", False, host),
+    Kind("claim that the profile forbids", "forbidden-claim", "timeline[].text", False, claim),
     Kind("entry of an unknown class", "audience-mismatch", "timeline[]", False, unclassed),
     Kind("record above the audience", "audience-mismatch", "impact.start", True, above),
     Kind("other lane", "lane-mismatch", "lane", True, other_lane),

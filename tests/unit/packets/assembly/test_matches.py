@@ -17,7 +17,7 @@ from tests.unit.packets.assembly.clearing import clear
 from tests.unit.packets.assembly.estate import Estate, codes, tables
 
 LIST = """\
-  contacts: roster.emails
+  contacts: {from: roster.emails, carries: email}
   links:
     each: case.links
     extract: {id: string}
@@ -33,7 +33,7 @@ OWNED = "  not-in-inventory: {owner: identity-owner}\n"
 
 
 def profile(*changes: tuple[str, str]) -> Any:
-    text = edited(PROFILE, "  contacts: roster.emails\n", LIST)
+    text = edited(PROFILE, "  contacts: {from: roster.emails, carries: email}\n", LIST)
     text = edited(text, "      tags: [string]\n", "      tags: [string]\n      links: [object]\n")
     text = edited(text, "extract: {entity_ids", "extract: {items: [object], entity_ids")
     text = edited(
