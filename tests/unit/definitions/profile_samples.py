@@ -132,6 +132,7 @@ texts:
   masks: [privacy, escalation-owner]
 hosts: {vendor: [signing.example.com], identity_providers: [okta.com], identity_providers_from: tenant.entity_id}
 request_ids: [X-Signing-Request]
+key_ids_from: inventory.entity_ids
 
 holds:
   unsanitised-artifact: {owner: privacy, clears: nobody, message: It was not sanitised., released_by: a clean capture}

@@ -111,6 +111,7 @@ BAD = [
     Bad("host from nowhere", "from: tenant.entity_id}", "from: tenant.entity}", "hosts.identity_providers_from[0]", "not a value of a source"),
     Bad("host from a number", "from: tenant.entity_id}", "from: case.count}", "hosts.identity_providers_from[0]", "expected string"),
     Bad("host from inside", "from: tenant.entity_id}", "from: case.bridge_notes}", "hosts.identity_providers_from[0]", "not for this audience"),
+    Bad("key id from nowhere", "key_ids_from: inventory.entity_ids", "key_ids_from: inventory.keys", "key_ids_from[0]", "not a value of a source"),
     Bad("request id that lets in", "[X-Signing-Request]", "[X-Auth-Token]", "request_ids[0]", "may let somebody in"),
     # holds
     Bad("cleared by who may not", "clears: [identity-owner, senior-support]", "clears: [identity-owner, auditor]", "holds.source-conflict.clears", "auditor may not clear holds"),

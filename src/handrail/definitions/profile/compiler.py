@@ -90,7 +90,7 @@ class _ProfileCompiler:
         holds = self._holds(known, fields, annexes)
         self._audience(known)
         self._signers()
-        self._hosts(known)
+        self._shown_in_annexes(known)
         self.context.faults.refuse_if_any()
         schema = profile_schema.packet_schema(self.spec, fields)
         return CompiledProfile(
@@ -235,10 +235,14 @@ class _ProfileCompiler:
         self._confirms(audience.confirmed_by, ("audience", "confirmed_by"), known, many=True)
         self._confirms(self.spec.lane.confirmed_by, ("lane", "confirmed_by"), known, many=False)
 
-    def _hosts(self, known: Variables) -> None:
-        """Whose hosts are shown: by values that the audience may see themselves."""
-        for index, name in enumerate(self.spec.hosts.identity_providers_from if self.spec.hosts else ()):
-            path: Path = ("hosts", "identity_providers_from", index)
+    def _shown_in_annexes(self, known: Variables) -> None:
+        """Values that annexes show as they are: those that the audience may see anyway."""
+        hosts = self.spec.hosts.identity_providers_from if self.spec.hosts else ()
+        named: list[tuple[Path, str]] = [
+            *((("hosts", "identity_providers_from", at), name) for at, name in enumerate(hosts)),
+            *((("key_ids_from", at), name) for at, name in enumerate(self.spec.key_ids_from)),
+        ]
+        for path, name in named:
             root, _, value = name.partition(".")
             kind, source = known.get(name), self.sources.get(root)
             if kind is None or source is None:
@@ -246,7 +250,7 @@ class _ProfileCompiler:
             elif kind.base != "string":
                 self.context.add(path, f"{name} is {kind}; expected string or [string]")
             elif value in source.internal or source.classification not in self.spec.audience.shows:
-                self.context.add(path, f"{name} is not for this audience, so its hosts can't be shown")
+                self.context.add(path, f"{name} is not for this audience, so annexes can't show it")
 
     def _confirms(self, name: str | None, path: Path, known: Variables, *, many: bool) -> None:
         if name is None:

@@ -281,5 +281,6 @@ class ProfileSpec(Closed):
     texts: TextsSpec | None = None
     hosts: HostsSpec | None = None
     request_ids: Annotated[list[HeaderName], Field(max_length=20)] = []
+    key_ids_from: Names = []
     hold_owner: Kebab
     holds: Annotated[dict[Kebab, HoldRuleSpec], Field(max_length=50)] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -86,26 +86,28 @@ def read_artifacts(
 def sanitise_context(profile: CompiledProfile, snapshots: Mapping[str, SourceSnapshot], salt: bytes) -> SanitiseContext:
     """What every sanitiser of this packet goes by, in each of its revisions."""
     hosts = profile.spec.hosts
-    found = _hosts_of(hosts.identity_providers_from, snapshots) if hosts else []
+    found = _hosts_of(_texts(hosts.identity_providers_from, snapshots)) if hosts else []
     return SanitiseContext.of_packet(
         salt,
         vendor=hosts.vendor if hosts else (),
         identity_providers=[*hosts.identity_providers, *found] if hosts else (),
         request_ids=profile.spec.request_ids,
+        key_ids=_texts(profile.spec.key_ids_from, snapshots),
     )
 
 
-def _hosts_of(names: Sequence[str], snapshots: Mapping[str, SourceSnapshot]) -> list[str]:
-    """The hosts of the URLs under ``names``; what has none is passed over."""
-    found: list[str] = []
+def _hosts_of(urls: Iterable[str]) -> list[str]:
+    """The hosts of ``urls``; what has none is passed over."""
+    hosts = [normal_host(_host_of(url)) for url in urls]
+    return [host for host in hosts if host and "." in host and not host.rpartition(".")[2].isdigit()]
+
+
+def _texts(names: Sequence[str], snapshots: Mapping[str, SourceSnapshot]) -> Iterator[str]:
+    """The texts under ``names``, SOURCE.NAME, each a text or a list of them."""
     for name in names:
         source, _, value = name.partition(".")
         given = snapshots[source].values.get(value)
-        for url in given if isinstance(given, list) else [given]:
-            host = normal_host(_host_of(url)) if isinstance(url, str) else None
-            if host is not None and "." in host and not host.rpartition(".")[2].isdigit():
-                found.append(host)
-    return found
+        yield from (text for text in (given if isinstance(given, list) else [given]) if isinstance(text, str))
 
 
 def _host_of(url: str) -> str:

@@ -18,12 +18,14 @@ class SanitiseContext:
 
     ``vendor`` and ``identity_providers``: ends of host names in the one form (``kernel.hostnames``). ``request_ids``:
     header names in lower case, beside the known ones, whose values the vendor finds in its own logs.
+    ``key_ids``: ids of signing keys that the packet shows anyway.
     """
 
     secret: bytes = field(repr=False)
     vendor: tuple[str, ...] = ()
     identity_providers: tuple[str, ...] = ()
     request_ids: frozenset[str] = frozenset()
+    key_ids: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if len(self.secret) < MIN_SECRET_BYTES:
@@ -37,10 +39,11 @@ class SanitiseContext:
         vendor: Iterable[str] = (),
         identity_providers: Iterable[str] = (),
         request_ids: Iterable[str] = (),
+        key_ids: Iterable[str] = (),
     ) -> Self:
         """That of the packet with this ``salt``, which can't be computed back from the secret made of it."""
         secret = hmac.digest(salt, _LABEL, "sha256")
-        return cls(secret, tuple(vendor), tuple(identity_providers), frozenset(request_ids))
+        return cls(secret, tuple(vendor), tuple(identity_providers), frozenset(request_ids), frozenset(key_ids))
 
     @classmethod
     def alone(cls, data: bytes) -> Self:

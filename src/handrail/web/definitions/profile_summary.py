@@ -174,6 +174,7 @@ def _hosts(spec: ProfileSpec) -> list[tuple[str, str]]:
         ("The vendor's hosts", ", ".join(hosts.vendor)),
         ("Identity providers", ", ".join(providers)),
         ("Ids of requests to the vendor, beside the known ones", ", ".join(spec.request_ids)),
+        ("Ids of keys", ", ".join(f"those of {name}" for name in spec.key_ids_from)),
     ]
     return [(name, shown) for name, shown in rows if shown]
 

@@ -191,6 +191,25 @@ def test_a_jwt_leaves_its_structure(more: Any, where: tuple[str, str | None]) ->
 
 
 @pytest.mark.parametrize(
+    ("known", "shown"), [({"acme-key-7"}, "acme-key-7"), ({"acme-key-8"}, "~text1"), (set(), "~text1")]
+)
+def test_the_id_of_a_key_stays_only_if_the_packet_shows_it(known: set[str], shown: str) -> None:
+    context = SanitiseContext.of_packet(b"1" * 32, key_ids=known)
+    signed = f.response().replace("<d:KeyInfo>", "<d:KeyInfo><d:KeyName>acme-key-7</d:KeyName>")
+    data = f.capture(
+        f.entry(
+            headers=[{"name": "Authorization", "value": f"Bearer {TOKEN}"}], post=f.form(SAMLResponse=f.posted(signed))
+        )
+    )
+
+    result = sanitise("har/v1", data, context=context)
+
+    assert result.data is not None, result.reasons
+    made = json.loads(result.data)["log"]["entries"][0]["_handrail"]
+    assert {numbered(made["jwt"][0]["kid"]), numbered(made["saml"][0]["key_name"])} == {shown}
+
+
+@pytest.mark.parametrize(
     ("header", "claims", "expected"),
     [
         ({"alg": "none"}, {}, {"form": "JWS", "alg": "none", "header": ["alg"]}),

@@ -14,6 +14,7 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](?:\.[0-9]{1,12})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _FINER = re.compile(r"(\.[0-9]{6})[0-9]{1,6}")  # than microseconds
+_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,80}")
 _FURTHEST = 10**10  # seconds: a larger number can't be a time
 _LONGEST_URL = 2048
 
@@ -36,6 +37,13 @@ class Frame:
     def stand_in(self, raw: Any) -> str | None:
         """The pseudonym of an id."""
         return self.redaction.pseudonym(raw) if type(raw) is str and 0 < len(raw) <= _LONGEST_URL else None
+
+    def key(self, raw: Any) -> str | None:
+        """The id of a key: as it is if the packet shows it anyway, else its pseudonym."""
+        if type(raw) is str and raw in self.redaction.context.key_ids and _KEY_ID.fullmatch(raw):
+            self.redaction.own.add(raw)
+            return raw
+        return self.stand_in(raw)
 
     def seconds_until(self, when: datetime | None) -> int | None:
         """From the entry until ``when``; below 0 if that was before."""

@@ -73,7 +73,7 @@ def read(token: str, frame: Frame) -> ReadToken | None:
         "typ": among(header["typ"], terms.JWT_TYPES) if "typ" in header else None,
         "header": sorted(known),
         "other_parameters": len(header) - len(known) or None,
-        "kid": frame.stand_in(header.get("kid")),
+        "kid": frame.key(header.get("kid")),
     }
     issued, begins, ends = (numeric_date(claims.get(name)) for name in ("iat", "nbf", "exp"))
     counts = {"audiences": _count(claims.get("aud")), "scopes": _count(claims.get("scope", claims.get("scp")))}

@@ -189,6 +189,7 @@ def _signatures(message: etree._Element, assertion: etree._Element | None, frame
         "signed": {"message": own, "assertion": inside},
         "algorithms": {"signature": signature, "digest": digest} if signature or digest else None,
         "certificates": [*prints] or None,
+        "key_name": frame.key(_text(next(message.iter(f"{_SIGNED}KeyName"), None))),
     }
 
 

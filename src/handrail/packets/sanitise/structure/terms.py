@@ -21,8 +21,9 @@ def _endings(names: Iterable[str]) -> frozenset[str]:
 KEYS = words(
     """
 _handrail saml jwt oauth unreadable why at in kind version issuer destination consumer audience audiences recipient of
-host status signed message assertion algorithms signature digest certificates id in_response_to issued_at issued_in
-not_before not_on_or_after begins_in ends_in confirmation_ends_in session_ends_in name_id_format attributes count names
+host status signed message assertion algorithms signature digest certificates key_name id in_response_to
+issued_at issued_in not_before not_on_or_after begins_in ends_in confirmation_ends_in session_ends_in
+name_id_format attributes count names
 encrypted name_id authentication force_authn is_passive binding form header other_parameters alg enc typ kid age
 expires_in scopes error described code keys other_keys token_type
 """
