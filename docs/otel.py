@@ -28,8 +28,7 @@ Made by docs/otel.py from {package} {version}. Don't edit.
 
 from __future__ import annotations
 
-from handrail.packets.sanitise.known.tables import table
-from handrail.packets.sanitise.vocabulary import words
+from handrail.packets.sanitise.known.tables import table, words
 
 SOURCE = "{package} {version}"
 KEYS = words(

@@ -90,10 +90,15 @@ class Attributes:
         self._spell = spell
         self._correlation = Correlation(redaction)
         self._vendor = False
+        self._headers: dict[str, str | None] = {}
 
     def begin(self, items: Iterable[dict[str, Any]]) -> None:
         """The attributes of one more span are ``items``: whether its request went to a host of the vendor's."""
-        asked = [text for item in items if item.get("key") in _ASKED_KEYS if (text := _string(item.get("value")))]
+        asked = [
+            text
+            for item in items
+            if type(key := item.get("key")) is str and key in _ASKED_KEYS and (text := _string(item.get("value")))
+        ]
         self._vendor = any(self._urls.class_of(text) == "vendor" for text in asked)
 
     def known(self, key: str) -> bool:
@@ -102,9 +107,11 @@ class Attributes:
 
     def _header(self, key: str) -> str | None:
         """The name of the header of a request's or trace's id that ``key`` recorded, None for any other key."""
-        found = _HEADER.fullmatch(key)
-        name = found[1].replace("_", "-") if found else ""
-        return name if name in self._correlation.names else None
+        if key not in self._headers:
+            found = _HEADER.fullmatch(key)
+            name = found[1].replace("_", "-") if found else ""
+            self._headers[key] = name if name in self._correlation.names else None
+        return self._headers[key]
 
     def _correlated(self, key: str, name: str, value: Any) -> Value | None:
         """The id in one text, or in a list of one, as the conventions write headers."""
@@ -122,11 +129,12 @@ class Attributes:
         if type(value) is not dict:
             return None
         value = named(value)
-        if (name := self._header(key)) is not None:
-            return self._correlated(key, name, value)
+        if key not in KEYS:
+            name = self._header(key)
+            return None if name is None else self._correlated(key, name, value)
         if len(value) != 1:
             return None
-        (kind, raw), *_ = value.items()
+        ((kind, raw),) = value.items()
         if kind == "stringValue" and type(raw) is str:
             return self._text(key, raw)
         if kind == "intValue":

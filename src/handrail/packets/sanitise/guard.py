@@ -8,6 +8,7 @@ import zlib
 from array import array
 from collections.abc import Collection
 from dataclasses import dataclass
+from io import StringIO
 from itertools import accumulate
 from typing import Any, NoReturn
 
@@ -39,6 +40,7 @@ CONTENT_TYPES = frozenset(
 _TAR_AT, _TAR = 257, b"ustar"
 _NOT_MARKS = bytes(set(range(256)) - set(b'[]{}":'))
 _QUOTE = b'"'
+_MOST_SAME = 20_000
 _ESCAPE = re.compile(rb"\\.", re.S)
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: one deeper, one back
 
@@ -175,9 +177,15 @@ class _Members:
 
     def __init__(self) -> None:
         self.kept = 0
+        self._same: dict[tuple[str, str], dict[str, Any]] = {}
 
     def count(self, found: dict[str, Any]) -> dict[str, Any]:
-        self.kept += len(found)
+        number = len(found)
+        self.kept += number
+        if number == 1:  # such as the value of an attribute: many are the same, so they are kept once
+            (pair,) = found.items()
+            if type(pair[1]) is str and len(self._same) < _MOST_SAME:
+                return self._same.setdefault(pair, found)
         return found
 
     def read(self, text: str) -> Any:
@@ -200,7 +208,7 @@ def _unique(text: str, members: int) -> Any:
 def _lines(text: str, members: int) -> JsonLines | None:
     """The values of ``text``, one a line; None where the first line is none. Blank lines are passed over."""
     counted, found = _Members(), JsonLines()
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(StringIO(text), 1):
         if not line or line.isspace():
             continue
         try:

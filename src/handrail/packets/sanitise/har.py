@@ -26,6 +26,7 @@ CONTENT_TYPES = guard.CONTENT_TYPES | {"application/har", "application/har+json"
 
 _LAST_PORT = 65_535
 _PAIR = frozenset({"name", "value"})
+_AT_ONCE, _END = 50, "]}}"  # entries; the end of the text around them
 _REQUEST_SAFE = words("method url httpVersion cookies headers queryString postData headersSize bodySize")
 _RESPONSE_SAFE = words(
     """
@@ -85,6 +86,7 @@ class Har(HarValues):
             return None
         self.rest(document, {"log"}, "document")
         self.rest(log, {"version", "creator", "browser", "pages", "entries"}, "log")
+        self.items = len(entries) or self.lost, 0
         release = log.get("version")
         if type(release) is not str or release not in RELEASES:
             self.gone(release, "log.version")
@@ -96,10 +98,17 @@ class Har(HarValues):
         if "browser" in log:
             kept["browser"] = self._producer(log["browser"])
         kept["pages"] = [self._page(self.as_dict(page, "pages")) for page in self.as_list(log.get("pages"), "pages")]
-        kept["entries"] = [self._entry(entry) for entry in entries]
-        self.fields.update(chain.from_iterable(kept["entries"]))
-        self.items = len(entries) or self.lost, len(kept["entries"])
-        return self.headers.splice(json_text({"log": kept}))
+        head = json_text({"log": kept | {"entries": []}})
+        texts = [self._entries(entries[at : at + _AT_ONCE]) for at in range(0, len(entries), _AT_ONCE)]
+        return f"{head.removesuffix(_END)}{','.join(texts)}{_END}"
+
+    def _entries(self, entries: list[dict[str, Any]]) -> str:
+        """Some entries as JSON, with commas between: never all at once, since as objects they take many times more."""
+        kept = [self._entry(entry) for entry in entries]
+        self.fields.update(chain.from_iterable(kept))
+        had, has = self.items
+        self.items = had, has + len(kept)
+        return self.headers.splice(json_text(kept))[1:-1]
 
     def _producer(self, value: Any) -> dict[str, str]:
         found = self.as_dict(value, "creator")

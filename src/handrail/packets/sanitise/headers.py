@@ -294,6 +294,7 @@ class Headers:
         """``text``, JSON of what holds the marks, with the header lists in their places."""
         pieces = text.split(f'"{MARK}"')
         whole = [part for pair in zip(pieces, self._lists, strict=False) for part in pair]
+        self._lists = []
         return "".join(whole) + pieces[-1]
 
     def _first(self, item: Any) -> Judged:

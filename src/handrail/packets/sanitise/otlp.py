@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Set
 from typing import Any
 
 from handrail.packets.sanitise import attributes, guard
@@ -55,6 +56,11 @@ _LOG = words(
     "traceId spanId eventName"
 )
 _COUNTS = ("droppedAttributesCount", "droppedEventsCount", "droppedLinksCount", "flags")
+_SCOPES = {"resourceSpans": ("scopeSpans", "spans"), "resourceLogs": ("scopeLogs", "logRecords")}
+_PAIR = frozenset({"key", "value"})
+_CODE = frozenset({"code"})
+_EVENT = words("timeUnixNano name attributes droppedAttributesCount")
+_LINK = words("traceId spanId flags droppedAttributesCount")
 _OUTER = words("document resourceSpans resourceLogs scopeSpans scopeLogs")
 # Every key and name that may be written.
 KEYS = FIELDS | attributes.KEYS
@@ -71,6 +77,7 @@ class Otlp:
         self._lost = 0  # lists and objects of which nothing is in the copy, for want of their name
         self._made = 0
         self._ids: dict[tuple[str, int], str] = {}
+        self._spelled: dict[str, tuple[str, list[str]]] = {}
         self._attribute = Attributes(self.redaction, self.urls, self._spell)
 
     def rebuild(self, document: Any) -> str | None:
@@ -80,14 +87,15 @@ class Otlp:
             return None
         groups, beside = found
         for one in beside:
-            self._rest(one, (), "document")
-        kept: dict[str, Any] = {}
-        if "resourceSpans" in groups:
-            kept["resourceSpans"] = [self._group(group, "scopeSpans", "spans") for group in groups["resourceSpans"]]
-        if "resourceLogs" in groups:
-            kept["resourceLogs"] = [self._group(group, "scopeLogs", "logRecords") for group in groups["resourceLogs"]]
-        self.items = items(document).total() or self._lost, self._made
-        return json_text(kept)
+            self._rest(one, frozenset(), "document")
+        # Each group becomes text by itself: as objects, all of them together take many times more.
+        kept = [
+            f'"{name}":[{",".join([json_text(self._group(group, *_SCOPES[name])) for group in groups[name]])}]'
+            for name in _SCOPES
+            if name in groups
+        ]
+        self.items = items(document) or self._lost, self._made
+        return f"{{{','.join(kept)}}}"
 
     def _group(self, source: dict[str, Any], scopes: str, listed: str) -> dict[str, Any]:
         group = named(source)
@@ -138,7 +146,7 @@ class Otlp:
         kept["events"] = [self._event(event) for event in self._objects(span.get("events"), "spans.events")]
         kept["links"] = [self._link(link) for link in self._objects(span.get("links"), "spans.links")]
         status = self._dict(span.get("status"), "spans.status")
-        self._rest(status, {"code"}, "spans.status")
+        self._rest(status, _CODE, "spans.status")
         code = self._enum(status.get("code"), _CODES, len(_CODES), "spans.status")
         kept["status"] = {} if code is None else {"code": code}
         self._keep_counts(kept, span, "spans")
@@ -190,7 +198,7 @@ class Otlp:
                 self.redaction.drop("unsafe-value", place, value)
 
     def _event(self, event: dict[str, Any]) -> dict[str, Any]:
-        self._rest(event, {"timeUnixNano", "name", "attributes", "droppedAttributesCount"}, "spans.events")
+        self._rest(event, _EVENT, "spans.events")
         kept: dict[str, Any] = {
             "timeUnixNano": self._nanos(event.get("timeUnixNano")),
             "name": self.words(event.get("name"), "spans.events"),
@@ -201,7 +209,7 @@ class Otlp:
         return kept
 
     def _link(self, link: dict[str, Any]) -> dict[str, Any]:
-        self._rest(link, {"traceId", "spanId", "flags", "droppedAttributesCount"}, "spans.links")
+        self._rest(link, _LINK, "spans.links")
         kept = {"traceId": self._id(link.get("traceId"), 32), "spanId": self._id(link.get("spanId"), 16)}
         shown: dict[str, Any] = {key: value for key, value in kept.items() if value is not None}
         self._keep_counts(shown, link, "spans.links")
@@ -210,16 +218,17 @@ class Otlp:
     def _attributes(self, listed: Any, place: str) -> list[dict[str, Any]]:
         kept = []
         items = self._objects(listed, place)
-        self._attribute.begin(items)
+        judge = self._attribute
+        judge.begin(items)
         for item in items:
             key = item.get("key")
-            known = type(key) is str and self._attribute.known(key)
-            safe = self._attribute.safe(str(key), item.get("value")) if known else None
+            known = type(key) is str and judge.known(key)
+            safe = judge.safe(str(key), item.get("value")) if known else None
             if safe is None:
                 self.redaction.drop("unsafe-value" if known else "custom-attribute", place, item)
             else:
                 kept.append({"key": key, "value": safe})
-                self._rest(item, {"key", "value"}, place)
+                self._rest(item, _PAIR, place)
         return kept
 
     # The smallest pieces.
@@ -235,19 +244,28 @@ class Otlp:
         method, _, rest = value.partition(" ")
         if method in METHODS and rest.startswith(("/", "http://", "https://")):
             return f"{method} {self.urls.clean(rest, place)}"
+        found = self._spelled.get(value)
+        if found is None:
+            found = self._spelled[value] = self._first_spell(value)
+        self.redaction.count(found[1], place)
+        return found[0]
+
+    def _first_spell(self, value: str) -> tuple[str, list[str]]:
+        """``value`` as it may be shown, and the rules under which something of it went."""
         numbered = sum(c.isdigit() for c in value) > _MOST_DIGITS
-        kept = "".join([self._word(piece, place, numbered=numbered) for piece in _WORDS.findall(value)])
+        rules: list[str] = []
+        kept = "".join([self._word(piece, rules, numbered=numbered) for piece in _WORDS.findall(value)])
         if kept == value:
             self.redaction.spelled.add(value)
-        return kept
+        return kept, rules
 
-    def _word(self, piece: str, place: str, *, numbered: bool) -> str:
+    def _word(self, piece: str, rules: list[str], *, numbered: bool) -> str:
         """``numbered``: there are so many digits in the whole that they may be one number, written in groups."""
         if piece in METHODS or (self.urls.spelled(piece) and not (numbered and piece.isdigit())):
             return piece
         if set(piece) <= _PUNCTUATION and len(piece) < 4:  # noqa: PLR2004 # joins words; longer runs could carry something
             return piece
-        self.redaction.drop("unknown-word", place, piece)
+        rules.append("unknown-word")
         return self.redaction.pseudonym(piece)
 
     def _id(self, value: Any, digits: int) -> str | None:
@@ -281,10 +299,11 @@ class Otlp:
         return None
 
     def _objects(self, value: Any, place: str) -> list[dict[str, Any]]:
-        items = value if type(value) is list else []
-        if value is not None and type(value) is not list:
-            self.redaction.drop("malformed", place, value)
-        return [self._dict(item, place) for item in items]
+        if type(value) is not list:
+            if value is not None:
+                self.redaction.drop("malformed", place, value)
+            return []
+        return [item if type(item) is dict and item.keys() <= FIELDS else self._dict(item, place) for item in value]
 
     def _dict(self, value: Any, place: str) -> dict[str, Any]:
         if type(value) is dict:
@@ -293,7 +312,9 @@ class Otlp:
             self.redaction.drop("malformed", place, value)
         return {}
 
-    def _rest(self, source: dict[str, Any], known: Any, place: str) -> None:
-        for key in source.keys() - set(known):
+    def _rest(self, source: dict[str, Any], known: Set[str], place: str) -> None:
+        if source.keys() <= known:
+            return
+        for key in source.keys() - known:
             self._lost += place in _OUTER and type(source[key]) in (list, dict) and bool(source[key])
             self.redaction.drop("unlisted-key", place, {key: source[key]})

@@ -7,8 +7,6 @@ JSON writer keeps them, or in any other case.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 from handrail.packets.sanitise.guard import JsonLines
@@ -85,27 +83,28 @@ def _unwrapped(document: Any) -> dict[str, Any] | None:
     return None
 
 
-def items(document: Any) -> Counter[str]:
+def items(document: Any) -> int:
     """How many spans and log records ``document`` has anywhere, whatever the lists around them are called."""
-    return Counter(_items(document))
-
-
-def _items(document: Any) -> Iterator[str]:
+    total = 0
     waiting = [document]
     while waiting:
         item = waiting.pop()
         if type(item) is dict:
             for key, value in item.items():
-                if type(value) is list and _plain(key) in _ITEMS:
-                    yield from ("item" for _ in value)
-                elif isinstance(value, dict | list):
+                if type(value) is list and key != "attributes":
+                    if key in _ITEMS or _plain(key) in _ITEMS:
+                        total += len(value)
+                    else:
+                        waiting.append(value)
+                elif type(value) is dict:
                     waiting.append(value)
         else:
             for inner in item if isinstance(item, list) else ():
-                if type(inner) is dict and any(_plain(key) == "spanid" for key in inner):
-                    yield "item"
+                if type(inner) is dict and ("spanId" in inner or any(_plain(key) == "spanid" for key in inner)):
+                    total += 1
                 elif isinstance(inner, dict | list):
                     waiting.append(inner)
+    return total
 
 
 def _plain(key: str) -> str:

@@ -20,10 +20,12 @@ CREDENTIAL_RULES = frozenset(
 )
 _WORD = re.compile(r"[a-z0-9_+~-]+")
 
+_ENCODED = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
 
 def json_text(value: Any) -> str:
     """``value`` as compact JSON in ASCII, in the order in which it was built: the same text on every machine."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False, check_circular=False)
+    return _ENCODED(value)
 
 
 class Redaction:

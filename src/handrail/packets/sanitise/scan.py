@@ -24,6 +24,7 @@ _RUN = re.compile(r"[A-Za-z0-9%@_~+=.-]{6,}")
 _TOKENS = re.compile(r"[A-Za-z0-9_+~-]{6,}")
 _LETTERS = re.compile(r"[A-Za-z0-9]{6,}")
 _GRAM = 6
+_SHORTEST_ATOM = 3  # a shorter one is nobody's
 _LONGEST_TOKEN = 4096
 # Each starts with fixed text, a bounded class or a look-behind that forbids starting inside a run: time stays linear.
 _SHAPES = (
@@ -253,7 +254,7 @@ def suspects(found: list[Doubt], atoms: Set[str]) -> frozenset[str]:
         return frozenset(blamed)
     texts = [doubt.text.lower() for doubt in found]
     inside = {atom for atom in atoms if atom and any(atom.lower() in text for text in texts)}
-    return frozenset(atom for atom in inside if len(atom) >= _GRAM) or frozenset(inside)
+    return frozenset(atom for atom in inside if len(atom) >= _SHORTEST_ATOM)
 
 
 def _harmless(token: str) -> bool:

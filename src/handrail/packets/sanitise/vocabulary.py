@@ -9,11 +9,21 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from handrail.packets.sanitise.known.federation import OAUTH_ERRORS, WSFED_ACTIONS, XML_ALGORITHMS
+from handrail.packets.sanitise.known.tables import words
 
-def words(text: str) -> frozenset[str]:
-    """The words of ``text``, which are apart by white space."""
-    return frozenset(text.split())
-
+__all__ = [
+    "EXTENSIONS",
+    "METHODS",
+    "MIME_SUB",
+    "MIME_TOP",
+    "PROTOCOLS",
+    "QUERY_NAMES",
+    "QUERY_VALUES",
+    "WORDS",
+    "opens_doors",
+    "words",
+]
 
 WORDS = words(
     """
@@ -108,31 +118,26 @@ session sessionid
 
 QUERY_VALUES = {
     "response_type": words("code token id_token none"),
-    "response_mode": words("query fragment form_post web_message"),
-    "grant_type": words("authorization_code refresh_token client_credentials password implicit"),
-    "prompt": words("none login consent select_account"),
+    "response_mode": words("query fragment form_post web_message jwt query.jwt fragment.jwt form_post.jwt"),
+    "grant_type": words("authorization_code refresh_token client_credentials password implicit")
+    | {
+        f"urn:ietf:params:oauth:grant-type:{name}"
+        for name in words("jwt-bearer saml2-bearer token-exchange device_code uma-ticket")
+    }
+    | {"urn:openid:params:grant-type:ciba"},
+    "prompt": words("none login consent select_account create"),
     "code_challenge_method": frozenset({"S256", "plain"}),
-    "token_type": frozenset({"Bearer", "bearer", "DPoP"}),
+    "client_assertion_type": frozenset(
+        f"urn:ietf:params:oauth:client-assertion-type:{name}" for name in ("jwt-bearer", "saml2-bearer")
+    ),
+    "token_type": frozenset({"Bearer", "bearer", "DPoP", "mac", "N_A"}),
     "display": words("page popup touch wap"),
     "isPassive": frozenset({"true", "false"}),
-    "wa": frozenset({"wsignin1.0", "wsignout1.0", "wsignoutcleanup1.0"}),
+    "wa": WSFED_ACTIONS,
     "scope": frozenset({"openid"}),
-    "SigAlg": frozenset(
-        {
-            "http://www.w3.org/2000/09/xmldsig#rsa-sha1",
-            "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
-            "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
-            "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
-        }
-    ),
-    "error": words(
-        """
-invalid_request unauthorized_client access_denied unsupported_response_type invalid_scope server_error
-temporarily_unavailable interaction_required login_required account_selection_required consent_required
-invalid_request_uri invalid_request_object request_not_supported request_uri_not_supported
-registration_not_supported invalid_client invalid_grant unsupported_grant_type invalid_token insufficient_scope
-"""
-    ),
+    "SigAlg": XML_ALGORITHMS,
+    "SAMLEncoding": frozenset({"urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE"}),
+    "error": OAUTH_ERRORS,
 }
 
 MIME_TOP = words("application audio font image message model multipart text video *")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from handrail.packets.sanitise.vocabulary import words
+from handrail.packets.sanitise.known.tables import words
 
 PRODUCERS = frozenset(
     {

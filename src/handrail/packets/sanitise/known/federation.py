@@ -8,7 +8,7 @@ xmldsig-core 1.1, xmlenc-core 1.1. WS-Federation 1.2 and WS-Trust 1.3/1.4. gRPC:
 
 from __future__ import annotations
 
-from handrail.packets.sanitise.vocabulary import words
+from handrail.packets.sanitise.known.tables import words
 
 _SAML2 = "urn:oasis:names:tc:SAML:2.0:status:"
 SAML_STATUS_TOP = frozenset(_SAML2 + name for name in words("Success Requester Responder VersionMismatch"))

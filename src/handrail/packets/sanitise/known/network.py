@@ -9,7 +9,7 @@ TLS alerts: the IANA registry "TLS Alerts" (RFC 8446, RFC 5246).
 
 from __future__ import annotations
 
-from handrail.packets.sanitise.vocabulary import words
+from handrail.packets.sanitise.known.tables import words
 
 _CHROMIUM = words(
     """

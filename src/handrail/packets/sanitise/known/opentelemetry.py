@@ -5,8 +5,7 @@ Made by docs/otel.py from opentelemetry-semantic-conventions 0.66b2. Don't edit.
 
 from __future__ import annotations
 
-from handrail.packets.sanitise.known.tables import table
-from handrail.packets.sanitise.vocabulary import words
+from handrail.packets.sanitise.known.tables import table, words
 
 SOURCE = "opentelemetry-semantic-conventions 0.66b2"
 KEYS = words(
