@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from handrail.packets.sanitise.correlation import Correlation
+from handrail.packets.sanitise.hosts import public_address
 from handrail.packets.sanitise.known import federation, opentelemetry
 from handrail.packets.sanitise.known.network import ERRORS
 from handrail.packets.sanitise.otlpforms import named
@@ -64,6 +65,7 @@ HOST_KEYS = words("server.address net.peer.name net.host.name http.host network.
 URL_KEYS = words("url.full http.url url.path url.template http.route http.target")
 # Headers that instrumentation records on request; of these, those that help to find a request again.
 _HEADER = re.compile(r"(?:http|rpc)\.(?:request|response)\.(?:header|metadata)\.([a-z0-9_-]{1,60})")
+_PEER_KEYS = words("net.peer.name network.peer.address")
 _ASKED_KEYS = words("server.address net.peer.name http.host url.full http.url")
 _METHOD_KEYS = words("http.request.method http.method")
 # Where outcomes of protocols stand: errors of browsers, SAML, OAuth, TLS and gRPC, and HTTP statuses, stay whole.
@@ -90,10 +92,15 @@ class Attributes:
         self._spell = spell
         self._correlation = Correlation(redaction)
         self._vendor = False
+        self._client = False
         self._headers: dict[str, str | None] = {}
 
-    def begin(self, items: Iterable[dict[str, Any]]) -> None:
-        """The attributes of one more span are ``items``: whether its request went to a host of the vendor's."""
+    def begin(self, items: Iterable[dict[str, Any]], *, client: bool) -> None:
+        """The attributes of one more span are ``items``: whether its request went to a host of the vendor's.
+
+        ``client``: the span sent it. The peer of any other is mostly a user's machine, so its address isn't shown.
+        """
+        self._client = client
         asked = [
             text
             for item in items
@@ -159,6 +166,8 @@ class Attributes:
         if self._listed(key, raw):
             self._redaction.own.add(raw)
             return {"stringValue": raw}
+        if key in _PEER_KEYS and not self._client and public_address(raw.strip("[]")) is not None:
+            return {"stringValue": self._redaction.pseudonym(raw, "ip")}
         if key in HOST_KEYS:
             return {"stringValue": self._urls.host(raw)}
         if key in URL_KEYS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from handrail.packets.sanitise.hosts import public_address
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.vocabulary import opens_doors, words
 
@@ -23,6 +24,11 @@ x-auth0-requestid x-shopify-request-id x-cloud-request-id x-goog-request-id x-ap
 """
 )
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+/:|~-]{2,127}")
+_NUMERIC = re.compile(r"[0-9._=+/:|~-]+")
+_LONG_NUMBER, _SHORTEST = 20, 6
+# A name with dots is a host, an address or a token in parts; with a port, a host; and keys have prefixes.
+_ELSE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}:[0-9]{2,5}$|(?:sk|pk|rk|ghp|glpat|xox[a-z])[-_]|(?i:bearer|basic)\b")
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _APART = re.compile(r"[/:|]")
 _W3C = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.{0,99})?", re.S)
 _B3 = re.compile(r"([0-9a-f]{32}|[0-9a-f]{16})-([0-9a-f]{16})(-[01d])?(?:-([0-9a-f]{16}))?")
@@ -72,7 +78,7 @@ class Correlation:
             return f"|{self._trace(found[1])}.{self._span(found[2])}."
         if not _ID.fullmatch(value):
             return None
-        if vendor and value not in suspects:
+        if vendor and value not in suspects and _is_an_id(value):
             self._redaction.vouch(value, _APART.split(value))
             return value
         return self._redaction.pseudonym(value)
@@ -130,6 +136,27 @@ class Correlation:
             yield f"{name}={self._span(value)}"
         elif name == "Sampled" and _MARK.fullmatch(value):
             yield f"{name}={value}"
+
+
+def _is_an_id(value: str) -> bool:
+    """Whether it has the form of a request's id and of nothing else: no address, host, number of somebody, or key."""
+    if _NUMERIC.fullmatch(value):
+        return sum(c.isdigit() for c in value) >= _LONG_NUMBER
+    return (
+        len(value) >= _SHORTEST
+        and any(c.isdigit() for c in value)
+        and "." not in value
+        and not _ELSE.match(value)
+        and public_address(value) is None
+        and not _is_iban(value)
+    )
+
+
+def _is_iban(value: str) -> bool:
+    compact = value.replace("-", "").upper()
+    if not _IBAN.fullmatch(compact):
+        return False
+    return int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
 
 
 def _mark(value: str) -> str | None:

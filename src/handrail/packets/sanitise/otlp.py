@@ -38,6 +38,7 @@ _KINDS = words(
 SPAN_KIND_UNSPECIFIED SPAN_KIND_INTERNAL SPAN_KIND_SERVER SPAN_KIND_CLIENT SPAN_KIND_PRODUCER SPAN_KIND_CONSUMER
 """
 )
+_CLIENT = (3, "SPAN_KIND_CLIENT")
 _CODES = words("STATUS_CODE_UNSET STATUS_CODE_OK STATUS_CODE_ERROR")
 _SEVERITIES = words("TRACE DEBUG INFO WARN ERROR FATAL")
 _SEVERITY_NUMBERS = frozenset(
@@ -142,7 +143,8 @@ class Otlp:
             "endTimeUnixNano": self._nanos(span.get("endTimeUnixNano")),
         }
         kept = {key: value for key, value in kept.items() if value is not None}
-        kept["attributes"] = self._attributes(span.get("attributes"), "spans.attributes")
+        client = kept.get("kind") in _CLIENT
+        kept["attributes"] = self._attributes(span.get("attributes"), "spans.attributes", client=client)
         kept["events"] = [self._event(event) for event in self._objects(span.get("events"), "spans.events")]
         kept["links"] = [self._link(link) for link in self._objects(span.get("links"), "spans.links")]
         status = self._dict(span.get("status"), "spans.status")
@@ -215,11 +217,11 @@ class Otlp:
         self._keep_counts(shown, link, "spans.links")
         return shown
 
-    def _attributes(self, listed: Any, place: str) -> list[dict[str, Any]]:
+    def _attributes(self, listed: Any, place: str, *, client: bool = False) -> list[dict[str, Any]]:
         kept = []
         items = self._objects(listed, place)
         judge = self._attribute
-        judge.begin(items)
+        judge.begin(items, client=client)
         for item in items:
             key = item.get("key")
             known = type(key) is str and judge.known(key)

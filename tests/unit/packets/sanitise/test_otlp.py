@@ -159,3 +159,15 @@ def test_sanitise_survives_any_value_in_a_span(key: str, odd: Any) -> None:
     made = cleaned({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
 
     assert len(made["resourceSpans"][0]["scopeSpans"][0]["spans"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"), [(3, "81.229.12.34"), (2, "~ip1"), ("SPAN_KIND_SERVER", "~ip1"), (None, "~ip1")]
+)
+@pytest.mark.parametrize("key", ["network.peer.address", "net.peer.name"])
+def test_sanitise_shows_the_address_of_a_peer_only_if_it_was_asked(kind: Any, shown: str, key: str) -> None:
+    span = {"name": "login", "kind": kind, "attributes": [attribute(key, "81.229.12.34")]}
+    made = cleaned({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})
+
+    value = made["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"][0]["value"]["stringValue"]
+    assert numbered(value) == shown
