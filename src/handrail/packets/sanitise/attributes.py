@@ -136,6 +136,8 @@ class Attributes:
         if type(value) is not dict:
             return None
         value = named(value)
+        if len(value) == 1 and type(inner := value.get("value")) is dict:  # as Go writes what may be of several types
+            value = named(inner)
         if key not in KEYS:
             name = self._header(key)
             return None if name is None else self._correlated(key, name, value)

@@ -6,9 +6,8 @@ import json
 import re
 import zlib
 from array import array
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from io import StringIO
 from itertools import accumulate
 from typing import Any, NoReturn
 
@@ -208,7 +207,7 @@ def _unique(text: str, members: int) -> Any:
 def _lines(text: str, members: int) -> JsonLines | None:
     """The values of ``text``, one a line; None where the first line is none. Blank lines are passed over."""
     counted, found = _Members(), JsonLines()
-    for number, line in enumerate(StringIO(text), 1):
+    for number, line in enumerate(_each_line(text), 1):
         if not line or line.isspace():
             continue
         try:
@@ -219,6 +218,15 @@ def _lines(text: str, members: int) -> JsonLines | None:
             _refuse("not-json", f"The artifact has one JSON object a line; line {number} is not JSON.")
     counted.check(members)
     return found
+
+
+def _each_line(text: str) -> Iterator[str]:
+    """The lines of ``text`` one after another: all of them at once would take its memory again."""
+    at = 0
+    while (end := text.find("\n", at)) >= 0:
+        yield text[at:end]
+        at = end + 1
+    yield text[at:]
 
 
 def _no_constant(_name: str) -> NoReturn:

@@ -21,6 +21,7 @@ _STATUS = re.compile(r"[1-5][0-9][0-9]|999|0")
 LARGEST = 1e11
 _OUTER = frozenset({"document", "log"})
 _LAST_STATUS = 999
+_STATUSES = frozenset({*range(100, 600), _LAST_STATUS, 0})
 
 
 class HarValues:
@@ -64,6 +65,8 @@ class HarValues:
 
     def status(self, value: Any) -> int:
         """As it was sent, 100 to 599 and 999, and 0 where there was no answer."""
+        if type(value) is int and value in _STATUSES:
+            return value
         raw = int(value) if type(value) is float and value.is_integer() else value
         text = str(raw) if type(raw) is int and 0 <= raw <= _LAST_STATUS else raw
         if type(text) is str and _STATUS.fullmatch(text):

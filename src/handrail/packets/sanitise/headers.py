@@ -78,17 +78,21 @@ def directives(separator: str, names: str, with_seconds: str) -> Clean:
 
     def clean(value: str) -> str | None:
         kept = []
-        for part in value.replace("\n", separator).split(separator)[:40]:
+        parts = value.replace("\n", separator).split(separator)
+        for part in parts[:40]:
             name, equals, seconds = (piece.strip() for piece in part.partition("="))
             if not equals and name.lower() in bare:
                 kept.append(name)
             elif name.lower() in timed and _SECONDS.fullmatch(seconds := seconds.strip('"')):
                 kept.append(f"{name}={seconds}")
+        if len(kept) == len(parts) and _PLAIN.fullmatch(value):
+            return value
         return f"{separator} ".join(kept) or None
 
     return clean
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9=;,-]+(?: [A-Za-z0-9=;,-]+)*")  # single spaces, no quotes
 _SECONDS = re.compile(r"[0-9]{1,10}")
 # RFC 9111 and the IANA registry of cache directives (RFC 5861, RFC 8246), and two of Internet Explorer.
 _cache_control = directives(

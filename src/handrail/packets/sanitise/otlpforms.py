@@ -1,8 +1,8 @@
 """The forms in which traces and logs in OTLP/JSON are written down, made into one.
 
 The specification's form; the Collector's file exporter, one object a line; ``instrumentationLibrarySpans`` of before
-OTLP 0.19; Grafana Tempo's ``batches``, and its ``trace`` around them; names of fields in snake case, as protobuf's own
-JSON writer keeps them, or in any other case.
+OTLP 0.19; Grafana Tempo's ``batches``; ``trace`` or ``result`` around them, as Tempo and Jaeger answer; names of fields
+in snake case, as protobuf's own JSON writer keeps them, or in any other case.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _NAMES = {name.lower(): name for name in FIELDS} | {
     "logs": "logRecords",
 }
 GROUPS = ("resourceSpans", "resourceLogs")
+_WRAPPERS = ("trace", "result")  # of Tempo, and of gateways such as Jaeger's
 _MOST_WRAPPERS = 3
 _ITEMS = frozenset({"spans", "logrecords", "logs"})
 
@@ -70,16 +71,17 @@ def merged(document: Any) -> tuple[dict[str, list[Any]], list[dict[str, Any]]] |
 
 
 def _unwrapped(document: Any) -> dict[str, Any] | None:
-    """The object that has the groups. What stands beside a ``trace`` stays beside it."""
+    """The object that has the groups. What stands beside a wrapper stays beside it."""
     beside: dict[str, Any] = {}
     for _ in range(_MOST_WRAPPERS):
         if type(document) is not dict:
             return None
         one = named(document)
-        if type(one.get("trace")) is not dict or any(name in one for name in GROUPS):
+        around = next((key for key in _WRAPPERS if type(one.get(key)) is dict), None)
+        if around is None or any(name in one for name in GROUPS):
             return {**beside, **one}
-        beside |= {key: value for key, value in one.items() if key != "trace"}
-        document = one["trace"]
+        beside |= {key: value for key, value in one.items() if key != around}
+        document = one[around]
     return None
 
 

@@ -53,6 +53,7 @@ def shown(name: str, value: str) -> list[str]:
         "max-age=63072000; includeSubDomains; preload",
         "MAX-AGE=31536000; INCLUDESUBDOMAINS",
         "preload; includesubdomains; max-age=0",
+        "max-age=31536000;includeSubDomains;preload",
         "max-age=2147483648; includeSubDomains",
     ],
 )
@@ -67,6 +68,7 @@ def test_sanitise_shows_transport_security_as_it_was_sent(value: str) -> None:
         "Private, No-Cache, Must-Revalidate, pre-check=0, post-check=0",
         "s-maxage=31536000, stale-if-error=604800, immutable, must-understand",
         "max-stale, min-fresh=5, only-if-cached, no-transform",
+        "private,max-age=0 , no-store",
     ],
 )
 def test_sanitise_shows_every_registered_cache_directive(value: str) -> None:

@@ -82,6 +82,16 @@ def snake(value: Any) -> Any:
     return [snake(inner) for inner in value] if isinstance(value, list) else value
 
 
+def in_go(value: Any) -> Any:
+    """Values of attributes as Go's own JSON writes a field of several types."""
+    if isinstance(value, dict):
+        made = {key: in_go(inner) for key, inner in value.items()}
+        if isinstance(made.get("value"), dict) and "key" in made:
+            made["value"] = {"Value": {key[0].upper() + key[1:]: inner for key, inner in made["value"].items()}}
+        return made
+    return [in_go(inner) for inner in value] if isinstance(value, list) else value
+
+
 def binary_ids(value: Any) -> Any:
     """Ids in base64, as protobuf's own JSON writes bytes."""
     ids = {key: base64.b64encode(bytes.fromhex(value[key])).decode() for key in ("traceId", "spanId")}
@@ -94,6 +104,8 @@ FORMS: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "batches of an older SDK": lambda trace: json.dumps({"batches": older(trace)["resourceSpans"]}).encode(),
     "trace around batches": lambda trace: json.dumps({"trace": {"batches": trace["resourceSpans"]}}).encode(),
     "trace around resourceSpans": lambda trace: json.dumps({"trace": trace}).encode(),
+    "result around resourceSpans": lambda trace: json.dumps({"result": trace}).encode(),
+    "values of Go": lambda trace: json.dumps(in_go(trace)).encode(),
     "snake case": lambda trace: json.dumps(snake(trace)).encode(),
     "snake case, older": lambda trace: json.dumps(snake(older(trace))).encode(),
     "one line": lines,

@@ -125,6 +125,8 @@ class Structure:
         found.add("oauth", oauth.error(values), at, None)
 
     def _tokens(self, found: _Entry, text: str, at: str, name: str | None) -> None:
+        if jwt.BEGIN not in text:  # most headers: not even a generator is made for them
+            return
         for token in jwt.tokens(text):
             if found.first(token.text):
                 found.add("jwt", self._jwt(token.text, found.frame), at, token.key or name)
