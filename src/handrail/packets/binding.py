@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from handrail.access.models import Workspace
 from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Invalid
+from handrail.kernel.hostile import clean_text
 from handrail.packets import approvers
 from handrail.packets.approvers import ASSEMBLER, HOLD_EDITOR
 from handrail.packets.assembly.results import Assembled, instant
 from handrail.packets.expiry import expires_at
 from handrail.packets.models import Assembly, Clearance, Release, Revision
 from handrail.packets.proof import manifest as manifests
+from handrail.packets.proof.cover import covers
 from handrail.packets.proof.manifest import Manifest, delivery_order
 
 MEDIA_TYPE = "application/json"
-FAULT_LIMIT = 500
+FAULT_LIMIT, SENDER_LIMIT = 500, 120
 
 
 def excluded(revision: Revision, made: Assembled, clearances: list[Clearance]) -> dict[int, str]:
@@ -44,7 +47,7 @@ def bind(
         excluded=excluded(revision, made, clearances),
     )
     try:
-        return manifests.from_fields(
+        manifest = manifests.from_fields(
             fields(
                 profile,
                 made,
@@ -52,11 +55,20 @@ def bind(
                 number=revision.number,
                 supersedes=superseded_digest(revision),
                 people=people,
+                sender=sender_of(revision.workspace),
             )
-        ), ""
+        )
+        covers(manifest, None, made.documents)  # what has no cover sheet could not be packed
     except Invalid as error:
         reasons = "; ".join(dict.fromkeys(fault.message for fault in error.faults)) or error.message
         return None, f"Nobody can sign this revision: {reasons}."[:FAULT_LIMIT]
+    else:
+        return manifest, ""
+
+
+def sender_of(workspace: Workspace) -> str:
+    """Who sends a packet, in words."""
+    return clean_text(workspace.name, limit=SENDER_LIMIT) or workspace.slug
 
 
 def sources_digest(made: Assembled) -> str:
@@ -82,6 +94,7 @@ def fields(
     number: int,
     supersedes: str | None,
     people: Mapping[str, Any],
+    sender: str,
 ) -> dict[str, Any]:
     """The manifest's fields for ``proof.manifest.from_fields``. ``people`` are the signers."""
     media_types = {annex.path: annex.media_type for annex in made.annexes}
@@ -109,6 +122,7 @@ def fields(
         "supersedes": supersedes,
         "created_at": instant(made.at),
         "expires_at": instant(expires_at(profile, made)),
+        "sender": sender,
     }
 
 

@@ -8,7 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from handrail.packets.assembly import results, snapshots
-from handrail.packets.models import AnnexRow, Assembly, Clearance, HoldRow, Packet, Revision, Snapshot
+from handrail.packets.models import AnnexRow, Assembly, Clearance, HoldRow, Packet, Release, Revision, Snapshot
+from handrail.packets.proof import approvals as approvals_
+from handrail.packets.proof import cover, dsse
 from handrail.packets.proof import manifest as manifests
 from handrail.packets.proof.manifest import Manifest
 
@@ -31,6 +33,18 @@ def documents_of(assembly: Assembly) -> dict[str, bytes]:
     """The three documents that leave, by path, byte for byte."""
     texts = {"packet.json": assembly.packet, "trace.json": assembly.trace, "holds.json": assembly.holds}
     return {path: text.encode() for path, text in texts.items()}
+
+
+def covers_of(revision: Revision) -> dict[str, bytes]:
+    """The cover sheet that leaves with the revision, or would if it were released now, by file name; empty where it has
+    none."""
+    assembly = assembly_of(revision)
+    manifest = manifest_of(assembly) if assembly else None
+    if assembly is None or manifest is None or manifest.form == 1:
+        return {}
+    release = Release.objects.filter(revision=revision).first()
+    approvals = None if release is None else approvals_.from_payload(dsse.payload_of(bytes(release.approvals_envelope)))
+    return cover.covers(manifest, approvals, documents_of(assembly))
 
 
 def parsed(text: str) -> Any:

@@ -15,7 +15,7 @@ from handrail.access.guards import scoped
 from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
 from handrail.kernel.errors import Fault, Invalid
-from handrail.packets import permissions, seen
+from handrail.packets import documents, permissions, seen
 from handrail.packets.comparison import RevisionComparison, compared, with_previous
 from handrail.packets.concerned import ConcernedPeople, concerned_by
 from handrail.packets.models import Packet, Revision
@@ -108,6 +108,7 @@ class ManifestView:
 class PacketDetail:
     """One revision of a packet. The parts from ``manifest`` on are None or empty while it is being assembled.
 
+    ``cover``: the text of the cover sheet that leaves, or would leave now.
     ``why_not_*``: None where the actor may do it now; for holds it stands with each hold.
     """
 
@@ -123,6 +124,7 @@ class PacketDetail:
     sources: tuple[SourceView, ...]
     votes: VotesView | None
     seen: tuple[SeenThing, ...]
+    cover: str
     delivery: DeliveryView | None
     may_see_inside: bool
     why_not_mark_seen: Refusal | None
@@ -255,6 +257,7 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
         sources=sources(row),
         votes=votes(row) if assembled else None,
         seen=seen.view(actor, row) if assembled else (),
+        cover=_cover(row) if assembled else "",
         delivery=delivery(row),
         may_see_inside=permissions.may_see_internal(actor),
         why_not_mark_seen=permissions.why_not_mark_seen(actor, row),
@@ -333,6 +336,10 @@ def _revision(row: Revision) -> RevisionSummary:
         failure=row.failure,
         stopped=row.state == RevisionState.ASSEMBLING and row.due_at is None and bool(row.failure),
     )
+
+
+def _cover(row: Revision) -> str:
+    return documents.covers_of(row).get("cover.txt", b"").decode()
 
 
 def _manifest(row: Revision) -> ManifestView:

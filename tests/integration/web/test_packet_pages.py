@@ -177,7 +177,7 @@ def test_page_links_the_files_that_leave_and_they_are_kept_as_files(desk: Packet
     revision = desk.released()
     client = browser_of("ada")
     links = re.findall(r'href="([^"]+)" download', text(client.get(url(revision))))
-    assert len(links) == 6
+    assert len(links) == 8
     for link in links:
         response = client.get(html.unescape(link))
         assert response.status_code == 200

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from handrail.access.models import Membership
 from handrail.audit.models import AuditEvent
 from handrail.connectors.blobs import BlobRefused
 from handrail.kernel.canonical import digest_bytes
+from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.packets import settings
 from handrail.packets.actions import exporting
 from handrail.packets.models import AnnexRow, Revision
-from tests.factories.packets import Packets
+from handrail.packets.proof import manifest as manifests
+from handrail.packets.proof import verify
+from handrail.packets.proof.keys import KeyRing
+from tests.factories.log import superuser
+from tests.factories.packets import LANE, Packets
+from tests.unit.packets.proof.making import KEY
 
 ANNEX = "annexes/har-1.json"
 
@@ -111,3 +120,42 @@ def test_write_document_replaces_nothing(desk: Packets, tmp_path: Path) -> None:
     assert (path.name, path.read_bytes()) == (f"{revision.packet.ref}-r1-har-1.json", taken(desk, revision, ANNEX))
     with pytest.raises(Invalid):
         exporting.write_document(**asked)
+
+
+def test_cover_before_release_is_a_preview_and_afterwards_what_the_package_has(desk: Packets, tmp_path: Path) -> None:
+    revision = desk.assemble()
+    before = taken(desk, revision, "cover.txt").decode()
+    assert "This is a preview." in before
+    assert f"From: {desk.workspace.name}" in before
+    desk.approve(revision, "ada", "ben")
+    desk.release(revision)
+    package = exporting.export(ref=revision.packet.ref, revision=1, directory=tmp_path, by=desk.person("ada"))
+    with zipfile.ZipFile(package) as archive:
+        for name in ("cover.txt", "cover.html"):
+            assert archive.read(f"{package.stem}/{name}") == taken(desk, revision, name)
+    after = taken(desk, revision, "cover.txt").decode()
+    assert "This is a preview." not in after
+    assert "ada: escalation-owner" in after.lower()
+
+
+def test_release_of_the_first_form_is_exported_as_it_was(desk: Packets, tmp_path: Path) -> None:
+    """An upgrade finds revisions whose manifest was made before packages had covers, signed or not."""
+    revision = desk.assemble()
+    of = revision.assembly
+    earlier = replace(manifests.from_payload(bytes(of.manifest)), sender=None)
+    with superuser("packets_assembly"), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE packets_assembly SET manifest = %s, manifest_digest = %s WHERE revision_id = %s",
+            [earlier.payload(), earlier.digest(), revision.pk],
+        )
+    revision = Revision.objects.select_related("assembly", "packet").get(pk=revision.pk)
+    with pytest.raises(NotFound):
+        taken(desk, revision, "cover.txt")
+    desk.approve(revision, "ada", "ben")
+    desk.release(revision)
+    package = exporting.export(ref=revision.packet.ref, revision=1, directory=tmp_path, by=desk.person("ada"))
+    with zipfile.ZipFile(package) as archive:
+        assert not [name for name in archive.namelist() if "cover" in name]
+    verdict = verify.verify(package, verify.Expectation(keys=KeyRing.of([KEY.public]), lane=LANE, at=now()))
+    assert verdict.findings == ()
+    assert verdict.manifest == earlier

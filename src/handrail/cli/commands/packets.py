@@ -278,7 +278,8 @@ def document(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="packet.json, trace.json, holds.json, manifest.json, or the path of a cleared annex."
+            metavar="NAME",
+            help="cover.txt, cover.html, packet.json, trace.json, holds.json, manifest.json, or the path of an annex.",
         ),
     ],
     directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where to write it.")],

@@ -104,7 +104,13 @@ def _field(field: Any) -> dict[str, Any]:
 
 
 def _annexes(spec: ProfileSpec) -> dict[str, Any]:
-    annex = {"name": _TEXT, "sort": _TEXT, "media_type": _TEXT, "size": {"type": "integer"}, "digest": _DIGEST}
+    annex: dict[str, Any] = {
+        "name": _TEXT,
+        "sort": _TEXT,
+        "media_type": _TEXT,
+        "size": {"type": "integer"},
+        "digest": _DIGEST,
+    }
     if spec.annexes is not None and spec.annexes.describe:
         instant = {"type": ["string", "null"]}
         count = {"type": "integer", "minimum": 0}

@@ -19,6 +19,7 @@ from handrail.packets.rows import get_revision_row
 
 JSON, ZIP = "application/json", "application/zip"
 MANIFEST = "manifest.json"
+COVERS = {"cover.txt": "text/plain; charset=utf-8", "cover.html": "text/html; charset=utf-8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,10 @@ def package(*, ref: str, revision: int | None, by: Actor) -> Download:
 def document(*, ref: str, revision: int | None, name: str, by: Actor) -> Download:
     """One file that leaves, or would, byte for byte.
 
-    ``name``: ``packet.json``, ``trace.json``, ``holds.json``, ``manifest.json`` (whose digest is approved) or the path
-    of a cleared annex. Raises NotFound, also for what is held; Denied without ``packet:view``; Conflict while it
-    is being assembled; BlobUnavailable.
+    ``name``: ``packet.json``, ``trace.json``, ``holds.json``, ``manifest.json`` (whose digest is approved),
+    ``cover.txt`` or ``cover.html`` (before release: what it would be, without approvals) or the path of a cleared
+    annex. Raises NotFound, also for what is held; Denied without ``packet:view``; Conflict while it is being assembled;
+    BlobUnavailable.
     """
     row = get_revision_row(by, ref, revision, Capability.PACKET_VIEW)
     if not hasattr(row, "assembly"):
@@ -93,6 +95,8 @@ def _opened(row: Revision, name: str) -> tuple[str, BinaryIO]:
         found[MANIFEST] = bytes(row.assembly.manifest)
     if name in found:
         return JSON, io.BytesIO(found[name])
+    if name in COVERS and (covers := documents.covers_of(row)):
+        return COVERS[name], io.BytesIO(covers[name])
     annex = AnnexRow.objects.filter(revision=row, path=name, cleared_digest__isnull=False).first()
     if annex is None or annex.cleared_digest is None:
         raise NotFound("This revision has no such document. What is held does not leave.")

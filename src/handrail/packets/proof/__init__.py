@@ -6,6 +6,7 @@ Pure: no database, no network, no clock, no configuration. The receiver's side n
     signers ─── who may approve, and whether those who did suffice
     approvals ─ who did approve that manifest
     dsse, keys  envelopes signed with the release key; which keys are accepted
+    cover, sheet  the cover sheet, which follows from the signed documents
     bag, archive, package ─ the deterministic ZIP in BagIt layout
     unpack, verify, accepted ─ the receiver: offline, public keys alone
 """

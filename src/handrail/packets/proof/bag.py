@@ -14,6 +14,7 @@ APPROVALS: Final = "data/approvals.dsse.json"
 DATA: Final = "data/"
 TAGS: Final = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt")
 PROOFS: Final = (MANIFEST, APPROVALS)
+COVERS: Final = ("cover.txt", "cover.html")
 
 _BAGIT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
@@ -37,7 +38,12 @@ def base(manifest: Manifest) -> str:  # PF-16
 
 def paths(manifest: Manifest) -> tuple[str, ...]:  # PF-14, PF-15
     """Every file of the package, below its base, in the archive's order: what proves comes before what is proved."""
-    return (*TAGS, *PROOFS, *(DATA + content.path for content in manifest.contents))
+    return (*TAGS, *covers_of(manifest), *PROOFS, *(DATA + content.path for content in manifest.contents))
+
+
+def covers_of(manifest: Manifest) -> tuple[str, ...]:  # PF-40
+    """The cover sheet's files, none in the first form."""
+    return COVERS if manifest.form > 1 else ()
 
 
 def payloads(manifest: Manifest, proofs: Mapping[str, bytes]) -> dict[str, Payload]:  # PF-17
@@ -47,14 +53,15 @@ def payloads(manifest: Manifest, proofs: Mapping[str, bytes]) -> dict[str, Paylo
     return found
 
 
-def tag_files(manifest: Manifest, files: Mapping[str, Payload]) -> dict[str, bytes]:  # PF-18
-    """The four tag files by name. ``files`` is what ``payloads`` gave."""
+def tag_files(manifest: Manifest, files: Mapping[str, Payload], covers: Mapping[str, str]) -> dict[str, bytes]:  # PF-18
+    """The four tag files by name. ``files`` is what ``payloads`` gave; ``covers`` has the digests of the cover sheet's
+    files."""
     tags = {
         "bagit.txt": _BAGIT,
         "bag-info.txt": _info(manifest, files),
         "manifest-sha256.txt": _sums({path: file.digest for path, file in files.items()}),
     }
-    tags["tagmanifest-sha256.txt"] = _sums({name: digest_bytes(raw) for name, raw in tags.items()})
+    tags["tagmanifest-sha256.txt"] = _sums({**{name: digest_bytes(raw) for name, raw in tags.items()}, **covers})
     return tags
 
 

@@ -26,6 +26,7 @@ class Code(StrEnum):
     MISSING_FILE = "missing-file"
     ADDED_FILE = "added-file"
     ALTERED_FILE = "altered-file"
+    OTHER_COVER = "other-cover"
     # Envelopes and keys
     MALFORMED_ENVELOPE = "malformed-envelope"
     NO_SIGNATURE = "no-signature"

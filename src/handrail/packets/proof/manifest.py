@@ -24,7 +24,11 @@ from handrail.packets.proof import terms
 from handrail.packets.proof.signers import SignerSet
 from handrail.packets.proof.terms import STRICT, Count, Digest, Instant, Ordinal, PacketRef, Slug, Text
 
-PREDICATE_TYPE: Final = "https://handrail.example/packet-manifest/v1"
+# By the form of the package: the second has a cover sheet, and its manifest names the sender.
+PREDICATE_TYPES: Final = {
+    1: "https://handrail.example/packet-manifest/v1",
+    2: "https://handrail.example/packet-manifest/v2",
+}
 DOCUMENTS: Final = ("holds.json", "packet.json", "trace.json")
 MAX_ANNEXES = 1000
 MAX_SOURCES = 1000
@@ -108,7 +112,8 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Manifest:
-    """One revision, exactly. ``supersedes`` is the digest of the manifest that this one replaces.
+    """One revision, exactly. ``supersedes`` is the digest of the manifest that this one replaces. ``sender``: who sends
+    it, in words; None in the first form of packages.
 
     Raises pydantic's ValidationError when made of anything that breaks a rule below; ``from_fields`` raises Invalid.
     """
@@ -126,6 +131,12 @@ class Manifest:
     supersedes: Digest | None
     created_at: Instant
     expires_at: Instant
+    sender: Text | None = None
+
+    @property
+    def form(self) -> int:
+        """The form of its package: 1 as before there were cover sheets, or 2."""
+        return 1 if self.sender is None else 2
 
     @model_validator(mode="after")
     def _holds_together(self) -> Manifest:
@@ -185,7 +196,8 @@ def held_digest(*, salt: bytes, chunks: Iterable[bytes]) -> str:
 
 def statement(manifest: Manifest) -> dict[str, Any]:
     """The manifest as an in-toto Statement v1, plain JSON values."""
-    predicate = _MANIFEST.dump_python(manifest, mode="json", exclude={"contents"})
+    unnamed = {"contents"} if manifest.form > 1 else {"contents", "sender"}
+    predicate = _MANIFEST.dump_python(manifest, mode="json", exclude=unnamed)
     subject = [
         {
             "name": content.path,
@@ -195,7 +207,8 @@ def statement(manifest: Manifest) -> dict[str, Any]:
         }
         for content in manifest.contents
     ]
-    return {"_type": terms.STATEMENT_TYPE, "subject": subject, "predicateType": PREDICATE_TYPE, "predicate": predicate}
+    kind = PREDICATE_TYPES[manifest.form]  # PF-24
+    return {"_type": terms.STATEMENT_TYPE, "subject": subject, "predicateType": kind, "predicate": predicate}
 
 
 def from_fields(fields: Mapping[str, Any]) -> Manifest:

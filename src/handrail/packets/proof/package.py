@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.proof import approvals as approvals_
-from handrail.packets.proof import archive, bag, dsse
+from handrail.packets.proof import archive, bag, cover, dsse
 from handrail.packets.proof.approvals import Approvals
 from handrail.packets.proof.durable import replacing
 from handrail.packets.proof.keys import SigningKey
@@ -28,6 +29,11 @@ class SealedManifest:
     key_id: str
     manifest_envelope: bytes
     approvals_envelope: bytes
+
+    @property
+    def approvals(self) -> Approvals:
+        """Those that the envelope carries."""
+        return approvals_.from_payload(dsse.payload_of(self.approvals_envelope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,9 @@ def write(out: BinaryIO, sealed: SealedManifest, contents: Mapping[str, Origin])
     manifest = sealed.manifest
     _check_names(manifest, contents)
     proofs = {bag.MANIFEST: sealed.manifest_envelope, bag.APPROVALS: sealed.approvals_envelope}
-    small = {**bag.tag_files(manifest, bag.payloads(manifest, proofs)), **proofs}
+    covers = _covers(sealed, contents)
+    digests = {name: digest_bytes(raw) for name, raw in covers.items()}
+    small = {**bag.tag_files(manifest, bag.payloads(manifest, proofs), digests), **covers, **proofs}
     expected = {bag.DATA + content.path: content for content in manifest.contents}
     writer = archive.Writer(out)
     for path in bag.paths(manifest):
@@ -89,6 +97,14 @@ def write_file(directory: Path, sealed: SealedManifest, contents: Mapping[str, O
     with replacing(target) as out:
         packed = write(out, sealed, contents)
     return target, packed
+
+
+def _covers(sealed: SealedManifest, contents: Mapping[str, Origin]) -> dict[str, bytes]:
+    manifest = sealed.manifest
+    if manifest.form == 1:
+        return {}
+    read = {} if cover.too_large(manifest) else {path: b"".join(_chunks(contents[path])) for path in cover.COVERED}
+    return cover.covers(manifest, sealed.approvals, read)
 
 
 def _check_names(manifest: Manifest, contents: Mapping[str, Origin]) -> None:

@@ -17,13 +17,15 @@ from typing import BinaryIO, Final
 
 from handrail.packets.proof import archive, dsse
 from handrail.packets.proof.archive import ArchiveMember
-from handrail.packets.proof.bag import PROOFS, TAGS
+from handrail.packets.proof.bag import COVERS, DATA, PROOFS, TAGS
+from handrail.packets.proof.cover import COVERED, MAX_DOCUMENT_BYTES
 from handrail.packets.proof.findings import Code, Refused
 from handrail.packets.proof.manifest import DOCUMENTS, MAX_ANNEXES
 
-MAX_ENTRIES: Final = len(TAGS) + len(PROOFS) + len(DOCUMENTS) + MAX_ANNEXES
+MAX_ENTRIES: Final = len(TAGS) + len(COVERS) + len(PROOFS) + len(DOCUMENTS) + MAX_ANNEXES
 MAX_NAME_BYTES: Final = 255
 MAX_KEPT_BYTES: Final = dsse.MAX_BYTES
+_READ_FOR_COVER: Final = frozenset(DATA + path for path in COVERED)
 
 _ENCRYPTED = 1
 _MAGIC_BYTES = 4
@@ -52,7 +54,8 @@ class Unpacked:
 
 
 def read(stream: BinaryIO, *, keep: Collection[str], max_bytes: int = archive.MAX_BYTES) -> Unpacked:
-    """The archive's members, hashed. Memory: one chunk, the kept files (6 MiB each) and the names.
+    """The archive's members, hashed. Memory: one chunk, the kept files (6 MiB each), the documents that a cover sheet
+    is made of (16 MiB each) and the names.
 
     Raises Refused with the code of the first structural fault.
     """
@@ -139,6 +142,8 @@ class _Reader:
         kept = bytearray() if path in self._keep else None
         if kept is not None and entry.size > MAX_KEPT_BYTES:  # PF-10
             raise Refused(Code.TOO_LARGE, f"the file is over {MAX_KEPT_BYTES} bytes", file=path)
+        if path in _READ_FOR_COVER and entry.size <= MAX_DOCUMENT_BYTES:  # PF-41
+            kept = bytearray()
         sha256, crc, left = hashlib.sha256(), 0, entry.size
         while left:
             chunk = self._take(min(left, archive.CHUNK_BYTES))

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Invalid
 from handrail.packets.proof import approvals as approvals_
-from handrail.packets.proof import archive, bag, dsse, unpack
+from handrail.packets.proof import archive, bag, cover, dsse, unpack
 from handrail.packets.proof import manifest as manifest_
 from handrail.packets.proof.approvals import Approvals
 from handrail.packets.proof.findings import Code, PackageFinding, Refused
@@ -90,6 +91,7 @@ def describe(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     votes = verdict.approvals.votes if verdict.approvals else ()
     return (
         ("Packet", f"{manifest.packet} revision {manifest.revision}"),
+        *((("Sender", manifest.sender),) if manifest.sender else ()),
         ("Profile", f"{manifest.profile.name} version {manifest.profile.version}"),
         ("Lane", manifest.lane),
         ("Audience", f"{manifest.audience.tlp}: {', '.join(manifest.audience.recipients)}"),
@@ -117,14 +119,15 @@ def _verdict(stream: BinaryIO, expect: Expectation) -> Verdict:
         manifest = _manifest(opened.payload)
     except Refused as refused:
         return Verdict((refused.finding,))
-    findings = [*_files(found, manifest), *_policy(manifest, expect)]
     approvals: Approvals | None = None
+    opening: list[PackageFinding] = []
     try:
         approvals = _approvals(found, expect, key_id=opened.key_id)
-        findings += [PackageFinding(code, text, bag.APPROVALS) for code, text in approvals_.faults(manifest, approvals)]
-        findings += _still_to_come(manifest, approvals, expect.at + CLOCK_SKEW)
+        opening += [PackageFinding(code, text, bag.APPROVALS) for code, text in approvals_.faults(manifest, approvals)]
+        opening += _still_to_come(manifest, approvals, expect.at + CLOCK_SKEW)
     except Refused as refused:
-        findings.append(refused.finding)
+        opening.append(refused.finding)
+    findings = [*_files(found, manifest, approvals), *_policy(manifest, expect), *opening]
     return Verdict(tuple(dict.fromkeys(findings)), manifest, approvals, opened.key_id)
 
 
@@ -159,7 +162,7 @@ def _still_to_come(manifest: Manifest, approvals: Approvals, now: datetime) -> I
             yield PackageFinding(Code.APPROVED_OUT_OF_TIME, text, bag.APPROVALS)
 
 
-def _files(found: Unpacked, manifest: Manifest) -> Iterator[PackageFinding]:
+def _files(found: Unpacked, manifest: Manifest, approvals: Approvals | None) -> Iterator[PackageFinding]:
     """Every file against the signed manifest, and the tag files against what follows from it."""
     actual = {member.path: member for member in found.members}
     expected = bag.paths(manifest)
@@ -174,14 +177,34 @@ def _files(found: Unpacked, manifest: Manifest) -> Iterator[PackageFinding]:
     if found.base != bag.base(manifest):  # PF-16
         yield PackageFinding(Code.ADDED_FILE, f"the package's directory is not {bag.base(manifest)}", found.base)
     files = bag.payloads(manifest, {path: found.kept[path] for path in bag.PROOFS if path in found.kept})
-    digests = {path: bag.Payload.of(raw).digest for path, raw in bag.tag_files(manifest, files).items()}
+    present = {path: actual[path].digest for path in bag.covers_of(manifest) if path in actual}
+    covers = {path: digest_bytes(raw) for path, raw in _covers(found, manifest, approvals).items()} or present
+    digests = {path: digest_bytes(raw) for path, raw in bag.tag_files(manifest, files, covers).items()}
     digests.update({path: file.digest for path, file in files.items()})
+    yield from (
+        PackageFinding(Code.OTHER_COVER, "it is not what follows from the signed documents", path)  # PF-42
+        for path, digest in present.items()
+        if digest != covers.get(path, digest)
+    )
     for path, member in actual.items():
         if member.digest != digests.get(path, member.digest):  # PF-17, PF-18
             text = f"its bytes are not those that were signed: {digests[path]} expected, {member.digest} found"
             yield PackageFinding(Code.ALTERED_FILE, text, path)
         elif not member.checksum_holds:  # PF-13
             yield PackageFinding(Code.CHECKSUM, "the archive's checksum of it is wrong", path)
+
+
+def _covers(found: Unpacked, manifest: Manifest, approvals: Approvals | None) -> dict[str, bytes]:
+    """The cover sheet that follows from the documents; nothing where a fault of them is found anyway."""
+    wanted = {content.path: content.digest for content in manifest.contents if content.path in cover.COVERED}
+    read = {path: found.kept[bag.DATA + path] for path in wanted if bag.DATA + path in found.kept}
+    sound = cover.too_large(manifest) or all(digest_bytes(read.get(path, b"")) == wanted[path] for path in wanted)
+    if manifest.form == 1 or approvals is None or not sound:
+        return {}
+    try:
+        return cover.covers(manifest, approvals, read)
+    except Invalid:
+        return dict.fromkeys(bag.COVERS, b"")  # no cover follows from them, so none is the right one
 
 
 def _policy(manifest: Manifest, expect: Expectation) -> Iterator[PackageFinding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -54,7 +54,7 @@ def _of_capture(data: bytes) -> AnnexFacts:
     return AnnexFacts(
         f"HTTP capture of {_counted(len(entries), 'entry', 'entries')}{pages}",
         len(entries),
-        *_span(filter(None, map(_instant, times))),
+        *_span([at for one in times if (at := _instant(one))]),
         by=" with ".join(tool for tool in tools if tool),
         hosts=len({host for one in entries if (host := _host(one["request"]["url"]))}),
         more=f"{failed} failed" if failed else "",
@@ -62,7 +62,10 @@ def _of_capture(data: bytes) -> AnnexFacts:
 
 
 def _of_trace(data: bytes) -> AnnexFacts:
-    spans, tools, hosts, errors = [], [], set(), 0
+    spans: list[dict[str, Any]] = []
+    tools: list[str] = []
+    hosts: set[str] = set()
+    errors = 0
     for group in json.loads(data)["resourceSpans"]:
         tools.append(_exporter({one["key"]: _text(one["value"]) for one in group["resource"]["attributes"]}))
         for span in (span for scope in group["scopeSpans"] for span in scope["spans"]):
@@ -76,7 +79,7 @@ def _of_trace(data: bytes) -> AnnexFacts:
         len(spans),
         *_span(datetime.fromtimestamp(nanos // _NANOS, UTC) for nanos in times),
         by=", ".join(dict.fromkeys(tool for tool in tools if tool)),
-        hosts=len(hosts),
+        hosts=len(hosts - {""}),
         more=_counted(errors, "error") if errors else "",
     )
 
@@ -91,7 +94,7 @@ def _of_log(data: bytes) -> AnnexFacts:
     number = sum(line.get("times", 1) for line in kept)
     times = (line[name] for line in kept for name in ("time", "until") if name in line)
     return AnnexFacts(
-        f"Text log of {_counted(number, 'line')}", number, *_span(filter(None, map(_instant, times))),
+        f"Text log of {_counted(number, 'line')}", number, *_span([at for one in times if (at := _instant(one))]),
         more=", ".join(worst),
     )  # fmt: skip
 
@@ -134,10 +137,13 @@ def _instant(text: str) -> datetime | None:
         return None
 
 
-def _span(times: Iterable[datetime]) -> Iterator[str | None]:
+def _span(times: Iterable[datetime]) -> tuple[str | None, str | None]:
     found = sorted(times)
-    for one in (found[0], found[-1]) if found else (None, None):
-        yield one.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if one else None
+    return (_shown(found[0]), _shown(found[-1])) if found else (None, None)
+
+
+def _shown(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _counted(number: int, one: str, several: str = "") -> str:

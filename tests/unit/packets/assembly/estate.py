@@ -179,7 +179,7 @@ def bound(assembled: Assembled, profile: CompiledProfile | None = None) -> Manif
         "excluded": [],
     }
     told = binding.fields(
-        profile or sample(), assembled, packet="PKT-7K3M9QX2ZA", number=1, supersedes=None, people=people
+        profile or sample(), assembled, packet="PKT-7K3M9QX2ZA", number=1, supersedes=None, people=people, sender="Acme"
     )
     return manifest.from_fields(told)
 

@@ -26,11 +26,54 @@ LANE = "vendor-signing-intake"
 PACKET = "PKT-7K3M9QX2ZA"
 SALT = b"0123456789abcdef"
 
+HAR = canonical_bytes({"log": {"entries": [{"time": 12.5, "request": {"method": "GET"}}]}})
+HAR_DIGEST = digest_bytes(HAR)
 CONTENTS: dict[str, bytes] = {
-    "packet.json": canonical_bytes({"tenant": {"id": "ten_acme"}, "impact": {"start": "2026-03-02T07:10:00Z"}}),
+    "packet.json": canonical_bytes(
+        {
+            "about": {"title": "Vendor escalation, identity outage"},
+            "fields": {
+                "impact": {"start": "2026-03-02T07:10:00Z", "end": {"held": ["end-while-open"]}},
+                "connectors": [{"entity_id": "https://idp.acme.example/saml", "keys": ["k1", "k2"]}],
+                "tenant": {"id": "ten_acme"},
+            },
+            "annexes": [
+                {
+                    "name": "har-1",
+                    "sort": "har",
+                    "media_type": "application/json",
+                    "size": 67,
+                    "digest": HAR_DIGEST,
+                    "description": "HTTP capture of 1 entry",
+                },
+            ],
+            "held": [{"name": "memory-dump", "sort": "other", "reason": "unsanitised-artifact"}],
+        }
+    ),
     "trace.json": canonical_bytes({"tenant.id": {"source": "tenant", "path": "/id", "version": "v7"}}),
-    "holds.json": canonical_bytes([{"code": "unsanitised-artifact", "scope": "annex"}]),
-    "annexes/har-1.json": canonical_bytes({"log": {"entries": [{"time": 12.5, "request": {"method": "GET"}}]}}),
+    "holds.json": canonical_bytes(
+        {
+            "holds": [
+                {
+                    "code": "unsanitised-artifact",
+                    "scope": "annex",
+                    "target": "memory-dump",
+                    "cleared": None,
+                    "says": "No sanitiser has cleared this artifact; it stays inside.",
+                    "released_by": "Only a new revision in which the reason is gone.",
+                },
+                {
+                    "code": "end-while-open",
+                    "scope": "field",
+                    "target": "impact.end",
+                    "released_by": "Cleared by lead.",
+                    "says": "The case is open.",
+                    "cleared": {"role": "lead", "at": "2026-03-02T09:00:00.000000Z"},
+                },
+            ]
+        }
+    ),
+    "annexes/har-1.json": HAR,
 }
 
 
@@ -78,6 +121,7 @@ def fields(contents: Mapping[str, bytes] = CONTENTS, **changes: Any) -> dict[str
         "supersedes": digest_bytes(b"revision 1"),
         "created_at": "2026-03-02T09:30:00.123456Z",
         "expires_at": "2026-03-02T21:30:00.123456Z",
+        "sender": "Northwind Support",
         **changes,
     }
 
@@ -139,8 +183,9 @@ def mended(files: Mapping[str, bytes]) -> bytes:
     data = {path: raw for path, raw in local.items() if path.startswith(bag.DATA)}
     tags = {name: local.get(name, b"") for name in ("bagit.txt", "bag-info.txt")}
     tags["manifest-sha256.txt"] = _sums(data)
-    tags["tagmanifest-sha256.txt"] = _sums(tags)
-    return zipped({f"{base}/{path}": raw for path, raw in {**tags, **data}.items()})
+    covers = {path: local[path] for path in bag.COVERS if path in local}
+    tags["tagmanifest-sha256.txt"] = _sums({**tags, **covers})
+    return zipped({f"{base}/{path}": raw for path, raw in {**tags, **covers, **data}.items()})
 
 
 def _sums(files: Mapping[str, bytes]) -> bytes:

@@ -34,7 +34,7 @@ def statement() -> dict[str, Any]:
 def test_statement_is_in_toto_v1() -> None:
     document = statement()
     assert document["_type"] == "https://in-toto.io/Statement/v1"
-    assert document["predicateType"] == manifest.PREDICATE_TYPE
+    assert document["predicateType"] == manifest.PREDICATE_TYPES[2]
     assert set(document) == {"_type", "subject", "predicateType", "predicate"}
 
 
@@ -106,7 +106,7 @@ def test_every_flipped_byte_changes_the_manifest_or_is_refused() -> None:
         lambda text: text.replace(".123456Z", ".123456+00:00", 1),
         lambda text: text.replace("ú", "\\u00fa"),
         lambda text: text.replace("Statement/v1", "Statement/v2"),
-        lambda text: text.replace("packet-manifest/v1", "packet-manifest/v2"),
+        lambda text: text.replace("packet-manifest/v2", "packet-manifest/v1"),
         lambda text: text + "\n",
         lambda text: text.replace('"predicate":{', '"predicate":{"extra":1,'),
         lambda text: text.replace('"mediaType"', '"media"', 1),

@@ -18,12 +18,11 @@ RAW = making.pack()
 FILES = making.entries(RAW)
 BASE = next(iter(FILES)).partition("/")[0]
 PATHS = [name.partition("/")[2] for name in FILES]
-OTHER = making.entries(
-    making.pack(
-        making.seal(making.make_manifest({**making.CONTENTS, "packet.json": b"{}"})),
-        {**making.CONTENTS, "packet.json": b"{}"},
-    )
-)
+OTHER_CONTENTS = {
+    **making.CONTENTS,
+    "packet.json": making.CONTENTS["packet.json"].replace(b"Vendor escalation", b"Another escalation"),
+}
+OTHER = making.entries(making.pack(making.seal(making.make_manifest(OTHER_CONTENTS)), OTHER_CONTENTS))
 LARGE = bytes(range(256)) * 1024
 
 

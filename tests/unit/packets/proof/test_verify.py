@@ -210,8 +210,9 @@ def test_verify_refuses_a_statement_of_another_kind() -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"{}", MADE.payload()])
 def test_verify_refuses_a_signed_payload_that_is_no_approvals(payload: bytes) -> None:
-    envelopes = dsse.sign(MADE.payload(), making.KEY), dsse.sign(payload, making.KEY)
-    raw = making.pack(SealedManifest(MADE, MADE.digest(), making.KEY.key_id, *envelopes))
+    first = making.make_manifest(sender=None)  # of the form whose package follows from no approvals
+    envelopes = dsse.sign(first.payload(), making.KEY), dsse.sign(payload, making.KEY)
+    raw = making.pack(SealedManifest(first, first.digest(), making.KEY.key_id, *envelopes))
     assert making.check(raw).codes == (Code.MALFORMED_APPROVALS,)
 
 
