@@ -29,7 +29,7 @@ def compared(before: Any, after: Any, rules: Mapping[str, str], *, with_original
     if not with_original:
         return tuple(ComparedLine(name, text, text, "") for name, text in new.items())
     old = lines_of(before)
-    names = [*old, *(name for name in new if name not in old)]
+    names = [*old, *(name for name in new if name not in old and new[name])]
     return tuple(ComparedLine(name, old.get(name), new.get(name), rules.get(name, "")) for name in names)
 
 
