@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from handrail.packets.models import Revision, Vote
+from handrail.packets.models import Clearance, HoldRow, Revision, Vote
 from tests.factories import rows
 from tests.factories.installation import Installation
 from tests.factories.packets import Packets, connected
@@ -107,3 +107,24 @@ def test_axe_finds_nothing(desk: Packets, visit: Visits, scheme: str, width: int
             if wrong or over > 0:
                 found[one] = over, wrong
     assert found == {}
+
+
+def test_like_holds_are_cleared_at_once(desk: Packets, visit: Visits) -> None:
+    desk.sources.case["plan"] = "biz"
+    revision = desk.assemble()
+    like = HoldRow.objects.get(revision=revision, code="source-conflict")
+    names = [field.attname for field in HoldRow._meta.concrete_fields if not field.primary_key]
+    told = {name: getattr(like, name) for name in names}
+    targets = ["tenant.status", "tenant.name"]
+    HoldRow.objects.bulk_create(
+        [HoldRow(**told | {"target": target, "position": 90 + at}) for at, target in enumerate(targets)]
+    )
+    with visit("eve@example.com", scripts=False) as person:
+        page = person.go(path(revision))
+        expect(page.get_by_text("3 holds, 3 blocking")).to_be_visible()
+        page.get_by_label("Clear tenant.name").uncheck()
+        page.locator("summary", has_text="Clear the chosen holds").click()
+        page.get_by_label("Why they may be cleared").fill("The contract says so.")
+        page.get_by_role("button", name="Clear the chosen holds").click()
+        expect(page.get_by_text("Cleared, with your reason.")).to_be_visible()
+    assert sorted(Clearance.objects.values_list("target", flat=True)) == ["tenant.plan", "tenant.status"]

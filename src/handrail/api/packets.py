@@ -75,6 +75,17 @@ class MaskBody(Schema):
     reason: Line
 
 
+class ClearancesBody(Schema):
+    """The holds as they stand in the revision: one code, and their targets."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+    targets: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1, max_length=holds.MOST_TARGETS)
+    ]
+    reason: Line
+
+
 class VoteBody(Schema):
     """``digest`` is that of the manifest which was looked at: any other digest is refused. ``seen``: the digests of
     what you have seen of it and have not marked as seen before; ``get_packet`` lists all that has to be."""
@@ -146,6 +157,18 @@ def clear_hold(request: HttpRequest, ref: PacketRef, number: Number, body: Clear
     """Clear one hold, with a reason. This makes a new revision, which you can't approve yourself."""
     asked = holds.clear(
         ref=ref, revision=number, code=body.code, target=body.target, reason=body.reason, by=actor_of(request)
+    )
+    return Status(202, asked)
+
+
+@router.post(
+    "/packets/{ref}/revisions/{number}/clear-all", response={202: Requested, **REFUSALS}, operation_id="clear_holds"
+)
+def clear_holds(request: HttpRequest, ref: PacketRef, number: Number, body: ClearancesBody) -> Status[Requested]:
+    """Clear all of these holds of one code, with one reason, or none of them. This makes one new revision, which you
+    can't approve yourself."""
+    asked = holds.clear_all(
+        ref=ref, revision=number, code=body.code, targets=body.targets, reason=body.reason, by=actor_of(request)
     )
     return Status(202, asked)
 

@@ -59,6 +59,7 @@ BODIES = {
     "propose_definition": {"text": "handrail: runbook/v1"},
     "assemble_packet": {"profile": "outage-escalation", "inputs": {}},
     "reassemble_packet": {"reason": "A late trace."},
+    "clear_holds": {"code": "source-conflict", "targets": ["tenant.plan"], "reason": "They mean the same."},
     "mask_texts": {"code": "secret-in-text", "targets": ["timeline[].text"], "reason": "It is a password."},
     "clear_hold": {"code": "source-conflict", "target": "tenant.plan", "reason": "They mean the same."},
     "mark_packet_seen": {"digests": ["sha256:" + "0" * 64]},

@@ -54,6 +54,14 @@ def masking(desk: Packets) -> Act:
     )
 
 
+def clearing_all(desk: Packets) -> Act:
+    desk.sources.case["plan"] = "biz"
+    revision = desk.assemble()
+    hold = HoldRow.objects.get(revision=revision, code="source-conflict")
+    named = {"code": hold.code, "targets": [hold.target], "reason": "They mean the same."}
+    return lambda: holds.clear_all(**of(revision, desk, "eve"), **named)  # type: ignore[arg-type]
+
+
 def approving(desk: Packets) -> Act:
     revision = desk.assemble()
     digest = str(revision.assembly.manifest_digest)
@@ -127,6 +135,7 @@ ACTIONS: dict[str, Callable[[Packets], Act]] = {
     "again-after-release": superseding,
     "build": building,
     "clear": clearing,
+    "clear_all": clearing_all,
     "mark": seeing_all,
     "mask": masking,
     "approve": approving,

@@ -113,3 +113,42 @@ def test_a_packet_outlives_another_version_of_its_profile(desk: Packets) -> None
         following = desk.build(asked.id)
     desk.approve(following, "ada", "ben")
     assert following.state == "approved"
+
+
+@pytest.fixture
+def alike(desk: Packets) -> Revision:
+    """A revision with two source conflicts: one reason, two fields."""
+    desk.sources.case["plan"] = "biz"
+    revision = desk.assemble()
+    like = HoldRow.objects.get(revision=revision, code="source-conflict")
+    names = [field.attname for field in HoldRow._meta.concrete_fields if not field.primary_key]
+    told = {name: getattr(like, name) for name in names} | {"target": "tenant.status", "position": 99}
+    HoldRow.objects.bulk_create([HoldRow(**told)])
+    return revision
+
+
+def clear_all(desk: Packets, revision: Revision, *targets: str) -> None:
+    named = {"ref": revision.packet.ref, "revision": revision.number, "code": "source-conflict", "reason": REASON}
+    holds.clear_all(targets=targets, by=desk.person("eve"), **named)
+
+
+def test_like_holds_are_cleared_in_one_act_and_one_revision(desk: Packets, alike: Revision) -> None:
+    clear_all(desk, alike, "tenant.plan", "tenant.status", "tenant.plan")
+    assert set(Clearance.objects.values_list("target", "reason")) == {
+        ("tenant.plan", REASON),
+        ("tenant.status", REASON),
+    }
+    assert desk.newest.number == 2
+    assert [one["target"] for one in desk.newest.cause_detail] == ["tenant.plan", "tenant.status"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "error"), [([], Invalid), (["tenant.plan", "nowhere"], NotFound), (["x"] * 201, NotFound)]
+)
+def test_like_holds_are_cleared_all_or_none(
+    desk: Packets, alike: Revision, targets: list[str], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        clear_all(desk, alike, *targets)
+    assert not Clearance.objects.exists()
+    assert desk.newest.number == 1

@@ -147,7 +147,9 @@ def holds(
 def clear(
     packet: PacketRef,
     code: Annotated[str, typer.Argument(metavar="HOLD", help="The hold's code, such as source-conflict.")],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="What it holds, as shown by: handrail packets holds")],
+    targets: Annotated[
+        list[str], typer.Argument(metavar="TARGET...", help="What it holds, as shown by: handrail packets holds")
+    ],
     *,
     revision: Exact,
     reason: Reason,
@@ -155,9 +157,10 @@ def clear(
     workspace: InWorkspace = None,
     json: Json = False,
 ) -> None:
-    """Clear one hold, with a reason. This makes a new revision, which you can't approve yourself."""
+    """Clear one hold, or all holds of one code on these targets, with a reason. This makes one new revision, which you
+    can't approve yourself."""
     who = actor(as_, workspace)
-    asked = hold_actions.clear(ref=packet, revision=revision, code=code, target=target, reason=reason, by=who)
+    asked = hold_actions.clear_all(ref=packet, revision=revision, code=code, targets=targets, reason=reason, by=who)
     _build(who, asked, json=json)
 
 

@@ -24,25 +24,38 @@ from handrail.packets.states import RevisionReason
 MOST_TARGETS = 200
 
 
-@transaction.atomic
 def clear(*, ref: str, revision: int, code: str, target: str, reason: str, by: Actor) -> Requested:
     """Records the decision and requests the next revision, in which it counts; this one is superseded.
 
     Raises NotFound, Denied, Invalid without a reason, Conflict (see ``why_not_clear``), Stale.
     """
+    return clear_all(ref=ref, revision=revision, code=code, targets=[target], reason=reason, by=by)
+
+
+@transaction.atomic
+def clear_all(*, ref: str, revision: int, code: str, targets: Sequence[str], reason: str, by: Actor) -> Requested:
+    """Clears the holds of one code on ``targets`` in one act: one reason, one next revision, in which all of it counts;
+    all of them or none.
+
+    Raises NotFound, Denied, Invalid without a reason or target, Conflict (see ``why_not_clear``), Stale.
+    """
     row = get_revision_row(by, ref, revision, Capability.PACKET_CLEAR_HOLD)
     said = reason_of(reason)
     moves.lock(row.packet_id)
     row.refresh_from_db(fields=["state"])
-    hold = HoldRow.objects.filter(revision=row, code=code, target=target).first()
-    if hold is None:
-        raise NotFound(f"Revision {row.number} has no hold {code} on {target}.")
-    refuse(permissions.why_not_clear(by, row, hold))
-    _write(row, hold, said, by)
-    definition = drift.replacing(row)
-    detail = [{"code": code, "target": target}]
+    found = _named(row, code, targets)
+    for hold in found:
+        refuse(permissions.why_not_clear(by, row, hold))
+    for hold in found:
+        _write(row, hold, said, by)
+    detail = [{"code": code, "target": hold.target} for hold in found]
     following = moves.begin(
-        row.packet, definition, RevisionReason.CLEARANCE, assembler=Assembler.before(row), by=by, detail=detail
+        row.packet,
+        drift.replacing(row),
+        RevisionReason.CLEARANCE,
+        assembler=Assembler.before(row),
+        by=by,
+        detail=detail,
     )
     return Requested(row.packet.ref, following.number, following.pk)
 
@@ -56,28 +69,35 @@ def mask(*, ref: str, revision: int, code: str, targets: Sequence[str], reason: 
     """
     row = get_revision_row(by, ref, revision, Capability.PACKET_CLEAR_HOLD)
     said = reason_of(reason)
-    wanted = list(dict.fromkeys(targets))
-    if not 0 < len(wanted) <= MOST_TARGETS:
-        fault = Fault("targets", f"one to {MOST_TARGETS} targets of holds")
-        raise Invalid("Say on which fields the holds are.", faults=[fault])
     moves.lock(row.packet_id)
     row.refresh_from_db(fields=["state"])
-    found = {hold.target: hold for hold in HoldRow.objects.filter(revision=row, code=code, target__in=wanted)}
-    for target in wanted:
-        if target not in found:
-            raise NotFound(f"Revision {row.number} has no hold {code} on {target}.")
-        refuse(permissions.why_not_mask(by, row, found[target]))
+    found = _named(row, code, targets)
+    for hold in found:
+        refuse(permissions.why_not_mask(by, row, hold))
     salt = bytes(row.packet.salt)
-    for target in wanted:
-        hold = found[target]
+    for hold in found:
         role = next(role for role in hold.masks or () if role in by.roles)
-        _keep(row, hold, role, said, by, masks=[mask_digest(salt, code, target, one) for one in hold.internal["facts"]])
-        moves.audit(EventName.PACKET_TEXT_MASKED, row, by, code=code, target=target, role=role)
-    detail = [{"code": code, "target": target} for target in wanted]
+        marks = [mask_digest(salt, code, hold.target, one) for one in hold.internal["facts"]]
+        _keep(row, hold, role, said, by, masks=marks)
+        moves.audit(EventName.PACKET_TEXT_MASKED, row, by, code=code, target=hold.target, role=role)
+    detail = [{"code": code, "target": hold.target} for hold in found]
     following = moves.begin(
         row.packet, drift.replacing(row), RevisionReason.MASK, assembler=Assembler.before(row), by=by, detail=detail
     )
     return Requested(row.packet.ref, following.number, following.pk)
+
+
+def _named(row: Revision, code: str, targets: Sequence[str]) -> list[HoldRow]:
+    """The holds of one code on these targets, in this order. Raises Invalid, NotFound."""
+    wanted = list(dict.fromkeys(targets))
+    if not 0 < len(wanted) <= MOST_TARGETS:
+        fault = Fault("targets", f"one to {MOST_TARGETS} targets of holds")
+        raise Invalid("Say on which fields the holds are.", faults=[fault])
+    found = {hold.target: hold for hold in HoldRow.objects.filter(revision=row, code=code, target__in=wanted)}
+    for target in wanted:
+        if target not in found:
+            raise NotFound(f"Revision {row.number} has no hold {code} on {target}.")
+    return [found[target] for target in wanted]
 
 
 def _write(revision: Revision, hold: HoldRow, reason: str, by: Actor) -> None:

@@ -17,8 +17,9 @@ from handrail.packets import queries
 from handrail.packets.actions import assembling, exporting, holds, releasing, seeing, votes
 from handrail.packets.actions.exporting import Download
 from handrail.packets.errors import Drifted
-from handrail.web.packets import packet_view
-from handrail.web.packets.packet_view import PacketPage, RefusedDecision, SubmittedReason
+from handrail.web.packets import holding, packet_view
+from handrail.web.packets.forms import SubmittedReason
+from handrail.web.packets.packet_view import PacketPage, RefusedDecision
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
@@ -74,13 +75,15 @@ def again(request: PageRequest, packet: str) -> HttpResponse:
 
 @require_POST
 def clear(request: PageRequest, packet: str) -> HttpResponse:
-    code, target = request.POST.get("code", ""), request.POST.get("target", "")
+    code, targets = request.POST.get("code", ""), request.POST.getlist("target")
 
     def act(revision: int, reason: str) -> str:
-        asked = holds.clear(ref=packet, revision=revision, code=code, target=target, reason=reason, by=request.actor)
+        asked = holds.clear_all(
+            ref=packet, revision=revision, code=code, targets=targets, reason=reason, by=request.actor
+        )
         return f"Cleared, with your reason. Revision {asked.revision} is being assembled."
 
-    return _decide(request, packet, packet_view.hold_key(code, target), act)
+    return _decide(request, packet, holding.clear_key(code), act)
 
 
 @require_POST
@@ -106,7 +109,7 @@ def mask(request: PageRequest, packet: str) -> HttpResponse:
         asked = holds.mask(ref=packet, revision=revision, code=code, targets=targets, reason=reason, by=request.actor)
         return f"Masked, with your reason. Revision {asked.revision} is being assembled."
 
-    return _decide(request, packet, packet_view.mask_key(code, targets[0] if targets else ""), act)
+    return _decide(request, packet, holding.mask_key(code), act)
 
 
 @require_POST

@@ -15,8 +15,10 @@ from handrail.packets import queries
 from handrail.packets.queries import PacketDetail, RevisionSummary
 from handrail.packets.review import DeliveryView, HoldView, VoteView
 from handrail.packets.states import MOVING, RevisionReason, RevisionState, VoteKind
-from handrail.web.packets import comparing, seen_view, values
+from handrail.web.packets import comparing, holding, seen_view, values
 from handrail.web.packets.comparing import ComparedRevision
+from handrail.web.packets.forms import ReasonForm, SubmittedReason
+from handrail.web.packets.holding import HoldGroup
 from handrail.web.packets.seen_view import SeenWay
 from handrail.web.packets.values import DiffGroup, ShownAnnex, ShownField
 from handrail.web.shell import words
@@ -48,48 +50,11 @@ DELIVERIES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class SubmittedReason:
-    """A form that comes back: which one (``form``), what was typed in it, and what is wrong with that."""
-
-    form: str = ""
-    reason: str = ""
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class RefusedDecision:
     """A decision that was not made: why, and what changed."""
 
     message: str
     faults: tuple[Fault, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonForm:
-    """A decision that needs a reason. ``hidden``: what is posted beside it."""
-
-    key: str
-    route: str
-    label: str
-    button: str
-    hint: str
-    danger: bool
-    hidden: dict[str, str]
-    typed: SubmittedReason
-
-    @property
-    def again(self) -> bool:
-        return self.typed.form == self.key
-
-
-@dataclass(frozen=True, slots=True)
-class HoldItem:
-    """``id``: names its form in the page."""
-
-    id: str
-    hold: HoldView
-    form: ReasonForm | None
-    mask: ReasonForm | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +77,9 @@ class PacketPage:
     followed_by: RevisionWhy | None
     void: list[VoteView]
     fields: list[ShownField]
-    open_holds: list[HoldItem]
-    cleared_holds: list[HoldItem]
+    holds: list[HoldGroup]
+    open_holds: list[HoldView]
+    cleared_holds: list[HoldView]
     annexes: list[ShownAnnex]
     gone: list[str]
     compared: ComparedRevision
@@ -162,7 +128,7 @@ class PacketPage:
 
     @property
     def blocking(self) -> int:
-        return sum(item.hold.blocks for item in self.open_holds)
+        return sum(hold.blocks for hold in self.open_holds)
 
     @property
     def held_annexes(self) -> int:
@@ -219,7 +185,7 @@ def present(
     later = [one for one in detail.revisions if one.number > shown.number]
     following = later[-1] if later else None
     votes = detail.votes.votes if detail.votes else ()
-    items = [_item(detail, hold, typed, f"hold-{at}") for at, hold in enumerate(detail.holds, start=1)]
+    standing = [hold for hold in detail.holds if hold.cleared is None]
     return PacketPage(
         detail=detail,
         why=_why(shown),
@@ -227,8 +193,9 @@ def present(
         followed_by=_why(following) if following else None,
         void=list(review.void),
         fields=values.field_rows(detail.fields, compared, whole=whole),
-        open_holds=[item for item in items if item.hold.cleared is None],
-        cleared_holds=[item for item in items if item.hold.cleared is not None],
+        holds=holding.grouped(standing, typed, revision=shown.number),
+        open_holds=standing,
+        cleared_holds=[hold for hold in detail.holds if hold.cleared is not None],
         annexes=values.annex_rows(detail.annexes, seen_view.way(detail), compared),
         gone=values.gone_annexes(compared),
         compared=comparing.compared_revision(review, asked=against),
@@ -257,14 +224,6 @@ def mark(revision: RevisionSummary, delivery: DeliveryView | None) -> str:
     return digest(moved).removeprefix("sha256:")[:16]
 
 
-def hold_key(code: str, target: str) -> str:
-    return f"clear {code} {target}"
-
-
-def mask_key(code: str, target: str) -> str:
-    return f"mask {code} {target}"
-
-
 def _delivery(of: DeliveryView | None) -> str:
     if of is None:
         return ""
@@ -288,38 +247,6 @@ def _why(revision: RevisionSummary) -> RevisionWhy:
         moved=moved,
         cleared=[one for one in details if "code" in one],
         reasons=[one["reason"] for one in details if "reason" in one],
-    )
-
-
-def _item(detail: PacketDetail, hold: HoldView, typed: SubmittedReason, id_: str) -> HoldItem:
-    form = None
-    if hold.why_not_clear is None:
-        form = ReasonForm(
-            key=hold_key(hold.code, hold.target),
-            route="packet-clear",
-            label="Why it may be cleared",
-            button="Clear this hold",
-            hint="This creates a new revision and voids the votes so far. You can't approve the new revision yourself.",
-            danger=False,
-            hidden=_named(detail) | {"code": hold.code, "target": hold.target},
-            typed=typed,
-        )
-    return HoldItem(id_, hold, form, _mask_form(detail, hold, typed))
-
-
-def _mask_form(detail: PacketDetail, hold: HoldView, typed: SubmittedReason) -> ReasonForm | None:
-    if hold.why_not_mask is not None:
-        return None
-    return ReasonForm(
-        key=mask_key(hold.code, hold.target),
-        route="packet-mask",
-        label="Why it is masked",
-        button="Mask what was found",
-        hint="A visible mark takes its place in a new revision; the original stays inside. The votes so far are "
-        "void, and you can't approve the new revision yourself.",
-        danger=False,
-        hidden=_named(detail) | {"code": hold.code, "target": hold.target},
-        typed=typed,
     )
 
 
