@@ -8,11 +8,13 @@ import zlib
 from typing import Any
 from urllib.parse import quote
 
+from handrail.sandbox.federation import SIGNING
+
 AT = "2026-11-22T10:15:00.000Z"
 NOW = 1795342500  # the same, in seconds
 P, A = "urn:oasis:names:tc:SAML:2.0:protocol", "urn:oasis:names:tc:SAML:2.0:assertion"
 DS = "http://www.w3.org/2000/09/xmldsig#"
-CERTIFICATE = base64.b64encode(b"\x30\x82" + bytes(range(200))).decode()
+CERTIFICATE = "".join(SIGNING.split())
 
 
 def response(**changed: str) -> str:

@@ -191,6 +191,15 @@ def test_a_jwt_leaves_its_structure(more: Any, where: tuple[str, str | None]) ->
 
 
 @pytest.mark.parametrize(
+    "text", ["", "c2VjcmV0", "MAA=", "not base64", base64.b64encode(b"0\x82" + bytes(300)).decode()]
+)
+def test_what_is_no_certificate_has_no_fingerprint(text: str) -> None:
+    made = message(post=f.form(SAMLResponse=f.posted(f.response().replace(f.CERTIFICATE, text))))
+
+    assert "certificates" not in made
+
+
+@pytest.mark.parametrize(
     ("known", "shown"), [({"acme-key-7"}, "acme-key-7"), ({"acme-key-8"}, "~text1"), (set(), "~text1")]
 )
 def test_the_id_of_a_key_stays_only_if_the_packet_shows_it(known: set[str], shown: str) -> None:

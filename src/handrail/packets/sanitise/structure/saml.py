@@ -14,9 +14,10 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+from cryptography import x509
 from lxml import etree
 
-from handrail.connectors.saml.document import MetadataRefused, parse
+from handrail.connectors.saml.document import CERTIFICATE_FAULTS, MetadataRefused, parse
 from handrail.packets.sanitise.structure import terms
 from handrail.packets.sanitise.structure.frame import Frame, filled, instant, written
 from handrail.packets.sanitise.structure.terms import OTHER, among
@@ -199,7 +200,11 @@ def fingerprint(text: str, frame: Frame) -> str | None:
         der = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
-    if not der.startswith(b"\x30"):  # a DER sequence, as every certificate is
+    try:
+        x509.load_der_x509_certificate(der)
+    except x509.InvalidVersion:  # some tools write version 1 where they mean v1
+        pass
+    except CERTIFICATE_FAULTS:  # of anything else a digest without a key could be tried out
         return None
     made = hashlib.sha256(der).hexdigest()
     frame.redaction.vouch_made(made)
