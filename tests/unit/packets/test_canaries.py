@@ -1,4 +1,4 @@
-"""Canaries over every capture and trace of a packet: none is in the package that the vendor gets."""
+"""Canaries over every capture, trace and log of a packet: none is in the package that the vendor gets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gzip
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,20 +15,32 @@ import pytest
 
 from handrail.packets import packing
 from handrail.packets.models import AnnexRow, Revision
-from tests.canaries import planting
+from tests.canaries import federated, planting
 from tests.canaries.finding import Haystack
 from tests.canaries.kinds import KINDS, Canary, made
 from tests.factories.captures import TOOLS
-from tests.factories.packets import Packets
+from tests.factories.installation import Installation
+from tests.factories.packets import Packets, connected
 from tests.lanes import NIGHTLY, rounds
+from tests.unit.definitions.bad import edited
+from tests.unit.definitions.profile_samples import PROFILE
 
 # By day always the same ones, so that a change fails for what it does; at night others each time.
 SEED = os.environ.get("HANDRAIL_CANARY_SEED") or (secrets.token_hex(4) if NIGHTLY else "by day")
+OTHER = "    other: {clear: never}"
 SEEDS = [f"{SEED}-{number}" for number in range(rounds(1, 8))]
 
 
+@pytest.fixture
+def desk(db: None) -> Iterator[Packets]:
+    """With a profile that also lets logs out."""
+    profile = edited(PROFILE, OTHER, f'    log: {{where: annex.kind == "log", clear: log/v1}}\n{OTHER}')
+    with connected(Installation(None, tenant="ten_a", profile=profile).packets) as one:
+        yield one
+
+
 def attach(desk: Packets, seed: str) -> list[Canary]:
-    """Captures of all tools and traces in all forms, with a canary in each place."""
+    """Captures of all tools, traces in all forms and a log, with a canary in each place."""
     planted = []
     for number, tool in enumerate(TOOLS):
         data, canaries = planting.capture(tool, seed)
@@ -37,6 +49,12 @@ def attach(desk: Packets, seed: str) -> list[Canary]:
     for number, form in enumerate(planting.TRACES):
         data, canaries = planting.traced(form, seed)
         desk.sources.attach(f"TRACE-{number}", "trace", data)
+        planted += canaries
+    for name, kind, (data, canaries) in (
+        ("LOG-1", "log", planting.logged(seed)),
+        ("HAR-FEDERATED", "har", federated.capture(seed)),
+    ):
+        desk.sources.attach(name, kind, data)
         planted += canaries
     return planted
 
@@ -48,7 +66,7 @@ def package(revision: Revision, folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_release_leaves_no_canary_of_a_capture_or_trace(
+def test_release_leaves_no_canary_of_a_capture_trace_or_log(
     desk: Packets, tmp_path: Path, seed: str, counted: Callable[[str], None]
 ) -> None:
     planted = attach(desk, seed)
@@ -57,7 +75,7 @@ def test_release_leaves_no_canary_of_a_capture_or_trace(
     hay = Haystack(package(revision, tmp_path))
 
     kinds = {canary.kind for canary in planted}
-    counted(f"canaries: {len(planted)} of {len(kinds)} kinds in captures and traces, seed {seed}")
+    counted(f"canaries: {len(planted)} of {len(kinds)} kinds in captures, traces and a log, seed {seed}")
     assert len(planted) >= 1000
     assert len(kinds) >= 60
     assert AnnexRow.objects.filter(revision=revision, cleared_digest__isnull=False).count() > len(TOOLS)
