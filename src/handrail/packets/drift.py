@@ -88,7 +88,16 @@ def previous_of(revision: Revision) -> Previous | None:
     return Previous.from_documents(documents.parsed(last.trace), documents.parsed(last.holds))
 
 
-def drift_since(revision: Revision, assembly: Assembly) -> tuple[Drift, ...]:
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """``drift`` since a revision was assembled. ``fresh``: the reading that showed it, where records have changed; None
+    where a definition has, or a source became too old."""
+
+    drift: tuple[Drift, ...]
+    fresh: dict[str, SourceSnapshot] | None = None
+
+
+def moved_since(revision: Revision, assembly: Assembly) -> Moved:
     """The drift since ``revision`` was assembled: definitions first, then every source, read again.
 
     Empty when all of it still stands. Raises Unavailable when a source can't be asked now: what was not compared is
@@ -96,15 +105,15 @@ def drift_since(revision: Revision, assembly: Assembly) -> tuple[Drift, ...]:
     """
     defined = tuple(_defined(revision, assembly))
     if defined:
-        return defined
+        return Moved(defined)
     profile, packet = compiled_profile(revision.definition), revision.packet
     try:
         fresh = sources.read_sources(profile, packet.inputs, sources.through(registry.current(), reading.read))
     except ReadFailed as error:
         raise Unavailable(f"The sources can't be compared now: {error.message}", code="source-unreadable") from None
     before = documents.snapshots_of(revision)
-    drift = [_summarised(profile, one) for one in sources.drift_between(before, fresh)]
-    return tuple(drift) or tuple(_old(profile, fresh, revision))
+    drift = tuple(_summarised(profile, one) for one in sources.drift_between(before, fresh))
+    return Moved(drift, fresh) if drift else Moved(tuple(_old(profile, fresh, revision)))
 
 
 def replacing(revision: Revision) -> Definition:

@@ -41,6 +41,9 @@ WANTED = os.environ.get("HANDRAIL_PACKET_EXAMPLES")
 EXAMPLES = int(WANTED or rounds(6, 200))
 SIGNING = ("ada", "ben", "cy", "dee")
 PLACES = ("escalation-owner", "privacy")
+QUOTED = "They were told: Vendor status page names the signing service."
+CONFIDED = "The password is swordfish."
+MARK = "[masked: password]"
 
 
 class Shifted(datetime):
@@ -69,6 +72,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.roles["eve"] = {"senior-support", "identity-owner"}
         self.built: dict[int, tuple[dict[str, set[str]], str]] = {}
         self.released: dict[int, str] = {}
+        self.notes = 0
 
     def teardown(self) -> None:
         self.stack.close()
@@ -85,7 +89,10 @@ class AnyOrder(RuleBasedStateMachine):
         return Revision.objects.select_related("packet", "assembly").order_by("-number").first()
 
     def world(self) -> str:
-        return repr(sorted(self.desk.sources.records.items()))
+        """All that decides what leaves: of the internal notes only whether one is quoted."""
+        case = self.desk.sources.case
+        told = {**case, "bridge_notes": QUOTED in case["bridge_notes"]}
+        return repr(sorted({**self.desk.sources.records, "/cases/CASE-7": told}.items()))
 
     def people(self) -> dict[str, set[str]]:
         return {name: set(held) for name, held in self.roles.items()}
@@ -94,7 +101,8 @@ class AnyOrder(RuleBasedStateMachine):
         cleared = Clearance.objects.filter(packet=revision.packet, revision__number__lt=revision.number)
         used = HoldRow.objects.filter(revision=revision, cleared__in=cleared).values_list("cleared__by", flat=True)
         made = cleared.filter(revision__number=revision.number - 1).values_list("by", flat=True)
-        return {str(name).partition("@")[0] for name in [*used, *made, revision.assembled_by]}
+        masked = cleared.exclude(masks=None).values_list("by", flat=True) if MARK in revision.assembly.packet else []
+        return {str(name).partition("@")[0] for name in [*used, *made, *masked, revision.assembled_by]}
 
     def may_leave(self, revision: Revision) -> bool:
         known, world = self.built[revision.pk]
@@ -213,6 +221,18 @@ class AnyOrder(RuleBasedStateMachine):
             except (Conflict, Denied):
                 assert not (name == "eve" and revision.state == "held" and "senior-support" in self.roles["eve"])
 
+    @precondition(lambda self: HoldRow.objects.exists())
+    @rule(name=st.sampled_from(["eve", "ada", "cy"]))
+    def mask(self, name: str) -> None:
+        revision = self.newest
+        assert revision is not None
+        for hold in HoldRow.objects.filter(revision=revision, code="secret-in-text"):
+            told: dict[str, Any] = {"code": hold.code, "targets": [hold.target], "reason": "It was changed."}
+            try:
+                holds.mask(ref=revision.packet.ref, revision=revision.number, by=self.desk.person(name), **told)
+            except (Conflict, Denied):
+                assert not (name == "cy" and revision.state == "held" and {*PLACES} & self.roles["cy"])
+
     @precondition(lambda self: self.newest is not None)
     @rule(by=st.sampled_from(["ada", "cy", "eve"]))
     def release(self, by: str) -> None:
@@ -245,6 +265,16 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             self.desk.sources["/tenants/ten_a"]["status"] = ("active", "suspended")[value]
 
+    @rule(quoted=st.booleans())
+    def note(self, quoted: bool) -> None:
+        """Somebody writes another internal note, which a text that leaves may quote."""
+        self.notes += 1
+        self.desk.sources.case["bridge_notes"] = [QUOTED if quoted else f"Note {self.notes} of somebody on the bridge."]
+
+    @rule(secret=st.booleans())
+    def confide(self, secret: bool) -> None:
+        self.desk.sources.case["timeline"][0]["text"] = CONFIDED if secret else "Logins fail for every user."
+
     @rule(luck=st.integers(0, 3))
     def expire(self, luck: int) -> None:
         if luck:
@@ -270,6 +300,10 @@ class AnyOrder(RuleBasedStateMachine):
     def nothing_is_sent_twice_or_undecided(self) -> None:
         assert self.desk.vendor.repeats == []
         assert set(self.desk.vendor.packages) <= set(self.released.values())
+
+    @invariant()
+    def no_secret_leaves(self) -> None:
+        assert not any(b"swordfish" in package for package in self.desk.vendor.packages.values())
 
     @invariant()
     def at_most_one_revision_is_current(self) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.db import transaction
 
 from handrail.access.actor import Actor
+from handrail.audit.events import EventName
 from handrail.kernel.errors import Stale
-from handrail.packets import drift, moves
+from handrail.packets import drift, moves, standing
 from handrail.packets.errors import Drifted
 from handrail.packets.models import Revision
 from handrail.packets.moves import Assembler
@@ -16,10 +17,17 @@ from handrail.packets.states import DECIDABLE
 def refuse_if_drifted(revision: Revision, *, by: Actor) -> None:
     """Raises Drifted when a source or definition changed, after asking for a new revision, which starts without votes.
 
-    Raises Unavailable when a source can't be read, NotFound when no version of the profile is active any more.
+    A change of a source that changes nothing that leaves, and raises no hold, is only recorded: the votes stay. Raises
+    Unavailable when a source can't be read, NotFound when no version of the profile is active any more.
     """
-    found = drift.drift_since(revision, revision.assembly)
+    moved = drift.moved_since(revision, revision.assembly)
+    found = moved.drift
     if not found:
+        return
+    if standing.still_stands(revision, moved):
+        names = sorted({one.source for one in found})
+        with transaction.atomic():
+            moves.audit(EventName.PACKET_STILL_STANDS, revision, by, sources=names)
         return
     definition = drift.replacing(revision)
     with transaction.atomic():

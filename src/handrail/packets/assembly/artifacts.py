@@ -31,6 +31,10 @@ _REFUSED = {
     "too-large": "it is larger than its store takes",
 }
 
+# By sanitiser and digest of the original.
+Known = Mapping[tuple[str, str], Sanitised]
+NOTHING_KNOWN: Known = {}
+
 # A digest to the blob's bytes from their start. Raises NotFound, Invalid, BlobUnavailable.
 Open = Callable[[str], BinaryIO]
 
@@ -65,11 +69,17 @@ def through(registry: Registry, profile: CompiledProfile) -> Open:
 
 
 def read_artifacts(
-    profile: CompiledProfile, snapshots: Mapping[str, SourceSnapshot], open_blob: Open, *, salt: bytes
+    profile: CompiledProfile,
+    snapshots: Mapping[str, SourceSnapshot],
+    open_blob: Open,
+    *,
+    salt: bytes,
+    known: Known = NOTHING_KNOWN,
 ) -> tuple[Artifact, ...]:
     """Every artifact that the profile's list names, in the order of their ids, sanitised where its type requires it.
 
-    Raises BlobUnavailable when the store can't be asked now; Invalid for over 1 000 artifacts or a short salt.
+    ``known``: what sanitisers have made of some of them, under the same terms. Raises BlobUnavailable when the store
+    can't be asked now; Invalid for over 1 000 artifacts or a short salt.
     """
     if len(salt) < MIN_SALT_BYTES:
         raise Invalid(f"The salt has {len(salt)} bytes; at least {MIN_SALT_BYTES} are needed.", code="short-salt")
@@ -78,7 +88,8 @@ def read_artifacts(
     records = listed(profile.annexes, snapshots)
     if len(records) > MAX_ARTIFACTS:
         raise Invalid(f"The case has {len(records)} artifacts; at most {MAX_ARTIFACTS} are taken.", code="artifacts")
-    reader = _Reading(profile.annexes, snapshots, open_blob, salt, sanitise_context(profile, snapshots, salt))
+    context = sanitise_context(profile, snapshots, salt)
+    reader = _Reading(profile.annexes, snapshots, open_blob, salt, context, known)
     artifacts = [_read(reader, record) for record in records]
     return tuple(sorted(artifacts, key=lambda artifact: (len(artifact.id), artifact.id)))
 
@@ -126,6 +137,7 @@ class _Reading:
     open_blob: Open
     salt: bytes
     context: SanitiseContext
+    known: Known
 
 
 def listed(annexes: CompiledAnnexes, snapshots: Mapping[str, SourceSnapshot]) -> list[JsonValue]:
@@ -183,7 +195,9 @@ def _admitted(
     sanitised = None
     if sanitiser and seen.size <= limit:
         declared = media_type if isinstance(media_type, str) else None
-        sanitised = sanitise(sanitiser, bytes(seen.kept), content_type=declared, context=reader.context)
+        sanitised = reader.known.get((sanitiser, f"sha256:{seen.plain.hexdigest()}"))
+        if sanitised is None:
+            sanitised = sanitise(sanitiser, bytes(seen.kept), content_type=declared, context=reader.context)
     return Artifact(
         name,
         values,

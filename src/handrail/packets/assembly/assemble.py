@@ -14,7 +14,7 @@ from handrail.definitions.table import CompiledTable
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.assembly import annexing
 from handrail.packets.assembly.annexing import Annexed, annex_all, decided
-from handrail.packets.assembly.artifacts import Artifact, unlisted
+from handrail.packets.assembly.artifacts import Artifact, sanitise_context, unlisted
 from handrail.packets.assembly.changes import Previous, changed_definitions, lane_and_audience, moved_sources, stale
 from handrail.packets.assembly.cleaning import InsideTexts, texts_of
 from handrail.packets.assembly.drift import Drift
@@ -75,7 +75,11 @@ class _Assembly:
         self.scope = inputs.profile.input_scope(inputs.inputs) | {"profile": self.values.constants}
         self.scope |= {name: dict(snapshot.values) for name, snapshot in inputs.snapshots.items()}
         self.maker = FieldMaker(inputs.profile, self.values, self.register, self.scope)
-        self.guard = TextGuard(inputs.profile, self.register, inputs.salt, inputs.clearances)
+        context = sanitise_context(inputs.profile, inputs.snapshots, inputs.salt)
+        hosts = (*context.vendor, *context.identity_providers)
+        self.guard = TextGuard(
+            inputs.profile, self.register, salt=inputs.salt, hosts=hosts, decisions=inputs.clearances
+        )
         self.inside = InsideTexts(())
 
     def revision(self) -> Assembled:

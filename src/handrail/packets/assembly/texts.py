@@ -57,22 +57,28 @@ class _Findings:
 
 
 class TextGuard:
-    """Looks through the texts of one revision. ``decisions``: those that mask something count.
+    """Looks through the texts of one revision. ``hosts`` may be named in them. ``decisions``: those that mask something
+    count.
 
     ``gone``: all parts of texts that stay inside; ``used``: the decisions that masked something.
     """
 
     def __init__(
-        self, profile: CompiledProfile, register: HoldRegister, salt: bytes, decisions: Iterable[HoldClearance]
+        self,
+        profile: CompiledProfile,
+        register: HoldRegister,
+        *,
+        salt: bytes,
+        hosts: Iterable[str],
+        decisions: Iterable[HoldClearance],
     ) -> None:
         self.profile = profile
         self.register = register
         self.salt = salt
         self.gone: list[str] = []
         self.used: list[HoldClearance] = []
-        texts, hosts = profile.spec.texts, profile.spec.hosts
-        shown = frozenset((*hosts.vendor, *hosts.identity_providers)) if hosts else frozenset[str]()
-        self.terms = TextTerms(hosts=shown, claims=claims.compiled(texts.forbidden if texts else {}))
+        texts = profile.spec.texts
+        self.terms = TextTerms(hosts=frozenset(hosts), claims=claims.compiled(texts.forbidden if texts else {}))
         self._terms: dict[int, TextTerms | None] = {}
         self._masks = {digest: one for one in decisions for digest in one.masks}
 
