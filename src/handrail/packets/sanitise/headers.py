@@ -332,6 +332,8 @@ class Headers:
             if name not in _SPELLED:
                 self._redaction.own.add(clean)
             judged = Judged(_pair(name, clean), () if clean == value else self._redaction.narrowed(value, clean))
+        if judged.shown is not None:
+            self._redaction.own.add(name)
         self._seen[self.vendor][given, value] = judged
         return judged
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handrail.packets.sanitise import sanitise
 from handrail.packets.sanitise.headers import COMMON
+from tests.corpus import specimens
 from tests.factories.allowed import HEADER, captured, traced
 from tests.lanes import examples
 
@@ -41,3 +45,25 @@ def test_headers_of_allowed_values_are_shown(sent: list[tuple[str, str]]) -> Non
     shown = json.loads(result.data)["log"]["entries"][0]["request"]["headers"]
     assert [header["name"] for header in shown] == [name.lower() for name, _ in sent]
     assert {header["name"] for header in shown} <= set(COMMON)
+
+
+SHOWN = re.compile(r"[A-Za-z0-9._~+=-]{6,}")
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_words_that_a_cleared_capture_shows_do_not_hold_it_as_secrets(number: int) -> None:
+    """Not where they are cookies and passwords of the same capture either: what shows them is hidden, or ours."""
+    choose = random.Random(number)
+    for specimen, _ in choose.sample(list(specimens.captures("allowed")), 4):
+        first = sanitise(specimen.kind, specimen.data)
+        assert first.data is not None, (specimen.name, first.reasons)
+        words = sorted(set(SHOWN.findall(first.data.decode())))
+        document = json.loads(specimen.data)
+        for entry in document["log"]["entries"]:
+            some = choose.sample(words, min(8, len(words)))
+            entry["request"]["headers"] += [{"name": "Cookie", "value": "; ".join(f"a={word}" for word in some)}]
+            entry["request"]["postData"] = {"mimeType": "application/json", "text": json.dumps({"password": some[0]})}
+
+        again = sanitise(specimen.kind, json.dumps(document).encode())
+
+        assert again.cleared, (specimen.name, again.reasons)
