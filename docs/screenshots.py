@@ -244,8 +244,13 @@ def packets(people: People) -> None:
     page = people.go(SIGNERS[0], packet)
     take(page, "packet-to-sign")
     take(page, "packet-narrow", width=NARROW, height=844)
+    page.get_by_role("link", name=re.compile("^Open har-")).first.click()
+    take(page, "packet-annex")
+    page.get_by_role("link", name="Show the original beside it").click()
+    take(page, "packet-original")
     for who in SIGNERS:
         page = people.go(who, packet)
+        see_all(page)
         page.get_by_role("button", name="Approve this revision").click()
         expect(page.get_by_text("Approved by you.")).to_be_visible()
     page.get_by_role("button", name=re.compile("^Release to ")).click()
@@ -257,6 +262,14 @@ def with_reason(page: Page, button: str, label: str, reason: str) -> None:
     page.locator("summary", has_text=button).first.click()
     page.get_by_label(label).first.fill(reason)
     page.get_by_role("button", name=button).first.click()
+
+
+def see_all(page: Page) -> None:
+    """Marks each part of a revision as seen that is not yet."""
+    while (parts := page.get_by_role("button", name=re.compile("^Seen: "))).count():
+        left = parts.count()
+        parts.first.click()
+        expect(parts).to_have_count(left - 1)
 
 
 def in_state(page: Page, state: str) -> None:
