@@ -12,6 +12,7 @@ from django.test import Client
 from handrail.access.models import Membership, User
 from handrail.audit.models import AuditEvent
 from handrail.packets.models import Revision
+from tests.factories import federation
 from tests.factories.installation import Installation
 from tests.factories.packets import Packets, connected
 
@@ -72,6 +73,14 @@ def test_original_is_for_those_who_decide(desk: Packets, browser_of: Browser, ro
     events = AuditEvent.objects.filter(event="packet.original_viewed")
     assert events.count() == (2 if status == 200 else 0)
     assert "S3CR3T" not in str([event.context for event in events])
+
+
+def test_row_says_what_a_message_was(desk: Packets, browser_of: Browser) -> None:
+    refused = federation.posted(federation.response(status="Responder", sub="AuthnFailed"))
+    data = federation.capture(federation.entry(post=federation.form(SAMLResponse=refused)))
+    desk.sources.attach("ATT-9", "har", data)
+    shown = text(opened(browser_of("ada"), desk.assemble(), name="har-2"))
+    assert '<span class="line small">SAML Response: Responder, AuthnFailed</span>' in shown
 
 
 def test_one_exchange_says_what_each_rule_took(desk: Packets, browser_of: Browser) -> None:

@@ -69,6 +69,27 @@ def test_exchanges_stand_where_they_were_in_time() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("made", "note"),
+    [
+        ({"saml": [{"kind": "Response", "status": ["Responder", "NoPassive"]}]}, "SAML Response: Responder, NoPassive"),
+        ({"saml": [{"kind": "Response", "status": ["Success"], "ends_in": -12}]}, "SAML Response: ended 12 s before"),
+        ({"saml": [{"kind": "Response", "status": ["Success"], "begins_in": 98}]}, "SAML Response: begins 98 s later"),
+        ({"saml": [{"kind": "AuthnRequest"}, {"kind": "AuthnRequest"}]}, "SAML AuthnRequest"),
+        ({"saml": [{"unreadable": True, "why": "dtd"}]}, "SAML, unreadable: dtd"),
+        ({"oauth": [{"error": "invalid_grant", "code": "AADSTS50105"}]}, "OAuth invalid_grant AADSTS50105"),
+        ({"oauth": [{"keys": ["access_token"]}], "jwt": [{"expires_in": 60}]}, ""),
+        ({"jwt": [{"expires_in": -3}]}, "JWT ended 3 s before"),
+        ({"saml": 1, "oauth": [1], "jwt": {}}, ""),
+        ([], ""),
+    ],
+)  # fmt: skip
+def test_a_row_says_what_its_messages_were(made: Any, note: str) -> None:
+    shown = AnnexBytes("har/v1", "application/json", capture(exchange(_handrail=made)), None, CONTEXT)
+
+    assert [row.note for row in view(shown, AskedPart()).rows] == [note]
+
+
 def test_who_does_not_see_inside_gets_what_leaves_alone() -> None:
     content = view(annex(capture(exchange())), AskedPart())
     assert SECRET not in repr(content)

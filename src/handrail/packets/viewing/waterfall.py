@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from handrail.packets.viewing import flatten, marks
+from handrail.packets.viewing import digests, flatten, marks
 from handrail.packets.viewing.content import (
     WIDTH,
     AnnexBytes,
@@ -51,7 +51,8 @@ def view(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
             for name, text, now in zip(COLUMNS, _cells(old), cells, strict=True)
             if both and annex.cleared is not None and text != now
         }
-        return ShownRow(number + 1, cells, differs, _tone(entry), bars, removed)
+        note = digests.in_words(entry) if annex.cleared is not None else ""
+        return ShownRow(number + 1, cells, differs, _tone(entry), bars, removed, note=note)
 
     facts = _facts(cleared if annex.cleared is not None else original, len(shown), max(ends, default=first) - first)
     if asked.row is not None and 1 <= asked.row <= len(shown):
