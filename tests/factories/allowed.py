@@ -143,7 +143,7 @@ def entries_of(draw: st.DrawFn, pages: int) -> dict[str, Any]:
         "request": {
             "method": draw(_METHODS),
             "url": f"https://{user}login.example.com/{path}?{query}",
-            "httpVersion": draw(_PROTOCOLS),
+            "httpVersion": draw(_PROTOCOLS.flatmap(cased)),
             "headers": [
                 *({"name": name, "value": value} for name, value in sent),
                 {"name": "Cookie", "value": f"{taken[4]}={taken[5]}; theme={taken[6]}"},

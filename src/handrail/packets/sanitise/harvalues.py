@@ -54,8 +54,10 @@ class HarValues:
         return found
 
     def protocol(self, value: Any, place: str) -> str:
-        safe = PROTOCOLS.get(value.lower()) if type(value) is str else None
-        return safe if safe is not None else self.gone(value, place)
+        if type(value) is str and value.lower() in PROTOCOLS:
+            self.redaction.own.add(value)
+            return value
+        return self.gone(value, place)
 
     def listed(self, value: Any, known: frozenset[str], place: str) -> str:
         if type(value) is str and value in known:

@@ -131,7 +131,7 @@ def _server_timing(value: str) -> str | None:
 
 def _challenge(value: str) -> str | None:
     scheme = value.split(None, 1)[0].rstrip(",") if value.strip() else ""
-    return scheme.capitalize() if scheme.lower() in _SCHEMES else None
+    return scheme if scheme.lower() in _SCHEMES else None
 
 
 def _via(value: str) -> str | None:

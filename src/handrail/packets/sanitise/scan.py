@@ -48,7 +48,7 @@ _LABEL = re.compile(r"(?i)(?:pass|pwd|secret|token|otp|credential)[\w-]{0,24}\W{
 _LABEL_LENGTH, _MOST_PLACES = 60, 20
 _WHOLE = r"(?:^|[=:&;,\s\"']){}(?:$|[&;,\s]|[\"'](?!\s*:))"  # a value, not a name or a part of a path
 # Names and values of our own lists. Where one of them stands whole, it says nothing of anybody.
-_KEPT = NAMES | TERMS | har.KEYS | otlp.KEYS | QUERY_NAMES | PROTOCOLS.keys() | {VALUE, ""}
+_KEPT = NAMES | TERMS | har.KEYS | otlp.KEYS | QUERY_NAMES | PROTOCOLS | {VALUE, ""}
 _VALUES = frozenset().union(*QUERY_VALUES.values())
 _OWN_TEXTS = _KEPT | _VALUES
 # A query as it is shown has only pairs of these, or one that the scan looks at.

@@ -154,13 +154,21 @@ xml xml-dtd xslt+xml zip
 """
 )
 
-METHODS = words("GET HEAD POST PUT PATCH DELETE OPTIONS CONNECT TRACE PROPFIND")
-PROTOCOLS = {
-    name: name
-    for name in words(
-        "http/0.9 http/1.0 http/1.1 http/2.0 http/2 http/3 h2 h2c h3 h3-29 quic spdy/3.1 ws wss data blob"
-    )
-}
+# The IANA registry "HTTP Methods", and PURGE of caches.
+METHODS = words(
+    """
+GET HEAD POST PUT PATCH DELETE OPTIONS CONNECT TRACE PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK ACL REPORT SEARCH
+QUERY LINK UNLINK BIND REBIND UNBIND MERGE LABEL UPDATE UPDATEREDIRECTREF CHECKIN CHECKOUT UNCHECKOUT BASELINE-CONTROL
+VERSION-CONTROL MKACTIVITY MKCALENDAR MKREDIRECTREF MKWORKSPACE ORDERPATCH PRI PURGE
+"""
+)
+# In lower case.
+PROTOCOLS = words(
+    """
+http/0.9 http/1.0 http/1.1 http/2.0 http/2 http/3 http/3.0 h2 h2c h3 h3-27 h3-28 h3-29 h3-q050 http/2+quic/43
+http/2+quic/46 http/1.x quic spdy spdy/3 spdy/3.1 ws wss data blob about file unknown
+"""
+)
 
 _DOORS = re.compile(r"pass|pwd|secret|token|otp|credential|(?:^|[^a-z])pin(?:$|[^a-z])", re.I)
 

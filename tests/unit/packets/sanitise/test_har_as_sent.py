@@ -190,6 +190,16 @@ def test_sanitise_marks_a_text_that_is_not_kept(field: str, text: str) -> None:
     assert one(**{field: text})["request"][field.partition("__")[2]] == "~"
 
 
+@pytest.mark.parametrize("protocol", ["HTTP/1.1", "h2", "H3", "http/2+quic/46", "SPDY/3.1", "unknown", "WSS"])
+def test_sanitise_keeps_a_protocol_as_it_was_sent(protocol: str) -> None:
+    assert one(request__httpVersion=protocol)["request"]["httpVersion"] == protocol
+
+
+@pytest.mark.parametrize("challenge", ["NTLM", "DPoP", "negotiate", "Bearer"])
+def test_sanitise_keeps_the_scheme_of_a_challenge_as_it_was_sent(challenge: str) -> None:
+    assert shown("WWW-Authenticate", f'{challenge} realm="hunter2"') == [challenge]
+
+
 def test_sanitise_keeps_the_mark_of_an_earlier_sanitising() -> None:
     once = cleaned(entry(response__status="hunter2", time="hunter2"))
 
