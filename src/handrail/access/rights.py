@@ -145,6 +145,8 @@ RIGHTS: Mapping[str, Rights] = {
     "packets_clearance": _ADDED,
     "packets_annexrow": _ADDED,
     "packets_seenmark": _ADDED,
+    "packets_pictureredaction": _ADDED,
+    "packets_pictureattestation": _ADDED,
     "packets_vote": _ADDED,
     "packets_release": _ADDED,
     "packets_deliveryentry": _ADDED,

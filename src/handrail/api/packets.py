@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from django.http import FileResponse, HttpRequest
+from django.http import FileResponse, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field, JsonValue
 
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, After, Before, Digest, Limit, Line, Number, PacketRef, Word
 from handrail.packets import comparison, queries
-from handrail.packets.actions import assembling, exporting, holds, releasing, seeing, votes
+from handrail.packets.actions import assembling, exporting, holds, redacting, releasing, seeing, votes
 from handrail.packets.actions.assembling import Requested
 from handrail.packets.actions.exporting import Download
+from handrail.packets.actions.redacting import PictureView, RedactionView
 from handrail.packets.actions.seeing import Marked
 from handrail.packets.actions.votes import Approved
 from handrail.packets.comparison import RevisionComparison
@@ -23,6 +24,13 @@ router = Router()
 # A packet has at most 1,000 artifacts, and a few documents.
 SEEN_LIMIT = 1100
 Seen = Annotated[list[Digest], Field(max_length=SEEN_LIMIT)]
+Thousandths = Annotated[int, Field(ge=0, le=1000)]
+AnnexName = Annotated[str, Field(min_length=1, max_length=200)]
+InPicture = Annotated[str, Query(max_length=200, description="The annex's name, such as picture-1.")]
+PageNumber = Annotated[
+    int | None, Query(ge=1, le=20, description="This page of the original; without it, the result that would leave.")
+]
+PNG = "image/png"
 Revision = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="This revision instead of the newest.")]
 
 
@@ -100,6 +108,34 @@ class SeenBody(Schema):
 
     model_config = ConfigDict(extra="forbid", strict=True)
     digests: Annotated[list[Digest], Field(min_length=1, max_length=SEEN_LIMIT)]
+
+
+class BoxBody(Schema):
+    """A black box on a page, in thousandths of its width and height from the upper left corner."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    page: Annotated[int, Field(ge=1, le=20)]
+    x: Thousandths
+    y: Thousandths
+    w: Thousandths
+    h: Thousandths
+
+
+class RedactBody(Schema):
+    """``original_digest`` is that of the picture which was looked at: any other is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    annex: AnnexName
+    original_digest: Digest
+    boxes: Annotated[list[BoxBody], Field(max_length=500)]
+
+
+class AttestBody(Schema):
+    """``digest`` is that of the result which was looked at: any other is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    annex: AnnexName
+    digest: Digest
 
 
 class PacketQuery(Schema):
@@ -201,6 +237,62 @@ def approve_packet(request: HttpRequest, ref: PacketRef, number: Number, body: V
 def mark_packet_seen(request: HttpRequest, ref: PacketRef, number: Number, body: SeenBody) -> Marked:
     """Mark what you have seen of a revision. It stays seen in later revisions as long as its digest is the same."""
     return seeing.mark(ref=ref, revision=number, digests=body.digests, by=actor_of(request))
+
+
+@router.get(
+    "/packets/{ref}/revisions/{number}/picture", response={200: PictureView, **REFUSALS}, operation_id="look_at_picture"
+)
+def look_at_picture(request: HttpRequest, ref: PacketRef, number: Number, annex: InPicture = "") -> PictureView:
+    """A picture that people clear: its pages, what was found in its text by place, its redaction and attestation."""
+    return redacting.look(ref=ref, revision=number, annex=annex, by=actor_of(request))
+
+
+@router.get(
+    "/packets/{ref}/revisions/{number}/picture/drawn",
+    response=REFUSALS,
+    operation_id="draw_picture",
+    openapi_extra=_bytes_of(PNG),
+)
+def draw_picture(
+    request: HttpRequest, ref: PacketRef, number: Number, annex: InPicture = "", page: PageNumber = None
+) -> HttpResponse:
+    """A page of the original, newly drawn, or what would leave by the last redaction. Originals need the right to see
+    inside."""
+    by = actor_of(request)
+    if page is None:
+        data = redacting.result(ref=ref, revision=number, annex=annex, by=by)
+    else:
+        data = redacting.page(ref=ref, revision=number, annex=annex, number=page, boxes=(), by=by).png
+    response = HttpResponse(data, content_type=PNG)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@router.post(
+    "/packets/{ref}/revisions/{number}/redact", response={200: RedactionView, **REFUSALS}, operation_id="redact_picture"
+)
+def redact_picture(request: HttpRequest, ref: PacketRef, number: Number, body: RedactBody) -> RedactionView:
+    """Have a picture drawn again with black boxes. It leaves once another person has attested the result; an earlier
+    redaction and its attestation no longer count."""
+    boxes = [box.dict() for box in body.boxes]
+    return redacting.redact(
+        ref=ref,
+        revision=number,
+        annex=body.annex,
+        original_digest=body.original_digest,
+        boxes=boxes,
+        by=actor_of(request),
+    )
+
+
+@router.post(
+    "/packets/{ref}/revisions/{number}/attest", response={202: Requested, **REFUSALS}, operation_id="attest_picture"
+)
+def attest_picture(request: HttpRequest, ref: PacketRef, number: Number, body: AttestBody) -> Status[Requested]:
+    """Let exactly the result that you looked at leave. Not for who redacted it; you can't approve that revision."""
+    asked = redacting.attest(ref=ref, revision=number, annex=body.annex, digest=body.digest, by=actor_of(request))
+    return Status(202, asked)
 
 
 @router.post("/packets/{ref}/revisions/{number}/reject", response={204: None, **REFUSALS}, operation_id="reject_packet")

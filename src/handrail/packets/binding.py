@@ -10,7 +10,7 @@ from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Invalid
 from handrail.kernel.hostile import clean_text
-from handrail.packets import approvers
+from handrail.packets import approvers, redactions
 from handrail.packets.approvers import ASSEMBLER, HOLD_EDITOR
 from handrail.packets.assembly.results import Assembled, instant
 from handrail.packets.expiry import expires_at
@@ -24,12 +24,13 @@ FAULT_LIMIT, SENDER_LIMIT = 500, 120
 
 
 def excluded(revision: Revision, made: Assembled, clearances: list[Clearance]) -> dict[int, str]:
-    """The people who may not sign it: who assembled it, and who edited holds that it has."""
+    """The people who may not sign it: who assembled it, and who edited holds that it has or pictures that leave."""
     used = {(hold.code, hold.target, hold.digest) for hold in made.holds if hold.cleared}
     used |= {(one.code, one.target, one.digest) for one in made.masked}
     editors = {row.user_id for row in clearances if (row.code, row.target, row.digest) in used}
     # A clearance that made this revision edits its holds, also where the hold is gone in it.
     editors |= {row.user_id for row in clearances if row.revision_id == revision.supersedes_id}
+    editors |= redactions.editors(revision.packet_id, made.annexes)
     found = dict.fromkeys(editors, HOLD_EDITOR)
     if revision.assembled_by_user is not None:
         found[revision.assembled_by_user] = ASSEMBLER

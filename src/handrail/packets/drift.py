@@ -16,7 +16,7 @@ from handrail.definitions.states import DefinitionState
 from handrail.definitions.table import CompiledTable
 from handrail.kernel.clock import now
 from handrail.kernel.errors import NotFound, Unavailable
-from handrail.packets import documents
+from handrail.packets import documents, redactions
 from handrail.packets.assembly import artifacts, sources
 from handrail.packets.assembly.artifacts import Artifact
 from handrail.packets.assembly.changes import Previous, stale
@@ -63,7 +63,9 @@ def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> 
             alive()
             return store(digest)
 
-        found = artifacts.read_artifacts(profile, snapshots, opened, salt=bytes(packet.salt))
+        found = artifacts.read_artifacts(
+            profile, snapshots, opened, salt=bytes(packet.salt), attested=redactions.attested(packet)
+        )
     drift = sources.reread(profile, packet.inputs, snapshots, read)
     return Gathered(snapshots, found, active_tables(profile, revision.workspace_id), drift)
 

@@ -215,6 +215,46 @@ class SeenMark(Owned):
         constraints = [models.UniqueConstraint(fields=["packet", "user_id", "digest"], name="seen_once_a_person")]
 
 
+class PictureRedaction(Owned):
+    """What one person covered of one picture: ``boxes`` (page, x, y, w, h in thousandths) of exactly
+    ``original_digest``, and what was drawn with them. The newest one of an original counts, and only it."""
+
+    packet = models.ForeignKey(Packet, on_delete=models.PROTECT, related_name="redactions")
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="redactions")
+    artifact = models.CharField(max_length=300)
+    original_digest = models.CharField(max_length=DIGEST)
+    boxes = models.JSONField()
+    pages = models.PositiveSmallIntegerField()
+    result_digest = models.CharField(max_length=DIGEST)
+    size = models.BigIntegerField()
+    role = models.CharField(max_length=64)
+    by = models.CharField(max_length=254)
+    user_id = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["packet", "original_digest"], name="redaction_of_original")]
+
+
+class PictureAttestation(Owned):
+    """That another person than ``redacted_by_user`` has looked at exactly ``result_digest`` and lets it leave."""
+
+    packet = models.ForeignKey(Packet, on_delete=models.PROTECT, related_name="attestations")
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="attestations")
+    redaction = models.OneToOneField(PictureRedaction, on_delete=models.PROTECT, related_name="attestation")
+    result_digest = models.CharField(max_length=DIGEST)
+    role = models.CharField(max_length=64)
+    by = models.CharField(max_length=254)
+    user_id = models.BigIntegerField()
+    redacted_by_user = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(user_id=models.F("redacted_by_user")), name="attestation_by_another_person"
+            )
+        ]
+
+
 class AnnexRow(Owned):
     """One artifact in one revision: cleared (``path`` and ``cleared_digest`` set) or held (``reason`` and ``marker``).
 

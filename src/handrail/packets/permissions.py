@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_capability
+from handrail.definitions.profile.format import RedactSpec
 from handrail.packets import approvers, documents, expiry
-from handrail.packets.models import Assembly, HoldRow, Revision, Vote
+from handrail.packets.models import Assembly, HoldRow, PictureRedaction, Revision, Vote
 from handrail.packets.states import CURRENT, DECIDABLE, RevisionState, VoteKind
 
 
@@ -47,6 +48,30 @@ def why_not_mask(actor: Actor, revision: Revision, hold: HoldRow) -> Refusal | N
         return Refusal("hold-not-masked", f"Nobody can mask what this hold is on. {hold.released_by}")
     if not set(hold.masks) & actor.roles:
         return Refusal("not-yours", f"Only {' or '.join(hold.masks)} can mask it.")
+    return None
+
+
+def why_not_redact(actor: Actor, revision: Revision, spec: RedactSpec) -> Refusal | None:
+    if refusal := missing_capability(actor, Capability.PACKET_CLEAR_HOLD) or _not_current(revision, DECIDABLE):
+        return refusal
+    if not set(spec.by) & actor.roles:
+        return Refusal("not-yours", f"Only {' or '.join(spec.by)} can redact this picture.")
+    return None
+
+
+def why_not_attest(
+    actor: Actor, revision: Revision, spec: RedactSpec, redaction: PictureRedaction | None
+) -> Refusal | None:
+    if refusal := missing_capability(actor, Capability.PACKET_CLEAR_HOLD) or _not_current(revision, DECIDABLE):
+        return refusal
+    if redaction is None:
+        return Refusal("not-redacted", "Nobody has redacted this picture yet.")
+    if hasattr(redaction, "attestation"):
+        return Refusal("attested", "This redaction is attested already.")
+    if redaction.user_id == actor.user_id:
+        return Refusal("own-redaction", "You redacted this picture. Another person must attest it.")
+    if not set(spec.attest) & actor.roles:
+        return Refusal("not-yours", f"Only {' or '.join(spec.attest)} can attest this picture.")
     return None
 
 

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from handrail.access.actor import Actor
 from handrail.access.refusals import Refusal
+from handrail.definitions.active import compiled_profile
 from handrail.packets import approvers, documents, ledger, permissions
 from handrail.packets.models import AnnexRow, HoldRow, Release, Revision, Snapshot, Vote
 from handrail.packets.proof.signers import shortfall
@@ -98,6 +99,7 @@ class AnnexView:
     """``cleared``: it leaves as ``path``; else ``reason`` and ``reasons`` say why it stays, ``marker`` stands for it.
 
     ``removed``: how many of what were removed, by rule and place, as the sanitiser's report counts them.
+    ``picture``: people clear it, by redacting and attesting.
     ``description``: what the packet says of it, empty where it is held or its profile does not ask for that.
     """
 
@@ -118,6 +120,7 @@ class AnnexView:
     reasons: tuple[str, ...]
     marker: str
     description: str
+    picture: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,12 @@ def holds(actor: Actor, revision: Revision) -> tuple[HoldView, ...]:
 def annexes(revision: Revision) -> tuple[AnnexView, ...]:
     said = {one["name"]: one.get("description", "") for one in documents.parsed(revision.assembly.packet)["annexes"]}
     rows = AnnexRow.objects.filter(revision=revision).order_by("position")
-    return tuple(annex_view(row, said.get(row.name, "")) for row in rows)
+    written = compiled_profile(revision.definition).annexes
+    pictures = {sort.name for sort in written.types if sort.spec.redact} if written else set()
+    return tuple(
+        annex_view(row, said.get(row.name, ""), picture=row.type in pictures and row.original_digest is not None)
+        for row in rows
+    )
 
 
 def sources(revision: Revision) -> tuple[SourceView, ...]:
@@ -346,7 +354,7 @@ def _pieces(text: str, found: list[tuple[str, int, int]]) -> Iterator[TextPiece]
         yield TextPiece(text[at:], "")
 
 
-def annex_view(row: AnnexRow, description: str = "") -> AnnexView:
+def annex_view(row: AnnexRow, description: str = "", *, picture: bool = False) -> AnnexView:
     return AnnexView(
         name=row.name,
         type=row.type,
@@ -365,4 +373,5 @@ def annex_view(row: AnnexRow, description: str = "") -> AnnexView:
         reasons=tuple(row.reasons),
         marker=row.marker,
         description=description,
+        picture=picture,
     )

@@ -9,7 +9,7 @@ from django.urls.converters import PathConverter
 from handrail.web.audit import evaluation, integrity, log
 from handrail.web.definitions import definition, proposing
 from handrail.web.definitions import listing as definitions
-from handrail.web.packets import annex, assemble, packet
+from handrail.web.packets import annex, assemble, packet, picture
 from handrail.web.packets import listing as packets
 from handrail.web.runs import brakes, exceptions, follow_up, operations, reviews, run, starting, tenant, waves
 from handrail.web.shell import (
@@ -104,6 +104,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/packets/<str:packet>/clear", packet.clear, name="packet-clear"),
     path("admin/packets/<str:packet>/seen", packet.mark_seen, name="packet-seen"),
     path("admin/packets/<str:packet>/mask", packet.mask, name="packet-mask"),
+    path("admin/packets/<str:packet>/picture", picture.page, name="packet-picture"),
+    path("admin/packets/<str:packet>/picture/drawn", picture.drawn, name="packet-picture-drawn"),
+    path("admin/packets/<str:packet>/redact", picture.redact, name="packet-redact"),
+    path("admin/packets/<str:packet>/attest", picture.attest, name="packet-attest"),
     path("admin/packets/<str:packet>/approve", packet.approve, name="packet-approve"),
     path("admin/packets/<str:packet>/reject", packet.reject, name="packet-reject"),
     path("admin/packets/<str:packet>/withdraw", packet.withdraw, name="packet-withdraw"),

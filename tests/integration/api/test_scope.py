@@ -63,6 +63,8 @@ BODIES = {
     "mask_texts": {"code": "secret-in-text", "targets": ["timeline[].text"], "reason": "It is a password."},
     "clear_hold": {"code": "source-conflict", "target": "tenant.plan", "reason": "They mean the same."},
     "mark_packet_seen": {"digests": ["sha256:" + "0" * 64]},
+    "redact_picture": {"annex": "picture-1", "original_digest": "sha256:" + "0" * 64, "boxes": []},
+    "attest_picture": {"annex": "picture-1", "digest": "sha256:" + "0" * 64},
     "approve_packet": {"digest": "sha256:" + "0" * 64},
     "reject_packet": {"reason": "no"},
     "withdraw_packet": {"reason": "no"},

@@ -59,6 +59,8 @@ NEEDS: dict[str, Capability | None] = {
     "admin/packets/<packet>/annex": C.PACKET_VIEW,
     "admin/packets/<packet>/original": C.PACKET_APPROVE,
     "admin/packets/<packet>/package": C.PACKET_RELEASE,
+    "admin/packets/<packet>/picture": C.PACKET_CLEAR_HOLD,
+    "admin/packets/<packet>/picture/drawn": C.PACKET_CLEAR_HOLD,
     "admin/definitions": C.DEFINITION_VIEW,
     "admin/definitions/propose": C.DEFINITION_PROPOSE,
     "admin/definitions/<definition>": C.DEFINITION_VIEW,
@@ -72,6 +74,7 @@ AS_WELL = {"admin/packets/<packet>/original": C.PACKET_CLEAR_HOLD}
 # Of a revision that is being assembled there is nothing to take away yet.
 NOTHING_YET = {"admin/packets/<packet>/document", "admin/packets/<packet>/package"} | {
     *("admin/packets/<packet>/annex", "admin/packets/<packet>/original"),
+    *("admin/packets/<packet>/picture", "admin/packets/<packet>/picture/drawn"),
 }
 # These take only POST.
 CHANGES: dict[str, Capability] = {
@@ -103,6 +106,8 @@ CHANGES: dict[str, Capability] = {
     "admin/packets/<packet>/clear": C.PACKET_CLEAR_HOLD,
     "admin/packets/<packet>/mask": C.PACKET_CLEAR_HOLD,
     "admin/packets/<packet>/seen": C.PACKET_APPROVE,
+    "admin/packets/<packet>/redact": C.PACKET_CLEAR_HOLD,
+    "admin/packets/<packet>/attest": C.PACKET_CLEAR_HOLD,
     "admin/packets/<packet>/approve": C.PACKET_APPROVE,
     "admin/packets/<packet>/reject": C.PACKET_APPROVE,
     "admin/packets/<packet>/withdraw": C.PACKET_WITHDRAW,

@@ -84,7 +84,7 @@ def assemble(
     """
     who = actor(as_, workspace)
     asked = assembling.request(profile=profile, inputs=output.read_json_object(inputs), by=who)
-    _build(who, asked, json=json)
+    build_asked(who, asked, json=json)
 
 
 @group.command("reassemble")
@@ -93,7 +93,7 @@ def reassemble(
 ) -> None:
     """Make the next revision because of new evidence. The current one is superseded and its votes are void."""
     who = actor(as_, workspace)
-    _build(who, assembling.again(ref=packet, reason=reason, by=who), json=json)
+    build_asked(who, assembling.again(ref=packet, reason=reason, by=who), json=json)
 
 
 @group.command("show")
@@ -161,7 +161,7 @@ def clear(
     can't approve yourself."""
     who = actor(as_, workspace)
     asked = hold_actions.clear_all(ref=packet, revision=revision, code=code, targets=targets, reason=reason, by=who)
-    _build(who, asked, json=json)
+    build_asked(who, asked, json=json)
 
 
 @group.command("mask")
@@ -182,7 +182,7 @@ def mask(
     yourself."""
     who = actor(as_, workspace)
     asked = hold_actions.mask(ref=packet, revision=revision, code=code, targets=targets, reason=reason, by=who)
-    _build(who, asked, json=json)
+    build_asked(who, asked, json=json)
 
 
 @group.command("approve")
@@ -297,7 +297,7 @@ def document(
     output.say(str(path))
 
 
-def _build(who: Actor, asked: Requested, *, json: bool) -> None:
+def build_asked(who: Actor, asked: Requested, *, json: bool) -> None:
     """Assembles here and now, or waits for the worker that was faster, and prints what came of it."""
     with suppress(Stale):  # it ended meanwhile; its state says how
         assembling.build(revision_id=asked.id, by=who)

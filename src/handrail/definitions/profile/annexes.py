@@ -15,8 +15,8 @@ from handrail.definitions.requests.extraction import Extraction
 from handrail.definitions.source.faults import Path
 
 # What ``packets.sanitise`` offers; a test holds the two together.
-SANITISERS = ("har/v1", "otlp/v1", "log/v1")
-NEVER = "never"
+SANITISERS = ("har/v1", "otlp/v1", "log/v1", "pictures/v1")
+NEVER, BY_PEOPLE = "never", "pictures/v1"
 # What assembly adds to an artifact's own values.
 _ADDED: Variables = {"annex.cleared": ValueType("boolean"), "annex.size": ValueType("integer")}
 
@@ -92,6 +92,10 @@ def _type(
 ) -> AnnexType:
     if spec.clear != NEVER and spec.clear not in SANITISERS:
         context.add((*path, "clear"), f"there is no sanitiser {spec.clear}; expected {', '.join(SANITISERS)} or never")
+    if spec.clear == BY_PEOPLE and spec.redact is None:
+        context.add((*path, "clear"), "pictures are cleared by people: redact must name their roles (by, attest)")
+    if spec.clear != BY_PEOPLE and spec.redact is not None:
+        context.add((*path, "redact"), f"only {BY_PEOPLE} is cleared by people")
     where = context.condition(spec.where, (*path, "where"), known) if spec.where else None
     classification = spec.class_ or inherited
     if spec.clear != NEVER and classification in profile.audience.never:

@@ -257,6 +257,8 @@ class CompiledProfile:
     def roles(self) -> tuple[str, ...]:
         """Every role or group that signs, owns or clears something, sorted."""
         named = {role for rule in self.holds.values() for role in (rule.owner, *rule.clears, *rule.masks)}
+        people = [sort.spec.redact for sort in self.annexes.types if sort.spec.redact] if self.annexes else []
+        named |= {role for one in people for role in (*one.by, *one.attest)}
         return tuple(sorted(named | set(self.spec.signers.from_)))
 
     def rule(self, code: str) -> CompiledHoldRule:

@@ -149,11 +149,19 @@ class EachSpec(Closed):
     message: Annotated[Line | None, Formerly("says")] = None
 
 
+class RedactSpec(Closed):
+    """Who may cover parts of a picture, and who may attest the result: two people in any case."""
+
+    by: Roles
+    attest: Roles
+
+
 class AnnexTypeSpec(Closed):
     """One type of artifact, and the sanitiser that must clear it before it may leave."""
 
     where: Expression | None = None
     clear: Annotated[str, StringConstraints(pattern=r"^(never|[a-z][a-z0-9]*/v[0-9]+)$")]
+    redact: RedactSpec | None = None
     class_: Annotated[Kebab | None, Field(alias="class")] = None
     at_most: Annotated[int, Field(ge=1, le=1000)] = 100
     message: Annotated[Line | None, Formerly("says")] = None

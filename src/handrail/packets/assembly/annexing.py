@@ -18,7 +18,7 @@ from handrail.packets.assembly.register import HoldRegister, withholds
 from handrail.packets.assembly.results import ID_LIMIT, Annex, EarlierName, Hold, WithheldAnnex
 from handrail.packets.sanitise.facts import describe
 
-UNSORTED = "unsorted"
+UNSORTED, BY_PEOPLE = "unsorted", "pictures/v1"
 # These rebuild from lists of known words, so that nothing is in them that anybody wrote.
 _OF_KNOWN_WORDS = frozenset({"har/v1", "otlp/v1"})
 
@@ -158,7 +158,9 @@ def cleared(one: Annexed, *, described: bool) -> Annex:
         cleared_digest=result.cleared_digest,
         sanitiser=result.sanitiser,
         rule_version=result.rule_version,
-        report=result.report,
+        report=result.report
+        if result.sanitiser != BY_PEOPLE
+        else {**result.report, "original": one.artifact.marker_digest},
         data=result.data,
         artifact=one.artifact.id,
         original_digest=result.original_digest,

@@ -32,6 +32,7 @@ _REFUSED = {
 }
 
 # By sanitiser and digest of the original.
+BY_PEOPLE = "pictures/v1"
 Known = Mapping[tuple[str, str], Sanitised]
 NOTHING_KNOWN: Known = {}
 
@@ -58,6 +59,15 @@ class Artifact:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AttestedPicture:
+    """What one person redacted and another attested, with the roles that let them."""
+
+    result: Sanitised
+    redacted_as: str
+    attested_as: str
+
+
 def through(registry: Registry, profile: CompiledProfile) -> Open:
     """Opens blobs of the store that the profile names. Raises Misconfigured."""
     if profile.annexes is None:
@@ -75,11 +85,13 @@ def read_artifacts(
     *,
     salt: bytes,
     known: Known = NOTHING_KNOWN,
+    attested: Mapping[str, AttestedPicture] | None = None,
 ) -> tuple[Artifact, ...]:
     """Every artifact that the profile's list names, in the order of their ids, sanitised where its type requires it.
 
-    ``known``: what sanitisers have made of some of them, under the same terms. Raises BlobUnavailable when the store
-    can't be asked now; Invalid for over 1 000 artifacts or a short salt.
+    ``known``: what sanitisers have made of some of them, under the same terms. ``attested``: by the digest of the
+    original, what people have redacted and attested in this packet. Raises BlobUnavailable when the store can't be
+    asked now; Invalid for over 1 000 artifacts or a short salt.
     """
     if len(salt) < MIN_SALT_BYTES:
         raise Invalid(f"The salt has {len(salt)} bytes; at least {MIN_SALT_BYTES} are needed.", code="short-salt")
@@ -89,7 +101,7 @@ def read_artifacts(
     if len(records) > MAX_ARTIFACTS:
         raise Invalid(f"The case has {len(records)} artifacts; at most {MAX_ARTIFACTS} are taken.", code="artifacts")
     context = sanitise_context(profile, snapshots, salt)
-    reader = _Reading(profile.annexes, snapshots, open_blob, salt, context, known)
+    reader = _Reading(profile.annexes, snapshots, open_blob, salt, context, known, attested or {})
     artifacts = [_read(reader, record) for record in records]
     return tuple(sorted(artifacts, key=lambda artifact: (len(artifact.id), artifact.id)))
 
@@ -138,6 +150,7 @@ class _Reading:
     salt: bytes
     context: SanitiseContext
     known: Known
+    attested: Mapping[str, AttestedPicture]
 
 
 def listed(annexes: CompiledAnnexes, snapshots: Mapping[str, SourceSnapshot]) -> list[JsonValue]:
@@ -195,7 +208,8 @@ def _admitted(
     sanitised = None
     if sanitiser and seen.size <= limit:
         declared = media_type if isinstance(media_type, str) else None
-        sanitised = reader.known.get((sanitiser, f"sha256:{seen.plain.hexdigest()}"))
+        digest = f"sha256:{seen.plain.hexdigest()}"
+        sanitised = _by_people(reader, sort, digest) or _known(reader, sanitiser, digest)
         if sanitised is None:
             sanitised = sanitise(sanitiser, bytes(seen.kept), content_type=declared, context=reader.context)
     return Artifact(
@@ -208,6 +222,19 @@ def _admitted(
         seen.size,
         f"it has {seen.size} bytes; its sanitiser takes {limit}" if sanitiser and seen.size > limit else "",
     )
+
+
+def _known(reader: _Reading, sanitiser: str, digest: str) -> Sanitised | None:
+    """What a sanitiser has made of it before. What people have cleared can be void since."""
+    return reader.known.get((sanitiser, digest)) if sanitiser != BY_PEOPLE else None
+
+
+def _by_people(reader: _Reading, sort: AnnexType | None, digest: str) -> Sanitised | None:
+    """What two people have cleared, whose roles the profile still names."""
+    found, spec = reader.attested.get(digest), sort.spec.redact if sort else None
+    if found is None or spec is None or found.redacted_as not in spec.by or found.attested_as not in spec.attest:
+        return None
+    return found.result
 
 
 class _Pass:

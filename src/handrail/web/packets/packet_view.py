@@ -92,6 +92,7 @@ class PacketPage:
     forms: list[ReasonForm]
     again: ReasonForm | None
     may_export: bool
+    may_look_inside: bool
     reason_limit: int = REASON_LIMIT
     refused: RefusedDecision | None = None
     whole: bool = False
@@ -196,6 +197,7 @@ def present(
         holds=holding.grouped(standing, typed, revision=shown.number),
         open_holds=standing,
         cleared_holds=[hold for hold in detail.holds if hold.cleared is not None],
+        may_look_inside=actor.may(Capability.PACKET_CLEAR_HOLD),
         annexes=values.annex_rows(detail.annexes, seen_view.way(detail), compared),
         gone=values.gone_annexes(compared),
         compared=comparing.compared_revision(review, asked=against),
