@@ -185,10 +185,10 @@ class Urls:
         kept = raw.partition(";")[0]
         if len(kept) > _LONGEST_SEGMENT or not kept.isascii() or not self.spelled(kept):
             stem, dot, extension = kept.rpartition(".")
-            kept = self._redaction.pseudonym(stem if dot else kept)
-            if dot:
+            ends = f".{extension.lower()}" if stem and dot and extension.lower() in EXTENSIONS else ""
+            if ends:
                 self._redaction.dropped.add(raw)
-                kept += f".{extension.lower()}" if extension.lower() in EXTENSIONS else ""
+            kept = self._redaction.pseudonym(stem if ends else kept) + ends
         self._segments[raw] = kept
         return kept
 
