@@ -66,17 +66,27 @@ def _of_trace(data: bytes) -> AnnexFacts:
     tools: list[str] = []
     hosts: set[str] = set()
     errors = 0
-    for group in json.loads(data)["resourceSpans"]:
+    document = json.loads(data)
+    records: list[dict[str, Any]] = []
+    for group in (*document.get("resourceSpans", ()), *document.get("resourceLogs", ())):
         tools.append(_exporter({one["key"]: _text(one["value"]) for one in group["resource"]["attributes"]}))
-        for span in (span for scope in group["scopeSpans"] for span in scope["spans"]):
-            spans.append(span)
-            errors += span["status"].get("code") in (2, "STATUS_CODE_ERROR")
-            hosts |= {_text(one["value"]) for one in span["attributes"] if one["key"] == "server.address"}
-    times = [int(span[name]) for span in spans for name in ("startTimeUnixNano", "endTimeUnixNano") if int(span[name])]
-    traces = len({span["traceId"] for span in spans})
+        for scope in (*group.get("scopeSpans", ()), *group.get("scopeLogs", ())):
+            records += scope.get("logRecords", ())
+            for span in scope.get("spans", ()):
+                spans.append(span)
+                errors += span["status"].get("code") in (2, "STATUS_CODE_ERROR")
+                hosts |= {_text(one["value"]) for one in span["attributes"] if one["key"] == "server.address"}
+    # Nothing that was not sent is there: a span without a time has none.
+    moments = ("startTimeUnixNano", "endTimeUnixNano", "timeUnixNano")
+    times = [nanos for one in (*spans, *records) for name in moments if (nanos := int(one.get(name, 0)))]
+    traces = len({span.get("traceId") for span in spans})
+    logs = _counted(len(records), "log record") if records else ""
+    what = f"Trace of {_counted(len(spans), 'span')}" + (f" in {traces} traces" if traces > 1 else "")
+    if logs:
+        what = f"{what} and {logs}" if spans else logs[:1].upper() + logs[1:]
     return AnnexFacts(
-        f"Trace of {_counted(len(spans), 'span')}" + (f" in {traces} traces" if traces > 1 else ""),
-        len(spans),
+        what,
+        len(spans) + len(records),
         *_span(datetime.fromtimestamp(nanos // _NANOS, UTC) for nanos in times),
         by=", ".join(dict.fromkeys(tool for tool in tools if tool)),
         hosts=len(hosts - {""}),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from handrail.packets.sanitise import sanitise
+from handrail.packets.sanitise.facts import describe
 from handrail.packets.sanitise.known import federation, network, opentelemetry
 from tests.factories.captures import Plants, found
 
@@ -347,3 +348,25 @@ def test_sanitise_lets_no_secret_through_in_any_form() -> None:
     assert result.data is not None, result.reasons
     assert len(p.planted) > 20
     assert found(result.data + json.dumps(result.report).encode(), p) == []
+
+
+@pytest.mark.parametrize(
+    ("trace", "what"),
+    [
+        ({"resourceSpans": [{"scopeSpans": [{"spans": [{}, {"name": "login"}]}]}]}, "Trace of 2 spans"),
+        ({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"severityNumber": 17}]}]}]}, "1 log record"),
+        (
+            {
+                "resourceSpans": [group(span())],
+                "resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": "1762160000000000000"}]}]}],
+            },
+            "Trace of 1 span and 1 log record",
+        ),
+        ({"resourceSpans": []}, "Trace of 0 spans"),
+    ],
+)
+def test_describe_says_what_a_trace_or_log_of_any_form_is(trace: Any, what: str) -> None:
+    result = sanitise("otlp/v1", json.dumps(trace).encode())
+    assert result.data is not None, result.reasons
+
+    assert describe("otlp/v1", result.data).what == what
