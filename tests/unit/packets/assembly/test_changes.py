@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -169,3 +170,23 @@ def test_a_further_artifact_changes_no_stand_in_of_the_others() -> None:
     assert name is not None
     assert {ident: second[ident] for ident in first} == first
     assert name[1] + b"/edit" in (second["ATT-0"] or b"")
+
+
+def test_annexes_show_the_hosts_and_ids_that_profile_and_records_name() -> None:
+    estate = Estate()
+    for ident, host in (
+        ("ATT-3", "idp.acme.example"),
+        ("ATT-4", "api.signing.example.com"),
+        ("ATT-5", "other.example"),
+    ):
+        entry = json.loads(HAR)["log"]["entries"][0]
+        entry["request"]["url"] = f"https://{host}/login"
+        entry["response"]["headers"] = [{"name": "X-Signing-Request", "value": "req-01hzk4c9m1"}]
+        estate.attach(ident, "har", json.dumps({"log": {"entries": [entry]}}).encode())
+
+    shown = {annex.artifact: annex.data or b"" for annex in estate.assemble().annexes}
+
+    assert b"https://idp.acme.example/login" in shown["ATT-3"]
+    assert b"https://api.signing.example.com/login" in shown["ATT-4"]
+    assert b"other.example" not in shown["ATT-5"]
+    assert [b"req-01hzk4c9m1" in shown[ident] for ident in ("ATT-3", "ATT-4", "ATT-5")] == [False, True, False]
