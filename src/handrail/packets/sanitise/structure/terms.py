@@ -105,22 +105,6 @@ ERRORS = (
     | QUERY_VALUES["error"]
     | words("mfa_required invalid_resource unsupported_client_assertion_type")
 )
-PARAMETERS = words("alg jku jwk kid x5u x5c x5t x5t#S256 typ cty crit enc zip epk apu apv iv tag p2s p2c b64 nonce ver")
-TOKEN_KEYS = words(
-    """
-access_token token_type expires_in refresh_token scope id_token error error_description error_uri error_codes state
-session_state not-before-policy refresh_expires_in ext_expires_in expires_on resource foci client_info device_code
-user_code verification_uri interval timestamp trace_id correlation_id issued_token_type
-"""
-)
-TOKEN_TYPES = words("bearer dpop mac n_a")
-ERRORS = QUERY_VALUES["error"] | words(
-    """
-authorization_pending slow_down expired_token unsupported_token_type invalid_target invalid_redirect_uri
-invalid_client_metadata invalid_dpop_proof use_dpop_nonce consent_required mfa_required invalid_resource
-unmet_authentication_requirements insufficient_user_authentication unsupported_client_assertion_type
-"""
-)
 PARAMETERS = words(
     """
 SAMLRequest SAMLResponse wresult authorization cookie set-cookie location id_token access_token refresh_token
