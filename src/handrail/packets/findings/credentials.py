@@ -47,6 +47,8 @@ _HEX = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9A-Fa-f]{16,}(?![0-9A-Za-z])")
 _HEX_PAIRS = re.compile(r"(?<![0-9A-Fa-f:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){7,}(?![0-9A-Fa-f])")
 _UUID = re.compile(r"(?<![0-9A-Za-z-])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9A-Za-z-])")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})(?:[A-Za-z0-9._~+/=@:-]|%[0-9A-Fa-f]{2}){3,}")
+_JOINED = re.compile(r"^[A-Za-z0-9._~+/-]*[A-Za-z0-9_~+/-]")
+_JOINED_MOST = 128
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _OF_A_TRACE = re.compile(
     r"(?i)(?:trace|span|request|correlation|message|activity|transaction|session index|case|id)s?\W{0,3}$"
@@ -103,7 +105,14 @@ def random_in(text: str) -> Iterator[Spotted]:
             yield Spotted(kinds.ENCODED, match.start(), match.end())
     for match in _PIECE.finditer(text):
         if is_random(match[0]):
-            yield Spotted(kinds.RANDOM, match.start(), match.end())
+            yield Spotted(kinds.RANDOM, *_whole(text, match.start(), match.end()))
+
+
+def _whole(text: str, start: int, end: int) -> tuple[int, int]:
+    """With what is joined to it on both sides, such as the other parts of a token."""
+    before = _JOINED.search(text[max(0, start - _JOINED_MOST) : start][::-1])
+    after = _JOINED.search(text[end : end + _JOINED_MOST])
+    return start - (before.end() if before else 0), end + (after.end() if after else 0)
 
 
 def encoded_in(text: str) -> Iterator[tuple[int, int, str]]:

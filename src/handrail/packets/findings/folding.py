@@ -20,6 +20,21 @@ _ALIKE = str.maketrans(
     'aeopcxyisjdhoABEKMHOPCTXABEZHIKMNOPTYX------\'\'"""',
 )
 
+# Letters that no normal form takes apart.
+_SPELLED = {
+    "ß": "ss",
+    "ẞ": "SS",
+    "æ": "ae",
+    "Æ": "AE",
+    "œ": "oe",
+    "Œ": "OE",
+    "ø": "o",
+    "Ø": "O",
+    "ł": "l",
+    "Ł": "L",
+    "đ": "d",
+}
+
 
 class TextReading(NamedTuple):
     """``places[i]`` is where in the text ``text[i]`` stands; one more at the end. None: they are the same."""
@@ -80,5 +95,7 @@ def _plain(character: str) -> str:
         return "\n"
     if character == "\t" or unicodedata.category(character) == "Zs":
         return " "
+    if character in _SPELLED:
+        return _SPELLED[character]
     apart = unicodedata.normalize("NFKD", character.translate(_ALIKE))
     return "".join(one for one in apart if unicodedata.category(one) not in _UNSEEN).translate(_ALIKE)

@@ -15,7 +15,7 @@ _VERSION = re.compile(
     r"(?i)(?:\bv|version|release|build|update|upgrade[d]? to|firmware|patch|driver|plugin|agent|client)s? ?$"
 )
 _BEFORE = 16
-_DOTTED = re.compile(r"(?<![\w.@-])[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})+(?![\w-])")
+_DOTTED = re.compile(r"(?<![\w.@-])[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})+(?![\w-])(?P<port>:\d{1,5}(?!\d))?")
 # https://www.iana.org/assignments/special-use-domain-names, RFC 6762 appendix G, and what people use all the same.
 _INSIDE = frozenset(
     {
@@ -59,7 +59,7 @@ def hosts_in(text: str, terms: TextTerms) -> Iterator[Spotted]:
         yield from _addresses(text)
         yield from _labels(text, terms)
     for match in _DOTTED.finditer(text):
-        name = match[0]
+        name = match[0].partition(":")[0]
         if is_inside(name) and not terms.shows(name):
             yield Spotted(kinds.INTERNAL_HOST, match.start(), match.end())
     for pattern in (_UNC, _SHARE):

@@ -26,9 +26,10 @@ CARD = "card number"
 PERSON = "name of a person"
 LOGIN = "account name"
 BIRTH = "date of birth"
-SOCIAL = "social security number"
+SOCIAL = "national identifier"
 IDENTIFIER = "identifier"
 INTERNET = "internet address"
+PLACE = "coordinates of a place"
 INTERNAL_HOST = "internal host name"
 INTERNAL_ADDRESS = "internal address"
 SHARE = "internal share"
@@ -36,7 +37,7 @@ SHARE = "internal share"
 _SECRETS = (JWT, PRIVATE_KEY, TOKEN, PASSWORD, ONE_TIME_CODE, IN_ADDRESS, RANDOM, ENCODED, HEXADECIMAL)
 _HOSTS = (INTERNAL_HOST, INTERNAL_ADDRESS, SHARE)
 _PERSONAL = (
-    EMAIL, TELEPHONE, POSTAL, ACCOUNT, CARD, PERSON, LOGIN, BIRTH, SOCIAL, IDENTIFIER, INTERNET,
+    EMAIL, TELEPHONE, POSTAL, ACCOUNT, CARD, PERSON, LOGIN, BIRTH, SOCIAL, IDENTIFIER, INTERNET, PLACE,
 )  # fmt: skip
 _CODE_OF: Mapping[str, str] = {
     **dict.fromkeys(_SECRETS, SECRET),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from handrail.packets.findings import kinds
+from handrail.packets.findings.credentials import has_both
 from handrail.packets.findings.kinds import Spotted
 from handrail.packets.findings.talk import TALK, TALKING
 
@@ -17,9 +18,9 @@ _STRONG = (
 _WEAK = (
     r"[a-z0-9_-]{0,20}(?:secret|token)(?:[_ ]?(?:key|value|id))?|api[_ -]?keys?|apikey|access[_ -]?keys?|"
     r"account[_ -]?key|client[_ -]?secret|private[_ -]?key|shared[_ -]?(?:access[_ -]?)?key|encryption[_ -]?key|"
-    r"license[_ -]?key|"
-    r"recovery[_ -]?(?:code|key)s?|seed phrase|pass|jsessionid|phpsessid|session[_ -]?id|sessionid|cookie|"
-    r"asp\.net_sessionid|samlresponse|samlrequest|accountkey|sharedaccesskey|sharedaccesssignature|schl[uü]ssel|cl[eé]"
+    r"license[_ -]?key|code[_ -]?(?:verifier|challenge)|nonce|state|assertion|recovery[_ -]?(?:code|key)s?|"
+    r"seed phrase|pass|jsessionid|phpsessid|session[_ -]?id|sessionid|cookie|asp\.net_sessionid|samlresponse|"
+    r"samlrequest|accountkey|sharedaccesskey|sharedaccesssignature|schl[uü]ssel|cl[eé]"
 )
 _COPULA = (
     r"(?:[ \n]?(?::=|=>|->|=|:)[ \n]?|"
@@ -44,7 +45,16 @@ _CODE = re.compile(
     r"einmalkennwort)s?(?: (?:code|nr|no))?"
     r"(?: (?:is|was|of|ist|lautet|est)|[:=#])? ?(?P<value>\d[\d -]{2,9}\d)(?![\d.:])"
 )
+# Groups of letters and digits, as they are handed out to let somebody in once.
+_GROUPS = re.compile(r"(?<![\w-])[A-Z0-9]{4,6}(?:-[A-Z0-9]{4,6}){1,7}(?![\w-])")
+_PHRASE = re.compile(
+    r"(?i)(?<![a-z0-9])(?:pass ?phrase|(?:seed|recovery|secret|backup) (?:phrase|words)|mnemonic|merksatz|"
+    r"phrase secrete)"
+    r"[\"']?(?: ?(?::|=) ?| (?:is|was|lautet|ist|est) )[\"']?"
+    r"(?P<value>[^\W\d_]{3,20}(?:[ -][^\W\d_]{3,20}){2,23})"
+)
 _WORD = re.compile(r"(?<![^\s\"'(\[,;:=/>])[^\s\"'(\[,;:=<>/]{8,64}")
+_JOINTS = re.compile(r"[-.]")
 _EDGES = "\"'`.,;:!?()[]{}<>«»"
 _PLAIN = re.compile(
     r"v?\d+(?:[.,:/-]\d+)*(?:st|nd|rd|th|am|pm|h|ms|s|min|%|z|utc|cet|x|k|kb|mb|gb)?|[A-Z]{1,10}-\d+|[A-Za-z]+[.,]?",
@@ -75,6 +85,11 @@ def passwords_in(text: str) -> Iterator[Spotted]:
             value, start = _bare(match["value"], match.start("value"))
             if is_chosen(value):
                 yield Spotted(kinds.PASSWORD, start, start + len(value))
+    for match in _PHRASE.finditer(text):
+        yield Spotted(kinds.PASSWORD, match.start("value"), match.end("value"))
+    for match in _GROUPS.finditer(text):
+        if any(_is_mixed(part) for part in match[0].split("-")):
+            yield Spotted(kinds.ONE_TIME_CODE, match.start(), match.end())
     for match in _CODE.finditer(text):
         yield Spotted(kinds.ONE_TIME_CODE, match.start("value"), match.end("value"))
     for match in _WORD.finditer(text):
@@ -91,6 +106,10 @@ def is_chosen(value: str) -> bool:
     return (letters and digits) or (letters and bool(_SIGNS & set(value)))
 
 
+def _is_mixed(part: str) -> bool:
+    return has_both(part) and not _KNOWN.fullmatch(part)
+
+
 def _is_humped(value: str) -> bool:
     """``hUnTer``, ``CorrectHorse``: capitals where no word has them."""
     inner = sum(one.isupper() and before.islower() for before, one in pairwise(value))
@@ -100,9 +119,14 @@ def _is_humped(value: str) -> bool:
 def _is_word(value: str, written_as: str, *, written: bool) -> bool:
     """Whether a plain word is more likely a password than talk about one."""
     lowered = value.casefold()
-    if len(value) < _WORD_LEAST or not value.isalpha() or lowered in TALK:
+    if value.isdecimal():
+        return len(value) >= _LEAST
+    parts = _JOINTS.split(lowered)
+    if len(value) < _WORD_LEAST or not all(map(str.isalpha, parts)) or not TALK.isdisjoint(parts):
         return False
     quoted = written_as[0] in "\"'`«" or written_as[len(value) :][:1] in ("'", '"', "`")
+    if len(parts) > 1:
+        return quoted or written
     return quoted or (not lowered.endswith(TALKING) and (written or value == lowered))
 
 

@@ -9,13 +9,15 @@ from typing import Any
 
 from handrail.packets.findings import kinds
 from handrail.packets.findings.kinds import Spotted
+from handrail.packets.findings.numbers import luhn, numbers_in
 
 # The sign in the middle is looked for; what stands on both sides is measured from there.
 _AT = re.compile(r"(?i)(?<=[\w.+%'-])(?:@|%40| ?[(\[{] ?at ?[)\]}] ?)(?=[\w-])")
 _LOCAL = re.compile(r"[\w.+%'-]{1,64}$")
 _DOMAIN = re.compile(r"(?i)[\w-]{1,63}(?:(?:\.| ?[(\[{] ?(?:dot|punkt|point) ?[)\]}] ?)[\w-]{1,63}){1,8}")
 _LONGEST = 64
-_NUMBER = re.compile(r"(?<![\w.+,:/-])(?:\+|00|\(\+?)?\d[\d ()./-]{4,22}\d(?!\w|[.:/-]\d)")
+_NUMBER = re.compile(r"(?<![\w.+,:/-])(?:\+|00|\(\+?)?\d[\d ()./-]{4,22}\d(?![^\W_x]|[.:/-]\d)")
+_EXTENSION = re.compile(r"(?i),? ?(?:x|ext\.?|extension|durchwahl|poste) ?\d{1,6}(?!\w)")
 _DOTTED = re.compile(r"\(?\d{3}\)?[. ]\d{3}\.\d{4}")
 _DIGITS = re.compile(r"\D+")
 _DATE = re.compile(r"(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)?\d\d(?!\d)")
@@ -32,13 +34,16 @@ _SOCIAL = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4
 _POSTAL = re.compile(
     r"(?<![\w.-])\d{1,5}[a-zA-Z]?,? (?:[A-Z][\w.'-]{1,30} ){1,3}(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|"
     r"Boulevard|Blvd|Way|Square|Sq|Court|Ct|Terrace|Close|Crescent)\b\.?"
-    r"|(?<!\w)[A-Z][\w-]{2,40}(?:str(?:asse|aße|\.)|weg|platz|allee|gasse|ring|damm|ufer) \d{1,4} ?[a-z]?(?!\w)"
+    r"|(?<!\w)[A-Z][\w-]{2,40}(?:str(?:asse|\.)|weg|platz|allee|gasse|ring|damm|ufer|"
+    r"gatan|vagen|katu|straat|laan|plein|gade|vej) \d{1,4} ?[a-z]?(?!\w)"
     r"|(?<!\w)(?:[A-Z][\w-]{2,30} ){1,2}(?:Str(?:asse|\.)|Weg|Platz|Allee|Gasse) \d{1,4} ?[a-z]?(?!\w)"
     r"|(?i:(?<![\w.-])\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|boulevard|place|chemin|impasse|quai|allee) "
     r"(?:de |du |des |la |le |d'){0,2}[a-z][\w'-]{1,40})"
+    r"|(?<!\w)(?:Calle|Avenida|Plaza|Via|Viale|Piazza|Rua|ul\.|Ulica) [A-Z]\w{1,30}(?: [A-Z]\w{1,30})?,? \d{1,4}(?!\w)"
     r"|(?i:(?<!\w)p\.? ?o\.? box \d{1,6}|(?<!\w)postfach \d{1,6}|(?<!\w)boite postale \d{1,6})"
     r"|(?<![A-Za-z0-9-])[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}(?![A-Za-z0-9])|(?<![A-Za-z0-9-])(?:D|A|CH|F)-\d{4,5} [A-Z]\w+"
 )
+_TOWN = re.compile(r",? (?:[A-Z]{1,2}-)?\d{3,5}(?: \d{2})? [A-Z]\w{1,30}(?: [A-Z]\w{1,30})?")
 _TITLED = re.compile(
     r"(?<!\w)(?:Mrs?\.?|Ms\.?|Miss|Dr\.?|Prof\.?|Herrn?|Frau|Mme|Mlle|Monsieur|Madame|Signora?|Senora?) "
     r"(?:(?:Dr|Prof)\. )?[A-Z][\w'-]{1,40}(?: [A-Z][\w'-]{1,40})?"
@@ -58,7 +63,11 @@ def people_in(text: str) -> Iterator[Spotted]:
     if any(map(str.isdigit, text)):
         yield from accounts_in(text)
         yield from _telephones(text)
-        for kind, pattern in ((kinds.POSTAL, _POSTAL), (kinds.SOCIAL, _SOCIAL), (kinds.IDENTIFIER, _LONG_NUMBER)):
+        yield from numbers_in(text)
+        for match in _POSTAL.finditer(text):
+            town = _TOWN.match(text, match.end())
+            yield Spotted(kinds.POSTAL, match.start(), town.end() if town else match.end())
+        for kind, pattern in ((kinds.SOCIAL, _SOCIAL), (kinds.IDENTIFIER, _LONG_NUMBER)):
             for match in pattern.finditer(text):
                 yield Spotted(kind, match.start(), match.end())
         for match in _BORN.finditer(text):
@@ -95,12 +104,6 @@ def _checks(iban: str) -> bool:
     return int("".join(str(int(one, 36)) for one in turned)) % 97 == 1
 
 
-def luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
-    doubled = [int(one) * (1 + at % 2) for at, one in enumerate(reversed(digits))]
-    return sum(number - 9 if number > 9 else number for number in doubled) % 10 == 0 and len(set(digits)) > 1  # noqa: PLR2004
-
-
 def _telephones(text: str) -> Iterator[Spotted]:
     """Candidates are of at most 25 characters, so that the library's work on each is bounded."""
     for match in _NUMBER.finditer(text):
@@ -110,7 +113,9 @@ def _telephones(text: str) -> Iterator[Spotted]:
             continue
         called = _CALLED.search(text[max(0, match.start() - _BEFORE) : match.start()]) is not None
         if _is_telephone(number, digits, called=called):
-            yield Spotted(kinds.TELEPHONE, match.start(), match.start() + len(number))
+            end = match.start() + len(number)
+            extension = _EXTENSION.match(text, end)
+            yield Spotted(kinds.TELEPHONE, match.start(), extension.end() if extension else end)
 
 
 def _is_telephone(number: str, digits: str, *, called: bool) -> bool:
