@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -186,9 +187,17 @@ def test_log_is_read_line_by_line() -> None:
 
 
 def test_unknown_kind_is_names_and_values_or_a_sentence() -> None:
-    assert "picture" not in VIEWERS
+    assert "other" not in VIEWERS
     shown = view(AnnexBytes("other/v1", "application/json", b'{"a": {"b": [1, 2]}}', None), AskedPart())
     assert [(line.name, line.after) for line in shown.lines] == [("a.b[1]", "1"), ("a.b[2]", "2")]
-    plain = view(AnnexBytes("picture/v1", "image/png", b"\x89PNG\xff", None), AskedPart())
+    plain = view(AnnexBytes("other/v1", "image/png", b"\x89PNG\xff", None), AskedPart())
     assert (plain.kind, plain.lines) == ("plain", ())
     assert plain.message
+
+
+def test_picture_is_shown_as_it_leaves_and_its_original_never() -> None:
+    drawn, original = b"\x89PNG\r\n\x1a\ndrawn", b"\x89PNG\r\n\x1a\nS3CR3T"
+    shown = view(AnnexBytes("pictures/v1", "image/png", drawn, original, CONTEXT), AskedPart())
+    assert (shown.kind, b64decode(shown.image)) == ("picture", drawn)
+    for cleared_ in (None, b"GIF89a"):
+        assert not view(AnnexBytes("pictures/v1", "image/png", cleared_, original, CONTEXT), AskedPart()).image

@@ -18,6 +18,7 @@ VIEWERS: Mapping[str, Callable[[AnnexBytes, AskedPart], AnnexContent]] = {
     "otlp": tree.view,
     "log": texts.log,
     "threads": texts.log,
+    "pictures": texts.picture,
 }
 
 

@@ -100,9 +100,10 @@ class ShownRow:
 @dataclass(frozen=True, slots=True)
 class AnnexContent:
     """``kind``: how it is drawn. ``facts``: what is true of the whole. ``lines``: of the one row that was asked for, or
-    of what has no rows. ``with_original``: both sides are there. ``message``: why nothing is shown."""
+    of what has no rows. ``with_original``: both sides are there. ``message``: why nothing is shown. ``image``:
+    a picture as it leaves, in base64."""
 
-    kind: Literal["waterfall", "tree", "lines", "table", "plain"]
+    kind: Literal["waterfall", "tree", "lines", "table", "picture", "plain"]
     columns: tuple[str, ...] = ()
     rows: tuple[ShownRow, ...] = ()
     part: AnnexPart = AnnexPart(1, 1, 0, 0, 0)
@@ -111,6 +112,7 @@ class AnnexContent:
     row: ShownRow | None = None
     with_original: bool = False
     message: str = ""
+    image: str = ""
 
 
 def part_of(total: int, asked: AskedPart) -> AnnexPart:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 from handrail.packets.viewing import flatten
@@ -19,6 +20,7 @@ from handrail.packets.viewing.reading import as_dict, document_of, values_of_lin
 
 LINE_COLUMNS = ("line", "time", "level", "text")
 _LONGEST_LINE = 2000
+_PNG, _LARGEST_PICTURE = b"\x89PNG\r\n\x1a\n", 12 * 1024 * 1024
 
 
 def log(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
@@ -39,6 +41,13 @@ def log(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
         if lines
     )
     return AnnexContent("lines", LINE_COLUMNS, rows, part, facts, with_original=both)
+
+
+def picture(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
+    """A picture as it leaves: one that Handrail has drawn itself. No original is decoded for a browser."""
+    if annex.cleared is None or not annex.cleared.startswith(_PNG) or len(annex.cleared) > _LARGEST_PICTURE:
+        return other(AnnexBytes(annex.sanitiser, annex.media_type, annex.cleared, None), asked)
+    return AnnexContent("picture", image=b64encode(annex.cleared).decode("ascii"))
 
 
 def other(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
