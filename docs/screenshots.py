@@ -245,7 +245,6 @@ def packets(people: People) -> None:
     take(page, "packet-to-sign")
     take(page, "packet-narrow", width=NARROW, height=844)
     page.get_by_role("link", name=re.compile("^Open har-")).first.click()
-    take(page, "packet-annex")
     page.get_by_role("link", name="Show the original beside it").click()
     take(page, "packet-original")
     for who in SIGNERS:

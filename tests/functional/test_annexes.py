@@ -41,6 +41,7 @@ def second(desk: Packets) -> Revision:
     return desk.assemble()
 
 
+@pytest.mark.requirement("P-09")
 @pytest.mark.parametrize("scripts", portion([True, False], 2), ids=lambda has: "scripts" if has else "plain")
 def test_review_is_reading(desk: Packets, visit: Visits, scripts: bool) -> None:
     revision = second(desk)

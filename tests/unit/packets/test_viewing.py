@@ -91,6 +91,14 @@ def test_a_row_says_what_its_messages_were(made: Any, note: str) -> None:
     assert [row.note for row in view(shown, AskedPart()).rows] == [note]
 
 
+def test_each_page_of_a_capture_has_its_own_line_of_time() -> None:
+    late = {"startedDateTime": "2026-11-22T17:00:00.000Z"}
+    pages = [exchange(0, pageref="a"), exchange(1, pageref="a"), exchange(0, pageref="b", **late)]
+    rows = view(AnnexBytes("har/v1", "", capture(*pages), None), AskedPart()).rows
+    assert [row.bars[0].x for row in rows] == [0.0, 500.0, 0.0]
+    assert rows[2].bars[-1].x + rows[2].bars[-1].width == WIDTH
+
+
 def test_who_does_not_see_inside_gets_what_leaves_alone() -> None:
     content = view(annex(capture(exchange())), AskedPart())
     assert SECRET not in repr(content)

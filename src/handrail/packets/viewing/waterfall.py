@@ -36,15 +36,16 @@ def view(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
     after, before = as_list(cleared.get("entries")), as_list(original.get("entries"))
     shown = after if annex.cleared is not None else before
     starts = [_started(entry) for entry in shown]
-    first = min((at for at in starts if at > 0), default=0.0)
     ends = [at + number_of(as_dict(entry).get("time")) for at, entry in zip(starts, shown, strict=True)]
-    scale = WIDTH / max(max(ends, default=first) - first, 1.0)
+    spans = _by_page(shown, starts, ends)
+    first, last = min((at for at in starts if at > 0), default=0.0), max(ends, default=0.0)
 
     def row(number: int) -> ShownRow:
         old = as_dict(before[number]) if number < len(before) else {}
         removed = _removed(old, annex) if both else ()
         entry = as_dict(shown[number])
-        bars = tuple(_bars(entry, max(starts[number] - first, 0.0), scale))
+        began, ended = spans[shown_text(entry.get("pageref"), 80)]
+        bars = tuple(_bars(entry, max(starts[number] - began, 0.0), WIDTH / max(ended - began, 1.0)))
         cells = _cells(entry)
         differs = {
             name: text
@@ -54,7 +55,7 @@ def view(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
         note = digests.in_words(entry) if annex.cleared is not None else ""
         return ShownRow(number + 1, cells, differs, _tone(entry), bars, removed, note=note)
 
-    facts = _facts(cleared if annex.cleared is not None else original, len(shown), max(ends, default=first) - first)
+    facts = _facts(cleared if annex.cleared is not None else original, len(shown), max(last - first, 0.0))
     if asked.row is not None and 1 <= asked.row <= len(shown):
         at = asked.row - 1
         old = before[at] if at < len(before) else {}
@@ -68,6 +69,16 @@ def view(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
     part = part_of(len(shown), asked)
     rows = tuple(row(number) for number in range(part.first - 1, part.last)) if shown else ()
     return AnnexContent("waterfall", COLUMNS, rows, part, facts, with_original=both)
+
+
+def _by_page(entries: list[Any], starts: list[float], ends: list[float]) -> dict[str, tuple[float, float]]:
+    """When each page of the capture began and ended: pages may be hours apart, so each has its own line of time."""
+    found: dict[str, tuple[float, float]] = {}
+    for entry, start, end in zip(entries, starts, ends, strict=True):
+        name = shown_text(as_dict(entry).get("pageref"), 80)
+        began, ended = found.get(name, (0.0, 0.0))
+        found[name] = min(began or start, start or began), max(ended, end)
+    return found
 
 
 def _log(data: bytes | None) -> dict[str, Any]:
