@@ -96,6 +96,10 @@ class ShownRow:
     depth: int = 0
     note: str = ""
 
+    @property
+    def removed_count(self) -> int:
+        return sum(one.count for one in self.removed)
+
 
 @dataclass(frozen=True, slots=True)
 class AnnexContent:
