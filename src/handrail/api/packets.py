@@ -186,6 +186,14 @@ def reassemble_packet(request: HttpRequest, ref: PacketRef, body: PacketReasonBo
     return Status(202, assembling.again(ref=ref, reason=body.reason, by=actor_of(request)))
 
 
+@router.post("/packets/{ref}/discard", response={204: None, **REFUSALS}, operation_id="discard_packet")
+def discard_packet(request: HttpRequest, ref: PacketRef, body: PacketReasonBody) -> Status[None]:
+    """Discard a packet that you asked for by mistake, before anybody has signed a revision of it. It ends permanently;
+    the case can be assembled again, as a packet of its own."""
+    assembling.discard(ref=ref, reason=body.reason, by=actor_of(request))
+    return Status(204, None)
+
+
 @router.post(
     "/packets/{ref}/revisions/{number}/clear", response={202: Requested, **REFUSALS}, operation_id="clear_hold"
 )

@@ -96,6 +96,7 @@ class EventName(StrEnum):
     PACKET_REOPENED = "packet.reopened"
     PACKET_REJECTED = "packet.rejected"
     PACKET_WITHDRAWN = "packet.withdrawn"
+    PACKET_DISCARDED = "packet.discarded"
     PACKET_EXPIRED = "packet.expired"
     PACKET_EXPIRES_SOON = "packet.expires_soon"
     PACKET_SUPERSEDED = "packet.superseded"

@@ -14,7 +14,10 @@ DIGEST = 71
 
 
 class Packet(models.Model):
-    """One case under one profile for one lane. ``salt`` keys every marker of what is held; it never leaves."""
+    """One case under one profile for one lane. ``salt`` keys every marker of what is held; it never leaves.
+
+    ``replaces``: the packet of the same case that was discarded before this one was asked for.
+    """
 
     ref = models.CharField(max_length=24, unique=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
@@ -27,11 +30,14 @@ class Packet(models.Model):
     salt = models.BinaryField(max_length=32)
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=254)
+    replaces = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="replaced_by")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["workspace", "profile", "inputs_digest", "lane"], name="packet_once_a_case_and_lane"
+                fields=["workspace", "profile", "inputs_digest", "lane"],
+                condition=Q(replaces=None),
+                name="packet_once_a_case_and_lane",
             )
         ]
         indexes = [models.Index(fields=["workspace", "-created_at"], name="packet_recent")]

@@ -25,6 +25,7 @@ _ENDED_EVENTS = {
     RevisionReason.REJECTED: EventName.PACKET_REJECTED,
     RevisionReason.WITHDRAWN: EventName.PACKET_WITHDRAWN,
     RevisionReason.EXPIRED: EventName.PACKET_EXPIRED,
+    RevisionReason.DISCARDED: EventName.PACKET_DISCARDED,
 }
 
 
@@ -55,6 +56,20 @@ def current(packet: Packet) -> Revision | None:
     return Revision.objects.filter(packet=packet, state__in=CURRENT).select_related("definition").first()
 
 
+def newest(packet: Packet) -> Revision | None:
+    return Revision.objects.filter(packet=packet).order_by("-number").first()
+
+
+def is_discarded(last: Revision) -> bool:
+    """Whether a packet was discarded, by its newest revision: none follows that one."""
+    return last.ended_cause == RevisionReason.DISCARDED
+
+
+def _refuse_discarded(packet: Packet, last: Revision | None) -> None:
+    if last is not None and is_discarded(last):
+        raise Conflict(f"{packet.ref} was discarded. Assemble the case again.", code="discarded")
+
+
 def begin(
     packet: Packet,
     definition: Definition,
@@ -67,7 +82,8 @@ def begin(
     """Supersedes the revision that stands and makes the next one, to be assembled by a worker. Needs the lock.
 
     A consumed revision stays consumed, and the lane gets a notice. Raises Conflict ``lane-changed`` where
-    ``definition`` names another lane than the packet was made for: what was decided for one vendor reaches no other.
+    ``definition`` names another lane than the packet was made for: what was decided for one vendor reaches no other;
+    and ``discarded``.
     """
     lane = compiled_profile(definition).lane
     if lane != packet.lane:
@@ -77,7 +93,8 @@ def begin(
             code="lane-changed",
         )
     standing = current(packet)
-    last = Revision.objects.filter(packet=packet).order_by("-number").first()
+    last = newest(packet)
+    _refuse_discarded(packet, last)
     if standing is not None:
         end(standing, RevisionState.SUPERSEDED, cause, by=by)
     elif last is not None and last.state == RevisionState.CONSUMED:

@@ -109,6 +109,24 @@ def why_not_withdraw(actor: Actor, revision: Revision) -> Refusal | None:
     return missing_capability(actor, Capability.PACKET_WITHDRAW) or _not_current(revision, CURRENT)
 
 
+def why_not_discard(actor: Actor, revision: Revision) -> Refusal | None:
+    """Of the packet as a whole, by its current revision."""
+    if refusal := missing_capability(actor, Capability.PACKET_ASSEMBLE):
+        return refusal
+    if revision.state in (RevisionState.RELEASED, RevisionState.CONSUMED):
+        return Refusal("released", "It was released, so it can't be discarded. Withdraw it.")
+    if refusal := _not_current(revision, (RevisionState.ASSEMBLING, *DECIDABLE)):
+        return refusal
+    first = Revision.objects.filter(packet_id=revision.packet_id).order_by("number").first()
+    assert first is not None  # there is this one
+    asked_by = (first.assembled_by_user, first.assembled_by if first.assembled_by_user is None else "")
+    if asked_by != (actor.user_id, actor.name if actor.user_id is None else ""):
+        return Refusal("not-yours", f"Only {first.assembled_by}, who asked for this packet, can discard it.")
+    if Vote.objects.filter(revision__packet_id=revision.packet_id).exists():
+        return Refusal("signed", "Somebody has signed or rejected a revision of it. Withdraw it instead.")
+    return None
+
+
 def why_not_release(actor: Actor, revision: Revision) -> Refusal | None:
     """Drift is not looked for here either."""
     if refusal := missing_capability(actor, Capability.PACKET_RELEASE):

@@ -40,6 +40,8 @@ from handrail.packets.states import CURRENT, REVISION, RevisionReason, RevisionS
 
 __all__ = ["ConcernedPeople", "SeenThing", "concerned_by"]
 PAGE = 50
+# As a state of packets in filters: its newest revision is withdrawn, for that reason.
+DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class PacketDetail:
     why_not_reject: Refusal | None
     why_not_withdraw: Refusal | None
     why_not_release: Refusal | None
+    why_not_discard: Refusal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,8 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class PacketFilter:
     """Empty texts filter nothing. ``after`` goes on behind the packet with that reference: the last of the page before.
-    ``before``: only packets created before it."""
+    ``before``: only packets created before it. ``state``: that of a revision, or ``discarded``: such packets are hidden
+    otherwise."""
 
     tenant: str = ""
     profile: str = ""
@@ -177,8 +181,11 @@ def list_packets(actor: Actor, wanted: PacketFilter | None = None) -> list[Packe
     actor.require(Capability.PACKET_VIEW)
     wanted = wanted or PacketFilter()
     rows = _newest(actor)
-    keys = {"packet__tenant__key": wanted.tenant, "packet__profile": wanted.profile, "state": wanted.state}
+    state = "" if wanted.state == DISCARDED else wanted.state
+    keys = {"packet__tenant__key": wanted.tenant, "packet__profile": wanted.profile, "state": state}
     rows = rows.filter(**{key: value for key, value in keys.items() if value})
+    discarded = Q(ended_cause=RevisionReason.DISCARDED)
+    rows = rows.filter(discarded if wanted.state == DISCARDED else ~discarded)
     if wanted.before is not None:
         rows = rows.filter(packet__created_at__lt=wanted.before)
     if wanted.after:
@@ -266,6 +273,7 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
         why_not_reject=permissions.why_not_reject(actor, row),
         why_not_withdraw=permissions.why_not_withdraw(actor, row),
         why_not_release=permissions.why_not_release(actor, row),
+        why_not_discard=permissions.why_not_discard(actor, row),
     )
 
 

@@ -56,6 +56,7 @@ class RevisionReason(StrEnum):
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+    DISCARDED = "discarded"
 
 
 class VoteKind(StrEnum):

@@ -111,6 +111,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/packets/<str:packet>/approve", packet.approve, name="packet-approve"),
     path("admin/packets/<str:packet>/reject", packet.reject, name="packet-reject"),
     path("admin/packets/<str:packet>/withdraw", packet.withdraw, name="packet-withdraw"),
+    path("admin/packets/<str:packet>/discard", packet.discard, name="packet-discard"),
     path("admin/packets/<str:packet>/release", packet.release, name="packet-release"),
     path("admin/definitions", definitions.page, name="definitions"),
     path("admin/definitions/propose", proposing.page, name="definition-propose"),

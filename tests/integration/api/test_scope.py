@@ -68,6 +68,7 @@ BODIES = {
     "approve_packet": {"digest": "sha256:" + "0" * 64},
     "reject_packet": {"reason": "no"},
     "withdraw_packet": {"reason": "no"},
+    "discard_packet": {"reason": "no"},
     "request_support_for_tenant": {"summary": "Roles are missing"},
     "request_support_for_run": {"summary": "Roles are missing"},
 }

@@ -76,6 +76,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "packets approve": ("{packet}", *REVISION, "--digest", SHA),
     "packets reject": ("{packet}", *REVISION, *REASON),
     "packets withdraw": ("{packet}", *REVISION, *REASON),
+    "packets discard": ("{packet}", *REASON),
     "packets release": ("{packet}", *REVISION),
     "packets export": ("{packet}", "{folder}"),
     "packets document": ("{packet}", "packet.json", "{folder}"),

@@ -16,8 +16,8 @@ from django.db import connection
 
 from handrail.connectors.lane import LaneState
 from handrail.kernel.errors import Conflict, HandrailError
-from handrail.packets.actions import assembling, delivering, releasing, votes
-from handrail.packets.models import Revision, Vote
+from handrail.packets.actions import assembling, delivering, holds, releasing, votes
+from handrail.packets.models import Packet, Revision, Vote
 from handrail.packets.states import CURRENT
 from tests.factories.installation import Installation
 from tests.factories.packets import Packets, connected, everything
@@ -101,6 +101,40 @@ def test_withdrawing_against_releasing_leaves_one_serial_outcome(desk: Packets) 
             assert state is LaneState.WITHDRAWN
             assert (revision.released_at is None) is isinstance(refused[0], Conflict)
     assert desk.vendor.repeats == []
+
+
+@pytest.mark.parametrize("other", ["approve", "build", "clear", "request"])
+def test_discarding_against_whatever_else_leaves_one_serial_outcome(desk: Packets, other: str) -> None:
+    if other == "clear":
+        desk.sources.case["plan"] = "biz"
+    with connected(desk):
+        for _ in range(max(RACES // 2, 3)):
+            asked = assembling.request(profile="outage-escalation", inputs=desk.inputs(), by=desk.person("dee"))
+            revision = Revision.objects.get(pk=asked.id) if other == "build" else desk.build(asked.id)
+            discarding = partial(assembling.discard, ref=asked.ref, reason="No.", by=desk.person("dee"))
+            refused = at_once(discarding, against(desk, revision, other))
+            last = Revision.objects.filter(packet__ref=asked.ref).order_by("-number")[0]
+            assert (last.ended_cause == "discarded") is (refused[0] is None)
+            if refused[0] is None:
+                assert not Vote.objects.filter(revision__packet__ref=asked.ref).exists()
+                assert not Revision.objects.filter(packet__ref=asked.ref, state__in=CURRENT).exists()
+                for after in Packet.objects.filter(replaces__ref=asked.ref):
+                    assembling.discard(ref=after.ref, reason="No.", by=desk.person("dee"))
+            else:
+                assert other == "approve"
+                votes.withdraw(ref=asked.ref, revision=1, reason="Not so.", by=desk.person("cy"))
+                break  # the case keeps this packet
+
+
+def against(desk: Packets, revision: Revision, other: str) -> Callable[[], object]:
+    if other == "approve":
+        return approve(desk, revision, "ada")
+    if other == "build":
+        return partial(assembling.build, revision_id=revision.pk, by=desk.worker)
+    if other == "request":
+        return partial(assembling.request, profile="outage-escalation", inputs=desk.inputs(), by=desk.person("dee"))
+    named = {"ref": revision.packet.ref, "revision": 1, "code": "source-conflict", "target": "tenant.plan"}
+    return partial(holds.clear, **named, reason="They mean the same.", by=desk.person("eve"))
 
 
 def test_two_people_approving_at_once_are_both_counted(desk: Packets) -> None:

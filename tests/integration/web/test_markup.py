@@ -33,6 +33,7 @@ PAGES = [
             "/again",
             "/clear",
             "/withdraw",
+            "/discard",
             "/release",
         )
     )

@@ -111,6 +111,7 @@ CHANGES: dict[str, Capability] = {
     "admin/packets/<packet>/approve": C.PACKET_APPROVE,
     "admin/packets/<packet>/reject": C.PACKET_APPROVE,
     "admin/packets/<packet>/withdraw": C.PACKET_WITHDRAW,
+    "admin/packets/<packet>/discard": C.PACKET_ASSEMBLE,
     "admin/packets/<packet>/release": C.PACKET_RELEASE,
     "admin/definitions/<definition>/approve": C.DEFINITION_DECIDE,
     "admin/definitions/<definition>/reject": C.DEFINITION_DECIDE,

@@ -106,6 +106,11 @@ def ending(way: str) -> Callable[[Packets], Act]:
     return prepare
 
 
+def discarding(desk: Packets) -> Act:
+    revision = desk.assemble()
+    return lambda: assembling.discard(ref=revision.packet.ref, reason="By mistake.", by=desk.person("dee"))
+
+
 def releasing_one(desk: Packets) -> Act:
     revision = approved(desk)
     return lambda: releasing.release(**of(revision, desk, "ada"))
@@ -169,6 +174,7 @@ ACTIONS: dict[str, Callable[[Packets], Act]] = {
     "approve-after-drift": drifting,
     "reject": ending("reject"),
     "withdraw": ending("withdraw"),
+    "discard": discarding,
     "release": releasing_one,
     "consume": consuming,
     "export": exporting_one,

@@ -23,4 +23,16 @@ def test_a_lane_only_takes_gives_back_and_tells() -> None:
 def test_people_and_programs_decide_nothing_beyond_the_release() -> None:
     paths = description()["paths"]
     acts = {path.rpartition("/")[2] for path, verbs in paths.items() if "/packets" in path and "post" in verbs}
-    assert acts == {"packets", "reassemble", "clear", "mask", "seen", "approve", "reject", "withdraw", "release"}
+    assert acts == {
+        "packets",
+        "reassemble",
+        "clear",
+        "clear-all",
+        "mask",
+        "seen",
+        "approve",
+        "reject",
+        "withdraw",
+        "discard",
+        "release",
+    }

@@ -41,7 +41,9 @@ def list_(
     *,
     tenant: TenantKey = "",
     profile: Annotated[str, typer.Option("--profile", metavar="NAME", help="Only packets of this profile.")] = "",
-    state: Annotated[str, typer.Option("--state", help="Only those whose newest revision is in this state.")] = "",
+    state: Annotated[
+        str, typer.Option("--state", help="Only those whose newest revision is in this state; or discarded.")
+    ] = "",
     after: Annotated[
         str, typer.Option("--after", metavar="PACKET", help="The next page: the last packet of the page before.")
     ] = "",
@@ -52,8 +54,9 @@ def list_(
 ) -> None:
     """Escalation packets in your scope, newest first."""
     who = actor(as_, workspace)
-    if state and state not in list(RevisionState):
-        raise typer.BadParameter(f"one of: {', '.join(RevisionState)}", param_hint="--state")
+    known = [*RevisionState, queries.DISCARDED]
+    if state and state not in known:
+        raise typer.BadParameter(f"one of: {', '.join(known)}", param_hint="--state")
     wanted = queries.PacketFilter(tenant=tenant, profile=profile, state=state, after=after, limit=limit)
     rows = queries.list_packets(who, wanted)
     if json:
@@ -94,6 +97,14 @@ def reassemble(
     """Make the next revision because of new evidence. The current one is superseded and its votes are void."""
     who = actor(as_, workspace)
     build_asked(who, assembling.again(ref=packet, reason=reason, by=who), json=json)
+
+
+@group.command("discard")
+def discard(packet: PacketRef, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Discard a packet that you asked for by mistake, before anybody has signed it. Its case can be assembled again."""
+    who = actor(as_, workspace)
+    assembling.discard(ref=packet, reason=reason, by=who)
+    output.say(f"{packet} discarded")
 
 
 @group.command("show")

@@ -14,7 +14,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.refusals import reason_of
+from handrail.access.refusals import reason_of, refuse
 from handrail.audit.events import EventName
 from handrail.definitions.active import active_profile, compiled_profile
 from handrail.definitions.profile.compiled import CompiledProfile
@@ -23,7 +23,7 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, HandrailError, Stale
 from handrail.kernel.hostile import clean_text
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.packets import binding, claims, documents, drift, moves, settings
+from handrail.packets import binding, claims, documents, drift, moves, permissions, settings
 from handrail.packets.assembly.assemble import Inputs
 from handrail.packets.assembly.assemble import assemble as assemble_documents
 from handrail.packets.assembly.results import Assembled
@@ -31,7 +31,7 @@ from handrail.packets.claims import BuildLease
 from handrail.packets.errors import Exists
 from handrail.packets.models import AnnexRow, Clearance, HoldRow, Packet, Revision, Snapshot
 from handrail.packets.moves import Assembler
-from handrail.packets.rows import get_packet_row
+from handrail.packets.rows import get_packet_row, get_revision_row
 from handrail.packets.states import CURRENT, RevisionReason, RevisionState
 
 log = structlog.get_logger("handrail.packets")
@@ -80,8 +80,11 @@ def request(*, profile: str, inputs: Mapping[str, Any], by: Actor) -> Requested:
         guards.hold_open(tenant.pk, key=tenant.key)
         packet = _packet(compiled, values, by, tenant.pk)
         moves.lock(packet.pk)
-        if packet.revisions.exists():
-            raise Exists(packet.ref)
+        while (last := moves.newest(packet)) is not None:
+            if not moves.is_discarded(last):
+                raise Exists(packet.ref)
+            packet = _packet(compiled, values, by, tenant.pk)  # it was discarded while this waited for the lock
+            moves.lock(packet.pk)
         _refuse_other_lane(packet)
         revision = moves.begin(packet, definition, RevisionReason.FIRST, assembler=Assembler.of(by), by=by)
     return Requested(packet.ref, revision.number, revision.pk)
@@ -106,6 +109,22 @@ def again(*, ref: str, reason: str, by: Actor) -> Requested:
             packet, definition, RevisionReason.EVIDENCE, assembler=Assembler.of(by), by=by, detail=detail
         )
     return Requested(packet.ref, revision.number, revision.pk)
+
+
+@transaction.atomic
+def discard(*, ref: str, reason: str, by: Actor) -> int:
+    """Ends a packet that was asked for by mistake, before anybody has signed anything. Returns the revision that ended.
+
+    Its case can then be asked for again, as a packet of its own. Raises NotFound, Denied, Invalid without a reason,
+    Conflict, see ``why_not_discard``; Stale.
+    """
+    row = get_revision_row(by, ref, None, Capability.PACKET_ASSEMBLE)
+    said = reason_of(reason)
+    moves.lock(row.packet_id)
+    row = get_revision_row(by, ref, None, Capability.PACKET_ASSEMBLE)
+    refuse(permissions.why_not_discard(by, row))
+    moves.end(row, RevisionState.WITHDRAWN, RevisionReason.DISCARDED, by=by, reason=said)
+    return row.number
 
 
 def build(*, revision_id: int, by: Actor, lease: datetime | None = None) -> Built | None:
@@ -185,12 +204,17 @@ def _build(revision: Revision, claim: BuildLease, by: Actor) -> Built:
 
 
 def _packet(profile: CompiledProfile, inputs: dict[str, Any], by: Actor, tenant_id: int) -> Packet:
-    """The one packet of this profile, case and lane, made if need be."""
+    """The one packet of this profile, case and lane that was not discarded, made if need be."""
     named = {"profile": profile.name, "lane": profile.lane, "inputs_digest": digest(inputs)}
+    known = Packet.objects.filter(workspace_id=by.workspace_id, **named).order_by("-pk").first()
+    last = moves.newest(known) if known is not None else None
+    if known is not None and not (last is not None and moves.is_discarded(last)):
+        return known
     subject = " / ".join(str(value) for value in inputs.values() if value is not None)
     packet, _ = Packet.objects.get_or_create(
         workspace_id=by.workspace_id,
         **named,
+        replaces=known,
         defaults={
             "ref": new_ref(Prefix.PACKET),
             "tenant_id": tenant_id,

@@ -5,7 +5,7 @@ _BEFORE = ["state", "moved_at", "due_at", "finished_at"]
 
 
 def _changeable(columns: list[str]) -> str:
-    """The trigger's function anew: which columns of a run may change."""
+    """The trigger's function again: which columns of a run may change."""
     names = ", ".join(f"'{name}'" for name in columns)
     return f"""
     CREATE OR REPLACE FUNCTION runbooks_operationrun_frozen() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,7 +1,7 @@
 from django.db import migrations
 
 # Which columns may change is held by frozen_columns; this holds along which states, and that what was written is never
-# written anew: open to taken, taken to taken by somebody else, taken to resolved.
+# written again: open to taken, taken to taken by somebody else, taken to resolved.
 ALONG_THE_STATES = """
 CREATE FUNCTION runbooks_exceptionpacket_handled() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -56,7 +56,7 @@ def present(actor: Actor, asked: Mapping[str, str]) -> PacketList:
         after=asked.get("after", ""),
     )
     waiting, rows = asked.get("waiting", ""), []
-    faults = paging.unknown(asked, state=RevisionState, waiting=("signature", "holds"))
+    faults = paging.unknown(asked, state=(*RevisionState, queries.DISCARDED), waiting=("signature", "holds"))
     if asked.get("before") and wanted.before is None:
         faults = (*faults, Fault("before", "this is not a time"))
     if not faults and not waiting:

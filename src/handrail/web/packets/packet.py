@@ -144,6 +144,15 @@ def withdraw(request: PageRequest, packet: str) -> HttpResponse:
 
 
 @require_POST
+def discard(request: PageRequest, packet: str) -> HttpResponse:
+    def act(_: int, reason: str) -> str:
+        assembling.discard(ref=packet, reason=reason, by=request.actor)
+        return "Discarded, with your reason. The case can be assembled again."
+
+    return _decide(request, packet, "discard", act)
+
+
+@require_POST
 def release(request: PageRequest, packet: str) -> HttpResponse:
     def act(revision: int, _: str) -> str:
         releasing.release(ref=packet, revision=revision, by=request.actor)

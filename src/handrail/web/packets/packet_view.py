@@ -34,6 +34,7 @@ CAUSES: Mapping[str, str] = {
     RevisionReason.REJECTED: "it was rejected",
     RevisionReason.WITHDRAWN: "it was withdrawn",
     RevisionReason.EXPIRED: "it expired",
+    RevisionReason.DISCARDED: "it was discarded",
 }
 DELIVERIES: Mapping[str, str] = {
     "sending": "On its way to the lane.",
@@ -280,10 +281,24 @@ def _forms(detail: PacketDetail, typed: SubmittedReason) -> Iterator[ReasonForm]
             hidden=_named(detail),
             typed=typed,
         )
+    if detail.why_not_discard is None:
+        yield ReasonForm(
+            "discard",
+            "packet-discard",
+            "Why it is discarded",
+            "Discard",
+            "This ends the packet permanently, before anybody has signed it. The case can be assembled again.",
+            danger=True,
+            hidden=_named(detail),
+            typed=typed,
+        )
 
 
 def _again(detail: PacketDetail, typed: SubmittedReason) -> ReasonForm | None:
-    if detail.why_not_assemble is not None or detail.summary.revision.state is RevisionState.ASSEMBLING:
+    revision = detail.summary.revision
+    if detail.why_not_assemble is not None or revision.state is RevisionState.ASSEMBLING:
+        return None
+    if revision.ended_cause == RevisionReason.DISCARDED:
         return None
     return ReasonForm(
         "again",
