@@ -32,18 +32,12 @@ SENTENCES = (
     "- {}\n- next step: wait",
     "The engineer noted ({}), then it worked.",
 )
-# A text alone doesn't tell these from what may stand: a name from two words, a door's code from a part's number. In
-# captures, traces and logs nothing stays that isn't known, so there they are looked for as everything else is.
-UNTELLABLE = frozenset({"name of a person", "recovery code"})
-# Of these nothing is found yet: in texts people must look for them.
-OPEN = frozenset(
-    {
-        "password of words", "passphrase of words", "MAC address", "place by GPS", "postal address", "passport number",
-        "licence plate", "patient number", "national id of Sweden", "national id of Finland", "national id of Spain",
-        "national id of the Netherlands", "national id of Poland",
-    }
-)  # fmt: skip
-TOLD = [kind for kind in sorted(KINDS) if kind not in UNTELLABLE | OPEN]
+# A text alone doesn't tell a name from two words. In captures, traces and logs nothing stays that isn't known, so
+# there it is looked for as everything else is.
+UNTELLABLE = frozenset({"name of a person"})
+# Nothing tells these without the word before them.
+BARE = frozenset({"passport number", "licence plate"})
+TOLD = [kind for kind in sorted(KINDS) if kind not in UNTELLABLE]
 
 
 def plant(desk: Packets, seed: str) -> Iterator[Canary]:
@@ -102,8 +96,9 @@ class VersionedEstate(Estate):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_lineage_leaves_no_canary_of_a_version(seed: str) -> None:
     found = []
-    for at in range(0, len(TOLD), 6):
-        planted = [made(kind, "version", seed) for kind in TOLD[at : at + 6]]
+    kinds = [kind for kind in TOLD if kind not in BARE]
+    for at in range(0, len(kinds), 6):
+        planted = [made(kind, "version", seed) for kind in kinds[at : at + 6]]
         assembled = VersionedEstate([one.secret for one in planted]).assemble()
         found += Haystack(leaving(assembled)).found(planted)
     assert found == []
