@@ -100,6 +100,7 @@ def by_hand() -> list[tuple[str, Work]]:
         "artifact: a value": lambda text: sanitise("har", _har(text)),
         "artifact: a header": lambda text: sanitise("har", _har("x", text)),
         "artifact: a log": lambda text: sanitise("log", f"failed {text} password={text} {text}".encode()),
+        "artifact: a dump": lambda text: sanitise("threads", f"goroutine 1 [running]:\n{text}\n\tat {text}".encode()),
         "artifact: a log of objects": lambda text: sanitise("log", json.dumps({"msg": text, "a": [text]}).encode()),
         "artifact: a trace": lambda text: sanitise("otlp", _otlp(text)),
         "a name that is not declared": lambda text: names.nearest(text, ["task.tenant_id", "entitlement.state"]),

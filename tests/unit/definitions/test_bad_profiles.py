@@ -99,7 +99,7 @@ BAD = [
     Bad("annex of a class unknown", "class: service, at_most: 20", "class: gossip, at_most: 20", "annexes.types.har.clear", "not among service"),
     Bad("artifacts from no list", "each: artifacts.items", "each: artifacts.item", "annexes.each", "did you mean artifacts.items"),
     Bad("digest not taken", "digest: annex.digest", "digest: annex.sha256", "annexes.digest", "not among"),
-    Bad("no such sanitiser", "clear: har/v1", "clear: har/v2", "annexes.types.har.clear", "log/v1, pictures/v1 or never"),
+    Bad("no such sanitiser", "clear: har/v1", "clear: har/v2", "annexes.types.har.clear", "threads/v1, pictures/v1 or never"),
     Bad("sort never reached", '{where: annex.kind == "trace", clear: otlp/v1}', "{clear: otlp/v1}", "annexes.types.other", "never reached", "    other:"),
     Bad("sort by an unknown name", 'annex.kind == "har"', 'annex.type == "har"', "annexes.types.har.where", "annex.type is not declared"),
     Bad("taken name of ours", "digest: string}\n  id:", "digest: string, cleared: boolean}\n  id:", "annexes.extract.cleared", "set by Handrail", "  extract: {id: string, kind"),

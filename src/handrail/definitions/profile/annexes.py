@@ -15,10 +15,14 @@ from handrail.definitions.requests.extraction import Extraction
 from handrail.definitions.source.faults import Path
 
 # What ``packets.sanitise`` offers; a test holds the two together.
-SANITISERS = ("har/v1", "otlp/v1", "log/v1", "pictures/v1")
+SANITISERS = ("har/v1", "otlp/v1", "log/v1", "threads/v1", "pictures/v1")
 NEVER, BY_PEOPLE = "never", "pictures/v1"
 # What assembly adds to an artifact's own values.
 _ADDED: Variables = {"annex.cleared": ValueType("boolean"), "annex.size": ValueType("integer")}
+
+
+# What the conditions of types may use beside these values: of a member of an archive, or of content that was looked at.
+OF_MEMBERS: Variables = {"annex.extension": ValueType("string"), "annex.content": ValueType("string")}
 
 
 def added(values: Mapping[str, Extraction]) -> dict[str, ValueType]:
@@ -53,8 +57,9 @@ def compile_annexes(
     _named(spec.media_type, (*path, "media_type"), own, context, required=False)
     source = sources.get(spec.each.split(".")[0])
     inherited = source.classification if source else ""
+    usable = {**known, **OF_MEMBERS, **own}
     types = tuple(
-        _type(name, one, (*path, "types", name), {**known, **own}, context, inherited=inherited, profile=profile)
+        _type(name, one, (*path, "types", name), usable, context, inherited=inherited, profile=profile)
         for name, one in spec.types.items()
     )
     _reachable(spec, path, context)
@@ -92,6 +97,8 @@ def _type(
 ) -> AnnexType:
     if spec.clear != NEVER and spec.clear not in SANITISERS:
         context.add((*path, "clear"), f"there is no sanitiser {spec.clear}; expected {', '.join(SANITISERS)} or never")
+    if spec.archive is not None and spec.clear != NEVER:
+        context.add((*path, "archive"), "an archive itself never leaves: write clear: never")
     if spec.clear == BY_PEOPLE and spec.redact is None:
         context.add((*path, "clear"), "pictures are cleared by people: redact must name their roles (by, attest)")
     if spec.clear != BY_PEOPLE and spec.redact is not None:

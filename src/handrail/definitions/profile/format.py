@@ -161,6 +161,7 @@ class AnnexTypeSpec(Closed):
 
     where: Expression | None = None
     clear: Annotated[str, StringConstraints(pattern=r"^(never|[a-z][a-z0-9]*/v[0-9]+)$")]
+    archive: Literal["open"] | None = None
     redact: RedactSpec | None = None
     class_: Annotated[Kebab | None, Field(alias="class")] = None
     at_most: Annotated[int, Field(ge=1, le=1000)] = 100

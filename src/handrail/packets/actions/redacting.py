@@ -18,7 +18,7 @@ from handrail.definitions.active import compiled_profile
 from handrail.definitions.profile.format import RedactSpec
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, NotFound
-from handrail.packets import drift, moves, permissions, redactions, settings
+from handrail.packets import documents, drift, moves, permissions, redactions, settings
 from handrail.packets.actions.assembling import Requested
 from handrail.packets.assembly import artifacts
 from handrail.packets.findings import TextTerms
@@ -102,8 +102,12 @@ class _Picture:
     def original(self) -> bytes:
         """Raises NotFound, BlobUnavailable, Misconfigured."""
         profile = compiled_profile(self.row.definition)
-        with artifacts.through(registry.current(), profile)(self.digest) as stream:
-            return stream.read(isolated.MAX_BYTES + 1)
+        assert profile.annexes is not None  # it has the picture's type
+        store = artifacts.through(registry.current(), profile)
+        snapshots = documents.snapshots_of(self.row)
+        return artifacts.original_of(
+            profile.annexes, snapshots, store, artifact=self.annex.artifact, digest=self.digest
+        )
 
 
 def look(*, ref: str, revision: int | None, annex: str, by: Actor) -> PictureView:

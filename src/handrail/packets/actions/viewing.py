@@ -100,9 +100,12 @@ def _original(row: Revision, annex: AnnexRow) -> BinaryIO:
     gone = Conflict("The original can't be read from its store any more.", code="no-original")
     if annex.original_digest is None:
         raise gone
-    opened = artifacts.through(registry.current(), compiled_profile(row.definition))
+    profile = compiled_profile(row.definition)
+    opened = artifacts.through(registry.current(), profile)
+    assert profile.annexes is not None  # else it has no store
+    named = {"artifact": annex.artifact, "digest": annex.original_digest}
     try:
-        return opened(annex.original_digest)
+        return io.BytesIO(artifacts.original_of(profile.annexes, documents.snapshots_of(row), opened, **named))
     except (BlobRefused, NotFound):
         raise gone from None
 

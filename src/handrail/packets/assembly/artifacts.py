@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -19,7 +20,8 @@ from handrail.kernel.errors import Invalid, Misconfigured, NotFound
 from handrail.kernel.hostnames import normal_host
 from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.proof.manifest import MIN_SALT_BYTES, held_digest
-from handrail.packets.sanitise import Limits, SanitiseContext, Sanitised, sanitise
+from handrail.packets.sanitise import Limits, SanitiseContext, Sanitised, archives, kinds, sanitise
+from handrail.packets.sanitise.guard import SanitiseRefused
 
 CHUNK_BYTES = 1024 * 1024
 MAX_ARTIFACTS = 1000
@@ -33,6 +35,7 @@ _REFUSED = {
 
 # By sanitiser and digest of the original.
 BY_PEOPLE = "pictures/v1"
+OF_NO_ARCHIVE: Mapping[str, str] = {"extension": "", "content": ""}
 Known = Mapping[tuple[str, str], Sanitised]
 NOTHING_KNOWN: Known = {}
 
@@ -102,7 +105,9 @@ def read_artifacts(
         raise Invalid(f"The case has {len(records)} artifacts; at most {MAX_ARTIFACTS} are taken.", code="artifacts")
     context = sanitise_context(profile, snapshots, salt)
     reader = _Reading(profile.annexes, snapshots, open_blob, salt, context, known, attested or {})
-    artifacts = [_read(reader, record) for record in records]
+    artifacts = [artifact for record in records for artifact in _read(reader, record)]
+    if len(artifacts) > MAX_ARTIFACTS:
+        raise Invalid(f"The case has {len(artifacts)} artifacts; at most {MAX_ARTIFACTS} are taken.", code="artifacts")
     return tuple(sorted(artifacts, key=lambda artifact: (len(artifact.id), artifact.id)))
 
 
@@ -166,7 +171,8 @@ def unlisted(annexes: CompiledAnnexes, snapshots: Mapping[str, SourceSnapshot]) 
     return snapshots[source].problems.get(value)
 
 
-def _read(reader: _Reading, record: JsonValue) -> Artifact:
+def _read(reader: _Reading, record: JsonValue) -> list[Artifact]:
+    """The artifact of one record, or those of its members where it is an archive that its type has opened."""
     annexes, salt = reader.annexes, reader.salt
     values = take_each(annexes.values, record)
     ident = values.get(annexes.id)
@@ -174,16 +180,75 @@ def _read(reader: _Reading, record: JsonValue) -> Artifact:
     sort = _type_of(annexes, values, reader.snapshots)
     digest = values.get(annexes.digest)
     if not name or not isinstance(digest, str):
-        return _unread(name, values, sort, salt, "its record names no id or no digest")
+        return [_unread(name, values, sort, salt, "its record names no id or no digest")]
     try:
         stream = reader.open_blob(digest)
     except BlobRefused as error:
-        return _unread(name, values, sort, salt, _REFUSED[error.code])
+        return [_unread(name, values, sort, salt, _REFUSED[error.code])]
     except (NotFound, Invalid):
-        return _unread(name, values, sort, salt, "the store has no bytes under its digest")
+        return [_unread(name, values, sort, salt, "the store has no bytes under its digest")]
     media_type = values.get(annexes.media_type) if annexes.media_type else None
     with stream:
-        return _admitted(name, values, sort, stream, media_type=media_type, reader=reader)
+        if sort is not None and sort.spec.archive is not None:
+            return _members(reader, name, values, sort, stream)
+        return [_admitted(name, values, sort, stream, media_type=media_type, reader=reader)]
+
+
+def _members(
+    reader: _Reading, name: str, values: Mapping[str, JsonValue], sort: AnnexType, stream: BinaryIO
+) -> list[Artifact]:
+    """Each member by itself, or the archive as one that stays inside, with the reason."""
+    limit = Limits().max_bytes
+    seen = _Pass(limit)
+    mark = held_digest(salt=reader.salt, chunks=seen.over(stream))
+    whole = Artifact(name, values, sort.name, None, f"sha256:{seen.plain.hexdigest()}", mark, seen.size)
+    if seen.size > limit:
+        return [replace(whole, problem=f"it has {seen.size} bytes; archives of up to {limit} are opened")]
+    try:
+        members = archives.opened(bytes(seen.kept))
+    except SanitiseRefused as error:
+        return [replace(whole, problem=error.message)]
+    return [_member(reader, values, member_id(name, n), one) for n, one in enumerate(members, start=1)]
+
+
+def member_id(archive: str, number: int) -> str:
+    """The id of a member: the archive's, and its place in it from 1."""
+    return f"{archive}/{number}"
+
+
+def _member(reader: _Reading, values: Mapping[str, JsonValue], name: str, member: archives.UnpackedFile) -> Artifact:
+    annexes = reader.annexes
+    digest = f"sha256:{hashlib.sha256(member.data).hexdigest()}"
+    own = {**values, annexes.id: name, annexes.digest: digest}
+    if annexes.media_type:
+        own.pop(annexes.media_type, None)
+    found = {"extension": member.extension, "content": kinds.content_of(member.data) or "other"}
+    sort = _type_of(annexes, own, reader.snapshots, found=found)
+    one = _admitted(name, own, sort, io.BytesIO(member.data), media_type=None, reader=reader)
+    if archives.is_archive(member.data) and not one.problem:
+        return replace(one, sanitised=None, problem="it is an archive within an archive")
+    return one
+
+
+def original_of(
+    annexes: CompiledAnnexes, snapshots: Mapping[str, SourceSnapshot], open_blob: Open, *, artifact: str, digest: str
+) -> bytes:
+    """The bytes of an original, also where it is a member of an archive. Raises NotFound, BlobUnavailable."""
+    archive, slash, number = artifact.rpartition("/")
+    for record in listed(annexes, snapshots) if slash and number.isdecimal() else ():
+        values = take_each(annexes.values, record)
+        if values.get(annexes.id) != archive:
+            continue
+        with open_blob(str(values.get(annexes.digest))) as stream:
+            data = stream.read(Limits().max_bytes + 1)
+        try:
+            found = archives.opened(data)[int(number) - 1].data
+        except (SanitiseRefused, IndexError):
+            break
+        if f"sha256:{hashlib.sha256(found).hexdigest()}" == digest:
+            return found
+    with open_blob(digest) as stream:
+        return stream.read(Limits().max_bytes + 1)
 
 
 def _unread(name: str, values: Mapping[str, JsonValue], sort: AnnexType | None, salt: bytes, problem: str) -> Artifact:
@@ -267,11 +332,18 @@ def take_each(values: Mapping[str, Extraction], record: JsonValue) -> dict[str, 
 
 
 def _type_of(
-    annexes: CompiledAnnexes, values: Mapping[str, JsonValue], snapshots: Mapping[str, SourceSnapshot]
+    annexes: CompiledAnnexes,
+    values: Mapping[str, JsonValue],
+    snapshots: Mapping[str, SourceSnapshot],
+    *,
+    found: Mapping[str, str] = OF_NO_ARCHIVE,
 ) -> AnnexType | None:
-    """The first type that fits. A condition that can't be decided fits nothing."""
+    """The first type that fits. A condition that can't be decided fits nothing.
+
+    ``found``: what is known of a member of an archive; values of the same name that the profile extracts mean its own.
+    """
     scope: dict[str, Any] = {name: dict(snapshot.values) for name, snapshot in snapshots.items()}
-    scope["annex"] = dict(values)
+    scope["annex"] = {**{name: text for name, text in found.items() if name not in annexes.values}, **values}
     return next((sort for sort in annexes.types if _fits(sort, scope)), None)
 
 

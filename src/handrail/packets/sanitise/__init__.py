@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Invalid
-from handrail.packets.sanitise import har, log, otlp, pictures
+from handrail.packets.sanitise import har, log, otlp, pictures, threads
 from handrail.packets.sanitise.context import SanitiseContext
 from handrail.packets.sanitise.guard import Limits, SanitiseRefused, read_json
 from handrail.packets.sanitise.places import Places, located
@@ -64,6 +64,14 @@ SANITISERS: Mapping[str, RegisteredSanitiser] = {
     ),
     "log/v1": RegisteredSanitiser(
         log.Log, log.CONTENT_TYPES, "a text log", log.read, media_type=log.MEDIA_TYPE, extension=log.EXTENSION
+    ),
+    "threads/v1": RegisteredSanitiser(
+        threads.Threads,
+        threads.CONTENT_TYPES,
+        "a thread dump of a JVM, .NET, Go or Python",
+        threads.read,
+        media_type=threads.MEDIA_TYPE,
+        extension=threads.EXTENSION,
     ),
     pictures.NAME: RegisteredSanitiser(log.Log, frozenset(), "a picture", pictures.read),
 }

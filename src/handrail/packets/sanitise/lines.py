@@ -41,6 +41,7 @@ _IPV4 = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3}){3})((?::[0-9]{1,5}|/[0-9]{1,2})
 _IPV6 = re.compile(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}")
 _HOST = re.compile(r"((?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.){1,10}[A-Za-z][A-Za-z0-9-]{1,40})((?::[0-9]{1,5})?)")
 _HEX = re.compile(r"(?:0x)?[0-9A-Fa-f]{8,}|0x[0-9A-Fa-f]{1,16}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_OFFSET = re.compile(r"\+0x[0-9a-f]{1,5}")  # where in a function a frame is
 _NUMBER = re.compile(r"([+-]?)([0-9]{1,9})((?:\.[0-9]{1,6})?)([A-Za-z%]{0,7})")
 _SOURCE = re.compile(r"([A-Za-z0-9_.$-]{1,80})\.([a-z]{1,4})(:[0-9]{1,5}(?::[0-9]{1,4})?)?")
 _DOTTED = re.compile(r"[A-Za-z_$][\w$/~-]{0,120}(?:\.[\w$*~+-]{1,120}){1,20}", re.A)
@@ -148,6 +149,8 @@ class Lines:
             shown = self._redaction.trace_id(text, len(text))
             self._stand_ins.add(shown)
             return Piece(shown, ANY)
+        if _OFFSET.fullmatch(text):
+            return self._allow(text, ANY)
         found = _NUMBER.fullmatch(text)
         if found is None:
             return self._stand_in(text) if text.isdigit() or _HEX.fullmatch(text) else None
@@ -177,6 +180,10 @@ class Lines:
             stem = found[1]
             shown = stem if is_known(stem) else self._named(stem)
             return self._allow(f"{shown}.{found[2]}{found[3] or ''}")
+        folder, slash, last = text.rpartition("/")
+        if slash and text.startswith("/") and (found := _SOURCE.fullmatch(last)) is not None and found[2] in SOURCES:
+            parts = [part if not part or is_known(part) else self._named(part) for part in folder.split("/")]
+            return self._allow("/".join([*parts, self._located(last, "").shown]))  # type: ignore[union-attr]
         if text.startswith("/") or _drive(text):
             return Piece(self._urls.clean(text, "lines"), ANY)
         return None
@@ -298,7 +305,7 @@ class _Line:
             measured = core[0].isdigit() and self._unit in MEASURES and self._before not in OWNERS
             piece = self._lines.piece(core, self._unit if measured else self._before)
         self._put(piece, core)
-        if self._opens(core, at_once=False):
+        if "." not in core and self._opens(core, at_once=False):  # a class is not what it is called after
             self._guarded = True
         letters = _LETTERS.findall(core)
         self._before = letters[-1].lower() if letters else self._before if not core.isdigit() else ""

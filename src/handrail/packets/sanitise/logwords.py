@@ -18,6 +18,7 @@ LEVELS = words(
 
 LOG_WORDS = words(
     """
+usr srv opt var etc tmp bin sbin site dist threading tasks
 with clock drift conn req resp recv addr auth init cfg ctx msg num len pos buf linux windows macintosh intel like gecko
 mozilla safari applewebkit khtml edg opr curl wget okhttp referer referrer agent bearer status code codes reason retry
 a abort aborting above absent accepted accepting accessed accessing acknowledged acquire acquired acquiring across
