@@ -212,7 +212,8 @@ class Lines:
         A dropped value that came back may stay where it is plain words: these are nobody's.
         """
         if rule == "dropped-value":
-            return text.islower() and all(is_known(piece) for piece in _WORD_ENDS.split(text) if piece)
+            words = [piece for piece in _WORD_ENDS.split(text) if piece]
+            return text.islower() and all(is_known(word) or word in DOORS or word in AFTER_DOORS for word in words)
         if self._hay is None:
             self._hay = "\n".join([*self.allowed, *self._stand_ins])
         return all(piece.rstrip(".") in self._hay for piece in _RUN_ENDS.split(text) if piece)

@@ -163,3 +163,10 @@ OPAQUE = st.text(
 def test_no_planted_token_survives(token: str, line: str) -> None:
     result = sanitise("log/v1", line.format(token).encode())
     assert token.encode() not in (result.data or b"")
+
+
+def test_a_word_that_announces_secrets_holds_no_log_for_being_one() -> None:
+    said = texts("Cookie: passphrase: hunter2xyz\nAuthorization: Basic passphrase\npassword=passphrase\n")
+
+    assert said[0] == "Cookie: passphrase: <*>"
+    assert "hunter2xyz" not in str(said)
