@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from handrail.cli import output
 from handrail.packets.comparison import RevisionComparison
-from handrail.packets.queries import PacketDetail
+from handrail.packets.queries import PacketDetail, SeenThing
 from handrail.packets.review import VotesView
 
 
@@ -40,9 +42,7 @@ def show(found: PacketDetail) -> None:
     ]
     output.print_table("Annexes", ("annex", "type", "state", "bytes", "sanitiser", "removed"), annexes, empty="")
     output.print_facts({a.name: a.description for a in found.annexes})
-    rows = [(one.path, "seen" if one.by_you else "not yet", one.others, one.digest) for one in found.seen]
-    title = f"What leaves: you have seen {sum(one.by_you for one in found.seen)} of {len(found.seen)}"
-    output.print_table(title, ("file", "you", "others", "digest"), rows, empty="")
+    _show_seen(found.seen)
     if found.votes is not None:
         _show_votes(found.votes)
     if found.delivery is not None:
@@ -71,7 +71,7 @@ def show_differences(found: RevisionComparison) -> None:
 
 
 def show_holds(found: PacketDetail) -> None:
-    """What is held."""
+    """What is held: open ones first, of these the blocking ones, like ones together."""
     rows = [
         (
             h.code,
@@ -81,9 +81,24 @@ def show_holds(found: PacketDetail) -> None:
             h.message,
             h.released_by,
         )
-        for h in found.holds
+        for h in sorted(found.holds, key=lambda h: (h.cleared is not None, not h.blocks, h.code))
     ]
-    output.print_table("Holds", ("hold", "target", "state", "owner", "why", "resolved by"), rows, empty="No holds.")
+    standing = [h for h in found.holds if h.cleared is None]
+    count = f": {len(standing)} open, {sum(h.blocks for h in standing)} blocking" if standing else ""
+    output.print_table(
+        f"Holds{count}", ("hold", "target", "state", "owner", "why", "resolved by"), rows, empty="No holds."
+    )
+
+
+def _show_seen(things: Sequence[SeenThing]) -> None:
+    """Each file that leaves, with the digest by which it is named as seen: whole, also where the terminal is narrow."""
+    if not things:
+        return
+    output.say(f"What leaves: you have seen {sum(one.by_you for one in things)} of {len(things)}")
+    for one in things:
+        output.say(f"{one.path}: {'seen' if one.by_you else 'not seen'} by you, {one.others} others")
+        output.say(one.digest)
+    output.say("")
 
 
 def _show_votes(votes: VotesView) -> None:

@@ -14,7 +14,7 @@ from handrail.access.models import Membership
 from handrail.cli.entry import run
 from handrail.packets.models import Revision
 from tests.factories.installation import Installation
-from tests.factories.packets import LANE, Packets, connected
+from tests.factories.packets import LANE, Packets, connected, everything
 from tests.factories.people import secret_of
 from tests.unit.packets.proof.making import KEY
 
@@ -136,3 +136,15 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     capsys.readouterr()
     assert run(list(arguments)) == 0
     return json.loads(capsys.readouterr().out)
+
+
+def test_terminal_shows_digests_whole_and_holds_that_block_first(
+    desk: Packets, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.sources.case["plan"] = "biz"
+    revision = desk.assemble()
+    assert run(["packets", "show", revision.packet.ref, "--as", "ada@example.com"]) == 0
+    shown = capsys.readouterr().out
+    assert "Holds: 2 open, 1 blocking" in shown
+    assert shown.index("source-conflict") < shown.index("unsanitised-artifact")
+    assert f"holds.json: not seen by you, 0 others\n{everything(revision)[0]}\n" in shown

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from handrail.access.capabilities import Capability
 from handrail.packets import queries
 from handrail.packets.actions import viewing
 from handrail.packets.actions.viewing import PAGE, AnnexContent, AskedPart, OpenedAnnex, ShownRow
@@ -36,6 +37,7 @@ class AnnexPage:
     seen: SeenSection | None
     removed: list[tuple[str, int]]
     other_url: str | None
+    picture_url: str | None
     row_url: str
     page_url: str
     back_url: str
@@ -100,15 +102,16 @@ def _page(request: PageRequest, packet: str, opened: Callable[..., OpenedAnnex],
     asked = AskedPart(_number(request.GET.get("page", "")) or 1, _number(request.GET.get("row", "")) or None)
     found = opened(ref=packet, revision=number, name=name, asked=asked, by=request.actor)
     detail = queries.get_packet(request.actor, packet, number)
-    shown = present(detail, found, asked, beside=beside)
+    shown = present(detail, found, asked, beside=beside, may_redact=request.actor.may(Capability.PACKET_CLEAR_HOLD))
     response = render(request, "packets/annex.html", {"section": "packets", "packet": shown})
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def present(detail: PacketDetail, found: OpenedAnnex, asked: AskedPart, *, beside: bool) -> AnnexPage:
+def present(detail: PacketDetail, found: OpenedAnnex, asked: AskedPart, *, beside: bool, may_redact: bool) -> AnnexPage:
+    """A picture's original is not shown here: who may redact it sees it on the page where that is done."""
     ref, revision = detail.summary.ref, str(detail.summary.revision.number)
-    annex = found.annex
+    annex = next((one for one in detail.annexes if one.name == found.annex.name), found.annex)
     way = seen_view.way(detail)
     place = {"name": annex.name, "revision": revision}
     here = reverse("packet-original" if beside else "packet-annex", args=[ref])
@@ -117,7 +120,8 @@ def present(detail: PacketDetail, found: OpenedAnnex, asked: AskedPart, *, besid
     names = [one.name for one in detail.annexes]
     at = names.index(annex.name) if annex.name in names else 0
     shown = values.annex_rows([annex], way)[0]
-    may_see = found.may_see_original and annex.original_digest is not None
+    may_see = found.may_see_original and annex.original_digest is not None and not annex.picture
+    picture = reverse("packet-picture", args=[ref]) + paging.query(revision=revision, annex=annex.name)
     return AnnexPage(
         detail=detail,
         annex=annex,
@@ -126,6 +130,7 @@ def present(detail: PacketDetail, found: OpenedAnnex, asked: AskedPart, *, besid
         seen=shown.seen,
         removed=shown.by_rule,
         other_url=there + paging.query(**place, **known) if may_see else None,
+        picture_url=picture if annex.picture and may_redact else None,
         row_url=here + paging.query(**place, **{k: v for k, v in known.items() if k == "page"}) + "&row=",
         page_url=here + paging.query(**place) + "&page=",
         back_url=reverse("packet", args=[ref]) + f"?revision={revision}#{shown.id}",
