@@ -91,7 +91,7 @@ def show_holds(found: PacketDetail) -> None:
 
 
 def _show_seen(things: Sequence[SeenThing]) -> None:
-    """Each file that leaves, with the digest by which it is named as seen: whole, also where the terminal is narrow."""
+    """Each file that leaves, with the digest that names it as seen: whole, also where the terminal is narrow."""
     if not things:
         return
     output.say(f"What leaves: you have seen {sum(one.by_you for one in things)} of {len(things)}")
