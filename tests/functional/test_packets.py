@@ -206,3 +206,27 @@ def test_clearing_works_by_keyboard(desk: Packets, visit: Visits) -> None:
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.get_by_text("Cleared, with your reason.")).to_be_visible()
+
+
+def test_packet_is_previewed_assembled_and_discarded(desk: Packets, visit: Visits) -> None:
+    with visit("dee@example.com", scripts=True) as person:
+        page = person.go("/admin/packets/assemble")
+        for name, value in desk.inputs().items():
+            page.locator(f'[name="inputs.{name}"]').fill(str(value))
+        page.get_by_role("button", name="Preview").click()
+        expect(page.get_by_role("region", name="Preview")).to_contain_text("Nothing was kept.")
+        assert not Revision.objects.exists()
+        assert violations(page) == []
+        assert too_wide(page) <= 0
+        page.get_by_role("button", name="Assemble", exact=True).click()
+        expect(page.get_by_text("is being assembled.").first).to_be_visible()
+        revision = desk.build(desk.newest.pk)
+        page = person.go(path(revision))
+        page.locator("summary", has_text="Cover sheet").click()
+        expect(page.get_by_role("region", name="Cover sheet").last).to_contain_text("This is a preview.")
+        page.locator("summary", has_text="Discard").click()
+        page.get_by_label("Why it is discarded").fill("It was the wrong case.")
+        page.get_by_role("button", name="Discard").click()
+        expect(page.get_by_text("Discarded, with your reason.")).to_be_visible()
+    revision.refresh_from_db()
+    assert revision.ended_cause == "discarded"

@@ -11,9 +11,10 @@ from pydantic import ConfigDict, Field, JsonValue
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, After, Before, Digest, Limit, Line, Number, PacketRef, Word
 from handrail.packets import comparison, queries
-from handrail.packets.actions import assembling, exporting, holds, redacting, releasing, seeing, votes
+from handrail.packets.actions import assembling, exporting, holds, previewing, redacting, releasing, seeing, votes
 from handrail.packets.actions.assembling import Requested
 from handrail.packets.actions.exporting import Download
+from handrail.packets.actions.previewing import PacketPreview
 from handrail.packets.actions.redacting import PictureView, RedactionView
 from handrail.packets.actions.seeing import Marked
 from handrail.packets.actions.votes import Approved
@@ -153,6 +154,13 @@ class PacketQuery(Schema):
 def list_packets(request: HttpRequest, query: Query[PacketQuery]) -> list[PacketSummary]:
     """Escalation packets in your scope with their newest revision, newest first."""
     return queries.list_packets(actor_of(request), PacketFilter(**query.dict()))
+
+
+@router.post("/packets/preview", response={200: PacketPreview, **REFUSALS}, operation_id="preview_packet")
+def preview_packet(request: HttpRequest, body: AssembleBody) -> PacketPreview:
+    """What the packet of a case would say, and what would hold it, if it were assembled now. Every source is read;
+    nothing is kept."""
+    return previewing.preview(profile=body.profile, inputs=body.inputs, by=actor_of(request))
 
 
 @router.get("/packets/{ref}", response={200: PacketDetail, **REFUSALS}, operation_id="get_packet")

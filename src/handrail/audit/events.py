@@ -81,6 +81,7 @@ class EventName(StrEnum):
     SUPPORT_REQUEST_TICKET_LINKED = "support_request.external_ticket_linked"
     SUPPORT_REQUEST_HANDOFF_FAILED = "support_request.external_handoff_failed"
 
+    PACKET_PREVIEWED = "packet.previewed"
     PACKET_REQUESTED = "packet.requested"
     PACKET_ASSEMBLED = "packet.assembled"
     PACKET_ASSEMBLY_STOPPED = "packet.assembly_stopped"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from handrail.cli import output
+from handrail.packets.actions.previewing import PacketPreview
 from handrail.packets.comparison import RevisionComparison
 from handrail.packets.queries import PacketDetail, SeenThing
 from handrail.packets.review import VotesView
@@ -68,6 +69,24 @@ def show_differences(found: RevisionComparison) -> None:
     named["rule"] = parts.lineage
     rows = [(part, one.where, one.kind, one.before, one.after) for part, all_ in named.items() for one in all_]
     output.print_table("", ("part", "where", "what", "before", "after"), rows)
+
+
+def show_preview(found: PacketPreview) -> None:
+    """What a packet would be."""
+    output.say(
+        f"{found.profile} version {found.version} for {found.tenant}: it would be {found.state.replace('_', ' ')}"
+    )
+    holds = [
+        (h.code, ", ".join(h.targets), "blocks" if h.blocking else "withheld", h.message, h.released_by)
+        for h in found.holds
+    ]
+    output.print_table("Holds", ("hold", "on", "state", "why", "released by"), holds, empty="Nothing would be held.")
+    annexes = [
+        (a.name, "cleared" if a.cleared else "withheld", a.description or "; ".join(a.reasons)) for a in found.annexes
+    ]
+    output.print_table("Annexes", ("annex", "state", "what, or why"), annexes, empty="There would be no annexes.")
+    rows = [(f.path, f"held: {', '.join(f.held)}" if f.held else f.value) for f in found.fields]
+    output.print_table("Fields", ("field", "value"), rows)
 
 
 def show_holds(found: PacketDetail) -> None:

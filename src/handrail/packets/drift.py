@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
+
+from pydantic import JsonValue
 
 from handrail.connectors import registry
 from handrail.connectors.operation import Operation
@@ -18,7 +20,7 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import NotFound, Unavailable
 from handrail.packets import documents, redactions
 from handrail.packets.assembly import artifacts, sources
-from handrail.packets.assembly.artifacts import Artifact
+from handrail.packets.assembly.artifacts import Artifact, AttestedPicture
 from handrail.packets.assembly.changes import Previous, stale
 from handrail.packets.assembly.compare import affected_fields
 from handrail.packets.assembly.drift import Drift
@@ -45,7 +47,26 @@ def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> 
     ``alive`` is called after each reading, and what it raises ends the gathering.
     Raises ReadFailed, BlobUnavailable or Misconfigured where trying again, or the operator, may help.
     """
-    profile = compiled_profile(revision.definition)
+    return read_now(
+        compiled_profile(revision.definition),
+        packet.inputs,
+        workspace_id=revision.workspace_id,
+        salt=bytes(packet.salt),
+        attested=redactions.attested(packet),
+        alive=alive,
+    )
+
+
+def read_now(
+    profile: CompiledProfile,
+    inputs: Mapping[str, JsonValue],
+    *,
+    workspace_id: int,
+    salt: bytes,
+    attested: Mapping[str, AttestedPicture] | None = None,
+    alive: Callable[[], None] = lambda: None,
+) -> Gathered:
+    """The same of a case for which there may be no packet. Raises as ``gather``."""
     connectors = registry.current()
     reader = sources.through(connectors, reading.read)
 
@@ -54,7 +75,7 @@ def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> 
         alive()
         return reading
 
-    snapshots = sources.read_sources(profile, packet.inputs, read)
+    snapshots = sources.read_sources(profile, inputs, read)
     found: tuple[Artifact, ...] = ()
     if profile.annexes is not None:
         store = artifacts.through(connectors, profile)
@@ -63,11 +84,9 @@ def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> 
             alive()
             return store(digest)
 
-        found = artifacts.read_artifacts(
-            profile, snapshots, opened, salt=bytes(packet.salt), attested=redactions.attested(packet)
-        )
-    drift = sources.reread(profile, packet.inputs, snapshots, read)
-    return Gathered(snapshots, found, active_tables(profile, revision.workspace_id), drift)
+        found = artifacts.read_artifacts(profile, snapshots, opened, salt=salt, attested=attested)
+    drift = sources.reread(profile, inputs, snapshots, read)
+    return Gathered(snapshots, found, active_tables(profile, workspace_id), drift)
 
 
 def active_tables(profile: CompiledProfile, workspace_id: int) -> dict[str, CompiledTable]:

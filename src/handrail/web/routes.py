@@ -94,6 +94,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/exceptions/<str:exception>/resolve", exceptions.resolve, name="exception-resolve"),
     path("admin/packets", packets.page, name="packets"),
     path("admin/packets/assemble", assemble.page, name="packet-assemble"),
+    path("admin/packets/preview", assemble.preview, name="packet-preview"),
     path("admin/packets/<str:packet>", packet.page, name="packet"),
     path("admin/packets/<str:packet>/live", packet.live, name="packet-live"),
     path("admin/packets/<str:packet>/document", packet.document, name="packet-document"),

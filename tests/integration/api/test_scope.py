@@ -57,6 +57,7 @@ BODIES = {
     "abandon_wave": {"reason": "no"},
     "close_breaker": {"target": "board", "reason": "no"},
     "propose_definition": {"text": "handrail: runbook/v1"},
+    "preview_packet": {"profile": "outage-escalation", "inputs": {}},
     "assemble_packet": {"profile": "outage-escalation", "inputs": {}},
     "reassemble_packet": {"reason": "A late trace."},
     "clear_holds": {"code": "source-conflict", "targets": ["tenant.plan"], "reason": "They mean the same."},

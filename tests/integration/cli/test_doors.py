@@ -63,6 +63,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "members revoke-token": ("{token}",),
     "members sessions": ("{other}",),
     "packets assemble": ("nothing", "{json}"),
+    "packets preview": ("nothing", "{json}"),
     "packets reassemble": ("{packet}", *REASON),
     "packets show": ("{packet}",),
     "packets diff": ("{packet}",),

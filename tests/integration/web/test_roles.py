@@ -53,6 +53,7 @@ NEEDS: dict[str, Capability | None] = {
     "admin/exceptions/<exception>": C.EXCEPTION_VIEW,
     "admin/packets": C.PACKET_VIEW,
     "admin/packets/assemble": C.PACKET_ASSEMBLE,
+    "admin/packets/preview": C.PACKET_ASSEMBLE,
     "admin/packets/<packet>": C.PACKET_VIEW,
     "admin/packets/<packet>/live": C.PACKET_VIEW,
     "admin/packets/<packet>/document": C.PACKET_VIEW,

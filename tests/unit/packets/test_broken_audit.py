@@ -9,7 +9,17 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
-from handrail.packets.actions import assembling, delivering, exporting, holds, redacting, releasing, seeing, votes
+from handrail.packets.actions import (
+    assembling,
+    delivering,
+    exporting,
+    holds,
+    previewing,
+    redacting,
+    releasing,
+    seeing,
+    votes,
+)
 from handrail.packets.models import AnnexRow, HoldRow, Revision
 from tests.factories.packets import Packets, everything
 from tests.unit.packets.assembly.estate import event
@@ -106,6 +116,10 @@ def ending(way: str) -> Callable[[Packets], Act]:
     return prepare
 
 
+def previewing_one(desk: Packets) -> Act:
+    return lambda: previewing.preview(profile="outage-escalation", inputs=desk.inputs(), by=desk.person("dee"))
+
+
 def discarding(desk: Packets) -> Act:
     revision = desk.assemble()
     return lambda: assembling.discard(ref=revision.packet.ref, reason="By mistake.", by=desk.person("dee"))
@@ -175,6 +189,7 @@ ACTIONS: dict[str, Callable[[Packets], Act]] = {
     "reject": ending("reject"),
     "withdraw": ending("withdraw"),
     "discard": discarding,
+    "preview": previewing_one,
     "release": releasing_one,
     "consume": consuming,
     "export": exporting_one,

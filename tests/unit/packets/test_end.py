@@ -25,6 +25,7 @@ def test_people_and_programs_decide_nothing_beyond_the_release() -> None:
     acts = {path.rpartition("/")[2] for path, verbs in paths.items() if "/packets" in path and "post" in verbs}
     assert acts == {
         "packets",
+        "preview",
         "reassemble",
         "clear",
         "clear-all",

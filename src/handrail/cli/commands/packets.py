@@ -15,7 +15,7 @@ from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json, JsonFile, Limit, TenantKey
 from handrail.kernel.errors import Stale
 from handrail.packets import comparison, queries
-from handrail.packets.actions import assembling, delivering, exporting, releasing, seeing, votes
+from handrail.packets.actions import assembling, delivering, exporting, previewing, releasing, seeing, votes
 from handrail.packets.actions import holds as hold_actions
 from handrail.packets.actions.assembling import Requested
 from handrail.packets.queries import PacketDetail
@@ -88,6 +88,24 @@ def assemble(
     who = actor(as_, workspace)
     asked = assembling.request(profile=profile, inputs=output.read_json_object(inputs), by=who)
     build_asked(who, asked, json=json)
+
+
+@group.command("preview")
+def preview(
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="The packet profile's name.")],
+    inputs: JsonFile,
+    *,
+    as_: As = None,
+    workspace: InWorkspace = None,
+    json: Json = False,
+) -> None:
+    """What the packet of a case would say, and what would hold it, if it were assembled now. Nothing is kept."""
+    who = actor(as_, workspace)
+    found = previewing.preview(profile=profile, inputs=output.read_json_object(inputs), by=who)
+    if json:
+        output.print_json(found)
+    else:
+        packetview.show_preview(found)
 
 
 @group.command("reassemble")

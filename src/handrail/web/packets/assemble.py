@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
@@ -18,8 +18,9 @@ from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.profile.format import ProfileSpec
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionKind, DefinitionState
-from handrail.kernel.errors import Fault, Invalid
-from handrail.packets.actions import assembling
+from handrail.kernel.errors import Fault, Invalid, NotFound, Unavailable
+from handrail.packets.actions import assembling, previewing
+from handrail.packets.actions.previewing import PacketPreview
 from handrail.packets.errors import Exists
 from handrail.web.shell.inputs import FormField, fields, payload
 from handrail.web.shell.reading import in_one_moment
@@ -36,6 +37,7 @@ class AssembleForm:
     lane: str
     inputs: list[FormField]
     fault: str
+    preview: PacketPreview | None = None
 
 
 def assemble_form(actor: Actor, asked: Mapping[str, str], error: Invalid | None = None) -> AssembleForm:
@@ -90,7 +92,25 @@ def page(request: PageRequest) -> HttpResponse:
     return redirect("packet", packet=asked.ref)
 
 
-def _form(request: PageRequest, asked: Mapping[str, str], error: Invalid | None = None) -> HttpResponse:
+def _form(
+    request: PageRequest, asked: Mapping[str, str], error: Invalid | None = None, *, status: int = 0
+) -> HttpResponse:
     shown = assemble_form(request.actor, asked, error)
     context = {"section": "packets", "form": shown}
-    return render(request, "packets/assemble.html", context, status=error.status if error else 200)
+    return render(request, "packets/assemble.html", context, status=status or (error.status if error else 200))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def preview(request: PageRequest) -> HttpResponse:
+    """The same form with what the packet would be. Sources are read, so this is in no transaction."""
+    if request.method != "POST":
+        return _form(request, request.GET)
+    try:
+        inputs = inputs_of(request.actor, request.POST)
+        found = previewing.preview(profile=request.POST.get("profile", ""), inputs=inputs, by=request.actor)
+    except Invalid as error:
+        return _form(request, request.POST, error)
+    except (NotFound, Unavailable) as error:
+        return _form(request, request.POST, Invalid(error.message), status=error.status)
+    shown = replace(assemble_form(request.actor, request.POST), preview=found)
+    return render(request, "packets/assemble.html", {"section": "packets", "form": shown})
