@@ -93,12 +93,6 @@ HEADER = st.one_of([st.tuples(cased(name), values_of(rule)) for name, rule in so
 PARAMETER = st.one_of(
     st.sampled_from(sorted((name, value) for name, values in QUERY_VALUES.items() for value in values)),
     st.tuples(st.sampled_from(sorted(QUERY_NAMES)), st.just("")),
-    st.sampled_from(["scope", "response_type", "prompt"]).flatmap(
-        lambda name: st.tuples(
-            st.just(name),
-            st.lists(st.sampled_from(sorted(QUERY_VALUES[name])), min_size=1, max_size=4).map(" ".join),
-        )
-    ),
 )
 # Every word that may stand in a cleared capture: what a cookie, a body or a user may be called as well.
 OWN_WORDS = sorted(

@@ -199,6 +199,10 @@ LEASES: Mapping[str, str] = {
                    (SELECT json_agg(json_build_array(d.sequence, d.kind, d.intent) ORDER BY d.sequence)
                     FROM packets_deliveryentry d WHERE d.revision_id = r.id) END AS delivery
         FROM packets_revision r LEFT JOIN packets_assembly a ON a.revision_id = r.id""",
+    "handrail_text_hold_lease": """
+        SELECT h.id, h.workspace_id, h.code FROM packets_holdrow h JOIN packets_revision r ON r.id = h.revision_id
+        WHERE r.ended_at IS NULL AND h.cleared_id IS NULL
+          AND h.code IN ('secret-in-text', 'personal-data-in-text', 'internal-host-in-text', 'forbidden-claim')""",
     "handrail_handoff_lease": """
         SELECT id, workspace_id, external_handoff_mode AS mode, handoff_deadline_at AS deadline_at,
                external_ticket_reference IS NOT NULL AS has_ticket,

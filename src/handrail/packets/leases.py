@@ -52,6 +52,11 @@ def counts(at: datetime, soon: datetime) -> tuple[int, int, int]:
     return expiring, stopped, overdue
 
 
+def text_holds() -> dict[str, int]:
+    """How many open holds on texts the revisions that are not over have, by code."""
+    return dict(_all("SELECT code, count(*) FROM handrail_text_hold_lease GROUP BY code"))
+
+
 def deliveries() -> list[DeliveryState]:
     """How far the delivery of each released revision is, by the fold that pages and workers go by."""
     rows = _all("SELECT delivery FROM handrail_revision_lease WHERE state = %s", RevisionState.RELEASED.value)

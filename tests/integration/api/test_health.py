@@ -66,6 +66,7 @@ def test_metrics_tell_of_packets(settings: Any) -> None:
     assert told['handrail_packet_revisions{state="released"}'] == 1
     assert told['handrail_packet_revisions{state="held"}'] == 0
     assert told["handrail_packets_undelivered"] == 1
+    assert told['handrail_packet_text_holds{code="secret-in-text"}'] == 0
     assert told["handrail_packet_revisions_overdue"] == 1
     assert told["handrail_packet_revisions_expiring"] == 0
 

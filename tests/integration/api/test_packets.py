@@ -12,7 +12,7 @@ from django.test import Client
 
 from handrail.access.models import Membership
 from handrail.cli.entry import run
-from handrail.packets.models import Revision
+from handrail.packets.models import Assembly, Revision
 from tests.factories.installation import Installation
 from tests.factories.packets import LANE, Packets, connected, everything
 from tests.factories.people import secret_of
@@ -86,6 +86,26 @@ def test_facts_behind_holds_are_for_those_who_decide(
     told = said(capsys, "packets", "holds", quoted.packet.ref, "--as", "eve@example.com", "--json")
     assert {hold["code"] for hold in held} >= {"internal-note"}
     assert (NOTE in str(held), NOTE in str(told)) == (shown, shown)
+
+
+@pytest.mark.parametrize("door", ["api", "command line"])
+def test_what_was_found_in_a_text_is_masked(desk: Packets, capsys: pytest.CaptureFixture[str], door: str) -> None:
+    desk.sources.case["timeline"][0]["text"] = "Reach us at +49 30 901820."
+    revision = desk.assemble()
+    ref, told = revision.packet.ref, {"code": "personal-data-in-text", "targets": ["timeline[].text"]}
+    if door == "api":
+        cy = caller(desk, "cy")
+        (hold,) = [one for one in cy.get(f"/api/v1/packets/{ref}").json()["holds"] if one["code"] == told["code"]]
+        assert hold["texts"][0]["pieces"][1] == {"text": "+49 30 901820", "kind": "telephone number"}
+        refused = post(caller(desk, "ada"), f"/{ref}/revisions/1/mask", **told, reason="Private.")
+        assert (refused.status_code, refused.json()["code"]) == (409, "not-yours")
+        assert post(cy, f"/{ref}/revisions/1/mask", **told, reason="Private.").status_code == 202
+        desk.build(desk.newest.pk)
+    else:
+        words = ["packets", "mask", ref, "personal-data-in-text", "timeline[].text", "--revision", "1"]
+        assert run([*words, "--reason", "Private.", "--as", "cy@example.com"]) == 0
+    assert desk.newest.cause == "text-masked"
+    assert "Reach us at [masked: telephone number]." in Assembly.objects.get(revision=desk.newest).packet
 
 
 def test_files_are_given_as_attachments(desk: Packets) -> None:

@@ -140,6 +140,27 @@ def test_clear_a_hold_with_a_reason_makes_a_new_revision(desk: Packets, browser_
     assert desk.newest.number == 2
 
 
+def test_mask_what_was_found_in_a_text(desk: Packets, browser_of: Browser) -> None:
+    """Those who decide see the place marked, and mask it in one act; nobody else sees the value."""
+    desk.sources.case["timeline"][1]["text"] = f"The password is swordfish. {MARKUP}"
+    revision = desk.assemble()
+    client = browser_of("cy")
+    shown = text(client.get(url(revision)))
+    assert "<mark>swordfish</mark>" in shown
+    assert "Found in entry 2: password." in html.unescape(shown)
+    assert MARKUP not in shown
+    posted = {"revision": 1, "code": "secret-in-text", "target": ["timeline[].text"]}
+    assert client.post(url(revision, "/mask"), {**posted, "reason": ""}).status_code == 422
+    assert client.post(url(revision, "/mask"), {**posted, "reason": "Changed since."}, follow=True).status_code == 200
+    masked = desk.build(desk.newest.pk)
+    assert (masked.state, masked.cause) == ("in_review", "text-masked")
+    shown = text(client.get(url(masked)))
+    assert "[masked: password]" in shown
+    assert "a text was masked" in shown
+    desk.people["dee"].membership_set.update(roles=["operator"])
+    assert "swordfish" not in text(browser_of("dee").get(url(revision) + "?revision=1"))
+
+
 def test_hold_of_another_role_is_explained(desk: Packets, browser_of: Browser) -> None:
     revision = held(desk)
     shown = text(browser_of("ada").get(url(revision)))

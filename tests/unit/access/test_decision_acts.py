@@ -15,6 +15,7 @@ from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Role
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from handrail.packets.viewing.content import AskedPart
 from handrail.runbooks.actions.wavestart import NewWave
 from handrail.runbooks.states import BrakeKind
 from tests.factories import rows
@@ -51,6 +52,14 @@ def call(house: Web, name: str, by: Actor) -> Any:
     known |= {"kind": BrakeKind.EVERYTHING, "to": "x@example.com", "refs": [house.stopped.ref]}
     known |= {"runbook": "resync", "outcome": "other"}
     known |= {"wanted": NewWave("entitlement-resync", "drift", [house.tenant.key], {}, "x")}
+    known |= {
+        "asked": AskedPart(),
+        "targets": ["t"],
+        "annex": "har-1",
+        "number": 1,
+        "boxes": [],
+        "original_digest": "sha256:" + "0" * 64,
+    }
     known |= {"verdict": "right", "choices": {}, "digests": ["sha256:" + "0" * 64]}
     wanted = inspect.signature(action).parameters
     known |= {"actor" if "actor" in wanted else "by": by}

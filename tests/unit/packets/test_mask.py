@@ -9,7 +9,7 @@ import pytest
 
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
-from handrail.packets import packing, permissions, queries
+from handrail.packets import leases, packing, permissions, queries
 from handrail.packets.actions import holds
 from handrail.packets.models import Clearance, HoldRow, Revision
 from tests.factories.packets import Packets
@@ -83,6 +83,12 @@ def test_mask_leaves_its_lineage_in_the_trace_and_the_original_inside(desk: Pack
     trace = revision.assembly.trace
     assert '"masked":{"kinds":{"JSON web token":1,"password":1,"token":1},"rule":"masked"}' in trace
     assert HoldRow.objects.get(revision=held, code="secret-in-text").internal["facts"][0]["text"] == ENTRY
+
+
+def test_open_findings_are_counted_until_they_are_masked(desk: Packets, held: Revision) -> None:
+    assert leases.text_holds() == dict.fromkeys(SHOWN, 1)
+    mask(desk, held, "cy")
+    assert leases.text_holds() == dict.fromkeys(set(SHOWN) - {"secret-in-text"}, 1)
 
 
 def test_hold_says_place_and_kind_and_never_the_value(desk: Packets, held: Revision) -> None:

@@ -24,6 +24,10 @@ MIN_QUOTE = 16
 MIN_WORDS = 3
 
 _WORD = re.compile(r"\w+")
+# Chinese, Japanese, Korean and Thai are written without blanks: each character is a word there.
+_SCRIPTS = "\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WITHOUT_BLANKS = re.compile(f"[{_SCRIPTS}]")
+_WORDS = re.compile(f"[{_SCRIPTS}]|[^\\W{_SCRIPTS}]+")
 _WORD_CHARACTER = re.compile(r"\w")
 _SENTENCE = re.compile(r"[\r\n]+|(?<=[.!?])\s+")
 
@@ -68,9 +72,9 @@ class InsideTexts:
 
     def is_quoted_in(self, text: str) -> bool:
         """Whether one of the inside texts stands in ``text``, or a part of one."""
-        if not (self._by_start or self._shingles) or len(text) < MIN_QUOTE:
-            return False
-        return self._quotes(_normal(text)) or self._shares_words(text)
+        if self._by_start and len(text) >= MIN_QUOTE and self._quotes(_normal(text)):
+            return True
+        return bool(self._shingles) and self._shares_words(text)
 
     def _shares_words(self, text: str) -> bool:
         words = _words(text)
@@ -114,15 +118,20 @@ def without_edges(text: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(folded(text).text.casefold())
+    return _WORDS.findall(folded(text).text.casefold())
 
 
 def _shingles(words: list[str]) -> Iterator[tuple[str, ...]]:
     for at in range(len(words) - SHINGLE + 1):
         shingle = tuple(words[at : at + SHINGLE])
-        real = sum(word.isalpha() and len(word) > 1 for word in shingle)
-        if real >= _REAL_WORDS and sum(map(len, shingle)) >= MIN_QUOTE:
+        real = sum(word.isalpha() and _weight(word) > 1 for word in shingle)
+        if real >= _REAL_WORDS and sum(map(_weight, shingle)) >= MIN_QUOTE:
             yield shingle
+
+
+def _weight(word: str) -> int:
+    """The letters that it would have in a script with blanks."""
+    return 3 if len(word) == 1 and _WITHOUT_BLANKS.fullmatch(word) else len(word)
 
 
 def _normal(text: str) -> str:

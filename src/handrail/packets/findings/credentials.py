@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import html
 import math
 import re
 from collections import Counter
@@ -49,6 +50,13 @@ _UUID = re.compile(r"(?<![0-9A-Za-z-])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})(?:[A-Za-z0-9._~+/=@:-]|%[0-9A-Fa-f]{2}){3,}")
 _JOINED = re.compile(r"^[A-Za-z0-9._~+/-]*[A-Za-z0-9_~+/-]")
 _JOINED_MOST = 128
+# Characters by their numbers: in HTML, in JSON, in mails.
+_ESCAPED = re.compile(
+    r"(?:[A-Za-z0-9._@+-]{0,24}(?:&#x?[0-9A-Fa-f]{1,6};|\\u[0-9a-fA-F]{4}|=[0-9A-F]{2})){2,}[A-Za-z0-9._@+-]{0,64}"
+    r"|[A-Za-z0-9._+-]{1,64}&#(?:64|x40);[A-Za-z0-9.-]{1,64}"
+)
+_SLASHED = re.compile(r"\\u([0-9a-fA-F]{4})")
+_QUOTED = re.compile(r"=([0-9A-F]{2})")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _OF_A_TRACE = re.compile(
     r"(?i)(?:trace|span|request|correlation|message|activity|transaction|session index|case|id)s?\W{0,3}$"
@@ -126,9 +134,16 @@ def encoded_in(text: str) -> Iterator[tuple[int, int, str]]:
         read = _printed(binascii.unhexlify(digits[: len(digits) // 2 * 2]))
         if read:
             yield match.start(), match.end(), read
+    yield from _escaped_in(text)
     for match in _PERCENT.finditer(text):
         once = unquote_to_bytes(match[0])
         yield match.start(), match.end(), unquote_to_bytes(once).decode("utf-8", "replace")
+
+
+def _escaped_in(text: str) -> Iterator[tuple[int, int, str]]:
+    for match in _ESCAPED.finditer(text):
+        read = _SLASHED.sub(lambda one: chr(int(one[1], 16)), html.unescape(match[0]))
+        yield match.start(), match.end(), _QUOTED.sub(lambda one: chr(int(one[1], 16)), read)
 
 
 def _base64(piece: str) -> str:

@@ -20,6 +20,8 @@ _ALIKE = str.maketrans(
     'aeopcxyisjdhoABEKMHOPCTXABEZHIKMNOPTYX------\'\'"""',
 )
 
+# Letters that nobody sees.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 # Letters that no normal form takes apart.
 _SPELLED = {
     "ß": "ss",
@@ -93,8 +95,10 @@ def _plain(character: str) -> str:
     """What is read where ``character`` is written."""
     if character in _BREAKS:
         return "\n"
-    if character == "\t" or unicodedata.category(character) == "Zs":
+    if character in "\t\u00b7" or unicodedata.category(character) == "Zs":
         return " "
+    if character in _BLANK:
+        return ""
     if character in _SPELLED:
         return _SPELLED[character]
     apart = unicodedata.normalize("NFKD", character.translate(_ALIKE))

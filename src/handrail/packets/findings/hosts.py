@@ -11,9 +11,13 @@ from handrail.packets.findings.kinds import Spotted, TextTerms
 
 _IPV4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?:%\w{1,16})?(?![\w:])")
+# As they are written so that nobody follows them.
+_DEFANGED = re.compile(r"(?<![\w.-])\d{1,3}(?:\[\.\]\d{1,3}|\(\.\)\d{1,3}){3}(?![\w-])")
+_CLOUD_NAME = re.compile(r"(?<![\w.-])ip-\d{1,3}(?:-\d{1,3}){3}(?![\w-])")
 _VERSION = re.compile(
     r"(?i)(?:\bv|version|release|build|update|upgrade[d]? to|firmware|patch|driver|plugin|agent|client)s? ?$"
 )
+_BRACKETS = str.maketrans("", "", "[]()")
 _BEFORE = 16
 _DOTTED = re.compile(r"(?<![\w.@-])[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})+(?![\w-])(?P<port>:\d{1,5}(?!\d))?")
 # https://www.iana.org/assignments/special-use-domain-names, RFC 6762 appendix G, and what people use all the same.
@@ -38,7 +42,7 @@ _FIRST = (
 )
 _HOST = re.compile(rf"(?i){_FIRST}(?:-?[a-z]{{1,12}})?\d{{0,4}}(?:-[a-z0-9]{{1,12}}){{0,4}}")
 _TICKET = re.compile(r"[A-Z]{2,10}-\d+")
-_DATED = re.compile(r"-(?:19|20)\d\d(?:-\d\d){0,2}$")
+_DATED = re.compile(r"(?:-|(?<=[a-z]))(?:19|20)\d\d(?:-\d\d){0,2}$")
 _NOT_HOSTS = frozenset(
     {
         "db2", "k8s", "web2", "web3", "int8", "int16", "int32", "int64", "win10", "win11", "win32", "win64", "auth0",
@@ -57,6 +61,7 @@ def hosts_in(text: str, terms: TextTerms) -> Iterator[Spotted]:
     """Internal names and addresses; public addresses as what they are: somebody's line."""
     if any(map(str.isdigit, text)):
         yield from _addresses(text)
+        yield from _written_apart(text)
         yield from _labels(text, terms)
     for match in _DOTTED.finditer(text):
         name = match[0].partition(":")[0]
@@ -81,6 +86,15 @@ def _addresses(text: str) -> Iterator[Spotted]:
             kind = _kind_of(match[0])
             if kind:
                 yield Spotted(kind, match.start(), match.end())
+
+
+def _written_apart(text: str) -> Iterator[Spotted]:
+    for match in _DEFANGED.finditer(text):
+        kind = _kind_of(match[0].translate(_BRACKETS))
+        if kind:
+            yield Spotted(kind, match.start(), match.end())
+    for match in _CLOUD_NAME.finditer(text):
+        yield Spotted(kinds.INTERNAL_HOST, match.start(), match.end())
 
 
 def _kind_of(written: str) -> str:

@@ -45,6 +45,9 @@ _CODE_OF: Mapping[str, str] = {
     **dict.fromkeys(_PERSONAL, PERSONAL),
 }
 
+# Where two kinds are found in the same place, the first of them names it.
+_RANKS = {kind: rank for rank, kind in enumerate(_CODE_OF)}
+
 # What stands where something was masked. Of our own kinds it is nothing that anybody could have meant.
 MARK = "[masked: {}]"
 MARKS = frozenset(MARK.format(kind) for kind in _CODE_OF)
@@ -109,7 +112,7 @@ def not_overlapping(found: Iterable[TextFinding]) -> tuple[TextFinding, ...]:
     """In their order, those of one code joined where they overlap; the kind of the longest names what was joined."""
     joined: list[TextFinding] = []
     last: dict[str, int] = {}
-    for one in sorted(set(found), key=lambda one: (one.start, -one.end, one.code)):
+    for one in sorted(set(found), key=lambda one: (one.start, -one.end, one.code, _RANKS.get(one.kind, 0), one.kind)):
         at = last.get(one.code)
         if at is not None and one.start < joined[at].end:
             before = joined[at]

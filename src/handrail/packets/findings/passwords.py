@@ -13,7 +13,8 @@ from handrail.packets.findings.talk import TALK, TALKING
 
 _STRONG = (
     r"passwor[dt]s?|passwd|passcodes?|passphrases?|pass ?phrase|pass ?code|pwd|pw|psw|kennw[oö]rt(?:er)?|zugangscode|"
-    r"mots? de passe|mdp|contrase[nñ]a|wachtwoord|has[lł]o|parola|senha|login details|zugangsdaten|credentials?|creds"
+    r"mots? de passe|mdp|contrase[nñ]a|losenord(?:et)?|salasana|passord(?:et)?|adgangskode(?:n)?|wachtwoord|has[lł]o|"
+    r"parola|senha|login details|zugangsdaten|credentials?|creds"
 )
 _WEAK = (
     r"[a-z0-9_-]{0,20}(?:secret|token)(?:[_ ]?(?:key|value|id))?|api[_ -]?keys?|apikey|access[_ -]?keys?|"
@@ -24,7 +25,7 @@ _WEAK = (
 )
 _COPULA = (
     r"(?:[ \n]?(?::=|=>|->|=|:)[ \n]?|"
-    r"[ \n](?:is|was|are|were|be|been|reads|to|now|lautet|ist|war|auf|est|etait|sera|es)"
+    r"[ \n](?:is|was|are|were|be|been|reads|to|now|lautet|ist|war|auf|est|etait|sera|es|ar|on|er|e)"
     r"(?:[ \n](?:now|been|set|changed|reset|updated|still|just|simply|always|temporarily|geandert|gesetzt)){0,3}"
     r"(?:[ \n](?:to|as|auf))?[ \n])"
 )
@@ -43,7 +44,14 @@ _CODE = re.compile(
     r"(?i)(?<![a-z0-9])(?:pin|puk|otp|totp|mfa|2fa|tan|(?:verification|security|one-time|one time|access|"
     r"auth(?:entication)?|log-?in|door|sicherheits|bestatigungs|einmal|acces|de verification)[ -]?code|"
     r"einmalkennwort)s?(?: (?:code|nr|no))?"
-    r"(?: (?:is|was|of|ist|lautet|est)|[:=#])? ?(?P<value>\d[\d -]{2,9}\d)(?![\d.:])"
+    r"(?:(?: [\w'-]{1,20}){0,4}? (?:is|was|of|ist|lautet|est)|[:=#])? ?(?P<value>\d[\d -]{2,9}\d)(?![\d.:])"
+)
+_SPACED = re.compile(
+    rf"(?i)(?<![a-z0-9])(?:{_STRONG}) ?[:=] ?(?P<value>[^\W\d_]{{2,20}}(?: [^\W\d_]{{2,20}}){{2,7}})(?=[.;,\n]|$)"
+)
+_PLAIN_CODE = re.compile(
+    r"(?i)(?<!error )(?<!status )(?<!exit )(?<!return )(?<!response )(?<!area )(?<!reason )"
+    r"(?<![a-z0-9])code(?: is|:| ist) (?P<value>\d{5,8})(?![\w.])"
 )
 # Groups of letters and digits, as they are handed out to let somebody in once.
 _GROUPS = re.compile(r"(?<![\w-])[A-Z0-9]{4,6}(?:-[A-Z0-9]{4,6}){1,7}(?![\w-])")
@@ -66,6 +74,16 @@ _STAMP = re.compile(
 _KNOWN = re.compile(
     r"(?i)(?:sha|md|aes|rsa|es|rs|ps|hs|utf|iso|oauth|saml|ipv|http|tls|ssl|win|windows|x|base|rfc|cve|p|h|s|ec|log|u|int)-?\d[\d._-]*[a-z]{0,3}"
 )
+# They say many other things too, so that only what somebody chose counts behind them.
+_LOOSE = frozenset({"to", "ar", "on", "er", "e"})
+_SMALL = frozenset(
+    {
+        "the", "a", "an", "by", "to", "of", "at", "in", "on", "is", "was", "for", "and", "or", "not", "no", "with",
+        "from", "as", "be", "has", "it", "they", "we", "this", "that", "der", "die", "das", "ein", "und", "le", "la",
+        "les", "un", "une", "et", "est",
+    }
+)  # fmt: skip
+_OF_A_KIND = frozenset({"date", "time", "service", "side", "wide", "level", "term", "line", "only", "free", "end"})
 _LEAST, _WORD_LEAST = 4, 5
 _SIGNS = frozenset("!@#$%^&*?+=~_")
 
@@ -77,7 +95,7 @@ def passwords_in(text: str) -> Iterator[Spotted]:
         written = any(sign in match["copula"] for sign in ":=>")
         strong = match["strong"] is not None
         if is_chosen(value) or (
-            strong and match["copula"].strip() != "to" and _is_word(value, match["value"], written=written)
+            strong and match["copula"].strip() not in _LOOSE and _is_word(value, match["value"], written=written)
         ):
             yield Spotted(kinds.PASSWORD if strong else kinds.TOKEN, start, start + len(value))
     for pattern in (_DIRECT, _PAIR):
@@ -85,17 +103,29 @@ def passwords_in(text: str) -> Iterator[Spotted]:
             value, start = _bare(match["value"], match.start("value"))
             if is_chosen(value):
                 yield Spotted(kinds.PASSWORD, start, start + len(value))
-    for match in _PHRASE.finditer(text):
-        yield Spotted(kinds.PASSWORD, match.start("value"), match.end("value"))
-    for match in _GROUPS.finditer(text):
-        if any(_is_mixed(part) for part in match[0].split("-")):
-            yield Spotted(kinds.ONE_TIME_CODE, match.start(), match.end())
-    for match in _CODE.finditer(text):
-        yield Spotted(kinds.ONE_TIME_CODE, match.start("value"), match.end("value"))
+    yield from _phrases_in(text)
+    yield from _codes_in(text)
     for match in _WORD.finditer(text):
         value, start = _bare(match[0], match.start(), signs=True)
         if _only_a_password(value):
             yield Spotted(kinds.PASSWORD, start, start + len(value))
+
+
+def _phrases_in(text: str) -> Iterator[Spotted]:
+    """Passwords of several words."""
+    for match in _PHRASE.finditer(text):
+        yield Spotted(kinds.PASSWORD, match.start("value"), match.end("value"))
+    for match in _SPACED.finditer(text):
+        if _SMALL.isdisjoint(match["value"].casefold().split()):
+            yield Spotted(kinds.PASSWORD, match.start("value"), match.end("value"))
+
+
+def _codes_in(text: str) -> Iterator[Spotted]:
+    for match in _GROUPS.finditer(text):
+        if any(_is_mixed(part) for part in match[0].split("-")):
+            yield Spotted(kinds.ONE_TIME_CODE, match.start(), match.end())
+    for match in (*_CODE.finditer(text), *_PLAIN_CODE.finditer(text)):
+        yield Spotted(kinds.ONE_TIME_CODE, match.start("value"), match.end("value"))
 
 
 def is_chosen(value: str) -> bool:
@@ -122,11 +152,11 @@ def _is_word(value: str, written_as: str, *, written: bool) -> bool:
     if value.isdecimal():
         return len(value) >= _LEAST
     parts = _JOINTS.split(lowered)
-    if len(value) < _WORD_LEAST or not all(map(str.isalpha, parts)) or not TALK.isdisjoint(parts):
+    if len(value) < _WORD_LEAST or not all(map(str.isalpha, parts)) or lowered in TALK:
         return False
     quoted = written_as[0] in "\"'`«" or written_as[len(value) :][:1] in ("'", '"', "`")
     if len(parts) > 1:
-        return quoted or written
+        return quoted or written or not (parts[-1].endswith(TALKING) or parts[-1] in TALK or parts[-1] in _OF_A_KIND)
     return quoted or (not lowered.endswith(TALKING) and (written or value == lowered))
 
 

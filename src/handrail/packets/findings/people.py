@@ -12,11 +12,12 @@ from handrail.packets.findings.kinds import Spotted
 from handrail.packets.findings.numbers import luhn, numbers_in
 
 # The sign in the middle is looked for; what stands on both sides is measured from there.
-_AT = re.compile(r"(?i)(?<=[\w.+%'-])(?:@|%40| ?[(\[{] ?at ?[)\]}] ?)(?=[\w-])")
+_AT = re.compile(r"(?i)(?<=[\w.+%'-])(?: ?(?:@|%40) ?| ?[(\[{] ?at ?[)\]}] ?)(?=[\w-])")
 _LOCAL = re.compile(r"[\w.+%'-]{1,64}$")
 _DOMAIN = re.compile(r"(?i)[\w-]{1,63}(?:(?:\.| ?[(\[{] ?(?:dot|punkt|point) ?[)\]}] ?)[\w-]{1,63}){1,8}")
 _LONGEST = 64
-_NUMBER = re.compile(r"(?<![\w.+,:/-])(?:\+|00|\(\+?)?\d[\d ()./-]{4,22}\d(?![^\W_x]|[.:/-]\d)")
+_IN_WORDS = re.compile(r"(?i)(?<![\w.+-])[\w.+-]{2,64} at [\w-]{2,63}(?: dot [\w-]{2,63}){1,4}(?!\w)")
+_NUMBER = re.compile(r"(?:(?<=tel:)|(?<![\w.+,:/-]))(?:\+|00|\(\+?)?\d[\d ()./\n-]{4,22}\d(?![^\W_x]|[.:/-]\d)")
 _EXTENSION = re.compile(r"(?i),? ?(?:x|ext\.?|extension|durchwahl|poste) ?\d{1,6}(?!\w)")
 _DOTTED = re.compile(r"\(?\d{3}\)?[. ]\d{3}\.\d{4}")
 _DIGITS = re.compile(r"\D+")
@@ -60,6 +61,7 @@ _SHORTEST_PHONE, _LONGEST_PHONE, _NATIONAL, _GROUPS = 7, 15, 9, 2
 def people_in(text: str) -> Iterator[Spotted]:
     """All that says who somebody is, or how to reach them."""
     yield from emails_in(text)
+    yield from _in_words(text)
     if any(map(str.isdigit, text)):
         yield from accounts_in(text)
         yield from _telephones(text)
@@ -86,6 +88,11 @@ def emails_in(text: str) -> Iterator[Spotted]:
         domain = _DOMAIN.match(text, match.end())
         if local is not None and domain is not None:
             yield Spotted(kinds.EMAIL, begin + local.start(), domain.end())
+
+
+def _in_words(text: str) -> Iterator[Spotted]:
+    for match in _IN_WORDS.finditer(text):
+        yield Spotted(kinds.EMAIL, match.start(), match.end())
 
 
 def accounts_in(text: str) -> Iterator[Spotted]:

@@ -18,7 +18,7 @@ from handrail.packets.sanitise.headers import NAMES
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.structure.terms import TERMS
 from handrail.packets.sanitise.urls import VALUE, spelled_out
-from handrail.packets.sanitise.vocabulary import MIME_SUB, PROTOCOLS, QUERY_NAMES, QUERY_VALUES, WORDS, may_be_shown
+from handrail.packets.sanitise.vocabulary import MIME_SUB, PROTOCOLS, QUERY_NAMES, QUERY_VALUES, WORDS
 
 _RUN = re.compile(r"[A-Za-z0-9%@_~+=.-]{6,}")
 _TOKENS = re.compile(r"[A-Za-z0-9_+~-]{6,}")
@@ -85,8 +85,7 @@ def _not_ours(text: str) -> Iterator[str]:
     yield head
     if mark:
         for pair in query.split("&"):
-            name, _, value = pair.partition("=")
-            if pair not in _PAIRS and not may_be_shown(name, value.replace("+", " ")):
+            if pair not in _PAIRS:
                 yield pair
 
 

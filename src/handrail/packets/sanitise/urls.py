@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 from handrail.kernel.hostnames import normal_host
 from handrail.packets.sanitise.hosts import Host, HostClass, public_address
 from handrail.packets.sanitise.redaction import Redaction
-from handrail.packets.sanitise.vocabulary import EXTENSIONS, QUERY_NAMES, WORDS, may_be_shown, opens_doors
+from handrail.packets.sanitise.vocabulary import EXTENSIONS, QUERY_NAMES, QUERY_VALUES, WORDS, opens_doors
 
 VALUE = "~"  # stands where a value was
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}):")
@@ -152,7 +152,7 @@ class Urls:
                     name, value = unquote_plus(name), unquote_plus(value)
                 found = self._pairs[pair] = self.parameter(name, value)
             if found.shown is not None:
-                shape.append(f"{found.shown['name']}={found.shown['value'].replace(' ', '+')}")
+                shape.append(f"{found.shown['name']}={found.shown['value']}")
             if found.rule is not None:
                 rules.append(found.rule)
         return "?" + "&".join(shape) if shape else ""
@@ -172,8 +172,7 @@ class Urls:
             else:
                 self._redaction.dropped.add(value)
             return _UNNAMED
-        if may_be_shown(name, value):
-            self._redaction.own.add(value)
+        if value in QUERY_VALUES.get(name, ()):
             return Parameter({"name": name, "value": value}, None)
         rule = "saml-message" if name in _SAML else "oauth-value"
         if value:

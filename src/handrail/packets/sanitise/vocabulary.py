@@ -21,7 +21,6 @@ __all__ = [
     "QUERY_NAMES",
     "QUERY_VALUES",
     "WORDS",
-    "may_be_shown",
     "opens_doors",
     "words",
 ]
@@ -135,23 +134,11 @@ QUERY_VALUES = {
     "display": words("page popup touch wap"),
     "isPassive": frozenset({"true", "false"}),
     "wa": WSFED_ACTIONS,
-    "scope": words("openid profile email address phone offline_access"),
+    "scope": frozenset({"openid"}),
     "SigAlg": XML_ALGORITHMS,
     "SAMLEncoding": frozenset({"urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE"}),
     "error": OAUTH_ERRORS,
 }
-_LISTS = words("scope response_type prompt")  # have several values, with spaces between
-_LONGEST_LIST = 200
-
-
-@lru_cache(maxsize=4096)
-def may_be_shown(name: str, value: str) -> bool:
-    """Whether a parameter's value is a known one, or where it may have several, all of them are."""
-    known = QUERY_VALUES.get(name, frozenset())
-    return value in known or (
-        name in _LISTS and len(value) <= _LONGEST_LIST and all(part in known for part in value.split(" "))
-    )
-
 
 MIME_TOP = words("application audio font image message model multipart text video *")
 MIME_SUB = words(

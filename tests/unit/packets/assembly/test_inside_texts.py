@@ -47,6 +47,12 @@ sentences = st.lists(
 )
 
 
+def test_part_of_a_note_in_a_script_without_blanks_is_a_quotation() -> None:
+    inside = InsideTexts(["客户威胁要因为这次故障离开我们的服务"])
+    assert inside.is_quoted_in("客户威胁要因为这次故障离开")
+    assert not inside.is_quoted_in("所有用户登录失败")
+
+
 @given(sentences, sentences)
 def test_quotations_are_those_that_were_found_before(inside: list[str], leaving: list[str]) -> None:
     found = InsideTexts(inside).quoted_in(list(enumerate(leaving)))
