@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -198,3 +200,55 @@ def logged(seed: str) -> tuple[bytes, list[Canary]]:
             )
     data = "\n".join(lines).encode() + b"\n"
     return data, p.present(data)
+
+
+DUMP = """Full thread dump OpenJDK 64-Bit Server VM (21.0.1+12 mixed mode):
+
+"{}" #42 daemon prio=5 cpu=12.50ms tid=0x7f1234567890 nid=0x1a2b waiting on condition [0x7f09]
+   java.lang.Thread.State: BLOCKED (on object monitor)
+\tat com.{}.Portal.login(Portal.java:42)
+\tat java.util.concurrent.ThreadPoolExecutor.runWorker(ThreadPoolExecutor.java:1136)
+\t- waiting to lock <0x000000071a2b3c40> (a com.{})
+\t- locked <0x000000071a2b3c50> (a {})
+
+"pool-1 {}" #43 prio=5 tid=0x1 nid=0x2 runnable
+   java.lang.Thread.State: RUNNABLE
+\tat app//{}.run({})
+
+{}
+
+Found one Java-level deadlock:
+"{}":
+  waiting to lock monitor 0x7f11 (object 0x000000071a2b3c50, a {}),
+  which is held by "{}"
+"""
+
+
+def dumped(seed: str) -> tuple[bytes, list[Canary]]:
+    """A thread dump, several times over, a canary at each of its marks."""
+    p = Canaries(f"{seed}/dump")
+    marks = DUMP.count("{}")
+    data = "\n".join(DUMP.format(*(p(f"mark {at}, {turn}") for at in range(marks))) for turn in range(6)).encode()
+    return data, p.present(data)
+
+
+def archived(seed: str) -> tuple[bytes, list[Canary]]:
+    """A ZIP archive of a capture, a trace, a log and a dump, with canaries in its members' names and its comments."""
+    members = {
+        "har": capture("chrome", f"{seed}/archive"),
+        "json": traced("trace", f"{seed}/archive"),
+        "log": logged(f"{seed}/archive"),
+        "txt": dumped(f"{seed}/archive"),
+    }
+    p, out, found = Canaries(f"{seed}/archive"), io.BytesIO(), list[Canary]()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for extension, (data, canaries) in members.items():
+            name = "".join(letter if letter.isalnum() else "-" for letter in p.of("refresh token", f"{extension} name"))
+            found += [*canaries, Canary("name of a file", f"{extension} name", name, name)]
+            member = zipfile.ZipInfo(f"{name}.{extension}", (2026, 11, 20, 8, 2, 0))
+            member.comment = p.of("bearer", f"{extension} comment").encode()
+            found.append(p.all[-1])
+            archive.writestr(member, data)
+        archive.comment = p.of("JWT", "comment").encode()
+        found.append(p.all[-1])
+    return out.getvalue(), found

@@ -1,4 +1,4 @@
-"""Canaries over every capture, trace and log of a packet: none is in the package that the vendor gets."""
+"""Canaries over every annex of a packet: none is in the package that the vendor gets."""
 
 from __future__ import annotations
 
@@ -28,19 +28,26 @@ from tests.unit.definitions.profile_samples import PROFILE
 # By day always the same ones, so that a change fails for what it does; at night others each time.
 SEED = os.environ.get("HANDRAIL_CANARY_SEED") or (secrets.token_hex(4) if NIGHTLY else "by day")
 OTHER = "    other: {clear: never}"
-SEEDS = [f"{SEED}-{number}" for number in range(rounds(1, 8))]
+MORE = """\
+    threads: {where: annex.kind == "threads" || annex.content == "threads", clear: threads/v1}
+    log: {where: annex.kind == "log" || annex.extension == "log", clear: log/v1}
+    archive: {where: annex.kind == "archive" && annex.content == "", clear: never, archive: open}
+"""
+SEEDS = [f"{SEED}-{number}" for number in range(rounds(1, 5))]
 
 
 @pytest.fixture
 def desk(db: None) -> Iterator[Packets]:
-    """With a profile that also lets logs out."""
-    profile = edited(PROFILE, OTHER, f'    log: {{where: annex.kind == "log", clear: log/v1}}\n{OTHER}')
+    """With a profile that also lets logs and thread dumps out, and opens archives."""
+    profile = edited(PROFILE, OTHER, MORE + OTHER)
+    for kind, content in (("har", "har"), ("trace", "otlp")):
+        profile = edited(profile, f'annex.kind == "{kind}"', f'annex.kind == "{kind}" || annex.content == "{content}"')
     with connected(Installation(None, tenant="ten_a", profile=profile).packets) as one:
         yield one
 
 
 def attach(desk: Packets, seed: str) -> list[Canary]:
-    """Captures of all tools, traces in all forms and a log, with a canary in each place."""
+    """Captures of all tools, traces in all forms, a log, a dump and an archive, with a canary in each place."""
     planted = []
     for number, tool in enumerate(TOOLS):
         data, canaries = planting.capture(tool, seed)
@@ -53,6 +60,8 @@ def attach(desk: Packets, seed: str) -> list[Canary]:
     for name, kind, (data, canaries) in (
         ("LOG-1", "log", planting.logged(seed)),
         ("HAR-FEDERATED", "har", federated.capture(seed)),
+        ("DUMP-1", "threads", planting.dumped(seed)),
+        ("ZIP-1", "archive", planting.archived(seed)),
     ):
         desk.sources.attach(name, kind, data)
         planted += canaries
@@ -66,7 +75,7 @@ def package(revision: Revision, folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_release_leaves_no_canary_of_a_capture_trace_or_log(
+def test_release_leaves_no_canary_of_an_annex(
     desk: Packets, tmp_path: Path, seed: str, counted: Callable[[str], None]
 ) -> None:
     planted = attach(desk, seed)
@@ -75,10 +84,14 @@ def test_release_leaves_no_canary_of_a_capture_trace_or_log(
     hay = Haystack(package(revision, tmp_path))
 
     kinds = {canary.kind for canary in planted}
-    counted(f"canaries: {len(planted)} of {len(kinds)} kinds in captures, traces and a log, seed {seed}")
+    counted(
+        f"canaries: {len(planted)} of {len(kinds)} kinds in captures, traces, logs, dumps and archives, seed {seed}"
+    )
     assert len(planted) >= 1000
     assert len(kinds) >= 60
-    assert AnnexRow.objects.filter(revision=revision, cleared_digest__isnull=False).count() > len(TOOLS)
+    cleared = AnnexRow.objects.filter(revision=revision, cleared_digest__isnull=False)
+    assert cleared.count() > len(TOOLS)
+    assert set(cleared.values_list("type", flat=True)) == {"har", "trace", "log", "threads"}
     assert hay.found(planted) == []
 
 
