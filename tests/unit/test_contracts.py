@@ -24,7 +24,7 @@ BASELINE = {
     "definitions": 25,
     "runbooks": 9,
     "support": 7,
-    "packets": 12,
+    "packets": 11,
     "notifications": 1,
 }
 PUBLIC = "handrail.** ->"
