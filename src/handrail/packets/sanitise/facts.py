@@ -15,6 +15,7 @@ _LIMIT = 400
 _NANOS = 1_000_000_000
 _WITH_ZONE = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}[T ][0-9:.]{8,15}(?:Z|[+-][0-9]{2}:?[0-9]{2})")
 _FAILED = 400
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +110,26 @@ def _of_log(data: bytes) -> AnnexFacts:
     )  # fmt: skip
 
 
+def _of_threads(data: bytes) -> AnnexFacts:
+    threads = [one for line in data.splitlines() if "thread" in (one := json.loads(line))]
+    blocked = sum(str(one.get("state", "")).startswith("BLOCKED") for one in threads)
+    return AnnexFacts(
+        f"Thread dump of {_counted(len(threads), 'thread')}", len(threads), more=f"{blocked} blocked" if blocked else ""
+    )
+
+
+def _of_picture(data: bytes) -> AnnexFacts:
+    size = f" of {int.from_bytes(data[16:20])} × {int.from_bytes(data[20:24])} pixels" if data[:8] == _PNG else ""  # noqa: RUF001
+    return AnnexFacts(f"Picture{size}, redacted by one person and attested by another", 1)
+
+
 # By sanitiser: what reads the bytes that it cleared.
 DESCRIBED: Mapping[str, Callable[[bytes], AnnexFacts]] = {
     "har/v1": _of_capture,
     "otlp/v1": _of_trace,
     "log/v1": _of_log,
+    "threads/v1": _of_threads,
+    "pictures/v1": _of_picture,
 }
 
 

@@ -111,3 +111,15 @@ def test_whatever_was_cleared_can_be_described(entries: object, pages: object, b
         result = sanitise(sanitiser, json.dumps(document).encode())
         if result.data is not None:
             assert describe(sanitiser, result.data).what
+
+
+def test_thread_dump_says_how_many_threads_are_blocked() -> None:
+    dump = b'{"threads":"threads/v1"}\n{"thread":1,"state":"RUNNABLE"}\n{"thread":2,"state":"BLOCKED (on monitor)"}\n'
+
+    assert describe("threads/v1", dump).sentence() == "Thread dump of 2 threads, 1 blocked"
+
+
+def test_picture_says_its_size() -> None:
+    head = b"\x89PNG\r\n\x1a\n" + bytes(8) + (640).to_bytes(4) + (480).to_bytes(4)
+
+    assert describe("pictures/v1", head).what.startswith("Picture of 640 × 480 pixels")  # noqa: RUF001
