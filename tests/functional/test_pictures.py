@@ -43,6 +43,7 @@ def draw(page: Page) -> None:
     """Drags a box over the lower half of the picture."""
     image = page.get_by_role("img", name="Page 1 with its boxes")
     image.scroll_into_view_if_needed()
+    expect(image).to_have_js_property("complete", value=True)
     area = image.bounding_box()
     assert area is not None
     page.mouse.move(area["x"] + 2, area["y"] + area["height"] * 0.35)
