@@ -13,7 +13,7 @@ from typing import Any
 from handrail.packets.pictures import drawing
 from handrail.packets.pictures.boxes import Box
 
-MEMORY_BYTES, PROCESSOR_SECONDS = 2 * 1024**3, 30
+MEMORY_BYTES, PROCESSOR_SECONDS = 900 * 1024**2, 30
 
 
 def limit() -> None:

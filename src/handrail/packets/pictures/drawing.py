@@ -19,7 +19,7 @@ from handrail.packets.pictures.boxes import WHOLE, Box
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 MAX_PAGES = 20
-MAX_SIDE, MAX_PIXELS = 20_000, 40_000_000
+MAX_SIDE, MAX_PIXELS, ALL_PIXELS = 20_000, 25_000_000, 30_000_000  # the last: of all pages of a PDF together
 PAGE_WIDTH, PAGE_HEIGHT, LARGEST_SCALE = 1_600, 2_400, 2.5
 MAX_TEXT = 200_000  # characters of the text layer that are read
 GAP = 12  # pixels between two pages
@@ -98,7 +98,8 @@ class PdfPicture(Picture):
         width, height = page.get_size()
         if not (width > 0 and height > 0 and math.isfinite(width * height)):
             raise NotDrawn("broken", "It has a page without a size.")
-        scale = min(PAGE_WIDTH / width, PAGE_HEIGHT / height, LARGEST_SCALE)
+        room = math.sqrt(ALL_PIXELS / self.pages / (width * height))
+        scale = min(PAGE_WIDTH / width, PAGE_HEIGHT / height, LARGEST_SCALE, room)
         if min(width, height) * scale < 1:
             raise NotDrawn("broken", "It has a page that is too narrow to be drawn.")
         return _on_white(page.render(scale=scale, may_draw_forms=False).to_pil())
@@ -154,7 +155,7 @@ def drawn(picture: Picture, boxes: Sequence[Box]) -> bytes:
     pages = [covered(picture.page(number), number, boxes) for number in range(1, picture.pages + 1)]
     width = max(page.width for page in pages)
     height = sum(page.height for page in pages) + GAP * (len(pages) - 1)
-    if width * height > MAX_PIXELS * 2:
+    if width * height > ALL_PIXELS * 2:  # pages of unlike widths
         raise NotDrawn("too-many-pixels", "Its pages together have too many pixels.")
     whole = Image.new("RGB", (width, height), _GREY)
     top = 0

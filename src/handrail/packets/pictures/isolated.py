@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from handrail.packets.pictures.boxes import Box
 
 SECONDS = 60
 MAX_BYTES = 64 * 1024 * 1024
+_ONE_AT_A_TIME = threading.Lock()  # each may take much memory, and a service has its limit
 _PROGRAM = (sys.executable, "-I", "-m", "handrail.packets.pictures.child")
 
 
@@ -82,9 +84,10 @@ def _ask(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         raise PictureRefused(f"It has {len(data)} bytes; the limit is {MAX_BYTES}.", code="too-large")
     given = json.dumps(request).encode() + b"\n" + data
     try:
-        done = subprocess.run(  # noqa: S603 - our own program
-            _PROGRAM, input=given, capture_output=True, timeout=SECONDS, check=False, env={}
-        )
+        with _ONE_AT_A_TIME:
+            done = subprocess.run(  # noqa: S603 - our own program
+                _PROGRAM, input=given, capture_output=True, timeout=SECONDS, check=False, env={}
+            )
     except subprocess.TimeoutExpired:
         raise PictureRefused("Drawing it takes too long.", code="too-slow") from None
     line, _, png = done.stdout.partition(b"\n")
