@@ -57,8 +57,8 @@ class Commands(LazyGroup):
         "packets": Lazy(
             "packets",
             "group",
-            "Escalation packets: list, assemble, preview, reassemble, discard, show, diff, holds, clear, mask, approve, "
-            "seen, reject, withdraw, release, document, export.",
+            "Escalation packets: list, assemble, preview, reassemble, discard, show, diff, holds, clear, mask, "
+            "approve, seen, reject, withdraw, release, document, export.",
         ),
         "keys": Lazy("keys", "group", "Release keys: generate, list, rotate, retire, revoke, export."),
         "intake": Lazy("intake", "group", "The receiver's side: verify.", models=False),
