@@ -161,7 +161,10 @@ def _calls(p: Plants, n: int, one: Try) -> Iterator[Record]:
     if code:
         said = quote(f"signing key of {p.opaque(f'error description {n}')} is not known")
         back = f"{APP}/callback?error={code}&error_description={said}&state={p.opaque(f'oauth state {n}')}"
-    authorize = f"{APP}/oauth/authorize?response_type=code&scope=openid&state={p.opaque(f'oauth state {n}')}"
+    authorize = (
+        f"{APP}/oauth/authorize?response_type=code&scope=openid&state={p.opaque(f'oauth state {n}')}"
+        f"&code_challenge_method=S256&code_challenge={p.opaque(f'challenge {n}')}"
+    )
     yield _entry(p, n, "GET", authorize, status=302, to=back, sort="document")
     token = json.dumps({"error": "invalid_grant"} if code else {"token_type": "Bearer", "expires_in": 3600})
     yield _entry(
