@@ -209,3 +209,15 @@ def test_picture_is_shown_as_it_leaves_and_its_original_never() -> None:
     assert (shown.kind, b64decode(shown.image)) == ("picture", drawn)
     for cleared_ in (None, b"GIF89a"):
         assert not view(AnnexBytes("pictures/v1", "image/png", cleared_, original, CONTEXT), AskedPart()).image
+
+
+def test_thread_dump_is_read_thread_by_thread() -> None:
+    lines = [
+        {"threads": "threads/v1", "count": 2},
+        {"thread": 1, "name": "main", "state": "WAITING", "holds": ["~text-a"], "frames": ["f"] * 40},
+        {"thread": 2, "frames": 7},
+    ]
+    data = "\n".join(json.dumps(line) for line in lines).encode()
+    content = view(AnnexBytes("threads/v1", "", data, None), AskedPart())
+    assert [row.cells[:3] for row in content.rows] == [("main", "WAITING", "holds ~text-a"), ("", "", "")]
+    assert content.rows[0].cells[3].endswith("… 28 more")

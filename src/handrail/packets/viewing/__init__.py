@@ -17,7 +17,7 @@ VIEWERS: Mapping[str, Callable[[AnnexBytes, AskedPart], AnnexContent]] = {
     "har": waterfall.view,
     "otlp": tree.view,
     "log": texts.log,
-    "threads": texts.log,
+    "threads": texts.threads,
     "pictures": texts.picture,
 }
 

@@ -16,10 +16,11 @@ from handrail.packets.viewing.content import (
     part_of,
     shown_text,
 )
-from handrail.packets.viewing.reading import as_dict, document_of, values_of_lines
+from handrail.packets.viewing.reading import as_dict, as_list, document_of, values_of_lines
 
 LINE_COLUMNS = ("line", "time", "level", "text")
-_LONGEST_LINE = 2000
+THREAD_COLUMNS = ("name", "state", "facts", "frames")
+_LONGEST_LINE, _FRAMES = 2000, 12
 _PNG, _LARGEST_PICTURE = b"\x89PNG\r\n\x1a\n", 12 * 1024 * 1024
 
 
@@ -41,6 +42,41 @@ def log(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
         if lines
     )
     return AnnexContent("lines", LINE_COLUMNS, rows, part, facts, with_original=both)
+
+
+def threads(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
+    """A thread dump: each thread with its state, the locks that it holds and awaits, and the top of its frames."""
+    cleared = values_of_lines(annex.cleared) if annex.cleared is not None else None
+    if cleared is None:
+        return log(annex, asked) if annex.cleared is None else other(annex, asked)
+    found = [as_dict(one) for one in cleared if "thread" in as_dict(one)]
+    part = part_of(len(found), asked)
+    rows = tuple(
+        ShownRow(number, _thread(found[number - 1]), {}, "", (), ())
+        for number in range(part.first, part.last + 1)
+        if found
+    )
+    facts = [as_dict(one) for one in cleared if "thread" not in as_dict(one)]
+    lines = [(name[:60], text) for one in facts[:20] for name, text in list(flatten.lines_of(one).items())[:8]]
+    message = "The original is not shown beside it: its lines are not those of a thread." if annex.original else ""
+    return AnnexContent("lines", THREAD_COLUMNS, rows, part, tuple(lines), message=message)
+
+
+def _thread(one: dict[str, Any]) -> tuple[str, ...]:
+    frames = as_list(one.get("frames"))
+    top = "\n".join(shown_text(frame, 200) for frame in frames[:_FRAMES])
+    more = f"\n… {len(frames) - _FRAMES} more" if len(frames) > _FRAMES else ""
+    rest = {key: value for key, value in one.items() if key not in ("thread", "name", "state", "frames")}
+    locks = "; ".join(
+        f"{key} {', '.join(map(shown_text, as_list(value)[:5])) or shown_text(value, 40)}"
+        for key, value in rest.items()
+    )
+    return (
+        shown_text(one.get("name"), 120),
+        shown_text(one.get("state"), 60),
+        shown_text(locks, 300),
+        top + more,
+    )
 
 
 def picture(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
