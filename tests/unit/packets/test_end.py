@@ -26,6 +26,8 @@ def test_people_and_programs_decide_nothing_beyond_the_release() -> None:
     assert acts == {
         "packets",
         "preview",
+        "redact",
+        "attest",
         "reassemble",
         "clear",
         "clear-all",
