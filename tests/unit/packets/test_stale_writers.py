@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import IntegrityError
@@ -14,13 +15,25 @@ import handrail.packets
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, HandrailError, Stale
 from handrail.packets import claims, ledger, moves, seen
-from handrail.packets.actions import assembling, delivering, holds, releasing, votes
+from handrail.packets.actions import assembling, delivering, holds, redacting, releasing, votes
 from handrail.packets.ledger import DeliveryLease, NewDeliveryRow
-from handrail.packets.models import Assembly, DeliveryEntry, Packet, Release, Revision, SeenMark, Vote
+from handrail.packets.models import (
+    AnnexRow,
+    Assembly,
+    DeliveryEntry,
+    Packet,
+    PictureAttestation,
+    Release,
+    Revision,
+    SeenMark,
+    Vote,
+)
 from handrail.packets.position import DeliveryPosition
 from handrail.packets.states import DeliveryEventKind, RevisionReason, RevisionState
 from handrail.packets.status import fold
 from tests.factories.packets import Packets, everything
+from tests.unit.packets.pictures import samples
+from tests.unit.packets.pictures.profiles import with_pictures
 
 WRITING = frozenset({"update", "create", "bulk_create", "save", "get_or_create", "update_or_create", "delete"})
 
@@ -57,6 +70,8 @@ WRITES = {
     "moves.begin create": "next revision",
     "moves.move update": "transition",
     "moves.recall update": "recall",
+    "redacting._write create": "redaction",
+    "redacting.attest create": "attestation",
     "releasing.release create": "release",
     "seen.keep bulk_create": "seen",
     "votes._write create": "vote",
@@ -217,6 +232,38 @@ def _vote(desk: Packets) -> None:
     assert Vote.objects.count() == 1
 
 
+def _picture(desk: Packets) -> dict[str, Any]:
+    with_pictures(desk)
+    desk.sources.attach("ATT-9", "picture", samples.screenshot())
+    revision = desk.assemble()
+    return {"ref": revision.packet.ref, "revision": revision.number, "annex": "picture-1"}
+
+
+def _redact(desk: Packets, named: dict[str, Any], *box: int) -> str:
+    row = AnnexRow.objects.get(revision__number=named["revision"], name="picture-1")
+    given = {"original_digest": str(row.original_digest), "boxes": [[1, *box]]}
+    return redacting.redact(**named, **given, by=desk.person("eve")).result_digest
+
+
+def _redaction(desk: Packets) -> None:
+    """Somebody attests what has been redacted otherwise meanwhile."""
+    named = _picture(desk)
+    before = _redact(desk, named, 0, 0, 90, 90)
+    _redact(desk, named, 0, 0, 900, 900)
+    with pytest.raises(Conflict):
+        redacting.attest(**named, digest=before, by=desk.person("cy"))
+    assert not PictureAttestation.objects.exists()
+
+
+def _attestation(desk: Packets) -> None:
+    named = _picture(desk)
+    digest = _redact(desk, named, 0, 0, 90, 90)
+    redacting.attest(**named, digest=digest, by=desk.person("cy"))
+    with pytest.raises(Conflict):
+        redacting.attest(**named, digest=digest, by=desk.person("cy"))
+    assert PictureAttestation.objects.count() == 1
+
+
 def _seen(desk: Packets) -> None:
     revision = desk.assemble()
     desk.see(revision, "ada")
@@ -240,6 +287,8 @@ LATE: dict[str, Callable[[Packets], None]] = {
     "release": _release,
     "vote": _vote,
     "seen": _seen,
+    "redaction": _redaction,
+    "attestation": _attestation,
 }
 
 
