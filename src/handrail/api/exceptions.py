@@ -206,10 +206,7 @@ def resolve_exception(request: HttpRequest, ref: ExceptionRef, body: ResolutionB
 @router.post("/exceptions/{ref}/read-again", response={200: Reread, **REFUSALS}, operation_id="read_exception_again")
 def read_exception_again(request: HttpRequest, ref: ExceptionRef) -> Reread:
     """Make the declared reads of the stopped run once more. What they say now stands beside what the packet holds."""
-    rereading.read_again(ref=ref, by=actor_of(request))
-    found = queries.get_exception(actor_of(request), ref).reread
-    assert found is not None  # it was just written
-    return found
+    return rereading.read_again(ref=ref, by=actor_of(request))
 
 
 @router.get(

@@ -313,9 +313,7 @@ def resolve_all(
 @group.command("read-again")
 def read_again(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
     """Make the declared reads of the stopped run once more, and show them beside what the packet holds."""
-    who = actor(as_, workspace)
-    rereading.read_again(ref=exception, by=who)
-    found = queries.get_exception(who, exception).reread
+    found = rereading.read_again(ref=exception, by=actor(as_, workspace))
     if json:
         output.print_json(found)
         return

@@ -28,6 +28,8 @@ from handrail.runbooks.engine.outside import Unreadable, read_all
 from handrail.runbooks.engine.position import Position, Row
 from handrail.runbooks.limits.gate import TurnWait
 from handrail.runbooks.models import ExceptionPacket, OperationRun, Rereading
+from handrail.runbooks.queries import rereadings
+from handrail.runbooks.queries.rereadings import Reread
 from handrail.runbooks.states import BrakeKind, EventKind
 
 # Of one packet. More would be a watch, and that is not what this is for.
@@ -45,8 +47,10 @@ class _Found:
     unread: dict[str, str] = field(default_factory=dict)
 
 
-def read_again(*, ref: str, by: Actor) -> None:
+def read_again(*, ref: str, by: Actor) -> Reread:
     """Makes the declared reads of the stopped run once more, and keeps what they say with its packet.
+
+    Returns it beside what the packet holds: who may read again need not be able to open the packet itself.
 
     Raises NotFound, Denied, Conflict: ``exception-resolved``, ``tenant-closed``, ``reading-limit``,
     ``definition-unreadable``. A read that can't be made is named, and keeps none of the others from being made.
@@ -58,6 +62,9 @@ def read_again(*, ref: str, by: Actor) -> None:
     where = position.read(rows)
     found = _read(packet.run, runbook, where)
     _write(packet, by, runbook, found, _known(packet, rows))
+    written = rereadings.latest(packet)
+    assert written is not None  # it was just written
+    return written
 
 
 def _known(packet: ExceptionPacket, rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
