@@ -88,6 +88,12 @@ SPECIAL: dict[str, Drawn] = {
     ),
     "_challenge": st.sampled_from(["Basic", "Bearer", "Digest", "Negotiate", "Ntlm", "Dpop"]),
     "_via": st.builds("1.1 {}".format, WORD),
+    "_range": st.one_of(
+        st.builds("bytes={}-".format, st.integers(0, 10**12 - 1)),
+        st.builds("bytes=-{}".format, st.integers(0, 10**12 - 1)),
+        st.builds(lambda start, more: f"bytes={start}-{start + more}", st.integers(0, 10**11), st.integers(0, 10**11)),
+    ),
+    "_seconds": st.integers(0, 2**31).map(str),
 }
 HEADER = st.one_of([st.tuples(cased(name), values_of(rule)) for name, rule in sorted(headers.COMMON.items())])
 PARAMETER = st.one_of(

@@ -94,6 +94,8 @@ def directives(separator: str, names: str, with_seconds: str) -> Clean:
 
 _PLAIN = re.compile(r"[A-Za-z0-9=;,-]+(?: [A-Za-z0-9=;,-]+)*")  # single spaces, no quotes
 _SECONDS = re.compile(r"[0-9]{1,10}")
+_MOST_SECONDS = 2**31
+_BYTES = re.compile(r"bytes=(0|[1-9][0-9]{0,11})?-(0|[1-9][0-9]{0,11})?", re.I)
 # RFC 9111 and the IANA registry of cache directives (RFC 5861, RFC 8246), and two of Internet Explorer.
 _cache_control = directives(
     ",",
@@ -144,7 +146,20 @@ def _via(value: str) -> str | None:
     return ", ".join(kept) or None
 
 
-_NUMBER = matching(r"[0-9]{1,12}")
+def _range(value: str) -> str | None:
+    """A range of bytes that could be asked for: with its end before its start, or zeros in front, it is somebody's."""
+    found = _BYTES.fullmatch(value)
+    if found is None or not (found[1] or found[2]):
+        return None
+    return None if found[1] and found[2] and int(found[1]) > int(found[2]) else value
+
+
+def _seconds(value: str) -> str | None:
+    """Up to what a header may say (RFC 9111, 1.2.2): a longer number is no time."""
+    return value if _SECONDS.fullmatch(value) and int(value) <= _MOST_SECONDS else None
+
+
+_NUMBER = matching(r"[0-9]{1,10}")
 _WHEN = matching(_DATE)
 _HIT = (
     "hit miss stale expired bypass dynamic revalidated updating none error tcp_hit tcp_miss refreshhit refresh_hit pass"
@@ -170,7 +185,7 @@ COMMON: dict[str, Clean] = {
     "access-control-max-age": matching(r"-?[0-9]{1,9}"),
     "access-control-request-headers": listed(_NAMES),
     "access-control-request-method": listed(" ".join(METHODS).lower()),
-    "age": _NUMBER,
+    "age": _seconds,
     "allow": listed(" ".join(METHODS).lower()),
     "cache-control": _cache_control,
     "cf-cache-status": listed(_HIT),
@@ -186,7 +201,7 @@ COMMON: dict[str, Clean] = {
     "pragma": listed("no-cache"),
     "priority": matching(r"u=[0-7](?:\s*,\s*i)?|i"),
     "proxy-authenticate": _challenge,
-    "range": matching(r"bytes=[0-9]{0,12}-[0-9]{0,12}"),
+    "range": _range,
     "referrer-policy": listed(
         "no-referrer no-referrer-when-downgrade origin origin-when-cross-origin same-origin strict-origin "
         "strict-origin-when-cross-origin unsafe-url"

@@ -289,3 +289,24 @@ def test_sanitise_lets_no_secret_through_where_more_is_kept_now() -> None:
 
     assert result.data is not None, result.reasons
     assert found(result.data + json.dumps(result.report).encode(), p) == []
+
+
+@pytest.mark.parametrize("value", ["bytes=0-", "bytes=0-1023", "bytes=-500", "Bytes=1024-2047"])
+def test_sanitise_shows_a_range_of_bytes(value: str) -> None:
+    assert shown("Range", value) == [value]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Range", "bytes=920127-7911"),
+        ("Range", "bytes=011278-0705"),
+        ("Range", "bytes=-"),
+        ("Age", "41041259516"),
+        ("Age", "2147483649"),
+        ("Content-Length", "53042650890"),
+    ],
+)
+def test_sanitise_drops_a_number_that_the_header_can_not_mean(name: str, value: str) -> None:
+    """Such numbers are somebody's: a national identifier has these forms."""
+    assert shown(name, value) == []
