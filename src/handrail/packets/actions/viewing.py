@@ -61,8 +61,8 @@ def open_original(*, ref: str, revision: int | None, name: str, asked: AskedPart
     Raises as ``open_cleared`` does, Denied for an actor who decides nothing about the packet, Conflict ``no-original``
     where the store has it no more or it is too large.
     """
-    if not permissions.may_see_internal(by):
-        by.require(Capability.PACKET_APPROVE)
+    clears = by.may(Capability.PACKET_CLEAR_HOLD)
+    by.require(Capability.PACKET_CLEAR_HOLD if clears else Capability.PACKET_APPROVE)
     row = get_revision_row(by, ref, revision, Capability.PACKET_VIEW)
     annex = _annex(row, name)
     stream = _original(row, annex)

@@ -104,7 +104,7 @@ def _form(
 def preview(request: PageRequest) -> HttpResponse:
     """The same form with what the packet would be. Sources are read, so this is in no transaction."""
     if request.method != "POST":
-        return _form(request, request.GET)
+        return page(request)
     try:
         inputs = inputs_of(request.actor, request.POST)
         found = previewing.preview(profile=request.POST.get("profile", ""), inputs=inputs, by=request.actor)
