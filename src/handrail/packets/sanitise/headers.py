@@ -155,7 +155,7 @@ def _range(value: str) -> str | None:
 
 
 def _seconds(value: str) -> str | None:
-    """Up to what a header may say (RFC 9111, 1.2.2): a longer number is no time."""
+    """Up to what a header may say (RFC 9111, 1.2.2): a longer number is not a time."""
     return value if _SECONDS.fullmatch(value) and int(value) <= _MOST_SECONDS else None
 
 
