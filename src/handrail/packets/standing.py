@@ -16,7 +16,7 @@ from handrail.definitions.active import compiled_profile
 from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, NotFound, Unavailable
-from handrail.packets import documents, drift, settings
+from handrail.packets import documents, drift, redactions, settings
 from handrail.packets.assembly import artifacts
 from handrail.packets.assembly.artifacts import Artifact, Known
 from handrail.packets.assembly.assemble import Inputs, assemble
@@ -42,7 +42,7 @@ def still_stands(revision: Revision, moved: Moved) -> bool:
         made = _made_again(revision, profile, moved.fresh)
     except BlobUnavailable as error:
         raise Unavailable(f"The attachments can't be compared now: {error.message}", code="source-unreadable") from None
-    except Conflict:
+    except (Conflict, NotFound):  # also where what people have cleared is kept no more
         return False
     assembly = revision.assembly
     return (
@@ -84,7 +84,12 @@ def _attached(
     ]
     store = artifacts.through(registry.current(), profile)
     return artifacts.read_artifacts(
-        profile, fresh, store, salt=salt, known=_known(revision, profile) if terms[0] == terms[1] else {}
+        profile,
+        fresh,
+        store,
+        salt=salt,
+        known=_known(revision, profile) if terms[0] == terms[1] else {},
+        attested=redactions.attested(revision.packet),
     )
 
 

@@ -96,6 +96,14 @@ def test_new_redaction_voids_the_attestation(desk: Packets, held: Revision) -> N
     assert (last.number, annex(last).path) == (following.number + 1, "")
 
 
+def test_internal_note_that_changes_nothing_leaves_votes_for_an_attested_picture(desk: Packets, held: Revision) -> None:
+    following = attest(desk, held, redact(desk, held).result_digest)
+    desk.approve(following, "ada")
+    desk.sources.case["bridge_notes"].append("Ana thinks that the signing key was rotated without telling anybody.")
+    desk.approve(following, "ben")
+    assert following.state == "approved"
+
+
 def test_redaction_of_another_original_does_not_count(desk: Packets, held: Revision) -> None:
     attest(desk, held, redact(desk, held).result_digest)
     desk.sources["/cases/CASE-7/attachments"]["items"].pop()
