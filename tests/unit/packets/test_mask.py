@@ -209,3 +209,17 @@ def test_finding_in_the_title_holds_the_revision_and_can_not_be_masked(desk: Pac
     assert (hold.scope, hold.target, hold.blocking) == ("revision", "packet.about.title", True)
     with pytest.raises(Conflict, match="Nobody can mask"):
         mask(desk, revision, "cy", "packet.about.title", code="personal-data-in-text")
+
+
+def test_what_is_read_only_once_its_neighbour_is_masked_is_held_then(desk: Packets) -> None:
+    desk.sources.case["timeline"].append(
+        event("update", "paid with 4111 1111 1111 1111L\u00f6senordet \u00e4r Vinter2026")
+    )
+    revision = desk.assemble()
+    codes = list(HoldRow.objects.filter(revision=revision, target=TEXT).values_list("code", flat=True))
+    assert codes == ["personal-data-in-text"]
+    revision = mask(desk, revision, "cy", code="personal-data-in-text")
+    assert (revision.state, "Vinter2026" in revision.assembly.packet) == ("held", False)
+    revision = mask(desk, revision, "cy")
+    assert revision.state == "in_review"
+    assert "Vinter2026" not in revision.assembly.packet

@@ -164,23 +164,27 @@ class TextGuard:
         place: str,
         entry: Mapping[str, JsonValue],
     ) -> str:
-        decided: list[TextFinding] = []
-        seen = look(text, terms)
-        for code in dict.fromkeys(one.code for one in seen):
-            mine = [one for one in seen if one.code == code]
-            fact = _fact(text, mine)
-            decision = self._masks.get(mask_digest(self.salt, code, target, fact))
-            if decision is not None and decision.role in self.profile.rule(code).masks:
-                self.used.append(decision)
-                decided += mine
-            else:
-                found.add(code, place, {**entry, **fact}, (one.kind for one in mine))
-            self.gone += [text[one.start : one.end] for one in mine]
-        if not decided:
-            return text
-        done = masked(text, decided)
-        counts.update(done.counts)
-        return done.text
+        """Looked at again once something is masked: what stood against it may be read as something else now."""
+        open_codes: set[str] = set()
+        while True:
+            decided: list[TextFinding] = []
+            seen = [one for one in look(text, terms) if one.code not in open_codes]
+            for code in dict.fromkeys(one.code for one in seen):
+                mine = [one for one in seen if one.code == code]
+                fact = _fact(text, mine)
+                decision = self._masks.get(mask_digest(self.salt, code, target, fact))
+                if decision is not None and decision.role in self.profile.rule(code).masks:
+                    self.used.append(decision)
+                    decided += mine
+                else:
+                    open_codes.add(code)
+                    found.add(code, place, {**entry, **fact}, (one.kind for one in mine))
+                self.gone += [text[one.start : one.end] for one in mine]
+            if not decided:
+                return text
+            done = masked(text, decided)
+            counts.update(done.counts)
+            text = done.text
 
     def terms_of(self, spec: CompiledField) -> TextTerms | None:
         """What is looked for in the values of a field; None where its schema leaves no room for anything."""
