@@ -37,6 +37,7 @@ def main() -> None:
             head["texts"] = list(picture.texts())
         elif request["do"] == "page" and 1 <= request["page"] <= picture.pages:
             page = drawing.covered(picture.page(request["page"]), request["page"], _boxes(request))
+            page = drawing.turned(page, request.get("turn", 0))
             png = drawing.as_png(page)
             head |= {"width": page.width, "height": page.height}
         elif request["do"] == "draw":

@@ -6,8 +6,10 @@ that nothing can be written in their last digits. Of an animation only the first
 
 from __future__ import annotations
 
+import ctypes
 import io
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -21,11 +23,16 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 MAX_PAGES = 20
 MAX_SIDE, MAX_PIXELS, ALL_PIXELS = 20_000, 25_000_000, 30_000_000  # the last: of all pages of a PDF together
 PAGE_WIDTH, PAGE_HEIGHT, LARGEST_SCALE = 1_600, 2_400, 2.5
-MAX_TEXT = 200_000  # characters of the text layer that are read
+MAX_TEXT = 200_000  # characters of the text layers of all pages together
 GAP = 12  # pixels between two pages
 STEPS_BITS = 5
+_FINE: Final = WHOLE * 100  # pdfium places points in whole numbers
+_TURNS: Final = {
+    90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270
+}  # fmt: skip
 _CHUNKS: Final = {b"IHDR", b"IDAT", b"IEND"}
 _PNG_HEAD, _CHUNK_AROUND = 8, 12
+_SURROGATES: Final = (0xD800, 0xDFFF)
 _WHITE, _BLACK, _GREY = (255, 255, 255), (0, 0, 0), (128, 128, 128)
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -109,11 +116,13 @@ class PdfPicture(Picture):
         for number in range(1, self.pages + 1):
             page = self._page(number)
             layer = page.get_textpage()
-            count = min(layer.count_chars(), left)
+            count = layer.count_chars()
             left -= count
+            if left < 0:
+                raise NotDrawn("too-much-text", f"Its text layer has more than {MAX_TEXT} characters.")
             if count:
-                text = layer.get_text_range(0, count)
-                yield {"page": number, "text": text, "boxes": [_place(page, layer, at) for at in range(count)]}
+                text = "".join(_character(layer, at) for at in range(count))
+                yield {"page": number, "text": text, "boxes": list(_places(page, layer, count))}
 
     def _page(self, number: int) -> Any:
         try:
@@ -122,13 +131,39 @@ class PdfPicture(Picture):
             raise NotDrawn("broken", f"Its page {number} is broken.") from None
 
 
-def _place(page: Any, layer: Any, at: int) -> list[int]:
-    width, height = page.get_size()
-    left, bottom, right, top = layer.get_charbox(at)
-    x, y = math.floor(left / width * WHOLE), math.floor((height - top) / height * WHOLE)
-    w, h = math.ceil(right / width * WHOLE) - x, math.ceil((height - bottom) / height * WHOLE) - y
+def _character(layer: Any, at: int) -> str:
+    """The character at an index: one for each box, also where pdfium's text leaves some out."""
+    code = pdfium.FPDFText_GetUnicode(layer, at)
+    return chr(code) if code <= sys.maxunicode and not _SURROGATES[0] <= code <= _SURROGATES[1] else "\ufffd"
+
+
+def _places(page: Any, layer: Any, count: int) -> Iterator[list[int]]:
+    """The box of each character; one that only pdfium put between two others has the box of the one before."""
+    last: list[int] | None = None
+    for at in range(count):
+        if last is None or pdfium.FPDFText_IsGenerated(layer, at) != 1:
+            last = _place(page, layer.get_charbox(at))
+        yield last
+
+
+def _place(page: Any, corners: tuple[float, float, float, float]) -> list[int]:
+    """Where the page is drawn, turned and cut as it says."""
+    left, bottom, right, top = corners
+    (x1, y1), (x2, y2) = _drawn_at(page, left, bottom), _drawn_at(page, right, top)
+    x, y = _thousandths(min(x1, x2)), _thousandths(min(y1, y2))
+    w, h = -_thousandths(-max(x1, x2)) - x, -_thousandths(-max(y1, y2)) - y
     x, y = min(max(x, 0), WHOLE - 1), min(max(y, 0), WHOLE - 1)
     return [x, y, min(max(w, 1), WHOLE - x), min(max(h, 1), WHOLE - y)]
+
+
+def _drawn_at(page: Any, x: float, y: float) -> tuple[int, int]:
+    across, down = ctypes.c_int(), ctypes.c_int()
+    pdfium.FPDF_PageToDevice(page, 0, 0, _FINE, _FINE, 0, x, y, across, down)
+    return across.value, down.value
+
+
+def _thousandths(fine: int) -> int:
+    return fine * WHOLE // _FINE
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -175,6 +210,11 @@ def covered(page: Image.Image, number: int, boxes: Sequence[Box]) -> Image.Image
             bottom = -(-(box.y + box.h) * page.height // WHOLE)
             pen.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), fill=_BLACK)
     return page
+
+
+def turned(page: Image.Image, turn: int) -> Image.Image:
+    """``page`` turned to the left by 90, 180 or 270 degrees, or as it is."""
+    return page.transpose(_TURNS[turn]) if turn in _TURNS else page
 
 
 def as_png(image: Image.Image) -> bytes:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from handrail.packets.findings import TextTerms, look
 from handrail.packets.findings.looking import NOTHING
@@ -21,6 +22,7 @@ from handrail.packets.pictures.isolated import OpenedPicture
 RECOGNITION = "tesseract"
 SECONDS = 60
 _WORD_LEVEL = "5"
+_SURE, _FEW_WORDS = 60, 3  # percent; a page with fewer sure words is read in all directions
 _MARGIN = 4  # thousandths around what is found
 
 
@@ -43,6 +45,14 @@ class Examined:
     recognised: bool
 
 
+class ReadWord(NamedTuple):
+    """``sure``: text recognition says that it most likely read it right."""
+
+    text: str
+    box: Box
+    sure: bool
+
+
 def examine(data: bytes, terms: TextTerms = NOTHING) -> Examined:
     """Raises PictureRefused."""
     opened = isolated.read(data)
@@ -51,11 +61,10 @@ def examine(data: bytes, terms: TextTerms = NOTHING) -> Examined:
     recognised = program is not None
     if program is not None:
         for number in range(1, opened.pages + 1):
-            words = _words(program, isolated.page(data, number), number)
-            if words is None:
-                recognised = False
-            else:
-                found += _in_pixels(words, terms)
+            read = _turns(program, data, number)
+            recognised = recognised and all(words is not None for words in read.values())
+            for turn, words in read.items():
+                found += _in_pixels(words or (), terms, turn)
     once = {(one.code, one.kind, one.place): one for one in reversed(found)}
     ordered = sorted(once.values(), key=lambda one: (one.place, one.code))
     return Examined(opened, tuple(ordered), recognised)
@@ -69,16 +78,34 @@ def _in_layer(opened: OpenedPicture, terms: TextTerms) -> Iterator[PictureFindin
                 yield PictureFinding(one.code, one.kind, "text layer", place)
 
 
-def _in_pixels(words: Sequence[tuple[str, Box]], terms: TextTerms) -> Iterator[PictureFinding]:
+def _turns(program: str, data: bytes, number: int) -> dict[int, list[ReadWord] | None]:
+    """What is read of a page by how far it is turned; only where little is readable as it stands, also turned."""
+    read = {0: _words(program, isolated.page(data, number), number)}
+    sure = sum(word.sure for word in read[0] or ())
+    if sure < _FEW_WORDS or sure * 2 < len(read[0] or ()):
+        for turn in (90, 180, 270):
+            read[turn] = _words(program, isolated.page(data, number, turn=turn), number)
+    return read
+
+
+def _in_pixels(words: Sequence[ReadWord], terms: TextTerms, turn: int) -> Iterator[PictureFinding]:
     text, places = "", []
-    for word, box in words:
+    for word, box, _ in words:
         text += word + " "
         places += [box] * (len(word) + 1)
     for one in look(text, terms):
-        yield PictureFinding(one.code, one.kind, "picture", _joined(places[one.start : one.end]))
+        place = tuple(_turned_back(box, turn) for box in _joined(places[one.start : one.end]))
+        yield PictureFinding(one.code, one.kind, "picture", place)
 
 
-def _words(program: str, page: isolated.DrawnPage, number: int) -> list[tuple[str, Box]] | None:
+def _turned_back(box: Box, turn: int) -> Box:
+    """Where on the page ``box`` is, which was found on the page turned to the left by ``turn`` degrees."""
+    for _ in range(turn // 90):
+        box = Box(box.page, WHOLE - box.y - box.h, box.x, box.h, box.w)
+    return box
+
+
+def _words(program: str, page: isolated.DrawnPage, number: int) -> list[ReadWord] | None:
     try:
         done = subprocess.run(  # noqa: S603 - the program that the operator installed
             (program, "stdin", "stdout", "--psm", "11", "tsv"),
@@ -89,7 +116,7 @@ def _words(program: str, page: isolated.DrawnPage, number: int) -> list[tuple[st
         return None
     rows = csv.DictReader(io.StringIO(done.stdout.decode("utf-8", "replace")), delimiter="\t", quoting=csv.QUOTE_NONE)
     return [
-        (row["text"], _box(number, row, page))
+        ReadWord(row["text"], _box(number, row, page), float(row.get("conf") or 0) >= _SURE)
         for row in rows
         if row.get("level") == _WORD_LEVEL and (row.get("text") or "").strip()
     ]
@@ -103,17 +130,30 @@ def _box(number: int, row: dict[str, str], page: isolated.DrawnPage) -> Box:
 
 
 def _joined(places: Sequence[Box]) -> tuple[Box, ...]:
-    """One box for each line: those whose heights overlap are in one."""
+    """One box for each line, whichever way it runs."""
     lines: list[Box] = []
+    before: Box | None = None
     for place in places:
-        last = lines[-1] if lines else None
-        if last is not None and last.page == place.page and place.y < last.y + last.h and last.y < place.y + place.h:
+        if before is not None and (_beside(lines[-1], place) or _below(before, place)):
+            last = lines[-1]
             x, y = min(last.x, place.x), min(last.y, place.y)
             w = max(last.x + last.w, place.x + place.w) - x
             lines[-1] = Box(last.page, x, y, w, max(last.y + last.h, place.y + place.h) - y)
         else:
             lines.append(place)
+        before = place
     return tuple(_within(Box(p, x - _MARGIN, y - _MARGIN, w + 2 * _MARGIN, h + 2 * _MARGIN)) for p, x, y, w, h in lines)
+
+
+def _beside(line: Box, place: Box) -> bool:
+    return line.page == place.page and place.y < line.y + line.h and line.y < place.y + place.h
+
+
+def _below(before: Box, place: Box) -> bool:
+    """Whether two characters stand close above each other: in a line that runs up or down."""
+    apart = max(place.y - before.y - before.h, before.y - place.y - place.h)
+    across = before.page == place.page and place.x < before.x + before.w and before.x < place.x + place.w
+    return across and apart < max(before.h, place.h)
 
 
 def _within(box: Box) -> Box:

@@ -67,9 +67,9 @@ def read(data: bytes) -> OpenedPicture:
     return OpenedPicture(head["kind"], head["pages"], head["frames"], texts)
 
 
-def page(data: bytes, number: int, boxes: Sequence[Box] = ()) -> DrawnPage:
-    """One page with its boxes as PNG. Raises PictureRefused."""
-    head, png = _ask({"do": "page", "page": number, "boxes": boxes}, data)
+def page(data: bytes, number: int, boxes: Sequence[Box] = (), *, turn: int = 0) -> DrawnPage:
+    """One page with its boxes as PNG, turned to the left by ``turn`` degrees. Raises PictureRefused."""
+    head, png = _ask({"do": "page", "page": number, "boxes": boxes, "turn": turn}, data)
     return DrawnPage(png, head["width"], head["height"])
 
 

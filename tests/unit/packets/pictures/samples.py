@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 SECRET = "Walnut-Otter-7183"
+KEY = "AKIAIOSFODNN7EXAMPLE"
 LINE = f"password: {SECRET}"
 
 
@@ -90,8 +91,9 @@ def huge_header() -> bytes:
 
 
 def pdf(
-    content: str, *, pages: int = 1, objects: Mapping[int, bytes] | None = None, root: str = "", page: str = ""
-) -> bytes:
+    content: str, *, pages: int = 1, objects: Mapping[int, bytes] | None = None, root: str = "", page: str = "",
+    media: str = "[0 0 595 842]",
+) -> bytes:  # fmt: skip
     """A PDF whose pages all show ``content``, with further ``objects`` (from 10), keys of the root and of pages."""
     stream = content.encode("latin-1")
     kids = " ".join(f"{100 + n} 0 R" for n in range(pages))
@@ -102,7 +104,7 @@ def pdf(
         4: b"<< /Length %d >>\nstream\n" % len(stream) + stream + b"\nendstream",
         **(objects or {}),
         **{
-            100 + n: f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font "
+            100 + n: f"<< /Type /Page /Parent 2 0 R /MediaBox {media} /Contents 4 0 R /Resources << /Font "
             f"<< /F1 3 0 R >> /XObject << /Im1 11 0 R >> >> {page} >>".encode()
             for n in range(pages)
         },
@@ -128,6 +130,21 @@ def text(line: str, *, at: tuple[int, int] = (60, 700), mode: int = 0) -> str:
 
 def report() -> bytes:
     return pdf(text("Log-in failed") + " " + text(LINE, at=(60, 600)))
+
+
+OTHER_PAGE_SPACES = {
+    "turned 90": lambda: pdf(text(KEY), page="/Rotate 90"),
+    "turned 180": lambda: pdf(text(KEY), page="/Rotate 180"),
+    "turned 270": lambda: pdf(text(KEY), page="/Rotate 270"),
+    "cut out": lambda: pdf(text(KEY, at=(220, 480)), page="/CropBox [200 400 580 600]"),
+    "cut out and turned": lambda: pdf(text(KEY, at=(220, 480)), page="/CropBox [200 400 580 600] /Rotate 90"),
+    "far origin": lambda: pdf(text(KEY, at=(1060, 1700)), media="[1000 1000 1595 1842]"),
+    "negative origin": lambda: pdf(text(KEY, at=(-250, 100)), media="[-300 -400 295 442]"),
+    "other units": lambda: pdf(text(KEY), page="/UserUnit 2"),
+    "control characters before": lambda: pdf(
+        text(r"\215\216 ab\000\001\002\003\004\005 cd", at=(60, 750), mode=3) + " " + text(KEY)
+    ),
+}
 
 
 def hidden_layer() -> bytes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from handrail.kernel.errors import Invalid
 from handrail.packets.pictures import boxes, drawing, examining, isolated
@@ -25,7 +25,7 @@ READS_TEXT = pytest.mark.skipif(shutil.which(examining.RECOGNITION) is None, rea
 def seen(png: bytes) -> str:
     """What text recognition reads in a picture, without blanks."""
     words = examining._words(examining.RECOGNITION, isolated.DrawnPage(png, *Image.open(io.BytesIO(png)).size), 1)
-    return "".join(word for word, _ in words or ())
+    return "".join(word.text for word in words or ())
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,40 @@ def test_text_layer_is_looked_through_with_page_and_place(
     assert (one.kind, one.where, one.place[0].page) == ("password", "text layer", 1)
     assert one.place[0].y < 290 < one.place[0].y + one.place[0].h
     assert not found.recognised
+
+
+def left_outside(data: bytes, found: Iterable[examining.PictureFinding]) -> bool:
+    """Whether something is drawn outside the boxes of what was found."""
+    page = Image.open(io.BytesIO(isolated.draw(data, ()).png))
+    pen = ImageDraw.Draw(page)
+    for box in (box for one in found for box in one.place):
+        x, y = box.x * page.width / boxes.WHOLE, box.y * page.height / boxes.WHOLE
+        pen.rectangle((x, y, x + box.w * page.width / 1000, y + box.h * page.height / 1000), fill="white")
+    return min(low for low, _ in page.getextrema()) < 128
+
+
+@pytest.mark.parametrize("make", samples.OTHER_PAGE_SPACES.values(), ids=list(samples.OTHER_PAGE_SPACES))
+def test_box_of_the_text_layer_covers_what_is_drawn(make: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = examining.examine(make()).findings
+    assert len([box for one in found for box in one.place]) == 1
+    assert not left_outside(make(), found)
+
+
+@READS_TEXT
+@pytest.mark.parametrize("turn", [90, 270])
+def test_turned_picture_is_read_and_its_boxes_cover_what_is_read(turn: int) -> None:
+    data = samples.saved(samples.written(samples.KEY, size=(900, 120)).rotate(turn, expand=True))
+    found = examining.examine(data).findings
+    assert found
+    assert not left_outside(data, found)
+
+
+def test_text_layer_that_is_too_long_to_be_read_as_a_whole_is_refused() -> None:
+    data = samples.pdf(" ".join(samples.text("x" * 500, at=(60, 30 * n)) for n in range(21)), pages=20)
+    with pytest.raises(PictureRefused) as refused:
+        isolated.read(data)
+    assert refused.value.code == "too-much-text"
 
 
 @pytest.mark.parametrize(
