@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from handrail.kernel.hostile import clean_text
@@ -20,22 +20,26 @@ _DIGEST = re.compile(r"\bsha256:([0-9a-f]{12})[0-9a-f]{52}\b")
 _NAMES = ("id", "ref", "reference", "key", "name")
 
 
-def summarise(before: Any, after: Any) -> tuple[str, str]:
-    """What it changed from and to, each in at most about 120 characters, cleaned."""
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def summarise(before: Any, after: Any, *, hide: Callable[[str], str] = _as_it_is) -> tuple[str, str]:
+    """What it changed from and to, each in at most about 120 characters, cleaned. ``hide`` masks what is not quoted."""
     if isinstance(before, list) and isinstance(after, list):
         return (
             f"{len(before)} {'entry' if len(before) == 1 else 'entries'}",
-            f"{len(after)}: {'; '.join(_entries(before, after))}",
+            f"{len(after)}: {'; '.join(_entries(before, after, hide))}",
         )
     if isinstance(before, dict) and isinstance(after, dict):
         changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
         before, after = ({name: one[name] for name in changed if name in one} for one in (before, after))
-    one, other = _cut(_text(before), _text(after))
+    one, other = _cut(hide(_text(before)), hide(_text(after)))
     return one, other if other != one else f"{other}, {UNSEEN}"
 
 
-def _entries(before: list[Any], after: list[Any]) -> Iterator[str]:
-    was, now = _by_name(before), _by_name(after)
+def _entries(before: list[Any], after: list[Any], hide: Callable[[str], str]) -> Iterator[str]:
+    was, now = _by_name(before, hide), _by_name(after, hide)
     found = {
         "added": [name for key, (name, _) in now.items() if key not in was],
         "removed": [name for key, (name, _) in was.items() if key not in now],
@@ -50,13 +54,13 @@ def _entries(before: list[Any], after: list[Any]) -> Iterator[str]:
             yield f"{len(names)} {kind}" + (f": {', '.join(known)}{more}" if known else "")
 
 
-def _by_name(entries: list[Any]) -> dict[str, tuple[str, str]]:
+def _by_name(entries: list[Any], hide: Callable[[str], str]) -> dict[str, tuple[str, str]]:
     """What makes an entry this one, to the name that is shown of it and its whole text."""
     found = {}
     for entry in entries:
         text = _text(entry)
         name = _name(entry) if isinstance(entry, Mapping) else text
-        found[name or text] = (clean_text(_short(name), limit=NAME_LIMIT), text)
+        found[name or text] = (clean_text(hide(_short(name)), limit=NAME_LIMIT), text)
     return found
 
 

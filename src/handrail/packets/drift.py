@@ -13,7 +13,7 @@ from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import ReadFailed, Reading
 from handrail.definitions.active import active_profile, active_table, compiled_profile, compiled_table
 from handrail.definitions.models import Definition
-from handrail.definitions.profile.compiled import CompiledProfile
+from handrail.definitions.profile.compiled import CompiledListField, CompiledProfile
 from handrail.definitions.states import DefinitionState
 from handrail.definitions.table import CompiledTable
 from handrail.kernel.clock import now
@@ -26,6 +26,7 @@ from handrail.packets.assembly.compare import affected_fields
 from handrail.packets.assembly.drift import Drift
 from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.change_summary import summarise
+from handrail.packets.findings import TextTerms, look, masked
 from handrail.packets.models import Assembly, Packet, Revision
 from handrail.packets.states import RevisionReason
 from handrail.runbooks.actions import reading
@@ -160,11 +161,28 @@ def _defined(revision: Revision, assembly: Assembly) -> Iterable[Drift]:
 
 
 def _summarised(profile: CompiledProfile, one: Drift) -> Drift:
-    """A value that the profile keeps internal is not quoted."""
+    """A value that the profile keeps internal is not quoted, nor what must not leave in another one."""
     source = profile.sources[one.source]
-    internal = one.name in source.internal
-    before, after = ("what it was", "another value") if internal else summarise(one.before, one.after)
-    return Drift(one.where, before, after, affected_fields(profile, [one]))
+    feeds = affected_fields(profile, [one])
+    if one.name in source.internal:
+        before, after = "what it was", "another value"
+    elif one.name == "version":
+        before, after = summarise(one.before, one.after)
+    else:
+        terms = _terms(profile, feeds)
+        before, after = summarise(one.before, one.after, hide=lambda text: masked(text, look(text, terms)).text)
+    return Drift(one.where, before, after, feeds)
+
+
+def _terms(profile: CompiledProfile, feeds: tuple[str, ...]) -> TextTerms:
+    """What may stand in the fields that it feeds may be quoted."""
+    hosts = profile.spec.hosts
+    fed = [field for field in profile.fields if field.path in feeds]
+    members = [one for field in fed for one in (field.show if isinstance(field, CompiledListField) else [field])]
+    return TextTerms(
+        hosts=frozenset([*hosts.vendor, *hosts.identity_providers]) if hosts else frozenset(),
+        carries=frozenset[str]().union(*(one.carries for one in members)),
+    )
 
 
 def _old(profile: CompiledProfile, fresh: dict[str, SourceSnapshot], revision: Revision) -> Iterable[Drift]:

@@ -123,6 +123,21 @@ def test_a_moved_value_that_stays_inside_is_not_quoted(desk: Packets) -> None:
     assert "secret" not in str(refused.value.faults)
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "was"),
+    [("/tenants/ten_a", "plan", "ent"), ("/cases/CASE-7", "tags", ["outage"])],
+)
+def test_what_must_not_leave_of_a_moved_value_is_not_quoted(desk: Packets, path: str, name: str, was: object) -> None:
+    revision = desk.assemble()
+    said = "The password is Winter2026! for now."
+    desk.sources[path][name] = [said] if isinstance(was, list) else said
+    desk.sources.case["plan"] = "biz"
+    with pytest.raises(Drifted) as refused:
+        vote(desk, revision, "ben")
+    told = f"{refused.value.faults} {desk.newest.cause_detail}"
+    assert ("Winter2026" in told, "[masked: password] for now." in told) == (False, True)
+
+
 @pytest.mark.requirement("P-12", "P-41", "P-43")
 def test_release_after_a_source_moved_supersedes_instead(desk: Packets) -> None:
     revision = desk.assemble()
