@@ -120,13 +120,7 @@ def _sanitise(  # noqa: PLR0917 # of one caller
     original = digest_bytes(data)
     try:
         document = _read(kind, data, content_type, limits)
-        hidden: frozenset[str] = frozenset()
-        for _ in range(_MOST_PASSES):
-            passed, output, doubtful = _pass(kind, document, context, hidden)
-            found = _suspects(passed, doubtful) - hidden
-            if not found:
-                break
-            hidden |= found
+        passed, output, doubtful = _passes(kind, document, context)
     except SanitiseRefused as error:
         return _held(sanitiser, original, {}, Reason(error.code, error.message))
     if output is None:
@@ -151,6 +145,21 @@ def _read(kind: RegisteredSanitiser, data: bytes, content_type: str | None, limi
     if kind.read is not None:
         return kind.read(data, content_type, limits)
     return read_json(data, content_type=content_type, expected=kind.content_types, limits=limits, lines=kind.lines)
+
+
+def _passes(
+    kind: RegisteredSanitiser, document: Any, context: SanitiseContext
+) -> tuple[Rebuilding, str | None, list[Doubt]]:
+    """The last pass: that after which nothing more is to be hidden, or the last one allowed."""
+    hidden: frozenset[str] = frozenset()
+    for _ in range(_MOST_PASSES - 1):
+        passed, output, doubtful = _pass(kind, document, context, hidden)
+        found = _suspects(passed, doubtful) - hidden
+        if not found:
+            return passed, output, doubtful
+        hidden |= found
+        del passed, output, doubtful  # what a pass remembers goes before the next begins
+    return _pass(kind, document, context, hidden)
 
 
 def _pass(

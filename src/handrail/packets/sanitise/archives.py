@@ -85,7 +85,7 @@ def _of_zip(data: bytes) -> Iterator[UnpackedFile]:
             _name(info.filename, names)
             if stat.S_ISLNK(info.external_attr >> 16):
                 _refuse("link", "The archive holds a link.")
-            if info.is_dir():
+            if info.filename.endswith("/"):
                 continue
             if info.flag_bits & _ENCRYPTED:
                 _refuse("encrypted", "The archive holds an encrypted member. Attach the file itself.")

@@ -21,6 +21,7 @@ from handrail.packets.sanitise.logwords import (
     is_known,
     public_prefix,
 )
+from handrail.packets.sanitise.punctuation import LONGEST, separator, spelling
 from handrail.packets.sanitise.redaction import Redaction
 from handrail.packets.sanitise.urls import Urls
 from handrail.packets.sanitise.vocabulary import words
@@ -28,10 +29,7 @@ from handrail.packets.sanitise.vocabulary import words
 ANY = "<*>"  # stands for what a template leaves open, and for what opens doors
 # Between pieces; a quote and brackets among them, which are written as marks that JSON needs no escape for.
 _SPLIT = re.compile(r"""([\s"'`<>()\[\]{},;|\\]+)""")
-_MARKS = str.maketrans({'"': "'", "`": "'", "{": "(", "}": ")", "\\": "/", "\t": " "})
-_OPEN_ENDS = frozenset(",;|)]}>")
 _SENTENCE_ENDS = ".!?"
-_SAME = re.compile(r"([^\sA-Za-z0-9])\1{3,}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://.+", re.S)
 _NAMED = re.compile(r"([A-Za-z@_$][A-Za-z0-9@_.$-]{0,60})(=|:=|:)(.*)", re.S)
 _TIME_OF_DAY = re.compile(r"[0-2][0-9]:[0-5][0-9]:[0-6][0-9](?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?")
@@ -48,9 +46,11 @@ _DOTTED = re.compile(r"[A-Za-z_$][\w$/~-]{0,120}(?:\.[\w$*~+-]{1,120}){1,20}", r
 _LAYERED = re.compile(r"[A-Za-z_@][\w.@-]{0,60}(?:/[\w.$@~-]{1,120}){1,12}", re.A)
 _DOTS = re.compile(r"([./])")
 _WORD_ENDS, _RUN_ENDS = re.compile(r"[^a-z]+"), re.compile(r"[=@%+]+")
-_LETTERS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_DIGITS_KEPT, _DIGITS_OF_ONE, _LONGEST = 4, 6, 200  # the point of a decimal counts
+_NUMBERS_BEGIN = frozenset("+-0123456789abcdefABCDEF")  # times, numbers and hexadecimal digits begin with one of these
+_JOINS = frozenset("@:./")  # addresses, places and dotted names have one of these
+_DIGITS_KEPT, _DIGITS_OF_ONE = 4, 6  # the point of a decimal counts
 _COUNTRY, _LONGEST_STOP = 2, 3
+_MOST_LINES, _MOST_PIECES = 2_048, 4_096  # kept at a time of what was worked out
 _OF_TRACES = (16, 32)  # digits of the ids of spans and traces: the same stand-ins as in the packet's traces
 _REVERSED = frozenset(name.partition(".")[0] for name in PUBLIC) | {
     "com", "org", "net", "io", "de", "fr", "nl", "at", "ch", "uk", "eu", "se", "no", "dk", "es", "it", "ca", "au",
@@ -82,12 +82,19 @@ class Lines:
         self._hay: str | None = None  # all of both, made when the output is complete
         self._pieces: dict[tuple[str, str], Piece] = {}
         self._lines: dict[str, CleanedLine] = {}
+        self._counted: set[int] = set()  # hashes of lines worked out before, whose removals are counted
 
     def clean(self, line: str, place: str) -> CleanedLine:
         """``line`` without what is somebody's; removals are counted under ``place``."""
         found = self._lines.get(line)
         if found is None:
-            found = self._lines[line] = _Line(self, line).cleaned(place)
+            if len(self._lines) >= _MOST_LINES:
+                self._counted.update(map(hash, self._lines))
+                self._lines.clear()
+            made = _Line(self, line)
+            found = self._lines[line] = made.cleaned()
+            if made.removed and hash(line) not in self._counted:
+                self._redaction.tally("unknown-word", place, made.removed)
         return found
 
     def word(self, text: str, place: str) -> str:
@@ -105,19 +112,23 @@ class Lines:
         key = (text, before if text[:1].isdigit() or text[:1] in "+-" else "")
         found = self._pieces.get(key)
         if found is None:
+            if len(self._pieces) >= _MOST_PIECES:
+                self._pieces.clear()
             found = self._pieces[key] = self._piece(text, before)
         return found
 
     def _piece(self, text: str, before: str) -> Piece:
-        if len(text) > _LONGEST:
+        if len(text) > LONGEST:
             self._redaction.remember("unknown-word", text)
             return Piece(ANY, ANY)
         if self._known(text):
             return Piece(text, text)
-        for rule in (self._time, self._number, self._address, self._located, self._dotted):
-            found = rule(text, before)
-            if found is not None:
-                return found
+        if text[0] in _NUMBERS_BEGIN and (found := self._time(text) or self._number(text, before)) is not None:
+            return found
+        if not _JOINS.isdisjoint(text):
+            for rule in (self._address, self._located, self._dotted):
+                if (found := rule(text)) is not None:
+                    return found
         return self._stand_in(text)
 
     def _known(self, text: str) -> bool:
@@ -139,7 +150,7 @@ class Lines:
         self._stand_ins.add(name)
         return name
 
-    def _time(self, text: str, _before: str) -> Piece | None:
+    def _time(self, text: str) -> Piece | None:
         if _STAMP.fullmatch(text) or _TIME_OF_DAY.fullmatch(text) or _DATE.fullmatch(text):
             return self._allow(text, ANY)
         return None
@@ -163,7 +174,7 @@ class Lines:
             return self._stand_in(text, "num")
         return self._allow(text, f"{ANY}{found[4]}")
 
-    def _address(self, text: str, _before: str) -> Piece | None:
+    def _address(self, text: str) -> Piece | None:
         if "@" in text.strip("@"):
             return self._stand_in(text, "mail")
         if found := _IPV4.fullmatch(text):
@@ -172,9 +183,9 @@ class Lines:
             return Piece(shown, ANY)
         return None
 
-    def _located(self, text: str, _before: str) -> Piece | None:
+    def _located(self, text: str) -> Piece | None:
         if _URL.fullmatch(text):
-            return Piece(self._urls.clean(text, "lines"), ANY)
+            return Piece(self._urls.once(text, "lines"), ANY)
         found = _SOURCE.fullmatch(text)
         if found is not None and found[2] in SOURCES:
             stem = found[1]
@@ -183,12 +194,12 @@ class Lines:
         folder, slash, last = text.rpartition("/")
         if slash and text.startswith("/") and (found := _SOURCE.fullmatch(last)) is not None and found[2] in SOURCES:
             parts = [part if not part or is_known(part) else self._named(part) for part in folder.split("/")]
-            return self._allow("/".join([*parts, self._located(last, "").shown]))  # type: ignore[union-attr]
+            return self._allow("/".join([*parts, self._located(last).shown]))  # type: ignore[union-attr]
         if text.startswith("/") or _drive(text):
-            return Piece(self._urls.clean(text, "lines"), ANY)
+            return Piece(self._urls.once(text, "lines"), ANY)
         return None
 
-    def _dotted(self, text: str, _before: str) -> Piece | None:
+    def _dotted(self, text: str) -> Piece | None:
         """Hosts, classes, packages, loggers: names with dots."""
         found = _HOST.fullmatch(text)
         if found is not None and _is_host(found[1].lower().split("."), ported=bool(found[2])):
@@ -228,34 +239,39 @@ class _Line:
         self._parts = parts
         self._shown: list[str] = []
         self._open: list[str] = []
-        self._removed = 0
+        self.removed = 0
         self._guarded = False
         self._before = ""
-        self._unit = ""  # the piece that follows, which may be a number's unit
+        self._at = 0  # which of _parts is on its way
         self._numbers: list[int] = []  # where in _shown bare numbers stand in a row
         self._digits = 0
         self._raw: list[str] = []
 
-    def cleaned(self, place: str) -> CleanedLine:
+    def cleaned(self) -> CleanedLine:
         for at, part in enumerate(self._parts):
+            self._at = at
             if at % 2:
                 self._separator(part)
+            elif part.isalpha():
+                self._one(part)
             elif part:
-                self._unit = self._parts[at + 2].strip(".:!?").lower() if at + 2 < len(self._parts) else ""
                 self._chunk(part)
         self._end_numbers()
-        if self._removed:
-            self._lines._redaction.count(["unknown-word"] * self._removed, place)
         return CleanedLine("".join(self._shown), "".join(self._open))
 
+    def _unit(self) -> str:
+        """The piece that follows, which may be a number's unit."""
+        following = self._at + 2
+        return self._parts[following].strip(".:!?").lower() if following < len(self._parts) else ""
+
     def _separator(self, part: str) -> None:
-        if not _OPEN_ENDS.isdisjoint(part):
+        found = separator(part)
+        if found.ends_clause:
             self._guarded = False
-        if part.strip() and part.strip() not in "()":
+        if found.ends_numbers:
             self._end_numbers()
-        shown = _SAME.sub(r"\1\1\1", " ".join(part.translate(_MARKS).split(" ")))[:_LONGEST]
-        self._shown.append(shown)
-        self._open.append(shown)
+        self._shown.append(found.shown)
+        self._open.append(found.shown)
 
     def _chunk(self, part: str) -> None:
         ends = len(part.rstrip(".:!?…"))
@@ -264,7 +280,7 @@ class _Line:
             tail = "".join(c for c in part[:_LONGEST_STOP] if c.isascii())
             self._put(Piece(tail[:3], tail[:3]), tail[:3])
             return
-        named = _NAMED.fullmatch(core)
+        named = _NAMED.fullmatch(core) if ":" in core or "=" in core else None
         if named is not None and not _URL.fullmatch(core) and not _drive(core) and self._is_name(named):
             self._pair(named)
         else:
@@ -289,7 +305,8 @@ class _Line:
         self._one(named[1])
         self._shown.append(named[2])
         self._open.append(named[2])
-        if self._opens(named[1], at_once=True):
+        spelled = spelling(named[1])
+        if spelled.opens or spelled.opens_at_once:
             self._guarded = True
         if not named[3]:
             return
@@ -303,13 +320,14 @@ class _Line:
         if self._guarded:
             piece = self._guarded_piece(core, lower)
         else:
-            measured = core[0].isdigit() and self._unit in MEASURES and self._before not in OWNERS
-            piece = self._lines.piece(core, self._unit if measured else self._before)
+            measured = core[0].isdigit() and self._before not in OWNERS and (unit := self._unit()) in MEASURES
+            piece = self._lines.piece(core, unit if measured else self._before)
         self._put(piece, core)
-        if "." not in core and self._opens(core, at_once=False):  # a class is not what it is called after
+        spelled = spelling(core) if len(core) <= LONGEST else spelling.__wrapped__(core)
+        if spelled.opens and "." not in core:  # a class is not what it is called after
             self._guarded = True
-        letters = _LETTERS.findall(core)
-        self._before = letters[-1].lower() if letters else self._before if not core.isdigit() else ""
+        if spelled.last or core.isdigit():
+            self._before = spelled.last
 
     def _guarded_piece(self, core: str, lower: str) -> Piece:
         if lower in AFTER_DOORS or lower in DOORS or core in {"=", "->", "-", "=>"}:
@@ -319,23 +337,16 @@ class _Line:
             return found
         return self._lines.drop(core)
 
-    @staticmethod
-    def _opens(core: str, *, at_once: bool) -> bool:
-        letters = [part.lower() for part in _LETTERS.findall(core)]
-        joined = "".join(letters)
-        named = joined in DOORS or any(part in DOORS for part in letters)
-        return named or (at_once and (joined in NAMED_DOORS or any(part in NAMED_DOORS for part in letters)))
-
     def _put(self, piece: Piece, raw: str) -> None:
-        digits = sum(map(str.isdigit, raw)) if _bare(raw) else 0
-        if digits:
+        if not raw[:1].isalpha() and _bare(raw):
+            digits = sum(map(str.isdigit, raw))
             self._numbers.append(len(self._shown))
             self._raw.append(raw)
             self._digits += digits
-        elif raw not in {"-", "/", "+", "."}:
+        elif self._numbers and raw not in {"-", "/", "+", "."}:
             self._end_numbers()
         if piece.shown != raw:
-            self._removed += 1
+            self.removed += 1
         self._shown.append(piece.shown)
         self._open.append(piece.open)
 
@@ -349,7 +360,7 @@ class _Line:
             for at, raw in zip(self._numbers, self._raw, strict=True):
                 self._shown[at] = self._open[at] = ANY
                 self._lines._redaction.dropped.add(raw)
-                self._removed += 1
+                self.removed += 1
         self._numbers.clear()
         self._raw.clear()
         self._digits = 0

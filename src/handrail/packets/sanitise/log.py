@@ -6,11 +6,13 @@ a count, and every shape of line that comes more than once is listed at the end.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from handrail.packets.sanitise.context import SanitiseContext
@@ -88,6 +90,15 @@ class KeptLine:
         return (self.cleaned, self.level, self.fields) == (other.cleaned, other.level, other.fields)
 
 
+@dataclass(slots=True)
+class Repeated:
+    """A shape of line that came more than once."""
+
+    first: int
+    last: int
+    count: int
+
+
 class Log:
     """One rebuilding. ``suspects`` are texts in which a first pass found a dropped value."""
 
@@ -96,13 +107,16 @@ class Log:
         self.urls = Urls(self.redaction, suspects)
         self.fields: Counter[str] = Counter()
         self._lines = Lines(self.redaction, self.urls)
-        self._templates: dict[str, list[int]] = {}
+        self._templates: dict[str, int | Repeated] = {}  # the number of the only line so far
 
     def rebuild(self, document: TextFile) -> str:
         """The safe log as JSON lines. Raises SanitiseRefused where nothing of what it says would be left."""
         self._noted(document)
-        kept = list(self._folded(self._line(n, raw) for n, raw in enumerate(document.lines, 1) if raw.strip()))
-        if not any(is_known(word) for one in kept for word in _WORDS.findall(one.cleaned.text)):
+        said, written = False, io.StringIO()
+        for one in self._folded(self._line(n, raw) for n, raw in enumerate(document.lines, 1) if raw.strip()):
+            said = said or any(map(is_known, _WORDS.findall(one.cleaned.text)))
+            written.write(f"{json_text(one.document())}\n")
+        if not said:
             raise SanitiseRefused("Nothing of what the log says would be left after sanitising.", code="nothing-left")
         head = {
             "log": "log/v1",
@@ -110,7 +124,9 @@ class Log:
             "line_ends": document.line_ends,
             "lines": len(document.lines) - (document.lines[-1] == ""),
         }
-        return "".join(f"{json_text(one)}\n" for one in (head, *(line.document() for line in kept), *self._repeated()))
+        for shape in self._repeated():
+            written.write(f"{json_text(shape)}\n")
+        return f"{json_text(head)}\n{written.getvalue()}"
 
     def lets(self, rule: str, text: str) -> bool:
         """Whether ``text`` of the output, doubtful by ``rule``, is only made of what the rules let through."""
@@ -125,7 +141,7 @@ class Log:
         last: KeptLine | None = None
         for line in lines:
             template = " ".join(part for part in (line.level, line.cleaned.template.strip()) if part)
-            self._templates.setdefault(template, []).append(line.number)
+            self._seen(template, line.number)
             if last is not None and last.same_as(line):
                 last.times += 1
                 last.until = line.time
@@ -136,10 +152,20 @@ class Log:
         if last is not None:
             yield last
 
+    def _seen(self, template: str, number: int) -> None:
+        before = self._templates.get(template)
+        if before is None:
+            self._templates[template] = number
+        elif isinstance(before, Repeated):
+            before.last = number
+            before.count += 1
+        else:
+            self._templates[template] = Repeated(before, number, 2)
+
     def _repeated(self) -> Iterator[dict[str, Any]]:
-        found = [(template, at) for template, at in self._templates.items() if len(at) > 1 and template]
-        for template, at in found[:_MAX_TEMPLATES]:
-            yield {"template": template, "count": len(at), "first": at[0], "last": at[-1]}
+        found = ((one, seen) for one, seen in self._templates.items() if one and isinstance(seen, Repeated))
+        for template, seen in islice(found, _MAX_TEMPLATES):
+            yield {"template": template, "count": seen.count, "first": seen.first, "last": seen.last}
 
     # one line
 

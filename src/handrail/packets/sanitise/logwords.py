@@ -240,7 +240,7 @@ _MOST_DIGITS_EACH, _MOST_DIGITS = 2, 4
 _THREAD_DIGITS_EACH, _THREAD_DIGITS = 5, 8
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def is_known(text: str) -> bool:
     """Whether ``text`` is made only of words that programs write, joined by ``-_.:/$`` or capitals, and short numbers.
 
@@ -274,7 +274,7 @@ def _is_word(lower: str) -> bool:
     return lower in LOG_WORDS or lower in WORDS or lower in EXTENSIONS
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=1024)
 def public_prefix(name: str) -> str:
     """The longest known prefix of a class, module or package that everybody has; empty where it is somebody's own."""
     if any(name == own or name.startswith(f"{own}.") for own in NOT_PUBLIC):

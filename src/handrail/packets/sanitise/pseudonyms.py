@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import hmac
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import unquote
@@ -25,6 +25,8 @@ _TRACE_DIGITS = frozenset({16, 32})
 _HEX = re.compile(r"[0-9a-f]{1,64}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{11}=|[A-Za-z0-9+/]{22}==")  # 8 or 16 bytes
 _CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
+_BEGINS = tuple(one + two for one in _CONSONANTS for two in _VOWELS)  # of a quintet: the high 6 bits
+_ENDS = tuple(one + two + three for one in _CONSONANTS for two in _VOWELS for three in _CONSONANTS)
 _QUINTETS = 3
 # The forms that are given out. Whether a text of such a form is ours, only the set of those given out says.
 _FORM = re.compile(
@@ -42,13 +44,14 @@ class Pseudonyms:
         self.issued: set[str] = set()
         self.numbers: Counter[str] = Counter()
         self._secret = secret
-        self._names: dict[tuple[str, str], str] = {}
-        self._owners: dict[str, str] = {}  # code → the value that has it
+        self._names: defaultdict[str, dict[str, str]] = defaultdict(dict)  # mark and shape → value → stand-in
+        self._owners: dict[str | int, str] = {}  # code, of the shortest its bits → the value that has it
 
     def text(self, raw: str, shape: str | None, mark: str) -> str:
         """``~num-…`` for ``raw``; ``shape`` overrules what it looks like; another mark than ``~`` names no shape."""
         shape = shape or shape_of(raw)
-        name = self._names.get((mark + shape, raw))
+        names = self._names[mark + shape]
+        name = names.get(raw)
         if name is None:
             key = plain(raw)
             if mark != "~":
@@ -57,7 +60,7 @@ class Pseudonyms:
                 name = mark + self.digits(key, len(key))
             else:
                 name = f"{mark}{shape}-{self._spoken(key)}"
-            self._names[mark + shape, raw] = name
+            names[raw] = name
             self.issued.add(name)
             self.numbers[shape] += 1
         return name
@@ -68,7 +71,8 @@ class Pseudonyms:
         A trace id of 64 bits is the same with and without the zeros that some tools write before it.
         """
         key = trace_key(raw)
-        name = self._names.get((f"trace{length}", key))
+        names = self._names[f"trace{length}"]
+        name = names.get(key)
         if name is None:
             if not key.strip("0"):
                 name = "0" * length
@@ -76,7 +80,7 @@ class Pseudonyms:
                 name = self.digits(key, 16).rjust(length, "0")
             else:
                 name = self._owned(key, lambda turn: self._keyed(f"trace{turn}", key).hex()[:length])
-            self._names[f"trace{length}", key] = name
+            names[key] = name
             self.issued |= {name, f"~{name}"}
         return name
 
@@ -88,7 +92,10 @@ class Pseudonyms:
         return " " if found[0] in self.issued else found[0]
 
     def _spoken(self, key: str) -> str:
-        return self._owned(key, lambda turn: spoken(self._keyed("id", key), _QUINTETS + turn))
+        digest = self._keyed("id", key)
+        if self._owners.setdefault(int.from_bytes(digest[: 2 * _QUINTETS], "big"), key) == key:
+            return spoken(digest, _QUINTETS)
+        return self._owned(key, lambda turn: spoken(digest, _QUINTETS + 1 + turn))
 
     def _owned(self, key: str, make: Callable[[int], str]) -> str:
         """The first that no other value has: of 48 bits and more, it is nearly always the first."""
@@ -101,7 +108,7 @@ class Pseudonyms:
         return hmac.digest(self._secret, f"{purpose}\0{key}".encode("utf-8", "surrogatepass"), "sha256")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def shape_of(raw: str) -> str:
     """What ``raw`` looks like: uuid, num, hex, mail or text."""
     return next((shape for shape, pattern in _SHAPES if pattern.fullmatch(raw)), "text")
@@ -128,12 +135,5 @@ def trace_key(raw: str) -> str:
 
 def spoken(digest: bytes, quintets: int) -> str:
     """The first ``quintets`` times 16 bits of ``digest`` as proquints, 16 at most."""
-    words = [int.from_bytes(digest[at : at + 2], "big") for at in range(0, 2 * quintets, 2)]
-    return "-".join(
-        _CONSONANTS[n >> 12]
-        + _VOWELS[n >> 10 & 3]
-        + _CONSONANTS[n >> 6 & 15]
-        + _VOWELS[n >> 4 & 3]
-        + _CONSONANTS[n & 15]
-        for n in words
-    )
+    words = [digest[at] << 8 | digest[at + 1] for at in range(0, 2 * quintets, 2)]
+    return "-".join([_BEGINS[n >> 10] + _ENDS[n & 1023] for n in words])

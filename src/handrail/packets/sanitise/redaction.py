@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -37,6 +38,7 @@ class Redaction:
     def __init__(self, context: SanitiseContext) -> None:
         self.context = context
         self.removed: defaultdict[str, list[str]] = defaultdict(list)
+        self._tallied: Counter[tuple[str, str]] = Counter()
         self.dropped: set[str] = set()
         self.credentials: set[str] = set()
         self.spelled: set[str] = set()  # texts that stay because known words spell them
@@ -44,7 +46,8 @@ class Redaction:
         self._pieces: set[str] = set()
         self.own: set[str] = set()  # texts that a rule made of our fixed words and of numbers: the scan skips them
         self._pseudonyms = Pseudonyms(context.secret)
-        self.hosts = Hosts(context, self.pseudonym)
+        # Not by a method of this object: in a circle it would stay beside the next pass's, as no collection runs.
+        self.hosts = Hosts(context, partial(_stand_in, self._pseudonyms, self.dropped))
 
     def drop(self, rule: str, place: str, value: Any = None) -> None:
         """Counts one removed thing; ``value`` (any JSON value) is remembered so that the scan can look for it."""
@@ -56,6 +59,10 @@ class Redaction:
         """Counts removals that were remembered when they were first seen."""
         if rules:
             self.removed[place] += rules
+
+    def tally(self, rule: str, place: str, number: int) -> None:
+        """Counts ``number`` removals by one rule."""
+        self._tallied[rule, place] += number
 
     def remember(self, rule: str, value: Any) -> None:
         """Keeps every string in ``value`` for the scan, without counting."""
@@ -73,11 +80,7 @@ class Redaction:
 
     def pseudonym(self, raw: str, shape: str | None = None, mark: str = "~") -> str:
         """The stand-in of ``raw``: ``~uuid-…``, ``~num-…``, ``~text-…``; ``shape`` overrules what it looks like."""
-        name = self._pseudonyms.text(raw, shape, mark)
-        self.dropped.add(raw)
-        if "%" in raw:
-            self.dropped.add(unquote(raw))
-        return name
+        return _stand_in(self._pseudonyms, self.dropped, raw, shape, mark)
 
     def trace_id(self, raw: str, digits: int) -> str:
         """The stand-in of a trace's or span's id, in ``digits`` hexadecimal digits."""
@@ -103,14 +106,22 @@ class Redaction:
 
     def counts(self) -> list[dict[str, Any]]:
         """``[{"rule", "place", "count"}]``, sorted."""
-        counted = sorted(
-            (rule, place, n) for place, rules in self.removed.items() for rule, n in Counter(rules).items()
-        )
-        return [{"rule": rule, "place": place, "count": n} for rule, place, n in counted]
+        counted = Counter(self._tallied)
+        for place, rules in self.removed.items():
+            counted.update({(rule, place): n for rule, n in Counter(rules).items()})
+        return [{"rule": rule, "place": place, "count": n} for (rule, place), n in sorted(counted.items())]
 
     def pseudonyms(self) -> dict[str, int]:
         """How many different values of each shape got a pseudonym."""
         return dict(sorted(self._pseudonyms.numbers.items()))
+
+
+def _stand_in(names: Pseudonyms, dropped: set[str], raw: str, shape: str | None = None, mark: str = "~") -> str:
+    name = names.text(raw, shape, mark)
+    dropped.add(raw)
+    if "%" in raw:
+        dropped.add(unquote(raw))
+    return name
 
 
 def _harvest(value: Any, kept: set[str]) -> None:

@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Set
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -26,6 +27,7 @@ _LETTERS = re.compile(r"[A-Za-z0-9]{6,}")
 _GRAM = 6
 _SHORTEST_ATOM = 3  # a shorter one is nobody's
 _LONGEST_TOKEN = 4096
+_BLOCK, _BATCH = 512 * 1024, 2_000  # characters of the output, and dropped values, that are taken apart at a time
 # Each starts with fixed text, a bounded class or a look-behind that forbids starting inside a run: time stays linear.
 _SHAPES = (
     ("jwt", re.compile(r"eyJ[A-Za-z0-9_-]{4,}")),
@@ -45,6 +47,7 @@ _SHAPES = (
 _PIECE = re.compile(r"[A-Za-z0-9+_=]{16,}")
 _BITS = 3.6
 _LABEL = re.compile(r"(?i)(?:pass|pwd|secret|token|otp|credential)[\w-]{0,24}\W{1,8}(?:value\W{1,8})?$")
+_APART = "\n" * 10  # further than _LABEL reaches: two dropped values stand beside each other by chance
 _LABEL_LENGTH, _MOST_PLACES = 60, 20
 _WHOLE = r"(?:^|[=:&;,\s\"']){}(?:$|[&;,\s]|[\"'](?!\s*:))"  # a value, not a name or a part of a path
 # Names and values of our own lists. Where one of them stands whole, it says nothing of anybody.
@@ -69,14 +72,25 @@ def doubts(output: str, redaction: Redaction) -> list[Doubt]:
     """What is doubtful in ``output`` (JSON in ASCII): shapes of secrets, dropped values that came back, escapes."""
     if "\\" in output:  # nothing that the rules let through needs an escape; and without one, quotes pair up
         return [Doubt("escape", "")]
-    parts = set(output.split("{"))  # the same header stands in hundreds of entries: look at it once
-    if any(part.count('"') % 2 for part in parts):
-        return [Doubt("escape", "")]
-    texts = set("{".join(parts).split('"')[1::2]) - _OWN_TEXTS - redaction.own
-    whole = {run for text in texts for part in _not_ours(text) for run in _RUN.findall(part)}
-    foreign = {piece for run in whole for piece in redaction.foreign(run).split()}
+    foreign: set[str] = set()
+    for block in _blocks(output):
+        parts = set(block.split("{"))  # the same header stands in hundreds of entries: look at it once
+        if any(part.count('"') % 2 for part in parts):
+            return [Doubt("escape", "")]
+        texts = set("{".join(parts).split('"')[1::2]) - _OWN_TEXTS - redaction.own
+        whole = {run for text in texts for part in _not_ours(text) for run in _RUN.findall(part)}
+        foreign.update(piece for run in whole for piece in redaction.foreign(run).split())
     runs = [run for run in foreign if len(run) >= _GRAM and not _ours(run)]
     return _shaped(sorted(runs)) + [Doubt("dropped-value", token) for token in sorted(_returned(runs, redaction))]
+
+
+def _blocks(output: str) -> Iterator[str]:
+    """``output`` in pieces that end before a brace: what is made of one is released before the next."""
+    at = 0
+    while (end := output.find("{", at + _BLOCK)) >= 0:
+        yield output[at:end]
+        at = end + 1
+    yield output[at:]
 
 
 def _not_ours(text: str) -> Iterator[str]:
@@ -118,19 +132,35 @@ def entropy(text: str) -> float:
 
 def _returned(runs: list[str], redaction: Redaction) -> set[str]:
     """Dropped values that can be read in ``runs``: as they stand, URL-decoded, out of base64 or hexadecimal."""
-    credentials = _read_out("\n".join(redaction.credentials))
-    gone = "\n".join([credentials, *redaction.dropped])
-    known = {t: t.lower() for t in set(_TOKENS.findall(gone))}
+    credentials = _read_out(_APART.join(sorted(redaction.credentials)))
     secret = set(_TOKENS.findall(credentials))
     hay = "\n".join(sorted({reading.lower() for run in runs if not _harmless(run) for reading in readings(run)}))
     grams = {hay[i : i + _GRAM] for i in range(len(hay) - _GRAM + 1)}
-    near = {t for t, lower in known.items() if lower[:_GRAM] in grams and lower[:_LONGEST_TOKEN] in hay}
+    shown = {t for text in redaction.spelled for t in (*_TOKENS.findall(text), *_LETTERS.findall(text)) if _chosen(t)}
+    spelled = {t.lower() for t in shown}
+    near: set[str] = set()
+    known: set[str] = set()  # of those
+    for tokens in _dropped(secret, redaction):
+        for token in tokens:
+            lower = token.lower()
+            if lower[:_GRAM] in grams and lower[:_LONGEST_TOKEN] in hay:
+                near.add(token)
+            if lower in spelled:
+                known.add(lower)
     found = {t for t in near if not _harmless(t) and (_telling(t) or (t in secret and not _named(t, redaction)))}
     return (
         found
         | _spelled(redaction.spelled, credentials, secret)
-        | _labelled(redaction.spelled, gone, set(known.values()))
+        | _labelled({t for t in shown if t.lower() in known}, credentials, redaction)
     )
+
+
+def _dropped(secret: set[str], redaction: Redaction) -> Iterator[set[str]]:
+    """The tokens of all that was dropped, batch by batch: all at once would take as much memory again."""
+    yield secret
+    values = iter(redaction.dropped)
+    while batch := list(islice(values, _BATCH)):
+        yield set(_TOKENS.findall("\n".join(batch)))
 
 
 _IDS = frozenset({"hexadecimal", "uuid", "digits", "base64", "entropy"})  # shapes that the id of a request may have
@@ -141,8 +171,8 @@ def reused(redaction: Redaction) -> Iterator[str]:
     """Ids that stay as they are, but have another shape of a secret, or are a credential somewhere in the artifact."""
     if not redaction.vouched:
         return
-    credentials = _read_out("\n".join(redaction.credentials)).lower()
-    gone = "\n".join(redaction.dropped)
+    credentials = _read_out(_APART.join(sorted(redaction.credentials))).lower()
+    gone = _APART.join(sorted(redaction.dropped))
     for value in redaction.vouched:
         card = value.isdigit() and _SHORTEST_CARD <= len(value) <= _LONGEST_CARD
         if card or {*shapes(value)} - _IDS or value.lower() in credentials or _follows_a_label(value, gone):
@@ -155,7 +185,7 @@ def _read_out(credentials: str) -> str:
     if not credentials.isascii():
         read.append("".join(c for c in normalized(credentials, "NFKC") if unicodedata.category(c) != "Cf"))
     decoded = [_decoded(piece) for piece in _PIECES.findall(credentials.translate(_URL_SAFE))]
-    return "\n".join([*read, *(text for text in decoded if text.isascii() and text.isprintable())])
+    return _APART.join([*read, *(text for text in decoded if text.isascii() and text.isprintable())])
 
 
 def _spelled(texts: set[str], credentials: str, secret: set[str]) -> set[str]:
@@ -168,10 +198,11 @@ def _spelled(texts: set[str], credentials: str, secret: set[str]) -> set[str]:
     return {t for t in near if re.search(_WHOLE.format(re.escape(t)), credentials, re.M)}  # law: kept, of one word
 
 
-def _labelled(texts: set[str], gone: str, known: set[str]) -> set[str]:
+def _labelled(shown: set[str], credentials: str, redaction: Redaction) -> set[str]:
     """Such words that stand in a dropped body as a password or token does: after its name."""
-    shown = {t for text in texts for t in (*_TOKENS.findall(text), *_LETTERS.findall(text))}
-    shown = {t for t in shown if t.lower() in known and _chosen(t)}
+    if not shown:
+        return set()
+    gone = _APART.join([credentials, *sorted(redaction.dropped)])
     return {t for t in shown if any(_follows_a_label(form, gone) for form in {t, t.lower()})}
 
 
@@ -186,7 +217,7 @@ def _follows_a_label(token: str, gone: str) -> bool:
     return False
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _chosen(token: str) -> bool:
     """Whether the vocabulary spells it with a digit or a capital, and no protocol does just so."""
     return (not token.islower() or any(c.isdigit() for c in token)) and token not in WORDS and spelled_out(token)
@@ -222,7 +253,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def _ours(token: str) -> bool:
     """Made of our own vocabulary, from our own lists, or our own pseudonym: nothing that could be somebody's."""
     return token.lower() in _OWN or spelled_out(token) or _FORMS.fullmatch(token) is not None

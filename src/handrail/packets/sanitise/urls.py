@@ -62,6 +62,11 @@ class Urls:
         self._redaction.count(found.rules, place)
         return found.text
 
+    def once(self, raw: str, place: str) -> str:
+        """The same, counted only when ``raw`` is first seen."""
+        found = self._seen.get(raw)
+        return found.text if found is not None else self.clean(raw, place)
+
     def cleaned(self, raw: str) -> Cleaned:
         """The same without counting."""
         return self._seen.get(raw) or self._seen.setdefault(raw, self._clean(raw))
@@ -193,7 +198,7 @@ class Urls:
         return kept
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def spelled_out(text: str) -> bool:
     """Whether ``text`` is made only of known words, joined by ``-_.`` or capitals, and short version numbers."""
     if not text or text in {".", ".."} or _FIXED.fullmatch(text) or text.lower() in WORDS:

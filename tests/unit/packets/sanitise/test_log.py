@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import weakref
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handrail.packets.sanitise import Sanitised, sanitise
+from handrail.packets import sanitise as sanitising
+from handrail.packets.sanitise import Sanitised, lines, sanitise
+from handrail.packets.sanitise.context import SanitiseContext
+from handrail.packets.sanitise.log import Log
+from handrail.packets.sanitise.redaction import Redaction
 from tests.canaries.finding import Haystack
 from tests.canaries.kinds import KINDS, made
 
@@ -91,6 +97,32 @@ def test_lines_that_say_the_same_are_one_and_shapes_are_counted() -> None:
     _, twice, once, template = cleared(log)
     assert (twice["times"], twice["until"], once["line"]) == (2, "2026-11-20T07:58:00Z", 3)
     assert template == {"template": "ERROR timeout after <*> ms", "count": 3, "first": 1, "last": 3}
+
+
+def test_removals_of_a_line_are_counted_once_however_many_others_come_between() -> None:
+    others = [f"failed after {n} seconds" for n in range(lines._MOST_LINES + 1)]
+    log = "\n".join(["failed for Jo.Doe", *others, "failed for Jo.Doe"]).encode()
+
+    removed = sanitise("log/v1", log).report["removed"]
+
+    assert removed == [{"rule": "unknown-word", "place": "lines", "count": 1}]
+
+
+def test_what_one_pass_remembers_is_released_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[weakref.ref[Redaction]] = []
+    alive: list[int] = []
+
+    class Watched(Log):
+        def __init__(self, context: SanitiseContext, suspects: frozenset[str] = frozenset()) -> None:
+            alive.append(sum(one() is not None for one in passes))
+            super().__init__(context, suspects)
+            passes.append(weakref.ref(self.redaction))
+
+    kinds = {**sanitising.SANITISERS, "log/v1": replace(sanitising.SANITISERS["log/v1"], start=Watched)}
+    monkeypatch.setattr(sanitising, "SANITISERS", kinds)
+    sanitise("log/v1", b"user failed password=Session12\nsigned in at Session12\n")
+
+    assert alive == [0, 0]
 
 
 def test_json_lines_go_by_keys_of_known_words() -> None:

@@ -17,6 +17,10 @@ def rules(text: str, dropped: str = "", credential: str = "") -> set[str]:
     return {doubt.rule for doubt in doubts(json.dumps({"k": text}), redaction)}
 
 
+def rules_of(output: str) -> set[str]:
+    return {doubt.rule for doubt in doubts(output, Redaction(SanitiseContext.alone(b"a test")))}
+
+
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
@@ -79,3 +83,17 @@ def test_doubts_takes_time_in_proportion_for_repeated_text(unit: str) -> None:
     rules(text, dropped=text)
 
     assert time.process_time() - started < 5
+
+
+def test_what_was_dropped_beside_it_by_chance_is_no_label_of_a_word() -> None:
+    redaction = Redaction(SanitiseContext.alone(b"a test"))
+    redaction.spelled.add("Session12")
+    for value in ("Session12", *(f"password{n}" for n in range(200))):
+        redaction.remember("body", value)
+
+    assert doubts(json.dumps({"k": "Session12"}), redaction) == []
+
+
+def test_large_output_is_searched_to_its_end() -> None:
+    many = json.dumps([{"k": "x" * 1000}] * 2_000)
+    assert rules_of(f'{many[:-1]}, {{"k": "jo.doe@victim.example"}}]') == {"e-mail"}
