@@ -89,7 +89,7 @@ class EventName(StrEnum):
     PACKET_SEEN = "packet.seen"
     PACKET_TEXT_MASKED = "packet.text_masked"
     PACKET_STILL_STANDS = "packet.still_stands"
-    PACKET_ORIGINAL_SEEN = "packet.original_seen"
+    PACKET_ORIGINAL_VIEWED = "packet.original_viewed"
     PACKET_REDACTED = "packet.redacted"
     PACKET_ATTESTED = "packet.attested"
     PACKET_SIGNED = "packet.signed"
@@ -111,7 +111,6 @@ class EventName(StrEnum):
     RELEASE_KEY_MADE = "release_key.made"
     RELEASE_KEY_RETIRED = "release_key.retired"
     RELEASE_KEY_REVOKED = "release_key.revoked"
-    PACKET_ORIGINAL_VIEWED = "packet.original_viewed"
     PACKET_DOCUMENT_TAKEN = "packet.document_taken"
 
     AUDIT_SEALED = "audit.sealed"

@@ -50,7 +50,7 @@ def test_capture_opens_as_rows_without_its_secrets(desk: Packets, browser_of: Br
     revision = desk.assemble()
     shown = opened(browser_of("ada"), revision)
     assert shown.status_code == 200
-    assert 'data-label="Status"><bdi class="value">502' in text(shown)
+    assert 'data-label="Status" class="c-status cut"><bdi class="value">502' in text(shown)
     assert "<rect" in text(shown)
     assert SECRET not in text(shown)
     assert not AuditEvent.objects.filter(event="packet.original_viewed").exists()

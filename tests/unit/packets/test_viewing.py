@@ -99,6 +99,31 @@ def test_each_page_of_a_capture_has_its_own_line_of_time() -> None:
     assert rows[2].bars[-1].x + rows[2].bars[-1].width == WIDTH
 
 
+def test_several_pages_of_a_capture_are_named_where_they_begin() -> None:
+    pages = [exchange(0, pageref="a"), exchange(1, pageref="a"), exchange(30, pageref="b")]
+    rows = view(AnnexBytes("har/v1", "", capture(*pages), None), AskedPart()).rows
+    assert [row.group for row in rows] == [
+        "Page 1 of 2, 2026-11-22 09:00:00 UTC, 2.00 s",
+        "",
+        "Page 2 of 2, 2026-11-22 09:00:30 UTC, 1.00 s",
+    ]
+
+
+def test_pages_of_a_capture_are_one_fact() -> None:
+    pages = [{"startedDateTime": f"2026-11-22T0{hour}:00:00Z", "pageTimings": {"onLoad": 1900}} for hour in (7, 8, 9)]
+    data = json.dumps({"log": {"pages": pages, "entries": [exchange()]}}).encode()
+    facts = view(AnnexBytes("har/v1", "", data, None), AskedPart()).facts
+    assert [fact for fact in facts if fact[0].startswith("Page")] == [
+        ("Pages", "3, 2026-11-22T07:00:00Z to 2026-11-22T09:00:00Z, loaded after 1.90 s")
+    ]
+
+
+def test_why_there_was_no_answer_stands_with_the_path() -> None:
+    refused = exchange(response={"status": 0, "_error": "net::ERR_CONNECTION_REFUSED"})
+    (row,) = view(AnnexBytes("har/v1", "", capture(refused), None), AskedPart()).rows
+    assert row.note == "net::ERR_CONNECTION_REFUSED"
+
+
 def test_who_does_not_see_inside_gets_what_leaves_alone() -> None:
     content = view(annex(capture(exchange())), AskedPart())
     assert SECRET not in repr(content)
@@ -157,6 +182,29 @@ def test_spans_stand_below_their_parents_by_their_start() -> None:
         (1, "gateway", "server"),
     ]
     assert dict(content.facts)["Spans"] == "3"
+
+
+def test_each_trace_has_its_own_line_of_time_and_its_spans_together() -> None:
+    hour, second = 3_600_000_000_000, 1_000_000_000
+    times = [("late", hour), ("early", 0), ("late", hour + second), ("early", second)]
+    spans = [
+        span(
+            f"s{at}",
+            "elsewhere",
+            traceId=trace_id,
+            startTimeUnixNano=f"{at + second}",
+            endTimeUnixNano=f"{at + 2 * second}",
+        )
+        for trace_id, at in times
+    ]
+    rows = view(AnnexBytes("otlp/v1", "", trace(*spans), None), AskedPart()).rows
+    assert [(row.bars[0].x, row.bars[0].width) for row in rows] == [(0.0, 500.0), (500.0, 500.0)] * 2
+    assert [row.group for row in rows] == [
+        "Trace 1 of 2, 1970-01-01 00:00:01 UTC, 2.00 s",
+        "",
+        "Trace 2 of 2, 1970-01-01 01:00:01 UTC, 2.00 s",
+        "",
+    ]
 
 
 def test_orphan_and_circle_are_named() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from handrail.packets.assembly.compare import Comparison, RevisionDifference
-from handrail.packets.review import FieldView
+from handrail.packets.review import AnnexView, FieldView
 from handrail.web.packets import values as packet_values
+from handrail.web.packets.seen_view import SeenWay
 from handrail.web.shell import words
 
 DIGEST = "sha256:" + "a" * 64
@@ -72,3 +73,28 @@ def test_what_is_held_comes_first_then_what_changed(where: str) -> None:
     rows = packet_values.field_rows(found, moved, whole=False)
     assert [row.field.path for row in rows] == ["tenant.id", "impact.count", "case.id", "impact.counted"]
     assert [row.changed for row in rows] == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("members", "stacked"),
+    [
+        ({"at": "2026-11-20T07:58:00Z", "kind": "IMPACT_START", "text": "Federated log-in began to fail."}, False),
+        ({f"column_{number}": "SAML-IDP-1" for number in range(8)}, True),
+        ({"digest": DIGEST, "of": "word"}, False),
+    ],
+)
+def test_columns_without_room_are_stacked(members: dict[str, str], stacked: bool) -> None:
+    found = FieldView("list", [members], (), "case", "CASE-7", "/list", "1", DIGEST, "each", "")  # type: ignore[arg-type]
+    [row] = packet_values.field_rows([found], None, whole=False)
+    assert row.stacked is stacked
+
+
+def annex(name: str) -> AnnexView:
+    return AnnexView(
+        **dict.fromkeys(AnnexView.__dataclass_fields__, "") | {"name": name, "report": {}, "cleared": True}
+    )  # type: ignore[arg-type]
+
+
+def test_annexes_stand_by_their_type_and_number() -> None:
+    rows = packet_values.annex_rows(map(annex, ("trace-10", "har-2", "trace-2", "other")), SeenWay((), 0, 0))
+    assert [row.annex.name for row in rows] == ["other", "har-2", "trace-2", "trace-10"]

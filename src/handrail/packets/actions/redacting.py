@@ -124,7 +124,7 @@ def look(*, ref: str, revision: int | None, annex: str, by: Actor) -> PictureVie
     except PictureRefused as error:
         refused = error.message
     with transaction.atomic():
-        moves.audit(EventName.PACKET_ORIGINAL_SEEN, picture.row, by, annex=annex)
+        moves.audit(EventName.PACKET_ORIGINAL_VIEWED, picture.row, by, annex=annex)
     return PictureView(
         packet=picture.row.packet.ref,
         revision=picture.row.number,
@@ -151,7 +151,7 @@ def page(*, ref: str, revision: int | None, annex: str, number: int, boxes: Iter
     picture = _picture(by, ref, revision, annex)
     found = isolated.page(picture.original(), number, boxing.read(boxes))
     with transaction.atomic():
-        moves.audit(EventName.PACKET_ORIGINAL_SEEN, picture.row, by, annex=annex)
+        moves.audit(EventName.PACKET_ORIGINAL_VIEWED, picture.row, by, annex=annex)
     return found
 
 

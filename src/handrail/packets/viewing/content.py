@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from handrail.packets.sanitise import SanitiseContext
@@ -85,6 +86,7 @@ class ShownRow:
     """One exchange, span or line. ``cells``: by column. ``before``: those of the original that differ, by column.
 
     ``tone``: stop, wait or good. ``depth``: how deep it stands in a tree. ``note``: what is odd about its place.
+    ``group``: the page or trace that begins with it, where there are several: each has its own line of time.
     """
 
     number: int
@@ -95,6 +97,7 @@ class ShownRow:
     removed: tuple[RemovedHere, ...]
     depth: int = 0
     note: str = ""
+    group: str = ""
 
     @property
     def removed_count(self) -> int:
@@ -140,6 +143,20 @@ def number_of(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 # NaN
         return 0.0
     return float(min(max(value, 0), 1e15))
+
+
+def duration(milliseconds: float) -> str:
+    if milliseconds >= 60_000:  # noqa: PLR2004 # a minute
+        return str(timedelta(seconds=round(min(milliseconds, 1e12) / 1000)))
+    return f"{milliseconds / 1000:.2f} s" if milliseconds >= 1000 else f"{milliseconds:.0f} ms"  # noqa: PLR2004
+
+
+def moment(milliseconds: float) -> str:
+    """Milliseconds since 1970 as a time in UTC; empty for none, and for what no calendar has."""
+    try:
+        return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC" if milliseconds > 0 else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _kind(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from handrail.packets.viewing import flatten, marks
 from handrail.packets.viewing.content import (
+    PAGE,
     WIDTH,
     AnnexBytes,
     AnnexContent,
@@ -16,6 +17,8 @@ from handrail.packets.viewing.content import (
     RemovedHere,
     ShownRow,
     TimeBar,
+    duration,
+    moment,
     number_of,
     part_of,
     shown_text,
@@ -25,7 +28,7 @@ from handrail.packets.viewing.reading import as_dict, as_list, document_of
 COLUMNS = ("name", "service", "kind", "status", "time")
 _KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 _CODES = ("", "ok", "error")
-_LEAST = 2.0
+_LEAST = 6.0
 _ORPHAN, _CIRCLE = "its parent is not in this trace", "its parents form a circle"
 
 
@@ -53,9 +56,28 @@ class TraceSpan:
     def end(self) -> float:
         return max(_nanos(self.item.get("endTimeUnixNano")), self.start)
 
+    @property
+    def trace(self) -> str:
+        found = self.item.get("traceId")
+        return found if isinstance(found, str) else ""
+
     def _key(self, name: str) -> str:
         found = self.item.get(name)
         return f"{self.item.get('traceId')}/{found}" if isinstance(found, str) and found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceTime:
+    """One of the traces of a file, numbered from 1 by their starts, in nanoseconds."""
+
+    number: int
+    start: float
+    end: float
+
+    def in_words(self, of: int) -> str:
+        return ", ".join(
+            filter(None, (f"Trace {self.number} of {of}", moment(self.start / 1e6), _length(self.end - self.start)))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +96,7 @@ def view(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
     before = list(spans_of(document_of(annex.original))) if annex.original is not None else []
     shown = after if annex.cleared is not None else before
     placed = place(shown)
-    first = min((span.start for span in shown if span.start), default=0.0)
-    scale = WIDTH / max(max((span.end for span in shown), default=first) - first, 1.0)
+    traces = traces_of(shown)
 
     def row(number: int) -> ShownRow:
         where = placed[number]
@@ -90,13 +111,21 @@ def view(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
             for name, text, now in zip(COLUMNS, _cells(old) if old else (), cells, strict=False)
             if annex.cleared is not None and text != now
         }
-        x = min((span.start - first) * scale, WIDTH - _LEAST) if span.start else 0.0
+        trace = traces[span.trace]
+        scale = WIDTH / max(trace.end - trace.start, 1.0)
+        x = min((span.start - trace.start) * scale, WIDTH - _LEAST) if span.start else 0.0
         width = min(max((span.end - span.start) * scale, _LEAST), WIDTH - x)
         bar = TimeBar(round(x, 1), round(width, 1), "span")
         tone = "stop" if cells[3] == "error" else ""
-        return ShownRow(number + 1, cells, differs, tone, (bar,), removed, where.depth, where.note)
+        return ShownRow(number + 1, cells, differs, tone, (bar,), removed, where.depth, where.note, begun(number))
 
-    facts = _facts(shown, first)
+    def begun(number: int) -> str:
+        """The trace that begins with this row of the page, where there are several."""
+        trace = shown[placed[number].at].trace
+        follows = number % PAGE and shown[placed[number - 1].at].trace == trace
+        return "" if len(traces) == 1 or follows else traces[trace].in_words(len(traces))
+
+    facts = _facts(shown, len(traces))
     if asked.row is not None and 1 <= asked.row <= len(placed):
         at = placed[asked.row - 1].at
         old = before[at].item if at < len(before) else {}
@@ -135,12 +164,23 @@ def place(spans: Sequence[TraceSpan]) -> list[PlacedSpan]:
             below = sorted(children[one.at], key=lambda at: spans[at].start, reverse=True)
             waiting += [PlacedSpan(at, one.depth + 1) for at in below]
 
-    for root in sorted(roots, key=lambda at: spans[at].start):
+    traces = traces_of(spans)
+    for root in sorted(roots, key=lambda at: (traces[spans[at].trace].number, spans[at].start)):
         go(root, _ORPHAN if spans[root].parent and not spans[root].log else "")
     for at in range(len(spans)):
         if at not in done:
             go(at, _CIRCLE)
     return placed
+
+
+def traces_of(spans: Sequence[TraceSpan]) -> dict[str, TraceTime]:
+    """When each trace began and ended, by its id: traces may be hours apart, so each has its own line of time."""
+    found: dict[str, tuple[float, float]] = {}
+    for span in spans:
+        start, end = found.get(span.trace, (0.0, 0.0))
+        found[span.trace] = min(start or span.start, span.start or start), max(end, span.end)
+    by_start = sorted(found.items(), key=lambda one: one[1][0])
+    return {trace: TraceTime(number, start, end) for number, (trace, (start, end)) in enumerate(by_start, start=1)}
 
 
 def spans_of(document: Any) -> Iterator[TraceSpan]:
@@ -197,20 +237,22 @@ def _word(value: Any, words: Sequence[str]) -> Any:
     return words[value] if type(value) is int and 0 <= value < len(words) else value
 
 
-def _facts(spans: Sequence[TraceSpan], first: float) -> tuple[tuple[str, str], ...]:
+def _facts(spans: Sequence[TraceSpan], traces: int) -> tuple[tuple[str, str], ...]:
     own = [span for span in spans if not span.log]
     services = {span.service for span in spans if span.service}
     failed = sum(_code(span.item) == "error" for span in own)
     facts = [("Spans", f"{len(own):,}"), ("Services", f"{len(services):,}"), ("Failed", f"{failed:,}")]
     if len(own) < len(spans):
         facts.append(("Log records", f"{len(spans) - len(own):,}"))
-    last = max((span.end for span in spans), default=first)
-    return (*facts, ("Over", _length(last - first)))
+    if traces > 1:
+        facts.insert(0, ("Traces", f"{traces:,}"))
+    first = min((span.start for span in spans if span.start), default=0.0)
+    return (*facts, ("Over", _length(max(max((span.end for span in spans), default=0.0) - first, 0.0))))
 
 
 def _length(nanoseconds: float) -> str:
     milliseconds = nanoseconds / 1e6
-    return f"{milliseconds / 1000:.2f} s" if milliseconds >= 1000 else f"{milliseconds:.1f} ms"  # noqa: PLR2004
+    return duration(milliseconds) if milliseconds >= 1000 else f"{milliseconds:.1f} ms"  # noqa: PLR2004
 
 
 def _nanos(value: Any) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from handrail.packets.viewing import digests, flatten, marks
 from handrail.packets.viewing.content import (
+    PAGE,
     WIDTH,
     AnnexBytes,
     AnnexContent,
@@ -15,6 +16,8 @@ from handrail.packets.viewing.content import (
     RemovedHere,
     ShownRow,
     TimeBar,
+    duration,
+    moment,
     number_of,
     part_of,
     shown_text,
@@ -26,7 +29,7 @@ _PHASES = ("blocked", "dns", "connect", "ssl", "send", "wait", "receive")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAILED, _ODD = 500, 400
 # Narrower than this a bar can't be seen.
-_LEAST = 2.0
+_LEAST = 6.0
 
 
 def view(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
@@ -44,7 +47,7 @@ def view(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
         old = as_dict(before[number]) if number < len(before) else {}
         removed = _removed(old, annex) if both else ()
         entry = as_dict(shown[number])
-        began, ended = spans[shown_text(entry.get("pageref"), 80)]
+        began, ended = spans[_page_of(entry)]
         bars = tuple(_bars(entry, max(starts[number] - began, 0.0), WIDTH / max(ended - began, 1.0)))
         cells = _cells(entry)
         differs = {
@@ -52,8 +55,18 @@ def view(annex: AnnexBytes, asked: AskedPart) -> AnnexContent:
             for name, text, now in zip(COLUMNS, _cells(old), cells, strict=True)
             if both and annex.cleared is not None and text != now
         }
-        note = digests.in_words(entry) if annex.cleared is not None else ""
-        return ShownRow(number + 1, cells, differs, _tone(entry), bars, removed, note=note)
+        note = _note(entry) if annex.cleared is not None else ""
+        return ShownRow(number + 1, cells, differs, _tone(entry), bars, removed, note=note, group=begun(number))
+
+    def begun(number: int) -> str:
+        """The page of the capture that begins with this row, where there are several."""
+        name = _page_of(shown[number])
+        follows = number % PAGE and _page_of(shown[number - 1]) == name
+        if len(spans) == 1 or follows:
+            return ""
+        began, ended = spans[name]
+        parts = (f"Page {[*spans].index(name) + 1} of {len(spans)}", moment(began), duration(max(ended - began, 0.0)))
+        return ", ".join(filter(None, parts))
 
     facts = _facts(cleared if annex.cleared is not None else original, len(shown), max(last - first, 0.0))
     if asked.row is not None and 1 <= asked.row <= len(shown):
@@ -75,10 +88,14 @@ def _by_page(entries: list[Any], starts: list[float], ends: list[float]) -> dict
     """When each page of the capture began and ended: pages may be hours apart, so each has its own line of time."""
     found: dict[str, tuple[float, float]] = {}
     for entry, start, end in zip(entries, starts, ends, strict=True):
-        name = shown_text(as_dict(entry).get("pageref"), 80)
+        name = _page_of(entry)
         began, ended = found.get(name, (0.0, 0.0))
         found[name] = min(began or start, start or began), max(ended, end)
     return found
+
+
+def _page_of(entry: Any) -> str:
+    return shown_text(as_dict(entry).get("pageref"), 80)
 
 
 def _log(data: bytes | None) -> dict[str, Any]:
@@ -92,16 +109,25 @@ def _removed(entry: dict[str, Any], annex: AnnexBytes) -> tuple[RemovedHere, ...
 def _facts(log: dict[str, Any], count: int, milliseconds: float) -> tuple[tuple[str, str], ...]:
     creator = as_dict(log.get("creator"))
     pages = [as_dict(page) for page in as_list(log.get("pages"))]
-    facts = [("Exchanges", f"{count:,}"), ("Over", _span(milliseconds))]
+    facts = [("Exchanges", f"{count:,}"), ("Over", duration(milliseconds))]
     if name := f"{shown_text(creator.get('name'), 60)} {shown_text(creator.get('version'), 20)}".strip():
         facts.append(("Recorded by", name))
-    for page in pages[:5]:
-        load = number_of(as_dict(page.get("pageTimings")).get("onLoad"))
-        loaded = f", loaded after {_span(load)}" if load else ""
-        facts.append(("Page", f"{shown_text(page.get('startedDateTime'), 40)}{loaded}"))
-    if len(pages) > 5:  # noqa: PLR2004
-        facts.append(("Pages", f"{len(pages)}"))
+    if pages:
+        facts.append(("Page" if len(pages) == 1 else "Pages", _pages(pages)))
     return tuple(facts)
+
+
+def _pages(pages: list[dict[str, Any]]) -> str:
+    """When they began and after how long they were loaded, in one line however many there are."""
+    begun = [text for page in pages if (text := shown_text(page.get("startedDateTime"), 40))]
+    loads = [load for page in pages if (load := number_of(as_dict(page.get("pageTimings")).get("onLoad")))]
+    ends = sorted({duration(load): load for load in loads}.items(), key=lambda one: one[1])
+    said = [
+        "" if len(pages) == 1 else f"{len(pages):,}",
+        " to ".join(dict.fromkeys([begun[0], begun[-1]])) if begun else "",
+        f"loaded after {' to '.join(dict.fromkeys([ends[0][0], ends[-1][0]]))}" if ends else "",
+    ]
+    return ", ".join(filter(None, said)) or "1"
 
 
 def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
@@ -116,7 +142,7 @@ def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
         error if error and not response.get("status") else shown_text(response.get("status"), 12),
         shown_text(content.get("mimeType") or entry.get("_resourceType"), 40).partition(";")[0],
         _size(number_of(content.get("size"))),
-        _span(number_of(entry.get("time"))),
+        duration(number_of(entry.get("time"))),
     )
 
 
@@ -127,6 +153,13 @@ def _address(url: Any) -> tuple[str, str]:
         return parts.netloc or "", text[len(f"{parts.scheme}://{parts.netloc}") :] if parts.netloc else text
     except ValueError:
         return "", text
+
+
+def _note(entry: dict[str, Any]) -> str:
+    """Why there was no answer, and what its messages were."""
+    response = as_dict(entry.get("response"))
+    error = "" if response.get("status") else shown_text(response.get("_error"), 60)
+    return "; ".join(filter(None, (error, digests.in_words(entry))))
 
 
 def _tone(entry: dict[str, Any]) -> str:
@@ -162,12 +195,6 @@ def _started(entry: Any) -> float:
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000
     except (ValueError, OverflowError):
         return 0.0
-
-
-def _span(milliseconds: float) -> str:
-    if milliseconds >= 60_000:  # noqa: PLR2004 # a minute
-        return str(timedelta(seconds=round(min(milliseconds, 1e12) / 1000)))
-    return f"{milliseconds / 1000:.2f} s" if milliseconds >= 1000 else f"{milliseconds:.0f} ms"  # noqa: PLR2004
 
 
 def _size(size: float) -> str:

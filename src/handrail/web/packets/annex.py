@@ -55,6 +55,11 @@ class AnnexPage:
         return self.content.kind in ("waterfall", "tree")
 
     @property
+    def width(self) -> int:
+        """How many columns its rows have."""
+        return 1 + len(self.content.columns) + self.drawn + (self.beside and self.drawn)
+
+    @property
     def rows(self) -> list[tuple[ShownRow, list[tuple[str, str, str | None]]]]:
         """Each row with its cells: the column's name, what leaves, and what the original has there if it differs."""
         columns = self.content.columns
@@ -117,7 +122,7 @@ def present(detail: PacketDetail, found: OpenedAnnex, asked: AskedPart, *, besid
     here = reverse("packet-original" if beside else "packet-annex", args=[ref])
     there = reverse("packet-annex" if beside else "packet-original", args=[ref])
     known = {key: str(value) for key, value in (("page", asked.page), ("row", asked.row)) if value not in (None, 1)}
-    names = [one.name for one in detail.annexes]
+    names = [one.name for one in sorted(detail.annexes, key=values.by_name)]
     at = names.index(annex.name) if annex.name in names else 0
     shown = values.annex_rows([annex], way)[0]
     may_see = found.may_see_original and annex.original_digest is not None and not annex.picture

@@ -16,9 +16,27 @@ from handrail.web.shell import words
 # Longer lists are shown whole only when asked for: ten thousand rows make no page.
 ENTRIES_SHOWN = 100
 DIFFERENCES_SHOWN = 200
+# In letters: words that are not broken, what there is between two columns, and what stands beside each other.
+LONGEST_WORD, PADDING, BESIDE = 28, 4, 88
 _SIGNS = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "→"}
 SAME = "same by digest"
+_DIGITS = 9
 _DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCell:
+    """One value of an entry. ``long``: it has a word, such as a digest, that may be broken."""
+
+    text: str
+
+    @property
+    def longest(self) -> int:
+        return max(map(len, self.text.split()), default=0)
+
+    @property
+    def long(self) -> bool:
+        return self.longest > LONGEST_WORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +52,21 @@ class ShownField:
     before: str | None
     text: str
     columns: list[str]
-    entries: list[list[str]]
+    entries: list[list[tuple[str, ShownCell]]]
     total: int
 
     @property
     def more(self) -> int:
         return self.total - len(self.entries) if self.columns else 0
+
+    @property
+    def stacked(self) -> bool:
+        """Whether its columns have no room beside each other, so that words would have to be broken."""
+        longest = {column: len(column) for column in self.columns}
+        for entry in self.entries:
+            for column, cell in entry:
+                longest[column] = max(longest[column], min(cell.longest, LONGEST_WORD))
+        return sum(longest.values()) + PADDING * len(longest) > BESIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +119,18 @@ def field_rows(fields: Iterable[FieldView], comparison: Comparison | None, *, wh
 
 
 def annex_rows(annexes: Iterable[AnnexView], way: SeenWay, comparison: Comparison | None = None) -> list[ShownAnnex]:
-    """Those that differ first."""
+    """Those that differ first, each part by name."""
     differs = {one.where: one for one in comparison.annexes} if comparison else {}
     rows = [
         _annex(one, way.annex(one.path) if one.cleared else None, _change(one, differs, comparison)) for one in annexes
     ]
-    return sorted(rows, key=lambda row: row.change == SAME)
+    return sorted(rows, key=lambda row: (row.change == SAME, by_name(row.annex)))
+
+
+def by_name(annex: AnnexView) -> tuple[str, int, str]:
+    """An annex's place among the others: by its type, then by its number."""
+    kind, _, number = annex.name.rpartition("-")
+    return kind, int(number) if number.isascii() and number.isdecimal() and len(number) <= _DIGITS else 0, annex.name
 
 
 def gone_annexes(comparison: Comparison | None) -> list[str]:
@@ -182,7 +215,7 @@ def _field(one: FieldView, moved: Mapping[str, RevisionDifference], *, whole: bo
         return ShownField(one, changed, before, words.visible_value(found), [], [], 0)
     columns = [member.path for member in one.members] or list(found[0])  # type: ignore[arg-type]
     shown = found if whole else found[:ENTRIES_SHOWN]
-    entries = [[_cell(entry, column) for column in columns] for entry in shown]
+    entries = [[(column, ShownCell(_cell(entry, column))) for column in columns] for entry in shown]
     text = f"{len(found):,} {'entry' if len(found) == 1 else 'entries'}"
     return ShownField(one, changed, None, text, columns, entries, len(found))
 
