@@ -316,9 +316,8 @@ class _Line:
             self._chunk(named[3])
 
     def _one(self, core: str) -> None:
-        lower = core.lower()
         if self._guarded:
-            piece = self._guarded_piece(core, lower)
+            piece = self._guarded_piece(core, core.lower())
         else:
             measured = core[0].isdigit() and self._before not in OWNERS and (unit := self._unit()) in MEASURES
             piece = self._lines.piece(core, unit if measured else self._before)

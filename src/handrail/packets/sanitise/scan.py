@@ -183,7 +183,8 @@ def _read_out(credentials: str) -> str:
     """``credentials`` as they stand, URL-decoded, in their compatibility form, and out of base64."""
     read = [credentials, unquote(credentials)] if "%" in credentials else [credentials]
     if not credentials.isascii():
-        read.append("".join(c for c in normalized(credentials, "NFKC") if unicodedata.category(c) != "Cf"))
+        foreign = _APART.join(value for value in credentials.split(_APART) if not value.isascii())
+        read.append("".join(c for c in normalized(foreign, "NFKC") if unicodedata.category(c) != "Cf"))
     decoded = [_decoded(piece) for piece in _PIECES.findall(credentials.translate(_URL_SAFE))]
     return _APART.join([*read, *(text for text in decoded if text.isascii() and text.isprintable())])
 

@@ -8,8 +8,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
-from handrail.packets.sanitise.guard import Limits, SanitiseRefused, check_type
+from handrail.packets.sanitise.guard import MIB, Limits, SanitiseRefused, check_type
 
+MAX_BYTES = 16 * MIB  # where every line has other secrets, all are remembered: some 17 times as much memory
 MAX_LINES = 500_000
 LONGEST_LINE = 16_384
 # Colours and cursor moves of terminals; each starts with ESC, which begins nothing else.
@@ -44,8 +45,13 @@ def read_text(
 ) -> TextFile:
     """The lines of ``data``, without their ends. Raises SanitiseRefused for what isn't text, is empty or too large."""
     limits = limits or Limits()
-    if len(data) > limits.max_bytes:
-        _refuse("too-large", f"The artifact has {len(data)} bytes; the limit is {limits.max_bytes}.")
+    most = min(limits.max_bytes, MAX_BYTES)
+    if len(data) > most:
+        _refuse(
+            "too-large",
+            f"The artifact has {len(data)} bytes of text; the limit is {most}. Attach the part that matters: the lines "
+            "around the failure.",
+        )
     check_type(data, content_type, expected)
     encoding, text = _decoded(data)
     if not text.strip():

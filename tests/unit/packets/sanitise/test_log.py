@@ -157,6 +157,7 @@ def test_encoding_and_line_ends_are_said(data: bytes, encoding: str, line_ends: 
         (b"\xff\xfea", "not-text"),
         (b"PK\x03\x04....", "archive"),
         (b"Zyxw Vutsr 123456789\n", "nothing-left"),
+        (b"connection refused\n".ljust(16 * 1024 * 1024 + 1), "too-large"),
     ],
 )
 def test_file_that_is_no_log_is_held_with_a_reason(data: bytes, code: str) -> None:
