@@ -17,11 +17,13 @@ from django.db import connection
 from handrail.connectors.lane import LaneState
 from handrail.kernel.errors import Conflict, HandrailError
 from handrail.packets.actions import assembling, delivering, holds, releasing, votes
-from handrail.packets.models import Packet, Revision, Vote
+from handrail.packets.models import Clearance, Packet, Revision, Vote
 from handrail.packets.states import CURRENT
 from tests.factories.installation import Installation
 from tests.factories.packets import Packets, connected, everything
 from tests.lanes import rounds
+from tests.unit.packets.assembly.estate import event
+from tests.unit.packets.test_mask import TEXT
 
 RACES = int(os.environ.get("HANDRAIL_RACES") or rounds(8, 200))
 
@@ -158,3 +160,26 @@ def test_releasing_twice_at_once_delivers_once(desk: Packets) -> None:
             delivering.deliver(revision_id=revision.pk, by=desk.worker)
             assert desk.vendor.states[str(revision.assembly.manifest_digest)] is LaneState.DELIVERED
     assert desk.vendor.repeats == []
+
+
+def test_masking_at_once_is_one_act_and_one_revision(desk: Packets) -> None:
+    with connected(desk):
+        for turn in range(RACES):
+            said = f"Call +49 30 90{turn:04}; the password is Winter{2026 + turn}! for now."
+            desk.sources.case["timeline"].append(event("update", said))
+            revision, before = desk.assemble(), Clearance.objects.count()
+            told = {
+                "ref": revision.packet.ref,
+                "revision": revision.number,
+                "targets": [TEXT],
+                "reason": "Not for them.",
+            }
+            refused = at_once(
+                partial(holds.mask, code="secret-in-text", by=desk.person("cy"), **told),
+                partial(holds.mask, code="secret-in-text", by=desk.person("ben"), **told),
+                partial(holds.mask, code="personal-data-in-text", by=desk.person("ben"), **told),
+            )
+            assert sum(one is None for one in refused) == 1
+            assert Clearance.objects.count() == before + 1
+            desk.build(desk.newest.pk)
+    assert Revision.objects.filter(state__in=CURRENT).count() == 1
