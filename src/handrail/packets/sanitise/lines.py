@@ -8,17 +8,21 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from handrail.packets.sanitise.hosts import registered_under
+from handrail.packets.sanitise.hosts import public_address, registered_under
 from handrail.packets.sanitise.logwords import (
     AFTER_DOORS,
+    COUNTED,
     DOORS,
-    MEASURES,
+    MACHINES,
     NAMED_DOORS,
     OWNERS,
     PUBLIC,
+    SERVERS,
     SOURCES,
     UNITS,
     is_known,
+    is_somebodys,
+    label_before,
     public_prefix,
 )
 from handrail.packets.sanitise.punctuation import LONGEST, separator, spelling
@@ -48,7 +52,8 @@ _DOTS = re.compile(r"([./])")
 _WORD_ENDS, _RUN_ENDS = re.compile(r"[^a-z]+"), re.compile(r"[=@%+]+")
 _NUMBERS_BEGIN = frozenset("+-0123456789abcdefABCDEF")  # times, numbers and hexadecimal digits begin with one of these
 _JOINS = frozenset("@:./")  # addresses, places and dotted names have one of these
-_DIGITS_KEPT, _DIGITS_OF_ONE = 4, 6  # the point of a decimal counts
+_MACHINE = re.compile(r"[A-Za-z][A-Za-z-]{0,40}[0-9][A-Za-z0-9-]{0,20}")
+_DIGITS_OF_ONE = 6  # the point of a decimal counts
 _COUNTRY, _LONGEST_STOP = 2, 3
 _MOST_LINES, _MOST_PIECES = 2_048, 4_096  # kept at a time of what was worked out
 _OF_TRACES = (16, 32)  # digits of the ids of spans and traces: the same stand-ins as in the packet's traces
@@ -109,7 +114,7 @@ class Lines:
 
     def piece(self, text: str, before: str) -> Piece:
         """One piece between separators. ``before``: the word before it."""
-        key = (text, before if text[:1].isdigit() or text[:1] in "+-" else "")
+        key = (text, before if text[:1].isdigit() or text[:1] in "+-" or ":" in text else "")
         found = self._pieces.get(key)
         if found is None:
             if len(self._pieces) >= _MOST_PIECES:
@@ -126,9 +131,9 @@ class Lines:
         if text[0] in _NUMBERS_BEGIN and (found := self._time(text) or self._number(text, before)) is not None:
             return found
         if not _JOINS.isdisjoint(text):
-            for rule in (self._address, self._located, self._dotted):
-                if (found := rule(text)) is not None:
-                    return found
+            found = self._address(text, before) or self._located(text) or self._dotted(text)
+            if found is not None:
+                return found
         return self._stand_in(text)
 
     def _known(self, text: str) -> bool:
@@ -168,20 +173,24 @@ class Lines:
         unit = found[4].lower()
         if unit and unit not in UNITS and unit != "%":
             return self._stand_in(text) if _HEX.fullmatch(text) else None
-        measured = len(unit) > 1 or before in MEASURES  # a single letter may be the check letter of somebody's number
-        few = len(found[2]) <= _DIGITS_KEPT and len(found[3]) <= _DIGITS_KEPT
-        if before in OWNERS or not (few or measured):
+        if before in OWNERS or is_somebodys(found[2], found[3], unit, before):
             return self._stand_in(text, "num")
         return self._allow(text, f"{ANY}{found[4]}")
 
-    def _address(self, text: str) -> Piece | None:
+    def _address(self, text: str, before: str) -> Piece | None:
         if "@" in text.strip("@"):
             return self._stand_in(text, "mail")
         if found := _IPV4.fullmatch(text):
+            if before not in SERVERS and public_address(found[1]):
+                return Piece(self._named(found[1], "ip") + found[2], ANY)
             return Piece(self._urls.host(found[1]) + found[2], ANY)
         if _IPV6.fullmatch(text) and (shown := self._urls.address(text)) is not None:
-            return Piece(shown, ANY)
+            return Piece(shown if before in SERVERS else self._named(text, "ip"), ANY)
         return None
+
+    def machine(self, text: str) -> Piece:
+        """The name of a machine, as a capture would show it."""
+        return Piece(self._urls.host(text), ANY)
 
     def _located(self, text: str) -> Piece | None:
         if _URL.fullmatch(text):
@@ -275,7 +284,7 @@ class _Line:
 
     def _chunk(self, part: str) -> None:
         ends = len(part.rstrip(".:!?…"))
-        core, tail = part[:ends], part[ends:]
+        core, tail, before = part[:ends], part[ends:], self._before
         if not core or not (core.isalnum() or any(map(str.isalnum, core))):
             tail = "".join(c for c in part[:_LONGEST_STOP] if c.isascii())
             self._put(Piece(tail[:3], tail[:3]), tail[:3])
@@ -291,6 +300,8 @@ class _Line:
             self._open.append(kept)
             if ":" in tail and self._before in NAMED_DOORS:
                 self._guarded = True
+            elif tail == ":":
+                self._before = label_before(core, self._before, before)
             elif tail[-1] in _SENTENCE_ENDS:
                 self._guarded = False
 
@@ -302,7 +313,9 @@ class _Line:
     def _pair(self, named: re.Match[str]) -> None:
         self._end_numbers()
         self._guarded = False
+        before = self._before
         self._one(named[1])
+        self._before = label_before(named[1], self._before, before)
         self._shown.append(named[2])
         self._open.append(named[2])
         spelled = spelling(named[1])
@@ -319,8 +332,10 @@ class _Line:
         if self._guarded:
             piece = self._guarded_piece(core, core.lower())
         else:
-            measured = core[0].isdigit() and self._before not in OWNERS and (unit := self._unit()) in MEASURES
-            piece = self._lines.piece(core, unit if measured else self._before)
+            measured = core[0].isdigit() and self._before not in OWNERS and (unit := self._unit()) in COUNTED
+            named = self._before in MACHINES and _MACHINE.fullmatch(core)
+            before = unit if measured else self._before
+            piece = self._lines.machine(core) if named else self._lines.piece(core, before)
         self._put(piece, core)
         spelled = spelling(core) if len(core) <= LONGEST else spelling.__wrapped__(core)
         if spelled.opens and "." not in core:  # a class is not what it is called after

@@ -49,6 +49,7 @@ _TIME = re.compile(
 _GLOG = re.compile(r"([IWEF])([01][0-9][0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6})(?=\s)")
 _GLOG_LEVELS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
 _LEVEL = re.compile(r"[\s|:,-]{0,4}[\[(<]?([A-Za-z]{3,11})[\])>]?(?=[\s:|,-]|$)")
+_SENDER = re.compile(r"\s{1,4}([A-Za-z][A-Za-z-]{0,40}[0-9][A-Za-z0-9-]{0,20})(?=\s)")  # syslog's host
 _GAP = re.compile(r"[\s|:,-]{0,4}")
 _TIME_KEYS = frozenset(
     {"time", "timestamp", "ts", "@timestamp", "date", "datetime", "at", "asctime", "@t", "eventtime"}
@@ -172,17 +173,22 @@ class Log:
     def _line(self, number: int, raw: str) -> KeptLine:
         if raw.startswith("{") and raw.endswith("}") and (values := _object(raw)) is not None:
             return self._of_object(number, values)
-        time, level, rest = "", "", raw
+        time, level, host, rest = "", "", "", raw
         if (found := _GLOG.match(raw)) is not None:
             time, level, rest = found[2], _GLOG_LEVELS[found[1]], raw[found.end() :]
         elif (found := _TIME.match(raw)) is not None:
             time, rest = found[0].strip("[]()<>"), raw[found.end() :]
+            if raw[0].isalpha() and (named := _SENDER.match(rest)) is not None:
+                host, rest = self._lines.machine(named[1]).shown + " ", rest[named.end() :]
         if not level and (named := _LEVEL.match(rest)) is not None and named[1].upper() in LEVELS:
             level, rest = named[1].upper(), rest[named.end() :]
         if time or level:
             self.fields.update(name for name, value in (("time", time), ("level", level)) if value)
             rest = rest[_GAP.match(rest).end() :]  # type: ignore[union-attr] # it matches everywhere
-        return KeptLine(number, _ascii(time), level, self._text(rest))
+        said = self._text(rest)
+        if host:
+            said = CleanedLine(host + said.text, f"{ANY} {said.template}")
+        return KeptLine(number, _ascii(time), level, said)
 
     def _text(self, raw: str) -> CleanedLine:
         """A line's own words; its indentation stays, up to eight spaces."""

@@ -7,6 +7,7 @@ are not here, however often programs write them.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from handrail.packets.sanitise.vocabulary import EXTENSIONS, METHODS, WORDS, words
@@ -166,6 +167,9 @@ DOORS = words(
     """
 password passwd pwd pass passphrase passcode secret secrets token tokens otp totp credential credentials pin cvv cvc
 apikey accesskey secretkey privatekey jwt bearer sessionid jsessionid phpsessid
+kennwort passwort geheimzahl losungswort zugangscode einmalcode einmalpasswort wachtwoord passe motdepasse mdp jeton
+contrasena contrasenas clave senha parola haslo losenord losenordet engangskod pinkod passord adgangskode salasana
+salasanan salasanasi tunnusluku tunnuskoodi kertakayttokoodi
 """
 )
 # These open doors only where a value follows the name at once: ``cookie: …``, ``nonce=…``.
@@ -180,7 +184,8 @@ OWNERS = words(
     """
 id ids uid gid user users userid username account accounts customer customers member members employee employees
 person order orders case cases ticket tickets invoice invoices phone tel telephone mobile fax zip postcode postal
-birthday born dob room desk badge contract policy number no nr ref reference client
+birthday born dob room desk badge contract policy number no nr ref reference client lat lon lng latitude longitude
+coordinates coords gps
 """
 )
 # A number after one of these is a measure, however long up to nine digits.
@@ -192,6 +197,17 @@ attempts limit max maximum min minimum offset delay interval age ttl depth capac
 committed uptime weight percent iterations requests responses errors hits misses entries rows items messages events
 """
 )
+# These make a number before them a measure, too: ``30000 bytes``, but not ``… port 443``.
+COUNTED = MEASURES - words(
+    "size length count total elapsed duration latency took timeout port status line lineno column limit max maximum "
+    "min minimum offset delay interval age ttl depth capacity heap used free committed uptime weight"
+)
+UNKNOWN = "?"  # stands for a label that is not ours: a number after it is somebody's unless it has a unit
+ONE_TIME = "?code"  # a code that is not said to be of an error or an answer may open a door
+KINDS_OF_CODE = words("error status exit response return result close reason http sql vendor fault failure ora")
+MACHINES = words("host hostname node machine")
+# After one of these a public address is a server's; any other may be the address of a user at home.
+SERVERS = words("to server servers upstream destination dst backend endpoint via resolved dns nameserver")
 THREADS = words(
     "http https nio nio2 apr ajp exec executor executors pool thread threads worker workers task scheduler scheduling "
     "dispatcher io epoll eventloop loop acceptor poller async forkjoinpool commonpool cluster boss xnio qtp"
@@ -236,6 +252,7 @@ unittest urllib urllib3 uvicorn uvloop vine waitress websockets werkzeug wsgiref
 _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")
 _JOINERS = frozenset("-_.:+/$#&*")
 _LONGEST_NAME = 80
+DIGITS_KEPT, _SHORT_CODE, _LARGEST_PORT = 4, 3, 65_535
 _MOST_DIGITS_EACH, _MOST_DIGITS = 2, 4
 _THREAD_DIGITS_EACH, _THREAD_DIGITS = 5, 8
 
@@ -272,6 +289,31 @@ def _numbers_fit(pieces: list[str], letters: list[str]) -> bool:
 
 def _is_word(lower: str) -> bool:
     return lower in LOG_WORDS or lower in WORDS or lower in EXTENSIONS
+
+
+def is_somebodys(digits: str, decimals: str, unit: str, before: str) -> bool:
+    """Whether a number is no measure and too long for a count, or stands where somebody's may stand."""
+    if before == "port":
+        return int(digits) > _LARGEST_PORT
+    if before == ONE_TIME:
+        return len(digits) > _SHORT_CODE
+    if before == UNKNOWN:
+        return not unit
+    if len(unit) > 1 or before in MEASURES:  # a single letter may be the check letter of somebody's number
+        return False
+    return len(digits) > DIGITS_KEPT or len(decimals) > DIGITS_KEPT
+
+
+def label_before(core: str, word: str, before: str) -> str:
+    """What stands before a value after the label ``core``, which ends in ``word`` and follows ``before``."""
+    if core.lower() == "code" and before not in KINDS_OF_CODE:
+        return ONE_TIME
+    ours = is_known(core) or "." in core or word in {"exception", "error"} or core.isdigit()
+    return word if ours or word in OWNERS else UNKNOWN
+
+
+def without_marks(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 @lru_cache(maxsize=1024)

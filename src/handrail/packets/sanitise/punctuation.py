@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from handrail.packets.sanitise.logwords import DOORS, NAMED_DOORS
+from handrail.packets.sanitise.logwords import DOORS, NAMED_DOORS, without_marks
 
 LONGEST = 200  # a longer piece is shown as open
 _MARKS = str.maketrans({'"': "'", "`": "'", "{": "(", "}": ")", "\\": "/", "\t": " "})
@@ -40,7 +40,7 @@ class Spelling(NamedTuple):
 
 @lru_cache(maxsize=2048)
 def spelling(core: str) -> Spelling:
-    letters = _LETTERS.findall(core)
+    letters = _LETTERS.findall(core if core.isascii() else without_marks(core))
     if not letters:
         return Spelling(opens=False, opens_at_once=False, last="")
     letters = [part.lower() for part in letters]

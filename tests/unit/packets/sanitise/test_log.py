@@ -87,6 +87,63 @@ def test_value_after_a_word_that_opens_doors_or_names_somebody_goes(line: str, l
     assert found.startswith(left) or left in found
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '81.229.12.34 - - [20/Nov/2026:07:58:00 +0000] "GET /login HTTP/1.1" 200 512',
+        "connection from 81.229.12.34 port 50122",
+        "client closed 2a02:1810:4f3::1 while reading",
+        "refused 81.229.12.34:50122",
+    ],
+)
+def test_address_of_a_client_has_a_stand_in(line: str) -> None:
+    (found,) = texts(line)
+    assert "81.229" not in found
+    assert "2a02" not in found
+    assert "~ip-" in found
+
+
+def test_address_of_a_server_stays() -> None:
+    assert texts("connected to 81.229.12.34:443") == ["connected to 81.229.12.34:443"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Kennwort: 4711", "Passwort lautet 4711", "mot de passe: 4711", "contraseña: 4711", "clave=4711",
+        "lösenord: 4711", "lösenordet är 4711", "salasana: 4711", "code secret : 4711", "Zugang: 4711", "zebra=4711",
+        "code=4711", "code: 4711",
+    ],
+)  # fmt: skip
+def test_short_number_after_a_label_that_is_not_ours_goes(line: str) -> None:
+    assert "4711" not in texts(f"refused\n{line}")[1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["exit code: 1045", "code=503", "zebra=15ms", "queue: 4711", "port 50122 closed", "30000 bytes read"],
+)
+def test_number_that_is_a_measure_or_an_error_stays(line: str) -> None:
+    kept = next(part for part in line.replace("=", " ").split() if part[0].isdigit())
+    assert kept in texts(f"refused\n{line}")[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "gone"),
+    [
+        ("Failed password for x from BSN 635171739 port 50122", "635171739"),
+        ("refused port 635171739", "635171739"),
+        ("refused host=db01", "db01"),
+        ("running on host web-12", "web-12"),
+        ("Nov 20 07:58:01 web-12 sshd: closed", "web-12"),
+        ("refused lat=59.32", "59.32"),
+        ("refused gps 59.32, 18.06", "18.06"),
+    ],
+)
+def test_number_or_name_of_somebody_goes(line: str, gone: str) -> None:
+    assert gone not in texts(line)[0]
+
+
 def test_same_value_has_the_same_stand_in_in_every_line() -> None:
     first, second = texts("refused jdoe@alder.example\nclosed jdoe@alder.example")
     assert first.split()[1] == second.split()[1] != "jdoe@alder.example"
