@@ -222,7 +222,8 @@ def _member(reader: _Reading, values: Mapping[str, JsonValue], name: str, member
     own = {**values, annexes.id: name, annexes.digest: digest}
     if annexes.media_type:
         own.pop(annexes.media_type, None)
-    found = {"extension": member.extension, "content": kinds.content_of(member.data) or "other"}
+    content = kinds.content_of(member.data) or "other"
+    found = {"extension": member.extension or kinds.EXTENSIONS.get(content, ""), "content": content}
     sort = _type_of(annexes, own, reader.snapshots, found=found)
     one = _admitted(name, own, sort, io.BytesIO(member.data), media_type=None, reader=reader)
     if archives.is_archive(member.data) and not one.problem:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import lzma
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -21,11 +22,16 @@ MAX_MEMBERS, MAX_NAME = 50, 500
 MAX_BYTES: Final = 128 * MIB  # of all members together
 MAX_RATIO, RATIO_FROM = 400, MIB  # how often a member may be larger than it is packed, from this size on
 _ENCRYPTED, _LOCAL_HEADER = 0x41, 30  # bits of a member's flags: its own key, or strong encryption
+_LOCAL_LENGTHS, _DESCRIBED = 26, 8  # where a local header has them; sizes stand behind the member
+_DESCRIPTORS = (0, 12, 16, 20, 24)  # bytes behind such a member
+_ZIP_END, _END_BYTES = b"PK\x05\x06", 22
+_MORE_BYTES = "The archive has bytes that are of none of its members."
 _GZIP_WINDOW = 31
+_GZIP_HEAD, _GZIP_EXTRA, _GZIP_NAMED = 10, 4, 8
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ZIP, _GZIP, _TAR_AT, _TAR = b"PK\x03\x04", b"\x1f\x8b", 257, b"ustar"
 _BROKEN = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
+    zipfile.BadZipFile, struct.error, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
     NotImplementedError, RuntimeError,
 )  # fmt: skip
 
@@ -62,7 +68,7 @@ def _members(data: bytes) -> Iterator[UnpackedFile]:
         if plain[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
             yield from _of_tar(plain)
         else:
-            yield UnpackedFile("", plain)
+            yield UnpackedFile(_extension(_gzip_name(data)), plain)
     elif data[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
         yield from _of_tar(data)
     else:
@@ -73,16 +79,12 @@ def _of_zip(data: bytes) -> Iterator[UnpackedFile]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         listed = archive.infolist()
         _count(len(listed))
-        end = 0
-        for info in sorted(listed, key=lambda info: info.header_offset):
-            if info.header_offset < end:
-                _refuse("overlapping", "The archive has members that share bytes.")
-            end = info.header_offset + _LOCAL_HEADER + len(info.orig_filename) + info.compress_size
+        _nothing_else(data, archive, listed)
         if sum(info.file_size for info in listed) > MAX_BYTES:
             _refuse("too-large", f"The archive's members have more than {MAX_BYTES} bytes together.")
         names: set[str] = set()
         for info in listed:
-            _name(info.filename, names)
+            _name(info.orig_filename, names)
             if stat.S_ISLNK(info.external_attr >> 16):
                 _refuse("link", "The archive holds a link.")
             if info.filename.endswith("/"):
@@ -94,6 +96,28 @@ def _of_zip(data: bytes) -> Iterator[UnpackedFile]:
             _ratio(info.file_size, info.compress_size)
             with archive.open(info) as stream:
                 yield UnpackedFile(_extension(info.filename), _whole(stream.read(info.file_size + 1), info.file_size))
+
+
+def _nothing_else(data: bytes, archive: zipfile.ZipFile, listed: list[zipfile.ZipInfo]) -> None:
+    """Refuses members that share bytes, and bytes that are of no member: two readers could see two archives in them."""
+    end, described = 0, False
+    for info in sorted(listed, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            _refuse("overlapping", "The archive has members that share bytes.")
+        _gap(info.header_offset - end, described=described)
+        name, extra = struct.unpack_from("<HH", data, info.header_offset + _LOCAL_LENGTHS)
+        end = info.header_offset + _LOCAL_HEADER + name + extra + info.compress_size
+        described = bool(info.flag_bits & _DESCRIBED)
+    if archive.start_dir < end:
+        _refuse("overlapping", "The archive has members that share bytes.")
+    _gap(archive.start_dir - end, described=described)
+    if data.rfind(_ZIP_END) + _END_BYTES + len(archive.comment) != len(data):
+        _refuse("more-bytes", _MORE_BYTES)
+
+
+def _gap(size: int, *, described: bool) -> None:
+    if size not in (_DESCRIPTORS if described else (0,)):
+        _refuse("more-bytes", _MORE_BYTES)
 
 
 def _of_tar(data: bytes) -> Iterator[UnpackedFile]:
@@ -116,6 +140,16 @@ def _of_tar(data: bytes) -> Iterator[UnpackedFile]:
             stream = archive.extractfile(info)
             assert stream is not None  # it is a file
             yield UnpackedFile(_extension(info.name), _whole(stream.read(info.size + 1), info.size))
+
+
+def _gzip_name(data: bytes) -> str:
+    """The name that gzip noted of the file; empty where it noted none."""
+    flags, at = data[3], _GZIP_HEAD
+    if not flags & _GZIP_NAMED:
+        return ""
+    if flags & _GZIP_EXTRA:
+        at += 2 + int.from_bytes(data[at : at + 2], "little")
+    return data[at : at + MAX_NAME].partition(b"\0")[0].decode("latin-1")
 
 
 def _gunzipped(data: bytes) -> bytes:
@@ -150,9 +184,9 @@ def _name(name: str, names: set[str]) -> None:
     parts = name.replace("\\", "/").split("/")
     if len(name) > MAX_NAME or name.startswith(("/", "\\")) or ".." in parts or (parts[0][1:2] == ":") or "\0" in name:
         _refuse("bad-name", "The archive has a member whose name is an absolute path, leads out of it, or is too long.")
-    if name in names:
+    if name.casefold() in names:
         _refuse("same-name", "The archive has two members of one name.")
-    names.add(name)
+    names.add(name.casefold())
 
 
 def _extension(name: str) -> str:

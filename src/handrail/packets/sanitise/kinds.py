@@ -7,6 +7,7 @@ import re
 from handrail.packets.sanitise import archives
 from handrail.packets.sanitise.threads import looks_like_threads
 
+EXTENSIONS = {"har": "har", "otlp": "json", "log": "log", "threads": "log"}  # of files whose name has none
 _HEAD = 4096
 _PICTURES = (b"%PDF-", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM")
 _HAR, _OTLP = (

@@ -292,7 +292,7 @@ def _is_word(lower: str) -> bool:
 
 
 def is_somebodys(digits: str, decimals: str, unit: str, before: str) -> bool:
-    """Whether a number may be somebody's: for where it stands, or because it measures nothing and is too long for a count."""
+    """Whether a number may be somebody's, for where it stands or because it is too long for a count."""
     if before == "port":
         return int(digits) > _LARGEST_PORT
     if before == ONE_TIME:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import zipfile
 
@@ -37,6 +38,11 @@ def test_members_have_types_by_their_extension_or_content() -> None:
     found = read(Estate(), zipped(a_log=b"connection refused\n", b_json=HAR, c_bin=b"\0\1"))
     assert [(one.id, one.type) for one in found] == [("ATT-9/1", "log"), ("ATT-9/2", "har"), ("ATT-9/3", "other")]
     assert [bool(one.sanitised and one.sanitised.cleared) for one in found] == [True, True, False]
+
+
+def test_file_in_gzip_without_a_name_has_the_extension_of_what_it_is() -> None:
+    (found,) = read(Estate(), gzip.compress(b"connection refused\n"))
+    assert found.type == "log"
 
 
 def test_refused_archive_stays_inside_as_one_with_the_reason() -> None:

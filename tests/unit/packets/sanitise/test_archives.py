@@ -73,6 +73,39 @@ def test_archive_is_opened_in_its_order(data: bytes) -> None:
     assert [(one.extension, one.data) for one in archives.opened(data)] == [("log", LOG), ("har", b"{}")]
 
 
+def named_gzip(name: str) -> bytes:
+    out = io.BytesIO()
+    with gzip.GzipFile(name, "wb", fileobj=out) as packed:
+        packed.write(LOG)
+    return out.getvalue()
+
+
+def test_file_in_gzip_has_the_extension_of_the_name_that_gzip_noted() -> None:
+    assert archives.opened(named_gzip("gateway.log")) == (archives.UnpackedFile("log", LOG),)
+
+
+def test_zip_that_was_written_as_a_stream_is_opened() -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    out = Pipe()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = b"made by a tool"
+        for name in ("a.log", "b.log"):
+            with archive.open(name, "w") as member:
+                member.write(LOG)
+    assert len(archives.opened(out.getvalue())) == 2
+
+
+def unlisted() -> bytes:
+    """A member that only a reader from front to back sees: the directory doesn't list it."""
+    one, hidden = zipped(("a.log", LOG)), zipped(("b.log", LOG))
+    at, local = one.index(b"PK\x01\x02"), hidden[: hidden.index(b"PK\x01\x02")]
+    end = one[at:-6] + (at + len(local)).to_bytes(4, "little") + one[-2:]
+    return one[:at] + local + end
+
+
 def test_single_file_in_gzip_is_one_member() -> None:
     assert archives.opened(gzip.compress(LOG)) == (archives.UnpackedFile("", LOG),)
 
@@ -101,6 +134,11 @@ def test_single_file_in_gzip_is_one_member() -> None:
         (lambda: zipped(("a.log", LOG))[:-30], "broken-archive"),
         (lambda: gzip.compress(LOG)[:-4], "broken-archive"),
         (lambda: gzip.compress(LOG) + LOG, "broken-archive"),
+        (lambda: zipped(("a.log", LOG)) + b"more", "more-bytes"),
+        (lambda: zipped(("a.log", LOG)) + zipped(("b.log", LOG)), "more-bytes"),
+        (unlisted, "more-bytes"),
+        (lambda: zipped(("a.log", LOG), ("A.log", LOG)), "same-name"),
+        (lambda: zipped(("a.logX.har", LOG)).replace(b"a.logX", b"a.log\0"), "bad-name"),
         (lambda: LOG, "not-an-archive"),
     ],
 )
