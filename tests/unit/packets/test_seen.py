@@ -97,3 +97,19 @@ def test_nothing_of_a_revision_that_is_over_is_marked(desk: Packets) -> None:
     with pytest.raises(Conflict) as refused:
         desk.see(revision, "ada")
     assert refused.value.code == "is-superseded"
+
+
+def test_digests_of_an_earlier_revision_named_with_the_vote_are_not_enough(desk: Packets) -> None:
+    earlier = everything(desk.assemble())
+    desk.sources.case["count"] = 4
+    revision = desk.assemble()
+    with pytest.raises(Conflict) as refused:
+        votes.approve(
+            ref=revision.packet.ref,
+            revision=revision.number,
+            digest=revision.assembly.manifest_digest or "",
+            by=desk.person("ada"),
+            seen=earlier,
+        )
+    assert refused.value.code == "not-seen"
+    assert not SeenMark.objects.exists()
