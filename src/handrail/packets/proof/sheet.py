@@ -13,10 +13,12 @@ _WIDE = (
     (0x1100, 0x115F), (0x2E80, 0xA4CF), (0xAC00, 0xD7A3), (0xF900, 0xFAFF), (0xFE30, 0xFE6F), (0xFF00, 0xFF60),
     (0xFFE0, 0xFFE6), (0x1F000, 0x1FAFF), (0x20000, 0x3FFFD),
 )  # fmt: skip
-# Controls, and characters that hide or turn text around. Packets have none; a sheet shows a mark where there is one.
+# Controls, characters that hide or turn text around, and letters and marks that look like nothing: of the latter, texts
+# may have some. A sheet shows a mark where there is one.
 _UNSHOWN = (
     *range(0x0A), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0xAD, 0x61C, 0x200B, 0x200E, 0x200F, *range(0x2028, 0x202F),
-    *range(0x2060, 0x2070), 0xFEFF,
+    *range(0x2060, 0x2070), 0xFEFF, 0x034F, 0x115F, 0x1160, *range(0x180B, 0x1810), 0x2800, 0x3164, 0xFFA0,
+    *range(0xFE00, 0xFE10), *range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0),
 )  # fmt: skip
 _MARKED = dict.fromkeys(_UNSHOWN, "\N{REPLACEMENT CHARACTER}")
 _ESCAPED = _MARKED | str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})

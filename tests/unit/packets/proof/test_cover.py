@@ -97,6 +97,12 @@ def test_what_hides_or_turns_text_is_marked() -> None:
         assert "a\ufffdb\ufffdc\ufffdd" in shown
 
 
+@pytest.mark.parametrize("code", [0x034F, 0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0, 0xFE0F, 0xE0100, 0xE01EF])
+def test_letter_that_looks_like_nothing_is_marked(code: int) -> None:
+    assert sheet.escaped(f"a{chr(code)}b") == "a\ufffdb"
+    assert sheet.wrapped(f"a{chr(code)}b") == ["a\ufffdb"]
+
+
 @settings(max_examples=examples(100), deadline=None)
 @given(st.text(max_size=300), st.text(max_size=200))
 def test_text_has_at_most_80_columns_whatever_it_says(value: str, other: str) -> None:
