@@ -17,7 +17,7 @@ from handrail.definitions.profile.compiled import CompiledListField, CompiledPro
 from handrail.definitions.states import DefinitionState
 from handrail.definitions.table import CompiledTable
 from handrail.kernel.clock import now
-from handrail.kernel.errors import NotFound, Unavailable
+from handrail.kernel.errors import Conflict, NotFound, Unavailable
 from handrail.packets import documents, redactions
 from handrail.packets.assembly import artifacts, sources
 from handrail.packets.assembly.artifacts import Artifact, AttestedPicture
@@ -46,7 +46,8 @@ def gather(revision: Revision, packet: Packet, *, alive: Callable[[], None]) -> 
     """Every source once, the artifacts, and every source again to see that nothing changed meanwhile.
 
     ``alive`` is called after each reading, and what it raises ends the gathering.
-    Raises ReadFailed, BlobUnavailable or Misconfigured where trying again, or the operator, may help.
+    Raises ReadFailed, BlobUnavailable or Misconfigured where trying again, or the operator, may help; Conflict
+    ``other-tenant`` where a record belongs to another tenant than the packet.
     """
     return read_now(
         compiled_profile(revision.definition),
@@ -77,6 +78,7 @@ def read_now(
         return reading
 
     snapshots = sources.read_sources(profile, inputs, read)
+    _refuse_other_tenant(profile, inputs, snapshots)
     found: tuple[Artifact, ...] = ()
     if profile.annexes is not None:
         store = artifacts.through(connectors, profile)
@@ -88,6 +90,24 @@ def read_now(
         found = artifacts.read_artifacts(profile, snapshots, opened, salt=salt, attested=attested)
     drift = sources.reread(profile, inputs, snapshots, read)
     return Gathered(snapshots, found, active_tables(profile, workspace_id), drift)
+
+
+def _refuse_other_tenant(
+    profile: CompiledProfile, inputs: Mapping[str, JsonValue], snapshots: Mapping[str, SourceSnapshot]
+) -> None:
+    """The tenant decides who may ask, and the records what is read: nothing of another tenant's may be kept or shown.
+
+    Raises Conflict ``other-tenant``. A record that could not be read has nothing to show; it is held as such.
+    """
+    key = profile.tenant_key(inputs)
+    for name in profile.spec.tenant_confirmed_by:
+        source, _, value = name.partition(".")
+        values = snapshots[source].values
+        if values and values.get(value) != key:
+            raise Conflict(
+                f"The record of the source {source} does not belong to {key}. Check which case you named.",
+                code="other-tenant",
+            )
 
 
 def active_tables(profile: CompiledProfile, workspace_id: int) -> dict[str, CompiledTable]:

@@ -25,6 +25,7 @@ inputs:
   case: {type: string, pattern: "^CASE-[0-9]+$"}
   note?: {type: string}
 tenant: inputs.tenant
+tenant_confirmed_by: case.tenant_id
 
 sources:
   case:

@@ -11,10 +11,12 @@ from handrail.access.models import Membership, Tenant
 from handrail.audit.models import AuditEvent
 from handrail.connectors.blobs import FolderBlobs
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Denied, HandrailError, Invalid, NotFound, Unavailable
+from handrail.kernel.errors import Conflict, Denied, HandrailError, Invalid, NotFound, Unavailable
 from handrail.packets import settings
 from handrail.packets.actions import assembling, previewing
 from handrail.packets.actions.previewing import PacketPreview
+from handrail.packets.errors import Drifted
+from handrail.packets.models import Assembly, Revision, Snapshot
 from tests.factories.packets import Packets
 
 
@@ -88,3 +90,32 @@ def test_preview_says_when_a_source_can_not_be_read(desk: Packets) -> None:
     desk.sources.failing.add("/cases/CASE-7")
     with pytest.raises(Unavailable):
         preview(desk)
+
+
+def test_preview_of_another_tenants_case_shows_nothing_of_it(desk: Packets) -> None:
+    """Who may ask is decided by the tenant that they named, what is read by the case."""
+    desk.sources.case["tenant_id"] = "ten_b"
+    with pytest.raises(Conflict) as refused:
+        preview(desk)
+    assert refused.value.code == "other-tenant"
+    assert "ten_b" not in refused.value.message
+
+
+def test_assembly_of_another_tenants_case_keeps_nothing_of_it(desk: Packets) -> None:
+    asked = desk.ask()
+    desk.sources.case["tenant_id"] = "ten_b"
+    with pytest.raises(Conflict, match="does not belong to ten_a"):
+        desk.build(asked.id)
+    assert not Assembly.objects.exists()
+    assert not Snapshot.objects.exists()
+
+
+def test_case_that_becomes_another_tenants_is_superseded_and_not_shown_again(desk: Packets) -> None:
+    revision = desk.assemble()
+    desk.see(revision, "ada")
+    desk.sources.case["tenant_id"] = "ten_b"
+    with pytest.raises(Drifted):
+        desk.approve(revision, "ada")
+    following = Revision.objects.exclude(pk=revision.pk).get()
+    with pytest.raises(Conflict, match="does not belong to ten_a"):
+        desk.build(following.pk)

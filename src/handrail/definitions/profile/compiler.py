@@ -234,6 +234,8 @@ class _ProfileCompiler:
                 self.context.add(("audience", "never", index), f"{name} is among shows too; it can't be both")
         self._confirms(audience.confirmed_by, ("audience", "confirmed_by"), known, many=True)
         self._confirms(self.spec.lane.confirmed_by, ("lane", "confirmed_by"), known, many=False)
+        for index, name in enumerate(self.spec.tenant_confirmed_by):
+            self._confirms(name, ("tenant_confirmed_by", index), known, many=False)
 
     def _shown_in_annexes(self, known: Variables) -> None:
         """Values that annexes show as they are: those that the audience may see anyway."""

@@ -281,6 +281,7 @@ class ProfileSpec(Closed):
     expires_after: Duration
     inputs: Annotated[dict[OptionalIdentifier, TaskField], Field(min_length=1, max_length=50), Formerly("given")]
     tenant: Dotted
+    tenant_confirmed_by: Names = []
     sources: Annotated[dict[Identifier, SourceSpec], Field(min_length=1, max_length=40)]
     fields: Annotated[
         dict[FieldPath, Annotated[FieldSpec, BeforeValidator(_short_field)]],

@@ -18,7 +18,7 @@ from handrail.definitions.profile.compiler import compile_profile
 from handrail.definitions.profile.format import ProfileSpec
 from handrail.definitions.queries import DefinitionFilter, DefinitionSummary
 from handrail.definitions.states import DefinitionKind, DefinitionState
-from handrail.kernel.errors import Fault, Invalid, NotFound, Unavailable
+from handrail.kernel.errors import Conflict, Fault, Invalid, NotFound, Unavailable
 from handrail.packets.actions import assembling, previewing
 from handrail.packets.actions.previewing import PacketPreview
 from handrail.packets.errors import Exists
@@ -110,7 +110,7 @@ def preview(request: PageRequest) -> HttpResponse:
         found = previewing.preview(profile=request.POST.get("profile", ""), inputs=inputs, by=request.actor)
     except Invalid as error:
         return _form(request, request.POST, error)
-    except (NotFound, Unavailable) as error:
+    except (Conflict, NotFound, Unavailable) as error:
         return _form(request, request.POST, Invalid(error.message), status=error.status)
     shown = replace(assemble_form(request.actor, request.POST), preview=found)
     return render(request, "packets/assemble.html", {"section": "packets", "form": shown})
