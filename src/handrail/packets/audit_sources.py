@@ -24,6 +24,7 @@ SOURCES = (
         "packets.seen",
         "packets_seenmark",
         (*_OWNED, "packet_id", "revision_id", "path", "digest", "user_id", "by"),
+        since=6,
         shown_with=Capability.PACKET_VIEW,
     ),
     Source(
@@ -41,12 +42,14 @@ SOURCES = (
             "by",
             "user_id",
         ),
+        since=6,
         shown_with=Capability.PACKET_VIEW,
     ),
     Source(
         "packets.attestation",
         "packets_pictureattestation",
         (*_OWNED, "packet_id", "revision_id", "redaction_id", "result_digest", "role", "by", "user_id"),
+        since=6,
         shown_with=Capability.PACKET_VIEW,
     ),
     Source(
