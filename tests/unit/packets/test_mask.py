@@ -223,3 +223,22 @@ def test_what_is_read_only_once_its_neighbour_is_masked_is_held_then(desk: Packe
     revision = mask(desk, revision, "cy")
     assert revision.state == "in_review"
     assert "Vinter2026" not in revision.assembly.packet
+
+
+def test_what_a_mask_makes_look_like_a_secret_is_masked_with_it(desk: Packets) -> None:
+    """``JSESSIONID=`` before a mark reads as encoded text; nobody has to mask a text twice for one reason."""
+    desk.sources.case["timeline"].append(
+        event("update", "JSESSIONID=8F3A0C94D1B7426E95AA0D31C7E28B64", at="2026-11-22T10:30:00Z")
+    )
+    revision = desk.assemble()
+    asked = holds.mask(
+        ref=revision.packet.ref,
+        revision=revision.number,
+        code="secret-in-text",
+        targets=["timeline[].text"],
+        reason="Not for the vendor.",
+        by=desk.person("cy"),
+    )
+    following = desk.build(asked.id)
+    assert not following.holds.filter(code="secret-in-text", cleared=None).exists()
+    assert "8F3A0C94" not in following.assembly.packet

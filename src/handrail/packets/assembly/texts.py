@@ -164,8 +164,12 @@ class TextGuard:
         place: str,
         entry: Mapping[str, JsonValue],
     ) -> str:
-        """Looked at again once something is masked: what stood against it may be read as something else now."""
+        """Looked at again once something is masked: what stood against it may be read as something else now.
+
+        What is found then is masked as well where this text's findings of that code are; else it is held.
+        """
         open_codes: set[str] = set()
+        masked_codes: set[str] = set()
         while True:
             decided: list[TextFinding] = []
             seen = [one for one in look(text, terms) if one.code not in open_codes]
@@ -173,8 +177,11 @@ class TextGuard:
                 mine = [one for one in seen if one.code == code]
                 fact = _fact(text, mine)
                 decision = self._masks.get(mask_digest(self.salt, code, target, fact))
-                if decision is not None and decision.role in self.profile.rule(code).masks:
+                if code in masked_codes:
+                    decided += mine
+                elif decision is not None and decision.role in self.profile.rule(code).masks:
                     self.used.append(decision)
+                    masked_codes.add(code)
                     decided += mine
                 else:
                     open_codes.add(code)
