@@ -14,8 +14,8 @@ LEFT_OUT = {
     # The digests of the documents and of the manifest are sealed, and the manifest states the rest.
     "packets.assembly": {"packet", "trace", "holds", "manifest", "schema_digest"}
     | {"fault", "tables", "audience", "expires_at"},
-    # Who it was is sealed as the address, and by the event.
-    "packets.clearance": {"user_id"},
+    # Who it was is sealed as the address, and by the event, which also says whether it masked or cleared.
+    "packets.clearance": {"user_id", "masks"},
     # Signed, and over the manifest whose digest is sealed.
     "packets.release": {"manifest_envelope", "approvals_envelope"},
 }
