@@ -49,7 +49,8 @@ def _reachable() -> set[type]:
         if isinstance(of, types.EllipsisType | str) or any(of is other for other in seen):
             continue
         seen.append(of)
-        if isinstance(of, type) and (issubclass(of, BaseModel | Enum) or dataclasses.is_dataclass(of)):
+        named = dataclasses.is_dataclass(of) or hasattr(of, "_fields")  # a named tuple has these
+        if isinstance(of, type) and (issubclass(of, BaseModel | Enum) or named):
             found.add(of)
         queue += _inner(of)
     return found
