@@ -4,7 +4,7 @@ is said that this is not known; and nothing is silently lost."""
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handrail.audit.events import EventName
@@ -26,6 +26,8 @@ number = iter(range(1, 10_000))
 @settings(
     max_examples=100 if NIGHTLY else 8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@example(rooms=[(True, False, ["killed after", REFUSED])], steps=[])
+@example(rooms=[(True, False, ["killed after", LATER, REFUSED])], steps=[])
 @given(rooms=st.lists(ROOMS, min_size=1, max_size=3), steps=st.lists(STEPS, max_size=6))
 def test_once_or_unknown_and_never_lost(
     estate: Runs, board: SwitchBoard, rooms: list[tuple[bool, bool, list[object]]], steps: list[str]

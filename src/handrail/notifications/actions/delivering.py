@@ -56,8 +56,9 @@ def deliver(*, claim: Claim, by: Actor) -> datetime | None:
         return _end(delivery, way, by, DeliveryOutcome.DROPPED, way.gone)
     if delivery.deadline_at is not None and not way.channel.repeatable:
         return _after_lost(delivery, way, by)
+    lost = delivery.deadline_at is not None  # an earlier attempt may have arrived
     if delivery.tried_until is not None and now() >= delivery.tried_until:
-        return _end(delivery, way, by, DeliveryOutcome.FAILED, delivery.failure or LOST)
+        return _end(delivery, way, by, _failed(lost=lost), delivery.failure or LOST)
     try:
         message = _intend(delivery, way, by)
         if message is None:
@@ -72,7 +73,7 @@ def deliver(*, claim: Claim, by: Actor) -> datetime | None:
         sent = Sent(SentVerdict.LATER, f"Handrail failed ({type(error).__name__}); see its log")
         if delivery.deadline_at is not None and not way.channel.repeatable:
             sent = Sent(SentVerdict.UNKNOWN, sent.words)
-    return _written(delivery, way, by, sent)
+    return _written(delivery, way, by, sent, lost=lost)
 
 
 def _intend(delivery: ChannelDelivery, way: _Way, by: Actor) -> ChannelMessage | None:
@@ -91,21 +92,28 @@ def _intend(delivery: ChannelDelivery, way: _Way, by: Actor) -> ChannelMessage |
     return message
 
 
-def _written(delivery: ChannelDelivery, way: _Way, by: Actor, sent: Sent) -> datetime | None:
+def _failed(*, lost: bool) -> DeliveryOutcome:
+    """That the last attempt failed says nothing of one before it whose answer was lost."""
+    return DeliveryOutcome.UNKNOWN if lost else DeliveryOutcome.FAILED
+
+
+def _written(delivery: ChannelDelivery, way: _Way, by: Actor, sent: Sent, *, lost: bool) -> datetime | None:
+    """``lost``: the answer to an earlier attempt. That stays known: the row keeps a deadline until it ends."""
     match sent.verdict:
         case SentVerdict.DELIVERED:
             return _end(delivery, way, by, DeliveryOutcome.DELIVERED, sent.words, receipt=sent.receipt)
         case SentVerdict.UNKNOWN:
             return _end(delivery, way, by, DeliveryOutcome.UNKNOWN, sent.words)
         case SentVerdict.REFUSED:
-            return _end(delivery, way, by, DeliveryOutcome.FAILED, sent.words)
+            return _end(delivery, way, by, _failed(lost=lost), sent.words)
     waits = settings.current()
     wait = doubled(waits.first_wait_seconds, delivery.attempts - 1, waits.longest_wait_seconds)
     until = after(max(wait, min(sent.retry_after_seconds or 0, MOST_ASKED_SECONDS)))
     if delivery.tried_until is not None and until > delivery.tried_until:
-        return _end(delivery, way, by, DeliveryOutcome.FAILED, sent.words)
+        return _end(delivery, way, by, _failed(lost=lost), sent.words)
     failure = sent.words[:FAILURE_LIMIT]
-    return until if _held(delivery).update(due_at=until, deadline_at=None, failure=failure) else None
+    deadline = delivery.deadline_at if lost else None
+    return until if _held(delivery).update(due_at=until, deadline_at=deadline, failure=failure) else None
 
 
 def _after_lost(delivery: ChannelDelivery, way: _Way, by: Actor) -> datetime | None:
