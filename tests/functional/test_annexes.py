@@ -129,3 +129,22 @@ def test_like_holds_are_cleared_at_once(desk: Packets, visit: Visits) -> None:
         page.get_by_role("button", name="Clear the chosen holds").click()
         expect(page.get_by_text("Cleared, with your reason.")).to_be_visible()
     assert sorted(Clearance.objects.values_list("target", flat=True)) == ["tenant.plan", "tenant.status"]
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_what_was_found_in_a_text_is_masked(desk: Packets, visit: Visits, scripts: bool) -> None:
+    desk.sources.case["timeline"][1]["text"] = "The password is swordfish."
+    revision = desk.assemble()
+    with visit("cy@example.com", scripts=scripts) as person:
+        page = person.go(path(revision))
+        expect(page.locator("mark", has_text="swordfish").first).to_be_attached()
+        if scripts:
+            assert violations(page) == []
+        page.locator("summary", has_text="Mask what was found").click()
+        page.get_by_label("Why it is masked").fill("Not for the vendor.")
+        page.get_by_role("button", name="Mask what was found").click()
+        expect(page.get_by_text("Masked, with your reason.")).to_be_visible()
+        masked = desk.build(desk.newest.pk)
+        page = person.go(path(masked))
+        expect(page.get_by_text("[masked: password]").first).to_be_visible()
+        expect(page.get_by_text("swordfish")).to_have_count(0)
