@@ -78,7 +78,7 @@ def read_now(
         return reading
 
     snapshots = sources.read_sources(profile, inputs, read)
-    _refuse_other_tenant(profile, inputs, snapshots)
+    refuse_other_tenant(profile, inputs, snapshots)
     found: tuple[Artifact, ...] = ()
     if profile.annexes is not None:
         store = artifacts.through(connectors, profile)
@@ -92,7 +92,7 @@ def read_now(
     return Gathered(snapshots, found, active_tables(profile, workspace_id), drift)
 
 
-def _refuse_other_tenant(
+def refuse_other_tenant(
     profile: CompiledProfile, inputs: Mapping[str, JsonValue], snapshots: Mapping[str, SourceSnapshot]
 ) -> None:
     """The tenant decides who may ask, and the records what is read: nothing of another tenant's may be kept or shown.

@@ -42,7 +42,7 @@ def still_stands(revision: Revision, moved: Moved) -> bool:
         made = _made_again(revision, profile, moved.fresh)
     except BlobUnavailable as error:
         raise Unavailable(f"The attachments can't be compared now: {error.message}", code="source-unreadable") from None
-    except (Conflict, NotFound):  # also where what people have cleared is kept no more
+    except (Conflict, NotFound):  # also of another tenant now, or what people have cleared is kept no more
         return False
     assembly = revision.assembly
     return (
@@ -55,6 +55,7 @@ def still_stands(revision: Revision, moved: Moved) -> bool:
 
 def _made_again(revision: Revision, profile: CompiledProfile, fresh: Mapping[str, SourceSnapshot]) -> Assembled:
     packet = revision.packet
+    drift.refuse_other_tenant(profile, packet.inputs, fresh)
     return assemble(
         Inputs(
             profile=profile,

@@ -110,3 +110,11 @@ def test_source_that_moves_and_comes_back_is_decided_by_the_one_reading(desk: Pa
     before = len(desk.sources.asked)
     desk.approve(signed, "ben")
     assert len(desk.sources.asked) - before == len(set(desk.sources.asked[before:]))
+
+
+def test_case_that_became_another_tenants_voids_votes(desk: Packets, signed: Revision) -> None:
+    desk.sources.records["/tenants/ten_b"] = dict(desk.sources["/tenants/ten_a"])
+    desk.sources.case["tenant_id"] = "ten_b"
+    with pytest.raises(Drifted):
+        desk.approve(signed, "ben")
+    assert not noted()
