@@ -10,6 +10,7 @@ import ctypes
 import io
 import math
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -46,16 +47,16 @@ def opened(data: bytes) -> Picture:
     return PdfPicture(data) if data.startswith(b"%PDF-") else ImagePicture(data)
 
 
-class Picture:
+class Picture(ABC):
     """``pages`` counts them; ``frames`` is over 1 for an animation."""
 
     kind = ""
     pages = 1
     frames = 1
 
+    @abstractmethod
     def page(self, number: int) -> Image.Image:
         """Page ``number`` (from 1) as RGB pixels."""
-        raise NotImplementedError
 
     def texts(self) -> Iterator[dict[str, Any]]:
         """The text layer, page by page: ``{"page", "text", "boxes"}``, a box for each character, in thousandths."""
