@@ -242,3 +242,41 @@ def test_what_a_mask_makes_look_like_a_secret_is_masked_with_it(desk: Packets) -
     following = desk.build(asked.id)
     assert not following.holds.filter(code="secret-in-text", cleared=None).exists()
     assert "8F3A0C94" not in following.assembly.packet
+
+
+def test_masked_claim_holds_no_more(desk: Packets) -> None:
+    """Its mark doesn't name the claim, whose name may be what is looked for."""
+    told = event("update", "We ask for a service credit and a refund.", at="2026-11-22T10:30:00Z")
+    desk.sources.case["timeline"].append(told)
+    revision = desk.assemble()
+    asked = holds.mask(
+        ref=revision.packet.ref,
+        revision=revision.number,
+        code="forbidden-claim",
+        targets=["timeline[].text"],
+        reason="Not for the vendor.",
+        by=desk.person("cy"),
+    )
+    following = desk.build(asked.id)
+    assert not following.holds.filter(code="forbidden-claim", cleared=None).exists()
+    assert "We ask for a [masked: forbidden claim] and a [masked: forbidden claim]." in following.assembly.packet
+
+
+def test_masking_ends_where_every_look_finds_something_new(desk: Packets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is still found after the last look is held."""
+    monkeypatch.setattr("handrail.packets.assembly.texts.MOST_LOOKS", 1)
+    desk.sources.case["timeline"].append(
+        event("update", "JSESSIONID=8F3A0C94D1B7426E95AA0D31C7E28B64", at="2026-11-22T10:30:00Z")
+    )
+    revision = desk.assemble()
+    asked = holds.mask(
+        ref=revision.packet.ref,
+        revision=revision.number,
+        code="secret-in-text",
+        targets=["timeline[].text"],
+        reason="Not for the vendor.",
+        by=desk.person("cy"),
+    )
+    following = desk.build(asked.id)
+    assert following.state == "held"
+    assert "8F3A0C94" not in following.assembly.packet

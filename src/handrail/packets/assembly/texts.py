@@ -6,6 +6,7 @@ lineage and the texts of holds, is walked where it stands in the finished docume
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from handrail.packets.assembly.results import HoldClearance
 from handrail.packets.findings import CODES, TextFinding, TextTerms, claims, look, masked
 
 MOST_PLACES = 20
+MOST_LOOKS = 10  # at one text, each after what the one before masked
 TARGET_LIMIT = 300
 # Formats that leave no room for anything else.
 _CLOSED = frozenset({"date-time", "date", "time", "duration"})
@@ -170,16 +172,16 @@ class TextGuard:
         """
         open_codes: set[str] = set()
         masked_codes: set[str] = set()
-        while True:
+        for looks in itertools.count(1):
             decided: list[TextFinding] = []
             seen = [one for one in look(text, terms) if one.code not in open_codes]
             for code in dict.fromkeys(one.code for one in seen):
                 mine = [one for one in seen if one.code == code]
                 fact = _fact(text, mine)
                 decision = self._masks.get(mask_digest(self.salt, code, target, fact))
-                if code in masked_codes:
+                if code in masked_codes and looks < MOST_LOOKS:
                     decided += mine
-                elif decision is not None and decision.role in self.profile.rule(code).masks:
+                elif decision is not None and looks < MOST_LOOKS and decision.role in self.profile.rule(code).masks:
                     self.used.append(decision)
                     masked_codes.add(code)
                     decided += mine
@@ -188,10 +190,11 @@ class TextGuard:
                     found.add(code, place, {**entry, **fact}, (one.kind for one in mine))
                 self.gone += [text[one.start : one.end] for one in mine]
             if not decided:
-                return text
+                break
             done = masked(text, decided)
             counts.update(done.counts)
             text = done.text
+        return text
 
     def terms_of(self, spec: CompiledField) -> TextTerms | None:
         """What is looked for in the values of a field; None where its schema leaves no room for anything."""

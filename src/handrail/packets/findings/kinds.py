@@ -48,9 +48,17 @@ _CODE_OF: Mapping[str, str] = {
 # Where two kinds are found in the same place, the first of them names it.
 _RANKS = {kind: rank for rank, kind in enumerate(_CODE_OF)}
 
-# What stands where something was masked. Of our own kinds it is nothing that anybody could have meant.
-MARK = "[masked: {}]"
-MARKS = frozenset(MARK.format(kind) for kind in _CODE_OF)
+# What stands where something was masked: one of these, which no look takes for anything. A claim's own name isn't
+# among them, for it may be what the claim looks for.
+_MARK = "[masked: {}]"
+_OF_A_CLAIM = _MARK.format("forbidden claim")
+MARKS = frozenset(map(_MARK.format, _CODE_OF)) | {_OF_A_CLAIM}
+
+
+def mark_of(kind: str) -> str:
+    """The mark in the place of a finding."""
+    return _MARK.format(kind) if kind in _CODE_OF else _OF_A_CLAIM
+
 
 # What a field may say that it carries on purpose. Secrets and claims can't be declared.
 CARRIED: Mapping[str, frozenset[str]] = {

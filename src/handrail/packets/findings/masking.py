@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from handrail.packets.findings.kinds import MARK, TextFinding
+from handrail.packets.findings.kinds import TextFinding, mark_of
 
 
 class Masked(NamedTuple):
@@ -18,13 +18,13 @@ class Masked(NamedTuple):
 
 
 def masked(text: str, found: Iterable[TextFinding]) -> Masked:
-    """``text`` with MARK in the place of each of ``found``; where some overlap, one mark for all."""
+    """``text`` with its mark in the place of each of ``found``; where some overlap, one mark for all."""
     out: list[str] = []
     counts: Counter[str] = Counter()
     gone: list[str] = []
     end = 0
     for start, stop, kind in _together(found):
-        out += [text[end:start], MARK.format(kind)]
+        out += [text[end:start], mark_of(kind)]
         counts[kind] += 1
         gone.append(text[start:stop])
         end = stop

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handrail.packets.findings import CODES, TextTerms, claims, look, masked
+from handrail.packets.findings.kinds import MARKS
 from handrail.packets.findings.library import OVERLAP, WINDOW
 from tests.factories.linear import CLASSES, PAIRS, makers, too_slow, within
 from tests.lanes import NIGHTLY, examples
@@ -185,3 +186,25 @@ def test_look_takes_linear_time() -> None:
         return [f"{name}: {why}" for name, why in slow if why]
 
     assert within(240, work) == []
+
+
+@pytest.mark.parametrize("mark", sorted(MARKS))
+@pytest.mark.parametrize(
+    "before", ["", "password: ", "https://h/?sig=", "Authorization: Bearer ", "JSESSIONID=", "PIN "]
+)
+@pytest.mark.parametrize("after", ["", "=abc", "@host.example.com/x", ":4711", " and more"])
+def test_masking_comes_to_an_end(mark: str, before: str, after: str) -> None:
+    """A mark may be read as the value of the label before it; what is masked then is not read so again."""
+    text = f"{before}{mark}{after}"
+    for _ in range(3):
+        text = masked(text, look(text)).text
+    assert look(text) == ()
+
+
+def test_mark_of_a_claim_is_no_claim() -> None:
+    """Whatever claims are called and look for: also the words of marks themselves."""
+    terms = TextTerms(claims=claims.compiled({"credit": ["credit", "refund*"], "marks": ["masked", "forbidden claim"]}))
+    text = "We give a credit and a refund. It is masked, a forbidden claim."
+    once = masked(text, look(text, terms)).text
+    assert once.count("[masked: forbidden claim]") == 4
+    assert look(once, terms) == ()
