@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 
 from tests.factories.http_server import running
 
@@ -65,6 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, b"")
 
     def do_GET(self) -> None:
+        place, _, asked = self.path.partition("?")
+        if "list-type=2" in asked:
+            self._list(f"{place}/", parse_qs(asked)["prefix"][0])
+            return
         body = self.server.objects.get(self.path)
         if self.server.denied:
             self._answer(403, DENIED)
@@ -72,6 +77,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, MISSING)
         else:
             self._answer(200, body, self.server.metadata.get(self.path, {}))
+
+    def _list(self, bucket: str, prefix: str) -> None:
+        keys = sorted(path.removeprefix(bucket) for path in self.server.objects if path.startswith(bucket + prefix))
+        entries = "".join(f"<Contents><Key>{key}</Key></Contents>" for key in keys)
+        self._answer(200, f"<ListBucketResult>{entries}</ListBucketResult>".encode())
 
     def do_HEAD(self) -> None:
         if "/" in self.path.strip("/") or self.server.denied:

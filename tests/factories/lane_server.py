@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ class Intake:
     puts: Counter[str] = field(default_factory=Counter)
     states: dict[str, str] = field(default_factory=dict)
     packages: dict[str, bytes] = field(default_factory=dict)
+    replies: dict[str, list[bytes]] = field(default_factory=dict)
+    recalls: dict[str, dict[str, bytes]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, digest: str, package: bytes) -> None:
@@ -58,10 +61,18 @@ def serving() -> Iterator[Intake]:
 
     class Handler(JsonHandler):
         def do_PUT(self) -> None:
+            if "/recalls/" in self.path:
+                intake.recalls.setdefault(self.digest, {})[self.path.rpartition("/")[2]] = self.body()
+                self.answer_json(intake.says or 200, {})
+                return
             intake.take(self.digest, self.body())
             self.answer(intake.says)
 
         def do_GET(self) -> None:
+            if self.path.endswith("/replies"):
+                items = [base64.b64encode(one).decode() for one in intake.replies.get(self.digest, [])]
+                self.answer_json(intake.says or 200, {"items": items})
+                return
             self.answer()
 
         def do_POST(self) -> None:

@@ -19,7 +19,7 @@ from handrail.connectors import lane as lanes
 from handrail.connectors import registry
 from handrail.connectors.blobs import FolderBlobs
 from handrail.connectors.finding import Finding
-from handrail.connectors.lane import ErrorKind, LaneFailed, LaneState, Receipt
+from handrail.connectors.lane import ErrorKind, LaneFailed, LaneState, Receipt, bounded_replies
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Reading
 from handrail.definitions.models import Definition
@@ -104,6 +104,8 @@ class Vendor:
     repeats: list[str] = field(default_factory=list)
     forgets: bool = False
     loses: LaneState | None = None
+    answers: dict[str, list[bytes]] = field(default_factory=dict)
+    recalls: dict[str, list[bytes]] = field(default_factory=dict)
 
     def deliver(self, package: Path, manifest_digest: str) -> Receipt:
         self.calls.append(("deliver", manifest_digest))
@@ -143,6 +145,16 @@ class Vendor:
         """The vendor opens it, unless it was taken back."""
         if self.states.get(manifest_digest) is LaneState.DELIVERED:
             self.states[manifest_digest] = LaneState.CONSUMED
+
+    def replies(self, manifest_digest: str) -> tuple[bytes, ...]:
+        self.calls.append(("replies", manifest_digest))
+        return bounded_replies(self.answers.get(manifest_digest, []))
+
+    def recall(self, manifest_digest: str, statement: bytes) -> None:
+        self.calls.append(("recall", manifest_digest))
+        kept = self.recalls.setdefault(manifest_digest, [])
+        if statement not in kept:
+            kept.append(statement)
 
     def check(self) -> list[Finding]:
         return []

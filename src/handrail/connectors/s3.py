@@ -86,6 +86,11 @@ class Bucket:
         """What the S3 operation answers. Raises S3Failed."""
         return self._call(operation, Key=self._prefix + key, **more)
 
+    def names(self, prefix: str, *, at_most: int) -> list[str]:
+        """The first objects below the bucket's prefix whose names begin so, without that prefix. Raises S3Failed."""
+        found = self._call("list_objects_v2", Prefix=self._prefix + prefix, MaxKeys=at_most)
+        return [str(one["Key"]).removeprefix(self._prefix) for one in found.get("Contents", [])]
+
     def _call(self, operation: str, **arguments: Any) -> Any:
         try:
             return getattr(self._connected(), operation)(Bucket=self._bucket, **arguments)

@@ -6,19 +6,32 @@ current ─── the lanes of this process, by name
 intake, drop, bucket ─ HTTP intake, directory drop, S3
 """
 
-from handrail.connectors.lane.current import Lanes, configure, get, names, parse, use
-from handrail.connectors.lane.lane import ErrorKind, Lane, LaneFailed, LaneState, Receipt
+from handrail.connectors.lane.current import Lanes, configure, get, names, parse, reply_keys, use
+from handrail.connectors.lane.lane import (
+    MAX_REPLIES,
+    MAX_REPLY_BYTES,
+    ErrorKind,
+    Lane,
+    LaneFailed,
+    LaneState,
+    Receipt,
+    bounded_replies,
+)
 
 __all__ = [
+    "MAX_REPLIES",
+    "MAX_REPLY_BYTES",
     "ErrorKind",
     "Lane",
     "LaneFailed",
     "LaneState",
     "Lanes",
     "Receipt",
+    "bounded_replies",
     "configure",
     "get",
     "names",
     "parse",
+    "reply_keys",
     "use",
 ]

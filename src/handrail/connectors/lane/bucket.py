@@ -1,18 +1,29 @@
 """A lane that is an S3 bucket. Packages are ``PREFIX/HEX.zip``, put only where nothing is yet.
 
 The receiver puts ``PREFIX/HEX.consumed`` before it opens a package; Handrail puts ``PREFIX/HEX.withdrawn``, also where
-no package is yet, and a notice. S3 can't do both in one step: where both markers are there, it counts as consumed, and
+no package is yet, and a notice. The receiver's signed replies are ``PREFIX/HEX.reply-….json``, signed recalls
+``PREFIX/HEX.recall-….json``. S3 can't do both in one step: where both markers are there, it counts as consumed, and
 the notice stands. A marker counts whether the package is there or not: one that lands late is not to be opened.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from handrail.connectors.bounded import Bounded
 from handrail.connectors.finding import Finding
-from handrail.connectors.lane.lane import ErrorKind, LaneFailed, LaneState, Receipt, in_time
+from handrail.connectors.lane.lane import (
+    MAX_REPLIES,
+    MAX_REPLY_BYTES,
+    ErrorKind,
+    LaneFailed,
+    LaneState,
+    Receipt,
+    bounded_replies,
+    in_time,
+)
 from handrail.connectors.s3 import Bucket, S3ErrorKind, S3Failed
 from handrail.kernel.canonical import canonical_bytes, digest_bytes, hexadecimal
 
@@ -41,6 +52,14 @@ class S3Lane:
     def withdraw(self, manifest_digest: str, reason: str) -> Receipt:
         name = hexadecimal(manifest_digest)
         return in_time(self._bounded, self.name, lambda: self._withdraw(name, reason))
+
+    def replies(self, manifest_digest: str) -> tuple[bytes, ...]:
+        name = hexadecimal(manifest_digest)
+        return in_time(self._bounded, self.name, lambda: bounded_replies(self._left_replies(name)))
+
+    def recall(self, manifest_digest: str, statement: bytes) -> None:
+        key = f"{hexadecimal(manifest_digest)}.recall-{digest_bytes(statement)[7:23]}.json"
+        in_time(self._bounded, self.name, lambda: self._put(key, Body=statement))
 
     def check(self) -> list[Finding]:
         try:
@@ -96,6 +115,15 @@ class S3Lane:
         if head is None:
             return Receipt(state)
         return Receipt(state, f"{name[:12]}.zip", str(head.get("Metadata", {}).get("package", "")))
+
+    def _left_replies(self, name: str) -> Iterator[bytes]:
+        """Objects ``HEX.reply-….json``, as many as one listing names."""
+        try:
+            for key in self._bucket.names(f"{name}.reply-", at_most=MAX_REPLIES):
+                got = self._bucket.ask("get_object", key, Range=f"bytes=0-{MAX_REPLY_BYTES}")
+                yield got["Body"].read(MAX_REPLY_BYTES + 1)
+        except S3Failed as failed:
+            raise self._failed(failed) from None
 
     def _head(self, key: str) -> dict[str, Any] | None:
         try:

@@ -19,7 +19,13 @@ from handrail.kernel.secrets import Secrets
 _MAX_PACKAGE_BYTES = 256 * 1024 * 1024
 
 
-class HttpLaneConfig(HttpConfig):
+class AnsweredLane(Section):
+    """``reply_keys``: a PEM file with the receiver's public keys. Without it no reply of theirs is believed."""
+
+    reply_keys: Path | None = None
+
+
+class HttpLaneConfig(AnsweredLane, HttpConfig):
     """``path`` is the lane's own below ``base_url``, such as /lane/vendor-signing-intake."""
 
     kind: Literal["http"]
@@ -28,13 +34,13 @@ class HttpLaneConfig(HttpConfig):
     max_package_bytes: int = Field(default=_MAX_PACKAGE_BYTES, ge=1)
 
 
-class DirectoryLaneConfig(Section):
+class DirectoryLaneConfig(AnsweredLane):
     kind: Literal["directory"]
     folder: Path
     deadline_seconds: float = Field(default=30.0, gt=0, le=60, allow_inf_nan=False)
 
 
-class S3LaneConfig(S3Section):
+class S3LaneConfig(AnsweredLane, S3Section):
     """The store must know conditional puts (If-None-Match)."""
 
     kind: Literal["s3"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,20 +19,32 @@ from handrail.kernel.secrets import Secrets
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """Open lanes by name. Opening calls nobody."""
+    """Open lanes by name. Opening calls nobody. ``reply_keys``: the PEM text of the keys that each one's receiver signs
+    replies with."""
 
     lanes: Mapping[str, Lane] = field(default_factory=dict)
+    reply_keys: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, configs: Mapping[str, AnyLane], secrets: Secrets) -> Lanes:
         """Raises Misconfigured naming the section whose secret or file is missing."""
         opened: dict[str, Lane] = {}
+        keys: dict[str, str] = {}
         for name, config in configs.items():
             try:
                 opened[name] = open_lane(name, config, secrets)
+                if config.reply_keys is not None:
+                    keys[name] = _key_file(config.reply_keys)
             except Misconfigured as error:
                 raise Misconfigured(f"lanes.{name}: {error.message}", code=error.code) from None
-        return cls(opened)
+        return cls(opened, keys)
+
+
+def _key_file(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        raise Misconfigured(f"The file {file} of reply_keys can't be read as PEM.", code="reply-keys") from None
 
 
 def parse(sections: Mapping[str, Any]) -> dict[str, AnyLane]:
@@ -61,6 +74,11 @@ def get(name: str) -> Lane:
             code="no-such-lane",
         )
     return found
+
+
+def reply_keys(name: str) -> str:
+    """The PEM text of the keys that replies on this lane are signed with; empty where none are configured."""
+    return _configured.get().reply_keys.get(name, "")
 
 
 def names() -> list[str]:

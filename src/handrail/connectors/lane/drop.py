@@ -4,6 +4,8 @@ incoming/HEX.zip     delivered; the receiver consumes it by renaming it into con
 consumed/HEX.zip     consumed
 withdrawn/HEX.zip    taken back, by the same rename: of the receiver and Handrail only one succeeds
 notices/HEX-….json   the notice of one for the receiver
+replies/HEX-….json   what the receiver replies, signed
+recalls/HEX-….json   what Handrail recalls, signed
 taken/HEX.json       which package has the one place of this manifest, or that none ever will; never removed
 staged/HEX-….zip     written whole, and not placed yet
 
@@ -24,11 +26,19 @@ from typing import TypeVar
 
 from handrail.connectors.bounded import Bounded
 from handrail.connectors.finding import Finding
-from handrail.connectors.lane.lane import ErrorKind, LaneFailed, LaneState, Receipt, in_time
+from handrail.connectors.lane.lane import (
+    MAX_REPLY_BYTES,
+    ErrorKind,
+    LaneFailed,
+    LaneState,
+    Receipt,
+    bounded_replies,
+    in_time,
+)
 from handrail.kernel.canonical import canonical_bytes, digest_bytes, hexadecimal
 
 _SHELVES = {LaneState.DELIVERED: "incoming", LaneState.CONSUMED: "consumed", LaneState.WITHDRAWN: "withdrawn"}
-_FOLDERS = (*_SHELVES.values(), "notices", "taken", "staged")
+_FOLDERS = (*_SHELVES.values(), "notices", "replies", "recalls", "taken", "staged")
 
 T = TypeVar("T")
 
@@ -63,6 +73,14 @@ class DirectoryLane:
     def withdraw(self, manifest_digest: str, reason: str) -> Receipt:
         name = hexadecimal(manifest_digest)
         return self._call(lambda: self._withdraw(name, reason))
+
+    def replies(self, manifest_digest: str) -> tuple[bytes, ...]:
+        name = hexadecimal(manifest_digest)
+        return self._call(lambda: bounded_replies(self._left_replies(name)))
+
+    def recall(self, manifest_digest: str, statement: bytes) -> None:
+        name = hexadecimal(manifest_digest)
+        self._call(lambda: self._leave("recalls", name, statement))
 
     def check(self) -> list[Finding]:
         try:
@@ -145,11 +163,29 @@ class DirectoryLane:
             _flush(target.parent)
 
     def _notice(self, name: str, reason: str) -> None:
-        body = canonical_bytes({"manifest": f"sha256:{name}", "reason": reason})
-        target = self._folder / "notices" / f"{name}-{digest_bytes(body)[7:23]}.json"
+        self._leave("notices", name, canonical_bytes({"manifest": f"sha256:{name}", "reason": reason}))
+
+    def _leave(self, folder: str, name: str, body: bytes) -> None:
+        """One file a content, whole or not at all."""
+        self._prepare()
+        target = self._folder / folder / f"{name}-{digest_bytes(body)[7:23]}.json"
         temporary = target.with_name(f".writing-{secrets.token_hex(16)}")
         _write(temporary, body)
         temporary.replace(target)
+        _flush(target.parent)
+
+    def _left_replies(self, name: str) -> Iterator[bytes]:
+        """Regular files only: what a link leads to, or a pipe has, was not left here."""
+        folder = self._folder / "replies"
+        if not folder.is_dir():
+            return
+        with os.scandir(folder) as entries:
+            files = [
+                one.name for one in entries if one.name.startswith(f"{name}-") and one.is_file(follow_symlinks=False)
+            ]
+        for file in sorted(files):
+            with suppress(FileNotFoundError), (folder / file).open("rb") as left:
+                yield left.read(MAX_REPLY_BYTES + 1)
 
     def _find(self, name: str) -> Receipt:
         """A package moves on only, so looking in the order of its way can't miss it."""

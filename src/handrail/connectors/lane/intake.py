@@ -1,15 +1,28 @@
-"""A lane over HTTP: ``PUT deliveries/{digest}``, ``GET deliveries/{digest}``, ``POST deliveries/{digest}/withdraw``."""
+"""A lane over HTTP: ``PUT deliveries/{digest}``, ``GET deliveries/{digest}``, ``POST deliveries/{digest}/withdraw``,
+``GET deliveries/{digest}/replies``, ``PUT deliveries/{digest}/recalls/{digest of the statement}``."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
+from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, Exchange, describe, json_bytes, probe, retry_after_seconds
 from handrail.connectors.http.jsontext import NotJson, parse_json
-from handrail.connectors.lane.lane import ErrorKind, LaneFailed, LaneState, Receipt
+from handrail.connectors.lane.lane import (
+    MAX_REPLIES,
+    MAX_REPLY_BYTES,
+    ErrorKind,
+    LaneFailed,
+    LaneState,
+    Receipt,
+    bounded_replies,
+)
 from handrail.connectors.outcome import Failure
 from handrail.kernel.canonical import digest_bytes, hexadecimal
 from handrail.kernel.clock import now
@@ -22,7 +35,11 @@ _NOTHING = {404: LaneState.ABSENT, 410: LaneState.GONE}
 _NOT_NOW = frozenset({408, 425, 429, 503})
 # A refusal for good. What else has no meaning here (202, 204, 206, 5xx …) may stand for a package that was taken.
 _FOR_GOOD = range(400, 500)
+# An intake that was built before there were replies and recalls.
+_NO_SUCH_DOOR = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+_KEPT = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT})
 MAX_REFERENCE = 120
+ENVELOPE_TYPE = "application/vnd.dsse.envelope.v1+json"
 
 
 class HttpLane:
@@ -63,6 +80,24 @@ class HttpLane:
         path = self._one(manifest_digest) + "/withdraw"
         exchange = self._client.send("POST", path, headers=headers, content=json_bytes({"reason": reason}))
         return self._receipt(exchange, manifest_digest)
+
+    def replies(self, manifest_digest: str) -> tuple[bytes, ...]:
+        """A lane that keeps no replies answers 404; none is the same as no reply yet."""
+        path = self._one(manifest_digest) + "/replies"
+        limit = MAX_REPLIES * MAX_REPLY_BYTES * 2
+        exchange = self._client.send("GET", path, headers={"accept": "application/json"}, max_bytes=limit)
+        if exchange.failure is None and exchange.status in (*_NOTHING, *_NO_SUCH_DOOR):
+            return ()
+        if exchange.failure is None and exchange.status == HTTPStatus.OK:
+            return _replies(exchange)
+        raise self._trouble(exchange)
+
+    def recall(self, manifest_digest: str, statement: bytes) -> None:
+        headers = {"content-type": ENVELOPE_TYPE, "accept": "application/json"}
+        path = f"{self._one(manifest_digest)}/recalls/{digest_bytes(statement)}"
+        exchange = self._client.send("PUT", path, headers=headers, content=statement)
+        if exchange.failure is not None or exchange.status not in _KEPT:
+            raise self._trouble(exchange)
 
     def check(self) -> list[Finding]:
         return [probe(self.name, self._client, self._path or "/", must_exist=True)]
@@ -105,3 +140,24 @@ def _receipt(exchange: Exchange, manifest_digest: str) -> Receipt:
     except (NotJson, json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, Invalid):
         raise LaneFailed("The lane's answer is not a receipt for this manifest.", ErrorKind.UNKNOWN) from None
     return Receipt(state, clean_text(str(answer.get("receipt") or ""), limit=MAX_REFERENCE), digest)
+
+
+def _replies(exchange: Exchange) -> tuple[bytes, ...]:
+    """``{"items": ["base64", …]}``. What is no base64 stands as the bytes that it is, and is refused by its reader."""
+    try:
+        answer: Any = parse_json(exchange.body)
+        items = answer["items"]
+    except (NotJson, json.JSONDecodeError, KeyError, TypeError):
+        items = None
+    if not isinstance(items, list):
+        raise LaneFailed("The lane's answer is not a list of replies.", ErrorKind.UNKNOWN)
+    return bounded_replies(_decoded(items))
+
+
+def _decoded(items: list[Any]) -> Iterator[bytes]:
+    for item in items:
+        text = item if isinstance(item, str) else ""
+        try:
+            yield base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            yield text[:MAX_REPLY_BYTES].encode(errors="replace")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -13,6 +14,10 @@ from handrail.connectors.finding import Finding
 from handrail.kernel.errors import Unavailable
 
 T = TypeVar("T")
+
+# What a receiver leaves beyond this is not read.
+MAX_REPLIES = 100
+MAX_REPLY_BYTES = 64 * 1024
 
 
 class LaneState(StrEnum):
@@ -92,7 +97,25 @@ class Lane(Protocol):
         """
         ...
 
+    def replies(self, manifest_digest: str) -> tuple[bytes, ...]:
+        """What the receiver replied, each as it was left: signed envelopes, which nobody has checked yet.
+
+        In no promised order, each content once, at most ``MAX_REPLIES`` of at most ``MAX_REPLY_BYTES``; longer ones are
+        cut to one byte more, so that the reader refuses them. Empty where the lane keeps none. Raises LaneFailed.
+        """
+        ...
+
+    def recall(self, manifest_digest: str, statement: bytes) -> None:
+        """Leaves a signed recall statement where the receiver finds it. Once for each content: doing it again is
+        harmless. Raises LaneFailed."""
+        ...
+
     def check(self) -> list[Finding]: ...
+
+
+def bounded_replies(found: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Each content once, as many and as long as a reader takes."""
+    return tuple(dict.fromkeys(one[: MAX_REPLY_BYTES + 1] for one in islice(found, MAX_REPLIES)))
 
 
 def in_time(bounded: Bounded, name: str, call: Callable[[], T]) -> T:
