@@ -43,6 +43,8 @@ BAD = [
     Bad("class both shown and not", "never: [internal-note]", "never: [internal-note, contact]", "audience.never[1]", "can't be both"),
     Bad("audience confirmed by a text", "confirmed_by: roster.recipients", "confirmed_by: roster.lane", "audience.confirmed_by", "expected [string]", "confirmed_by: roster.lane\n  shows"),
     Bad("quotas over threshold", "threshold: 2", "threshold: 1", "signers.from", "more than the threshold"),
+    Bad("proof of no signer", "hold-editor]", "hold-editor], proof: {privcy: passkey}", "signers.proof.privcy", "privcy is not among the signers' roles; did you mean privacy?"),
+    Bad("proof unknown", "hold-editor]", "hold-editor], proof: {privacy: password}", "signers.proof.privacy", "expected"),
     Bad("assembler may sign", "never: [assembler, hold-editor]", "never: [hold-editor]", "signers.never", "expected [assembler, hold-editor]"),
     # given
     Bad("tenant undeclared", "tenant: inputs.tenant", "tenant: inputs.tenants", "tenant", "did you mean inputs.tenant"),

@@ -37,6 +37,7 @@ VERSION_2 = {
     "entitlement-resync": "sha256:e53016d863792564018ea0a088022d71ba1e8156584f2c86d77e35488d788987",
     "rotate-sync-credential": "sha256:7b1ea20da7882b7dce01faa5d57faa36f078f1b97a5400e98e0dcbcf9e708d3f",
 }
+PROFILE_3 = "sha256:683abd8936695f87b535e13707ae242951591fd314656410fe1fef990db5a64e"
 PROFILE_2 = "sha256:f6c0f30df9d2c4171e922262b109b9329d33e3fc1424c8916c5c24dc25333d44"
 SCHEMA_DIGESTS = {
     "database-latency-escalation": "sha256:00cfd3170c4093869fc260a18d3c75b8611c22ef6df818eda270d1bac0c65e69",
@@ -97,6 +98,12 @@ def test_old_runbook_means_what_its_next_version_meant(name: str) -> None:
 def test_approved_profile_of_version_2_keeps_its_digest_and_compiles() -> None:
     text = approved("identity-outage-vendor-escalation")
     assert compilation.compile_text(DefinitionKind.PACKET, text, PROFILE_2).version == 2
+
+
+def test_approved_profile_of_version_3_keeps_its_digest_and_asks_for_no_proof() -> None:
+    text = approved("identity-outage-vendor-escalation-3")
+    before = compile_profile(text)
+    assert (compilation.compile_text(DefinitionKind.PACKET, text, PROFILE_3).version, before.signers.proof) == (3, {})
 
 
 @pytest.mark.parametrize(

@@ -275,3 +275,7 @@ class _ProfileCompiler:
                 ("signers", "never"),
                 "people who assembled a revision or edited its holds never sign it: expected [assembler, hold-editor]",
             )
+        for role in signers.proof:
+            if role not in signers.from_:
+                hint = nearest(role, signers.from_)
+                self.context.add(("signers", "proof", role), f"{role} is not among the signers' roles; {hint}")

@@ -24,6 +24,7 @@ from handrail.definitions.source.scalars import (
     OptionalIdentifier,
     Prose,
 )
+from handrail.kernel.assertions import ApprovalProof
 from handrail.kernel.hostnames import normal_host
 
 TlpLabel = Literal["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
@@ -246,11 +247,20 @@ class AudienceSpec(Closed):
 
 
 class SignersSpec(Closed):
-    """Who approves: ``threshold`` different people, and at least so many from each role or group."""
+    """Who approves: ``threshold`` different people, and at least so many from each role or group.
+
+    ``proof``: how the people of a role show that an approval is theirs; where it says nothing, by a click.
+    """
 
     threshold: Annotated[int, Field(ge=1, le=20)]
     from_: Annotated[dict[Kebab, Annotated[int, Field(ge=0, le=20)]], Field(alias="from", min_length=1, max_length=20)]
     never: Annotated[list[Literal["assembler", "hold-editor"]], Field(min_length=1, max_length=2)]
+    proof: Annotated[dict[Kebab, Literal["click", "second-factor", "passkey"]], Field(max_length=20)] = {}
+
+    @property
+    def proofs(self) -> dict[str, ApprovalProof]:
+        """What is asked of the people of each role that asks for something."""
+        return {role: ApprovalProof(proof) for role, proof in sorted(self.proof.items())}
 
 
 def _kind_of_field(given: Any) -> str:

@@ -19,6 +19,7 @@ from handrail.definitions.profile.format import (
     SignersSpec,
 )
 from handrail.definitions.profile.sources import AnySource, SamlForm
+from handrail.kernel.assertions import ApprovalProof
 from handrail.kernel.errors import Invalid
 from handrail.web.definitions.runbook_summary import field_in_words, read_in_words
 from handrail.web.shell import words
@@ -63,6 +64,7 @@ class ProfileSummary:
     shows: list[str]
     never: list[str]
     signers: str
+    proofs: list[str]
     expires_after: str
     inputs: list[tuple[str, str]]
     sources: list[ProfileSourceView]
@@ -89,6 +91,7 @@ def summarise(text: str) -> ProfileSummary | None:
         shows=spec.audience.shows,
         never=spec.audience.never,
         signers=_signers(spec.signers),
+        proofs=[f"{role}: {_PROOFS[proof]}" for role, proof in spec.signers.proofs.items()],
         expires_after=words.span(spec.expires_after),
         inputs=[(name.rstrip("?"), field_in_words(f, optional=name.endswith("?"))) for name, f in spec.inputs.items()],
         sources=[_source(name, source) for name, source in spec.sources.items()],
@@ -102,6 +105,13 @@ def summarise(text: str) -> ProfileSummary | None:
         ],
         masks=_masks(spec),
     )
+
+
+_PROOFS = {
+    ApprovalProof.CLICK: "by a click, logged in",
+    ApprovalProof.SECOND_FACTOR: "by a click, logged in with a second factor",
+    ApprovalProof.PASSKEY: "with their passkey, which signs the approval itself",
+}
 
 
 def _signers(signers: SignersSpec) -> str:
