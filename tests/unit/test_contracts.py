@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import sys
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -57,6 +58,7 @@ PLANTED = {
         ("packets.proof.unpack", "access.actor"),
         ("cli.commands.intake", "packets.moves"),
     ],
+    "proof_alone": [("packets.proof.rules", "pydantic"), ("packets.proof.verify", "cli.output")],
     "walk_task": [("runbooks.states", "runbooks.engine.advance"), ("runbooks.actions.runs", "worker.handlers")],
     "walk_steps": [
         ("runbooks.engine.ledger", "runbooks.engine.advance"),
@@ -69,6 +71,7 @@ PLANTED = {
         ("packets.proof.manifest", "packets.proof.approvals"),
         ("packets.proof.package", "packets.proof.verify"),
         ("packets.proof.keys", "packets.proof.archive"),
+        ("packets.proof.rules", "packets.proof.terms"),
     ],
     "walk_release": [
         ("packets.packing", "packets.actions.delivering"),
@@ -144,7 +147,7 @@ def test_every_contract_has_an_import_that_it_refuses() -> None:
 )
 def test_contract_refuses_a_planted_import(name: str, importer: str, imported: str) -> None:
     graph = deepcopy(imports())
-    target = imported if imported in {"django", "psycopg"} else f"handrail.{imported}"
+    target = imported if imported in {"django", "psycopg", "pydantic"} else f"handrail.{imported}"
     assert {f"handrail.{importer}", target} <= graph.modules
     assert kept(name, deepcopy(graph))
     graph.add_import(importer=f"handrail.{importer}", imported=target)
@@ -155,6 +158,14 @@ def test_receiver_stands_on_the_proof_and_little_else() -> None:
     found = imports().find_upstream_modules("handrail.cli.commands.intake")
     ours = {name.removeprefix("handrail.") for name in found if name.startswith("handrail.")}
     assert {name for name in ours if not name.startswith("packets.proof")} == RECEIVER
+
+
+def test_proof_needs_no_library_but_two() -> None:
+    graph = imports()
+    found = {one for one in graph.modules if one.startswith("handrail.packets.proof")}
+    found |= {name for one in set(found) for name in graph.find_upstream_modules(one)}
+    libraries = {name for name in found if not name.startswith("handrail")} - sys.stdlib_module_names
+    assert libraries == {"cryptography", "rfc8785"}
 
 
 def test_every_slice_is_protected() -> None:

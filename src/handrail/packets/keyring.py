@@ -6,20 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured
 from handrail.packets.proof.durable import replacing
 from handrail.packets.proof.keys import KeyRing, PublicKey, public_keys
+from handrail.packets.proof.rules import Length, read, strict
 from handrail.packets.proof.terms import Hexadecimal
 
 FILE = "ring.json"
-_Ids = Annotated[list[Hexadecimal], Field(max_length=1000)]
+_Ids = Annotated[tuple[Hexadecimal, ...], Length(0, 1000)]
 
 
-class _Ring(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+@strict
+class _Ring:
     ring: Literal["key-ring/v1"]
     current: Hexadecimal | None
     accepted: _Ids
@@ -39,10 +38,10 @@ class KeyRingDirectory:
         if not file.exists():
             return KeyRing(())
         try:
-            read = _Ring.model_validate_json(file.read_bytes())
-            accepted = tuple(self._key(key_id) for key_id in read.accepted)
-            return KeyRing(accepted, read.current, frozenset(read.retired), frozenset(read.revoked))
-        except (OSError, ValidationError, Conflict, Invalid) as error:
+            found = read(_Ring, file.read_bytes(), what="key ring")
+            accepted = tuple(self._key(key_id) for key_id in found.accepted)
+            return KeyRing(accepted, found.current, frozenset(found.retired), frozenset(found.revoked))
+        except (OSError, Conflict, Invalid) as error:
             said = error.message if isinstance(error, Conflict | Invalid) else type(error).__name__
             raise Misconfigured(f"The key ring in {self.directory} can't be used: {said}", code="key-ring") from None
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter
-from pydantic.dataclasses import dataclass
-
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Fault, Invalid
-from handrail.packets.proof import signers, terms
+from handrail.packets.proof import rules, signers, terms
 from handrail.packets.proof.findings import Code
 from handrail.packets.proof.manifest import Manifest
-from handrail.packets.proof.terms import STRICT, Digest, Hexadecimal, Instant, Text
+from handrail.packets.proof.rules import Length, Named, strict
+from handrail.packets.proof.terms import Digest, Hexadecimal, Instant, Text
 
 PREDICATE_TYPE: Final = "https://handrail.example/packet-approvals/v1"
 SUBJECT_NAME: Final = "manifest"
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class Approval:
     """One person's vote for one manifest: who posted its digest back, and when."""
 
@@ -27,47 +25,40 @@ class Approval:
     approved_at: Instant
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class Approvals:
     """The counted votes for ``manifest_digest``, ordered by signer."""
 
     manifest_digest: Digest
-    votes: Annotated[tuple[Approval, ...], Field(max_length=signers.MAX_PEOPLE)]
+    votes: Annotated[tuple[Approval, ...], Length(0, signers.MAX_PEOPLE)]
 
     def payload(self) -> bytes:
         """The canonical bytes of the statement."""
         return canonical_bytes(statement(self))
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class _Digests:
     sha256: Hexadecimal
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class _Subject:
     name: Literal["manifest"]
     digest: _Digests
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class _Predicate:
-    approvals: Annotated[tuple[Approval, ...], Field(max_length=signers.MAX_PEOPLE)]
+    approvals: Annotated[tuple[Approval, ...], Length(0, signers.MAX_PEOPLE)]
 
 
-@dataclass(
-    frozen=True,
-    slots=True,
-    config=ConfigDict(extra="forbid", strict=True, validate_by_alias=True, serialize_by_alias=True),
-)
+@strict
 class _Statement:
-    type: Annotated[terms.StatementType, Field(alias="_type")]
-    subject: Annotated[tuple[_Subject, ...], Field(min_length=1, max_length=1)]
-    predicate_type: Annotated[Literal["https://handrail.example/packet-approvals/v1"], Field(alias="predicateType")]
+    type: Annotated[terms.StatementType, Named("_type")]
+    subject: Annotated[tuple[_Subject, ...], Length(1, 1)]
+    predicate_type: Annotated[Literal["https://handrail.example/packet-approvals/v1"], Named("predicateType")]
     predicate: _Predicate
-
-
-_STATEMENT = TypeAdapter(_Statement)
 
 
 def statement(approvals: Approvals) -> dict[str, Any]:
@@ -78,7 +69,7 @@ def statement(approvals: Approvals) -> dict[str, Any]:
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "approvals": [
-                {"signer": vote.signer, "approved_at": terms.instant_text(vote.approved_at)} for vote in approvals.votes
+                {"signer": vote.signer, "approved_at": rules.instant_text(vote.approved_at)} for vote in approvals.votes
             ]
         },
     }
@@ -86,7 +77,7 @@ def statement(approvals: Approvals) -> dict[str, Any]:
 
 def from_payload(payload: bytes) -> Approvals:
     """Reads ``Approvals.payload``'s bytes back. Raises Invalid for anything but its one canonical form."""
-    read = terms.read(_STATEMENT, payload, what="approvals statement")
+    read = rules.read(_Statement, payload, what="approvals statement")
     approvals = Approvals("sha256:" + read.subject[0].digest.sha256, read.predicate.approvals)
     if approvals.payload() != payload:  # PF-31
         fault = Fault("", "the statement is not in its one canonical form")

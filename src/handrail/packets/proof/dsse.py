@@ -1,8 +1,8 @@
 """DSSE envelopes with exactly one Ed25519 signature by a release key.
 
-https://github.com/secure-systems-lab/dsse/blob/master/envelope.md. Signing and verifying are securesystemslib's; around
-them stands one rule of ours: an envelope has one byte form (canonical JSON, canonical base64, one signature), so that
-no byte of the file can be changed without being noticed.
+https://github.com/secure-systems-lab/dsse/blob/master/envelope.md. Around
+it stands one rule of ours: an envelope has one byte form (canonical JSON, canonical base64, one signature), so that no
+byte of the file can be changed without being noticed.
 """
 
 from __future__ import annotations
@@ -12,40 +12,34 @@ import binascii
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints, TypeAdapter
-from pydantic.dataclasses import dataclass as validated
-from securesystemslib.dsse import Envelope
-from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+from cryptography.exceptions import InvalidSignature
 
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Invalid
-from handrail.packets.proof import terms
+from handrail.packets.proof import rules
 from handrail.packets.proof.findings import Code, Refused
 from handrail.packets.proof.keys import KeyRing, SigningKey
-from handrail.packets.proof.terms import STRICT
+from handrail.packets.proof.rules import Length, Named, String, strict
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 MAX_BYTES = 6 * 1024 * 1024
 SIGNATURE_BYTES = 64
 MAX_SIGNATURES = 100
 
-_ShortText = Annotated[str, StringConstraints(max_length=200)]
+_ShortText = Annotated[str, String(most=200)]
 
 
-@validated(frozen=True, slots=True, config=STRICT)
+@strict
 class _Signature:
     keyid: _ShortText
-    sig: Annotated[str, StringConstraints(max_length=1000)]
+    sig: Annotated[str, String(most=1000)]
 
 
-@validated(frozen=True, slots=True, config=STRICT)
+@strict
 class _Envelope:
     payload: str
-    payloadType: _ShortText  # noqa: N815 (the format's own spelling)
-    signatures: Annotated[tuple[_Signature, ...], Field(max_length=MAX_SIGNATURES)]
-
-
-_ENVELOPE = TypeAdapter(_Envelope)
+    payload_type: Annotated[_ShortText, Named("payloadType")]
+    signatures: Annotated[tuple[_Signature, ...], Length(0, MAX_SIGNATURES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +52,24 @@ class Opened:
 
 def sign(payload: bytes, key: SigningKey) -> bytes:
     """The envelope's bytes. Ed25519 is deterministic: the same payload and key give the same bytes."""
-    envelope = Envelope(payload, PAYLOAD_TYPE, {})
-    envelope.sign(key.signer)
-    return canonical_bytes(envelope.to_dict())
+    signature = _Signature(key.key_id, _encoded(key.sign(_signed_bytes(payload))))
+    return canonical_bytes(rules.plain(_Envelope(_encoded(payload), PAYLOAD_TYPE, (signature,))))
 
 
 def open_envelope(raw: bytes, *, keys: KeyRing, file: str) -> Opened:
     """The payload, once its one signature by an accepted key holds. Raises Refused, naming ``file``."""
     read = _read(raw, file)
     payload, key_id = _decoded(read.payload), _signed_by(read, file)
-    if payload is None or canonical_bytes(_ENVELOPE.dump_python(read, mode="json")) != raw:  # PF-19
+    if payload is None or canonical_bytes(rules.plain(read)) != raw:  # PF-19
         raise Refused(Code.MALFORMED_ENVELOPE, "the envelope is not in its one canonical form", file=file)
-    if read.payloadType != PAYLOAD_TYPE:  # PF-20
+    if read.payload_type != PAYLOAD_TYPE:  # PF-20
         raise Refused(Code.MALFORMED_ENVELOPE, f"the payload type is not {PAYLOAD_TYPE}", file=file)
     key = keys.find(key_id)  # PF-22
     if key is None:
         raise _unaccepted(key_id, keys, file)
     try:
-        Envelope.from_dict(_ENVELOPE.dump_python(read, mode="json")).verify([key.to_securesystemslib()], 1)
-    except (VerificationError, UnverifiedSignatureError):  # PF-22
+        key.crypto.verify(_decoded(read.signatures[0].sig) or b"", _signed_bytes(payload))
+    except InvalidSignature:  # PF-22
         raise Refused(Code.WRONG_SIGNATURE, "the signature doesn't fit the content", file=file) from None
     return Opened(payload, key_id)
 
@@ -93,7 +86,7 @@ def _read(raw: bytes, file: str) -> _Envelope:
     if len(raw) > MAX_BYTES:  # PF-10
         raise Refused(Code.TOO_LARGE, f"an envelope is at most {MAX_BYTES} bytes", file=file)
     try:
-        return terms.read(_ENVELOPE, raw, what="envelope")  # PF-19
+        return rules.read(_Envelope, raw, what="envelope")  # PF-19
     except Invalid:
         raise Refused(Code.MALFORMED_ENVELOPE, "this is not a DSSE envelope", file=file) from None
 
@@ -116,6 +109,15 @@ def _unaccepted(key_id: str, keys: KeyRing, file: str) -> Refused:
     if key_id in keys.retired:
         return Refused(Code.ROTATED_KEY, f"it is signed with a key that was rotated out, {shown}", file=file)
     return Refused(Code.UNKNOWN_KEY, f"it is signed with a key that isn't among those given, {shown}", file=file)
+
+
+def _signed_bytes(payload: bytes) -> bytes:
+    """What is signed: DSSE's pre-authentication encoding of the payload and its type."""
+    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
 
 
 def _decoded(text: str) -> bytes | None:

@@ -16,11 +16,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
+    NoEncryption,
+    PrivateFormat,
     PublicFormat,
     load_pem_private_key,
     load_pem_public_key,
 )
-from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # no __all__
 
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured
 
@@ -46,15 +47,12 @@ class PublicKey:
     def to_pem(self) -> str:
         return self.crypto.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
-    def to_securesystemslib(self) -> SSlibKey:
-        return SSlibKey.from_crypto(self.crypto, keyid=self.key_id)
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SigningKey:
     """A release key's private half. Shown by accident it prints its id only."""
 
-    signer: CryptoSigner
+    crypto: Ed25519PrivateKey = field(compare=False)
     public: PublicKey
 
     def __repr__(self) -> str:
@@ -66,8 +64,7 @@ class SigningKey:
 
     @classmethod
     def of(cls, crypto: Ed25519PrivateKey) -> SigningKey:
-        public = PublicKey.of(crypto.public_key())
-        return cls(CryptoSigner(crypto, public.to_securesystemslib()), public)
+        return cls(crypto, PublicKey.of(crypto.public_key()))
 
     @classmethod
     def generate(cls) -> SigningKey:
@@ -90,8 +87,10 @@ class SigningKey:
 
     def to_pem(self) -> str:
         """The private key itself: for the secret store, nothing else."""
-        raw: bytes = self.signer.private_bytes
-        return raw.decode()
+        return self.crypto.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    def sign(self, message: bytes) -> bytes:
+        return self.crypto.sign(message)
 
 
 def public_keys(pem: str) -> tuple[PublicKey, ...]:

@@ -13,16 +13,14 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-import pydantic_core
 import rfc8785
-from pydantic import Field, StringConstraints, TypeAdapter, model_validator
-from pydantic.dataclasses import dataclass
 
 from handrail.kernel.canonical import canonical_bytes, digest_bytes
 from handrail.kernel.errors import Fault, Invalid
-from handrail.packets.proof import terms
+from handrail.packets.proof import rules, terms
+from handrail.packets.proof.rules import Length, String, strict
 from handrail.packets.proof.signers import SignerSet
-from handrail.packets.proof.terms import STRICT, Count, Digest, Instant, Ordinal, PacketRef, Slug, Text
+from handrail.packets.proof.terms import Count, Digest, Instant, Ordinal, PacketRef, Slug, Text
 
 # By the form of the package: the second has a cover sheet, and its manifest names the sender.
 PREDICATE_TYPES: Final = {
@@ -38,12 +36,11 @@ MIN_SALT_BYTES = 16
 _SHA256 = "sha256:"
 # Names that Windows keeps for devices, with or without an extension: an annex must unpack everywhere.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-Path = Annotated[
-    str,
-    StringConstraints(pattern=r"^(holds|packet|trace)\.json$|^annexes/[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$"),
-]
-MediaType = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")]
-Names = Annotated[tuple[Slug, ...], Field(max_length=100)]
+_PATH = re.compile(r"((holds|packet|trace)\.json|annexes/[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)")
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
+Path = Annotated[str, String(shape=_PATH.fullmatch)]
+MediaType = Annotated[str, String(most=100, shape=_MEDIA_TYPE.fullmatch)]
+Names = Annotated[tuple[Slug, ...], Length(0, 100)]
 
 
 class Tlp(StrEnum):
@@ -56,22 +53,22 @@ class Tlp(StrEnum):
     CLEAR = "TLP:CLEAR"
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class ManifestProfile:
     name: Slug
     version: Ordinal
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class ManifestAudience:
     """Who receives the release, and how far they may pass it on."""
 
     tlp: Tlp
-    recipients: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=100)]
+    recipients: Annotated[tuple[Slug, ...], Length(1, 100)]
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class Privacy:
     """The classes of field and note that this audience may see, and those that it never does."""
 
@@ -79,7 +76,7 @@ class Privacy:
     never: Names
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class HeldAnnex:
     """The marker of what stays inside. ``digest`` is salted (``held_digest``): content can't be guessed by trying."""
 
@@ -89,7 +86,7 @@ class HeldAnnex:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class ManifestSource:
     """One authoritative record as it was read: ``version`` is its token, where its source has one."""
 
@@ -100,7 +97,7 @@ class ManifestSource:
     read_at: Instant
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class Content:
     """One file that leaves: ``path`` under ``data/``, ``size`` in bytes."""
 
@@ -110,12 +107,12 @@ class Content:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+@strict(kw_only=True)
 class Manifest:
     """One revision, exactly. ``supersedes`` is the digest of the manifest that this one replaces. ``sender``: who sends
     it, in words; None in the first form of packages.
 
-    Raises pydantic's ValidationError when made of anything that breaks a rule below; ``from_fields`` raises Invalid.
+    Raises BrokenRule when made of anything that breaks a rule below; ``from_fields`` raises Invalid.
     """
 
     packet: PacketRef
@@ -125,9 +122,9 @@ class Manifest:
     audience: ManifestAudience
     privacy: Privacy
     signers: SignerSet
-    contents: Annotated[tuple[Content, ...], Field(max_length=MAX_ANNEXES + len(DOCUMENTS))]
-    held: Annotated[tuple[HeldAnnex, ...], Field(max_length=MAX_ANNEXES)]
-    sources: Annotated[tuple[ManifestSource, ...], Field(min_length=1, max_length=MAX_SOURCES)]
+    contents: Annotated[tuple[Content, ...], Length(0, MAX_ANNEXES + len(DOCUMENTS))]
+    held: Annotated[tuple[HeldAnnex, ...], Length(0, MAX_ANNEXES)]
+    sources: Annotated[tuple[ManifestSource, ...], Length(1, MAX_SOURCES)]
     supersedes: Digest | None
     created_at: Instant
     expires_at: Instant
@@ -138,8 +135,7 @@ class Manifest:
         """The form of its package: 1 as before there were cover sheets, or 2."""
         return 1 if self.sender is None else 2
 
-    @model_validator(mode="after")
-    def _holds_together(self) -> Manifest:
+    def holds_together(self) -> None:
         paths = [content.path for content in self.contents]
         if paths != sorted(paths, key=delivery_order) or not set(DOCUMENTS) <= set(paths):  # PF-26
             raise ValueError("contents are holds.json, packet.json, trace.json, then the annexes by name")
@@ -153,7 +149,6 @@ class Manifest:
             raise ValueError("expires_at must be after created_at")
         if self.supersedes is not None and self.revision == 1:  # PF-29
             raise ValueError("revision 1 supersedes nothing")
-        return self
 
     def payload(self) -> bytes:
         """The canonical bytes of the statement: what the envelope carries.
@@ -171,9 +166,6 @@ class Manifest:
 
     def annexes(self) -> tuple[Content, ...]:
         return tuple(content for content in self.contents if content.path not in DOCUMENTS)
-
-
-_MANIFEST = TypeAdapter(Manifest)
 
 
 def delivery_order(path: str) -> tuple[bool, str]:
@@ -197,7 +189,7 @@ def held_digest(*, salt: bytes, chunks: Iterable[bytes]) -> str:
 def statement(manifest: Manifest) -> dict[str, Any]:
     """The manifest as an in-toto Statement v1, plain JSON values."""
     unnamed = {"contents"} if manifest.form > 1 else {"contents", "sender"}
-    predicate = _MANIFEST.dump_python(manifest, mode="json", exclude=unnamed)
+    predicate = {name: value for name, value in rules.plain(manifest).items() if name not in unnamed}
     subject = [
         {
             "name": content.path,
@@ -217,7 +209,7 @@ def from_fields(fields: Mapping[str, Any]) -> Manifest:
         raw = canonical_bytes(dict(fields))
     except rfc8785.CanonicalizationError as error:
         raise Invalid(f"The manifest can't be written as canonical JSON: {error}.", code="proof") from None
-    return terms.read(_MANIFEST, raw, what="manifest")
+    return rules.read(Manifest, raw, what="manifest")
 
 
 def from_payload(payload: bytes) -> Manifest:
@@ -228,12 +220,11 @@ def from_payload(payload: bytes) -> Manifest:
     if len(payload) > MAX_BYTES:  # PF-24
         raise Invalid(f"The manifest is {len(payload)} bytes; the limit is {MAX_BYTES}.", code="manifest-too-large")
     try:
-        document = pydantic_core.from_json(payload)
+        document = rules.parsed(payload)
         fields = {**document["predicate"], "contents": [_content(subject) for subject in document["subject"]]}
-        raw = pydantic_core.to_json(fields)
     except (ValueError, LookupError, TypeError, AttributeError):
         raise Invalid("The manifest is not an in-toto Statement v1 of a packet.", code="proof") from None
-    manifest = terms.read(_MANIFEST, raw, what="manifest")
+    manifest = rules.read_plain(Manifest, fields, what="manifest")
     if manifest.payload() != payload:  # PF-24
         fault = Fault("", "the statement is not in its one canonical form, or of another type")
         raise Invalid(f"The manifest is not valid: {fault}.", code="proof", faults=[fault])

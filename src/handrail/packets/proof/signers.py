@@ -5,33 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Annotated
 
-from pydantic import Field, model_validator
-from pydantic.dataclasses import dataclass
-
-from handrail.packets.proof.terms import STRICT, Slug, Text
+from handrail.packets.proof.rules import Integer, Length, strict
+from handrail.packets.proof.terms import Slug, Text
 
 MAX_PEOPLE = 200
 MAX_QUOTA = 20
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class Quota:
     """At least this many approvals must come from holders of this role."""
 
     role: Slug
-    least: Annotated[int, Field(ge=1, le=MAX_QUOTA)]
+    least: Annotated[int, Integer(1, MAX_QUOTA)]
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class Signer:
     """One person who may approve, with the roles that let them."""
 
     id: Text
     name: Text
-    roles: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=MAX_QUOTA)]
+    roles: Annotated[tuple[Slug, ...], Length(1, MAX_QUOTA)]
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class Excluded:
     """One person who may not, whatever their roles: who assembled the revision, or edited its holds."""
 
@@ -39,21 +37,20 @@ class Excluded:
     why: Slug
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@strict
 class SignerSet:
     """``threshold`` different people, of which each quota's share by role; one person fills one place.
 
-    Raises pydantic's ValidationError when ids repeat, somebody is both eligible and excluded, or the eligible people
+    Raises BrokenRule when ids repeat, somebody is both eligible and excluded, or the eligible people
     could never fill it.
     """
 
-    threshold: Annotated[int, Field(ge=1, le=MAX_QUOTA)]
-    quotas: Annotated[tuple[Quota, ...], Field(max_length=MAX_QUOTA)]
-    eligible: Annotated[tuple[Signer, ...], Field(min_length=1, max_length=MAX_PEOPLE)]
-    excluded: Annotated[tuple[Excluded, ...], Field(max_length=MAX_PEOPLE)] = ()
+    threshold: Annotated[int, Integer(1, MAX_QUOTA)]
+    quotas: Annotated[tuple[Quota, ...], Length(0, MAX_QUOTA)]
+    eligible: Annotated[tuple[Signer, ...], Length(1, MAX_PEOPLE)]
+    excluded: Annotated[tuple[Excluded, ...], Length(0, MAX_PEOPLE)] = ()
 
-    @model_validator(mode="after")
-    def _is_possible(self) -> SignerSet:
+    def holds_together(self) -> None:
         ids = [person.id for person in self.eligible]
         if len(set(ids)) != len(ids):  # PF-30
             raise ValueError("an eligible signer is named twice")
@@ -65,7 +62,6 @@ class SignerSet:
         missing = shortfall(self, ids)
         if missing:  # PF-30
             raise ValueError(f"the eligible signers can't suffice: {'; '.join(missing)}")
-        return self
 
     def find(self, signer_id: str) -> Signer | None:
         return next((person for person in self.eligible if person.id == signer_id), None)

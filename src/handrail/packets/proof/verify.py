@@ -20,7 +20,7 @@ from handrail.packets.proof.approvals import Approvals
 from handrail.packets.proof.findings import Code, PackageFinding, Refused
 from handrail.packets.proof.keys import KeyRing
 from handrail.packets.proof.manifest import Manifest
-from handrail.packets.proof.terms import instant_text
+from handrail.packets.proof.rules import instant_text
 from handrail.packets.proof.unpack import Unpacked
 
 CLOCK_SKEW = timedelta(minutes=5)

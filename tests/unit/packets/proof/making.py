@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from securesystemslib.signer import SSlibKey
 
 from handrail.kernel.canonical import canonical_bytes, digest_bytes
 from handrail.packets.proof import archive, bag, manifest, package, verify
@@ -133,6 +134,11 @@ def make_manifest(contents: Mapping[str, bytes] = CONTENTS, **changes: Any) -> M
 def approve(made: Manifest, *signers: str, after: timedelta = timedelta(hours=1)) -> Approvals:
     people = sorted(signers or ("usr-ada", "usr-ben"))
     return Approvals(made.digest(), tuple(Approval(person, made.created_at + after) for person in people))
+
+
+def as_securesystemslib(key: SigningKey) -> SSlibKey:
+    """The public half, for a verifier that isn't ours."""
+    return SSlibKey.from_crypto(key.public.crypto, keyid=key.key_id)
 
 
 def seal(made: Manifest | None = None, *, key: SigningKey = KEY) -> SealedManifest:

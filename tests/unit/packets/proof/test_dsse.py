@@ -45,7 +45,7 @@ def test_sign_gives_the_same_bytes_again() -> None:
 
 def test_securesystemslib_accepts_the_envelope() -> None:
     envelope = Envelope.from_dict(json.loads(RAW))
-    accepted = envelope.verify([making.KEY.public.to_securesystemslib()], 1)
+    accepted = envelope.verify([making.as_securesystemslib(making.KEY)], 1)
     assert list(accepted) == [making.KEY.key_id]
 
 

@@ -14,7 +14,7 @@ from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
 from securesystemslib import dsse
 
-from tests.unit.packets.proof.making import KEY, OTHER_KEY, seal
+from tests.unit.packets.proof.making import KEY, OTHER_KEY, as_securesystemslib, seal
 
 ENVELOPES = ("manifest_envelope", "approvals_envelope")
 
@@ -27,7 +27,7 @@ def envelope(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def as_in_toto(key: Any) -> dict[str, Any]:
-    return {**key.public.to_securesystemslib().to_dict(), "keyid": key.key_id}
+    return {**as_securesystemslib(key).to_dict(), "keyid": key.key_id}
 
 
 def test_in_toto_accepts_the_envelope_and_refuses_another_key_or_content(envelope: Path) -> None:
