@@ -10,7 +10,8 @@ from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured
 from handrail.packets.proof.durable import replacing
 from handrail.packets.proof.keys import KeyRing, PublicKey, public_keys
-from handrail.packets.proof.rules import Length, read, strict
+from handrail.packets.proof.reading import read, strict
+from handrail.packets.proof.rules import Length
 from handrail.packets.proof.terms import Hexadecimal
 
 FILE = "ring.json"

@@ -3,7 +3,7 @@
 Pure: no database, no network, no clock, no configuration. The receiver's side needs nothing else of Handrail but
 this, and nothing of others but ``cryptography`` and ``rfc8785``.
 
-    rules, terms  the strict reader of every signed document, and the building blocks of these
+    reading, rules, terms ─ the strict reader of every signed document, and what these are made of
     manifest ── what is released: one revision, one lane, audience, signers, holds, contents
     signers ─── who may approve, and whether those who did suffice
     approvals ─ who did approve that manifest

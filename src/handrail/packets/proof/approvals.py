@@ -7,10 +7,11 @@ from typing import Annotated, Any, Final, Literal
 
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Fault, Invalid
-from handrail.packets.proof import rules, signers, terms
+from handrail.packets.proof import reading, signers, terms
 from handrail.packets.proof.findings import Code
 from handrail.packets.proof.manifest import Manifest
-from handrail.packets.proof.rules import Length, Named, strict
+from handrail.packets.proof.reading import strict
+from handrail.packets.proof.rules import JsonName, Length, instant_text
 from handrail.packets.proof.terms import Digest, Hexadecimal, Instant, Text
 
 PREDICATE_TYPE: Final = "https://handrail.example/packet-approvals/v1"
@@ -55,9 +56,9 @@ class _Predicate:
 
 @strict
 class _Statement:
-    type: Annotated[terms.StatementType, Named("_type")]
+    type: Annotated[terms.StatementType, JsonName("_type")]
     subject: Annotated[tuple[_Subject, ...], Length(1, 1)]
-    predicate_type: Annotated[Literal["https://handrail.example/packet-approvals/v1"], Named("predicateType")]
+    predicate_type: Annotated[Literal["https://handrail.example/packet-approvals/v1"], JsonName("predicateType")]
     predicate: _Predicate
 
 
@@ -69,7 +70,7 @@ def statement(approvals: Approvals) -> dict[str, Any]:
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "approvals": [
-                {"signer": vote.signer, "approved_at": rules.instant_text(vote.approved_at)} for vote in approvals.votes
+                {"signer": vote.signer, "approved_at": instant_text(vote.approved_at)} for vote in approvals.votes
             ]
         },
     }
@@ -77,7 +78,7 @@ def statement(approvals: Approvals) -> dict[str, Any]:
 
 def from_payload(payload: bytes) -> Approvals:
     """Reads ``Approvals.payload``'s bytes back. Raises Invalid for anything but its one canonical form."""
-    read = rules.read(_Statement, payload, what="approvals statement")
+    read = reading.read(_Statement, payload, what="approvals statement")
     approvals = Approvals("sha256:" + read.subject[0].digest.sha256, read.predicate.approvals)
     if approvals.payload() != payload:  # PF-31
         fault = Fault("", "the statement is not in its one canonical form")

@@ -16,10 +16,11 @@ from cryptography.exceptions import InvalidSignature
 
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Invalid
-from handrail.packets.proof import rules
+from handrail.packets.proof import reading
 from handrail.packets.proof.findings import Code, Refused
 from handrail.packets.proof.keys import KeyRing, SigningKey
-from handrail.packets.proof.rules import Length, Named, String, strict
+from handrail.packets.proof.reading import strict
+from handrail.packets.proof.rules import JsonName, Length, String
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 MAX_BYTES = 6 * 1024 * 1024
@@ -38,7 +39,7 @@ class _Signature:
 @strict
 class _Envelope:
     payload: str
-    payload_type: Annotated[_ShortText, Named("payloadType")]
+    payload_type: Annotated[_ShortText, JsonName("payloadType")]
     signatures: Annotated[tuple[_Signature, ...], Length(0, MAX_SIGNATURES)]
 
 
@@ -53,14 +54,14 @@ class Opened:
 def sign(payload: bytes, key: SigningKey) -> bytes:
     """The envelope's bytes. Ed25519 is deterministic: the same payload and key give the same bytes."""
     signature = _Signature(key.key_id, _encoded(key.sign(_signed_bytes(payload))))
-    return canonical_bytes(rules.plain(_Envelope(_encoded(payload), PAYLOAD_TYPE, (signature,))))
+    return canonical_bytes(reading.plain(_Envelope(_encoded(payload), PAYLOAD_TYPE, (signature,))))
 
 
 def open_envelope(raw: bytes, *, keys: KeyRing, file: str) -> Opened:
     """The payload, once its one signature by an accepted key holds. Raises Refused, naming ``file``."""
     read = _read(raw, file)
     payload, key_id = _decoded(read.payload), _signed_by(read, file)
-    if payload is None or canonical_bytes(rules.plain(read)) != raw:  # PF-19
+    if payload is None or canonical_bytes(reading.plain(read)) != raw:  # PF-19
         raise Refused(Code.MALFORMED_ENVELOPE, "the envelope is not in its one canonical form", file=file)
     if read.payload_type != PAYLOAD_TYPE:  # PF-20
         raise Refused(Code.MALFORMED_ENVELOPE, f"the payload type is not {PAYLOAD_TYPE}", file=file)
@@ -86,7 +87,7 @@ def _read(raw: bytes, file: str) -> _Envelope:
     if len(raw) > MAX_BYTES:  # PF-10
         raise Refused(Code.TOO_LARGE, f"an envelope is at most {MAX_BYTES} bytes", file=file)
     try:
-        return rules.read(_Envelope, raw, what="envelope")  # PF-19
+        return reading.read(_Envelope, raw, what="envelope")  # PF-19
     except Invalid:
         raise Refused(Code.MALFORMED_ENVELOPE, "this is not a DSSE envelope", file=file) from None
 

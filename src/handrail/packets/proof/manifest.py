@@ -17,8 +17,9 @@ import rfc8785
 
 from handrail.kernel.canonical import canonical_bytes, digest_bytes
 from handrail.kernel.errors import Fault, Invalid
-from handrail.packets.proof import rules, terms
-from handrail.packets.proof.rules import Length, String, strict
+from handrail.packets.proof import reading, terms
+from handrail.packets.proof.reading import strict
+from handrail.packets.proof.rules import Length, String
 from handrail.packets.proof.signers import SignerSet
 from handrail.packets.proof.terms import Count, Digest, Instant, Ordinal, PacketRef, Slug, Text
 
@@ -189,7 +190,7 @@ def held_digest(*, salt: bytes, chunks: Iterable[bytes]) -> str:
 def statement(manifest: Manifest) -> dict[str, Any]:
     """The manifest as an in-toto Statement v1, plain JSON values."""
     unnamed = {"contents"} if manifest.form > 1 else {"contents", "sender"}
-    predicate = {name: value for name, value in rules.plain(manifest).items() if name not in unnamed}
+    predicate = {name: value for name, value in reading.plain(manifest).items() if name not in unnamed}
     subject = [
         {
             "name": content.path,
@@ -209,7 +210,7 @@ def from_fields(fields: Mapping[str, Any]) -> Manifest:
         raw = canonical_bytes(dict(fields))
     except rfc8785.CanonicalizationError as error:
         raise Invalid(f"The manifest can't be written as canonical JSON: {error}.", code="proof") from None
-    return rules.read(Manifest, raw, what="manifest")
+    return reading.read(Manifest, raw, what="manifest")
 
 
 def from_payload(payload: bytes) -> Manifest:
@@ -220,11 +221,11 @@ def from_payload(payload: bytes) -> Manifest:
     if len(payload) > MAX_BYTES:  # PF-24
         raise Invalid(f"The manifest is {len(payload)} bytes; the limit is {MAX_BYTES}.", code="manifest-too-large")
     try:
-        document = rules.parsed(payload)
+        document = reading.parsed(payload)
         fields = {**document["predicate"], "contents": [_content(subject) for subject in document["subject"]]}
     except (ValueError, LookupError, TypeError, AttributeError):
         raise Invalid("The manifest is not an in-toto Statement v1 of a packet.", code="proof") from None
-    manifest = rules.read_plain(Manifest, fields, what="manifest")
+    manifest = reading.read_plain(Manifest, fields, what="manifest")
     if manifest.payload() != payload:  # PF-24
         fault = Fault("", "the statement is not in its one canonical form, or of another type")
         raise Invalid(f"The manifest is not valid: {fault}.", code="proof", faults=[fault])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Annotated
 
-from handrail.packets.proof.rules import Integer, Length, strict
+from handrail.packets.proof.reading import strict
+from handrail.packets.proof.rules import Integer, Length
 from handrail.packets.proof.terms import Slug, Text
 
 MAX_PEOPLE = 200

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handrail.packets.proof.rules import BrokenRule
+from handrail.packets.proof.reading import BrokenRule
 from handrail.packets.proof.signers import Excluded, Quota, Signer, SignerSet, shortfall
 
 ADA = Signer("ada", "Ada", ("owner", "privacy"))

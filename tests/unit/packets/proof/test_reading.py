@@ -14,8 +14,9 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeA
 from pydantic.dataclasses import dataclass as validated
 
 from handrail.kernel.errors import Invalid
-from handrail.packets.proof import rules
-from handrail.packets.proof.rules import BrokenRule, Integer, Length, Moment, Named, String, strict
+from handrail.packets.proof import reading, rules
+from handrail.packets.proof.reading import BrokenRule, strict
+from handrail.packets.proof.rules import Integer, JsonName, Length, Moment, String
 from handrail.packets.proof.terms import Digest, Slug, Text
 from tests.lanes import examples
 
@@ -37,7 +38,7 @@ class Inner:
 
 @strict
 class Outer:
-    kind: Annotated[Literal["one", "two"], Named("_kind")]
+    kind: Annotated[Literal["one", "two"], JsonName("_kind")]
     colour: Colour
     inner: Annotated[tuple[Inner, ...], Length(1, 2)]
     at: Annotated[datetime, Moment()]
@@ -108,7 +109,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 
 def places(raw: bytes) -> list[str]:
     try:
-        rules.read(Outer, raw, what="thing")
+        reading.read(Outer, raw, what="thing")
     except Invalid as error:
         return [fault.where for fault in error.faults]
     return []
@@ -128,14 +129,16 @@ def test_the_same_is_refused_at_the_same_places_as_by_pydantic(document: dict[st
     raw = json.dumps(document).encode()
     ours, theirs = places(raw), their_places(raw)
     assert bool(ours) == bool(theirs)
-    if len(document.get("inner") or ()) <= 2:  # pydantic counts only the members that are valid
+    if not (
+        isinstance(document.get("inner"), list) and len(document["inner"]) > 2
+    ):  # pydantic counts only the members that are valid
         assert set(ours) == set(theirs) - ({"inner"} if any(one.startswith("inner.") for one in theirs) else set())
 
 
 def test_what_was_read_prints_as_it_was() -> None:
     document = {**GOOD, "sure": True, "text": "five5"}
-    read = rules.read(Outer, json.dumps(document).encode(), what="thing")
-    assert rules.plain(read) == document
+    read = reading.read(Outer, json.dumps(document).encode(), what="thing")
+    assert reading.plain(read) == document
     assert read == Outer(
         "one", Colour.RED, (Inner("a-b", 3),), datetime(2026, 3, 2, 9, 30, 0, 123456, UTC), "five5", True
     )
@@ -144,7 +147,7 @@ def test_what_was_read_prints_as_it_was() -> None:
 def test_a_fault_names_field_and_rule_and_never_the_value() -> None:
     document = {**GOOD, "inner": [{"name": "hunter2 hunter2", "count": 12}], "hunter3": 1}
     with pytest.raises(Invalid) as caught:
-        rules.read(Outer, json.dumps(document).encode(), what="thing")
+        reading.read(Outer, json.dumps(document).encode(), what="thing")
     assert [str(fault) for fault in caught.value.faults] == [
         "inner.0.name: String should match pattern '^[a-z0-9]+(-[a-z0-9]+)*$'",
         "inner.0.count: Input should be less than or equal to 9",
@@ -168,24 +171,24 @@ def test_a_fault_names_field_and_rule_and_never_the_value() -> None:
 )
 def test_what_is_no_json_is_refused(raw: bytes, why: str) -> None:
     with pytest.raises(Invalid, match=why):
-        rules.read(Outer, raw, what="thing")
+        reading.read(Outer, raw, what="thing")
 
 
 @pytest.mark.parametrize("digits", ["9" * 21, "-" + "9" * 30, "9" * 2_000_000])
 def test_a_number_of_any_length_is_too_large_at_once(digits: str) -> None:
     raw = json.dumps(GOOD).replace("3}", digits + "}").encode()
     with pytest.raises(Invalid, match=r"inner\.0\.count: Input should be (less|greater) than or equal"):
-        rules.read(Outer, raw, what="thing")
+        reading.read(Outer, raw, what="thing")
 
 
 def test_half_a_character_is_no_text() -> None:
     with pytest.raises(Invalid, match="text: Input should be a valid string"):
-        rules.read(Outer, json.dumps({**GOOD, "text": "\ud800"}).encode(), what="thing")
+        reading.read(Outer, json.dumps({**GOOD, "text": "\ud800"}).encode(), what="thing")
 
 
 def test_a_field_name_is_bounded_and_cleaned() -> None:
     with pytest.raises(Invalid) as caught:
-        rules.read(Outer, json.dumps({**GOOD, "\x1b[2J" + "x" * 5000: 1}).encode(), what="thing")
+        reading.read(Outer, json.dumps({**GOOD, "\x1b[2J" + "x" * 5000: 1}).encode(), what="thing")
     where = caught.value.faults[0].where
     assert len(where) <= 60
     assert where.isprintable()
@@ -193,7 +196,7 @@ def test_a_field_name_is_bounded_and_cleaned() -> None:
 
 def test_faults_are_counted_out() -> None:
     with pytest.raises(Invalid) as caught:
-        rules.read(Outer, json.dumps({**GOOD, **{f"k{n}": n for n in range(10_000)}}).encode(), what="thing")
+        reading.read(Outer, json.dumps({**GOOD, **{f"k{n}": n for n in range(10_000)}}).encode(), what="thing")
     assert len(caught.value.faults) == rules.MAX_FAULTS
 
 
