@@ -1,4 +1,4 @@
-"""What the fields of signed documents must be. A rule never coerces: ``1.0`` and ``true`` are no integers.
+"""What the fields of signed documents must be. Nothing is coerced: neither ``1.0`` nor ``true`` is an integer.
 
 Faults name the place and the rule, never the value.
 """

@@ -165,7 +165,7 @@ def test_a_fault_names_field_and_rule_and_never_the_value() -> None:
         (b"{} {}", "Extra data"),
         (b"[" * 200_000, "nested too deeply"),
         (b'{"a":' * 200_000, "nested too deeply"),
-        (b"Infinity", "no JSON"),
+        (b"Infinity", "not JSON"),
         (json.dumps(GOOD).encode("utf-16"), "not UTF-8"),
     ],
 )
