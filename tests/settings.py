@@ -6,6 +6,8 @@ import logging
 import os
 import shutil
 import sys
+import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TextIO
@@ -35,8 +37,24 @@ def hurry(url: str) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
+def keep_keys_in_memory() -> None:
+    """Spares the tests' store of subject keys the disk: each packet that a test makes has several."""
+    store = in_memory().with_name(f"{in_memory().name}-subject-keys")
+    store.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (STATE / "subject-keys").is_symlink():
+        STATE.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            (STATE / "subject-keys").symlink_to(store)
+    yesterday = time.time() - 24 * 3600
+    for shelf in store.iterdir():
+        with suppress(FileNotFoundError):
+            if shelf.stat().st_mtime < yesterday:
+                shutil.rmtree(shelf, ignore_errors=True)
+
+
 os.environ["HANDRAIL_CONFIG"] = str(Path(__file__).with_name("handrail.toml"))
 os.environ["HANDRAIL_STATE_DIR"] = str(STATE)
+keep_keys_in_memory()
 if "DATABASE_URL" not in os.environ:
     os.environ["DATABASE_URL"] = database.embedded(in_memory())
     hurry(os.environ["DATABASE_URL"])

@@ -15,6 +15,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from handrail import __version__
+from handrail.access import subjects
+from handrail.access.subjects import SubjectKeysUnavailable
 from handrail.api import problems, sign_ons
 from handrail.audit import metrics as audit
 from handrail.notifications import metrics as notifications
@@ -45,7 +47,8 @@ def alive(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the signature
 
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the signature of a view
-    """200 when the database answers, has all migrations, and lets workers connect; else 503."""
+    """200 when the database answers, has all migrations, and lets workers connect, and the store of subject keys
+    answers; else 503."""
     try:
         executor = MigrationExecutor(connection)
         pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -60,6 +63,10 @@ def ready(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the signature
     if starved:
         message = "A worker can't get a database connection for any run. Raise max_connections, or lower the threads."
         return problems.problem(503, "workers-unconnected", message)
+    try:
+        subjects.reach()
+    except SubjectKeysUnavailable as error:
+        return problems.problem(503, error.code, error.message)
     return JsonResponse({"status": "ready"}, headers=_NO_STORE)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from django.db import Error, ProgrammingError, connection
 
-from handrail.access import evidence, queries
+from handrail.access import evidence, queries, subjects
+from handrail.access.subjects import SubjectKeysUnavailable
 from handrail.audit.queries import LogFinding
 from handrail.cli import database_server, file_modes, installation, migrations, roles
 from handrail.cli.cautions import cautions, transport
@@ -33,6 +34,7 @@ FIX_GUARD = (
     "Find out who changed it, then restore it as the migrations made it: docs/guides/audit.md#when-sealing-stops"
 )
 FIX_EMBEDDED = "Fix what the message names; the server's log is the file log in its directory. Or set [database] url."
+SUBJECT_KEYS_ADVICE = "Copy them apart from the database's backups, and never keep the copies longer."
 FIX_CONFIG = "Fix handrail.toml as the message says. All settings: docs/reference/configuration.md."
 
 
@@ -48,6 +50,7 @@ def all_findings() -> list[Finding]:
     findings += _guarded("connectors", connectors)
     findings += _guarded("desk", desk)
     findings += _guarded("channels", notification_channels)
+    findings += _guarded("subject keys", subject_keys)
     findings += _guarded("release", release)
     findings += _guarded("single sign-on", lambda: single_sign_on(config))
     try:
@@ -181,6 +184,15 @@ def single_sign_on(config: Config) -> list[Finding]:
     if found is None or section is None:
         return []
     return list(oidc.look(found.provider, (section.issuer, *section.also)))
+
+
+def subject_keys() -> list[Finding]:
+    """Whether keys of subjects can be written: without them nothing of a customer's can be."""
+    name, fix = "subject keys", "Check [subject_keys]: its folder, owner and free space, or its bucket."
+    try:
+        return [Finding(name, ok=True, message=subjects.store().probe(), fix=SUBJECT_KEYS_ADVICE)]
+    except SubjectKeysUnavailable as error:
+        return [Finding(name, ok=False, message=error.message, fix=fix)]
 
 
 def release() -> list[Finding]:

@@ -201,6 +201,7 @@ class Config(Section):
     tokens: TokensSection = TokensSection()
     lanes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     blobs: dict[str, Any] | None = None
+    subject_keys: dict[str, Any] | None = None
     mail: MailSection | None = None
     notifications: NotificationsSection = NotificationsSection()
     responders: dict[str, ResponderSection] = Field(default_factory=dict)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from handrail.access import closing, decisions, tokens
+from handrail.access import closing, decisions, subjects, tokens
+from handrail.access.keystore import FolderKeys, SubjectKeys
 from handrail.conf import config, keys, release, single_sign_on
 from handrail.connectors import channels, desk, oidc, registry
 from handrail.connectors.template import render_url
@@ -26,6 +27,7 @@ _PRESETS = (_PACKAGE / "desks", _PACKAGE.parents[1] / "desks")
 _THREADS_KEPT_FREE = 4
 # Of the threads that may wait for the desk, the share that may wait for the answer to another's call.
 _ONE_IN_REPEATS = 4
+SUBJECT_KEYS_DIRECTORY = "subject-keys"
 # What a task system's section has that is not handed on as it is.
 _SET_HERE = frozenset({"preset", "webhook_secret"})
 
@@ -44,6 +46,7 @@ def connect() -> None:
     notifications.configure(notification_settings(loaded))
     settings.configure(support_settings(loaded))
     oidc.configure(single_sign_on.open_provider(loaded.single_sign_on, config.secrets(), threads=loaded.web.threads))
+    subjects.configure(open_subject_keys(loaded))
     release.connect(loaded)
     closing.open_work.set(open_work)
     definitions.active_again.set(runs.go_on_with)
@@ -53,6 +56,17 @@ def review_sampling(loaded: config.Config) -> sampling.Sampling:
     """Which completed runs are drawn for a second look, under a key of its own made of the web's secret key."""
     key = hmac.digest(keys.web_secret_key(loaded).encode(), b"handrail.review", "sha256")
     return sampling.Sampling(key, loaded.review.share, loaded.review.runbooks)
+
+
+def open_subject_keys(loaded: config.Config) -> SubjectKeys:
+    """The configured store, or a folder in the state directory, made when it is needed first. Raises Misconfigured."""
+    if loaded.subject_keys is None:
+        return FolderKeys(loaded.state_directory / SUBJECT_KEYS_DIRECTORY, make=True)
+    parsed = registry.parse_section("subject_keys", loaded.subject_keys)
+    opened = registry.kinds()[parsed.kind].open("subject keys", parsed, config.secrets())
+    if not isinstance(opened, SubjectKeys):
+        raise Misconfigured("subject_keys.kind must be subject-keys or subject-keys-s3.", code="config")
+    return opened
 
 
 def open_work(tenant_id: int) -> tuple[str, ...]:

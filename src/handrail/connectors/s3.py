@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -72,6 +73,14 @@ class S3Section(Section):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of keys. ``after``: where the next one begins, None behind the last."""
+
+    keys: tuple[str, ...]
+    after: str | None
+
+
 class Bucket:
     """Objects of one bucket below one prefix. Safe to share between threads. Nobody is called before the first use."""
 
@@ -90,6 +99,16 @@ class Bucket:
         """The first objects below the bucket's prefix whose names begin so, without that prefix. Raises S3Failed."""
         found = self._call("list_objects_v2", Prefix=self._prefix + prefix, MaxKeys=at_most)
         return [str(one["Key"]).removeprefix(self._prefix) for one in found.get("Contents", [])]
+
+    def about(self, operation: str) -> Any:
+        """What an operation on the bucket itself answers. Raises S3Failed."""
+        return self._call(operation)
+
+    def listed(self, prefix: str, **more: Any) -> Listed:
+        """One page of the keys below ``prefix``, without the bucket's own prefix. Raises S3Failed."""
+        answer = self._call("list_objects_v2", Prefix=self._prefix + prefix, **more)
+        keys = tuple(one["Key"].removeprefix(self._prefix) for one in answer.get("Contents", ()))
+        return Listed(keys, answer.get("NextContinuationToken"))
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         try:
