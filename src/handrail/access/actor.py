@@ -9,6 +9,7 @@ from enum import StrEnum
 from handrail.access import decisions
 from handrail.access.capabilities import Capability, needed
 from handrail.access.decisions import Proof
+from handrail.access.proofs import Proven
 from handrail.kernel.errors import Denied
 from handrail.kernel.scope import RowScope
 
@@ -25,7 +26,7 @@ class ActorKind(StrEnum):
 class Actor:
     """``tenant_ids`` None means every tenant of the workspace. ``workspace_id`` 0 means no workspace at all.
 
-    ``proof``: how the person has shown who they are; a process never has.
+    ``proof``: how the person has shown who they are; a process never has. ``proven``: when, in a session.
     ``token`` is the reference of the token that acts, and ``withheld`` what its scope leaves out of the member's
     capabilities.
     ``origin``: what else is known about where an act comes from; every audit event of the actor holds it.
@@ -42,6 +43,7 @@ class Actor:
     token: str = ""
     withheld: frozenset[Capability] = frozenset()
     origin: Mapping[str, str] = field(default_factory=dict)
+    proven: Proven | None = field(default=None, compare=False)
 
     def may(self, capability: Capability) -> bool:
         return capability in self.capabilities
@@ -63,7 +65,8 @@ class Actor:
 
     def require(self, capability: Capability, *, tenant_id: int | None = None) -> None:
         """Raises Denied when the actor lacks ``capability``, or it is for decisions and no person has shown that this
-        is theirs (``decisions``). Ask only after scope has been settled."""
+        is theirs, and ProofNeeded when they have to show it once more (``decisions``). Ask only after scope has been
+        settled."""
         if not self.may(capability):
             code = "token-scope" if capability in self.withheld else None
             raise Denied(self.needs(capability), capability=capability, tenant_id=tenant_id, code=code)

@@ -50,6 +50,19 @@ DECISIONS = frozenset(
     }
 )
 
+# Acts that ask a session for a proof that is not old. Stopping things is not among them: it is done in a hurry, and
+# undone by a person. Lifting a brake and making tokens share their capability with other acts, and ask by themselves.
+SENSITIVE = frozenset(
+    {
+        Capability.DEFINITION_DECIDE,
+        Capability.PACKET_CLEAR_HOLD,
+        Capability.PACKET_APPROVE,
+        Capability.PACKET_WITHDRAW,
+        Capability.PACKET_RELEASE,
+        Capability.MEMBER_MANAGE,
+    }
+)
+
 # The first half of a decision that needs two: who proposes or assembles can't approve. Where names don't decide, the
 # operator at the command line can't do it nameless, or one person could be both.
 AUTHORED = frozenset({Capability.DEFINITION_PROPOSE, Capability.PACKET_ASSEMBLE})

@@ -50,9 +50,12 @@ class Identity(models.Model):
 
 
 class Workspace(models.Model):
+    """``second_factor_since``: from when on its members need a second factor; None where a password will do."""
+
     slug = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField()
+    second_factor_since = models.DateTimeField(null=True)
 
 
 class Tenant(models.Model):
@@ -144,6 +147,60 @@ class AccessToken(models.Model):
                 name="token_revoked_paired",
             )
         ]
+
+
+class Passkey(models.Model):
+    """A passkey as it was enrolled, which never changes. While it opens the account there is a row of allauth's beside
+    it, with its present name, its counter and its last use.
+
+    ``credential_id`` is base64url without padding; ``public_key`` the SubjectPublicKeyInfo in DER, in base64. ``alg``
+    is COSE's number; ``enrolled_with`` how the session had last been proven (``proofs.ProofMethod``).
+    """
+
+    ref = models.CharField(max_length=24, unique=True)
+    user = models.ForeignKey(User, on_delete=models.PROTECT)
+    name = models.CharField(max_length=80)
+    credential_id = models.CharField(max_length=1400, unique=True)
+    public_key = models.TextField()
+    alg = models.IntegerField()
+    aaguid = models.CharField(max_length=36)
+    attestation = models.CharField(max_length=32)
+    user_verified = models.BooleanField()
+    relying_party = models.CharField(max_length=253)
+    origin = models.CharField(max_length=300)
+    enrolled_with = models.CharField(max_length=16)
+    at = models.DateTimeField()
+    by = models.CharField(max_length=254)
+
+
+class PasskeyConfirmation(models.Model):
+    """That a second person has confirmed whose passkey it is: from then on it counts for signing in the workspace."""
+
+    passkey = models.ForeignKey(Passkey, on_delete=models.PROTECT, related_name="confirmations")
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    user_id = models.BigIntegerField(null=True)
+    by = models.CharField(max_length=254)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["passkey", "workspace"], name="passkey_confirmed_once")]
+
+
+class PasskeyRemoval(models.Model):
+    """The end of a passkey, everywhere and for ever. ``kind``: ``suspended`` by the signer whose it is, ``removed`` by
+    somebody who manages members, or by a person who signs nothing; a suspended one may still be removed. ``within``:
+    the workspace for which somebody else did it, by slug."""
+
+    passkey = models.ForeignKey(Passkey, on_delete=models.PROTECT, related_name="removals")
+    kind = models.CharField(max_length=16)
+    within = models.CharField(max_length=64, default="")
+    user_id = models.BigIntegerField(null=True)
+    by = models.CharField(max_length=254)
+    reason = models.CharField(max_length=500)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["passkey", "kind"], name="passkey_ended_once")]
 
 
 class Visit(models.Model):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 
-from django.db.models import Case, Q, QuerySet, When
+from allauth.mfa.models import Authenticator
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Case, OuterRef, Q, QuerySet, When
 
 from handrail.access import addresses, directory, names, visits
 from handrail.access.actor import NOBODY, Actor, ActorKind
@@ -16,11 +18,14 @@ from handrail.access.decisions import Proof
 from handrail.access.guards import get_tenant as guarded_tenant
 from handrail.access.guards import members_of, tenants_of
 from handrail.access.models import Identity, Membership, Tenant, User, Workspace
+from handrail.access.proofs import ProofMethod, Proven, accepted, just_now
 from handrail.access.session_store import SessionStore
 from handrail.kernel.errors import NotFound
 from handrail.kernel.scope import RowScope, entered
 
 COMMAND_LINE = "handrail-cli"
+TYPES = Authenticator.Type
+_KINDS = ArraySubquery(Authenticator.objects.filter(user=OuterRef("user")).values("type"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +64,36 @@ class IdentitySummary:
     joined_at: datetime
 
 
-def actor_for(user: User, workspace_slug: str | None = None, *, proof: Proof = Proof.SESSION) -> Actor:
+def actor_for(
+    user: User,
+    workspace_slug: str | None = None,
+    *,
+    proof: Proof = Proof.SESSION,
+    proofs_at: Mapping[ProofMethod, datetime] | None = None,
+) -> Actor:
     """``user``, who has logged in, as a member of one workspace: the named one, else the first they joined; else
-    NOBODY. ``proof``: where they have shown who they are in another way than by a session."""
+    NOBODY. ``proof``: where they have shown who they are in another way than by a session. ``proofs_at``: when they
+    did so in their session, by which method; None where the caller has just seen it."""
     where = directory.membership(user.pk, workspace_slug)
     if where is None:
         return NOBODY
     membership_id, workspace_id = where
     with entered(RowScope(workspace_id, None)):
         rows = Membership.objects.filter(pk=membership_id, is_active=True, user__is_active=True)
-        membership = rows.select_related("user").first()
-        return NOBODY if membership is None else member_actor(membership, proof)
+        membership = rows.select_related("user", "workspace").annotate(kinds=_KINDS).first()
+        if membership is None:
+            return NOBODY
+        proven = just_now() if proofs_at is None else Proven(_accepted(membership), proofs_at)
+        return member_actor(membership, proof, proven if proof is Proof.SESSION else None)
 
 
-def member_actor(membership: Membership, proof: Proof = Proof.NONE) -> Actor:
+def _accepted(membership: Membership) -> frozenset[ProofMethod]:
+    """The methods by which the member can prove who they are, those that count in the workspace."""
+    kinds, required = set(membership.kinds), membership.workspace.second_factor_since is not None  # type: ignore[attr-defined]
+    return accepted(passkey=TYPES.WEBAUTHN in kinds, app=TYPES.TOTP in kinds, required=required)
+
+
+def member_actor(membership: Membership, proof: Proof = Proof.NONE, proven: Proven | None = None) -> Actor:
     """The person behind ``membership``, with what their roles and entitlements give them now."""
     entitled = membership.tenantentitlement_set.all()  # not tenants, which row security may hide from who asks
     tenants = None if membership.all_tenants else frozenset(one.tenant_id for one in entitled)
@@ -85,6 +106,7 @@ def member_actor(membership: Membership, proof: Proof = Proof.NONE) -> Actor:
         user_id=membership.user_id,
         roles=frozenset(membership.roles),
         proof=proof,
+        proven=proven,
     )
 
 

@@ -24,10 +24,11 @@ transaction, and that event is sealed whole.
 """
 
 LEAF_VIEW = "handrail_leaf_"
-SOURCES = 6
+SOURCES = 7
 """The highest ``since`` of any source: 1 the ledgers and events, 2 definitions and support requests, 3 brakes, 4 marks
 of completions that were found wrong, 5 what is read again and started from exception packets,
-6 what people have seen, redacted and attested of escalation packets."""
+6 what people have seen, redacted and attested of escalation packets, 7 passkeys of people: enrolled, confirmed,
+ended."""
 
 
 @dataclass(frozen=True, slots=True)

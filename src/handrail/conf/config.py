@@ -61,6 +61,7 @@ class WebSection(Section):
     hsts_preload: bool = False
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     idle_minutes: int = Field(default=60, ge=2, le=720)
+    proof_minutes: int = Field(default=15, ge=1, le=720)
     secret_key: str | None = None
     threads: int = Field(default=32, ge=2, le=64)
     metrics_secret: str | None = None

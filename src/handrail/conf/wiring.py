@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from handrail.access import closing, decisions, subjects, tokens
+from handrail.access import closing, decisions, passkeys, proofs, subjects, tokens
 from handrail.access.keystore import FolderKeys, SubjectKeys
 from handrail.conf import config, keys, release, single_sign_on
 from handrail.connectors import channels, desk, oidc, registry
@@ -37,6 +37,8 @@ def connect() -> None:
     loaded = config.load()
     decisions.configure(lambda: config.decides_by_name(config.load()))
     tokens.settings.set(tokens.TokenSettings(min(loaded.tokens.days, loaded.tokens.max_days), loaded.tokens.max_days))
+    passkeys.settings.set(passkeys.relying_party(loaded.web.base_url, port=loaded.web.port))
+    proofs.settings.set(proofs.ProofSettings(loaded.web.proof_minutes))
     registry.configure(registry.Registry.build(registry.parse(loaded.connectors), config.secrets()))
     task_system.configure(*task_systems(loaded))
     timing.configure(timing.Timing(lease_seconds=loaded.worker.lease_seconds, **loaded.timing.model_dump()))

@@ -4,6 +4,7 @@
     ├── Invalid        422  the caller's input is wrong; names the field and what was expected
     ├── NotFound       404  it does not exist, or the actor may not know that it does
     ├── Denied         403  in the actor's scope, without the capability
+    ├── ProofNeeded    403  the person has to show who they are once more, or to enrol what shows it
     ├── Conflict       409  the same key with other content, or a rule of the domain forbids it now
     │   └── Stale      409  somebody else changed it first
     ├── Unavailable    503  an outside system or the database did not answer
@@ -74,6 +75,22 @@ class Denied(HandrailError):
         super().__init__(message, code=code)
         self.capability = capability
         self.tenant_id = tenant_id
+
+
+class ProofNeeded(HandrailError):
+    """``methods``: what counts for this person, by name; none where they must enrol a second factor first."""
+
+    status = 403
+    exit_code = 4
+    code = "proof-needed"
+
+    def __init__(self, message: str = "", *, methods: Sequence[str] = (), minutes: int = 0) -> None:
+        said = "Confirm that it's you: this needs a proof that is not older than {} minutes. Do it on the pages."
+        enrol = "Enrol a second factor first, on the page Passkeys and codes: this workspace needs one."
+        super().__init__(
+            message or (said.format(minutes) if methods else enrol), code="proof-needed" if methods else "factor-needed"
+        )
+        self.methods = tuple(methods)
 
 
 class Conflict(HandrailError):

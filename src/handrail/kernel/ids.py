@@ -20,6 +20,7 @@ class Prefix(StrEnum):
     NOTIFICATION = "NTF"
     WAVE = "WAV"
     MESSAGE = "MSG"
+    PASSKEY = "KEY"
     TOKEN = "TOK"  # noqa: S105 - a prefix
     TASK = "WEB"  # of a task that a person made on a page
 

@@ -11,6 +11,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Role
 from handrail.access.decisions import Proof
 from handrail.access.models import Membership, Tenant
+from handrail.access.proofs import just_now
 from handrail.access.queries import member_actor
 from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
@@ -44,7 +45,7 @@ class House:
 def house(db: None) -> House:
     workspace = rows.workspace()
     user = rows.member(workspace, Role.SENIOR_SUPPORT, email="me@example.com")
-    me = member_actor(Membership.objects.get(user=user), Proof.SESSION)
+    me = member_actor(Membership.objects.get(user=user), Proof.SESSION, just_now())
     return House(rows.tenant(workspace), rows.definition(workspace), me, now() - timedelta(minutes=1))
 
 

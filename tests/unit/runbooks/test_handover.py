@@ -15,6 +15,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Role
 from handrail.access.decisions import Proof
 from handrail.access.models import Membership, Tenant, Workspace
+from handrail.access.proofs import just_now
 from handrail.access.queries import member_actor
 from handrail.audit.models import AuditEvent
 from handrail.kernel.canonical import digest_bytes
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.requirement("R2-17")
 
 def acting(of: Workspace, *roles: Role, email: str, tenants: list[Tenant] | None = None) -> Actor:
     user = rows.member(of, *roles, email=email, tenants=tenants)
-    return member_actor(Membership.objects.get(user=user, workspace=of), Proof.SESSION)
+    return member_actor(Membership.objects.get(user=user, workspace=of), Proof.SESSION, just_now())
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Role
 from handrail.access.decisions import Proof
 from handrail.access.models import Membership, Tenant
+from handrail.access.proofs import just_now
 from handrail.access.queries import member_actor
 from handrail.audit.models import AuditEvent
 from handrail.definitions.models import Definition
@@ -34,7 +35,7 @@ def definition(tenant: Tenant) -> Definition:
 @pytest.fixture
 def senior(tenant: Tenant) -> Actor:
     rows.member(tenant.workspace, Role.SENIOR_SUPPORT, email="senior@example.com")
-    return member_actor(Membership.objects.get(user__email="senior@example.com"), Proof.SESSION)
+    return member_actor(Membership.objects.get(user__email="senior@example.com"), Proof.SESSION, just_now())
 
 
 def handled(refs: list[str]) -> list[tuple[str, str | None]]:
