@@ -18,6 +18,7 @@ from django.db import transaction
 
 from handrail.access.capabilities import Capability, bundled
 from handrail.access.models import Passkey, PasskeyConfirmation
+from handrail.kernel.assertions import RelyingParty
 from handrail.kernel.clock import now
 from handrail.kernel.configured import Configured
 
@@ -26,15 +27,7 @@ SIGNING = frozenset({Capability.PACKET_APPROVE, Capability.DEFINITION_DECIDE})
 REF, COUNTER = "passkey", "counter"
 
 
-@dataclass(frozen=True, slots=True)
-class RelyingParty:
-    """``id`` is the host name that passkeys are bound to, and ``origins`` the addresses from which they may be used;
-    ``id`` empty where the pages have no host name, because passkeys need one."""
-
-    id: str
-    origins: tuple[str, ...]
-
-
+# ``id`` is empty where the pages have no host name, because passkeys need one.
 settings: Configured[RelyingParty] = Configured(RelyingParty("", ()))
 
 
