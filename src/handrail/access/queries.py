@@ -73,7 +73,7 @@ def actor_for(
 ) -> Actor:
     """``user``, who has logged in, as a member of one workspace: the named one, else the first they joined; else
     NOBODY. ``proof``: where they have shown who they are in another way than by a session. ``proofs_at``: when they
-    did so in their session, by which method; None where the caller has just seen it."""
+    did so in their session, and how; None where the caller has just seen it."""
     where = directory.membership(user.pk, workspace_slug)
     if where is None:
         return NOBODY
@@ -88,7 +88,7 @@ def actor_for(
 
 
 def _accepted(membership: Membership) -> frozenset[ProofMethod]:
-    """The methods by which the member can prove who they are, those that count in the workspace."""
+    """How the member can prove who they are: the methods that count in the workspace."""
     kinds, required = set(membership.kinds), membership.workspace.second_factor_since is not None  # type: ignore[attr-defined]
     return accepted(passkey=TYPES.WEBAUTHN in kinds, app=TYPES.TOTP in kinds, required=required)
 
