@@ -19,7 +19,7 @@ from handrail.connectors import lane as lanes
 from handrail.connectors import registry
 from handrail.connectors.blobs import FolderBlobs
 from handrail.connectors.finding import Finding
-from handrail.connectors.lane import ErrorKind, LaneFailed, LaneState, Receipt, bounded_replies
+from handrail.connectors.lane import ALL, Ability, ErrorKind, LaneFailed, LaneState, Receipt, bounded_replies
 from handrail.connectors.operation import Operation
 from handrail.connectors.outcome import Answer, Reading
 from handrail.definitions.models import Definition
@@ -95,6 +95,7 @@ class Vendor:
 
     name: str = LANE
     kind: str = "memory"
+    abilities: frozenset[Ability] = ALL
     deadline_seconds: float = 0.2
     packages: dict[str, bytes] = field(default_factory=dict)
     states: dict[str, LaneState] = field(default_factory=dict)

@@ -3,13 +3,15 @@
 lane ────── what every carrier offers, and what can come of a call
 config ──── the sections ``[lanes.NAME]``
 current ─── the lanes of this process, by name
-intake, drop, bucket ─ HTTP intake, directory drop, S3
+intake, drop, bucket, sftp ─ HTTP intake, directory drop, S3, SFTP
 """
 
 from handrail.connectors.lane.current import Lanes, configure, get, names, parse, reply_keys, use
 from handrail.connectors.lane.lane import (
+    ALL,
     MAX_REPLIES,
     MAX_REPLY_BYTES,
+    Ability,
     ErrorKind,
     Lane,
     LaneFailed,
@@ -19,8 +21,10 @@ from handrail.connectors.lane.lane import (
 )
 
 __all__ = [
+    "ALL",
     "MAX_REPLIES",
     "MAX_REPLY_BYTES",
+    "Ability",
     "ErrorKind",
     "Lane",
     "LaneFailed",

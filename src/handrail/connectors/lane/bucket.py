@@ -17,6 +17,7 @@ from handrail.connectors.finding import Finding
 from handrail.connectors.lane.lane import (
     MAX_REPLIES,
     MAX_REPLY_BYTES,
+    ALL,
     ErrorKind,
     LaneFailed,
     LaneState,
@@ -34,6 +35,7 @@ class S3Lane:
     """Safe to share between threads."""
 
     kind = "s3"
+    abilities = ALL
 
     def __init__(self, name: str, bucket: Bucket, *, deadline_seconds: float) -> None:
         self.name = name

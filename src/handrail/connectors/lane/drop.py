@@ -28,6 +28,7 @@ from handrail.connectors.bounded import Bounded
 from handrail.connectors.finding import Finding
 from handrail.connectors.lane.lane import (
     MAX_REPLY_BYTES,
+    ALL,
     ErrorKind,
     LaneFailed,
     LaneState,
@@ -55,6 +56,7 @@ class DirectoryLane:
     """Files below ``folder``, mode 0640. Safe to share between threads and processes."""
 
     kind = "directory"
+    abilities = ALL
 
     def __init__(self, name: str, folder: Path, *, deadline_seconds: float = 30.0) -> None:
         self.name = name

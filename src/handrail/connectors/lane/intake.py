@@ -17,6 +17,7 @@ from handrail.connectors.http.jsontext import NotJson, parse_json
 from handrail.connectors.lane.lane import (
     MAX_REPLIES,
     MAX_REPLY_BYTES,
+    ALL,
     ErrorKind,
     LaneFailed,
     LaneState,
@@ -46,6 +47,7 @@ class HttpLane:
     """One configured intake. A package is read into memory to be sent: at most ``max_package_bytes``."""
 
     kind = "http"
+    abilities = ALL
 
     def __init__(self, name: str, client: Client, *, path: str, max_package_bytes: int) -> None:
         self.name = name

@@ -53,6 +53,17 @@ class ErrorKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Ability(StrEnum):
+    """What a kind of lane can do beside taking packages. What it can't, people do, or learn that nobody does."""
+
+    ASK = "ask"  # whether a package is there, after a lost answer
+    POLL = "poll"  # whether the receiver has consumed it
+    WITHDRAW = "withdraw"
+
+
+ALL = frozenset({Ability.ASK, Ability.POLL, Ability.WITHDRAW})
+
+
 class LaneFailed(Unavailable):
     """``kind`` says what is certain: nothing was sent; it answered "not now"; it refused for good; or nobody knows,
     and then only ``status`` may be asked, never ``deliver`` again."""
@@ -77,6 +88,9 @@ class Lane(Protocol):
 
     @property
     def deadline_seconds(self) -> float: ...
+
+    @property
+    def abilities(self) -> frozenset[Ability]: ...
 
     def deliver(self, package: Path, manifest_digest: str) -> Receipt:
         """Puts the package into the lane; the same package again gives the same receipt.
