@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -11,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,6 @@ class OpenSsh:
     folder: Path
     key: Path
     process: subprocess.Popen[bytes] | None = None
-    options: list[str] = field(default_factory=list)
 
     @property
     def host_key(self) -> str:
@@ -61,12 +61,13 @@ class OpenSsh:
         """Runs it, with ``options`` of sshd_config over its own."""
         self.stop()
         assert PROGRAM is not None, INSTALL
-        given = [word for option in options for word in ("-o", option)]
+        system = () if any(option.startswith("Subsystem") for option in options) else (f"Subsystem=sftp {_SERVER}",)
+        given = [word for option in (*options, *system) for word in ("-o", option)]
         command = [PROGRAM, "-D", "-e", "-f", str(self.directory / "config"), *given]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log)
         until = time.monotonic() + 20
-        while time.monotonic() < until:
+        while time.monotonic() < until and self.process.poll() is None:
             with suppress(OSError):
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return
@@ -82,6 +83,25 @@ class OpenSsh:
     def without(self, *requests: str) -> None:
         """It doesn't know these requests."""
         self.start(f"Subsystem=sftp {_SERVER} -P {','.join(requests)}")
+
+    def with_fault(self, request: int, how: str, *types: int) -> None:
+        """The ``request``-th request of the next session meets it (``sftp_faults``)."""
+        fault: dict[str, Any] = {"request": request, "how": how}
+        self.fault.write_text(json.dumps(fault | ({"types": types} if types else {})))
+
+    def with_faults(self) -> None:
+        """From now on ``with_fault`` counts."""
+        program = Path(__file__).with_name("sftp_faults.py")
+        self.start(f"Subsystem=sftp {sys.executable} -S -E {program} {self.fault}")
+
+    @property
+    def fault(self) -> Path:
+        return self.directory / "fault"
+
+    def sessions(self) -> list[list[int]]:
+        """The types of the requests of each session so far."""
+        log = self.fault.with_suffix(".log")
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
     def new_host_key(self) -> None:
         for suffix in ("", ".pub"):
@@ -127,7 +147,6 @@ def running_openssh() -> Iterator[OpenSsh]:
         "UsePAM no",
         "PasswordAuthentication no",
         "PermitRootLogin yes",
-        f"Subsystem sftp {_SERVER}",
         "MaxStartups 100",
         "PerSourcePenalties no",
     ]

@@ -15,9 +15,9 @@ from typing import Any
 from handrail.connectors.bounded import Bounded
 from handrail.connectors.finding import Finding
 from handrail.connectors.lane.lane import (
+    ALL,
     MAX_REPLIES,
     MAX_REPLY_BYTES,
-    ALL,
     ErrorKind,
     LaneFailed,
     LaneState,

@@ -57,7 +57,7 @@ def _host_key(text: str) -> str:
 HostKey = Annotated[str, AfterValidator(_host_key)]
 
 
-class SftpLaneConfig(Section):
+class SftpLaneConfig(AnsweredLane):
     """``host_keys``: each ``SHA256:…`` or a whole public key; several while the vendor changes to another one.
     ``folder``: relative to where the account is put by its server, or absolute."""
 
@@ -116,6 +116,4 @@ def _open_sftp(name: str, config: SftpLaneConfig, secrets: Secrets) -> SftpLane:
     login()  # a key that can't be read is a mistake in the configuration
     pins = tuple(HostPin.parse(text) for text in config.host_keys)
     address = (config.host, config.port)
-    return SftpLane(
-        name, address, config.folder, pins=pins, login=login, deadline_seconds=config.deadline_seconds
-    )
+    return SftpLane(name, address, config.folder, pins=pins, login=login, deadline_seconds=config.deadline_seconds)

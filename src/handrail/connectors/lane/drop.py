@@ -27,8 +27,8 @@ from typing import TypeVar
 from handrail.connectors.bounded import Bounded
 from handrail.connectors.finding import Finding
 from handrail.connectors.lane.lane import (
-    MAX_REPLY_BYTES,
     ALL,
+    MAX_REPLY_BYTES,
     ErrorKind,
     LaneFailed,
     LaneState,

@@ -15,9 +15,9 @@ from handrail.connectors.finding import Finding
 from handrail.connectors.http import Client, Exchange, describe, json_bytes, probe, retry_after_seconds
 from handrail.connectors.http.jsontext import NotJson, parse_json
 from handrail.connectors.lane.lane import (
+    ALL,
     MAX_REPLIES,
     MAX_REPLY_BYTES,
-    ALL,
     ErrorKind,
     LaneFailed,
     LaneState,

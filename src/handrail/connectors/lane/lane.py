@@ -59,9 +59,11 @@ class Ability(StrEnum):
     ASK = "ask"  # whether a package is there, after a lost answer
     POLL = "poll"  # whether the receiver has consumed it
     WITHDRAW = "withdraw"
+    REPLIES = "replies"
+    RECALL = "recall"  # leaves a signed recall statement
 
 
-ALL = frozenset({Ability.ASK, Ability.POLL, Ability.WITHDRAW})
+ALL = frozenset(Ability)
 
 
 class LaneFailed(Unavailable):

@@ -3,7 +3,8 @@
 incoming/HEX.zip      delivered; the receiver consumes it by renaming it into consumed/
 consumed/HEX.zip      consumed
 withdrawn/HEX.zip     taken back by the same rename
-notices/HEX-….json    the notice of one for the receiver
+notices/HEX-….json    the notice of one for the receiver; recalls/HEX-….json: a signed recall
+replies/HEX-….json    what the receiver answers, renamed to here whole
 taken/HEX.N.json      round N: which token has the place of this manifest; never removed
 staged/HEX-N-….zip    the token of a package, whole; ``.no`` that of a withdrawal; ``.part`` while it is written
 
@@ -17,16 +18,16 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from handrail.connectors.lane.lane import ErrorKind, LaneFailed, LaneState, Receipt
+from handrail.connectors.lane.lane import MAX_REPLY_BYTES, ErrorKind, LaneFailed, LaneState, Receipt
 from handrail.kernel.canonical import canonical_bytes, digest_bytes
 
 SHELVES = {LaneState.DELIVERED: "incoming", LaneState.CONSUMED: "consumed", LaneState.WITHDRAWN: "withdrawn"}
-FOLDERS = (*SHELVES.values(), "notices", "taken", "staged")
+FOLDERS = (*SHELVES.values(), "notices", "replies", "recalls", "taken", "staged")
 # Each round but the last was left by a writer that died within one write.
 MOST_ROUNDS = 20
 MOST_TURNS = 100
@@ -52,7 +53,7 @@ class Files(Protocol):
         """The name leaves for another in one step. False where it is not there."""
 
     def names(self, folder: str) -> list[str]:
-        """All of them, or an error."""
+        """All of them, or an error; none where there is no such folder."""
 
     def remove(self, path: str) -> None: ...
 
@@ -65,7 +66,7 @@ class _Stands(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _ManifestPlace:
     stands: _Stands
     number: int
     package: str = ""
@@ -77,7 +78,7 @@ class _Standing:
         return self.token.partition(".")[2]
 
 
-class Places:
+class LanePlaces:
     """``danger`` is called before anything that may deliver or withdraw: up to then nothing has come of the call."""
 
     def __init__(self, files: Files, danger: Callable[[], None] = lambda: None) -> None:
@@ -85,7 +86,7 @@ class Places:
         self._danger = danger
 
     def find(self, name: str) -> Receipt:
-        found = self._standing(name)
+        found = self._look(name)
         if found.stands is not _Stands.DECIDED:
             return Receipt(LaneState.ABSENT)
         if not found.package:
@@ -97,7 +98,7 @@ class Places:
         self._prepare()
         digest = digest_bytes(data)
         for _ in range(MOST_TURNS):
-            found = self._standing(name)
+            found = self._look(name)
             if found.package not in ("", digest):
                 raise LaneFailed("The lane holds another package under this manifest.", ErrorKind.REFUSED)
             if found.stands is _Stands.DECIDED:
@@ -113,7 +114,7 @@ class Places:
     def withdraw(self, name: str, notice: bytes) -> Receipt:
         self._prepare()
         for _ in range(MOST_TURNS):
-            found = self._standing(name)
+            found = self._look(name)
             if found.stands is _Stands.OPEN:
                 self._take(name, found.number, notice, _NO[1:], package="")
             elif found.stands is _Stands.UNCLEAR:
@@ -127,50 +128,55 @@ class Places:
                 self._files.move(source, target)
             else:
                 if found.package:
-                    self.leave_notice(name, notice)
+                    self.leave("notices", name, notice)
                 return self.find(name)
         raise _never_settles()
 
-    def leave_notice(self, name: str, notice: bytes) -> None:
-        """The same notice again changes nothing; nobody sees half of one."""
-        target = f"notices/{name}-{digest_bytes(notice)[7:23]}.json"
-        if self._files.exists(target):
-            return
-        part = f"notices/.writing-{secrets.token_hex(16)}"
-        self._files.create(part, notice)
-        self._files.move(part, target)
+    def leave(self, folder: str, name: str, body: bytes) -> None:
+        """One file a content, whole or not at all."""
+        self._prepare()
+        target = f"{folder}/{name}-{digest_bytes(body)[7:23]}.json"
+        if not self._files.exists(target):
+            part = f"{folder}/.writing-{secrets.token_hex(16)}"
+            self._files.create(part, body)
+            self._files.move(part, target)
+
+    def replies(self, name: str) -> Iterator[bytes]:
+        for found in sorted(self._files.names("replies")):
+            if found.startswith(f"{name}-") and "/" not in found:
+                yield self._files.read(f"replies/{found}", MAX_REPLY_BYTES + 1) or b""
 
     def _prepare(self) -> None:
         for folder in FOLDERS:
             self._files.prepare(folder)
 
-    def _standing(self, name: str) -> _Standing:
+    def _look(self, name: str) -> _ManifestPlace:
         number = 0
         while self._files.exists(_marker(name, number + 1)):
             number += 1
             if number > MOST_ROUNDS:
                 raise LaneFailed("The lane's folder taken/ has more markers than can be.", ErrorKind.UNKNOWN)
         if number == 0:
-            return _Standing(_Stands.OPEN, 1)
+            return _ManifestPlace(_Stands.OPEN, 1)
         said = self._said(name, number)
         if said is None:
-            return _Standing(_Stands.UNCLEAR, number)
+            return _ManifestPlace(_Stands.UNCLEAR, number)
         package, token = said
         if self._files.exists(f"staged/{token}"):
-            return _Standing(_Stands.PENDING, number, package, token)
+            return _ManifestPlace(_Stands.PENDING, number, package, token)
         if self._files.exists(f"staged/{token}{_VOID}"):
-            return _Standing(_Stands.OPEN, number + 1)
+            return _ManifestPlace(_Stands.OPEN, number + 1)
         if not package:
-            return _Standing(_Stands.DECIDED, number, state=LaneState.WITHDRAWN)
-        return self._on_shelf(name, _Standing(_Stands.DECIDED, number, package, token))
+            return _ManifestPlace(_Stands.DECIDED, number, state=LaneState.WITHDRAWN)
+        return self._on_shelf(name, _ManifestPlace(_Stands.DECIDED, number, package, token))
 
-    def _on_shelf(self, name: str, found: _Standing) -> _Standing:
+    def _on_shelf(self, name: str, found: _ManifestPlace) -> _ManifestPlace:
         """A package moves on only, so looking in the order of its way can't miss it."""
         state = next(
             (state for state, shelf in SHELVES.items() if self._files.exists(f"{shelf}/{name}.{found.suffix}")),
             LaneState.GONE,
         )
-        return _Standing(found.stands, found.number, found.package, found.token, state)
+        return _ManifestPlace(found.stands, found.number, found.package, found.token, state)
 
     def _said(self, name: str, number: int) -> tuple[str, str] | None:
         """Package and token; None while the marker isn't whole: not written yet, or never."""
@@ -192,7 +198,7 @@ class Places:
         if not self._files.create(_marker(name, number), marker):
             self._files.remove(f"staged/{token}")
 
-    def _effect(self, name: str, found: _Standing, *, back: bool = False) -> None:
+    def _effect(self, name: str, found: _ManifestPlace, *, back: bool = False) -> None:
         self._danger()
         if not found.package:
             target = f"withdrawn/{found.token}"

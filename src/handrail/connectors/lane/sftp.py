@@ -19,8 +19,8 @@ from paramiko.sftp import CMD_EXTENDED
 
 from handrail.connectors.bounded import Bounded
 from handrail.connectors.finding import Finding
-from handrail.connectors.lane.lane import Ability, ErrorKind, LaneFailed, Receipt, in_time
-from handrail.connectors.lane.places import FOLDERS, Places
+from handrail.connectors.lane.lane import ALL, ErrorKind, LaneFailed, Receipt, bounded_replies, in_time
+from handrail.connectors.lane.places import FOLDERS, LanePlaces
 from handrail.connectors.lane.ssh import HostPin, Login, Until, connected
 from handrail.kernel.canonical import canonical_bytes, digest_bytes, hexadecimal
 
@@ -35,7 +35,7 @@ class SftpLane:
     """Safe to share between threads."""
 
     kind = "sftp"
-    abilities = frozenset({Ability.ASK, Ability.POLL, Ability.WITHDRAW})
+    abilities = ALL
 
     def __init__(
         self,
@@ -70,6 +70,14 @@ class SftpLane:
         notice = canonical_bytes({"manifest": f"sha256:{name}", "reason": reason})
         return self._call(lambda places: places.withdraw(name, notice))
 
+    def replies(self, manifest_digest: str) -> tuple[bytes, ...]:
+        name = hexadecimal(manifest_digest)
+        return self._call(lambda places: bounded_replies(places.replies(name)))
+
+    def recall(self, manifest_digest: str, statement: bytes) -> None:
+        name = hexadecimal(manifest_digest)
+        self._call(lambda places: places.leave("recalls", name, statement))
+
     def check(self) -> list[Finding]:
         """Logs in, and writes and removes a file, as a delivery would."""
         fix = "Check host, host_keys, user, key and folder, and that the account may create, rename and remove there."
@@ -86,11 +94,11 @@ class SftpLane:
         files.create(probe, b"handrail check\n")
         files.remove(probe)
 
-    def _call(self, act: Callable[[Places], T]) -> T:
+    def _call(self, act: Callable[[LanePlaces], T]) -> T:
         begun: list[bool] = []
 
         def in_session(files: SftpFiles) -> T:
-            return act(Places(files, danger=lambda: begun.append(True)))
+            return act(LanePlaces(files, danger=lambda: begun.append(True)))
 
         try:
             return self._in_session(in_session)
@@ -177,8 +185,8 @@ class SftpFiles:
         return True
 
     def move(self, source: str, target: str) -> bool:
-        """By posix-rename@openssh.com where the server has it: OpenSSH's plain rename of a file is a link and a removal,
-        so that for a moment the file has both names and two movers can succeed."""
+        """By posix-rename@openssh.com where the server has it. OpenSSH's plain rename is a link and a removal:
+        for a moment the file has both names, and two movers can succeed."""
         with self._asking(f"{_shown(source)} can't be renamed"):
             if self.exists(target):
                 if not self._client_has(source):
@@ -194,7 +202,10 @@ class SftpFiles:
 
     def names(self, folder: str) -> list[str]:
         with self._asking(f"the folder {folder} can't be listed"):
-            return self._client.listdir(self._at(folder))
+            try:
+                return list(self._client.listdir(self._at(folder)))
+            except FileNotFoundError:
+                return []
 
     def remove(self, path: str) -> None:
         with self._asking(f"{_shown(path)} can't be removed"), suppress(FileNotFoundError):
@@ -209,10 +220,8 @@ class SftpFiles:
                 self._client.posix_rename(source, target)
             except FileNotFoundError:
                 raise
-            except OSError as error:
-                if error.errno is not None:
-                    raise
-                self._posix_rename = False  # unsupported, or a failure that the plain one will have too
+            except OSError:  # not known, not allowed, or a failure that the plain one will have too
+                self._posix_rename = False
             else:
                 return
         self._client.rename(source, target)
@@ -241,7 +250,7 @@ class SftpFiles:
         if not self._sync:
             return
         try:
-            self._client._request(CMD_EXTENDED, "fsync@openssh.com", file.handle)  # noqa: SLF001 - it has no other way
+            self._client._request(CMD_EXTENDED, "fsync@openssh.com", file.handle)
         except OSError:
             self._sync = False
 

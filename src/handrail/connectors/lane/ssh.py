@@ -1,4 +1,4 @@
-"""A connection to an SSH server whose host key is pinned: keys as vendors and people have them, and one total deadline."""
+"""A connection to an SSH server whose host key is pinned, with keys as people have them, within one total deadline."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _OLD = {"ciphers": ["3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"], "macs
 _MOST_NAMED = 5
 
 # What a passphrase may be asked for.
-_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}PRIVATE KEY-----")
-_END = re.compile(r"-----END [A-Z0-9 ]{1,40}PRIVATE KEY-----")
+_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _PUTTY = "PuTTY-User-Key-File"
 
 
@@ -71,9 +71,7 @@ def private_key(text: str, passphrase: str | None) -> paramiko.PKey:
     """
     block = _block(text.replace("\r\n", "\n").replace("\r", "\n"))
     secret = passphrase.encode() if passphrase else None
-    load = (
-        serialization.load_ssh_private_key if b"BEGIN OPENSSH" in block else serialization.load_pem_private_key
-    )
+    load = serialization.load_ssh_private_key if b"BEGIN OPENSSH" in block else serialization.load_pem_private_key
     try:
         key = load(block, secret)
     except TypeError:  # it has a passphrase and none was given, or the other way round
