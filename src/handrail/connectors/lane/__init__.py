@@ -6,7 +6,7 @@ current ─── the lanes of this process, by name
 intake, drop, bucket, sftp ─ HTTP intake, directory drop, S3, SFTP
 """
 
-from handrail.connectors.lane.current import Lanes, configure, get, names, parse, reply_keys, use
+from handrail.connectors.lane.current import Lanes, configure, encryption, get, names, parse, reply_keys, use
 from handrail.connectors.lane.lane import (
     ALL,
     MAX_REPLIES,
@@ -33,6 +33,7 @@ __all__ = [
     "Receipt",
     "bounded_replies",
     "configure",
+    "encryption",
     "get",
     "names",
     "parse",

@@ -29,6 +29,8 @@ from handrail.connectors.s3 import Bucket, S3ErrorKind, S3Failed
 from handrail.kernel.canonical import canonical_bytes, digest_bytes, hexadecimal
 
 _KINDS = {S3ErrorKind.DENIED: ErrorKind.REFUSED, S3ErrorKind.NOT_SENT: ErrorKind.NOT_SENT}
+# Plain, and encrypted.
+_SUFFIXES = ("zip", "zip.age")
 
 
 class S3Lane:
@@ -45,7 +47,9 @@ class S3Lane:
 
     def deliver(self, package: Path, manifest_digest: str) -> Receipt:
         name = hexadecimal(manifest_digest)
-        return in_time(self._bounded, self.name, lambda: self._deliver(package.read_bytes(), name))
+        return in_time(
+            self._bounded, self.name, lambda: self._deliver(package.read_bytes(), name, package.name.partition(".")[2])
+        )
 
     def status(self, manifest_digest: str) -> Receipt:
         name = hexadecimal(manifest_digest)
@@ -77,11 +81,12 @@ class S3Lane:
         except S3Failed as failed:
             raise self._failed(failed) from None
 
-    def _deliver(self, data: bytes, name: str) -> Receipt:
+    def _deliver(self, data: bytes, name: str, suffix: str) -> Receipt:
         found = self._find(name)
         if found.state is LaneState.ABSENT:
-            put = {"Body": data, "IfNoneMatch": "*", "ContentType": "application/zip"}
-            self._put(f"{name}.zip", **put, Metadata={"package": digest_bytes(data)})
+            kind = "application/zip" if suffix == "zip" else "application/octet-stream"
+            put = {"Body": data, "IfNoneMatch": "*", "ContentType": kind}
+            self._put(f"{name}.{suffix}", **put, Metadata={"package": digest_bytes(data)})
             found = self._found_after_putting(name)
         if found.package_digest not in ("", digest_bytes(data)):
             raise LaneFailed("The lane holds another package under this manifest.", ErrorKind.REFUSED)
@@ -107,7 +112,9 @@ class S3Lane:
         return self._find(name)
 
     def _find(self, name: str) -> Receipt:
-        head = self._head(f"{name}.zip")
+        suffix, head = next(
+            ((suffix, head) for suffix in _SUFFIXES if (head := self._head(f"{name}.{suffix}")) is not None), ("", None)
+        )
         if self._head(f"{name}.consumed") is not None:
             state = LaneState.CONSUMED
         elif self._head(f"{name}.withdrawn") is not None:
@@ -116,7 +123,7 @@ class S3Lane:
             state = LaneState.DELIVERED if head is not None else LaneState.ABSENT
         if head is None:
             return Receipt(state)
-        return Receipt(state, f"{name[:12]}.zip", str(head.get("Metadata", {}).get("package", "")))
+        return Receipt(state, f"{name[:12]}.{suffix}", str(head.get("Metadata", {}).get("package", "")))
 
     def _left_replies(self, name: str) -> Iterator[bytes]:
         """Objects ``HEX.reply-….json``, as many as one listing names."""

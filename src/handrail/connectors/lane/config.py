@@ -11,6 +11,7 @@ from handrail.connectors.config import HttpConfig, SecretReference, Section
 from handrail.connectors.http import Client
 from handrail.connectors.lane.bucket import S3Lane
 from handrail.connectors.lane.drop import DirectoryLane
+from handrail.connectors.lane.encryption import recipient
 from handrail.connectors.lane.intake import HttpLane
 from handrail.connectors.lane.lane import Lane
 from handrail.connectors.lane.sftp import SftpLane
@@ -21,10 +22,17 @@ from handrail.kernel.secrets import KeptSecret, Secrets
 _MAX_PACKAGE_BYTES = 256 * 1024 * 1024
 
 
+def _recipient(text: str) -> str:
+    recipient(text)
+    return text
+
+
 class AnsweredLane(Section):
-    """``reply_keys``: a PEM file with the receiver's public keys. Without it no reply of theirs is believed."""
+    """``reply_keys``: a PEM file with the receiver's public keys. Without it no reply of theirs is believed.
+    ``encrypt_to``: the keys that packages are encrypted to, in the age format; each of them can decrypt."""
 
     reply_keys: Path | None = None
+    encrypt_to: tuple[Annotated[str, AfterValidator(_recipient)], ...] = Field(default=(), max_length=20)
 
 
 class HttpLaneConfig(AnsweredLane, HttpConfig):

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from handrail.connectors.lane.config import LANE, AnyLane, open_lane
+from handrail.connectors.lane.encryption import Encryption
 from handrail.connectors.lane.lane import Lane
 from handrail.connectors.registry import faults_of
 from handrail.kernel.configured import Configured
@@ -20,10 +21,11 @@ from handrail.kernel.secrets import Secrets
 @dataclass(frozen=True, slots=True)
 class Lanes:
     """Open lanes by name. Opening calls nobody. ``reply_keys``: the PEM text of the keys that each one's receiver signs
-    replies with."""
+    replies with. ``encryption``: the keys that packages are encrypted to, where they are."""
 
     lanes: Mapping[str, Lane] = field(default_factory=dict)
     reply_keys: Mapping[str, str] = field(default_factory=dict)
+    encryption: Mapping[str, Encryption] = field(default_factory=dict)
 
     @classmethod
     def open(cls, configs: Mapping[str, AnyLane], secrets: Secrets) -> Lanes:
@@ -37,7 +39,8 @@ class Lanes:
                     keys[name] = _key_file(config.reply_keys)
             except Misconfigured as error:
                 raise Misconfigured(f"lanes.{name}: {error.message}", code=error.code) from None
-        return cls(opened, keys)
+        encrypted = {name: Encryption(config.encrypt_to) for name, config in configs.items() if config.encrypt_to}
+        return cls(opened, keys, encrypted)
 
 
 def _key_file(file: Path) -> str:
@@ -79,6 +82,11 @@ def get(name: str) -> Lane:
 def reply_keys(name: str) -> str:
     """The PEM text of the keys that replies on this lane are signed with; empty where none are configured."""
     return _configured.get().reply_keys.get(name, "")
+
+
+def encryption(name: str) -> Encryption | None:
+    """The keys that packages on this lane are encrypted to; None where they are not encrypted."""
+    return _configured.get().encryption.get(name)
 
 
 def names() -> list[str]:

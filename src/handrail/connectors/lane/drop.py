@@ -51,6 +51,11 @@ class _Marker:
     package: str = ""
     staged: str = ""
 
+    @property
+    def suffix(self) -> str:
+        """``zip``, or ``zip.age`` where it is encrypted."""
+        return self.staged.partition(".")[2]
+
 
 class DirectoryLane:
     """Files below ``folder``, mode 0640. Safe to share between threads and processes."""
@@ -102,17 +107,17 @@ class DirectoryLane:
     def _deliver(self, package: Path, name: str) -> Receipt:
         self._prepare()
         data = package.read_bytes()
-        marker = self._marker(name) or self._claim(data, name)
+        marker = self._marker(name) or self._claim(data, name, package.name.partition(".")[2])
         if not marker.package:
             return Receipt(LaneState.WITHDRAWN)
         if marker.package != digest_bytes(data):
             raise LaneFailed("The lane holds another package under this manifest.", ErrorKind.REFUSED)
-        self._move(self._folder / "staged" / marker.staged, LaneState.DELIVERED, name)
+        self._move(self._folder / "staged" / marker.staged, self._file(LaneState.DELIVERED, name, marker))
         return self._find(name)
 
-    def _claim(self, data: bytes, name: str) -> _Marker:
+    def _claim(self, data: bytes, name: str, suffix: str) -> _Marker:
         """Takes the manifest's one place for the package, unless it is taken already: what has it now."""
-        staged = self._folder / "staged" / f"{name}-{secrets.token_hex(16)}.zip"
+        staged = self._folder / "staged" / f"{name}-{secrets.token_hex(16)}.{suffix}"
         _write(staged, data)
         _flush(staged.parent)
         if not self._mark(name, _Marker(digest_bytes(data), staged.name)):
@@ -127,8 +132,9 @@ class DirectoryLane:
         marker = self._marker(name)
         assert marker is not None  # it is never removed
         if marker.package:
-            self._move(self._folder / "staged" / marker.staged, LaneState.WITHDRAWN, name)
-            self._move(self._file(LaneState.DELIVERED, name), LaneState.WITHDRAWN, name)
+            target = self._file(LaneState.WITHDRAWN, name, marker)
+            self._move(self._folder / "staged" / marker.staged, target)
+            self._move(self._file(LaneState.DELIVERED, name, marker), target)
             self._notice(name, reason)
         return self._find(name)
 
@@ -157,9 +163,8 @@ class DirectoryLane:
         except (ValueError, TypeError):
             raise LaneFailed(f"The lane's taken/{name[:12]}….json was changed.", ErrorKind.UNKNOWN) from None
 
-    def _move(self, source: Path, state: LaneState, name: str) -> None:
+    def _move(self, source: Path, target: Path) -> None:
         """A name leaves for one place only; where it has left already, this does nothing."""
-        target = self._file(state, name)
         with suppress(FileNotFoundError):
             os.rename(source, target)
             _flush(target.parent)
@@ -199,12 +204,12 @@ class DirectoryLane:
         if (self._folder / "staged" / marker.staged).exists():
             return Receipt(LaneState.ABSENT)
         for state, shelf in _SHELVES.items():
-            if self._file(state, name).exists():
+            if self._file(state, name, marker).exists():
                 return Receipt(state, f"{shelf}/{name[:12]}", marker.package)
         return Receipt(LaneState.GONE, "", marker.package)
 
-    def _file(self, state: LaneState, name: str) -> Path:
-        return self._folder / _SHELVES[state] / f"{name}.zip"
+    def _file(self, state: LaneState, name: str, marker: _Marker) -> Path:
+        return self._folder / _SHELVES[state] / f"{name}.{marker.suffix}"
 
     def _taken(self, name: str) -> Path:
         return self._folder / "taken" / f"{name}.json"

@@ -64,7 +64,8 @@ class HttpLane:
             limit = f"The package is over max_package_bytes ({self._max_package_bytes}) of this lane."
             raise LaneFailed(limit, ErrorKind.REFUSED)
         data = package.read_bytes()
-        headers = {"content-type": "application/zip", "accept": "application/json", "idempotency-key": manifest_digest}
+        kind = "application/zip" if package.suffix == ".zip" else "application/octet-stream"  # encrypted
+        headers = {"content-type": kind, "accept": "application/json", "idempotency-key": manifest_digest}
         exchange = self._client.send("PUT", self._one(manifest_digest), headers=headers, content=data)
         if exchange.failure is None and exchange.status in _TAKEN:
             receipt = _receipt(exchange, manifest_digest)

@@ -15,7 +15,7 @@ from handrail.connectors import lane as lanes
 from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState, Receipt
 from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError, Misconfigured, Stale
-from handrail.packets import ledger, moves, packing, settings
+from handrail.packets import ledger, moves, parcels, settings
 from handrail.packets.expiry import has_expired, withdraw_expired
 from handrail.packets.ledger import DeliveryLease, DeliveryRow, NewDeliveryRow
 from handrail.packets.models import Revision
@@ -188,14 +188,12 @@ def send(delivery: Delivery) -> None:
     if has_expired(revision.assembly):
         _withdraw_expired(delivery)
         return
-    with packing.packed(revision) as package:
+    with parcels.packed(revision, ledger.rows_of(revision.pk), sent=delivery.status.sent) as parcel:
         deadline = now() + timedelta(seconds=delivery.lane.deadline_seconds) + settings.current().intent_margin
-        row = NewDeliveryRow(
-            DeliveryEventKind.INTENT, deadline_at=deadline, detail={"package_digest": packing.digest_of(package)}
-        )
+        row = NewDeliveryRow(DeliveryEventKind.INTENT, deadline_at=deadline, detail=parcel.detail)
         intent = delivery.append(row, unless=delivery.not_to_be_sent, due_at=deadline)
         try:
-            receipt = delivery.lane.deliver(package, delivery.digest)
+            receipt = delivery.lane.deliver(parcel.file, delivery.digest)
         except LaneFailed as error:
             _not_delivered(delivery, intent, error)
             return

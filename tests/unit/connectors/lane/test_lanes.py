@@ -207,3 +207,33 @@ def test_a_bucket_without_any_credentials_says_so_and_has_sent_nothing(
 def test_one_of_two_keys_is_refused() -> None:
     with pytest.raises(Misconfigured, match="neither"):
         lanes.parse({"vendor": {"kind": "s3", "bucket": "intake", "access_key": "env:KEY"}})
+
+
+@pytest.mark.parametrize("kind", ["http", "directory", "s3"])
+def test_an_encrypted_package_is_one_manifests_delivery_like_any_other(
+    kind: str, package: Path, tmp_path: Path
+) -> None:
+    encrypted = package.rename(package.with_name(package.name + ".age"))
+    with serving() as intake, bucket_server.serving() as bucket:
+        directory = DirectoryLane("vendor", tmp_path / "lane")
+        lane: Lane = {"http": http(intake), "directory": directory, "s3": s3(bucket)}[kind]
+        receipt = lane.deliver(encrypted, DIGEST)
+        assert lane.deliver(encrypted, DIGEST) == receipt == lane.status(DIGEST)
+        names = [*bucket.objects, *map(str, (tmp_path / "lane").rglob("*.zip*"))]
+        assert kind == "http" or [name.rpartition("/")[2] for name in names] == [f"{'ab' * 32}.zip.age"]
+        assert lane.withdraw(DIGEST, "Another follows.").state is LaneState.WITHDRAWN
+
+
+@pytest.mark.parametrize("kind", ["directory", "s3"])
+def test_a_package_that_lies_there_plain_is_found_once_packages_are_encrypted(
+    kind: str, package: Path, tmp_path: Path
+) -> None:
+    with bucket_server.serving() as bucket:
+        lane: Lane = DirectoryLane("vendor", tmp_path / "lane") if kind == "directory" else s3(bucket)
+        lane.deliver(package, DIGEST)
+        encrypted = package.with_name(package.name + ".age")
+        encrypted.write_bytes(b"age-encryption.org/v1")
+        with pytest.raises(LaneFailed) as refused:
+            lane.deliver(encrypted, DIGEST)
+        assert refused.value.kind is ErrorKind.REFUSED
+        assert lane.status(DIGEST).state is LaneState.DELIVERED
