@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from handrail.access.session_store import SessionStore
+from handrail.kernel.assertions import ApprovalProof
 
 
 class UserManager(BaseUserManager["User"]):
@@ -201,6 +202,47 @@ class PasskeyRemoval(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["passkey", "kind"], name="passkey_ended_once")]
+
+
+class SigningCeremony(models.Model):
+    """A statement that a person was asked to sign with their passkey (``signatures``). It is used once: ``used_at``."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, db_index=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT)
+    session = models.CharField(max_length=24)
+    subject_kind = models.CharField(max_length=24)
+    subject = models.CharField(max_length=200)
+    act = models.CharField(max_length=16)
+    nonce = models.CharField(max_length=64, unique=True)
+    statement = models.TextField()
+    begun_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(expires_at__gt=models.F("begun_at")), name="ceremony_ends_after_begin")
+        ]
+
+
+class SignedAct(models.Model):
+    """What shows that an act is a person's: a click, a click after a second factor, or their passkey's signature over
+    ``statement``, with the key and how it was enrolled. Bytes are base64. Rows of these tables are only ever added."""
+
+    user_id = models.BigIntegerField()
+    proof = models.CharField(max_length=16, choices=[(one.value, one.value) for one in ApprovalProof])
+    nonce = models.CharField(max_length=64, default="")
+    statement = models.TextField(default="")
+    key_ref = models.CharField(max_length=24, default="")
+    public_key = models.TextField(default="")
+    algorithm = models.CharField(max_length=8, default="")
+    authenticator_data = models.TextField(default="")
+    client_data = models.TextField(default="")
+    signature = models.TextField(default="")
+    enrolment = models.JSONField(null=True)
+
+    class Meta:
+        abstract = True
 
 
 class Visit(models.Model):

@@ -102,6 +102,7 @@ RIGHTS: Mapping[str, Rights] = {
     "access_passkey": Rights(),
     "access_passkeyconfirmation": Rights(Shown.WORKSPACE),
     "access_passkeyremoval": Rights(),
+    "access_signingceremony": Rights(Shown.WORKSPACE, update=("used_at",), delete=True),
     "access_visit": Rights(Shown.WORKSPACE, update=("at",), delete=True),
     # audit
     "audit_auditevent": _ADDED,
@@ -111,6 +112,7 @@ RIGHTS: Mapping[str, Rights] = {
     "audit_outbox": Rights(Shown.TENANT, update=("due_at", "attempts"), delete=True),
     # definitions
     "definitions_definition": Rights(Shown.WORKSPACE, update=_DEFINITION),
+    "definitions_decisionproof": Rights(Shown.WORKSPACE),
     # work
     "work_duty": Rights(update=("due_at", "failures")),
     "work_worker": Rights(update=("seen_at", "threads", "unconnected", "holds_lock"), delete=True),
@@ -152,6 +154,7 @@ RIGHTS: Mapping[str, Rights] = {
     "packets_pictureredaction": _ADDED,
     "packets_pictureattestation": _ADDED,
     "packets_vote": _ADDED,
+    "packets_voteproof": _ADDED,
     "packets_release": _ADDED,
     "packets_deliveryentry": _ADDED,
     # notifications

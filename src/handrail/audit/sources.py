@@ -24,11 +24,16 @@ transaction, and that event is sealed whole.
 """
 
 LEAF_VIEW = "handrail_leaf_"
+SIGNED_ACT = (
+    *("proof", "nonce", "statement", "key_ref", "public_key", "algorithm"),
+    *("authenticator_data", "client_data", "signature", "enrolment"),
+)
+"""The columns that show how an act is its person's, in each table that has them (``access.models.SignedAct``)."""
 SOURCES = 7
 """The highest ``since`` of any source: 1 the ledgers and events, 2 definitions and support requests, 3 brakes, 4 marks
 of completions that were found wrong, 5 what is read again and started from exception packets,
 6 what people have seen, redacted and attested of escalation packets, 7 passkeys of people: enrolled, confirmed,
-ended."""
+ended; and how approvals were proved."""
 
 
 @dataclass(frozen=True, slots=True)

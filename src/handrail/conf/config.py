@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -131,6 +131,16 @@ class AuditSection(Section):
     seal_seconds: float = Field(default=30, ge=1, le=3600)
 
 
+class ApprovalsSection(Section):
+    """How people show that an approval is theirs. ``minutes``: how long a passkey may take to sign one. ``practice``:
+    a demo, in which a click does where a profile asks for more, and all that leaves says so. ``definitions``: what
+    approving a definition takes."""
+
+    minutes: int = Field(default=5, ge=1, le=60)
+    practice: bool = False
+    definitions: Literal["click", "second-factor", "passkey"] = "click"
+
+
 class ReleaseSection(Section):
     """``signing_key`` refers to the release key (Ed25519, PKCS#8 PEM); without it the file that ``handrail keys
     generate`` makes in the state directory. ``key_ring``: the directory of public keys, current, retired and revoked.
@@ -197,6 +207,7 @@ class Config(Section):
     connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     desk: dict[str, Any] | None = None
     release: ReleaseSection = ReleaseSection()
+    approvals: ApprovalsSection = ApprovalsSection()
     single_sign_on: SingleSignOnSection | None = None
     cli: CommandLineSection = CommandLineSection()
     tokens: TokensSection = TokensSection()

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from handrail.access import closing, decisions, passkeys, proofs, subjects, tokens
+from handrail.access import closing, decisions, passkeys, proofs, signatures, subjects, tokens
 from handrail.access.keystore import FolderKeys, SubjectKeys
+from handrail.access.signatures import SigningSettings
 from handrail.conf import config, keys, release, single_sign_on
 from handrail.connectors import channels, desk, oidc, registry
 from handrail.connectors.template import render_url
 from handrail.definitions import actions as definitions
+from handrail.kernel.assertions import ApprovalProof
 from handrail.kernel.errors import Misconfigured
 from handrail.notifications import settings as notifications
 from handrail.packets.queries import count_current
@@ -39,6 +41,8 @@ def connect() -> None:
     tokens.settings.set(tokens.TokenSettings(min(loaded.tokens.days, loaded.tokens.max_days), loaded.tokens.max_days))
     passkeys.settings.set(passkeys.relying_party(loaded.web.base_url, port=loaded.web.port))
     proofs.settings.set(proofs.ProofSettings(loaded.web.proof_minutes))
+    wanted = loaded.approvals
+    signatures.settings.set(SigningSettings(wanted.minutes, wanted.practice, ApprovalProof(wanted.definitions)))
     registry.configure(registry.Registry.build(registry.parse(loaded.connectors), config.secrets()))
     task_system.configure(*task_systems(loaded))
     timing.configure(timing.Timing(lease_seconds=loaded.worker.lease_seconds, **loaded.timing.model_dump()))

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from django.db import IntegrityError, transaction
 
+from handrail.access import signatures
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import reason_of, refuse
+from handrail.access.signatures import BegunCeremony, SignatureAnswer
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
-from handrail.definitions import compilation, decisions, permissions
+from handrail.definitions import compilation, decisions, permissions, signing
 from handrail.definitions.compilation import CheckedText
 from handrail.definitions.models import Definition
 from handrail.definitions.queries import DefinitionSummary, active_row, get_row, summary_of
@@ -51,19 +53,41 @@ def propose(*, text: str, by: Actor, file: str = "definition") -> DefinitionSumm
 
 
 @transaction.atomic
-def approve(*, definition_id: int, by: Actor, digest: str | None = None) -> DefinitionSummary:
+def begin(*, definition_id: int, digest: str, act: str, session: str, by: Actor) -> BegunCeremony:
+    """What the person's passkey is to sign, in the session with this reference, to approve a proposal (``act``
+    ``approve``) or bring a version back (``return``). Raises as these do, and as ``signatures.begin``."""
+    row = get_row(by, definition_id, Capability.DEFINITION_VIEW)
+    if act == signing.APPROVE:
+        refuse(permissions.why_not_approve(by, row, active_row(row)))
+    else:
+        refuse(permissions.why_not_bring_back(by, row, active_row(row)))
+    _refuse_other(row, digest)
+    return signing.begin(row, act, session=session, actor=by)
+
+
+@transaction.atomic
+def approve(
+    *,
+    definition_id: int,
+    by: Actor,
+    digest: str | None = None,
+    answer: SignatureAnswer | None = None,
+    session: str = "",
+) -> DefinitionSummary:
     """Makes a proposal the active version; the version that was active until now is deprecated.
 
-    ``digest``, where given, must be the proposal's: what was seen is what is approved. Raises NotFound, Denied;
-    Conflict (``own-proposal``, ``already-decided``, ``version-not-newer``, ``digest-differs``); Invalid where the text
-    no longer passes the checks; Stale.
+    ``digest``, where given, must be the proposal's: what was seen is what is approved. ``answer``: the person's
+    signature, as ``begin`` asked for it in ``session``. Raises NotFound, Denied; Conflict (``own-proposal``,
+    ``already-decided``, ``version-not-newer``, ``digest-differs``, ``passkey-needed``, ``second-factor-needed``, or as
+    ``signatures.complete``); Invalid where the text no longer passes the checks; Stale.
     """
+    by = signatures.proven(by) if answer is not None else by
     row = _locked(by, definition_id)
     active = active_row(row)
     refuse(permissions.why_not_approve(by, row, active))
-    if digest is not None and digest != row.digest:
-        raise Conflict("This is not the text that you were shown. Review it again, then decide.", code="digest-differs")
+    _refuse_other(row, digest)
     compilation.check(row.text, file=f"{row.name} v{row.version}")
+    signing.prove(row, signing.APPROVE, actor=by, session=session, answer=answer)
     if active is not None:
         _deprecate(active, by, reason="")
     _move(row, DefinitionState.ACTIVE, decided_at=now(), decided_by=by.name)
@@ -111,22 +135,30 @@ def request_return(*, definition_id: int, reason: str, by: Actor) -> DefinitionS
 
 
 @transaction.atomic
-def bring_back(*, definition_id: int, digest: str, by: Actor) -> DefinitionSummary:
+def bring_back(
+    *, definition_id: int, digest: str, by: Actor, answer: SignatureAnswer | None = None, session: str = ""
+) -> DefinitionSummary:
     """Makes a deprecated version active again, as somebody else has asked. The runs that waited for it go on.
 
     ``digest`` must be the version's: what was seen is what comes back. Raises NotFound, Denied; Conflict
-    (``not-deprecated``, ``return-not-requested``, ``own-request``, ``version-active``, ``digest-differs``); Invalid
-    where the text no longer passes the checks; Stale.
+    (``not-deprecated``, ``return-not-requested``, ``own-request``, ``version-active``, ``digest-differs``, or as
+    ``approve`` does where a signature is asked for); Invalid where the text no longer passes the checks; Stale.
     """
+    by = signatures.proven(by) if answer is not None else by
     row = _locked(by, definition_id)
     refuse(permissions.why_not_bring_back(by, row, active_row(row)))
-    if digest != row.digest:
-        raise Conflict("This is not the text that you were shown. Review it again, then decide.", code="digest-differs")
+    _refuse_other(row, digest)
     compilation.check(row.text, file=f"{row.name} v{row.version}")
+    signing.prove(row, signing.RETURN, actor=by, session=session, answer=answer)
     _move(row, DefinitionState.ACTIVE, returned_at=now(), returned_by=by.name)
     _audit(EventName.DEFINITION_RETURNED, row, by)
     _announce(row)
     return _fresh(row)
+
+
+def _refuse_other(row: Definition, digest: str | None) -> None:
+    if digest is not None and digest != row.digest:
+        raise Conflict("This is not the text that you were shown. Review it again, then decide.", code="digest-differs")
 
 
 def _refuse_used(text: str, version: int, there: Definition | None, active: Definition | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handrail.access.capabilities import Capability
-from handrail.audit.sources import Source
+from handrail.audit.sources import SIGNED_ACT, Source
 from handrail.definitions.decisions import contradictions
 
 SOURCES = (
@@ -26,6 +26,13 @@ SOURCES = (
         renamed={"proposed_at": "at"},
         since=2,
         check=contradictions,
+        shown_with=Capability.DEFINITION_VIEW,
+    ),
+    Source(
+        "definitions.decision_proof",
+        "definitions_decisionproof",
+        ("id", "at", "workspace_id", "definition_id", "act", "by", "user_id", *SIGNED_ACT),
+        since=7,
         shown_with=Capability.DEFINITION_VIEW,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from handrail.access.models import Workspace
+from handrail.access.models import SignedAct, Workspace
 from handrail.definitions.states import DefinitionKind, DefinitionState
 
 
@@ -68,5 +68,25 @@ class Definition(models.Model):
             models.CheckConstraint(
                 condition=Q(returned_by=None) | ~Q(returned_by=models.F("return_requested_by")),
                 name="definition_return_two_people",
+            ),
+        ]
+
+
+class DecisionProof(SignedAct):
+    """How a decision that made a definition active was proved, written with it. ``act``: ``approve`` or ``return``."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
+    definition = models.ForeignKey(Definition, on_delete=models.PROTECT, related_name="proofs")
+    act = models.CharField(max_length=16)
+    at = models.DateTimeField()
+    by = models.CharField(max_length=254)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["nonce"], condition=~Q(nonce=""), name="decision_proof_nonce_once"),
+            models.CheckConstraint(
+                condition=Q(proof="passkey", enrolment__isnull=False) & ~Q(nonce="") & ~Q(signature="")
+                | ~Q(proof="passkey") & Q(nonce="", signature="", statement="", enrolment=None),
+                name="decision_proof_signed",
             ),
         ]

@@ -36,6 +36,11 @@ class Algorithm(StrEnum):
     EDDSA = "EdDSA"
     RS256 = "RS256"
 
+    @classmethod
+    def of_cose(cls, number: int) -> Algorithm | None:
+        """The algorithm with COSE's ``number``; None for one that counts for nothing here."""
+        return {-7: cls.ES256, -8: cls.EDDSA, -257: cls.RS256}.get(number)
+
 
 class ApprovalProof(StrEnum):
     """How a person shows that an approval is theirs, from the weakest to the strongest: a click in their session, a
@@ -81,6 +86,11 @@ class Assertion:
     authenticator_data: bytes
     client_data: bytes
     signature: bytes
+
+    @property
+    def counter(self) -> int:
+        """How often the authenticator says that it has signed; 0 where it doesn't count."""
+        return int.from_bytes(self.authenticator_data[_HASH + 1 : _HEADER], "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,13 @@ from handrail.access.capabilities import Capability
 from handrail.access.models import Membership
 from handrail.access.queries import member_actor
 from handrail.definitions.profile.compiled import CompiledProfile
+from handrail.kernel.assertions import ApprovalProof
 from handrail.kernel.hostile import clean_text
+from handrail.packets import proving
 from handrail.packets.models import Revision, Vote
 from handrail.packets.proof.manifest import Manifest
 from handrail.packets.proof.signers import shortfall
+from handrail.packets.proof.votes import PasskeyVote
 from handrail.packets.states import VoteKind
 
 NAME_LIMIT = 120
@@ -26,13 +29,15 @@ ASSEMBLER, HOLD_EDITOR = "assembler", "hold-editor"
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One approval. ``why_not``: why it does not count any more, empty when it does."""
+    """One approval. ``why_not``: why it does not count any more, empty when it does. ``passkey``: what was signed."""
 
     user_id: int
     signer: str
     name: str
     at: datetime
     why_not: str
+    proof: ApprovalProof
+    passkey: PasskeyVote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +67,26 @@ def signer_set(
         for user, name, actor in _members(workspace_id, tenant_id)
         if user not in excluded and set(roles) & actor.roles
     ]
-    return {
+    people = {
         "threshold": profile.signers.threshold,
         "quotas": [{"role": role, "least": least} for role, least in sorted(roles.items()) if least],
         "eligible": sorted(eligible, key=lambda one: str(one["id"])),
         "excluded": [{"id": signer_id(user), "why": why} for user, why in sorted(excluded.items())],
     }
+    asked = proving.asked(profile.signers)
+    return people if asked is None else {**people, "proofs": asked}
 
 
 def count(revision: Revision, manifest: Manifest, *, manifest_digest: str) -> Count:
     """The approvals of exactly this digest, and what they lack by the memberships as they are now.
 
-    A vote does not count once its voter lost the membership, the tenant, or a role named in the signer set.
+    A vote does not count once its voter lost the membership, the tenant, or a role named in the signer set, nor once
+    the key that signed it was removed, or where it proves less than the manifest asks for.
     """
     present = {user: actor for user, _, actor in _members(revision.workspace_id, revision.tenant_id)}
     rows = Vote.objects.filter(revision=revision, kind=VoteKind.APPROVE, manifest_digest=manifest_digest)
-    votes = tuple(_counted(row, manifest, present.get(row.user_id or 0)) for row in rows.order_by("at", "pk"))
+    cast = list(rows.select_related("proof_row").order_by("at", "pk"))
+    votes = tuple(_counted(row, manifest, present.get(row.user_id or 0)) for row in cast)
     valid = [vote.signer for vote in votes if not vote.why_not]
     return Count(votes, shortfall(manifest.signers, valid))
 
@@ -92,7 +101,10 @@ def _counted(row: Vote, manifest: Manifest, actor: Actor | None) -> Counted:
         why = "is no longer entitled"
     elif lost := sorted(set(signer.roles) - actor.roles):
         why = f"does not hold {', '.join(lost)} any more"
-    return Counted(row.user_id, signer_id(row.user_id), signer.name if signer else row.name, row.at, why)
+    else:
+        why = proving.why_not_counted(row, manifest)
+    name, proof = signer.name if signer else row.name, proving.proof_of(row)
+    return Counted(row.user_id, signer_id(row.user_id), name, row.at, why, proof, proving.passkey_of(row))
 
 
 def _members(workspace_id: int, tenant_id: int) -> list[tuple[int, str, Actor]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handrail.access.capabilities import Capability
-from handrail.audit.sources import Source
+from handrail.audit.sources import SIGNED_ACT, Source
 
 _OWNED = ("id", "at", "workspace_id", "tenant_id")
 
@@ -69,6 +69,13 @@ SOURCES = (
         "packets_vote",
         (*_OWNED, "revision_id", "kind", "user_id", "name", "manifest_digest", "reason"),
         renamed={"kind": "ballot"},
+        shown_with=Capability.PACKET_VIEW,
+    ),
+    Source(
+        "packets.vote_proof",
+        "packets_voteproof",
+        (*_OWNED, "vote_id", "revision_id", "user_id", *SIGNED_ACT),
+        since=7,
         shown_with=Capability.PACKET_VIEW,
     ),
     Source(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from handrail.access.models import Tenant, Workspace
+from handrail.access.models import SignedAct, Tenant, Workspace
 from handrail.definitions.models import Definition
 from handrail.packets.states import CURRENT, DeliveryEventKind, RevisionReason, RevisionState, VoteKind
 
@@ -315,6 +315,23 @@ class Vote(Owned):
                 name="vote_approves_a_digest",
             ),
             models.CheckConstraint(condition=Q(kind="approve") | ~Q(reason=""), name="vote_against_needs_reason"),
+        ]
+
+
+class VoteProof(Owned, SignedAct):
+    """How an approval was proved, written with it. Approvals of before there were proofs have none: they are clicks."""
+
+    vote = models.OneToOneField(Vote, on_delete=models.PROTECT, related_name="proof_row")
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="proofs")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["nonce"], condition=~Q(nonce=""), name="vote_proof_nonce_once"),
+            models.CheckConstraint(
+                condition=Q(proof="passkey", enrolment__isnull=False) & ~Q(nonce="") & ~Q(signature="")
+                | ~Q(proof="passkey") & Q(nonce="", signature="", statement="", enrolment=None),
+                name="vote_proof_signed",
+            ),
         ]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handrail.access import signatures
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_capability
 from handrail.definitions.profile.format import RedactSpec
-from handrail.packets import approvers, documents, expiry
+from handrail.kernel.assertions import ApprovalProof
+from handrail.packets import approvers, documents, expiry, proving
 from handrail.packets.models import Assembly, HoldRow, PictureRedaction, Revision, Vote
 from handrail.packets.states import CURRENT, DECIDABLE, RevisionState, VoteKind
 
@@ -93,7 +95,7 @@ def why_not_approve(actor: Actor, revision: Revision, *, known: AlreadyRead | No
     waiting = (RevisionState.IN_REVIEW, RevisionState.APPROVED)
     if refusal := _not_current(revision, waiting) or _unsignable(revision, known):
         return refusal
-    if refusal := _not_a_signer(actor.user_id or 0, revision):
+    if refusal := _not_a_signer(actor.user_id or 0, revision) or _not_at_this_door(actor, revision):
         return refusal
     votes = Vote.objects.filter(revision=revision, kind=VoteKind.APPROVE, user_id=actor.user_id)
     if votes.exists() if known is None else known.voted:
@@ -163,6 +165,18 @@ def _not_a_signer(user_id: int, revision: Revision) -> Refusal | None:
     if manifest.signers.find(signer) is None:
         return Refusal("not-a-signer", "You are not among this revision's signers: its profile names their roles.")
     return None
+
+
+def _not_at_this_door(actor: Actor, revision: Revision) -> Refusal | None:
+    """A token is neither a passkey nor a second factor."""
+    manifest = documents.manifest_of(revision.assembly)
+    assert manifest is not None  # asked before
+    wanted = proving.required(manifest, approvers.signer_id(actor.user_id or 0))
+    if wanted is ApprovalProof.CLICK or not signatures.is_elsewhere(actor):
+        return None
+    what = "your passkey" if wanted is ApprovalProof.PASSKEY else "a second factor"
+    where = f"on the page of {revision.packet.ref}"
+    return Refusal(f"{wanted}-needed", f"Approving this revision takes {what}, {where}. A token can't do it.")
 
 
 def _unsignable(revision: Revision, known: AlreadyRead | None = None) -> Refusal | None:

@@ -31,6 +31,7 @@ FREE = {
     "access_accesstoken",
     "access_identity",
     "access_loginsession",
+    "access_signingceremony",
     "access_visit",
     "audit_outbox",
     "notifications_channeldelivery",

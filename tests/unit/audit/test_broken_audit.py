@@ -390,7 +390,7 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
 }
 # A run is carried forward in several transactions, each with an event of its own: see the last test.
 CARRIED = {"advancing.advance", "runs.write_cancelled", "waves.member_ended"}
-ASKS = {"runs.require_intake"}  # and changes nothing
+ASKS = {"runs.require_intake", "definitions.begin"}  # and decides nothing
 # Parts of other actions, which record their events.
 PARTS = {"updates.about_packet", "updates.about_run", "updates.about_refusal"}
 

@@ -75,6 +75,7 @@ WRITES = {
     "releasing.release create": "release",
     "seen.keep bulk_create": "seen",
     "votes._write create": "vote",
+    "votes._write_proof create": "vote",
 }
 
 

@@ -101,6 +101,8 @@ def _toml(workspace: DemoWorkspace) -> str:
     parts = [
         f"state_directory = {_quoted(workspace.directory)}",
         f'[web]\nport = {workspace.web_port}\nbase_url = "{workspace.url}"',
+        "# A demo: what profiles want signed with a passkey is approved by a click, and everything says so.\n"
+        "[approvals]\npractice = true",
         "[worker]\nconcurrency = 6\nlease_seconds = 5\nsweep_seconds = 1\npull_seconds = 5",
         f'[tasks]\npreset = "handrail"\nconnector = "tasks"\n'
         f'workspace = "{WORKSPACE}"\nwebhook_secret = {_secret(secrets / "webhook")}',

@@ -105,7 +105,8 @@ def _opened(row: Revision) -> tuple[Manifest, Approvals]:
     if manifest is None or manifest.digest() != row.assembly.manifest_digest:
         raise Conflict("The manifest does not match its digest, so nothing was released.", code="manifest-altered")
     count = approvers.count(row, manifest, manifest_digest=manifest.digest())
-    votes = sorted((Approval(vote.signer, vote.at) for vote in count.valid), key=lambda vote: vote.signer)
+    given = [Approval(vote.signer, vote.at, vote.proof, vote.passkey) for vote in count.valid]
+    votes = sorted(given, key=lambda vote: vote.signer)
     return manifest, Approvals(manifest.digest(), tuple(votes))
 
 

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 from django.db import IntegrityError, transaction
 
+from handrail.access import signatures
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import reason_of, refuse
+from handrail.access.signatures import BegunCeremony, SignatureAnswer, Signed, SignedSubject
 from handrail.audit.events import EventName
+from handrail.kernel.assertions import ApprovalProof
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Fault, Stale
-from handrail.packets import approvers, documents, moves, permissions
+from handrail.packets import approvers, documents, moves, permissions, proving
 from handrail.packets import seen as sightings
 from handrail.packets.actions.drift import refuse_if_drifted
-from handrail.packets.models import Revision, Vote
+from handrail.packets.models import Revision, Vote, VoteProof
+from handrail.packets.proof.manifest import Manifest
 from handrail.packets.rows import get_revision_row
 from handrail.packets.states import RevisionReason, RevisionState, VoteKind
+
+_NOT_ASKED = "passkey-not-asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +37,62 @@ class Approved:
     missing: tuple[str, ...]
 
 
-def approve(*, ref: str, revision: int, digest: str, by: Actor, seen: Collection[str] = ()) -> Approved:
+def begin(*, ref: str, revision: int, digest: str, session: str, by: Actor) -> BegunCeremony:
+    """What the person's passkey is to sign, in the session with this reference, to approve the manifest ``digest``.
+
+    Raises NotFound, Denied; Conflict as ``approve`` does, ``passkey-not-asked`` where the profile asks for none, and as
+    ``signatures.begin``.
+    """
+    row = get_revision_row(by, ref, revision, Capability.PACKET_VIEW)
+    _check(row, digest, by, ())
+    manifest = _manifest(row)
+    if manifest.signers.proofs is None:
+        raise Conflict("The profile of this revision asks for no passkey. Approve it by a click.", code=_NOT_ASKED)
+    return signatures.begin(
+        actor=by,
+        session=session,
+        subject=_subject(row),
+        statement=partial(proving.vote_statement, manifest, _signer(by)),
+    )
+
+
+def approve(
+    *,
+    ref: str,
+    revision: int,
+    digest: str,
+    by: Actor,
+    seen: Collection[str] = (),
+    answer: SignatureAnswer | None = None,
+    session: str = "",
+) -> Approved:
     """One person's vote for exactly the manifest ``digest``; the last one needed approves the revision.
 
-    All that leaves must have been seen by that person: marked before (``seeing.mark``), or named here by digest, which
-    marks it. Every source is read again first. Raises NotFound, Denied; Drifted (a new revision is being assembled, all
-    votes are void); Conflict ``digest-differs``, ``not-seen`` (a fault for each thing: its path and digest) or see
-    ``why_not_approve``; Unavailable when a source can't be read; Stale.
+    ``answer``: their passkey's signature, as ``begin`` asked for it in ``session``. All that leaves must have been seen
+    by that person: marked before (``seeing.mark``), or named here by digest, which marks it. Every source is read again
+    first. Raises NotFound, Denied; Drifted (a new revision is being assembled, all votes are void); Conflict
+    ``digest-differs``, ``not-seen`` (a fault for each thing: its path and digest), ``passkey-needed``,
+    ``second-factor-needed``, see ``why_not_approve``, or as ``signatures.complete``; Unavailable when a source can't be
+    read; Stale.
     """
+    by = signatures.proven(by) if answer is not None else by
     row = get_revision_row(by, ref, revision, Capability.PACKET_APPROVE)
     named = frozenset(seen)
     _check(row, digest, by, named)
+    _refuse_unproved(row, by, answer)
     refuse_if_drifted(row, by=by)
     with transaction.atomic():
         moves.lock(row.packet_id)
         row.refresh_from_db(fields=["state"])
         _check(row, digest, by, named)
+        _refuse_unproved(row, by, answer)
         sightings.keep(by, row, named)
-        _write(row, VoteKind.APPROVE, by, digest=digest)
-        moves.audit(EventName.PACKET_SIGNED, row, by, manifest=digest)
+        signed = None
+        if answer is not None:
+            signed = signatures.complete(actor=by, session=session, subject=_subject(row), answer=answer)
+        vote = _write(row, VoteKind.APPROVE, by, digest=digest, at=signed.at if signed else None)
+        proof = _write_proof(vote, by, signed)
+        moves.audit(EventName.PACKET_SIGNED, row, by, manifest=digest, proof=proof.proof, key=proof.key_ref)
         missing = _recount(row, by)
     return Approved(RevisionState(row.state), missing)
 
@@ -88,9 +133,42 @@ def _check(row: Revision, digest: str, by: Actor, seen: Collection[str]) -> None
         )
 
 
-def _recount(row: Revision, by: Actor) -> tuple[str, ...]:
+def _refuse_unproved(row: Revision, by: Actor, answer: SignatureAnswer | None) -> None:
+    manifest = _manifest(row)
+    if answer is not None and manifest.signers.proofs is None:
+        raise Conflict("The profile of this revision asks for no passkey. Approve it by a click.", code=_NOT_ASKED)
+    given = ApprovalProof.PASSKEY if answer is not None else signatures.proof_of_click(by)
+    signatures.refuse_weaker(given, proving.required(manifest, _signer(by)), what="Your approval of this revision")
+
+
+def _manifest(row: Revision) -> Manifest:
     manifest = documents.manifest_of(row.assembly)
     assert manifest is not None  # checked
+    return manifest
+
+
+def _signer(by: Actor) -> str:
+    return approvers.signer_id(signatures.person_of(by))
+
+
+def _subject(row: Revision) -> SignedSubject:
+    return SignedSubject("packet-revision", f"{row.packet.ref}/{row.number}/{row.assembly.manifest_digest}", "approve")
+
+
+def _write_proof(vote: Vote, by: Actor, signed: Signed | None) -> VoteProof:
+    return VoteProof.objects.create(
+        workspace_id=vote.workspace_id,
+        tenant_id=vote.tenant_id,
+        at=vote.at,
+        vote=vote,
+        revision_id=vote.revision_id,
+        user_id=signatures.person_of(by),
+        **signatures.columns(signed, clicked=signatures.proof_of_click(by)),
+    )
+
+
+def _recount(row: Revision, by: Actor) -> tuple[str, ...]:
+    manifest = _manifest(row)
     missing = approvers.count(row, manifest, manifest_digest=manifest.digest()).missing
     if not missing and row.state == RevisionState.IN_REVIEW:
         moves.move(row, RevisionState.APPROVED, approved_at=now())
@@ -98,13 +176,15 @@ def _recount(row: Revision, by: Actor) -> tuple[str, ...]:
     return missing
 
 
-def _write(row: Revision, kind: VoteKind, by: Actor, *, digest: str = "", reason: str = "") -> None:
+def _write(
+    row: Revision, kind: VoteKind, by: Actor, *, digest: str = "", reason: str = "", at: datetime | None = None
+) -> Vote:
     try:
         with transaction.atomic():
-            Vote.objects.create(
+            return Vote.objects.create(
                 workspace_id=row.workspace_id,
                 tenant_id=row.tenant_id,
-                at=now(),
+                at=at or now(),
                 revision=row,
                 kind=kind,
                 user_id=by.user_id,

@@ -15,7 +15,7 @@ from typing import Any, Final
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Invalid
 from handrail.packets.proof import sheet
-from handrail.packets.proof.approvals import Approval, Approvals
+from handrail.packets.proof.approvals import Approval, Approvals, proof_words
 from handrail.packets.proof.bag import COVERS
 from handrail.packets.proof.manifest import Manifest, Tlp
 from handrail.packets.proof.sheet import CoverEntry, CoverPage, CoverSection
@@ -207,7 +207,8 @@ def _approved(manifest: Manifest, approvals: Approvals | None) -> CoverSection:
 def _vote(manifest: Manifest, vote: Approval) -> tuple[str, str]:
     person = manifest.signers.find(vote.signer)
     name, roles = (person.name, ", ".join(person.roles)) if person else (vote.signer, "not a signer")
-    return name, f"{roles}, at {_instant(vote.approved_at)}"
+    proof = "" if vote.proof is None else f", {proof_words(manifest, vote)}"
+    return name, f"{roles}, at {_instant(vote.approved_at)}{proof}"
 
 
 def _verify(manifest: Manifest) -> CoverSection:

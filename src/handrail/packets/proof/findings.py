@@ -44,6 +44,29 @@ class Code(StrEnum):
     NOT_A_SIGNER = "not-a-signer"
     APPROVED_OUT_OF_TIME = "approved-out-of-time"
     SHORT_OF_SIGNERS = "short-of-signers"
+    APPROVAL_TOO_WEAK = "approval-too-weak"
+    PRACTICE = "practice-approval"
+    SIGNED_VOTE_OTHER_MANIFEST = "signed-vote-of-another-manifest"
+    SIGNED_VOTE_OTHER_REVISION = "signed-vote-of-another-revision"
+    SIGNED_VOTE_OTHER_LANE = "signed-vote-for-another-lane"
+    SIGNED_VOTE_OTHER_ACT = "signed-vote-of-another-act"
+    SIGNED_VOTE_OTHER_SIGNER = "signed-vote-of-another-signer"
+    SIGNED_VOTE_EXPIRED = "signed-vote-expired"
+    SIGNED_VOTE_REPLAYED = "signed-vote-replayed"
+    SIGNER_KEY_SHARED = "signer-key-shared"
+    ASSERTION_MALFORMED = "assertion-malformed"
+    ASSERTION_WRONG_TYPE = "assertion-wrong-type"
+    ASSERTION_WRONG_CHALLENGE = "assertion-wrong-challenge"
+    ASSERTION_OTHER_ORIGIN = "assertion-other-origin"
+    ASSERTION_CROSS_ORIGIN = "assertion-cross-origin"
+    ASSERTION_OTHER_RP = "assertion-other-rp"
+    ASSERTION_NOT_PRESENT = "assertion-not-present"
+    ASSERTION_NOT_VERIFIED = "assertion-not-verified"
+    ASSERTION_UNUSABLE_KEY = "assertion-unusable-key"
+    ASSERTION_WRONG_SIGNATURE = "assertion-wrong-signature"
+    SIGNER_KEY_NOT_PINNED = "signer-key-not-pinned"
+    SIGNER_KEY_REMOVED = "signer-key-removed"
+    SIGNER_KEY_OUT_OF_TIME = "signer-key-out-of-time"
     OTHER_LANE = "other-lane"
     LANE_NOT_COMPARED = "lane-not-compared"
     NOT_YET = "not-yet-valid"
@@ -58,8 +81,8 @@ class Code(StrEnum):
 class PackageFinding:
     """One thing found: a stable code, one plain sentence, and the file of the package that it concerns, if one does.
 
-    ``refuses`` is false for what only informs: SUPERSEDES, LANE_NOT_COMPARED, and ALREADY_ACCEPTED unless the receiver
-    asked otherwise.
+    ``refuses`` is false for what only informs: SUPERSEDES, LANE_NOT_COMPARED, PRACTICE, and ALREADY_ACCEPTED unless the
+    receiver asked otherwise.
     """
 
     code: Code

@@ -191,6 +191,8 @@ def statement(manifest: Manifest) -> dict[str, Any]:
     """The manifest as an in-toto Statement v1, plain JSON values."""
     unnamed = {"contents"} if manifest.form > 1 else {"contents", "sender"}
     predicate = {name: value for name, value in reading.plain(manifest).items() if name not in unnamed}
+    if manifest.signers.proofs is None:  # as before there were any, so that digests stand
+        del predicate["signers"]["proofs"]
     subject = [
         {
             "name": content.path,

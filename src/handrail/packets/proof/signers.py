@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Annotated
 
+from handrail.kernel.assertions import ApprovalProof
 from handrail.packets.proof.reading import strict
-from handrail.packets.proof.rules import Integer, Length
+from handrail.packets.proof.rules import Integer, Length, String
 from handrail.packets.proof.terms import Slug, Text
 
 MAX_PEOPLE = 200
 MAX_QUOTA = 20
+MAX_ORIGINS = 10
 
 
 @strict
@@ -39,6 +41,36 @@ class Excluded:
 
 
 @strict
+class RoleProof:
+    """How the holders of ``role`` show that an approval is theirs."""
+
+    role: Slug
+    proof: ApprovalProof
+
+
+@strict
+class SignerProofs:
+    """What approvals must prove, by role, and the site at which passkeys sign: relying party and origins.
+
+    ``practice``: the installation is for practice, and takes a click instead; the receiver reads so.
+    Raises BrokenRule where a role stands twice, or passkeys are asked for and no site is named.
+    """
+
+    roles: Annotated[tuple[RoleProof, ...], Length(1, MAX_QUOTA)]
+    practice: bool
+    rp_id: Annotated[str, String(most=253)]
+    origins: Annotated[tuple[Text, ...], Length(0, MAX_ORIGINS)]
+
+    def holds_together(self) -> None:
+        names = [one.role for one in self.roles]
+        if names != sorted(set(names)):  # PF-45
+            raise ValueError("the roles whose approvals need a proof are not each named once, in order")
+        wanted = any(one.proof is ApprovalProof.PASSKEY for one in self.roles)
+        if wanted and not self.practice and not (self.rp_id and self.origins):  # PF-45
+            raise ValueError("its profile asks for passkeys, and the installation has no address that they work at")
+
+
+@strict
 class SignerSet:
     """``threshold`` different people, of which each quota's share by role; one person fills one place.
 
@@ -50,6 +82,7 @@ class SignerSet:
     quotas: Annotated[tuple[Quota, ...], Length(0, MAX_QUOTA)]
     eligible: Annotated[tuple[Signer, ...], Length(1, MAX_PEOPLE)]
     excluded: Annotated[tuple[Excluded, ...], Length(0, MAX_PEOPLE)] = ()
+    proofs: SignerProofs | None = None
 
     def holds_together(self) -> None:
         ids = [person.id for person in self.eligible]
@@ -66,6 +99,13 @@ class SignerSet:
 
     def find(self, signer_id: str) -> Signer | None:
         return next((person for person in self.eligible if person.id == signer_id), None)
+
+    def required(self, signer_id: str) -> ApprovalProof:
+        """What this person's approval must prove: the strongest that one of their roles asks for."""
+        person = self.find(signer_id)
+        held = set(person.roles) if person else set()
+        wanted = [one.proof for one in self.proofs.roles if one.role in held] if self.proofs else []
+        return max(wanted, key=list(ApprovalProof).index, default=ApprovalProof.CLICK)
 
     def why_excluded(self, signer_id: str) -> str | None:
         return next((person.why for person in self.excluded if person.id == signer_id), None)

@@ -16,10 +16,12 @@ from handrail.kernel.errors import Invalid
 from handrail.packets.proof import approvals as approvals_
 from handrail.packets.proof import archive, bag, cover, dsse, unpack
 from handrail.packets.proof import manifest as manifest_
-from handrail.packets.proof.approvals import Approvals
+from handrail.packets.proof import pins as pins_
+from handrail.packets.proof.approvals import Approvals, proof_words
 from handrail.packets.proof.findings import Code, PackageFinding, Refused
 from handrail.packets.proof.keys import KeyRing
 from handrail.packets.proof.manifest import Manifest
+from handrail.packets.proof.pins import SignerPins
 from handrail.packets.proof.rules import instant_text
 from handrail.packets.proof.unpack import Unpacked
 
@@ -54,7 +56,8 @@ class Expectation:
     """What the receiver holds a package against: keys, its own lane, the time, and what it accepted before.
 
     ``lane`` None: the receiver doesn't say, and that it was not compared is noted. ``once`` refuses a package that was
-    accepted already; without it that is only noted. Raises ValueError for a naive time.
+    accepted already; without it that is only noted. ``pins``: the only keys of signers that count; None: any.
+    Raises ValueError for a naive time.
     """
 
     keys: KeyRing
@@ -63,6 +66,7 @@ class Expectation:
     accepted: Sequence[Manifest] = ()
     once: bool = False
     max_bytes: int = archive.MAX_BYTES
+    pins: SignerPins | None = None
 
     def __post_init__(self) -> None:
         if self.at.tzinfo is None:
@@ -109,7 +113,8 @@ def describe(verdict: Verdict) -> tuple[tuple[str, str], ...]:
 def _voter(manifest: Manifest, vote: approvals_.Approval) -> str:
     person = manifest.signers.find(vote.signer)
     known = f"{person.name}, {' and '.join(person.roles)}" if person else f"{vote.signer}, not a signer"
-    return f"{known}, at {instant_text(vote.approved_at)}"
+    proof = "" if vote.proof is None else f", {proof_words(manifest, vote)}"
+    return f"{known}, at {instant_text(vote.approved_at)}{proof}"
 
 
 def _verdict(stream: BinaryIO, expect: Expectation) -> Verdict:
@@ -124,6 +129,7 @@ def _verdict(stream: BinaryIO, expect: Expectation) -> Verdict:
     try:
         approvals = _approvals(found, expect, key_id=opened.key_id)
         opening += [PackageFinding(code, text, bag.APPROVALS) for code, text in approvals_.faults(manifest, approvals)]
+        opening += _practice(manifest, approvals, expect)
         opening += _still_to_come(manifest, approvals, expect.at + CLOCK_SKEW)
     except Refused as refused:
         opening.append(refused.finding)
@@ -152,6 +158,16 @@ def _approvals(found: Unpacked, expect: Expectation, *, key_id: str) -> Approval
         return approvals_.from_payload(opened.payload)
     except Invalid as error:
         raise Refused(Code.MALFORMED_APPROVALS, error.message, file=bag.APPROVALS) from None  # PF-31
+
+
+def _practice(manifest: Manifest, approvals: Approvals, expect: Expectation) -> Iterator[PackageFinding]:
+    """That a vote counts as practice alone; and what the receiver's own list of signers' keys says."""
+    if approvals_.is_practice(manifest, approvals):  # PF-45
+        text = "it was approved as practice: its profile asks for more than the clicks that it was approved by"
+        yield PackageFinding(Code.PRACTICE, text, bag.APPROVALS, refuses=False)
+    if expect.pins is not None:
+        found = pins_.faults(expect.pins, approvals)
+        yield from (PackageFinding(code, text, bag.APPROVALS) for code, text in found)
 
 
 def _still_to_come(manifest: Manifest, approvals: Approvals, now: datetime) -> Iterator[PackageFinding]:
