@@ -128,12 +128,14 @@ def _leaves(name: str, command: Any) -> Iterator[str]:
 
 
 def _duties() -> Iterator[str]:
-    """The recurring duties, as ``worker/recurring.py`` names them, that which needs a task system included."""
+    """The recurring duties, as ``worker/recurring.py`` names them, those included that need a task system or witness."""
+    from handrail.anchoring import services  # noqa: PLC0415
     from handrail.runbooks import task_system  # noqa: PLC0415
     from handrail.worker import recurring  # noqa: PLC0415
 
     system = object.__new__(task_system.TaskSystem)
-    with task_system.use(system):
+    witness = services.AnchorServices({"w": object.__new__(services.WitnessService)})
+    with task_system.use(system), services.configured.use(witness):
         yield from recurring.duties(sweep=1, pull_every=1, seal_every=1)
 
 

@@ -34,6 +34,7 @@ from handrail.cli.commands import app  # noqa: E402
 from handrail.cli.entry import EXIT_CODES  # noqa: E402
 from handrail.conf.config import Config  # noqa: E402
 from handrail.connectors import registry  # noqa: E402
+from handrail.connectors.anchors import TimestampSection, WitnessSection  # noqa: E402
 from handrail.connectors.channels import ResponderSection  # noqa: E402
 from handrail.connectors.channels.config import (  # noqa: E402
     ChatSection,
@@ -164,6 +165,8 @@ def configuration() -> str:
     parts.append(section("[connectors.NAME.breaker]", BreakerSettings, said["connector_breaker"]))
     for name, lane in LANES.items():
         parts.append(section(f'[lanes.NAME] of kind "{name}"', lane, {**said["connector"], **said["lane"]}))
+    parts.append(section("[audit.witnesses.NAME]", WitnessSection, {**said["connector"], **said["anchor"]}))
+    parts.append(section("[audit.timestamps.NAME]", TimestampSection, {**said["connector"], **said["anchor"]}))
     parts.append(section("[responders.NAME]", ResponderSection, said["responder"]))
     for name, channel in CHANNELS.items():
         title = f'[[responders.NAME.channels]] of kind "{name}"'

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from handrail.access.capabilities import Role
 from handrail.access.models import AccessToken, Membership, Tenant, Workspace
+from handrail.audit.models import AuditEvent
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
 from handrail.notifications.models import ChannelDelivery
@@ -48,6 +49,9 @@ class Web:
             "message": self.message.ref,
             "notice": self.notice.ref,
             "wave": self.wave.ref,
+            "event": str(
+                AuditEvent.objects.filter(workspace_id=self.workspace.pk).values_list("pk", flat=True).first() or 1
+            ),
         }
 
 

@@ -4,15 +4,30 @@ workspaces have rows in it, never what is in them."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.audit import actions, proofs, queries, signing, sources, store, verification
-from handrail.audit.proofs import Consistency, Inclusion
+from handrail.audit import actions, cosigned, proofs, queries, signing, sources, stamped, store, verification
+from handrail.audit.cosigned import QuorumStatus
+from handrail.audit.exported import Scope
+from handrail.audit.proofs import Consistency, Inclusion, ProvenRow
 from handrail.audit.queries import LogFinding
 from handrail.audit.sealing import SealedBatch
 from handrail.audit.verification import Verification
 from handrail.kernel.errors import Conflict, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class StampedCheckpoint:
+    """``text``: the checkpoint that was stamped; ``response``: the TimeStampResp of RFC 3161 in DER."""
+
+    size: int
+    text: str
+    response: bytes
+    service: str
 
 
 def verify(actor: Actor, *, kept: Sequence[str] = ()) -> Verification:
@@ -29,6 +44,28 @@ def inclusion(actor: Actor, event_id: int) -> Inclusion:
     return proofs.inclusion(event_id)
 
 
+def prove(actor: Actor, source: str, row_id: int) -> ProvenRow:
+    """What outsiders check a sealed row with: see ``proofs.prove``. Raises Denied without ``audit:view`` or the
+    capability to see such rows; NotFound out of scope; Conflict while it isn't sealed."""
+    actor.require(Capability.AUDIT_VIEW)
+    found = sources.find(source)
+    if found is None or not found.shown_with:
+        raise NotFound
+    if found != sources.EVENTS:
+        actor.require(Capability(found.shown_with))
+    return proofs.prove(found, row_id, is_shown=Scope(actor.workspace_id, actor.tenant_ids).holds)
+
+
+def timestamp(actor: Actor, size: int | None = None) -> StampedCheckpoint:
+    """The newest time stamp of a checkpoint, or that over ``size`` leaves. Raises Denied, NotFound."""
+    actor.require(Capability.AUDIT_VIEW)
+    found = stamped.newest(size)
+    if found is None:
+        raise NotFound("There is no time stamp of such a checkpoint.")
+    signed, response, service = found
+    return StampedCheckpoint(signed.size, signed.text, response, service)
+
+
 def consistency(actor: Actor, first: int) -> Consistency:
     """The proof that the log still begins with its first ``first`` leaves. Raises Denied, Conflict."""
     actor.require(Capability.AUDIT_VIEW)
@@ -36,18 +73,40 @@ def consistency(actor: Actor, first: int) -> Consistency:
 
 
 def checkpoint(actor: Actor) -> str:
-    """The newest signed checkpoint, to be kept elsewhere. Raises Denied, Conflict when nothing was sealed yet."""
+    """The newest signed checkpoint with its cosignatures, to be kept elsewhere.
+
+    Raises Denied, Conflict when nothing was sealed yet.
+    """
     actor.require(Capability.AUDIT_VIEW)
     last = store.latest()
     if last is None:
         raise Conflict("Nothing has been sealed yet. Run: handrail audit seal")
-    return last.text
+    return cosigned.text_of(last)
 
 
 def verifier_key(actor: Actor) -> str:
     """The public key of the checkpoints, as ``name+id+key``. Raises Denied."""
     actor.require(Capability.AUDIT_VIEW)
     return signing.get().verifier().to_text()
+
+
+def verifier_keys(actor: Actor) -> list[str]:
+    """Likewise, with that of the second key, where there is one."""
+    actor.require(Capability.AUDIT_VIEW)
+    return [key.to_text() for key in signing.get().verifiers()]
+
+
+def receipt_key(actor: Actor) -> str:
+    """The public key of the receipts in PEM, as tools for COSE and OpenSSL take it. Raises Denied."""
+    actor.require(Capability.AUDIT_VIEW)
+    public = signing.get().key.public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def quorum(actor: Actor) -> QuorumStatus:
+    """Whether witnesses have cosigned the newest checkpoint, and how things stand with each. Raises Denied."""
+    actor.require(Capability.AUDIT_VIEW)
+    return cosigned.quorum()
 
 
 def inspect() -> list[LogFinding]:

@@ -74,6 +74,7 @@ _PAUSED = (
 _CHANNEL = ("channel", "attempts", "due_at", "tried_until", "deadline_at", "ended_at", "outcome", "failure", "receipt")
 _REMINDER = ("responder", "begun_at", "step", "hops", "due_at")
 _REPORT = ("attempts", "due_at", "tried_until", "delivered_at", "failure", "failure_code", "unproven")
+_ANCHOR = ("due_at", "tried_at", "failures", "problem", "message", "since", "size_there")
 _PULL = ("at", "whole_at", "pages", "tasks", "code", "message")
 
 RIGHTS: Mapping[str, Rights] = {
@@ -109,6 +110,9 @@ RIGHTS: Mapping[str, Rights] = {
     "audit_auditleaf": Rights(),
     "audit_auditnode": Rights(),
     "audit_auditcheckpoint": Rights(),
+    "audit_cosignature": Rights(),
+    "audit_checkpointtimestamp": Rights(),
+    "audit_anchor": Rights(update=_ANCHOR),
     "audit_outbox": Rights(Shown.TENANT, update=("due_at", "attempts"), delete=True),
     # definitions
     "definitions_definition": Rights(Shown.WORKSPACE, update=_DEFINITION),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,8 +13,10 @@ from pydantic import Field
 from handrail.access import evidence, trail
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Instant, Limit, Word
-from handrail.audit.queries import EventFilter
+from handrail.audit.queries import EventFilter, QuorumStatus
 from handrail.audit.verification import Verification
+from handrail.packets import log_proofs
+from handrail.packets.log_proofs import NamedProof
 
 router = Router()
 LINES = "application/jsonl"
@@ -55,6 +58,15 @@ class PublishedCheckpoint(Schema):
     key: str
 
 
+class PublishedTimestamp(Schema):
+    """``text``: the checkpoint that was stamped; ``response``: the TimeStampResp of RFC 3161 in DER, base64."""
+
+    size: int
+    text: str
+    service: str
+    response: str
+
+
 @router.get("/audit/events", response={200: list[AuditEventView], **REFUSALS}, operation_id="list_audit_events")
 def list_events(request: HttpRequest, query: Query[EventQuery]) -> list[AuditEventView]:
     """Audit events in your scope, newest first; ``since`` is included, ``until`` is not."""
@@ -74,6 +86,32 @@ def checkpoint(request: HttpRequest) -> PublishedCheckpoint:
     """The newest signed checkpoint. Keep it where this installation can't reach it."""
     who = actor_of(request)
     return PublishedCheckpoint(text=evidence.checkpoint(who), key=evidence.verifier_key(who))
+
+
+@router.get("/audit/witnesses", response={200: QuorumStatus, **REFUSALS}, operation_id="get_audit_quorum")
+def witnesses(request: HttpRequest) -> QuorumStatus:
+    """Whether witnesses have cosigned the newest checkpoint, and how it stands with each of them."""
+    return evidence.quorum(actor_of(request))
+
+
+@router.get("/audit/proofs/event/{event}", response={200: NamedProof, **REFUSALS}, operation_id="prove_audit_event")
+def prove_event(request: HttpRequest, event: Annotated[int, Field(ge=1, le=2**62)]) -> NamedProof:
+    """What outsiders check one event with: a C2SP tlog-proof, a COSE receipt (base64), and the leaf."""
+    return log_proofs.prove_event(actor_of(request), event)
+
+
+@router.get("/audit/proofs/packet/{packet}", response={200: list[NamedProof], **REFUSALS}, operation_id="prove_packet")
+def prove_packet(request: HttpRequest, packet: str) -> list[NamedProof]:
+    """Likewise, of a released packet and of each of its approvals."""
+    return log_proofs.prove_packet(actor_of(request), packet)
+
+
+@router.get("/audit/timestamp", response={200: PublishedTimestamp, **REFUSALS}, operation_id="get_audit_timestamp")
+def timestamp(request: HttpRequest, size: Annotated[int | None, Field(ge=0, le=2**62)] = None) -> PublishedTimestamp:
+    """The newest time stamp of a checkpoint, or that of the checkpoint over ``size`` leaves."""
+    found = evidence.timestamp(actor_of(request), size)
+    response = b64encode(found.response).decode()
+    return PublishedTimestamp(size=found.size, text=found.text, service=found.service, response=response)
 
 
 @router.get(

@@ -1,6 +1,7 @@
 """Signed checkpoints of the log, as text that other tools read.
 
-Body: https://c2sp.org/tlog-checkpoint. Signatures: https://c2sp.org/signed-note with Ed25519 (signature type 0x01).
+Body: https://c2sp.org/tlog-checkpoint. Signatures: https://c2sp.org/signed-note with Ed25519 (signature type 0x01), and
+those of ``cosignature``: of witnesses, and of a log that wants to be safe from quantum computers.
 ``CF-…`` are clauses of docs/reference/checkpoint-format.md.
 
     example.com/handrail/audit        origin, names the log
@@ -18,6 +19,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -25,8 +27,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from handrail.audit.merkle import HASH_BYTES
 from handrail.kernel.errors import Fault, Invalid
 
-MAX_BYTES = 64 * 1024  # CF-1
-MAX_SIGNATURES = 16  # CF-6
+MAX_BYTES = 256 * 1024  # CF-1
+MAX_SIGNATURES = 64  # CF-6
 ED25519 = b"\x01"
 SIGNATURE_BYTES = 64
 KEY_ID_BYTES = 4
@@ -55,6 +57,17 @@ class LogCheckpoint:
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
+class NoteKey(Protocol):
+    """A named public key of any signature type."""
+
+    @property
+    def name(self) -> str: ...
+    def key_id(self) -> bytes: ...
+    def to_text(self) -> str: ...
+    def check(self, signature: bytes, checkpoint: LogCheckpoint) -> None:
+        """Raises InvalidSignature unless ``signature``, without key id, is this key's over ``checkpoint``."""
+
+
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
     """A named public key: what a reader of checkpoints needs."""
@@ -67,6 +80,10 @@ class VerifierKey:
         material = self.name.encode() + b"\n" + ED25519 + self.public.public_bytes_raw()
         return hashlib.sha256(material).digest()[:KEY_ID_BYTES]
 
+    def check(self, signature: bytes, checkpoint: LogCheckpoint) -> None:
+        """signed-note, "Ed25519 signatures": over the text."""
+        self.public.verify(signature, checkpoint.body().encode())
+
     def to_text(self) -> str:
         """CF-10: ``name+hex(key id)+base64(type and key)``, as other tools take it."""
         blob = base64.b64encode(ED25519 + self.public.public_bytes_raw()).decode()
@@ -75,10 +92,8 @@ class VerifierKey:
     @classmethod
     def from_text(cls, text: str) -> VerifierKey:
         """Reads the form of CF-10. Raises Invalid when it is malformed or its key id doesn't fit its key."""
-        name, plus, rest = text.strip().partition("+")
-        stated, _, encoded = rest.partition("+")
-        raw = _decode(encoded)
-        if not plus or _NAME.fullmatch(name) is None or raw is None or raw[:1] != ED25519 or len(raw) != HASH_BYTES + 1:
+        name, stated, raw = split_key(text)
+        if raw[:1] != ED25519 or len(raw) != HASH_BYTES + 1:
             raise Invalid(
                 "A verifier key reads name+8 hexadecimal digits+base64 of an Ed25519 key.", code="verifier-key"
             )
@@ -107,11 +122,31 @@ def sign(checkpoint: LogCheckpoint, key: Ed25519PrivateKey, *, name: str | None 
     return f"{body}\n— {verifier.name} {blob}\n"
 
 
+def split_key(text: str) -> tuple[str, str, bytes]:
+    """CF-10: name, stated key id, and the bytes of type and key. Raises Invalid."""
+    name, _, rest = text.strip().partition("+")
+    stated, plus, encoded = rest.partition("+")
+    raw = decode(encoded)
+    if not plus or _NAME.fullmatch(name) is None or not raw:
+        raise Invalid("A verifier key reads name+8 hexadecimal digits+base64 of type and key.", code="verifier-key")
+    return name, stated, raw
+
+
+def signature_lines(text: str) -> tuple[tuple[str, bytes], ...]:
+    """CF-6: pairs of name and (key id + signature) bytes of lines alone. Raises Invalid."""
+    return _signatures(text)
+
+
+def with_lines(text: str, lines: Sequence[str]) -> str:
+    """The checkpoint with more signature lines, each once."""
+    return text + "".join(f"{line}\n" for line in dict.fromkeys(lines) if f"\n{line}\n" not in text)
+
+
 def parse(text: str) -> SignedCheckpoint:
     """The checkpoint and its signatures, not yet verified.
 
     Raises Invalid naming the line: only the exact form is read (no carriage returns, no leading zeros, no padding
-    other than canonical base64, no extension lines, at most 16 signatures and 64 KiB).
+    other than canonical base64, no extension lines, at most 64 signatures and 256 KiB).
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:  # CF-1
         raise _refused(1, f"a checkpoint is at most {MAX_BYTES} bytes")
@@ -122,7 +157,7 @@ def parse(text: str) -> SignedCheckpoint:
     return SignedCheckpoint(_body(lines), text, _signatures(tail))
 
 
-def verify(text: str, *, origin: str, keys: Sequence[VerifierKey]) -> LogCheckpoint:
+def verify(text: str, *, origin: str, keys: Sequence[NoteKey]) -> LogCheckpoint:
     """The checkpoint, when it is of that log and every signature by a given key is right, with at least one.
 
     Raises Invalid with code ``checkpoint`` (malformed), ``checkpoint-origin`` or ``checkpoint-signature``.
@@ -131,7 +166,6 @@ def verify(text: str, *, origin: str, keys: Sequence[VerifierKey]) -> LogCheckpo
     signed = parse(text)
     if signed.checkpoint.origin != origin:  # CF-9
         raise Invalid(f"The checkpoint is of another log than {origin}.", code="checkpoint-origin")
-    body = signed.checkpoint.body().encode()
     known = {(key.name, key.key_id()): key for key in keys}
     found = 0
     for name, blob in signed.signatures:
@@ -139,7 +173,7 @@ def verify(text: str, *, origin: str, keys: Sequence[VerifierKey]) -> LogCheckpo
         if key is None:  # CF-8: a witness that this reader need not know
             continue
         try:
-            key.public.verify(blob[KEY_ID_BYTES:], body)
+            key.check(blob[KEY_ID_BYTES:], signed.checkpoint)
         except InvalidSignature:
             raise Invalid(f"The checkpoint's signature by {name} is wrong.", code="checkpoint-signature") from None
         found += 1
@@ -154,7 +188,7 @@ def _body(lines: Sequence[str]) -> LogCheckpoint:
         raise _refused(1, "the origin is 1 to 255 characters without white space and +")
     if _SIZE.fullmatch(size) is None or int(size) > MAX_SIZE:  # CF-4
         raise _refused(2, f"the size is a decimal number up to {MAX_SIZE}, without leading zeros")
-    root = _decode(encoded)
+    root = decode(encoded)
     if root is None or len(root) != HASH_BYTES:  # CF-5
         raise _refused(3, f"the root is base64 of {HASH_BYTES} bytes")
     return LogCheckpoint(origin, int(size), root)
@@ -167,14 +201,14 @@ def _signatures(tail: str) -> tuple[tuple[str, bytes], ...]:
     found = []
     for number, line in enumerate(lines[:-1], start=5):
         match = _SIGNATURE.fullmatch(line)
-        blob = _decode(match["blob"]) if match else None
+        blob = decode(match["blob"]) if match else None
         if match is None or blob is None or len(blob) <= KEY_ID_BYTES:  # CF-6
             raise _refused(number, "a signature line reads — name base64")
         found.append((match["name"], blob))
     return tuple(found)
 
 
-def _decode(text: str) -> bytes | None:
+def decode(text: str) -> bytes | None:
     """CF-5: canonical base64 only. A text that would not be written back the same is refused."""
     try:
         raw = base64.b64decode(text, validate=True)

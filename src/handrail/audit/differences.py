@@ -20,6 +20,9 @@ class DifferenceKind(StrEnum):
     DECISION = "decision"  # CF-38
     MARK = "mark"  # CF-39
     GUARD = "guard"  # CF-40
+    COSIGNATURE = "cosignature"  # CF-56
+    WITNESS = "witness"  # CF-57
+    TIMESTAMP = "timestamp"  # CF-86
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,10 @@ class EventName(StrEnum):
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_SEAL_REFUSED = "audit.seal_refused"
     AUDIT_LOG_ACCEPTED = "audit.log_accepted"
+    AUDIT_WITNESS_REFUSED = "audit.witness_refused"
+    AUDIT_TIMESTAMP_REFUSED = "audit.timestamp_refused"
+    AUDIT_QUORUM_MISSING = "audit.quorum_missing"
+    AUDIT_QUORUM_REACHED = "audit.quorum_reached"
 
     NOTIFICATION_STOPPED = "notification.stopped"
     NOTIFICATION_REPEATED = "notification.repeated"
@@ -142,7 +146,7 @@ PUBLISHED = frozenset(
         *(_E.BRAKE_APPLIED, _E.BRAKE_RELEASED, _E.BREAKER_OPENED),
         *(_E.WAVE_STOPPED, _E.WAVE_COMPLETED),
         *(_E.TASK_REFUSED, _E.RUN_REPORT_REFUSED, _E.RUN_REPORT_STOPPED),
-        *(_E.AUDIT_SEAL_REFUSED,),
+        *(_E.AUDIT_SEAL_REFUSED, _E.AUDIT_WITNESS_REFUSED, _E.AUDIT_TIMESTAMP_REFUSED, _E.AUDIT_QUORUM_MISSING),
     }
 )
 """Those that somebody is notified of: each leaves a row in the outbox, in the transaction that records it. Who is

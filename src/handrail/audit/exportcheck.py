@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handrail.audit import checkpoint
-from handrail.audit.checkpoint import LogCheckpoint, VerifierKey
+from handrail.audit.checkpoint import LogCheckpoint, NoteKey
 from handrail.audit.merkle import HASH_BYTES, Frontier, leaf_hash
 from handrail.audit.sources import EVENTS
 from handrail.kernel.canonical import canonical_bytes
@@ -43,7 +43,7 @@ class CheckedExport:
     rows: Mapping[str, int] = field(default_factory=dict)
 
 
-def check(given: Iterable[str], *, origin: str, keys: Sequence[VerifierKey]) -> CheckedExport:
+def check(given: Iterable[str], *, origin: str, keys: Sequence[NoteKey]) -> CheckedExport:
     """Whether an export is whole: every row fits its leaf, all leaves the root, and a known key signed that.
 
     Takes the keys from the caller, never from the file. Raises Invalid naming the first line that is wrong.

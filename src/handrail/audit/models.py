@@ -76,3 +76,54 @@ class AuditCheckpoint(models.Model):
     text = models.TextField()
     at = models.DateTimeField()
     complete = models.BooleanField()
+
+
+class Cosignature(models.Model):
+    """What a witness signed of the checkpoint over ``size`` leaves: ``line`` is its signature line, ``timestamp`` the
+    POSIX time in it. ``key_id`` is hexadecimal."""
+
+    size = models.BigIntegerField()
+    name = models.CharField(max_length=255)
+    key_id = models.CharField(max_length=8)
+    line = models.TextField()
+    timestamp = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["size", "name", "key_id"], name="audit_cosignature_once")]
+
+
+class CheckpointTimestamp(models.Model):
+    """What a time-stamp service (RFC 3161) answered about the checkpoint over ``size`` leaves: ``response`` is the
+    TimeStampResp in DER, ``stamped_at`` the time in it."""
+
+    size = models.BigIntegerField()
+    service = models.CharField(max_length=64)
+    response = models.BinaryField()
+    stamped_at = models.DateTimeField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["size", "service"], name="audit_timestamp_once")]
+
+
+class Anchor(models.Model):
+    """How things stand with somebody outside who is sent checkpoints, a witness or a time-stamp service, or with the
+    quorum of witnesses.
+
+    ``problem``: a code, empty while all is well, and ``since`` when it began. ``size_there``: what a witness says that
+    it has cosigned last. ``due_at``: before then nobody tries again.
+    """
+
+    kind = models.CharField(max_length=16)
+    name = models.CharField(max_length=64)
+    due_at = models.DateTimeField()
+    tried_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    problem = models.CharField(max_length=32, default="", db_default="")
+    message = models.CharField(max_length=300, default="", db_default="")
+    since = models.DateTimeField(null=True)
+    size_there = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "name"], name="audit_anchor_once")]

@@ -11,12 +11,13 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from handrail.audit import guards, sealing, signing, structure, watch
+from handrail.audit import cosigned, guards, sealing, signing, structure, watch
+from handrail.audit.cosigned import QuorumStatus
 from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent
 from handrail.audit.outbox import Published, find_published
 
-__all__ = ["Published", "find_published"]
+__all__ = ["Published", "QuorumStatus", "find_published"]
 PAGE = 100
 MOST = 500
 COUNTED = 20_000
@@ -66,7 +67,8 @@ class SubjectEvent:
 
 @dataclass(frozen=True, slots=True)
 class LogFinding:
-    """``subject``: mark, sealing, log, guards. ``alone``: this machine has no mark, only one kept elsewhere counts."""
+    """``subject``: mark, sealing, log, guards, quorum, or a witness or time-stamp service. ``alone``: this machine has
+    no mark, only one kept elsewhere counts."""
 
     subject: str
     ok: bool
@@ -111,8 +113,20 @@ def inspect() -> list[LogFinding]:
         *([LogFinding("sealing", False, f"It has stopped. {stopped}")] if stopped else []),
         *(LogFinding("log", False, difference.message) for difference in odd),
         *(LogFinding("guards", False, difference.message) for difference in missing),
+        *_witnessed(),
         *([] if missing else [LogFinding("guards", True, "Triggers, functions, owners and rules are as migrated.")]),
     ]
+
+
+def _witnessed() -> list[LogFinding]:
+    """Whether the newest checkpoint has the quorum of its witnesses, and what is wrong with anybody outside."""
+    found = cosigned.quorum()
+    states = [
+        LogFinding(f"{one.kind} {one.name}", False, f"Since {one.since:%Y-%m-%d %H:%M} UTC: {one.message}")
+        for one in found.anchors
+        if one.problem is not None
+    ]
+    return [*([LogFinding("quorum", not found.late, found.message)] if found.configured else []), *states]
 
 
 def guarded_tables() -> frozenset[str]:

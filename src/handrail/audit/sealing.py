@@ -26,7 +26,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from handrail.audit import arrivals, rows, signing, sources, store, watch
-from handrail.audit.checkpoint import LogCheckpoint, sign
+from handrail.audit.checkpoint import LogCheckpoint
 from handrail.audit.differences import Difference, DifferenceKind
 from handrail.audit.models import AuditCheckpoint, AuditEvent, AuditLeaf
 from handrail.audit.rows import SealedRow
@@ -130,7 +130,7 @@ def _sign(taken: list[SealedRow], *, at: datetime, complete: bool, more: bool) -
     try:
         grown = store.append(taken)
         by = signing.get()
-        text = sign(LogCheckpoint(by.origin, grown.size, grown.root()), by.key)
+        text = by.sign(LogCheckpoint(by.origin, grown.size, grown.root()), timestamp=int(at.timestamp()))
         signed = AuditCheckpoint(size=grown.size, root=grown.root(), text=text, at=at, complete=complete)
         store.keep_checkpoint(signed)
     except ObjectDoesNotExist:

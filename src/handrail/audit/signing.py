@@ -8,27 +8,43 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from handrail.audit.checkpoint import VerifierKey
+from handrail.audit.checkpoint import LogCheckpoint, NoteKey, VerifierKey, sign, with_lines
+from handrail.audit.cosignature import line, public_of
 from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Signing:
-    """``origin`` names the log. ``earlier``: public keys whose checkpoints count beside those of ``key``."""
+    """``origin`` names the log. ``earlier``: public keys whose checkpoints count beside those of ``key``. ``second``:
+    signs each checkpoint too, for readers that want to be safe from quantum computers (tlog-checkpoint,
+    "Signatures")."""
 
     origin: str
     key: Ed25519PrivateKey
-    earlier: tuple[VerifierKey, ...] = ()
+    earlier: tuple[NoteKey, ...] = ()
+    second: MLDSA44PrivateKey | None = None
 
     def verifier(self) -> VerifierKey:
         """The public half, as readers of checkpoints need it."""
         return VerifierKey(self.origin, self.key.public_key())
 
-    def accepted(self) -> tuple[VerifierKey, ...]:
-        return (self.verifier(), *self.earlier)
+    def verifiers(self) -> tuple[NoteKey, ...]:
+        """The public halves of both keys."""
+        return (self.verifier(), *([public_of(self.origin, self.second)] if self.second else []))
+
+    def accepted(self) -> tuple[NoteKey, ...]:
+        return (*self.verifiers(), *self.earlier)
+
+    def sign(self, checkpoint: LogCheckpoint, *, timestamp: int) -> str:
+        """The checkpoint with one signature, or with both. ``timestamp``: what the second says of when."""
+        text = sign(checkpoint, self.key)
+        if self.second is None:
+            return text
+        return with_lines(text, [line(checkpoint, self.second, name=self.origin, timestamp=timestamp)])
 
 
 def load_key(pem: str) -> Ed25519PrivateKey:
@@ -42,6 +58,20 @@ def load_key(pem: str) -> Ed25519PrivateKey:
             "[audit] signing_key must be an Ed25519 private key in PEM. Make one: openssl genpkey -algorithm ed25519",
             code="audit-key",
         )
+    return key
+
+
+def load_second_key(pem: str) -> MLDSA44PrivateKey:
+    """An unencrypted PKCS#8 ML-DSA-44 key. Raises Misconfigured, never quoting it."""
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, MLDSA44PrivateKey):
+        message = (
+            "[audit] second_signing_key must be an ML-DSA-44 private key in PEM: openssl genpkey -algorithm ML-DSA-44"
+        )
+        raise Misconfigured(message, code="audit-key")
     return key
 
 

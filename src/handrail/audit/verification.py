@@ -20,9 +20,23 @@ from datetime import datetime
 
 from django.db import connection
 
-from handrail.audit import arrivals, checkpoint, comparison, guards, rows, signing, sources, store, watch
+from handrail.audit import (
+    arrivals,
+    checkpoint,
+    comparison,
+    cosigned,
+    guards,
+    rows,
+    signing,
+    sources,
+    stamped,
+    store,
+    watch,
+)
+from handrail.audit.anchors import AnchorProblem
 from handrail.audit.arrivals import AHEAD, BEFORE, LATE, NO_SEAL
 from handrail.audit.checkpoint import LogCheckpoint
+from handrail.audit.cosigned import QuorumStatus
 from handrail.audit.differences import MOST, Difference, DifferenceKind
 from handrail.audit.events import EventName
 from handrail.audit.merkle import EMPTY_ROOT, Frontier, Node
@@ -41,7 +55,8 @@ class Verification:
     """``root`` is base64, as in the checkpoint. ``unsealed`` rows are waiting for the next seal and prove nothing yet.
 
     ``differences`` holds the first 100, in the order of the log; what concerns no row comes last. ``mark``: what this
-    machine keeps outside the database. ``sealing_stopped``: why it seals nothing any more, if so.
+    machine keeps outside the database. ``sealing_stopped``: why it seals nothing any more, if so. ``quorum``: whether
+    witnesses have cosigned the newest checkpoint.
     """
 
     whole: bool
@@ -53,6 +68,7 @@ class Verification:
     differences: tuple[Difference, ...]
     mark: MarkReport
     sealing_stopped: str | None
+    quorum: QuorumStatus
 
     @property
     def first_difference(self) -> Difference | None:
@@ -77,6 +93,8 @@ def verify(*, kept: Sequence[str] = ()) -> Verification:
     if mark.status is MarkStatus.FOREIGN:
         walk.add(DifferenceKind.MARK, mark.message)
     walk.found += guards.differences()
+    quorum = cosigned.quorum()
+    walk.found += [*cosigned.differences(), *_witnessed(quorum), *stamped.differences()]
     last = AuditCheckpoint.objects.filter(size=size).first()
     return Verification(
         whole=not walk.found,
@@ -88,7 +106,15 @@ def verify(*, kept: Sequence[str] = ()) -> Verification:
         differences=tuple(walk.found[:MOST]),
         mark=mark,
         sealing_stopped=watch.stopped(),
+        quorum=quorum,
     )
+
+
+def _witnessed(quorum: QuorumStatus) -> Iterator[Difference]:
+    """CF-57: no witness says that it has seen another log, or more of this one than there is."""
+    for one in quorum.anchors:
+        if one.problem in (AnchorProblem.AHEAD, AnchorProblem.FORKED):
+            yield Difference(DifferenceKind.WITNESS, f"The witness {one.name} refuses the log: {one.message}")
 
 
 def _size(mark: LogCheckpoint) -> int:

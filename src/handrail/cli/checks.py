@@ -11,6 +11,7 @@ from django.db import Error, ProgrammingError, connection
 
 from handrail.access import evidence, queries, subjects
 from handrail.access.subjects import SubjectKeysUnavailable
+from handrail.anchoring import services as anchoring
 from handrail.audit.queries import LogFinding
 from handrail.cli import database_server, file_modes, installation, migrations, roles
 from handrail.cli.cautions import cautions, transport
@@ -33,6 +34,7 @@ FIX_AUDIT = "Treat it as a change of the log until proven otherwise: docs/guides
 FIX_GUARD = (
     "Find out who changed it, then restore it as the migrations made it: docs/guides/audit.md#when-sealing-stops"
 )
+FIX_ANCHOR = "What each means and what to do: docs/guides/audit.md#when-a-witness-refuses"
 FIX_EMBEDDED = "Fix what the message names; the server's log is the file log in its directory. Or set [database] url."
 SUBJECT_KEYS_ADVICE = "Copy them apart from the database's backups, and never keep the copies longer."
 FIX_CONFIG = "Fix handrail.toml as the message says. All settings: docs/reference/configuration.md."
@@ -52,6 +54,7 @@ def all_findings() -> list[Finding]:
     findings += _guarded("channels", notification_channels)
     findings += _guarded("subject keys", subject_keys)
     findings += _guarded("release", release)
+    findings += _guarded("witnesses", anchoring.check)
     findings += _guarded("single sign-on", lambda: single_sign_on(config))
     try:
         found = database()
@@ -221,7 +224,9 @@ def _guarded(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
 
 
 def _of_log(found: LogFinding) -> Finding:
-    fix = FIX_GUARD if found.subject == "guards" else FIX_AUDIT
+    fix = {"guards": FIX_GUARD, "quorum": FIX_ANCHOR}.get(found.subject, FIX_AUDIT)
+    if found.subject.startswith(("witness ", "timestamp ")):
+        fix = FIX_ANCHOR
     if found.ok:
         fix = "Keep one elsewhere too: handrail audit checkpoint" if found.alone else ""
     return Finding(f"audit {found.subject}", ok=found.ok, message=found.message, fix=fix)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from handrail.connectors.anchors import TimestampSection, WitnessSection
 from handrail.connectors.channels import MailSection, NotificationsSection, ResponderSection
 from handrail.connectors.config import Section
 from handrail.connectors.tasksystem import TaskSystemConfig
@@ -121,14 +122,24 @@ class TimingSection(Section):
         return self
 
 
+AnchorName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+
+
 class AuditSection(Section):
     """``signing_key`` refers to an Ed25519 key in PEM, the same on every machine; without it one is made once in the
-    state directory. ``verifier_keys``: public keys (name+id+key) whose checkpoints count besides."""
+    state directory. ``second_signing_key``: an ML-DSA-44 key in PEM that signs too. ``verifier_keys``: public keys
+    (name+id+key) whose checkpoints count besides. ``policy_file``: the quorum of witnesses, as a C2SP tlog-policy;
+    without it all of ``witnesses``. ``quorum_seconds``: how long a checkpoint may wait for it."""
 
     origin: str = Field(default="handrail/audit", pattern=r"^[^\s+]{1,100}$")
     signing_key: str | None = None
+    second_signing_key: str | None = None
     verifier_keys: tuple[str, ...] = ()
     seal_seconds: float = Field(default=30, ge=1, le=3600)
+    policy_file: Path | None = None
+    quorum_seconds: float = Field(default=900, ge=1, le=7 * 86_400)
+    witnesses: dict[AnchorName, WitnessSection] = Field(default_factory=dict, max_length=60)
+    timestamps: dict[AnchorName, TimestampSection] = Field(default_factory=dict, max_length=8)
 
 
 class ApprovalsSection(Section):

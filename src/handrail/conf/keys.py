@@ -10,8 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from handrail.audit.signing import load_key, new_key_pem
+from handrail.audit.signing import load_key, load_second_key, new_key_pem
 from handrail.conf.config import Config
 from handrail.conf.config import secrets as configured_secrets
 
@@ -31,6 +32,12 @@ def audit_signing_key(config: Config) -> Ed25519PrivateKey:
     if config.audit.signing_key:
         return load_key(configured_secrets().resolve(config.audit.signing_key).reveal())
     return load_key(_kept(config.state_directory / AUDIT_FILE, new_key_pem))
+
+
+def audit_second_key(config: Config) -> MLDSA44PrivateKey | None:
+    """What signs the checkpoints too. Raises Misconfigured when it is not an ML-DSA-44 key in PEM."""
+    given = config.audit.second_signing_key
+    return load_second_key(configured_secrets().resolve(given).reveal()) if given else None
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:

@@ -180,6 +180,18 @@ RULES: Mapping[EventName, Rule] = {
     E.AUDIT_SEAL_REFUSED: Rule(
         "The audit log is not sealed any more", ((_ALL, NoticeKind.AUDIT),), Responsible.HOUSE, urgent=True
     ),
+    E.AUDIT_WITNESS_REFUSED: Rule(
+        "A witness refuses the audit log, or can't be trusted",
+        ((_ALL, NoticeKind.AUDIT),),
+        Responsible.HOUSE,
+        urgent=True,
+    ),
+    E.AUDIT_TIMESTAMP_REFUSED: Rule(
+        "A time stamp of the audit log is wrong", ((_ALL, NoticeKind.AUDIT),), Responsible.HOUSE
+    ),
+    E.AUDIT_QUORUM_MISSING: Rule(
+        "The audit log lacks the cosignatures of its witnesses", ((_ALL, NoticeKind.AUDIT),), Responsible.HOUSE
+    ),
 }
 
 

@@ -6,7 +6,7 @@ from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, path, register_converter
 from django.urls.converters import PathConverter
 
-from handrail.web.audit import evaluation, integrity, log
+from handrail.web.audit import evaluation, integrity, log, proofs
 from handrail.web.definitions import definition, proposing
 from handrail.web.definitions import listing as definitions
 from handrail.web.packets import annex, assemble, packet, picture
@@ -128,6 +128,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/definitions/<int:definition>/bring-back", definition.bring_back, name="definition-bring-back"),
     path("admin/audit", log.page, name="audit"),
     path("admin/audit/record", integrity.page, name="audit-record"),
+    path("admin/audit/proofs/event/<int:event>", proofs.of_event, name="audit-proof-event"),
+    path("admin/audit/proofs/packet/<str:packet>", proofs.of_packet, name="audit-proof-packet"),
     path("admin/audit/export", integrity.export, name="audit-export"),
     path("admin/evaluation", evaluation.page, name="evaluation"),
 ]

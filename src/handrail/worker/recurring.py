@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import structlog
 
 from handrail.access import queries as access
+from handrail.anchoring import actions as anchoring
+from handrail.anchoring import services as anchors
 from handrail.audit import actions as audit
 from handrail.kernel.errors import HandrailError
 from handrail.packets.actions import releasing
@@ -56,6 +58,11 @@ def seal() -> None:
     audit.keep_sealed(by=access.worker(worker_name(), 0), batches=SEAL_BATCHES)
 
 
+def anchor() -> None:
+    """After a seal; and again for those that were away."""
+    anchoring.anchor(by=access.worker(worker_name(), 0))
+
+
 def expire() -> None:
     releasing.expire_all(name=worker_name())
 
@@ -73,7 +80,7 @@ class RecurringDuty:
 
 
 def duties(*, sweep: float, pull_every: float, seal_every: float) -> Mapping[str, RecurringDuty]:
-    """Those of this installation, by name: pulling needs a task system."""
+    """Those of this installation, by name: pulling needs a task system, anchoring somebody outside."""
     known = {
         "expire": RecurringDuty(expire, sweep),
         "overdue": RecurringDuty(overdue, sweep),
@@ -81,4 +88,6 @@ def duties(*, sweep: float, pull_every: float, seal_every: float) -> Mapping[str
         waves.DUTY: RecurringDuty(settle_waves, waves.EVERY_SECONDS),
         "prune": RecurringDuty(pruning.prune, pruning.EVERY.total_seconds()),
     }
+    if anchors.is_configured():
+        known["anchor"] = RecurringDuty(anchor, seal_every)
     return known if task_system.find() is None else {**known, "pull": RecurringDuty(pull, pull_every)}

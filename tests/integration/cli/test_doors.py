@@ -38,6 +38,8 @@ RUNBOOK = "runbook/entitlement-resync"
 # What each command is given besides its name; a word in braces names a thing of the house.
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "audit prove": ("1",),
+    "audit proof": ("event", "{event}", "--out", "{folder}"),
+    "audit timestamp": ("--out", "{folder}"),
     "audit accept-restore": REASON,
     "definitions propose": ("{yaml}",),
     "definitions show": (RUNBOOK,),

@@ -25,6 +25,7 @@ MISSING = {
     "definition": "987654321",
     "member": "987654321",
     "packet": "PKT-0000000000",
+    "event": "987654321",
     "token": "TOK-0000000000",
 }
 

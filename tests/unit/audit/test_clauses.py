@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 CLAUSES = re.findall(r"^\| (CF-\d+) \|", (ROOT / "docs/reference/checkpoint-format.md").read_text(), re.MULTILINE)
 CITED = {
     clause
-    for path in (ROOT / "src/handrail/audit").glob("*.py")
+    for path in (ROOT / "src/handrail/audit").rglob("*.py")
     for clause in re.findall(r"CF-\d+", path.read_text(encoding="utf-8"))
 }
 

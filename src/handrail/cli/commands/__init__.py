@@ -75,7 +75,14 @@ class Commands(LazyGroup):
         "audit": Lazy(
             "audit",
             "group",
-            "The audit log: list, verify, seal, accept-restore, checkpoint, key, prove, export, check-export.",
+            "The audit log: list, verify, seal, accept-restore, checkpoint, key, witnesses, prove, proof, timestamp, "
+            "export, check-export, check-proof.",
+        ),
+        "witness": Lazy(
+            "witness",
+            "group",
+            "A witness of audit logs, elsewhere: init, key, trust, list, serve.",
+            models=False,
         ),
     }
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
+from base64 import b64decode
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from handrail.access import evidence, trail
-from handrail.audit import exportcheck
-from handrail.audit.checkpoint import VerifierKey
+from handrail.audit import cosignature, exportcheck, tlogproof
+from handrail.audit import policy as policies
 from handrail.audit.queries import EventFilter
 from handrail.cli import output
 from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json, Limit, TenantKey
 from handrail.kernel.errors import Invalid
+from handrail.packets import log_proofs
 
 group = typer.Typer()
 
@@ -32,7 +35,17 @@ ExportFile = Annotated[Path, typer.Argument(metavar="FILE", help="What handrail 
 Keys = Annotated[list[str], typer.Option("--key", metavar="NAME+ID+KEY", help="A public key that you trust.")]
 Origin = Annotated[str, typer.Option("--origin", help="The log's name.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why the log is accepted; it is recorded.")]
-SMALL_FILE = 64 * 1024
+Pem = Annotated[bool, typer.Option("--pem", help="In PEM, as tools for COSE receipts and OpenSSL take it.")]
+ProofKind = Annotated[Literal["event", "packet"], typer.Argument(help="What is proven: event or packet.")]
+ProofOf = Annotated[str, typer.Argument(metavar="WHAT", help="The event's number, or the packet's reference.")]
+ProofDirectory = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new directory for the files.")]
+StampOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new directory for the two files.")]
+StampSize = Annotated[int | None, typer.Option("--size", min=0, help="Of the checkpoint over so many leaves.")]
+ProofFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .tlog-proof.")]
+PolicyFile = Annotated[Path | None, typer.Option("--policy", metavar="FILE", help="A C2SP tlog-policy: the quorum.")]
+LeafFile = Annotated[Path | None, typer.Option("--leaf", metavar="FILE", help="The leaf; without it, the proof's own.")]
+SMALL_FILE = 256 * 1024
+EVENT_DIGITS = 18
 
 
 @group.command("list")
@@ -118,10 +131,87 @@ def checkpoint(*, as_: As = None, workspace: InWorkspace = None) -> None:
 
 
 @group.command("key")
-def key(*, as_: As = None, workspace: InWorkspace = None) -> None:
-    """Print the public key that checkpoints are verified with."""
+def key(*, pem: Pem = False, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Print the public key that checkpoints are verified with, and the second one, if there is one."""
     who = actor(as_, workspace)
-    print(evidence.verifier_key(who))
+    print(evidence.receipt_key(who).rstrip() if pem else "\n".join(evidence.verifier_keys(who)))
+
+
+@group.command("witnesses")
+def witnesses(*, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """Show whether witnesses have cosigned the newest checkpoint, and how it stands with each of them and with the
+    time-stamp services. Exit code 1 while the quorum is late or a witness refuses the log."""
+    found = evidence.quorum(actor(as_, workspace))
+    if json:
+        output.print_json(found)
+    else:
+        output.print_facts({"quorum": found.message, "cosigned by": ", ".join(found.by), "at size": found.size})
+        rows = [(a.kind, a.name, a.problem or "ok", a.since, a.message) for a in found.anchors]
+        columns = ("kind", "name", "state", "since", "message")
+        output.print_table("", columns, rows, empty="None is configured: [audit.witnesses], [audit.timestamps].")
+    if found.late or any(a.problem is not None and a.problem.is_evidence for a in found.anchors):
+        raise typer.Exit(1)
+
+
+@group.command("proof")
+def proof(
+    kind: ProofKind, what: ProofOf, *, out: ProofDirectory, as_: As = None, workspace: InWorkspace = None
+) -> None:
+    """Write what outsiders check an event, or a released packet with its approvals, with: for each a .tlog-proof, a
+    COSE receipt (.cose) and the sealed row itself (.leaf), beside the key in PEM."""
+    who = actor(as_, workspace)
+    if kind == "packet":
+        found = log_proofs.prove_packet(who, what)
+    else:
+        if not (what.isascii() and what.isdecimal() and len(what) <= EVENT_DIGITS):
+            raise Invalid("An event is named by its number, as in list --json.", code="event")
+        found = [log_proofs.prove_event(who, int(what))]
+    files = {"log-key.pem": evidence.receipt_key(who).encode()}
+    for one in found:
+        files |= {
+            f"{one.name}.tlog-proof": one.row.proof.encode(),
+            f"{one.name}.cose": b64decode(one.row.receipt),
+            f"{one.name}.leaf": one.row.leaf.encode(),
+        }
+    _write_new(out, files)
+    output.say(f"wrote {len(files)} files to {out}: " + ", ".join(one.name for one in found))
+
+
+@group.command("timestamp")
+def timestamp(*, out: StampOut, size: StampSize = None, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Write the newest time-stamped checkpoint and its time stamp (RFC 3161): DIR/checkpoint, DIR/checkpoint.tsr."""
+    found = evidence.timestamp(actor(as_, workspace), size)
+    _write_new(out, {"checkpoint": found.text.encode(), "checkpoint.tsr": found.response})
+    output.say(f"wrote the checkpoint over {found.size} leaves and its time stamp by {found.service} to {out}")
+
+
+@group.command("check-proof")
+def check_proof(
+    file: ProofFile,
+    *,
+    key: Keys,
+    origin: Origin = "handrail/audit",
+    policy: PolicyFile = None,
+    leaf: LeafFile = None,
+    json: Json = False,
+) -> None:
+    """Check a .tlog-proof with the public key of the log alone, and the cosignatures that a policy asks for. Needs no
+    database."""
+    trusted = policies.parse(output.read_file(policy)) if policy else None
+    found = tlogproof.verify(
+        output.read_text(file),
+        origin=origin,
+        keys=[cosignature.read_key(text) for text in key],
+        policy=trusted,
+        leaf=output.read_file(leaf) if leaf else None,
+    )
+    if json:
+        facts = {"index": found.index, "size": found.checkpoint.size, "witnesses": found.witnesses}
+        output.print_json({**facts, "leaf": found.leaf.decode(errors="replace")})
+        return
+    by = f", cosigned by {', '.join(found.witnesses)}" if found.witnesses else ""
+    output.say(f"proven: leaf {found.index} of {found.checkpoint.size}{by}")
+    output.say(found.leaf.decode(errors="replace"))
 
 
 @group.command("prove")
@@ -155,7 +245,7 @@ def check_export(file: ExportFile, *, key: Keys, origin: Origin = "handrail/audi
     signed checkpoint. Needs no database."""
     try:
         with file.open(encoding="utf-8") as lines:
-            checked = exportcheck.check(lines, origin=origin, keys=[VerifierKey.from_text(text) for text in key])
+            checked = exportcheck.check(lines, origin=origin, keys=[cosignature.read_key(text) for text in key])
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid(f"{file} can't be read: {type(error).__name__}.", code="file") from None
     if json:
@@ -164,6 +254,15 @@ def check_export(file: ExportFile, *, key: Keys, origin: Origin = "handrail/audi
     others = sum(checked.rows.values()) - checked.events
     ledgers = f" and {others} rows of ledgers" if others else ""
     output.say(f"intact: {checked.events} events{ledgers} in clear text among {checked.size} leaves")
+
+
+def _write_new(directory: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        directory.mkdir(parents=True)
+        for name, data in files.items():
+            (directory / name).write_bytes(data)
+    except OSError as error:
+        raise Invalid(f"{directory} can't be written: {error.strerror}. It must be new.", code="file") from None
 
 
 def _small(path: Path) -> str:

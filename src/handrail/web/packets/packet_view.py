@@ -93,6 +93,7 @@ class PacketPage:
     forms: list[ReasonForm]
     again: ReasonForm | None
     may_export: bool
+    may_prove: bool
     may_look_inside: bool
     reason_limit: int = REASON_LIMIT
     refused: RefusedDecision | None = None
@@ -181,7 +182,6 @@ def present(
     review = queries.get_packet_review(actor, ref, number, against)
     detail = review.detail
     compared = review.comparison.differences if review.comparison and review.comparison.against else None
-    shown_differences = review.since.differences if review.since else compared
     typed = typed or SubmittedReason()
     shown = detail.summary.revision
     later = [one for one in detail.revisions if one.number > shown.number]
@@ -202,7 +202,7 @@ def present(
         annexes=values.annex_rows(detail.annexes, seen_view.way(detail), compared),
         gone=values.gone_annexes(compared),
         compared=comparing.compared_revision(review, asked=against),
-        differences=values.diff_groups(shown_differences),
+        differences=values.diff_groups(review.since.differences if review.since else compared),
         approvals=[vote for vote in votes if vote.kind is VoteKind.APPROVE],
         against=[vote for vote in votes if vote.kind is not VoteKind.APPROVE],
         delivery=_delivery(detail.delivery),
@@ -210,6 +210,7 @@ def present(
         refusals=_refusals(detail),
         forms=list(_forms(detail, typed)),
         again=_again(detail, typed) if not later else None,
+        may_prove=detail.delivery is not None and actor.may(Capability.AUDIT_VIEW),
         may_export=detail.delivery is not None and actor.may(Capability.PACKET_RELEASE),
         refused=refused,
         whole=whole,
