@@ -128,7 +128,7 @@ def _leaves(name: str, command: Any) -> Iterator[str]:
 
 
 def _duties() -> Iterator[str]:
-    """The recurring duties, as ``worker/recurring.py`` names them, those included that need a task system or witness."""
+    """The recurring duties, as ``worker/recurring.py`` names them, with those that need a task system or a witness."""
     from handrail.anchoring import services  # noqa: PLC0415
     from handrail.runbooks import task_system  # noqa: PLC0415
     from handrail.worker import recurring  # noqa: PLC0415
