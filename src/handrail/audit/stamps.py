@@ -28,6 +28,8 @@ SHA256 = "2.16.840.1.101.3.4.2.1"
 # How far the service's clock may be from ours.
 TOLERANCE = timedelta(minutes=5)
 MAX_BYTES = 64 * 1024
+CERTIFICATES = 0xA0  # RFC 5652, section 5.1: [0] IMPLICIT
+LONGEST_SHORT = 0x7F  # a length in one byte; X.690, section 8.1.3
 REQUEST_TYPE, ANSWER_TYPE = "application/timestamp-query", "application/timestamp-reply"  # RFC 3161, section 3.4
 
 
@@ -107,13 +109,55 @@ def _decoded(response: bytes) -> TimeStampResponse:
     if len(response) > MAX_BYTES:
         raise WrongStamp(f"The answer is over {MAX_BYTES} bytes.")
     try:
-        answer = decode_timestamp_response(response)
+        answer = decode_timestamp_response(_in_order(response))
         status = PKIStatus(answer.status)
-    except ValueError:
+    except (ValueError, IndexError):
         raise WrongStamp("The answer is not a time-stamp response.") from None
     if status is not PKIStatus.GRANTED:  # RFC 3161, section 2.4.2
         raise WrongStamp("The service has granted no time stamp.", refused=True)
     return answer
+
+
+def _in_order(response: bytes) -> bytes:
+    """The response with the certificates of its token in the order of DER (X.690, section 11.6).
+
+    OpenSSL's service, and those built on it, send the service's own certificate first. The set is not signed, the
+    decoder takes DER only, and what is kept is the response as it came.
+    """
+    _, *rest = _elements(response, *_inside(response, 0))
+    if not rest:  # a refusal has no token
+        return response
+    _, content = _elements(response, *_inside(response, rest[0][0]))
+    (signed,) = _elements(response, *_inside(response, content[0]))
+    found = next(
+        (one for one in _elements(response, *_inside(response, signed[0])) if response[one[0]] == CERTIFICATES), None
+    )
+    if found is None:
+        return response
+    begin, end = _inside(response, found[0])
+    parts = sorted(response[one:last] for one, last in _elements(response, begin, end))
+    return response[:begin] + b"".join(parts) + response[end:]
+
+
+def _inside(data: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the DER element at ``at`` begins and ends. Raises ValueError, IndexError."""
+    length, begin = data[at + 1], at + 2
+    if length > LONGEST_SHORT:
+        count = length - LONGEST_SHORT - 1
+        length, begin = int.from_bytes(data[begin : begin + count], "big"), begin + count
+    if begin + length > len(data):
+        raise ValueError("an element ends beyond its data")
+    return begin, begin + length
+
+
+def _elements(data: bytes, begin: int, end: int) -> list[tuple[int, int]]:
+    """Where each DER element between ``begin`` and ``end`` begins and ends. Raises ValueError, IndexError."""
+    found = []
+    while begin < end:
+        last = _inside(data, begin)[1]
+        found.append((begin, last))
+        begin = last
+    return found
 
 
 def _accuracy(answer: TimeStampResponse) -> float | None:

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handrail.access import queries as access
 from handrail.anchoring import actions
 from handrail.audit import signing, stamped, stamps
 from handrail.audit.models import Anchor, AuditCheckpoint, AuditEvent, CheckpointTimestamp
 from handrail.audit.signing import Signing
-from handrail.audit.stamps import ANSWER_TYPE, WrongStamp
+from handrail.audit.stamps import ANSWER_TYPE, StampTrust, WrongStamp
 from handrail.audit.verification import verify
 from handrail.kernel.clock import now
 from tests.factories.log import run, sealed_events, superuser
@@ -168,3 +170,15 @@ def test_stamp_that_was_moved_to_another_checkpoint_is_a_difference(authority: A
         with superuser("audit_checkpointtimestamp"):
             run("UPDATE audit_checkpointtimestamp SET size = %s", newest)
         assert [one.kind for one in verify().differences] == ["timestamp"]
+
+
+@given(st.binary(max_size=300), st.integers(0, 2000))
+def test_any_bytes_are_refused_and_nothing_else_happens(data: bytes, place: int) -> None:
+    for given_ in (
+        data,
+        b"\x30\x82" + data,
+        b"\x30\x03\x02\x01\x00" + data,
+        b"\x30\x84" + place.to_bytes(4, "big") + data,
+    ):
+        with pytest.raises(WrongStamp):
+            stamps.verify(given_, TEXT, StampTrust([]))
