@@ -44,7 +44,13 @@ from handrail.connectors.channels.config import (  # noqa: E402
     WebhookSection,
 )
 from handrail.connectors.config import BreakerSettings, CallLimits  # noqa: E402
-from handrail.connectors.lane.config import DirectoryLaneConfig, HttpLaneConfig, S3LaneConfig, SftpLaneConfig  # noqa: E402
+from handrail.connectors.lane.config import (  # noqa: E402
+    CasePortalConfig,
+    DirectoryLaneConfig,
+    HttpLaneConfig,
+    S3LaneConfig,
+    SftpLaneConfig,
+)
 from handrail.connectors.tasksystem.config import AnswerRow, LookFor, WriteCall  # noqa: E402
 from handrail.definitions.states import DEFINITION  # noqa: E402
 from handrail.kernel.statemachine import StateMachine  # noqa: E402
@@ -230,7 +236,13 @@ def images() -> Iterator[str]:
         yield f"docs/screenshots/{name} is shown, with words for those who do not see it, on no page"
 
 
-LANES = {"directory": DirectoryLaneConfig, "http": HttpLaneConfig, "s3": S3LaneConfig, "sftp": SftpLaneConfig}
+LANES = {
+    "directory": DirectoryLaneConfig,
+    "http": HttpLaneConfig,
+    "portal": CasePortalConfig,
+    "s3": S3LaneConfig,
+    "sftp": SftpLaneConfig,
+}
 CHANNELS = {
     "webhook": WebhookSection,
     "email": EmailSection,

@@ -3,7 +3,7 @@
 lane ────── what every carrier offers, and what can come of a call
 config ──── the sections ``[lanes.NAME]``
 current ─── the lanes of this process, by name
-intake, drop, bucket, sftp ─ HTTP intake, directory drop, S3, SFTP
+intake, drop, bucket, sftp, portal ─ HTTP intake, directory drop, S3, SFTP, a vendor's case portal
 """
 
 from handrail.connectors.lane.current import Lanes, configure, encryption, get, names, parse, reply_keys, use
@@ -12,6 +12,8 @@ from handrail.connectors.lane.lane import (
     MAX_REPLIES,
     MAX_REPLY_BYTES,
     Ability,
+    AddressedLane,
+    Addressee,
     ErrorKind,
     Lane,
     LaneFailed,
@@ -25,6 +27,8 @@ __all__ = [
     "MAX_REPLIES",
     "MAX_REPLY_BYTES",
     "Ability",
+    "AddressedLane",
+    "Addressee",
     "ErrorKind",
     "Lane",
     "LaneFailed",

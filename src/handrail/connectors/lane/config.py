@@ -7,13 +7,14 @@ from typing import Annotated, Literal, Self, assert_never
 
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
-from handrail.connectors.config import HttpConfig, SecretReference, Section
+from handrail.connectors.config import MAX_BYTES, HttpConfig, SecretReference, Section
 from handrail.connectors.http import Client
 from handrail.connectors.lane.bucket import S3Lane
 from handrail.connectors.lane.drop import DirectoryLane
 from handrail.connectors.lane.encryption import recipient
 from handrail.connectors.lane.intake import HttpLane
 from handrail.connectors.lane.lane import Lane
+from handrail.connectors.lane.portal import PortalLane, PortalLaneConfig
 from handrail.connectors.lane.sftp import SftpLane
 from handrail.connectors.lane.ssh import HostPin, Login, private_key
 from handrail.connectors.s3 import S3Section, open_bucket
@@ -89,7 +90,15 @@ class SftpLaneConfig(AnsweredLane):
         return self
 
 
-AnyLane = HttpLaneConfig | DirectoryLaneConfig | S3LaneConfig | SftpLaneConfig
+class CasePortalConfig(AnsweredLane, PortalLaneConfig):
+    """``preset``: a file of ``portals/``, over which the section is laid."""
+
+    kind: Literal["portal"]
+    deadline_seconds: float = Field(default=20.0, gt=0, le=60, allow_inf_nan=False)
+    max_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=MAX_BYTES)
+
+
+AnyLane = CasePortalConfig | HttpLaneConfig | DirectoryLaneConfig | S3LaneConfig | SftpLaneConfig
 LANE: TypeAdapter[AnyLane] = TypeAdapter(Annotated[AnyLane, Field(discriminator="kind")])
 
 
@@ -106,6 +115,8 @@ def open_lane(name: str, config: AnyLane, secrets: Secrets) -> Lane:
         return S3Lane(name, bucket, deadline_seconds=config.deadline_seconds)
     if isinstance(config, SftpLaneConfig):
         return _open_sftp(name, config, secrets)
+    if isinstance(config, CasePortalConfig):
+        return PortalLane(name, config, Client(config, secrets))
     assert_never(config)
 
 

@@ -72,7 +72,7 @@ class HttpLane:
             if receipt.package_digest and receipt.package_digest != digest_bytes(data):
                 raise LaneFailed("The lane holds another package under this manifest.", ErrorKind.REFUSED)
             return receipt
-        raise self._trouble(exchange)
+        raise failed_exchange(self.name, exchange)
 
     def status(self, manifest_digest: str) -> Receipt:
         exchange = self._client.send("GET", self._one(manifest_digest), headers={"accept": "application/json"})
@@ -93,14 +93,14 @@ class HttpLane:
             return ()
         if exchange.failure is None and exchange.status == HTTPStatus.OK:
             return _replies(exchange)
-        raise self._trouble(exchange)
+        raise failed_exchange(self.name, exchange)
 
     def recall(self, manifest_digest: str, statement: bytes) -> None:
         headers = {"content-type": ENVELOPE_TYPE, "accept": "application/json"}
         path = f"{self._one(manifest_digest)}/recalls/{digest_bytes(statement)}"
         exchange = self._client.send("PUT", path, headers=headers, content=statement)
         if exchange.failure is not None or exchange.status not in _KEPT:
-            raise self._trouble(exchange)
+            raise failed_exchange(self.name, exchange)
 
     def check(self) -> list[Finding]:
         return [probe(self.name, self._client, self._path or "/", must_exist=True)]
@@ -113,21 +113,23 @@ class HttpLane:
             return Receipt(_NOTHING[exchange.status])
         if exchange.failure is None and exchange.status in _TAKEN:
             return _receipt(exchange, manifest_digest)
-        raise self._trouble(exchange)
+        raise failed_exchange(self.name, exchange)
 
-    def _trouble(self, exchange: Exchange) -> LaneFailed:
-        wait = retry_after_seconds(exchange.headers.get("retry-after"), now())
-        if exchange.failure is not None:
-            kind = ErrorKind.UNKNOWN if exchange.failure.sent else ErrorKind.NOT_SENT
-            if exchange.failure is Failure.REDIRECT:
-                kind = ErrorKind.REFUSED
-            return LaneFailed(f"The lane {self.name}: {describe(exchange.failure)}.", kind, retry_after_seconds=wait)
-        status = exchange.status or 0
-        said = f"The lane {self.name} answered with status {status}."
-        if status in _NOT_NOW or exchange.may_pass:
-            return LaneFailed(said, ErrorKind.BUSY, retry_after_seconds=wait)
-        kind = ErrorKind.REFUSED if status in _FOR_GOOD else ErrorKind.UNKNOWN
-        return LaneFailed(said, kind, retry_after_seconds=wait)
+
+def failed_exchange(name: str, exchange: Exchange) -> LaneFailed:
+    """What an exchange means that brought no usable answer, for a lane of that name."""
+    wait = retry_after_seconds(exchange.headers.get("retry-after"), now())
+    if exchange.failure is not None:
+        kind = ErrorKind.UNKNOWN if exchange.failure.sent else ErrorKind.NOT_SENT
+        if exchange.failure is Failure.REDIRECT:
+            kind = ErrorKind.REFUSED
+        return LaneFailed(f"The lane {name}: {describe(exchange.failure)}.", kind, retry_after_seconds=wait)
+    status = exchange.status or 0
+    said = f"The lane {name} answered with status {status}."
+    if status in _NOT_NOW or exchange.may_pass:
+        return LaneFailed(said, ErrorKind.BUSY, retry_after_seconds=wait)
+    kind = ErrorKind.REFUSED if status in _FOR_GOOD else ErrorKind.UNKNOWN
+    return LaneFailed(said, kind, retry_after_seconds=wait)
 
 
 def _receipt(exchange: Exchange, manifest_digest: str) -> Receipt:

@@ -9,9 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
+from pydantic import JsonValue
+
 from handrail.connectors.bounded import Bounded, Crowded, Overdue
 from handrail.connectors.finding import Finding
 from handrail.kernel.errors import Unavailable
+from handrail.kernel.secrets import Secret
 
 T = TypeVar("T")
 
@@ -64,6 +67,15 @@ class Ability(StrEnum):
 
 
 ALL = frozenset(Ability)
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """What else some lanes need of one packet. ``document``: its ``inputs``, and the ``packet`` as it leaves.
+    ``upload``: the address that the vendor gave for it, a secret; None where nobody has entered one, or it was used."""
+
+    document: JsonValue
+    upload: Secret | None = None
 
 
 class LaneFailed(Unavailable):
@@ -127,6 +139,15 @@ class Lane(Protocol):
         ...
 
     def check(self) -> list[Finding]: ...
+
+
+@runtime_checkable
+class AddressedLane(Protocol):
+    """A lane that has to know more of a packet than its package."""
+
+    def addressed(self, to: Addressee) -> Lane:
+        """The lane as it is for that packet. Raises LaneFailed where the packet doesn't say."""
+        ...
 
 
 def bounded_replies(found: Iterable[bytes]) -> tuple[bytes, ...]:

@@ -11,11 +11,11 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 
 from handrail.access.actor import Actor
 from handrail.audit.events import EventName
-from handrail.connectors import lane as lanes
 from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState, Receipt
 from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError, Misconfigured, Stale
-from handrail.packets import ledger, moves, parcels, settings
+from handrail.packets import addressing, ledger, moves, parcels, settings
+from handrail.packets.actions import unasked
 from handrail.packets.expiry import has_expired, withdraw_expired
 from handrail.packets.ledger import DeliveryLease, DeliveryRow, NewDeliveryRow
 from handrail.packets.models import Revision
@@ -120,12 +120,12 @@ def _attempt(position: DeliveryPosition, move: Callable[[Delivery], datetime | N
     """One move. Raises Stale, and _Failed for everything that doesn't mean that the database is away."""
     revision = position.revision
     try:
-        lane = lanes.get(revision.packet.lane)
-    except Misconfigured as error:  # until it is configured and this process restarted
+        lane = addressing.lane_of(revision)
+    except (Misconfigured, LaneFailed) as error:  # until it is configured, or the packet says what it has to
         raise _Failed(error.message, now() + settings.current().retry_ceiling) from None
     delivery = Delivery(revision, position.status, position.lease, position.by, lane)
     try:
-        return move(delivery)
+        return unasked.instead(move, position.status.phase, lane)(delivery)
     except (Stale, OperationalError, InterfaceError):
         raise
     except LaneFailed as error:

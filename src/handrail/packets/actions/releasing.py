@@ -9,11 +9,11 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import refuse
 from handrail.audit.events import EventName
-from handrail.connectors import lane as lanes
+from handrail.connectors.lane import LaneFailed
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.kernel.scope import entered
-from handrail.packets import approvers, documents, expiry, leases, ledger, moves, permissions, settings
+from handrail.packets import addressing, approvers, documents, expiry, leases, ledger, moves, permissions, settings
 from handrail.packets.actions.drift import refuse_if_drifted
 from handrail.packets.ledger import NewDeliveryRow
 from handrail.packets.models import Release, Revision
@@ -37,7 +37,7 @@ def release(*, ref: str, revision: int, by: Actor) -> int:
     _reopen_if_short(row, by)
     refuse(permissions.why_not_release(by, row))
     key = settings.current().signing_key()
-    lanes.get(row.packet.lane)
+    _refuse_without_address(row)
     refuse_if_drifted(row, by=by)
     with transaction.atomic():
         moves.lock(row.packet_id)
@@ -57,6 +57,14 @@ def release(*, ref: str, revision: int, by: Actor) -> int:
         )
         _decided(row, sealed, by)
     return row.pk
+
+
+def _refuse_without_address(row: Revision) -> None:
+    """Raises Misconfigured without the lane, and Conflict where the packet doesn't say what its lane has to know."""
+    try:
+        addressing.lane_of(row)
+    except LaneFailed as error:
+        raise Conflict(error.message, code="lane-address") from None
 
 
 def expire(*, revision_id: int, by: Actor) -> bool:

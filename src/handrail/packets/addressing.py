@@ -1,0 +1,18 @@
+"""The lane of one revision, for the kinds that have to know more: the vendor's case, or an upload address."""
+
+from __future__ import annotations
+
+import json
+
+from handrail.connectors import lane as lanes
+from handrail.connectors.lane import AddressedLane, Addressee, Lane
+from handrail.packets.models import Revision
+
+
+def lane_of(revision: Revision) -> Lane:
+    """Raises Misconfigured without the lane, and LaneFailed where the packet doesn't say what it has to."""
+    lane = lanes.get(revision.packet.lane)
+    if not isinstance(lane, AddressedLane):
+        return lane
+    document = {"inputs": revision.packet.inputs, "packet": json.loads(revision.assembly.packet)}
+    return lane.addressed(Addressee(document))
