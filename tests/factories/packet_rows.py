@@ -12,6 +12,7 @@ from handrail.kernel.clock import now
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.packets.models import Packet, Revision
 from handrail.packets.states import RevisionReason, RevisionState
+from handrail.packets.terms import terms_of
 from tests.factories import rows
 from tests.unit.definitions.profile_samples import PROFILE
 
@@ -27,6 +28,7 @@ def profile(of: Workspace) -> Definition:
 def packet(of: Tenant, by: Definition, *, subject: str = "") -> Packet:
     """A packet whose first revision waits for a worker."""
     given = {"tenant": of.key, "case": f"CASE-{next(_number)}"}
+    subject = subject or " / ".join(given.values())
     made = Packet.objects.create(
         ref=new_ref(Prefix.PACKET),
         workspace_id=of.workspace_id,
@@ -35,7 +37,8 @@ def packet(of: Tenant, by: Definition, *, subject: str = "") -> Packet:
         lane="vendor-intake",
         inputs=given,
         inputs_digest=digest(given),
-        subject=subject or " / ".join(given.values()),
+        subject=subject,
+        terms=terms_of(of.workspace_id, [subject, *subject.split(" / ")]),
         salt=bytes(32),
         created_at=now(),
         created_by="dee@example.com",

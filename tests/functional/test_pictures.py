@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from handrail.packets import settings
+from handrail.packets import annexes
 from handrail.packets.models import AnnexRow, PictureRedaction
 from tests.factories import rows
 from tests.factories.installation import Installation
@@ -82,7 +82,7 @@ def test_one_person_redacts_and_another_attests(desk: Packets, visit: Visits, sc
         expect(person.page.get_by_text("Attested by you.")).to_be_visible()
     leaving = AnnexRow.objects.get(revision=desk.build(desk.newest.pk), name="picture-1")
     assert leaving.cleared_digest == PictureRedaction.objects.get().result_digest
-    with settings.blobs().open(leaving.cleared_digest) as stream:
+    with annexes.open_annex(leaving.revision.packet, leaving.cleared_digest) as stream:
         png = Image.open(io.BytesIO(stream.read()))
     assert png.getpixel((png.width // 2, png.height // 2)) == (0, 0, 0)
 

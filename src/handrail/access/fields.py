@@ -67,6 +67,10 @@ class ForgottenText(Forgotten, str):
     __slots__ = ("at", "reason")
 
 
+class ForgottenBytes(Forgotten, bytes):
+    pass
+
+
 class ForgottenObject(Forgotten, dict[str, Any]):
     pass
 
@@ -138,6 +142,10 @@ class StoredObject(Stored):
     output_field = models.JSONField()
 
 
+class StoredBytes(Stored):
+    output_field = models.BinaryField()
+
+
 class _Forgettable(models.Field):  # type: ignore[type-arg]
     descriptor_class = _Opening
     stored: ClassVar[type[Stored]]
@@ -158,9 +166,7 @@ class _Forgettable(models.Field):  # type: ignore[type-arg]
         if not bound or not callable(getattr(self.model, "subject_of", None)):
             return [checks.Error("a row with such a field needs subject_of and sealed_by", obj=self, id="handrail.E1")]
         try:
-            found = [
-                cast("models.Field[Any, Any]", self.model._meta.get_field(name.removesuffix("_id"))) for name in bound
-            ]
+            found = [cast("models.Field[Any, Any]", self.model._meta.get_field(name)) for name in bound]
         except FieldDoesNotExist:
             found = []
         if len(found) != len(bound) or any(isinstance(field, _Forgettable) or field.primary_key for field in found):
@@ -237,6 +243,36 @@ class ForgettableTextField(_Forgettable, models.TextField):  # type: ignore[type
         return Sealed(value.removeprefix(_PREFIX)) if value.startswith(_PREFIX) else Sealed(None, value)
 
 
+class ForgettableBinaryField(_Forgettable, models.BinaryField):  # type: ignore[type-arg]
+    """Bytes."""
+
+    stored = StoredBytes
+
+    def encoded(self, value: Any) -> bytes:
+        return bytes(value)
+
+    def decoded(self, plain: bytes) -> bytes:
+        return plain
+
+    def forgotten(self, error: KeyDestroyed) -> Forgotten:
+        found = ForgottenBytes()
+        found.at, found.reason = error.at, error.reason
+        return found
+
+    def shown(self, text: str) -> bytes:
+        return f"{_PREFIX}{text}".encode()
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        return super().get_db_prep_value(self.raw(value), connection, prepared)
+
+    def from_db_value(self, value: Any, *_: Any) -> Any:
+        if value is None or not value:
+            return value
+        found = bytes(value)
+        sealed = found.startswith(_PREFIX.encode())
+        return Sealed(found.removeprefix(_PREFIX.encode()).decode()) if sealed else Sealed(None, found)
+
+
 class ForgettableJSONField(_Forgettable, models.JSONField):
     """An object, or a list where ``empty`` is ``list``: of that shape is what was forgotten."""
 
@@ -277,7 +313,7 @@ class ForgettableJSONField(_Forgettable, models.JSONField):
 
 def is_empty(value: Any) -> bool:
     """Whether there is nothing in it to be forgotten."""
-    return value in ("", [], {})
+    return value in ("", b"", [], {})
 
 
 def sealed_value(row: models.Model, name: str, value: T) -> T:

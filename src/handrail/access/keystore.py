@@ -25,7 +25,7 @@ from handrail.kernel.errors import Unavailable
 KEY_BYTES = 32
 MAX_RECORD = 1024  # bytes
 _FORM = "handrail-subject-key/v1"
-_TENANT = re.compile(r"[1-9][0-9]{0,18}")
+_TENANT = re.compile(r"0|[1-9][0-9]{0,18}")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,40}\.[a-z]{1,16}\.[0-9]{1,6}")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 
@@ -48,7 +48,9 @@ class SubjectKeyDamaged(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class KeyName:
-    """``record``: such as PKT-7K3M9QX2ZA. ``kind``: which of its keys. ``number`` counts on behind destroyed ones."""
+    """``tenant_id`` 0: of no tenant. ``record``: such as PKT-7K3M9QX2ZA.
+
+    ``kind``: which of its keys. ``number`` counts on behind destroyed ones."""
 
     tenant_id: int
     record: str

@@ -147,7 +147,7 @@ RIGHTS: Mapping[str, Rights] = {
     # support
     "support_supportrequest": Rights(Shown.TENANT, update=_HANDOFF),
     # packets
-    "packets_packet": Rights(Shown.TENANT, lock=True),
+    "packets_packet": Rights(Shown.TENANT, update=("terms",)),
     "packets_revision": Rights(Shown.TENANT, update=_REVISION),
     "packets_assembly": _ADDED,
     "packets_snapshot": _ADDED,
@@ -161,6 +161,7 @@ RIGHTS: Mapping[str, Rights] = {
     "packets_voteproof": _ADDED,
     "packets_release": _ADDED,
     "packets_deliveryentry": _ADDED,
+    "packets_forgetting": _ADDED,
     # notifications
     "notifications_notification": Rights(Shown.WORKSPACE, update=("closed_at", "notified_at")),
     "notifications_notifiedevent": Rights(Shown.TENANT, update=("notified_at",)),

@@ -176,6 +176,17 @@ def _created(name: KeyName) -> KeyRecord:
     return found
 
 
+def names_of(subject: KeySubject) -> list[KeyName]:
+    """Its keys so far, destroyed ones too, the oldest first. Raises SubjectKeyDamaged, SubjectKeysUnavailable."""
+    found: list[KeyName] = []
+    for number in range(_MOST_KEYS):
+        name = KeyName(subject.tenant_id, subject.record, subject.kind, number)
+        if _read(name) is None:
+            break
+        found.append(name)
+    return found
+
+
 def seal(subject: KeySubject, plain: bytes, *, bound: str) -> str:
     """``plain`` for the place that ``bound`` says, which has to be said again to read it."""
     key = key_for(subject)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from handrail.conf import config
 from handrail.connectors import lane, registry
-from handrail.connectors.blobs import Blobs
+from handrail.connectors.blobs import NamedBlobs
 from handrail.kernel.errors import Misconfigured
 from handrail.packets import settings
 from handrail.packets.keyring import KeyRingDirectory
@@ -34,12 +34,12 @@ def connect(loaded: config.Config) -> None:
     )
 
 
-def open_blobs(loaded: config.Config) -> Blobs:
+def open_blobs(loaded: config.Config) -> NamedBlobs:
     """The configured store, or a folder in the state directory. Raises Misconfigured."""
     section = loaded.blobs or {"kind": "blobs", "folder": str(loaded.state_directory / BLOBS_DIRECTORY)}
     parsed = registry.parse_section("blobs", section)
     opened = registry.kinds()[parsed.kind].open("blobs", parsed, config.secrets())
-    if not isinstance(opened, Blobs):
+    if not isinstance(opened, NamedBlobs):
         raise Misconfigured("blobs.kind must be blobs or blobs-s3.", code="config")
     return opened
 

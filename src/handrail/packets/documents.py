@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from handrail.packets.assembly import results, snapshots
+from handrail.packets.forgotten import refuse_forgotten
 from handrail.packets.models import AnnexRow, Assembly, Clearance, HoldRow, Packet, Release, Revision, Snapshot
 from handrail.packets.proof import approvals as approvals_
 from handrail.packets.proof import cover, dsse
@@ -17,6 +18,7 @@ from handrail.packets.proof.manifest import Manifest
 
 def manifest_of(assembly: Assembly) -> Manifest | None:
     """The manifest of a revision, None when it has none."""
+    refuse_forgotten(assembly.manifest)
     return _manifest(bytes(assembly.manifest)) if assembly.manifest is not None else None
 
 
@@ -32,6 +34,8 @@ def assembly_of(revision: Revision) -> Assembly | None:
 def documents_of(assembly: Assembly) -> dict[str, bytes]:
     """The three documents that leave, by path, byte for byte."""
     texts = {"packet.json": assembly.packet, "trace.json": assembly.trace, "holds.json": assembly.holds}
+    for text in texts.values():
+        refuse_forgotten(text)
     return {path: text.encode() for path, text in texts.items()}
 
 
@@ -48,6 +52,8 @@ def covers_of(revision: Revision) -> dict[str, bytes]:
 
 
 def parsed(text: str) -> Any:
+    """Raises Conflict ``forgotten``."""
+    refuse_forgotten(text)
     return json.loads(text)
 
 
@@ -119,7 +125,7 @@ def hold_rows(revision: Revision, made: results.Assembled, clearances: Iterable[
 def annex_names(packet: Packet) -> tuple[results.EarlierName, ...]:
     """What artifacts were called in the packet's revisions so far, the oldest first, each name once."""
     rows = AnnexRow.objects.filter(revision__packet=packet).order_by("revision__number", "position")
-    found = rows.values_list("artifact", "type", "name")
+    found = ((row.artifact, row.type, row.name) for row in rows)
     return tuple(results.EarlierName(*one) for one in dict.fromkeys(found))
 
 

@@ -1,118 +1,23 @@
-"""A packet, its revisions, and what is decided and delivered. What was assembled, voted or delivered is only added to:
-the database refuses the rest."""
+"""What is decided about revisions, and what was delivered. What was assembled, voted or delivered is only added to: the
+database refuses the rest."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
-from handrail.access.models import SignedAct, Tenant, Workspace
-from handrail.definitions.models import Definition
-from handrail.packets.states import CURRENT, DeliveryEventKind, RevisionReason, RevisionState, VoteKind
+from handrail.access.fields import ForgettableBinaryField, ForgettableJSONField, ForgettableTextField
+from handrail.access.models import SignedAct
+from handrail.access.subjects import KeyKind
+from handrail.packets.casemodels import DIGEST, OfRevision, Owned, Packet, Revision
+from handrail.packets.states import DeliveryEventKind, VoteKind
 
-DIGEST = 71
-
-
-class Packet(models.Model):
-    """One case under one profile for one lane. ``salt`` keys every marker of what is held; it never leaves.
-
-    ``replaces``: the packet of the same case that was discarded before this one was asked for.
-    """
-
-    ref = models.CharField(max_length=24, unique=True)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
-    profile = models.CharField(max_length=64)
-    lane = models.CharField(max_length=100)
-    inputs = models.JSONField()
-    inputs_digest = models.CharField(max_length=DIGEST)
-    subject = models.CharField(max_length=400)
-    salt = models.BinaryField(max_length=32)
-    created_at = models.DateTimeField()
-    created_by = models.CharField(max_length=254)
-    replaces = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="replaced_by")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["workspace", "profile", "inputs_digest", "lane"],
-                condition=Q(replaces=None),
-                name="packet_once_a_case_and_lane",
-            )
-        ]
-        indexes = [models.Index(fields=["workspace", "-created_at"], name="packet_recent")]
+__all__ = ["DIGEST", "Packet", "Revision"]
 
 
-class Revision(models.Model):
-    """One exact version of a packet; its bytes are in ``Assembly``. Only state, times and ending may change.
-
-    ``due_at``: when any worker may claim it, or until when one has it; None when there is nothing to do.
-    ``ended_from``: the state that it ended from. ``failure``: why the last try to assemble it did not succeed.
-    """
-
-    packet = models.ForeignKey(Packet, on_delete=models.PROTECT, related_name="revisions")
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
-    number = models.PositiveIntegerField()
-    definition = models.ForeignKey(Definition, on_delete=models.PROTECT)
-    profile_digest = models.CharField(max_length=DIGEST)
-    supersedes = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="superseded_by")
-    cause = models.CharField(max_length=32, choices=[(c.value, c.value) for c in RevisionReason])
-    cause_detail = models.JSONField(default=list)
-    assembled_by = models.CharField(max_length=254)
-    assembled_by_user = models.BigIntegerField(null=True)
-    created_at = models.DateTimeField()
-    state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in RevisionState])
-    updated_at = models.DateTimeField()
-    due_at = models.DateTimeField(null=True)
-    approved_at = models.DateTimeField(null=True)
-    released_at = models.DateTimeField(null=True)
-    consumed_at = models.DateTimeField(null=True)
-    ended_at = models.DateTimeField(null=True)
-    ended_from = models.CharField(max_length=16, default="")
-    ended_cause = models.CharField(max_length=32, default="")
-    ended_by = models.CharField(max_length=254, default="")
-    ended_reason = models.CharField(max_length=500, default="")
-    failure = models.CharField(max_length=300, default="")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["packet", "number"], name="revision_number_once"),
-            models.UniqueConstraint(
-                fields=["packet"], condition=Q(state__in=[s.value for s in CURRENT]), name="revision_one_current"
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=["superseded", "rejected", "withdrawn"], ended_at__isnull=False)
-                | (~Q(state__in=["superseded", "rejected", "withdrawn"]) & Q(ended_at=None, ended_cause="")),
-                name="revision_ended_paired",
-            ),
-            models.CheckConstraint(
-                condition=~Q(state="consumed") | Q(consumed_at__isnull=False, released_at__isnull=False),
-                name="revision_consumed_after_release",
-            ),
-            models.CheckConstraint(
-                condition=~Q(state__in=["released", "consumed"]) | Q(released_at__isnull=False),
-                name="revision_released_paired",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["workspace", "-created_at"], name="revision_recent"),
-            models.Index(fields=["tenant", "due_at"], condition=Q(due_at__isnull=False), name="revision_turn"),
-        ]
-
-
-class Owned(models.Model):
-    """What every row of a revision has. Rows of these tables are only ever added."""
-
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT)
-    at = models.DateTimeField()
-
-    class Meta:
-        abstract = True
-
-
-class Assembly(Owned):
+class Assembly(OfRevision):
     """The bytes of one revision, and the manifest over them.
 
     Without ``manifest`` (and its digest) nobody can sign it: ``fault`` is the reason. ``audience``: label, recipients,
@@ -120,20 +25,21 @@ class Assembly(Owned):
     """
 
     revision = models.OneToOneField(Revision, on_delete=models.PROTECT, related_name="assembly")
-    packet = models.TextField()
-    trace = models.TextField()
-    holds = models.TextField()
+    packet = ForgettableTextField()
+    trace = ForgettableTextField()
+    holds = ForgettableTextField()
     packet_digest = models.CharField(max_length=DIGEST)
     trace_digest = models.CharField(max_length=DIGEST)
     holds_digest = models.CharField(max_length=DIGEST)
     sources_digest = models.CharField(max_length=DIGEST)
     schema_digest = models.CharField(max_length=DIGEST)
-    manifest = models.BinaryField(null=True)
+    manifest = ForgettableBinaryField(null=True, kind=KeyKind.RELEASED)
     manifest_digest = models.CharField(max_length=DIGEST, null=True)  # noqa: DJ001 - absent, as its pair manifest
     fault = models.CharField(max_length=500, default="")
     tables = models.JSONField()
     audience = models.JSONField()
     expires_at = models.DateTimeField()
+    sealed_by: ClassVar = ("revision_id",)
 
     class Meta:
         constraints = [
@@ -146,24 +52,25 @@ class Assembly(Owned):
         ]
 
 
-class Snapshot(Owned):
+class Snapshot(OfRevision):
     """One source as it was read, once, for one revision. ``at`` is when it was read."""
 
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="snapshots")
     position = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=64)
-    record = models.CharField(max_length=400)
-    version = models.CharField(max_length=200, null=True)  # noqa: DJ001 - None: it carried none
+    record = ForgettableTextField(max_length=400)
+    version = ForgettableTextField(max_length=200, null=True)
     digest = models.CharField(max_length=DIGEST, null=True)  # noqa: DJ001 - None: there was no usable answer
     raw_digest = models.CharField(max_length=DIGEST, null=True)  # noqa: DJ001 - as above
-    values = models.JSONField()
-    problems = models.JSONField()
+    values = ForgettableJSONField()
+    problems = ForgettableJSONField()
+    sealed_by: ClassVar = ("revision_id", "name")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["revision", "name"], name="snapshot_once")]
 
 
-class HoldRow(Owned):
+class HoldRow(OfRevision):
     """One hold of one revision. ``internal``: the facts for those who decide; they never leave."""
 
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="holds")
@@ -174,18 +81,19 @@ class HoldRow(Owned):
     owner = models.CharField(max_length=64)
     clears = models.JSONField()
     blocking = models.BooleanField()
-    message = models.TextField()
-    released_by = models.TextField()
+    message = ForgettableTextField()
+    released_by = ForgettableTextField()
     digest = models.CharField(max_length=DIGEST)
     cleared = models.ForeignKey("Clearance", on_delete=models.PROTECT, null=True, related_name="+")
-    internal = models.JSONField()
+    internal = ForgettableJSONField()
     masks = models.JSONField(null=True)  # the roles that may mask what it found; None before there were any
+    sealed_by: ClassVar = ("revision_id", "position")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["revision", "position"], name="hold_position_once")]
 
 
-class Clearance(Owned):
+class Clearance(OfRevision):
     """Somebody's decision on one hold as it stood in ``revision``; it counts for the same ``digest``.
 
     ``masks``: where it masked what the hold had found, the digest of each text (``texts.mask_digest``); None where it
@@ -200,8 +108,9 @@ class Clearance(Owned):
     role = models.CharField(max_length=64)
     by = models.CharField(max_length=254)
     user_id = models.BigIntegerField()
-    reason = models.CharField(max_length=500)
+    reason = ForgettableTextField(max_length=500)
     masks = models.JSONField(null=True)
+    sealed_by: ClassVar = ("revision_id", "code", "target", "digest")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["revision", "code", "target", "digest"], name="clearance_once")]
@@ -221,13 +130,13 @@ class SeenMark(Owned):
         constraints = [models.UniqueConstraint(fields=["packet", "user_id", "digest"], name="seen_once_a_person")]
 
 
-class PictureRedaction(Owned):
+class PictureRedaction(OfRevision):
     """What one person covered of one picture: ``boxes`` (page, x, y, w, h in thousandths) of exactly
     ``original_digest``, and what was drawn with them. The newest one of an original counts, and only it."""
 
     packet = models.ForeignKey(Packet, on_delete=models.PROTECT, related_name="redactions")
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="redactions")
-    artifact = models.CharField(max_length=300)
+    artifact = ForgettableTextField(max_length=300)
     original_digest = models.CharField(max_length=DIGEST)
     boxes = models.JSONField()
     pages = models.PositiveSmallIntegerField()
@@ -236,6 +145,7 @@ class PictureRedaction(Owned):
     role = models.CharField(max_length=64)
     by = models.CharField(max_length=254)
     user_id = models.BigIntegerField()
+    sealed_by: ClassVar = ("revision_id", "original_digest", "result_digest", "user_id")
 
     class Meta:
         indexes = [models.Index(fields=["packet", "original_digest"], name="redaction_of_original")]
@@ -261,7 +171,7 @@ class PictureAttestation(Owned):
         ]
 
 
-class AnnexRow(Owned):
+class AnnexRow(OfRevision):
     """One artifact in one revision: cleared (``path`` and ``cleared_digest`` set) or held (``reason`` and ``marker``).
 
     ``artifact`` and ``original_digest`` stay inside. ``report`` counts what was removed; it quotes nothing.
@@ -271,7 +181,7 @@ class AnnexRow(Owned):
     position = models.PositiveIntegerField()
     name = models.CharField(max_length=120)
     type = models.CharField(max_length=64)
-    artifact = models.CharField(max_length=300)
+    artifact = ForgettableTextField(max_length=300)
     original_digest = models.CharField(max_length=DIGEST, null=True)  # noqa: DJ001 - None: it could not be read
     path = models.CharField(max_length=200, default="")
     media_type = models.CharField(max_length=100, default="")
@@ -279,10 +189,11 @@ class AnnexRow(Owned):
     cleared_digest = models.CharField(max_length=DIGEST, null=True)  # noqa: DJ001 - None: it is held
     sanitiser = models.CharField(max_length=64, default="")
     rule_version = models.CharField(max_length=64, default="")
-    report = models.JSONField(default=dict)
+    report = ForgettableJSONField(default=dict)
     reason = models.CharField(max_length=100, default="")
     reasons = models.JSONField(default=list)
     marker = models.CharField(max_length=DIGEST, default="")
+    sealed_by: ClassVar = ("revision_id", "position")
 
     class Meta:
         constraints = [
@@ -295,7 +206,7 @@ class AnnexRow(Owned):
         ]
 
 
-class Vote(Owned):
+class Vote(OfRevision):
     """One person's vote on one revision, with the manifest digest that they posted back."""
 
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="votes")
@@ -303,7 +214,8 @@ class Vote(Owned):
     user_id = models.BigIntegerField(null=True)
     name = models.CharField(max_length=254)
     manifest_digest = models.CharField(max_length=DIGEST, default="")
-    reason = models.CharField(max_length=500, default="")
+    reason = ForgettableTextField(max_length=500, default="")
+    sealed_by: ClassVar = ("revision_id", "kind", "user_id")
 
     class Meta:
         constraints = [
@@ -335,15 +247,16 @@ class VoteProof(Owned, SignedAct):
         ]
 
 
-class Release(Owned):
+class Release(OfRevision):
     """The decision to release, with both signed envelopes: the package is rebuilt from them, byte for byte."""
 
     revision = models.OneToOneField(Revision, on_delete=models.PROTECT, related_name="release")
     manifest_digest = models.CharField(max_length=DIGEST, unique=True)
-    manifest_envelope = models.BinaryField()
-    approvals_envelope = models.BinaryField()
+    manifest_envelope = ForgettableBinaryField(kind=KeyKind.RELEASED)
+    approvals_envelope = ForgettableBinaryField(kind=KeyKind.RELEASED)
     key_id = models.CharField(max_length=64)
     by = models.CharField(max_length=254)
+    sealed_by: ClassVar = ("revision_id",)
 
 
 class DeliveryEntry(Owned):
@@ -363,3 +276,14 @@ class DeliveryEntry(Owned):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["revision", "sequence"], name="delivery_sequence_once")]
+
+
+class Forgetting(Owned):
+    """That something of a packet was forgotten: ``kind`` of its keys, and why (``ForgetReason``)."""
+
+    packet = models.ForeignKey(Packet, on_delete=models.PROTECT, related_name="forgettings")
+    kind = models.CharField(max_length=16)
+    reason = models.CharField(max_length=16)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["packet", "kind"], name="forgetting_once")]

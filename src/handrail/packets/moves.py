@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from handrail.access.actor import Actor
+from handrail.access.fields import sealed_value
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.definitions.active import compiled_profile
@@ -14,6 +15,7 @@ from handrail.definitions.models import Definition
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.packets import leases, ledger
+from handrail.packets.forgotten import is_forgotten, refuse_forgotten
 from handrail.packets.ledger import NewDeliveryRow
 from handrail.packets.models import Packet, Revision
 from handrail.packets.states import CURRENT, REVISION, DeliveryEventKind, RevisionReason, RevisionState
@@ -65,7 +67,13 @@ def is_discarded(last: Revision) -> bool:
     return last.ended_cause == RevisionReason.DISCARDED
 
 
+def is_replaceable(packet: Packet, last: Revision) -> bool:
+    """Whether its case may be asked for as a packet of its own: nothing follows what was discarded or forgotten."""
+    return is_discarded(last) or is_forgotten(packet.inputs)
+
+
 def _refuse_discarded(packet: Packet, last: Revision | None) -> None:
+    refuse_forgotten(packet.inputs)
     if last is not None and is_discarded(last):
         raise Conflict(f"{packet.ref} was discarded. Assemble the case again.", code="discarded")
 
@@ -131,6 +139,8 @@ def move(
         raise Stale
     at = now()
     rows = Revision.objects.filter(pk=revision.pk, state=before)
+    if "ended_reason" in times:
+        times["ended_reason"] = sealed_value(revision, "ended_reason", times["ended_reason"])
     if not rows.update(state=after, updated_at=at, due_at=due_at, failure="", **times):
         raise Stale
     revision.state, revision.updated_at, revision.due_at = after, at, due_at

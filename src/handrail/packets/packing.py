@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from handrail.kernel.errors import Conflict
-from handrail.packets import documents, settings
+from handrail.packets import annexes, documents
 from handrail.packets.models import AnnexRow, Release, Revision
 from handrail.packets.proof import package
 from handrail.packets.proof.package import Origin, SealedManifest
@@ -42,7 +42,7 @@ def write(revision: Revision, directory: Path) -> Path:
         for row in AnnexRow.objects.filter(revision=revision, cleared_digest__isnull=False):
             assert row.cleared_digest is not None
             target = Path(name) / f"annex-{row.position}"
-            with settings.blobs().open(row.cleared_digest) as source, target.open("wb") as out:
+            with annexes.open_annex(revision.packet, row.cleared_digest) as source, target.open("wb") as out:
                 shutil.copyfileobj(source, out)
             contents[row.path] = target
         return package.write_file(directory, sealed, contents)[0]

@@ -15,7 +15,7 @@ from handrail.access.guards import scoped
 from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
 from handrail.kernel.errors import Fault, Invalid
-from handrail.packets import documents, permissions, seen
+from handrail.packets import documents, permissions, seen, terms
 from handrail.packets.comparison import RevisionComparison, compared, with_previous
 from handrail.packets.concerned import ConcernedPeople, concerned_by
 from handrail.packets.models import Packet, Revision
@@ -209,13 +209,30 @@ def find_packets(actor: Actor, text: str, *, limit: int) -> list[PacketSummary]:
     Denied."""
     actor.require(Capability.PACKET_VIEW)
     rows = scoped(actor, Packet.objects.all()).order_by("-created_at", "-pk").values_list("pk", flat=True)
-    part = (
-        Q(subject__startswith=f"{text} / ") | Q(subject__endswith=f" / {text}") | Q(subject__contains=f" / {text} / ")
-    )
-    whole = Q(ref=text.upper()) | Q(subject=text) | part
+    whole = Q(ref=text.upper()) | Q(terms__contains=[terms.whole(actor.workspace_id, text)]) | _clear_whole(text)
     exact = list(rows.filter(whole)[:limit])
-    begun = list(rows.filter(Q(subject__startswith=text) | Q(subject__contains=f" / {text}")).exclude(whole)[:limit])
-    return _with_newest(actor, [*exact, *begun][:limit])
+    begun: list[int] = []
+    if len(text) >= terms.SHORTEST:
+        start = Q(terms__contains=[terms.begins(actor.workspace_id, text)]) | _clear_begins(text)
+        begun = list(rows.filter(start).exclude(pk__in=exact)[:limit])
+    found = _with_newest(actor, [*exact, *begun])
+    return [one for one in found if one.ref == text.upper() or _begins(one.subject, text)][:limit]
+
+
+def _begins(subject: str, text: str) -> bool:
+    return any(part.startswith(text) for part in (subject, *subject.split(" / ")))
+
+
+def _clear_whole(text: str) -> Q:
+    """As the database finds rows from before subjects were encrypted; a ciphertext looks like none of them."""
+    stored = "subject__stored"
+    part = Q(**{f"{stored}__startswith": f"{text} / "}) | Q(**{f"{stored}__endswith": f" / {text}"})
+    return Q(terms=None) & (Q(**{stored: text}) | part | Q(**{f"{stored}__contains": f" / {text} / "}))
+
+
+def _clear_begins(text: str) -> Q:
+    begins = Q(subject__stored__startswith=text) | Q(subject__stored__contains=f" / {text}")
+    return Q(terms=None) & begins
 
 
 def named_packets(actor: Actor, refs: Collection[str]) -> list[PacketSummary]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from handrail.packets import settings
+from handrail.packets import annexes
 from handrail.packets.approvers import signer_id
 from handrail.packets.assembly.artifacts import AttestedPicture
 from handrail.packets.assembly.results import Annex, instant
@@ -33,7 +33,7 @@ def attested(packet: Packet) -> dict[str, AttestedPicture]:
         attestation = attestation_of(row)
         if attestation is None or attestation.result_digest != row.result_digest:
             continue
-        with settings.blobs().open(row.result_digest) as stream:
+        with annexes.open_annex(packet, row.result_digest) as stream:
             result = pictures.attested(digest, row.result_digest, _report(row, attestation), stream.read())
         found[digest] = AttestedPicture(result, row.role, attestation.role)
     return found

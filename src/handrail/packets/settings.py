@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from handrail.connectors.blobs import Blobs
+from handrail.connectors.blobs import NamedBlobs
 from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Misconfigured
 from handrail.packets.proof.keys import SigningKey
@@ -29,7 +29,7 @@ class PacketSettings:
     for; and how long a lane that gives no usable answer is asked after an expiry or a recall.
     """
 
-    blobs: Blobs | None = None
+    blobs: NamedBlobs | None = None
     signing_key: Callable[[], SigningKey] = _no_key
     poll_every: timedelta = timedelta(seconds=60)
     settle: timedelta = timedelta(seconds=60)
@@ -44,7 +44,7 @@ _configured = Configured[PacketSettings](PacketSettings())
 configure, current, use = _configured.set, _configured.get, _configured.use
 
 
-def blobs() -> Blobs:
+def blobs() -> NamedBlobs:
     """Where cleared annexes are kept. Raises Misconfigured."""
     store = _configured.get().blobs
     if store is None:

@@ -10,20 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from handrail.access.subjects import KeyDestroyed
 from handrail.connectors import registry
 from handrail.connectors.blobs import BlobUnavailable
 from handrail.definitions.active import compiled_profile
 from handrail.definitions.profile.compiled import CompiledProfile
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, NotFound, Unavailable
-from handrail.packets import documents, drift, redactions, settings
+from handrail.packets import annexes, documents, drift, redactions
 from handrail.packets.assembly import artifacts
 from handrail.packets.assembly.artifacts import Artifact, Known
 from handrail.packets.assembly.assemble import Inputs, assemble
 from handrail.packets.assembly.results import Assembled
 from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.drift import Moved
-from handrail.packets.models import AnnexRow, Clearance, Revision
+from handrail.packets.models import AnnexRow, Clearance, Packet, Revision
 from handrail.packets.sanitise import RULES, Reason, Sanitised
 
 # What says no more than which reading it was. What was signed of them stays.
@@ -107,18 +108,18 @@ def _known(revision: Revision, profile: CompiledProfile) -> Known:
             found[sanitiser, original] = Sanitised(
                 original, None, sanitiser, RULES, row.report, None, cleared=False, reasons=reasons
             )
-        elif row.rule_version == RULES and (data := _kept(row.cleared_digest)) is not None:
+        elif row.rule_version == RULES and (data := _kept(revision.packet, row.cleared_digest)) is not None:
             found[sanitiser, original] = Sanitised(
                 original, row.cleared_digest, sanitiser, RULES, row.report, data, cleared=True, reasons=()
             )
     return found
 
 
-def _kept(digest: str) -> bytes | None:
+def _kept(packet: Packet, digest: str) -> bytes | None:
     try:
-        with settings.blobs().open(digest) as kept:
+        with annexes.open_annex(packet, digest) as kept:
             return kept.read()
-    except NotFound:
+    except (NotFound, KeyDestroyed):
         return None
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from handrail.access import subjects
 from handrail.access.fields import (
+    ForgettableBinaryField,
     ForgettableJSONField,
     ForgettableTextField,
     Record,
@@ -44,6 +45,7 @@ with isolate_apps("tests"):
         case = models.CharField(max_length=24)
         text = ForgettableTextField(max_length=500, default="")
         facts = ForgettableJSONField(default=dict)
+        data = ForgettableBinaryField(null=True)
         steps = ForgettableJSONField(default=list, empty=list)
         sealed_by: ClassVar = ("case",)
 
@@ -85,8 +87,8 @@ def forget() -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(facts=st.dictionaries(st.text(), JSON), text=st.text(max_size=500))
 def test_what_is_written_is_read_and_stands_nowhere(facts: dict[str, Any], text: str) -> None:
-    note = again(new(text=text, facts=facts))
-    assert (note.text, note.facts) == (text, facts)
+    note = again(new(text=text, facts=facts, data=text.encode()))
+    assert (note.text, note.facts, note.data) == (text, facts, text.encode())
     assert "$sealed" not in stored(again(new()))
 
 
@@ -110,12 +112,12 @@ def test_values_from_before_read_as_they_are() -> None:
 
 
 def test_forgotten_values_have_the_shape_of_the_column() -> None:
-    note = new(text="plain words", facts={"a": 1}, steps=[1])
+    note = new(text="plain words", facts={"a": 1}, steps=[1], data=b"plain words")
     forget()
     found = again(note)
     assert found.text == "erased on 2026-11-27"
-    assert (found.facts, found.steps) == ({}, [])
-    assert all(map(is_forgotten, (found.text, found.facts, found.steps)))
+    assert (found.facts, found.steps, found.data) == ({}, [], b"")
+    assert all(map(is_forgotten, (found.text, found.facts, found.steps, found.data)))
 
 
 def test_row_of_a_forgotten_value_can_be_saved() -> None:

@@ -134,7 +134,7 @@ def clear_all(desk: Packets, revision: Revision, *targets: str) -> None:
 
 def test_like_holds_are_cleared_in_one_act_and_one_revision(desk: Packets, alike: Revision) -> None:
     clear_all(desk, alike, "tenant.plan", "tenant.status", "tenant.plan")
-    assert set(Clearance.objects.values_list("target", "reason")) == {
+    assert {(row.target, row.reason) for row in Clearance.objects.all()} == {
         ("tenant.plan", REASON),
         ("tenant.status", REASON),
     }

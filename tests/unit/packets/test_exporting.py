@@ -16,7 +16,7 @@ from handrail.connectors.blobs import BlobRefused
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
-from handrail.packets import settings
+from handrail.packets import annexes, settings
 from handrail.packets.actions import exporting
 from handrail.packets.models import AnnexRow, Revision
 from handrail.packets.proof import manifest as manifests
@@ -84,7 +84,8 @@ def test_there_is_no_package_of_a_revision_that_is_being_assembled(desk: Packets
 
 def test_an_annex_that_was_changed_in_its_store_is_not_given(desk: Packets) -> None:
     revision = desk.assemble()
-    name = str(AnnexRow.objects.get(path=ANNEX).cleared_digest).removeprefix("sha256:")
+    key = f"{revision.tenant_id}.{revision.packet.ref}.annex.0"
+    name = annexes.name_of(key, str(AnnexRow.objects.get(path=ANNEX).cleared_digest))
     folder: Path = settings.blobs()._folder  # type: ignore[attr-defined]
     (folder / name[:2] / name).write_bytes(b"other bytes")
     with pytest.raises(BlobRefused):

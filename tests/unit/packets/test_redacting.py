@@ -10,10 +10,10 @@ from handrail.access.models import Membership
 from handrail.connectors import registry
 from handrail.definitions.states import DefinitionKind
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
-from handrail.packets import settings
+from handrail.packets import annexes
 from handrail.packets.actions import redacting
 from handrail.packets.actions.redacting import RedactionView
-from handrail.packets.models import AnnexRow, PictureAttestation, PictureRedaction, Revision
+from handrail.packets.models import AnnexRow, Packet, PictureAttestation, PictureRedaction, Revision
 from tests.factories.installation import define
 from tests.factories.packets import Packets, retire
 from tests.unit.packets.pictures import samples
@@ -55,7 +55,7 @@ def test_picture_stays_inside_until_it_is_attested(desk: Packets, held: Revision
     following = attest(desk, held, done.result_digest)
     row = annex(following)
     assert (row.path, row.media_type, row.cleared_digest) == ("annexes/picture-1.png", "image/png", done.result_digest)
-    with settings.blobs().open(done.result_digest) as stream:
+    with annexes.open_annex(Packet.objects.get(), done.result_digest) as stream:
         assert SECRET.encode() not in stream.read()
 
 

@@ -7,6 +7,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
+from handrail.access.fields import sealed_value
 from handrail.access.models import Membership
 from handrail.definitions.states import DefinitionKind
 from handrail.kernel.clock import now
@@ -14,7 +15,7 @@ from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound, Unavaila
 from handrail.packets import evaluation, permissions, queries
 from handrail.packets.actions import assembling, holds, releasing, votes
 from handrail.packets.errors import Drifted
-from handrail.packets.models import Assembly, HoldRow, Revision, Vote
+from handrail.packets.models import Assembly, HoldRow, Packet, Revision, Vote
 from tests.factories.installation import define, member
 from tests.factories.packets import Packets, everything, retire
 from tests.unit.definitions.profile_samples import PROFILE
@@ -229,7 +230,8 @@ def test_the_database_refuses_to_change_what_was_assembled_or_voted(desk: Packet
     revision = desk.assemble()
     desk.approve(revision, "ada")
     for rows, changes in (
-        (Assembly.objects.all(), {"packet": "{}"}),
+        (Assembly.objects.all(), {"packet": sealed_value(revision.assembly, "packet", "{}")}),
+        (Packet.objects.all(), {"subject": sealed_value(revision.packet, "subject", "another")}),
         (Vote.objects.all(), {"name": "somebody"}),
         (Revision.objects.all(), {"number": 9}),
     ):

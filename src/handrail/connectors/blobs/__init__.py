@@ -3,6 +3,16 @@
 from handrail.connectors.blobs.config import KINDS, BlobsConfig, S3BlobsConfig
 from handrail.connectors.blobs.folder import FolderBlobs
 from handrail.connectors.blobs.s3 import S3Blobs
-from handrail.connectors.blobs.store import BlobRefused, Blobs, BlobUnavailable
+from handrail.connectors.blobs.store import BlobRefused, Blobs, BlobUnavailable, NamedBlobs
 
-__all__ = ["KINDS", "BlobRefused", "BlobUnavailable", "Blobs", "BlobsConfig", "FolderBlobs", "S3Blobs", "S3BlobsConfig"]
+__all__ = [
+    "KINDS",
+    "BlobRefused",
+    "BlobUnavailable",
+    "Blobs",
+    "BlobsConfig",
+    "FolderBlobs",
+    "NamedBlobs",
+    "S3Blobs",
+    "S3BlobsConfig",
+]

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from handrail.connectors.blobs.store import BlobRefused, BlobUnavailable, pour, verified
+from handrail.connectors.blobs.store import BlobRefused, BlobUnavailable, bounded, pour, verified
 from handrail.connectors.finding import Finding
 from handrail.kernel.canonical import hexadecimal
 from handrail.kernel.errors import NotFound
@@ -33,14 +33,20 @@ class FolderBlobs:
 
     def put(self, content: bytes | BinaryIO) -> str:
         """Write beside, sync, then rename into place: a crash leaves a stray temporary file at worst."""
+        return self._put(content, None)
+
+    def put_as(self, name: str, content: BinaryIO) -> None:
+        self._put(content, name)
+
+    def _put(self, content: bytes | BinaryIO, name: str | None) -> str:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._opened() as root:
-                return self._write(root, content)
+                return self._write(root, content, name)
         except OSError as error:
             raise _unavailable(error) from None
 
-    def _write(self, root: int, content: bytes | BinaryIO) -> str:
+    def _write(self, root: int, content: bytes | BinaryIO, name: str | None) -> str:
         temporary = f"tmp-{secrets.token_hex(16)}"
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=root)
         try:
@@ -48,7 +54,7 @@ class FolderBlobs:
                 digest, _ = pour(content, stream, max_bytes=self._max_bytes)
                 stream.flush()
                 os.fsync(stream.fileno())
-            name = hexadecimal(digest)
+            name = name or hexadecimal(digest)
             with suppress(FileExistsError):
                 os.mkdir(name[:2], 0o700, dir_fd=root)
             with _inside(root, name[:2]) as shelf:
@@ -65,6 +71,21 @@ class FolderBlobs:
         """The verified content. Raises NotFound, BlobRefused (as for a symlink), BlobUnavailable, Invalid."""
         with self._stream(digest) as stream:
             return verified(stream, digest, max_bytes=self._max_bytes)
+
+    def open_as(self, name: str) -> BinaryIO:
+        with self._stream(f"sha256:{name}") as stream:
+            return bounded(stream, max_bytes=self._max_bytes)
+
+    def remove(self, name: str) -> None:
+        file = hexadecimal(name) if name.startswith("sha256:") else name
+        try:
+            with self._opened() as root, _inside(root, file[:2]) as shelf:
+                os.unlink(file, dir_fd=shelf)
+                os.fsync(shelf)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _unavailable(error) from None
 
     def exists(self, digest: str) -> bool:
         try:

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, cast
 
 from botocore.exceptions import BotoCoreError
 
-from handrail.connectors.blobs.store import BlobUnavailable, spool, verified
+from handrail.connectors.blobs.store import BlobUnavailable, bounded, spool, verified
 from handrail.connectors.finding import Finding
 from handrail.connectors.s3 import Bucket, S3ErrorKind, S3Failed
 from handrail.kernel.canonical import hexadecimal
@@ -39,6 +39,25 @@ class S3Blobs:
             raise BlobUnavailable("The blob store: its bucket broke off.") from None
         finally:
             body.close()
+
+    def put_as(self, name: str, content: BinaryIO) -> None:
+        with spool(content, max_bytes=self._max_bytes) as (stream, _):
+            self._ask("put_object", f"sha256:{name}", Body=stream)
+
+    def open_as(self, name: str) -> BinaryIO:
+        body = self._ask("get_object", f"sha256:{name}")["Body"]
+        try:
+            return bounded(cast("BinaryIO", body), max_bytes=self._max_bytes)
+        except BotoCoreError:
+            raise BlobUnavailable("The blob store: its bucket broke off.") from None
+        finally:
+            body.close()
+
+    def remove(self, name: str) -> None:
+        try:
+            self._ask("delete_object", name if name.startswith("sha256:") else f"sha256:{name}")
+        except NotFound:
+            return
 
     def exists(self, digest: str) -> bool:
         try:

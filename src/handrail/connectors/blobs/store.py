@@ -57,6 +57,24 @@ class Blobs(Protocol):
     def check(self) -> list[Finding]: ...
 
 
+@runtime_checkable
+class NamedBlobs(Blobs, Protocol):
+    """A store that also keeps what its caller names."""
+
+    def put_as(self, name: str, content: BinaryIO) -> None:
+        """Stores what is not named by its own digest, such as a ciphertext, under 64 hexadecimal digits, in place of
+        what was there. Raises BlobUnavailable, Invalid over ``max_bytes``."""
+        ...
+
+    def open_as(self, name: str) -> BinaryIO:
+        """The same as it stands, to be verified by the caller, who closes it. Raises as ``open``."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Takes away what is stored under a name or digest; nothing where nothing is. Raises BlobUnavailable."""
+        ...
+
+
 def pour(source: bytes | BinaryIO, target: BinaryIO, *, max_bytes: int) -> tuple[str, int]:
     """Copies and digests in one pass: (digest, bytes). Raises Invalid as soon as it is over ``max_bytes``."""
     hashed, total = hashlib.sha256(), 0
@@ -83,6 +101,18 @@ def verified(source: BinaryIO, digest: str, *, max_bytes: int) -> BinaryIO:
     if found != digest:
         copy.close()
         raise BlobRefused("The stored bytes don't match the digest; restore the blob.", code="blob-corrupt")
+    copy.seek(0)
+    return copy  # type: ignore[return-value]
+
+
+def bounded(source: BinaryIO, *, max_bytes: int) -> BinaryIO:
+    """A private copy of ``source``, at its start. Raises BlobRefused when it is over ``max_bytes``."""
+    copy = tempfile.SpooledTemporaryFile(max_size=CHUNK)  # noqa: SIM115 - the caller reads and closes it
+    try:
+        pour(source, copy, max_bytes=max_bytes)  # type: ignore[arg-type] # as above
+    except Invalid as error:
+        copy.close()
+        raise BlobRefused(error.message, code=error.code) from None
     copy.seek(0)
     return copy  # type: ignore[return-value]
 

@@ -23,7 +23,7 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, HandrailError, Stale
 from handrail.kernel.hostile import clean_text
 from handrail.kernel.ids import Prefix, new_ref
-from handrail.packets import binding, claims, documents, drift, moves, permissions, settings
+from handrail.packets import annexes, binding, claims, documents, drift, moves, permissions, settings, terms
 from handrail.packets.assembly.assemble import Inputs
 from handrail.packets.assembly.assemble import assemble as assemble_documents
 from handrail.packets.assembly.results import Assembled
@@ -81,7 +81,7 @@ def request(*, profile: str, inputs: Mapping[str, Any], by: Actor) -> Requested:
         packet = _packet(compiled, values, by, tenant.pk)
         moves.lock(packet.pk)
         while (last := moves.newest(packet)) is not None:
-            if not moves.is_discarded(last):
+            if not moves.is_replaceable(packet, last):
                 raise Exists(packet.ref)
             packet = _packet(compiled, values, by, tenant.pk)  # it was discarded while this waited for the lock
             moves.lock(packet.pk)
@@ -197,8 +197,8 @@ def _build(revision: Revision, claim: BuildLease, by: Actor) -> Built:
             names=documents.annex_names(packet),
         )
     )
-    for annex in made.annexes:  # by digest: keeping one twice changes nothing
-        settings.blobs().put(annex.data)
+    for annex in made.annexes:
+        annexes.put(packet, annex.data)
         claim.renew()
     return _commit(revision, profile, made, clearances, by)
 
@@ -208,9 +208,10 @@ def _packet(profile: CompiledProfile, inputs: dict[str, Any], by: Actor, tenant_
     named = {"profile": profile.name, "lane": profile.lane, "inputs_digest": digest(inputs)}
     known = Packet.objects.filter(workspace_id=by.workspace_id, **named).order_by("-pk").first()
     last = moves.newest(known) if known is not None else None
-    if known is not None and not (last is not None and moves.is_discarded(last)):
+    if known is not None and not (last is not None and moves.is_replaceable(known, last)):
         return known
-    subject = " / ".join(str(value) for value in inputs.values() if value is not None)
+    named_by = [str(value) for value in inputs.values() if value is not None]
+    subject = clean_text(" / ".join(named_by), limit=SUBJECT_LIMIT)
     packet, _ = Packet.objects.get_or_create(
         workspace_id=by.workspace_id,
         **named,
@@ -219,7 +220,8 @@ def _packet(profile: CompiledProfile, inputs: dict[str, Any], by: Actor, tenant_
             "ref": new_ref(Prefix.PACKET),
             "tenant_id": tenant_id,
             "inputs": inputs,
-            "subject": clean_text(subject, limit=SUBJECT_LIMIT),
+            "subject": subject,
+            "terms": terms.terms_of(by.workspace_id, [subject, *subject.split(" / ")]),
             "salt": secrets.token_bytes(SALT_BYTES),
             "created_at": now(),
             "created_by": by.name,

@@ -13,7 +13,7 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.audit.events import EventName
 from handrail.kernel.errors import Conflict, Invalid, NotFound
-from handrail.packets import documents, moves, packing, settings
+from handrail.packets import annexes, documents, moves, packing
 from handrail.packets.models import AnnexRow, Revision
 from handrail.packets.rows import get_revision_row
 
@@ -100,7 +100,7 @@ def _opened(row: Revision, name: str) -> tuple[str, BinaryIO]:
     annex = AnnexRow.objects.filter(revision=row, path=name, cleared_digest__isnull=False).first()
     if annex is None or annex.cleared_digest is None:
         raise NotFound("This revision has no such document. What is held does not leave.")
-    return annex.media_type, settings.blobs().open(annex.cleared_digest)
+    return annex.media_type, annexes.open_annex(row.packet, annex.cleared_digest)
 
 
 def _unwritable(path: Path, error: OSError) -> Invalid:

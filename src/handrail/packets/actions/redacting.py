@@ -18,7 +18,7 @@ from handrail.definitions.active import compiled_profile
 from handrail.definitions.profile.format import RedactSpec
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, NotFound
-from handrail.packets import documents, drift, moves, permissions, redactions, settings
+from handrail.packets import annexes, documents, drift, moves, permissions, redactions
 from handrail.packets.actions.assembling import Requested
 from handrail.packets.assembly import artifacts
 from handrail.packets.findings import TextTerms
@@ -161,7 +161,7 @@ def result(*, ref: str, revision: int | None, annex: str, by: Actor) -> bytes:
     row = redactions.newest(picture.row.packet_id, picture.digest)
     if row is None:
         raise NotFound("Nobody has redacted this picture.")
-    with settings.blobs().open(row.result_digest) as stream:
+    with annexes.open_annex(picture.row.packet, row.result_digest) as stream:
         return stream.read()
 
 
@@ -186,7 +186,7 @@ def redact(
     wanted = boxing.read(boxes)
     drawn = isolated.draw(data, wanted)
     boxing.read(wanted, pages=drawn.pages)
-    digest = settings.blobs().put(drawn.png)
+    digest = annexes.put(picture.row.packet, drawn.png)
     with transaction.atomic():
         _locked(picture)
         refuse(permissions.why_not_redact(by, picture.row, picture.spec))

@@ -15,7 +15,7 @@ from handrail.connectors import registry
 from handrail.connectors.blobs import BlobRefused
 from handrail.definitions.active import compiled_profile
 from handrail.kernel.errors import Conflict, NotFound
-from handrail.packets import documents, moves, permissions, settings
+from handrail.packets import annexes, documents, moves, permissions
 from handrail.packets.assembly import artifacts
 from handrail.packets.models import AnnexRow, Revision
 from handrail.packets.review import AnnexView, annex_view
@@ -50,7 +50,7 @@ def open_cleared(*, ref: str, revision: int | None, name: str, asked: AskedPart,
     elif annex.size > LIMIT:
         content = AnnexContent("plain", message="It is too large to be taken apart for a page.")
     else:
-        cleared = _bytes_of(settings.blobs().open(annex.cleared_digest))
+        cleared = _bytes_of(annexes.open_annex(row.packet, annex.cleared_digest))
         content = view(AnnexBytes(annex.sanitiser, annex.media_type, cleared, None), asked)
     return OpenedAnnex(_seen(row, annex), content, permissions.may_see_internal(by))
 
@@ -71,7 +71,7 @@ def open_original(*, ref: str, revision: int | None, name: str, asked: AskedPart
     original = _bytes_of(stream)
     cleared = None
     if annex.cleared_digest is not None and annex.size <= LIMIT:
-        cleared = _bytes_of(settings.blobs().open(annex.cleared_digest))
+        cleared = _bytes_of(annexes.open_annex(row.packet, annex.cleared_digest))
     profile = compiled_profile(row.definition)
     sanitiser = annex.sanitiser or next(
         (one.sanitiser or "" for one in (profile.annexes.types if profile.annexes else ()) if one.name == annex.type),
