@@ -28,7 +28,9 @@ from pydantic import BaseModel  # noqa: E402 - what follows needs Django
 from pydantic_core import PydanticUndefined  # noqa: E402
 from typer.main import get_command  # noqa: E402
 
+from handrail.access import inventory  # noqa: E402
 from handrail.access.capabilities import BUNDLES, Capability, Role  # noqa: E402
+from handrail.access.inventory import KeptAs  # noqa: E402
 from handrail.api.service import api  # noqa: E402
 from handrail.cli.commands import app  # noqa: E402
 from handrail.cli.entry import EXIT_CODES  # noqa: E402
@@ -71,9 +73,41 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "reference/configuration.md", f"{NOTE}\n# handrail.toml\n\n{configuration()}"
     yield "reference/roles.md", f"{NOTE}\n# Roles\n\n{roles()}"
     yield "reference/doors.md", doors_page()
+    yield "reference/what-is-kept.md", what_is_kept()
     yield "requirements.md", requirement_page()
     yield "security/asvs.md", asvs_page()
     yield "reference/openapi.json", json.dumps(api.get_openapi_schema(), indent=1, sort_keys=True) + "\n"
+
+
+KEPT_CLASSES = {
+    KeptAs.SEALED: "A tenant's values, encrypted under a key of their own ([retention](../guides/retention.md)).",
+    KeptAs.OVERWRITTEN: "A tenant's values in clear, which the database compares: an erasure overwrites them.",
+    KeptAs.CLEAR: "In clear, and kept by an erasure, whose certificate counts them.",
+    KeptAs.STAFF: "People of the workspace: who did what.",
+    KeptAs.SECRET: "What opens something, or a digest of it.",
+    KeptAs.IDENTIFIER: "References, row numbers and digests.",
+    KeptAs.STRUCTURE: "States, codes, counts, times, and names that the installation gives.",
+}
+
+
+def what_is_kept() -> str:
+    """Every column of every table by its class; those in clear with the reason."""
+    known = inventory.columns()
+    parts = [
+        f"{NOTE}\n# What is kept\n\nEvery column of every table is in one class. A test compares this page with"
+        " the tables; another erases a tenant and looks for its values in all of them.\n"
+    ]
+    for kept, said in KEPT_CLASSES.items():
+        head = "| table | column | why |\n|---|---|---|" if kept is KeptAs.CLEAR else "| table | columns |\n|---|---|"
+        rows = []
+        for table, columns in sorted(known.items()):
+            found = [one for one in columns.values() if one.kept is kept]
+            if kept is KeptAs.CLEAR:
+                rows += [f"| {table} | {one.column} | {one.why} |" for one in found]
+            elif found:
+                rows.append(f"| {table} | {', '.join(one.column for one in found)} |")
+        parts.append("\n".join([f"## {kept.value.capitalize()}\n\n{said}\n", head, *rows]) + "\n")
+    return "\n".join(parts)
 
 
 def requirement_page() -> str:

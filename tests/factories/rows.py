@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from handrail.access.capabilities import Role
-from handrail.access.models import AccessToken, Membership, Tenant, TenantEntitlement, User, Workspace
+from handrail.access.models import (
+    AccessToken,
+    Erasure,
+    LegalHold,
+    Membership,
+    Tenant,
+    TenantEntitlement,
+    User,
+    Workspace,
+)
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.canonical import digest
@@ -238,6 +247,30 @@ def brake(of: Tenant) -> Brake:
         at=now(),
         by="lead@example.com",
         reason="canary-brake",
+    )
+
+
+def hold(of: Tenant) -> LegalHold:
+    """A legal hold that stands."""
+    return LegalHold.objects.create(
+        ref=new_ref(Prefix.LEGAL_HOLD),
+        workspace_id=of.workspace_id,
+        tenant=of,
+        at=now(),
+        by="lead@example.com",
+        reason="canary-hold",
+    )
+
+
+def erasure(of: Tenant) -> Erasure:
+    """An erasure that was asked for and not confirmed."""
+    return Erasure.objects.create(
+        ref=new_ref(Prefix.ERASURE),
+        workspace_id=of.workspace_id,
+        tenant=of,
+        at=now(),
+        by="lead@example.com",
+        reason="canary-erasure",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handrail.access.capabilities import Role
-from handrail.access.models import AccessToken, Membership, Tenant, Workspace
+from handrail.access.models import AccessToken, Erasure, LegalHold, Membership, Tenant, Workspace
 from handrail.audit.models import AuditEvent
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
@@ -34,6 +34,8 @@ class Web:
     message: TaskUpdate
     notice: ChannelDelivery
     wave: Wave
+    hold: LegalHold
+    erasure: Erasure
 
     def ids(self) -> dict[str, str]:
         """A value for every kind of parameter in the URL map."""
@@ -52,6 +54,8 @@ class Web:
             "event": str(
                 AuditEvent.objects.filter(workspace_id=self.workspace.pk).values_list("pk", flat=True).first() or 1
             ),
+            "hold": self.hold.ref,
+            "erasure": self.erasure.ref,
         }
 
 
@@ -82,4 +86,6 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
         rows.task_update(stopped),
         rows.notice(tenant, stopped.ref),
         wave,
+        rows.hold(tenant),
+        rows.erasure(tenant),
     )

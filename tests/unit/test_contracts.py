@@ -201,6 +201,11 @@ def test_what_everybody_may_use_of_a_slice_is_what_its_contract_says(slice_: str
         "snapshot",
         "fields",
         "subjects",
+        "passkeys",
+        "proofs",
+        "erasures",
+        "holds",
+        "signatures",
     }
 
 

@@ -70,7 +70,9 @@ def create_tenant(*, key: str, name: str, by: Actor) -> Tenant:
     )
     if not created:
         raise Conflict(f"There is a tenant {key} already.")
-    record(EventName.TENANT_CREATED, by=by, tenant_id=tenant.pk, subject_kind="tenant", subject=key)
+    record(
+        EventName.TENANT_CREATED, by=by, tenant_id=tenant.pk, subject_kind="tenant", subject=names.tenant_ref(tenant.pk)
+    )
     return tenant
 
 

@@ -10,6 +10,8 @@ from types import MappingProxyType
 class Capability(StrEnum):
     TENANT_VIEW = "tenant:view"
     TENANT_MANAGE = "tenant:manage"
+    TENANT_HOLD = "tenant:hold"
+    TENANT_ERASE = "tenant:erase"
     MEMBER_VIEW = "member:view"
     MEMBER_MANAGE = "member:manage"
 
@@ -68,9 +70,10 @@ BUNDLES: Mapping[Role, frozenset[Capability]] = MappingProxyType(
         Role.PACKET_SIGNER: _SEE | {C.PACKET_CLEAR_HOLD, C.PACKET_APPROVE},
         Role.GOVERNANCE_OWNER: _SEE
         | {C.DEFINITION_PROPOSE, C.DEFINITION_DECIDE, C.PACKET_CLEAR_HOLD, C.AUDIT_VIEW, C.EVALUATION_VIEW}
-        | {C.RUN_PAUSE, C.RUN_REVIEW},
+        | {C.RUN_PAUSE, C.RUN_REVIEW, C.TENANT_HOLD, C.TENANT_ERASE},
         Role.AUDITOR: _SEE | {C.AUDIT_VIEW, C.AUDIT_EXPORT, C.EVALUATION_VIEW, C.MEMBER_VIEW},
-        Role.WORKSPACE_ADMINISTRATOR: frozenset({C.TENANT_VIEW, C.TENANT_MANAGE, C.MEMBER_VIEW, C.MEMBER_MANAGE}),
+        Role.WORKSPACE_ADMINISTRATOR: frozenset({C.TENANT_VIEW, C.TENANT_MANAGE, C.TENANT_HOLD, C.TENANT_ERASE})
+        | {C.MEMBER_VIEW, C.MEMBER_MANAGE},
     }
 )
 

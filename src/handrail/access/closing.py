@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from django.db import IntegrityError, transaction
 
-from handrail.access import names
+from handrail.access import names, subjects
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import tenants_of
-from handrail.access.models import Tenant
+from handrail.access.models import Erasure, Tenant
 from handrail.access.refusals import reason_of
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
@@ -43,10 +43,8 @@ def rename_tenant(*, key: str, by: Actor, name: str | None = None, new_key: str 
             tenant.save(update_fields=["name", "key"])
     except IntegrityError:
         raise Conflict(f"There is a tenant {new_key} already.", code="key-taken") from None
-    before = key if tenant.key != key else None
-    record(
-        EventName.TENANT_RENAMED, by=by, tenant_id=tenant.pk, subject_kind="tenant", subject=tenant.key, before=before
-    )
+    before = subjects.keyed_digest(tenant.pk, key) if tenant.key != key else None
+    _record(EventName.TENANT_RENAMED, tenant, by, before=before)
     return tenant
 
 
@@ -64,19 +62,22 @@ def close_tenant(*, key: str, reason: str, by: Actor) -> Tenant:
     _refuse_open_work(tenant, "Wait for it to end, or end it; then close the tenant.")
     tenant.closed_at, tenant.closed_by, tenant.closed_reason = now(), by.name, said
     tenant.save(update_fields=["closed_at", "closed_by", "closed_reason"])
-    record(EventName.TENANT_CLOSED, by=by, tenant_id=tenant.pk, subject_kind="tenant", subject=tenant.key)
+    _record(EventName.TENANT_CLOSED, tenant, by)
     return tenant
 
 
 @transaction.atomic
 def reopen_tenant(*, key: str, by: Actor) -> Tenant:
-    """Ends a closing: new work can begin again. Raises Denied, NotFound, Conflict ``tenant-open``."""
+    """Ends a closing: new work can begin again. Raises Denied, NotFound, Conflict ``tenant-open``,
+    ``erased``."""
     tenant = _locked(key, by)
     if tenant.closed_at is None:
         raise Conflict("This tenant is not closed.", code="tenant-open")
+    if Erasure.objects.filter(tenant=tenant, confirmed_at__isnull=False).exists():
+        raise Conflict("This tenant was erased: it can't be reopened.", code="erased")
     tenant.closed_at = tenant.closed_by = tenant.closed_reason = None
     tenant.save(update_fields=["closed_at", "closed_by", "closed_reason"])
-    record(EventName.TENANT_REOPENED, by=by, tenant_id=tenant.pk, subject_kind="tenant", subject=tenant.key)
+    _record(EventName.TENANT_REOPENED, tenant, by)
     return tenant
 
 
@@ -94,3 +95,9 @@ def _locked(key: str, by: Actor) -> Tenant:
 def _refuse_open_work(tenant: Tenant, what_to_do: str) -> None:
     if found := open_work.get()(tenant.pk):
         raise Conflict(f"There is work under way for this tenant: {', '.join(found)}. {what_to_do}", code="open-work")
+
+
+def _record(event: EventName, tenant: Tenant, by: Actor, *, before: str | None = None) -> None:
+    """Events outlive a tenant, so they don't name it. ``before``: the keyed digest of the key that it had."""
+    subject = names.tenant_ref(tenant.pk)
+    record(event, by=by, tenant_id=tenant.pk, subject_kind="tenant", subject=subject, before=before)

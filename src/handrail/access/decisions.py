@@ -29,7 +29,7 @@ class Proof(StrEnum):
 
 
 # Approve, reject, deprecate; clear, sign, reject, withdraw, recall, release, hand out; take over, resolve; cancel,
-# stop, pause, resume, review; start a wave.
+# stop, pause, resume, review; start a wave; hold and erase a tenant.
 # What is not here, processes do as well: workers start runs and assemble; the operator of the installation adds the
 # first members, proposes, seals and exports the log. Expiry, supersession and delivery are not decisions: the rule for
 # each is in the profile that people approved.
@@ -47,6 +47,8 @@ DECISIONS = frozenset(
         Capability.RUN_PAUSE,
         Capability.RUN_REVIEW,
         Capability.WAVE_START,
+        Capability.TENANT_HOLD,
+        Capability.TENANT_ERASE,
     }
 )
 
@@ -60,6 +62,7 @@ SENSITIVE = frozenset(
         Capability.PACKET_WITHDRAW,
         Capability.PACKET_RELEASE,
         Capability.MEMBER_MANAGE,
+        Capability.TENANT_ERASE,
     }
 )
 

@@ -12,6 +12,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from handrail.access.keeping_models import Erasure as Erasure  # noqa: PLC0414 - exported
+from handrail.access.keeping_models import LegalHold as LegalHold  # noqa: PLC0414 - exported
 from handrail.access.session_store import SessionStore
 from handrail.kernel.assertions import ApprovalProof
 

@@ -33,6 +33,11 @@ def why_not_key(key: str) -> str:
     return ""
 
 
+def tenant_ref(tenant_id: int) -> str:
+    """What names a tenant where its key must not stand: in events, which outlive it, and in certificates."""
+    return f"TEN-{tenant_id}"
+
+
 def slug(given: str) -> str:
     """``given``, unless it can't be a workspace's short name. Raises Invalid."""
     if len(given) > SLUG_LIMIT or not _SLUG.fullmatch(given):

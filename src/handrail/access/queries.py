@@ -26,6 +26,7 @@ from handrail.kernel.scope import RowScope, entered
 COMMAND_LINE = "handrail-cli"
 TYPES = Authenticator.Type
 _KINDS = ArraySubquery(Authenticator.objects.filter(user=OuterRef("user")).values("type"))
+tenant_ref = names.tenant_ref
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ _DEFINITION = (
 )
 _RUN = (
     *("state", "updated_at", "due_at", "finished_at", "failures", "turn", "held_by", "unattended_seconds"),
-    *("wave_round", "admitted_at", "not_attempted"),
+    *("wave_round", "admitted_at", "not_attempted", "subject"),
 )
 _WAVE = (
     *("state", "round", "canary_round", "counted_from", "stops", "unsettled", "finished_at"),
@@ -67,6 +67,11 @@ _HANDOFF = (
     *("external_handoff_failure_summary", "updated_at"),
 )
 _TOKEN = ("revoked_at", "revoked_by", "last_used_at", "last_used_from")
+_HOLD = ("lift_asked_at", "lift_asked_by", "lift_reason", "lifted_at", "lifted_by")
+_ERASURE = (
+    *("withdrawn_at", "withdrawn_by", "confirmed_at", "confirmed_by"),
+    *("finished_at", "certificate", "envelope"),
+)
 _PAUSED = (
     *("brake_id", "at", "run_updated_at"),
     *("connector", "cause", "until", "waited_seconds", "passed_at", "resumed_at"),
@@ -105,6 +110,8 @@ RIGHTS: Mapping[str, Rights] = {
     "access_passkeyremoval": Rights(),
     "access_signingceremony": Rights(Shown.WORKSPACE, update=("used_at",), delete=True),
     "access_visit": Rights(Shown.WORKSPACE, update=("at",), delete=True),
+    "access_legalhold": Rights(Shown.TENANT, update=_HOLD),
+    "access_erasure": Rights(Shown.TENANT, update=_ERASURE),
     # audit
     "audit_auditevent": _ADDED,
     "audit_auditleaf": Rights(),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import secrets
 import threading
 from collections import OrderedDict
@@ -271,3 +272,10 @@ def destroy(
         _cache.keep(mark)
         ended.append(name)
     return ended
+
+
+def keyed_digest(tenant_id: int, text: str) -> str:
+    """A digest of ``text`` under a key of the tenant: who has the key and the text can compare them; once the key is
+    destroyed, nobody can try texts."""
+    key = key_for(KeySubject(tenant_id, f"TEN-{tenant_id}"))
+    return f"hmac-sha256:{hmac.digest(key.secret, text.encode(), 'sha256').hex()[:32]}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.guards import tenants_of
+from handrail.access.names import tenant_ref
 from handrail.audit import queries
 from handrail.audit.queries import EventFilter, EventRow
 
@@ -28,6 +30,15 @@ def list_events(actor: Actor, wanted: EventFilter, *, tenant: str = "") -> list[
         if found is None:
             return []
         wanted = replace(wanted, tenant_id=found.pk)
-    rows = queries.list_events(actor.workspace_id, actor.tenant_ids, wanted)
     keys = dict(tenants_of(actor).values_list("pk", "key"))
-    return [TrailEntry(row, keys.get(row.tenant_id) if row.tenant_id else None) for row in rows]
+    refs = {key: tenant_ref(pk) for pk, key in keys.items()}
+    wanted = replace(wanted, subject=refs.get(wanted.subject, wanted.subject))
+    rows = queries.list_events(actor.workspace_id, actor.tenant_ids, wanted)
+    return [TrailEntry(_named(row, keys), keys.get(row.tenant_id) if row.tenant_id else None) for row in rows]
+
+
+def _named(row: EventRow, keys: Mapping[int, str]) -> EventRow:
+    """An event about a tenant names it by a reference alone: people read the key that it has now."""
+    if row.subject_kind != "tenant" or row.tenant_id not in keys or row.subject != tenant_ref(row.tenant_id):
+        return row
+    return replace(row, subject=keys[row.tenant_id])

@@ -16,6 +16,14 @@ class EventName(StrEnum):
     TENANT_RENAMED = "tenant.renamed"
     TENANT_CLOSED = "tenant.closed"
     TENANT_REOPENED = "tenant.reopened"
+    HOLD_SET = "hold.set"
+    HOLD_LIFT_ASKED = "hold.lift_asked"
+    HOLD_LIFTED = "hold.lifted"
+    ERASURE_ASKED = "erasure.asked"
+    ERASURE_WITHDRAWN = "erasure.withdrawn"
+    ERASURE_CONFIRMED = "erasure.confirmed"
+    ERASURE_FINISHED = "erasure.finished"
+    ERASURE_APPLIED = "erasure.applied"
     TOKEN_ISSUED = "token.issued"  # noqa: S105 - an event's name
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - an event's name
     USER_LOGGED_IN = "user.logged_in"

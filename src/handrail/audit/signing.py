@@ -1,20 +1,25 @@
-"""Who signs this installation's checkpoints, and whose signatures it accepts, as ``conf`` configures it."""
+"""Who signs this installation's checkpoints, and whose signatures it accepts, as ``conf`` configures it; any text too
+(https://c2sp.org/signed-note)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+import binascii
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from handrail.audit.checkpoint import LogCheckpoint, NoteKey, VerifierKey, sign, with_lines
+from handrail.audit.checkpoint import KEY_ID_BYTES, LogCheckpoint, NoteKey, VerifierKey, sign, with_lines
 from handrail.audit.cosignature import line, public_of
 from handrail.kernel.configured import Configured
-from handrail.kernel.errors import Misconfigured
+from handrail.kernel.errors import Invalid, Misconfigured
+
+_BEHIND = "\n\n— "
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -95,3 +100,30 @@ def get() -> Signing:
 def use(signing: Signing) -> AbstractContextManager[object]:
     """``signing`` in place of the configured one, for a test."""
     return _configured.use(lambda: signing)
+
+
+def sign_text(text: str, signing: Signing) -> str:
+    """``text`` (its end is a line end, which is added where it is missing) with a signature behind it."""
+    body = text if text.endswith("\n") else f"{text}\n"
+    verifier = signing.verifier()
+    blob = base64.b64encode(verifier.key_id() + signing.key.sign(body.encode())).decode()
+    return f"{body}\n— {verifier.name} {blob}\n"
+
+
+def open_text(note: str, accepted: Iterable[NoteKey]) -> str:
+    """The text, once one of the ``accepted`` keys has signed it. Raises Invalid."""
+    body, mark, signature = note.rpartition(_BEHIND)
+    name, _, blob = signature.rstrip("\n").partition(" ")
+    try:
+        raw = base64.b64decode(blob, validate=True)
+    except (ValueError, binascii.Error):
+        raw = b""
+    text = f"{body}\n"
+    for key in accepted if mark else ():
+        if isinstance(key, VerifierKey) and key.name == name and raw[:KEY_ID_BYTES] == key.key_id():
+            try:
+                key.public.verify(raw[KEY_ID_BYTES:], text.encode())
+            except InvalidSignature:
+                break
+            return text
+    raise Invalid("This text was not signed with an accepted key of this installation.", code="signature")

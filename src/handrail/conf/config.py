@@ -225,6 +225,7 @@ class Config(Section):
     lanes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     blobs: dict[str, Any] | None = None
     subject_keys: dict[str, Any] | None = None
+    erasures: Path | None = None
     mail: MailSection | None = None
     notifications: NotificationsSection = NotificationsSection()
     responders: dict[str, ResponderSection] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from handrail.access import closing, decisions, passkeys, proofs, signatures, subjects, tokens
+from handrail.access import closing, decisions, erasures, kept_erasures, passkeys, proofs, signatures, subjects, tokens
 from handrail.access.keystore import FolderKeys, SubjectKeys
 from handrail.access.signatures import SigningSettings
 from handrail.conf import config, keys, release, single_sign_on
@@ -20,7 +20,7 @@ from handrail.notifications import settings as notifications
 from handrail.packets.queries import count_current
 from handrail.runbooks import sampling, task_system, timing
 from handrail.runbooks.actions import runs
-from handrail.runbooks.queries.runs import count_active
+from handrail.runbooks.queries.runs import count_active, count_unsent
 from handrail.support import settings
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -30,6 +30,7 @@ _THREADS_KEPT_FREE = 4
 # Of the threads that may wait for the desk, the share that may wait for the answer to another's call.
 _ONE_IN_REPEATS = 4
 SUBJECT_KEYS_DIRECTORY = "subject-keys"
+KEPT_ERASURES = "kept-erasures"
 # What a task system's section has that is not handed on as it is.
 _SET_HERE = frozenset({"preset", "webhook_secret"})
 
@@ -55,6 +56,8 @@ def connect() -> None:
     subjects.configure(open_subject_keys(loaded))
     release.connect(loaded)
     closing.open_work.set(open_work)
+    erasures.on_its_way.set(on_its_way)
+    kept_erasures.configured.set(loaded.erasures or loaded.state_directory / KEPT_ERASURES)
     definitions.active_again.set(runs.go_on_with)
 
 
@@ -79,6 +82,12 @@ def open_work(tenant_id: int) -> tuple[str, ...]:
     """What is under way for a tenant and has to end before it is closed."""
     counted = ((count_active(tenant_id), "run"), (count_current(tenant_id), "escalation packet"))
     return tuple(f"{number} {what}{'' if number == 1 else 's'}" for number, what in counted if number)
+
+
+def on_its_way(tenant_id: int) -> tuple[str, ...]:
+    """What is still to be sent for a tenant, and has to be before it is erased."""
+    number = count_unsent(tenant_id)
+    return (f"{number} message{'' if number == 1 else 's'} to the task system",) if number else ()
 
 
 def open_desk(loaded: config.Config) -> desk.Desk | None:

@@ -17,6 +17,8 @@ class Prefix(StrEnum):
     PACKET = "PKT"
     SESSION = "SES"
     BRAKE = "BRK"
+    LEGAL_HOLD = "HLD"
+    ERASURE = "ERA"
     NOTIFICATION = "NTF"
     WAVE = "WAV"
     MESSAGE = "MSG"

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
+from handrail.runbooks.sealing import DETAIL, EVIDENCE, FIELDS, TASK, OutlinedField
 from handrail.runbooks.states import (
     EXCLUSIVE,
     BrakeKind,
@@ -35,6 +36,11 @@ class OfTenant(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def sealed_record(self) -> str:
+        """The record whose key seals what this row holds: its run."""
+        return str(self.run.ref)  # type: ignore[attr-defined]
+
 
 class OperationRun(models.Model):
     """One execution of a runbook for one task.
@@ -62,7 +68,7 @@ class OperationRun(models.Model):
     task_version = models.PositiveIntegerField()
     task_digest = models.CharField(max_length=71)
     made_here = models.BooleanField(default=False)
-    task = models.JSONField()
+    task = OutlinedField(outline=TASK)
     subject = models.CharField(max_length=400)
     retry_limit = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=16, choices=[(s.value, s.value) for s in RunState])
@@ -108,6 +114,10 @@ class OperationRun(models.Model):
             models.Index(fields=["wave", "wave_place", "id"], condition=Q(wave__isnull=False), name="run_wave"),
         ]
 
+    @property
+    def sealed_record(self) -> str:
+        return self.ref
+
 
 class Checkpoint(OfTenant):
     """A ledger row. (``run``, ``sequence``) is unique: the worker that adds it first owns what follows.
@@ -125,7 +135,7 @@ class Checkpoint(OfTenant):
     worker = models.CharField(max_length=254)
     at = models.DateTimeField()
     deadline_at = models.DateTimeField(null=True)
-    detail = models.JSONField(default=dict)
+    detail = OutlinedField(outline=DETAIL, default=dict)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "sequence"], name="checkpoint_sequence_once")]
@@ -145,7 +155,7 @@ class RetryLedgerEntry(OfTenant):
 class CompletionRecord(OfTenant):
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="completion")
     at = models.DateTimeField()
-    fields = models.JSONField()
+    fields = OutlinedField(outline=FIELDS)
     digest = models.CharField(max_length=71)
 
 
@@ -165,8 +175,8 @@ class ExceptionPacket(OfTenant):
     checkpoint = models.CharField(max_length=200)
     step = models.CharField(max_length=64, default="")
     escalate_to = models.CharField(max_length=120)
-    fields = models.JSONField()
-    evidence = models.JSONField()
+    fields = OutlinedField(outline=FIELDS)
+    evidence = OutlinedField(outline=EVIDENCE)
     attempts = models.JSONField()
     handling = models.CharField(max_length=16, choices=[(h.value, h.value) for h in Handling])
     taken_at = models.DateTimeField(null=True)

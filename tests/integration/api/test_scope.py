@@ -23,6 +23,9 @@ from tests.lanes import crossed, portion
 BODIES = {
     "change_tenant": {"name": "New"},
     "close_tenant": {"reason": "no"},
+    "set_hold": {"reason": "no"},
+    "ask_to_lift_hold": {"reason": "no"},
+    "ask_erasure": {"reason": "no"},
     "take_exceptions": {"refs": ["EXC-ZZZZZZZZZZ"]},
     "resolve_exceptions": {"refs": ["EXC-ZZZZZZZZZZ"], "outcome": "other", "note": "done"},
     "preview_follow_up": {"runbook": "resync"},
@@ -124,6 +127,8 @@ def foreign(estate: Runs, board: object) -> dict[str, str]:
         "messages": rows.task_update(packet).ref,
         "notifications": rows.notice(other.tenant, packet.ref).ref,
         "waves": wave_rows.wave(other.definition).ref,
+        "holds": rows.hold(other.tenant).ref,
+        "erasures": rows.erasure(other.tenant).ref,
     }
 
 
@@ -165,6 +170,8 @@ MISSING = {
     "messages": "MSG-ZZZZZZZZZZ",
     "notifications": "NTF-ZZZZZZZZZZ",
     "waves": "WAV-ZZZZZZZZZZ",
+    "holds": "HLD-ZZZZZZZZZZ",
+    "erasures": "ERA-ZZZZZZZZZZ",
 }
 
 
@@ -209,7 +216,9 @@ def test_without_token_or_session_nothing_is_answered(operation: tuple[str, str,
 
 
 # Who administers a workspace may do these; the others are refused them in test_doors.py.
-ADMINISTERED = {"revoke_token", "change_tenant", "close_tenant", "reopen_tenant"}
+ADMINISTERED = {"revoke_token", "change_tenant", "close_tenant", "reopen_tenant", "list_holds", "list_erasures"}
+ADMINISTERED |= {"set_hold", "ask_to_lift_hold", "lift_hold", "preview_erasure", "ask_erasure", "get_erasure"}
+ADMINISTERED |= {"withdraw_erasure", "confirm_erasure"}
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,15 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "tenants close": ("{tenant}", *REASON),
     "tenants rename": ("{tenant}", "--name", "New"),
     "tenants reopen": ("{tenant}",),
+    "tenants holds": ("{tenant}",),
+    "tenants hold": ("{tenant}", *REASON),
+    "tenants lift-hold": ("{hold}", *REASON),
+    "tenants preview-erasure": ("{tenant}",),
+    "tenants erasures": ("{tenant}",),
+    "tenants erase": ("{tenant}", *REASON),
+    "tenants withdraw-erasure": ("{erasure}",),
+    "tenants confirm-erasure": ("{erasure}",),
+    "tenants certificate": ("{erasure}",),
     "workspaces add": ("new", "--name", "New"),
     "keys retire": ("00000000",),
     "keys revoke": ("00000000",),
@@ -127,7 +136,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 # Who chooses a password that opens more than their token does would have more by it.
 PASSWORDS = {"members add", "members password"}
-THINGS = {"{run}", "{exception}", "{packet}", "{brake}", "{message}", "{wave}"}
+THINGS = {"{run}", "{exception}", "{packet}", "{brake}", "{message}", "{wave}", "{hold}", "{erasure}"}
 NAMED = sorted(door for door in NEEDING if THINGS & set(ARGUMENTS.get(door, ())))
 Run = Callable[..., Any]
 

@@ -27,6 +27,8 @@ MISSING = {
     "packet": "PKT-0000000000",
     "event": "987654321",
     "token": "TOK-0000000000",
+    "hold": "HLD-0000000000",
+    "erasure": "ERA-0000000000",
 }
 
 

@@ -62,6 +62,7 @@ NEEDS: dict[str, Capability | None] = {
     "admin/packets/<packet>/package": C.PACKET_RELEASE,
     "admin/packets/<packet>/picture": C.PACKET_CLEAR_HOLD,
     "admin/packets/<packet>/picture/drawn": C.PACKET_CLEAR_HOLD,
+    "admin/tenants/keeping/<tenant>": C.TENANT_VIEW,
     "admin/definitions": C.DEFINITION_VIEW,
     "admin/definitions/propose": C.DEFINITION_PROPOSE,
     "admin/definitions/<definition>": C.DEFINITION_VIEW,
@@ -82,6 +83,12 @@ CHANGES: dict[str, Capability] = {
     "admin/tenants/rename": C.TENANT_MANAGE,
     "admin/tenants/close": C.TENANT_MANAGE,
     "admin/tenants/reopen": C.TENANT_MANAGE,
+    "admin/tenants/hold": C.TENANT_HOLD,
+    "admin/tenants/hold/ask-to-lift": C.TENANT_HOLD,
+    "admin/tenants/hold/lift": C.TENANT_HOLD,
+    "admin/tenants/erase": C.TENANT_ERASE,
+    "admin/tenants/erase/withdraw": C.TENANT_ERASE,
+    "admin/tenants/erase/confirm": C.TENANT_ERASE,
     "admin/tokens/<token>/revoke": C.MEMBER_MANAGE,  # another member's
     "admin/operations/<run>/cancel": C.RUN_CANCEL,
     "admin/operations/<run>/stop": C.RUN_STOP,
@@ -152,7 +159,9 @@ def test_page_follows_the_capability(house: Web, as_role: Callable[..., Client],
 def test_change_without_the_capability_is_refused_and_audited(
     house: Web, as_role: Callable[..., Client], path: str, role: Role
 ) -> None:
-    response = as_role(role).post(ROUTES[path].url(house.ids()), {"tenant": house.ids()["tenant"]})
+    ids = house.ids()
+    form = {"tenant": ids["tenant"], "ref": ids["hold" if "/hold/" in path else "erasure"]}
+    response = as_role(role).post(ROUTES[path].url(ids), form)
     assert response.status_code == 403
     assert AuditEvent.objects.filter(event="access.denied", subject=CHANGES[path]).count() == 1
 

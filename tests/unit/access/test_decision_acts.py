@@ -37,7 +37,11 @@ def call(house: Web, name: str, by: Actor) -> Any:
     module, _, function = name.rpartition(".")
     action = getattr(importlib.import_module(f"handrail.{module}"), function)
     kind = (
-        "brake"
+        "hold"
+        if module == "access.holds"
+        else "erasure"
+        if module == "access.erasures"
+        else "brake"
         if "brakes" in module
         else "wave"
         if module.endswith(".waves")
@@ -60,6 +64,7 @@ def call(house: Web, name: str, by: Actor) -> Any:
         "boxes": [],
         "original_digest": "sha256:" + "0" * 64,
     }
+    known |= {"key": house.tenant.key}
     known |= {"verdict": "right", "choices": {}, "digests": ["sha256:" + "0" * 64]}
     wanted = inspect.signature(action).parameters
     known |= {"actor" if "actor" in wanted else "by": by}

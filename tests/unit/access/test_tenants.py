@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.db import transaction
 
-from handrail.access import actions, queries
+from handrail.access import actions, queries, subjects
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Role
 from handrail.audit.models import AuditEvent
@@ -40,7 +40,10 @@ def test_rename_changes_name_and_key_and_is_audited(house: Installation, admin: 
     actions.rename_tenant(key="ten_one", name="\u202eOne  Ltd", new_key="ten:1", by=admin)
     assert queries.get_tenant(admin, "ten:1").name == "One Ltd"
     renamed = AuditEvent.objects.get(event="tenant.renamed")
-    assert (renamed.subject, renamed.context["before"]) == ("ten:1", "ten_one")
+    assert (renamed.subject, renamed.context["before"]) == (
+        f"TEN-{house.tenant.pk}",
+        subjects.keyed_digest(house.tenant.pk, "ten_one"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_close_needs_a_reason_and_happens_once(house: Installation, admin: Actor
     assert queries.get_tenant(admin, "ten_one").closed_at is None
     with pytest.raises(Conflict):
         actions.reopen_tenant(key="ten_one", by=admin)
-    assert events("tenant.closed") == events("tenant.reopened") == ["ten_one"]
+    assert events("tenant.closed") == events("tenant.reopened") == [f"TEN-{house.tenant.pk}"]
 
 
 def test_close_and_another_key_wait_for_what_is_under_way(house: Installation, admin: Actor) -> None:

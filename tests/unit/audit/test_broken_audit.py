@@ -18,7 +18,7 @@ import handrail.access
 import handrail.definitions
 import handrail.runbooks.actions
 from handrail.access import actions as access_actions
-from handrail.access import evidence, sessions, tokens
+from handrail.access import erasures, evidence, holds, sessions, tokens
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.models import AccessToken, Tenant, User
@@ -69,6 +69,7 @@ from handrail.runbooks.task_system import TaskSystem
 from handrail.runbooks.waves import joining
 from handrail.runbooks.waves.rules import WaveRules
 from handrail.work.lease import Claim
+from tests.factories import rows
 from tests.factories.installation import Installation
 from tests.factories.log import event, run, superuser
 from tests.factories.people import as_person
@@ -251,6 +252,12 @@ def quiet(w: World) -> Tenant:
     return Tenant.objects.create(workspace_id=w.by.workspace_id, key="quiet", name="Quiet", created_at=now())
 
 
+def lift_asked(w: World) -> str:
+    ref = rows.hold(quiet(w)).ref
+    holds.ask_to_lift(ref=ref, reason="over", by=access.worker("author", w.estate.workspace.pk))
+    return ref
+
+
 def opened_breaker(w: World) -> None:
     guarded = PassageSettings(CallLimits(), BreakerSettings(failures=1))
     registry.configure(replace(registry.current(), passages={"board": guarded}))
@@ -295,6 +302,18 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "closing.reopen_tenant": done(
         lambda w: access_actions.close_tenant(key=quiet(w).key, reason="left", by=w.by),
         lambda w, tenant: access_actions.reopen_tenant(key=tenant.key, by=w.by),
+    ),
+    "holds.set_hold": done(quiet, lambda w, tenant: holds.set_hold(key=tenant.key, reason="court", by=w.person)),
+    "holds.ask_to_lift": done(
+        lambda w: rows.hold(quiet(w)), lambda w, hold: holds.ask_to_lift(ref=hold.ref, reason="over", by=w.person)
+    ),
+    "holds.lift": done(lift_asked, lambda w, ref: holds.lift(ref=ref, by=w.person)),
+    "erasures.ask": done(quiet, lambda w, tenant: erasures.ask(key=tenant.key, reason="left", by=w.person)),
+    "erasures.withdraw": done(
+        lambda w: rows.erasure(quiet(w)), lambda w, one: erasures.withdraw(ref=one.ref, by=w.person)
+    ),
+    "erasures.confirm": done(
+        lambda w: rows.erasure(quiet(w)), lambda w, one: erasures.confirm(ref=one.ref, by=w.person)
     ),
     "actions.add_member": done(nothing, lambda w, _: member(w)),
     "actions.change_member": done(
@@ -392,7 +411,13 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
 CARRIED = {"advancing.advance", "runs.write_cancelled", "waves.member_ended"}
 ASKS = {"runs.require_intake", "definitions.begin"}  # and decides nothing
 # Parts of other actions, which record their events.
-PARTS = {"updates.about_packet", "updates.about_run", "updates.about_refusal"}
+PARTS = {
+    "erasures.proceed",
+    "kept_erasures.apply",
+    "updates.about_packet",
+    "updates.about_run",
+    "updates.about_refusal",
+}
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ class Commands(LazyGroup):
         "keys": Lazy("keys", "group", "Release keys: generate, list, rotate, retire, revoke, export."),
         "intake": Lazy("intake", "group", "The receiver's side: verify.", models=False),
         "workspaces": Lazy("workspaces", "group", "Workspaces: list, add. For the installation's operator only."),
-        "tenants": Lazy("tenants", "group", "Tenants of a workspace: list, add, rename, close, reopen."),
+        "tenants": Lazy("tenants", "group", "Tenants of a workspace: list, add, rename, close, reopen, hold, erase."),
         "members": Lazy(
             "members",
             "group",

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.models import Tenant
+from handrail.access.queries import tenant_ref
 from handrail.access.refusals import reason_of
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
@@ -120,7 +120,6 @@ def _require(kind: BrakeKind, by: Actor, tenant_id: int | None) -> None:
 
 
 def _audit(event: EventName, row: Brake, by: Actor, reason: str) -> None:
-    tenant = Tenant.objects.filter(pk=row.tenant_id).first() if row.tenant_id else None
     record(
         event,
         by=by,
@@ -128,6 +127,6 @@ def _audit(event: EventName, row: Brake, by: Actor, reason: str) -> None:
         subject_kind="brake",
         subject=row.ref,
         kind=row.kind,
-        target=tenant.key if tenant else row.target,
+        target=tenant_ref(row.tenant_id) if row.tenant_id else row.target,
         reason=digest_bytes(reason.encode()),
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 from django.db import (
@@ -36,7 +36,8 @@ from handrail.runbooks.engine import statements
 from handrail.runbooks.engine.decision import Commit, CurrentState, Ending, NewEvent, NewRow
 from handrail.runbooks.engine.execution import Subject
 from handrail.runbooks.engine.position import Row
-from handrail.runbooks.models import OperationRun, Report
+from handrail.runbooks.models import Checkpoint, CompletionRecord, ExceptionPacket, OperationRun, Report
+from handrail.runbooks.sealing import OutlinedField, revealed
 from handrail.runbooks.states import RUN, EventKind, RunState
 from handrail.work.prepared import Statement
 
@@ -44,6 +45,7 @@ log = structlog.get_logger("handrail.runbooks")
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 
+_DETAIL = cast("OutlinedField", Checkpoint._meta.get_field("detail"))
 # Before the first try to reach the database again, and between further ones.
 RECONNECT_SECONDS = (0.0, 0.1, 0.25, 0.5)
 
@@ -106,10 +108,14 @@ def _made(model: type[M], values: Sequence[Any]) -> M:
     """The row that ``values`` are of. Django has the driver leave JSON as text."""
     fields = model._meta.concrete_fields
     read = [
-        json.loads(value) if isinstance(field, JSONField) else value
+        _read(json.loads(value), field) if isinstance(field, JSONField) else value
         for field, value in zip(fields, values, strict=True)
     ]
     return model.from_db(connection.alias, [field.attname for field in fields], read)
+
+
+def _read(value: Any, field: JSONField[Any, Any]) -> Any:
+    return revealed(value, place=field.place) if isinstance(field, OutlinedField) else value
 
 
 def observe(run: OperationRun) -> Observed:
@@ -196,7 +202,7 @@ def write(
         "turn": turn + 1 if commit.claims else None,
         "brakes": sorted(known_brakes) if commit.is_intent else None,
         "worker": by.name,
-        "rows": as_rows(commit.rows, fence.sequence),
+        "rows": as_rows(commit.rows, fence.sequence, run),
         **as_events(commit.events, by, run.ref),
         **_left_behind(run, commit.ending, None if run.made_here else report or {}),
     }
@@ -277,7 +283,7 @@ def _from_json(asked: float, found: dict[str, Any]) -> Observed:
             row["idempotency_key"],
             datetime.fromisoformat(row["at"]),
             datetime.fromisoformat(row["deadline_at"]) if row["deadline_at"] else None,
-            row["detail"],
+            revealed(row["detail"], place=_DETAIL.place),
         )
         for row in found["rows"] or ()
     )
@@ -292,8 +298,8 @@ def _controls(found: Any) -> Controls | None:
     return None if parsed is None else brakes.from_json(parsed)
 
 
-def as_rows(rows: Sequence[NewRow], after: int) -> Jsonb:
-    """``rows`` behind the one with the number ``after``, as statements take them."""
+def as_rows(rows: Sequence[NewRow], after: int, run: OperationRun) -> Jsonb:
+    """``rows`` of ``run`` behind the one with the number ``after``, as statements take them."""
     return Jsonb(
         [
             {
@@ -303,7 +309,7 @@ def as_rows(rows: Sequence[NewRow], after: int) -> Jsonb:
                 "attempt": row.attempt,
                 "idempotency_key": row.idempotency_key,
                 "deadline_at": row.deadline_at.isoformat() if row.deadline_at else None,
-                "detail": row.detail,
+                "detail": _DETAIL.concealed(row.detail, tenant_id=run.tenant_id, record=run.ref),
             }
             for number, row in enumerate(rows, start=after + 1)
         ]
@@ -323,9 +329,20 @@ def _left_behind(run: OperationRun, ending: Ending | None, report: Mapping[str, 
     return {
         "sample": _one(sampling.drawn(run.ref, run.runbook) if ending and ending.completion else None),
         "retries": _one(ending.retries if ending else None),
-        "completion": _one(ending.completion if ending else None),
-        "packet": _one(ending.packet if ending else None),
+        "completion": _one(_concealed(CompletionRecord, ending.completion if ending else None, run)),
+        "packet": _one(_concealed(ExceptionPacket, ending.packet if ending else None, run)),
         "report": _one(None if ending is None or report is None else _report(report)),
+    }
+
+
+def _concealed(model: type[Model], columns: dict[str, Any] | None, run: OperationRun) -> dict[str, Any] | None:
+    """``columns`` of a new row of ``run``, those that hold its tenant's values as they are kept."""
+    if columns is None:
+        return None
+    kept = {field.name: field for field in model._meta.concrete_fields if isinstance(field, OutlinedField)}
+    return {
+        name: kept[name].concealed(value, tenant_id=run.tenant_id, record=run.ref) if name in kept else value
+        for name, value in columns.items()
     }
 
 

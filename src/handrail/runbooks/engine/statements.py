@@ -102,11 +102,11 @@ moved AS (
 _RECEIVED = """
 asked AS MATERIALIZED (
     SELECT id FROM access_tenant
-    WHERE workspace_id = %(workspace)s AND key = %(tenant)s
+    WHERE workspace_id = %(workspace)s AND key = %(tenant)s AND id = %(tenant_id)s
       AND (%(tenants)s::bigint[] IS NULL OR id = ANY(%(tenants)s))),
 tenant AS (
     SELECT id FROM access_tenant
-    WHERE workspace_id = %(workspace)s AND key = %(tenant)s AND closed_at IS NULL
+    WHERE workspace_id = %(workspace)s AND key = %(tenant)s AND id = %(tenant_id)s AND closed_at IS NULL
       AND (%(tenants)s::bigint[] IS NULL OR id = ANY(%(tenants)s))
       AND NOT EXISTS (
           SELECT FROM runbooks_brake

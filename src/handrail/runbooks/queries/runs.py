@@ -19,7 +19,7 @@ from handrail.definitions import queries as definitions
 from handrail.kernel.errors import Fault, Invalid
 from handrail.runbooks import fence, labels, permissions
 from handrail.runbooks.fence import Blocking
-from handrail.runbooks.models import Checkpoint, OperationRun
+from handrail.runbooks.models import Checkpoint, OperationRun, Report, TaskUpdate
 from handrail.runbooks.queries import waves
 from handrail.runbooks.queries.brakes import Paused, paused_of
 from handrail.runbooks.queries.breakers import WaitsForConnector, waits_for
@@ -305,6 +305,12 @@ def list_under_way(actor: Actor, wave: str, *, limit: int = PAGE) -> list[RunSum
 def count_active(tenant_id: int) -> int:
     """How many runs of the tenant have not ended: asked before it is closed, for any actor."""
     return OperationRun.objects.filter(tenant_id=tenant_id, state__in=RUN.active).count()
+
+
+def count_unsent(tenant_id: int) -> int:
+    """How many reports and further messages of the tenant are still on their way to the task system."""
+    reports = Report.objects.filter(tenant_id=tenant_id, due_at__isnull=False).count()
+    return reports + TaskUpdate.objects.filter(tenant_id=tenant_id, due_at__isnull=False).count()
 
 
 def count_states(actor: Actor, wanted: RunFilter | None = None) -> dict[RunState, int]:
