@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from handrail.audit.checkpoint import KEY_ID_BYTES, LogCheckpoint, NoteKey, VerifierKey, sign, with_lines
 from handrail.audit.cosignature import line, public_of
+from handrail.kernel import keyfiles
 from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Invalid, Misconfigured
 
@@ -55,7 +56,8 @@ class Signing:
 def load_key(pem: str) -> Ed25519PrivateKey:
     """An unencrypted PKCS#8 Ed25519 key. Raises Misconfigured, never quoting it."""
     try:
-        key = load_pem_private_key(pem.encode(), password=None)
+        block = next((one for one in keyfiles.blocks(keyfiles.tidy(pem)) if one.is_private), None)
+        key = load_pem_private_key(block.pem().encode() if block else b"", password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PrivateKey):

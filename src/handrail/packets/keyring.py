@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from handrail.kernel import keyfiles
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured
 from handrail.packets.proof.durable import replacing
@@ -66,7 +67,7 @@ class KeyRingDirectory:
         return self.directory / f"{key_id}.pem"
 
     def _key(self, key_id: str) -> PublicKey:
-        found = public_keys(self._file(key_id).read_text(encoding="ascii"))
+        found = public_keys(keyfiles.text_of(self._file(key_id).read_bytes(), name=f"{key_id}.pem"))
         if len(found) != 1 or found[0].key_id != key_id:
             raise Invalid(f"{key_id}.pem does not hold the key of that name.", code="key-ring")
         return found[0]

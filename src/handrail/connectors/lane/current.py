@@ -13,8 +13,9 @@ from handrail.connectors.lane.config import LANE, AnyLane, open_lane
 from handrail.connectors.lane.encryption import Encryption
 from handrail.connectors.lane.lane import Lane
 from handrail.connectors.registry import faults_of
+from handrail.kernel import keyfiles
 from handrail.kernel.configured import Configured
-from handrail.kernel.errors import Misconfigured
+from handrail.kernel.errors import Invalid, Misconfigured
 from handrail.kernel.secrets import Secrets
 
 
@@ -45,9 +46,11 @@ class Lanes:
 
 def _key_file(file: Path) -> str:
     try:
-        return file.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
-        raise Misconfigured(f"The file {file} of reply_keys can't be read as PEM.", code="reply-keys") from None
+        return keyfiles.text_of(file.read_bytes(), name=f"The file {file} of reply_keys")
+    except Invalid as error:
+        raise Misconfigured(error.message, code="reply-keys") from None
+    except OSError:
+        raise Misconfigured(f"The file {file} of reply_keys can't be read.", code="reply-keys") from None
 
 
 def parse(sections: Mapping[str, Any]) -> dict[str, AnyLane]:

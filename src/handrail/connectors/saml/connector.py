@@ -22,9 +22,10 @@ from handrail.connectors.outcome import Answer, ReadFailed, Reading
 from handrail.connectors.saml.document import CERTIFICATE_FAULTS, MetadataRefused, trusted_root
 from handrail.connectors.saml.entity import describe, describe_every, find_entity
 from handrail.connectors.saml.operations import Metadata
+from handrail.kernel import keyfiles
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
-from handrail.kernel.errors import Misconfigured
+from handrail.kernel.errors import Invalid, Misconfigured
 from handrail.kernel.secrets import Secrets
 
 _OK = 200
@@ -188,9 +189,13 @@ def _certificate(path: FilePath | None) -> x509.Certificate | None:
     if path is None:
         return None
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        text = keyfiles.text_of(path.read_bytes(), name=f"certificate_file {path}")
+        found = [one.der for one in keyfiles.blocks(text) if one.label in keyfiles.CERTIFICATES]
+        certificate = x509.load_der_x509_certificate(found[0] or b"")
         certificate.public_key()
-    except (OSError, *CERTIFICATE_FAULTS):
+    except Invalid as error:
+        raise Misconfigured(error.message, code="certificate-unreadable") from None
+    except (OSError, IndexError, *CERTIFICATE_FAULTS):
         raise Misconfigured(
             f"certificate_file {path} can't be read as a PEM certificate.", code="certificate-unreadable"
         ) from None

@@ -19,17 +19,21 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_der_public_key,
     load_pem_private_key,
-    load_pem_public_key,
 )
 
+from handrail.kernel import keyfiles
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured
+from handrail.kernel.keyfiles import PemBlock
 
 MAX_KEYS = 100
 MAX_NOTES = 1000
-_PUBLIC_BLOCK = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
+_KINDS = {"RSA": ", but an RSA key", "EC": ", but an EC key", "Ed448": ", but an Ed448 key"}
 # Text between the blocks of a PEM file is nobody's business (RFC 7468, section 2), so other tools pass over these.
-_NOTE = re.compile(r"^# (retired|revoked) key ([0-9a-f]{64})[ \t]*\r?$", re.MULTILINE)
+_NOTE = re.compile(r"^[ \t]{0,20}# ?(retired|revoked) key ([0-9a-f]{64})(?![0-9a-zA-Z])", re.MULTILINE)
+# What somebody meant as such a line must not pass unread.
+_MEANT = re.compile(r"^[ \t]{0,20}#[ \t]{0,20}(?:retired|revoked)[ \t]{1,20}key\b", re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ class SigningKey:
     def from_pem(cls, pem: str) -> SigningKey:
         """Reads an unencrypted PKCS#8 Ed25519 key. Raises Misconfigured, never quoting it."""
         try:
-            crypto = load_pem_private_key(pem.encode(), password=None)
+            block = next((one for one in keyfiles.blocks(keyfiles.tidy(pem)) if one.is_private), None)
+            crypto = load_pem_private_key(block.pem().encode() if block else b"", password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             crypto = None
         if not isinstance(crypto, Ed25519PrivateKey):
@@ -96,23 +101,28 @@ class SigningKey:
 def public_keys(pem: str) -> tuple[PublicKey, ...]:
     """Every public key in the text, at least one and at most 100.
 
-    Raises Invalid when there is none, or when one is not Ed25519.
+    Raises Invalid when there is none, when one is not Ed25519, and for a private key, which belongs into no such file.
     """
-    blocks = _PUBLIC_BLOCK.findall(pem)
-    if not 1 <= len(blocks) <= MAX_KEYS:
-        raise Invalid(
-            f"A key file holds 1 to {MAX_KEYS} public keys in PEM; this one has {len(blocks)}.", code="key-file"
-        )
-    return tuple(_public(block, number) for number, block in enumerate(blocks, start=1))
+    text = keyfiles.tidy(pem)
+    found = keyfiles.blocks(text)
+    public = [one for one in found if one.label == keyfiles.PUBLIC]
+    if not 1 <= len(public) <= MAX_KEYS or any(one.is_private for one in found):
+        is_ = keyfiles.what_it_is(text) if len(public) <= MAX_KEYS else ""
+        counted = f"A key file holds 1 to {MAX_KEYS} public keys in PEM; this one has {len(public)}."
+        raise Invalid(f"{counted} {is_}".rstrip(), code="key-file")
+    return tuple(_public(block, number) for number, block in enumerate(public, start=1))
 
 
-def _public(block: str, number: int) -> PublicKey:
+def _public(block: PemBlock, number: int) -> PublicKey:
+    if block.der is None:
+        raise Invalid(f"Public key {number} of the key file is cut or damaged: get the file again.", code="key-file")
     try:
-        crypto = load_pem_public_key(block.encode())
+        crypto = load_der_public_key(block.der)
     except (ValueError, UnsupportedAlgorithm):
         crypto = None
     if not isinstance(crypto, Ed25519PublicKey):
-        raise Invalid(f"Public key {number} of the key file is not an Ed25519 key.", code="key-file")
+        is_ = _KINDS.get(type(crypto).__name__.partition("Public")[0], "")
+        raise Invalid(f"Public key {number} of the key file is not an Ed25519 key{is_}.", code="key-file")
     return PublicKey.of(crypto)
 
 
@@ -148,14 +158,22 @@ class KeyRing:
         """The receiver's ring from the sender's key file, as ``to_pem`` writes it. A key that any line calls retired or
         revoked doesn't count, also where an older export stands in the same file.
 
-        Raises Invalid for a file that names no key, or holds one that is not Ed25519.
+        Raises Invalid for a file that names no key, or holds one that is not Ed25519, and for a line that seems to
+        name a key that counts no more and doesn't.
         """
+        text = keyfiles.tidy(text)
         notes = _NOTE.findall(text)
         if len(notes) > MAX_NOTES:
             raise Invalid(f"A key file names at most {MAX_NOTES} retired and revoked keys.", code="key-file")
+        if len(_MEANT.findall(text)) != len(notes):
+            raise Invalid(
+                "A line of the key file calls a key retired or revoked and doesn't name it: # revoked key, then its ID "
+                "of 64 hexadecimal digits in lower case.",
+                code="key-file",
+            )
         revoked = frozenset(key_id for word, key_id in notes if word == "revoked")
         retired = frozenset(key_id for _, key_id in notes) - revoked
-        keys = public_keys(text) if _PUBLIC_BLOCK.search(text) or not notes else ()
+        keys = public_keys(text) if keyfiles.blocks(text) or not notes else ()
         accepted = {key.key_id: key for key in keys if key.key_id not in retired | revoked}
         return cls(tuple(accepted.values()), None, retired, revoked)
 
