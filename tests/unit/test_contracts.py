@@ -100,7 +100,15 @@ PLANTED = {
     "web": [("web.shell.home", "web.runs"), ("web.packets.packet", "web.support"), ("web.runs.run", "web.audit")],
 }
 # Everything of Handrail that the receiver's command stands on, beside the proof itself.
-RECEIVER = {"cli.options", "cli.output", "kernel.canonical", "kernel.clock", "kernel.errors", "kernel.hostile"}
+RECEIVER = {
+    "cli.options",
+    "cli.output",
+    "kernel.canonical",
+    "kernel.clock",
+    "kernel.errors",
+    "kernel.hostile",
+    "kernel.keyfiles",
+}
 RECEIVER |= {"kernel.configured"}  # which clock a process goes by: the receiver by its own
 
 

@@ -118,6 +118,11 @@ def blocks(text: str) -> tuple[PemBlock, ...]:
     return tuple(found)
 
 
+def is_openssh(line: str) -> bool:
+    """Whether the line is a public key in OpenSSH's form."""
+    return _OPENSSH.match(line) is not None
+
+
 def what_it_is(text: str) -> str:
     """What a file without a public key holds, and how to convert it, in sentences; empty where that can't be told."""
     found = blocks(text)

@@ -61,7 +61,12 @@ class Commands(LazyGroup):
             "approve, seen, reject, withdraw, release, document, export.",
         ),
         "keys": Lazy("keys", "group", "Release keys: generate, list, rotate, retire, revoke, export."),
-        "intake": Lazy("intake", "group", "The receiver's side: verify.", models=False),
+        "intake": Lazy(
+            "intake",
+            "group",
+            "The receiver's side: verify, reply, recalls, keys, version; app writes it as one file.",
+            models=False,
+        ),
         "workspaces": Lazy("workspaces", "group", "Workspaces: list, add. For the installation's operator only."),
         "tenants": Lazy("tenants", "group", "Tenants of a workspace: list, add, rename, close, reopen, hold, erase."),
         "members": Lazy(

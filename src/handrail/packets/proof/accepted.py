@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets.proof import manifest as manifest_
-from handrail.packets.proof.durable import replacing
+from handrail.packets.proof.durable import locked, replacing
 from handrail.packets.proof.manifest import Manifest
 from handrail.packets.proof.verify import Verdict
 
 MAX_HELD = 100_000
 SUFFIX = ".json"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,13 @@ class AcceptedManifests:
     """A directory of statements, each named by the digest of its bytes. It's the receiver's own, not signed."""
 
     directory: Path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """So that of two verifications that load and record, one comes after the other. Raises OSError."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with locked(self.directory / LOCK):
+            yield
 
     def load(self) -> tuple[Manifest, ...]:
         """Every manifest held, none if the directory isn't there.

@@ -71,6 +71,8 @@ class Code(StrEnum):
     LANE_NOT_COMPARED = "lane-not-compared"
     NOT_YET = "not-yet-valid"
     EXPIRED = "expired"
+    RECALLED = "recalled"
+    RECALL_NOT_BELIEVED = "recall-not-believed"
     SUPERSEDED = "superseded"
     CONFLICTING = "conflicting-revision"
     ALREADY_ACCEPTED = "already-accepted"
@@ -81,8 +83,8 @@ class Code(StrEnum):
 class PackageFinding:
     """One thing found: a stable code, one plain sentence, and the file of the package that it concerns, if one does.
 
-    ``refuses`` is false for what only informs: SUPERSEDES, LANE_NOT_COMPARED, PRACTICE, and ALREADY_ACCEPTED unless the
-    receiver asked otherwise.
+    ``refuses`` is false for what only informs: SUPERSEDES, LANE_NOT_COMPARED, PRACTICE, RECALL_NOT_BELIEVED, and
+    ALREADY_ACCEPTED unless the receiver asked otherwise.
     """
 
     code: Code

@@ -78,17 +78,23 @@ class SigningKey:
     @classmethod
     def from_pem(cls, pem: str) -> SigningKey:
         """Reads an unencrypted PKCS#8 Ed25519 key. Raises Misconfigured, never quoting it."""
+        found = cls.find_in(pem)
+        if found is None:
+            raise Misconfigured(
+                "The release key is not an Ed25519 key in unencrypted PKCS#8 PEM. Run: handrail keys generate.",
+                code="release-key",
+            )
+        return found
+
+    @classmethod
+    def find_in(cls, pem: str) -> SigningKey | None:
+        """The first private key in the text, where it is an unencrypted PKCS#8 Ed25519 key."""
         try:
             block = next((one for one in keyfiles.blocks(keyfiles.tidy(pem)) if one.is_private), None)
             crypto = load_pem_private_key(block.pem().encode() if block else b"", password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             crypto = None
-        if not isinstance(crypto, Ed25519PrivateKey):
-            raise Misconfigured(
-                "The release key is not an Ed25519 key in unencrypted PKCS#8 PEM. Run: handrail keys generate.",
-                code="release-key",
-            )
-        return cls.of(crypto)
+        return cls.of(crypto) if isinstance(crypto, Ed25519PrivateKey) else None
 
     def to_pem(self) -> str:
         """The private key itself: for the secret store, nothing else."""
@@ -124,6 +130,22 @@ def _public(block: PemBlock, number: int) -> PublicKey:
         is_ = _KINDS.get(type(crypto).__name__.partition("Public")[0], "")
         raise Invalid(f"Public key {number} of the key file is not an Ed25519 key{is_}.", code="key-file")
     return PublicKey.of(crypto)
+
+
+def counting_no_more(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The IDs of the retired and of the revoked keys that a key file names. Raises Invalid for a line that seems to
+    name one and doesn't."""
+    notes = _NOTE.findall(text)
+    if len(notes) > MAX_NOTES:
+        raise Invalid(f"A key file names at most {MAX_NOTES} retired and revoked keys.", code="key-file")
+    if len(_MEANT.findall(text)) != len(notes):
+        raise Invalid(
+            "A line of the key file calls a key retired or revoked and doesn't name it: # revoked key, then its ID of "
+            "64 hexadecimal digits in lower case.",
+            code="key-file",
+        )
+    revoked = frozenset(key_id for word, key_id in notes if word == "revoked")
+    return frozenset(key_id for _, key_id in notes) - revoked, revoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +184,8 @@ class KeyRing:
         name a key that counts no more and doesn't.
         """
         text = keyfiles.tidy(text)
-        notes = _NOTE.findall(text)
-        if len(notes) > MAX_NOTES:
-            raise Invalid(f"A key file names at most {MAX_NOTES} retired and revoked keys.", code="key-file")
-        if len(_MEANT.findall(text)) != len(notes):
-            raise Invalid(
-                "A line of the key file calls a key retired or revoked and doesn't name it: # revoked key, then its ID "
-                "of 64 hexadecimal digits in lower case.",
-                code="key-file",
-            )
-        revoked = frozenset(key_id for word, key_id in notes if word == "revoked")
-        retired = frozenset(key_id for _, key_id in notes) - revoked
-        keys = public_keys(text) if keyfiles.blocks(text) or not notes else ()
+        retired, revoked = counting_no_more(text)
+        keys = public_keys(text) if keyfiles.blocks(text) or not retired | revoked else ()
         accepted = {key.key_id: key for key in keys if key.key_id not in retired | revoked}
         return cls(tuple(accepted.values()), None, retired, revoked)
 

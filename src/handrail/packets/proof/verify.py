@@ -22,6 +22,7 @@ from handrail.packets.proof.findings import Code, PackageFinding, Refused
 from handrail.packets.proof.keys import KeyRing
 from handrail.packets.proof.manifest import Manifest
 from handrail.packets.proof.pins import SignerPins
+from handrail.packets.proof.recalled import RecallFiles
 from handrail.packets.proof.rules import instant_text
 from handrail.packets.proof.unpack import Unpacked
 
@@ -57,7 +58,7 @@ class Expectation:
 
     ``lane`` None: the receiver doesn't say, and that it was not compared is noted. ``once`` refuses a package that was
     accepted already; without it that is only noted. ``pins``: the only keys of signers that count; None: any.
-    Raises ValueError for a naive time.
+    ``recalls``: those that the receiver has. Raises ValueError for a naive time.
     """
 
     keys: KeyRing
@@ -67,6 +68,7 @@ class Expectation:
     once: bool = False
     max_bytes: int = archive.MAX_BYTES
     pins: SignerPins | None = None
+    recalls: RecallFiles | None = None
 
     def __post_init__(self) -> None:
         if self.at.tzinfo is None:
@@ -133,7 +135,8 @@ def _verdict(stream: BinaryIO, expect: Expectation) -> Verdict:
         opening += _still_to_come(manifest, approvals, expect.at + CLOCK_SKEW)
     except Refused as refused:
         opening.append(refused.finding)
-    findings = [*_files(found, manifest, approvals), *_policy(manifest, expect), *opening]
+    recalls = expect.recalls.findings(manifest.digest(), expect.keys) if expect.recalls else ()
+    findings = [*_files(found, manifest, approvals), *_policy(manifest, expect), *recalls, *opening]
     return Verdict(tuple(dict.fromkeys(findings)), manifest, approvals, opened.key_id)
 
 

@@ -18,7 +18,7 @@ def documented() -> list[str]:
 
 
 def cited() -> set[str]:
-    files = Path(str(proof.__file__)).parent.glob("*.py")
+    files = Path(str(proof.__file__)).parent.rglob("*.py")
     return {clause for file in files for clause in CITED.findall(file.read_text(encoding="utf-8"))}
 
 

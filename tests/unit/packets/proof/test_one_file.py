@@ -1,0 +1,387 @@
+"""``handrail-intake``: one file beside which there is only Python and ``cryptography``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import util
+from pathlib import Path
+
+import pytest
+
+from handrail.kernel.canonical import digest_bytes
+from handrail.packets.proof import dsse, reply
+from handrail.packets.proof.intake import building, program
+from handrail.packets.proof.keys import KeyRing
+from handrail.packets.proof.recall import PackageRecall, RecallReason, RecallRequest
+from handrail.packets.proof.reply import ReplyKind, ReplyReason
+from tests.unit.packets.proof.making import KEY, LANE, NOW, OTHER_KEY, PACKET, make_manifest, pack
+
+AT = NOW.replace(microsecond=0).isoformat()
+MANIFEST = make_manifest()
+# What ``cryptography`` itself consists of, as a fresh environment with nothing else has it.
+LIBRARIES = ("cryptography", "cffi", "pycparser", "_cffi_backend")
+Intake = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one file, and beside it ``site``: an environment that has only ``cryptography``."""
+    folder = tmp_path_factory.mktemp("alone")
+    building.write_file(folder / "handrail-intake")
+    (folder / "site").mkdir()
+    for name in LIBRARIES:
+        spec = util.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            origin = Path(spec.origin)
+            source = origin.parent if origin.name == "__init__.py" else origin
+            (folder / "site" / source.name).symlink_to(source)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with a package, the sender's public keys and a key of the vendor's."""
+    (tmp_path / "package.zip").write_bytes(pack())
+    (tmp_path / "sender.pem").write_text(KEY.public.to_pem())
+    (tmp_path / "vendor.pem").write_text(OTHER_KEY.to_pem())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def intake(capsys: pytest.CaptureFixture[str]) -> Intake:
+    """Runs the program in this process, for what doesn't depend on where it runs."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        try:
+            code = program.main(arguments)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def one_file(alone: Path, tmp_path: Path) -> Intake:
+    """Runs the one file, without this environment's packages (-S, -I)."""
+
+    def run(
+        *arguments: str, options: tuple[str, ...] = (), stdin: bytes = b"", **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        start = f"import sys, runpy; sys.path.append({str(alone / 'site')!r}); del sys.argv[0]; "
+        start += "runpy.run_path(sys.argv[0], run_name='__main__')"
+        command = [sys.executable, *options, "-I", "-S", "-c", start, str(alone / "handrail-intake"), *arguments]
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], **environ},
+            input=stdin,
+            capture_output=True,
+        )
+        return subprocess.CompletedProcess(
+            command, done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+        )
+
+    return run
+
+
+VERIFY = ("verify", "package.zip", "--key", "sender.pem", "--lane", LANE, "--at", AT)
+
+
+def test_it_accepts_a_package_with_nothing_but_cryptography(one_file: Intake) -> None:
+    done = one_file(*VERIFY)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "accepted"
+    assert LANE in done.stdout
+
+
+def test_it_says_what_it_lacks(alone: Path) -> None:
+    command = [sys.executable, "-I", "-S", str(alone / "handrail-intake"), "version"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "pip install cryptography" in done.stderr
+
+
+def test_it_brings_no_library_but_rfc8785(alone: Path) -> None:
+    with zipfile.ZipFile(alone / "handrail-intake") as archive:
+        names = archive.namelist()
+        tops = {name.partition("/")[0] for name in names}
+        assert tops == {"__main__.py", "README.txt", "handrail", "rfc8785"}
+        assert "rfc8785/LICENSE.txt" in names
+        assert all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
+    assert (alone / "handrail-intake").stat().st_size <= building.MAX_BYTES
+    assert b"verify(package: Path | BinaryIO" in (alone / "handrail-intake").read_bytes()
+
+
+def test_its_modules_are_all_that_the_proof_imports(alone: Path) -> None:
+    script = "import sys; sys.path[:0] = [sys.argv[1]]; import handrail.packets.proof.intake.program as p; "
+    script += (
+        "print(sorted(n for n, m in sys.modules.items() if n.startswith('handrail') and sys.argv[1] not in str(m)))"
+    )
+    command = [sys.executable, "-c", script, str(alone / "handrail-intake")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd="/")
+    assert done.stdout.strip() == "[]"
+
+
+def test_building_it_again_gives_the_same_bytes(alone: Path) -> None:
+    assert building.build() == (alone / "handrail-intake").read_bytes()
+
+
+@pytest.mark.parametrize("options", [("-OO",), ("-W", "error")])
+def test_it_verifies_the_same_under_any_switch_of_python(
+    options: tuple[str, ...], one_file: Intake, tmp_path: Path
+) -> None:
+    assert one_file(*VERIFY, options=options).returncode == 0
+    raw = bytearray((tmp_path / "package.zip").read_bytes())
+    raw[-400] ^= 1
+    (tmp_path / "package.zip").write_bytes(raw)
+    assert one_file(*VERIFY, options=options).returncode == 1
+
+
+@pytest.mark.parametrize("locale", ["C", "de_DE.ISO-8859-1"])
+def test_every_locale_prints_the_whole_answer(locale: str, one_file: Intake) -> None:
+    done = one_file(*VERIFY, LC_ALL=locale, LANG=locale, PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Ada N" in done.stdout
+
+
+def test_lines_have_80_columns_at_most(intake: Intake) -> None:
+    for done in (
+        intake(*VERIFY),
+        intake("--help"),
+        intake("verify", "--help"),
+        intake("reply", "-h"),
+        intake("version"),
+    ):
+        assert done.returncode == 0
+        assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_standard_input_is_a_package_too(one_file: Intake) -> None:
+    assert one_file("verify", "-", *VERIFY[2:], stdin=pack()).returncode == 0
+    assert one_file("verify", "-", *VERIFY[2:], stdin=b"").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({1: "."}, "Is a directory"),
+        ({1: "nowhere.zip"}, "No such file"),
+        ({3: "nowhere.pem"}, "No such file"),
+        ({3: "."}, "Is a directory"),
+        ({3: "vendor.pem"}, "private key"),
+        ({7: "tomorrow"}, "expected a time"),
+    ],
+)
+def test_what_can_not_be_read_is_one_line_and_exit_2(change: dict[int, str], said: str, intake: Intake) -> None:
+    arguments = list(VERIFY)
+    for at, value in change.items():
+        arguments[at] = value
+    done = intake(*arguments)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_hostile_name_reaches_no_terminal(intake: Intake, tmp_path: Path) -> None:
+    name = "a\x1b[2J\nREFUSED\r.zip"
+    (tmp_path / name).write_bytes(b"nothing")
+    done = intake("verify", name, *VERIFY[2:])
+    missing = intake("verify", name + "x", *VERIFY[2:])
+    assert (done.returncode, missing.returncode) == (1, 2)
+    assert "\x1b" not in done.stdout + done.stderr + missing.stdout + missing.stderr
+
+
+def test_record_and_once_keep_what_was_accepted(intake: Intake) -> None:
+    more = ("--accepted", "seen", "--record")
+    assert intake(*VERIFY, *more).returncode == 0
+    assert intake(*VERIFY, *more, "--once").returncode == 1
+    assert intake(*VERIFY[:4], "--at", AT, *more).returncode == 2
+
+
+def test_of_two_at_once_with_once_one_is_accepted(intake: Intake, alone: Path, tmp_path: Path) -> None:
+    start = f"import sys, runpy; sys.path.append({str(alone / 'site')!r}); del sys.argv[0]; "
+    start += "runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [sys.executable, "-I", "-S", "-c", start, str(alone / "handrail-intake"), *VERIFY]
+    command += ["--accepted", "seen", "--record", "--once"]
+    running = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert sorted(one.wait() for one in running) == [0, 1, 1]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_can_not_be_written_accepts_nothing(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "seen").mkdir(mode=0o500)
+    done = intake(*VERIFY, "--accepted", "seen", "--record")
+    assert done.returncode == 2
+    assert "accepted" not in done.stdout
+
+
+def test_a_file_where_the_directory_should_be_accepts_nothing(intake: Intake) -> None:
+    done = intake(*VERIFY, "--accepted", "sender.pem", "--record")
+    assert done.returncode == 2
+    assert done.stdout == ""
+
+
+# recalls
+
+
+def recalled(**changes: object) -> PackageRecall:
+    made = PackageRecall(
+        MANIFEST.digest(), PACKET, 2, LANE, RecallReason.WRONG_CONTENT, RecallRequest.DELETE, NOW, "Another's capture."
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def test_a_recalled_package_is_refused_with_its_reason(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "recalls").mkdir()
+    (tmp_path / "recalls" / "1.json").write_bytes(
+        dsse.sign(recalled(manifest_digest="sha256:" + "0" * 64).payload(), KEY)
+    )
+    assert intake(*VERIFY, "--recalls", "recalls").returncode == 0
+    (tmp_path / "recalls" / "2.json").write_bytes(dsse.sign(recalled().payload(), KEY))
+    done = intake(*VERIFY, "--recalls", "recalls")
+    assert done.returncode == 1
+    said = " ".join(done.stdout.split())
+    assert "recalled" in said
+    assert "(wrong-content), and asks you to delete it. They say: Another's capture." in said
+
+
+def test_a_recall_of_somebody_elses_is_shown_and_not_believed(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "recall.json").write_bytes(dsse.sign(recalled().payload(), OTHER_KEY))
+    done = intake(*VERIFY, "--recalls", "recall.json")
+    assert done.returncode == 0
+    assert "recall-not-believed" in done.stdout
+    assert intake("recalls", "recall.json", "--key", "sender.pem").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{}", dsse.sign(recalled().payload(), KEY)[:-9], dsse.sign(b"{}", KEY), b"x" * 70_000]
+)
+def test_a_damaged_recall_is_not_passed_over(raw: bytes, intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "recall.json").write_bytes(raw)
+    done = intake(*VERIFY, "--recalls", "recall.json")
+    assert done.returncode == 2
+    assert "is not a recall" in " ".join(done.stderr.split())
+
+
+def test_recalls_lists_what_counts(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "recall.json").write_bytes(dsse.sign(recalled().payload(), KEY))
+    done = intake("recalls", "recall.json", "--key", "sender.pem", "--json")
+    listed = json.loads(done.stdout)["recalls"]
+    assert [(one["counts"], one["reason"]) for one in listed] == [(True, "wrong-content")]
+
+
+# replies
+
+REPLY = ("--lane", LANE, "--sign-with", "vendor.pem", "--at", AT)
+
+
+def replied(file: Path) -> reply.VendorReply:
+    opened = dsse.open_envelope(file.read_bytes(), keys=KeyRing.of([OTHER_KEY.public]), file="reply")
+    return reply.from_payload(opened.payload)
+
+
+def test_replies_are_signed_and_counted(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "replies").mkdir()
+    about = ("reply", "package.zip", "--key", "sender.pem", *REPLY, "--out", "replies")
+    assert intake(*about, "--reply", "accepted", "--ticket", "VND-7").returncode == 0
+    why = ("--reason", "no-capture=It ends early.", "--wanted", "no-capture=A whole one.", "--reason", "late=Too late.")
+    assert intake(*about, "--reply", "rejected", *why).returncode == 0
+    first, second = (replied(file) for file in sorted((tmp_path / "replies").iterdir()))
+    assert (first.number, first.kind, first.ticket) == (1, ReplyKind.ACCEPTED, "VND-7")
+    assert first.manifest_digest == second.manifest_digest == MANIFEST.digest()
+    assert second.reasons == (
+        ReplyReason("no-capture", "It ends early.", "A whole one."),
+        ReplyReason("late", "Too late."),
+    )
+    assert second.number == 2
+
+
+def test_a_reply_never_replaces_another(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "replies").mkdir()
+    about = ("reply", MANIFEST.digest(), *REPLY, "--out", "replies", "--number", "1")
+    assert intake(*about, "--reply", "accepted").returncode == 0
+    before = next((tmp_path / "replies").iterdir()).read_bytes()
+    assert intake(*about, "--reply", "deleted").returncode == 5
+    assert [file.read_bytes() for file in (tmp_path / "replies").iterdir()] == [before]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--reply", "maybe"), "expected one of"),
+        (("--reply", "rejected"), "reasons"),
+        (("--reply", "accepted", "--reason", "late=Late."), "reasons"),
+        (("--reply", "rejected", "--reason", "late"), "CODE=TEXT"),
+        (("--reply", "rejected", "--reason", "late=Late.", "--wanted", "other=x"), "no --reason does"),
+        (("--reply", "accepted", "--number", "0"), "whole number"),
+        (("--reply", "accepted", "--ticket", "a\x1b[2J"), "ticket"),
+        (("--reply", "accepted", "--sign-with", "sender.pem"), "not an Ed25519 private key"),
+        (("--reply", "accepted", "--out", "nowhere"), "not a directory"),
+    ],
+)
+def test_a_reply_that_says_nothing_is_refused(more: tuple[str, ...], said: str, intake: Intake) -> None:
+    done = intake("reply", MANIFEST.digest(), *REPLY, "--out", ".", *more)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.split())
+
+
+def test_a_reply_on_what_can_not_be_read_needs_its_digest(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "package.zip").write_bytes(b"no package")
+    done = intake("reply", "package.zip", "--key", "sender.pem", *REPLY, "--out", "-", "--reply", "accepted")
+    assert done.returncode == 2
+    assert "Name it by its digest" in " ".join(done.stderr.split())
+
+
+# keys and version
+
+
+def test_keys_shows_ids_and_what_counts_no_more(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "keys.pem").write_text(KEY.public.to_pem() + f"# revoked key {KEY.key_id}\n")
+    done = intake("keys", "keys.pem", "--json")
+    assert json.loads(done.stdout)["keys"] == [{"id": KEY.key_id, "kind": "Ed25519", "counts": "no: revoked"}]
+
+
+def test_keys_converts_what_openssh_writes(one_file: Intake, tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    line = KEY.public.crypto.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    done = one_file("keys", "-", "--pem", stdin=b"# ours\r\n" + line + b" vendor@host\r\n")
+    assert done.stdout == KEY.public.to_pem()
+
+
+def test_keys_never_prints_a_private_one(intake: Intake) -> None:
+    done = intake("keys", "vendor.pem", "--pem")
+    assert done.returncode == 2
+    assert OTHER_KEY.to_pem().splitlines()[1] not in done.stdout + done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_traceback(alone: Path, intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "recall.json").write_bytes(dsse.sign(recalled().payload(), KEY))
+    start = f"import sys, runpy; sys.path.append({str(alone / 'site')!r}); del sys.argv[0]; "
+    start += "runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [sys.executable, "-I", "-S", "-c", start, str(alone / "handrail-intake"), *VERIFY]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command, check=False, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == 141
+
+
+def test_the_file_names_the_sources_that_it_was_made_of(alone: Path) -> None:
+    root = Path(building.__file__).parents[4]
+    with zipfile.ZipFile(alone / "handrail-intake") as archive:
+        for name in archive.namelist():
+            if name.startswith("handrail/"):
+                assert digest_bytes(archive.read(name)) == digest_bytes((root / name).read_bytes())
