@@ -15,7 +15,7 @@ PRODUCTION := env -u DATABASE_URL HANDRAIL_CONFIG=docs/examples/production.toml 
 	DESK_TOKEN=unused VENDOR_LANE_TOKEN=unused SSO_CLIENT_SECRET=unused
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-peers nightly chaos check bench corpus docs guards screenshots clean
+.PHONY: help demo up test test-fast test-peers nightly chaos check intake bench corpus docs guards screenshots clean
 
 help: ## List what you can make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,10 @@ var/corpus/.tools: tests/corpus/requirements.lock tests/corpus/node/package-lock
 	@cp tests/corpus/node/* var/corpus/node/
 	@cd var/corpus/node && npm ci --silent --ignore-scripts
 	@touch $@
+
+intake: $(RUNTIME) ## Write handrail-intake, the receivers' verifier of one file, to var/handrail-intake
+	@mkdir -p var
+	@$(BIN)/handrail intake app var/handrail-intake
 
 docs: $(DEV) ## Regenerate the reference pages of docs/
 	$(PRODUCTION) $(BIN)/python docs/generate.py

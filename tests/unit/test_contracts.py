@@ -101,15 +101,13 @@ PLANTED = {
 }
 # Everything of Handrail that the receiver's command stands on, beside the proof itself.
 RECEIVER = {
-    "cli.options",
-    "cli.output",
     "kernel.canonical",
     "kernel.clock",
     "kernel.errors",
     "kernel.hostile",
     "kernel.keyfiles",
 }
-RECEIVER |= {"kernel.configured"}  # which clock a process goes by: the receiver by its own
+RECEIVER |= {"kernel.assertions", "kernel.configured"}  # which clock a process goes by: the receiver by its own
 
 
 @cache

@@ -104,7 +104,7 @@ class SigningKey:
         return self.crypto.sign(message)
 
 
-def public_keys(pem: str) -> tuple[PublicKey, ...]:
+def public_keys(pem: str) -> tuple[PublicKey, ...]:  # PF-56
     """Every public key in the text, at least one and at most 100.
 
     Raises Invalid when there is none, when one is not Ed25519, and for a private key, which belongs into no such file.
@@ -132,7 +132,7 @@ def _public(block: PemBlock, number: int) -> PublicKey:
     return PublicKey.of(crypto)
 
 
-def counting_no_more(text: str) -> tuple[frozenset[str], frozenset[str]]:
+def counting_no_more(text: str) -> tuple[frozenset[str], frozenset[str]]:  # PF-57
     """The IDs of the retired and of the revoked keys that a key file names. Raises Invalid for a line that seems to
     name one and doesn't."""
     notes = _NOTE.findall(text)

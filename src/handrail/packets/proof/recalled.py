@@ -42,12 +42,12 @@ class RecallFiles:
                 continue
             try:
                 recall.opened(envelope, keys=keys)
-            except Refused as refused:  # PF-52
+            except Refused as refused:  # PF-53
                 text = f"a recall of this package in {name} is not believed: {refused.finding.message}"
                 yield PackageFinding(Code.RECALL_NOT_BELIEVED, text, refuses=False)
             else:
                 words = f" They say: {said.words}" if said.words else ""
-                text = (  # PF-51
+                text = (  # PF-52
                     f"the sender recalled this package at {instant_text(said.recalled_at)} ({said.reason.value}), "
                     f"and asks you to {said.asks.value} it.{words}"
                 )
@@ -57,7 +57,7 @@ class RecallFiles:
 def _read(file: Path) -> bytes:
     with file.open("rb") as stream:
         raw = stream.read(MAX_RECALL_BYTES + 1)
-    try:
+    try:  # PF-51
         if len(raw) > MAX_RECALL_BYTES:
             raise Invalid(f"it is over {MAX_RECALL_BYTES} bytes", code="recall")
         recall.from_payload(dsse.payload_of(raw))

@@ -74,7 +74,7 @@ class VendorReply:
     ticket: str = ""
     reasons: tuple[ReplyReason, ...] = ()
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> None:  # PF-55
         _require(_DIGEST.fullmatch(self.manifest_digest) is not None, "subject", "it names no manifest digest")
         _require(_is_slug(self.lane), "lane", "a lane's name is words in lower case, joined by hyphens")
         _require(1 <= self.number <= MAX_NUMBER, "number", f"a number from 1 to {MAX_NUMBER}")
@@ -94,7 +94,7 @@ class VendorReply:
         return digest_bytes(self.payload())
 
 
-def statement(reply: VendorReply) -> dict[str, Any]:
+def statement(reply: VendorReply) -> dict[str, Any]:  # PF-54
     """The reply as an in-toto Statement v1, plain JSON values."""
     return {
         "_type": STATEMENT_TYPE,

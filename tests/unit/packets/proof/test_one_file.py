@@ -281,6 +281,15 @@ def test_recalls_lists_what_counts(intake: Intake, tmp_path: Path) -> None:
     assert [(one["counts"], one["reason"]) for one in listed] == [(True, "wrong-content")]
 
 
+def test_pins_refuse_votes_that_no_pinned_key_signed(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "pins.json").write_bytes(b'\xef\xbb\xbf{"handrail": "handrail-signer-pins/v1", "keys": []}\r\n')
+    done = intake(*VERIFY, "--pins", "pins.json")
+    assert done.returncode == 1
+    assert "approval-too-weak" in done.stdout
+    (tmp_path / "pins.json").write_bytes(b'{"handrail": "handrail-signer-pins/v1", "keys": [], "keys": []}')
+    assert intake(*VERIFY, "--pins", "pins.json").returncode == 2
+
+
 # replies
 
 REPLY = ("--lane", LANE, "--sign-with", "vendor.pem", "--at", AT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import platform
 import re
@@ -64,7 +65,7 @@ def _verify(given: Given) -> int:
             accepted=memory.load() if memory else (),
             once=bool(given["once"]),
             recalls=recalls,
-            pins=pins.from_bytes(_bytes(given["pins"])) if given["pins"] else None,
+            pins=pins.from_bytes(_bytes(given["pins"]).removeprefix(codecs.BOM_UTF8)) if given["pins"] else None,
         )
         verdict = verify(_package(given["package"]), expect)
         if verdict.accepted and memory is not None and given["record"]:
