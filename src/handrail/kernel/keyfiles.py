@@ -21,7 +21,7 @@ CERTIFICATES: Final = ("CERTIFICATE", "X509 CERTIFICATE")
 
 _MARKER = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]{1,60})-----")
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
-_WIDE_SHARE = 4  # where one byte of so many is NUL, it is no text of ours
+_WIDE_SHARE = 4  # where one byte of so many is NUL, it is not text of ours
 _DER_SEQUENCE = 0x30
 _SHORT_MARKS = re.compile(r"BEGIN (?:SSH2 )?PUBLIC KEY")
 _OPENSSH = re.compile(r"^(?:ssh-(?:ed25519|rsa|dss)|ecdsa-sha2-[a-z0-9-]{1,40}|sk-[a-z0-9@.-]{1,60}) ", re.MULTILINE)
@@ -48,8 +48,8 @@ _ALIKE: Final = {
     "CMS": "PKCS7",
 }
 _PRIVATE_ADVICE: Final = (
-    "It belongs to its owner alone: whoever sent it must make a new one, and this file must be deleted. The owner "
-    "writes the public key with: openssl pkey -in FILE -pubout"
+    "It belongs to its owner alone, who must make a new one: delete this file. The owner writes the public key with: "
+    "openssl pkey -in FILE -pubout"
 )
 
 
@@ -124,7 +124,7 @@ def is_openssh(line: str) -> bool:
 
 
 def what_it_is(text: str) -> str:
-    """What a file without a public key holds, and how to convert it, in sentences; empty where that can't be told."""
+    """What a file without a public key holds, and how to convert it, in sentences; empty where that can't be known."""
     found = blocks(text)
     if any(one.is_private for one in found):
         return f"It holds a private key. {_PRIVATE_ADVICE}"

@@ -133,9 +133,9 @@ SSH = KEY.public.crypto.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).dec
         (EC.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(), "an EC key", ""),
         (SSH + " ada@example.com\n", "OpenSSH", "handrail-intake keys FILE --pem"),
         (private(PrivateFormat.PKCS8), "a private key", "openssl pkey -in FILE -pubout"),
-        (private(PrivateFormat.PKCS8, b"secret"), "a private key", "must make a new one"),
-        (private(PrivateFormat.OpenSSH), "a private key", "must make a new one"),
-        (PEM + private(PrivateFormat.PKCS8), "a private key", "must make a new one"),
+        (private(PrivateFormat.PKCS8, b"secret"), "a private key", "make a new one"),
+        (private(PrivateFormat.OpenSSH), "a private key", "make a new one"),
+        (PEM + private(PrivateFormat.PKCS8), "a private key", "make a new one"),
         (
             EC.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode(),
             "a private key",

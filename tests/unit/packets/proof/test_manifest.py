@@ -155,6 +155,23 @@ def test_from_fields_refuses_hostile_text(text: str) -> None:
         making.make_manifest(sources=[source])
 
 
+@pytest.mark.parametrize("text", ["later \u0378 letter", "\U0001fae8", "a\u0378\u0301"])
+def test_a_character_of_a_later_unicode_is_text(text: str) -> None:
+    """The sender's Python may know it; the receiver's must not refuse what was signed."""
+    source = {**making.fields()["sources"][0], "record": text}
+    made = making.make_manifest(sources=[source])
+    assert manifest.from_payload(made.payload()).sources[0].record == text
+
+
+@pytest.mark.parametrize(
+    "text", ["a\ufffeb", "a\U0001ffffb", "a\ufdd0", "a\u2065b", "a\U000e0080b", "\u0378  b", "e\u0301\u0378"]
+)
+def test_what_no_unicode_shows_is_refused(text: str) -> None:
+    source = {**making.fields()["sources"][0], "record": text}
+    with pytest.raises(Invalid, match="clean it first"):
+        making.make_manifest(sources=[source])
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -181,6 +181,8 @@ def test_standard_input_is_a_package_too(one_file: Intake) -> None:
         ({3: "."}, "Is a directory"),
         ({3: "vendor.pem"}, "private key"),
         ({7: "tomorrow"}, "expected a time"),
+        ({7: "9999-12-31T23:59:59"}, "expected a time"),
+        ({7: "0001-01-01T00:00:00+05:00"}, "expected a time"),
     ],
 )
 def test_what_can_not_be_read_is_one_line_and_exit_2(change: dict[int, str], said: str, intake: Intake) -> None:

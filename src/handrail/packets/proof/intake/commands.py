@@ -18,7 +18,7 @@ import cryptography
 
 from handrail import __version__
 from handrail.kernel import keyfiles
-from handrail.kernel.clock import now
+from handrail.kernel.clock import in_utc, now
 from handrail.kernel.errors import Conflict, Fault, Invalid
 from handrail.packets.proof import approvals, dsse, manifest, pins, recall, reply
 from handrail.packets.proof.accepted import AcceptedManifests
@@ -222,7 +222,7 @@ def _instant(text: str | None) -> datetime:
         return now()
     try:
         at = datetime.fromisoformat(text)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return in_utc(at.replace(tzinfo=UTC) if at.tzinfo is None else at)
     except (ValueError, OverflowError):
         fault = Fault("--at", "expected a time such as 2026-03-02T11:00:00Z")
         raise Invalid("The time can't be read.", code="usage", faults=[fault]) from None
