@@ -29,11 +29,11 @@ from handrail.kernel.assertions import Algorithm, ApprovalProof
 from handrail.kernel.canonical import canonical_bytes
 from handrail.packets.proof import archive, dsse, package
 from handrail.packets.proof.approvals import Approval, Approvals
-from handrail.packets.proof.ballot import Ballot, KeyEnrolment, PasskeyVote
 from handrail.packets.proof.keys import KeyRing, SigningKey
 from handrail.packets.proof.manifest import Manifest
 from handrail.packets.proof.package import SealedManifest
 from handrail.packets.proof.recall import PackageRecall, RecallReason, RecallRequest
+from handrail.packets.proof.votes import KeyEnrolment, PasskeyVote, VoteStatement
 from tests.factories.assertions import PRESENT, SITE, SoftKey
 from tests.unit.packets.proof import making
 from tests.unit.packets.proof.making import (
@@ -171,21 +171,21 @@ def signed_by(*people: str, of: Manifest | None = None, after: timedelta = timed
 # approvals by passkey
 
 
-def ballot(made: Manifest, signer: str, /, **changes: Any) -> Ballot:
+def statement(made: Manifest, signer: str, /, **changes: Any) -> VoteStatement:
     facts = {"packet": made.packet, "revision": made.revision, "manifest_digest": made.digest(), "lane": made.lane}
-    facts |= {"ballot": "approve", "signer": signer, "nonce": hashlib.sha256(signer.encode()).hexdigest()}
+    facts |= {"vote": "approve", "signer": signer, "nonce": hashlib.sha256(signer.encode()).hexdigest()}
     facts |= {"issued_at": AT - timedelta(minutes=1), "expires_at": AT + timedelta(minutes=4)}
-    return Ballot(**{**facts, **changes})
+    return VoteStatement(**{**facts, **changes})
 
 
 def vote(
-    made: Manifest, signer: str, *, said: Ballot | None = None, signed: Ballot | None = None, **wrong: Any
+    made: Manifest, signer: str, *, said: VoteStatement | None = None, signed: VoteStatement | None = None, **wrong: Any
 ) -> Approval:
-    said, key = said or ballot(made, signer), wrong.pop("key", PEOPLE[signer])
+    said, key = said or statement(made, signer), wrong.pop("key", PEOPLE[signer])
     assertion = key.sign(hashlib.sha256((signed or said).payload()).digest(), **wrong)
     texts = {one: base64.b64encode(getattr(assertion, one)).decode() for one in ("authenticator_data", "client_data")}
     passkey = PasskeyVote(
-        ballot=said,
+        statement=said,
         **texts,
         signature=base64.b64encode(assertion.signature).decode(),
         public_key=base64.b64encode(key.public.spki).decode(),
@@ -201,7 +201,7 @@ def vote(
     return Approval(signer, AT, ApprovalProof.PASSKEY, passkey)
 
 
-def ballots(made: Manifest, ada: Approval) -> bytes:
+def approved(made: Manifest, ada: Approval) -> bytes:
     return pack(made, Approvals(made.digest(), (ada, vote(made, "usr-ben"))))
 
 
@@ -224,7 +224,7 @@ def good() -> Iterator[Case]:
     yield Case(
         "good-rotated", "signed with a key before the current one", pack(key=OTHER_KEY), ("PF-22",), keys="both.pem"
     )
-    signed = ballots(third, vote(third, "usr-ada"))
+    signed = approved(third, vote(third, "usr-ada"))
     yield Case("good-passkeys", "approved by two people with passkeys", signed, ("PF-44", "PF-48"))
     yield Case("good-pinned", "with keys that the receiver takes", signed, ("PF-50",), pins=pin_list())
     votes = tuple(Approval(one, AT, ApprovalProof.CLICK) for one in ("usr-ada", "usr-ben"))
@@ -543,17 +543,17 @@ def passkeys() -> Iterator[Case]:
     raw = pack(made, Approvals(made.digest(), clicks))
     yield Case("clicks", "clicks where passkeys are asked for", raw, ("PF-45",), ("approval-too-weak",) * 2)
     wrong: list[tuple[str, str, dict[str, Any]]] = [
-        ("PF-46", "ballot-of-another-manifest", {"manifest_digest": "sha256:" + "0" * 64}),
-        ("PF-46", "ballot-of-another-revision", {"revision": 3}),
-        ("PF-46", "ballot-for-another-lane", {"lane": "another-lane"}),
-        ("PF-46", "ballot-of-another-act", {"ballot": "reject"}),
-        ("PF-46", "ballot-of-another-signer", {"signer": "usr-cy"}),
-        ("PF-47", "ballot-expired", {"expires_at": AT}),
-        ("PF-47", "ballot-replayed", {"nonce": ballot(made, "usr-ben").nonce}),
+        ("PF-46", "signed-vote-of-another-manifest", {"manifest_digest": "sha256:" + "0" * 64}),
+        ("PF-46", "signed-vote-of-another-revision", {"revision": 3}),
+        ("PF-46", "signed-vote-for-another-lane", {"lane": "another-lane"}),
+        ("PF-46", "signed-vote-of-another-act", {"vote": "reject"}),
+        ("PF-46", "signed-vote-of-another-signer", {"signer": "usr-cy"}),
+        ("PF-47", "signed-vote-expired", {"expires_at": AT}),
+        ("PF-47", "signed-vote-replayed", {"nonce": statement(made, "usr-ben").nonce}),
     ]
     for clause, code, changes in wrong:
-        signed = vote(made, "usr-ada", said=ballot(made, "usr-ada", **changes))
-        yield Case(code, "a passkey signed something else", ballots(made, signed), (clause,), (code,))
+        signed = vote(made, "usr-ada", said=statement(made, "usr-ada", **changes))
+        yield Case(code, "a passkey signed something else", approved(made, signed), (clause,), (code,))
     assertions: list[tuple[str, dict[str, Any]]] = [
         ("assertion-wrong-type", {"type": "webauthn.create"}),
         ("assertion-other-origin", {"origin": "https://evil.example"}),
@@ -562,20 +562,20 @@ def passkeys() -> Iterator[Case]:
         ("assertion-not-verified", {"flags": PRESENT}),
         ("assertion-not-present", {"flags": 4}),
         ("assertion-malformed", {"more": b"x"}),
-        ("assertion-wrong-challenge", {"signed": ballot(made, "usr-ada", revision=3)}),
+        ("assertion-wrong-challenge", {"signed": statement(made, "usr-ada", revision=3)}),
     ]
     for code, how in assertions:
-        raw = ballots(made, vote(made, "usr-ada", **how))
+        raw = approved(made, vote(made, "usr-ada", **how))
         yield Case(code, "an assertion that proves nothing", raw, ("PF-48",), (code,))
     forged, own = vote(made, "usr-ada", key=PEOPLE["usr-cy"]), vote(made, "usr-ada")
     assert forged.passkey is not None
     assert own.passkey is not None
     swapped = dataclasses.replace(forged.passkey, public_key=own.passkey.public_key)
-    raw = ballots(made, dataclasses.replace(forged, passkey=swapped))
+    raw = approved(made, dataclasses.replace(forged, passkey=swapped))
     yield Case("assertion-wrong-signature", "signed with another key", raw, ("PF-48",), ("assertion-wrong-signature",))
-    shared = ballots(made, vote(made, "usr-ada", key=PEOPLE["usr-ben"]))
+    shared = approved(made, vote(made, "usr-ada", key=PEOPLE["usr-ben"]))
     yield Case("signer-key-shared", "two people with one key", shared, ("PF-49",), ("signer-key-shared",))
-    signed_well = ballots(made, own)
+    signed_well = approved(made, own)
     lists: list[tuple[str, dict[str, Any]]] = [
         ("signer-key-not-pinned", {"signer": "usr-eve"}),
         ("signer-key-removed", {"removed": True}),
