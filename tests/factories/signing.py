@@ -50,14 +50,19 @@ def remove(person: User) -> None:
         PasskeyRemoval.objects.create(passkey=row, kind="removed", by="admin@example.com", reason="lost", at=now())
 
 
-def sign(begun: BegunCeremony, passkey: SoftPasskey, *, verified: bool = True, **client: Any) -> SignatureAnswer:
-    """The answer of ``passkey``; ``client``: what its browser says, such as another ``origin``."""
+def fields_of(begun: BegunCeremony, passkey: SoftPasskey, *, verified: bool = True, **client: Any) -> dict[str, str]:
+    """The answer of ``passkey`` as a page's form has it; ``client``: what its browser says, such as another
+    ``origin``."""
     given = SoftAuthenticator().sign({"challenge": begun.challenge}, passkey, verified=verified, **client)
     said = given["response"]
-    fields = {
+    return {
         "nonce": begun.nonce, "credential": given["id"], "authenticator_data": said["authenticatorData"],
         "client_data": said["clientDataJSON"], "signature": said["signature"],
     }  # fmt: skip
-    answer = signatures.answer_of(fields)
+
+
+def sign(begun: BegunCeremony, passkey: SoftPasskey, *, verified: bool = True, **client: Any) -> SignatureAnswer:
+    """The same, as it is read."""
+    answer = signatures.answer_of(fields_of(begun, passkey, verified=verified, **client))
     assert answer is not None
     return answer

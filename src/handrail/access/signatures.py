@@ -23,6 +23,7 @@ from handrail.access.actor import Actor
 from handrail.access.decisions import Proof
 from handrail.access.models import SigningCeremony
 from handrail.access.passkeys import SigningKeyOfPerson
+from handrail.access.session_store import LOGIN
 from handrail.kernel.assertions import (
     Algorithm,
     ApprovalProof,
@@ -123,6 +124,11 @@ def answer_of(fields: Mapping[str, str]) -> SignatureAnswer | None:
     names = ("credential", "authenticator_data", "client_data", "signature")
     values = [_decoded(fields.get(name, "")) for name in names]
     return SignatureAnswer(fields["nonce"], values[0], Assertion(values[1], values[2], values[3]))
+
+
+def session_of(session: Mapping[str, Any]) -> str:
+    """The reference of the log-in that a session began with; its key may change, this does not."""
+    return str(session.get(LOGIN, {}).get("ref", ""))
 
 
 def why_not_sign(actor: Actor) -> str | None:

@@ -124,5 +124,5 @@ def _show_votes(votes: VotesView) -> None:
     rows = [(one.name, ", ".join(one.roles), "signed" if one.signed else "not yet") for one in votes.signers]
     missing = f"missing: {'; '.join(votes.missing)}" if votes.missing else "complete"
     output.print_table(f"Signers ({votes.threshold} needed; {missing})", ("signer", "roles", "vote"), rows)
-    against = [(one.kind, one.name, one.at, one.reason or one.why_not) for one in votes.votes]
+    against = [(one.kind, one.name, one.at, one.reason or one.why_not or one.proof) for one in votes.votes]
     output.print_table("Votes", ("vote", "by", "at", "note"), against, empty="No votes yet.")

@@ -56,7 +56,9 @@ def propose(*, text: str, by: Actor, file: str = "definition") -> DefinitionSumm
 def begin(*, definition_id: int, digest: str, act: str, session: str, by: Actor) -> BegunCeremony:
     """What the person's passkey is to sign, in the session with this reference, to approve a proposal (``act``
     ``approve``) or bring a version back (``return``). Raises as these do, and as ``signatures.begin``."""
-    row = get_row(by, definition_id, Capability.DEFINITION_VIEW)
+    asking = signatures.proven(by)  # the signature will be the proof
+    row = get_row(asking, definition_id, Capability.DEFINITION_DECIDE)
+    asking.require_everywhere(Capability.DEFINITION_DECIDE)
     if act == signing.APPROVE:
         refuse(permissions.why_not_approve(by, row, active_row(row)))
     else:

@@ -12,14 +12,16 @@ from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
-from handrail.definitions import compilation, permissions
+from handrail.definitions import compilation, permissions, signing
 from handrail.definitions.active import compiled_runbook
 from handrail.definitions.inputs.format import TaskField
 from handrail.definitions.models import Definition
 from handrail.definitions.runbook import review
 from handrail.definitions.runbook.review import PrerequisiteTiming
+from handrail.definitions.signing import DecisionProofView
 from handrail.definitions.source.diff import DiffLine, compare
 from handrail.definitions.states import DefinitionKind, DefinitionState
+from handrail.kernel.assertions import ApprovalProof
 from handrail.kernel.errors import Conflict, Fault, Invalid, NotFound
 
 PAGE = 200
@@ -88,7 +90,8 @@ class DefinitionDetail:
     """``active``: the active version of the same kind and name, None if there is none or it is this one.
     ``changes``: from the active text to this one. ``versions``: all of this kind and name, the newest first.
     ``why_not_*``: None where the actor may do it now. ``rules``: None for anything but a runbook that this version can
-    read.
+    read. ``proofs``: how each decision was proved, the oldest first; ``wanted``: what the next one takes, and
+    ``why_not_sign`` why the actor can't sign it with a passkey now, empty where they can or need not.
     """
 
     summary: DefinitionSummary
@@ -102,6 +105,9 @@ class DefinitionDetail:
     why_not_request_return: Refusal | None
     why_not_bring_back: Refusal | None
     rules: RunbookRules | None = None
+    proofs: tuple[DecisionProofView, ...] = ()
+    wanted: ApprovalProof = ApprovalProof.CLICK
+    why_not_sign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +193,9 @@ def get_definition(actor: Actor, definition_id: int) -> DefinitionDetail:
         why_not_request_return=permissions.why_not_request_return(actor, row, active),
         why_not_bring_back=permissions.why_not_bring_back(actor, row, active),
         rules=_rules(row),
+        proofs=signing.list_proofs(row),
+        wanted=signing.wanted(),
+        why_not_sign=signing.why_not_sign(actor),
     )
 
 

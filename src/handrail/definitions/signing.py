@@ -42,6 +42,11 @@ def wanted() -> ApprovalProof:
     return signatures.settings.get().definitions
 
 
+def why_not_sign(actor: Actor) -> str:
+    """Why the actor can't sign a decision with a passkey now; empty where they can, or none is asked for."""
+    return (signatures.why_not_sign(actor) or "") if wanted() is ApprovalProof.PASSKEY else ""
+
+
 def begin(row: Definition, act: str, *, session: str, actor: Actor) -> BegunCeremony:
     """Raises Conflict and Misconfigured as ``signatures.begin``."""
 

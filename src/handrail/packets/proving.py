@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from handrail.access import signatures
+from handrail.access.actor import Actor
 from handrail.access.signatures import Occasion
 from handrail.definitions.profile.format import SignersSpec
 from handrail.kernel.assertions import Algorithm, ApprovalProof
@@ -36,6 +38,31 @@ def required(manifest: Manifest, signer: str) -> ApprovalProof:
     """What this signer's approval must prove here and now: a click where both manifest and installation are for
     practice."""
     return ApprovalProof.CLICK if _is_practice(manifest) else manifest.signers.required(signer)
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalWay:
+    """How the actor approves a revision here: what is asked of them, and what its profile asks for, which is more where
+    the installation is for practice. ``why_not_sign``: why they can't sign with a passkey now, empty where they can."""
+
+    asked: ApprovalProof
+    profile: ApprovalProof
+    why_not_sign: str
+
+    @property
+    def practice(self) -> bool:
+        return self.asked is not self.profile
+
+    @property
+    def signs(self) -> bool:
+        return self.asked is ApprovalProof.PASSKEY
+
+
+def way(actor: Actor, manifest: Manifest) -> ApprovalWay:
+    signer = f"usr-{actor.user_id}"
+    wanted = required(manifest, signer)
+    why_not = signatures.why_not_sign(actor) if wanted is ApprovalProof.PASSKEY else None
+    return ApprovalWay(wanted, manifest.signers.required(signer), why_not or "")
 
 
 def vote_statement(manifest: Manifest, signer: str, occasion: Occasion) -> bytes:

@@ -15,10 +15,11 @@ from handrail.access.guards import scoped
 from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
 from handrail.kernel.errors import Fault, Invalid
-from handrail.packets import documents, permissions, seen, terms
+from handrail.packets import documents, permissions, proving, seen, terms
 from handrail.packets.comparison import RevisionComparison, compared, with_previous
 from handrail.packets.concerned import ConcernedPeople, concerned_by
 from handrail.packets.models import Packet, Revision
+from handrail.packets.proving import ApprovalWay
 from handrail.packets.review import (
     AnnexView,
     DeliveryView,
@@ -110,7 +111,8 @@ class ManifestView:
 class PacketDetail:
     """One revision of a packet. The parts from ``manifest`` on are None or empty while it is being assembled.
 
-    ``cover``: the text of the cover sheet that leaves, or would leave now.
+    ``cover``: the text of the cover sheet that leaves, or would leave now. ``approval``: how the actor
+    would approve it.
     ``why_not_*``: None where the actor may do it now; for holds it stands with each hold.
     """
 
@@ -129,6 +131,7 @@ class PacketDetail:
     cover: str
     delivery: DeliveryView | None
     may_see_inside: bool
+    approval: ApprovalWay | None
     why_not_mark_seen: Refusal | None
     why_not_assemble: Refusal | None
     why_not_approve: Refusal | None
@@ -265,6 +268,11 @@ def get_packet_review(actor: Actor, ref: str, number: int | None = None, against
     return PacketReview(detail, found, since, tuple(_void(row, detail)))
 
 
+def _way(actor: Actor, row: Revision) -> ApprovalWay | None:
+    manifest = documents.manifest_of(row.assembly)
+    return None if manifest is None else proving.way(actor, manifest)
+
+
 def _detail(actor: Actor, row: Revision) -> PacketDetail:
     assembled = hasattr(row, "assembly")
     everything = Revision.objects.filter(packet_id=row.packet_id).order_by("-number")
@@ -284,6 +292,7 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
         cover=_cover(row) if assembled else "",
         delivery=delivery(row),
         may_see_inside=permissions.may_see_internal(actor),
+        approval=_way(actor, row) if assembled else None,
         why_not_mark_seen=permissions.why_not_mark_seen(actor, row),
         why_not_assemble=permissions.why_not_assemble(actor),
         why_not_approve=permissions.why_not_approve(actor, row),

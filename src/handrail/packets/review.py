@@ -13,6 +13,7 @@ from handrail.access.actor import Actor
 from handrail.access.refusals import Refusal
 from handrail.definitions.active import compiled_profile
 from handrail.packets import approvers, documents, ledger, permissions
+from handrail.packets.approvers import Counted
 from handrail.packets.models import AnnexRow, HoldRow, Release, Revision, Snapshot, Vote
 from handrail.packets.proof.signers import shortfall
 from handrail.packets.states import DeliveryEventKind, DeliveryState, VoteKind
@@ -135,7 +136,8 @@ class SourceView:
 
 @dataclass(frozen=True, slots=True)
 class VoteView:
-    """``why_not``: why an approval does not count any more, empty where it does."""
+    """``why_not``: why an approval does not count any more, empty where it does. ``proof``: how it was proved, and
+    ``key`` the digest of the key that signed it; both empty for other votes than approvals."""
 
     kind: VoteKind
     name: str
@@ -143,6 +145,8 @@ class VoteView:
     manifest_digest: str
     reason: str
     why_not: str
+    proof: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,22 +232,25 @@ def votes(revision: Revision) -> VotesView | None:
     if manifest is None:
         return None
     count = approvers.count(revision, manifest, manifest_digest=manifest.digest())
-    why = {vote.user_id: vote.why_not for vote in count.votes}
+    counted = {vote.user_id: vote for vote in count.votes}
     rows = Vote.objects.filter(revision=revision).order_by("at", "pk")
     signed = {vote.signer for vote in count.valid}
     return VotesView(
         threshold=manifest.signers.threshold,
         quotas={quota.role: quota.least for quota in manifest.signers.quotas},
         votes=tuple(
-            VoteView(
-                VoteKind(row.kind), row.name, row.at, row.manifest_digest, row.reason, why.get(row.user_id or 0, "")
-            )
-            for row in rows
+            _vote(row, counted.get(row.user_id or 0) if row.kind == VoteKind.APPROVE else None) for row in rows
         ),
         signers=tuple(SignerView(one.name, one.roles, one.id in signed) for one in manifest.signers.eligible),
         missing=count.missing,
         required=shortfall(manifest.signers, ()),
     )
+
+
+def _vote(row: Vote, counted: Counted | None) -> VoteView:
+    key = counted.passkey.key.digest if counted and counted.passkey else ""
+    proof, why_not = (counted.proof.value, counted.why_not) if counted else ("", "")
+    return VoteView(VoteKind(row.kind), row.name, row.at, row.manifest_digest, row.reason, why_not, proof, key)
 
 
 def delivery(revision: Revision) -> DeliveryView | None:

@@ -119,6 +119,7 @@ def show(definition: Name, *, as_: As = None, workspace: InWorkspace = None, jso
             "digest": summary.digest,
             "proposed": f"{summary.proposed_by} at {summary.proposed_at:%Y-%m-%d %H:%M}Z",
             "decided": summary.decided_by and f"{summary.decided_by} at {summary.decided_at:%Y-%m-%d %H:%M}Z",
+            "proved": "; ".join(f"{one.act} by {one.proof}{one.key and f', {one.key}'}" for one in found.proofs),
             "reason": summary.reason,
             "read budget": rules and (_seconds(rules.read_budget_seconds) or "the installation's"),
             "already as required": rules and rules.already_as_required,

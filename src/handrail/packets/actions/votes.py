@@ -43,7 +43,8 @@ def begin(*, ref: str, revision: int, digest: str, session: str, by: Actor) -> B
     Raises NotFound, Denied; Conflict as ``approve`` does, ``passkey-not-asked`` where the profile asks for none, and as
     ``signatures.begin``.
     """
-    row = get_revision_row(by, ref, revision, Capability.PACKET_VIEW)
+    # What will show that it is them is the signature itself.
+    row = get_revision_row(signatures.proven(by), ref, revision, Capability.PACKET_APPROVE)
     _check(row, digest, by, ())
     manifest = _manifest(row)
     if manifest.signers.proofs is None:

@@ -26,7 +26,7 @@ from handrail.kernel.hostile import clean_text
 from handrail.web.definitions import profile_summary, runbook_summary
 from handrail.web.definitions.profile_summary import ProfileSummary
 from handrail.web.definitions.runbook_summary import RunbookSummary
-from handrail.web.shell import words
+from handrail.web.shell import signing, words
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
@@ -142,10 +142,22 @@ def page(request: PageRequest, definition: int) -> HttpResponse:
 
 
 @require_POST
+def sign(request: PageRequest, definition: int) -> HttpResponse:
+    """What the person's passkey is to sign, for the script of the page."""
+    digest, act = request.POST.get("digest", ""), request.POST.get("act", "")
+    return signing.asked(
+        lambda: actions.begin(
+            definition_id=definition, digest=digest, act=act, session=signing.session(request), by=request.actor
+        )
+    )
+
+
+@require_POST
 def approve(request: PageRequest, definition: int) -> HttpResponse:
     digest = request.POST.get("digest", "")
     try:
-        actions.approve(definition_id=definition, digest=digest, by=request.actor)
+        answer, session = signing.answer(request), signing.session(request)
+        actions.approve(definition_id=definition, digest=digest, by=request.actor, answer=answer, session=session)
     except Conflict:
         if not is_approved_so(request.actor, definition, digest):
             raise
@@ -174,7 +186,8 @@ def request_return(request: PageRequest, definition: int) -> HttpResponse:
 def bring_back(request: PageRequest, definition: int) -> HttpResponse:
     digest = request.POST.get("digest", "")
     try:
-        actions.bring_back(definition_id=definition, digest=digest, by=request.actor)
+        answer, session = signing.answer(request), signing.session(request)
+        actions.bring_back(definition_id=definition, digest=digest, by=request.actor, answer=answer, session=session)
     except Conflict:
         row = queries.get_definition(request.actor, definition).summary
         if row.state is not DefinitionState.ACTIVE or row.returned_by != request.actor.name:

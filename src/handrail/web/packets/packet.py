@@ -20,6 +20,7 @@ from handrail.packets.errors import Drifted
 from handrail.web.packets import holding, packet_view
 from handrail.web.packets.forms import SubmittedReason
 from handrail.web.packets.packet_view import PacketPage, RefusedDecision
+from handrail.web.shell import signing
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
@@ -113,11 +114,29 @@ def mask(request: PageRequest, packet: str) -> HttpResponse:
 
 
 @require_POST
+def sign(request: PageRequest, packet: str) -> HttpResponse:
+    """What the person's passkey is to sign, for the script of the page."""
+    revision, digest = _number(request.POST.get("revision", "")), request.POST.get("digest", "")
+    return signing.asked(
+        lambda: votes.begin(
+            ref=packet, revision=revision, digest=digest, session=signing.session(request), by=request.actor
+        )
+    )
+
+
+@require_POST
 def approve(request: PageRequest, packet: str) -> HttpResponse:
     digest = request.POST.get("digest", "")
 
     def act(revision: int, _: str) -> str:
-        done = votes.approve(ref=packet, revision=revision, digest=digest, by=request.actor)
+        done = votes.approve(
+            ref=packet,
+            revision=revision,
+            digest=digest,
+            by=request.actor,
+            answer=signing.answer(request),
+            session=signing.session(request),
+        )
         if done.missing:
             return f"Approved by you. So far: {'; '.join(done.missing)}."
         return "Approved by you. All required signatures are present."
