@@ -50,6 +50,7 @@ class Web:
             "brake": self.brake.ref,
             "message": self.message.ref,
             "notice": self.notice.ref,
+            "lane": self.packet.lane,
             "wave": self.wave.ref,
             "event": str(
                 AuditEvent.objects.filter(workspace_id=self.workspace.pk).values_list("pk", flat=True).first() or 1

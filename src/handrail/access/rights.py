@@ -61,6 +61,7 @@ _WAVE = (
 _REVISION = (
     *("state", "updated_at", "due_at", "approved_at", "released_at", "consumed_at"),
     *("ended_at", "ended_from", "ended_cause", "ended_by", "ended_reason", "failure"),
+    *("watch_at", "watched_at", "watch_failure"),
 )
 _HANDOFF = (
     *("external_handoff_mode", "external_ticket_reference", "external_ticket_url"),

@@ -24,6 +24,7 @@ from handrail.api import (
     figures,
     find,
     keeping,
+    lanes,
     notifications,
     packets,
     problems,
@@ -85,6 +86,7 @@ api.add_router("", exceptions.router, tags=["exceptions"])
 api.add_router("", definitions.router, tags=["definitions"])
 api.add_router("", support.router, tags=["support"])
 api.add_router("", packets.router, tags=["packets"])
+api.add_router("", lanes.router, tags=["packets"])
 api.add_router("", webhook.router, tags=["tasks"])
 api.add_router("", keeping.router, tags=["tenants"])  # its addresses begin like those of tenants, which match more
 api.add_router("", tenants.router, tags=["tenants"])

@@ -115,6 +115,13 @@ class EventName(StrEnum):
     PACKET_CONSUMED = "packet.consumed"
     PACKET_GIVEN_UP = "packet.given_up"
     PACKET_RECALLED = "packet.recalled"
+    PACKET_REPLIED = "packet.replied"
+    PACKET_REPLY_REFUSED = "packet.reply_refused"
+    PACKET_RECALL_REQUESTED = "packet.recall_requested"
+    PACKET_REASON_SETTLED = "packet.reason_settled"
+    PACKET_UNWATCHED = "packet.unwatched"
+    PACKET_CONSUMED_STALE = "packet.consumed_stale"
+    PACKET_RECALLS_EXPORTED = "packet.recalls_exported"
     PACKET_EXPORTED = "packet.exported"
     RELEASE_KEY_MADE = "release_key.made"
     RELEASE_KEY_RETIRED = "release_key.retired"
@@ -149,6 +156,7 @@ PUBLISHED = frozenset(
         *(_E.EXCEPTION_HANDED_BACK, _E.EXCEPTION_RESOLVED),
         *(_E.PACKET_ASSEMBLED, _E.PACKET_REOPENED, _E.PACKET_SUPERSEDED, _E.PACKET_EXPIRES_SOON, _E.PACKET_EXPIRED),
         *(_E.PACKET_DELIVERY_REFUSED, _E.PACKET_GIVEN_UP, _E.PACKET_CONSUMED, _E.PACKET_ASSEMBLY_STOPPED),
+        *(_E.PACKET_REPLIED, _E.PACKET_UNWATCHED, _E.PACKET_CONSUMED_STALE, _E.PACKET_RECALL_REQUESTED),
         *(_E.DEFINITION_PROPOSED, _E.DEFINITION_APPROVED, _E.DEFINITION_REJECTED),
         *(_E.DEFINITION_RETURN_REQUESTED, _E.DEFINITION_RETURNED, _E.DEFINITION_DEPRECATED),
         *(_E.BRAKE_APPLIED, _E.BRAKE_RELEASED, _E.BREAKER_OPENED),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from handrail.cli import output
 from handrail.packets.actions.previewing import PacketPreview
 from handrail.packets.comparison import RevisionComparison
-from handrail.packets.queries import PacketDetail, SeenThing
+from handrail.packets.queries import DeliveryView, PacketDetail, ReasonView, SeenThing
 from handrail.packets.review import VotesView
 
 
@@ -52,6 +52,8 @@ def show(found: PacketDetail) -> None:
         output.print_table(title, ("#", "at", "entry", "by", "detail"), ledger)
         if found.delivery.failure:
             output.say(f"Last attempt: {found.delivery.failure}")
+        _show_replies(found.delivery)
+    _show_checklist(found.checklist)
 
 
 def show_differences(found: RevisionComparison) -> None:
@@ -126,3 +128,24 @@ def _show_votes(votes: VotesView) -> None:
     output.print_table(f"Signers ({votes.threshold} needed; {missing})", ("signer", "roles", "vote"), rows)
     against = [(one.kind, one.name, one.at, one.reason or one.why_not or one.proof) for one in votes.votes]
     output.print_table("Votes", ("vote", "by", "at", "note"), against, empty="No votes yet.")
+
+
+def _show_replies(of: DeliveryView) -> None:
+    """What the vendor said, whether it was recalled, and whether its sources are watched."""
+    rows = [(one.number, one.kind, one.ticket, "; ".join(one.reasons), one.heard_at) for one in of.replies]
+    output.print_table("The vendor's replies", ("#", "reply", "ticket", "reasons", "heard"), rows, empty="")
+    refused = [(one.at, one.why) for one in of.refused_replies]
+    output.print_table("Replies that are not believed", ("at", "why"), refused, empty="")
+    if of.recall is not None:
+        state = f"confirmed {of.recall.closed_at:%Y-%m-%d %H:%M} UTC" if of.recall.closed_at else "not confirmed yet"
+        output.say(f"Recalled: {of.recall.reason or 'no longer valid'}, by {of.recall.by}; {state}")
+    if of.watch is not None and of.watch.failure:
+        output.say(f"Its sources can't be read: {of.watch.failure}")
+    if of.watch is not None and of.watch.stale:
+        output.say("The vendor opened it after its sources had changed.")
+
+
+def _show_checklist(reasons: Sequence[ReasonView]) -> None:
+    rows = [(one.key, one.message, one.wanted, one.settled_by or "open", one.note, one.evidence) for one in reasons]
+    columns = ("reason", "the vendor minded", "and wants", "settled by", "note", "evidence")
+    output.print_table("What the vendor minded before", columns, rows, empty="")

@@ -65,7 +65,7 @@ KINDS: Mapping[NoticeKind, KindRule] = {
     NoticeKind.PACKETS_HOLDS: KindRule("Holds that are yours to decide", C.PACKET_CLEAR_HOLD, None),
     NoticeKind.PACKETS_SIGNED: KindRule("Escalation packets that end after you approved them", C.PACKET_VIEW, None),
     NoticeKind.PACKETS_STUCK: KindRule("Escalation packets that expire or are not delivered", C.PACKET_RELEASE, _STUCK),
-    NoticeKind.PACKETS_CONSUMED: KindRule("Escalation packets that are consumed", C.PACKET_VIEW),
+    NoticeKind.PACKETS_CONSUMED: KindRule("Escalation packets that are consumed or replied to", C.PACKET_VIEW),
     NoticeKind.DEFINITIONS: KindRule(
         "Definitions that wait for a decision", C.DEFINITION_DECIDE, frozenset({Role.GOVERNANCE_OWNER.value}), True
     ),
@@ -114,6 +114,7 @@ class Rule:
 
 
 _ALL = Concerned.EVERYBODY
+_REPLIED = ((Concerned.VOTERS, NoticeKind.PACKETS_SIGNED), (_ALL, NoticeKind.PACKETS_CONSUMED))
 _ENDED = ((Concerned.VOTERS, NoticeKind.PACKETS_SIGNED), (_ALL, NoticeKind.PACKETS_STUCK))
 
 RULES: Mapping[EventName, Rule] = {
@@ -157,6 +158,12 @@ RULES: Mapping[EventName, Rule] = {
     E.PACKET_GIVEN_UP: Rule("{subject} could not be delivered", _ENDED, Responsible.SIGNERS, urgent=True),
     E.PACKET_ASSEMBLY_STOPPED: Rule("{subject} could not be assembled", ((_ALL, NoticeKind.PACKETS_STUCK),)),
     E.PACKET_CONSUMED: Rule("{subject} was consumed", ((_ALL, NoticeKind.PACKETS_CONSUMED),)),
+    E.PACKET_REPLIED: Rule("The vendor replied to {subject}", _REPLIED),
+    E.PACKET_UNWATCHED: Rule("Sources of {subject} can't be read while the vendor has it", _ENDED, Responsible.SIGNERS),
+    E.PACKET_CONSUMED_STALE: Rule(
+        "The vendor opened {subject} after its sources had changed", _ENDED, Responsible.SIGNERS, urgent=True
+    ),
+    E.PACKET_RECALL_REQUESTED: Rule("{subject} was recalled after you approved it", _ENDED, Responsible.SIGNERS),
     E.DEFINITION_PROPOSED: Rule("Proposed: {subject}", ((_ALL, NoticeKind.DEFINITIONS),)),
     E.DEFINITION_RETURN_REQUESTED: Rule("Asked back: {subject}", ((_ALL, NoticeKind.DEFINITIONS),)),
     E.DEFINITION_APPROVED: Rule("Approved: {subject}", ((Concerned.AUTHOR, NoticeKind.DEFINITIONS_MINE),)),

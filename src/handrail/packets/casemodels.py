@@ -61,6 +61,8 @@ class Revision(models.Model):
 
     ``due_at``: when any worker may claim it, or until when one has it; None when there is nothing to do.
     ``ended_from``: the state that it ended from. ``failure``: why the last try to assemble it did not succeed.
+    ``watch_at``: when its sources are read again, None while nobody watches them; ``watched_at``: when they were last
+    found without a change of consequence. ``watch_failure``: why they can't be read now.
     """
 
     packet = models.ForeignKey(Packet, on_delete=models.PROTECT, related_name="revisions")
@@ -87,6 +89,9 @@ class Revision(models.Model):
     ended_by = models.CharField(max_length=254, default="")
     ended_reason = ForgettableTextField(max_length=500, default="")
     failure = models.CharField(max_length=300, default="")
+    watch_at = models.DateTimeField(null=True)
+    watched_at = models.DateTimeField(null=True)
+    watch_failure = models.CharField(max_length=300, null=True)  # noqa: DJ001 - None: they could be read
     sealed_by: ClassVar = ("packet_id", "number")
 
     class Meta:

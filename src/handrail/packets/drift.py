@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO
 
 from pydantic import JsonValue
@@ -21,13 +22,13 @@ from handrail.kernel.errors import Conflict, NotFound, Unavailable
 from handrail.packets import documents, redactions
 from handrail.packets.assembly import artifacts, sources
 from handrail.packets.assembly.artifacts import Artifact, AttestedPicture
-from handrail.packets.assembly.changes import Previous, stale
+from handrail.packets.assembly.changes import ENTITLEMENT, Previous, instant_of, stale, target_of, with_settled
 from handrail.packets.assembly.compare import affected_fields
 from handrail.packets.assembly.drift import Drift
 from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.change_summary import summarise
 from handrail.packets.findings import TextTerms, look, masked
-from handrail.packets.models import Assembly, Packet, Revision
+from handrail.packets.models import Assembly, Clearance, Packet, Revision, Snapshot
 from handrail.packets.states import RevisionReason
 from handrail.runbooks.actions import reading
 
@@ -122,12 +123,28 @@ def active_tables(profile: CompiledProfile, workspace_id: int) -> dict[str, Comp
 
 
 def previous_of(revision: Revision) -> Previous | None:
-    """What the last assembled revision before this one stood on."""
+    """What the last assembled revision before this one stood on, and what people have stood for since the first."""
     before = Assembly.objects.filter(revision__packet_id=revision.packet_id, revision__number__lt=revision.number)
     last = before.order_by("-revision__number").first()
     if last is None:
         return None
-    return Previous.from_documents(documents.parsed(last.trace), documents.parsed(last.holds))
+    found = Previous.from_documents(documents.parsed(last.trace), documents.parsed(last.holds))
+    return with_settled(found, _settled(revision), bytes(revision.packet.salt))
+
+
+def _settled(revision: Revision) -> dict[str, tuple[str, str | None]]:
+    """Record and version of each source that entitles: as first asserted, or as last approved or cleared."""
+    entitling = {name for name, source in compiled_profile(revision.definition).sources.items() if source.entitles}
+    earlier = Revision.objects.filter(packet_id=revision.packet_id, number__lt=revision.number)
+    cleared = Clearance.objects.filter(packet_id=revision.packet_id, code=ENTITLEMENT, masks=None)
+    stood_for = set(cleared.values_list("revision_id", "target"))
+    approved = set(earlier.filter(approved_at__isnull=False).values_list("pk", flat=True))
+    rows = Snapshot.objects.filter(revision__in=earlier, name__in=entitling, digest__isnull=False)
+    found: dict[str, tuple[str, str | None]] = {}
+    for row in rows.order_by("revision__number"):
+        if row.name not in found or row.revision_id in approved or (row.revision_id, target_of(row.name)) in stood_for:
+            found[row.name] = (row.record, row.version)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +173,16 @@ def moved_since(revision: Revision, assembly: Assembly) -> Moved:
     before = documents.snapshots_of(revision)
     drift = tuple(_summarised(profile, one) for one in sources.drift_between(before, fresh))
     return Moved(drift, fresh) if drift else Moved(tuple(_old(profile, fresh, revision)))
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedDrift:
+    """``consequential``: summarised for people. ``noted``: what else changed, by name. ``changed_at``: of each
+    consequential change when its source says it was, None where it doesn't say."""
+
+    consequential: tuple[Drift, ...]
+    noted: tuple[str, ...]
+    changed_at: tuple[datetime | None, ...]
 
 
 def replacing(revision: Revision) -> Definition:
@@ -212,3 +239,61 @@ def _old(profile: CompiledProfile, fresh: dict[str, SourceSnapshot], revision: R
     for change in stale(profile, fresh, now()):
         if change.target not in known:
             yield Drift(change.target, "fresh", "too old")
+
+
+def watched(revision: Revision) -> WatchedDrift:
+    """What changed in the sources since ``revision`` was assembled, and what of it has a consequence by its profile.
+
+    Raises ReadFailed, or Unavailable where a source gives no usable record: what can't be read is neither changed nor
+    unchanged.
+    """
+    profile, packet = compiled_profile(revision.definition), revision.packet
+    watch = profile.spec.watch
+    assert watch is not None  # asked before
+    before = documents.snapshots_of(revision)
+    fresh = sources.read_sources(profile, packet.inputs, sources.through(registry.current(), reading.read))
+    if other := tuple(_of_another_tenant(profile, packet.inputs, fresh)):
+        return WatchedDrift(other, (), (None,))
+    for name, snapshot in fresh.items():
+        if _is_less(before[name], snapshot):
+            raise Unavailable(f"The source {name} has no usable record now.", code="source-unreadable")
+    found = sources.drift_between(before, fresh)
+    fields = set(watch.fields)
+    counts = [
+        one for one in found if _counts(profile, one, watch.sources) or fields & {*affected_fields(profile, [one])}
+    ]
+    return WatchedDrift(
+        tuple(_summarised(profile, one) for one in counts),
+        tuple(one.where for one in found if one not in counts),
+        tuple(_changed_at(profile, fresh, one) for one in counts),
+    )
+
+
+def _is_less(before: SourceSnapshot, after: SourceSnapshot) -> bool:
+    """Whether a reading proves less than the one before: no record, no version, or a value that can't be found."""
+    if before.digest is None:
+        return False
+    lost = before.version is not None and after.version is None
+    return after.digest is None or lost or bool(after.problems.keys() - before.problems.keys())
+
+
+def _of_another_tenant(
+    profile: CompiledProfile, inputs: Mapping[str, JsonValue], fresh: Mapping[str, SourceSnapshot]
+) -> Iterable[Drift]:
+    """Records that are another customer's now: of them nothing is quoted. One that can't be read says neither."""
+    key = profile.tenant_key(inputs)
+    for name in profile.spec.tenant_confirmed_by:
+        source, _, value = name.partition(".")
+        if fresh[source].values.get(value) not in (None, key):
+            yield Drift(name, "this customer's", "another customer's")
+
+
+def _counts(profile: CompiledProfile, one: Drift, named: Sequence[str]) -> bool:
+    """A version alone says nothing, unless it is the version of what entitles."""
+    return one.source in named and (one.name != "version" or profile.sources[one.source].entitles)
+
+
+def _changed_at(profile: CompiledProfile, fresh: Mapping[str, SourceSnapshot], one: Drift) -> datetime | None:
+    """When the source says that it last changed, where it says so."""
+    as_of = profile.sources[one.source].as_of
+    return instant_of(fresh[one.source].values.get(as_of)) if as_of else None

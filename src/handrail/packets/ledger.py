@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,14 @@ def rows_of(revision_id: int) -> list[DeliveryRow]:
         DeliveryRow(e.sequence, DeliveryEventKind(e.kind), e.intent, e.at, e.worker, e.deadline_at, e.detail)
         for e in DeliveryEntry.objects.filter(revision_id=revision_id).order_by("sequence")
     ]
+
+
+def rows_of_all(revisions: Iterable[int]) -> Iterator[tuple[int, DeliveryRow]]:
+    """Every row of these ledgers with its revision, each ledger in order."""
+    rows = DeliveryEntry.objects.filter(revision_id__in=list(revisions)).order_by("revision_id", "sequence")
+    for e in rows.iterator(chunk_size=500):
+        kind = DeliveryEventKind(e.kind)
+        yield e.revision_id, DeliveryRow(e.sequence, kind, e.intent, e.at, e.worker, e.deadline_at, e.detail)
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from handrail.packets import leases, ledger
 from handrail.packets.forgotten import is_forgotten, refuse_forgotten
 from handrail.packets.ledger import NewDeliveryRow
 from handrail.packets.models import Packet, Revision
+from handrail.packets.proof.recall import RecallReason, RecallRequest
 from handrail.packets.states import CURRENT, REVISION, DeliveryEventKind, RevisionReason, RevisionState
 from handrail.packets.status import fold
 from handrail.work.wake import wake
@@ -28,6 +30,31 @@ _ENDED_EVENTS = {
     RevisionReason.WITHDRAWN: EventName.PACKET_WITHDRAWN,
     RevisionReason.EXPIRED: EventName.PACKET_EXPIRED,
     RevisionReason.DISCARDED: EventName.PACKET_DISCARDED,
+    RevisionReason.RECALLED: EventName.PACKET_WITHDRAWN,
+    RevisionReason.VENDOR: EventName.PACKET_REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecallTerms:
+    """What a recall says to the vendor: ``words`` are the person's, where they may leave. ``said`` stays inside."""
+
+    reason: RecallReason
+    asks: RecallRequest = RecallRequest.DISREGARD
+    words: str = ""
+    said: str = ""
+
+
+_REPLACED = RecallTerms(RecallReason.SUPERSEDED)
+_TAKEN_BACK = RecallTerms(RecallReason.WITHDRAWN)
+# By why a revision ended, or why the next one is made.
+RECALLS: Mapping[RevisionReason, RecallTerms] = {
+    **dict.fromkeys(RevisionReason, _REPLACED),
+    RevisionReason.REJECTED: _TAKEN_BACK,
+    RevisionReason.VENDOR: _TAKEN_BACK,
+    RevisionReason.WITHDRAWN: _TAKEN_BACK,
+    RevisionReason.RECALLED: _TAKEN_BACK,
+    RevisionReason.EXPIRED: RecallTerms(RecallReason.EXPIRED),
 }
 
 
@@ -106,7 +133,7 @@ def begin(
     if standing is not None:
         end(standing, RevisionState.SUPERSEDED, cause, by=by)
     elif last is not None and last.state == RevisionState.CONSUMED:
-        recall(last, by, f"Revision {last.number + 1} is being made: {cause}.")
+        recall(last, by, f"Revision {last.number + 1} is being made: {cause}.", RECALLS[cause])
     at = now()
     revision = Revision.objects.create(
         packet=packet,
@@ -148,10 +175,19 @@ def move(
         setattr(revision, name, value)
 
 
-def end(revision: Revision, state: RevisionState, cause: RevisionReason, *, by: Actor, reason: str = "") -> None:
+def end(
+    revision: Revision,
+    state: RevisionState,
+    cause: RevisionReason,
+    *,
+    by: Actor,
+    reason: str = "",
+    terms: RecallTerms | None = None,
+) -> None:
     """Supersedes, rejects or withdraws a revision; its votes are void with it. Needs the lock. Raises Stale.
 
-    What was released is taken back from the lane, or gets a notice there if it was consumed meanwhile.
+    What was released is taken back from the lane, or gets a notice there if it was consumed meanwhile; ``terms``: what
+    the signed recall says, by default what follows from the cause.
     """
     before = RevisionState(revision.state)
     move(
@@ -162,17 +198,20 @@ def end(revision: Revision, state: RevisionState, cause: RevisionReason, *, by: 
         ended_cause=cause,
         ended_by=by.name,
         ended_reason=reason,
+        watch_at=None,
     )
     audit(_ENDED_EVENTS.get(cause, EventName.PACKET_SUPERSEDED), revision, by, was=before, cause=cause)
     if before in _DELIVERED_FROM:
-        recall(revision, by, f"Revision {revision.number} is no longer current: {cause}.")
+        recall(revision, by, f"Revision {revision.number} is no longer current: {cause}.", terms or RECALLS[cause])
 
 
-def recall(revision: Revision, by: Actor, reason: str) -> None:
-    """Has the lane notified, once. Needs the lock."""
+def recall(revision: Revision, by: Actor, reason: str, terms: RecallTerms) -> None:
+    """Has the lane notified, once, with a signed statement of these terms. Needs the lock."""
     if fold(ledger.rows_of(revision.pk)).recall is not None:
         return
-    ledger.append(revision, NewDeliveryRow(DeliveryEventKind.RECALL, detail={"reason": reason}), worker=by.name)
+    detail = {"reason": reason, "class": terms.reason, "asks": terms.asks, "words": terms.words}
+    detail |= {"said": terms.said} if terms.said else {}
+    ledger.append(revision, NewDeliveryRow(DeliveryEventKind.RECALL, detail=detail), worker=by.name)
     # Over whatever stands: a worker that is at the delivery loses its lease by this, and writes no other time over it.
     revision.due_at = now()
     Revision.objects.filter(pk=revision.pk).update(due_at=revision.due_at)

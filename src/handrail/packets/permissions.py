@@ -11,8 +11,8 @@ from handrail.access.refusals import Refusal, missing_capability
 from handrail.definitions.profile.format import RedactSpec
 from handrail.kernel.assertions import ApprovalProof
 from handrail.packets import approvers, documents, expiry, proving
-from handrail.packets.models import Assembly, HoldRow, PictureRedaction, Revision, Vote
-from handrail.packets.states import CURRENT, DECIDABLE, RevisionState, VoteKind
+from handrail.packets.models import Assembly, DeliveryEntry, HoldRow, PictureRedaction, Revision, Vote
+from handrail.packets.states import CURRENT, DECIDABLE, DeliveryEventKind, RevisionState, VoteKind
 
 
 def why_not_assemble(actor: Actor) -> Refusal | None:
@@ -109,6 +109,21 @@ def why_not_reject(actor: Actor, revision: Revision) -> Refusal | None:
 
 def why_not_withdraw(actor: Actor, revision: Revision) -> Refusal | None:
     return missing_capability(actor, Capability.PACKET_WITHDRAW) or _not_current(revision, CURRENT)
+
+
+def why_not_recall(actor: Actor, revision: Revision) -> Refusal | None:
+    """Also of what the vendor has opened; of what was superseded or withdrawn, the recall is on its way."""
+    if refusal := missing_capability(actor, Capability.PACKET_WITHDRAW):
+        return refusal
+    if revision.state == RevisionState.CONSUMED:
+        if DeliveryEntry.objects.filter(revision=revision, kind=DeliveryEventKind.RECALL).exists():
+            return Refusal("recalled", "This revision was recalled already.")
+        return None
+    return _not_current(revision, (RevisionState.RELEASED,))
+
+
+def why_not_settle(actor: Actor) -> Refusal | None:
+    return missing_capability(actor, Capability.PACKET_CLEAR_HOLD)
 
 
 def why_not_discard(actor: Actor, revision: Revision) -> Refusal | None:

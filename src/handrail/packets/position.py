@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from handrail.access.actor import Actor
+from handrail.connectors.lane import Receipt
 from handrail.kernel.clock import now
 from handrail.packets import ledger
 from handrail.packets.ledger import DeliveryLease, DeliveryRow, NewDeliveryRow
@@ -48,3 +49,8 @@ class DeliveryPosition:
 
     def has_moved(self, _: Revision, rows: list[DeliveryRow]) -> bool:
         return (rows[-1] if rows else None) != self.status.last
+
+
+def receipt_detail(receipt: Receipt) -> dict[str, str]:
+    """What a row keeps of a receipt."""
+    return {"lane_state": receipt.state, "receipt": receipt.reference, "package_digest": receipt.package_digest}

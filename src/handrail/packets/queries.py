@@ -15,21 +15,21 @@ from handrail.access.guards import scoped
 from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
 from handrail.kernel.errors import Fault, Invalid
-from handrail.packets import documents, permissions, proving, seen, terms
+from handrail.packets import documents, permissions, proving, replies, seen, terms
 from handrail.packets.comparison import RevisionComparison, compared, with_previous
 from handrail.packets.concerned import ConcernedPeople, concerned_by
+from handrail.packets.deliveryview import DeliveryView, delivery
 from handrail.packets.models import Packet, Revision
 from handrail.packets.proving import ApprovalWay
+from handrail.packets.replies import ReasonView
 from handrail.packets.review import (
     AnnexView,
-    DeliveryView,
     FieldView,
     HoldView,
     SourceView,
     VotesView,
     VoteView,
     annexes,
-    delivery,
     fields,
     holds,
     sources,
@@ -39,7 +39,7 @@ from handrail.packets.rows import get_revision_row
 from handrail.packets.seen import SeenThing
 from handrail.packets.states import CURRENT, REVISION, RevisionReason, RevisionState, VoteKind
 
-__all__ = ["ConcernedPeople", "SeenThing", "concerned_by"]
+__all__ = ["ConcernedPeople", "DeliveryView", "ReasonView", "SeenThing", "concerned_by"]
 PAGE = 50
 # As a state of packets in filters: its newest revision is withdrawn, for that reason.
 DISCARDED = "discarded"
@@ -114,6 +114,7 @@ class PacketDetail:
     ``cover``: the text of the cover sheet that leaves, or would leave now. ``approval``: how the actor
     would approve it.
     ``why_not_*``: None where the actor may do it now; for holds it stands with each hold.
+    ``checklist``: what the vendor minded about the revision that was released before.
     """
 
     summary: PacketSummary
@@ -139,6 +140,9 @@ class PacketDetail:
     why_not_withdraw: Refusal | None
     why_not_release: Refusal | None
     why_not_discard: Refusal | None
+    why_not_recall: Refusal | None = None
+    why_not_settle: Refusal | None = None
+    checklist: tuple[ReasonView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +304,9 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
         why_not_withdraw=permissions.why_not_withdraw(actor, row),
         why_not_release=permissions.why_not_release(actor, row),
         why_not_discard=permissions.why_not_discard(actor, row),
+        why_not_recall=permissions.why_not_recall(actor, row),
+        why_not_settle=permissions.why_not_settle(actor),
+        checklist=replies.checklist(row),
     )
 
 

@@ -12,12 +12,11 @@ from pydantic import JsonValue
 from handrail.access.actor import Actor
 from handrail.access.refusals import Refusal
 from handrail.definitions.active import compiled_profile
-from handrail.packets import approvers, documents, ledger, permissions
+from handrail.packets import approvers, documents, permissions
 from handrail.packets.approvers import Counted
-from handrail.packets.models import AnnexRow, HoldRow, Release, Revision, Snapshot, Vote
+from handrail.packets.models import AnnexRow, HoldRow, Revision, Snapshot, Vote
 from handrail.packets.proof.signers import shortfall
-from handrail.packets.states import DeliveryEventKind, DeliveryState, VoteKind
-from handrail.packets.status import fold
+from handrail.packets.states import VoteKind
 
 _LIST = "[]"
 
@@ -170,34 +169,6 @@ class VotesView:
     required: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerView:
-    sequence: int
-    kind: DeliveryEventKind
-    at: datetime
-    worker: str
-    detail: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryView:
-    """``failure``: why the last try failed, empty if it did not; ``next_at``: when a worker looks at it again."""
-
-    lane: str
-    manifest_digest: str
-    key_id: str
-    released_at: datetime
-    released_by: str
-    state: DeliveryState
-    attempts: int
-    failure: str
-    next_at: datetime | None
-    receipt: str
-    delivered_at: datetime | None
-    consumed_at: datetime | None
-    ledger: tuple[LedgerView, ...]
-
-
 def fields(revision: Revision) -> tuple[FieldView, ...]:
     """What would leave, with the lineage of each value, in the order of the profile."""
     packet, trace = documents.parsed(revision.assembly.packet), documents.parsed(revision.assembly.trace)
@@ -251,31 +222,6 @@ def _vote(row: Vote, counted: Counted | None) -> VoteView:
     key = counted.passkey.key.digest if counted and counted.passkey else ""
     proof, why_not = (counted.proof.value, counted.why_not) if counted else ("", "")
     return VoteView(VoteKind(row.kind), row.name, row.at, row.manifest_digest, row.reason, why_not, proof, key)
-
-
-def delivery(revision: Revision) -> DeliveryView | None:
-    """Where a released revision is; None before release."""
-    release = Release.objects.filter(revision=revision).first()
-    if release is None:
-        return None
-    rows = ledger.rows_of(revision.pk)
-    status = fold(rows)
-    receipt = status.receipt
-    return DeliveryView(
-        lane=revision.packet.lane,
-        manifest_digest=release.manifest_digest,
-        key_id=release.key_id,
-        released_at=release.at,
-        released_by=release.by,
-        state=status.state,
-        attempts=status.attempts,
-        failure=revision.failure,
-        next_at=revision.due_at,
-        receipt=str(receipt.detail.get("receipt", "")) if receipt else "",
-        delivered_at=receipt.at if receipt else None,
-        consumed_at=revision.consumed_at,
-        ledger=tuple(LedgerView(row.sequence, row.kind, row.at, row.worker, row.detail) for row in rows),
-    )
 
 
 def _field(path: str, values: Mapping[str, Any], traced: Mapping[str, Any]) -> FieldView:

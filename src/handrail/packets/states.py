@@ -57,6 +57,8 @@ class RevisionReason(StrEnum):
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
     DISCARDED = "discarded"
+    RECALLED = "recalled"
+    VENDOR = "rejected-by-vendor"
 
 
 class VoteKind(StrEnum):
@@ -73,6 +75,11 @@ class DeliveryEventKind(StrEnum):
     ``intent`` is committed before the lane is called, and each has one result: ``receipt``, ``not-taken`` (certainly
     nothing there, or "not now"), ``refused`` (for good) or ``unknown``, which only asking the lane resolves.
     ``given-up``: the lane had it and no longer has it, without reporting that it was consumed.
+
+    What stands aside moves no delivery: ``reply`` and ``reply-refused`` (what the vendor said, believed or not),
+    ``settled`` (a person's answer to one of its reasons), ``drift-noted`` (sources changed without consequence),
+    ``unwatched`` and ``watched`` (sources can't be read, and can again), ``looked`` (the reading after it was consumed)
+    and ``recall-signed`` (the signed statement).
     """
 
     RELEASED = "released"
@@ -88,8 +95,20 @@ class DeliveryEventKind(StrEnum):
     WITHDRAWN = "withdrawn"
     NOTICED = "noticed"
     NEVER_DELIVERED = "never-delivered"
+    REPLY = "reply"
+    REPLY_REFUSED = "reply-refused"
+    SETTLED = "settled"
+    DRIFT_NOTED = "drift-noted"
+    UNWATCHED = "unwatched"
+    WATCHED = "watched"
+    LOOKED = "looked"
+    RECALL_SIGNED = "recall-signed"
 
 
+E = DeliveryEventKind
+ASIDE = frozenset(
+    {E.REPLY, E.REPLY_REFUSED, E.SETTLED, E.DRIFT_NOTED, E.UNWATCHED, E.WATCHED, E.LOOKED, E.RECALL_SIGNED}
+)
 RESULTS = frozenset(
     {DeliveryEventKind.RECEIPT, DeliveryEventKind.NOT_TAKEN, DeliveryEventKind.REFUSED, DeliveryEventKind.UNKNOWN}
 )

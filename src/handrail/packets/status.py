@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from handrail.connectors.lane import ErrorKind
 from handrail.packets.ledger import DeliveryRow
-from handrail.packets.states import RESULTS, DeliveryEventKind, DeliveryState
+from handrail.packets.states import ASIDE, RESULTS, DeliveryEventKind, DeliveryState
 
 _RESOLVED = frozenset({DeliveryEventKind.ABSENT, DeliveryEventKind.GIVEN_UP})
 
@@ -48,7 +48,8 @@ _STATES = {
 class DeliveryStatus:
     """``phase`` is for the worker, ``state`` for people. ``intent``: the one without a result. ``attempts``: intents so
     far. ``receipt``, ``consumed``, ``recall``: those rows. ``unknown``: the last one whose answer was lost. ``sent``:
-    something may have left for the lane.
+    something may have left for the lane. ``last``: the last row; ``step``: the last one that does not stand aside.
+    ``statement``: the signed recall.
     """
 
     phase: DeliveryPhase
@@ -61,9 +62,12 @@ class DeliveryStatus:
     consumed: DeliveryRow | None
     recall: DeliveryRow | None
     last: DeliveryRow | None
+    step: DeliveryRow | None
+    statement: DeliveryRow | None
 
 
-def fold(rows: Sequence[DeliveryRow]) -> DeliveryStatus:
+def fold(ledger: Sequence[DeliveryRow]) -> DeliveryStatus:
+    rows = [row for row in ledger if row.kind not in ASIDE]
     answered = {row.intent for row in rows if row.kind in RESULTS}
     intents = [row for row in rows if row.kind is DeliveryEventKind.INTENT]
     unsent = [
@@ -84,7 +88,9 @@ def fold(rows: Sequence[DeliveryRow]) -> DeliveryStatus:
         receipt=receipt,
         consumed=_first(rows, DeliveryEventKind.CONSUMED),
         recall=recall,
-        last=rows[-1] if rows else None,
+        last=ledger[-1] if ledger else None,
+        step=rows[-1] if rows else None,
+        statement=_first(ledger, DeliveryEventKind.RECALL_SIGNED),
     )
 
 

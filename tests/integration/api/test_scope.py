@@ -72,6 +72,8 @@ BODIES = {
     "approve_packet": {"digest": "sha256:" + "0" * 64},
     "reject_packet": {"reason": "no"},
     "withdraw_packet": {"reason": "no"},
+    "recall_packet": {"cause": "wrong-content", "asks": "delete", "reason": "no"},
+    "settle_reason": {"key": "1.1", "reason": "no"},
     "discard_packet": {"reason": "no"},
     "request_support_for_tenant": {"summary": "Roles are missing"},
     "request_support_for_run": {"summary": "Roles are missing"},

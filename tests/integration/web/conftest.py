@@ -29,6 +29,7 @@ MISSING = {
     "token": "TOK-0000000000",
     "hold": "HLD-0000000000",
     "erasure": "ERA-0000000000",
+    "lane": "nowhere",
 }
 
 

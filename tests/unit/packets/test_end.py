@@ -17,10 +17,17 @@ def test_nothing_follows_consumption() -> None:
 
 def test_a_lane_only_takes_gives_back_and_tells() -> None:
     asked = {name for name in vars(Lane) if not name.startswith("_")}
-    assert asked - {"name", "kind", "deadline_seconds", "check"} == {"deliver", "status", "withdraw"}
+    assert asked - {"name", "kind", "deadline_seconds", "check"} == {
+        "deliver",
+        "status",
+        "withdraw",
+        "replies",
+        "recall",
+        "abilities",
+    }
 
 
-def test_people_and_programs_decide_nothing_beyond_the_release() -> None:
+def test_people_and_programs_decide_nothing_beyond_the_release_but_to_take_it_back() -> None:
     paths = description()["paths"]
     acts = {path.rpartition("/")[2] for path, verbs in paths.items() if "/packets" in path and "post" in verbs}
     assert acts == {
@@ -38,4 +45,6 @@ def test_people_and_programs_decide_nothing_beyond_the_release() -> None:
         "withdraw",
         "discard",
         "release",
+        "recall",
+        "settle",  # a reason that the vendor gave, for the next revision
     }

@@ -15,7 +15,7 @@ import handrail.packets
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, HandrailError, Stale
 from handrail.packets import claims, ledger, moves, seen
-from handrail.packets.actions import assembling, delivering, holds, redacting, releasing, votes
+from handrail.packets.actions import assembling, delivering, holds, redacting, releasing, votes, watching
 from handrail.packets.ledger import DeliveryLease, NewDeliveryRow
 from handrail.packets.models import (
     AnnexRow,
@@ -63,7 +63,7 @@ WRITES = {
     "claims.give_up update": "build lease given up",
     "claims.renew update": "build lease renewed",
     "claims.take update": "build lease taken",
-    "delivering._consumed update": "consumed",
+    "consuming.record update": "consumed",
     "holds._keep create": "clearance",
     "ledger.append bulk_create": "delivery row",
     "ledger.change update": "delivery lease",
@@ -76,6 +76,7 @@ WRITES = {
     "seen.keep bulk_create": "seen",
     "votes._write create": "vote",
     "votes._write_proof create": "vote",
+    "watching._set update": "watch",
 }
 
 
@@ -211,10 +212,25 @@ def _recall(desk: Packets) -> None:
     revision = desk.released()
     votes.withdraw(ref=revision.packet.ref, revision=1, reason="No.", by=desk.person("cy"))
     desk.deliver(revision)
-    moves.recall(Revision.objects.select_related("packet").get(pk=revision.pk), desk.worker, "Again.")
+    moves.recall(
+        Revision.objects.select_related("packet").get(pk=revision.pk),
+        desk.worker,
+        "Again.",
+        moves.RECALLS[RevisionReason.DRIFT],
+    )
     revision.refresh_from_db()
     assert revision.due_at is None
     assert DeliveryEntry.objects.filter(revision=revision, kind="recall").count() == 1
+
+
+def _watch(desk: Packets) -> None:
+    """A reading that ends after a later one."""
+    revision = desk.released()
+    late = Revision.objects.get(pk=revision.pk)
+    later = now() + timedelta(hours=1)
+    Revision.objects.filter(pk=revision.pk).update(watch_at=later)
+    watching._set(late, watch_at=now())
+    assert Revision.objects.values_list("watch_at", flat=True).get(pk=revision.pk) == later
 
 
 def _release(desk: Packets) -> None:
@@ -285,6 +301,7 @@ LATE: dict[str, Callable[[Packets], None]] = {
     "next revision": _next_revision,
     "transition": _transition,
     "recall": _recall,
+    "watch": _watch,
     "release": _release,
     "vote": _vote,
     "seen": _seen,

@@ -53,6 +53,7 @@ class Commands(LazyGroup):
         "responders": Lazy("responders", "group", "The responders that runbooks and profiles name: list, test."),
         "support": Lazy("support", "group", "Support requests from a tenant or a run: request, latest, diagnostics."),
         "desk": Lazy("desk", "group", "The service desk: check, or try with one ticket."),
+        "vendor": Lazy("vendor", "group", "After a release: recall it, settle what the vendor minded, write recalls."),
         "pictures": Lazy("pictures", "group", "Pictures of an escalation packet: show, redact, attest."),
         "packets": Lazy(
             "packets",

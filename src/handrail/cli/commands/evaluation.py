@@ -160,5 +160,17 @@ def packets(*, since: Since = None, as_: As = None, workspace: InWorkspace = Non
             "bound": found.bound,
             "corrections": {one.name: one.count for one in found.corrections},
             "superseded": {one.name: one.count for one in found.superseded},
+            "approved packets": found.approved,
+            "accepted as approved": f"{found.accepted_unchanged} of {found.approved}" if found.approved else "none yet",
+            "corrected": f"{sum(one.count for one in found.corrections)} of {found.approved_revisions} revisions",
+            "held before approval": {one.name: one.count for one in found.held_fields},
+            "opened while stale": f"{found.opened_stale} of {found.opened_known}" if found.opened_known else "none yet",
+            "rejected by the vendor": {one.name: one.count for one in found.rejected_for},
         }
     )
+    rows = [
+        (one.trigger, one.state, one.count, one.left, one.notified, one.median_seconds, one.longest_seconds)
+        for one in found.supersessions
+    ]
+    columns = ("superseded by", "while", "count", "left", "notified", "seconds", "longest")
+    output.print_table("", columns, rows, empty="")

@@ -29,7 +29,7 @@ def _recipient(text: str) -> str:
 
 
 class AnsweredLane(Section):
-    """``reply_keys``: a PEM file with the receiver's public keys. Without it no reply of theirs is believed.
+    """``reply_keys``: a PEM file with the receiver's public keys. Without it no reply of theirs is read.
     ``encrypt_to``: the keys that packages are encrypted to, in the age format; each of them can decrypt."""
 
     reply_keys: Path | None = None

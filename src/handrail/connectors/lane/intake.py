@@ -38,8 +38,9 @@ _NOT_NOW = frozenset({408, 425, 429, 503})
 _FOR_GOOD = range(400, 500)
 # An intake that was built before there were replies and recalls.
 _NO_SUCH_DOOR = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
-_KEPT = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT})
-MAX_REFERENCE = 120
+# For a statement, which may come twice, a promise does.
+_KEPT = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED, HTTPStatus.NO_CONTENT})
+MAX_REFERENCE, MAX_WORDS = 120, 500
 ENVELOPE_TYPE = "application/vnd.dsse.envelope.v1+json"
 
 
@@ -129,7 +130,19 @@ def failed_exchange(name: str, exchange: Exchange) -> LaneFailed:
     if status in _NOT_NOW or exchange.may_pass:
         return LaneFailed(said, ErrorKind.BUSY, retry_after_seconds=wait)
     kind = ErrorKind.REFUSED if status in _FOR_GOOD else ErrorKind.UNKNOWN
-    return LaneFailed(said, kind, retry_after_seconds=wait)
+    body = _words(exchange.body) if kind is ErrorKind.REFUSED else ""
+    return LaneFailed(said, kind, retry_after_seconds=wait, body=body)
+
+
+def _words(body: bytes) -> str:
+    """What a refusal says: the text of a problem document (RFC 9457), else the body as text."""
+    try:
+        read: Any = parse_json(body)
+        said = [read[name] for name in ("title", "detail") if isinstance(read.get(name), str)]
+    except (NotJson, json.JSONDecodeError, AttributeError, TypeError):
+        said = []
+    text = ": ".join(said) or body[: MAX_WORDS * 4].decode(errors="replace")
+    return clean_text(text, limit=MAX_WORDS)
 
 
 def _receipt(exchange: Exchange, manifest_digest: str) -> Receipt:

@@ -80,14 +80,18 @@ class Addressee:
 
 class LaneFailed(Unavailable):
     """``kind`` says what is certain: nothing was sent; it answered "not now"; it refused for good; or nobody knows,
-    and then only ``status`` may be asked, never ``deliver`` again."""
+    and then only ``status`` may be asked, never ``deliver`` again. ``body``: what the receiver wrote with a refusal,
+    cleaned and bounded; it is in no message."""
 
     code = "lane-failed"
 
-    def __init__(self, message: str, kind: ErrorKind, *, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, message: str, kind: ErrorKind, *, retry_after_seconds: float | None = None, body: str = ""
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.retry_after_seconds = retry_after_seconds
+        self.body = body
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from handrail.definitions.inputs.declared import input_types
 from handrail.definitions.inputs.schema import INPUTS, InputSchema
@@ -41,6 +41,8 @@ from handrail.definitions.source.loader import Document, load
 from handrail.definitions.source.validate import validate
 from handrail.definitions.table import CompiledTable
 from handrail.kernel.canonical import digest
+
+LEAST_WATCHED_SECONDS = 30
 
 
 def compile_profile(
@@ -91,6 +93,7 @@ class _ProfileCompiler:
         self._audience(known)
         self._signers()
         self._shown_in_annexes(known)
+        self._watch([field.path for field in fields])
         self.context.faults.refuse_if_any()
         schema = profile_schema.packet_schema(self.spec, fields)
         return CompiledProfile(
@@ -253,6 +256,22 @@ class _ProfileCompiler:
                 self.context.add(path, f"{name} is {kind}; expected string or [string]")
             elif value in source.internal or source.classification not in self.spec.audience.shows:
                 self.context.add(path, f"{name} is not for this audience, so annexes can't show it")
+
+    def _watch(self, fields: Sequence[str]) -> None:
+        watch = self.spec.watch
+        if watch is None:
+            return
+        if watch.every < LEAST_WATCHED_SECONDS:
+            self.context.add(("watch", "every"), f"expected {LEAST_WATCHED_SECONDS}s or more")
+        if not watch.sources and not watch.fields:
+            self.context.add(("watch",), "expected sources or fields: without them, no change has a consequence")
+        for key, named, known in (("sources", watch.sources, [*self.sources]), ("fields", watch.fields, fields)):
+            for index, name in enumerate(named):
+                if name not in known:
+                    kind = key.removesuffix("s")
+                    self.context.add(
+                        ("watch", key, index), f"{name} is not a {kind} of the profile; {nearest(name, known)}"
+                    )
 
     def _confirms(self, name: str | None, path: Path, known: Variables, *, many: bool) -> None:
         if name is None:

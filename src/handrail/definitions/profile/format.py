@@ -276,6 +276,23 @@ def _lane(given: Any) -> Any:
     return {"name": given} if isinstance(given, str) else given
 
 
+class WatchSpec(Closed):
+    """How often sources are read again until the vendor has opened it, and which changes make another revision: of any
+    value of these sources, or of what feeds these fields. ``unread_for``: after so long without a reading people are
+    notified."""
+
+    every: Duration
+    sources: Annotated[list[Identifier], Field(max_length=40)] = []
+    fields: Annotated[list[FieldPath], Field(max_length=MAX_FIELDS)] = []
+    unread_for: Duration = 3600.0
+
+
+class RecallSpec(Closed):
+    """What may leave with a recall. ``words``: what the person who recalls it wrote."""
+
+    words: bool = False
+
+
 class ProfileSpec(Closed):
     """A packet profile as it is written."""
 
@@ -304,3 +321,5 @@ class ProfileSpec(Closed):
     key_ids_from: Names = []
     hold_owner: Kebab
     holds: Annotated[dict[Kebab, HoldRuleSpec], Field(max_length=50)] = {}
+    watch: WatchSpec | None = None
+    recall: RecallSpec = RecallSpec()

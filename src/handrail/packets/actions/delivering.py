@@ -14,12 +14,12 @@ from handrail.audit.events import EventName
 from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState, Receipt
 from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError, Misconfigured, Stale
-from handrail.packets import addressing, ledger, moves, parcels, settings
-from handrail.packets.actions import unasked
+from handrail.packets import addressing, ledger, moves, parcels, settings, statements
+from handrail.packets.actions import consuming, listening, unasked, watching
 from handrail.packets.expiry import has_expired, withdraw_expired
 from handrail.packets.ledger import DeliveryLease, DeliveryRow, NewDeliveryRow
 from handrail.packets.models import Revision
-from handrail.packets.position import DeliveryPosition
+from handrail.packets.position import DeliveryPosition, receipt_detail
 from handrail.packets.states import RESULTS, DeliveryEventKind, RevisionState
 from handrail.packets.status import DeliveryPhase, fold
 
@@ -51,7 +51,7 @@ class Delivery(DeliveryPosition):
     def backoff(self, asked: float | None = None) -> datetime:
         """When to try again: later the longer nothing happened and the more was tried, within the configured bounds."""
         configured = settings.current()
-        age = now() - self.status.last.at if self.status.last else timedelta()
+        age = now() - self.status.step.at if self.status.step else timedelta()
         doubled: int = 2 ** min(self.status.attempts, DOUBLINGS)
         age = max(age, configured.retry_first * doubled)
         return now() + max(min(age, configured.retry_ceiling), timedelta(seconds=asked or 0))
@@ -78,33 +78,48 @@ def deliver(*, revision_id: int, by: Actor, lease: datetime | None = None) -> da
 def _advance(lease: DeliveryLease, *, by: Actor) -> datetime | None:
     """Advances the delivery until nothing is left to do (None) or it has to wait (until when)."""
     while lease.stands:
-        rows = Revision.objects.select_related("packet", "assembly", "release").filter(pk=lease.revision_id)
+        rows = Revision.objects.select_related("packet", "assembly", "release", "definition")
+        rows = rows.filter(pk=lease.revision_id)
         revision = rows.filter(release__isnull=False).first()
         if revision is None:
             return None
         position = DeliveryPosition(revision, fold(ledger.rows_of(revision.pk)), lease, by)
         move = MOVES.get(position.status.phase)
-        if move is None:
-            lease.change(None)
-            return None
         try:
-            until = _attempt(position, move)
+            if watching.is_due(revision):
+                watching.look(position)
+                continue
+            until = _attempt(position, move) if move is not None else _rest(position)
         except Stale:
             log.info("delivery taken by another worker", packet=revision.packet.ref, revision=revision.number)
             return None
         except _Failed as failed:
-            if _out_of_time(position):
+            if move is not None and _out_of_time(position):
                 if _close(position, failed.message):
                     continue
                 return None
-            lease.change(failed.until, failure=failed.message[:REASON_LIMIT])
+            until = watching.sooner(revision, failed.until)
+            lease.change(until, failure=failed.message[:REASON_LIMIT])
             if failed.cause is not None:
                 raise failed.cause from None
-            return failed.until
-        if until is not None:
+            return until
+        if until is not None or move is None:
+            until = watching.sooner(revision, until)
             lease.change(until)
             return until
     return None
+
+
+def _rest(position: DeliveryPosition) -> datetime | None:
+    """Nothing is left to send, ask or take back: hears what the vendor replies, for a bounded time."""
+    revision = position.revision
+    if revision.state == RevisionState.RELEASED and revision.watch_at is not None and has_expired(revision.assembly):
+        _withdraw_expired(position)
+        return now()
+    try:
+        return listening.rest(position)
+    except LaneFailed as error:
+        raise _Failed(error.message, listening.next_at(position)) from None
 
 
 @dataclass
@@ -228,24 +243,24 @@ def ask(delivery: Delivery) -> datetime | None:
         return None
     with transaction.atomic():
         due = now() + settings.current().poll_every
-        delivery.append(NewDeliveryRow(DeliveryEventKind.RECEIPT, detail=_receipt_detail(receipt)), due_at=due)
+        delivery.append(NewDeliveryRow(DeliveryEventKind.RECEIPT, detail=receipt_detail(receipt)), due_at=due)
         moves.audit(EventName.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest, asked=True)
     return None
 
 
 def poll(delivery: Delivery) -> datetime | None:
-    """Asks whether the receiver has consumed it, once more before it expires."""
+    """Asks whether the receiver has consumed it, once more before it expires, and hears what it replied."""
     receipt, assembly = delivery.lane.status(delivery.digest), delivery.revision.assembly
     if receipt.state is LaneState.CONSUMED:
-        _consumed(delivery, receipt)
+        consuming.record(delivery, receipt_detail(receipt))
     elif has_expired(assembly):
         _withdraw_expired(delivery)
     elif receipt.state in GIVEN_UP or _missing_for_good(delivery, receipt):
         _give_up(delivery, receipt)
     else:
         until = min(now() + settings.current().poll_every, assembly.expires_at)
-        _note(delivery, receipt, due_at=until)
-        return until
+        if _note(delivery, receipt, due_at=until) or not listening.hear(delivery, delivery.lane):
+            return until
     return None
 
 
@@ -258,17 +273,21 @@ def recall(delivery: Delivery) -> datetime | None:
         delivery.append(NewDeliveryRow(DeliveryEventKind.NEVER_DELIVERED), due_at=None)
         return None
     assert delivery.status.recall is not None
+    if delivery.status.statement is None and (row := statements.signed(delivery)) is not None:
+        delivery.append(row, due_at=now())
+        return None
     reason = str(delivery.status.recall.detail.get("reason", ""))[:REASON_LIMIT]
     receipt = delivery.lane.withdraw(delivery.digest, reason)
     if receipt.state is LaneState.DELIVERED:
         return delivery.backoff()
     if receipt.state is LaneState.ABSENT and (again := delivery.unsettled()) is not None:
         return again
+    ending = DeliveryEventKind.NOTICED if receipt.state is LaneState.CONSUMED else _ending(delivery, receipt)
+    left = {} if ending is DeliveryEventKind.NEVER_DELIVERED else statements.leave(delivery, delivery.lane)
     if receipt.state is LaneState.CONSUMED:
-        _consumed(delivery, receipt)
+        consuming.record(delivery, receipt_detail(receipt), left)
     else:
-        row = NewDeliveryRow(_ending(delivery, receipt), detail=_receipt_detail(receipt))
-        delivery.append(row, due_at=None)
+        delivery.append(NewDeliveryRow(ending, detail=receipt_detail(receipt) | left), due_at=now())
     return None
 
 
@@ -287,7 +306,7 @@ def _delivered(delivery: Delivery, intent: DeliveryRow, receipt: Receipt) -> Non
         _result(delivery, intent, NewDeliveryRow(DeliveryEventKind.REFUSED, intent.sequence, detail=detail), None)
         return
     with transaction.atomic():
-        row = NewDeliveryRow(DeliveryEventKind.RECEIPT, intent.sequence, detail=_receipt_detail(receipt))
+        row = NewDeliveryRow(DeliveryEventKind.RECEIPT, intent.sequence, detail=receipt_detail(receipt))
         _result(delivery, intent, row, now() + settings.current().poll_every)
         moves.audit(EventName.PACKET_DELIVERED, delivery.revision, delivery.by, manifest=delivery.digest)
 
@@ -295,7 +314,11 @@ def _delivered(delivery: Delivery, intent: DeliveryRow, receipt: Receipt) -> Non
 def _not_delivered(delivery: Delivery, intent: DeliveryRow, error: LaneFailed) -> None:
     kind = _RESULT_OF.get(error.kind, DeliveryEventKind.UNKNOWN)
     with transaction.atomic():
-        row = NewDeliveryRow(kind, intent.sequence, detail={"why": error.message, "trouble": error.kind})
+        row = NewDeliveryRow(
+            kind,
+            intent.sequence,
+            detail={"why": error.message, "trouble": error.kind} | ({"said": error.body} if error.body else {}),
+        )
         _result(delivery, intent, row, None if kind is DeliveryEventKind.REFUSED else now())
         if kind is DeliveryEventKind.REFUSED:
             moves.audit(EventName.PACKET_DELIVERY_REFUSED, delivery.revision, delivery.by, manifest=delivery.digest)
@@ -303,49 +326,31 @@ def _not_delivered(delivery: Delivery, intent: DeliveryRow, error: LaneFailed) -
         raise error
 
 
-def _consumed(delivery: Delivery, receipt: Receipt) -> None:
-    """Records that the receiver opened it, and the notice if it was recalled meanwhile."""
-    known, revision = delivery.status.consumed, delivery.revision
-    rows = [] if known else [NewDeliveryRow(DeliveryEventKind.CONSUMED, detail=_receipt_detail(receipt))]
-    recalled = delivery.status.recall is not None
-    if recalled:
-        rows.append(NewDeliveryRow(DeliveryEventKind.NOTICED, detail=_receipt_detail(receipt)))
-    with transaction.atomic():
-        moves.lock(revision.packet_id)
-        revision.refresh_from_db(fields=["state"])
-        delivery.append(*rows, due_at=None)
-        if known:
-            return
-        if recalled:
-            Revision.objects.filter(pk=revision.pk, consumed_at=None).update(consumed_at=now())
-        else:
-            moves.move(revision, RevisionState.CONSUMED, consumed_at=now())
-        moves.audit(EventName.PACKET_CONSUMED, revision, delivery.by, manifest=delivery.digest)
-
-
 def _missing_for_good(delivery: Delivery, receipt: Receipt) -> bool:
     """A lane may report for a moment that it has nothing; it gave the package up if it keeps reporting so."""
-    last = delivery.status.last
+    last = delivery.status.step
     missing = (
         last is not None and last.kind is DeliveryEventKind.ABSENT and now() >= last.at + settings.current().settle
     )
     return missing and receipt.state is LaneState.ABSENT
 
 
-def _note(delivery: Delivery, receipt: Receipt, *, due_at: datetime) -> None:
-    """Records when the lane first reports that it has nothing, and when it has the package again."""
-    last = delivery.status.last
+def _note(delivery: Delivery, receipt: Receipt, *, due_at: datetime) -> bool:
+    """Records when the lane first reports that it has nothing, and when it has the package again: whether it did."""
+    last = delivery.status.step
     missed = last is not None and last.kind is DeliveryEventKind.ABSENT
     if missed is not (receipt.state is LaneState.ABSENT):
         row = NewDeliveryRow(
-            DeliveryEventKind.RECEIPT if missed else DeliveryEventKind.ABSENT, detail=_receipt_detail(receipt)
+            DeliveryEventKind.RECEIPT if missed else DeliveryEventKind.ABSENT, detail=receipt_detail(receipt)
         )
         delivery.append(row, due_at=due_at)
+        return True
+    return False
 
 
 def _give_up(delivery: Delivery, receipt: Receipt) -> None:
     with transaction.atomic():
-        delivery.append(NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail=_receipt_detail(receipt)), due_at=None)
+        delivery.append(NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail=receipt_detail(receipt)), due_at=None)
         state = receipt.state
         moves.audit(
             EventName.PACKET_GIVEN_UP, delivery.revision, delivery.by, manifest=delivery.digest, lane_state=state
@@ -367,7 +372,3 @@ def _result(delivery: Delivery, intent: DeliveryRow, row: NewDeliveryRow, due_at
         return any(known.kind in RESULTS and known.intent == intent.sequence for known in rows)
 
     delivery.append(row, unless=answered, due_at=due_at)
-
-
-def _receipt_detail(receipt: Receipt) -> dict[str, str]:
-    return {"lane_state": receipt.state, "receipt": receipt.reference, "package_digest": receipt.package_digest}

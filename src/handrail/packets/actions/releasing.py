@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import transaction
 
 from handrail.access import queries as access
@@ -10,6 +12,7 @@ from handrail.access.capabilities import Capability
 from handrail.access.refusals import refuse
 from handrail.audit.events import EventName
 from handrail.connectors.lane import LaneFailed
+from handrail.definitions.active import compiled_profile
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Stale
 from handrail.kernel.scope import entered
@@ -121,7 +124,10 @@ def _opened(row: Revision) -> tuple[Manifest, Approvals]:
 def _decided(row: Revision, sealed: SealedManifest, by: Actor) -> None:
     if row.state == RevisionState.IN_REVIEW:  # a vote that counts again completed it
         moves.move(row, RevisionState.APPROVED, approved_at=now())
-    moves.move(row, RevisionState.RELEASED, released_at=now(), due_at=now())
+    at = now()
+    watch = compiled_profile(row.definition).spec.watch
+    begun = {} if watch is None else {"watched_at": at, "watch_at": at + timedelta(seconds=watch.every)}
+    moves.move(row, RevisionState.RELEASED, released_at=at, due_at=at, **begun)
     detail = {"manifest": sealed.manifest_digest, "lane": row.packet.lane, "key": sealed.key_id}
     ledger.append(row, NewDeliveryRow(DeliveryEventKind.RELEASED, detail=detail), worker=by.name)
     moves.audit(EventName.PACKET_RELEASED, row, by, manifest=sealed.manifest_digest, lane=row.packet.lane)

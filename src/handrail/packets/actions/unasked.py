@@ -10,7 +10,8 @@ from django.db import transaction
 
 from handrail.audit.events import EventName
 from handrail.connectors.lane import Ability, Lane
-from handrail.packets import moves
+from handrail.kernel.clock import now
+from handrail.packets import moves, statements
 from handrail.packets.expiry import has_expired, withdraw_expired
 from handrail.packets.ledger import NewDeliveryRow
 from handrail.packets.position import DeliveryPosition
@@ -45,6 +46,9 @@ def _unanswerable(move: Callable[[D], datetime | None]) -> Callable[[D], datetim
     def end(position: D) -> datetime | None:
         if not position.status.sent:
             return move(position)
+        if position.status.statement is None and (row := statements.signed(position)) is not None:
+            position.append(row, due_at=now())  # for the vendor, by whatever way people have
+            return None
         with transaction.atomic():
             position.append(NewDeliveryRow(DeliveryEventKind.GIVEN_UP, detail={"why": NOT_TAKEN_BACK}), due_at=None)
             revision, by = position.revision, position.by

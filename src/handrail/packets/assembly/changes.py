@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,13 +12,14 @@ from pydantic import JsonValue
 from handrail.definitions.profile.compiled import CompiledProfile, CompiledSource
 from handrail.definitions.table import CompiledTable
 from handrail.packets.assembly.drift import Drift
-from handrail.packets.assembly.register import HoldRegister
+from handrail.packets.assembly.register import HoldRegister, signed
 from handrail.packets.assembly.results import Assembled
 from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.assembly.values import Values
 
 # Clocks differ; a record that claims to be from later than this is not believed.
 CLOCK_SKEW_SECONDS = 300
+ENTITLEMENT = "entitlement-drift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class Previous:
     """What the last revision stood on. ``states``: a salted digest of each source's record and version, by name.
 
     ``open_holds``: (code, target, digest) of the holds that nobody had cleared.
+
+    ``settled``: the same digest of what each source that entitles was when a person last stood for it: when the packet
+    was first asserted, when a revision was approved, or when somebody cleared that it had changed. A revision that was
+    only assembled settles nothing, so that assembling twice clears no hold.
     """
 
     profile_digest: str
@@ -42,6 +47,7 @@ class Previous:
     tables: Mapping[str, str]
     states: Mapping[str, str]
     open_holds: frozenset[tuple[str, str, str]]
+    settled: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, assembled: Assembled) -> Previous:
@@ -59,6 +65,12 @@ class Previous:
                 (hold["code"], hold["target"], hold["digest"]) for hold in holds["holds"] if hold["cleared"] is None
             ),
         )
+
+
+def with_settled(previous: Previous, settled: Mapping[str, tuple[str, str | None]], salt: bytes) -> Previous:
+    """``settled``: record and version of each source that entitles, as a person last stood for them."""
+    states = {name: signed(salt, "state", name, record, version) for name, (record, version) in settled.items()}
+    return replace(previous, settled=states)
 
 
 def target_of(source: str) -> str:
@@ -79,7 +91,7 @@ def _why_stale(source: CompiledSource, snapshot: SourceSnapshot, at: datetime) -
         return snapshot.problems.get("") or "it has no version"
     ages = [at - snapshot.read_at]
     if source.as_of is not None:
-        own = _instant(snapshot.values.get(source.as_of))
+        own = instant_of(snapshot.values.get(source.as_of))
         if own is None:
             # A clearance is for exactly these words, so they stay.
             return "its own time is no instant with a time zone"  # prose: quoted
@@ -89,7 +101,8 @@ def _why_stale(source: CompiledSource, snapshot: SourceSnapshot, at: datetime) -
     return "it is too old" if max(ages) > timedelta(seconds=source.fresh_for_seconds) else ""
 
 
-def _instant(value: JsonValue) -> datetime | None:
+def instant_of(value: JsonValue) -> datetime | None:
+    """The time that a record gives, None for what is no instant with a time zone."""  # prose: quoted
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -104,7 +117,7 @@ def moved_sources(
     previous: Previous | None,
     register: HoldRegister,
 ) -> Iterator[HoldReason]:
-    """Entitlement scope that changed since the last revision or while reading; other sources while reading."""
+    """Entitlement scope that changed since a person stood for it, or while reading; other sources while reading."""
     drifted = {one.source for one in drift}
     for name, source in profile.sources.items():
         snapshot = snapshots[name]
@@ -113,10 +126,17 @@ def moved_sources(
                 yield HoldReason("stale-source", target_of(name), ["it changed while it was read", snapshot.version])
             continue
         state = register.sign("state", name, snapshot.record, snapshot.version)
-        change = HoldReason("entitlement-drift", target_of(name), [state])
-        since = previous is not None and previous.states.get(name, state) != state
-        if name in drifted or since or _still_open(change, profile, previous, register):
+        change = HoldReason(ENTITLEMENT, target_of(name), [state])
+        if name in drifted or _has_moved(previous, name, state):
             yield change
+
+
+def _has_moved(previous: Previous | None, name: str, state: str) -> bool:
+    """Whether it is not what a person stood for, or once was not and nobody has cleared that yet."""
+    if previous is None:
+        return False
+    still = any((code, target) == (ENTITLEMENT, target_of(name)) for code, target, _ in previous.open_holds)
+    return still or previous.settled.get(name, previous.states.get(name, state)) != state
 
 
 def changed_definitions(

@@ -15,8 +15,17 @@ class SubmittedReason:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasonChoice:
+    """One of several that is chosen beside the reason: the value and its words of each."""
+
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReasonForm:
-    """A decision that needs a reason. ``hidden``: what is posted beside it."""
+    """A decision that needs a reason. ``hidden``: what is posted beside it; ``choices``: what is chosen."""
 
     key: str
     route: str
@@ -26,6 +35,7 @@ class ReasonForm:
     danger: bool
     hidden: dict[str, str]
     typed: SubmittedReason
+    choices: tuple[ReasonChoice, ...] = ()
 
     @property
     def again(self) -> bool:

@@ -12,13 +12,14 @@ from handrail.access.refusals import REASON_LIMIT, Refusal
 from handrail.kernel.canonical import digest
 from handrail.kernel.errors import Fault
 from handrail.packets import queries
-from handrail.packets.queries import PacketDetail, RevisionSummary
-from handrail.packets.review import DeliveryView, HoldView, VoteView
+from handrail.packets.queries import DeliveryView, PacketDetail, RevisionSummary
+from handrail.packets.review import HoldView, VoteView
 from handrail.packets.states import MOVING, RevisionReason, RevisionState, VoteKind
-from handrail.web.packets import comparing, holding, seen_view, values
+from handrail.web.packets import comparing, holding, lifeforms, seen_view, values
 from handrail.web.packets.comparing import ComparedRevision
 from handrail.web.packets.forms import ReasonForm, SubmittedReason
 from handrail.web.packets.holding import HoldGroup
+from handrail.web.packets.lifeforms import ChecklistRow
 from handrail.web.packets.seen_view import SeenWay
 from handrail.web.packets.values import DiffGroup, ShownAnnex, ShownField
 from handrail.web.shell import words
@@ -35,6 +36,8 @@ CAUSES: Mapping[str, str] = {
     RevisionReason.WITHDRAWN: "it was withdrawn",
     RevisionReason.EXPIRED: "it expired",
     RevisionReason.DISCARDED: "it was discarded",
+    RevisionReason.RECALLED: "it was recalled",
+    RevisionReason.VENDOR: "the vendor rejected it",
 }
 DELIVERIES: Mapping[str, str] = {
     "sending": "On its way to the lane.",
@@ -90,6 +93,7 @@ class PacketPage:
     delivery: str
     ended_cause: str
     refusals: list[str]
+    checklist: list[ChecklistRow]
     forms: list[ReasonForm]
     again: ReasonForm | None
     may_export: bool
@@ -186,7 +190,6 @@ def present(
     shown = detail.summary.revision
     later = [one for one in detail.revisions if one.number > shown.number]
     following = later[-1] if later else None
-    votes = detail.votes.votes if detail.votes else ()
     standing = [hold for hold in detail.holds if hold.cleared is None]
     return PacketPage(
         detail=detail,
@@ -203,11 +206,12 @@ def present(
         gone=values.gone_annexes(compared),
         compared=comparing.compared_revision(review, asked=against),
         differences=values.diff_groups(review.since.differences if review.since else compared),
-        approvals=[vote for vote in votes if vote.kind is VoteKind.APPROVE],
-        against=[vote for vote in votes if vote.kind is not VoteKind.APPROVE],
+        approvals=[vote for vote in _cast(detail) if vote.kind is VoteKind.APPROVE],
+        against=[vote for vote in _cast(detail) if vote.kind is not VoteKind.APPROVE],
         delivery=_delivery(detail.delivery),
         ended_cause=CAUSES.get(shown.ended_cause, shown.ended_cause),
         refusals=_refusals(detail),
+        checklist=lifeforms.checklist(detail, typed),
         forms=list(_forms(detail, typed)),
         again=_again(detail, typed) if not later else None,
         may_prove=detail.delivery is not None and actor.may(Capability.AUDIT_VIEW),
@@ -218,6 +222,10 @@ def present(
         seen=seen_view.way(detail),
         inputs=[(name, words.visible_value(text)) for name, text in detail.inputs.items() if text is not None],
     )
+
+
+def _cast(detail: PacketDetail) -> tuple[VoteView, ...]:
+    return detail.votes.votes if detail.votes else ()
 
 
 def mark(revision: RevisionSummary, delivery: DeliveryView | None) -> str:
@@ -282,6 +290,8 @@ def _forms(detail: PacketDetail, typed: SubmittedReason) -> Iterator[ReasonForm]
             hidden=_named(detail),
             typed=typed,
         )
+    if detail.why_not_recall is None:
+        yield lifeforms.recall_form(detail, typed)
     if detail.why_not_discard is None:
         yield ReasonForm(
             "discard",

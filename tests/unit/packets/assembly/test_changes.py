@@ -20,6 +20,8 @@ from tests.unit.definitions.profile_samples import table
 from tests.unit.packets.assembly.clearing import clear
 from tests.unit.packets.assembly.estate import AT, GIVEN, HAR, Estate, codes, event, sample, tables
 
+DRIFTED = ("entitlement-drift", "sources.tenant")
+
 
 def after(first: Assembled) -> Previous:
     return Previous.of(first)
@@ -41,14 +43,33 @@ def test_assemble_after_another_table_holds_until_somebody_accepts_it() -> None:
 
 
 @pytest.mark.requirement("P-05")
-def test_assemble_after_the_entitlement_moved_holds_once_when_nobody_clears_it() -> None:
+def test_assemble_after_the_entitlement_moved_holds_however_often_it_is_assembled() -> None:
+    first = Estate().assemble()
+    moved = Estate()
+    moved["/tenants/ten_a"]["revision"] = 5
+    revision = moved.assemble(previous=after(first))
+    for _ in range(3):
+        assert DRIFTED in codes(revision)
+        revision = moved.assemble(previous=after(revision))
+
+
+@pytest.mark.requirement("P-05")
+def test_entitlement_that_moved_back_is_held_until_a_person_clears_it() -> None:
     first = Estate().assemble()
     moved = Estate()
     moved["/tenants/ten_a"]["revision"] = 5
     second = moved.assemble(previous=after(first))
-    third = moved.assemble(previous=after(second))
-    assert ("entitlement-drift", "sources.tenant") in codes(second)
-    assert ("entitlement-drift", "sources.tenant") not in codes(third)
+    third = Estate().assemble(previous=replace(after(second), settled=after(first).states))
+    assert DRIFTED in codes(third)
+
+
+def test_entitlement_that_is_as_a_person_left_it_is_not_held() -> None:
+    first = Estate().assemble()
+    moved = Estate()
+    moved["/tenants/ten_a"]["revision"] = 5
+    accepted = replace(after(first), settled=after(moved.assemble()).states)
+    assert DRIFTED not in codes(moved.assemble(previous=accepted))
+    assert DRIFTED in codes(Estate().assemble(previous=accepted))
 
 
 def test_previous_is_the_same_from_documents() -> None:
