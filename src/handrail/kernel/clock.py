@@ -19,14 +19,14 @@ def in_utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-# Goes on while the machine sleeps, where the system has such a clock, and never jumps.
-_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+# Goes on while the machine sleeps, where the system has such a clock, and never jumps. Windows has neither.
+_STEADY: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 
 def steady() -> float:
     """Seconds since some moment in the past: for measuring how long something takes. Setting the clock, or a machine
     that sleeps in between, does not disturb it."""
-    return time.clock_gettime(_STEADY)
+    return time.monotonic() if _STEADY is None else time.clock_gettime(_STEADY)
 
 
 @dataclass(frozen=True, slots=True)

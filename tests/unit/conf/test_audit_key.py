@@ -35,6 +35,11 @@ def test_key_made_by_many_at_once_is_one(tmp_path: Path) -> None:
     assert len(keys) == 1
 
 
+def test_key_is_read_whatever_an_editor_did_around_it() -> None:
+    pem = new_key_pem()
+    assert raw(load_key("\ufeffour key\r\n" + pem.replace("\n", "\r\n"))) == raw(load_key(pem))
+
+
 def test_key_is_taken_by_reference(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     file.write_text(new_key_pem())

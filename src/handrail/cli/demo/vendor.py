@@ -17,13 +17,15 @@ from typing import Any
 from urllib.parse import quote
 
 from handrail.cli import installation
+from handrail.packets.proof.intake import building
 
 VERIFY_SECONDS = 60.0
+PROGRAM = "handrail-intake"
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What ``handrail intake verify`` said in a process of its own."""
+    """What ``handrail-intake verify`` said in a process of its own."""
 
     accepted: bool
     facts: dict[str, str]
@@ -32,23 +34,24 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """``directory`` holds packages, ``sender.pem`` and the memory of what was accepted."""
+    """``directory`` holds packages, ``sender.pem``, the verifier of one file, and the memory of what was accepted."""
 
     directory: Path
     lane: str
 
     def settle(self) -> None:
-        """An empty desk with the sender's public keys on it."""
+        """An empty desk with the verifier and the sender's public keys on it."""
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(mode=0o700, parents=True)
         (self.directory / "sender.pem").write_text(installation.key_ring().load().to_pem(), encoding="ascii")
+        building.write_file(self.directory / PROGRAM)
 
     def verify(self, package: bytes, *, name: str = "package.zip") -> Said:
         """Runs the verifier without configuration, database or network; an accepted package is remembered."""
         (self.directory / name).write_bytes(package)
         options = ["--key", "sender.pem", "--lane", self.lane, "--accepted", "seen", "--record", "--json"]
         done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-m", "handrail", "intake", "verify", name, *options],
+            [sys.executable, PROGRAM, "verify", name, *options],
             check=False,
             cwd=self.directory,
             env={key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ},

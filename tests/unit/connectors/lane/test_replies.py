@@ -13,8 +13,10 @@ from handrail.connectors.lane import MAX_REPLIES, MAX_REPLY_BYTES, ErrorKind, La
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import Secrets
+from handrail.packets.proof.keys import public_keys
 from tests.factories import bucket_server
 from tests.factories.lane_server import serving
+from tests.unit.packets.proof.making import KEY
 
 HEX = "ab" * 32
 DIGEST = f"sha256:{HEX}"
@@ -125,3 +127,15 @@ def test_keys_of_replies_are_read_when_lanes_are_opened(tmp_path: Path) -> None:
     with lanes.use(lanes.Lanes.open(lanes.parse({"vendor": section}), Secrets({}))):
         assert lanes.reply_keys("vendor").startswith("-----BEGIN")
         assert lanes.reply_keys("another") == ""
+
+
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", "Unser Schlüssel\r\n".encode("latin-1"), "наш ключ\r".encode()])
+def test_keys_of_replies_are_read_as_vendors_have_them(before: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "vendor.pem"
+    file.write_bytes(before + KEY.public.to_pem().replace("\n", "\r\n").encode())
+    section = {"kind": "directory", "folder": str(tmp_path), "reply_keys": str(file)}
+    with lanes.use(lanes.Lanes.open(lanes.parse({"vendor": section}), Secrets({}))):
+        assert public_keys(lanes.reply_keys("vendor")) == (KEY.public,)
+    file.write_bytes(KEY.public.to_pem().encode("utf-16"))
+    with pytest.raises(Misconfigured, match="Save it again as UTF-8"):
+        lanes.Lanes.open(lanes.parse({"vendor": section}), Secrets({}))

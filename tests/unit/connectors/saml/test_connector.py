@@ -60,6 +60,21 @@ def test_read_believes_signed_metadata_only_where_a_certificate_is_configured(tm
     assert value["signed"] is True
 
 
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", "Schlüssel der Föderation\r\n".encode("latin-1")])
+def test_certificate_file_is_read_as_federations_have_it(before: bytes, tmp_path: Path) -> None:
+    (tmp_path / "signer.pem").write_bytes(before + pem().replace(b"\n", b"\r\n"))
+    connector = from_file(tmp_path, signed(entity()), certificate_file=tmp_path / "signer.pem")
+    value: Any = connector.read(Metadata(entity_id=ID)).value
+    assert value["signed"] is True
+
+
+@pytest.mark.parametrize("raw", [pem().decode().encode("utf-16"), b"", b"no certificate", pem()[:-40]])
+def test_open_refuses_a_certificate_file_that_can_not_be_read(raw: bytes, tmp_path: Path) -> None:
+    (tmp_path / "signer.pem").write_bytes(raw)
+    with pytest.raises(Misconfigured, match="certificate_file"):
+        from_file(tmp_path, signed(entity()), certificate_file=tmp_path / "signer.pem")
+
+
 def test_read_refuses_unsigned_metadata_where_a_certificate_is_configured(tmp_path: Path) -> None:
     (tmp_path / "signer.pem").write_bytes(pem())
 

@@ -20,7 +20,9 @@ from handrail.packets.proof.intake import building, program
 from handrail.packets.proof.keys import KeyRing
 from handrail.packets.proof.recall import PackageRecall, RecallReason, RecallRequest
 from handrail.packets.proof.reply import ReplyKind, ReplyReason
+from tests import vectors
 from tests.unit.packets.proof.making import KEY, LANE, NOW, OTHER_KEY, PACKET, make_manifest, pack
+from tests.unit.packets.proof.test_vectors import EXIT, arguments
 
 AT = NOW.replace(microsecond=0).isoformat()
 MANIFEST = make_manifest()
@@ -121,6 +123,37 @@ def test_it_brings_no_library_but_rfc8785(alone: Path) -> None:
         assert all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
     assert (alone / "handrail-intake").stat().st_size <= building.MAX_BYTES
     assert b"verify(package: Path | BinaryIO" in (alone / "handrail-intake").read_bytes()
+
+
+def test_it_gives_the_answer_of_every_vector_without_anything_but_cryptography(alone: Path) -> None:
+    """All of them in one process that knows neither Handrail's sources nor its libraries."""
+    cases = json.loads((vectors.FOLDER / "index.json").read_text(encoding="utf-8"))["cases"]
+    asked = [[one["name"], arguments(one), one["answer"]] for one in cases]
+    script = f"import sys; sys.path[:0] = [{str(alone / 'handrail-intake')!r}, {str(alone / 'site')!r}]; "
+    script += "import contextlib, io, json; from handrail.packets.proof.intake.program import main\n"
+    script += "for name, arguments, answer in json.load(sys.stdin):\n"
+    script += "    with contextlib.redirect_stdout(io.StringIO()) as out: code = main(arguments)\n"
+    script += "    print(json.dumps([name, code, [f['code'] for f in json.loads(out.getvalue())['findings']]]))\n"
+    command = [sys.executable, "-I", "-S", "-c", script]
+    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=True, cwd="/")
+    answered = {name: (code, set(codes)) for name, code, codes in map(json.loads, done.stdout.splitlines())}
+    expected = {one["name"]: (EXIT[one["answer"]], {*one["codes"], *one["notes"]}) for one in cases}
+    assert answered == expected
+
+
+WINDOWS = """
+import sys, time
+for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC", "clock_gettime"): delattr(time, name)
+for name in ("fcntl", "pwd", "grp", "resource", "termios"): sys.modules[name] = None
+"""
+
+
+def test_it_needs_nothing_that_windows_lacks(alone: Path) -> None:
+    script = WINDOWS + f"import runpy; sys.path.append({str(alone / 'site')!r}); del sys.argv[0]\n"
+    script += "runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [sys.executable, "-I", "-S", "-c", script, str(alone / "handrail-intake"), *VERIFY]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_its_modules_are_all_that_the_proof_imports(alone: Path) -> None:
@@ -354,6 +387,13 @@ def test_a_reply_on_what_can_not_be_read_needs_its_digest(intake: Intake, tmp_pa
     assert "Name it by its digest" in " ".join(done.stderr.split())
 
 
+def test_a_reply_on_standard_output_is_the_envelope_and_nothing_else(one_file: Intake, tmp_path: Path) -> None:
+    done = one_file("reply", MANIFEST.digest(), *REPLY, "--out", "-", "--reply", "consumed", "--number", "3")
+    assert done.returncode == 0
+    (tmp_path / "reply.json").write_bytes(done.stdout.encode())
+    assert (replied(tmp_path / "reply.json").kind, replied(tmp_path / "reply.json").number) == (ReplyKind.CONSUMED, 3)
+
+
 # keys and version
 
 
@@ -369,6 +409,12 @@ def test_keys_converts_what_openssh_writes(one_file: Intake, tmp_path: Path) -> 
     line = KEY.public.crypto.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     done = one_file("keys", "-", "--pem", stdin=b"# ours\r\n" + line + b" vendor@host\r\n")
     assert done.stdout == KEY.public.to_pem()
+
+
+def test_converting_keeps_what_counts_no_more(intake: Intake, tmp_path: Path) -> None:
+    ring = KeyRing((KEY.public, OTHER_KEY.public), OTHER_KEY.key_id).revoke(KEY.key_id)
+    (tmp_path / "keys.pem").write_text(KEY.public.to_pem() + ring.to_pem())
+    assert intake("keys", "keys.pem", "--pem").stdout == ring.to_pem()
 
 
 def test_keys_never_prints_a_private_one(intake: Intake) -> None:

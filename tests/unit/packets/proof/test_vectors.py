@@ -96,16 +96,18 @@ def test_the_client_names_what_a_broken_verifier_accepts(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("verifier", "options", "said"),
+    ("verifier", "options", "case", "said"),
     [
-        (ACCEPTS_ALL, (), "not-compared is right, accepted was answered"),
-        (SILENT, (), "not one JSON object"),
-        (SILENT, ("--verdicts",), "accepted is right, refused was answered"),
-        (ACCEPTS_ALL.replace("[]", "[{'code': 'x', 'refuses': True}]"), (), "codes [] are right, ['x'] were answered"),
-        ("import sys; sys.exit(3)\n", (), "exit code 3 was answered"),
+        (ACCEPTS_ALL, (), "no-lane", "not-compared is right, accepted was answered"),
+        (SILENT, (), "revoked-key", "not one JSON object"),
+        (SILENT, ("--verdicts",), "good-form-1", "accepted is right, refused was answered"),
+        (ACCEPTS_ALL.replace("[]", "[{'code': 'x', 'refuses': True}]"), (), "good-form-1", "['x'] were answered"),
+        ("import sys; sys.exit(3)\n", (), "good-form-1", "exit code 3 was answered"),
     ],
 )
-def test_the_client_says_what_is_wrong(verifier: str, options: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    done = conformance(tmp_path, verifier, *options, only=CHOSEN)
+def test_the_client_says_what_is_wrong(
+    verifier: str, options: tuple[str, ...], case: str, said: str, tmp_path: Path
+) -> None:
+    done = conformance(tmp_path, verifier, *options, only=(case,))
     assert done.returncode == 1
     assert said in done.stdout

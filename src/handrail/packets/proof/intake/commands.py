@@ -106,7 +106,7 @@ def _reply(given: Given) -> int:
     )
     envelope = dsse.sign(written.payload(), key)
     if out is None:
-        printing.write(envelope.decode("ascii") + "\n")
+        printing.write_bytes(envelope)  # a line end more would be another envelope
         return 0
     target = out / f"{digest.removeprefix('sha256:')}-{written.number:04}.json"
     try:

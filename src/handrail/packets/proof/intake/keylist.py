@@ -17,9 +17,12 @@ from cryptography.hazmat.primitives.serialization import (
 from handrail.kernel import keyfiles
 from handrail.kernel.errors import Invalid
 from handrail.kernel.keyfiles import PemBlock
-from handrail.packets.proof.keys import MAX_KEYS, counting_no_more
+from handrail.packets.proof.keys import MAX_KEYS, KeyRing, counting_no_more
 
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
+
+
+YES = "yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,15 @@ class ListedKey:
 @dataclass(frozen=True, slots=True)
 class KeyList:
     keys: tuple[ListedKey, ...]
+    notes: str
 
     def pem(self) -> str:
-        return "".join(one.pem for one in self.keys)
+        """A key file for ``verify``: the keys that count, and the lines of those that count no more. Raises Invalid
+        where it would hold neither."""
+        text = "".join(one.pem for one in self.keys if one.counts == YES) + self.notes
+        if not text:
+            raise Invalid("None of these keys counts: release keys are Ed25519.", code="key-file")
+        return text
 
 
 def read(raw: bytes, *, name: str) -> KeyList:
@@ -53,7 +62,8 @@ def read(raw: bytes, *, name: str) -> KeyList:
         is_ = keyfiles.what_it_is(text) if len(ders) <= MAX_KEYS else ""
         raise Invalid(f"{name} holds {len(ders)} public keys that can be read. {is_}".rstrip(), code="key-file")
     retired, revoked = counting_no_more(text)
-    return KeyList(tuple(_listed(der, retired, revoked) for der in dict.fromkeys(ders)))
+    listed = tuple(_listed(der, retired, revoked) for der in dict.fromkeys(ders))
+    return KeyList(listed, KeyRing((), None, retired, revoked).to_pem())
 
 
 def _public_der(block: PemBlock) -> bytes | None:
@@ -83,7 +93,7 @@ def _ssh_der(line: str) -> bytes | None:
 def _listed(der: bytes, retired: frozenset[str], revoked: frozenset[str]) -> ListedKey:
     key_id = hashlib.sha256(der).hexdigest()
     kind = type(load_der_public_key(der)).__name__.removesuffix("PublicKey")
-    counts = "yes" if kind == "Ed25519" else "no: release keys are Ed25519"
+    counts = YES if kind == "Ed25519" else "no: release keys are Ed25519"
     if key_id in revoked:
         counts = "no: revoked"
     elif key_id in retired:

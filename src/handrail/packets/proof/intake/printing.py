@@ -48,6 +48,13 @@ def write(text: str, *, stream: TextIO | None = None) -> None:
     out.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
+def write_bytes(raw: bytes) -> None:
+    """These very bytes on standard output."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(raw)
+    sys.stdout.buffer.flush()
+
+
 def _wrapped(text: str, first: str, indent: str) -> list[str]:
     lines = textwrap.wrap(
         text,
