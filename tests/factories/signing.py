@@ -22,9 +22,9 @@ SESSION = "SES-1"
 
 
 @contextmanager
-def in_production(**changes: Any) -> Iterator[None]:
+def in_production(site: RelyingParty = SITE, **changes: Any) -> Iterator[None]:
     """An installation that is no demo, on a site at which passkeys work."""
-    with passkeys.settings.use(SITE), signatures.settings.use(SigningSettings(**changes)):
+    with passkeys.settings.use(site), signatures.settings.use(SigningSettings(**changes)):
         yield
 
 
