@@ -30,6 +30,8 @@ HEAD = (
     "`--as` where `[cli] act_as` lets a name count. The command line without a name, workers and the task system are "
     "refused, and the refusal is in the audit log. *proposes*: the same, except that with `act_as` the installation's "
     "operator may do it without a name.\n"
+    "- **Proof**: a session is asked to confirm who its person is when that was longer ago than `[web] proof_minutes`: "
+    "with a passkey where they have one, else with a code, else with a password. A token is a proof of its own kind.\n"
     "- **Token**: what the scope of a token must name; `read` includes it where that is said.\n"
     "- **Scope**: outside it, a thing is answered like one that doesn't exist.\n"
     "- Commands under *operator* are refused with a member's token in `HANDRAIL_TOKEN`; those under *local* work on "
@@ -39,7 +41,8 @@ HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One row. See the head of doors.toml. ``person``: yes, proposes or empty."""
+    """One row. See the head of doors.toml. ``person``: yes, proposes or empty. ``asks_again``: whether a session must
+    have proven lately who its person is."""
 
     name: str
     scope: str
@@ -49,6 +52,7 @@ class Act:
     who: str = "member"
     own_word: bool = False
     own_without: bool = False
+    recent: bool | None = None
     reason: bool = False
     separation: str = ""
     state: str = ""
@@ -62,6 +66,12 @@ class Act:
         if self.own_word or self.capability in DECISIONS:
             return "yes"
         return "proposes" if self.capability in AUTHORED else ""
+
+    @property
+    def asks_again(self) -> bool:
+        from handrail.access.decisions import SENSITIVE  # noqa: PLC0415 - enums compare with their text
+
+        return self.capability in SENSITIVE if self.recent is None else self.recent
 
     @property
     def reads(self) -> bool:
@@ -208,8 +218,8 @@ def page(note: str) -> str:
         raise ValueError("; ".join(wrong))
     acts, _ = load()
     parts = [f"{note}\n# Doors\n", HEAD, f"{counts()}.\n"]
-    head = "| act | person | capability | token | scope | separation of duties | reason | state | events |"
-    parts.append(f"{head}\n{'|---' * 9}|")
+    head = "| act | person | proof | capability | token | scope | separation of duties | reason | state | events |"
+    parts.append(f"{head}\n{'|---' * 10}|")
     parts += [_row(act) for act in acts]
     parts.append("\n## Through which doors\n\n| act | who | " + " | ".join(t.lower() for t in TITLES.values()) + " |")
     parts.append("|---" * (len(TITLES) + 2) + "|")
@@ -223,7 +233,8 @@ def _row(act: Act) -> str:
     need = f"`{act.capability}`" if act.capability else ""
     events = ", ".join(f"`{event}`" for event in act.events)
     reason = "yes" if act.reason else ""
-    cells = (act.name, act.person, need, token, act.scope, act.separation, reason, act.state, events)
+    proof = "yes" if act.asks_again else ""
+    cells = (act.name, act.person, proof, need, token, act.scope, act.separation, reason, act.state, events)
     return f"| {' | '.join(cells)} |"
 
 

@@ -46,6 +46,23 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+def _prove(request: Any, user: Any, **_: Any) -> None:
+    """A test that logs somebody in by force means somebody who has just shown who they are: by whatever counts."""
+    if request.META:  # a real log-in says itself what was shown
+        return
+    from handrail.access import proofs
+
+    for method in proofs.ProofMethod:
+        proofs.note(request.session, method)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forced_logins_are_proven() -> None:
+    from django.contrib.auth.signals import user_logged_in
+
+    user_logged_in.connect(_prove)
+
+
 @pytest.fixture
 def counted(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Takes a line for the end of the run: how many cases of something the test tried."""

@@ -83,7 +83,7 @@ class SoftAuthenticator:
             userHandle=b64(used.user_handle),
         )
 
-    def client_data(self, ceremony: str, challenge: str, **changes: Any) -> bytes:
+    def client_data(self, ceremony: str, challenge: str, /, **changes: Any) -> bytes:
         """What a browser says of itself; ``changes`` are its members, such as ``origin`` or ``crossOrigin``."""
         said = {"type": ceremony, "challenge": challenge, "origin": self.origin, "crossOrigin": False}
         return json.dumps({**said, **changes}).encode()

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+
+from handrail.access import passkeys
 from handrail.access.capabilities import Role
 from handrail.access.models import (
     AccessToken,
     Erasure,
     LegalHold,
     Membership,
+    Passkey,
+    PasskeyConfirmation,
     Tenant,
     TenantEntitlement,
     User,
@@ -46,6 +52,7 @@ from handrail.runbooks.states import (
     RunState,
 )
 from handrail.runbooks.wavemodels import Wave
+from tests.factories.authenticator import SoftPasskey
 from tests.factories.compiled import digest_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "definitions" / "runbooks" / "entitlement-resync.yaml"
@@ -72,6 +79,32 @@ def member(of: Workspace, *roles: Role, tenants: Sequence[Tenant] | None = None,
     for entitled in tenants or ():
         TenantEntitlement.objects.create(membership=membership, tenant=entitled, created_at=now())
     return user
+
+
+def passkey(of: User, *, confirmed_in: Workspace | None = None, key: SoftPasskey | None = None) -> Passkey:
+    """A passkey of ``of`` that opens their account; confirmed by nobody in particular where ``confirmed_in`` says."""
+    made = key or SoftPasskey("localhost", b"")
+    row = Passkey.objects.create(
+        ref=new_ref(Prefix.PASSKEY),
+        user=of,
+        name="laptop",
+        credential_id=passkeys.encoded(made.credential_id),
+        public_key=b64encode(made.public_key).decode(),
+        alg=-7,
+        aaguid="00000000-0000-0000-0000-000000000000",
+        attestation="none",
+        user_verified=True,
+        relying_party=made.rp_id,
+        origin=f"http://{made.rp_id}:8000",
+        enrolled_with="password",
+        at=now(),
+        by=of.email,
+    )
+    data = {"name": "laptop", passkeys.REF: row.ref, passkeys.COUNTER: made.counter}
+    Authenticator.objects.create(user=of, type=Authenticator.Type.WEBAUTHN, data=data)
+    if confirmed_in is not None:
+        PasskeyConfirmation.objects.create(passkey=row, workspace=confirmed_in, by="second@example.com", at=now())
+    return row
 
 
 def token(of: Workspace) -> AccessToken:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handrail.access.capabilities import Role
-from handrail.access.models import AccessToken, Erasure, LegalHold, Membership, Tenant, Workspace
+from handrail.access.models import AccessToken, Erasure, LegalHold, Membership, Passkey, Tenant, Workspace
 from handrail.audit.models import AuditEvent
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
@@ -36,6 +36,7 @@ class Web:
     wave: Wave
     hold: LegalHold
     erasure: Erasure
+    key: Passkey
 
     def ids(self) -> dict[str, str]:
         """A value for every kind of parameter in the URL map."""
@@ -57,6 +58,7 @@ class Web:
             ),
             "hold": self.hold.ref,
             "erasure": self.erasure.ref,
+            "key": self.key.ref,
         }
 
 
@@ -71,6 +73,7 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
         invoking, EventKind.INTENT, after=1, step="resynchronise", attempt=1, key=f"{invoking.ref}:resynchronise"
     )
     stopped = rows.exception(tenant, definition)
+    member = rows.member(workspace, Role.OPERATOR)
     return Web(
         workspace,
         tenant,
@@ -82,11 +85,12 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
         stopped,
         packet_rows.packet(tenant, packet_rows.profile(workspace)),
         rows.token(workspace),
-        rows.member(workspace, Role.OPERATOR).membership_set.get(),
+        member.membership_set.get(),
         rows.brake(tenant),
         rows.task_update(stopped),
         rows.notice(tenant, stopped.ref),
         wave,
         rows.hold(tenant),
         rows.erasure(tenant),
+        rows.passkey(member),
     )

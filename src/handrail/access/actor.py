@@ -63,14 +63,14 @@ class Actor:
             return f"This token's scope doesn't include {capability}. Use another token, or the pages."
         return needed(capability)
 
-    def require(self, capability: Capability, *, tenant_id: int | None = None) -> None:
+    def require(self, capability: Capability, *, tenant_id: int | None = None, recent: bool = True) -> None:
         """Raises Denied when the actor lacks ``capability``, or it is for decisions and no person has shown that this
-        is theirs, and ProofNeeded when they have to show it once more (``decisions``). Ask only after scope has been
-        settled."""
+        is theirs, and ProofNeeded when they have to show it once more (``decisions``). ``recent`` False:
+        what only reads asks for no new proof. Ask only after scope has been settled."""
         if not self.may(capability):
             code = "token-scope" if capability in self.withheld else None
             raise Denied(self.needs(capability), capability=capability, tenant_id=tenant_id, code=code)
-        decisions.require_person(self, capability, tenant_id=tenant_id)
+        decisions.require_person(self, capability, tenant_id=tenant_id, recent=recent)
 
     def may_everywhere(self, capability: Capability) -> bool:
         """Whether ``capability`` is the actor's for the whole workspace."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from handrail.access import proofs
 from handrail.access.capabilities import Capability
 from handrail.kernel.configured import Configured
 from handrail.kernel.errors import Denied
@@ -78,12 +79,15 @@ def configure(names_decide: Callable[[], bool]) -> None:
     _names_decide.set(names_decide)
 
 
-def require_person(actor: Actor, capability: Capability, *, tenant_id: int | None = None) -> None:
+def require_person(actor: Actor, capability: Capability, *, tenant_id: int | None = None, recent: bool = True) -> None:
     """Raises Denied when ``capability`` is for decisions, and no person has shown that this one is theirs; likewise
-    for what another person is to approve, at the command line."""
+    for what another person is to approve, at the command line. Raises ProofNeeded when it is for sensitive acts, and
+    the session has not proven lately who its person is; not for what only reads (``recent`` False)."""
     nameless = capability in AUTHORED and actor.kind == "command" and not _by_name()
     if capability in DECISIONS or nameless or (capability in AUTHORED and actor.proof is Proof.NAME):
         require_own_word(actor, capability, tenant_id=tenant_id)
+    if recent and capability in SENSITIVE:
+        proofs.require_recent(actor)
 
 
 def require_own_word(actor: Actor, capability: str, *, tenant_id: int | None = None) -> None:

@@ -23,13 +23,13 @@ def scoped(actor: Actor, rows: QuerySet[M]) -> QuerySet[M]:
     return rows if actor.tenant_ids is None else rows.filter(tenant_id__in=actor.tenant_ids)
 
 
-def get_scoped(actor: Actor, rows: QuerySet[M], capability: Capability, **key: Any) -> M:
+def get_scoped(actor: Actor, rows: QuerySet[M], capability: Capability, *, recent: bool = True, **key: Any) -> M:
     """The one row of ``rows`` with ``key``. Raises NotFound outside the actor's scope, Denied inside it without
-    ``capability``."""
+    ``capability``; ``recent`` as ``Actor.require`` has it."""
     row = scoped(actor, rows).filter(**key).first()
     if row is None:
         raise NotFound
-    actor.require(capability, tenant_id=row.tenant_id)  # type: ignore[attr-defined]
+    actor.require(capability, tenant_id=row.tenant_id, recent=recent)  # type: ignore[attr-defined]
     return row
 
 

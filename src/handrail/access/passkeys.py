@@ -17,7 +17,7 @@ from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from handrail.access.capabilities import Capability, bundled
-from handrail.access.models import Passkey, PasskeyConfirmation
+from handrail.access.models import Passkey, PasskeyConfirmation, User
 from handrail.kernel.assertions import RelyingParty
 from handrail.kernel.clock import now
 from handrail.kernel.configured import Configured
@@ -78,6 +78,11 @@ def origin_of(address: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
+def is_here(address: str) -> bool:
+    """Whether passkeys can be used on a page at ``address``."""
+    return origin_of(address) in settings.get().origins
+
+
 def signs(roles: Iterable[str]) -> bool:
     """Whether a member with these ``roles`` may approve packets or definitions, so that two people stand behind each
     passkey of theirs."""
@@ -99,6 +104,24 @@ def find(credential_id: bytes, workspace_id: int) -> SigningKeyOfPerson | None:
     if row is None:
         return None
     return _key(row, row.confirmations.filter(workspace_id=workspace_id).first())
+
+
+def key_of(row: Passkey) -> bytes:
+    """Its public key, as SubjectPublicKeyInfo in DER."""
+    return b64decode(row.public_key)
+
+
+def usable_ids(user: User | None) -> list[str]:
+    """The credential ids, as columns have them, of the passkeys that open the account of ``user``."""
+    if user is None:
+        return []
+    return list(Passkey.objects.filter(user=user, removals=None).order_by("pk").values_list("credential_id", flat=True))
+
+
+def is_usable(ref: str) -> bool:
+    """Whether the passkey still opens its person's account."""
+    kept = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN, data__passkey=ref)
+    return kept.exists() and Passkey.objects.filter(ref=ref, removals=None).exists()
 
 
 @transaction.atomic
@@ -132,7 +155,7 @@ def _key(row: Passkey, confirmed: PasskeyConfirmation | None) -> SigningKeyOfPer
         ref=row.ref,
         user_id=row.user_id,
         credential_id=decoded(row.credential_id),
-        public_key=b64decode(row.public_key),
+        public_key=key_of(row),
         alg=row.alg,
         aaguid=row.aaguid,
         attestation=row.attestation,

@@ -59,10 +59,11 @@ class Given:
 @dataclass(frozen=True, slots=True)
 class Proven:
     """``accepted``: the methods that count for this person, none where they must enrol a second factor first.
-    ``at``: when each method last succeeded in the session."""
+    ``at``: when each method last succeeded in the session. ``required``: the workspace needs a second factor."""
 
     accepted: frozenset[ProofMethod]
     at: Mapping[ProofMethod, datetime]
+    required: bool = False
 
     def last(self, among: Collection[ProofMethod] | None = None) -> Given | None:
         """The latest proof by an accepted method, or by one of ``among``."""
@@ -105,6 +106,14 @@ def require_recent(actor: Actor, among: Collection[ProofMethod] | None = None) -
 
 # Web processes follow one clock, each with its own error: a proof of just now is not one of the future.
 _SKEW = timedelta(seconds=30)
+
+
+def require_factor(actor: Actor) -> None:
+    """Raises ProofNeeded for a session that the actor's workspace does nothing for: its person has no second factor, or
+    has not shown it since they logged in."""
+    proven = actor.proven
+    if proven is not None and proven.required and (not proven.accepted or proven.last(SECOND_FACTORS) is None):
+        raise ProofNeeded(methods=tuple(sorted(proven.accepted)), minutes=settings.get().minutes)
 
 
 def note(session: MutableMapping[str, Any], method: ProofMethod, *, alone: bool = False) -> None:

@@ -84,14 +84,15 @@ def actor_for(
         membership = rows.select_related("user", "workspace").annotate(kinds=_KINDS).first()
         if membership is None:
             return NOBODY
-        proven = just_now() if proofs_at is None else Proven(_accepted(membership), proofs_at)
+        proven = just_now() if proofs_at is None else _proven(membership, proofs_at)
         return member_actor(membership, proof, proven if proof is Proof.SESSION else None)
 
 
-def _accepted(membership: Membership) -> frozenset[ProofMethod]:
-    """How the member can prove who they are: the methods that count in the workspace."""
+def _proven(membership: Membership, at: Mapping[ProofMethod, datetime]) -> Proven:
+    """With the methods that count for the member in this workspace."""
     kinds, required = set(membership.kinds), membership.workspace.second_factor_since is not None  # type: ignore[attr-defined]
-    return accepted(passkey=TYPES.WEBAUTHN in kinds, app=TYPES.TOTP in kinds, required=required)
+    found = accepted(passkey=TYPES.WEBAUTHN in kinds, app=TYPES.TOTP in kinds, required=required)
+    return Proven(found, at, required)
 
 
 def member_actor(membership: Membership, proof: Proof = Proof.NONE, proven: Proven | None = None) -> Actor:
@@ -109,6 +110,16 @@ def member_actor(membership: Membership, proof: Proof = Proof.NONE, proven: Prov
         proof=proof,
         proven=proven,
     )
+
+
+def factor_types(user_id: int) -> frozenset[str]:
+    """Which kinds of second factors the person has: webauthn, totp, recovery_codes."""
+    return frozenset(Authenticator.objects.filter(user=user_id).values_list("type", flat=True))
+
+
+def has_second_factor(user_id: int) -> bool:
+    """Whether the person has a passkey or an authenticator app."""
+    return bool(factor_types(user_id) & {TYPES.WEBAUTHN.value, TYPES.TOTP.value})
 
 
 def person(email: str, workspace_slug: str | None = None) -> Actor:

@@ -82,7 +82,7 @@ def list_own(user: User, *, current: str | None = None) -> list[SessionSummary]:
 
 def get_member(actor: Actor, number: int) -> MemberSummary:
     """The member that addresses of pages call ``number``, if ``actor`` administers them. Raises Denied, NotFound."""
-    return queries.get_member(actor, _administered(actor, pk=number).email)
+    return queries.get_member(actor, _administered(actor, recent=False, pk=number).email)
 
 
 def list_of_member(actor: Actor, email: str) -> list[SessionSummary]:
@@ -91,7 +91,7 @@ def list_of_member(actor: Actor, email: str) -> list[SessionSummary]:
     A session is its person's and opens every workspace of theirs: an administrator of one may end any. From where
     somebody works, and when, is for that person alone once they belong to another workspace too: it may be its work.
     """
-    user = _administered(actor, user__email__iexact=email)
+    user = _administered(actor, recent=False, user__email__iexact=email)
     rows = list_own(user)
     own = actor.kind is not ActorKind.PERSON or user.pk == actor.user_id
     if own or not queries.belongs_elsewhere(user, actor.workspace_id):
@@ -144,9 +144,9 @@ def _end(user: User, *, by: Actor, ref: str = "", keep: str | None = None) -> in
     return ended
 
 
-def _administered(by: Actor, **which: Any) -> User:
+def _administered(by: Actor, *, recent: bool = True, **which: Any) -> User:
     """The one member that ``which`` looks up. Who is out of reach answers as who is not there."""
-    by.require(Capability.MEMBER_MANAGE)
+    by.require(Capability.MEMBER_MANAGE, recent=recent)
     members = list(guards.members_of(by).filter(**which)[:1])
     if not members or not _reached(by, members):
         raise NotFound("There is no such member of this workspace, or their sessions are not yours to administer.")

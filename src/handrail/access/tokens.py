@@ -11,19 +11,19 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from handrail.access import decisions, directory, grants, guards
+from handrail.access import decisions, directory, grants, guards, proofs
 from handrail.access.actor import NOBODY, Actor
 from handrail.access.capabilities import Capability
 from handrail.access.decisions import Proof
 from handrail.access.models import AccessToken, Membership
-from handrail.access.queries import member_actor
+from handrail.access.queries import has_second_factor, member_actor
 from handrail.access.scopes import READ, narrowed, unknown
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.configured import Configured
-from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound
+from handrail.kernel.errors import Conflict, Denied, Fault, Invalid, NotFound, ProofNeeded
 from handrail.kernel.hostile import clean_text
 from handrail.kernel.ids import Prefix, new_ref
 from handrail.kernel.scope import RowScope, entered
@@ -84,6 +84,7 @@ def issue(*, name: str, by: Actor, days: int | None = None, scopes: Collection[s
     Conflict ``too-many-tokens``, NotFound for somebody who stopped being a member.
     """
     _require_person(by)
+    proofs.require_recent(by)
     lasting = settings.get().days if days is None else days
     cleaned = clean_text(name, limit=NAME_LIMIT + 1)
     _check(cleaned, lasting, scopes, by)
@@ -122,6 +123,7 @@ def revoke(*, ref: str, by: Actor) -> None:
     own = by.user_id is not None and rows.filter(membership__user_id=by.user_id).exists()
     if not rows.exists():
         raise NotFound
+    proofs.require_recent(by)
     if not own or by.token not in ("", ref):  # a token ends itself, and others only as its scope allows
         by.require(Capability.MEMBER_MANAGE)
         for token in rows.select_related("membership") if not own else ():
@@ -159,7 +161,8 @@ def list_others(actor: Actor) -> list[TokenSummary]:
 
 def bearer(secret: str, *, address: str = "") -> Actor:
     """The member whose token this is, as they are now and as far as its scope goes; NOBODY when it is unknown, expired
-    or revoked. ``address``: where it is used from, for the record of its last use."""
+    or revoked. ``address``: where it is used from, for the record of its last use. Raises ProofNeeded for a member
+    without a second factor, where the workspace needs one."""
     # From the environment come bytes that are not UTF-8 too, as half surrogate pairs.
     if not secret.startswith(MARK) or len(secret) > LENGTH_LIMIT or not secret.isascii():
         return NOBODY
@@ -167,10 +170,12 @@ def bearer(secret: str, *, address: str = "") -> Actor:
     if workspace_id is None:
         return NOBODY
     with entered(RowScope(workspace_id, None)):
-        rows = _active().filter(membership__is_active=True).select_related("membership__user")
+        rows = _active().filter(membership__is_active=True).select_related("membership__user", "membership__workspace")
         token = rows.filter(digest=_digest(secret)).first()
         if token is None or not token.membership.user.is_active:
             return NOBODY
+        if token.membership.workspace.second_factor_since and not has_second_factor(token.membership.user_id):
+            raise ProofNeeded
         _note_use(token, address)
         return narrowed(member_actor(token.membership, Proof.TOKEN), token=token.ref, scopes=token.scopes)
 

@@ -11,6 +11,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from handrail.access import tokens
 from handrail.access.actor import NOBODY, Actor
+from handrail.access.proofs import require_factor
 from handrail.kernel import scope
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class Session(APIKeyCookie):
         return super().__call__(request) if self.param_name in request.COOKIES else None
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:  # noqa: ARG002 - the session is read already
-        return _recognised(request, actor_of(request))
+        actor = actor_of(request)
+        require_factor(actor)
+        return _recognised(request, actor)
 
 
 def actor_of(request: HttpRequest) -> Actor:

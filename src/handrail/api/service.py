@@ -27,6 +27,7 @@ from handrail.api import (
     lanes,
     notifications,
     packets,
+    passkeys,
     problems,
     runs,
     support,
@@ -91,6 +92,7 @@ api.add_router("", webhook.router, tags=["tasks"])
 api.add_router("", keeping.router, tags=["tenants"])  # its addresses begin like those of tenants, which match more
 api.add_router("", tenants.router, tags=["tenants"])
 api.add_router("", tokens.router, tags=["tokens"])
+api.add_router("", passkeys.router, tags=["passkeys"])
 api.add_router("", audit.router, tags=["audit"])
 api.add_router("", figures.router, tags=["evaluation"])
 api.add_router("", find.router, tags=["find"])

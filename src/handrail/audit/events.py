@@ -34,6 +34,19 @@ class EventName(StrEnum):
     USER_LOGGED_OUT = "user.logged_out"
     USER_PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 - an event's name
     SESSION_ENDED = "session.ended"
+    USER_PROVEN = "user.proven"
+    USER_PROOF_REFUSED = "user.proof_refused"
+    PASSKEY_ENROLLED = "passkey.enrolled"
+    PASSKEY_RENAMED = "passkey.renamed"
+    PASSKEY_CONFIRMED = "passkey.confirmed"
+    PASSKEY_SUSPENDED = "passkey.suspended"
+    PASSKEY_REMOVED = "passkey.removed"
+    FACTOR_APP_ADDED = "factor.app_added"
+    FACTOR_APP_REMOVED = "factor.app_removed"
+    FACTOR_CODES_MADE = "factor.codes_made"
+    FACTOR_CODE_USED = "factor.code_used"
+    FACTOR_RESET = "factor.reset"
+    WORKSPACE_SECOND_FACTOR_CHANGED = "workspace.second_factor_changed"
 
     DEFINITION_PROPOSED = "definition.proposed"
     DEFINITION_APPROVED = "definition.approved"
@@ -163,6 +176,8 @@ PUBLISHED = frozenset(
         *(_E.WAVE_STOPPED, _E.WAVE_COMPLETED),
         *(_E.TASK_REFUSED, _E.RUN_REPORT_REFUSED, _E.RUN_REPORT_STOPPED),
         *(_E.AUDIT_SEAL_REFUSED, _E.AUDIT_WITNESS_REFUSED, _E.AUDIT_TIMESTAMP_REFUSED, _E.AUDIT_QUORUM_MISSING),
+        *(_E.PASSKEY_ENROLLED, _E.PASSKEY_CONFIRMED, _E.PASSKEY_SUSPENDED, _E.PASSKEY_REMOVED),
+        *(_E.FACTOR_APP_ADDED, _E.FACTOR_APP_REMOVED, _E.FACTOR_CODES_MADE, _E.FACTOR_CODE_USED, _E.FACTOR_RESET),
     }
 )
 """Those that somebody is notified of: each leaves a row in the outbox, in the transaction that records it. Who is

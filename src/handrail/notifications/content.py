@@ -36,6 +36,7 @@ _OTHERS = {
     "connector": "brakes",
     "task": "operations",
     "log": "audit/record",
+    "member": "factors",
 }
 
 

@@ -98,7 +98,8 @@ def facts_of(event: Published, by: Actor) -> Facts:
 
 
 def audience_of(facts: Facts, rule: Rule, by: Actor) -> Audience:
-    """The person who did it is not notified; everybody is notified once, as the first kind that fits."""
+    """The person who did it is not notified, unless it is about their account: somebody else may have their session.
+    Everybody is notified once, as the first kind that fits."""
     if facts.is_in_wave or facts.is_wave_without_exceptions:
         return Audience()
     chosen = _choices(by.workspace_id)
@@ -106,7 +107,8 @@ def audience_of(facts: Facts, rule: Rule, by: Actor) -> Audience:
     for concerned, kind in rule.people:
         for member in _concerned(facts, concerned, by):
             user = member.user_id
-            if user is None or user in people or member.name == facts.event.actor or not _may(member, kind, facts):
+            themselves = member.name == facts.event.actor and concerned is not Concerned.PERSON
+            if user is None or user in people or themselves or not _may(member, kind, facts):
                 continue
             if wants(kind, member.roles | _named(facts, kind, member), chosen.get((user, kind.value))):
                 people[user] = PersonNotified(user, kind)
@@ -185,6 +187,8 @@ def _concerned(facts: Facts, concerned: Concerned, by: Actor) -> Iterable[Actor]
     match concerned:
         case Concerned.EVERYBODY:
             return facts.members
+        case Concerned.PERSON:
+            return [one for one in facts.members if one.name == facts.event.subject]
         case Concerned.HOLDER:
             holder = facts.exception.taken_by if facts.exception is not None else None
             return [one for one in facts.members if one.name == holder]

@@ -34,6 +34,7 @@ class NoticeKind(StrEnum):
     WAVES = "waves"
     TASKS = "tasks"
     AUDIT = "audit"
+    ACCOUNT = "account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ KINDS: Mapping[NoticeKind, KindRule] = {
     NoticeKind.TASKS: KindRule(
         "Tasks that are refused, and outcomes that are not reported", C.RUN_START, everywhere=True
     ),
+    NoticeKind.ACCOUNT: KindRule("Changes to how you show who you are: passkeys and codes", C.TENANT_VIEW, None),
     NoticeKind.AUDIT: KindRule(
         "Sealing of the audit log that fails", C.AUDIT_VIEW, frozenset({Role.AUDITOR.value}), everywhere=True
     ),
@@ -100,6 +102,7 @@ class Concerned(StrEnum):
     TO_SIGN = "to-sign"  # who may sign the revision now
     HOLD_OWNERS = "hold-owners"
     VOTERS = "voters"  # who approved the revision
+    PERSON = "person"  # whose account it is, also where they have done it themselves
     AUTHOR = "author"  # who proposed the definition, or asked for it back
 
 
@@ -115,6 +118,7 @@ class Rule:
 
 _ALL = Concerned.EVERYBODY
 _REPLIED = ((Concerned.VOTERS, NoticeKind.PACKETS_SIGNED), (_ALL, NoticeKind.PACKETS_CONSUMED))
+_OWN = ((Concerned.PERSON, NoticeKind.ACCOUNT),)
 _ENDED = ((Concerned.VOTERS, NoticeKind.PACKETS_SIGNED), (_ALL, NoticeKind.PACKETS_STUCK))
 
 RULES: Mapping[EventName, Rule] = {
@@ -184,6 +188,15 @@ RULES: Mapping[EventName, Rule] = {
     E.RUN_REPORT_STOPPED: Rule(
         "The outcome of {subject} was not reported", ((_ALL, NoticeKind.TASKS),), Responsible.HOUSE
     ),
+    E.PASSKEY_ENROLLED: Rule("A passkey was enrolled for {subject}", _OWN),
+    E.PASSKEY_CONFIRMED: Rule("A passkey of {subject} was confirmed", _OWN),
+    E.PASSKEY_SUSPENDED: Rule("A passkey of {subject} was suspended", _OWN, urgent=True),
+    E.PASSKEY_REMOVED: Rule("A passkey of {subject} was removed", _OWN, urgent=True),
+    E.FACTOR_APP_ADDED: Rule("An authenticator app was added for {subject}", _OWN),
+    E.FACTOR_APP_REMOVED: Rule("The authenticator app of {subject} was removed", _OWN, urgent=True),
+    E.FACTOR_CODES_MADE: Rule("New recovery codes were made for {subject}", _OWN),
+    E.FACTOR_CODE_USED: Rule("A recovery code of {subject} was used", _OWN, urgent=True),
+    E.FACTOR_RESET: Rule("Passkeys and codes of {subject} were reset", _OWN, urgent=True),
     E.AUDIT_SEAL_REFUSED: Rule(
         "The audit log is not sealed any more", ((_ALL, NoticeKind.AUDIT),), Responsible.HOUSE, urgent=True
     ),

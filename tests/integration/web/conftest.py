@@ -30,6 +30,7 @@ MISSING = {
     "hold": "HLD-0000000000",
     "erasure": "ERA-0000000000",
     "lane": "nowhere",
+    "key": "KEY-0000000000",
 }
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from handrail.access import actions, queries, sessions, tokens
+from handrail.access import actions, enrolment, factors, queries, sessions, tokens
 from handrail.access.capabilities import Role
 from handrail.cli import output
-from handrail.cli.identity import actor
+from handrail.cli.identity import actor, operator
 from handrail.cli.options import As, InWorkspace, Json
 
 group = typer.Typer()
@@ -53,6 +54,16 @@ Scopes = Annotated[
     ),
 ]
 Mine = Annotated[bool, typer.Option("--mine", help="Only your own.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why. It is in the audit log as a digest.")]
+KeyRef = Annotated[str, typer.Argument(metavar="KEY", help="The passkey's reference, KEY-….")]
+
+
+class Switch(StrEnum):
+    ON = "on"
+    OFF = "off"
+
+
+Needed = Annotated[Switch, typer.Argument(metavar="on|off", help="Whether every member needs a second factor.")]
 TokenRef = Annotated[str, typer.Argument(metavar="TOKEN", help="The token's reference, TOK-….")]
 
 
@@ -223,6 +234,52 @@ def revoke_token(ref: TokenRef, *, as_: As = None, workspace: InWorkspace = None
     who = actor(as_, workspace)
     tokens.revoke(ref=ref, by=who)
     output.say(f"{ref} revoked")
+
+
+@group.command("keys")
+def keys(email: Email, *, as_: As = None, workspace: InWorkspace = None, json: Json = False) -> None:
+    """A member's passkeys, and who has confirmed them."""
+    rows = enrolment.list_of_member(actor(as_, workspace), email)
+    if json:
+        output.print_json(rows)
+        return
+    cells = [(k.ref, k.name, k.state, k.enrolled_at, k.confirmed_by or "", k.fingerprint) for k in rows]
+    columns = ("passkey", "name", "state", "enrolled", "confirmed by", "fingerprint")
+    output.print_table("", columns, cells, empty="No passkeys. Members enrol them on the page Passkeys and codes.")
+
+
+@group.command("confirm-key")
+def confirm_key(ref: KeyRef, *, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Confirm, as a second person, whose passkey it is: it counts for signing from then on.
+
+    Have the member read its fingerprint to you first.
+    """
+    enrolment.confirm(ref=ref, by=actor(as_, workspace))
+    output.say(f"{ref} confirmed: it counts for signing")
+
+
+@group.command("remove-key")
+def remove_key(ref: KeyRef, *, reason: Reason, as_: As = None, workspace: InWorkspace = None) -> None:
+    """End a member's passkey, now and for ever, in every workspace."""
+    enrolment.remove(ref=ref, reason=reason, by=actor(as_, workspace))
+    output.say(f"{ref} removed: it opens nothing any more, and the member's sessions have ended")
+
+
+@group.command("second-factor")
+def second_factor(needed: Needed, *, as_: As = None, workspace: InWorkspace = None) -> None:
+    """Have the workspace need a second factor of every member (on), or not any more (off)."""
+    factors.require_second_factor(required=needed is Switch.ON, by=actor(as_, workspace))
+    output.say("every member needs a second factor" if needed is Switch.ON else "no second factor is needed")
+
+
+@group.command("reset-factors")
+def reset_factors(email: Email) -> None:
+    """For somebody who has lost everything: end all their passkeys, codes and sessions, in every workspace.
+
+    For the operator of the installation. Of a signer, a member who manages members removes the passkeys first.
+    """
+    ended = factors.reset(email=email, by=operator())
+    output.say(f"second factors of {email} are reset: {ended} passkey{'' if ended == 1 else 's'} ended")
 
 
 def _switch(email: str, as_: str | None, workspace: str | None, *, on: bool) -> None:

@@ -115,7 +115,7 @@ def look(*, ref: str, revision: int | None, annex: str, by: Actor) -> PictureVie
 
     Raises NotFound, also for an annex of another kind; Denied; Conflict while it is being assembled; BlobUnavailable.
     """
-    picture = _picture(by, ref, revision, annex)
+    picture = _picture(by, ref, revision, annex, recent=False)
     row = redactions.newest(picture.row.packet_id, picture.digest)
     covering = tuple(Box(*box) for box in row.boxes) if row else ()
     refused, found = "", None
@@ -148,7 +148,7 @@ def look(*, ref: str, revision: int | None, annex: str, by: Actor) -> PictureVie
 
 def page(*, ref: str, revision: int | None, annex: str, number: int, boxes: Iterable[Any], by: Actor) -> DrawnPage:
     """One page of the original, newly drawn with ``boxes`` on it. Raises as ``look``, and Invalid."""
-    picture = _picture(by, ref, revision, annex)
+    picture = _picture(by, ref, revision, annex, recent=False)
     found = isolated.page(picture.original(), number, boxing.read(boxes))
     with transaction.atomic():
         moves.audit(EventName.PACKET_ORIGINAL_VIEWED, picture.row, by, annex=annex)
@@ -157,7 +157,7 @@ def page(*, ref: str, revision: int | None, annex: str, number: int, boxes: Iter
 
 def result(*, ref: str, revision: int | None, annex: str, by: Actor) -> bytes:
     """What would leave of the picture by its last redaction, byte for byte. Raises NotFound."""
-    picture = _picture(by, ref, revision, annex)
+    picture = _picture(by, ref, revision, annex, recent=False)
     row = redactions.newest(picture.row.packet_id, picture.digest)
     if row is None:
         raise NotFound("Nobody has redacted this picture.")
@@ -227,8 +227,8 @@ def attest(*, ref: str, revision: int, annex: str, digest: str, by: Actor) -> Re
     return _next(picture, by, RevisionReason.CLEARANCE, {"code": CLEARED, "target": annex})
 
 
-def _picture(by: Actor, ref: str, number: int | None, name: str) -> _Picture:
-    row = get_revision_row(by, ref, number, Capability.PACKET_CLEAR_HOLD)
+def _picture(by: Actor, ref: str, number: int | None, name: str, *, recent: bool = True) -> _Picture:
+    row = get_revision_row(by, ref, number, Capability.PACKET_CLEAR_HOLD, recent=recent)
     if not hasattr(row, "assembly"):
         raise Conflict("This revision is being assembled, so there is nothing of it yet.", code="assembling")
     profile = compiled_profile(row.definition)

@@ -30,7 +30,7 @@ def mark(*, ref: str, revision: int, digests: Collection[str], by: Actor) -> Mar
     Raises NotFound, Denied; Conflict ``digest-differs`` for a digest that nothing of the revision has, or see
     ``why_not_mark_seen``.
     """
-    row = get_revision_row(by, ref, revision, Capability.PACKET_APPROVE)
+    row = get_revision_row(by, ref, revision, Capability.PACKET_APPROVE, recent=False)
     moves.lock(row.packet_id)
     row.refresh_from_db(fields=["state"])
     refuse(permissions.why_not_mark_seen(by, row))

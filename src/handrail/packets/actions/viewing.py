@@ -62,7 +62,7 @@ def open_original(*, ref: str, revision: int | None, name: str, asked: AskedPart
     where the store has it no more or it is too large.
     """
     clears = by.may(Capability.PACKET_CLEAR_HOLD)
-    by.require(Capability.PACKET_CLEAR_HOLD if clears else Capability.PACKET_APPROVE)
+    by.require(Capability.PACKET_CLEAR_HOLD if clears else Capability.PACKET_APPROVE, recent=False)
     row = get_revision_row(by, ref, revision, Capability.PACKET_VIEW)
     annex = _annex(row, name)
     stream = _original(row, annex)

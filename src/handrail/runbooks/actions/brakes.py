@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.proofs import require_recent
 from handrail.access.queries import tenant_ref
 from handrail.access.refusals import reason_of
 from handrail.audit.actions import record
@@ -72,12 +73,13 @@ def pause(*, kind: BrakeKind, reason: str, by: Actor, target: str = "") -> str:
 def resume(*, ref: str, reason: str, by: Actor) -> int:
     """Releases a brake; the runs that waited for it go on. Returns how many. Any member who may pause may resume.
 
-    Raises NotFound, Denied, Invalid without a reason, Conflict ``already-resumed``.
+    Raises NotFound, Denied, ProofNeeded, Invalid without a reason, Conflict ``already-resumed``.
     """
     row = visible(by).filter(ref=ref).first()
     if row is None:
         raise NotFound
     _require(BrakeKind(row.kind), by, row.tenant_id)
+    require_recent(by)
     said = reason_of(reason)
     released = Brake.objects.filter(pk=row.pk, released_at=None).update(
         released_at=Now(), released_by=by.name, release_reason=said

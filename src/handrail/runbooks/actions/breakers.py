@@ -8,6 +8,7 @@ from django.db import transaction
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.proofs import require_recent
 from handrail.access.refusals import reason_of
 from handrail.connectors import registry
 from handrail.kernel.canonical import digest_bytes
@@ -22,9 +23,11 @@ def close(*, target: str, reason: str, by: Actor) -> int:
     """Closes the circuit breaker of the connector ``target``, and forgets a pause that the service asked for: the runs
     that wait for it go on. Returns how many of the workspace do; those of others look again within a minute.
 
-    Raises Denied, Invalid (no reason, no such connector, or it has no circuit breaker), Conflict ``breaker-closed``.
+    Raises Denied, ProofNeeded, Invalid (no reason, no such connector, or it has no circuit breaker), Conflict
+    ``breaker-closed``.
     """
     by.require_everywhere(Capability.RUN_PAUSE)
+    require_recent(by)
     settings = registry.passage(target)
     if settings is None or settings.breaker is None:
         guarded = [name for name, one in registry.passages().items() if one.breaker is not None]

@@ -16,21 +16,33 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
 
+from handrail.access import proofs, sessions
 from handrail.access import queries as access
-from handrail.access import sessions
 from handrail.access.actor import NOBODY, Actor
+from handrail.access.proofs import ProofMethod
 from handrail.audit.actions import record
 from handrail.audit.events import EventName, EventOutcome
 from handrail.kernel.errors import NotFound
+from handrail.kernel.hostile import is_storable
 
 QUIET = frozenset({"account/messages/logged_in.txt", "account/messages/logged_out.txt"})
 # A refusal before any password was compared is audited once a minute for each address and cause: nobody should be able
 # to fill the audit log, which can't be emptied. Each one is in the log of the process.
 ONCE_SECONDS = 60
+MAX_ADDRESS = 4096
 # Not "cookies": browsers would remove those of the whole registered domain, other applications' as well. Ours are
 # removed one by one. https://www.w3.org/TR/clear-site-data/#grammardef-cookies
 CLEARED = '"cache", "storage"'
+
+# What a log-in is called, by the proof that it ended with.
+_METHODS = {
+    ProofMethod.PASSKEY: "passkey",
+    ProofMethod.TOTP: "password+totp",
+    ProofMethod.RECOVERY_CODE: "password+code",
+}
+_FIRST = {"sso": ProofMethod.SINGLE_SIGN_ON}
 
 log = structlog.get_logger("handrail.web")
 
@@ -56,7 +68,11 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth ship
         actor = access.actor_for(user)  # type: ignore[arg-type] # AUTH_USER_MODEL is ours
         address, method = origin(request)
         agent = request.headers.get("user-agent", "")
+        given = getattr(request, "handrail_proofs", None) or (_FIRST.get(method, ProofMethod.PASSWORD),)
+        method = _METHODS.get(given[-1], method)
         ref = sessions.begin(request.session, method=method, address=address, agent=agent)
+        for proof in given:
+            proofs.note(request.session, proof, alone=proof is given[0])
         record(
             EventName.USER_LOGGED_IN,
             by=actor,
@@ -66,6 +82,17 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth ship
             address=address,
             method=method,
         )
+        if ProofMethod.RECOVERY_CODE in given:
+            record(
+                EventName.FACTOR_CODE_USED,
+                by=actor,
+                subject_kind="member",
+                subject=user.get_username(),
+                address=address,
+            )
+
+    def get_login_stages(self) -> list[str]:
+        return ["handrail.web.shell.second_step.SecondStep"]
 
     def logout(self, request: HttpRequest) -> None:
         record_logout(request, cause="person")
@@ -87,6 +114,12 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth ship
 def origin(request: HttpRequest) -> tuple[str, str]:
     """Address and method: from where and how somebody logs in, as audit events and sessions have it."""
     return ClosedAdapter(request).get_client_ip(request), getattr(request, "handrail_login_method", "password")
+
+
+def own_address(request: HttpRequest, wanted: str) -> str:
+    """``wanted`` where it is an address of ours; else nothing."""
+    own = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None, require_https=request.is_secure())
+    return wanted if own and len(wanted) <= MAX_ADDRESS and is_storable(wanted) else ""
 
 
 def refused(request: HttpRequest, *, by: Actor, subject: str, cause: str, claim: str | None = None) -> None:

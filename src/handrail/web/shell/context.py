@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from handrail.access import passkeys
 from handrail.access import queries as access
 from handrail.access.actor import NOBODY
 from handrail.access.capabilities import Capability
@@ -39,6 +40,10 @@ NAVIGATION = (
 )
 
 
+def _passkeys(request: HttpRequest) -> dict[str, bool]:
+    return {"passkeys_here": passkeys.is_here(request.build_absolute_uri("/"))}
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
     """``layout`` is the frame that error pages stand in: the whole shell for members, the bare entrance for others.
     ``sign_on`` is the name of the identity provider, where people can log in by one."""
@@ -46,7 +51,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     if actor is NOBODY:
         found = oidc.find()
         entrance = {"workspace": None, "navigation": (), "layout": "shell/entrance.html"}
-        return {"actor": actor, **entrance, "sign_on": found.name if found else None}
+        return {"actor": actor, **entrance, "sign_on": found.name if found else None, **_passkeys(request)}
     return {
         "actor": actor,
         "workspace": access.workspace_summary(actor),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from django.contrib.auth.views import redirect_to_login
@@ -14,11 +14,12 @@ from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
 from handrail.access import actions as access_actions
+from handrail.access import proofs
 from handrail.access import queries as access
 from handrail.access.actor import NOBODY, Actor
 from handrail.kernel import scope
-from handrail.kernel.errors import HandrailError, NotFound
-from handrail.web.shell import errors
+from handrail.kernel.errors import HandrailError, NotFound, ProofNeeded
+from handrail.web.shell import errors, proving
 from handrail.web.shell.request import PageRequest
 
 log = structlog.get_logger("handrail.web")
@@ -27,6 +28,8 @@ INSIDE = "/admin"
 WORKSPACE_KEY = "workspace"
 # What somebody without any membership may still open.
 OPEN_TO_ALL = frozenset({INSIDE})
+# What somebody may open who has not shown the second factor that their workspace needs.
+WITHOUT_FACTOR = (f"{INSIDE}/factors", f"{INSIDE}/workspaces")
 
 
 class Refusals:
@@ -50,8 +53,15 @@ class Refusals:
         _remember(request, response)
         return response
 
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        """A proof that came along with a form is looked at now, when the form is known to be ours."""
+        asked = cast("PageRequest", request)
+        return proving.accept(asked) or _without_factor(asked) if _inside(request) else None
+
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """A page for errors raised on purpose and for a silent database; anything else is Django's to report."""
+        if isinstance(error, ProofNeeded):
+            return proving.ask(cast("PageRequest", request), error)
         if isinstance(error, HandrailError):
             return errors.refuse(cast("PageRequest", request), error)
         return errors.unreachable() if isinstance(error, OperationalError) else None
@@ -76,10 +86,11 @@ def _actor(request: PageRequest) -> Actor:
     if not request.user.is_authenticated:
         return NOBODY
     wanted = request.session.get(WORKSPACE_KEY)
-    actor = access.actor_for(request.user, wanted)
+    shown = proofs.of_session(request.session)
+    actor = access.actor_for(request.user, wanted, proofs_at=shown)
     if actor is NOBODY and wanted is not None:  # the membership that the session remembers is gone
         del request.session[WORKSPACE_KEY]
-        actor = access.actor_for(request.user)
+        actor = access.actor_for(request.user, proofs_at=shown)
     return actor
 
 
@@ -89,4 +100,15 @@ def _stopped_at_the_door(request: PageRequest) -> HttpResponse | None:
         return HttpResponseClientRedirect(resolve_url("account_login")) if request.htmx else login
     if request.actor is NOBODY and request.path_info not in OPEN_TO_ALL:
         return errors.refuse(request, NotFound())
+    return None
+
+
+def _without_factor(request: PageRequest) -> HttpResponse | None:
+    """Where the workspace needs a second factor: the page that asks for it, or on which it is enrolled."""
+    if request.path_info.startswith(WITHOUT_FACTOR):
+        return None
+    try:
+        proofs.require_factor(request.actor)
+    except ProofNeeded as needed:
+        return HttpResponseClientRedirect(resolve_url("home")) if request.htmx else proving.ask(request, needed)
     return None

@@ -9,9 +9,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from handrail.access import enrolment, factors, sessions
 from handrail.access import queries as access
-from handrail.access import sessions
 from handrail.access.actor import Actor
+from handrail.access.capabilities import Capability
 from handrail.access.queries import MemberSummary
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
@@ -19,16 +20,20 @@ from handrail.web.shell.request import PageRequest
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """``reachable``: whether the actor may see the member's sessions."""
+    """``reachable``: whether the actor may see the member's sessions. ``factor``: what second factor they have;
+    ``unconfirmed``: how many passkeys of a signer wait for a second person."""
 
     member: MemberSummary
     reachable: bool
+    factor: str = ""
+    unconfirmed: int = 0
 
 
 def present(actor: Actor) -> list[MemberRow]:
     """Raises Denied."""
     members, reachable = access.list_members(actor), sessions.administered(actor)
-    return [MemberRow(member, member.id in reachable) for member in members]
+    held = enrolment.overview(actor)
+    return [MemberRow(member, member.id in reachable, *held.get(member.id, ("none", 0))) for member in members]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -47,7 +52,12 @@ def own(request: PageRequest) -> HttpResponse:
 @require_safe
 @in_one_moment
 def members(request: PageRequest) -> HttpResponse:
-    return render(request, "shell/members.html", {"section": "members", "rows": present(request.actor)})
+    return render(request, "shell/members.html", _about(request.actor))
+
+
+def _about(actor: Actor) -> dict[str, object]:
+    manages = actor.may_everywhere(Capability.MEMBER_MANAGE)
+    return {"section": "members", "rows": present(actor), "required": factors.is_required(actor), "manages": manages}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
