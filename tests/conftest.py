@@ -48,7 +48,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def _prove(request: Any, user: Any, **_: Any) -> None:
     """A test that logs somebody in by force means somebody who has just shown who they are: by whatever counts."""
-    if request.META:  # a real log-in says itself what was shown
+    if request.method is not None:  # a real log-in says itself what was shown
         return
     from handrail.access import proofs
 

@@ -14,11 +14,12 @@ from datetime import datetime
 from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
 
-from handrail.access import decisions, directory, grants, guards, passkeys, proofs, sessions
+from handrail.access import decisions, directory, grants, guards, passkeys, proofs, queries, sessions
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Capability
 from handrail.access.ceremonies import NewPasskey
 from handrail.access.models import Membership, Passkey, PasskeyConfirmation, PasskeyRemoval, User, Workspace
+from handrail.access.queries import MemberSummary
 from handrail.access.refusals import reason_of
 from handrail.audit.actions import record
 from handrail.audit.events import EventName, EventOutcome
@@ -175,6 +176,15 @@ def list_own(actor: Actor) -> list[PasskeySummary]:
     return [] if user is None else _summaries(user, actor.workspace_id)
 
 
+def get_member(actor: Actor, number: int) -> MemberSummary:
+    """The member that addresses of pages call ``number``. Raises Denied, NotFound."""
+    actor.require(Capability.MEMBER_VIEW)
+    found = guards.members_of(actor).filter(pk=number).first()
+    if found is None:
+        raise NotFound
+    return queries.get_member(actor, found.user.email)
+
+
 def list_of_member(actor: Actor, email: str) -> list[PasskeySummary]:
     """The passkeys of a member of the actor's workspace. Raises Denied, NotFound."""
     actor.require(Capability.MEMBER_VIEW)
@@ -274,7 +284,7 @@ def _own_key(ref: str, by: Actor) -> Passkey:
 
 
 def _of_member(ref: str, by: Actor) -> tuple[Passkey, Membership]:
-    """A passkey of a member whom ``by`` administers, and whose it is not. Raises NotFound, Denied."""
+    """A passkey of a member that ``by`` administers, not their own. Raises NotFound, Denied."""
     row = Passkey.objects.filter(ref=ref).select_related("user").first()
     found = row and guards.members_of(by).filter(user=row.user).first()
     if row is None or not found:

@@ -78,7 +78,7 @@ def address_of_app(actor: Actor, secret: str) -> str:
 @transaction.atomic
 def add_app(session: MutableMapping[str, Any], *, code: str, by: Actor) -> list[str]:
     """Adds the app that shows ``code`` for the secret of the session. Returns new recovery codes, which nobody is shown
-    again. Raises Invalid, Conflict, ProofNeeded; Denied for who has no password, whom the provider asks."""
+    again. Raises Invalid, Conflict, ProofNeeded; Denied without a password."""
     user = enrolment.own(by)
     enrolment.require_own(by)
     if not user.has_usable_password():
@@ -149,7 +149,7 @@ def is_required(actor: Actor) -> bool:
 def require_second_factor(*, required: bool, by: Actor) -> None:
     """Has the workspace need a second factor of its members from now on, or not any more. Who has none is led to enrol
     one before anything else; so are sessions that are open. Raises Denied, ProofNeeded; Conflict for somebody who has
-    none themselves, whom it would lock out first."""
+    none themselves: they would be locked out first."""
     by.require_everywhere(Capability.MEMBER_MANAGE)
     if required and by.kind is ActorKind.PERSON and not queries.has_second_factor(by.user_id or 0):
         raise Conflict("Enrol a second factor of your own first.", code="no-factor")

@@ -32,6 +32,10 @@ NEEDS: dict[str, Capability | None] = {
     "admin/workspaces": None,
     "admin/tokens": None,
     "admin/sessions": None,
+    "admin/factors": None,
+    "admin/factors/passkeys/add": None,
+    "admin/factors/app": None,
+    "admin/members/<member>/keys": C.MEMBER_VIEW,
     "admin/notifications": None,
     "admin/notifications/sent": C.EXCEPTION_VIEW,
     "admin/members": C.MEMBER_VIEW,
@@ -78,6 +82,14 @@ NOTHING_YET = {"admin/packets/<packet>/document", "admin/packets/<packet>/packag
     *("admin/packets/<packet>/annex", "admin/packets/<packet>/original"),
     *("admin/packets/<packet>/picture", "admin/packets/<packet>/picture/drawn"),
 }
+# These take only POST, of one's own.
+OWN = {
+    "admin/factors/passkeys/begin",
+    "admin/factors/passkeys/<key>/rename",
+    "admin/factors/passkeys/<key>/remove",
+    "admin/factors/app/remove",
+    "admin/factors/codes",
+}
 # These take only POST.
 CHANGES: dict[str, Capability] = {
     "admin/tenants/rename": C.TENANT_MANAGE,
@@ -89,6 +101,9 @@ CHANGES: dict[str, Capability] = {
     "admin/tenants/erase": C.TENANT_ERASE,
     "admin/tenants/erase/withdraw": C.TENANT_ERASE,
     "admin/tenants/erase/confirm": C.TENANT_ERASE,
+    "admin/members/<member>/keys/<key>/confirm": C.MEMBER_MANAGE,
+    "admin/members/<member>/keys/<key>/remove": C.MEMBER_MANAGE,
+    "admin/members/second-factor": C.MEMBER_MANAGE,
     "admin/tokens/<token>/revoke": C.MEMBER_MANAGE,  # another member's
     "admin/operations/<run>/cancel": C.RUN_CANCEL,
     "admin/operations/<run>/stop": C.RUN_STOP,
@@ -137,7 +152,7 @@ ROUTES = {route.path: route for route in inside()}
 
 
 def test_every_route_says_what_it_needs() -> None:
-    assert set(ROUTES) == set(NEEDS) | set(CHANGES)
+    assert set(ROUTES) == set(NEEDS) | set(CHANGES) | OWN
 
 
 @pytest.mark.parametrize(("path", "role"), portion(itertools.product(NEEDS, Role), 3))
@@ -191,7 +206,7 @@ def test_navigation_offers_only_what_opens(house: Web, as_role: Callable[..., Cl
 HAVE_SOMETHING = {
     *("admin/workspaces", "admin/sessions", "admin/members", "admin/audit", "admin/audit/record"),
     *("admin/operations/start/tenants", "admin/definitions/propose"),
-    "admin/notifications",
+    *("admin/notifications", "admin/factors/passkeys/add", "admin/factors/app"),
 }
 
 

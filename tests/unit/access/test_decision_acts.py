@@ -13,6 +13,7 @@ import pytest
 from handrail.access import decisions, queries
 from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Role
+from handrail.access.ceremonies import NewPasskey
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.packets.viewing.content import AskedPart
@@ -30,6 +31,9 @@ DECIDING = sorted(name for act in ACTS if act.person == "yes" for name in (act.c
 @pytest.fixture(scope="module")
 def house(module_db: None) -> Web:
     return Installation.named("Northwind").web
+
+
+MADE = NewPasskey(b"id", b"key", -7, "", "none", user_verified=True, counter=0, origin="", credential={})
 
 
 def call(house: Web, name: str, by: Actor) -> Any:
@@ -66,6 +70,7 @@ def call(house: Web, name: str, by: Actor) -> Any:
     }
     known |= {"key": house.tenant.key}
     known |= {"session": "", "act": "approve"}
+    known |= {"made": MADE, "session": {}}
     known |= {"verdict": "right", "choices": {}, "digests": ["sha256:" + "0" * 64]}
     wanted = inspect.signature(action).parameters
     known |= {"actor" if "actor" in wanted else "by": by}

@@ -9,7 +9,7 @@ import pytest
 
 from handrail.access.decisions import DECISIONS
 from tests.factories.doors import ACTS, pairs, program
-from tests.integration.web.test_roles import CHANGES, NEEDS
+from tests.integration.web.test_roles import CHANGES, NEEDS, OWN
 
 
 def test_every_door_and_every_act_is_in_the_table(counted: Callable[[str], None]) -> None:
@@ -54,7 +54,7 @@ def test_every_kind_of_decision_is_in_the_table() -> None:
 def test_pages_need_what_the_table_says() -> None:
     """What test_roles.py shows of every page, as every role, holds for the table."""
     found = {door: act.capability or None for door, act in pairs("pages").items() if door.startswith("admin")}
-    shown = {**NEEDS, **CHANGES}
+    shown = {**NEEDS, **CHANGES, **dict.fromkeys(OWN)}
     # The page, and the form in it.
     of_two_acts = {"admin/t/<tenant>", "admin/operations/<run>", "admin/exceptions/<exception>/follow-up"}
     assert {d: c for d, c in found.items() if d not in of_two_acts} == {

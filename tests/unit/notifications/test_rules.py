@@ -118,6 +118,7 @@ SILENT = {
     *(EventName.EXCEPTION_ASSIGNED, EventName.EXCEPTION_RESOLVED, EventName.EXCEPTION_NOT_TAKEN),
     *(name for name in PUBLISHED if name.value.startswith("definition.")),
     *(name for name in PUBLISHED if name.value.startswith("packet.")),
+    *(name for name in PUBLISHED if name.value.startswith(("passkey.", "factor."))),  # told to whose account it is
 }
 
 

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from handrail.access import enrolment, factors, passkeys, sessions
+from handrail.access import enrolment, factors, passkeys
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import REASON_LIMIT
 from handrail.kernel.errors import Conflict, Invalid
@@ -58,7 +58,7 @@ def second_factor(request: PageRequest) -> HttpResponse:
 
 
 def _shown(request: PageRequest, member: int, *, status: int = 200, **context: object) -> HttpResponse:
-    found = sessions.get_member(request.actor, member)
+    found = enrolment.get_member(request.actor, member)
     shown = {
         "section": "members",
         "member": found,

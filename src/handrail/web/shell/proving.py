@@ -144,7 +144,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 
 
 def _tried(request: PageRequest, given: str, methods: tuple[str, ...]) -> tuple[ProofMethod, str | None]:
-    """By which method the person tried, and why it shows nothing; None where it does."""
+    """The method that the person tried, and why it shows nothing; None where it does."""
     user = request.user
     assert user.is_authenticated
     if given == "passkey":
