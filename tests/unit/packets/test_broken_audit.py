@@ -15,12 +15,14 @@ from handrail.packets.actions import (
     exporting,
     holds,
     previewing,
+    recalling,
     redacting,
     releasing,
     seeing,
     votes,
 )
 from handrail.packets.models import AnnexRow, HoldRow, Revision
+from handrail.packets.proof.recall import RecallReason, RecallRequest
 from tests.factories.packets import Packets, everything
 from tests.unit.packets.assembly.estate import event
 from tests.unit.packets.pictures import samples
@@ -176,7 +178,20 @@ def attesting(desk: Packets) -> Act:
     return lambda: redacting.attest(**named, digest=done.result_digest)
 
 
+def recalling_one(desk: Packets) -> Act:
+    revision = desk.released()
+    named = {"ref": revision.packet.ref, "revision": 1, "by": desk.person("cy"), "reason": "Wrong."}
+    return lambda: recalling.recall(cause=RecallReason.WRONG_CONTENT, asks=RecallRequest.DELETE, **named)  # type: ignore[arg-type]
+
+
+def recalls_exported(desk: Packets) -> Act:
+    lane = desk.released().packet.lane
+    return lambda: recalling.export(lane=lane, by=desk.person("ada"))
+
+
 ACTIONS: dict[str, Callable[[Packets], Act]] = {
+    "recall": recalling_one,
+    "export-recalls": recalls_exported,
     "again": asking,
     "again-after-release": superseding,
     "build": building,
@@ -225,7 +240,7 @@ def test_a_broken_audit_insert_undoes_the_action(desk: Packets, name: str) -> No
 def test_every_action_is_tried() -> None:
     tried = {name.partition("-")[0] for name in ACTIONS}
     modules = {"assembling": assembling, "holds": holds, "votes": votes, "exporting": exporting, "releasing": releasing}
-    modules |= {"seeing": seeing, "redacting": redacting}
+    modules |= {"seeing": seeing, "redacting": redacting, "recalling": recalling}
     public = {
         name
         for module in modules.values()

@@ -15,7 +15,7 @@ from handrail.packets import leases, metrics, queries
 from handrail.packets.actions.delivering import MOVES
 from handrail.packets.ledger import DeliveryRow
 from handrail.packets.models import DeliveryEntry, Revision
-from handrail.packets.states import MOVING, RESULTS, UNDELIVERED, DeliveryEventKind, DeliveryState
+from handrail.packets.states import ASIDE, MOVING, RESULTS, UNDELIVERED, DeliveryEventKind, DeliveryState
 from handrail.packets.status import DeliveryPhase, fold
 from handrail.web.packets import packet_view
 from tests.factories.packets import Packets
@@ -107,6 +107,16 @@ def test_ledgers_that_nobody_can_write_are_read_without_contradiction_too() -> N
             status = fold(ledger(kinds))
             assert status.state in SEEN[status.phase], kinds
             assert (status.state in MOVING) is (status.phase in MOVES), kinds
+
+
+def test_what_is_said_about_a_delivery_moves_it_nowhere() -> None:
+    """Replies, recalls that were signed and readings of sources stand between any two rows of any ledger."""
+    for kinds in itertools.islice(permitted(LENGTH), 0, None, rounds(7, 1)):
+        said = tuple(one for kind in kinds for one in (kind, *sorted(ASIDE)))
+        before, after = fold(ledger(kinds)), fold(ledger(said))
+        assert (after.phase, after.state, after.attempts) == (before.phase, before.state, before.attempts), kinds
+        assert after.step is not None
+        assert after.step.kind not in ASIDE
 
 
 @pytest.mark.parametrize("before", [(K.RECEIPT,), (K.UNKNOWN,)], ids=["received", "unknown"])
