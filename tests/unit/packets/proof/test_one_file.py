@@ -14,14 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from handrail.connectors import lane as lanes
 from handrail.kernel.canonical import digest_bytes
+from handrail.kernel.secrets import Secrets
+from handrail.packets import belief
 from handrail.packets.proof import dsse, reply
 from handrail.packets.proof.intake import building, program
 from handrail.packets.proof.keys import KeyRing
 from handrail.packets.proof.recall import PackageRecall, RecallReason, RecallRequest
 from handrail.packets.proof.reply import ReplyKind, ReplyReason
 from tests import vectors
-from tests.unit.packets.proof.making import KEY, LANE, NOW, OTHER_KEY, PACKET, make_manifest, pack
+from tests.unit.packets.proof.making import CREATED_AT, KEY, LANE, NOW, OTHER_KEY, PACKET, make_manifest, pack
 from tests.unit.packets.proof.test_vectors import EXIT, arguments
 
 AT = NOW.replace(microsecond=0).isoformat()
@@ -442,3 +445,30 @@ def test_the_file_names_the_sources_that_it_was_made_of(alone: Path) -> None:
         for name in archive.namelist():
             if name.startswith("handrail/"):
                 assert digest_bytes(archive.read(name)) == digest_bytes((root / name).read_bytes())
+
+
+# beside Handrail's own end of the lane
+
+
+def test_handrail_believes_what_the_program_replies(intake: Intake, tmp_path: Path) -> None:
+    section = {"kind": "directory", "folder": str(tmp_path / "lane")}
+    lane = lanes.Lanes.open(lanes.parse({"vendor": section}), Secrets({})).lanes["vendor"]
+    (tmp_path / "lane" / "replies").mkdir(parents=True, exist_ok=True)
+    about = ("reply", "package.zip", "--key", "sender.pem", *REPLY, "--out", "lane/replies")
+    assert intake(*about, "--reply", "needs-more", "--reason", "no-capture=It ends early.").returncode == 0
+    assert intake(*about, "--reply", "accepted", "--ticket", "VND-7").returncode == 0
+    terms = belief.ReplyTerms(KeyRing.of([OTHER_KEY.public]), LANE, MANIFEST.digest(), CREATED_AT, NOW, over=False)
+    judged = belief.judge(lane.replies(MANIFEST.digest()), [], terms)
+    assert [(one.why, one.reply and one.reply.kind) for one in judged] == [
+        (None, ReplyKind.NEEDS_MORE),
+        (None, ReplyKind.ACCEPTED),
+    ]
+
+
+def test_the_program_refuses_what_handrail_recalled_over_the_lane(intake: Intake, tmp_path: Path) -> None:
+    section = {"kind": "directory", "folder": str(tmp_path / "lane")}
+    lane = lanes.Lanes.open(lanes.parse({"vendor": section}), Secrets({})).lanes["vendor"]
+    lane.recall(MANIFEST.digest(), dsse.sign(recalled().payload(), KEY))
+    done = intake(*VERIFY, "--recalls", "lane/recalls")
+    assert done.returncode == 1
+    assert "recalled" in done.stdout

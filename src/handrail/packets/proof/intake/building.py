@@ -39,7 +39,7 @@ import sys
 if sys.version_info < (3, 11):
     sys.exit("handrail-intake needs Python 3.11 or later.")
 try:
-    import cryptography  # noqa: F401
+    import cryptography.hazmat.primitives.serialization  # noqa: F401
 except ImportError:
     sys.exit("handrail-intake needs the package cryptography. Install it: python3 -m pip install cryptography")
 
