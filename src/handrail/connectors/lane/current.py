@@ -46,11 +46,16 @@ class Lanes:
 
 def _key_file(file: Path) -> str:
     try:
-        return keyfiles.text_of(file.read_bytes(), name=f"The file {file} of reply_keys")
+        text = keyfiles.text_of(file.read_bytes(), name=f"The file {file} of reply_keys")
+        found = keyfiles.blocks(text)
+        if not any(one.label == keyfiles.PUBLIC for one in found) or any(one.is_private for one in found):
+            is_ = keyfiles.what_it_is(text)
+            raise Invalid(f"The file {file} of reply_keys must hold public keys in PEM. {is_}".rstrip())
     except Invalid as error:
         raise Misconfigured(error.message, code="reply-keys") from None
     except OSError:
         raise Misconfigured(f"The file {file} of reply_keys can't be read.", code="reply-keys") from None
+    return text
 
 
 def parse(sections: Mapping[str, Any]) -> dict[str, AnyLane]:

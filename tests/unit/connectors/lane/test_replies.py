@@ -139,3 +139,7 @@ def test_keys_of_replies_are_read_as_vendors_have_them(before: bytes, tmp_path: 
     file.write_bytes(KEY.public.to_pem().encode("utf-16"))
     with pytest.raises(Misconfigured, match="Save it again as UTF-8"):
         lanes.Lanes.open(lanes.parse({"vendor": section}), Secrets({}))
+    for text, said in ((KEY.to_pem(), "a private key"), ("", "must hold public keys"), ("ssh-ed25519 A", "OpenSSH")):
+        file.write_text(text)
+        with pytest.raises(Misconfigured, match=said):
+            lanes.Lanes.open(lanes.parse({"vendor": section}), Secrets({}))
