@@ -17,6 +17,7 @@ from handrail.access import closing, forgetting, guards, holds, kept_erasures
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.forgetting import ErasurePreview
+from handrail.access.kept_erasures import Applied
 from handrail.access.models import Erasure, Tenant
 from handrail.access.refusals import reason_of
 from handrail.audit.actions import By, record
@@ -175,6 +176,11 @@ def proceed(ref: str, *, by: By) -> bool:
         certified = digest_bytes(locked.certificate.encode())
         _record(EventName.ERASURE_FINISHED, locked, by, keys=len(keys), certificate=certified)
     return True
+
+
+def apply_kept(*, by: By) -> Applied:
+    """Forgets again what a restore brought back: see ``kept_erasures.apply``."""
+    return kept_erasures.apply(by=by)
 
 
 def unfinished(workspace_id: int) -> list[str]:

@@ -91,9 +91,11 @@ def apply(*, by: By) -> Applied:
 
     Raises Misconfigured for a list that was changed, SubjectKeysUnavailable where the keys can't be reached.
     """
-    keys, tenants = 0, []
+    keys, tenants, listed = 0, [], entries()
+    if not listed:  # no question to a database that may not be there
+        return Applied(0, ())
     known = {pk for pk, _ in directory.workspaces()}
-    for kept in entries():
+    for kept in listed:
         if kept.workspace_id not in known:
             continue
         with entered(RowScope(kept.workspace_id, None)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from handrail.access import erasures
 from handrail.access import queries as access
 from handrail.anchoring import actions as anchoring
 from handrail.anchoring import services as anchors
@@ -71,6 +72,14 @@ def overdue() -> None:
     note_overdue(name=worker_name())
 
 
+def erase() -> None:
+    """Goes on with erasures whose process was killed, or whose keys could not be reached."""
+    for workspace in access.workspace_ids():
+        with acting_in(workspace) as worker:
+            for ref in erasures.unfinished(workspace):
+                erasures.proceed(ref, by=worker)
+
+
 @dataclass(frozen=True, slots=True)
 class RecurringDuty:
     """Something to be done every so many seconds, by one of all workers."""
@@ -84,6 +93,7 @@ def duties(*, sweep: float, pull_every: float, seal_every: float) -> Mapping[str
     known = {
         "expire": RecurringDuty(expire, sweep),
         "overdue": RecurringDuty(overdue, sweep),
+        "erase": RecurringDuty(erase, sweep),
         "seal": RecurringDuty(seal, seal_every),
         waves.DUTY: RecurringDuty(settle_waves, waves.EVERY_SECONDS),
         "prune": RecurringDuty(pruning.prune, pruning.EVERY.total_seconds()),

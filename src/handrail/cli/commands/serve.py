@@ -9,7 +9,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from handrail.cli import installation, listening, migrations, output, processes
+from handrail.cli import installation, listening, migrations, output, processes, restored
 
 WithSandbox = Annotated[bool, typer.Option("--sandbox", help="Also serve the practice estate, for trying things out.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")]
@@ -23,6 +23,7 @@ def up(*, sandbox: WithSandbox = False, workers: Workers = 2) -> None:
 
     listening.check(config.web.host, config.web.port)
     migrations.apply()
+    restored.forget_again()
     with processes.Family() as family:
         if sandbox:
             family.start("sandbox")
@@ -37,6 +38,7 @@ def web(*, host: Host = None, port: Port = None) -> None:
     """Serve the pages and the API. Listens on 127.0.0.1 unless configured otherwise: put a TLS proxy before it."""
     config = installation.start(quiet=True).web
 
+    restored.forget_again()
     wanted = port or config.port
     with listening.reserved(host or config.host, wanted) as address:
         Server(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handrail.cli import installation, migrations
+from handrail.cli import installation, migrations, restored
 from handrail.worker import pooling, service
 
 
@@ -15,6 +15,7 @@ def worker() -> None:
     config = installation.start(quiet=True)
     migrations.require()
     pooling.refuse()
+    restored.forget_again()
     settings = config.worker
     service.serve(
         service.WorkerSettings(
