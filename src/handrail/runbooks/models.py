@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from handrail.access.fields import ForgettableJSONField, ForgettableTextField, Record
 from handrail.access.models import Tenant, Workspace
 from handrail.definitions.models import Definition
 from handrail.runbooks.sealing import DETAIL, EVIDENCE, FIELDS, TASK, OutlinedField
@@ -39,7 +40,16 @@ class OfTenant(models.Model):
     @property
     def sealed_record(self) -> str:
         """The record whose key seals what this row holds: its run."""
-        return str(self.run.ref)  # type: ignore[attr-defined]
+        return str(self.of_run.ref)
+
+    @property
+    def of_run(self) -> OperationRun:
+        """Its own, or that of its exception packet."""
+        found: OperationRun = self.run if hasattr(self, "run_id") else self.packet.run  # type: ignore[attr-defined]
+        return found
+
+    def subject_of(self) -> Record:
+        return Record(self.tenant_id, self.sealed_record)
 
 
 class OperationRun(models.Model):
@@ -166,6 +176,8 @@ class ExceptionPacket(OfTenant):
     was not. ``outcome``: the code of what became of it, one of those that its runbook had.
     """
 
+    sealed_by = ("ref",)
+
     ref = models.CharField(max_length=24, unique=True)
     run = models.OneToOneField(OperationRun, on_delete=models.PROTECT, related_name="exception_packet")
     at = models.DateTimeField()
@@ -183,7 +195,7 @@ class ExceptionPacket(OfTenant):
     taken_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair taken_at
     resolved_at = models.DateTimeField(null=True)
     resolved_by = models.CharField(max_length=254, null=True)  # noqa: DJ001 - absent, as its pair resolved_at
-    note = models.TextField(max_length=4000, default="")
+    note = ForgettableTextField(max_length=4000, default="")
     due_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=64, null=True)  # noqa: DJ001 - absent, as its pair resolved_at
@@ -215,11 +227,13 @@ class ExceptionPacket(OfTenant):
 class ExceptionNote(OfTenant):
     """What somebody wrote about an exception packet before it was resolved. Never changed; its event has the digest."""
 
+    sealed_by = ("packet_id", "at")
+
     packet = models.ForeignKey(ExceptionPacket, on_delete=models.PROTECT, related_name="notes")
     at = models.DateTimeField()
     by = models.CharField(max_length=254)
     kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in NoteKind])
-    text = models.TextField(max_length=4000)
+    text = ForgettableTextField(max_length=4000)
 
 
 class Rereading(OfTenant):
@@ -230,13 +244,15 @@ class Rereading(OfTenant):
     and time of each read; ``unread``: by read, why it could not be made.
     """
 
+    sealed_by = ("packet_id", "at")
+
     packet = models.ForeignKey(ExceptionPacket, on_delete=models.PROTECT, related_name="rereadings")
     at = models.DateTimeField()
     by = models.CharField(max_length=254)
-    values = models.JSONField()
+    values = ForgettableJSONField()
     withheld = models.JSONField()
     differing = models.JSONField()
-    evidence = models.JSONField()
+    evidence = ForgettableJSONField(empty=list)
     unread = models.JSONField()
 
 

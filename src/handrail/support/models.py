@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from handrail.access.fields import ForgettableJSONField, ForgettableTextField, Record
 from handrail.access.models import Tenant, Workspace
 from handrail.connectors.desk import SUMMARY_LIMIT, Severity
 from handrail.runbooks.models import OperationRun
@@ -31,6 +32,8 @@ class SupportRequest(models.Model):
     the process that asked the desk has given up; a row that is unfinished after it was left by a process that died.
     """
 
+    sealed_by = ("ref",)
+
     ref = models.CharField(max_length=24, unique=True)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, db_index=False)
@@ -39,11 +42,11 @@ class SupportRequest(models.Model):
     primary_context = models.CharField(max_length=16, choices=[(c.value, c.value) for c in PrimaryContext])
     attachment_mode = models.CharField(max_length=16, choices=[(m.value, m.value) for m in AttachmentMode])
     severity = models.CharField(max_length=8, choices=[(s.value, s.value) for s in Severity])
-    summary = models.CharField(max_length=SUMMARY_MAX)
-    reproduction_notes = models.TextField(max_length=NOTES_MAX, default="")
-    contact_name = models.CharField(max_length=NAME_MAX)
-    contact_email = models.CharField(max_length=EMAIL_MAX)
-    context_envelope = models.JSONField()
+    summary = ForgettableTextField(max_length=SUMMARY_MAX)
+    reproduction_notes = ForgettableTextField(max_length=NOTES_MAX, default="")
+    contact_name = ForgettableTextField(max_length=NAME_MAX)
+    contact_email = ForgettableTextField(max_length=EMAIL_MAX)
+    context_envelope = ForgettableJSONField()
     submission_key = models.CharField(max_length=KEY_MAX)
     content_digest = models.CharField(max_length=71)
     created_at = models.DateTimeField()
@@ -106,3 +109,6 @@ class SupportRequest(models.Model):
             models.Index(fields=["tenant", "-created_at"], name="support_tenant_recent"),
             models.Index(fields=["run", "-created_at"], name="support_run_recent"),
         ]
+
+    def subject_of(self) -> Record:
+        return Record(self.tenant_id, self.ref)

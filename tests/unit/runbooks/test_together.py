@@ -73,7 +73,7 @@ def test_each_is_resolved_with_the_note_and_an_event_of_its_own(
     together.take_together(refs=refs[:2], by=senior)
     ended = together.resolve_together(refs=refs, outcome="other", note="Mended the sync service.", by=senior)
     assert [one.code for one in ended] == ["", "", "exception-open"]
-    told = set(ExceptionPacket.objects.filter(handling="resolved").values_list("ref", "note"))
+    told = {(one.ref, one.note) for one in ExceptionPacket.objects.filter(handling="resolved")}
     assert told == {(ref, "Mended the sync service.") for ref in refs[:2]}
     assert AuditEvent.objects.filter(event="exception.resolved").count() == 2
 

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from handrail.access import guards
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.fields import sealed_value
 from handrail.access.refusals import REASON_LIMIT, refuse
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
@@ -67,7 +68,8 @@ def resolve(*, ref: str, outcome: str, note: str, by: Actor, waiting: str = "", 
     _refuse_undecided(waiting, held)
     wrong = _completed(found_wrong.strip(), packet, by) if found_wrong.strip() else None
     mine = ExceptionPacket.objects.filter(pk=packet.pk, handling=Handling.TAKEN, taken_by=by.name)
-    _move(mine, handling=Handling.RESOLVED, resolved_at=now(), resolved_by=by.name, note=cleaned, outcome=code)
+    sealed_note = sealed_value(packet, "note", cleaned)
+    _move(mine, handling=Handling.RESOLVED, resolved_at=now(), resolved_by=by.name, note=sealed_note, outcome=code)
     # The sealed event vouches for the note, which stands in a column that no seal covers.
     decided = waiting if held else None
     digest = digest_bytes(cleaned.encode())
