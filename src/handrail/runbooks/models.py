@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
@@ -40,13 +42,8 @@ class OfTenant(models.Model):
     @property
     def sealed_record(self) -> str:
         """The record whose key seals what this row holds: its run."""
-        return str(self.of_run.ref)
-
-    @property
-    def of_run(self) -> OperationRun:
-        """Its own, or that of its exception packet."""
-        found: OperationRun = self.run if hasattr(self, "run_id") else self.packet.run  # type: ignore[attr-defined]
-        return found
+        owner: Any = self  # its run, or that of its exception packet
+        return str(owner.run.ref if hasattr(self, "run_id") else owner.packet.run.ref)
 
     def subject_of(self) -> Record:
         return Record(self.tenant_id, self.sealed_record)
