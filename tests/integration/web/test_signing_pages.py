@@ -10,6 +10,7 @@ from django.test import Client
 
 from handrail.access import signatures
 from handrail.access.capabilities import Role
+from handrail.access.models import User, Workspace
 from handrail.access.signatures import BegunCeremony, SigningSettings
 from handrail.definitions.models import DecisionProof
 from handrail.kernel.assertions import ApprovalProof
@@ -17,6 +18,7 @@ from handrail.packets.models import Revision, VoteProof
 from tests.factories import rows
 from tests.factories.installation import Installation
 from tests.factories.packets import Packets, connected
+from tests.factories.people import secret_of
 from tests.factories.signing import enrol, fields_of, in_production
 from tests.factories.web import Web
 from tests.unit.definitions.profile_samples import PROFILE
@@ -124,6 +126,30 @@ def test_a_definition_is_approved_with_a_signature_where_the_installation_asks(
         assert client.post(f"{path}/approve", {**sent, **fields_of(asked, key)}).status_code == 302
         assert (DecisionProof.objects.get().proof, DecisionProof.objects.get().act) == ("passkey", "approve")
         assert "Approval signed by" in client.get(path).content.decode()
+
+
+def bearer(person: User, workspace: Workspace) -> dict[str, str]:
+    return {"authorization": f"Bearer {secret_of(person.email, workspace.pk)}"}
+
+
+def test_a_token_approves_no_packet_that_takes_a_passkey(desk: Packets, revision: Revision, client: Client) -> None:
+    path = f"/api/v1/packets/{revision.packet.ref}/revisions/{revision.number}/approve"
+    headers = bearer(desk.people["ada"], desk.workspace)
+    body = {"digest": revision.assembly.manifest_digest, "seen": []}
+    answer = client.post(path, body, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (409, "passkey-needed")
+    assert f"on the page of {revision.packet.ref}" in answer.json()["detail"]
+
+
+def test_a_token_approves_no_definition_that_takes_a_passkey(house: Web, client: Client) -> None:
+    owner, proposal = rows.member(house.workspace, Role.GOVERNANCE_OWNER), house.proposal
+    headers = bearer(owner, house.workspace)
+    with in_production(definitions=ApprovalProof.PASSKEY):
+        answer = client.post(
+            f"/api/v1/definitions/{proposal.pk}/approve", {"digest": proposal.digest}, "application/json",
+            headers=headers,
+        )  # fmt: skip
+    assert (answer.status_code, answer.json()["code"]) == (409, "passkey-needed")
 
 
 def test_a_definition_is_approved_by_a_click_where_nothing_is_asked(house: Web, client: Client) -> None:

@@ -157,7 +157,10 @@ class _Scenario:
             self._vote(email)
         found = self._found()
         _expect_state(found, "approved")
-        return f"both approve revision {self._revision}, {_short(found)}"
+        return (
+            f"both approve revision {self._revision}, {_short(found)}, by a click: this is practice. In production the "
+            "profile takes their passkeys"
+        )
 
     def _vote(self, email: str) -> None:
         found = self._found()
@@ -206,7 +209,7 @@ class _Scenario:
         self._package = self._fetch(f"/lane/{LANE}/deliveries/{self._digest()}/package")
         said = self._vendor.verify(self._package)
         _expect(said.accepted, f"intake verify refuses: {', '.join(said.findings)}")
-        return f"verified offline with the public key alone: accepted, {len(self._package)} bytes"
+        return f"verified offline with the public key alone: accepted, {len(self._package)} bytes, approved as practice"
 
     def _refuse_altered(self) -> str:
         said = self._vendor.verify(altered(self._package), name="altered.zip")

@@ -56,7 +56,8 @@ class DemoWorkspace:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.web_port}/"
+        """Where the pages are. Passkeys need a host name, so it is not an IP address."""
+        return f"http://localhost:{self.web_port}/"
 
 
 @contextmanager
