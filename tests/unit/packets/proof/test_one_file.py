@@ -8,18 +8,23 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib import util
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handrail.connectors import lane as lanes
 from handrail.kernel.canonical import digest_bytes
+from handrail.kernel.errors import Invalid
 from handrail.kernel.secrets import Secrets
 from handrail.packets import belief
 from handrail.packets.proof import dsse, reply
-from handrail.packets.proof.intake import building, program
+from handrail.packets.proof.intake import building, keylist, program
 from handrail.packets.proof.keys import KeyRing
 from handrail.packets.proof.recall import PackageRecall, RecallReason, RecallRequest
 from handrail.packets.proof.reply import ReplyKind, ReplyReason
@@ -407,10 +412,7 @@ def test_keys_shows_ids_and_what_counts_no_more(intake: Intake, tmp_path: Path) 
 
 
 def test_keys_converts_what_openssh_writes(one_file: Intake, tmp_path: Path) -> None:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    line = KEY.public.crypto.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    done = one_file("keys", "-", "--pem", stdin=b"# ours\r\n" + line + b" vendor@host\r\n")
+    done = one_file("keys", "-", "--pem", stdin=b"# ours\r\n" + SSH_LINE + b" vendor@host\r\n")
     assert done.stdout == KEY.public.to_pem()
 
 
@@ -418,6 +420,15 @@ def test_converting_keeps_what_counts_no_more(intake: Intake, tmp_path: Path) ->
     ring = KeyRing((KEY.public, OTHER_KEY.public), OTHER_KEY.key_id).revoke(KEY.key_id)
     (tmp_path / "keys.pem").write_text(KEY.public.to_pem() + ring.to_pem())
     assert intake("keys", "keys.pem", "--pem").stdout == ring.to_pem()
+
+
+SSH_LINE = KEY.public.crypto.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+
+
+@given(st.sampled_from([KEY.public.to_pem().encode(), SSH_LINE]), st.integers(0, 200), st.binary(max_size=4))
+def test_keys_lists_any_bytes_or_refuses_them(raw: bytes, at: int, change: bytes) -> None:
+    with suppress(Invalid):
+        keylist.read(raw[:at] + change + raw[at + len(change) :], name="keys.pem").pem()
 
 
 def test_keys_never_prints_a_private_one(intake: Intake) -> None:

@@ -60,7 +60,8 @@ To read it: python3 -m zipfile -e handrail-intake FOLDER. Begin with
 handrail/packets/proof/verify.py; the clauses that it cites (PF-1 and so on) are
 those of the published package format.
 
-handrail is licensed under Apache-2.0. rfc8785 is by Trail of Bits, Apache-2.0.
+handrail is licensed under Apache-2.0, and so is rfc8785, by Trail of Bits. The
+licence is in rfc8785/LICENSE.txt.
 """
 
 
