@@ -98,6 +98,7 @@ def overwrite(tenant: Tenant, *, ref: str) -> None:
 _OVERWRITE = (
     "UPDATE runbooks_operationrun SET subject = %(erased)s || ' ' || ref"
     " WHERE tenant_id = %(tenant)s AND subject <> %(erased)s || ' ' || ref",
+    "UPDATE packets_packet SET terms = '{}' WHERE tenant_id = %(tenant)s AND terms <> '{}'",
 )
 
 

@@ -70,6 +70,12 @@ def hold_open(tenant_id: int, *, key: str | None = None) -> None:
         raise Conflict(RENAMED, code="tenant-renamed")
 
 
+def hold_tenant(tenant_id: int) -> None:
+    """Keeps what is decided about a tenant as a whole, such as a legal hold, as it is until the commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM access_tenant WHERE id = %s FOR KEY SHARE", [tenant_id])
+
+
 def tenants_of(actor: Actor) -> QuerySet[Tenant]:
     """The tenants in the actor's scope, by name."""
     rows = Tenant.objects.filter(workspace_id=actor.workspace_id).order_by("name", "pk")

@@ -223,6 +223,7 @@ LEASES: Mapping[str, str] = {
         SELECT h.id, h.workspace_id, h.code FROM packets_holdrow h JOIN packets_revision r ON r.id = h.revision_id
         WHERE r.ended_at IS NULL AND h.cleared_id IS NULL
           AND h.code IN ('secret-in-text', 'personal-data-in-text', 'internal-host-in-text', 'forbidden-claim')""",
+    "handrail_forgetting_lease": "SELECT id, workspace_id, kind FROM packets_forgetting",
     "handrail_handoff_lease": """
         SELECT id, workspace_id, external_handoff_mode AS mode, handoff_deadline_at AS deadline_at,
                external_ticket_reference IS NOT NULL AS has_ticket,

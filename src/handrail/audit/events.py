@@ -120,6 +120,7 @@ class EventName(StrEnum):
     PACKET_WITHDRAWN = "packet.withdrawn"
     PACKET_DISCARDED = "packet.discarded"
     PACKET_EXPIRED = "packet.expired"
+    PACKET_FORGOTTEN = "packet.forgotten"
     PACKET_EXPIRES_SOON = "packet.expires_soon"
     PACKET_SUPERSEDED = "packet.superseded"
     PACKET_RELEASED = "packet.released"

@@ -29,6 +29,7 @@ def show(found: PacketDetail) -> None:
             "manifest": manifest and (manifest.digest or manifest.fault),
             "expires": manifest and manifest.expires_at,
             "last attempt": summary.revision.failure,
+            "erased": "; ".join(f"{one.what} on {one.at:%Y-%m-%d} ({one.reason})" for one in found.forgotten),
         }
     )
     fields = [

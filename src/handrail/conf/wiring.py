@@ -17,6 +17,7 @@ from handrail.definitions import actions as definitions
 from handrail.kernel.assertions import ApprovalProof
 from handrail.kernel.errors import Misconfigured
 from handrail.notifications import settings as notifications
+from handrail.packets.actions.forgetting import remove_annexes
 from handrail.packets.queries import count_current
 from handrail.runbooks import sampling, task_system, timing
 from handrail.runbooks.actions import runs
@@ -56,6 +57,7 @@ def connect() -> None:
     subjects.configure(open_subject_keys(loaded))
     release.connect(loaded)
     closing.open_work.set(open_work)
+    erasures.remove_blobs.set(remove_annexes)
     erasures.on_its_way.set(on_its_way)
     kept_erasures.configured.set(loaded.erasures or loaded.state_directory / KEPT_ERASURES)
     definitions.active_again.set(runs.go_on_with)

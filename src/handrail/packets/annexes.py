@@ -67,12 +67,14 @@ def open_annex(packet: Packet, digest: str) -> BinaryIO:
     return store.open(digest)
 
 
-def remove(packet: Packet, digests: Iterable[str]) -> None:
-    """Takes away the ciphertexts of these contents, whose key need not be there any more. Raises BlobUnavailable."""
+def remove(packet: Packet, digests: Iterable[str]) -> int:
+    """Takes away the ciphertexts of these contents, whose key need not be there any more; how many there may have been.
+    Raises BlobUnavailable."""
     store, names = settings.blobs(), subjects.names_of(_subject(packet))
-    for digest in digests:
-        for name in names:
-            store.remove(name_of(str(name), digest))
+    named = [name_of(str(name), digest) for digest in digests for name in names]
+    for blob in named:
+        store.remove(blob)
+    return len(named)
 
 
 def name_of(key: str, digest: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from handrail.access.subjects import KeyKind
 from handrail.packets import settings
 from handrail.packets.ledger import DeliveryRow
 from handrail.packets.states import CURRENT, DECIDABLE, DeliveryEventKind, DeliveryState, RevisionState
@@ -55,6 +56,12 @@ def counts(at: datetime, soon: datetime) -> tuple[int, int, int]:
 def text_holds() -> dict[str, int]:
     """How many open holds on texts the revisions that are not over have, by code."""
     return dict(_all("SELECT code, count(*) FROM handrail_text_hold_lease GROUP BY code"))
+
+
+def forgotten() -> dict[str, int]:
+    """Of how many packets something was forgotten, by what."""
+    found = dict(_all("SELECT kind, count(*) FROM handrail_forgetting_lease GROUP BY kind"))
+    return {kind: found.get(kind, 0) for kind in (KeyKind.ANNEX, KeyKind.VALUES)}
 
 
 def deliveries() -> list[DeliveryState]:

@@ -38,6 +38,12 @@ def read() -> list[Metric]:
             {state.value: deliveries[state] for state in DeliveryState},
             "state",
         ),
+        Metric(
+            "handrail_packets_forgotten",
+            "Escalation packets of which something was forgotten because it was not to be kept longer, by what.",
+            leases.forgotten(),
+            "kind",
+        ),
         one(
             "handrail_packets_undelivered",
             "Released revisions that the lane has not confirmed, or no longer has.",

@@ -19,6 +19,7 @@ from handrail.packets import documents, permissions, proving, replies, seen, ter
 from handrail.packets.comparison import RevisionComparison, compared, with_previous
 from handrail.packets.concerned import ConcernedPeople, concerned_by
 from handrail.packets.deliveryview import DeliveryView, delivery
+from handrail.packets.forgotten import ForgottenPart, forgotten_of, is_forgotten
 from handrail.packets.models import Packet, Revision
 from handrail.packets.proving import ApprovalWay
 from handrail.packets.replies import ReasonView
@@ -113,7 +114,8 @@ class PacketDetail:
 
     ``cover``: the text of the cover sheet that leaves, or would leave now. ``approval``: how the actor
     would approve it.
-    ``why_not_*``: None where the actor may do it now; for holds it stands with each hold.
+    ``forgotten``: what of the packet was erased. ``why_not_*``: None where the actor may do it now; for holds it stands
+    with each hold.
     ``checklist``: what the vendor minded about the revision that was released before.
     """
 
@@ -133,6 +135,7 @@ class PacketDetail:
     delivery: DeliveryView | None
     may_see_inside: bool
     approval: ApprovalWay | None
+    forgotten: tuple[ForgottenPart, ...]
     why_not_mark_seen: Refusal | None
     why_not_assemble: Refusal | None
     why_not_approve: Refusal | None
@@ -216,30 +219,14 @@ def find_packets(actor: Actor, text: str, *, limit: int) -> list[PacketSummary]:
     Denied."""
     actor.require(Capability.PACKET_VIEW)
     rows = scoped(actor, Packet.objects.all()).order_by("-created_at", "-pk").values_list("pk", flat=True)
-    whole = Q(ref=text.upper()) | Q(terms__contains=[terms.whole(actor.workspace_id, text)]) | _clear_whole(text)
+    whole = Q(ref=text.upper()) | Q(terms__contains=[terms.whole(actor.workspace_id, text)]) | terms.clear_whole(text)
     exact = list(rows.filter(whole)[:limit])
     begun: list[int] = []
     if len(text) >= terms.SHORTEST:
-        start = Q(terms__contains=[terms.begins(actor.workspace_id, text)]) | _clear_begins(text)
+        start = Q(terms__contains=[terms.begins(actor.workspace_id, text)]) | terms.clear_begins(text)
         begun = list(rows.filter(start).exclude(pk__in=exact)[:limit])
     found = _with_newest(actor, [*exact, *begun])
-    return [one for one in found if one.ref == text.upper() or _begins(one.subject, text)][:limit]
-
-
-def _begins(subject: str, text: str) -> bool:
-    return any(part.startswith(text) for part in (subject, *subject.split(" / ")))
-
-
-def _clear_whole(text: str) -> Q:
-    """As the database finds rows from before subjects were encrypted; a ciphertext looks like none of them."""
-    stored = "subject__stored"
-    part = Q(**{f"{stored}__startswith": f"{text} / "}) | Q(**{f"{stored}__endswith": f" / {text}"})
-    return Q(terms=None) & (Q(**{stored: text}) | part | Q(**{f"{stored}__contains": f" / {text} / "}))
-
-
-def _clear_begins(text: str) -> Q:
-    begins = Q(subject__stored__startswith=text) | Q(subject__stored__contains=f" / {text}")
-    return Q(terms=None) & begins
+    return [one for one in found if one.ref == text.upper() or terms.is_begun(one.subject, text)][:limit]
 
 
 def named_packets(actor: Actor, refs: Collection[str]) -> list[PacketSummary]:
@@ -267,7 +254,7 @@ def get_packet_review(actor: Actor, ref: str, number: int | None = None, against
     """All that the page of one revision shows, the newest unless named. Raises NotFound, Denied."""
     row = get_revision_row(actor, ref, number, Capability.PACKET_VIEW)
     detail = _detail(actor, row)
-    found = compared(row, against) if hasattr(row, "assembly") else None
+    found = compared(row, against) if _is_whole(row) else None
     since = with_previous(row) if found is not None and found.against is None and row.number > 1 else None
     return PacketReview(detail, found, since, tuple(_void(row, detail)))
 
@@ -278,7 +265,7 @@ def _way(actor: Actor, row: Revision) -> ApprovalWay | None:
 
 
 def _detail(actor: Actor, row: Revision) -> PacketDetail:
-    assembled = hasattr(row, "assembly")
+    assembled = _is_whole(row)
     everything = Revision.objects.filter(packet_id=row.packet_id).order_by("-number")
     return PacketDetail(
         summary=_summary(row),
@@ -290,13 +277,14 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
         fields=fields(row) if assembled else (),
         holds=holds(actor, row) if assembled else (),
         annexes=annexes(row) if assembled else (),
-        sources=sources(row),
+        sources=sources(row) if not is_forgotten(row.packet.inputs) else (),
         votes=votes(row) if assembled else None,
         seen=seen.view(actor, row) if assembled else (),
         cover=_cover(row) if assembled else "",
         delivery=delivery(row),
         may_see_inside=permissions.may_see_internal(actor),
         approval=_way(actor, row) if assembled else None,
+        forgotten=forgotten_of(row.packet),
         why_not_mark_seen=permissions.why_not_mark_seen(actor, row),
         why_not_assemble=permissions.why_not_assemble(actor),
         why_not_approve=permissions.why_not_approve(actor, row),
@@ -308,6 +296,11 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
         why_not_settle=permissions.why_not_settle(actor),
         checklist=replies.checklist(row),
     )
+
+
+def _is_whole(row: Revision) -> bool:
+    """Whether it was assembled, and what it was assembled to is still there."""
+    return hasattr(row, "assembly") and not is_forgotten(row.assembly.packet)
 
 
 @snapshot()

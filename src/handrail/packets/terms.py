@@ -7,6 +7,8 @@ import base64
 import hmac
 from collections.abc import Iterable
 
+from django.db.models import Q
+
 from handrail.access import subjects
 from handrail.access.subjects import KeyKind, KeySubject
 
@@ -32,6 +34,22 @@ def whole(workspace_id: int, text: str) -> str:
 
 def begins(workspace_id: int, text: str) -> str:
     return _term(_key(workspace_id), "begins", text[:LONGEST])
+
+
+def is_begun(subject: str, text: str) -> bool:
+    return any(part.startswith(text) for part in (subject, *subject.split(" / ")))
+
+
+def clear_whole(text: str) -> Q:
+    """As the database finds rows from before subjects were encrypted; a ciphertext looks like none of them."""
+    stored = "subject__stored"
+    part = Q(**{f"{stored}__startswith": f"{text} / "}) | Q(**{f"{stored}__endswith": f" / {text}"})
+    return Q(terms=None) & (Q(**{stored: text}) | part | Q(**{f"{stored}__contains": f" / {text} / "}))
+
+
+def clear_begins(text: str) -> Q:
+    begins = Q(subject__stored__startswith=text) | Q(subject__stored__contains=f" / {text}")
+    return Q(terms=None) & begins
 
 
 def _term(key: bytes, how: str, text: str) -> str:

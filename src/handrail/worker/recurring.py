@@ -13,7 +13,7 @@ from handrail.anchoring import actions as anchoring
 from handrail.anchoring import services as anchors
 from handrail.audit import actions as audit
 from handrail.kernel.errors import HandrailError
-from handrail.packets.actions import releasing
+from handrail.packets.actions import forgetting, releasing
 from handrail.runbooks import task_system
 from handrail.runbooks.actions import pulling, waves
 from handrail.runbooks.actions.overdue import note_overdue
@@ -25,6 +25,8 @@ log = structlog.get_logger("handrail.worker")
 
 # What is left after so many waits for the next seal, so that a backlog never keeps other duties from their turn.
 SEAL_BATCHES = 20
+# Profiles count in days; what is left over from one time is done the next.
+FORGET_EVERY = 600.0
 
 
 def pull() -> None:
@@ -68,6 +70,10 @@ def expire() -> None:
     releasing.expire_all(name=worker_name())
 
 
+def forget() -> None:
+    forgetting.forget_due(name=worker_name())
+
+
 def overdue() -> None:
     note_overdue(name=worker_name())
 
@@ -92,6 +98,7 @@ def duties(*, sweep: float, pull_every: float, seal_every: float) -> Mapping[str
     """Those of this installation, by name: pulling needs a task system, anchoring somebody outside."""
     known = {
         "expire": RecurringDuty(expire, sweep),
+        "forget": RecurringDuty(forget, FORGET_EVERY),
         "overdue": RecurringDuty(overdue, sweep),
         "erase": RecurringDuty(erase, sweep),
         "seal": RecurringDuty(seal, seal_every),

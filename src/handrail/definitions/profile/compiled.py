@@ -237,6 +237,14 @@ class CompiledProfile:
         return self.spec.signers
 
     @property
+    def keep_seconds(self) -> tuple[float | None, float | None]:
+        """How long cleared annexes, and values, are kept after a packet has ended; None for ever."""
+        keep = self.spec.keep
+        if keep is None:
+            return None, None
+        return keep.annexes if keep.annexes is not None else keep.values, keep.values
+
+    @property
     def expires_after_seconds(self) -> float:
         return self.spec.expires_after
 

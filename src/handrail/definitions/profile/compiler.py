@@ -92,6 +92,7 @@ class _ProfileCompiler:
         holds = self._holds(known, fields, annexes)
         self._audience(known)
         self._signers()
+        self._keep()
         self._shown_in_annexes(known)
         self._watch([field.path for field in fields])
         self.context.faults.refuse_if_any()
@@ -239,6 +240,13 @@ class _ProfileCompiler:
         self._confirms(self.spec.lane.confirmed_by, ("lane", "confirmed_by"), known, many=False)
         for index, name in enumerate(self.spec.tenant_confirmed_by):
             self._confirms(name, ("tenant_confirmed_by", index), known, many=False)
+
+    def _keep(self) -> None:
+        keep = self.spec.keep
+        if keep is not None and keep.annexes is None and keep.values is None:
+            self.context.add(("keep",), "name annexes, values or both, each with a duration such as 400d")
+        if keep is not None and keep.annexes is not None and keep.values is not None and keep.annexes > keep.values:
+            self.context.add(("keep", "annexes"), "annexes can't be kept longer than values, which say what they are")
 
     def _shown_in_annexes(self, known: Variables) -> None:
         """Values that annexes show as they are: those that the audience may see anyway."""

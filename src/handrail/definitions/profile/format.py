@@ -20,6 +20,7 @@ from handrail.definitions.source.scalars import (
     Formerly,
     Identifier,
     Kebab,
+    Kept,
     Line,
     OptionalIdentifier,
     Prose,
@@ -293,6 +294,13 @@ class RecallSpec(Closed):
     words: bool = False
 
 
+class KeepSpec(Closed):
+    """How long after a packet has ended something of it is kept; without a key it is kept for ever."""
+
+    annexes: Kept | None = None
+    values: Kept | None = None
+
+
 class ProfileSpec(Closed):
     """A packet profile as it is written."""
 
@@ -323,3 +331,4 @@ class ProfileSpec(Closed):
     holds: Annotated[dict[Kebab, HoldRuleSpec], Field(max_length=50)] = {}
     watch: WatchSpec | None = None
     recall: RecallSpec = RecallSpec()
+    keep: KeepSpec | None = None

@@ -17,6 +17,8 @@ from handrail.definitions.language.valuetypes import BASES, ValueType
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 DAY_SECONDS = 24 * 3600.0
+_KEPT = re.compile(r"([1-9][0-9]{0,4})d")
+_MOST_KEPT_DAYS = 36500
 _LONG = re.compile(r"([0-9]{1,5})([mhd])")
 _LONG_UNIT_SECONDS = {"m": 60.0, "h": 3600.0, "d": DAY_SECONDS}
 
@@ -99,6 +101,14 @@ def long_seconds(text: Any) -> float:
     return value
 
 
+def kept_seconds(text: Any) -> float:
+    """``400d`` as seconds. Raises PydanticCustomError; from one day to 36500 days."""
+    match = _KEPT.fullmatch(text) if isinstance(text, str) else None
+    if match is None or not 1 <= int(match[1]) <= _MOST_KEPT_DAYS:
+        raise PydanticCustomError("kept", "expected a number of days from 1d to 36500d, such as 90d")
+    return int(match[1]) * float(DAY_SECONDS)
+
+
 def _positive(value: float) -> float:
     if value < 0.1:  # noqa: PLR2004 — the message says it
         raise PydanticCustomError("duration", "expected 100ms or more")
@@ -136,6 +146,7 @@ def value_type(text: Any) -> ValueType:
 
 
 Duration = Annotated[float, BeforeValidator(seconds)]
+Kept = Annotated[float, BeforeValidator(kept_seconds)]
 LongDuration = Annotated[float, BeforeValidator(long_seconds)]
 Interval = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive)]
 Identifier = Annotated[str, AfterValidator(_identifier)]

@@ -1,0 +1,97 @@
+"""Forgets what of packets their profiles keep no longer: by a duty of workers, a packet at a time."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import structlog
+from django.db import transaction
+
+from handrail.access import guards, holds, subjects
+from handrail.access import queries as access
+from handrail.access.actor import Actor
+from handrail.access.subjects import ForgetReason, KeyKind
+from handrail.audit.actions import record
+from handrail.audit.events import EventName
+from handrail.kernel.clock import now
+from handrail.kernel.errors import HandrailError
+from handrail.kernel.scope import entered
+from handrail.packets import annexes, moves, retention
+from handrail.packets.models import AnnexRow, Forgetting, Packet, PictureRedaction
+
+log = structlog.get_logger("handrail.packets")
+AT_ONCE = 100
+WORDS = {KeyKind.ANNEX: "annexes", KeyKind.VALUES: "values"}
+
+
+def forget_due(*, name: str, limit: int = AT_ONCE) -> int:
+    """Forgets what is due in every workspace, as the worker ``name``, so many parts of packets at most in each.
+
+    Returns how many. What can't be forgotten now, because the store of keys is away, is due again.
+    """
+    forgotten = 0
+    for workspace in access.workspace_ids():
+        by = access.worker(name, workspace)
+        with entered(by.scope):
+            for packet_id, kind in list(islice(retention.due(now(), limit=limit), limit)):
+                forgotten += forget(packet_id=packet_id, kind=kind, by=by)
+    return forgotten
+
+
+def forget(*, packet_id: int, kind: KeyKind, by: Actor) -> bool:
+    """Destroys the keys of one kind of a packet, and records it. False where it is not due any more, or its tenant is
+    under a legal hold.
+
+    The key goes before the record is committed. A worker that is killed in between has forgotten it all the same, and
+    the next one records it. Raises SubjectKeysUnavailable.
+    """
+    with transaction.atomic():
+        packet = moves.lock(packet_id)
+        guards.hold_tenant(packet.tenant_id)
+        if holds.is_held(packet.tenant_id) or not retention.is_due(packet, kind, now()):
+            return False
+        at = now()
+        subjects.destroy(packet.tenant_id, record=packet.ref, kinds=[kind], reason=ForgetReason.RETENTION, at=at)
+        if kind is KeyKind.VALUES:
+            Packet.objects.filter(pk=packet.pk).update(terms=[])
+        Forgetting.objects.create(
+            workspace_id=packet.workspace_id,
+            tenant_id=packet.tenant_id,
+            at=at,
+            packet=packet,
+            kind=kind,
+            reason=ForgetReason.RETENTION,
+        )
+        record(
+            EventName.PACKET_FORGOTTEN,
+            by=by,
+            workspace_id=packet.workspace_id,
+            tenant_id=packet.tenant_id,
+            subject_kind="packet",
+            subject=packet.ref,
+            what=WORDS[kind],
+            reason=ForgetReason.RETENTION,
+        )
+    if kind is KeyKind.ANNEX:
+        _remove(packet)
+    return True
+
+
+def remove_annexes(tenant_id: int) -> int:
+    """Takes away the encrypted annexes of a tenant, in the current scope, once their keys are destroyed. Returns how
+    many. Raises BlobUnavailable."""
+    return sum(annexes.remove(packet, _digests(packet)) for packet in Packet.objects.filter(tenant_id=tenant_id))
+
+
+def _remove(packet: Packet) -> None:
+    """What nobody can read any more only takes room."""
+    try:
+        annexes.remove(packet, _digests(packet))
+    except HandrailError as error:
+        log.warning("forgotten annexes could not be removed", packet=packet.ref, error=error.code)
+
+
+def _digests(packet: Packet) -> set[str]:
+    cleared = AnnexRow.objects.filter(revision__packet=packet, cleared_digest__isnull=False)
+    drawn = PictureRedaction.objects.filter(packet=packet).values_list("result_digest", flat=True)
+    return {*(str(digest) for digest in cleared.values_list("cleared_digest", flat=True)), *drawn}
