@@ -185,7 +185,7 @@ def test_legal_hold_stops_it(desk: Packets) -> None:
     )
     assert forget() == 0
     LegalHold.objects.filter(pk=hold.pk).update(
-        lifted_at=now(), lifted_by="ben", lift_asked_at=now(), lift_asked_by="cy"
+        lifted_at=now(), lifted_by="ben", lift_asked_at=now(), lift_asked_by="cy", lift_reason="It is over."
     )
     assert forget() == 2
 
