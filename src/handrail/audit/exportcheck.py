@@ -24,7 +24,9 @@ from typing import Any
 from handrail.audit import checkpoint
 from handrail.audit.checkpoint import LogCheckpoint, NoteKey
 from handrail.audit.merkle import HASH_BYTES, Frontier, leaf_hash
+from handrail.audit.policy import TrustPolicy
 from handrail.audit.sources import EVENTS
+from handrail.audit.tlogproof import cosigners
 from handrail.kernel.canonical import canonical_bytes
 from handrail.kernel.errors import Fault, Invalid
 
@@ -43,8 +45,11 @@ class CheckedExport:
     rows: Mapping[str, int] = field(default_factory=dict)
 
 
-def check(given: Iterable[str], *, origin: str, keys: Sequence[NoteKey]) -> CheckedExport:
-    """Whether an export is whole: every row fits its leaf, all leaves the root, and a known key signed that.
+def check(
+    given: Iterable[str], *, origin: str, keys: Sequence[NoteKey], policy: TrustPolicy | None = None
+) -> CheckedExport:
+    """Whether an export is whole: every row fits its leaf, all leaves the root, and a known key signed that; with
+    ``policy``, also its quorum of witnesses.
 
     Takes the keys from the caller, never from the file. Raises Invalid naming the first line that is wrong.
     """
@@ -73,6 +78,8 @@ def check(given: Iterable[str], *, origin: str, keys: Sequence[NoteKey]) -> Chec
     signed = checkpoint.verify(text, origin=origin, keys=keys)
     if (signed.size, signed.root) != (frontier.size, frontier.root()):  # CF-25
         raise _wrong(0, f"the leaves are not those that the checkpoint over {signed.size} leaves was signed for")
+    if policy is not None and not policy.is_reached(cosigners(text, tuple(policy.witnesses.values()))):  # CF-65
+        raise _wrong(0, "its checkpoint lacks cosignatures that the policy asks for")
     shown = {source: count for source, count in sorted(rows.items()) if count}
     return CheckedExport(signed.size, shown.get(EVENTS.name, 0), text, shown)
 

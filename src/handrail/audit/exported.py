@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from handrail.audit import mark, rows, signing, store
+from handrail.audit import cosigned, mark, rows, signing, store
 from handrail.audit.exportcheck import FORMAT, LINE_LIMIT
 from handrail.audit.models import AuditLeaf
 from handrail.audit.sources import EVENTS, Source
@@ -39,7 +39,7 @@ def lines(scope: Scope) -> Iterator[str]:
     last = store.latest()
     if last is None:
         raise Conflict("Nothing has been sealed yet. Run: handrail audit seal")
-    return _lines(scope, last.size, last.text)
+    return _lines(scope, last.size, cosigned.text_of(last))
 
 
 def _lines(scope: Scope, size: int, text: str) -> Iterator[str]:

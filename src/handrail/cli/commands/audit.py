@@ -240,12 +240,16 @@ def export(*, out: Out = None, as_: As = None, workspace: InWorkspace = None) ->
 
 
 @group.command("check-export")
-def check_export(file: ExportFile, *, key: Keys, origin: Origin = "handrail/audit", json: Json = False) -> None:
+def check_export(
+    file: ExportFile, *, key: Keys, origin: Origin = "handrail/audit", policy: PolicyFile = None, json: Json = False
+) -> None:
     """Check an export with the public key alone: each row in clear text against its leaf, and all leaves against the
     signed checkpoint. Needs no database."""
+    trusted = policies.parse(output.read_file(policy)) if policy else None
+    keys = [cosignature.read_key(text) for text in key]
     try:
         with file.open(encoding="utf-8") as lines:
-            checked = exportcheck.check(lines, origin=origin, keys=[cosignature.read_key(text) for text in key])
+            checked = exportcheck.check(lines, origin=origin, keys=keys, policy=trusted)
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid(f"{file} can't be read: {type(error).__name__}.", code="file") from None
     if json:
