@@ -16,6 +16,7 @@ from handrail.audit import anchors, policy
 from handrail.audit.anchors import AnchorTrust
 from handrail.audit.checkpoint import NoteKey
 from handrail.audit.cosignature import CosignatureType, CosignerKey
+from handrail.audit.models import AuditCheckpoint
 from handrail.audit.policy import TrustPolicy
 from handrail.audit.witness import protocol
 from handrail.audit.witness.deciding import Witness
@@ -26,6 +27,7 @@ from handrail.connectors.config import HttpConfig
 from handrail.connectors.http import Client
 from handrail.kernel.secrets import Secrets
 from tests.factories.http_server import JsonHandler, running
+from tests.factories.log import keep_mark, run, superuser
 
 PROGRAM = "from handrail.cli import main; main()"
 
@@ -131,3 +133,16 @@ class _Handler(JsonHandler):
 def lying(lie: Lie) -> Iterator[LyingWitness]:
     with running(LyingWitness(lie)) as server:
         yield server
+
+
+def forked(size: int) -> None:
+    """The log is cut to ``size`` leaves, with everything over it, as a backup of then has it; and grows otherwise."""
+    tables = ["audit_auditevent", "audit_auditleaf", "audit_auditnode", "audit_auditcheckpoint", "audit_cosignature"]
+    keep = AuditCheckpoint.objects.filter(size__lte=size).latest("size").size
+    with superuser(*tables):
+        run("DELETE FROM audit_auditevent WHERE id IN (SELECT row_id FROM audit_auditleaf WHERE index >= %s)", keep)
+        run("DELETE FROM audit_auditleaf WHERE index >= %s", keep)
+        run("DELETE FROM audit_auditnode WHERE (index + 1) << level > %s", keep)
+        run("DELETE FROM audit_auditcheckpoint WHERE size > %s", keep)
+        run("DELETE FROM audit_cosignature WHERE size > %s", keep)
+    keep_mark()

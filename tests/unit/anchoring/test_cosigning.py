@@ -23,8 +23,8 @@ from handrail.audit.witness.protocol import SIZE_TYPE, AddCheckpoint
 from handrail.audit.witness.server import WitnessServer
 from handrail.kernel.clock import now
 from tests.factories import witnesses
-from tests.factories.log import keep_mark, run, sealed_events, superuser
-from tests.factories.witnesses import lying, witnessed
+from tests.factories.log import run, sealed_events, superuser
+from tests.factories.witnesses import forked, lying, witnessed
 
 pytestmark = pytest.mark.django_db
 BY = access.worker("worker-1", 0)
@@ -60,19 +60,6 @@ def problem(name: str = "w1") -> str:
 
 def recorded(event: str) -> list[AuditEvent]:
     return list(AuditEvent.objects.filter(event=event))
-
-
-def fork(size: int) -> None:
-    """The log is cut to ``size`` leaves, with everything over it, as a backup of then has it; and grows otherwise."""
-    tables = ["audit_auditevent", "audit_auditleaf", "audit_auditnode", "audit_auditcheckpoint", "audit_cosignature"]
-    keep = AuditCheckpoint.objects.filter(size__lte=size).latest("size").size
-    with superuser(*tables):
-        run("DELETE FROM audit_auditevent WHERE id IN (SELECT row_id FROM audit_auditleaf WHERE index >= %s)", keep)
-        run("DELETE FROM audit_auditleaf WHERE index >= %s", keep)
-        run("DELETE FROM audit_auditnode WHERE (index + 1) << level > %s", keep)
-        run("DELETE FROM audit_auditcheckpoint WHERE size > %s", keep)
-        run("DELETE FROM audit_cosignature WHERE size > %s", keep)
-    keep_mark()
 
 
 def test_witness_cosigns_each_checkpoint_with_the_proof_from_the_last(witness: WitnessServer) -> None:
@@ -128,7 +115,7 @@ def test_log_that_was_rolled_back_and_grew_otherwise_is_refused_and_reported(
     anchor()
     sealed_events(3)
     anchor()
-    fork(3)
+    forked(3)
     sealed_events(grown)
     anchor()
     assert problem() in ("ahead", "forked")
@@ -152,7 +139,7 @@ def test_copy_of_the_database_that_grew_otherwise_is_refused(tmp_path: Path, sig
         sealed_events(6)
         anchor()
         assert verify().whole
-        fork(5)
+        forked(5)
         sealed_events(6)  # as long as the first was, with other leaves
         anchor()
         assert (problem(), len(recorded("audit.witness_refused"))) == ("forked", 1)
