@@ -1,5 +1,4 @@
-"""A witness and a verifier that others wrote: ``aics-witness`` cosigns our log and refuses its fork; ``aics-tlog`` accepts
-checkpoint and inclusion proof."""
+"""``aics-witness``, which others wrote, cosigns our log and refuses its fork; their ``aics-tlog`` accepts both proofs."""
 
 from __future__ import annotations
 

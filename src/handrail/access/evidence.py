@@ -57,11 +57,11 @@ def prove(actor: Actor, source: str, row_id: int) -> ProvenRow:
 
 
 def timestamp(actor: Actor, size: int | None = None) -> StampedCheckpoint:
-    """The newest time stamp of a checkpoint, or that over ``size`` leaves. Raises Denied, NotFound."""
+    """The newest time stamp of a checkpoint, or that over ``size`` leaves. Raises Denied, Conflict."""
     actor.require(Capability.AUDIT_VIEW)
     found = stamped.newest(size)
     if found is None:
-        raise NotFound("There is no time stamp of such a checkpoint.")
+        raise Conflict("There is no time stamp of such a checkpoint.", code="not-stamped")
     signed, response, service = found
     return StampedCheckpoint(signed.size, signed.text, response, service)
 

@@ -94,13 +94,13 @@ def witnesses(request: HttpRequest) -> QuorumStatus:
     return evidence.quorum(actor_of(request))
 
 
-@router.get("/audit/proofs/event/{event}", response={200: NamedProof, **REFUSALS}, operation_id="prove_audit_event")
-def prove_event(request: HttpRequest, event: Annotated[int, Field(ge=1, le=2**62)]) -> NamedProof:
+@router.get("/audit/events/{int:event}/proof", response={200: NamedProof, **REFUSALS}, operation_id="prove_audit_event")
+def prove_event(request: HttpRequest, event: int) -> NamedProof:
     """What outsiders check one event with: a C2SP tlog-proof, a COSE receipt (base64), and the leaf."""
     return log_proofs.prove_event(actor_of(request), event)
 
 
-@router.get("/audit/proofs/packet/{packet}", response={200: list[NamedProof], **REFUSALS}, operation_id="prove_packet")
+@router.get("/packets/{packet}/proofs", response={200: list[NamedProof], **REFUSALS}, operation_id="prove_packet")
 def prove_packet(request: HttpRequest, packet: str) -> list[NamedProof]:
     """Likewise, of a released packet and of each of its approvals."""
     return log_proofs.prove_packet(actor_of(request), packet)

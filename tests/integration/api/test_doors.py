@@ -55,6 +55,7 @@ def call(client: Client, house: Web, door: str) -> tuple[int, str]:
     """Status and code of the answer."""
     method, path = OPERATIONS[door]
     things = {
+        "audit": "event",
         "runs": "run",
         "exceptions": "exception",
         "definitions": "definition",

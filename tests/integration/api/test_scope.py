@@ -120,6 +120,7 @@ def foreign(estate: Runs, board: object) -> dict[str, str]:
     pack(other)
     return {
         "packets": "PKT-0000000001",
+        "events": str(AuditEvent.objects.filter(workspace_id=other.workspace.pk).latest("pk").pk),
         "runs": run.ref,
         "exceptions": packet.ref,
         "definitions": str(other.definition.pk),
@@ -162,6 +163,7 @@ def pack(of: Runs) -> None:
 
 
 MISSING = {
+    "events": "999999999",
     "packets": "PKT-ZZZZZZZZZZ",
     "runs": "RUN-ZZZZZZZZZZ",
     "exceptions": "EXC-ZZZZZZZZZZ",

@@ -85,9 +85,9 @@ def test_members_without_the_audit_log_find_no_proofs(packet: str, desk: Packets
 
 def test_api_gives_the_same(packet: str, auditor: Client) -> None:
     event = AuditEvent.objects.filter(event="packet.released").get().pk
-    one = auditor.get(f"/api/v1/audit/proofs/event/{event}").json()
+    one = auditor.get(f"/api/v1/audit/events/{event}/proof").json()
     assert (one["name"], one["row"]["quorum"]) == (f"event-{event}", None)
-    several = auditor.get(f"/api/v1/audit/proofs/packet/{packet}").json()
+    several = auditor.get(f"/api/v1/packets/{packet}/proofs").json()
     assert [found["name"] for found in several] == ["release", "approval-1", "approval-2"]
     by = signing.get()
     for found in (one, *several):
@@ -95,4 +95,4 @@ def test_api_gives_the_same(packet: str, auditor: Client) -> None:
         assert b64decode(found["row"]["receipt"])[0] == 0xD2
     status = auditor.get("/api/v1/audit/witnesses").json()
     assert (status["configured"], status["anchors"]) == (False, [])
-    assert auditor.get("/api/v1/audit/timestamp").status_code == 404
+    assert auditor.get("/api/v1/audit/timestamp").status_code == 409

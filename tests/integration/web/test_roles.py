@@ -9,7 +9,10 @@ import pytest
 from django.test import Client
 
 from handrail.access import capabilities
+from handrail.access import queries as access
 from handrail.access.capabilities import BUNDLES, Capability, Role
+from handrail.audit.actions import record
+from handrail.audit.events import EventName
 from handrail.audit.models import AuditEvent
 from tests.factories.installation import Installation
 from tests.factories.web import Web
@@ -73,6 +76,8 @@ NEEDS: dict[str, Capability | None] = {
     "admin/exceptions/<exception>/follow-up": C.EXCEPTION_VIEW,
     "admin/audit": C.AUDIT_VIEW,
     "admin/audit/record": C.AUDIT_VIEW,
+    "admin/audit/proofs/event/<event>": C.AUDIT_VIEW,
+    "admin/audit/proofs/packet/<packet>": C.AUDIT_VIEW,
     "admin/evaluation": C.EVALUATION_VIEW,
 }
 # Another capability that opens the page as well.
@@ -81,6 +86,7 @@ AS_WELL = {"admin/packets/<packet>/original": C.PACKET_CLEAR_HOLD}
 NOTHING_YET = {"admin/packets/<packet>/document", "admin/packets/<packet>/package"} | {
     *("admin/packets/<packet>/annex", "admin/packets/<packet>/original"),
     *("admin/packets/<packet>/picture", "admin/packets/<packet>/picture/drawn"),
+    *("admin/audit/proofs/event/<event>", "admin/audit/proofs/packet/<packet>"),
 }
 # These take only POST, of one's own.
 OWN = {
@@ -158,6 +164,8 @@ def test_every_route_says_what_it_needs() -> None:
 @pytest.mark.parametrize(("path", "role"), portion(itertools.product(NEEDS, Role), 3))
 def test_page_follows_the_capability(house: Web, as_role: Callable[..., Client], path: str, role: Role) -> None:
     needed = NEEDS[path]
+    worker = access.worker("worker-1", house.workspace.pk)
+    record(EventName.RUN_RECEIVED, by=worker, subject_kind="run", subject="s", tenant_id=house.tenant.pk)  # not sealed
     response = as_role(role).get(ROUTES[path].url(house.ids()), follow=True)
     denials = AuditEvent.objects.filter(event="access.denied")
     if needed is None or {needed, AS_WELL.get(path)} & set(BUNDLES[role]):
