@@ -1,4 +1,4 @@
-"""``aics-witness``, which others wrote, cosigns our log and refuses its fork; their ``aics-tlog`` accepts both proofs."""
+"""``aics-witness``, which others wrote, cosigns our log and refuses its fork; their ``aics-tlog`` accepts proofs."""
 
 from __future__ import annotations
 

@@ -32,7 +32,6 @@ def prove_event(actor: Actor, event: int) -> NamedProof:
 def prove_packet(actor: Actor, ref: str) -> list[NamedProof]:
     """The release of a packet and the votes that it was released with. Raises Denied, NotFound, and Conflict while it
     is not released or not sealed."""
-    actor.require(Capability.AUDIT_VIEW)
     packet = get_packet_row(actor, ref, Capability.PACKET_VIEW)
     revision = Revision.objects.filter(packet=packet, release__isnull=False).order_by("-number").first()
     if revision is None:

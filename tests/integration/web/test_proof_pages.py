@@ -78,9 +78,11 @@ def test_packet_that_is_not_released_has_nothing_to_prove(desk: Packets, auditor
     assert (page.status_code, "has not been released" in page.content.decode()) == (409, True)
 
 
-def test_members_without_the_audit_log_find_no_proofs(packet: str, desk: Packets, enter: Enter) -> None:
+def test_members_without_the_audit_log_prove_packets_and_no_events(packet: str, desk: Packets, enter: Enter) -> None:
     operator = enter(rows.member(desk.tenant.workspace, Role.OPERATOR))
-    assert operator.get(f"/admin/audit/proofs/packet/{packet}").status_code == 403
+    assert operator.get(f"/admin/audit/proofs/packet/{packet}").status_code == 200
+    event = AuditEvent.objects.filter(event="packet.released").get().pk
+    assert operator.get(f"/admin/audit/proofs/event/{event}").status_code == 403
 
 
 def test_api_gives_the_same(packet: str, auditor: Client) -> None:

@@ -77,7 +77,7 @@ NEEDS: dict[str, Capability | None] = {
     "admin/audit": C.AUDIT_VIEW,
     "admin/audit/record": C.AUDIT_VIEW,
     "admin/audit/proofs/event/<event>": C.AUDIT_VIEW,
-    "admin/audit/proofs/packet/<packet>": C.AUDIT_VIEW,
+    "admin/audit/proofs/packet/<packet>": C.PACKET_VIEW,
     "admin/evaluation": C.EVALUATION_VIEW,
 }
 # Another capability that opens the page as well.

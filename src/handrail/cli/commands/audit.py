@@ -134,7 +134,8 @@ def checkpoint(*, as_: As = None, workspace: InWorkspace = None) -> None:
 def key(*, pem: Pem = False, as_: As = None, workspace: InWorkspace = None) -> None:
     """Print the public key that checkpoints are verified with, and the second one, if there is one."""
     who = actor(as_, workspace)
-    print(evidence.receipt_key(who).rstrip() if pem else "\n".join(evidence.verifier_keys(who)))
+    keys = evidence.verifier_keys(who)
+    print(evidence.receipt_key().rstrip() if pem else "\n".join(keys))
 
 
 @group.command("witnesses")
@@ -166,7 +167,7 @@ def proof(
         if not (what.isascii() and what.isdecimal() and len(what) <= EVENT_DIGITS):
             raise Invalid("An event is named by its number, as in list --json.", code="event")
         found = [log_proofs.prove_event(who, int(what))]
-    files = {"log-key.pem": evidence.receipt_key(who).encode()}
+    files = {"log-key.pem": evidence.receipt_key().encode()}
     for one in found:
         files |= {
             f"{one.name}.tlog-proof": one.row.proof.encode(),

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from handrail.access import evidence
+from handrail.access.capabilities import Capability
 from handrail.kernel.errors import NotFound
 from handrail.packets import log_proofs
 from handrail.packets.log_proofs import NamedProof
@@ -39,8 +40,8 @@ def _answer(request: PageRequest, found: list[NamedProof], *, title: str, about:
         "title": title,
         "packet": about,
         "forms": list(_TYPES),
-        "keys": evidence.verifier_keys(request.actor),
-        "pem": evidence.receipt_key(request.actor),
+        "keys": evidence.verifier_keys(request.actor) if request.actor.may(Capability.AUDIT_VIEW) else [],
+        "pem": evidence.receipt_key(),
     }
     return render(request, "audit/proofs.html", context)
 

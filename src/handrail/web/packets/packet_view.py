@@ -97,7 +97,6 @@ class PacketPage:
     forms: list[ReasonForm]
     again: ReasonForm | None
     may_export: bool
-    may_prove: bool
     may_look_inside: bool
     reason_limit: int = REASON_LIMIT
     refused: RefusedDecision | None = None
@@ -214,7 +213,6 @@ def present(
         checklist=lifeforms.checklist(detail, typed),
         forms=list(_forms(detail, typed)),
         again=_again(detail, typed) if not later else None,
-        may_prove=detail.delivery is not None and actor.may(Capability.AUDIT_VIEW),
         may_export=detail.delivery is not None and actor.may(Capability.PACKET_RELEASE),
         refused=refused,
         whole=whole,
