@@ -52,6 +52,7 @@ from handrail.connectors.lane.config import (  # noqa: E402
     HttpLaneConfig,
     S3LaneConfig,
     SftpLaneConfig,
+    UploadLaneConfig,
 )
 from handrail.connectors.tasksystem.config import AnswerRow, LookFor, WriteCall  # noqa: E402
 from handrail.definitions.states import DEFINITION  # noqa: E402
@@ -276,6 +277,7 @@ LANES = {
     "portal": CasePortalConfig,
     "s3": S3LaneConfig,
     "sftp": SftpLaneConfig,
+    "upload": UploadLaneConfig,
 }
 CHANNELS = {
     "webhook": WebhookSection,

@@ -163,6 +163,7 @@ RIGHTS: Mapping[str, Rights] = {
     "packets_clearance": _ADDED,
     "packets_annexrow": _ADDED,
     "packets_seenmark": _ADDED,
+    "packets_givenuploadaddress": _ADDED,
     "packets_pictureredaction": _ADDED,
     "packets_pictureattestation": _ADDED,
     "packets_vote": _ADDED,

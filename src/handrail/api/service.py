@@ -20,6 +20,7 @@ from handrail.api import (
     audit,
     brakes,
     definitions,
+    deliveries,
     exceptions,
     figures,
     find,
@@ -88,6 +89,7 @@ api.add_router("", definitions.router, tags=["definitions"])
 api.add_router("", support.router, tags=["support"])
 api.add_router("", packets.router, tags=["packets"])
 api.add_router("", lanes.router, tags=["packets"])
+api.add_router("", deliveries.router, tags=["packets"])
 api.add_router("", webhook.router, tags=["tasks"])
 api.add_router("", keeping.router, tags=["tenants"])  # its addresses begin like those of tenants, which match more
 api.add_router("", tenants.router, tags=["tenants"])

@@ -128,6 +128,8 @@ class EventName(StrEnum):
     PACKET_DELIVERY_REFUSED = "packet.delivery_refused"
     PACKET_CONSUMED = "packet.consumed"
     PACKET_GIVEN_UP = "packet.given_up"
+    PACKET_UPLOAD_ADDRESS_GIVEN = "packet.upload_address_given"
+    PACKET_DELIVERY_SETTLED = "packet.delivery_settled"
     PACKET_RECALLED = "packet.recalled"
     PACKET_REPLIED = "packet.replied"
     PACKET_REPLY_REFUSED = "packet.reply_refused"

@@ -125,7 +125,8 @@ def _origin(url: str) -> str:
 Origin = Annotated[str, AfterValidator(_origin)]
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -153,7 +154,7 @@ class HttpConfig(ConnectorConfig):
     def _encrypted_off_this_machine(self) -> Self:
         for url in (self.base_url, *self.allow):
             scheme, host, _ = split_origin(url)
-            if scheme == "http" and not self.allow_plain_http and not _is_loopback(host):
+            if scheme == "http" and not self.allow_plain_http and not is_loopback(host):
                 raise ValueError(
                     f"{url} is not encrypted; use https://, or set allow_plain_http = true if that network is trusted"
                 )

@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from handrail.access.fields import ForgettableBinaryField, ForgettableJSONField, ForgettableTextField
+from handrail.access.fields import ForgettableBinaryField, ForgettableJSONField, ForgettableTextField, Record
 from handrail.access.models import SignedAct
 from handrail.access.subjects import KeyKind
 from handrail.packets.casemodels import DIGEST, OfRevision, Owned, Packet, Revision
@@ -287,3 +287,18 @@ class Forgetting(Owned):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["packet", "kind"], name="forgetting_once")]
+
+
+class GivenUploadAddress(Owned):
+    """Where the vendor lets one package of this packet be put. ``uploads`` says whether it was used."""
+
+    packet = models.ForeignKey(Packet, on_delete=models.PROTECT, related_name="upload_addresses")
+    address = ForgettableTextField(max_length=8000)
+    expires_at = models.DateTimeField()
+    by = models.CharField(max_length=254)
+    user_id = models.BigIntegerField(null=True)
+
+    sealed_by: ClassVar = ("packet_id", "expires_at", "by")
+
+    def subject_of(self) -> Record:
+        return Record(self.tenant_id, self.packet.ref)

@@ -8,11 +8,15 @@ from handrail.access import signatures
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.refusals import Refusal, missing_capability
+from handrail.connectors import lane as lanes
+from handrail.connectors.lane import Ability, TakesAddress
 from handrail.definitions.profile.format import RedactSpec
 from handrail.kernel.assertions import ApprovalProof
-from handrail.packets import approvers, documents, expiry, proving
+from handrail.kernel.errors import Misconfigured
+from handrail.packets import approvers, documents, expiry, ledger, proving
 from handrail.packets.models import Assembly, DeliveryEntry, HoldRow, PictureRedaction, Revision, Vote
 from handrail.packets.states import CURRENT, DECIDABLE, DeliveryEventKind, RevisionState, VoteKind
+from handrail.packets.status import DeliveryPhase, fold
 
 
 def why_not_assemble(actor: Actor) -> Refusal | None:
@@ -124,6 +128,37 @@ def why_not_recall(actor: Actor, revision: Revision) -> Refusal | None:
 
 def why_not_settle(actor: Actor) -> Refusal | None:
     return missing_capability(actor, Capability.PACKET_CLEAR_HOLD)
+
+
+def why_not_give_address(actor: Actor, revision: Revision) -> Refusal | None:
+    """Also before the release: what is known then is used then."""
+    if refusal := missing_capability(actor, Capability.PACKET_RELEASE) or _not_current(revision, CURRENT):
+        return refusal
+    try:
+        lane = lanes.get(revision.packet.lane)
+    except Misconfigured as error:
+        return Refusal("no-such-lane", error.message)
+    if not isinstance(lane, TakesAddress):
+        return Refusal("no-upload-address", "This lane needs no upload address.")
+    return None
+
+
+def why_not_confirm_arrival(actor: Actor, revision: Revision) -> Refusal | None:
+    if refusal := missing_capability(actor, Capability.PACKET_RELEASE):
+        return refusal
+    if fold(ledger.rows_of(revision.pk)).phase is not DeliveryPhase.ASK:
+        return Refusal("not-unknown", "No answer of its delivery is missing.")
+    if may_ask(revision.packet.lane):
+        return Refusal("lane-asked", "Handrail asks this lane itself.")
+    return None
+
+
+def may_ask(name: str) -> bool:
+    """Whether the lane of that name can be asked; one that isn't configured may be."""
+    try:
+        return Ability.ASK in lanes.get(name).abilities
+    except Misconfigured:
+        return True
 
 
 def why_not_discard(actor: Actor, revision: Revision) -> Refusal | None:

@@ -146,6 +146,8 @@ class PacketDetail:
     why_not_recall: Refusal | None = None
     why_not_settle: Refusal | None = None
     checklist: tuple[ReasonView, ...] = ()
+    why_not_give_address: Refusal | None = None
+    why_not_confirm_arrival: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,8 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
         why_not_recall=permissions.why_not_recall(actor, row),
         why_not_settle=permissions.why_not_settle(actor),
         checklist=replies.checklist(row),
+        why_not_give_address=permissions.why_not_give_address(actor, row),
+        why_not_confirm_arrival=permissions.why_not_confirm_arrival(actor, row),
     )
 
 

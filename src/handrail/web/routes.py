@@ -9,7 +9,7 @@ from django.urls.converters import PathConverter
 from handrail.web.audit import evaluation, integrity, log, proofs
 from handrail.web.definitions import definition, proposing
 from handrail.web.definitions import listing as definitions
-from handrail.web.packets import annex, assemble, packet, picture
+from handrail.web.packets import annex, assemble, delivering, packet, picture
 from handrail.web.packets import listing as packets
 from handrail.web.runs import brakes, exceptions, follow_up, operations, reviews, run, starting, tenant, waves
 from handrail.web.shell import (
@@ -148,6 +148,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/lanes/<str:lane>/recalls", packet.recalls, name="lane-recalls"),
     path("admin/packets/<str:packet>/discard", packet.discard, name="packet-discard"),
     path("admin/packets/<str:packet>/release", packet.release, name="packet-release"),
+    path("admin/packets/<str:packet>/upload-address", delivering.upload_address, name="packet-upload-address"),
+    path("admin/packets/<str:packet>/arrival", delivering.arrival, name="packet-arrival"),
     path("admin/definitions", definitions.page, name="definitions"),
     path("admin/definitions/propose", proposing.page, name="definition-propose"),
     path("admin/definitions/<int:definition>", definition.page, name="definition"),

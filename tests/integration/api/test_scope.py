@@ -75,6 +75,8 @@ BODIES = {
     "recall_packet": {"cause": "wrong-content", "asks": "delete", "reason": "no"},
     "settle_reason": {"key": "1.1", "reason": "no"},
     "discard_packet": {"reason": "no"},
+    "give_upload_address": {"address": "https://vendor.example/x", "expires_at": "2099-01-01T00:00:00Z"},
+    "confirm_arrival": {"arrived": True, "reason": "no"},
     "request_support_for_tenant": {"summary": "Roles are missing"},
     "request_support_for_run": {"summary": "Roles are missing"},
 }

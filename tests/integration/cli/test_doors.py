@@ -89,6 +89,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "vendor recalls": ("vendor-signing-intake", "recalls.jsonl"),
     "packets discard": ("{packet}", *REASON),
     "packets release": ("{packet}", *REVISION),
+    "deliveries address": ("{packet}", *REVISION, "--from", "{json}", "--expires", "2099-01-01T00:00Z"),
+    "deliveries confirm": ("{packet}", *REVISION, "--arrived", *REASON),
     "packets export": ("{packet}", "{folder}"),
     "packets document": ("{packet}", "packet.json", "{folder}"),
     "runs show": ("{run}",),

@@ -43,6 +43,8 @@ def test_people_and_programs_decide_nothing_beyond_the_release_but_to_take_it_ba
         "approve",
         "reject",
         "withdraw",
+        "upload-address",
+        "arrival",
         "discard",
         "release",
         "recall",

@@ -61,6 +61,7 @@ class Commands(LazyGroup):
             "Escalation packets: list, assemble, preview, reassemble, discard, show, diff, holds, clear, mask, "
             "approve, seen, reject, withdraw, release, document, export.",
         ),
+        "deliveries": Lazy("deliveries", "group", "Lanes that can't be asked: address (of an upload), confirm."),
         "keys": Lazy("keys", "group", "Release keys: generate, list, rotate, retire, revoke, export."),
         "intake": Lazy(
             "intake",

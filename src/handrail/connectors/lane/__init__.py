@@ -3,7 +3,7 @@
 lane ────── what every carrier offers, and what can come of a call
 config ──── the sections ``[lanes.NAME]``
 current ─── the lanes of this process, by name
-intake, drop, bucket, sftp, portal ─ HTTP intake, directory drop, S3, SFTP, a vendor's case portal
+intake, drop, bucket, sftp, portal, upload ─ HTTP intake, directory drop, S3, SFTP, case portal, one PUT a packet
 """
 
 from handrail.connectors.lane.current import Lanes, configure, encryption, get, names, parse, reply_keys, use
@@ -19,6 +19,8 @@ from handrail.connectors.lane.lane import (
     LaneFailed,
     LaneState,
     Receipt,
+    TakesAddress,
+    UploadAddress,
     bounded_replies,
 )
 
@@ -35,6 +37,8 @@ __all__ = [
     "LaneState",
     "Lanes",
     "Receipt",
+    "TakesAddress",
+    "UploadAddress",
     "bounded_replies",
     "configure",
     "encryption",

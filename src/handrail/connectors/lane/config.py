@@ -17,6 +17,7 @@ from handrail.connectors.lane.lane import Lane
 from handrail.connectors.lane.portal import PortalLane, PortalLaneConfig
 from handrail.connectors.lane.sftp import SftpLane
 from handrail.connectors.lane.ssh import HostPin, Login, private_key
+from handrail.connectors.lane.upload import UploadSettings, open_upload
 from handrail.connectors.s3 import S3Section, open_bucket
 from handrail.kernel.secrets import KeptSecret, Secrets
 
@@ -98,7 +99,13 @@ class CasePortalConfig(AnsweredLane, PortalLaneConfig):
     max_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=MAX_BYTES)
 
 
-AnyLane = CasePortalConfig | HttpLaneConfig | DirectoryLaneConfig | S3LaneConfig | SftpLaneConfig
+class UploadLaneConfig(AnsweredLane, UploadSettings):
+    """``origins``: where the addresses that people enter may lead."""
+
+    kind: Literal["upload"]
+
+
+AnyLane = CasePortalConfig | UploadLaneConfig | HttpLaneConfig | DirectoryLaneConfig | S3LaneConfig | SftpLaneConfig
 LANE: TypeAdapter[AnyLane] = TypeAdapter(Annotated[AnyLane, Field(discriminator="kind")])
 
 
@@ -117,6 +124,8 @@ def open_lane(name: str, config: AnyLane, secrets: Secrets) -> Lane:
         return _open_sftp(name, config, secrets)
     if isinstance(config, CasePortalConfig):
         return PortalLane(name, config, Client(config, secrets))
+    if isinstance(config, UploadLaneConfig):
+        return open_upload(name, config, secrets)
     assert_never(config)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -70,12 +71,21 @@ ALL = frozenset(Ability)
 
 
 @dataclass(frozen=True, slots=True)
+class UploadAddress:
+    """One address that the vendor gave. ``number``: which one, for the ledger, which never has the address itself."""
+
+    number: int
+    url: Secret
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Addressee:
     """What else some lanes need of one packet. ``document``: its ``inputs``, and the ``packet`` as it leaves.
     ``upload``: the address that the vendor gave for it, a secret; None where nobody has entered one, or it was used."""
 
     document: JsonValue
-    upload: Secret | None = None
+    upload: UploadAddress | None = None
 
 
 class LaneFailed(Unavailable):
@@ -151,6 +161,18 @@ class AddressedLane(Protocol):
 
     def addressed(self, to: Addressee) -> Lane:
         """The lane as it is for that packet. Raises LaneFailed where the packet doesn't say."""
+        ...
+
+
+@runtime_checkable
+class TakesAddress(Protocol):
+    """A lane whose address a person enters for each packet."""
+
+    @property
+    def address(self) -> UploadAddress | None: ...
+
+    def check_address(self, address: Secret) -> None:
+        """Raises Invalid, which quotes nothing of it."""
         ...
 
 

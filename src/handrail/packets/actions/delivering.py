@@ -205,7 +205,9 @@ def send(delivery: Delivery) -> None:
         return
     with parcels.packed(revision, ledger.rows_of(revision.pk), sent=delivery.status.sent) as parcel:
         deadline = now() + timedelta(seconds=delivery.lane.deadline_seconds) + settings.current().intent_margin
-        row = NewDeliveryRow(DeliveryEventKind.INTENT, deadline_at=deadline, detail=parcel.detail)
+        row = NewDeliveryRow(
+            DeliveryEventKind.INTENT, deadline_at=deadline, detail=parcel.detail | addressing.noted(delivery.lane)
+        )
         intent = delivery.append(row, unless=delivery.not_to_be_sent, due_at=deadline)
         try:
             receipt = delivery.lane.deliver(parcel.file, delivery.digest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handrail.packets.actions.recalling import REASONS
@@ -28,6 +29,20 @@ class ChecklistRow:
 
     reason: ReasonView
     form: ReasonForm | None
+
+
+_ARRIVALS = (
+    ("arrived", "yes", "It arrived", "As the vendor says. Nothing is sent again."),
+    ("not-arrived", "no", "It did not arrive", "As the vendor says. It is sent again."),
+)
+
+
+def arrival_forms(detail: PacketDetail, typed: SubmittedReason) -> Iterator[ReasonForm]:
+    """Where an answer was lost on a lane that can't be asked: a person decides."""
+    for key, arrived, button, hint in _ARRIVALS:
+        hidden = {"revision": str(detail.summary.revision.number), "arrived": arrived}
+        label = "Who says so, and how"
+        yield ReasonForm(key, "packet-arrival", label, button, hint, danger=False, hidden=hidden, typed=typed)
 
 
 def recall_form(detail: PacketDetail, typed: SubmittedReason) -> ReasonForm:

@@ -85,7 +85,7 @@ def again(request: PageRequest, packet: str) -> HttpResponse:
         asked = assembling.again(ref=packet, reason=reason, by=request.actor)
         return f"Revision {asked.revision} is being assembled. The votes on the previous revision are void."
 
-    return _decide(request, packet, "again", act)
+    return decide(request, packet, "again", act)
 
 
 @require_POST
@@ -98,7 +98,7 @@ def clear(request: PageRequest, packet: str) -> HttpResponse:
         )
         return f"Cleared, with your reason. Revision {asked.revision} is being assembled."
 
-    return _decide(request, packet, holding.clear_key(code), act)
+    return decide(request, packet, holding.clear_key(code), act)
 
 
 @require_POST
@@ -110,7 +110,7 @@ def mark_seen(request: PageRequest, packet: str) -> HttpResponse:
         done = seeing.mark(ref=packet, revision=revision, digests=digests, by=request.actor)
         return f"Marked as seen: {done.seen} of {done.all}."
 
-    answer = _decide(request, packet, "seen", act)
+    answer = decide(request, packet, "seen", act)
     if answer.status_code == HTTPStatus.FOUND and _ANCHOR.fullmatch(after):
         answer.headers["Location"] += f"#{after}"
     return answer
@@ -124,7 +124,7 @@ def mask(request: PageRequest, packet: str) -> HttpResponse:
         asked = holds.mask(ref=packet, revision=revision, code=code, targets=targets, reason=reason, by=request.actor)
         return f"Masked, with your reason. Revision {asked.revision} is being assembled."
 
-    return _decide(request, packet, holding.mask_key(code), act)
+    return decide(request, packet, holding.mask_key(code), act)
 
 
 @require_POST
@@ -155,7 +155,7 @@ def approve(request: PageRequest, packet: str) -> HttpResponse:
             return f"Approved by you. So far: {'; '.join(done.missing)}."
         return "Approved by you. All required signatures are present."
 
-    return _decide(request, packet, "approve", act)
+    return decide(request, packet, "approve", act)
 
 
 @require_POST
@@ -164,7 +164,7 @@ def reject(request: PageRequest, packet: str) -> HttpResponse:
         votes.reject(ref=packet, revision=revision, reason=reason, by=request.actor)
         return "Rejected, with your reason. This revision has ended."
 
-    return _decide(request, packet, "reject", act)
+    return decide(request, packet, "reject", act)
 
 
 @require_POST
@@ -173,7 +173,7 @@ def withdraw(request: PageRequest, packet: str) -> HttpResponse:
         votes.withdraw(ref=packet, revision=revision, reason=reason, by=request.actor)
         return "Withdrawn, with your reason."
 
-    return _decide(request, packet, "withdraw", act)
+    return decide(request, packet, "withdraw", act)
 
 
 @require_POST
@@ -184,7 +184,7 @@ def recall(request: PageRequest, packet: str) -> HttpResponse:
         recalling.recall(ref=packet, revision=revision, cause=cause, asks=asks, reason=reason, by=request.actor)
         return "Recalled. A signed statement goes into the lane."
 
-    return _decide(request, packet, "recall", act)
+    return decide(request, packet, "recall", act)
 
 
 @require_POST
@@ -195,7 +195,7 @@ def settle(request: PageRequest, packet: str) -> HttpResponse:
         settling.settle(ref=packet, revision=revision, key=key, reason=reason, evidence=evidence, by=request.actor)
         return "Settled, with your note."
 
-    return _decide(request, packet, f"settle {key}", act)
+    return decide(request, packet, f"settle {key}", act)
 
 
 @require_POST
@@ -204,7 +204,7 @@ def discard(request: PageRequest, packet: str) -> HttpResponse:
         assembling.discard(ref=packet, reason=reason, by=request.actor)
         return "Discarded, with your reason. The case can be assembled again."
 
-    return _decide(request, packet, "discard", act)
+    return decide(request, packet, "discard", act)
 
 
 @require_POST
@@ -213,10 +213,10 @@ def release(request: PageRequest, packet: str) -> HttpResponse:
         releasing.release(ref=packet, revision=revision, by=request.actor)
         return "Released. It is delivered to its lane once; the receipt will appear here."
 
-    return _decide(request, packet, "release", act)
+    return decide(request, packet, "release", act)
 
 
-def _decide(request: PageRequest, packet: str, form: str, act: Callable[[int, str], str]) -> HttpResponse:
+def decide(request: PageRequest, packet: str, form: str, act: Callable[[int, str], str]) -> HttpResponse:
     """One decision on the revision that was shown. What is refused comes back as the page that says why."""
     revision, reason = _number(request.POST.get("revision", "")), request.POST.get("reason", "")
     try:

@@ -41,7 +41,7 @@ CAUSES: Mapping[str, str] = {
 }
 DELIVERIES: Mapping[str, str] = {
     "sending": "On its way to the lane.",
-    "unknown": "No answer was received. Handrail is asking the lane; nothing is sent again.",
+    "unknown": "No answer was received. Nothing is sent again until the lane, or a person, says whether it arrived.",
     "delivered": "The lane has received it. The vendor has not opened it yet.",
     "consumed": "The vendor has opened it.",
     "refused": "The lane refused it permanently.",
@@ -290,6 +290,8 @@ def _forms(detail: PacketDetail, typed: SubmittedReason) -> Iterator[ReasonForm]
         )
     if detail.why_not_recall is None:
         yield lifeforms.recall_form(detail, typed)
+    if detail.why_not_confirm_arrival is None:
+        yield from lifeforms.arrival_forms(detail, typed)
     if detail.why_not_discard is None:
         yield ReasonForm(
             "discard",
