@@ -5,6 +5,8 @@ from __future__ import annotations
 import httpx2
 import pytest
 
+from handrail.kernel.canonical import digest_bytes
+
 LANE, DIGEST = "vendor-signing-intake", "sha256:" + "a" * 64
 PATH = f"/lane/{LANE}/deliveries/{DIGEST}"
 
@@ -73,3 +75,15 @@ def test_unknown_lane_and_malformed_digest_are_refused(client) -> None:
     listed = client("control").get(f"/lane/{LANE}/deliveries").json()
     assert listed == {"items": []}
     assert client("control").get(PATH + "/package").status_code == 404
+
+
+def test_vendor_leaves_replies_and_recalls_are_kept_under_their_digest(client) -> None:
+    deliver(client)
+    assert client("lane").get(PATH + "/replies").json() == {"items": []}
+    client("control").post(PATH + "/reply", json={"envelope": "e30="})
+    assert client("lane").get(PATH + "/replies").json() == {"items": ["e30="]}
+    recall = b'{"payload":"recall"}'
+    for _ in range(2):
+        assert client("lane").put(f"{PATH}/recalls/{digest_bytes(recall)}", content=recall).status_code == 200
+    assert client("lane").put(f"{PATH}/recalls/{digest_bytes(b'x')}", content=recall).status_code == 400
+    assert client("control").get(PATH + "/recalls").json() == {"items": [recall.decode()]}

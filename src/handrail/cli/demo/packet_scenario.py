@@ -13,8 +13,8 @@ from handrail.access.actor import Actor
 from handrail.cli import installation, output, release_keys
 from handrail.cli.demo import estate, fixtures, report
 from handrail.cli.demo import show as terminal
-from handrail.cli.demo.vendor import Vendor, altered, found_in
-from handrail.cli.demo.workspace import WORKSPACE, DemoWorkspace
+from handrail.cli.demo.vendor import Vendor, accepting, altered, found_in
+from handrail.cli.demo.workspace import WORKSPACE, DemoWorkspace, vendor_keys
 from handrail.connectors import registry
 from handrail.connectors.blobs import Blobs
 from handrail.connectors.config import HttpConfig
@@ -31,6 +31,7 @@ from handrail.packets.queries import PacketDetail
 from handrail.sandbox import capture, outage, traces
 
 PROFILE, LANE = "identity-outage-vendor-escalation", "vendor-signing-intake"
+TICKET = "VND-4711"
 FOLDERS = tuple(fixtures.RUNBOOKS.parent / name for name in ("tables", "profiles"))
 ASSEMBLER, CLEARER, SIGNERS = "olivia@practice.example", "sam@practice.example", fixtures.ESCALATION_OWNERS
 BLOCKING, STAYS = ("end-while-open", "impact.end"), ("unsanitised-artifact", "other-1")
@@ -97,6 +98,7 @@ class _Scenario:
         yield "vendor", self._verify
         yield "vendor", self._refuse_altered
         yield "vendor", self._consume
+        yield "vendor", self._reply
         yield "anybody", self._search
 
     def _approve_definitions(self) -> str:
@@ -222,6 +224,15 @@ class _Scenario:
         at = found.delivery.consumed_at if found.delivery else None
         _expect(at is not None, "no time of consumption is recorded")
         return f"revision {self._revision} consumed, as the lane reports it"
+
+    def _reply(self) -> str:
+        digest = self._digest()
+        private = vendor_keys(self._workspace.directory)[1]
+        _control(f"/lane/{LANE}/deliveries/{digest}/reply", {"envelope": accepting(digest, LANE, TICKET, private)})
+        found = self._until(lambda found: found.delivery is not None and bool(found.delivery.replies))
+        said = found.delivery.replies[0] if found.delivery else None
+        _expect(said is not None and said.ticket == TICKET, "the vendor's reply is not shown with its ticket")
+        return f"accepted by a signed reply, as {TICKET}"
 
     def _search(self) -> str:
         secrets = capture.secrets()

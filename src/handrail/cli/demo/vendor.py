@@ -17,7 +17,11 @@ from typing import Any
 from urllib.parse import quote
 
 from handrail.cli import installation
+from handrail.kernel.clock import now
+from handrail.packets.proof import dsse
 from handrail.packets.proof.intake import building
+from handrail.packets.proof.keys import SigningKey
+from handrail.packets.proof.reply import ReplyKind, VendorReply
 
 VERIFY_SECONDS = 60.0
 PROGRAM = "handrail-intake"
@@ -65,6 +69,13 @@ class Vendor:
             return Said(accepted=False, facts={}, findings=(done.stderr.strip()[:300] or "nothing was said",))
         refusals = tuple(str(finding["code"]) for finding in said["findings"] if finding["refuses"])
         return Said(accepted=done.returncode == 0 and said["accepted"], facts=dict(said["package"]), findings=refusals)
+
+
+def accepting(manifest_digest: str, lane: str, ticket: str, private: Path) -> str:
+    """A signed reply that the package is accepted, in base64."""
+    said = VendorReply(manifest_digest, lane, 1, ReplyKind.ACCEPTED, now(), ticket)
+    envelope = dsse.sign(said.payload(), SigningKey.from_pem(private.read_text(encoding="ascii")))
+    return base64.b64encode(envelope).decode()
 
 
 def altered(package: bytes) -> bytes:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from handrail.cli.demo import desk
 from handrail.kernel.errors import Conflict
+from handrail.packets.proof.keys import SigningKey
 from handrail.sandbox.estate import PRACTICE_TOKENS
 
 WORKSPACE = "practice"
@@ -138,5 +139,18 @@ def _packets(workspace: DemoWorkspace) -> list[str]:
         f'[connectors.evidence]\nkind = "blobs"\nfolder = {_quoted(workspace.directory / "evidence")}',
         f'[lanes.{lane}]\nkind = "http"\nbase_url = "{workspace.estate}"\npath = "/lane/{lane}"\n'
         "deadline_seconds = 10\n"
+        f"reply_keys = {_quoted(vendor_keys(workspace.directory)[0])}\n"
         f'auth = {{ kind = "bearer", secret = {_secret(workspace.directory / "secrets" / "lane")} }}',
     ]
+
+
+def vendor_keys(directory: Path) -> tuple[Path, Path]:
+    """The vendor's public and private key for replies, made once: the lane's section names the public one."""
+    public, private = directory / "vendor-replies.pem", directory / "secrets" / "vendor-replies"
+    if not public.exists():
+        key = SigningKey.generate()
+        private.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.write_text(key.to_pem(), encoding="ascii")
+        private.chmod(0o600)
+        public.write_text(key.public.to_pem(), encoding="ascii")
+    return public, private

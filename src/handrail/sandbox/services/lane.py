@@ -30,6 +30,8 @@ class LaneService:
     def reset(self) -> None:
         self._deliveries: dict[tuple[str, str], dict[str, Any]] = {}
         self._packages: dict[tuple[str, str], bytes] = {}
+        self._replies: dict[tuple[str, str], list[str]] = {}
+        self._recalls: dict[tuple[str, str], dict[str, str]] = {}
 
     def routes(self) -> list[Route]:
         one = "/lane/{lane}/deliveries/{digest}"
@@ -38,6 +40,10 @@ class LaneService:
             route("lane", "PUT", one, self._deliver),
             route("lane", "GET", one, self._status),
             route("lane", "POST", one + "/withdraw", self._withdraw),
+            route("lane", "GET", one + "/replies", self._replied),
+            route("lane", "PUT", one + "/recalls/{statement}", self._recall),
+            route("control", "POST", one + "/reply", self._reply),
+            route("control", "GET", one + "/recalls", self._recalled),
             route("control", "GET", "/lane/{lane}/deliveries", self._list),
             route("control", "GET", one + "/package", self._package),
             route("control", "POST", one + "/consume", self._consume),
@@ -135,6 +141,37 @@ class LaneService:
                 return wire.problem(404, "not-found", "Nothing was delivered under this manifest.")
             change(delivery)
             return wire.json_reply(200, delivery)
+
+    def _reply(self, request: Request) -> Reply:
+        """The vendor leaves a signed reply, in base64."""
+        envelope = text_field(request.json(), "envelope")
+        with self._estate.lock:
+            self._replies.setdefault((request.params["lane"], request.params["digest"]), []).append(envelope)
+        return wire.json_reply(200, {})
+
+    def _replied(self, request: Request) -> Reply:
+        lane = request.params["lane"]
+
+        def found() -> Reply:
+            with self._estate.lock:
+                return wire.json_reply(200, {"items": self._replies.get((lane, request.params["digest"]), [])})
+
+        return disturbed(self._estate.faults.take("lane.status", lane), found)
+
+    def _recall(self, request: Request) -> Reply:
+        """Keeps a signed recall under its digest; the same one again changes nothing."""
+        statement = request.params["statement"]
+        if statement != digest_bytes(request.body):
+            raise wire.BadRequest("a recall is put under the digest of its bytes")
+        with self._estate.lock:
+            kept = self._recalls.setdefault((request.params["lane"], request.params["digest"]), {})
+            kept[statement] = request.body.decode(errors="replace")
+        return wire.json_reply(200, {})
+
+    def _recalled(self, request: Request) -> Reply:
+        with self._estate.lock:
+            kept = self._recalls.get((request.params["lane"], request.params["digest"]), {})
+            return wire.json_reply(200, {"items": list(kept.values())})
 
     def _list(self, request: Request) -> Reply:
         with self._estate.lock:
