@@ -30,7 +30,8 @@ def up(*, sandbox: WithSandbox = False, workers: Workers = 2) -> None:
         family.start("web")
         for _ in range(workers):
             family.start("worker")
-        output.say(f"Serving http://{config.web.host}:{config.web.port}/ with {workers} workers. Ctrl-C ends.")
+        host = "localhost" if config.web.host == "127.0.0.1" else config.web.host  # an IP address has no passkeys
+        output.say(f"Serving http://{host}:{config.web.port}/ with {workers} workers. Ctrl-C ends.")
         raise typer.Exit(family.wait())
 
 
