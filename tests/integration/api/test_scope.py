@@ -71,6 +71,8 @@ BODIES = {
     "attest_picture": {"annex": "picture-1", "digest": "sha256:" + "0" * 64},
     "approve_packet": {"digest": "sha256:" + "0" * 64},
     "reject_packet": {"reason": "no"},
+    "remove_passkey": {"reason": "no"},
+    "set_second_factor": {"required": False},
     "withdraw_packet": {"reason": "no"},
     "recall_packet": {"cause": "wrong-content", "asks": "delete", "reason": "no"},
     "settle_reason": {"key": "1.1", "reason": "no"},
@@ -94,7 +96,8 @@ NAMED = [operation for operation in OPERATIONS if "{" in operation[2]]
 OPEN = [
     op
     for op in OPERATIONS
-    if "{" not in op[2] and op[0] not in {"deliver_task", "list_tenants", "list_tokens", "create_token", "find", *OWN}
+    if "{" not in op[2]
+    and op[0] not in {"deliver_task", "list_tenants", "list_tokens", "create_token", "list_passkeys", "find", *OWN}
 ]
 
 
@@ -128,6 +131,7 @@ def foreign(estate: Runs, board: object) -> dict[str, str]:
         "definitions": str(other.definition.pk),
         "tenants": "ten_two",
         "tokens": rows.token(other.workspace).ref,
+        "passkeys": rows.passkey(rows.member(other.workspace)).ref,
         "brakes": rows.brake(other.tenant).ref,
         "messages": rows.task_update(packet).ref,
         "notifications": rows.notice(other.tenant, packet.ref).ref,
@@ -172,6 +176,7 @@ MISSING = {
     "definitions": "999999999",
     "tenants": "ten_none",
     "tokens": "TOK-ZZZZZZZZZZ",
+    "passkeys": "KEY-ZZZZZZZZZZ",
     "brakes": "BRK-ZZZZZZZZZZ",
     "messages": "MSG-ZZZZZZZZZZ",
     "notifications": "NTF-ZZZZZZZZZZ",
@@ -222,7 +227,16 @@ def test_without_token_or_session_nothing_is_answered(operation: tuple[str, str,
 
 
 # Who administers a workspace may do these; the others are refused them in test_doors.py.
-ADMINISTERED = {"revoke_token", "change_tenant", "close_tenant", "reopen_tenant", "list_holds", "list_erasures"}
+ADMINISTERED = {
+    "revoke_token",
+    "confirm_passkey",
+    "remove_passkey",
+    "change_tenant",
+    "close_tenant",
+    "reopen_tenant",
+    "list_holds",
+    "list_erasures",
+}
 ADMINISTERED |= {"set_hold", "ask_to_lift_hold", "lift_hold", "preview_erasure", "ask_erasure", "get_erasure"}
 ADMINISTERED |= {"withdraw_erasure", "confirm_erasure"}
 

@@ -150,11 +150,11 @@ def test_open_session_is_asked_for_the_second_factor_that_its_workspace_needs(
 ) -> None:
     rows.passkey(ann)
     client = aged(enter(ann), password=0)
-    assert client.get("/admin/packets").status_code == 200
+    assert client.get("/admin/members").status_code == 200
     factors.require_second_factor(required=True, by=queries.command_line(house.workspace.slug))
-    asked = client.get("/admin/packets?state=held")
+    asked = client.get("/admin/members?x=1")
     assert asked.status_code == 403
-    assert 'name="next" value="/admin/packets?state=held"' in asked.content.decode()
+    assert 'name="next" value="/admin/members?x=1"' in asked.content.decode()
 
 
 def test_token_of_a_member_without_a_second_factor_opens_nothing(house: Web, ann: User) -> None:

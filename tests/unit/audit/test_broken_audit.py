@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.db import DatabaseError, connection
 from django.test import Client
 
@@ -18,9 +19,11 @@ import handrail.access
 import handrail.definitions
 import handrail.runbooks.actions
 from handrail.access import actions as access_actions
-from handrail.access import erasures, evidence, holds, sessions, tokens
+from handrail.access import enrolment, erasures, evidence, factors, holds, sessions, tokens
 from handrail.access import queries as access
 from handrail.access.actor import Actor
+from handrail.access.capabilities import Role
+from handrail.access.ceremonies import NewPasskey
 from handrail.access.models import AccessToken, Tenant, User
 from handrail.audit import mark
 from handrail.audit.mark import SealingStop
@@ -190,6 +193,38 @@ def fencing(w: World) -> str:
     return ref
 
 
+SECOND = "second@example.com"
+MADE = NewPasskey(b"id", b"key", -7, "", "none", user_verified=True, counter=0, origin="", credential={})
+
+
+def logged_in(w: World) -> Actor:
+    member(w)
+    user = User.objects.get(email=MAIL)
+    user.set_password(rows.PASSWORD)
+    user.save()
+    return access.actor_for(user, "acme")
+
+
+def with_passkey(w: World) -> Actor:
+    who = logged_in(w)
+    rows.passkey(User.objects.get(email=MAIL))
+    rows.member(w.estate.workspace, Role.WORKSPACE_ADMINISTRATOR, email=SECOND)
+    return who
+
+
+def add_app(who: Actor) -> object:
+    session: dict[str, object] = {}
+    secret = factors.begin_app(session)
+    step = int(now().timestamp()) // factors.STEP_SECONDS
+    return factors.add_app(session, code=format_hotp_value(hotp_value(secret, step)), by=who)
+
+
+def with_app(w: World) -> Actor:
+    who = logged_in(w)
+    add_app(who)
+    return who
+
+
 def a_token(w: World) -> str:
     member(w)
     return tokens.issue(name="t", by=access.person(MAIL)).ref
@@ -332,6 +367,28 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
         a_token,
         lambda w, ref: tokens.revoke_all(AccessToken.objects.get(ref=ref).membership_id, by=w.by, why="member removed"),
     ),
+    "enrolment.enrol": done(logged_in, lambda w, who: enrolment.enrol(MADE, name="n", by=who)),
+    "enrolment.rename": done(
+        with_passkey, lambda w, who: enrolment.rename(ref=enrolment.list_own(who)[0].ref, name="new", by=who)
+    ),
+    "enrolment.end_own": done(
+        with_passkey, lambda w, who: enrolment.end_own(ref=enrolment.list_own(who)[0].ref, by=who)
+    ),
+    "enrolment.confirm": done(
+        with_passkey,
+        lambda w, who: enrolment.confirm(
+            ref=enrolment.list_own(who)[0].ref, by=access.actor_for(User.objects.get(email=SECOND), "acme")
+        ),
+    ),
+    "enrolment.remove": done(
+        with_passkey, lambda w, who: enrolment.remove(ref=enrolment.list_own(who)[0].ref, reason="lost", by=w.by)
+    ),
+    "enrolment.record_refused": done(logged_in, lambda w, who: enrolment.record_refused(who, "malformed")),
+    "factors.add_app": done(logged_in, lambda w, who: add_app(who)),
+    "factors.remove_app": done(with_app, lambda w, who: factors.remove_app(by=who)),
+    "factors.new_codes": done(with_app, lambda w, who: factors.new_codes(by=who)),
+    "factors.require_second_factor": done(nothing, lambda w, _: factors.require_second_factor(required=True, by=w.by)),
+    "factors.reset": done(with_passkey, lambda w, who: factors.reset(email=who.name, by=access.operator())),
     "sessions.end_own": done(a_session, lambda w, user: sessions.end_own(user, by=w.person)),
     "sessions.end_of_member": done(a_session, lambda w, user: sessions.end_of_member(user.email, by=w.by)),
     "tokens.revoke": done(a_token, lambda w, ref: tokens.revoke(ref=ref, by=w.by)),
@@ -409,9 +466,10 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
 }
 # A run is carried forward in several transactions, each with an event of its own: see the last test.
 CARRIED = {"advancing.advance", "runs.write_cancelled", "waves.member_ended"}
-ASKS = {"runs.require_intake", "definitions.begin"}  # and decides nothing
+ASKS = {"enrolment.own", "enrolment.require_own", "runs.require_intake", "definitions.begin"}  # and decides nothing
 # Parts of other actions, which record their events.
 PARTS = {
+    "enrolment.end_every",
     "erasures.proceed",
     "kept_erasures.apply",
     "updates.about_packet",

@@ -36,12 +36,8 @@ MAX_ADDRESS = 4096
 # removed one by one. https://www.w3.org/TR/clear-site-data/#grammardef-cookies
 CLEARED = '"cache", "storage"'
 
-# What a log-in is called, by the proof that it ended with.
-_METHODS = {
-    ProofMethod.PASSKEY: "passkey",
-    ProofMethod.TOTP: "password+totp",
-    ProofMethod.RECOVERY_CODE: "password+code",
-}
+# What a proof is called in the name of a log-in, where that is shorter.
+_METHODS = {ProofMethod.RECOVERY_CODE: "code"}
 _FIRST = {"sso": ProofMethod.SINGLE_SIGN_ON}
 
 log = structlog.get_logger("handrail.web")
@@ -69,7 +65,7 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth ship
         address, method = origin(request)
         agent = request.headers.get("user-agent", "")
         given = getattr(request, "handrail_proofs", None) or (_FIRST.get(method, ProofMethod.PASSWORD),)
-        method = _METHODS.get(given[-1], method)
+        method = "+".join(_METHODS.get(proof, proof.value) for proof in given)
         ref = sessions.begin(request.session, method=method, address=address, agent=agent)
         for proof in given:
             proofs.note(request.session, proof, alone=proof is given[0])

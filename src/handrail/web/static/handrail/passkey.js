@@ -1,5 +1,5 @@
 // Makes and shows passkeys for forms with data-passkey ("create" or "get"). Without this script the forms stay hidden,
-// and what stands in <noscript> beside them says why.
+// and what stands beside them with data-plain says why.
 
 const SAID = {
   NotAllowedError: "Nothing was confirmed, or it took too long. Try again.",
@@ -52,6 +52,8 @@ async function confirm(form) {
   const made = form.dataset.passkey === "create" ? navigator.credentials.create({ publicKey }) : navigator.credentials.get({ publicKey });
   form.querySelector("[data-credential]").value = answer(await made);
 }
+
+for (const plain of document.querySelectorAll("[data-plain]")) plain.hidden = true;
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   const refused = form.querySelector("[data-refused]");
