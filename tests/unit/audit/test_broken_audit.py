@@ -212,6 +212,10 @@ def with_passkey(w: World) -> Actor:
     return who
 
 
+def as_second() -> Actor:
+    return access.actor_for(User.objects.get(email=SECOND), "acme")
+
+
 def add_app(who: Actor) -> object:
     session: dict[str, object] = {}
     secret = factors.begin_app(session)
@@ -376,9 +380,7 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     ),
     "enrolment.confirm": done(
         with_passkey,
-        lambda w, who: enrolment.confirm(
-            ref=enrolment.list_own(who)[0].ref, by=access.actor_for(User.objects.get(email=SECOND), "acme")
-        ),
+        lambda w, who: enrolment.confirm(ref=enrolment.list_own(who)[0].ref, by=as_second()),
     ),
     "enrolment.remove": done(
         with_passkey, lambda w, who: enrolment.remove(ref=enrolment.list_own(who)[0].ref, reason="lost", by=w.by)
