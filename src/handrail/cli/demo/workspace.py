@@ -59,7 +59,6 @@ class DemoWorkspace:
     def url(self) -> str:
         """Where the pages are. Passkeys need a host name, so it is not an IP address."""
         return f"http://localhost:{self.web_port}/"
-        return f"http://localhost:{self.web_port}/"  # by name: an IP address has no passkeys
 
 
 @contextmanager
