@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import DatabaseError, transaction
 
 from handrail.access import queries as access
 from handrail.anchoring import actions
@@ -22,6 +23,7 @@ from handrail.audit.verification import verify
 from handrail.audit.witness.protocol import SIZE_TYPE, AddCheckpoint
 from handrail.audit.witness.server import WitnessServer
 from handrail.kernel.clock import now
+from handrail.worker import recurring
 from tests.factories import witnesses
 from tests.factories.log import run, sealed_events, superuser
 from tests.factories.witnesses import forked, lying, witnessed
@@ -337,3 +339,27 @@ def test_second_key_signs_checkpoints_that_every_reader_takes(signer: Signing) -
         assert verify().whole
     with signing.use(Signing("example.com/log", KEY)):  # a machine that was not given the second key
         assert verify().whole
+
+
+def test_what_is_wrong_is_kept_only_with_its_event(signer: Signing) -> None:
+    sealed_events(2)
+    with lying(LIES["no proof"][0]) as liar, witnessed({"w1": liar.url}, {"w1": LIAR_KEY}):
+        run(
+            "CREATE FUNCTION refuse_audit() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'the audit insert is broken'; END $$"
+        )
+        run(
+            "CREATE TRIGGER refuse_audit BEFORE INSERT ON audit_auditevent FOR EACH ROW EXECUTE FUNCTION refuse_audit()"
+        )
+        with pytest.raises(DatabaseError, match="broken"), transaction.atomic():
+            anchor()
+        assert not Anchor.objects.exists()
+        run("DROP TRIGGER refuse_audit ON audit_auditevent")
+        anchor()
+        assert (problem(), len(recorded("audit.witness_refused"))) == ("forked", 1)
+
+
+def test_duty_of_a_worker_asks_in_no_workspace(witness: WitnessServer) -> None:
+    sealed_events(2)
+    recurring.anchor()
+    assert cosigned.quorum().reached

@@ -88,6 +88,7 @@ def test_first_and_next_checkpoints_are_cosigned(ask: Ask, files: WitnessFiles) 
         (b"", 400),
         (b"\xff", 400),
     ],
+    ids=[f"request {number}" for number in range(17)],
 )
 def test_anything_else_is_refused_and_changes_nothing(
     ask: Ask, files: WitnessFiles, request_: bytes, status: int
