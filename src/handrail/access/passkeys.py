@@ -17,7 +17,7 @@ from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from handrail.access.capabilities import Capability, bundled
-from handrail.access.models import Passkey, PasskeyConfirmation, User
+from handrail.access.models import Membership, Passkey, PasskeyConfirmation, User
 from handrail.kernel.assertions import RelyingParty
 from handrail.kernel.clock import now
 from handrail.kernel.configured import Configured
@@ -96,6 +96,14 @@ def signing_keys(user_id: int, workspace_id: int) -> tuple[SigningKeyOfPerson, .
     confirmed = PasskeyConfirmation.objects.filter(passkey__in=rows, workspace_id=workspace_id)
     by_key = {one.passkey_id: one for one in confirmed}
     return tuple(_key(row, by_key.get(row.pk)) for row in rows)
+
+
+def signers_without_key(workspace_id: int) -> list[str]:
+    """The addresses of the active members who may approve packets or definitions, and have no passkey that counts.
+    Call it in the workspace's scope."""
+    rows = Membership.objects.filter(workspace_id=workspace_id, is_active=True, user__is_active=True)
+    signers = [one for one in rows.select_related("user").order_by("user__email") if signs(one.roles)]
+    return [one.user.email for one in signers if not any(k.counts for k in signing_keys(one.user_id, workspace_id))]
 
 
 def find(credential_id: bytes, workspace_id: int) -> SigningKeyOfPerson | None:

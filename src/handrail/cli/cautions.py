@@ -31,6 +31,19 @@ def transport(config: Config) -> Finding:
     return Finding("cookies", ok=True, message=message, fix="Serve over TLS and set [web] https, unless it is a trial.")
 
 
+def passkeys_of(config: Config) -> Finding:
+    """What passkeys are bound to."""
+    from handrail.access.passkeys import relying_party  # noqa: PLC0415 - Django is not ready before
+
+    party = relying_party(config.web.base_url, port=config.web.port)
+    if party.id:
+        return Finding(
+            "passkeys", ok=True, message=f"Passkeys are bound to {party.id}, and used at {party.origins[0]}."
+        )
+    message = "Nobody can have a passkey: the pages have no host name, or are served over plain http."
+    return Finding("passkeys", ok=True, message=message, fix="Set [web] base_url to an https address with a host name.")
+
+
 WHY = "Other machines need the same, and a backup of the database does not hold it."
 
 

@@ -14,7 +14,7 @@ from handrail.access.subjects import SubjectKeysUnavailable
 from handrail.anchoring import services as anchoring
 from handrail.audit.queries import LogFinding
 from handrail.cli import database_server, file_modes, installation, migrations, roles
-from handrail.cli.cautions import cautions, transport
+from handrail.cli.cautions import cautions, passkeys_of, transport
 from handrail.connectors import channels, lane, oidc, registry
 from handrail.connectors import desk as desks
 from handrail.connectors.config import PassageSettings
@@ -47,7 +47,7 @@ def all_findings() -> list[Finding]:
     except HandrailError as error:
         return [_not_started(error)]
     findings = [Finding("configuration", ok=True, message="handrail.toml is valid, and its secrets are available.")]
-    findings += [*cautions(config), transport(config)]
+    findings += [*cautions(config), transport(config), passkeys_of(config)]
     findings += file_modes.findings(config)
     findings += _guarded("connectors", connectors)
     findings += _guarded("desk", desk)

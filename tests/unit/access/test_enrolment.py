@@ -79,6 +79,13 @@ def test_passkey_of_somebody_elsewhere_is_not_found(house: Workspace, admin: Act
     assert code(enrolment.remove, ref=key.ref, reason="x", by=admin) == "not-found"
 
 
+def test_signers_without_a_passkey_that_counts_are_named(house: Workspace, signer: User, admin: Actor) -> None:
+    key = rows.passkey(signer)
+    assert passkeys.signers_without_key(house.pk) == [signer.email]
+    enrolment.confirm(ref=key.ref, by=admin)
+    assert passkeys.signers_without_key(house.pk) == []
+
+
 def test_confirmation_happens_once(house: Workspace, signer: User, admin: Actor) -> None:
     key = rows.passkey(signer, confirmed_in=house)
     assert code(enrolment.confirm, ref=key.ref, by=admin) == "passkey-confirmed"
