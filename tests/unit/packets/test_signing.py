@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from handrail.access import passkeys, signatures
 from handrail.access import queries as access
-from handrail.access import signatures
 from handrail.access.actor import Actor
 from handrail.access.decisions import Proof
 from handrail.access.models import Membership, SigningCeremony
 from handrail.access.proofs import ProofMethod, just_now
 from handrail.access.signatures import BegunCeremony, SignatureAnswer
+from handrail.kernel.assertions import RelyingParty
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied
 from handrail.packets import queries
@@ -146,6 +147,16 @@ def test_a_passkey_of_another_site_is_refused(desk: Packets, revision: Revision,
     elsewhere = dataclasses.replace(keys["ada"], rp_id="evil.example")
     answer = sign(begin(desk, revision), elsewhere)
     assert refused(lambda: approve(desk, revision, answer)) == "assertion-other-rp"
+
+
+def test_a_revision_of_before_the_pages_moved_takes_no_signature(
+    desk: Packets, revision: Revision, keys: dict[str, SoftPasskey]
+) -> None:
+    """The receiver would hold it against the address in the manifest."""
+    answer = sign(begin(desk, revision), keys["ada"])
+    with passkeys.settings.use(RelyingParty("localhost", ("https://localhost",))):
+        assert refused(lambda: begin(desk, revision)) == "site-changed"
+        assert refused(lambda: approve(desk, revision, answer)) == "site-changed"
 
 
 def test_another_persons_passkey_is_refused(desk: Packets, revision: Revision, keys: dict[str, SoftPasskey]) -> None:
@@ -286,7 +297,7 @@ def test_a_profile_that_asks_for_passkeys_has_no_manifest_where_none_work(db: No
         signatures.settings.use(signatures.SigningSettings()),
         connected(Installation(None, tenant="ten_a", profile=SIGNED).packets) as desk,
     ):
-        with signatures.passkeys.settings.use(signatures.RelyingParty("", ())):
+        with passkeys.settings.use(RelyingParty("", ())):
             revision = desk.assemble()
         assert "asks for passkeys" in revision.assembly.fault
 

@@ -40,15 +40,14 @@ class Approved:
 def begin(*, ref: str, revision: int, digest: str, session: str, by: Actor) -> BegunCeremony:
     """What the person's passkey is to sign, in the session with this reference, to approve the manifest ``digest``.
 
-    Raises NotFound, Denied; Conflict as ``approve`` does, ``passkey-not-asked`` where the profile asks for none, and as
-    ``signatures.begin``.
+    Raises NotFound, Denied; Conflict as ``approve`` does, ``passkey-not-asked`` where the profile asks for none,
+    ``site-changed`` where the manifest names another address than these pages', and as ``signatures.begin``.
     """
     # What will show that it is them is the signature itself.
     row = get_revision_row(signatures.proven(by), ref, revision, Capability.PACKET_APPROVE)
     _check(row, digest, by, ())
     manifest = _manifest(row)
-    if manifest.signers.proofs is None:
-        raise Conflict("The profile of this revision asks for no passkey. Approve it by a click.", code=_NOT_ASKED)
+    _refuse_not_asked(manifest)
     return signatures.begin(
         actor=by,
         session=session,
@@ -136,10 +135,22 @@ def _check(row: Revision, digest: str, by: Actor, seen: Collection[str]) -> None
 
 def _refuse_unproved(row: Revision, by: Actor, answer: SignatureAnswer | None) -> None:
     manifest = _manifest(row)
-    if answer is not None and manifest.signers.proofs is None:
-        raise Conflict("The profile of this revision asks for no passkey. Approve it by a click.", code=_NOT_ASKED)
+    if answer is not None:
+        _refuse_not_asked(manifest)
     given = ApprovalProof.PASSKEY if answer is not None else signatures.proof_of_click(by)
     signatures.refuse_weaker(given, proving.required(manifest, _signer(by)), what="Your approval of this revision")
+
+
+def _refuse_not_asked(manifest: Manifest) -> None:
+    """A signature must be one that the receiver can hold against the manifest."""
+    proofs, site = manifest.signers.proofs, signatures.site()
+    if proofs is None:
+        raise Conflict("The profile of this revision asks for no passkey. Approve it by a click.", code=_NOT_ASKED)
+    if (proofs.rp_id, sorted(proofs.origins)) != (site.id, sorted(site.origins)):
+        raise Conflict(
+            "The address of these pages has changed since this revision was assembled. Assemble it again.",
+            code="site-changed",
+        )
 
 
 def _manifest(row: Revision) -> Manifest:
