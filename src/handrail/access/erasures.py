@@ -10,13 +10,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from handrail.access import closing, forgetting, guards, holds, kept_erasures
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.access.forgetting import ErasurePreview
+from handrail.access.forgetting import ErasurePreview as ErasurePreview  # noqa: PLC0414 - exported
 from handrail.access.kept_erasures import Applied
 from handrail.access.models import Erasure, Tenant
 from handrail.access.refusals import reason_of
@@ -243,7 +244,7 @@ def _summary(row: Erasure, key: str) -> ErasureSummary:
     )
 
 
-def _record(event: EventName, row: Erasure, by: By, **context: str | int | None) -> None:
+def _record(event: EventName, row: Erasure, by: By, **context: Any) -> None:
     record(
         event,
         by=by,

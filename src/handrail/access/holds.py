@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from handrail.access import guards
+from handrail.access import guards, proofs
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
 from handrail.access.models import Erasure, LegalHold, Tenant
@@ -85,6 +85,7 @@ def ask_to_lift(*, ref: str, reason: str, by: Actor) -> None:
     Raises Denied, NotFound, Invalid without a reason, Conflict ``hold-lifted``, ``lift-asked``.
     """
     row = _hold(ref, by)
+    proofs.require_recent(by)
     said = reason_of(reason)
     if row.lift_asked_at is not None:
         raise Conflict(f"{row.lift_asked_by} has asked for this already. Another person confirms.", code="lift-asked")
@@ -97,9 +98,10 @@ def ask_to_lift(*, ref: str, reason: str, by: Actor) -> None:
 def lift(*, ref: str, by: Actor) -> None:
     """The second half, by another person: from now on the hold stops nothing.
 
-    Raises Denied, NotFound, Conflict ``hold-lifted``, ``lift-not-asked``, ``another-person``.
+    Raises Denied, NotFound, ProofNeeded, Conflict: ``hold-lifted``, ``lift-not-asked``, ``another-person``.
     """
     row = _hold(ref, by)
+    proofs.require_recent(by)
     if row.lift_asked_by is None:
         raise Conflict("Nobody has asked to lift this hold yet.", code="lift-not-asked")
     if row.lift_asked_by == by.name:

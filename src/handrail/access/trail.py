@@ -39,6 +39,7 @@ def list_events(actor: Actor, wanted: EventFilter, *, tenant: str = "") -> list[
 
 def _named(row: EventRow, keys: Mapping[int, str]) -> EventRow:
     """An event about a tenant names it by a reference alone: people read the key that it has now."""
-    if row.subject_kind != "tenant" or row.tenant_id not in keys or row.subject != tenant_ref(row.tenant_id):
+    key = None if row.tenant_id is None else keys.get(row.tenant_id)
+    if row.subject_kind != "tenant" or row.tenant_id is None or key is None or row.subject != tenant_ref(row.tenant_id):
         return row
-    return replace(row, subject=keys[row.tenant_id])
+    return replace(row, subject=key)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from handrail.access import erasures, kept_erasures, queries, subjects
+from handrail.access.capabilities import Role
 from handrail.access.keystore import KeyName
 from handrail.access.models import Tenant
 from handrail.cli.entry import run as handrail
@@ -20,10 +21,11 @@ from handrail.packets.proof.keys import KeyRing
 from handrail.runbooks.models import OperationRun, Report
 from tests.factories import rows
 from tests.factories.installation import Installation
-from tests.factories.packets import GIVEN, LANE, connected
+from tests.factories.packets import LANE, connected
 from tests.factories.switches import SwitchBoard
 from tests.factories.switches import connected as with_board
 from tests.integration.cli.test_restore import program, restored
+from tests.unit.packets.assembly.estate import GIVEN
 from tests.unit.packets.proof.making import KEY
 
 SWITCH, CUSTOMER = "unmistakable-switch", "Unmistakable Ltd"
@@ -74,7 +76,7 @@ def test_values_of_an_erased_tenant_are_nowhere_and_proofs_stay_whole(
 
 
 def erase(house: Installation) -> None:
-    one, two = (queries.actor_for(rows.member(house.workspace, "governance-owner")) for _ in range(2))
+    one, two = (queries.actor_for(rows.member(house.workspace, Role.GOVERNANCE_OWNER)) for _ in range(2))
     ref = erasures.ask(key="ten_a", reason="The contract ended.", by=one)
     assert erasures.confirm(ref=ref, by=two).state == "finished"
 

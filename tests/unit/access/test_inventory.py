@@ -17,7 +17,12 @@ FIX = "Say in src/handrail/access/kept.toml what it holds; what can be a tenant'
 
 def columns(*, sealed: bool = False) -> set[tuple[str, str]]:
     kinds = (ForgettableTextField, ForgettableJSONField, OutlinedField) if sealed else models.Field
-    return {(m._meta.db_table, f.column) for m in MODELS for f in m._meta.concrete_fields if isinstance(f, kinds)}
+    return {
+        (m._meta.db_table, f.column)
+        for m in MODELS
+        for f in m._meta.concrete_fields
+        if f.column and isinstance(f, kinds)
+    }
 
 
 def listed(kept: KeptAs | None = None) -> set[tuple[str, str]]:

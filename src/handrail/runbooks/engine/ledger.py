@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import structlog
 from django.db import (
@@ -45,7 +45,7 @@ log = structlog.get_logger("handrail.runbooks")
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 
-_DETAIL = cast("OutlinedField", Checkpoint._meta.get_field("detail"))
+_DETAIL = Checkpoint._meta.get_field("detail")
 # Before the first try to reach the database again, and between further ones.
 RECONNECT_SECONDS = (0.0, 0.1, 0.25, 0.5)
 

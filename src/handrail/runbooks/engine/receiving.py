@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from psycopg.types.json import Jsonb
 
@@ -12,9 +11,8 @@ from handrail.audit.actions import By
 from handrail.runbooks.engine import ledger, statements
 from handrail.runbooks.engine.decision import NewEvent, NewRow
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.sealing import OutlinedField
 
-_TASK = cast("OutlinedField", OperationRun._meta.get_field("task"))
+_TASK = OperationRun._meta.get_field("task")
 
 
 @dataclass(frozen=True, slots=True)
