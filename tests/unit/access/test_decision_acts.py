@@ -15,7 +15,10 @@ from handrail.access.actor import Actor, ActorKind
 from handrail.access.capabilities import Role
 from handrail.access.ceremonies import NewPasskey
 from handrail.audit.models import AuditEvent
+from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
+from handrail.kernel.secrets import Secret
+from handrail.packets.proof.recall import RecallReason, RecallRequest
 from handrail.packets.viewing.content import AskedPart
 from handrail.runbooks.actions.wavestart import NewWave
 from handrail.runbooks.states import BrakeKind
@@ -72,6 +75,8 @@ def call(house: Web, name: str, by: Actor) -> Any:
     known |= {"session": "", "act": "approve"}
     known |= {"made": MADE}
     known |= {"verdict": "right", "choices": {}, "digests": ["sha256:" + "0" * 64]}
+    known |= {"arrived": True, "address": Secret("https://x.example/"), "expires_at": now()}
+    known |= {"cause": RecallReason.WRONG_CONTENT, "asks": RecallRequest.DELETE, "lane": "vendor-intake"}
     wanted = inspect.signature(action).parameters
     known |= {"actor" if "actor" in wanted else "by": by}
     return action(**{key: value for key, value in known.items() if key in wanted})

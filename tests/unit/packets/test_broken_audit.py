@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
+from handrail.connectors import lane as lanes
+from handrail.kernel.clock import now
+from handrail.kernel.secrets import Secret, Secrets
 from handrail.packets.actions import (
     assembling,
     delivering,
@@ -19,11 +23,12 @@ from handrail.packets.actions import (
     redacting,
     releasing,
     seeing,
+    uploading,
     votes,
 )
 from handrail.packets.models import AnnexRow, HoldRow, Revision
 from handrail.packets.proof.recall import RecallReason, RecallRequest
-from tests.factories.packets import Packets, everything
+from tests.factories.packets import LANE, Packets, everything
 from tests.unit.packets.assembly.estate import event
 from tests.unit.packets.pictures import samples
 from tests.unit.packets.pictures.profiles import with_pictures
@@ -189,7 +194,30 @@ def recalls_exported(desk: Packets) -> Act:
     return lambda: recalling.export(lane=lane, by=desk.person("ada"))
 
 
+def addressing(desk: Packets) -> Act:
+    revision = desk.released()
+    lane = lanes.Lanes.open(lanes.parse({LANE: {"kind": "upload", "origins": ["https://x.example"]}}), Secrets({}))
+    named = {"ref": revision.packet.ref, "revision": 1, "by": desk.person("ada")}
+    address = Secret("https://x.example/put")
+
+    def act() -> None:
+        with lanes.use(lane):
+            uploading.give_address(address=address, expires_at=now() + timedelta(hours=1), **named)  # type: ignore[arg-type]
+
+    return act
+
+
+def confirming(desk: Packets) -> Act:
+    desk.vendor.abilities, desk.vendor.script = frozenset(), ["lost"]
+    revision = desk.released()
+    desk.deliver(revision)
+    named = {"ref": revision.packet.ref, "revision": 1, "by": desk.person("ada")}
+    return lambda: uploading.confirm(arrived=True, reason="They say so.", **named)  # type: ignore[arg-type]
+
+
 ACTIONS: dict[str, Callable[[Packets], Act]] = {
+    "give_address": addressing,
+    "confirm": confirming,
     "recall": recalling_one,
     "export-recalls": recalls_exported,
     "again": asking,
@@ -240,7 +268,7 @@ def test_a_broken_audit_insert_undoes_the_action(desk: Packets, name: str) -> No
 def test_every_action_is_tried() -> None:
     tried = {name.partition("-")[0] for name in ACTIONS}
     modules = {"assembling": assembling, "holds": holds, "votes": votes, "exporting": exporting, "releasing": releasing}
-    modules |= {"seeing": seeing, "redacting": redacting, "recalling": recalling}
+    modules |= {"seeing": seeing, "redacting": redacting, "recalling": recalling, "uploading": uploading}
     public = {
         name
         for module in modules.values()
