@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connection
 
+from handrail.access import queries as access
 from handrail.access import subjects
+from handrail.access.fields import is_forgotten
 from handrail.access.models import LegalHold
 from handrail.access.subjects import ForgetReason, KeyKind, SubjectKeysUnavailable
+from handrail.audit import signing, verification
+from handrail.audit.actions import seal_all
 from handrail.audit.models import AuditEvent
 from handrail.definitions.states import DefinitionKind
 from handrail.kernel.clock import now
@@ -206,6 +211,18 @@ def test_package_that_was_delivered_still_verifies(desk: Packets, tmp_path: Path
     assert verify.verify(tmp_path / "package.zip", expected).findings == ()
     assert Revision.objects.get(pk=revision.pk).release.manifest_envelope
     assert evaluation.evaluate(desk.person("ada")).bound == 1
+
+
+def test_log_that_sealed_it_stays_whole(desk: Packets) -> None:
+    with signing.use(signing.Signing("example.com/log", Ed25519PrivateKey.generate())):
+        revision = ended(desk, days=401)
+        sealer = access.worker("worker", 0)
+        seal_all(by=sealer)
+        forget()
+        seal_all(by=sealer)
+        found = verification.verify()
+    assert (found.whole, found.unsealed) == (True, 0)
+    assert is_forgotten(Revision.objects.get(pk=revision.pk).cause_detail or Packet.objects.get().subject)
 
 
 def test_key_kinds_are_named() -> None:
