@@ -157,4 +157,4 @@ def test_a_definition_is_approved_by_a_click_where_nothing_is_asked(house: Web, 
     client.force_login(owner)
     with signatures.settings.use(SigningSettings()):
         client.post(f"/admin/definitions/{proposal.pk}/approve", {"digest": proposal.digest})
-    assert DecisionProof.objects.get().proof == "click"
+    assert (DecisionProof.objects.get().act, DecisionProof.objects.get().signature) == ("approve", "")
