@@ -10,11 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.audit import actions, cosigned, proofs, queries, signing, sources, stamped, store, verification
-from handrail.audit.cosigned import QuorumStatus
-from handrail.audit.exported import Scope
+from handrail.audit import actions, proofs, queries, signing, sources, store, verification
 from handrail.audit.proofs import Consistency, Inclusion, ProvenRow
-from handrail.audit.queries import LogFinding
+from handrail.audit.queries import LogFinding, QuorumStatus, Scope
 from handrail.audit.sealing import SealedBatch
 from handrail.audit.verification import Verification
 from handrail.kernel.errors import Conflict, NotFound
@@ -59,7 +57,7 @@ def prove(actor: Actor, source: str, row_id: int) -> ProvenRow:
 def timestamp(actor: Actor, size: int | None = None) -> StampedCheckpoint:
     """The newest time stamp of a checkpoint, or that over ``size`` leaves. Raises Denied, Conflict."""
     actor.require(Capability.AUDIT_VIEW)
-    found = stamped.newest(size)
+    found = queries.newest_stamp(size)
     if found is None:
         raise Conflict("There is no time stamp of such a checkpoint.", code="not-stamped")
     signed, response, service = found
@@ -81,7 +79,7 @@ def checkpoint(actor: Actor) -> str:
     last = store.latest()
     if last is None:
         raise Conflict("Nothing has been sealed yet. Run: handrail audit seal")
-    return cosigned.text_of(last)
+    return queries.cosigned_text(last)
 
 
 def verifier_key(actor: Actor) -> str:
@@ -105,7 +103,7 @@ def receipt_key() -> str:
 def quorum(actor: Actor) -> QuorumStatus:
     """Whether witnesses have cosigned the newest checkpoint, and how things stand with each. Raises Denied."""
     actor.require(Capability.AUDIT_VIEW)
-    return cosigned.quorum()
+    return queries.quorum()
 
 
 def inspect() -> list[LogFinding]:

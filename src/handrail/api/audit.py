@@ -15,8 +15,8 @@ from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Instant, Limit, Word
 from handrail.audit.queries import EventFilter, QuorumStatus
 from handrail.audit.verification import Verification
-from handrail.packets import log_proofs
-from handrail.packets.log_proofs import NamedProof
+from handrail.packets import queries as packets
+from handrail.packets.queries import NamedProof
 
 router = Router()
 LINES = "application/jsonl"
@@ -97,13 +97,13 @@ def witnesses(request: HttpRequest) -> QuorumStatus:
 @router.get("/audit/events/{int:event}/proof", response={200: NamedProof, **REFUSALS}, operation_id="prove_audit_event")
 def prove_event(request: HttpRequest, event: int) -> NamedProof:
     """What outsiders check one event with: a C2SP tlog-proof, a COSE receipt (base64), and the leaf."""
-    return log_proofs.prove_event(actor_of(request), event)
+    return packets.prove_event(actor_of(request), event)
 
 
 @router.get("/packets/{packet}/proofs", response={200: list[NamedProof], **REFUSALS}, operation_id="prove_packet")
 def prove_packet(request: HttpRequest, packet: str) -> list[NamedProof]:
     """Likewise, of a released packet and of each of its approvals."""
-    return log_proofs.prove_packet(actor_of(request), packet)
+    return packets.prove_packet(actor_of(request), packet)
 
 
 @router.get("/audit/timestamp", response={200: PublishedTimestamp, **REFUSALS}, operation_id="get_audit_timestamp")

@@ -12,12 +12,25 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from handrail.audit import cosigned, guards, sealing, signing, structure, watch
-from handrail.audit.cosigned import QuorumStatus
+from handrail.audit.cosigned import QuorumStatus, quorum
+from handrail.audit.cosigned import text_of as cosigned_text
 from handrail.audit.events import EventName
+from handrail.audit.exported import Scope
 from handrail.audit.models import AuditEvent
 from handrail.audit.outbox import Published, find_published
+from handrail.audit.proofs import ProvenRow
+from handrail.audit.stamped import newest as newest_stamp
 
-__all__ = ["Published", "QuorumStatus", "find_published"]
+__all__ = [
+    "ProvenRow",
+    "Published",
+    "QuorumStatus",
+    "Scope",
+    "cosigned_text",
+    "find_published",
+    "newest_stamp",
+    "quorum",
+]
 PAGE = 100
 MOST = 500
 COUNTED = 20_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from handrail.access import evidence
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
-from handrail.audit.proofs import ProvenRow
+from handrail.audit.queries import ProvenRow
 from handrail.kernel.errors import Conflict
 from handrail.packets.models import Release, Revision, Vote
 from handrail.packets.rows import get_packet_row

@@ -15,7 +15,7 @@ from handrail.access.guards import scoped
 from handrail.access.refusals import Refusal
 from handrail.access.snapshot import snapshot
 from handrail.kernel.errors import Fault, Invalid
-from handrail.packets import documents, permissions, proving, replies, seen, terms
+from handrail.packets import documents, log_proofs, permissions, proving, replies, seen, terms
 from handrail.packets.comparison import RevisionComparison, compared, with_previous
 from handrail.packets.concerned import ConcernedPeople, concerned_by
 from handrail.packets.deliveryview import DeliveryView, delivery
@@ -41,6 +41,7 @@ from handrail.packets.seen import SeenThing
 from handrail.packets.states import CURRENT, REVISION, RevisionReason, RevisionState, VoteKind
 
 __all__ = ["ConcernedPeople", "DeliveryView", "ReasonView", "SeenThing", "concerned_by"]
+NamedProof, prove_event, prove_packet = log_proofs.NamedProof, log_proofs.prove_event, log_proofs.prove_packet
 PAGE = 50
 # As a state of packets in filters: its newest revision is withdrawn, for that reason.
 DISCARDED = "discarded"

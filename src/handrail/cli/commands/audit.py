@@ -18,7 +18,7 @@ from handrail.cli import output
 from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json, Limit, TenantKey
 from handrail.kernel.errors import Invalid
-from handrail.packets import log_proofs
+from handrail.packets import queries as packets
 
 group = typer.Typer()
 
@@ -162,11 +162,11 @@ def proof(
     COSE receipt (.cose) and the sealed row itself (.leaf), beside the key in PEM."""
     who = actor(as_, workspace)
     if kind == "packet":
-        found = log_proofs.prove_packet(who, what)
+        found = packets.prove_packet(who, what)
     else:
         if not (what.isascii() and what.isdecimal() and len(what) <= EVENT_DIGITS):
             raise Invalid("An event is named by its number, as in list --json.", code="event")
-        found = [log_proofs.prove_event(who, int(what))]
+        found = [packets.prove_event(who, int(what))]
     files = {"log-key.pem": evidence.receipt_key().encode()}
     for one in found:
         files |= {

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_safe
 from handrail.access import evidence
 from handrail.access.capabilities import Capability
 from handrail.kernel.errors import NotFound
-from handrail.packets import log_proofs
-from handrail.packets.log_proofs import NamedProof
+from handrail.packets import queries as packets
+from handrail.packets.queries import NamedProof
 from handrail.web.shell.request import PageRequest
 
 _TYPES = {"tlog-proof": "text/plain; charset=utf-8", "cose": "application/cose", "leaf": "application/json"}
@@ -20,13 +20,13 @@ _TYPES = {"tlog-proof": "text/plain; charset=utf-8", "cose": "application/cose",
 
 @require_safe
 def of_event(request: PageRequest, event: int) -> HttpResponse:
-    found = [log_proofs.prove_event(request.actor, event)]
+    found = [packets.prove_event(request.actor, event)]
     return _answer(request, found, title=f"Proof of event {event}", about="")
 
 
 @require_safe
 def of_packet(request: PageRequest, packet: str) -> HttpResponse:
-    found = log_proofs.prove_packet(request.actor, packet)
+    found = packets.prove_packet(request.actor, packet)
     return _answer(request, found, title=f"Proofs of {packet}", about=packet)
 
 
