@@ -30,7 +30,7 @@ REASONS = (
 
 
 @transaction.atomic
-def recall(*, ref: str, revision: int, cause: RecallReason, asks: RecallRequest, reason: str, by: Actor) -> RecallTerms:
+def recall(*, ref: str, revision: int, cause: str, asks: str, reason: str, by: Actor) -> RecallTerms:
     """Takes back what was released, also where the vendor has opened it: a signed statement goes into the lane.
 
     The person's words leave with it only where the profile lets them. Raises NotFound, Denied, Invalid without a
@@ -40,6 +40,8 @@ def recall(*, ref: str, revision: int, cause: RecallReason, asks: RecallRequest,
     said = reason_of(reason)
     if cause not in REASONS:
         raise Invalid("Name a reason for the recall.", faults=[Fault("cause", f"one of: {', '.join(REASONS)}")])
+    if asks not in list(RecallRequest):
+        raise Invalid("Say what is asked.", faults=[Fault("asks", f"one of: {', '.join(RecallRequest)}")])
     leaves = compiled_profile(row.definition).spec.recall.words
     if leaves and look(said, TextTerms()):
         fault = Fault("reason", "these words leave: take out secrets, personal data and internal hosts")
@@ -47,7 +49,7 @@ def recall(*, ref: str, revision: int, cause: RecallReason, asks: RecallRequest,
     moves.lock(row.packet_id)
     row.refresh_from_db(fields=["state"])
     refuse(permissions.why_not_recall(by, row))
-    terms = RecallTerms(cause, asks, said if leaves else "", said)
+    terms = RecallTerms(RecallReason(cause), RecallRequest(asks), said if leaves else "", said)
     if row.state == RevisionState.RELEASED:
         moves.end(row, RevisionState.WITHDRAWN, RevisionReason.RECALLED, by=by, reason=said, terms=terms)
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TypeVar
 
 from django.contrib import messages
 from django.http import FileResponse, HttpResponse
@@ -13,12 +12,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from handrail.kernel.errors import Conflict, Fault, Invalid
+from handrail.kernel.errors import Conflict, Invalid
 from handrail.packets import queries
 from handrail.packets.actions import assembling, exporting, holds, recalling, releasing, seeing, settling, votes
 from handrail.packets.actions.exporting import Download
 from handrail.packets.errors import Drifted
-from handrail.packets.proof.recall import RecallReason, RecallRequest
 from handrail.web.packets import holding, packet_view
 from handrail.web.packets.forms import SubmittedReason
 from handrail.web.packets.packet_view import PacketPage, RefusedDecision
@@ -26,7 +24,6 @@ from handrail.web.shell import signing
 from handrail.web.shell.reading import in_one_moment
 from handrail.web.shell.request import PageRequest
 
-Chosen = TypeVar("Chosen", RecallReason, RecallRequest)
 # A revision number has at most this many digits; a longer one names none.
 _DIGITS = 9
 _ANCHOR = re.compile(r"[a-z0-9-]{1,200}")
@@ -178,7 +175,7 @@ def withdraw(request: PageRequest, packet: str) -> HttpResponse:
 
 @require_POST
 def recall(request: PageRequest, packet: str) -> HttpResponse:
-    cause, asks = _among(request, "cause", RecallReason), _among(request, "asks", RecallRequest)
+    cause, asks = request.POST.get("cause", ""), request.POST.get("asks", "")
 
     def act(revision: int, reason: str) -> str:
         recalling.recall(ref=packet, revision=revision, cause=cause, asks=asks, reason=reason, by=request.actor)
@@ -252,13 +249,6 @@ def _file(found: Download) -> FileResponse:
 def _asked(request: PageRequest) -> int | None:
     """The revision that the address names; None for the newest."""
     return _number(request.GET["revision"]) if request.GET.get("revision") else None
-
-
-def _among(request: PageRequest, name: str, kinds: type[Chosen]) -> Chosen:
-    try:
-        return kinds(request.POST.get(name, ""))
-    except ValueError:
-        raise Invalid(f"Choose the {name}.", faults=[Fault(name, f"one of: {', '.join(kinds)}")]) from None
 
 
 def _number(text: str) -> int:
