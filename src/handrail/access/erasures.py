@@ -22,7 +22,7 @@ from handrail.access.kept_erasures import Applied
 from handrail.access.models import Erasure, Tenant
 from handrail.access.refusals import reason_of
 from handrail.audit.actions import By, record
-from handrail.audit.events import EventName
+from handrail.audit.events import EventName, EventOutcome
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.clock import now
 from handrail.kernel.configured import Configured
@@ -252,5 +252,6 @@ def _record(event: EventName, row: Erasure, by: By, **context: Any) -> None:
         tenant_id=row.tenant_id,
         subject_kind="erasure",
         subject=row.ref,
+        outcome=EventOutcome.DONE,
         **context,
     )
