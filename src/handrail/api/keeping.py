@@ -7,8 +7,7 @@ from ninja import Router, Schema
 from pydantic import ConfigDict
 
 from handrail.access import erasures, holds
-from handrail.access.erasures import ErasureSummary
-from handrail.access.forgetting import ErasurePreview
+from handrail.access.erasures import ErasurePreview, ErasureSummary
 from handrail.access.holds import HoldSummary
 from handrail.api.auth import actor_of
 from handrail.api.fields import REFUSALS, Line, TenantKey

@@ -12,8 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from handrail.access import erasures, holds, queries
 from handrail.access.capabilities import Capability
-from handrail.access.erasures import ErasureSummary
-from handrail.access.forgetting import ErasurePreview
+from handrail.access.erasures import ErasurePreview, ErasureSummary
 from handrail.access.holds import HoldSummary
 from handrail.access.queries import TenantSummary
 from handrail.access.refusals import REASON_LIMIT
