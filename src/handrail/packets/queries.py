@@ -41,7 +41,8 @@ from handrail.packets.seen import SeenThing
 from handrail.packets.states import CURRENT, REVISION, RevisionReason, RevisionState, VoteKind
 
 __all__ = ["ConcernedPeople", "DeliveryView", "ReasonView", "SeenThing", "concerned_by"]
-NamedProof, prove_event, prove_packet = log_proofs.NamedProof, log_proofs.prove_event, log_proofs.prove_packet
+NamedProof = log_proofs.NamedProof
+prove_event, prove_packet = log_proofs.prove_event, log_proofs.prove_packet
 PAGE = 50
 # As a state of packets in filters: its newest revision is withdrawn, for that reason.
 DISCARDED = "discarded"
