@@ -587,8 +587,25 @@ def passkeys() -> Iterator[Case]:
         )
 
 
+def weak_keys() -> Iterator[Case]:
+    """The neutral point as an Ed25519 key: anybody has the one signature that fits it and every statement."""
+    made = by_passkey()
+    own = vote(made, "usr-ada")
+    assert own.passkey is not None
+    key = bytes.fromhex("302a300506032b6570032100") + bytes([1]) + bytes(31)
+    weak = dataclasses.replace(
+        own.passkey,
+        public_key=base64.b64encode(key).decode(),
+        signature=base64.b64encode(bytes([1]) + bytes(63)).decode(),
+        algorithm=Algorithm.EDDSA,
+    )
+    raw = approved(made, dataclasses.replace(own, passkey=weak))
+    code = "assertion-unusable-key"
+    yield Case(code, "a key whose one signature fits every statement", raw, ("PF-48",), (code,))
+
+
 def cases() -> list[Case]:
-    return [*good(), *archives(), *contents(), *approvals(), *passkeys()]
+    return [*good(), *archives(), *contents(), *approvals(), *passkeys(), *weak_keys()]
 
 
 # the folder

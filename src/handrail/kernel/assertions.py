@@ -24,6 +24,10 @@ MAX_CLIENT_DATA, MAX_AUTHENTICATOR_DATA, MAX_SIGNATURE, MAX_SPKI = 4096, 1024, 1
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 4096
 _HEADER = 37  # rp id hash, flags, counter
 _HASH = 32
+# Ed25519 (RFC 8032): y of the points of small order. One signature by such a "key" holds for every statement.
+_PRIME: Final = 2**255 - 19
+_SMALL_Y: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER: Final = frozenset({0, 1, _PRIME - 1, _SMALL_Y, _PRIME - _SMALL_Y})
 _PRESENT, _VERIFIED, _BACKUP_ELIGIBLE, _BACKED_UP, _ATTESTED, _EXTENDED = 0x01, 0x04, 0x08, 0x10, 0x40, 0x80
 
 _AnyKey = ec.EllipticCurvePublicKey | Ed25519PublicKey | rsa.RSAPublicKey
@@ -137,8 +141,9 @@ def public_key(key: CredentialKey) -> _AnyKey:
         fits = key.algorithm == Algorithm.ES256 and isinstance(found.curve, ec.SECP256R1)
     elif isinstance(found, rsa.RSAPublicKey):
         fits = key.algorithm == Algorithm.RS256 and MIN_RSA_BITS <= found.key_size <= MAX_RSA_BITS
+        fits = fits and found.public_numbers().n % 2 == 1
     else:
-        fits = key.algorithm == Algorithm.EDDSA and isinstance(found, Ed25519PublicKey)
+        fits = key.algorithm == Algorithm.EDDSA and isinstance(found, Ed25519PublicKey) and not _is_small(found)
     if not fits or not isinstance(found, _AnyKey):
         raise NotProved(AssertionFault.UNUSABLE_KEY, f"the public key is not a usable {key.algorithm} key")
     if found.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != key.spki:
@@ -149,6 +154,11 @@ def public_key(key: CredentialKey) -> _AnyKey:
 def challenge_text(challenge: bytes) -> str:
     """A challenge as browsers write it into the client data: base64url without padding."""
     return base64.urlsafe_b64encode(challenge).rstrip(b"=").decode()
+
+
+def _is_small(key: Ed25519PublicKey) -> bool:
+    y = int.from_bytes(key.public_bytes_raw(), "little") & (2**255 - 1)
+    return y % _PRIME in _SMALL_ORDER
 
 
 def _bounded(assertion: Assertion, key: CredentialKey) -> None:

@@ -8,7 +8,8 @@ import json
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -154,3 +155,45 @@ def test_a_stronger_proof_satisfies_a_weaker_one() -> None:
     assert [[one.satisfies(wanted) for wanted in strongest] for one in strongest] == [
         [True, False, False], [True, True, False], [True, True, True],
     ]  # fmt: skip
+
+
+def test_a_key_whose_one_signature_would_hold_for_every_statement_is_refused() -> None:
+    """The neutral point as an Ed25519 key: the signature below fits it, whatever is signed."""
+    key = ed25519.Ed25519PublicKey.from_public_bytes(bytes([1]) + bytes(31))
+    everything = bytes([1]) + bytes(63)
+    key.verify(everything, b"any statement at all")
+    named = CredentialKey(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), Algorithm.EDDSA)
+    made = dataclasses.replace(KEY.sign(CHALLENGE), signature=everything)
+    assert why_not(made, named) == AssertionFault.UNUSABLE_KEY
+
+
+PRIME = 2**255 - 19
+OF_SMALL_ORDER = (
+    0, 1, PRIME - 1, PRIME, PRIME + 1,
+    int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"),
+    int.from_bytes(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("sign", [0, 1 << 255])
+@pytest.mark.parametrize("y", OF_SMALL_ORDER)
+def test_keys_of_small_order_are_refused_however_they_are_written(y: int, sign: int) -> None:
+    """The list of libsodium: every point of small order, also as numbers that are not reduced."""
+    der = bytes.fromhex("302a300506032b6570032100") + (y | sign).to_bytes(32, "little")
+    with pytest.raises(NotProved) as refused:
+        assertions.public_key(CredentialKey(der, Algorithm.EDDSA))
+    assert refused.value.reason == AssertionFault.UNUSABLE_KEY
+
+
+def test_an_rsa_key_that_anybody_can_factor_is_refused() -> None:
+    even = rsa.RSAPublicNumbers(65537, 2**2047 + 2)
+    der = _rsa_der(even.n, even.e)
+    with pytest.raises(NotProved):
+        assertions.public_key(CredentialKey(der, Algorithm.RS256))
+
+
+def _rsa_der(n: int, e: int) -> bytes:
+    """As an authenticator may write one: no library makes it."""
+    key = rsa.RSAPublicNumbers(e, 2**2047 + 3).public_key()  # of the same length
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return der.replace((2**2047 + 3).to_bytes(256, "big"), n.to_bytes(256, "big"))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
 from handrail.kernel.assertions import ApprovalProof
+from handrail.kernel.errors import Invalid
 from handrail.packets.proof import reading
 from handrail.packets.proof.approvals import Approval, Approvals
 from handrail.packets.proof.findings import Code
@@ -45,8 +46,10 @@ class SignerPins:
 
 
 def from_bytes(raw: bytes) -> SignerPins:
-    """The list in a receiver's file. Raises Invalid."""
-    return reading.read(SignerPins, raw[: MAX_PINS_BYTES + 1], what="list of signers' keys")
+    """The list in a receiver's file, of which nothing is left out. Raises Invalid."""
+    if len(raw) > MAX_PINS_BYTES:  # PF-50
+        raise Invalid(f"The list of signers' keys is over {MAX_PINS_BYTES} bytes.", code="proof")
+    return reading.read(SignerPins, raw, what="list of signers' keys")
 
 
 def faults(pins: SignerPins, approvals: Approvals) -> Iterator[tuple[Code, str]]:

@@ -25,11 +25,11 @@ class RecallFiles:
 
     @classmethod
     def load(cls, path: Path) -> RecallFiles:
-        """One file, or every ``*.json`` of a directory, in the order of their names.
+        """One file, or every ``*.json`` of a directory, in the order of their names; ``*.JSON`` as well.
 
         Raises OSError, and Invalid, naming the file, for what is not a recall: a damaged one must not be passed over.
         """
-        files = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+        files = sorted(one for one in path.iterdir() if one.suffix.lower() == SUFFIX) if path.is_dir() else [path]
         if len(files) > MAX_RECALLS:
             raise Invalid(f"{path} holds over {MAX_RECALLS} recalls.", code="recall")
         return cls(tuple((file.name, _read(file)) for file in files))

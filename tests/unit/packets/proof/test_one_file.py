@@ -178,6 +178,16 @@ def test_building_it_again_gives_the_same_bytes(alone: Path) -> None:
     assert building.build() == (alone / "handrail-intake").read_bytes()
 
 
+@pytest.mark.parametrize("name", ["cryptography", "json", "rfc8785", "handrail"])
+def test_it_runs_no_code_of_the_folder_with_what_was_sent(name: str, alone: Path, tmp_path: Path) -> None:
+    """An empty entry of PYTHONPATH, as ``$PYTHONPATH:…`` leaves one, is the working directory."""
+    (tmp_path / f"{name}.py").write_text("import sys; sys.exit('code of somebody else')")
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": f":{tmp_path}:{alone / 'site'}"}
+    command = [sys.executable, str(alone / "handrail-intake"), *VERIFY]
+    done = subprocess.run(command, check=False, cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("options", [("-OO",), ("-W", "error")])
 def test_it_verifies_the_same_under_any_switch_of_python(
     options: tuple[str, ...], one_file: Intake, tmp_path: Path
@@ -299,6 +309,12 @@ def test_a_recalled_package_is_refused_with_its_reason(intake: Intake, tmp_path:
     assert "(wrong-content), and asks you to delete it. They say: Another's capture." in said
 
 
+def test_a_recall_with_its_name_in_capitals_is_not_passed_over(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "recalls").mkdir()
+    (tmp_path / "recalls" / "1.JSON").write_bytes(dsse.sign(recalled().payload(), KEY))
+    assert intake(*VERIFY, "--recalls", "recalls").returncode == 1
+
+
 def test_a_recall_of_somebody_elses_is_shown_and_not_believed(intake: Intake, tmp_path: Path) -> None:
     (tmp_path / "recall.json").write_bytes(dsse.sign(recalled().payload(), OTHER_KEY))
     done = intake(*VERIFY, "--recalls", "recall.json")
@@ -331,6 +347,15 @@ def test_pins_refuse_votes_that_no_pinned_key_signed(intake: Intake, tmp_path: P
     assert "approval-too-weak" in done.stdout
     (tmp_path / "pins.json").write_bytes(b'{"handrail": "handrail-signer-pins/v1", "keys": [], "keys": []}')
     assert intake(*VERIFY, "--pins", "pins.json").returncode == 2
+
+
+def test_pins_are_read_to_their_end_or_not_at_all(intake: Intake, tmp_path: Path) -> None:
+    """What stands behind a mebibyte of spaces is not left out without a word."""
+    listed = b'{"handrail": "handrail-signer-pins/v1", "keys": []}'
+    (tmp_path / "pins.json").write_bytes(listed + b" " * 1024 * 1024 + b"and what nobody reads")
+    done = intake(*VERIFY, "--pins", "pins.json")
+    assert done.returncode == 2
+    assert "is over 1048576 bytes" in " ".join(done.stderr.split())
 
 
 # replies

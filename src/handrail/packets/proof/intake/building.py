@@ -34,8 +34,11 @@ KERNEL: Final = (
 _PACKAGES: Final = ("__init__.py", "kernel/__init__.py", "packets/__init__.py")
 _MAIN = '''"""The receiver's verifier of Handrail's packages. Begin with README.txt; nothing in here is compressed."""
 
+import os
 import sys
 
+# PYTHONPATH may name the folder in which somebody looks at what they were sent. No code is taken from there.
+sys.path[1:] = [place for place in sys.path[1:] if place and os.path.realpath(place) != os.path.realpath(".")]
 if sys.version_info < (3, 11):
     sys.exit("handrail-intake needs Python 3.11 or later.")
 try:
