@@ -206,6 +206,7 @@ LEASES: Mapping[str, str] = {
         FROM runbooks_checkpoint c
         WHERE c.kind IN ('unknown', 'reconciled') OR c.detail ->> 'class' = 'unknown'
               OR jsonb_exists(c.detail, 'taken_over')""",
+    "handrail_erased_run_lease": "SELECT id, workspace_id FROM runbooks_operationrun WHERE subject = 'erased ' || ref",
     "handrail_wrong_lease": "SELECT id, workspace_id FROM runbooks_wrongcompletion",
     "handrail_review_lease": """
         SELECT s.id, s.workspace_id, r.id IS NOT NULL AS is_reviewed FROM runbooks_sampledrun s

@@ -66,6 +66,7 @@ class EventName(StrEnum):
     RUN_NOT_ATTEMPTED = "run.not_attempted"
     RUN_FOUND_WRONG = "run.found_wrong"
     RUN_REVIEWED = "run.reviewed"
+    RUN_FORGOTTEN = "run.forgotten"
     RUN_PREVIEWED = "run.previewed"
     RUN_REPORTED = "run.reported"
     RUN_REPORT_REFUSED = "run.report_refused"

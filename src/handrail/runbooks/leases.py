@@ -183,6 +183,13 @@ def recoveries() -> tuple[dict[str, int], int]:
     return {"unknown": unknown, "reconciled": reconciled, "taken-over": taken_over}, wrong
 
 
+def erased() -> int:
+    """Runs whose values were erased, because they were not to be kept longer or with their tenant."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM handrail_erased_run_lease")
+        return int(cursor.fetchone()[0])
+
+
 def reviews_waiting() -> int:
     """Completed runs that were drawn for a second look, and had none yet."""
     with connection.cursor() as cursor:

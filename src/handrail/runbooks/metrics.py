@@ -44,6 +44,11 @@ def read() -> list[Metric]:
             recovered,
             "kind",
         ),
+        one(
+            "handrail_runs_erased",
+            "Runs whose values were erased: kept no longer, or with their tenant.",
+            leases.erased(),
+        ),
         one("handrail_runs_found_wrong", "Completed runs that a person has found wrong.", wrong),
         one(
             "handrail_reviews_waiting",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -17,9 +18,24 @@ from django.db.models.fields.json import KeyTransform
 
 from handrail.access import subjects
 from handrail.access.fields import MARK
-from handrail.access.subjects import KeyDestroyed, KeySubject
+from handrail.access.subjects import KeyDestroyed, KeyKind, KeyName, KeySubject
 
 ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedRun:
+    """``reason``: ``retention`` or ``erasure``."""
+
+    at: datetime
+    reason: str
+
+
+def erased(tenant_id: int, record: str) -> ErasedRun | None:
+    """When and why the values of a run were erased, by its first key: one that was made later is for what was written
+    after that. Raises SubjectKeyDamaged, SubjectKeysUnavailable."""
+    ended = subjects.destroyed(KeyName(tenant_id, record, KeyKind.VALUES))
+    return ErasedRun(ended.at, ended.reason) if ended is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from handrail.audit import actions as audit
 from handrail.kernel.errors import HandrailError
 from handrail.packets.actions import forgetting, releasing
 from handrail.runbooks import task_system
+from handrail.runbooks.actions import forgetting as run_forgetting
 from handrail.runbooks.actions import pulling, waves
 from handrail.runbooks.actions.overdue import note_overdue
 from handrail.worker import pruning
@@ -71,7 +72,15 @@ def expire() -> None:
 
 
 def forget() -> None:
-    forgetting.forget_due(name=worker_name())
+    """Packets and runs, each on its own: one that can't be forgotten keeps the other from nothing."""
+    failed: list[HandrailError] = []
+    for forget_due in (forgetting.forget_due, run_forgetting.forget_due):
+        try:
+            forget_due(name=worker_name())
+        except HandrailError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 def overdue() -> None:

@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -47,6 +48,7 @@ from handrail.runbooks.actions import (
     corrections,
     exceptions,
     follow_ups,
+    forgetting,
     handover,
     messages,
     overdue,
@@ -163,6 +165,20 @@ def late(w: World) -> dict[str, Any]:
     with superuser("runbooks_exceptionpacket"):
         ExceptionPacket.objects.filter(pk=packet.pk).update(due_at=packet.at)
     return {"packet_id": packet.pk}
+
+
+def over(w: World) -> int:
+    """A completed run whose runbook keeps nothing of it any more."""
+    text = RUNBOOK.replace("version: 1", "version: 2").replace("tenant: task", "keep: 1d\ntenant: task")
+    proposed = definitions.propose(text=text, by=access.worker("author", w.estate.workspace.pk))
+    definitions.approve(definition_id=proposed.id, by=w.person)
+    w.board.add("kept", owner=w.estate.tenant.key)
+    started = runs.start(task=w.estate.task("TASK-12", "kept", version=2), by=w.by)
+    ended = w.estate.advance(OperationRun.objects.get(ref=started.ref))
+    Report.objects.filter(run=ended).update(due_at=None)
+    with superuser("runbooks_operationrun"):
+        OperationRun.objects.filter(pk=ended.pk).update(finished_at=now() - timedelta(days=2))
+    return int(ended.pk)
 
 
 def drawn(w: World) -> OperationRun:
@@ -438,6 +454,7 @@ ACTIONS: dict[str, Callable[[World], Act]] = {
     "rereading.read_again": done(World.stopped, lambda w, ref: rereading.read_again(ref=ref, by=w.person)),
     "follow_ups.start": done(followed, lambda w, given: follow_ups.start(**given)),
     "follow_ups.preview": done(followed, lambda w, given: follow_ups.preview(**given)),
+    "forgetting.forget": done(over, lambda w, run_id: forgetting.forget(run_id=run_id, by=w.by)),
     "overdue.note": done(late, lambda w, packet: overdue.note(**packet, by=w.by)),
     "together.take_together": done(World.stopped, lambda w, ref: together.take_together(refs=[ref], by=w.person)),
     "together.resolve_together": done(

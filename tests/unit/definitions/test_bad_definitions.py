@@ -60,6 +60,8 @@ BAD = [
     Bad("wave of width zero", "tenant: task", "waves: {width: 0}\ntenant: task", "waves.width", "greater than or equal"),
     Bad("share over all", "tenant: task", "waves: {stop: {share: 1.5}}\ntenant: task", "waves.stop.share", "equal to 1"),
     Bad("limit of none", "tenant: task", "limits: {at_once: 0}\ntenant: task", "limits.at_once", "greater than or equal"),
+    Bad("kept in hours", "tenant: task", "keep: 400h\ntenant: task", "keep", "a number of days"),
+    Bad("kept no day", "tenant: task", "keep: 0d\ntenant: task", "keep", "from 1d to 36500d"),
     Bad("budget over ceiling", "at_most: 5", "at_most: 500", "retry_budget.at_most", "less than or equal to 20"),
     # reads
     Bad("read without form", '    get: "/entitlements/{tenant.id}"\n', "", "reads.entitlement", "one of: get",

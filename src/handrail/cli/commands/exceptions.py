@@ -184,6 +184,7 @@ def show(exception: ExceptionRef, *, as_: As = None, workspace: InWorkspace = No
             "run": summary.run,
             "tenant": f"{summary.tenant} ({summary.tenant_name})",
             "task": found.task,
+            "erased": found.erased and f"on {found.erased.at:%Y-%m-%d} ({found.erased.reason})",
             "why": f"{summary.cause}: {summary.reason}",
             "message": summary.message,
             "at checkpoint": found.checkpoint,

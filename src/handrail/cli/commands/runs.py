@@ -99,6 +99,7 @@ def show(run: RunRef, *, as_: As = None, workspace: InWorkspace = None, json: Js
             "task": summary.task,
             "follow-up of": found.follow_up_of and f"{found.follow_up_of.exception} of {found.follow_up_of.run}",
             "subject": summary.subject,
+            "erased": found.erased and f"on {found.erased.at:%Y-%m-%d} ({found.erased.reason})",
             "state": summary.state,
             "paused": _paused(summary.paused),
             "connector": _waits(summary.waits_for_connector),

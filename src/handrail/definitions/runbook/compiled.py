@@ -203,6 +203,11 @@ class CompiledRunbook:
         return self.spec.exception.outcomes or DEFAULT_OUTCOMES
 
     @property
+    def keep_seconds(self) -> float | None:
+        """How long the values of a run are kept after it has ended; None for ever."""
+        return self.spec.keep
+
+    @property
     def initial_reads(self) -> tuple[str, ...]:
         """The reads of the checking stage, in declared order: those that need no step's answer."""
         return tuple(name for name, read in self.reads.items() if read.after is None)

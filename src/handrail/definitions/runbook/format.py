@@ -21,6 +21,7 @@ from handrail.definitions.source.scalars import (
     Identifier,
     Interval,
     Kebab,
+    Kept,
     Line,
     LongDuration,
     OptionalIdentifier,
@@ -259,3 +260,4 @@ class RunbookSpec(Closed):
     checkpoints: Checkpoints = Checkpoints()
     waves: WavesSpec = WavesSpec()
     limits: RunbookLimitsSpec | None = None
+    keep: Kept | None = None

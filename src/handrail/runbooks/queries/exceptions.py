@@ -18,12 +18,13 @@ from handrail.access.snapshot import snapshot
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Fault, Invalid
 from handrail.kernel.hostile import is_storable
-from handrail.runbooks import accounts, fence, outcomes, permissions
+from handrail.runbooks import accounts, fence, outcomes, permissions, sealing
 from handrail.runbooks.models import ExceptionPacket
 from handrail.runbooks.queries import follow_ups, rereadings
 from handrail.runbooks.queries.follow_ups import FollowUpChoice, StartedFollowUp
 from handrail.runbooks.queries.rereadings import Reread
 from handrail.runbooks.queries.runs import PAGE
+from handrail.runbooks.sealing import ErasedRun
 from handrail.runbooks.states import ExceptionCause, Handling, NoteKind
 
 UNRESOLVED, MINE, UNASSIGNED = "unresolved", "mine", "unassigned"
@@ -114,6 +115,7 @@ class ExceptionDetail:
     follow_ups: list[StartedFollowUp]
     follow_up_choices: list[FollowUpChoice]
     reread: Reread | None
+    erased: ErasedRun | None
     why_not_read_again: Refusal | None
     why_not_note: Refusal | None
     why_not_hand_back: Refusal | None
@@ -217,6 +219,7 @@ def get_exception(actor: Actor, ref: str) -> ExceptionDetail:
         follow_ups=follow_ups.started(packet),
         follow_up_choices=follow_ups.choices(actor, packet),
         reread=rereadings.latest(packet),
+        erased=sealing.erased(packet.tenant_id, packet.run.ref),
         why_not_read_again=permissions.why_not_read_again(actor, packet),
         why_not_note=permissions.why_not_note(actor, packet),
         why_not_hand_back=permissions.why_not_hand_back(actor, packet),

@@ -17,7 +17,7 @@ from handrail.access.refusals import Refusal, missing_capability
 from handrail.access.snapshot import snapshot
 from handrail.definitions import queries as definitions
 from handrail.kernel.errors import Fault, Invalid
-from handrail.runbooks import fence, labels, permissions
+from handrail.runbooks import fence, labels, permissions, sealing
 from handrail.runbooks.fence import Blocking
 from handrail.runbooks.models import Checkpoint, OperationRun, Report, TaskUpdate
 from handrail.runbooks.queries import waves
@@ -27,6 +27,7 @@ from handrail.runbooks.queries.follow_ups import FollowUpOf, origin_of
 from handrail.runbooks.queries.reviews import FoundByReview, found_of
 from handrail.runbooks.queries.situations import Retrying, Situation, narrowed, retrying
 from handrail.runbooks.queries.task_systems import NOT_KEPT, MessageState, messages_of
+from handrail.runbooks.sealing import ErasedRun
 from handrail.runbooks.states import RUN, EventKind, RunState
 
 PAGE = 50
@@ -170,6 +171,7 @@ class RunDetail:
     why_not_review: Refusal | None = None
     follow_up_of: FollowUpOf | None = None
     why_not_redeliver: Refusal | None = None
+    erased: ErasedRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +289,7 @@ def get_run(actor: Actor, ref: str) -> RunDetail:
         review=found_of(review),
         why_not_review=permissions.why_not_review(actor, run, drawn=drawn, review=review),
         follow_up_of=origin_of(run),
+        erased=sealing.erased(run.tenant_id, run.ref),
     )
 
 

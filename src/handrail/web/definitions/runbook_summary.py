@@ -80,7 +80,7 @@ def summarise(text: str) -> RunbookSummary | None:
 
 
 def _waves(spec: RunbookSpec) -> Iterator[tuple[str, str]]:
-    """How runs of one event begin, and how many of this runbook may at once."""
+    """How runs of one event begin, how many of this runbook may at once, and how long what they hold is kept."""
     of, stop, limits = spec.waves, spec.waves.stop, spec.limits
     yield "Tasks of one event", f"those with the same task field {of.by}" if of.by else "none: people start waves"
     yield "Rounds", f"{of.canary} first, then {of.width} at a time, at most {of.a_minute} a minute"
@@ -92,6 +92,8 @@ def _waves(spec: RunbookSpec) -> Iterator[tuple[str, str]]:
         yield "At once", f"at most {limits.at_once} runs of this runbook, in waves or not"
     if limits and limits.a_minute:
         yield "A minute", f"at most {limits.a_minute} runs of this runbook begin"
+    kept = "for ever" if spec.keep is None else f"for {words.span(spec.keep)} after a run has ended, then erased"
+    yield "Values are kept", kept
 
 
 def field_in_words(field: TaskField, *, optional: bool) -> str:
