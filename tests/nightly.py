@@ -15,6 +15,7 @@ PATHS = (
     "tests/unit/access",
     "tests/unit/audit",
     "tests/unit/definitions",
+    "tests/unit/packets",
     "tests/unit/worker",
 )
 MARKED = "browser or committed or slow"

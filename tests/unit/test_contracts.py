@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # actions or states. When one has fallen, lower it here.
 BASELINE = {
     "audit": 25,
-    "access": 18,
+    "access": 15,
     "definitions": 25,
     "runbooks": 9,
     "support": 7,
@@ -210,6 +210,10 @@ def test_what_everybody_may_use_of_a_slice_is_what_its_contract_says(slice_: str
         "passkeys",
         "proofs",
         "erasures",
+        "ceremonies",
+        "enrolment",
+        "evidence",
+        "factors",
         "holds",
         "signatures",
     }

@@ -70,12 +70,17 @@ class Commands(LazyGroup):
             models=False,
         ),
         "workspaces": Lazy("workspaces", "group", "Workspaces: list, add. For the installation's operator only."),
-        "tenants": Lazy("tenants", "group", "Tenants of a workspace: list, add, rename, close, reopen, hold, erase."),
+        "tenants": Lazy(
+            "tenants",
+            "group",
+            "Tenants of a workspace: list, add, rename, close, reopen; legal holds: hold, holds, lift-hold; and what is"
+            " forgotten: preview-erasure, erase, confirm-erasure, withdraw-erasure, erasures, certificate.",
+        ),
         "members": Lazy(
             "members",
             "group",
             "Members of a workspace: list, add, change, password, remove, restore, sessions, token, tokens, "
-            "revoke-token.",
+            "revoke-token; passkeys and codes: keys, confirm-key, remove-key, second-factor, reset-factors.",
         ),
         "sign-on": Lazy("sign_on", "group", "Identities of members at the identity provider: list, remove, move."),
         "evaluation": Lazy("evaluation", "group", "Figures of what came of runs and packets: runs, packets, handling."),
