@@ -70,8 +70,9 @@ def settle_reason(request: HttpRequest, ref: PacketRef, number: Number, body: Se
     },
 )
 def export_recalls(request: HttpRequest, lane: LaneName) -> HttpResponse:
-    """Every signed recall of a lane, one a line, for `handrail intake verify --recalls`."""
+    """Every signed recall of a lane, one a line, for `handrail intake verify --recalls`, in a file `*.jsonl`."""
     response = HttpResponse(recalling.export(lane=lane, by=actor_of(request)), content_type=LINES)
+    response.headers["Content-Disposition"] = f'attachment; filename="{lane}-recalls.jsonl"'
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -49,6 +49,11 @@ class Facts:
         return self.event.event == EventName.WAVE_COMPLETED and not self.event.context.get("exceptions")
 
     @property
+    def is_known_reply(self) -> bool:
+        """Whether the vendor says only that it was consumed, of which people hear by its own event."""
+        return self.event.event == EventName.PACKET_REPLIED and bool(self.event.context.get("known"))
+
+    @property
     def escalate_to(self) -> str:
         """The group that the runbook escalates an exception packet or a wave to; empty for what is neither."""
         if self.exception is not None:
@@ -100,7 +105,7 @@ def facts_of(event: Published, by: Actor) -> Facts:
 def audience_of(facts: Facts, rule: Rule, by: Actor) -> Audience:
     """The person who did it is not notified, unless it is about their account: somebody else may have their session.
     Everybody is notified once, as the first kind that fits."""
-    if facts.is_in_wave or facts.is_wave_without_exceptions:
+    if facts.is_in_wave or facts.is_wave_without_exceptions or facts.is_known_reply:
         return Audience()
     chosen = _choices(by.workspace_id)
     people: dict[int, PersonNotified] = {}

@@ -167,7 +167,7 @@ RULES: Mapping[EventName, Rule] = {
     E.PACKET_CONSUMED_STALE: Rule(
         "The vendor opened {subject} after its sources had changed", _ENDED, Responsible.SIGNERS, urgent=True
     ),
-    E.PACKET_RECALL_REQUESTED: Rule("{subject} was recalled after you approved it", _ENDED, Responsible.SIGNERS),
+    E.PACKET_RECALL_REQUESTED: Rule("{subject} was recalled", _ENDED, Responsible.SIGNERS),
     E.DEFINITION_PROPOSED: Rule("Proposed: {subject}", ((_ALL, NoticeKind.DEFINITIONS),)),
     E.DEFINITION_RETURN_REQUESTED: Rule("Asked back: {subject}", ((_ALL, NoticeKind.DEFINITIONS),)),
     E.DEFINITION_APPROVED: Rule("Approved: {subject}", ((Concerned.AUTHOR, NoticeKind.DEFINITIONS_MINE),)),

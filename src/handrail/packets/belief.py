@@ -69,16 +69,19 @@ class JudgedReply:
 def judge(envelopes: Iterable[bytes], believed: Sequence[VendorReply], terms: ReplyTerms) -> Iterator[JudgedReply]:
     """Each envelope that is not among ``believed`` (in the order in which they were), judged in the vendor's own order.
 
-    However they are reordered on the way, those with the lower numbers are judged first.
+    However they are reordered on the way, those with the lower numbers are judged first. What was believed is not
+    judged again: its key may have been rotated or removed since.
     """
     known = list(believed)
     said = {one.digest() for one in known}
     opened = []
     for envelope in envelopes:
+        if _payload_digest(envelope) in said:
+            continue
         one = _open(envelope, terms)
         if one.reply is None:
             yield one
-        elif one.reply.digest() not in said:
+        else:
             opened.append(one)
     for one in sorted(opened, key=lambda one: (one.reply.number if one.reply else 0, one.digest)):
         assert one.reply is not None  # put there with one
@@ -88,6 +91,15 @@ def judge(envelopes: Iterable[bytes], believed: Sequence[VendorReply], terms: Re
             yield one
         else:
             yield JudgedReply(one.digest, one.envelope, None, why, one.key_id)
+
+
+def _payload_digest(envelope: bytes) -> str | None:
+    if len(envelope) > MAX_ENVELOPE_BYTES:
+        return None
+    try:
+        return digest_bytes(dsse.payload_of(envelope))
+    except Refused:
+        return None
 
 
 def _open(envelope: bytes, terms: ReplyTerms) -> JudgedReply:

@@ -70,6 +70,14 @@ def deliveries() -> list[DeliveryState]:
     return [fold([_entry(*one) for one in ledger or ()]).state for (ledger,) in rows]
 
 
+def unwatched() -> int:
+    """Of how many released revisions the sources have not been readable for long."""
+    kinds = [DeliveryEventKind.UNWATCHED, DeliveryEventKind.WATCHED]
+    rows = _all("SELECT delivery FROM handrail_revision_lease WHERE state = %s", RevisionState.RELEASED.value)
+    found = [[kind for _, kind, _ in ledger or () if kind in kinds] for (ledger,) in rows]
+    return sum(known[-1:] == [DeliveryEventKind.UNWATCHED] for known in found)
+
+
 def _entry(sequence: int, kind: str, intent: int | None) -> DeliveryRow:
     """What the view shows of a row of a delivery ledger: all that the state depends on."""
     return DeliveryRow(sequence, DeliveryEventKind(kind), intent, _EPOCH, worker="", deadline_at=None, detail={})

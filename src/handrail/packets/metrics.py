@@ -49,4 +49,9 @@ def read() -> list[Metric]:
             "Released revisions that the lane has not confirmed, or no longer has.",
             sum(deliveries[state] for state in UNDELIVERED),
         ),
+        one(
+            "handrail_packets_unwatched",
+            "Released revisions whose sources could not be read for long, so that a change would not be noticed.",
+            leases.unwatched(),
+        ),
     ]

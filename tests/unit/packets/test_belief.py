@@ -86,3 +86,10 @@ def test_after_the_package_was_taken_back_only_what_became_of_it_counts() -> Non
     for kind in ReplyKind:
         wanted = kind if kind in (K.CONSUMED, K.DELETED) else Disbelief.LATE
         assert judged(signed(said(kind)), terms=over) == [wanted]
+
+
+def test_what_was_believed_stays_so_when_its_key_is_taken_away() -> None:
+    one = said(ReplyKind.ACCEPTED)
+    without = replace(TERMS, keys=KeyRing.of([OTHER_KEY.public]))
+    assert judged(signed(one), believed=(one,), terms=without) == []
+    assert judged(signed(said(ReplyKind.DELETED, 2)), believed=(one,), terms=without) == [Disbelief.NOT_SIGNED]

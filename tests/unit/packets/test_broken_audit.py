@@ -11,6 +11,7 @@ from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
 from handrail.connectors import lane as lanes
+from handrail.definitions.states import DefinitionKind
 from handrail.kernel.clock import now
 from handrail.kernel.secrets import Secret, Secrets
 from handrail.packets.actions import (
@@ -18,20 +19,29 @@ from handrail.packets.actions import (
     delivering,
     exporting,
     holds,
+    listening,
     previewing,
     recalling,
     redacting,
     releasing,
     seeing,
+    settling,
     uploading,
     votes,
+    watching,
 )
 from handrail.packets.models import AnnexRow, HoldRow, Revision
+from handrail.packets.proof import dsse
+from handrail.packets.proof.keys import KeyRing
 from handrail.packets.proof.recall import RecallReason, RecallRequest
-from tests.factories.packets import LANE, Packets, everything
+from handrail.packets.proof.reply import ReplyKind, ReplyReason, VendorReply
+from tests.factories.installation import define
+from tests.factories.packets import LANE, Packets, everything, retire
 from tests.unit.packets.assembly.estate import event
 from tests.unit.packets.pictures import samples
 from tests.unit.packets.pictures.profiles import with_pictures
+from tests.unit.packets.proof.making import OTHER_KEY
+from tests.unit.packets.test_watching import WATCHED
 
 Act = Callable[[], Any]
 REFUSE = """
@@ -194,6 +204,42 @@ def recalls_exported(desk: Packets) -> Act:
     return lambda: recalling.export(lane=lane, by=desk.person("ada"))
 
 
+def answered(desk: Packets, kind: ReplyKind, **said: Any) -> Revision:
+    """The vendor has replied, and nobody has read it."""
+    revision = desk.released()
+    desk.deliver(revision)
+    digest = str(revision.assembly.manifest_digest)
+    desk.vendor.answers[digest] = [dsse.sign(VendorReply(digest, LANE, 1, kind, now(), **said).payload(), OTHER_KEY)]
+    return revision
+
+
+def hearing(desk: Packets) -> Act:
+    revision = answered(desk, ReplyKind.REJECTED, reasons=(ReplyReason("no-capture", "It ends too early."),))
+
+    def act() -> None:
+        with lanes.use(lanes.Lanes({LANE: desk.vendor}, {LANE: KeyRing.of([OTHER_KEY.public]).to_pem()})):
+            desk.deliver(revision)
+
+    return act
+
+
+def settling_one(desk: Packets) -> Act:
+    hearing(desk)()
+    desk.assemble()
+    return lambda: settling.settle(**of(desk.newest, desk, "eve"), key="1.1", reason="Taken again.")
+
+
+def watching_one(desk: Packets) -> Act:
+    retire(DefinitionKind.PACKET)
+    define(desk.workspace, WATCHED.replace("version: 2", "version: 3"), DefinitionKind.PACKET)
+    revision = desk.released()
+    desk.deliver(revision)
+    desk.sources["/tenants/ten_a"]["plan"] = "biz"
+    desk.sources["/tenants/ten_a"]["revision"] = 5
+    Revision.objects.filter(pk=revision.pk).update(watch_at=now(), due_at=now())
+    return lambda: desk.deliver(revision)
+
+
 def addressing(desk: Packets) -> Act:
     revision = desk.released()
     lane = lanes.Lanes.open(lanes.parse({LANE: {"kind": "upload", "origins": ["https://x.example"]}}), Secrets({}))
@@ -219,6 +265,9 @@ ACTIONS: dict[str, Callable[[Packets], Act]] = {
     "give_address": addressing,
     "confirm": confirming,
     "recall": recalling_one,
+    "hear": hearing,
+    "settle": settling_one,
+    "look-at-sources": watching_one,
     "export-recalls": recalls_exported,
     "again": asking,
     "again-after-release": superseding,
@@ -269,6 +318,7 @@ def test_every_action_is_tried() -> None:
     tried = {name.partition("-")[0] for name in ACTIONS}
     modules = {"assembling": assembling, "holds": holds, "votes": votes, "exporting": exporting, "releasing": releasing}
     modules |= {"seeing": seeing, "redacting": redacting, "recalling": recalling, "uploading": uploading}
+    modules |= {"settling": settling, "listening": listening, "watching": watching}
     public = {
         name
         for module in modules.values()
@@ -278,5 +328,6 @@ def test_every_action_is_tried() -> None:
     # Those that only queue, or go by the actions above: a worker's go at one, sweeps, and ``request``, as ``again``.
     public -= {"result"}  # it is no original: what would leave is looked at like any document before it leaves
     public -= {"advance", "deliver", "expire", "expire_all", "request"}
+    public -= {"is_due", "sooner", "rest", "is_over", "next_at", "ring"}  # they decide when, and write nothing
     public -= {"begin"}  # what was asked to be signed counts for nothing until it is
     assert public <= tried

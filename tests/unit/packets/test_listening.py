@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +21,10 @@ from handrail.connectors.lane import ErrorKind, LaneFailed, LaneState
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid, NotFound
 from handrail.packets import ledger, queries
-from handrail.packets.actions import recalling, settling
+from handrail.packets.actions import listening, recalling, settling
 from handrail.packets.models import AnnexRow, Revision
 from handrail.packets.proof import dsse, recall
+from handrail.packets.proof.intake import program
 from handrail.packets.proof.keys import KeyRing, SigningKey
 from handrail.packets.proof.recall import RecallReason, RecallRequest
 from handrail.packets.proof.reply import REASONED, ReplyKind, ReplyReason, VendorReply
@@ -335,6 +338,134 @@ def test_recalls_of_a_lane_are_exported_for_those_who_verify(desk: Packets) -> N
     with pytest.raises(NotFound):
         recalling.export(lane="another-lane", by=desk.person("ada"))
     assert AuditEvent.objects.filter(event="packet.recalls_exported").count() == 2
+
+
+def test_exported_recall_makes_the_receivers_verifier_refuse_the_package(
+    desk: Packets, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    revision = consumed(desk)
+    package, keys, recalls = tmp_path / "package.tar", tmp_path / "keys.pem", tmp_path / "recalls.jsonl"
+    package.write_bytes(desk.vendor.packages[str(revision.assembly.manifest_digest)])
+    keys.write_text(RING.to_pem())
+    told = ("verify", str(package), "--key", str(keys), "--lane", LANE, "--recalls", str(recalls))
+    recalls.write_bytes(recalling.export(lane=LANE, by=desk.person("ada")))
+    assert program.main(told) == 0
+    taken_back(desk, revision)
+    worked(desk, revision)
+    recalls.write_bytes(recalling.export(lane=LANE, by=desk.person("ada")))
+    capsys.readouterr()
+    assert program.main(told) == 1
+    assert "(wrong-content), and asks you to delete it" in " ".join(capsys.readouterr().out.split())
+
+
+def test_two_people_who_recall_at_once_leave_one_recall(desk: Packets) -> None:
+    """The second one had the page open before the first had done it."""
+    revision = delivered(desk)
+    taken_back(desk, revision)
+    with pytest.raises(Conflict):
+        taken_back(desk, revision, desk.person("ada"))
+    worked(desk, revision)
+    assert (kinds(revision).count("recall"), told("packet.recall_requested")) == (1, 1)
+
+
+def test_recall_of_what_never_got_to_the_lane_leaves_no_statement(desk: Packets) -> None:
+    revision = desk.released()
+    taken_back(desk, revision)
+    worked(desk, revision)
+    assert (revision.state, revision.due_at, kinds(revision)[-1]) == ("withdrawn", None, "never-delivered")
+    assert (desk.vendor.recalls, recalling.export(lane=LANE, by=desk.person("ada"))) == ({}, b"")
+
+
+def test_recall_while_the_outcome_of_the_delivery_is_unknown_takes_back_what_may_be_there(desk: Packets) -> None:
+    revision = desk.released()
+    desk.vendor.script = ["lost"]
+    desk.deliver(revision)
+    taken_back(desk, revision)
+    worked(desk, revision)
+    assert set(desk.vendor.states.values()) == {LaneState.WITHDRAWN}
+    assert [len(one) for one in desk.vendor.recalls.values()] == [1]
+
+
+def test_recall_waits_for_a_lane_that_is_not_configured_any_more(desk: Packets) -> None:
+    revision = consumed(desk)
+    with lanes.use(lanes.Lanes({}, {})):
+        taken_back(desk, revision)
+        worked(desk, revision)
+        assert (desk.vendor.recalls, bool(revision.failure)) == ({}, True)
+    worked(desk, revision)
+    assert [len(one) for one in desk.vendor.recalls.values()] == [1]
+    assert kinds(revision).count("recall-signed") == 1
+
+
+# replies that come at the wrong moment
+
+
+def test_reply_that_comes_before_the_receipt_counts_once_the_lane_has_confirmed(desk: Packets) -> None:
+    revision = desk.released()
+    desk.vendor.script = ["lost"]
+    reply(desk, revision, K.ACCEPTED)
+    worked(desk, revision)
+    assert kinds(revision)[-2:] == ["receipt", "reply"]
+
+
+@pytest.mark.parametrize("kind", [K.ACCEPTED, K.REJECTED, K.NEEDS_MORE])
+def test_decision_about_a_superseded_revision_comes_late_and_touches_no_other(desk: Packets, kind: ReplyKind) -> None:
+    revision = delivered(desk)
+    second = desk.assemble()
+    worked(desk, revision)
+    reply(desk, revision, kind)
+    worked(desk, revision)
+    view = queries.get_packet(desk.person("ada"), revision.packet.ref, 1).delivery
+    assert view is not None
+    assert [one.why for one in view.refused_replies] == ["late"]
+    second.refresh_from_db()
+    assert (revision.state, second.state, told("packet.replied")) == ("superseded", "in_review", 0)
+
+
+def test_rejection_of_what_the_vendor_has_opened_leaves_it_consumed(desk: Packets) -> None:
+    revision = consumed(desk)
+    reply(desk, revision, K.REJECTED)
+    worked(desk, revision)
+    assert (revision.state, revision.ended_cause, kinds(revision).count("recall")) == ("consumed", "", 0)
+    assert told("packet.rejected") == 0
+
+
+def test_reply_that_was_believed_stays_so_when_the_vendor_rotates_its_key(desk: Packets) -> None:
+    revision = delivered(desk)
+    reply(desk, revision, K.ACCEPTED, ticket="VND-7")
+    worked(desk, revision)
+    with lanes.use(lanes.Lanes({LANE: desk.vendor}, {LANE: RING.to_pem()})):
+        reply(desk, revision, K.NEEDS_MORE, 2)
+        reply(desk, revision, K.DELETED, 3, key=KEY)
+        worked(desk, revision)
+    view = queries.get_packet(desk.person("ada"), revision.packet.ref).delivery
+    assert view is not None
+    assert [one.kind for one in view.replies] == [K.ACCEPTED, K.DELETED]
+    assert [one.why for one in view.refused_replies] == ["not-signed"]
+
+
+def test_reply_by_a_clock_that_is_ahead_counts_once_ours_has_got_there(
+    desk: Packets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revision = delivered(desk)
+    reply(desk, revision, K.ACCEPTED, at=now() + timedelta(minutes=8))
+    worked(desk, revision)
+    assert kinds(revision)[-1] == "reply-refused"
+    monkeypatch.setattr(listening, "now", lambda: now() + timedelta(minutes=4))
+    worked(desk, revision)
+    assert (kinds(revision).count("reply-refused"), kinds(revision)[-1]) == (1, "reply")
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "a\u202eb", "a\nb", "\x00"])
+def test_text_that_would_move_a_terminal_is_no_reply(desk: Packets, text: str) -> None:
+    revision = delivered(desk)
+    good = VendorReply(str(revision.assembly.manifest_digest), LANE, 1, K.ACCEPTED, now(), ticket="TICKET")
+    payload = good.payload().replace(b"TICKET", json.dumps(text)[1:-1].encode())
+    desk.vendor.answers[good.manifest_digest] = [dsse.sign(payload, VENDOR_KEY)]
+    worked(desk, revision)
+    view = queries.get_packet(desk.person("ada"), revision.packet.ref).delivery
+    assert view is not None
+    assert [one.why for one in view.refused_replies] == ["malformed"]
 
 
 def test_next_revision_recalls_what_was_consumed_with_a_signed_statement(desk: Packets) -> None:

@@ -13,8 +13,8 @@ from django.db import connection
 from handrail.audit.models import AuditEvent
 from handrail.connectors.lane import LaneState
 from handrail.kernel.clock import now
-from handrail.packets import ledger, settings
-from handrail.packets.actions import votes
+from handrail.packets import leases, ledger, settings
+from handrail.packets.actions import delivering, votes
 from handrail.packets.models import DeliveryEntry, Revision
 from handrail.packets.proof import dsse, recall
 from handrail.packets.proof.recall import RecallReason
@@ -337,6 +337,93 @@ def test_person_who_withdraws_during_a_reading_is_not_written_over(
     worked(desk, revision)
     assert (revision.state, revision.ended_cause, desk.newest.number) == ("withdrawn", "withdrawn", 1)
     assert kinds(revision).count("recall") == 1
+
+
+def test_two_workers_that_read_at_once_supersede_once(desk: Packets, monkeypatch: pytest.MonkeyPatch) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    entitle(desk)
+    due(revision)
+    read = desk.sources.read
+    done = []
+
+    def meanwhile(name: str, operation: Any) -> Any:
+        if not done:
+            done.append(True)
+            delivering.deliver(revision_id=revision.pk, by=desk.worker)
+        return read(name, operation)
+
+    monkeypatch.setattr(desk.sources, "read", meanwhile)
+    worked(desk, revision)
+    assert (revision.state, desk.newest.number, kinds(revision).count("recall")) == ("superseded", 2, 1)
+    assert (told("packet.superseded"), told("packet.requested"), told("packet.recalled")) == (1, 2, 1)
+
+
+def test_change_that_was_taken_back_before_anybody_looked_has_no_consequence(desk: Packets) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    entitle(desk)
+    desk.sources["/tenants/ten_a"].update(plan="ent", revision=4)
+    due(revision)
+    worked(desk, revision)
+    assert (revision.state, desk.newest.number) == ("released", 1)
+
+
+def test_change_that_is_taken_back_after_it_was_noticed_brings_nothing_back(desk: Packets) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    before = dict(desk.sources["/tenants/ten_a"])
+    entitle(desk)
+    due(revision)
+    desk.deliver(revision)
+    desk.sources["/tenants/ten_a"].update(before)
+    worked(desk, revision)
+    assert (revision.state, desk.newest.number, told("packet.superseded")) == ("superseded", 2, 1)
+    assert set(desk.vendor.states.values()) == {LaneState.WITHDRAWN}
+
+
+def test_source_that_changed_while_it_could_not_be_read_supersedes_once_it_can(desk: Packets) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    desk.sources.failing.add("/roster")
+    entitle(desk)
+    due(revision)
+    desk.deliver(revision)
+    assert revision.state == "released"
+    desk.sources.failing.clear()
+    due(revision)
+    worked(desk, revision)
+    assert (revision.state, told("packet.superseded"), told("packet.unwatched")) == ("superseded", 1, 0)
+
+
+def test_delivered_package_expires_also_while_its_sources_can_not_be_read(
+    desk: Packets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    desk.sources.failing.add("/roster")
+    monkeypatch.setattr("handrail.packets.actions.delivering.has_expired", lambda _: True)
+    monkeypatch.setattr("handrail.packets.expiry.has_expired", lambda _: True)
+    due(revision)
+    worked(desk, revision)
+    assert (revision.state, revision.due_at, set(desk.vendor.states.values())) == (
+        "withdrawn", None, {LaneState.WITHDRAWN},
+    )  # fmt: skip
+
+
+def test_released_packets_that_nobody_can_watch_are_counted(desk: Packets) -> None:
+    revision = desk.released()
+    desk.deliver(revision)
+    assert leases.unwatched() == 0
+    desk.sources.failing.add("/roster")
+    Revision.objects.filter(pk=revision.pk).update(watched_at=now() - timedelta(minutes=2))
+    due(revision)
+    desk.deliver(revision)
+    assert leases.unwatched() == 1
+    desk.sources.failing.clear()
+    due(revision)
+    desk.deliver(revision)
+    assert leases.unwatched() == 0
 
 
 def test_refused_package_that_is_watched_expires_all_the_same(desk: Packets, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace
 from handrail.packets.actions import recalling, settling
 from handrail.packets.proof.recall import RecallReason, RecallRequest
+from handrail.packets.proof.recalled import LINES_SUFFIX
 
 group = typer.Typer()
 
@@ -56,16 +57,21 @@ def settle(
 @group.command("recalls")
 def recalls(
     lane: Annotated[str, typer.Argument(metavar="LANE", help="The lane's name.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write them, one a line.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write them, one a line: a name with .jsonl.")],
     *,
     as_: As = None,
     workspace: InWorkspace = None,
 ) -> None:
     """Write every signed recall of a lane, for: handrail intake verify --recalls"""
+    if file.suffix != LINES_SUFFIX:
+        raise typer.BadParameter(
+            f"use a name that ends in {LINES_SUFFIX}: handrail intake reads such a file by lines", param_hint="FILE"
+        )
     who = actor(as_, workspace)
     data = recalling.export(lane=lane, by=who)
     try:
         file.write_bytes(data)
     except OSError as error:
         raise typer.BadParameter(f"{file} can't be written: {error.strerror}", param_hint="FILE") from None
-    output.say(f"{file}: {data.count(10)} recalls")
+    count = data.count(10)
+    output.say(f"{file}: {count} {'recall' if count == 1 else 'recalls'}")

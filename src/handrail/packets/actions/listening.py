@@ -112,7 +112,9 @@ def _believe(position: DeliveryPosition, heard: JudgedReply, found: VendorReply)
             said = receipt_detail(Receipt(LaneState.CONSUMED)) | {"reply": heard.digest}
             rows.append(NewDeliveryRow(DeliveryEventKind.CONSUMED, detail=said))
         position.append(*rows, due_at=now())
-        moves.audit(EventName.PACKET_REPLIED, revision, position.by, reply=found.kind, number=found.number)
+        opened = found.kind is ReplyKind.CONSUMED and (consumes or position.status.consumed is not None)
+        context = {"known": True} if opened else {}  # people hear by another event that it was consumed
+        moves.audit(EventName.PACKET_REPLIED, revision, position.by, reply=found.kind, number=found.number, **context)
         if consumes:
             consuming.mark(position)
         elif found.kind is ReplyKind.REJECTED and released:

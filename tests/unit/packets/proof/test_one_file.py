@@ -333,6 +333,36 @@ def test_a_damaged_recall_is_not_passed_over(raw: bytes, intake: Intake, tmp_pat
     assert "is not a recall" in " ".join(done.stderr.split())
 
 
+def test_a_file_with_a_recall_a_line_is_read_as_the_sender_exports_it(intake: Intake, tmp_path: Path) -> None:
+    others = dsse.sign(recalled(manifest_digest="sha256:" + "0" * 64).payload(), KEY)
+    (tmp_path / "recalls.jsonl").write_bytes(b"")
+    assert intake(*VERIFY, "--recalls", "recalls.jsonl").returncode == 0
+    (tmp_path / "recalls.jsonl").write_bytes(others + b"\r\n" + dsse.sign(recalled().payload(), KEY) + b"\n")
+    for path in ("recalls.jsonl", "."):
+        done = intake(*VERIFY, "--recalls", path)
+        assert (done.returncode, "(wrong-content)" in " ".join(done.stdout.split())) == (1, True)
+
+
+def test_a_recall_that_was_copied_with_another_line_end_counts(intake: Intake, tmp_path: Path) -> None:
+    (tmp_path / "recall.json").write_bytes(dsse.sign(recalled().payload(), KEY) + b"\r\n")
+    assert intake(*VERIFY, "--recalls", "recall.json").returncode == 1
+
+
+def test_a_recall_that_was_written_anew_is_an_error_rather_than_not_believed(intake: Intake, tmp_path: Path) -> None:
+    anew = json.dumps(json.loads(dsse.sign(recalled().payload(), KEY)), indent=2)
+    (tmp_path / "recall.json").write_text(anew)
+    assert intake(*VERIFY, "--recalls", "recall.json").returncode == 2
+
+
+@pytest.mark.parametrize("end", [b"", b"\nx\n", b"\n\n", b"\n" + b"x" * 70_000])
+def test_lines_that_are_cut_off_or_are_no_recall_are_not_passed_over(
+    end: bytes, intake: Intake, tmp_path: Path
+) -> None:
+    (tmp_path / "recalls.jsonl").write_bytes(dsse.sign(recalled().payload(), KEY) + end)
+    done = intake(*VERIFY, "--recalls", "recalls.jsonl")
+    assert (done.returncode, "recalls.jsonl" in done.stderr) == (2, True)
+
+
 def test_recalls_lists_what_counts(intake: Intake, tmp_path: Path) -> None:
     (tmp_path / "recall.json").write_bytes(dsse.sign(recalled().payload(), KEY))
     done = intake("recalls", "recall.json", "--key", "sender.pem", "--json")

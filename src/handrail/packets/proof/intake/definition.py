@@ -48,7 +48,11 @@ VERIFY = IntakeCommand(
         _KEY,
         IntakeOption("--lane", "LANE", "The name of your own lane; without it nothing is accepted."),
         IntakeOption("--pins", "FILE", "Your own list of signers' keys: only approvals signed with these count."),
-        IntakeOption("--recalls", "PATH", "Recalls: one file, or a directory of *.json. What was recalled is refused."),
+        IntakeOption(
+            "--recalls",
+            "PATH",
+            "Recalls: a file (*.jsonl: one a line), or a directory of both. What was recalled is refused.",
+        ),
         IntakeOption("--accepted", "DIRECTORY", "What you accepted before; kept up to date with --record."),
         IntakeOption("--record", None, "Remember an accepted package in --accepted."),
         IntakeOption("--once", None, "Refuse a package that was accepted before."),
@@ -88,7 +92,12 @@ RECALLS = IntakeCommand(
     Exits with 0 when all of them count, and 1 when one doesn't.
     """,
     (
-        IntakeOption("recalls", "PATH", "One file, or a directory of *.json files.", required=True),
+        IntakeOption(
+            "recalls",
+            "PATH",
+            "A file (*.jsonl: one a line), or a directory of *.json and *.jsonl files.",
+            required=True,
+        ),
         _KEY,
         _JSON,
     ),
