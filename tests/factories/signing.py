@@ -28,9 +28,13 @@ def in_production(site: RelyingParty = SITE, **changes: Any) -> Iterator[None]:
         yield
 
 
-def enrol(person: User, workspace: Workspace, *, confirmed: bool = True) -> SoftPasskey:
-    """A passkey of ``person`` that the workspace counts, or would once it is confirmed."""
+def enrol(
+    person: User, workspace: Workspace, *, confirmed: bool = True, like: SoftPasskey | None = None
+) -> SoftPasskey:
+    """A passkey of ``person`` that the workspace counts, or would once it is confirmed. ``like``: with the key of
+    another one."""
     made = SoftPasskey(SITE.id, str(person.pk).encode(), counter=1)
+    made.key = like.key if like is not None else made.key
     ref = new_ref(Prefix.PASSKEY)
     row = Passkey.objects.create(
         ref=ref, user=person, name="test", credential_id=passkeys.encoded(made.credential_id),

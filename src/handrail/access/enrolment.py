@@ -64,6 +64,9 @@ def enrol(made: NewPasskey, *, name: str, by: Actor) -> str:
     called = _name(name)
     if len(passkeys.usable_ids(user)) >= MOST:
         raise Conflict(f"You have {MOST} passkeys. Remove those that you don't use.", code="too-many-passkeys")
+    public_key = b64encode(made.public_key).decode()
+    if Passkey.objects.filter(public_key=public_key).exists():  # nothing shows that who enrols a key has it
+        raise Conflict("This passkey is enrolled already.", code="passkey-known")
     given = proofs.last(by)
     try:
         with transaction.atomic():
@@ -72,7 +75,7 @@ def enrol(made: NewPasskey, *, name: str, by: Actor) -> str:
                 user=user,
                 name=called,
                 credential_id=passkeys.encoded(made.credential_id),
-                public_key=b64encode(made.public_key).decode(),
+                public_key=public_key,
                 alg=made.alg,
                 aaguid=made.aaguid,
                 attestation=made.attestation,

@@ -54,6 +54,7 @@ def begin(row: Definition, act: str, *, session: str, actor: Actor) -> BegunCere
         return canonical_bytes(
             {
                 "type": STATEMENT,
+                "workspace": row.workspace.slug,
                 "kind": str(row.kind),
                 "name": row.name,
                 "version": row.version,

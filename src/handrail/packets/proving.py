@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from handrail.access import signatures
 from handrail.access.actor import Actor
-from handrail.access.signatures import Occasion
+from handrail.access.signatures import Occasion, Signed
 from handrail.definitions.profile.format import SignersSpec
 from handrail.kernel.assertions import Algorithm, ApprovalProof
+from handrail.kernel.errors import Conflict
 from handrail.kernel.hostile import clean_text
-from handrail.packets.models import Vote, VoteProof
+from handrail.packets.models import Revision, Vote, VoteProof
 from handrail.packets.proof import votes as signed_votes
+from handrail.packets.proof.findings import Code
 from handrail.packets.proof.manifest import Manifest
 from handrail.packets.proof.votes import APPROVE, KeyEnrolment, PasskeyVote, VoteStatement
 
@@ -79,6 +82,16 @@ def vote_statement(manifest: Manifest, signer: str, occasion: Occasion) -> bytes
         expires_at=occasion.expires_at,
     )
     return made.payload()
+
+
+def refuse_shared(revision: Revision, signed: Signed) -> None:
+    """Raises Conflict where somebody else has signed the revision with the same key, as receivers refuse it."""
+    same = VoteProof.objects.filter(revision_id=revision.pk, public_key=b64encode(signed.key.spki).decode())
+    if same.exclude(user_id=signed.person_key.user_id).exists():
+        raise Conflict(
+            "Somebody else has signed this revision with the same key. A key is one person's: have it removed.",
+            code=Code.SIGNER_KEY_SHARED.value,
+        )
 
 
 def proof_of(vote: Vote) -> ApprovalProof:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from handrail.access import signatures
 from handrail.access.capabilities import Role
 from handrail.access.models import User, Workspace
 from handrail.access.signatures import BegunCeremony, SigningSettings
+from handrail.audit.models import AuditEvent
 from handrail.definitions.models import DecisionProof
 from handrail.kernel.assertions import ApprovalProof
 from handrail.packets.models import Revision, VoteProof
@@ -102,6 +105,32 @@ def test_an_answer_that_is_no_base64_is_refused(desk: Packets, revision: Revisio
     assert not VoteProof.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "cause"),
+    [
+        ({"origin": "https://evil.example"}, "assertion-other-origin"),
+        ({"verified": False}, "assertion-not-verified"),
+    ],
+)
+def test_a_refused_signature_is_written_down(
+    desk: Packets, revision: Revision, ada: Client, wrong: dict[str, Any], cause: str
+) -> None:
+    key = enrol(desk.people["ada"], desk.workspace)
+    asked = begun(ada.post(url(revision, "/sign"), posted(revision)))
+    answer = ada.post(url(revision, "/approve"), posted(revision, **fields_of(asked, key, **wrong)))
+    event = AuditEvent.objects.get(event="user.proof_refused")
+    assert (answer.status_code, event.actor, event.outcome) == (409, "ada@example.com", "denied")
+    assert (event.context["method"], event.context["cause"]) == ("passkey", cause)
+
+
+def test_an_answer_to_nothing_that_was_asked_is_written_down(desk: Packets, revision: Revision, ada: Client) -> None:
+    key = enrol(desk.people["ada"], desk.workspace)
+    asked = begun(ada.post(url(revision, "/sign"), posted(revision)))
+    other = posted(revision, **fields_of(replace(asked, nonce="0" * 64), key))
+    assert ada.post(url(revision, "/approve"), other).status_code == 409
+    assert AuditEvent.objects.get(event="user.proof_refused").context["cause"] == "signature-unknown"
+
+
 def test_a_demo_says_on_the_page_that_a_click_is_practice(db: None, client: Client) -> None:
     with connected(Installation(None, tenant="ten_a", profile=SIGNED).packets) as desk:
         revision = desk.assemble()
@@ -126,6 +155,20 @@ def test_a_definition_is_approved_with_a_signature_where_the_installation_asks(
         assert client.post(f"{path}/approve", {**sent, **fields_of(asked, key)}).status_code == 302
         assert (DecisionProof.objects.get().proof, DecisionProof.objects.get().act) == ("passkey", "approve")
         assert "Approval signed by" in client.get(path).content.decode()
+        signed = json.loads(DecisionProof.objects.get().statement)
+        assert (signed["workspace"], signed["digest"]) == (house.workspace.slug, proposal.digest)
+
+
+def test_a_refused_signature_under_a_definition_is_written_down(house: Web, client: Client, db: None) -> None:
+    owner, proposal = rows.member(house.workspace, Role.GOVERNANCE_OWNER), house.proposal
+    client.force_login(owner)
+    path, sent = f"/admin/definitions/{proposal.pk}", {"digest": proposal.digest, "act": "approve"}
+    with in_production(definitions=ApprovalProof.PASSKEY):
+        key = enrol(owner, proposal.workspace)
+        asked = begun(client.post(f"{path}/sign", sent))
+        wrong = fields_of(asked, key, origin="https://evil.example")
+        assert client.post(f"{path}/approve", {**sent, **wrong}).status_code == 409
+    assert AuditEvent.objects.get(event="user.proof_refused").context["cause"] == "assertion-other-origin"
 
 
 def bearer(person: User, workspace: Workspace) -> dict[str, str]:

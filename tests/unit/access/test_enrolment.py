@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from handrail.access import enrolment, factors, passkeys, proofs, queries
+from handrail.access import ceremonies, enrolment, factors, passkeys, proofs, queries
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Role
 from handrail.access.decisions import Proof
@@ -15,6 +15,7 @@ from handrail.access.proofs import ProofMethod
 from handrail.audit.models import AuditEvent
 from handrail.kernel.errors import Conflict, Denied, HandrailError, NotFound
 from tests.factories import rows
+from tests.factories.authenticator import SoftPasskey
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,16 @@ def test_signers_passkey_counts_once_a_second_person_has_confirmed_it(
     enrolment.confirm(ref=key.ref, by=admin)
     (found,) = passkeys.signing_keys(signer.pk, house.pk)
     assert (found.counts, found.confirmed_by) == (True, admin.name)
+
+
+def test_key_of_somebody_else_is_not_enrolled_again(house: Workspace, signer: User) -> None:
+    """An authenticator shows nothing of its key when it is enrolled: anybody could name a colleague's."""
+    theirs, own = SoftPasskey("localhost", b""), rows.member(house, Role.ESCALATION_OWNER)
+    rows.passkey(signer, key=theirs)
+    again = ceremonies.NewPasskey(
+        b"another id", theirs.public_key, -7, "0" * 8, "none", True, 1, "http://localhost", {}
+    )
+    assert code(enrolment.enrol, made=again, name="copy", by=of(own, house)) == "passkey-known"
 
 
 def test_confirmation_counts_in_its_workspace_alone(house: Workspace, signer: User, admin: Actor) -> None:

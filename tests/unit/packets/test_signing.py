@@ -232,6 +232,16 @@ def test_a_copied_passkey_is_noticed(desk: Packets, revision: Revision, keys: di
     assert refused(lambda: approve(desk, revision, answer)) == "signature-key-copied"
 
 
+def test_a_key_that_two_people_have_signs_once(desk: Packets, revision: Revision, keys: dict[str, SoftPasskey]) -> None:
+    """Receivers refuse it: approved so, the revision could never be released."""
+    approve(desk, revision, sign(begin(desk, revision), keys["ada"]))
+    remove(desk.people["ben"])
+    shared = enrol(desk.people["ben"], desk.workspace, like=keys["ada"])
+    answer = sign(begin(desk, revision, "ben"), shared)
+    assert refused(lambda: approve(desk, revision, answer, "ben")) == "signer-key-shared"
+    assert VoteProof.objects.count() == 1
+
+
 def test_a_vote_stops_counting_with_its_key_and_others_can_approve(
     desk: Packets, revision: Revision, keys: dict[str, SoftPasskey]
 ) -> None:

@@ -72,8 +72,8 @@ def approve(
     by that person: marked before (``seeing.mark``), or named here by digest, which marks it. Every source is read again
     first. Raises NotFound, Denied; Drifted (a new revision is being assembled, all votes are void); Conflict
     ``digest-differs``, ``not-seen`` (a fault for each thing: its path and digest), ``passkey-needed``,
-    ``second-factor-needed``, see ``why_not_approve``, or as ``signatures.complete``; Unavailable when a source can't be
-    read; Stale.
+    ``second-factor-needed``, ``signer-key-shared``, see ``why_not_approve``, or as ``signatures.complete``; Unavailable
+    when a source can't be read; Stale.
     """
     by = signatures.proven(by) if answer is not None else by
     row = get_revision_row(by, ref, revision, Capability.PACKET_APPROVE)
@@ -90,6 +90,7 @@ def approve(
         signed = None
         if answer is not None:
             signed = signatures.complete(actor=by, session=session, subject=_subject(row), answer=answer)
+            proving.refuse_shared(row, signed)
         vote = _write(row, VoteKind.APPROVE, by, digest=digest, at=signed.at if signed else None)
         proof = _write_proof(vote, by, signed)
         moves.audit(EventName.PACKET_SIGNED, row, by, manifest=digest, proof=proof.proof, key=proof.key_ref)

@@ -156,8 +156,9 @@ def sign(request: PageRequest, definition: int) -> HttpResponse:
 def approve(request: PageRequest, definition: int) -> HttpResponse:
     digest = request.POST.get("digest", "")
     try:
-        answer, session = signing.answer(request), signing.session(request)
-        actions.approve(definition_id=definition, digest=digest, by=request.actor, answer=answer, session=session)
+        with signing.refusals_written_down(request):
+            answer, session = signing.answer(request), signing.session(request)
+            actions.approve(definition_id=definition, digest=digest, by=request.actor, answer=answer, session=session)
     except Conflict:
         if not is_approved_so(request.actor, definition, digest):
             raise
@@ -186,8 +187,11 @@ def request_return(request: PageRequest, definition: int) -> HttpResponse:
 def bring_back(request: PageRequest, definition: int) -> HttpResponse:
     digest = request.POST.get("digest", "")
     try:
-        answer, session = signing.answer(request), signing.session(request)
-        actions.bring_back(definition_id=definition, digest=digest, by=request.actor, answer=answer, session=session)
+        with signing.refusals_written_down(request):
+            answer, session = signing.answer(request), signing.session(request)
+            actions.bring_back(
+                definition_id=definition, digest=digest, by=request.actor, answer=answer, session=session
+            )
     except Conflict:
         row = queries.get_definition(request.actor, definition).summary
         if row.state is not DefinitionState.ACTIVE or row.returned_by != request.actor.name:

@@ -140,14 +140,15 @@ def approve(request: PageRequest, packet: str) -> HttpResponse:
     digest = request.POST.get("digest", "")
 
     def act(revision: int, _: str) -> str:
-        done = votes.approve(
-            ref=packet,
-            revision=revision,
-            digest=digest,
-            by=request.actor,
-            answer=signing.answer(request),
-            session=signing.session(request),
-        )
+        with signing.refusals_written_down(request):
+            done = votes.approve(
+                ref=packet,
+                revision=revision,
+                digest=digest,
+                by=request.actor,
+                answer=signing.answer(request),
+                session=signing.session(request),
+            )
         if done.missing:
             return f"Approved by you. So far: {'; '.join(done.missing)}."
         return "Approved by you. All required signatures are present."
