@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -17,7 +17,8 @@ _NAME = re.compile(rb'filename="([^"]*)"')
 
 class PortalServer(ThreadingHTTPServer):
     """``files``: id to name and content. ``loses``: attaching works, and its answer is lost. ``drops``: the connection
-    ends before anything is attached. ``further``: the listing says that there is more than it shows."""
+    ends before anything is attached. ``renames``: what it makes of a file's name. ``further``: the listing says that
+    there is more than it shows."""
 
     daemon_threads = True
 
@@ -29,6 +30,7 @@ class PortalServer(ThreadingHTTPServer):
         self.drops = False
         self.further = False
         self.says: int | None = None
+        self.renames: Callable[[str], str] = str
         self.asked: list[str] = []
 
     @property
@@ -105,7 +107,7 @@ class _Handler(JsonHandler):
             self.connection.close()
             return
         if self.server.says is None:
-            self.server.add(name, content)
+            self.server.add(self.server.renames(name), content)
         if self.server.loses:
             self.connection.close()
             return

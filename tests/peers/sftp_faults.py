@@ -2,8 +2,9 @@
 
 Run by sshd as its subsystem: ``sftp_faults.py FILE``. FILE holds one fault as JSON, and is removed by the session that
 meets it: ``{"request": 7, "how": "before"}``. ``before``: the connection ends and the request was never made;
-``after``: it was made, and its answer is lost; ``late``: the answer comes when nobody waits any more. ``types`` counts
-only requests of these types. Every session appends what it asked for to FILE.log.
+``after``: it was made, and its answer is lost; ``late``: the answer comes when nobody waits any more;
+``not-exclusive``: the whole session creates what is there already. ``types`` counts only requests of these types.
+Every session appends what it asked for to FILE.log.
 """
 
 from __future__ import annotations
@@ -18,13 +19,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 SERVER = "/usr/lib/openssh/sftp-server"
-INIT, READDIR = 1, 12
+INIT, OPEN, READDIR = 1, 3, 12
+EXCLUSIVE = 0x20
 LATE_SECONDS = 60.0
 
 
 def packet(stream: BinaryIO) -> bytes:
     head = stream.read(4)
     return head + stream.read(int.from_bytes(head, "big")) if len(head) == 4 else b""
+
+
+def anyhow(asked: bytes) -> bytes:
+    """The request to open a file, without the flag that it must not be there."""
+    end = 13 + int.from_bytes(asked[9:13], "big")
+    flags = int.from_bytes(asked[end : end + 4], "big") & ~EXCLUSIVE
+    return asked[:end] + flags.to_bytes(4, "big") + asked[end + 4 :]
 
 
 def main(file: Path) -> None:
@@ -50,6 +59,8 @@ def main(file: Path) -> None:
             number += 1
             meets = number == fault.get("request")
         seen.append(kind)
+        if kind == OPEN and fault.get("how") == "not-exclusive":
+            asked = anyhow(asked)
         if meets:
             file.unlink(missing_ok=True)
             if fault["how"] == "before":

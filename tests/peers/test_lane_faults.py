@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -28,6 +30,8 @@ from handrail.connectors.lane import (
 from handrail.kernel.clock import now
 from handrail.kernel.secrets import Secret, Secrets
 from tests.factories.lane_server import serving as intake_serving
+from tests.factories.portal_server import CASES
+from tests.factories.portal_server import serving as portal_serving
 from tests.peers.openssh import INSTALL as SSHD_INSTALL
 from tests.peers.openssh import PROGRAM as SSHD
 from tests.peers.openssh import running_openssh
@@ -45,11 +49,39 @@ KINDS = ["directory", "sftp", "s3", "http"]
 
 @dataclass
 class Peer:
-    """``opened``: the lane as another worker opens it. ``arrived``: every package that the receiver has."""
+    """``arrived``: every package that the receiver has. ``url``: the upload address, where the lane has one."""
 
     kind: str
-    opened: Callable[[], Lane]
+    section: dict[str, Any]
     arrived: Callable[[], list[bytes]]
+    url: str = ""
+
+    def opened(self) -> Lane:
+        """The lane as another worker opens it."""
+        lane = opened(self.section)
+        if isinstance(lane, AddressedLane):
+            upload = UploadAddress(1, Secret(self.url), now() + timedelta(minutes=5)) if self.url else None
+            return lane.addressed(Addressee({"inputs": {"vendor_case": CASES["jira"]}, "packet": {}}, upload))
+        return lane
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where the peer listens."""
+        if self.kind == "sftp":
+            return self.section["host"], self.section["port"]
+        parts = urlsplit(self.section.get("base_url") or self.section.get("endpoint") or self.section["origins"][0])
+        assert parts.hostname
+        assert parts.port
+        return parts.hostname, parts.port
+
+    def over(self, port: int, **more: Any) -> Peer:
+        """The same peer, reached by another port of this machine."""
+        (host, own), local = self.address, "127.0.0.1"
+        if self.kind == "sftp":
+            return replace(self, section=self.section | {"host": local, "port": port} | more)
+        old, new = f"http://{host}:{own}", f"http://{local}:{port}"
+        section = json.loads(json.dumps(self.section).replace(old, new))
+        return replace(self, section=section | more, url=self.url.replace(old, new))
 
 
 @pytest.fixture(params=KINDS)
@@ -63,21 +95,22 @@ class PeersOf:
     stack: ExitStack
     folder: Path
     request: pytest.FixtureRequest
+    case: str = ""
 
     def directory(self) -> Peer:
         root = self.folder / "lane"
-        return Peer("directory", lambda: opened({"kind": "directory", "folder": str(root)}), lambda: files(root))
+        return Peer("directory", {"kind": "directory", "folder": str(root)}, lambda: files(root))
 
     def sftp(self) -> Peer:
         if SSHD is None:
             absent(f"OpenSSH's server is not installed: {SSHD_INSTALL}")
         server = self.stack.enter_context(running_openssh())
-        return Peer("sftp", lambda: opened(server.section()), lambda: files(server.folder))
+        return Peer("sftp", server.section(), lambda: files(server.folder))
 
     def s3(self) -> Peer:
         if MOTO is None:
             absent(f"Moto is not installed: {MOTO_INSTALL}")
-        client, bucket, endpoint = bucket_of(self.request)
+        client, bucket, endpoint = bucket_of(self.request, self.case)
         section = {"kind": "s3", "bucket": bucket, "endpoint": endpoint} | KEYS
 
         def arrived() -> list[bytes]:
@@ -85,12 +118,23 @@ class PeersOf:
             keys = [one["Key"] for one in listed if one["Key"].endswith(".zip")]
             return [client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
 
-        return Peer("s3", lambda: opened(section), arrived)
+        return Peer("s3", section, arrived)
+
+    def upload(self) -> Peer:
+        stored = self.s3()
+        endpoint, bucket = stored.section["endpoint"], stored.section["bucket"]
+        section = {"kind": "upload", "origins": [endpoint], "deadline_seconds": 5}
+        return Peer("upload", section, stored.arrived, f"{endpoint}/{bucket}/case-17.zip?X-Amz-Signature=5ec2e7")
+
+    def portal(self) -> Peer:
+        portal = self.stack.enter_context(portal_serving())
+        section = {"kind": "portal", "preset": "jira", "base_url": portal.url, "auth": {"kind": "none"}}
+        return Peer("portal", section, lambda: [body for name, body in portal.files.values() if name.endswith(".zip")])
 
     def http(self) -> Peer:
         intake = self.stack.enter_context(intake_serving())
         section = {"kind": "http", "base_url": intake.url, "deadline_seconds": 5}
-        return Peer("http", lambda: opened(section), lambda: list(intake.packages.values()))
+        return Peer("http", section, lambda: list(intake.packages.values()))
 
 
 def absent(why: str) -> None:
@@ -99,11 +143,11 @@ def absent(why: str) -> None:
     pytest.skip(why)
 
 
-def bucket_of(request: pytest.FixtureRequest) -> tuple[Any, str, str]:
+def bucket_of(request: pytest.FixtureRequest, case: str = "") -> tuple[Any, str, str]:
     endpoint = request.getfixturevalue("moto")
     keys = {"aws_access_key_id": "practice", "aws_secret_access_key": "practice"}
     client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys)
-    bucket = f"b-{abs(hash(request.node.name)):x}"
+    bucket = f"b-{abs(hash(request.node.name + case)):x}"
     client.create_bucket(Bucket=bucket)
     return client, bucket, endpoint
 

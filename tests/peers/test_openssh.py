@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +13,11 @@ from typing import Any
 import pytest
 
 from handrail.connectors import lane as lanes
-from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState
+from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState, sftp
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.secrets import Secrets
 from tests.lanes import swept
-from tests.peers.openssh import OpenSsh, needs_sshd, running_openssh
+from tests.peers.openssh import OpenSsh, make_key, needs_sshd, running_openssh
 from tests.peers.sftp_faults import READDIR
 
 pytestmark = needs_sshd
@@ -120,6 +121,38 @@ def test_a_changed_host_key_refuses_before_anything_is_sent(plain: OpenSsh, pack
 def test_one_of_several_pinned_keys_is_enough_as_a_fingerprint_too(server: OpenSsh, package: Path) -> None:
     other = "SHA256:" + "A" * 43
     assert lane_of(server, host_keys=[other, server.fingerprint]).deliver(package, DIGEST).state is LaneState.DELIVERED
+
+
+def test_a_pinned_fingerprint_of_another_type_than_the_server_prefers(plain: OpenSsh, package: Path) -> None:
+    other = plain.directory / "other"
+    make_key(other, "-t", "ecdsa")
+    plain.start(f"HostKey={other}")
+    shown = subprocess.run(["ssh-keygen", "-lf", f"{other}.pub"], capture_output=True, check=True).stdout.split()[1]
+    assert lane_of(plain, host_keys=[shown.decode()]).deliver(package, DIGEST).state is LaneState.DELIVERED
+    error = failed(lane_of(plain, host_keys=["SHA256:" + "A" * 43]), package)
+    assert error.kind is ErrorKind.NOT_SENT
+    assert plain.fingerprint in error.message
+
+
+def test_a_server_that_creates_what_is_there_is_found_by_check(plain: OpenSsh) -> None:
+    plain.with_faults()
+    assert lane_of(plain).check()[0].ok
+    plain.with_fault(0, "not-exclusive")
+    (found,) = lane_of(plain).check()
+    assert not found.ok
+    assert "creates a file that is there already" in found.message
+    assert list((plain.folder / "staged").iterdir()) == []
+
+
+def test_a_listing_without_an_end_is_given_up(server: OpenSsh, monkeypatch: pytest.MonkeyPatch) -> None:
+    lane = lane_of(server)
+    lane.check()
+    for number in range(5):
+        (server.folder / "replies" / f"{'ab' * 32}-{number}.json").write_bytes(b"%d" % number)
+    assert len(lane.replies(DIGEST)) == 5
+    monkeypatch.setattr(sftp, "_MOST_LISTED", 3)
+    with pytest.raises(LaneFailed, match="more than 3 files"):
+        lane.replies(DIGEST)
 
 
 def test_an_account_that_the_server_refuses_has_sent_nothing(server: OpenSsh, package: Path) -> None:

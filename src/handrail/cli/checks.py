@@ -207,6 +207,8 @@ def release() -> list[Finding]:
     found = _guarded("blobs", settings.blobs().check)
     for name in names:
         found += _guarded(name, lane.get(name).check)
+        if lacks := lane.limits_of(lane.get(name).abilities):
+            found.append(Finding(f"{name}: limits", ok=True, message=" ".join(lacks)))
     return [*found, *_guarded("release key", _release_key)]
 
 

@@ -1,7 +1,7 @@
 """What a lane is given: the package itself, or the package encrypted to the receiver's keys.
 
 Encrypting twice gives other bytes each time, and a lane would rightly refuse the second. So it is done once a release:
-the result is kept by its digest, and the delivery's intents name it.
+the result is kept by its digest, under the key of its packet, and the delivery's intents name it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from handrail.access.subjects import KeyDestroyed
 from handrail.connectors import lane as lanes
 from handrail.connectors.lane.encryption import SUFFIX, Encryption
 from handrail.kernel.errors import NotFound, Unavailable
-from handrail.packets import packing, settings
+from handrail.packets import annexes, packing
 from handrail.packets.ledger import DeliveryRow
-from handrail.packets.models import Revision
+from handrail.packets.models import Packet, Revision
 from handrail.packets.states import DeliveryEventKind
 
 
@@ -44,7 +45,7 @@ def packed(revision: Revision, rows: list[DeliveryRow], *, sent: bool) -> Iterat
         detail: dict[str, Any] = {"package_digest": packing.digest_of(package)}
         target = Path(name) / (package.name + SUFFIX)
         if kept is not None and (sent or (encryption and kept["encrypted_to"] == encryption.names)):
-            if _fetched(kept["sent_digest"], target):
+            if _fetched(revision.packet, kept["sent_digest"], target):
                 yield Parcel(target, detail | kept)
                 return
             if sent:
@@ -54,7 +55,7 @@ def packed(revision: Revision, rows: list[DeliveryRow], *, sent: bool) -> Iterat
         if encryption is None:
             yield Parcel(package, detail)
             return
-        yield Parcel(target, detail | _encrypted(encryption, package, target))
+        yield Parcel(target, detail | _encrypted(revision.packet, encryption, package, target))
 
 
 def _kept(rows: list[DeliveryRow]) -> dict[str, Any] | None:
@@ -63,17 +64,15 @@ def _kept(rows: list[DeliveryRow]) -> dict[str, Any] | None:
     return {key: intents[-1].detail[key] for key in ("sent_digest", "encrypted_to")} if intents else None
 
 
-def _fetched(digest: str, target: Path) -> bool:
+def _fetched(packet: Packet, digest: str, target: Path) -> bool:
     try:
-        with settings.blobs().open(digest) as source, target.open("wb") as out:
+        with annexes.open_annex(packet, digest) as source, target.open("wb") as out:
             shutil.copyfileobj(source, out)
-    except NotFound:
+    except (NotFound, KeyDestroyed):
         return False
     return True
 
 
-def _encrypted(encryption: Encryption, package: Path, target: Path) -> dict[str, Any]:
+def _encrypted(packet: Packet, encryption: Encryption, package: Path, target: Path) -> dict[str, Any]:
     encryption.encrypt(package, target)
-    with target.open("rb") as file:
-        digest = settings.blobs().put(file)
-    return {"sent_digest": digest, "encrypted_to": encryption.names}
+    return {"sent_digest": annexes.put(packet, target.read_bytes()), "encrypted_to": encryption.names}

@@ -161,6 +161,14 @@ def may_ask(name: str) -> bool:
         return True
 
 
+def lane_lacks(name: str) -> tuple[str, ...]:
+    """What the lane of that name can't do; nothing is known of one that isn't configured."""
+    try:
+        return lanes.limits_of(lanes.get(name).abilities)
+    except Misconfigured:
+        return ()
+
+
 def why_not_discard(actor: Actor, revision: Revision) -> Refusal | None:
     """Of the packet as a whole, by its current revision."""
     if refusal := missing_capability(actor, Capability.PACKET_ASSEMBLE):

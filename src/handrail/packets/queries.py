@@ -114,11 +114,10 @@ class ManifestView:
 class PacketDetail:
     """One revision of a packet. The parts from ``manifest`` on are None or empty while it is being assembled.
 
-    ``cover``: the text of the cover sheet that leaves, or would leave now. ``approval``: how the actor
-    would approve it.
+    ``cover``: the text of the cover sheet that leaves, or would leave now. ``approval``: how the actor approves it.
     ``forgotten``: what of the packet was erased. ``why_not_*``: None where the actor may do it now; for holds it stands
-    with each hold.
-    ``checklist``: what the vendor minded about the revision that was released before.
+    with each hold. ``checklist``: what the vendor minded about the revision that was released before.
+    ``lane_lacks``: what the lane can't do, so that people have to.
     """
 
     summary: PacketSummary
@@ -150,6 +149,7 @@ class PacketDetail:
     checklist: tuple[ReasonView, ...] = ()
     why_not_give_address: Refusal | None = None
     why_not_confirm_arrival: Refusal | None = None
+    lane_lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +300,7 @@ def _detail(actor: Actor, row: Revision) -> PacketDetail:
         why_not_settle=permissions.why_not_settle(actor),
         checklist=replies.checklist(row),
         why_not_give_address=permissions.why_not_give_address(actor, row),
+        lane_lacks=permissions.lane_lacks(row.packet.lane),
         why_not_confirm_arrival=permissions.why_not_confirm_arrival(actor, row),
     )
 

@@ -146,6 +146,8 @@ CHANGES: dict[str, Capability] = {
     "admin/packets/<packet>/settle": C.PACKET_CLEAR_HOLD,
     "admin/packets/<packet>/discard": C.PACKET_ASSEMBLE,
     "admin/packets/<packet>/release": C.PACKET_RELEASE,
+    "admin/packets/<packet>/upload-address": C.PACKET_RELEASE,
+    "admin/packets/<packet>/arrival": C.PACKET_RELEASE,
     "admin/definitions/<definition>/approve": C.DEFINITION_DECIDE,
     "admin/definitions/<definition>/sign": C.DEFINITION_DECIDE,
     "admin/definitions/<definition>/reject": C.DEFINITION_DECIDE,

@@ -12,6 +12,7 @@ from handrail.connectors import lane as lanes
 from handrail.kernel.secrets import Secrets
 from handrail.packets.models import GivenUploadAddress
 from tests.factories.web import Web
+from tests.integration.web.test_proof import aged
 
 pytestmark = pytest.mark.django_db
 TOKEN = "c0ffee5ec2e7" + "9f" * 20
@@ -27,7 +28,7 @@ def packet(house: Web) -> Iterator[str]:
 def give(client: Client, packet: str, address: str) -> str:
     shown = client.get(packet).content.decode()
     number = shown.split('name="revision" value="')[1].split('"')[0]
-    form = {"revision": number, "address": address, "minutes": "60"}
+    form = {"revision": number, "upload_address": address, "minutes": "60"}
     return client.post(f"{packet}/upload-address", form, follow=True).content.decode()
 
 
@@ -44,6 +45,21 @@ def test_an_address_that_is_refused_is_not_shown_either(packet: str, as_role: Ca
     assert "must be a whole URL of https://uploads.example" in page
     assert TOKEN not in page
     assert not GivenUploadAddress.objects.exists()
+
+
+def test_an_old_proof_asks_anew_and_carries_no_address(packet: str, as_role: Callable[..., Client]) -> None:
+    """What else was typed goes along in hidden fields; the address would then be on a page."""
+    page = give(aged(as_role(Role.ESCALATION_OWNER)), packet, "https://uploads.example/case-17?sig=" + TOKEN)
+    assert "Confirm that it" in page
+    assert 'name="minutes" value="60"' in page
+    assert TOKEN not in page
+    assert "enter it again afterwards" in page
+
+
+def test_what_the_lane_can_not_do_stands_beside_the_decision(packet: str, as_role: Callable[..., Client]) -> None:
+    page = as_role(Role.ESCALATION_OWNER).get(packet).content.decode()
+    assert "be asked whether a package arrived" in page
+    assert "It takes nothing back" in page
 
 
 def test_who_may_not_release_sees_no_field(packet: str, as_role: Callable[..., Client]) -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from handrail.connectors import lane as lanes
 from handrail.connectors.lane.encryption import Encryption
 from handrail.kernel.errors import Misconfigured
-from handrail.packets import ledger, packing, settings
+from handrail.packets import annexes, ledger, packing, settings
 from handrail.packets.models import DeliveryEntry, Revision
 from handrail.packets.states import DeliveryEventKind
 from tests.factories.packets import LANE, Packets
@@ -127,9 +127,7 @@ def test_bytes_that_were_sent_and_lost_are_not_replaced_by_others(desk: Packets)
     desk.vendor.script = ["unheard"]
     with encrypting(desk), settling(timedelta(days=1)):
         desk.deliver(revision)
-        digest = sent_digests(revision)[0].removeprefix("sha256:")
-        known = settings.blobs()
-        (known._folder / digest[:2] / digest).unlink()  # type: ignore[attr-defined]
+        assert annexes.remove(revision.packet, sent_digests(revision))
         with at_once():
             desk.deliver(revision)
     revision.refresh_from_db()
@@ -141,3 +139,22 @@ def test_bytes_that_were_sent_and_lost_are_not_replaced_by_others(desk: Packets)
 def test_a_recipient_that_is_none_is_refused(key: str) -> None:
     with pytest.raises(Misconfigured, match="encrypt_to"):
         lanes.parse({"vendor": {"kind": "directory", "folder": "/srv", "encrypt_to": [key]}})
+
+
+@pytest.mark.parametrize("around", ["{}\r\n", " {} "])
+def test_a_recipient_out_of_a_file_of_windows_is_read(around: str, tmp_path: Path) -> None:
+    own = str(IDENTITY.to_public())
+    section = {"kind": "directory", "folder": str(tmp_path), "encrypt_to": [around.format(own)]}
+    assert lanes.parse({LANE: section})[LANE].encrypt_to == (own,)
+
+
+def test_what_was_encrypted_is_kept_under_the_key_of_its_packet(desk: Packets) -> None:
+    """Who takes the store, and the vendor's key, has nothing of a packet whose key was destroyed."""
+    revision = desk.released()
+    with encrypting(desk):
+        desk.deliver(revision)
+    (taken,) = desk.vendor.packages.values()
+    folder: Path = settings.blobs()._folder  # type: ignore[attr-defined]
+    kept = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    assert kept
+    assert [blob for blob in kept if taken[:50] in blob] == []

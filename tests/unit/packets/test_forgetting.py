@@ -30,6 +30,7 @@ from handrail.packets.proof.keys import KeyRing
 from tests.factories.installation import Installation, define
 from tests.factories.packets import KEY, LANE, Packets, connected, retire
 from tests.unit.definitions.profile_samples import PROFILE
+from tests.unit.packets.test_encrypted import encrypting
 
 KEEP = "keep: {annexes: 90d, values: 400d}\n"
 
@@ -97,6 +98,14 @@ def test_blobs_of_forgotten_annexes_are_removed(desk: Packets) -> None:
     ended(desk, days=91)
     folder: Path = settings.blobs()._folder  # type: ignore[attr-defined]
     assert [path for path in folder.rglob("*") if path.is_file()]
+    forget()
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_what_was_encrypted_to_the_vendor_is_removed_with_them(desk: Packets) -> None:
+    with encrypting(desk):
+        ended(desk, days=91)
+    folder: Path = settings.blobs()._folder  # type: ignore[attr-defined]
     forget()
     assert not [path for path in folder.rglob("*") if path.is_file()]
 

@@ -12,15 +12,19 @@ import pytest
 from django.db import IntegrityError
 
 import handrail.packets
+from handrail.access.subjects import KeyKind
+from handrail.connectors import lane as lanes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, HandrailError, Stale
 from handrail.packets import claims, ledger, moves, seen
-from handrail.packets.actions import assembling, delivering, holds, redacting, releasing, votes, watching
+from handrail.packets.actions import assembling, delivering, forgetting, holds, redacting, releasing, votes, watching
 from handrail.packets.ledger import DeliveryLease, NewDeliveryRow
 from handrail.packets.models import (
     AnnexRow,
     Assembly,
     DeliveryEntry,
+    Forgetting,
+    GivenUploadAddress,
     Packet,
     PictureAttestation,
     Release,
@@ -31,9 +35,12 @@ from handrail.packets.models import (
 from handrail.packets.position import DeliveryPosition
 from handrail.packets.states import DeliveryEventKind, RevisionReason, RevisionState
 from handrail.packets.status import fold
+from tests.factories.http_server import running
 from tests.factories.packets import Packets, everything
 from tests.unit.packets.pictures import samples
 from tests.unit.packets.pictures.profiles import with_pictures
+from tests.unit.packets.test_forgetting import ended, keep
+from tests.unit.packets.test_uploads import Bucket, Vendor, uploading_to
 
 WRITING = frozenset({"update", "create", "bulk_create", "save", "get_or_create", "update_or_create", "delete"})
 
@@ -64,6 +71,8 @@ WRITES = {
     "claims.renew update": "build lease renewed",
     "claims.take update": "build lease taken",
     "consuming.record update": "consumed",
+    "forgetting.forget create": "forgetting",
+    "forgetting.forget update": "forgetting",
     "holds._keep create": "clearance",
     "ledger.append bulk_create": "delivery row",
     "ledger.change update": "delivery lease",
@@ -74,6 +83,9 @@ WRITES = {
     "redacting.attest create": "attestation",
     "releasing.release create": "release",
     "seen.keep bulk_create": "seen",
+    "uploading.confirm update": "arrival",
+    "uploading.give_address create": "upload address",
+    "uploading.give_address update": "upload address",
     "votes._write create": "vote",
     "votes._write_proof create": "vote",
     "watching._set update": "watch",
@@ -288,6 +300,38 @@ def _seen(desk: Packets) -> None:
     assert SeenMark.objects.count() == len(everything(revision))
 
 
+def _forgetting(desk: Packets) -> None:
+    """Two workers find the same packet due."""
+    keep(desk)
+    packet = ended(desk, days=91).packet
+    assert forgetting.forget(packet_id=packet.pk, kind=KeyKind.ANNEX, by=desk.worker)
+    assert not forgetting.forget(packet_id=packet.pk, kind=KeyKind.ANNEX, by=desk.worker)
+    assert Forgetting.objects.count() == 1
+
+
+def _upload_address(desk: Packets) -> None:
+    """The packet is withdrawn while somebody asks the vendor for an address."""
+    with running(Bucket()) as bucket, lanes.use(uploading_to(bucket)):
+        vendor = Vendor(desk, bucket)
+        taken_back(desk, vendor.revision)
+        with pytest.raises(Conflict):
+            vendor.give()
+    assert not GivenUploadAddress.objects.exists()
+
+
+def _arrival(desk: Packets) -> None:
+    """Two people hear different things from the vendor."""
+    with running(Bucket()) as bucket, lanes.use(uploading_to(bucket)):
+        vendor = Vendor(desk, bucket)
+        vendor.give()
+        bucket.answer = 0
+        vendor.deliver()
+        vendor.settle(arrived=True)
+        with pytest.raises(Conflict):
+            vendor.settle(arrived=False)
+        assert vendor.state == "delivered"
+
+
 LATE: dict[str, Callable[[Packets], None]] = {
     "assembly": _assembly,
     "packet": _packet,
@@ -307,6 +351,9 @@ LATE: dict[str, Callable[[Packets], None]] = {
     "seen": _seen,
     "redaction": _redaction,
     "attestation": _attestation,
+    "forgetting": _forgetting,
+    "upload address": _upload_address,
+    "arrival": _arrival,
 }
 
 

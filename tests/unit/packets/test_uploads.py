@@ -12,13 +12,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.db import connection
+from django.views.debug import ExceptionReporter
 
 from handrail.audit.models import AuditEvent
+from handrail.cli import checks
 from handrail.connectors import lane as lanes
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict, Denied, Invalid
 from handrail.kernel.secrets import Secret, Secrets
-from handrail.packets import ledger
+from handrail.packets import ledger, moves
 from handrail.packets.actions import uploading
 from handrail.packets.models import Revision
 from handrail.packets.status import fold
@@ -95,12 +97,16 @@ class Vendor:
         return fold(ledger.rows_of(self.revision.pk)).state
 
 
+def uploading_to(bucket: Bucket) -> lanes.Lanes:
+    section = {"kind": "upload", "origins": [bucket.url], "deadline_seconds": 2}
+    return lanes.Lanes.open(lanes.parse({LANE: section}), Secrets({}))
+
+
 @pytest.fixture
 def vendor(desk: Packets) -> Iterator[Vendor]:
     with ExitStack() as stack:
         bucket = stack.enter_context(running(Bucket()))
-        section = {"kind": "upload", "origins": [bucket.url], "deadline_seconds": 2}
-        stack.enter_context(lanes.use(lanes.Lanes.open(lanes.parse({LANE: section}), Secrets({}))))
+        stack.enter_context(lanes.use(uploading_to(bucket)))
         yield Vendor(desk, bucket)
 
 
@@ -182,6 +188,41 @@ def test_an_address_where_nobody_listens_is_used_again(vendor: Vendor) -> None:
     assert "Enter" not in vendor.revision.failure
     vendor.deliver()
     assert "Enter" not in vendor.revision.failure
+
+
+@pytest.mark.parametrize("before", ["http://user:word@127.0.0.1", "HTTP://127.0.0.1", "http://127.0.0.1:0127.0.0.1"])
+def test_an_address_that_reads_two_ways_is_refused(vendor: Vendor, before: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        vendor.give(f"{before}:{vendor.bucket.server_port}/{TOKEN}")
+    assert TOKEN not in str(refused.value) + str(refused.value.faults)
+
+
+def test_check_says_what_people_have_to_do_on_such_a_lane(vendor: Vendor) -> None:
+    (said,) = [found.message for found in checks.release() if found.name == f"{LANE}: limits"]
+    assert "can't be asked whether a package arrived" in said
+    assert "takes nothing back" in said
+    assert vendor.revision.state == "released"
+
+
+def test_a_failure_quotes_the_address_nowhere_in_its_chain(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every exception that led to it, and every local variable of every frame that it went through, as Django's report
+    shows them."""
+
+    def broken(*_: object, **__: object) -> object:
+        raise RuntimeError("disk")
+
+    monkeypatch.setattr(moves, "audit", broken)
+    with pytest.raises(RuntimeError) as failed:
+        vendor.give()
+    reporter = ExceptionReporter(None, failed.type, failed.value, failed.tb)
+    shown = [
+        value
+        for frame in reporter.get_traceback_data()["frames"]
+        if "handrail/packets" in frame["filename"] or "handrail/connectors" in frame["filename"]
+        for _, value in frame["vars"]
+    ]
+    assert shown
+    assert [value for value in shown if TOKEN in value] == []
 
 
 @pytest.mark.parametrize(

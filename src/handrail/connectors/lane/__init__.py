@@ -22,6 +22,7 @@ from handrail.connectors.lane.lane import (
     TakesAddress,
     UploadAddress,
     bounded_replies,
+    limits_of,
 )
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "configure",
     "encryption",
     "get",
+    "limits_of",
     "names",
     "parse",
     "reply_keys",

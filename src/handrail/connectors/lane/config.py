@@ -25,8 +25,8 @@ _MAX_PACKAGE_BYTES = 256 * 1024 * 1024
 
 
 def _recipient(text: str) -> str:
-    recipient(text)
-    return text
+    recipient(text.strip())
+    return text.strip()
 
 
 class AnsweredLane(Section):

@@ -68,6 +68,18 @@ class Ability(StrEnum):
 
 
 ALL = frozenset(Ability)
+_WITHOUT = {
+    Ability.ASK: "This lane can't be asked whether a package arrived: where its answer is lost, you ask the vendor.",
+    Ability.POLL: "It doesn't say whether the vendor has opened the package.",
+    Ability.WITHDRAW: "It takes nothing back: you tell the vendor not to use it.",
+    Ability.REPLIES: "The vendor can't reply on it.",
+    Ability.RECALL: "It takes no recall: you hand over the signed statement.",
+}
+
+
+def limits_of(abilities: frozenset[Ability]) -> tuple[str, ...]:
+    """What people have to do where a lane can't, in whole sentences."""
+    return tuple(said for ability, said in _WITHOUT.items() if ability not in abilities)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,14 @@ from handrail.connectors.lane.portal_config import PortalCall, PortalFiles, Port
 from handrail.connectors.template import Scope, render, render_text, render_url
 from handrail.kernel.canonical import canonical_bytes, digest_bytes, hexadecimal
 from handrail.kernel.errors import Misconfigured
+from handrail.kernel.hostile import clean_text
 
 _NOTE = "Escalation package {name}. Verify it before you open it."
 _TYPES = {"zip": "application/zip", "json": "application/json"}
 _MAX_ID = 100
+# As much of a digest as a portal leaves of a name that it shortens, and no other file has.
+_TELLING = 16
+_MAX_SHOWN_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class PortalLane:
         name = hexadecimal(manifest_digest)
         scope = self._scope(name)
         files = self._listed(scope)
-        if f"{name}.withdrawn.json" not in {file.name for file in files}:
+        if not any("withdrawn" in file.name.casefold() for file in _of(name, files)):
             self._attach(
                 scope, f"{name}.withdrawn.json", canonical_bytes({"manifest": manifest_digest, "reason": reason})
             )
@@ -144,10 +148,22 @@ class PortalLane:
         if any(file.name == f"{name}.withdrawn.json" for file in files):
             return Receipt(LaneState.WITHDRAWN, _reference(packages))
         if not packages:
+            self._check_renamed(name, files)
             return Receipt(LaneState.ABSENT)
         if size is not None and any(file.size not in (None, size) for file in packages):
             raise LaneFailed("The lane holds another package under this manifest.", ErrorKind.REFUSED)
         return Receipt(LaneState.DELIVERED, _reference(packages))
+
+    def _check_renamed(self, name: str, files: list[CaseFile]) -> None:
+        """Some portals change the names of files. Raises LaneFailed (unknown): what may be there isn't absent."""
+        for file in _of(name, files):
+            if not file.name.startswith(f"{name}.recall-"):
+                shown = clean_text(file.name, limit=_MAX_SHOWN_NAME)
+                raise LaneFailed(
+                    f"The lane {self.name}: the file {shown} may be this package under another name. A person has to "
+                    "look at the case.",
+                    ErrorKind.UNKNOWN,
+                )
 
     def _listed(self, scope: Scope, *, before: bool = False) -> list[CaseFile]:
         """Every file of the case that matters here. ``before``: nothing was sent yet. Raises LaneFailed."""
@@ -245,6 +261,11 @@ class PortalLane:
 
 def _packages(name: str, files: list[CaseFile]) -> list[CaseFile]:
     return [file for file in files if file.name in (f"{name}.zip", f"{name}.zip.age")]
+
+
+def _of(name: str, files: list[CaseFile]) -> list[CaseFile]:
+    """What is this manifest's, also where the portal changed the name."""
+    return [file for file in files if name[:_TELLING] in file.name.casefold()]
 
 
 def _reference(files: list[CaseFile]) -> str:

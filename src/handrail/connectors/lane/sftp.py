@@ -27,6 +27,8 @@ from handrail.kernel.canonical import canonical_bytes, digest_bytes, hexadecimal
 # What OpenSSH and most others take in one request.
 _CHUNK = 32 * 1024
 _MODE = 0o640
+# A listing without an end would fill the memory.
+_MOST_LISTED = 100_000
 
 T = TypeVar("T")
 
@@ -92,7 +94,12 @@ class SftpLane:
             files.prepare(folder)
         probe = f"staged/.check-{secrets.token_hex(8)}"
         files.create(probe, b"handrail check\n")
-        files.remove(probe)
+        try:
+            if files.create(probe, b"handrail check again\n"):
+                said = "its server creates a file that is there already, so a package could arrive twice"
+                raise LaneFailed(f"The lane {self.name}: {said}.", ErrorKind.REFUSED)
+        finally:
+            files.remove(probe)
 
     def _call(self, act: Callable[[LanePlaces], T]) -> T:
         begun: list[bool] = []
@@ -203,9 +210,18 @@ class SftpFiles:
     def names(self, folder: str) -> list[str]:
         with self._asking(f"the folder {folder} can't be listed"):
             try:
-                return list(self._client.listdir(self._at(folder)))
+                return self._listed(folder)
             except FileNotFoundError:
                 return []
+
+    def _listed(self, folder: str) -> list[str]:
+        found = []
+        for one in self._client.listdir_iter(self._at(folder)):
+            self._limit()
+            found.append(str(one.filename))
+            if len(found) > _MOST_LISTED:
+                raise _Broken(self._name, f"the folder {folder} has more than {_MOST_LISTED} files")
+        return found
 
     def remove(self, path: str) -> None:
         with self._asking(f"{_shown(path)} can't be removed"), suppress(FileNotFoundError):

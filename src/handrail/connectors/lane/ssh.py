@@ -144,8 +144,7 @@ def connected(
     transport: paramiko.Transport | None = None
     try:
         try:
-            transport = _transport(address, pins, until)
-            _check_host(name, transport, pins)
+            transport = _pinned(name, address, pins, until)
             client = _session(transport, login, until)
         except (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError) as error:
             raise LaneFailed(f"The lane {name}: {_why(error)}.", ErrorKind.NOT_SENT) from None
@@ -155,11 +154,38 @@ def connected(
             transport.close()
 
 
-def _transport(address: tuple[str, int], pins: tuple[HostPin, ...], until: Until) -> paramiko.Transport:
+def _pinned(name: str, address: tuple[str, int], pins: tuple[HostPin, ...], until: Until) -> paramiko.Transport:
+    """A connection whose host key is pinned. A fingerprint doesn't say of which type its key is, so the server is asked
+    for each type that it has. Raises LaneFailed, with the first key that was shown, where none is pinned."""
+    first: LaneFailed | None = None
+    shown: frozenset[str] = frozenset()
+    while True:
+        try:
+            transport = _transport(address, pins, until, without=shown)
+        except (OSError, EOFError, paramiko.SSHException):
+            if first is None:
+                raise
+            raise first from None
+        try:
+            _check_host(name, transport, pins)
+        except LaneFailed as error:
+            kind = transport.get_remote_server_key().get_name()
+            transport.close()
+            first = first or error
+            shown |= frozenset(_RSA if kind == "ssh-rsa" else (kind,))
+            if all(pin.type for pin in pins):
+                raise first from None
+        else:
+            return transport
+
+
+def _transport(
+    address: tuple[str, int], pins: tuple[HostPin, ...], until: Until, *, without: frozenset[str]
+) -> paramiko.Transport:
     sock = socket.create_connection(address, timeout=until.left())
     transport = paramiko.Transport(sock, disabled_algorithms=_OLD)
     transport.banner_timeout = transport.auth_timeout = transport.channel_timeout = until.left()
-    _prefer(transport, pins)
+    _prefer(transport, pins, without)
     done = threading.Event()
     transport.start_client(event=done)
     ended = done.wait(until.left())
@@ -169,11 +195,15 @@ def _transport(address: tuple[str, int], pins: tuple[HostPin, ...], until: Until
     return transport
 
 
-def _prefer(transport: paramiko.Transport, pins: tuple[HostPin, ...]) -> None:
+def _prefer(transport: paramiko.Transport, pins: tuple[HostPin, ...], without: frozenset[str]) -> None:
     """A server with keys of several types is asked for the pinned ones first; what else it has is compared too."""
     options = transport.get_security_options()
     pinned = {name for pin in pins for name in (_RSA if pin.type == "ssh-rsa" else (pin.type,))}
-    options.key_types = sorted(options.key_types, key=lambda known: known not in pinned)
+    left = [known for known in options.key_types if known not in without]
+    if not left:
+        transport.close()
+        raise paramiko.SSHException
+    options.key_types = sorted(left, key=lambda known: known not in pinned)
 
 
 def _check_host(name: str, transport: paramiko.Transport, pins: tuple[HostPin, ...]) -> None:

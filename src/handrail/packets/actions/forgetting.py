@@ -17,7 +17,8 @@ from handrail.kernel.clock import now
 from handrail.kernel.errors import HandrailError
 from handrail.kernel.scope import entered
 from handrail.packets import annexes, moves, retention
-from handrail.packets.models import AnnexRow, Forgetting, Packet, PictureRedaction
+from handrail.packets.models import AnnexRow, DeliveryEntry, Forgetting, Packet, PictureRedaction
+from handrail.packets.states import DeliveryEventKind
 
 log = structlog.get_logger("handrail.packets")
 AT_ONCE = 100
@@ -94,4 +95,6 @@ def _remove(packet: Packet) -> None:
 def _digests(packet: Packet) -> set[str]:
     cleared = AnnexRow.objects.filter(revision__packet=packet, cleared_digest__isnull=False)
     drawn = PictureRedaction.objects.filter(packet=packet).values_list("result_digest", flat=True)
-    return {*(str(digest) for digest in cleared.values_list("cleared_digest", flat=True)), *drawn}
+    intents = DeliveryEntry.objects.filter(revision__packet=packet, kind=DeliveryEventKind.INTENT)
+    sent = intents.filter(detail__has_key="sent_digest").values_list("detail__sent_digest", flat=True)
+    return {*(str(digest) for digest in cleared.values_list("cleared_digest", flat=True)), *drawn, *map(str, sent)}

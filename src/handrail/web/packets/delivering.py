@@ -23,7 +23,7 @@ from handrail.web.shell.request import PageRequest
 MOST_MINUTES = 43_200
 
 
-@sensitive_post_parameters("address")
+@sensitive_post_parameters("upload_address")
 @require_POST
 def upload_address(request: PageRequest, packet: str) -> HttpResponse:
     """The address itself is on no page, not even on the one that refuses it."""
@@ -32,7 +32,7 @@ def upload_address(request: PageRequest, packet: str) -> HttpResponse:
         uploading.give_address(
             ref=packet,
             revision=revision,
-            address=Secret(request.POST.get("address", "").strip()),
+            address=Secret(request.POST.get("upload_address", "").strip()),
             expires_at=now() + timedelta(minutes=min(minutes, MOST_MINUTES + 1)),
             by=request.actor,
         )

@@ -30,6 +30,8 @@ log = structlog.get_logger("handrail.web")
 # What the form adds to the one that it goes on with.
 WITH, CREDENTIAL, CODE, PASSWORD = "proof_with", "proof_credential", "proof_code", "proof_password"
 OURS = frozenset({WITH, CREDENTIAL, CODE, PASSWORD, "csrfmiddlewaretoken"})
+# What is on no page: the person types it again.
+SECRETS = frozenset({"upload_address"})
 SAID = {
     ProofMethod.PASSKEY: "That passkey didn't confirm it's you. Try again.",
     ProofMethod.TOTP: "That code is not right, or was used already. Wait for the next one.",
@@ -45,12 +47,13 @@ def ask(request: PageRequest, error: ProofNeeded, *, said: str = "") -> HttpResp
     if not error.methods:
         return redirect("factors")
     posted = request.method == "POST" and request.path != resolve_url("proof")
-    kept = [(name, value) for name, values in request.POST.lists() if name not in OURS for value in values]
+    kept = [(name, value) for name, values in request.POST.lists() if name not in OURS | SECRETS for value in values]
     context = {
         "action": request.get_full_path() if posted else resolve_url("proof"),
         "kept": kept if posted else [],
         "next": "" if posted else _next(request),
         "files": posted and bool(request.FILES),
+        "secrets": posted and not SECRETS.isdisjoint(request.POST),
         "methods": error.methods,
         "has_password": request.user.is_authenticated and request.user.has_usable_password(),
         "party": passkeys.settings.get(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -168,3 +168,31 @@ def test_a_section_that_fits_nothing_is_refused(more: dict[str, object], why: st
     section = {"kind": "portal", "preset": "jira", "base_url": "https://vendor.example", "auth": {"kind": "none"}}
     with pytest.raises(Misconfigured, match=why):
         lanes.parse({"vendor": section | more})
+
+
+RENAMED: dict[str, Callable[[str], str]] = {
+    "upper case": str.upper,
+    "numbered": lambda name: "17 " + name,
+    "shortened": lambda name: name[:40],
+    "without dots": lambda name: name.replace(".", "_"),
+}
+
+
+@pytest.mark.parametrize("how", RENAMED)
+def test_a_file_that_the_portal_renamed_is_not_sent_again(portal: PortalServer, how: str, package: Path) -> None:
+    lane = lane_of(portal, "jira")
+    portal.renames = RENAMED[how]
+    for call in (lambda: lane.deliver(package, DIGEST), lambda: lane.status(DIGEST)) * 2:
+        with pytest.raises(LaneFailed, match="under another name") as unsure:
+            call()
+        assert unsure.value.kind is ErrorKind.UNKNOWN
+    assert len(portal.files) == 1
+
+
+def test_a_notice_that_the_portal_renamed_is_left_once(portal: PortalServer) -> None:
+    lane = lane_of(portal, "jira")
+    portal.renames = str.upper
+    for _ in range(3):
+        with pytest.raises(LaneFailed):
+            lane.withdraw(DIGEST, "Expired.")
+    assert len(portal.files) == 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import socket
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
 from handrail.connectors import lane as lanes
+from handrail.connectors.lane import ErrorKind, LaneFailed
 from handrail.connectors.lane.ssh import HostPin, fingerprint_of, private_key
 from handrail.kernel.errors import Misconfigured
 from handrail.kernel.secrets import Secrets
@@ -123,3 +127,23 @@ def test_a_section_without_pin_or_one_way_to_log_in_is_refused(more: dict[str, o
 def test_a_key_that_can_not_be_read_is_found_when_the_lane_is_opened() -> None:
     with pytest.raises(Misconfigured, match=r"lanes\.vendor: The SSH key"):
         lanes.Lanes.open(lanes.parse({"vendor": section()}), Secrets({"KEY": "no key"}))
+
+
+def test_a_server_that_never_stops_greeting_has_been_sent_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def greet() -> None:
+            with suppress(OSError):
+                near, _ = listening.accept()
+                while True:
+                    near.sendall(b"welcome " * 500)
+
+        threading.Thread(target=greet, daemon=True).start()
+        section = {"kind": "sftp", "host": "127.0.0.1", "port": listening.getsockname()[1], "user": "handrail"}
+        more = {"host_keys": ["SHA256:" + "A" * 43], "password": "env:WORD", "deadline_seconds": 1}
+        lane = lanes.Lanes.open(lanes.parse({"vendor": section | more}), Secrets({"WORD": "x"})).lanes["vendor"]
+        package = tmp_path / "PKT-7K3M9QX2ZA-r1.zip"
+        package.write_bytes(b"PK")
+        with pytest.raises(LaneFailed) as failed:
+            lane.deliver(package, "sha256:" + "ab" * 32)
+    assert failed.value.kind in (ErrorKind.NOT_SENT, ErrorKind.UNKNOWN)
