@@ -69,15 +69,15 @@ class Process:
 
 def start(script: Path, *argv: str, env: dict[str, str]) -> Process:
     """``script`` as a process of its own, in this environment and no other."""
-    _with_our_keys(Path(env["HANDRAIL_STATE_DIR"]))
+    share_keys(Path(env["HANDRAIL_STATE_DIR"]))
     number, name = tempfile.mkstemp(prefix="process-", suffix=".log", dir=env["HANDRAIL_STATE_DIR"])
     os.close(number)
     asked = {"script": str(script), "argv": list(argv), "env": env, "log": name}
     return Process(_parent().ask(asked)["pid"], Path(name))
 
 
-def _with_our_keys(state: Path) -> None:
-    """The process reads what this one has written, so both have one store of subject keys."""
+def share_keys(state: Path) -> None:
+    """A process with this state directory reads what ours has written, so both have one store of subject keys."""
     ours = Path(os.environ["HANDRAIL_STATE_DIR"]) / "subject-keys"
     if ours.exists() and not (state / "subject-keys").exists():
         (state / "subject-keys").symlink_to(ours)

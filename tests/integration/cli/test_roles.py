@@ -14,6 +14,7 @@ from django.db import connection
 from handrail.conf import roles
 from handrail.conf.roles import OWNER, SERVING
 from tests import databases
+from tests.factories import forks
 from tests.lanes import NIGHTLY
 
 pytestmark = [pytest.mark.peer, pytest.mark.requirement("R2-23")]
@@ -26,6 +27,8 @@ def handrail(committed_db: str, tmp_path: Path) -> Run:
     database's log would keep this one from being sealed."""
     if connection.settings_dict["PASSWORD"]:
         pytest.skip("the server asks for passwords, which the roles of tests have none of")
+
+    forks.share_keys(tmp_path)
 
     def run(*arguments: str, serving: str, owner: str | None = None) -> subprocess.CompletedProcess[str]:
         environment = {

@@ -19,7 +19,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from handrail.access.models import User
 from tests import databases
-from tests.factories import clocks
+from tests.factories import clocks, forks
 from tests.factories.rows import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -89,6 +89,7 @@ def installation(
     config = directory / "handrail.toml"
     text = CONFIG.format(port=port, desk=desk, budget=budget_seconds, https=str(https).lower(), proxies=proxies)
     config.write_text(text + more)
+    forks.share_keys(directory)
     environment = {
         **os.environ,
         "HANDRAIL_CONFIG": str(config),

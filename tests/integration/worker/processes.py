@@ -51,6 +51,7 @@ def write_config(directory: Path, url: str, *, deadline_seconds: float = 1.0) ->
 
 def environment(config: Path, database: str) -> dict[str, str]:
     """Of a process that serves: its role is the serving one, whatever role ``database`` names."""
+    forks.share_keys(config.parent)
     return {
         **os.environ,
         "HANDRAIL_CONFIG": str(config),
