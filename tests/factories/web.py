@@ -14,7 +14,7 @@ from handrail.packets.models import Packet
 from handrail.runbooks.models import Brake, ExceptionPacket, OperationRun, TaskUpdate
 from handrail.runbooks.states import EventKind, RunState
 from handrail.runbooks.wavemodels import Wave
-from tests.factories import packet_rows, rows, wave_rows
+from tests.factories import log, packet_rows, rows, wave_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Web:
     hold: LegalHold
     erasure: Erasure
     key: Passkey
+    event: AuditEvent
 
     def ids(self) -> dict[str, str]:
         """A value for every kind of parameter in the URL map."""
@@ -53,9 +54,7 @@ class Web:
             "notice": self.notice.ref,
             "lane": self.packet.lane,
             "wave": self.wave.ref,
-            "event": str(
-                AuditEvent.objects.filter(workspace_id=self.workspace.pk).values_list("pk", flat=True).first() or 1
-            ),
+            "event": str(self.event.pk),
             "hold": self.hold.ref,
             "erasure": self.erasure.ref,
             "key": self.key.ref,
@@ -93,4 +92,5 @@ def something_of_everything(workspace: Workspace, tenant: Tenant) -> Web:
         rows.hold(tenant),
         rows.erasure(tenant),
         rows.passkey(member),
+        log.event(received.ref, workspace_id=workspace.pk, tenant_id=tenant.pk),
     )

@@ -103,7 +103,7 @@ def test_packet_from_hold_to_release(desk: Packets, visit: Visits, scripts: bool
         desk.deliver(third)
         person.go(path(third))
         expect(page.get_by_text("RCPT-1", exact=True)).to_be_visible()
-        expect(page.get_by_text("The vendor has opened it.")).to_be_visible()
+        expect(page.get_by_text("The vendor has opened it.", exact=True)).to_be_visible()
 
 
 def test_typed_text_outlives_what_moves_by_itself(desk: Packets, visit: Visits) -> None:

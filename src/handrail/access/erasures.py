@@ -21,6 +21,7 @@ from handrail.access.forgetting import ErasurePreview as ErasurePreview  # noqa:
 from handrail.access.kept_erasures import Applied
 from handrail.access.models import Erasure, Tenant
 from handrail.access.refusals import reason_of
+from handrail.access.snapshot import snapshot
 from handrail.audit.actions import By, record
 from handrail.audit.events import EventName, EventOutcome
 from handrail.kernel.canonical import digest_bytes
@@ -54,6 +55,7 @@ class ErasureSummary:
     envelope: str
 
 
+@snapshot()
 def preview(actor: Actor, key: str) -> ErasurePreview:
     """What an erasure would forget, by table and count, what would stay and why, and what stands in its way now.
     Raises NotFound, Denied."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from handrail.access import evidence
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Capability
+from handrail.access.snapshot import snapshot
 from handrail.audit.queries import ProvenRow
 from handrail.kernel.errors import Conflict
 from handrail.packets.models import Release, Revision, Vote
@@ -29,6 +30,7 @@ def prove_event(actor: Actor, event: int) -> NamedProof:
     return NamedProof(f"event-{event}", f"Event {event}", evidence.prove(actor, EVENT, event))
 
 
+@snapshot()
 def prove_packet(actor: Actor, ref: str) -> list[NamedProof]:
     """The release of a packet and the votes that it was released with. Raises Denied, NotFound, and Conflict while it
     is not released or not sealed."""
