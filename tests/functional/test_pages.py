@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from handrail.access.capabilities import Role
+from handrail.access.models import Membership
 from handrail.definitions.states import DefinitionKind, DefinitionState
 from handrail.kernel.clock import now
 from handrail.runbooks.models import SampledRun
@@ -50,6 +51,7 @@ def scene(committed_db: str) -> Scene:
     SampledRun.objects.create(workspace=workspace, tenant=tenant, run=completed, at=now(), share=0.02)
     rows.notice(tenant, packet.ref)
     rows.member(workspace, *Role, email="lead@example.com")
+    member = Membership.objects.get(workspace=workspace, user__email="lead@example.com")
     rows.member(rows.workspace("A second one"), Role.OPERATOR, email="lead@example.com")
     paths = [
         "/admin",
@@ -73,6 +75,15 @@ def scene(committed_db: str) -> Scene:
         "/admin/notifications/sent?outcome=undelivered",
         "/accounts/password/change/",
         f"/admin/t/{tenant.key}",
+    ]
+    paths += [
+        "/admin/factors",
+        "/admin/factors/passkeys/add",
+        "/admin/factors/app",
+        "/admin/members",
+        f"/admin/members/{member.pk}/keys",
+        "/admin/tenants",
+        f"/admin/tenants/keeping/{tenant.key}",
     ]
     paths += [f"/admin/operations/{run.ref}" for run in (completed, moving, waiting, packet.run)]
     paths += [f"/admin/exceptions/{each.ref}" for each in (packet, taken, resolved)]

@@ -32,10 +32,12 @@ MAX_SIGNATURES = 64  # CF-6
 ED25519 = b"\x01"
 SIGNATURE_BYTES = 64
 KEY_ID_BYTES = 4
+MAX_NAME_BYTES = 255  # CF-3
 MAX_SIZE = 2**63 - 1  # CF-4
 
 _BODY_LINES = 3
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
+NO_ORIGIN = "the origin is 1 to 255 bytes without white space and +"
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 _SIGNATURE = re.compile(r"— (?P<name>[^\s+\x00-\x1f\x7f]{1,255}) (?P<blob>[A-Za-z0-9+/]+={0,2})")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -50,8 +52,8 @@ class LogCheckpoint:
 
     def body(self) -> str:
         """The text that is signed, with its final newline. Raises Invalid when a field can't be written."""
-        if _NAME.fullmatch(self.origin) is None:  # CF-3
-            raise _refused(1, "the origin is 1 to 255 characters without white space and +")
+        if not is_name(self.origin):  # CF-3
+            raise _refused(1, NO_ORIGIN)
         if not 0 <= self.size <= MAX_SIZE or len(self.root) != HASH_BYTES:  # CF-4, CF-5
             raise _refused(2, f"size is 0 to {MAX_SIZE} and the root {HASH_BYTES} bytes")
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
@@ -115,11 +117,16 @@ class SignedCheckpoint:
 def sign(checkpoint: LogCheckpoint, key: Ed25519PrivateKey, *, name: str | None = None) -> str:
     """The checkpoint as a signed note; ``name`` (default: the origin) is the key's name."""
     verifier = VerifierKey(name or checkpoint.origin, key.public_key())
-    if _NAME.fullmatch(verifier.name) is None:
-        raise Invalid("A key's name is 1 to 255 characters without white space and +.", code="verifier-key")
+    if not is_name(verifier.name):
+        raise Invalid("A key's name is 1 to 255 bytes without white space and +.", code="verifier-key")
     body = checkpoint.body()
     blob = base64.b64encode(verifier.key_id() + key.sign(body.encode())).decode()
     return f"{body}\n— {verifier.name} {blob}\n"
+
+
+def is_name(name: str) -> bool:
+    """CF-3: whether a log or a key can have it. A cosignature gives its length one byte (CF-53)."""
+    return _NAME.fullmatch(name) is not None and len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES
 
 
 def split_key(text: str) -> tuple[str, str, bytes]:
@@ -127,7 +134,7 @@ def split_key(text: str) -> tuple[str, str, bytes]:
     name, _, rest = text.strip().partition("+")
     stated, plus, encoded = rest.partition("+")
     raw = decode(encoded)
-    if not plus or _NAME.fullmatch(name) is None or not raw:
+    if not plus or not is_name(name) or not raw:
         raise Invalid("A verifier key reads name+8 hexadecimal digits+base64 of type and key.", code="verifier-key")
     return name, stated, raw
 
@@ -184,8 +191,8 @@ def verify(text: str, *, origin: str, keys: Sequence[NoteKey]) -> LogCheckpoint:
 
 def _body(lines: Sequence[str]) -> LogCheckpoint:
     origin, size, encoded = lines
-    if _NAME.fullmatch(origin) is None:  # CF-3
-        raise _refused(1, "the origin is 1 to 255 characters without white space and +")
+    if not is_name(origin):  # CF-3
+        raise _refused(1, NO_ORIGIN)
     if _SIZE.fullmatch(size) is None or int(size) > MAX_SIZE:  # CF-4
         raise _refused(2, f"the size is a decimal number up to {MAX_SIZE}, without leading zeros")
     root = decode(encoded)

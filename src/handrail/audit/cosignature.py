@@ -24,7 +24,6 @@ from handrail.kernel.errors import Invalid
 
 TIMESTAMP_BYTES = 8
 MAX_TIMESTAMP = 2**63 - 1
-MAX_NAME_BYTES = 255
 LABEL = b"subtree/v1\n\x00"
 
 
@@ -73,7 +72,7 @@ class CosignerKey:
         """Reads the form of CF-10. Raises Invalid when it is malformed, of another type, or its key id doesn't fit."""
         name, stated, raw = notes.split_key(text)
         found = next((t for t in CosignatureType if t.byte == raw[:1] and t.key_bytes == len(raw) - 1), None)
-        if found is None or len(name.encode()) > MAX_NAME_BYTES:
+        if found is None:
             message = "A witness's key has the signature type 0x04 (Ed25519) or 0x06 (ML-DSA-44)."
             raise Invalid(message, code="verifier-key")
         key = cls(name, found, raw[1:])

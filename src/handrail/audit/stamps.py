@@ -110,12 +110,12 @@ def _decoded(response: bytes) -> TimeStampResponse:
         raise WrongStamp(f"The answer is over {MAX_BYTES} bytes.")
     try:
         answer = decode_timestamp_response(_in_order(response))
-        status = PKIStatus(answer.status)
+        if PKIStatus(answer.status) is PKIStatus.GRANTED:  # RFC 3161, section 2.4.2
+            answer.tst_info  # noqa: B018 - a token that is missing or no time stamp fails where it is read first
+            return answer
     except (ValueError, IndexError):
         raise WrongStamp("The answer is not a time-stamp response.") from None
-    if status is not PKIStatus.GRANTED:  # RFC 3161, section 2.4.2
-        raise WrongStamp("The service has granted no time stamp.", refused=True)
-    return answer
+    raise WrongStamp("The service has granted no time stamp.", refused=True)
 
 
 def _in_order(response: bytes) -> bytes:

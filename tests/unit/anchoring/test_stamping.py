@@ -178,6 +178,7 @@ def test_any_bytes_are_refused_and_nothing_else_happens(data: bytes, place: int)
         data,
         b"\x30\x82" + data,
         b"\x30\x03\x02\x01\x00" + data,
+        b"\x30\x05\x30\x03\x02\x01\x00",  # granted, and no token
         b"\x30\x84" + place.to_bytes(4, "big") + data,
     ):
         with pytest.raises(WrongStamp):

@@ -120,6 +120,15 @@ def test_ml_dsa_commits_to_the_name_of_the_witness() -> None:
         cosignature.public_of("witness.example.com/w2", ML_DSA).time_of(blob[4:], SIGNED)
 
 
+@pytest.mark.parametrize("name", ["é" * 128, "a\udc80"])
+def test_name_that_no_cosignature_can_hold_is_refused(name: str) -> None:
+    raw = base64.b64encode(b"\x01" + bytes(32)).decode()
+    with pytest.raises(Invalid):
+        cosignature.read_key(f"{name}+00000000+{raw}")
+    with pytest.raises(Invalid):
+        checkpoint.parse(f"{name}\n1\n{base64.b64encode(bytes(32)).decode()}\n\n— w AAAAAAAA\n")
+
+
 def test_key_that_is_no_point_refuses_instead_of_failing() -> None:
     blob = blob_of(cosignature.line(SIGNED, ED25519, name=NAME, timestamp=TIME))
     with pytest.raises(InvalidSignature):

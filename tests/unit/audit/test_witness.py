@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -18,10 +20,13 @@ from handrail.audit import checkpoint, cosignature
 from handrail.audit.checkpoint import LogCheckpoint, VerifierKey
 from handrail.audit.cosignature import CosignatureType
 from handrail.audit.witness import protocol, state
+from handrail.audit.witness import server as witness_server
 from handrail.audit.witness.deciding import Witness, WitnessReply
+from handrail.audit.witness.server import WitnessServer
 from handrail.audit.witness.state import WitnessedLog, WitnessFiles
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured
 from tests.factories import witnesses
+from tests.factories.http_server import running
 from tests.factories.trees import Tree
 from tests.factories.witnesses import client, process
 
@@ -136,7 +141,11 @@ def test_lost_state_makes_a_log_unknown_and_never_new(ask: Ask, files: WitnessFi
     kept = path.read_bytes()
     path.unlink()
     assert ask(asked(0, 5, THEIRS)).status == HTTPStatus.NOT_FOUND
-    for damaged in (b"", kept[:40], b"[]", kept.replace(b'"size": 5', b'"size": "x"')):
+    begun_again = (b'"size": -1', b'"size": 0', b'"size": "x"')
+    other = {"origin": "example.com/other", "keys": [KEY.to_text()], "size": 0, "root": "", "timestamp": 0}
+    no_keys = json.dumps({**json.loads(kept), "keys": []}).encode()
+    texts = (b"", kept[:40], b"[]", no_keys, json.dumps(other).encode())
+    for damaged in (*texts, *(kept.replace(b'"size": 5', size) for size in begun_again)):
         path.write_bytes(damaged)
         assert ask(asked(0, 5, THEIRS)).status == HTTPStatus.SERVICE_UNAVAILABLE
         with pytest.raises(Misconfigured):
@@ -284,6 +293,30 @@ def test_server_answers_only_what_it_is_for(files: WitnessFiles) -> None:
         chunked = asking.send("POST", protocol.PATH, content=b"", headers={"transfer-encoding": "chunked"})
         assert chunked.status in (411, None)
         assert asking.send("POST", protocol.PATH, content=asked(0, 3)).status == 200
+
+
+def test_client_that_sends_a_byte_now_and_then_is_cut(files: WitnessFiles) -> None:
+    server = WitnessServer(("127.0.0.1", 0), Witness.open(files), longest_seconds=0.5)
+    address: tuple[str, int] = server.server_address[:2]  # type: ignore[assignment]
+    with running(server), socket.create_connection(address) as slow:
+        slow.sendall(b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nContent-Length: 1000\r\n\r\n")
+        slow.settimeout(0.1)
+        ended = False
+        while not ended:
+            with suppress(TimeoutError):
+                ended = slow.recv(1000) == b""
+            with suppress(OSError):
+                slow.sendall(b"o")
+        assert client(server.url).send("POST", protocol.PATH, content=asked(0, 3)).status == 200
+
+
+def test_connections_beyond_the_limit_are_closed_at_once(files: WitnessFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(witness_server, "MOST_CONNECTIONS", 1)
+    server = WitnessServer(("127.0.0.1", 0), Witness.open(files))
+    address: tuple[str, int] = server.server_address[:2]  # type: ignore[assignment]
+    with running(server), socket.create_connection(address), socket.create_connection(address) as second:
+        second.settimeout(10)
+        assert second.recv(1) == b""
 
 
 def test_witness_says_what_it_knows(files: WitnessFiles, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
+import time
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from handrail.audit.witness import protocol
 from handrail.audit.witness.deciding import PLAIN, Witness, WitnessReply
 from handrail.kernel.errors import Misconfigured
 
-# A client that sends nothing must not hold a thread for ever; nor many of them all.
+# A client that sends nothing, or a byte now and then, must not hold a thread for ever; nor many of them all.
 IDLE_SECONDS = 10
+LONGEST_SECONDS = 60.0
 MOST_AT_ONCE = 32
+MOST_CONNECTIONS = 4 * MOST_AT_ONCE
 
 
 class WitnessServer(ThreadingHTTPServer):
@@ -23,15 +29,45 @@ class WitnessServer(ThreadingHTTPServer):
     allow_reuse_address = True
     allow_reuse_port = False
 
-    def __init__(self, address: tuple[str, int], witness: Witness) -> None:
+    def __init__(self, address: tuple[str, int], witness: Witness, *, longest_seconds: float = LONGEST_SECONDS) -> None:
         super().__init__(address, _WitnessHandler)
         self.witness = witness
         self.places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._longest_seconds = longest_seconds
+        self._began: dict[Any, float] = {}
+        self._counting = threading.Lock()
 
     @property
     def url(self) -> str:
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._counting:
+            full = len(self._began) >= MOST_CONNECTIONS
+            if not full:
+                self._began[request] = time.monotonic()
+        if full:
+            super().shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._counting:
+            self._began.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Cuts connections that have been open for too long, whatever they send."""
+        with self._counting:
+            for request, began in self._began.items():
+                if time.monotonic() - began > self._longest_seconds:
+                    with suppress(OSError):
+                        request.shutdown(socket.SHUT_RDWR)
+
+    def is_old(self, request: Any) -> bool:
+        """Whether the connection should end with its next answer, before it is cut in the middle of one."""
+        return time.monotonic() - self._began.get(request, 0.0) > self._longest_seconds / 2
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A caller that went away says nothing about the witness."""
@@ -68,8 +104,10 @@ class _WitnessHandler(BaseHTTPRequestHandler):
 
     def _send(self, reply: WitnessReply, close: bool) -> None:
         data = reply.body.encode()
-        self.close_connection = self.close_connection or close
+        self.close_connection = self.close_connection or close or self.server.is_old(self.connection)
         self.send_response(reply.status)
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.send_header("Content-Type", reply.content_type or PLAIN)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()

@@ -16,7 +16,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,15 +27,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from handrail.audit import cosignature
-from handrail.audit.checkpoint import NoteKey
+from handrail.audit import checkpoint, cosignature
+from handrail.audit.checkpoint import MAX_SIZE, NoteKey
 from handrail.audit.cosignature import CosignatureType, CosignerKey, CosignerPrivateKey
-from handrail.audit.merkle import EMPTY_ROOT
+from handrail.audit.merkle import EMPTY_ROOT, HASH_BYTES
 from handrail.kernel.errors import Conflict, Invalid, Misconfigured, NotFound
 
 NAME_FILE, KEY_FILE, LOGS, LOCK_FILE = "witness.json", "witness-key.pem", "logs", "lock"
 MAX_FILE = 1024 * 1024
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +56,8 @@ class WitnessFiles:
 
     def make(self, name: str, kind: CosignatureType) -> CosignerKey:
         """A new witness. Raises Conflict when there is one already, Invalid for a name that no key can have."""
-        if _NAME.fullmatch(name) is None or len(name.encode()) > cosignature.MAX_NAME_BYTES:
-            message = "A witness's name is 1 to 200 characters without white space and +."
+        if not checkpoint.is_name(name):
+            message = "A witness's name is 1 to 255 bytes without white space and +."
             raise Invalid(message, code="witness-name")
         with self.alone():
             if (self.directory / NAME_FILE).exists() or (self.directory / KEY_FILE).exists():
@@ -107,14 +105,23 @@ class WitnessFiles:
             found = WitnessedLog(str(given["origin"]), keys, int(given["size"]), root, int(given["timestamp"]))
         except (KeyError, TypeError, ValueError, Invalid):
             raise Misconfigured(f"{path} is damaged. Restore it from a copy.", code="witness-state") from None
+        # What stands for nothing seen is the empty log and nothing else, or a damaged file would begin a log again.
+        sound = 0 < found.size <= MAX_SIZE and found.timestamp > 0 and len(root) == HASH_BYTES
+        if not keys or not (sound or (found.size == 0 and root == EMPTY_ROOT)):
+            raise Misconfigured(f"{path} is damaged. Restore it from a copy.", code="witness-state")
         if found.origin != origin:
             raise Misconfigured(f"{path} is that of another log.", code="witness-state")
         return found
 
     def logs(self) -> list[WitnessedLog]:
         """Every known log, by origin."""
-        found = [_read(path) for path in sorted((self.directory / LOGS).glob("*.json"))]
-        return sorted((self.log(str(one.get("origin"))) for one in found), key=lambda one: one.origin)
+        found = []
+        for path in sorted((self.directory / LOGS).glob("*.json")):
+            origin = str(_read(path).get("origin"))
+            if path != self._file(origin):
+                raise Misconfigured(f"{path} is that of another log.", code="witness-state")
+            found.append(self.log(origin))
+        return sorted(found, key=lambda one: one.origin)
 
     def keep(self, log: WitnessedLog) -> None:
         """The caller holds the lock. Raises Misconfigured when it can't be written; then nothing has changed."""
