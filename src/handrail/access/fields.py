@@ -198,7 +198,11 @@ class _Forgettable(models.Field):  # type: ignore[type-arg]
         return self.stored if lookup_name == Stored.lookup_name else None
 
     def get_lookup(self, lookup_name: str) -> Any:
-        return {"isnull": IsNull, "exact": _EmptyExact}.get(lookup_name)
+        """Raises TypeError for those that would compare content."""
+        found = {"isnull": IsNull, "exact": _EmptyExact, Stored.lookup_name: None}
+        if lookup_name not in found:
+            raise TypeError(f"{self.name} is encrypted: the database can't look into it ({lookup_name}).")
+        return found[lookup_name]
 
     def raw(self, value: Any) -> Any:
         """What a statement writes. Raises TypeError for a value that nobody has sealed."""

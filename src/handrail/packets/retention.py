@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from handrail.access.fields import MARK
 from handrail.access.subjects import KeyKind
 from handrail.definitions.active import compiled_profile
 from handrail.definitions.models import Definition
@@ -50,4 +51,6 @@ def _ended(definition: Definition, kind: KeyKind, before: datetime) -> QuerySet[
     moving = Revision.objects.filter(packet=OuterRef("packet"), due_at__isnull=False)
     done = Forgetting.objects.filter(packet=OuterRef("packet"), kind=kind)
     rows = rows.filter(~Exists(later), ~Exists(moving), ~Exists(done))
+    # What is from before values and annexes were encrypted can't be forgotten, and nothing says that it was.
+    rows = rows.filter(Q(packet__inputs__stored__has_key=MARK))
     return rows.order_by("updated_at", "pk").values_list("packet_id", flat=True)

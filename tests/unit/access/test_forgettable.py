@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from django.core.exceptions import FieldError
 from django.db import DataError, connection, models
 from django.test.utils import isolate_apps
 from hypothesis import HealthCheck, given, settings
@@ -162,7 +161,7 @@ def test_comparing_with_a_value_is_refused(act: Any) -> None:
     [{"text__startswith": "p"}, {"text__in": ["p"]}, {"facts__a": 1}, {"facts__contains": {}}, {"text__gt": "p"}],
 )
 def test_looking_into_it_is_refused(lookup: dict[str, Any]) -> None:
-    with pytest.raises(FieldError):
+    with pytest.raises(TypeError):
         list(Note.objects.filter(**lookup))
 
 

@@ -19,6 +19,7 @@ from handrail.access.subjects import ForgetReason, KeyKind, SubjectKeysUnavailab
 from handrail.audit import signing, verification
 from handrail.audit.actions import seal_all
 from handrail.audit.models import AuditEvent
+from handrail.connectors.blobs import BlobUnavailable
 from handrail.definitions.states import DefinitionKind
 from handrail.kernel.clock import now
 from handrail.kernel.errors import Conflict
@@ -28,6 +29,7 @@ from handrail.packets.models import Forgetting, Packet, Revision
 from handrail.packets.proof import verify
 from handrail.packets.proof.keys import KeyRing
 from tests.factories.installation import Installation, define
+from tests.factories.log import superuser
 from tests.factories.packets import KEY, LANE, Packets, connected, retire
 from tests.unit.definitions.profile_samples import PROFILE
 from tests.unit.packets.test_encrypted import encrypting
@@ -232,6 +234,30 @@ def test_log_that_sealed_it_stays_whole(desk: Packets) -> None:
         found = verification.verify()
     assert (found.whole, found.unsealed) == (True, 0)
     assert is_forgotten(Revision.objects.get(pk=revision.pk).cause_detail or Packet.objects.get().subject)
+
+
+def test_removal_that_failed_is_made_up_for(desk: Packets, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended(desk, days=91)
+    folder: Path = settings.blobs()._folder  # type: ignore[attr-defined]
+
+    def away(*_: Any) -> None:
+        raise BlobUnavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settings.blobs(), "remove", away)
+        assert forget() == 0
+    assert not Forgetting.objects.exists()
+    assert forget() == 1
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_packet_from_before_is_not_said_to_be_erased(desk: Packets) -> None:
+    revision = ended(desk, days=401)
+    with superuser("packets_packet"), connection.cursor() as cursor:
+        cursor.execute("UPDATE packets_packet SET inputs = %s", ['{"case": "CASE-1"}'])
+    assert forget() == 0
+    assert queries.get_packet(desk.person("ada"), revision.packet.ref).forgotten == ()
+    assert not AuditEvent.objects.filter(event="packet.forgotten").exists()
 
 
 def test_key_kinds_are_named() -> None:

@@ -40,41 +40,60 @@ def forget_due(*, name: str, limit: int = AT_ONCE) -> int:
 
 
 def forget(*, packet_id: int, kind: KeyKind, by: Actor) -> bool:
-    """Destroys the keys of one kind of a packet, and records it. False where it is not due any more, or its tenant is
-    under a legal hold.
+    """Destroys the keys of one kind of a packet, takes away the blobs that nobody can read any more, and records it.
+    False where it is not due any more, its tenant is under a legal hold, or blobs could not be removed now.
 
-    The key goes before the record is committed. A worker that is killed in between has forgotten it all the same, and
-    the next one records it. Raises SubjectKeysUnavailable.
+    Each goes before what follows it. A worker that is killed, or a store of blobs that is away, leaves the rest to the
+    next time: the packet is due until it is recorded. Raises SubjectKeysUnavailable.
     """
-    with transaction.atomic():
-        packet = moves.lock(packet_id)
-        guards.hold_tenant(packet.tenant_id)
-        if holds.is_held(packet.tenant_id) or not retention.is_due(packet, kind, now()):
-            return False
-        at = now()
-        subjects.destroy(packet.tenant_id, record=packet.ref, kinds=[kind], reason=ForgetReason.RETENTION, at=at)
-        if kind is KeyKind.VALUES:
-            Packet.objects.filter(pk=packet.pk).update(terms=[])
-        Forgetting.objects.create(
-            workspace_id=packet.workspace_id,
-            tenant_id=packet.tenant_id,
-            at=at,
-            packet=packet,
-            kind=kind,
-            reason=ForgetReason.RETENTION,
-        )
-        record(
-            EventName.PACKET_FORGOTTEN,
-            by=by,
-            workspace_id=packet.workspace_id,
-            tenant_id=packet.tenant_id,
-            subject_kind="packet",
-            subject=packet.ref,
-            what=WORDS[kind],
-            reason=ForgetReason.RETENTION,
-        )
-    if kind is KeyKind.ANNEX:
-        _remove(packet)
+    if (packet := _destroy(packet_id, kind)) is None:
+        return False
+    try:
+        if kind is KeyKind.ANNEX:
+            annexes.remove(packet, _digests(packet))
+    except HandrailError as error:
+        log.warning("forgotten annexes could not be removed", packet=packet.ref, error=error.code)
+        return False
+    return _recorded(packet_id, kind, by)
+
+
+@transaction.atomic
+def _destroy(packet_id: int, kind: KeyKind) -> Packet | None:
+    packet = moves.lock(packet_id)
+    guards.hold_tenant(packet.tenant_id)
+    at = now()
+    if holds.is_held(packet.tenant_id) or not retention.is_due(packet, kind, at):
+        return None
+    subjects.destroy(packet.tenant_id, record=packet.ref, kinds=[kind], reason=ForgetReason.RETENTION, at=at)
+    return packet
+
+
+@transaction.atomic
+def _recorded(packet_id: int, kind: KeyKind, by: Actor) -> bool:
+    """Once, whatever has become of the packet meanwhile: its key is gone."""
+    packet = moves.lock(packet_id)
+    if Forgetting.objects.filter(packet=packet, kind=kind).exists():
+        return False
+    if kind is KeyKind.VALUES:
+        Packet.objects.filter(pk=packet.pk).update(terms=[])
+    Forgetting.objects.create(
+        workspace_id=packet.workspace_id,
+        tenant_id=packet.tenant_id,
+        at=now(),
+        packet=packet,
+        kind=kind,
+        reason=ForgetReason.RETENTION,
+    )
+    record(
+        EventName.PACKET_FORGOTTEN,
+        by=by,
+        workspace_id=packet.workspace_id,
+        tenant_id=packet.tenant_id,
+        subject_kind="packet",
+        subject=packet.ref,
+        what=WORDS[kind],
+        reason=ForgetReason.RETENTION,
+    )
     return True
 
 
@@ -82,14 +101,6 @@ def remove_annexes(tenant_id: int) -> int:
     """Takes away the encrypted annexes of a tenant, in the current scope, once their keys are destroyed. Returns how
     many. Raises BlobUnavailable."""
     return sum(annexes.remove(packet, _digests(packet)) for packet in Packet.objects.filter(tenant_id=tenant_id))
-
-
-def _remove(packet: Packet) -> None:
-    """What nobody can read any more only takes room."""
-    try:
-        annexes.remove(packet, _digests(packet))
-    except HandrailError as error:
-        log.warning("forgotten annexes could not be removed", packet=packet.ref, error=error.code)
 
 
 def _digests(packet: Packet) -> set[str]:
