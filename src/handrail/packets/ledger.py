@@ -92,7 +92,7 @@ def append(
             DeliveryEntry(
                 workspace_id=revision.workspace_id,
                 tenant_id=revision.tenant_id,
-                revision_id=revision.pk,
+                revision=locked,
                 at=now(),
                 sequence=after + number,
                 kind=row.kind,

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from handrail.access.fields import ForgettableBinaryField, ForgettableJSONField, ForgettableTextField, Record
 from handrail.access.models import SignedAct
+from handrail.access.outlines import Outline, OutlinedField
 from handrail.access.subjects import KeyKind
 from handrail.packets.casemodels import DIGEST, OfRevision, Owned, Packet, Revision
 from handrail.packets.states import DeliveryEventKind, VoteKind
@@ -259,6 +260,18 @@ class Release(OfRevision):
     sealed_by: ClassVar = ("revision_id",)
 
 
+# What figures, workers and the log of what was sent go by. What people or vendors wrote is not in it.
+DELIVERY = Outline(
+    clear=frozenset(
+        {
+            *("manifest", "package_digest", "sent_digest", "encrypted_to", "lane", "key", "upload_address"),
+            *("class", "asks", "trouble", "lane_state", "statement", "stale", "by", "said_by", "user_id"),
+            *("reply", "number", "codes", "digest", "bytes", "revision"),
+        }
+    )
+)
+
+
 class DeliveryEntry(Owned):
     """A row of a released revision's delivery ledger. (``revision``, ``sequence``) is unique.
 
@@ -272,10 +285,15 @@ class DeliveryEntry(Owned):
     intent = models.PositiveIntegerField(null=True)
     worker = models.CharField(max_length=254)
     deadline_at = models.DateTimeField(null=True)
-    detail = models.JSONField(default=dict)
+    detail = OutlinedField(outline=DELIVERY, kind=KeyKind.RELEASED, default=dict)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["revision", "sequence"], name="delivery_sequence_once")]
+
+    @property
+    def sealed_record(self) -> str:
+        """The packet whose key seals what was said. It lives as long as what was released."""
+        return str(self.revision.packet.ref)
 
 
 class Forgetting(Owned):

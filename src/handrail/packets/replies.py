@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from handrail.access.outlines import ERASED
 from handrail.packets import ledger
 from handrail.packets.belief import JudgedReply
 from handrail.packets.ledger import DeliveryRow
@@ -70,7 +71,7 @@ def detail(heard: JudgedReply, found: VendorReply) -> dict[str, Any]:
 
 def believed(rows: Iterable[DeliveryRow]) -> tuple[VendorReply, ...]:
     """In the order in which they were believed."""
-    return tuple(_reply(row) for row in rows if row.kind is DeliveryEventKind.REPLY)
+    return tuple(_reply(row) for row in rows if _is_kept(row))
 
 
 def views(rows: Sequence[DeliveryRow]) -> tuple[ReplyView, ...]:
@@ -85,14 +86,14 @@ def views(rows: Sequence[DeliveryRow]) -> tuple[ReplyView, ...]:
             tuple(reason.wanted for reason in one.reasons if reason.wanted),
         )
         for row in rows
-        if row.kind is DeliveryEventKind.REPLY
+        if _is_kept(row)
         for one in [_reply(row)]
     )
 
 
 def refused(rows: Sequence[DeliveryRow]) -> tuple[RefusedReplyView, ...]:
     return tuple(
-        RefusedReplyView(str(row.detail["why"]), str(row.detail["digest"]), row.at)
+        RefusedReplyView(str(row.detail.get("why", ERASED)), str(row.detail["digest"]), row.at)
         for row in rows
         if row.kind is DeliveryEventKind.REPLY_REFUSED
     )
@@ -109,10 +110,10 @@ def checklist(revision: Revision) -> tuple[ReasonView, ...]:
 def reasons(last: Revision) -> tuple[ReasonView, ...]:
     """The reasons that the vendor gave for this revision, as people have settled them."""
     rows = ledger.rows_of(last.pk)
-    settled = {str(row.detail["reason"]): row for row in rows if row.kind is DeliveryEventKind.SETTLED}
+    settled = {str(row.detail.get("reason")): row for row in rows if row.kind is DeliveryEventKind.SETTLED}
     found: list[ReasonView] = []
     for row in rows:
-        if row.kind is not DeliveryEventKind.REPLY or row.detail["reply"] not in REASONED:
+        if not _is_kept(row) or row.detail["reply"] not in REASONED:
             continue
         said = _reply(row)
         for index, one in enumerate(said.reasons, start=1):
@@ -139,6 +140,11 @@ def reasons(last: Revision) -> tuple[ReasonView, ...]:
 
 def shortened(text: str) -> str:
     return text if len(text) <= LIMIT else text[: LIMIT - 1].rstrip() + "…"
+
+
+def _is_kept(row: DeliveryRow) -> bool:
+    """Whether it is a reply of which there is more than its outline: its tenant was not erased."""
+    return row.kind is DeliveryEventKind.REPLY and "envelope" in row.detail
 
 
 def _reply(row: DeliveryRow) -> VendorReply:

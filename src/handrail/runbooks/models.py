@@ -9,8 +9,9 @@ from django.db.models import Q
 
 from handrail.access.fields import ForgettableJSONField, ForgettableTextField, Record
 from handrail.access.models import Tenant, Workspace
+from handrail.access.outlines import OutlinedField
 from handrail.definitions.models import Definition
-from handrail.runbooks.sealing import DETAIL, EVIDENCE, FIELDS, TASK, OutlinedField
+from handrail.runbooks.sealing import DETAIL, EVIDENCE, FIELDS, TASK
 from handrail.runbooks.states import (
     EXCLUSIVE,
     BrakeKind,

@@ -10,11 +10,11 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 
 from handrail.access.fields import MARK
+from handrail.access.outlines import ERASED
 from handrail.definitions.active import compiled_runbook
 from handrail.definitions.models import Definition
 from handrail.kernel.errors import HandrailError
 from handrail.runbooks.models import OperationRun, Report, TaskUpdate
-from handrail.runbooks.sealing import ERASED
 from handrail.runbooks.states import Handling
 
 log = structlog.get_logger("handrail.runbooks")

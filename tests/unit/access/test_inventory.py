@@ -7,16 +7,17 @@ from django.apps import apps
 from django.db import models
 
 from handrail.access import inventory
-from handrail.access.fields import ForgettableJSONField, ForgettableTextField
+from handrail.access.fields import ForgettableBinaryField, ForgettableJSONField, ForgettableTextField
 from handrail.access.inventory import KeptAs
-from handrail.runbooks.sealing import OutlinedField
+from handrail.access.outlines import OutlinedField
 
 MODELS = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
+FORGETTABLE = (ForgettableTextField, ForgettableBinaryField, ForgettableJSONField)
 FIX = "Say in src/handrail/access/kept.toml what it holds; what can be a tenant's own is sealed (access/fields.py)."
 
 
 def columns(*, sealed: bool = False) -> set[tuple[str, str]]:
-    kinds = (ForgettableTextField, ForgettableJSONField, OutlinedField) if sealed else models.Field
+    kinds = (*FORGETTABLE, OutlinedField) if sealed else models.Field
     return {
         (m._meta.db_table, f.column)
         for m in MODELS

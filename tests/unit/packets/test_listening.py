@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from handrail.access import subjects
 from handrail.access.actor import Actor
 from handrail.access.models import Membership
+from handrail.access.subjects import ForgetReason
 from handrail.audit.models import AuditEvent
 from handrail.connectors import lane as lanes
 from handrail.connectors.lane import ErrorKind, LaneFailed, LaneState
@@ -102,6 +104,24 @@ def test_rejection_ends_the_revision_with_the_vendors_reason(desk: Packets) -> N
     assert revision.ended_reason == "The capture ends too early.; No time."
     assert set(desk.vendor.states.values()) == {LaneState.WITHDRAWN}
     assert (told("packet.replied"), told("packet.rejected"), told("packet.recalled")) == (1, 1, 1)
+
+
+def test_what_the_vendor_wrote_is_sealed_and_read_until_it_is_erased(desk: Packets) -> None:
+    revision = delivered(desk)
+    reply(desk, revision, K.REJECTED)
+    worked(desk, revision)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(detail::text, ' ') FROM packets_deliveryentry")
+        stored = str(cursor.fetchone()[0])
+    assert "no-capture" in stored  # a code, for figures
+    assert "envelope" not in stored
+    ada, ref = desk.person("ada"), revision.packet.ref
+    assert queries.get_packet(ada, ref).delivery.replies  # type: ignore[union-attr]
+    subjects.destroy(revision.tenant_id, reason=ForgetReason.ERASURE, at=now())
+    shown = queries.get_packet(ada, ref).delivery
+    assert shown is not None
+    assert (shown.replies, shown.reasons) == ((), ())
+    assert recalling.export(lane=LANE, by=ada) == b""
 
 
 def test_signed_word_that_it_was_consumed_counts_as_the_lanes_own(desk: Packets) -> None:

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 
 from handrail.access import subjects
+from handrail.access.outlines import ERASED
 from handrail.access.subjects import ForgetReason
 from handrail.kernel.clock import now
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.sealing import ERASED
 from tests.factories.runs import Runs
 from tests.factories.switches import SwitchBoard
 

@@ -68,7 +68,8 @@ def export(*, lane: str, by: Actor) -> bytes:
     if not scoped(by, Packet.objects.filter(lane=lane)).exists():
         raise NotFound(f"No packet that you see was made for a lane {lane}.")
     rows = scoped(by, DeliveryEntry.objects.filter(kind=DeliveryEventKind.RECALL_SIGNED, revision__packet__lane=lane))
-    envelopes = [str(detail["envelope"]) for detail in rows.order_by("pk").values_list("detail", flat=True)]
+    details = rows.order_by("pk").values_list("detail", flat=True)
+    envelopes = [str(one["envelope"]) for one in details if "envelope" in one]  # the rest is forgotten
     record(
         EventName.PACKET_RECALLS_EXPORTED,
         by=by,

@@ -10,6 +10,7 @@ from handrail.access import guards, holds, subjects
 from handrail.access import queries as access
 from handrail.access.actor import Actor
 from handrail.access.models import Tenant
+from handrail.access.outlines import ERASED
 from handrail.access.subjects import ForgetReason
 from handrail.audit.actions import record
 from handrail.audit.events import EventName
@@ -17,7 +18,6 @@ from handrail.kernel.clock import now
 from handrail.kernel.scope import entered
 from handrail.runbooks import retention
 from handrail.runbooks.models import OperationRun
-from handrail.runbooks.sealing import ERASED
 
 AT_ONCE = 100
 

@@ -25,6 +25,7 @@ from django.db.models.expressions import RawSQL
 from psycopg.errors import ReadOnlySqlTransaction, UniqueViolation
 from psycopg.types.json import Jsonb
 
+from handrail.access.outlines import OutlinedField
 from handrail.audit.actions import By, row_of
 from handrail.definitions.models import Definition
 from handrail.definitions.states import DefinitionState
@@ -37,7 +38,6 @@ from handrail.runbooks.engine.decision import Commit, CurrentState, Ending, NewE
 from handrail.runbooks.engine.execution import Subject
 from handrail.runbooks.engine.position import Row
 from handrail.runbooks.models import Checkpoint, CompletionRecord, ExceptionPacket, OperationRun, Report
-from handrail.runbooks.sealing import OutlinedField, revealed
 from handrail.runbooks.states import RUN, EventKind, RunState
 from handrail.work.prepared import Statement
 
@@ -115,7 +115,7 @@ def _made(model: type[M], values: Sequence[Any]) -> M:
 
 
 def _read(value: Any, field: JSONField[Any, Any]) -> Any:
-    return revealed(value, place=field.place) if isinstance(field, OutlinedField) else value
+    return field.revealed(value) if isinstance(field, OutlinedField) else value
 
 
 def observe(run: OperationRun) -> Observed:
@@ -283,7 +283,7 @@ def _from_json(asked: float, found: dict[str, Any]) -> Observed:
             row["idempotency_key"],
             datetime.fromisoformat(row["at"]),
             datetime.fromisoformat(row["deadline_at"]) if row["deadline_at"] else None,
-            revealed(row["detail"], place=_DETAIL.place),
+            _DETAIL.revealed(row["detail"]),
         )
         for row in found["rows"] or ()
     )
