@@ -157,13 +157,49 @@ def key_of(name: KeyName) -> SubjectKey:
 
 
 def key_for(subject: KeySubject) -> SubjectKey:
-    """The key that is written with now, made first if need be. Raises SubjectKeyDamaged, SubjectKeysUnavailable."""
+    """The key that is written with now, made first if need be.
+
+    Raises KeyDestroyed for an erased tenant, SubjectKeyDamaged, SubjectKeysUnavailable.
+    """
     for number in range(_MOST_KEYS):
         name = KeyName(subject.tenant_id, subject.record, subject.kind, number)
-        record = _read(name) or _created(name)
+        record = _read(name) or _made(name)
         if record.secret is not None:
             return SubjectKey(name, record.secret)
     raise Conflict(f"The keys of {subject.record} were destroyed {_MOST_KEYS} times.", code="forgotten")
+
+
+def _own(tenant_id: int) -> KeyName:
+    """The key of the tenant itself. Once it was destroyed by an erasure, no other key of the tenant is made."""
+    return KeyName(tenant_id, f"TEN-{tenant_id}", KeyKind.VALUES)
+
+
+def _made(name: KeyName) -> KeyRecord:
+    """A new key. Of an erased tenant none: an erasure marks the tenant's own key first and lists the others after it,
+    so a key that was made meanwhile is either on its list or finds the mark, which no cache stands before."""
+    _refuse_erased(name.tenant_id)
+    record = _created(name)
+    try:
+        _refuse_erased(name.tenant_id)
+    except KeyDestroyed as error:
+        _end(KeyRecord(name, error.at, None, ForgetReason.ERASURE))
+        raise
+    return record
+
+
+def _refuse_erased(tenant_id: int) -> None:
+    own = _own(tenant_id)
+    text = store().read(own)
+    if text is None:
+        return
+    record = KeyRecord.parse(own, text)
+    if record.secret is None and record.reason == ForgetReason.ERASURE:
+        raise KeyDestroyed(record)
+
+
+def _end(mark: KeyRecord) -> None:
+    store().replace(mark.name, mark.text())
+    _cache.keep(mark)
 
 
 def _created(name: KeyName) -> KeyRecord:
@@ -258,20 +294,27 @@ def destroy(
     kinds: Collection[KeyKind] = tuple(KeyKind),
 ) -> list[KeyName]:
     """Destroys these keys; gives those that were still there. Again it destroys what is left: it may be killed at any
-    time. A damaged record is destroyed too. Raises SubjectKeysUnavailable."""
+    time. A damaged record is destroyed too. After an erasure of the whole tenant no key of it is made any more. Raises
+    SubjectKeysUnavailable."""
     ended: list[KeyName] = []
+    if reason is ForgetReason.ERASURE and not record:  # before the others are listed: see _made
+        own = _own(tenant_id)
+        if not store().create(own, KeyRecord(own, at, None, reason).text()) and _lives(own):
+            _end(KeyRecord(own, at, None, reason))
+            ended.append(own)
     for name in list(keys(tenant_id, record=record, kinds=kinds)):
-        text = store().read(name)
-        try:
-            if text is None or KeyRecord.parse(name, text).secret is None:
-                continue
-        except SubjectKeyDamaged:
-            pass
-        mark = KeyRecord(name, at, None, reason)
-        store().replace(name, mark.text())
-        _cache.keep(mark)
-        ended.append(name)
+        if _lives(name):
+            _end(KeyRecord(name, at, None, reason))
+            ended.append(name)
     return ended
+
+
+def _lives(name: KeyName) -> bool:
+    text = store().read(name)
+    try:
+        return text is not None and KeyRecord.parse(name, text).secret is not None
+    except SubjectKeyDamaged:
+        return True
 
 
 def keyed_digest(tenant_id: int, text: str) -> str:
