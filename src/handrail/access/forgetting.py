@@ -25,7 +25,8 @@ DELIVERED = "What was delivered to vendors is theirs: Handrail can recall it, an
 BACKUPS = (
     "Backups of the database from before hold the same ciphertexts, which nobody can read without the keys, and in"
     " clear what is listed here as overwritten. Copies of the keys from before can read them: delete those, or let them"
-    " age out. A restore applies the kept list of erasures before it serves."
+    " age out. The database server's own files keep rows that were overwritten until it has vacuumed them. A restore"
+    " applies the kept list of erasures before it serves."
 )
 CLEAR_BEFORE = "written before values were sealed, and kept by the log"
 
@@ -157,16 +158,18 @@ def _count(column: KeptColumn, tenant: Tenant) -> ColumnCount | None:
     if not _has_tenant(column.table):
         return None
     text = f'"{column.column}"::text'
-    empty = f"{text} IN ('', '{{}}', '[]', 'null')"
+    empty = f"{text} IN ('', '{{}}', '[]', 'null', '\\x')"
+    sealed = f"(position(%s in {text}) > 0 OR starts_with({text}, %s))"  # bytes as text are hexadecimal digits
+    marks = [MARK, "\\x" + MARK.encode().hex()]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FILTER (WHERE position(%s in {text}) > 0),"  # noqa: S608
-            f" count(*) FILTER (WHERE position(%s in {text}) = 0 AND NOT {empty})"
+            f"SELECT count(*) FILTER (WHERE {sealed}),"  # noqa: S608
+            f" count(*) FILTER (WHERE NOT {sealed} AND NOT {empty})"
             f' FROM "{column.table}" WHERE tenant_id = %s',
-            [MARK, MARK, tenant.pk],
+            [*marks, *marks, tenant.pk],
         )
-        sealed, clear = cursor.fetchone()
-    return ColumnCount(column.table, column.column, sealed, clear)
+        forgotten, clear = cursor.fetchone()
+    return ColumnCount(column.table, column.column, forgotten, clear)
 
 
 def _rows_of(column: KeptColumn, tenant: Tenant) -> int:

@@ -78,7 +78,10 @@ def test_values_of_an_erased_tenant_are_nowhere_and_proofs_stay_whole(
 def erase(house: Installation) -> None:
     one, two = (queries.actor_for(rows.member(house.workspace, Role.GOVERNANCE_OWNER)) for _ in range(2))
     ref = erasures.ask(key="ten_a", reason="The contract ended.", by=one)
-    assert erasures.confirm(ref=ref, by=two).state == "finished"
+    finished = erasures.confirm(ref=ref, by=two)
+    assert finished.state == "finished"
+    sealed = {one["column"] for one in json.loads(finished.certificate)["forgotten"]}
+    assert {"packets_deliveryentry.detail", "packets_release.manifest_envelope"} <= sealed
 
 
 def living(tenant_id: int) -> list[KeyName]:

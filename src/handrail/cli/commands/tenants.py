@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from handrail.access import actions, erasures, holds, queries
 from handrail.cli import output
 from handrail.cli.identity import actor
 from handrail.cli.options import As, InWorkspace, Json
+from handrail.kernel.errors import Conflict
 
 group = typer.Typer()
 
@@ -137,8 +139,9 @@ def confirm_erasure(ref: Ref, *, as_: As = None, workspace: InWorkspace = None, 
     if json:
         output.print_json(done)
         return
-    output.say(done.certificate)
-    output.say(f"{done.ref} is finished")
+    if done.certificate:
+        sys.stdout.write(f"{done.certificate}\n")
+    output.say(f"{done.ref} is {done.state}")
 
 
 @group.command("withdraw-erasure")
@@ -163,4 +166,6 @@ def list_erasures(key: Key, *, as_: As = None, workspace: InWorkspace = None, js
 def certificate(ref: Ref, *, as_: As = None, workspace: InWorkspace = None) -> None:
     """The certificate of a finished erasure, as a note that was signed with the audit key."""
     found = erasures.get_erasure(actor(as_, workspace), ref)
-    output.say(found.envelope or f"{ref} is not finished: {found.state}")
+    if not found.envelope:
+        raise Conflict(f"{ref} is not finished: {found.state}.", code="erasure-unfinished")
+    sys.stdout.write(f"{found.envelope}\n")
