@@ -157,44 +157,23 @@ def key_of(name: KeyName) -> SubjectKey:
 
 
 def key_for(subject: KeySubject) -> SubjectKey:
-    """The key that is written with now, made first if need be.
+    """The key that is written with now, made first if need be. A record of an erased tenant gets no other one.
 
-    Raises KeyDestroyed for an erased tenant, SubjectKeyDamaged, SubjectKeysUnavailable.
+    Raises KeyDestroyed where its tenant was erased, SubjectKeyDamaged, SubjectKeysUnavailable.
     """
     for number in range(_MOST_KEYS):
         name = KeyName(subject.tenant_id, subject.record, subject.kind, number)
-        record = _read(name) or _made(name)
+        record = _read(name) or _created(name)
         if record.secret is not None:
             return SubjectKey(name, record.secret)
+        if record.reason == ForgetReason.ERASURE and subject != _of_tenant(subject.tenant_id):
+            raise KeyDestroyed(record)
     raise Conflict(f"The keys of {subject.record} were destroyed {_MOST_KEYS} times.", code="forgotten")
 
 
-def _own(tenant_id: int) -> KeyName:
-    """The key of the tenant itself. Once it was destroyed by an erasure, no other key of the tenant is made."""
-    return KeyName(tenant_id, f"TEN-{tenant_id}", KeyKind.VALUES)
-
-
-def _made(name: KeyName) -> KeyRecord:
-    """A new key. Of an erased tenant none: an erasure marks the tenant's own key first and lists the others after it,
-    so a key that was made meanwhile is either on its list or finds the mark, which no cache stands before."""
-    _refuse_erased(name.tenant_id)
-    record = _created(name)
-    try:
-        _refuse_erased(name.tenant_id)
-    except KeyDestroyed as error:
-        _end(KeyRecord(name, error.at, None, ForgetReason.ERASURE))
-        raise
-    return record
-
-
-def _refuse_erased(tenant_id: int) -> None:
-    own = _own(tenant_id)
-    text = store().read(own)
-    if text is None:
-        return
-    record = KeyRecord.parse(own, text)
-    if record.secret is None and record.reason == ForgetReason.ERASURE:
-        raise KeyDestroyed(record)
+def _of_tenant(tenant_id: int) -> KeySubject:
+    """Not by a random reference: in a database that was begun anew it is another tenant's."""
+    return KeySubject(tenant_id, f"TEN-{tenant_id}")
 
 
 def _end(mark: KeyRecord) -> None:
@@ -294,31 +273,30 @@ def destroy(
     kinds: Collection[KeyKind] = tuple(KeyKind),
 ) -> list[KeyName]:
     """Destroys these keys; gives those that were still there. Again it destroys what is left: it may be killed at any
-    time. A damaged record is destroyed too. After an erasure of the whole tenant no key of it is made any more. Raises
+    time. A damaged record is destroyed too. What an erasure destroys gets no other key. Raises
     SubjectKeysUnavailable."""
     ended: list[KeyName] = []
-    if reason is ForgetReason.ERASURE and not record:  # before the others are listed: see _made
-        own = _own(tenant_id)
-        if not store().create(own, KeyRecord(own, at, None, reason).text()) and _lives(own):
-            _end(KeyRecord(own, at, None, reason))
-            ended.append(own)
     for name in list(keys(tenant_id, record=record, kinds=kinds)):
-        if _lives(name):
+        found = _found(name)
+        if found is None:
             _end(KeyRecord(name, at, None, reason))
             ended.append(name)
+        elif reason is ForgetReason.ERASURE and found.reason != reason:  # from now on it gets no other key
+            _end(KeyRecord(name, found.at, None, reason))
     return ended
 
 
-def _lives(name: KeyName) -> bool:
-    text = store().read(name)
+def _found(name: KeyName) -> KeyRecord | None:
+    """The mark that stands for this key; None for a key that is there, damaged or not."""
     try:
-        return text is not None and KeyRecord.parse(name, text).secret is not None
+        record = KeyRecord.parse(name, store().read(name) or "")
     except SubjectKeyDamaged:
-        return True
+        return None
+    return record if record.secret is None else None
 
 
 def keyed_digest(tenant_id: int, text: str) -> str:
     """A digest of ``text`` under a key of the tenant: who has the key and the text can compare them; once the key is
     destroyed, nobody can try texts."""
-    key = key_for(KeySubject(tenant_id, f"TEN-{tenant_id}"))
+    key = key_for(_of_tenant(tenant_id))
     return f"hmac-sha256:{hmac.digest(key.secret, text.encode(), 'sha256').hex()[:32]}"

@@ -127,32 +127,14 @@ def test_what_is_written_after_the_end_gets_another_key() -> None:
     assert read_by_another_process(subjects.seal(PACKET, b"later", bound=BOUND)) == b"later"
 
 
-def test_erased_tenant_gets_no_key_any_more() -> None:
+@pytest.mark.parametrize("before", [None, ForgetReason.RETENTION])
+def test_record_of_an_erased_tenant_gets_no_other_key(before: ForgetReason | None) -> None:
     subjects.seal(PACKET, b"value", bound=BOUND)
+    if before:
+        subjects.destroy(7, reason=before, at=AT)
     subjects.destroy(7, reason=ForgetReason.ERASURE, at=AT)
-    for subject in (PACKET, KeySubject(7, "PKT-0000000000")):
-        with pytest.raises(KeyDestroyed):
-            subjects.seal(subject, b"later", bound=BOUND)
-    assert subjects.seal(KeySubject(8, PACKET.record), b"another tenant's", bound=BOUND)
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_key_that_is_made_during_an_erasure_is_destroyed_with_it(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = subjects.store()
-    create = store.create
-
-    def meanwhile(name: KeyName, text: str) -> bool:
-        """Another process erases the tenant right before or after this one has made its key."""
-        with monkeypatch.context() as patch:
-            patch.setattr(store, "create", create)
-            made = create(name, text) if when == "after" else True
-            subjects.destroy(7, reason=ForgetReason.ERASURE, at=AT)
-            return made if when == "after" else create(name, text)
-
-    monkeypatch.setattr(store, "create", meanwhile)
     with pytest.raises(KeyDestroyed):
         subjects.seal(PACKET, b"late", bound=BOUND)
-    assert [name for name in subjects.keys(7) if subjects.destroyed(name) is None] == []
 
 
 def test_store_restored_without_keys_is_missing_and_not_destroyed(folder: Path) -> None:
