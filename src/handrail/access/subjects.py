@@ -172,7 +172,7 @@ def key_for(subject: KeySubject) -> SubjectKey:
 
 
 def _of_tenant(tenant_id: int) -> KeySubject:
-    """Not by a random reference: in a database that was begun anew it is another tenant's."""
+    """Not by a random reference: in a database that was set up again it is another tenant's."""
     return KeySubject(tenant_id, f"TEN-{tenant_id}")
 
 
