@@ -28,7 +28,7 @@ from handrail.packets.assembly.drift import Drift
 from handrail.packets.assembly.snapshots import SourceSnapshot
 from handrail.packets.change_summary import summarise
 from handrail.packets.findings import TextTerms, look, masked
-from handrail.packets.models import Assembly, Clearance, Packet, Revision, Snapshot
+from handrail.packets.models import Assembly, Clearance, HoldRow, Packet, Revision, Snapshot
 from handrail.packets.states import RevisionReason
 from handrail.runbooks.actions import reading
 
@@ -127,9 +127,25 @@ def previous_of(revision: Revision) -> Previous | None:
     before = Assembly.objects.filter(revision__packet_id=revision.packet_id, revision__number__lt=revision.number)
     last = before.order_by("-revision__number").first()
     if last is None:
-        return None
+        return _of_discarded(revision)
     found = Previous.from_documents(documents.parsed(last.trace), documents.parsed(last.holds))
     return with_settled(found, _settled(revision), bytes(revision.packet.salt))
+
+
+def _of_discarded(revision: Revision) -> Previous | None:
+    """For the first revision of a case whose packet was discarded: which entitlements were held there. To discard a
+    packet and ask for its case again clears no hold that a person can clear. Where nobody can, that is the way out."""
+    packet, last = revision.packet.replaces, None
+    while packet is not None and last is None:
+        last = Revision.objects.filter(packet=packet, assembly__isnull=False).order_by("-number").first()
+        packet = packet.replaces
+    held = HoldRow.objects.filter(revision=last, code=ENTITLEMENT, cleared=None).values_list("target", flat=True)
+    profile = compiled_profile(revision.definition)
+    if last is None or not held or not profile.holds[ENTITLEMENT].clears:
+        return None
+    tables = {name: table.digest for name, table in active_tables(profile, revision.workspace_id).items()}
+    open_holds = frozenset((ENTITLEMENT, target, "") for target in held)
+    return Previous(profile.digest, profile.schema_digest, tables, {}, open_holds)
 
 
 def _settled(revision: Revision) -> dict[str, tuple[str, str | None]]:

@@ -26,15 +26,22 @@ from hypothesis.stateful import (
 )
 
 from handrail.access.models import Membership
+from handrail.connectors import lane as lanes
 from handrail.kernel import clock
 from handrail.kernel.errors import Conflict, Denied, HandrailError, NotFound
-from handrail.packets.actions import delivering, holds, releasing, votes
+from handrail.packets.actions import delivering, holds, recalling, releasing, votes
 from handrail.packets.errors import Drifted
-from handrail.packets.models import Clearance, HoldRow, Revision, Vote
+from handrail.packets.models import Clearance, DeliveryEntry, HoldRow, Revision, Vote
+from handrail.packets.proof import dsse
+from handrail.packets.proof.keys import KeyRing
+from handrail.packets.proof.recall import RecallReason, RecallRequest
+from handrail.packets.proof.reply import REASONED, ReplyKind, ReplyReason, VendorReply
 from handrail.packets.states import CURRENT, RevisionReason, RevisionState
 from tests.factories.installation import Installation
-from tests.factories.packets import SIGNERS, Packets, connected, everything
+from tests.factories.packets import LANE, SIGNERS, Packets, connected, everything
 from tests.lanes import NIGHTLY, rounds
+from tests.unit.packets.proof.making import KEY, OTHER_KEY
+from tests.unit.packets.test_watching import WATCHED
 
 # By default the same few orders each time, so that what they reach can be told; with a number, other orders each time.
 WANTED = os.environ.get("HANDRAIL_PACKET_EXAMPLES")
@@ -67,12 +74,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.stack.enter_context(transaction.atomic())
         self.stack.callback(transaction.set_rollback, True)
         Shifted.ahead = timedelta()
-        self.desk: Packets = self.stack.enter_context(connected(Installation(None, tenant="ten_a").packets))
+        desk = Installation(None, tenant="ten_a", profile=WATCHED).packets
+        self.desk: Packets = self.stack.enter_context(connected(desk))
+        keys = KeyRing.of([OTHER_KEY.public]).to_pem()
+        self.stack.enter_context(lanes.use(lanes.Lanes({LANE: desk.vendor}, {LANE: keys})))
         self.roles = {name: set(held) for name, held in SIGNERS.items()} | {"dee": {"operator", "escalation-owner"}}
         self.roles["eve"] = {"senior-support", "identity-owner"}
         self.built: dict[int, tuple[dict[str, set[str]], str]] = {}
         self.released: dict[int, str] = {}
         self.notes = 0
+        self.numbers: Counter[str] = Counter()
+        self.opened: set[int] = set()
 
     def teardown(self) -> None:
         self.stack.close()
@@ -294,6 +306,33 @@ class AnyOrder(RuleBasedStateMachine):
         for digest in self.desk.vendor.packages:
             self.desk.vendor.consume(digest)
 
+    @rule()
+    def watch(self) -> None:
+        """The sources of what was delivered are due to be read again, and are."""
+        Revision.objects.filter(watch_at__isnull=False).update(watch_at=clock.now(), due_at=clock.now())
+        self.deliver(meets="take")
+
+    @rule(kind=st.sampled_from(ReplyKind), signed=st.booleans())
+    def answer(self, kind: ReplyKind, signed: bool) -> None:
+        """The vendor replies to what they have last got."""
+        for digest in list(self.desk.vendor.packages)[-1:]:
+            self.numbers[digest] += 1
+            reasons = (ReplyReason("no-capture", "It ends too early."),) if kind in REASONED else ()
+            said = VendorReply(digest, LANE, self.numbers[digest], kind, clock.now(), reasons=reasons)
+            envelope = dsse.sign(said.payload(), OTHER_KEY if signed else KEY)
+            self.desk.vendor.answers.setdefault(digest, []).append(envelope)
+
+    @precondition(lambda self: self.released)
+    @rule(name=st.sampled_from(["ada", "cy", "eve"]))
+    def recall(self, name: str) -> None:
+        revision = Revision.objects.select_related("packet").get(pk=max(self.released))
+        cause, asks = RecallReason.WRONG_CONTENT, RecallRequest.DELETE
+        told: dict[str, Any] = {"ref": revision.packet.ref, "revision": revision.number, "reason": "Wrong."}
+        try:
+            recalling.recall(cause=cause, asks=asks, by=self.desk.person(name), **told)
+        except (Conflict, Denied):
+            return
+
     # what must hold, always
 
     @invariant()
@@ -313,6 +352,25 @@ class AnyOrder(RuleBasedStateMachine):
     def only_what_was_decided_is_released_or_consumed(self) -> None:
         out = set(Revision.objects.filter(state__in=["released", "consumed"]).values_list("pk", flat=True))
         assert out <= set(self.released)
+
+    @invariant()
+    def what_is_taken_back_is_taken_back_once(self) -> None:
+        recalled = Counter(DeliveryEntry.objects.filter(kind="recall").values_list("revision_id", flat=True))
+        statements = {self.released.get(pk) for pk in recalled}
+        assert set(recalled.values()) <= {1}
+        assert all(len(found) == 1 for found in self.desk.vendor.recalls.values())
+        assert set(self.desk.vendor.recalls) <= statements
+
+    @invariant()
+    def what_was_opened_stays_so(self) -> None:
+        opened = set(Revision.objects.filter(state="consumed").values_list("pk", flat=True))
+        assert self.opened <= opened
+        self.opened = opened
+
+    @invariant()
+    def nothing_counts_that_the_vendor_did_not_sign(self) -> None:
+        believed = DeliveryEntry.objects.filter(kind="reply").values_list("detail", flat=True)
+        assert all(detail["key"] == OTHER_KEY.key_id for detail in believed)
 
     @invariant()
     def what_is_reached_is_counted(self) -> None:
@@ -372,6 +430,21 @@ WALK: tuple[tuple[str, dict[str, Any]], ...] = (
     ("deliver", {"meets": "not-sent"}),
     ("assemble", {"by": "dee"}),
     ("deliver", {"meets": "take"}),
+    ("drift", {"what": "status", "value": 0}),
+    ("stop", {"name": "ada", "way": "withdraw", "luck": 0}),
+    ("go_far", {"first": ["ada", "ben", "cy"], "further": 1}),
+    ("deliver", {"meets": "take"}),
+    ("answer", {"kind": ReplyKind.ACCEPTED, "signed": False}),
+    ("answer", {"kind": ReplyKind.REJECTED, "signed": True}),
+    ("watch", {}),
+    ("go_far", {"first": ["ada", "ben", "cy"], "further": 1}),
+    ("deliver", {"meets": "take"}),
+    ("recall", {"name": "cy"}),
+    ("watch", {}),
+    ("go_far", {"first": ["ada", "ben", "cy"], "further": 1}),
+    ("deliver", {"meets": "take"}),
+    ("drift", {"what": "status", "value": 1}),
+    ("watch", {}),
 )
 
 
@@ -384,6 +457,8 @@ def test_the_same_steps_in_order_reach_every_state_and_ending(reached: Counter[s
             machine.nothing_is_sent_twice_or_undecided()
             machine.at_most_one_revision_is_current()
             machine.only_what_was_decided_is_released_or_consumed()
+            machine.what_is_taken_back_is_taken_back_once()
+            machine.what_was_opened_stays_so()
             machine.what_is_reached_is_counted()
     finally:
         machine.teardown()
@@ -394,4 +469,7 @@ def test_the_same_steps_in_order_reach_every_state_and_ending(reached: Counter[s
         RevisionReason.EXPIRED,
         RevisionReason.CLEARANCE,
         RevisionReason.EVIDENCE,
+        RevisionReason.VENDOR,
+        RevisionReason.RECALLED,
+        RevisionReason.DRIFT,
     } <= set(reached)
