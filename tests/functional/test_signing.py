@@ -103,6 +103,19 @@ def test_a_session_without_the_authenticator_signs_nothing(desk: Packets, revisi
     assert not VoteProof.objects.exists()
 
 
+def test_a_signature_that_the_browser_brings_back_is_not_sent_again(
+    desk: Packets, revision: Revision, visit: Visits
+) -> None:
+    key = enrol(desk.people["ada"], desk.workspace)
+    with visit("ada@example.com") as person:
+        page = person.go(path(revision))
+        authenticator(page, key)
+        page.evaluate("document.querySelector('[data-sign]').elements.signature.value = 'sent'")
+        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+        page.get_by_role("button", name=BUTTON).click()
+        expect(page.get_by_text("Approved by you.")).to_be_visible()
+
+
 def test_without_scripts_the_page_says_what_it_takes_and_offers_nothing_weaker(
     desk: Packets, revision: Revision, visit: Visits
 ) -> None:

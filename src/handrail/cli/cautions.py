@@ -21,6 +21,11 @@ def cautions(config: Config) -> Iterator[Finding]:
     if config.web.https and not config.web.trusted_proxies:
         message = "Everyone behind the proxy counts as one address: one person's failed log-ins lock out everyone."
         yield Finding("log-in limits", ok=True, message=message, fix="Set [web] trusted_proxies.")
+    if config.approvals.practice:
+        message = "Clicks stand in for passkeys, because this installation is for practice. What leaves says so."
+        yield Finding(
+            "approvals", ok=True, message=message, fix="Where real packets leave, unset [approvals] practice."
+        )
 
 
 def transport(config: Config) -> Finding:

@@ -28,6 +28,13 @@ def test_uncounted_proxy_is_named(proxies: int) -> None:
     assert ("log-in limits" in [f.name for f in cautions(config.parse(text))]) is (proxies == 0)
 
 
+def test_practice_beside_a_database_of_its_own_is_named() -> None:
+    text = '[database]\nurl = "postgresql://db/x"\n[approvals]\npractice = true\n'
+    assert [f.fix for f in cautions(config.parse(text)) if f.name == "approvals"] == [
+        "Where real packets leave, unset [approvals] practice."
+    ]
+
+
 def test_example_for_production_leaves_nothing_to_one_machine() -> None:
     assert list(cautions(config.parse(EXAMPLE.read_text(encoding="utf-8")))) == []
 

@@ -72,5 +72,13 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+// A browser that comes back to the page may bring a signature along that was sent: each counts once.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("[data-sign]")) {
+    for (const name of FIELDS) form.elements[name].value = "";
+    form.querySelector("button[type=submit]").disabled = false;
+  }
+});
+
 show(document);
 document.addEventListener("htmx:load", (event) => show(event.target));
