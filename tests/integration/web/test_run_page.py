@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from handrail.access import subjects
 from handrail.access.capabilities import Role
 from handrail.access.models import User
 from handrail.kernel.clock import now
@@ -113,3 +114,15 @@ def test_operations_show_refused_tasks_to_those_entitled_to_all_tenants(
     assert b"No &lt;role&gt;." in page
     entitled = enter(rows.member(house.workspace, Role.OPERATOR, tenants=[house.tenant]))
     assert b"could not become a run" not in entitled.get("/admin/operations").content
+
+
+def test_run_and_exception_packet_say_that_their_values_were_erased(house: Web, as_role: As) -> None:
+    client, run = as_role(Role.SENIOR_SUPPORT), house.stopped.run
+    pages = (f"/admin/operations/{run.ref}", f"/admin/exceptions/{house.stopped.ref}")
+    assert all('id="erased"' not in client.get(page).content.decode() for page in pages)
+    subjects.key_for(subjects.KeySubject(run.tenant_id, run.ref))
+    subjects.destroy(run.tenant_id, record=run.ref, reason=subjects.ForgetReason.RETENTION, at=now())
+    for page in pages:
+        text = client.get(page).content.decode()
+        assert f"were erased on {now():%Y-%m-%d}" in text
+        assert "because its runbook keeps them no longer" in text

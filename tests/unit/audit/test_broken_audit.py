@@ -491,6 +491,7 @@ PARTS = {
     "enrolment.end_every",
     "erasures.proceed",
     "kept_erasures.apply",
+    "erasures.apply_kept",
     "updates.about_packet",
     "updates.about_run",
     "updates.about_refusal",

@@ -36,23 +36,32 @@ def forget_due(*, name: str, limit: int = AT_ONCE) -> int:
     return forgotten
 
 
-@transaction.atomic
 def forget(*, run_id: int, by: Actor) -> bool:
     """Destroys the keys of a run, and records it. False where it is not due any more, or its tenant is under a legal
     hold.
 
-    The key goes before the record is committed. A worker that is killed in between has forgotten it all the same, and
-    the next one records it. Raises SubjectKeysUnavailable.
+    The keys go before it is recorded. A worker that is killed in between has forgotten it all the same, and the next
+    one records it. Raises SubjectKeysUnavailable.
     """
-    run = OperationRun.objects.select_for_update(of=("self",)).select_related("definition").get(pk=run_id)
+    return _destroy(run_id) and _recorded(run_id, by)
+
+
+@transaction.atomic
+def _destroy(run_id: int) -> bool:
+    run, at = _locked(run_id), now()
     guards.hold_tenant(run.tenant_id)
-    at = now()
     if holds.is_held(run.tenant_id) or not retention.is_due(run, at):
         return False
     subjects.destroy(run.tenant_id, record=run.ref, reason=ForgetReason.RETENTION, at=at)
-    # From here on no run of the tenant begins. One that has begun meanwhile may have counted this one's turn.
+    return True
+
+
+@transaction.atomic
+def _recorded(run_id: int, by: Actor) -> bool:
+    run = _locked(run_id)
+    # No run of the tenant begins until the commit. One that has begun meanwhile may have counted this one's turn.
     Tenant.objects.select_for_update(of=("self",)).get(pk=run.tenant_id)
-    if not retention.is_due(run, at):
+    if not retention.is_due(run, now()):
         return False
     OperationRun.objects.filter(pk=run.pk).update(subject=f"{ERASED} {run.ref}")
     record(
@@ -65,3 +74,7 @@ def forget(*, run_id: int, by: Actor) -> bool:
         reason=ForgetReason.RETENTION,
     )
     return True
+
+
+def _locked(run_id: int) -> OperationRun:
+    return OperationRun.objects.select_for_update(of=("self",)).select_related("definition").get(pk=run_id)
