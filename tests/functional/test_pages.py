@@ -14,6 +14,7 @@ from handrail.kernel.clock import now
 from handrail.runbooks.models import SampledRun
 from handrail.runbooks.states import Handling, RunState
 from tests.factories import rows
+from tests.factories.log import sealed_events
 from tests.functional.conftest import Visits
 from tests.functional.looking import LOOKS, NARROWEST, shared_out, too_wide, violations
 from tests.lanes import share
@@ -51,6 +52,7 @@ def scene(committed_db: str) -> Scene:
     SampledRun.objects.create(workspace=workspace, tenant=tenant, run=completed, at=now(), share=0.02)
     rows.notice(tenant, packet.ref)
     rows.member(workspace, *Role, email="lead@example.com")
+    (event,) = sealed_events(1)
     member = Membership.objects.get(workspace=workspace, user__email="lead@example.com")
     rows.member(rows.workspace("A second one"), Role.OPERATOR, email="lead@example.com")
     paths = [
@@ -81,6 +83,7 @@ def scene(committed_db: str) -> Scene:
         "/admin/factors/passkeys/add",
         "/admin/factors/app",
         "/admin/members",
+        f"/admin/audit/proofs/event/{event}",
         f"/admin/members/{member.pk}/keys",
         "/admin/tenants",
         f"/admin/tenants/keeping/{tenant.key}",
