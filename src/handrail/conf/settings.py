@@ -19,7 +19,8 @@ DATABASES = {"default": _database.settings(_database.current())}
 HANDRAIL_SERVING_ROLE = _database.serving_role(_loaded)
 ALLAUTH_TRUSTED_PROXY_COUNT = _loaded.web.trusted_proxies
 HANDRAIL_SIGN_ON_ISSUER = _loaded.single_sign_on.issuer if _loaded.single_sign_on else None
-SOCIALACCOUNT_ONLY = _loaded.single_sign_on is not None and _loaded.single_sign_on.only
+# Not allauth's SOCIALACCOUNT_ONLY, which allows no second factors: people enrol passkeys here to sign with.
+HANDRAIL_SIGN_ON_ONLY = _loaded.single_sign_on is not None and _loaded.single_sign_on.only
 
 _metrics = _loaded.web.metrics_secret
 HANDRAIL_METRICS_SECRET = _config.secrets().resolve(_metrics) if _metrics else None

@@ -125,7 +125,7 @@ def test_nobody_joins_an_identity_to_an_account_by_hand(house: Web, provider: Id
 def test_passwords_are_not_taken_when_single_sign_on_is_the_only_way(
     house: Web, provider: IdentityProvider, settings: Any
 ) -> None:
-    settings.SOCIALACCOUNT_ONLY = True
+    settings.HANDRAIL_SIGN_ON_ONLY = True
     user = rows.member(house.workspace, Role.OPERATOR)
     client = Client()
     assert "Password" not in client.get("/accounts/login/").content.decode()

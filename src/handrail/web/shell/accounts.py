@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from allauth.account import views
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -155,11 +156,10 @@ def record_logout(request: HttpRequest, *, cause: str) -> None:
 
 def log_in(request: HttpRequest) -> HttpResponse:
     """allauth's view; what it refuses before it compares a password is written down too."""
-    try:
-        response: HttpResponse = views.login(request)
-    except PermissionDenied:
+    if settings.HANDRAIL_SIGN_ON_ONLY and request.method != "GET":
         _refused_unseen(request, "passwords-off")
-        raise
+        raise PermissionDenied
+    response: HttpResponse = views.login(request)
     if request.method == "POST" and not request.user.is_authenticated:
         limited = response.status_code == HTTPStatus.TOO_MANY_REQUESTS or _too_many(response)
         _refused_unseen(request, "limit" if limited else "incomplete")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from handrail.access import passkeys
@@ -44,14 +45,19 @@ def _passkeys(request: HttpRequest) -> dict[str, bool]:
     return {"passkeys_here": passkeys.is_here(request.build_absolute_uri("/"))}
 
 
+def _sign_on() -> dict[str, Any]:
+    found = oidc.find()
+    return {"sign_on": found.name if found else None, "sign_on_only": settings.HANDRAIL_SIGN_ON_ONLY}
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
     """``layout`` is the frame that error pages stand in: the whole shell for members, the bare entrance for others.
-    ``sign_on`` is the name of the identity provider, where people can log in by one."""
+    ``sign_on`` is the name of the identity provider, where people can log in by one, and ``sign_on_only`` where that is
+    the only way."""
     actor = getattr(request, "actor", NOBODY)
     if actor is NOBODY:
-        found = oidc.find()
         entrance = {"workspace": None, "navigation": (), "layout": "shell/entrance.html"}
-        return {"actor": actor, **entrance, "sign_on": found.name if found else None, **_passkeys(request)}
+        return {"actor": actor, **entrance, **_passkeys(request), **_sign_on()}
     return {
         "actor": actor,
         "workspace": access.workspace_summary(actor),

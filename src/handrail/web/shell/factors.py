@@ -159,7 +159,7 @@ def _about(request: PageRequest) -> dict[str, Any]:
 
 def _shown(request: PageRequest, *, status: int = 200, **context: object) -> HttpResponse:
     held = factors.list_factors(request.actor)
-    only = bool(settings.SOCIALACCOUNT_ONLY)
+    only = bool(settings.HANDRAIL_SIGN_ON_ONLY)
     shown = {**_about(request), "factors": held, "offers_app": held.has_password and not only, **context}
     return render(request, "shell/factors.html", shown, status=status)
 

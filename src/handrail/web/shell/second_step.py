@@ -108,7 +108,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
 
 def _offered() -> None:
     """Raises Http404 where single sign-on alone does the log-in, or the pages have no host name."""
-    if settings.SOCIALACCOUNT_ONLY or not passkeys.settings.get().id:
+    if settings.HANDRAIL_SIGN_ON_ONLY or not passkeys.settings.get().id:
         raise Http404
 
 
