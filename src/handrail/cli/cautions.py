@@ -55,6 +55,10 @@ WHY = "Other machines need the same, and a backup of the database does not hold 
 def _only_here(config: Config) -> Iterator[tuple[str, str, str]]:
     if config.blobs is None:
         yield "blobs", "Cleared annexes are kept", "[blobs]"
+    if config.subject_keys is None:
+        yield "subject keys", "The keys of what may be forgotten are", "[subject_keys]"
+    if config.erasures is None:
+        yield "erasures", "The list of erased tenants is", "erasures"
     if config.release.signing_key is None:
         yield "release key", "The private release key is", "[release] signing_key"
     if config.release.key_ring is None:

@@ -18,7 +18,8 @@ def test_embedded_database_needs_no_caution() -> None:
 
 def test_defaults_beside_a_database_of_its_own_are_named() -> None:
     found = list(cautions(config.parse('[database]\nurl = "postgresql://db/x"')))
-    assert [f.name for f in found] == ["blobs", "release key", "key ring", "audit key", "web key"]
+    names = ["blobs", "subject keys", "erasures", "release key", "key ring", "audit key", "web key"]
+    assert [f.name for f in found] == names
     assert all(f.ok and f.fix for f in found)
 
 
