@@ -59,7 +59,9 @@ def timestamp(actor: Actor, size: int | None = None) -> StampedCheckpoint:
     actor.require(Capability.AUDIT_VIEW)
     found = queries.newest_stamp(size)
     if found is None:
-        raise Conflict("There is no time stamp of such a checkpoint.", code="not-stamped")
+        of = "any checkpoint yet" if size is None else f"the checkpoint over {size} leaves"
+        message = f"There is no time stamp of {of}. Services that stamp stand in [audit.timestamps]."
+        raise Conflict(message, code="not-stamped")
     signed, response, service = found
     return StampedCheckpoint(signed.size, signed.text, response, service)
 
