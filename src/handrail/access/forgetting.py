@@ -28,6 +28,10 @@ BACKUPS = (
     " age out. The database server's own files keep rows that were overwritten until it has vacuumed them. A restore"
     " applies the kept list of erasures before it serves."
 )
+NAMED = (
+    "its text names the tenant, and is sealed and signed as a whole: it stays, also once people have approved a version"
+    " without it, which keeps the name out of later ones"
+)
 CLEAR_BEFORE = "written before values were sealed, and kept by the log"
 
 
@@ -95,10 +99,12 @@ def overwrite(tenant: Tenant, *, ref: str) -> None:
     rows.exclude(closed_at=None).update(closed_reason=ERASED)
 
 
-# A run has ended by now, and no other of its subject begins.
+# A run has ended by now, and no other of its subject begins. What vendors would still reply is not heard.
 _OVERWRITE = (
     "UPDATE runbooks_operationrun SET subject = %(erased)s || ' ' || ref"
     " WHERE tenant_id = %(tenant)s AND subject <> %(erased)s || ' ' || ref",
+    "UPDATE packets_revision SET due_at = NULL, watch_at = NULL"
+    " WHERE tenant_id = %(tenant)s AND (due_at IS NOT NULL OR watch_at IS NOT NULL)",
     "UPDATE packets_packet SET terms = '{}' WHERE tenant_id = %(tenant)s AND terms <> '{}'",
 )
 
@@ -139,7 +145,7 @@ def _stays(tenant: Tenant, counted: Sequence[ColumnCount]) -> list[Stays]:
         if rows := _rows_of(column, tenant):
             found.append(Stays(f"{column.table}.{column.column}", column.why, rows))
     for title in _naming(tenant):
-        found.append(Stays(title, "a version that people approved names the tenant: propose one without it"))
+        found.append(Stays(title, NAMED))
     return [*found, Stays("packages at vendors", DELIVERED), Stays("backups", BACKUPS)]
 
 

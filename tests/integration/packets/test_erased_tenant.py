@@ -14,8 +14,10 @@ from handrail.access import erasures, kept_erasures, queries, subjects
 from handrail.access.capabilities import Role
 from handrail.access.keystore import KeyName
 from handrail.access.models import Tenant
+from handrail.cli import restored as before_serving
 from handrail.cli.entry import run as handrail
 from handrail.kernel.clock import now
+from handrail.packets.models import Revision
 from handrail.packets.proof import verify
 from handrail.packets.proof.keys import KeyRing
 from handrail.runbooks.models import OperationRun, Report
@@ -28,6 +30,7 @@ from tests.integration.cli.test_restore import program, restored
 from tests.unit.packets.assembly.estate import GIVEN
 from tests.unit.packets.proof.making import KEY
 
+UNAVAILABLE = 7
 SWITCH, CUSTOMER = "unmistakable-switch", "Unmistakable Ltd"
 
 
@@ -51,6 +54,7 @@ def test_values_of_an_erased_tenant_are_nowhere_and_proofs_stay_whole(
             desk.vendor.consume(digest)
             desk.deliver(revision)
             assert revision.state == "consumed"
+            Revision.objects.update(due_at=now())  # the vendor may still reply
         said(capsys, "audit", "seal")
         dumped(committed_db, before)
         copy = {name: subjects.store().read(name) for name in living(house.tenant.pk)}
@@ -59,6 +63,7 @@ def test_values_of_an_erased_tenant_are_nowhere_and_proofs_stay_whole(
 
         erase(house)
         dumped(committed_db, after)
+        assert not Revision.objects.filter(due_at__isnull=False).exists()
         left = [value for value in values if value in text_of(after)]
         assert left == []
         said(capsys, "audit", "seal")
@@ -70,9 +75,21 @@ def test_values_of_an_erased_tenant_are_nowhere_and_proofs_stay_whole(
                 subjects.store().replace(name, record or "")
             subjects.forget_cached()
             assert OperationRun.objects.get().task["switch_id"] == SWITCH
-            assert kept_erasures.apply(by=queries.operator()).keys == len(copy)
+            nothing_is_served_with_a_changed_list(capsys)
+            before_serving.forget_again()
+            assert f"{len(copy)} keys destroyed again" in capsys.readouterr().out
             assert SWITCH not in json.dumps(OperationRun.objects.get().task)
             assert CUSTOMER not in Tenant.objects.get().name
+
+
+def nothing_is_served_with_a_changed_list(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = kept_erasures.configured.get()
+    whole = kept.read_bytes()
+    kept.write_bytes(whole.replace(b"A", b"B"))
+    for command in ("worker", "web"):
+        assert handrail([command]) == UNAVAILABLE
+        assert "was not signed by this installation" in capsys.readouterr().err
+    kept.write_bytes(whole)
 
 
 def erase(house: Installation) -> None:
