@@ -27,7 +27,7 @@ from tests.peers.test_lane_faults import CONTENT, DIGEST, Peer, PeersOf, moto, p
 __all__ = ["moto", "package"]
 pytestmark = pytest.mark.peer
 KINDS = ["directory", "sftp", "s3", "http", "portal", "upload"]
-BY_DAY = 4
+BY_DAY, AT_NIGHT = 4, 400
 _FOLDER = str(Path(lanes.__file__).parent)
 NOTHING_CAME = frozenset({ErrorKind.NOT_SENT, ErrorKind.BUSY})
 
@@ -42,9 +42,9 @@ def fresh(request: pytest.FixtureRequest, tmp_path: Path, kind: str, case: objec
 
 
 def some(numbers: Sequence[int]) -> Sequence[int]:
-    """By day a few of them from everywhere, and the last; at night each."""
+    """By day a few of them from everywhere, and the last; at night each, of long rows every second, third …"""
     if NIGHTLY or len(numbers) <= BY_DAY:
-        return numbers
+        return numbers[:: 1 + len(numbers) // AT_NIGHT]
     step = len(numbers) / (BY_DAY - 1)
     return sorted({numbers[int(step * place)] for place in range(BY_DAY - 1)} | {numbers[-1]})
 

@@ -144,6 +144,15 @@ def test_a_server_that_creates_what_is_there_is_found_by_check(plain: OpenSsh) -
     assert list((plain.folder / "staged").iterdir()) == []
 
 
+def test_a_name_in_another_encoding_hides_no_reply(server: OpenSsh) -> None:
+    lane = lane_of(server)
+    lane.check()
+    (server.folder / "replies" / f"{'ab' * 32}-1.json").write_bytes(b'{"reply": 1}')
+    with open(os.fsencode(server.folder / "replies") + b"/Antwort-\xfcber.json", "wb") as file:
+        file.write(b"{}")
+    assert lane.replies(DIGEST) == (b'{"reply": 1}',)
+
+
 def test_a_listing_without_an_end_is_given_up(server: OpenSsh, monkeypatch: pytest.MonkeyPatch) -> None:
     lane = lane_of(server)
     lane.check()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import paramiko
-from paramiko.sftp import CMD_EXTENDED
+from paramiko.sftp import CMD_CLOSE, CMD_EXTENDED, CMD_NAME, CMD_OPENDIR, CMD_READDIR
 
 from handrail.connectors.bounded import Bounded
 from handrail.connectors.finding import Finding
@@ -215,13 +215,23 @@ class SftpFiles:
                 return []
 
     def _listed(self, folder: str) -> list[str]:
-        found = []
-        for one in self._client.listdir_iter(self._at(folder)):
-            self._limit()
-            found.append(str(one.filename))
-            if len(found) > _MOST_LISTED:
-                raise _Broken(self._name, f"the folder {folder} has more than {_MOST_LISTED} files")
-        return found
+        """paramiko's own listing fails at names that aren't UTF-8, and has no end where the server's has none."""
+        found: list[str] = []
+        _, opened = self._client._request(CMD_OPENDIR, self._client._adjust_cwd(self._at(folder)))
+        handle = opened.get_binary()
+        with suppress(EOFError):  # the end, or a broken connection, which closing tells apart
+            while True:
+                self._limit()
+                kind, said = self._client._request(CMD_READDIR, handle)
+                if kind != CMD_NAME:
+                    raise paramiko.SFTPError
+                for _ in range(said.get_int()):
+                    found.append(said.get_binary().decode(errors="replace"))
+                    paramiko.SFTPAttributes._from_msg(said, "", said.get_binary())
+                    if len(found) > _MOST_LISTED:
+                        raise _Broken(self._name, f"the folder {folder} has more than {_MOST_LISTED} files")
+        self._client._request(CMD_CLOSE, handle)
+        return [name for name in found if name not in (".", "..")]
 
     def remove(self, path: str) -> None:
         with self._asking(f"{_shown(path)} can't be removed"), suppress(FileNotFoundError):
