@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -84,10 +85,15 @@ def test_commands_of_the_guide_do_what_it_says(outside: Outside) -> None:
     said = ""
     first, *others = blocks()
     for line in first.splitlines():
-        words = line.replace(OTHER_EVENT, str(outside.event)).replace(OTHER_PACKET, outside.packet).split()[1:]
-        assert outside.handrail(*words).code == 0, line
+        command, _, file = line.replace(OTHER_EVENT, str(outside.event)).partition(" > ")
+        words = shlex.split(command.replace(OTHER_PACKET, outside.packet), comments=True)[1:]
+        ended = outside.handrail(*words)
+        assert ended.code == 0, line
+        if file:
+            Path(shlex.split(file, comments=True)[0]).write_text(ended.out, encoding="utf-8")
     for block in others:
         script = re.sub(r"^pip install .*$", "", block, flags=re.MULTILINE).replace(OTHER_EVENT, str(outside.event))
+        script = script.replace("tests/outsiders/tlog_proof.py", str(READER))
         path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script], env={"PATH": path}, capture_output=True, text=True, check=False
