@@ -1,4 +1,4 @@
-"""What follows a release, in a real browser: recall and checklist on the packet's page."""
+"""What follows a release, in a real browser: recall and checklist on the packet's page, and the figures."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.factories import rows
 from tests.factories.installation import Installation
 from tests.factories.packets import LANE, Packets, connected
 from tests.functional.conftest import Visits
+from tests.functional.looking import LOOKS, too_wide, violations
 from tests.unit.packets.proof.making import OTHER_KEY
 
 LONG = "Long" * 100
@@ -50,6 +51,21 @@ def consumed(desk: Packets) -> Revision:
 
 def path(revision: Revision) -> str:
     return f"/admin/packets/{revision.packet.ref}?revision={revision.number}"
+
+
+@pytest.mark.parametrize(("scheme", "width"), [*LOOKS, ("dark", 390)])
+def test_axe_finds_nothing(desk: Packets, visit: Visits, scheme: str, width: int) -> None:
+    first = consumed(desk)
+    found: dict[str, object] = {}
+    with visit("ada@example.com", scheme=scheme, width=width) as person:
+        pages = [lambda: path(first), lambda: path(desk.assemble()), lambda: "/admin/evaluation"]
+        for address in pages:
+            page = person.go(address())
+            page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+            over, wrong = too_wide(page), violations(page)
+            if wrong or over > 0:
+                found[page.url] = over, wrong
+    assert found == {}
 
 
 def test_recall_and_checklist_work_without_scripts(desk: Packets, visit: Visits) -> None:

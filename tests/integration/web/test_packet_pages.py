@@ -314,7 +314,7 @@ def test_revision_that_is_none_is_missing(desk: Packets, browser_of: Browser, nu
 def test_page_begins_with_what_the_vendor_holds(desk: Packets, browser_of: Browser) -> None:
     first = desk.released()
     client = browser_of("ada")
-    assert "The vendor holds <strong>nothing yet</strong>" in text(client.get(url(first)))
+    assert "the vendor held <strong>nothing</strong> of this packet" in text(client.get(url(first)))
     desk.deliver(first)
     desk.vendor.consume(str(first.assembly.manifest_digest))
     desk.deliver(first)
