@@ -106,11 +106,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_mark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A high-water mark of the audit log of this test's own: many databases share the tests' state directory."""
+    """A high-water mark of the audit log, and a kept list of erasures, of this test's own: many databases share the
+    tests' state directory."""
+    from handrail.access import kept_erasures
     from handrail.audit import mark
 
-    number = next(_numbers)
-    with mark.use(mark.MarkStore(tmp_path_factory.getbasetemp() / "marks" / str(number))):
+    own = tmp_path_factory.getbasetemp() / "marks" / str(next(_numbers))
+    with mark.use(mark.MarkStore(own)), kept_erasures.configured.use(own.with_suffix(".erasures")):
         yield
 
 

@@ -79,10 +79,11 @@ def list_erasures(actor: Actor, key: str) -> list[ErasureSummary]:
 
 
 def get_erasure(actor: Actor, ref: str) -> ErasureSummary:
-    """Raises NotFound."""
+    """Raises NotFound, Denied."""
     row = guards.scoped(actor, Erasure.objects.select_related("tenant")).filter(ref=ref).first()
     if row is None:
         raise NotFound
+    actor.require(Capability.TENANT_VIEW, tenant_id=row.tenant_id)
     return _summary(row, row.tenant.key)
 
 

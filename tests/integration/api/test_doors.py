@@ -65,7 +65,7 @@ def call(client: Client, house: Web, door: str) -> tuple[int, str]:
         "notifications": "notice",
     }
     things |= {"tenants": "tenant", "tokens": "token", "brakes": "brake", "waves": "wave", "tasks": "message"}
-    things |= {"holds": "hold", "erasures": "erasure", "lanes": "lane"}
+    things |= {"holds": "hold", "erasures": "erasure", "lanes": "lane", "passkeys": "key"}
     kind = path.split("/")[3]
     start, _, end = path.partition("{")
     if end:

@@ -140,6 +140,7 @@ def foreign(estate: Runs, board: object) -> dict[str, str]:
         "waves": wave_rows.wave(other.definition).ref,
         "holds": rows.hold(other.tenant).ref,
         "erasures": rows.erasure(other.tenant).ref,
+        "lanes": "l",
     }
 
 
@@ -185,6 +186,7 @@ MISSING = {
     "waves": "WAV-ZZZZZZZZZZ",
     "holds": "HLD-ZZZZZZZZZZ",
     "erasures": "ERA-ZZZZZZZZZZ",
+    "lanes": "nowhere",
 }
 
 

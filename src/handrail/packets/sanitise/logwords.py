@@ -313,7 +313,9 @@ def label_before(core: str, word: str, before: str) -> str:
 
 
 def without_marks(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    """Character by character, because putting a long run of marks in order takes quadratic time."""
+    apart = "".join(unicodedata.normalize("NFKD", character) for character in text)
+    return "".join(character for character in apart if not unicodedata.combining(character))
 
 
 @lru_cache(maxsize=1024)
