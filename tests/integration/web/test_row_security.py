@@ -85,7 +85,7 @@ def neighbour(place: Place) -> Web:
 
 
 # What the API's addresses call something, and what pages do.
-OTHERWISE_CALLED = {"notification": "notice"}
+OTHERWISE_CALLED = {"notification": "notice", "passkey": "key"}
 
 
 def looks(place: Place) -> Iterator[Look]:

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from handrail.access.actor import Actor
 from handrail.access.capabilities import Role, bundled
+from handrail.access.fields import sealed_value
 from handrail.access.models import Tenant
 from handrail.audit.models import AuditEvent
 from handrail.definitions.models import Definition
@@ -77,7 +78,7 @@ def stopped(tenant: Tenant, runbook: Definition, hours: float, *, resolved: floa
                 taken_by="a@example.com",
                 resolved_at=packet.at + resolved * HOUR,
                 resolved_by="a@example.com",
-                note="Done.",
+                note=sealed_value(packet, "note", "Done."),
                 outcome="other",
             )
     return packet
