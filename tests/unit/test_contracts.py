@@ -206,6 +206,7 @@ def test_what_everybody_may_use_of_a_slice_is_what_its_contract_says(slice_: str
         "sessions",
         "snapshot",
         "fields",
+        "outlines",
         "subjects",
         "passkeys",
         "proofs",

@@ -57,7 +57,7 @@ class Place:
         return (
             self.neighbour.ids()
             if name == "whole"
-            else {**self.house.ids(), **{kind: MISSING[kind] for kind in ("definition", "token")}}
+            else {**self.house.ids(), **{kind: MISSING[kind] for kind in ("definition", "token", "key")}}
         )
 
 

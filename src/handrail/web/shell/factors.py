@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from base64 import b64encode, urlsafe_b64encode
 from hashlib import sha256
-from io import BytesIO
 from typing import Any
 
 import qrcode
@@ -166,9 +165,8 @@ def _shown(request: PageRequest, *, status: int = 200, **context: object) -> Htt
 
 def _picture(address: str) -> str:
     """A QR code of ``address`` as SVG, to be shown as an image: the page's policy allows no inline style."""
-    drawn = BytesIO()
-    qrcode.make(address, image_factory=SvgPathImage, border=2).save(drawn)
-    return "data:image/svg+xml;base64," + b64encode(drawn.getvalue()).decode()
+    drawn = qrcode.make(address, image_factory=SvgPathImage, border=2).to_string()
+    return "data:image/svg+xml;base64," + b64encode(drawn).decode()
 
 
 def _box() -> Fernet:
