@@ -52,13 +52,17 @@ class Verdict:
 
 
 def reached(stage: Stage, wanted: int) -> Verdict:
+    from tests.chaos.tasks import switch_of
+
     books, verdict = stage.account(), Verdict()
     with stage.cluster.connection(stage.database) as db:
-        runs = db.execute(
-            "SELECT r.id, r.ref, r.task_key, r.state, r.task->>'switch_id', count(DISTINCT c.id), count(DISTINCT p.id),"
-            " min(p.reason) FROM runbooks_operationrun r LEFT JOIN runbooks_completionrecord c ON c.run_id = r.id"
+        found = db.execute(
+            "SELECT r.id, r.ref, r.task_key, r.state, count(DISTINCT c.id), count(DISTINCT p.id), min(p.reason)"
+            " FROM runbooks_operationrun r LEFT JOIN runbooks_completionrecord c ON c.run_id = r.id"
             " LEFT JOIN runbooks_exceptionpacket p ON p.run_id = r.id GROUP BY r.id"
         ).fetchall()
+        # What a run acts on is sealed in its row; the key of its task says it as well.
+        runs = [(*row[:4], switch_of(int(row[2].rpartition("-")[2])), *row[4:]) for row in found]
         ledgers: dict[int, list[LedgerRow]] = defaultdict(list)
         for run, *row in db.execute(
             "SELECT run_id, kind, extract(epoch FROM at)::float8, worker, coalesce(detail->>'class', ''),"

@@ -79,7 +79,8 @@ def start(script: Path, *argv: str, env: dict[str, str]) -> Process:
 def share_keys(state: Path) -> None:
     """A process with this state directory reads what ours has written, so both have one store of subject keys."""
     ours = Path(os.environ["HANDRAIL_STATE_DIR"]) / "subject-keys"
-    if ours.exists() and not (state / "subject-keys").exists():
+    ours.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (state / "subject-keys").exists():
         (state / "subject-keys").symlink_to(ours)
 
 

@@ -16,6 +16,7 @@ from handrail.connectors import lane as lanes
 from handrail.connectors.lane import ErrorKind, Lane, LaneFailed, LaneState, sftp
 from handrail.kernel.canonical import digest_bytes
 from handrail.kernel.secrets import Secrets
+from tests.integration.worker.processes import wait_until
 from tests.lanes import swept
 from tests.peers.openssh import OpenSsh, make_key, needs_sshd, running_openssh
 from tests.peers.sftp_faults import READDIR
@@ -248,6 +249,7 @@ def test_a_connection_cut_at_any_request_leaves_one_delivery(
     """Before the request arrives, or after it was done: the next call finishes what is there, and adds nothing."""
     plain.with_faults()
     lane_of(plain).deliver(package, DIGEST)
+    wait_until(plain.sessions, seconds=30, what="the server has written down the session that ended")
     number = len(plain.sessions()[-1]) - 1
     cut = 0
     for request in swept(range(1, number + 1)):
