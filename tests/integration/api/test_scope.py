@@ -140,7 +140,7 @@ def foreign(estate: Runs, board: object) -> dict[str, str]:
         "waves": wave_rows.wave(other.definition).ref,
         "holds": rows.hold(other.tenant).ref,
         "erasures": rows.erasure(other.tenant).ref,
-        "lanes": "l",
+        "lanes": "another-vendor-intake",
     }
 
 
@@ -152,7 +152,7 @@ def pack(of: Runs) -> None:
         **owned,
         ref="PKT-0000000001",
         profile="p",
-        lane="l",
+        lane="another-vendor-intake",
         inputs={},
         inputs_digest=digest,
         subject="s",
